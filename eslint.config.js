@@ -1,0 +1,49 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const AMBIENT = [
+  { selector: "MemberExpression[object.name='Date'][property.name='now']", message: 'Take the time from the Clock door.' },
+  { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Take the time from the Clock door.' },
+  { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'Take randomness from the Random door.' },
+  { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'Read the environment in cli/ and pass it in.' },
+  { selector: "CallExpression[callee.property.name='localeCompare']", message: 'Order by code unit (base/order.ts): the same on every host.' },
+  { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+  { selector: 'ExportAllDeclaration', message: 'No barrels.' },
+];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'src/web/page/', 'src/web/static/', '*.config.js', '*.config.ts', '.dependency-cruiser.cjs', 'coverage/'] },
+  js.configs.recommended,
+  {
+    files: ['src/**/*.ts', 'tests/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'no-restricted-syntax': ['error', ...AMBIENT],
+      'no-console': 'error',
+      'max-params': ['error', 3],
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      complexity: ['error', 20],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
+  },
+  {
+    files: ['src/base/**/*.ts', 'src/cli/**/*.ts', 'src/web/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...AMBIENT.slice(4)], 'no-console': 'off' },
+  },
+  {
+    files: ['tests/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', ...AMBIENT.slice(5)],
+      'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs', 'bin/*.js'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', Buffer: 'readonly', performance: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', fetch: 'readonly', AbortController: 'readonly' } },
+  },
+);

@@ -1,0 +1,93 @@
+/**
+ * The door to other people's programs. An adapter turns one attempt into one invocation of a program and its output into an answer or a
+ * failure of a known class. It knows nothing of git, claims or files of the transport.
+ */
+import type { ModelEntry } from '../protocol/models.ts';
+
+/** Why an attempt gave no answer. What follows from a class is one table in protocol/failure-policy.ts. */
+export const FAILURE_CLASSES = [
+  'auth', // the program is not signed in, or its key is refused
+  'rate-limit', // asked too often; may carry a reset time
+  'usage-limit', // quota or credit is used up; may carry a reset time
+  'context', // the prompt is too long for the model
+  'model', // the model that the entry names does not exist
+  'unavailable', // provider or network is down
+  'timeout', // wall limit
+  'idle', // no output for too long
+  'crash', // ended with a non-zero status or a signal
+  'empty', // ended well and said nothing
+  'too-large', // more output than the cap
+  'invalid', // output that is not text, or not what the program promises
+  'missing', // the program is not there or cannot be executed
+  'setup', // the program refuses to work in this environment
+  'host-lost', // the host died while it ran; only ever concluded by another host
+  'cancelled', // a person ended it
+] as const;
+export type FailureClass = (typeof FAILURE_CLASSES)[number];
+
+/** What the program reported of its own use; null where it does not say. */
+export interface Usage {
+  readonly tokensIn: number | null;
+  readonly tokensOut: number | null;
+  readonly costUsd: number | null;
+}
+
+export interface AttemptRequest {
+  /** Unique per invocation; put into the environment of everything that is started (CROSSTALK_RUN), so that survivors can be found. */
+  readonly attemptId: string;
+  readonly entry: ModelEntry;
+  /** The whole prompt, for stdin. Never put into arguments. */
+  readonly prompt: string;
+  /** Persona text; adapters that know a system prompt use it there, others have it in `prompt` already when this is null. */
+  readonly persona: string | null;
+  /** A session of the same program on this host to be continued, or null. */
+  readonly session: string | null;
+  /** The directory that it runs in; exists, private, deleted by the caller. */
+  readonly directory: string;
+  /** Names and values that are added to its environment by the dispatcher itself (not from the operator's). */
+  readonly extraEnv: Readonly<Record<string, string>>;
+  /** Called once, right after the process exists and before it gets its prompt, so that it can be journalled. */
+  readonly onStarted: (process: StartedProcess) => Promise<void>;
+  /** Called with pieces of output as they come, decoded; for people who watch. */
+  readonly onOutput: (text: string) => void;
+  /** Aborting ends everything the attempt started: TERM, then KILL. */
+  readonly signal: AbortSignal;
+}
+
+/** Enough to find the process group again after a restart and not to mistake another for it. */
+export interface StartedProcess {
+  readonly pgid: number;
+  /** The kernel's start time of the leader (clock ticks since boot), or null where the system does not tell. */
+  readonly startTicks: string | null;
+}
+
+/** How one invocation ended. `stopped`: the caller aborted it; what it had said so far is kept. */
+export type AttemptOutcome =
+  | {
+      readonly kind: 'answered';
+      /** Clean text: valid Unicode, no control codes, not blank. */
+      readonly text: string;
+      readonly session: string | null;
+      readonly usage: Usage;
+      /** Name and version of the program, such as `claude 2.1.329`; null when unknown. */
+      readonly agent: string | null;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly class: FailureClass;
+      /** One line for people, secrets removed. */
+      readonly detail: string;
+      /** When the limit ends, milliseconds since the epoch, if the program said so. */
+      readonly resetAtMs: number | null;
+      readonly usage: Usage;
+      readonly durationMs: number;
+      /** Raw output worth keeping for a person, or null. */
+      readonly rawOutput: Uint8Array | null;
+    }
+  | { readonly kind: 'stopped'; readonly textSoFar: string; readonly durationMs: number };
+
+/** Runs attempts. Never rejects for anything the program does. */
+export interface Agents {
+  run(request: AttemptRequest): Promise<AttemptOutcome>;
+}

@@ -1,0 +1,211 @@
+/** models.yaml: which names can be addressed and what answers for them. The same form in the transport and on the host. PROTOCOL.md "Models". */
+import { createHash } from 'node:crypto';
+import { MINUTE } from '../base/clock.ts';
+import { parseDuration } from '../base/duration.ts';
+import { byCodeUnit } from '../base/order.ts';
+import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
+import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+
+/** `none`: may be run again when a host is lost. `external`: it may have changed something, so never a second time without a person. */
+export type Effects = 'none' | 'external';
+
+/** One model, checked and with every default filled in. */
+export interface ModelEntry {
+  readonly name: string;
+  readonly adapter: string;
+  /** What the program calls the model; null = its default. */
+  readonly model: string | null;
+  readonly effects: Effects;
+  /** Wall limit of one attempt. */
+  readonly timeoutMs: number;
+  /** Limit without any output. */
+  readonly idleTimeoutMs: number;
+  /** Attempts at the same time on one host. */
+  readonly concurrency: number;
+  /** Invocations of all hosts together for one message. */
+  readonly attempts: number;
+  /** Models that answer in its place, in order, when it cannot. */
+  readonly fallback: readonly string[];
+  /** Names of the operator's environment that its program may see. */
+  readonly env: readonly string[];
+  /** Directory that it runs in, `~` allowed; null = an empty scratch directory. */
+  readonly cwd: string | null;
+  readonly maySend: boolean;
+  /** Program and arguments (`adapter: command`), or a replacement for the adapter's own program. */
+  readonly command: readonly string[];
+  /** Put before the program: a sandbox such as `[bwrap, …]`. */
+  readonly wrapper: readonly string[];
+  readonly outputBytesMax: number;
+  /** Attempts in any hour on one host; null = no limit. */
+  readonly runsPerHour: number | null;
+  /** Keys that only the adapter understands, as written. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** sha256 of the entry as written: what an operator approves. */
+  readonly hash: string;
+}
+
+/** Something in a models.yaml that cannot be used; the entry it stands in is left out, the others are not. */
+export interface ModelProblem {
+  readonly name: string | null;
+  readonly line: number;
+  readonly found: string;
+  readonly expected: string;
+}
+
+export interface ModelsFile {
+  readonly models: ReadonlyMap<string, ModelEntry>;
+  readonly problems: readonly ModelProblem[];
+}
+
+export const MODEL_DEFAULTS = {
+  timeoutMs: 30 * MINUTE,
+  idleTimeoutMs: 10 * MINUTE,
+  concurrency: 1,
+  attempts: 3,
+  outputBytesMax: 1_048_576,
+} as const;
+
+/** Adapters whose default is a read-only mode (DESIGN: effects `none`); every other program may do anything. */
+export const READ_ONLY_ADAPTERS: readonly string[] = ['claude', 'codex', 'gemini', 'qwen', 'opencode', 'pi', 'copilot', 'droid', 'http'];
+
+/** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
+export function decodeModels(text: string): ModelsFile {
+  const read = readYamlMapping(text, 'typed');
+  if (read.kind === 'refused')
+    return { models: new Map(), problems: [{ name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' }] };
+  const section = read.value['models'] ?? {};
+  if (!isMapping(section))
+    return {
+      models: new Map(),
+      problems: [
+        { name: null, line: lineOfKey(text, ['models']), found: describe(section), expected: '"models:" to be a mapping of names' },
+      ],
+    };
+  const models = new Map<string, ModelEntry>();
+  const problems: ModelProblem[] = Object.keys(read.value)
+    .filter((key) => key !== 'models')
+    .map((key) => ({ name: null, line: lineOfKey(text, [key]), found: `unknown key "${key}"`, expected: 'only "models:"' }));
+  for (const [name, raw] of Object.entries(section)) {
+    const decoded = decodeEntry(name, raw);
+    if (decoded.kind === 'entry') models.set(name, decoded.entry);
+    else
+      problems.push(
+        ...decoded.problems.map(({ key, ...what }) => ({
+          name,
+          line: lineOfKey(text, ['models', name, ...(key === null ? [] : [key])]),
+          ...what,
+        })),
+      );
+  }
+  return { models, problems };
+}
+
+/** The hash an operator approves: any change to the entry, in any key, changes it. */
+export function hashEntry(raw: unknown): string {
+  return createHash('sha256').update(canonical(raw)).digest('hex');
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isMapping(value)) return JSON.stringify(value ?? null);
+  const pairs = Object.entries(value).sort(([a], [b]) => byCodeUnit(a, b));
+  return `{${pairs.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
+}
+
+interface KeyProblem {
+  readonly key: string | null;
+  readonly found: string;
+  readonly expected: string;
+}
+type Decoded =
+  { readonly kind: 'entry'; readonly entry: ModelEntry } | { readonly kind: 'refused'; readonly problems: readonly KeyProblem[] };
+
+function decodeEntry(name: string, raw: unknown): Decoded {
+  const problems: KeyProblem[] = [];
+  const refuse = (key: string | null, found: string, expected: string): null => {
+    problems.push({ key, found, expected });
+    return null;
+  };
+  if (!isName(name) || RESERVED_NAMES.includes(name)) refuse(null, `the name "${name}"`, NAME_RULE);
+  if (!isMapping(raw))
+    return { kind: 'refused', problems: [{ key: null, found: describe(raw), expected: 'a mapping with at least "adapter:"' }] };
+  const take = createTaker(raw, refuse);
+  const adapter =
+    take.text('adapter') ?? refuse('adapter', describe(raw['adapter']), 'the name of an adapter, such as "claude" or "command"') ?? '';
+  const command = take.list('command');
+  if (adapter === 'command' && command.length === 0 && raw['command'] === undefined)
+    refuse('adapter', '"adapter: command" without "command:"', 'command: [program, argument, …]');
+  const effects = take.choice('effects', ['none', 'external']) ?? (READ_ONLY_ADAPTERS.includes(adapter) ? 'none' : 'external');
+  const entry: ModelEntry = {
+    name,
+    adapter,
+    model: take.text('model'),
+    effects,
+    timeoutMs: take.duration('timeout') ?? MODEL_DEFAULTS.timeoutMs,
+    idleTimeoutMs: take.duration('idle-timeout') ?? MODEL_DEFAULTS.idleTimeoutMs,
+    concurrency: take.count('concurrency', 1, 1_000) ?? MODEL_DEFAULTS.concurrency,
+    attempts: take.count('attempts', 1, 10) ?? MODEL_DEFAULTS.attempts,
+    fallback: take.list('fallback'),
+    env: take.list('env'),
+    cwd: take.text('cwd'),
+    maySend: take.choice('may-send', ['true', 'false']) === 'true',
+    command,
+    wrapper: take.list('wrapper'),
+    outputBytesMax: take.count('output-bytes-max', 1, 64 * 1_048_576) ?? MODEL_DEFAULTS.outputBytesMax,
+    runsPerHour: take.count('runs-per-hour', 1, 1_000_000),
+    options: isMapping(raw['options']) ? raw['options'] : {},
+    hash: hashEntry(raw),
+  };
+  for (const key of Object.keys(raw)) if (!KNOWN_KEYS.has(key)) refuse(key, `unknown key "${key}"`, `one of ${[...KNOWN_KEYS].join(', ')}`);
+  if (raw['options'] !== undefined && !isMapping(raw['options'])) refuse('options', describe(raw['options']), 'a mapping');
+  return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
+}
+
+const KNOWN_KEYS = new Set(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send command wrapper output-bytes-max runs-per-hour options'.split(
+    ' ',
+  ),
+);
+
+function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null) {
+  return {
+    text: (key: string): string | null => {
+      const value = raw[key];
+      if (value === undefined || value === null) return null;
+      return typeof value === 'string' && value !== ''
+        ? value
+        : typeof value === 'number'
+          ? String(value)
+          : refuse(key, describe(value), 'a text');
+    },
+    list: (key: string): readonly string[] => {
+      const value = raw[key];
+      if (value === undefined || value === null) return [];
+      if (typeof value === 'string')
+        return key === 'command' ? (refuse(key, describe(value), 'a list of texts: [program, argument, …]') ?? []) : [value];
+      if (Array.isArray(value) && value.length > 0 && value.every((item): item is string => typeof item === 'string')) return value;
+      return refuse(key, describe(value), 'a list of texts') ?? [];
+    },
+    choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
+      const value = raw[key];
+      if (value === undefined || value === null) return null;
+      return (
+        choices.find((choice) => choice === String(value)) ??
+        refuse(key, describe(value), choices.map((choice) => `"${choice}"`).join(' or '))
+      );
+    },
+    duration: (key: string): number | null => {
+      const value = raw[key];
+      if (value === undefined || value === null) return null;
+      const ms = typeof value === 'number' || typeof value === 'string' ? parseDuration(String(value)) : null;
+      return ms !== null && ms > 0 ? ms : refuse(key, describe(value), 'a duration above zero, such as 90s, 30m or 2h');
+    },
+    count: (key: string, min: number, max: number): number | null => {
+      const value = raw[key];
+      if (value === undefined || value === null) return null;
+      return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+        ? value
+        : refuse(key, describe(value), `a whole number from ${String(min)} to ${String(max)}`);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/** The only place that spells `data/…` and `refs/…`. PROTOCOL.md "The tree". */
+import { createHash } from 'node:crypto';
+import { isChannel, isName } from './names.ts';
+
+export const VERSION_FILE = 'CROSSTALK-VERSION';
+export const PROTOCOL_VERSION = 7;
+export const DATA = 'data';
+export const MODELS_FILE = 'data/models.yaml';
+export const BUDGETS_FILE = 'data/budgets.yaml';
+export const CHANNELS = 'data/channels';
+export const WORKFLOWS = 'data/workflows';
+/** The file that describes a channel; it is never a message. */
+export const CHANNEL_FILE = 'CHANNEL.md';
+
+const PATH_BYTES_MAX = 1_024;
+const REPLY_NAME = /^(.+)\.re\.([a-z0-9][a-z0-9._-]{0,63})\.md$/;
+const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
+
+/** A file below a channel that is, by its name, a message or a reply to one. */
+export interface MessagePath {
+  readonly path: string;
+  readonly channel: string;
+  /** File name without `.md` and, for replies, without `.re.<recipient>`. */
+  readonly stem: string;
+  /** For a reply: path of the message it answers and the recipient that answers. */
+  readonly replyTo: { readonly path: string; readonly recipient: string } | null;
+}
+
+/** The folder of a channel, without trailing slash. */
+export function channelFolder(channel: string): string {
+  return `${CHANNELS}/${channel}`;
+}
+
+/** The channel a path lies in, or null when it lies in none. */
+export function channelOf(path: string): string | null {
+  const match = /^data\/channels\/([^/]+)\/./.exec(path);
+  return match?.[1] !== undefined && isChannel(match[1]) ? match[1] : null;
+}
+
+/** Why a path cannot be that of a message, or null: control codes, odd bytes and endless names never reach a terminal or a file system. */
+export function pathProblem(path: string): string | null {
+  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\\]/.test(path))
+    return 'the name has control codes or bytes that are no UTF-8';
+  if (path.split('/').some((part) => part === '' || part === '.' || part === '..' || part.toLowerCase() === '.git'))
+    return 'the path has an empty, "..", or ".git" part';
+  return Buffer.byteLength(path) > PATH_BYTES_MAX ? `the path is longer than ${String(PATH_BYTES_MAX)} bytes` : null;
+}
+
+/** What a path below `data/channels` is by its name; null for everything that is no message (CHANNEL.md, other endings, other folders). */
+export function parseMessagePath(path: string): MessagePath | null {
+  const channel = channelOf(path);
+  if (channel === null || !path.endsWith('.md') || pathProblem(path) !== null) return null;
+  const slash = path.lastIndexOf('/');
+  const name = path.slice(slash + 1);
+  if (name === CHANNEL_FILE || name === '.md') return null;
+  const reply = REPLY_NAME.exec(name);
+  if (reply?.[1] === undefined || reply[2] === undefined || !isName(reply[2]))
+    return { path, channel, stem: name.slice(0, -3), replyTo: null };
+  return { path, channel, stem: reply[1], replyTo: { path: `${path.slice(0, slash)}/${reply[1]}.md`, recipient: reply[2] } };
+}
+
+/** Where the one reply of `recipient` to the message at `path` stands. */
+export function replyPath(path: string, recipient: string): string {
+  return `${path.slice(0, -3)}.re.${recipient}.md`;
+}
+
+/** The ULID that a stem ends with (upper case), or null for hand-made names. */
+export function ulidOf(stem: string): string | null {
+  return ULID.exec(stem)?.[1]?.toUpperCase() ?? null;
+}
+
+/** How people name a message: its ULID, else its path below the channel without `.md`. */
+export function messageId(path: string): string {
+  const parsed = parseMessagePath(path);
+  if (parsed === null) return path;
+  const ulid = ulidOf(parsed.stem);
+  const suffix = parsed.replyTo === null ? '' : `.re.${parsed.replyTo.recipient}`;
+  return ulid === null ? path.slice(channelFolder(parsed.channel).length + 1, -3) : `${ulid}${suffix}`;
+}
+
+/** The part of a message's identity that copies and case or normalisation twins share: the ULID if it has one, else its path, folded. */
+export function identityOf(message: MessagePath): string {
+  return (
+    ulidOf(message.stem) ??
+    message.path
+      .slice(channelFolder(message.channel).length + 1, -3)
+      .normalize('NFC')
+      .toLowerCase()
+  );
+}
+
+/** The path of a new message written at `wallMs`: `data/channels/<channel>/2026/11/21/064020123Z-<ulid>.md`. */
+export function newMessagePath(channel: string, wallMs: number, ulid: string): string {
+  const iso = new Date(wallMs).toISOString();
+  const time = iso.slice(11, 23).replace(/[:.]/g, '');
+  return `${channelFolder(channel)}/${iso.slice(0, 10).replaceAll('-', '/')}/${time}Z-${ulid}.md`;
+}
+
+/** Where claims, beats and control stand on a remote: out of the way, or below refs/heads where nothing else is taken. */
+export interface RefNames {
+  readonly claims: string;
+  readonly hosts: string;
+  readonly control: string;
+}
+
+/** The names for a remote that takes custom refs, or for one that does not. */
+export function refNames(customRefs: boolean): RefNames {
+  const root = customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk';
+  return { claims: `${root}/claims/`, hosts: `${root}/hosts/`, control: `${root}/control/` };
+}
+
+/** 32 hex that name one piece of work. Domain-separated, so that no choice of names can meet another piece's key. */
+export function claimKey(work: { readonly channel: string; readonly identity: string; readonly recipient: string }): string {
+  return createHash('sha256')
+    .update(JSON.stringify(['crosstalk-claim', work.channel, work.identity, work.recipient]))
+    .digest('hex')
+    .slice(0, 32);
+}

@@ -1,0 +1,129 @@
+/**
+ * The door to git: one remote repository and this host's private cache of it, reduced to what a transport needs. Two implementations stand
+ * behind it, real git (git-repository.ts) and memory (tests/support), and one contract suite runs against both. It knows refs, trees and
+ * commits; it knows nothing of messages.
+ *
+ * Object ids are given and taken as `Oid`; paths are relative to the root of the tree, separated by `/`, never quoted.
+ */
+import type { Oid } from '../base/ids.ts';
+
+/** What one `ls-remote` saw: the branch, and every ref below the prefixes given to `listRefs`. */
+export interface RefListing {
+  /** The branch's tip; null when the branch does not exist on the remote. */
+  readonly tip: Oid | null;
+  /** Full ref name → object id of every ref below the asked prefixes. */
+  readonly refs: ReadonlyMap<string, Oid>;
+}
+
+/** Why the remote did not answer; judged once, in git-failure.ts. `line` is for people: one line, credentials removed. */
+export interface RemoteFailure {
+  readonly reason:
+    'dns' | 'refused' | 'timeout' | 'auth' | 'host-key' | 'missing' | 'forbidden' | 'unsupported' | 'disk-full' | 'corrupt' | 'unknown';
+  readonly line: string;
+}
+
+/** The answer of a remote, or why there is none. An outage is a value: it is expected to happen. */
+export type Reached<T> =
+  { readonly kind: 'reached'; readonly value: T } | { readonly kind: 'unreachable'; readonly failure: RemoteFailure };
+
+/** Regular files are the only thing a transport is made of; everything else in a tree is reported as `other` and never read. */
+export type EntryKind = 'file' | 'other';
+
+/** One path that differs between two trees. Renames are never guessed: a moved file is one removal and one addition. */
+export type TreeChange =
+  | { readonly kind: 'written'; readonly path: string; readonly entry: EntryKind; readonly blob: Oid }
+  | { readonly kind: 'removed'; readonly path: string };
+
+/** What stands at a path of a commit's tree. `sizeBytes` is 0 for anything but a file; `kind: 'tree'` is a folder. */
+export interface TreeEntry {
+  readonly kind: EntryKind | 'tree';
+  readonly oid: Oid;
+  readonly sizeBytes: number;
+}
+
+/** A blob's bytes, or why they were not read. `too-large` is decided from the header: the bytes are never loaded. */
+export type BlobRead =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'too-large'; readonly sizeBytes: number }
+  | { readonly kind: 'missing' };
+
+export interface Identity {
+  readonly name: string;
+  readonly email: string;
+}
+
+export interface CommitInfo {
+  readonly oid: Oid;
+  readonly parents: readonly Oid[];
+  readonly author: Identity;
+  /** Author time, milliseconds since the epoch, whole seconds. */
+  readonly authoredMs: number;
+  readonly message: string;
+}
+
+/** One commit to be built: files that it writes (text as UTF-8 or bytes) and, only for a person's own command, paths that it removes. */
+export interface CommitDraft {
+  readonly writes: readonly { readonly path: string; readonly content: string | Uint8Array }[];
+  readonly removes?: readonly string[];
+  readonly author: Identity;
+  readonly committer: Identity;
+  /** Milliseconds since the epoch, for both author and committer. */
+  readonly atMs: number;
+  readonly message: string;
+}
+
+/** One ref to be moved on the remote, only if it stands where we believe: `expected: null` = must not exist, `next: null` = delete. */
+export interface RefUpdate {
+  readonly ref: string;
+  readonly expected: Oid | null;
+  readonly next: Oid | null;
+}
+
+/**
+ * How a push ended. `answered`: the remote decided each ref. `unknown`: it may or may not have landed (no answer, killed, connection lost);
+ * the caller must look at the refs before it does anything else.
+ */
+export type PushOutcome =
+  | { readonly kind: 'answered'; readonly refs: ReadonlyMap<string, RefResult> }
+  | { readonly kind: 'unknown'; readonly failure: RemoteFailure };
+
+/** `stale`: the ref did not stand where we believed, or another push won the race. `refused`: the remote forbids it (hook, protection, permission). */
+export type RefResult = { readonly kind: 'landed' } | { readonly kind: 'stale' } | { readonly kind: 'refused'; readonly line: string };
+
+export interface Repository {
+  /** One `ls-remote` of the branch and of all refs below `prefixes` (full names ending in `/`, or whole ref names). */
+  listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
+  /**
+   * Brings commits into the cache with everything they need. `tip` is the branch's (its history comes along); `records` are parentless
+   * commits, named by the refs they stand at. A record that has vanished meanwhile is not an error: `hasObject` tells.
+   */
+  fetch(want: { readonly tip: Oid | null; readonly records: ReadonlyMap<string, Oid> }): Promise<Reached<null>>;
+  hasObject(oid: Oid): Promise<boolean>;
+  /** Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit order. `from: null` = against an empty tree. */
+  diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
+  /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
+  lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
+  /** Blobs in the order asked. */
+  readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
+  /** A commit in the cache, or null. */
+  readCommit(oid: Oid): Promise<CommitInfo | null>;
+  /** For each path the commit within `from..to` (`from: null` = all history) that added it; the newest one when several did. Paths not found are left out. */
+  findAddingCommits(
+    paths: readonly string[],
+    range: { readonly from: Oid | null; readonly to: Oid },
+  ): Promise<ReadonlyMap<string, CommitInfo>>;
+  /** True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the cache. */
+  isAncestor(ancestor: Oid, tip: Oid): Promise<boolean>;
+  /** Commits between `from` (not included, null = from the root) and `to`, first parents only, oldest first. At most `max`, the newest ones. */
+  history(range: { readonly from: Oid | null; readonly to: Oid; readonly max: number }): Promise<readonly CommitInfo[]>;
+  /** Builds commits one on the other, the first on `parent` (null = a root commit); touches only the changed folders. Nothing is published. */
+  buildCommits(parent: Oid | null, drafts: readonly CommitDraft[]): Promise<readonly Oid[]>;
+  /** A parentless commit of an empty tree whose message is `text`: the value of a claim or beat ref. */
+  writeRecord(text: string): Promise<Oid>;
+  /** Pushes under leases. With `atomic`, all or nothing, decided by the server. */
+  push(updates: readonly RefUpdate[], options: { readonly atomic: boolean }): Promise<PushOutcome>;
+  /** Keeps the cache small; called when nothing else is going on. */
+  maintain(): Promise<void>;
+  /** Ends the helper processes. */
+  close(): Promise<void>;
+}
