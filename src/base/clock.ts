@@ -19,7 +19,10 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve();
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
       const done = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', done);

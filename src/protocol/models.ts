@@ -156,9 +156,13 @@ function decodeEntry(name: string, raw: unknown): Decoded {
     options: isMapping(raw['options']) ? raw['options'] : {},
     hash: hashEntry(raw),
   };
+  refuseOddKeys(raw, refuse);
+  return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
+}
+
+function refuseOddKeys(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null): void {
   for (const key of Object.keys(raw)) if (!KNOWN_KEYS.has(key)) refuse(key, `unknown key "${key}"`, `one of ${[...KNOWN_KEYS].join(', ')}`);
   if (raw['options'] !== undefined && !isMapping(raw['options'])) refuse('options', describe(raw['options']), 'a mapping');
-  return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
 }
 
 const KNOWN_KEYS = new Set(
@@ -166,6 +170,11 @@ const KNOWN_KEYS = new Set(
     ' ',
   ),
 );
+
+/** An empty list in place of a value that was refused. */
+function nothing(refused: null): readonly string[] {
+  return refused ?? [];
+}
 
 function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null) {
   return {
@@ -182,15 +191,15 @@ function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: strin
       const value = raw[key];
       if (value === undefined || value === null) return [];
       if (typeof value === 'string')
-        return key === 'command' ? (refuse(key, describe(value), 'a list of texts: [program, argument, …]') ?? []) : [value];
+        return key === 'command' ? nothing(refuse(key, describe(value), 'a list of texts: [program, argument, …]')) : [value];
       if (Array.isArray(value) && value.length > 0 && value.every((item): item is string => typeof item === 'string')) return value;
-      return refuse(key, describe(value), 'a list of texts') ?? [];
+      return nothing(refuse(key, describe(value), 'a list of texts'));
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
       const value = raw[key];
       if (value === undefined || value === null) return null;
       return (
-        choices.find((choice) => choice === String(value)) ??
+        choices.find((choice) => choice === (typeof value === 'boolean' ? String(value) : value)) ??
         refuse(key, describe(value), choices.map((choice) => `"${choice}"`).join(' or '))
       );
     },

@@ -44,7 +44,7 @@ export function describe(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  const text = String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return `${typeof value === 'string' ? 'text' : typeof value} "${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
 }
 

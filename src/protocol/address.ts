@@ -1,0 +1,70 @@
+/** Addresses: `opus`, `opus@mbp`, `all`, `workflow`, a person's name. PROTOCOL.md "Addresses". */
+import { byCodeUnit } from '../base/order.ts';
+import { isAlias, isName } from './names.ts';
+
+export interface Address {
+  readonly name: string;
+  /** The only host that may answer, or null for any. */
+  readonly host: string | null;
+}
+
+/** One model that a message asks, and the hosts it may run on; `hosts: null` = any. */
+export interface Recipient {
+  readonly name: string;
+  readonly hosts: readonly string[] | null;
+}
+
+/** The address in `text`, in lower case; null when it is none. */
+export function parseAddress(text: string): Address | null {
+  const [name = '', host, ...rest] = text.trim().toLowerCase().split('@');
+  if (!isName(name) || rest.length > 0) return null;
+  if (host === undefined) return { name, host: null };
+  return isAlias(host) ? { name, host } : null;
+}
+
+/** `opus@mbp`, or `opus` for any host. */
+export function formatAddress(address: Address): string {
+  return address.host === null ? address.name : `${address.name}@${address.host}`;
+}
+
+/**
+ * Who a message asks: every name once, in code-unit order. `all` stands for every model of `models`. A name that is also given without a
+ * host may run anywhere.
+ */
+export function expandAddresses(addresses: readonly Address[], models: readonly string[]): readonly Recipient[] {
+  const hosts = new Map<string, Set<string> | null>();
+  const add = (name: string, host: string | null): void => {
+    const known = hosts.get(name);
+    if (host === null || known === null) hosts.set(name, null);
+    else hosts.set(name, (known ?? new Set<string>()).add(host));
+  };
+  for (const { name, host } of addresses) for (const each of name === 'all' ? models : [name]) add(each, host);
+  return [...hosts]
+    .sort(([a], [b]) => byCodeUnit(a, b))
+    .map(([name, pinned]) => ({ name, hosts: pinned === null ? null : [...pinned].sort(byCodeUnit) }));
+}
+
+/** The name in `known` that `name` was probably meant to be, or null: at most two letters off. */
+export function suggestName(name: string, known: Iterable<string>): string | null {
+  let best: string | null = null;
+  let bestDistance = name.length <= 3 ? 2 : 3;
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 3) return 9;
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 9;
+}

@@ -1,0 +1,83 @@
+/** A beat: the record at `refs/crosstalk/hosts/<alias>.<instance>` by which a host shows that it lives and what it serves. PROTOCOL.md "Hosts". */
+import { isHex, parseRecord } from './claim.ts';
+import { isAlias, isName } from './names.ts';
+import { isMapping } from './yaml.ts';
+
+export const HOST_STATES = ['running', 'paused', 'draining', 'stopped'] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+/** A model that a host would serve and cannot at the moment. `untilMs`: milliseconds since the epoch on that host's clock, for people. */
+export interface BlockedModel {
+  readonly model: string;
+  readonly why: string;
+  readonly untilMs: number | null;
+}
+
+export interface Beat {
+  readonly alias: string;
+  readonly instance: string;
+  readonly run: string;
+  /** Counts up, so that every beat is another object. */
+  readonly count: number;
+  readonly version: string;
+  readonly state: HostState;
+  readonly slots: number;
+  readonly busy: number;
+  readonly models: readonly string[];
+  readonly blocked: readonly BlockedModel[];
+  /** Wall clock of the host, for people only: never compared with another clock. */
+  readonly atMs: number;
+}
+
+/** The last part of a beat's ref. */
+export function beatName(host: { readonly alias: string; readonly instance: string }): string {
+  return `${host.alias}.${host.instance}`;
+}
+
+/** Alias and instance out of the last part of a beat's ref, or null. */
+export function parseBeatName(name: string): { readonly alias: string; readonly instance: string } | null {
+  const dot = name.lastIndexOf('.');
+  const [alias, instance] = [name.slice(0, dot), name.slice(dot + 1)];
+  return dot > 0 && isAlias(alias) && isHex(instance) ? { alias, instance } : null;
+}
+
+/** The one line of JSON that a beat commit carries. */
+export function formatBeat(beat: Beat): string {
+  return JSON.stringify({ v: 1, ...beat });
+}
+
+/** The beat in a commit message; null for anything else. */
+export function parseBeat(text: string): Beat | null {
+  const raw = parseRecord(text);
+  if (raw === null || raw['v'] !== 1) return null;
+  const { alias, instance, run, version } = raw;
+  const state = HOST_STATES.find((known) => known === raw['state']);
+  if (typeof alias !== 'string' || !isAlias(alias) || !isHex(instance) || !isHex(run) || state === undefined) return null;
+  const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+  return {
+    alias,
+    instance,
+    run,
+    count: count(raw['count']),
+    version: typeof version === 'string' ? version.slice(0, 40) : '',
+    state,
+    slots: count(raw['slots']),
+    busy: count(raw['busy']),
+    models: Array.isArray(raw['models'])
+      ? raw['models'].filter((name): name is string => typeof name === 'string' && isName(name)).slice(0, 1_000)
+      : [],
+    blocked: Array.isArray(raw['blocked']) ? raw['blocked'].flatMap(decodeBlocked).slice(0, 1_000) : [],
+    atMs: count(raw['atMs']),
+  };
+}
+
+function decodeBlocked(raw: unknown): readonly BlockedModel[] {
+  if (!isMapping(raw) || typeof raw['model'] !== 'string' || !isName(raw['model'])) return [];
+  return [
+    {
+      model: raw['model'],
+      why: typeof raw['why'] === 'string' ? raw['why'].slice(0, 200) : '',
+      untilMs: typeof raw['untilMs'] === 'number' ? raw['untilMs'] : null,
+    },
+  ];
+}

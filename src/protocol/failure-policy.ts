@@ -1,0 +1,73 @@
+/** What follows when an attempt fails: one table from failure class to retry, fallback, parking or a failure reply. PROTOCOL.md "When an agent fails". */
+import { MINUTE, SECOND } from '../base/clock.ts';
+import type { Effects } from './models.ts';
+
+interface Policy {
+  /** Delays before the second, third … invocation; empty = not retried. */
+  readonly retryDelaysMs: readonly number[];
+  /** A fallback model is tried at once, without using up the retries. */
+  readonly fallbackFirst: boolean;
+  /** The model is taken off this host for so long (unless the program named a time) and the work is left to others; null = never. */
+  readonly parkMs: number | null;
+}
+
+const POLICIES: Readonly<Record<string, Policy>> = {
+  auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE }, // a person has to sign in; looked at again in case one did
+  'rate-limit': { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE },
+  'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 60 * MINUTE },
+  context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null }, // the second try gets a shorter thread
+  model: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
+  unavailable: { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE },
+  timeout: { retryDelaysMs: [], fallbackFirst: true, parkMs: null }, // as long again for the same work is money burnt
+  idle: { retryDelaysMs: [2 * SECOND], fallbackFirst: false, parkMs: null },
+  crash: { retryDelaysMs: [1 * SECOND, 5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: null },
+  empty: { retryDelaysMs: [1 * SECOND], fallbackFirst: false, parkMs: null },
+  'too-large': { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
+  invalid: { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
+  missing: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
+  setup: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
+};
+const FINAL: Policy = { retryDelaysMs: [], fallbackFirst: false, parkMs: null };
+
+/** Where an attempt stands when it fails. */
+export interface FailedAttempt {
+  readonly failure: string;
+  /** What the program that ran declares; an external one is never started twice for one message. */
+  readonly effects: Effects;
+  /** The claim's number of this invocation, from 1. */
+  readonly attempt: number;
+  readonly attemptsMax: number;
+  /** How many invocations of the model that failed, this one included (a fallback starts again at 1). */
+  readonly invocation: number;
+  readonly hasFallback: boolean;
+  /** Time until the limit ends, if the program said so. */
+  readonly resetInMs: number | null;
+}
+
+export type AfterFailure =
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  | { readonly kind: 'fallback' }
+  /** Give the claim back; this host does not take the model again for `parkMs`. */
+  | { readonly kind: 'park'; readonly parkMs: number }
+  | { readonly kind: 'reply-failed' };
+
+/** Waiting longer than this with a claim in hand keeps others from helping: the model is parked instead. */
+const HELD_WAIT_MAX_MS = 30 * SECOND;
+
+/** What to do now. Total: an unknown class is final. */
+export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
+  const policy = POLICIES[failed.failure] ?? FINAL;
+  if (failed.effects === 'external')
+    return failed.failure === 'missing' && failed.hasFallback ? { kind: 'fallback' } : { kind: 'reply-failed' };
+  if (policy.fallbackFirst && failed.hasFallback) return { kind: 'fallback' };
+  const delayMs = failed.resetInMs !== null && policy.parkMs !== null ? failed.resetInMs : policy.retryDelaysMs[failed.invocation - 1];
+  if (
+    delayMs !== undefined &&
+    delayMs <= HELD_WAIT_MAX_MS &&
+    failed.invocation <= policy.retryDelaysMs.length &&
+    failed.attempt < failed.attemptsMax
+  )
+    return { kind: 'retry', delayMs };
+  if (failed.hasFallback) return { kind: 'fallback' };
+  return policy.parkMs === null ? { kind: 'reply-failed' } : { kind: 'park', parkMs: failed.resetInMs ?? policy.parkMs };
+}

@@ -1,0 +1,129 @@
+/**
+ * Bytes of a message file → fields and body, or the reason why not. Everything here is hostile until proven otherwise: size, encoding, first
+ * line and length of the head are settled before any parser sees a byte, and the only parser ever reached is YAML without tags that build
+ * anything. PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in front of it.
+ */
+import matter from 'gray-matter';
+import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
+
+export const MESSAGE_BYTES_MAX = 1_048_576;
+const HEAD_BYTES_MAX = 65_536;
+
+/** Where and why a file is no message. `line` is 1-based in the file. */
+export interface Rejection {
+  readonly line: number;
+  readonly found: string;
+  readonly expected: string;
+}
+
+export type FrontMatterRead =
+  | {
+      readonly kind: 'read';
+      /** Fields as written; every scalar is text. */
+      readonly fields: Readonly<Record<string, unknown>>;
+      /** The YAML between the dashes, for parts of the product that give types to nested keys. Its first line is line 2 of the file. */
+      readonly yaml: string;
+      readonly body: string;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+
+/** Splits and parses the bytes of a message file. Time is linear in the size; nothing is ever executed or cached. */
+export function readFrontMatter(bytes: Uint8Array): FrontMatterRead {
+  if (bytes.byteLength > MESSAGE_BYTES_MAX) return rejected(1, `${bytes.byteLength} bytes`, `at most ${MESSAGE_BYTES_MAX} bytes`);
+  const decoded = decodeText(bytes);
+  if (decoded.kind === 'rejected') return decoded;
+  const { text, warnings } = decoded;
+  if (text.startsWith('version https://git-lfs.github.com/spec/'))
+    return rejected(1, 'a Git LFS pointer', 'the message itself: exclude *.md from LFS');
+  const firstEnd = lineEnd(text, 0);
+  const first = text.slice(0, firstEnd).replace(/\r$/, '');
+  if (!/^---[ \t]*$/.test(first))
+    return rejected(1, first === '' ? 'an empty line' : `"${first.slice(0, 60)}"`, 'the first line to be exactly ---');
+  const head = findHead(text, firstEnd + 1);
+  if (head === null) return rejected(1, `no closing --- within the first ${HEAD_BYTES_MAX} bytes`, 'a line --- that ends the front matter');
+  return parseHead({ yaml: text.slice(firstEnd + 1, head.end), body: text.slice(head.bodyStart), warnings });
+}
+
+/** The text of a message file. Fields that are undefined are left out. Reading it again gives the same fields (as text) and body. */
+export function writeFrontMatter(fields: Readonly<Record<string, unknown>>, body: string): string {
+  const present = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  return `---\n${writeYaml(present)}---\n${body}${body.endsWith('\n') || body === '' ? '' : '\n'}`;
+}
+
+function parseHead(parts: { readonly yaml: string; readonly body: string; readonly warnings: readonly string[] }): FrontMatterRead {
+  const refusals: Rejection[] = [];
+  const parse = (yaml: string): object => {
+    const read = readYamlMapping(yaml, 'text');
+    if (read.kind === 'mapping') return read.value;
+    refusals.push({
+      line: read.line + 1,
+      found: `${read.why} (column ${read.column})`,
+      expected: quoteHint(yaml.split('\n')[read.line - 1] ?? ''),
+    });
+    return {};
+  };
+  // Only the checked head goes in, language and engines are pinned, and options are given, which also keeps its cache out of play.
+  const data: unknown = matter(`---\n${parts.yaml.replace(/\r/g, '')}\n---\n`, {
+    language: 'yaml',
+    delimiters: '---',
+    engines: { yaml: { parse }, json: { parse: refuseEngine }, javascript: { parse: refuseEngine } },
+  }).data;
+  const [rejection] = refusals;
+  if (rejection !== undefined) return { kind: 'rejected', rejection };
+  return { kind: 'read', fields: isMapping(data) ? data : {}, ...parts };
+}
+
+function refuseEngine(): object {
+  throw new Error('only YAML front matter is read');
+}
+
+function quoteHint(line: string): string {
+  const unquoted = /^\s*[\w-]+:\s+(?=[@`%&*!|>[{])(.+)$/.exec(line)?.[1];
+  return unquoted === undefined ? 'YAML "key: value" lines' : `text that begins with "${unquoted.charAt(0)}" in quotes: quote it`;
+}
+
+function findHead(text: string, from: number): { end: number; bodyStart: number } | null {
+  for (let start = from; start < text.length && start - from <= HEAD_BYTES_MAX;) {
+    const end = lineEnd(text, start);
+    if (/^---[ \t]*\r?$/.test(text.slice(start, Math.min(end, start + 200))))
+      return { end: Math.max(from, start), bodyStart: Math.min(end + 1, text.length) };
+    start = end + 1;
+  }
+  return null;
+}
+
+function lineEnd(text: string, from: number): number {
+  const at = text.indexOf('\n', from);
+  return at < 0 ? text.length : at;
+}
+
+type Decoded =
+  | { readonly kind: 'text'; readonly text: string; readonly warnings: readonly string[] }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+
+function decodeText(bytes: Uint8Array): Decoded {
+  const [a, b] = bytes;
+  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return rejected(1, 'UTF-16', 'UTF-8: save the file as UTF-8');
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) return rejected(lineAt(bytes, zero), 'a NUL byte', 'text in UTF-8');
+  try {
+    return { kind: 'text', text: stripBom(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)), warnings: [] };
+  } catch {
+    return { kind: 'text', text: new TextDecoder('windows-1252').decode(bytes), warnings: ['not UTF-8; read as windows-1252'] };
+  }
+}
+
+function stripBom(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+function lineAt(bytes: Uint8Array, offset: number): number {
+  let line = 1;
+  for (let index = 0; index < offset; index += 1) if (bytes[index] === 10) line += 1;
+  return line;
+}
+
+function rejected(line: number, found: string, expected: string): { readonly kind: 'rejected'; readonly rejection: Rejection } {
+  return { kind: 'rejected', rejection: { line, found, expected } };
+}

@@ -1,0 +1,196 @@
+/** A message: one markdown file, checked once and carried as this type from then on. PROTOCOL.md "A message". */
+import { parseIso } from '../base/clock.ts';
+import { type Address, parseAddress } from './address.ts';
+import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
+import { isChannel, isName, CHANNEL_RULE, NAME_RULE } from './names.ts';
+import { pathProblem } from './paths.ts';
+import { describe, lineOfKey } from './yaml.ts';
+
+export const MESSAGE_TYPES = ['message', 'workflow'] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+/** The fields of a message. Null or empty = not written. */
+export interface MessageFields {
+  readonly to: readonly Address[];
+  readonly from: string | null;
+  readonly timestampMs: number | null;
+  readonly re: readonly string[];
+  readonly subject: string | null;
+  /** Path of a persona file in the transport. */
+  readonly as: string | null;
+  readonly hops: number;
+  /** The sender waits for the answer itself: the reply wakes nobody. */
+  readonly wait: boolean;
+  /** -9 … 9, higher first. */
+  readonly priority: number;
+  readonly project: string | null;
+  readonly files: readonly string[];
+  readonly type: MessageType;
+  readonly childChannel: string | null;
+  readonly dispatchHost: string | null;
+  readonly workflowPhase: string | null;
+  /** Control operation of a workflow run. */
+  readonly op: string | null;
+  /** Path of the message that this one asks again; that one is closed by it. */
+  readonly retries: string | null;
+  readonly failed: boolean;
+  readonly error: string | null;
+  readonly model: string | null;
+  readonly host: string | null;
+  readonly attempt: number | null;
+  readonly durationMs: number | null;
+  readonly tokensIn: number | null;
+  readonly tokensOut: number | null;
+  readonly costUsd: number | null;
+  readonly session: string | null;
+  readonly agent: string | null;
+}
+
+export interface Message {
+  readonly fields: MessageFields;
+  readonly body: string;
+  /** The YAML between the dashes, for the workflow language. */
+  readonly yaml: string;
+  readonly warnings: readonly string[];
+}
+
+export type MessageRead =
+  { readonly kind: 'message'; readonly message: Message } | { readonly kind: 'rejected'; readonly rejection: Rejection };
+
+/** A message out of the bytes of its file, or the first rule that it breaks. Unknown fields are ignored; known ones have to be right. */
+export function decodeMessage(bytes: Uint8Array): MessageRead {
+  const read = readFrontMatter(bytes);
+  if (read.kind === 'rejected') return read;
+  const broken: Rejection[] = [];
+  const take = (key: string) =>
+    createField(read.fields[key], (found, expected) => {
+      broken.push({ line: lineOfKey(read.yaml, [key]) + 1, found: `${key}: ${found}`, expected });
+      return null;
+    });
+  const fields = decodeFields(take);
+  if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
+    broken.push({ line: 1, found: 'no "to:"', expected: 'to: <model, host-pinned model, all, workflow or a person>' });
+  const [rejection] = broken;
+  return rejection === undefined
+    ? { kind: 'message', message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings } }
+    : { kind: 'rejected', rejection };
+}
+
+/** What a person or an agent may say in a new message. */
+export interface NewMessage {
+  readonly to: readonly string[];
+  readonly from: string;
+  readonly timestamp: string;
+  readonly re?: readonly string[] | undefined;
+  readonly subject?: string | undefined;
+  readonly as?: string | undefined;
+  readonly hops?: number | undefined;
+  readonly wait?: boolean | undefined;
+  readonly priority?: number | undefined;
+  readonly project?: string | undefined;
+  readonly files?: readonly string[] | undefined;
+  readonly retries?: string | undefined;
+  readonly op?: string | undefined;
+}
+
+/** The file of a new message. */
+export function formatMessage(message: NewMessage, body: string): string {
+  const one = <T>(list: readonly T[] | undefined): T | readonly T[] | undefined =>
+    list?.length === 1 ? list[0] : list?.length === 0 ? undefined : list;
+  return writeFrontMatter(
+    {
+      ...message,
+      to: one(message.to),
+      re: one(message.re),
+      hops: message.hops === 0 ? undefined : message.hops,
+      wait: message.wait === true ? true : undefined,
+    },
+    body,
+  );
+}
+
+type Taker = (key: string) => ReturnType<typeof createField>;
+
+function decodeFields(take: Taker): MessageFields {
+  return {
+    to: take('to').addresses(),
+    from: take('from').name(),
+    timestampMs: take('timestamp').time(),
+    re: take('re').paths(),
+    subject: take('subject').text(),
+    as: take('as').paths()[0] ?? null,
+    hops: take('hops').integer(0, 1_000) ?? 0,
+    wait: take('wait').truth(),
+    priority: take('priority').integer(-9, 9) ?? 0,
+    project: take('project').name(),
+    files: take('files').paths(),
+    type: take('type').choice(MESSAGE_TYPES) ?? 'message',
+    childChannel: take('child_channel').channel(),
+    dispatchHost: take('dispatch_host').name(),
+    workflowPhase: take('workflow_phase').text(),
+    op: take('op').name(),
+    retries: take('retries').paths()[0] ?? null,
+    failed: take('failed').truth(),
+    error: take('error').text(),
+    model: take('model').text(),
+    host: take('host').name(),
+    attempt: take('attempt').integer(1, 1_000_000),
+    durationMs: take('duration_ms').number(),
+    tokensIn: take('tokens_in').number(),
+    tokensOut: take('tokens_out').number(),
+    costUsd: take('cost_usd').number(),
+    session: take('session').text(),
+    agent: take('agent').text(),
+  };
+}
+
+/** Typed views of one field; each calls `refuse` and returns nothing when the value has another form. */
+function createField(value: unknown, refuse: (found: string, expected: string) => null) {
+  const absent = value === undefined || value === '' || value === null;
+  const text = (): string | null => (absent ? null : typeof value === 'string' ? value : refuse(describe(value), 'one text'));
+  const checked = (expected: string, fits: (text: string) => boolean): string | null => {
+    const given = text()?.trim();
+    return given === undefined ? null : fits(given) ? given : refuse(describe(given), expected);
+  };
+  const texts = (): readonly string[] => {
+    if (absent) return [];
+    if (typeof value === 'string') return [value];
+    if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string')) return value;
+    refuse(describe(value), 'one text or a list of texts');
+    return [];
+  };
+  const numeric = (expected: string, fits: (value: number) => boolean): number | null => {
+    const given = checked(expected, (candidate) => /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)));
+    return given === null ? null : Number(given);
+  };
+  return {
+    text,
+    name: (): string | null => {
+      const given = text()?.trim().toLowerCase();
+      return given === undefined ? null : isName(given) ? given : refuse(describe(given), `a name: ${NAME_RULE}`);
+    },
+    channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
+    choice: <C extends string>(choices: readonly C[]): C | null => {
+      const given = text();
+      return given === null
+        ? null
+        : (choices.find((choice) => choice === given) ?? refuse(describe(given), `one of ${choices.join(', ')}`));
+    },
+    truth: (): boolean => checked('true or false', (given) => /^(true|false|yes|no)$/i.test(given))?.match(/^(true|yes)$/i) != null,
+    integer: (min: number, max: number): number | null =>
+      numeric(`a whole number from ${min} to ${max}`, (given) => Number.isInteger(given) && given >= min && given <= max),
+    number: (): number | null => numeric('a number from 0', (given) => Number.isFinite(given) && given >= 0),
+    time: (): number | null => {
+      const given = checked('a time such as 2026-11-21T06:40:20Z', (candidate) => parseIso(candidate) !== null);
+      return given === null ? null : parseIso(given);
+    },
+    paths: (): readonly string[] =>
+      texts().flatMap((path) =>
+        pathProblem(path.trim()) === null ? [path.trim()] : (refuse(describe(path), 'a path in the transport') ?? []),
+      ),
+    addresses: (): readonly Address[] =>
+      texts()
+        .flatMap((item) => item.split(','))
+        .flatMap((item) => parseAddress(item) ?? refuse(describe(item.trim()), `an address: name or name@host (${NAME_RULE})`) ?? []),
+  };
+}

@@ -1,0 +1,111 @@
+/** A reply: the terminal answer to one (message, recipient), as a file and as the commit that people read in `git log`. PROTOCOL.md "Replies". */
+import { formatIso } from '../base/clock.ts';
+import { writeFrontMatter } from './front-matter.ts';
+import { messageId, replyPath } from './paths.ts';
+
+/** What is known when an answer, or the lack of one, is final. */
+export interface ReplyFacts {
+  readonly message: string;
+  readonly channel: string;
+  /** Who asked, and so who is answered. */
+  readonly asker: string;
+  readonly recipient: string;
+  readonly host: string;
+  readonly attempt: number;
+  readonly atMs: number;
+  /** Hops of the message answered. */
+  readonly hops: number;
+  readonly body: string;
+  readonly failure: { readonly class: string; readonly detail: string } | null;
+  readonly durationMs: number | null;
+  readonly tokensIn: number | null;
+  readonly tokensOut: number | null;
+  readonly costUsd: number | null;
+  readonly session: string | null;
+  readonly agent: string | null;
+}
+
+/** A reply ready to be committed. */
+export interface Reply {
+  readonly path: string;
+  readonly content: string;
+  readonly commitMessage: string;
+  readonly author: { readonly name: string; readonly email: string };
+  readonly committer: { readonly name: string; readonly email: string };
+  readonly atMs: number;
+}
+
+const BODY_LINES_MAX = 20;
+const SUBJECT_MAX = 100;
+
+/** The reply's file and commit. The text of an agent is only ever the body: every field is the dispatcher's own. */
+export function composeReply(facts: ReplyFacts): Reply {
+  const fields = {
+    to: facts.asker,
+    from: facts.recipient,
+    re: facts.message,
+    timestamp: formatIso(facts.atMs),
+    hops: facts.hops + 1,
+    failed: facts.failure === null ? undefined : true,
+    error: facts.failure?.class,
+    model: facts.recipient,
+    host: facts.host,
+    attempt: facts.attempt,
+    duration_ms: facts.durationMs === null ? undefined : Math.round(facts.durationMs),
+    tokens_in: facts.tokensIn,
+    tokens_out: facts.tokensOut,
+    cost_usd: facts.costUsd,
+    session: facts.session,
+    agent: facts.agent,
+  };
+  return {
+    path: replyPath(facts.message, facts.recipient),
+    content: writeFrontMatter(fields, facts.body),
+    commitMessage: composeCommitMessage(facts),
+    author: modelIdentity(facts.recipient, facts.host),
+    committer: dispatcherIdentity(facts.host),
+    atMs: facts.atMs,
+  };
+}
+
+/** `opus <opus@mbp.crosstalk>`. */
+export function modelIdentity(model: string, host: string): { readonly name: string; readonly email: string } {
+  return { name: model, email: `${model}@${host}.crosstalk` };
+}
+
+/** `crosstalkd on mbp <dispatcher@mbp.crosstalk>`. */
+export function dispatcherIdentity(host: string): { readonly name: string; readonly email: string } {
+  return { name: `crosstalkd on ${host}`, email: `dispatcher@${host}.crosstalk` };
+}
+
+/** The text as one line for subjects, tables and logs: control codes become spaces, the rest is cut at `max` with an ellipsis. */
+export function oneLine(text: string, max: number): string {
+  // eslint-disable-next-line no-control-regex -- control codes are what is removed
+  const line = text.replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
+  return [...line].length <= max ? line : `${[...line].slice(0, max - 1).join('')}…`;
+}
+
+/** The first line of a markdown text that says something, without its heading or quote marks. */
+export function firstLine(text: string): string {
+  const line = text.split('\n').find((candidate) => candidate.replace(/^[\s#>*-]+/, '').trim() !== '') ?? '';
+  return line.replace(/^[\s#>*-]+/, '').trim();
+}
+
+function composeCommitMessage(facts: ReplyFacts): string {
+  const said = facts.failure === null ? firstLine(facts.body) : `${facts.failure.class}: ${facts.failure.detail}`;
+  const subject = oneLine(`${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`, SUBJECT_MAX);
+  const lines = facts.body.trimEnd().split('\n');
+  const body = [
+    ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
+    ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
+  ];
+  const trailers = [
+    ['Re', messageId(facts.message)],
+    ['Channel', facts.channel],
+    ['Host', facts.host],
+    ['Attempt', String(facts.attempt)],
+    ['Tokens', facts.tokensIn === null && facts.tokensOut === null ? null : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`],
+    ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
+  ].flatMap(([key, value]) => (value === null ? [] : [`Crosstalk-${key}: ${oneLine(value ?? '', 300)}`]));
+  return `${subject}\n\n${body.join('\n').trim()}\n\n${trailers.join('\n')}\n`;
+}
