@@ -184,10 +184,13 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
       const given = checked('a time such as 2026-11-21T06:40:20Z', (candidate) => parseIso(candidate) !== null);
       return given === null ? null : parseIso(given);
     },
-    paths: (): readonly string[] =>
-      texts().flatMap((path) =>
-        pathProblem(path.trim()) === null ? [path.trim()] : (refuse(describe(path), 'a path in the transport') ?? []),
-      ),
+    paths: (): readonly string[] => {
+      const given = texts().map((path) => path.trim());
+      const bad = given.find((path) => pathProblem(path) !== null);
+      if (bad === undefined) return given;
+      refuse(describe(bad), 'a path in the transport');
+      return [];
+    },
     addresses: (): readonly Address[] =>
       texts()
         .flatMap((item) => item.split(','))

@@ -171,12 +171,11 @@ const KNOWN_KEYS = new Set(
   ),
 );
 
-/** An empty list in place of a value that was refused. */
-function nothing(refused: null): readonly string[] {
-  return refused ?? [];
-}
-
 function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null) {
+  const refuseList = (key: string, found: string, expected: string): readonly string[] => {
+    refuse(key, found, expected);
+    return [];
+  };
   return {
     text: (key: string): string | null => {
       const value = raw[key];
@@ -191,9 +190,9 @@ function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: strin
       const value = raw[key];
       if (value === undefined || value === null) return [];
       if (typeof value === 'string')
-        return key === 'command' ? nothing(refuse(key, describe(value), 'a list of texts: [program, argument, …]')) : [value];
+        return key === 'command' ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]') : [value];
       if (Array.isArray(value) && value.length > 0 && value.every((item): item is string => typeof item === 'string')) return value;
-      return nothing(refuse(key, describe(value), 'a list of texts'));
+      return refuseList(key, describe(value), 'a list of texts');
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
       const value = raw[key];

@@ -82,7 +82,8 @@ export function dispatcherIdentity(host: string): { readonly name: string; reado
 export function oneLine(text: string, max: number): string {
   // eslint-disable-next-line no-control-regex -- control codes are what is removed
   const line = text.replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
-  return [...line].length <= max ? line : `${[...line].slice(0, max - 1).join('')}…`;
+  const points = Array.from(line);
+  return points.length <= max ? line : `${points.slice(0, max - 1).join('')}…`;
 }
 
 /** The first line of a markdown text that says something, without its heading or quote marks. */
@@ -106,6 +107,6 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Attempt', String(facts.attempt)],
     ['Tokens', facts.tokensIn === null && facts.tokensOut === null ? null : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
-  ].flatMap(([key, value]) => (value === null ? [] : [`Crosstalk-${key}: ${oneLine(value ?? '', 300)}`]));
+  ].flatMap(([key, value]) => (value == null ? [] : [`Crosstalk-${key}: ${oneLine(value, 300)}`]));
   return `${subject}\n\n${body.join('\n').trim()}\n\n${trailers.join('\n')}\n`;
 }
