@@ -1,0 +1,52 @@
+/**
+ * Whose claim has lapsed, as one observer sees it. Only this observer's monotonic clock counts, and only time during which it could see the
+ * remote: a claim lapses when neither it nor its holder's beat has changed for the lease. PROTOCOL.md "Leases".
+ */
+import type { Oid } from '../base/ids.ts';
+
+interface Sighting {
+  readonly oid: Oid;
+  /** Connected time at which this object id was first seen. */
+  readonly sinceMs: number;
+}
+
+export interface LeaseBook {
+  /** Time during which the remote was in view, in all. */
+  readonly connectedMs: number;
+  /** Monotonic time of the last poll that succeeded; null = the last one failed. */
+  readonly lastSeenMs: number | null;
+  readonly refs: ReadonlyMap<string, Sighting>;
+}
+
+export const EMPTY_LEASES: LeaseBook = { connectedMs: 0, lastSeenMs: null, refs: new Map() };
+
+/**
+ * The book after a poll that saw `refs` (claims and beats, full names). A gap longer than `gapMsMax` counts as that much: an observer that was
+ * itself stopped must not conclude that everybody else was.
+ */
+export function observeRefs(
+  book: LeaseBook,
+  seen: { readonly refs: ReadonlyMap<string, Oid>; readonly nowMs: number; readonly gapMsMax: number },
+): LeaseBook {
+  const gapMs = book.lastSeenMs === null ? 0 : Math.min(Math.max(0, seen.nowMs - book.lastSeenMs), seen.gapMsMax);
+  const connectedMs = book.connectedMs + gapMs;
+  const refs = new Map<string, Sighting>();
+  for (const [name, oid] of seen.refs) {
+    const before = book.refs.get(name);
+    refs.set(name, before?.oid === oid ? before : { oid, sinceMs: connectedMs });
+  }
+  return { connectedMs, lastSeenMs: seen.nowMs, refs };
+}
+
+/** The book after a poll that failed: the time until the next success will not count. */
+export function observeOutage(book: LeaseBook): LeaseBook {
+  return { ...book, lastSeenMs: null };
+}
+
+/** For how long (connected time) neither the claim nor the holder's beat has changed; null when the claim is not in view. */
+export function silentMs(book: LeaseBook, refs: { readonly claim: string; readonly beat: string | null }): number | null {
+  const claim = book.refs.get(refs.claim);
+  if (claim === undefined) return null;
+  const beat = refs.beat === null ? undefined : book.refs.get(refs.beat);
+  return book.connectedMs - Math.max(claim.sinceMs, beat?.sinceMs ?? 0);
+}

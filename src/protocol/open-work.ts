@@ -1,0 +1,154 @@
+/**
+ * The index of open work: what a fold over the tree's changes leaves standing. It holds only messages that still wait for somebody (and files
+ * that were rejected), so its size is that of the open work and not of the history. It is a function of the tree: a host that joins later, or
+ * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
+ */
+import type { Oid } from '../base/ids.ts';
+import { by } from '../base/order.ts';
+import type { Recipient } from './address.ts';
+import type { Rejection } from './front-matter.ts';
+import { claimKey, identityOf, parseMessagePath } from './paths.ts';
+
+/** A message that waits for at least one recipient. The body stays in the object database. */
+export interface OpenMessage {
+  readonly path: string;
+  readonly channel: string;
+  readonly identity: string;
+  readonly blob: Oid;
+  readonly from: string;
+  readonly timestampMs: number;
+  readonly hops: number;
+  readonly priority: number;
+  readonly isWorkflow: boolean;
+  /** Who has not answered yet: models, and names that nobody knows. */
+  readonly recipients: readonly Recipient[];
+}
+
+/** A file below a channel that is no message, and why. */
+export interface RejectedFile extends Rejection {
+  readonly path: string;
+}
+
+export interface OpenIndex {
+  /** The commit this is true of; null = nothing read yet. */
+  readonly tip: Oid | null;
+  /** Names in data/models.yaml at that commit, in code-unit order. */
+  readonly models: readonly string[];
+  readonly messages: ReadonlyMap<string, OpenMessage>;
+  readonly rejected: ReadonlyMap<string, RejectedFile>;
+  /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
+  readonly people: ReadonlySet<string>;
+}
+
+export const EMPTY_INDEX: OpenIndex = { tip: null, models: [], messages: new Map(), rejected: new Map(), people: new Set() };
+
+/** What one step from commit to commit changed, already read and judged (transport/read-changes.ts). */
+export interface ChangeBatch {
+  readonly tip: Oid;
+  readonly models: readonly string[];
+  /** Messages as they stand now; one without recipients is closed. */
+  readonly messages: readonly OpenMessage[];
+  readonly rejected: readonly RejectedFile[];
+  /** Replies that stand now: they close (message, recipient). */
+  readonly replies: readonly { readonly path: string; readonly recipient: string }[];
+  /** Messages closed because another one asks again for them. */
+  readonly retried: readonly string[];
+  readonly removed: readonly string[];
+  readonly people: readonly string[];
+}
+
+/** The index after a batch. A message that was moved keeps its identity, so the claim on it still holds. */
+export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
+  const messages = new Map(index.messages);
+  const rejected = new Map(index.rejected);
+  const gone = batch.removed.flatMap((path) => messages.get(path) ?? []);
+  for (const path of batch.removed) {
+    messages.delete(path);
+    rejected.delete(path);
+  }
+  for (const message of batch.messages) {
+    rejected.delete(message.path);
+    const before = gone.find((old) => old.blob === message.blob && old.channel === message.channel);
+    if (message.recipients.length === 0) messages.delete(message.path);
+    else messages.set(message.path, before === undefined ? message : { ...message, identity: before.identity });
+  }
+  for (const file of batch.rejected) {
+    messages.delete(file.path);
+    rejected.set(file.path, file);
+  }
+  for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
+  for (const path of batch.retried) messages.delete(path);
+  return { tip: batch.tip, models: batch.models, messages, rejected, people: new Set([...index.people, ...batch.people]) };
+}
+
+function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {
+  const message = messages.get(path);
+  if (message === undefined) return;
+  const recipients = message.recipients.filter(({ name }) => name !== recipient);
+  if (recipients.length === 0) messages.delete(path);
+  else messages.set(path, { ...message, recipients });
+}
+
+/** One (message, recipient) that waits. */
+export interface Work {
+  readonly key: string;
+  readonly message: OpenMessage;
+  readonly recipient: string;
+  /** The only hosts that may do it, or null. */
+  readonly hosts: readonly string[] | null;
+  /** Path of a message with the same identity that comes first; such a twin is never run. */
+  readonly twinOf: string | null;
+}
+
+/** Every piece of open work, most urgent first: priority, then age, then path. */
+export function listWork(index: OpenIndex): readonly Work[] {
+  const first = new Map<string, string>();
+  const byPath = [...index.messages.values()].sort(by((message) => message.path));
+  const works = byPath.flatMap((message) =>
+    message.recipients.map(({ name, hosts }): Work => {
+      const key = claimKey({ channel: message.channel, identity: message.identity, recipient: name });
+      const twinOf = first.get(key) ?? null;
+      if (twinOf === null) first.set(key, message.path);
+      return { key, message, recipient: name, hosts, twinOf };
+    }),
+  );
+  return works.sort((a, b) => b.message.priority - a.message.priority || a.message.timestampMs - b.message.timestampMs);
+}
+
+/** The identity of the message at `path`; the path itself when it is no message path. */
+export function identityAt(path: string): string {
+  const parsed = parseMessagePath(path);
+  return parsed === null ? path : identityOf(parsed);
+}
+
+/** A plain value for the checkpoint file. */
+export function encodeIndex(index: OpenIndex): unknown {
+  return {
+    v: 1,
+    tip: index.tip,
+    models: index.models,
+    messages: [...index.messages.values()],
+    rejected: [...index.rejected.values()],
+    people: [...index.people],
+  };
+}
+
+/** The index in a checkpoint of ours, or null. The file is our own and checksummed; only its version can differ. */
+export function decodeIndex(value: unknown): OpenIndex | null {
+  const raw = value as {
+    v: number;
+    tip: Oid;
+    models: string[];
+    messages: OpenMessage[];
+    rejected: RejectedFile[];
+    people: string[];
+  } | null;
+  if (raw?.v !== 1) return null;
+  return {
+    tip: raw.tip,
+    models: raw.models,
+    messages: new Map(raw.messages.map((message) => [message.path, message])),
+    rejected: new Map(raw.rejected.map((file) => [file.path, file])),
+    people: new Set(raw.people),
+  };
+}

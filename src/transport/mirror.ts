@@ -1,0 +1,93 @@
+/**
+ * This host's view of the branch: the tip it has read, and the index of open work at that tip. `pull` is the only way forward, and one pull at
+ * a time; whoever publishes pulls through the same door, so the index never runs behind what this host itself has landed.
+ */
+import type { Oid } from '../base/ids.ts';
+import { EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
+import { readChanges, readModelNames, readTextAt } from './read-changes.ts';
+import { MODELS_FILE } from '../protocol/paths.ts';
+import type { Reached, Repository } from './repository.ts';
+
+export type Pulled =
+  | { readonly kind: 'current' }
+  | { readonly kind: 'advanced' }
+  | { readonly kind: 'rewritten'; readonly was: Oid; readonly now: Oid | null };
+
+export interface Mirror {
+  readonly index: () => OpenIndex;
+  /** Text of data/models.yaml at the tip; null when there is none. */
+  readonly modelsText: () => string | null;
+  /** Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing older than our own push is no rewrite. */
+  readonly epoch: () => number;
+  /** Brings the view to the tip of a listing, and the records along. A branch that moved backwards changes nothing and is reported. */
+  readonly pull: (seen: SeenTip) => Promise<Reached<Pulled>>;
+  /** Takes `tip` as the branch although it does not descend from the one known; everything is read anew. */
+  readonly accept: (tip: Oid) => Promise<Reached<Pulled>>;
+}
+
+export interface SeenTip {
+  readonly tip: Oid | null;
+  /** `epoch()` as it was before the listing was asked for. */
+  readonly asOf: number;
+  readonly records?: ReadonlyMap<string, Oid>;
+}
+
+/** A mirror that begins where `checkpoint` left off. */
+export function createMirror(repository: Repository, checkpoint: OpenIndex | null): Mirror {
+  let index = checkpoint ?? EMPTY_INDEX;
+  let modelsText: string | null = null;
+  let readAt: Oid | null = null;
+  let epoch = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const next = last.then(act, act);
+    last = next.catch(() => undefined);
+    return next;
+  };
+
+  const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
+    const base = await usableBase(repository, tip, from);
+    index = foldChanges(base, await readChanges(repository, { from: base.tip, to: tip, people: base.people }));
+    modelsText = await readTextAt(repository, tip, MODELS_FILE);
+    readAt = tip;
+    epoch += 1;
+  };
+
+  const pull = async ({ tip, asOf, records = new Map() }: SeenTip): Promise<Reached<Pulled>> => {
+    const was = index.tip;
+    const fresh = tip !== null && tip !== was && !(await repository.hasObject(tip)) ? tip : null;
+    if (fresh !== null || records.size > 0) {
+      const fetched = await repository.fetch({ tip: fresh, records });
+      if (fetched.kind === 'unreachable') return fetched;
+    }
+    if (was !== null && tip !== was && !(tip !== null && (await repository.isAncestor(was, tip)))) {
+      const outdated = asOf !== epoch && (tip === null || (await repository.isAncestor(tip, was)));
+      return { kind: 'reached', value: outdated ? { kind: 'current' } : { kind: 'rewritten', was, now: tip } };
+    }
+    if (tip === null || (tip === was && readAt === tip)) return { kind: 'reached', value: { kind: 'current' } };
+    await advance(tip, index);
+    return { kind: 'reached', value: tip === was ? { kind: 'current' } : { kind: 'advanced' } };
+  };
+
+  return {
+    index: () => index,
+    modelsText: () => modelsText,
+    epoch: () => epoch,
+    pull: (seen) => inTurn(() => pull(seen)),
+    accept: (tip) =>
+      inTurn(async () => {
+        const fetched = await repository.fetch({ tip, records: new Map() });
+        if (fetched.kind === 'unreachable') return fetched;
+        await advance(tip, EMPTY_INDEX);
+        return { kind: 'reached', value: { kind: 'advanced' } };
+      }),
+  };
+}
+
+/** A name that was a person's and becomes a model's makes old mail to it work, which the index has dropped: then everything is read again. */
+async function usableBase(repository: Repository, tip: Oid, index: OpenIndex): Promise<OpenIndex> {
+  if (index.tip === null) return EMPTY_INDEX;
+  const names = await readModelNames(repository, tip);
+  return names.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
+}

@@ -1,0 +1,233 @@
+/**
+ * The arbiter: who wins when two hosts push. A transaction decides on the tip that becomes its parent; when the push is rejected it decides
+ * again on the new tip. A decision is never replayed on a tip it was not made for. What waits is published together, one commit for each
+ * transaction, and the claims it rests on are deleted in the same atomic push: the server itself refuses a reply whose claim was taken over.
+ * PROTOCOL.md "Publishing".
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
+import type { Random } from '../base/random.ts';
+import type { Mirror } from './mirror.ts';
+import type { CommitDraft, PushOutcome, RefListing, RefUpdate, RemoteFailure, Repository, TreeEntry } from './repository.ts';
+
+/** The tip a transaction decides on, together with what the ones before it in the same push add. */
+export interface TipView {
+  readonly tip: Oid | null;
+  /** What stands at each path; a path added by an earlier transaction of the push is an empty file entry. */
+  readonly lookUp: (paths: readonly string[]) => Promise<readonly (TreeEntry | null)[]>;
+}
+
+export interface Transaction {
+  /** For the log. */
+  readonly name: string;
+  /** Refs that move with it, and without which it must not land. */
+  readonly fences: readonly RefUpdate[];
+  /** What to commit on this tip; empty = only the fences; null = no longer wanted. Must not act. */
+  readonly decide: (view: TipView) => Promise<readonly CommitDraft[] | null>;
+}
+
+export type TransactionOutcome =
+  | { readonly kind: 'landed'; readonly commits: readonly Oid[] }
+  /** `decide` did not want it any more. */
+  | { readonly kind: 'dropped' }
+  /** A fence stood elsewhere: somebody else holds the claim. */
+  | { readonly kind: 'fenced' }
+  /** The remote forbids it. */
+  | { readonly kind: 'refused'; readonly line: string }
+  /** Nobody knows yet and the caller said to stop waiting. */
+  | { readonly kind: 'unsettled'; readonly failure: RemoteFailure | null }
+  | { readonly kind: 'rewritten' };
+
+export interface Publisher {
+  readonly repository: Repository;
+  readonly mirror: Mirror;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The remote's name of the branch, `refs/heads/…`. */
+  readonly branchRef: string;
+  readonly atomic: boolean;
+}
+
+export interface PublishLimits {
+  /** Aborting stops waiting; what is on its way is looked at once more. */
+  readonly signal: AbortSignal;
+  /** Give up after so long without reaching the remote; null = never. */
+  readonly unreachableMsMax: number | null;
+}
+
+const BACKOFF_MS_MAX = 10_000;
+const BACKOFF_MS_FIRST = 25;
+
+/** Lands the transactions, in order, or tells of each why not. Rejects only for broken invariants. */
+export async function publish(
+  publisher: Publisher,
+  transactions: readonly Transaction[],
+  limits: PublishLimits,
+): Promise<readonly TransactionOutcome[]> {
+  const outcomes = new Map<Transaction, TransactionOutcome>();
+  const startedMs = publisher.clock.monotonicMs();
+  for (let losses = 1; ; losses += 1) {
+    const waiting = transactions.filter((transaction) => !outcomes.has(transaction));
+    const round = await publishOnce(publisher, waiting);
+    for (const [transaction, outcome] of round.outcomes) outcomes.set(transaction, outcome);
+    if (outcomes.size === transactions.length) break;
+    const tooLong =
+      limits.unreachableMsMax !== null && round.failure !== null && publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
+    if (limits.signal.aborted || tooLong)
+      return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'unsettled', failure: round.failure });
+    await publisher.clock.sleep(backoffMs(losses, round.pushMs, publisher.random), limits.signal);
+  }
+  return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'dropped' });
+}
+
+/** One round: what it settled, and why the rest still waits (null: somebody else won this time). */
+export interface PublishRound {
+  readonly outcomes: ReadonlyMap<Transaction, TransactionOutcome>;
+  readonly failure: RemoteFailure | null;
+  readonly pushMs: number;
+}
+
+/** Decides, builds and pushes once. Transactions without an outcome have to be tried again, together with whatever came up meanwhile. */
+export async function publishOnce(publisher: Publisher, waiting: readonly Transaction[]): Promise<PublishRound> {
+  const outcomes = new Map<Transaction, TransactionOutcome>();
+  const asOf = publisher.mirror.epoch();
+  const built = await buildOnTip(publisher, waiting, outcomes);
+  if (built.updates.length === 0) {
+    for (const { transaction } of built.parts) outcomes.set(transaction, { kind: 'landed', commits: [] });
+    return { outcomes, failure: null, pushMs: 0 };
+  }
+  const startedMs = publisher.clock.monotonicMs();
+  const pushed = await pushBuilt(publisher, built);
+  const pushMs = publisher.clock.monotonicMs() - startedMs;
+  const settled = await settle(publisher, { built, pushed, asOf });
+  return { outcomes: new Map([...outcomes, ...settled.outcomes]), failure: settled.failure, pushMs };
+}
+
+/** Full jitter over a window that doubles: immediate retry makes losers eat the server, a fixed window starves them. */
+export function backoffMs(losses: number, pushMs: number, random: Random): number {
+  return random.next() * Math.min(BACKOFF_MS_MAX, Math.max(BACKOFF_MS_FIRST, pushMs) * 2 ** Math.min(losses - 1, 10));
+}
+
+interface Built {
+  readonly tip: Oid | null;
+  readonly head: Oid | null;
+  readonly parts: readonly { readonly transaction: Transaction; readonly commits: readonly Oid[] }[];
+  readonly updates: readonly RefUpdate[];
+}
+
+async function buildOnTip(
+  publisher: Publisher,
+  waiting: readonly Transaction[],
+  outcomes: Map<Transaction, TransactionOutcome>,
+): Promise<Built> {
+  const tip = publisher.mirror.index().tip;
+  const added = new Set<string>();
+  const drafts: CommitDraft[] = [];
+  const parts: { transaction: Transaction; count: number }[] = [];
+  for (const transaction of waiting) {
+    const decided = await transaction.decide(createView(publisher.repository, tip, added));
+    if (decided === null) {
+      outcomes.set(transaction, { kind: 'dropped' });
+      continue;
+    }
+    for (const draft of decided) for (const { path } of draft.writes) added.add(path);
+    drafts.push(...decided);
+    parts.push({ transaction, count: decided.length });
+  }
+  const commits = drafts.length === 0 ? [] : await publisher.repository.buildCommits(tip, drafts);
+  const head = commits.at(-1) ?? tip;
+  let at = 0;
+  const placed = parts.map(({ transaction, count }) => ({ transaction, commits: commits.slice(at, (at += count)) }));
+  const branch: readonly RefUpdate[] = head === tip ? [] : [{ ref: publisher.branchRef, expected: tip, next: head }];
+  return { tip, head, parts: placed, updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)] };
+}
+
+function createView(repository: Repository, tip: Oid | null, added: ReadonlySet<string>): TipView {
+  return {
+    tip,
+    lookUp: async (paths) => {
+      const standing = tip === null ? paths.map(() => null) : await repository.lookUp(tip, paths);
+      return paths.map((path, index) =>
+        added.has(path) && tip !== null ? { kind: 'file', oid: tip, sizeBytes: 0 } : (standing[index] ?? null),
+      );
+    },
+  };
+}
+
+async function pushBuilt(publisher: Publisher, built: Built): Promise<PushOutcome> {
+  if (publisher.atomic || built.updates.length === 1)
+    return publisher.repository.push(built.updates, { atomic: publisher.atomic && built.updates.length > 1 });
+  return pushInTwoSteps(publisher, built);
+}
+
+/** Without atomic pushes: look at the claims once more, land the branch, then let the claims go. Still one reply, but no fence at the server. */
+async function pushInTwoSteps(publisher: Publisher, built: Built): Promise<PushOutcome> {
+  const fences = built.updates.filter(({ ref }) => ref !== publisher.branchRef);
+  const listed = await publisher.repository.listRefs(fences.map(({ ref }) => ref));
+  if (listed.kind === 'unreachable') return { kind: 'unknown', failure: listed.failure };
+  const lost = fences.filter(({ ref, expected }) => (listed.value.refs.get(ref) ?? null) !== expected);
+  if (lost.length > 0) return { kind: 'answered', refs: new Map(built.updates.map(({ ref }) => [ref, { kind: 'stale' }])) };
+  const branch = built.updates.filter(({ ref }) => ref === publisher.branchRef);
+  const pushed: PushOutcome =
+    branch.length === 0 ? { kind: 'answered', refs: new Map() } : await publisher.repository.push(branch, { atomic: false });
+  if (pushed.kind === 'unknown' || [...pushed.refs.values()].some(({ kind }) => kind !== 'landed')) return pushed;
+  const released = await publisher.repository.push(fences, { atomic: false });
+  // The branch has landed; a claim that could not be deleted now lapses like any other of an answered message.
+  const rest = released.kind === 'answered' ? released.refs : new Map(fences.map(({ ref }) => [ref, { kind: 'landed' } as const]));
+  return { kind: 'answered', refs: new Map([...pushed.refs, ...rest]) };
+}
+
+interface Settled {
+  readonly outcomes: ReadonlyMap<Transaction, TransactionOutcome>;
+  readonly failure: RemoteFailure | null;
+}
+
+interface Pushed {
+  readonly built: Built;
+  readonly pushed: PushOutcome;
+  /** The mirror's epoch before the push. */
+  readonly asOf: number;
+}
+
+async function settle(publisher: Publisher, { built, pushed, asOf }: Pushed): Promise<Settled> {
+  if (pushed.kind === 'unknown') return settleByLooking(publisher, built, true);
+  const results = built.updates.map(({ ref }) => pushed.refs.get(ref) ?? { kind: 'stale' as const });
+  const refused = results.find((result) => result.kind === 'refused');
+  if (refused !== undefined) return { outcomes: forAll(built, { kind: 'refused', line: refused.line }), failure: null };
+  if (results.some(({ kind }) => kind !== 'landed')) return settleByLooking(publisher, built, false);
+  await publisher.mirror.pull({ tip: built.head, asOf });
+  return { outcomes: landed(built), failure: null };
+}
+
+/** Rejected, or no answer: the remote's refs say what is true. Our own commit below the tip means landed; a fence elsewhere means lost. */
+async function settleByLooking(publisher: Publisher, built: Built, maybeLanded: boolean): Promise<Settled> {
+  const asOf = publisher.mirror.epoch();
+  const listed = await publisher.repository.listRefs(built.parts.flatMap(({ transaction }) => transaction.fences.map(({ ref }) => ref)));
+  if (listed.kind === 'unreachable') return { outcomes: new Map(), failure: listed.failure };
+  const { tip, refs } = listed.value;
+  const pulled = await publisher.mirror.pull({ tip, asOf });
+  if (pulled.kind === 'unreachable') return { outcomes: new Map(), failure: pulled.failure };
+  if (pulled.value.kind === 'rewritten') return { outcomes: forAll(built, { kind: 'rewritten' }), failure: null };
+  const committed = built.head !== null && built.head !== built.tip;
+  if (maybeLanded && committed && tip !== null && built.head !== null && (await publisher.repository.isAncestor(built.head, tip)))
+    return { outcomes: landed(built), failure: null };
+  const decided = built.parts.flatMap(({ transaction, commits }): [Transaction, TransactionOutcome][] => {
+    if (!isFenced(transaction, listed.value)) return [];
+    // A push of fences alone leaves no commit to look for: when each ref stands where we wanted it, it was ours.
+    const ours = maybeLanded && !committed && transaction.fences.every(({ ref, next }) => (refs.get(ref) ?? null) === next);
+    return [[transaction, ours ? { kind: 'landed', commits } : { kind: 'fenced' }]];
+  });
+  return { outcomes: new Map(decided), failure: null };
+}
+
+function landed(built: Built): ReadonlyMap<Transaction, TransactionOutcome> {
+  return new Map(built.parts.map(({ transaction, commits }) => [transaction, { kind: 'landed', commits }]));
+}
+
+function forAll(built: Built, outcome: TransactionOutcome): ReadonlyMap<Transaction, TransactionOutcome> {
+  return new Map(built.parts.map(({ transaction }) => [transaction, outcome]));
+}
+
+function isFenced(transaction: Transaction, listing: RefListing): boolean {
+  return transaction.fences.some(({ ref, expected }) => (listing.refs.get(ref) ?? null) !== expected);
+}

@@ -1,0 +1,281 @@
+/**
+ * From two commits to a batch for the index: which files changed, what they say, and what already answers them. It reads objects and judges
+ * with the protocol's pure rules; it keeps nothing.
+ */
+import type { Oid } from '../base/ids.ts';
+import { by, byCodeUnit } from '../base/order.ts';
+import { expandAddresses, type Recipient } from '../protocol/address.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { decodeMessage, type Message } from '../protocol/message.ts';
+import { decodeModels } from '../protocol/models.ts';
+import { slugName } from '../protocol/names.ts';
+import type { ChangeBatch, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
+import {
+  CHANNEL_FILE,
+  channelOf,
+  CHANNELS,
+  identityOf,
+  type MessagePath,
+  MODELS_FILE,
+  newMessagePath,
+  parseMessagePath,
+  pathProblem,
+  replyPath,
+  ulidOf,
+} from '../protocol/paths.ts';
+import { decodeTime } from 'ulid';
+import type { BlobRead, CommitInfo, Repository, TreeChange } from './repository.ts';
+
+/** Blobs held in memory at once while reading. */
+const CHUNK = 512;
+
+export interface ChangeRange {
+  readonly from: Oid | null;
+  readonly to: Oid;
+  /** Names known to belong to people. */
+  readonly people: ReadonlySet<string>;
+}
+
+type Written = Extract<TreeChange, { kind: 'written' }>;
+interface Candidate {
+  readonly file: MessagePath;
+  readonly blob: Oid;
+  readonly message: Message;
+}
+
+/** Reads what `to` changed since `from` (null: everything in it). */
+export async function readChanges(repository: Repository, range: ChangeRange): Promise<ChangeBatch> {
+  const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
+  const models = await readModelNames(repository, range.to);
+  const exists = createExists(repository, range, changes);
+  const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path] : []));
+  const reopened = await readReopened(repository, range, removed);
+  const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
+  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], people: [] };
+  const twins = range.from === null ? findTwins(written) : new Map<string, string>();
+  for (let at = 0; at < written.length; at += CHUNK) {
+    await judgeChunk({ repository, range, models, exists, twins }, written.slice(at, at + CHUNK), judged);
+  }
+  return { tip: range.to, models, removed, ...judged };
+}
+
+/** The names in data/models.yaml of a commit, in code-unit order. */
+export async function readModelNames(repository: Repository, commit: Oid): Promise<readonly string[]> {
+  return [...decodeModels((await readTextAt(repository, commit, MODELS_FILE)) ?? '').models.keys()].sort(byCodeUnit);
+}
+
+/** The text of a file of a commit, or null when there is none or it is larger than a message may be. */
+export async function readTextAt(repository: Repository, commit: Oid, path: string): Promise<string | null> {
+  const [entry] = await repository.lookUp(commit, [path]);
+  if (entry?.kind !== 'file') return null;
+  const [blob] = await repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
+  return blob?.kind === 'bytes' ? Buffer.from(blob.bytes).toString('utf8') : null;
+}
+
+interface Judged {
+  readonly messages: OpenMessage[];
+  readonly rejected: RejectedFile[];
+  readonly replies: { path: string; recipient: string }[];
+  readonly retried: string[];
+  readonly people: string[];
+}
+
+interface Judge {
+  readonly repository: Repository;
+  readonly range: ChangeRange;
+  readonly models: readonly string[];
+  readonly exists: (paths: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly twins: ReadonlyMap<string, string>;
+}
+
+async function judgeChunk(judge: Judge, written: readonly Written[], into: Judged): Promise<void> {
+  const files = written.flatMap((change) => {
+    const file = parseMessagePath(change.path);
+    const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
+    if (problem !== null)
+      into.rejected.push({ path: change.path, line: 1, found: problem, expected: 'a regular *.md file with a plain name' });
+    return file === null || change.entry === 'other' ? [] : [{ file, blob: change.blob }];
+  });
+  const blobs = await judge.repository.readBlobs(
+    files.map(({ blob }) => blob),
+    MESSAGE_BYTES_MAX,
+  );
+  const standing = await judge.exists(files.flatMap(({ file }) => (file.replyTo === null ? [] : [file.replyTo.path])));
+  const candidates: Candidate[] = [];
+  files.forEach(({ file, blob }, index) => {
+    const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
+    if (isReply && file.replyTo !== null) into.replies.push(file.replyTo);
+    const read = decodeBlob(blobs[index]);
+    if (read.kind === 'message') candidates.push({ file, blob, message: read.message });
+    else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
+  });
+  await judgeMessages(judge, candidates, into);
+}
+
+async function judgeMessages(judge: Judge, candidates: readonly Candidate[], into: Judged): Promise<void> {
+  const waking = await filterWaking(judge, candidates);
+  const authors = await readAuthors(judge, waking);
+  const everyone = await readEveryone(judge, waking, authors);
+  const answers = await judge.exists(
+    waking.flatMap((candidate) => recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name))),
+  );
+  const twins = await readTwins(judge, waking);
+  for (const candidate of waking) {
+    const { file, blob, message } = candidate;
+    const author = authors.get(file.path);
+    const from = message.fields.from ?? slugName(author?.author.name ?? '', 'someone');
+    into.people.push(...(judge.models.includes(from) || message.fields.model !== null ? [] : [from]));
+    const twin = twins.get(file.path);
+    if (twin !== undefined) {
+      into.rejected.push({
+        path: file.path,
+        line: 1,
+        found: `the same id as ${twin}`,
+        expected: 'one message an id: send a new message instead of a copy',
+      });
+      continue;
+    }
+    if (message.fields.retries !== null) into.retried.push(message.fields.retries);
+    const recipients = recipientsOf(candidate, everyone).filter(
+      ({ name }) =>
+        name !== from &&
+        !answers.has(replyPath(file.path, name)) &&
+        (judge.models.includes(name) || name === 'workflow' || !isPerson(judge, name, from)),
+    );
+    into.messages.push({
+      path: file.path,
+      channel: file.channel,
+      identity: identityOf(file),
+      blob,
+      from,
+      timestampMs: message.fields.timestampMs ?? author?.authoredMs ?? 0,
+      hops: message.fields.hops,
+      priority: message.fields.priority,
+      isWorkflow: message.fields.to.some(({ name }) => name === 'workflow'),
+      recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
+    });
+  }
+}
+
+/** A reply wakes its addressee only when it answers a message that is not itself a reply and whose sender does not wait for it: no loop can begin. */
+async function filterWaking(judge: Judge, candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+  const waking: Candidate[] = [];
+  for (const candidate of candidates) {
+    const original = candidate.file.replyTo?.path;
+    if (original === undefined) waking.push(candidate);
+    else if (
+      candidate.message.fields.to.some(({ name }) => judge.models.includes(name)) &&
+      (await repliesToQuestion(judge, candidate, original))
+    )
+      waking.push(candidate);
+  }
+  return waking;
+}
+
+async function repliesToQuestion(judge: Judge, candidate: Candidate, original: string): Promise<boolean> {
+  const [entry] = await judge.repository.lookUp(judge.range.to, [original]);
+  if (entry?.kind !== 'file') return !candidate.message.fields.re.includes(original);
+  if (parseMessagePath(original)?.replyTo != null) return false;
+  const [blob] = await judge.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
+  const read = decodeBlob(blob);
+  return read.kind === 'message' && !read.message.fields.wait;
+}
+
+async function readAuthors(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, CommitInfo>> {
+  const unsigned = candidates
+    .filter(({ message }) => message.fields.from === null || message.fields.timestampMs === null || asksAll(message))
+    .map(({ file }) => file.path);
+  return unsigned.length === 0 ? new Map() : judge.repository.findAddingCommits(unsigned, judge.range);
+}
+
+/** `all` means the models of the moment it was written, not the ones added since: a new model does not answer last week's mail. */
+async function readEveryone(
+  judge: Judge,
+  candidates: readonly Candidate[],
+  authors: ReadonlyMap<string, CommitInfo>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const everyone = new Map<string, readonly string[]>();
+  for (const { file, message } of candidates) {
+    if (!asksAll(message)) continue;
+    const commit = authors.get(file.path)?.oid;
+    const then = commit === undefined ? [] : await readModelNames(judge.repository, commit);
+    everyone.set(file.path, then.length === 0 ? judge.models : then);
+  }
+  return everyone;
+}
+
+async function readTwins(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, string>> {
+  if (judge.range.from === null) return judge.twins;
+  const canonical = candidates.flatMap(({ file }) => {
+    const ulid = ulidOf(file.stem);
+    if (ulid === null || file.replyTo !== null) return [];
+    const path = newMessagePath(file.channel, decodeTime(ulid), ulid);
+    return path === file.path ? [] : [{ path: file.path, canonical: path }];
+  });
+  const standing = await judge.exists(canonical.map((pair) => pair.canonical));
+  return new Map(canonical.filter((pair) => standing.has(pair.canonical)).map((pair) => [pair.path, pair.canonical]));
+}
+
+/** In a whole tree: each path whose identity another path, earlier in code-unit order, already has. */
+function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
+  const twins = new Map<string, string>();
+  for (const { path } of [...written].sort(by((change) => change.path))) {
+    const file = parseMessagePath(path);
+    if (file === null || file.replyTo !== null) continue;
+    const identity = `${file.channel}/${identityOf(file)}`;
+    const before = first.get(identity);
+    if (before === undefined) first.set(identity, path);
+    else twins.set(path, before);
+  }
+  return twins;
+}
+
+/** When a reply is removed, the message it answered is open again. */
+async function readReopened(repository: Repository, range: ChangeRange, removed: readonly string[]): Promise<readonly Written[]> {
+  const originals = [...new Set(removed.flatMap((path) => parseMessagePath(path)?.replyTo?.path ?? []))];
+  const entries = originals.length === 0 ? [] : await repository.lookUp(range.to, originals);
+  return originals.flatMap((path, index): Written[] => {
+    const entry = entries[index];
+    return entry?.kind === 'file' ? [{ kind: 'written', path, entry: 'file', blob: entry.oid }] : [];
+  });
+}
+
+/** Whether paths stand in the new tree: out of the listing itself when the whole tree was listed, by look-up otherwise. */
+function createExists(repository: Repository, range: ChangeRange, changes: readonly TreeChange[]): Judge['exists'] {
+  if (range.from === null) {
+    const all = new Set(changes.map(({ path }) => path));
+    return (paths) => Promise.resolve(new Set(paths.filter((path) => all.has(path))));
+  }
+  return async (paths) => {
+    const entries = paths.length === 0 ? [] : await repository.lookUp(range.to, paths);
+    return new Set(paths.filter((_, index) => entries[index] != null));
+  };
+}
+
+function recipientsOf({ file, message }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
+  return expandAddresses(message.fields.to, everyone.get(file.path) ?? []);
+}
+
+function asksAll(message: Message): boolean {
+  return message.fields.to.some(({ name }) => name === 'all');
+}
+
+function isPerson(judge: Judge, name: string, from: string): boolean {
+  return judge.range.people.has(name) || name === from;
+}
+
+function decodeBlob(blob: BlobRead | undefined) {
+  if (blob?.kind === 'bytes') return decodeMessage(blob.bytes);
+  const found = blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
+  return { kind: 'rejected', rejection: { line: 1, found, expected: `at most ${MESSAGE_BYTES_MAX} bytes of text` } } as const;
+}
+
+/** Why a file that is no message path deserves a line in `status`, or null for files that belong there. */
+function oddFile(change: Written): string | null {
+  const problem = pathProblem(change.path);
+  if (problem !== null) return problem;
+  if (channelOf(change.path) === null) return 'a folder or file that is no channel';
+  if (change.entry === 'other') return 'a link or submodule';
+  return change.path.endsWith('.md') && !change.path.endsWith(`/${CHANNEL_FILE}`) ? 'a name that is no message' : null;
+}
