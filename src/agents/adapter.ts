@@ -1,0 +1,142 @@
+/**
+ * The door to one kind of agent program. An adapter is two pure functions, how to call the program and how to read what it wrote, and some
+ * facts about it. It starts nothing, keeps nothing and reads no file; run-agents.ts does all that, in the same way for every program.
+ */
+import type { ModelEntry } from '../protocol/models.ts';
+import type { FailureClass, Usage } from './agent.ts';
+import type { Env, OperatorEnv } from './agent-env.ts';
+
+export interface InvocationRequest {
+  readonly entry: ModelEntry;
+  /** What it may do; see `modeOf`. */
+  readonly mode: Mode;
+  readonly prompt: string;
+  /** To be used as system prompt where the program takes one from a file, else put before the prompt (`withPersona`). Never an argument. */
+  readonly persona: string | null;
+  readonly session: string | null;
+  /** An empty private folder outside of the agent's directory: `files` are written there. */
+  readonly scratch: string;
+}
+
+/** `chat`: no tools. `read`: may look around in its directory. `write`: may change things; only ever with `effects: external`. */
+export type Mode = 'chat' | 'read' | 'write';
+
+export type Invocation =
+  | {
+      readonly kind: 'invocation';
+      readonly program: string;
+      /** Only from the adapter, the model's entry and ids; never text of a message. */
+      readonly args: readonly string[];
+      /** Added to the agent's environment. */
+      readonly env: Env;
+      /** Written into `scratch` before the start, name → content. */
+      readonly files: Readonly<Record<string, string>>;
+      /** The prompt as it goes to stdin. */
+      readonly input: string;
+    }
+  /** The entry cannot be run like this; one line says why and what to write instead. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** What the program left. Raw text: not cleaned, not redacted. */
+export interface ProgramOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** True when a session was continued: what the program then reports may be the sum over all of it. */
+  readonly resumed: boolean;
+  /** For limits that are told as "in 20 minutes". */
+  readonly nowMs: number;
+}
+
+export type Parsed =
+  | {
+      readonly kind: 'answer';
+      readonly text: string;
+      readonly session: string | null;
+      readonly usage: Usage;
+      /** The program's version, when the output tells. */
+      readonly version: string | null;
+    }
+  | {
+      readonly kind: 'failure';
+      readonly class: FailureClass;
+      readonly detail: string;
+      readonly resetAtMs: number | null;
+      readonly usage: Usage;
+    }
+  /** The session to be continued does not exist any more: the attempt is run once more without it. */
+  | { readonly kind: 'lost-session' };
+
+/** What becomes of one line of output: is it needed for the answer, and what of it is shown to people who watch. */
+export interface LineView {
+  readonly keep: boolean;
+  readonly show: string | null;
+}
+
+/** How the program writes its answer. */
+export type OutputForm =
+  /** Standard output is the answer. */
+  | { readonly kind: 'text' }
+  /** One JSON value at the end. Silence before it says nothing, so the idle limit does not apply. */
+  | { readonly kind: 'json' }
+  /** A JSON value a line, as things happen. */
+  | { readonly kind: 'json-lines'; readonly view: (line: string) => LineView };
+
+/** How to see whether the program can be used on a host. */
+export interface Detection {
+  /** Names to look for on the PATH, the best first. */
+  readonly executables: readonly string[];
+  readonly versionArgs: readonly string[];
+  /** Names of the environment of which one is enough to be signed in; they belong into `env:` of the entry. */
+  readonly keyNames: readonly string[];
+  /** Files of which one exists when somebody has signed in. */
+  readonly loginFiles: (env: OperatorEnv) => readonly string[];
+  /** What a person does when neither is there. */
+  readonly signIn: string;
+}
+
+/** One kind of agent program. */
+export interface Adapter {
+  readonly name: string;
+  /** False: built from the program's documentation alone, never seen to run. */
+  readonly verified: boolean;
+  /** Keys that it understands in the entry's `options:`, besides `mode`. */
+  readonly options: readonly string[];
+  /** The modes it has, the default for `effects: none` first. */
+  readonly modes: readonly Mode[];
+  readonly output: OutputForm;
+  readonly invoke: (request: InvocationRequest) => Invocation;
+  readonly parse: (output: ProgramOutput) => Parsed;
+  /** Null for programs that are not looked for. */
+  readonly detection: Detection | null;
+}
+
+/** What a program that says nothing of its use has used. */
+export const NO_USAGE: Usage = { tokensIn: null, tokensOut: null, costUsd: null };
+
+/** The prompt with the persona before it, for programs without a system prompt of their own. */
+export function withPersona({ prompt, persona }: Pick<InvocationRequest, 'prompt' | 'persona'>): string {
+  return persona === null || persona.trim() === '' ? prompt : `${persona.trimEnd()}\n\n${prompt}`;
+}
+
+/** The program and first arguments of an entry: its own `command:` or the adapter's program. */
+export function programOf(entry: ModelEntry, program: string): { readonly program: string; readonly args: readonly string[] } {
+  const [own, ...args] = entry.command;
+  return own === undefined ? { program, args: [] } : { program: own, args };
+}
+
+export type ModeChoice = { readonly kind: 'mode'; readonly mode: Mode } | { readonly kind: 'refused'; readonly why: string };
+
+/** The mode an entry asks for. `write` needs both `options: { mode: write }` and `effects: external`, so that it is never chosen by one slip. */
+export function modeOf(entry: ModelEntry, adapter: Adapter): ModeChoice {
+  const asked = entry.options['mode'];
+  const fallback = adapter.modes[0] ?? 'chat';
+  if (asked === undefined) return { kind: 'mode', mode: fallback };
+  const mode = adapter.modes.find((known) => known === asked);
+  if (mode === undefined)
+    return { kind: 'refused', why: `options: "mode" must be one of ${adapter.modes.join(', ')} for "adapter: ${adapter.name}"` };
+  if (mode === 'write' && entry.effects !== 'external')
+    return { kind: 'refused', why: 'options: "mode: write" needs "effects: external": what may change things must never be run twice' };
+  return { kind: 'mode', mode };
+}

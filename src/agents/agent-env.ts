@@ -1,0 +1,52 @@
+/** The environment of an agent: built, not inherited. What is not named here or in the model's `env:` does not exist for it. */
+import { RUN_MARKER } from './process-group.ts';
+
+/** Names that every agent gets when the operator has them: where things are, in which language, and how to reach the network. */
+const PASSED = [
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ'],
+  ...['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'],
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
+];
+
+const ALWAYS = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' } as const;
+
+export type Env = Readonly<Record<string, string>>;
+/** An environment as the platform gives it: absent names may be there as undefined. */
+export type OperatorEnv = Readonly<Record<string, string | undefined>>;
+
+export interface AgentEnvParts {
+  readonly operator: OperatorEnv;
+  /** The model's `env:`. */
+  readonly names: readonly string[];
+  /** What the adapter sets for its program; the operator's own value wins when `names` lets it through. */
+  readonly adapter: Env;
+  /** What the dispatcher adds. */
+  readonly extra: Env;
+  readonly tmpDir: string;
+  readonly attemptId: string;
+}
+
+/** The whole environment of one attempt. Later parts win: passed, adapter's, the model's `env:`, the dispatcher's, marker and TMPDIR. */
+export function buildAgentEnv(parts: AgentEnvParts): Env {
+  return {
+    ...ALWAYS,
+    ...pick(parts.operator, PASSED),
+    TERM: 'dumb',
+    NO_COLOR: '1',
+    ...parts.adapter,
+    ...pick(parts.operator, parts.names),
+    ...parts.extra,
+    TMPDIR: parts.tmpDir,
+    [RUN_MARKER]: parts.attemptId,
+  };
+}
+
+function pick(env: OperatorEnv, names: readonly string[]): Env {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,56 @@
+/**
+ * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout; exit status 0 with something in it is an
+ * answer. A program that can say more of a failure uses the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or
+ * elsewhere; 77 (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could not be executed. Everything
+ * else is `crash`. The last lines of stderr become the reason that people see.
+ */
+import { isBlank, lastLines } from './clean-output.ts';
+import {
+  NO_USAGE,
+  withPersona,
+  type Adapter,
+  type InvocationRequest,
+  type Invocation,
+  type Parsed,
+  type ProgramOutput,
+} from './adapter.ts';
+import type { FailureClass } from './agent.ts';
+
+const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = { 75: 'unavailable', 77: 'auth', 126: 'missing', 127: 'missing' };
+const STDERR_LINES = 3;
+
+/** The adapter for any program. */
+export const command: Adapter = {
+  name: 'command',
+  verified: true,
+  options: [],
+  modes: ['write'],
+  output: { kind: 'text' },
+  invoke,
+  parse,
+  detection: null,
+};
+
+function invoke(request: InvocationRequest): Invocation {
+  const [program, ...args] = request.entry.command;
+  if (program === undefined) return { kind: 'refused', why: '"adapter: command" needs "command: [program, argument, …]"' };
+  return { kind: 'invocation', program, args, env: {}, files: {}, input: withPersona(request) };
+}
+
+function parse(output: ProgramOutput): Parsed {
+  if (output.exitCode === 0 && !isBlank(output.stdout))
+    return { kind: 'answer', text: output.stdout, session: null, usage: NO_USAGE, version: null };
+  return failure(output.exitCode === 0 ? 'empty' : (EXIT_CLASSES[output.exitCode ?? -1] ?? 'crash'), output);
+}
+
+function failure(kind: FailureClass, output: ProgramOutput): Parsed {
+  const how = kind === 'empty' ? 'it ended well and wrote nothing' : describeExit(output);
+  const why = lastLines(output.stderr, STDERR_LINES);
+  return { kind: 'failure', class: kind, detail: why === '' ? how : `${how}: ${why}`, resetAtMs: null, usage: NO_USAGE };
+}
+
+/** `exit status 3` or `ended by SIGKILL`. */
+export function describeExit({ exitCode, signal }: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
+  if (signal !== null) return `ended by ${signal}`;
+  return exitCode === null ? 'it could not be ended' : `exit status ${exitCode}`;
+}

@@ -1,0 +1,67 @@
+/** Takes the standard output of a program as it comes: keeps what is needed within a limit, and hands whole lines to whoever watches. */
+import { Buffer } from 'node:buffer';
+
+/** A line longer than this is shown in pieces. */
+const SHOWN_LINE_MAX = 65_536;
+
+export interface CollectorOptions {
+  readonly bytesMax: number;
+  /** Sees every line (without its end). Gives false for a line that need not be kept; then it does not count against the limit either. */
+  readonly onLine: (line: string) => boolean;
+  /** True: what `onLine` refuses is dropped. False: all bytes are kept as they came. */
+  readonly byLine: boolean;
+}
+
+export interface Collector {
+  /** Takes a chunk; false when the limit is passed. What comes after that is dropped. */
+  push(chunk: Uint8Array): boolean;
+  /** Hands out the last line when it has no end. To be called once, when no more comes. */
+  finish(): void;
+  /** What was kept, up to the limit. */
+  bytes(): Uint8Array;
+}
+
+/** A collector. Lines are decoded across chunks, so a character split over two of them stays whole. */
+export function createCollector(options: CollectorOptions): Collector {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const kept: Uint8Array[] = [];
+  let keptBytes = 0;
+  let pending: string[] = [];
+  let pendingLength = 0;
+
+  const isOver = (): boolean => keptBytes > options.bytesMax || pendingLength > Math.max(options.bytesMax, SHOWN_LINE_MAX);
+  const keep = (bytes: Uint8Array): void => {
+    const room = options.bytesMax - keptBytes;
+    if (room > 0) kept.push(bytes.length > room ? bytes.slice(0, room) : bytes);
+    keptBytes += bytes.length;
+  };
+  const endLine = (end: string): void => {
+    const line = pending.join('');
+    pending = [];
+    pendingLength = 0;
+    if (options.onLine(line) && options.byLine) keep(Buffer.from(line + end));
+  };
+  const takeText = (text: string): void => {
+    const parts = text.split('\n');
+    for (const [index, part] of parts.entries()) {
+      pending.push(part);
+      pendingLength += part.length;
+      const tooLongToShow = !options.byLine && pendingLength > SHOWN_LINE_MAX;
+      if (index < parts.length - 1) endLine('\n');
+      else if (tooLongToShow) endLine('');
+    }
+  };
+  return {
+    push: (chunk) => {
+      if (isOver()) return false;
+      if (!options.byLine) keep(chunk);
+      takeText(decoder.decode(chunk, { stream: true }));
+      return !isOver();
+    },
+    finish: () => {
+      takeText(decoder.decode());
+      if (pendingLength > 0) endLine('');
+    },
+    bytes: () => Buffer.concat(kept),
+  };
+}

@@ -1,0 +1,33 @@
+/** Keeps the operator's secrets out of everything that is published, logged or shown. */
+import type { OperatorEnv } from './agent-env.ts';
+
+const SECRET_NAME =
+  /(^|_)(API_?)?(KEYS?|TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?)(_|$)|[A-Z](TOKEN|SECRET|PASSWORD|APIKEY)$/i;
+/** These name where a secret is kept, not the secret. */
+const PLACE_NAME = /_(PATH|FILE|DIR|URL|HOST|NAME)$/i;
+/** Shorter values occur in ordinary text by chance. */
+const SECRET_LENGTH_MIN = 8;
+/** Longer than any user and password in a URL; keeps the search linear. */
+const USERINFO_MAX = 1_024;
+
+export const REDACTED = '[redacted]';
+
+/** Replaces every secret value and the user part of every URL. */
+export type Redact = (text: string) => string;
+
+/** The values of an environment whose names say that they are secret, longest first. */
+export function secretsOf(env: OperatorEnv): readonly string[] {
+  const values = Object.entries(env).flatMap(([name, value]) =>
+    SECRET_NAME.test(name) && !PLACE_NAME.test(name) && value !== undefined && value.length >= SECRET_LENGTH_MIN ? [value] : [],
+  );
+  return [...new Set(values.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]))].sort(
+    (a, b) => b.length - a.length,
+  );
+}
+
+const USERINFO = new RegExp(`://[^\\s/?#"<>\`]{1,${USERINFO_MAX}}@`, 'g');
+
+/** A redactor for the given secrets. */
+export function createRedactor(secrets: readonly string[]): Redact {
+  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text).replace(USERINFO, `://${REDACTED}@`);
+}

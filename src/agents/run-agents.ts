@@ -1,0 +1,279 @@
+/** Runs attempts: picks the adapter, prepares directory and environment, runs the program within the entry's limits and reads its output. */
+import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import { modeOf, NO_USAGE, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
+import type { Agents, AttemptOutcome, AttemptRequest, FailureClass } from './agent.ts';
+import { buildAgentEnv, type OperatorEnv } from './agent-env.ts';
+import { cleanOutput, cleanText, isBlank, oneLine, type CleanOutput } from './clean-output.ts';
+import { createRedactor, secretsOf, type Redact } from './redact.ts';
+import { runProcess, type ProcessEnd } from './run-process.ts';
+
+/** Longest detail of a failure. */
+const DETAIL_MAX = 400;
+/** A JSON form may need this many bytes for one byte of answer, and the other a start: escapes, thoughts, tool output. */
+const JSON_FACTOR = 8;
+const JSON_BASE = 1_048_576;
+/** The scratch folder inside the attempt's directory: TMPDIR of the agent and files of the adapter. Removed after the attempt. */
+const SCRATCH = '.tmp';
+
+export interface AgentsParts {
+  readonly clock: Clock;
+  readonly operatorEnv: OperatorEnv;
+  readonly adapters: Readonly<Record<string, Adapter>>;
+  /** Told when processes had to be hunted down after an attempt. */
+  readonly log?: Log;
+  /** Version of an adapter's program on this host, as detect.ts found it. */
+  readonly versionOf?: (adapter: string) => string | null;
+  /** From TERM to KILL; 5 s when it is left out. */
+  readonly graceMs?: number;
+}
+
+/** The real door to agent programs. */
+export function createAgents(parts: AgentsParts): Agents {
+  const redact = createRedactor(secretsOf(parts.operatorEnv));
+  return {
+    run: async (request) => {
+      const startedMs = parts.clock.monotonicMs();
+      const outcome = await runAttempt(request, { ...parts, redact });
+      const durationMs = Math.round(parts.clock.monotonicMs() - startedMs);
+      return { ...outcome, durationMs };
+    },
+  };
+}
+
+type Context = AgentsParts & { readonly redact: Redact };
+/** One try to run the program, ready to start. */
+interface Prepared {
+  readonly request: AttemptRequest;
+  readonly adapter: Adapter;
+  readonly mode: Mode;
+  readonly cwd: string;
+  readonly scratch: string;
+}
+
+async function runAttempt(request: AttemptRequest, context: Context): Promise<AttemptOutcome> {
+  const { entry } = request;
+  const adapter = Object.hasOwn(context.adapters, entry.adapter) ? context.adapters[entry.adapter] : undefined;
+  if (adapter === undefined)
+    return failed('setup', `unknown adapter "${entry.adapter}"; known are ${Object.keys(context.adapters).join(', ')}`);
+  const unknown = Object.keys(entry.options).find((key) => key !== 'mode' && !adapter.options.includes(key));
+  if (unknown !== undefined) return failed('setup', `unknown option "${unknown}" for "adapter: ${adapter.name}"`);
+  const mode = modeOf(entry, adapter);
+  if (mode.kind === 'refused') return failed('setup', mode.why);
+  const cwd = resolveDirectory(request, context.operatorEnv['HOME']);
+  if (!(await isDirectory(cwd))) return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
+  const scratch = join(request.directory, SCRATCH);
+  const obstacle = await failureOf(() => makePrivate(scratch));
+  if (obstacle !== null) return failed('setup', `the folder for temporary files cannot be made: ${obstacle}`);
+  try {
+    const prepared = { request, adapter, mode: mode.mode, cwd, scratch };
+    return (await runOnce(prepared, context)) ?? (await runOnce({ ...prepared, request: { ...request, session: null } }, context)) ?? LOST;
+  } finally {
+    // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
+    await failureOf(() => rm(scratch, { recursive: true, force: true }));
+  }
+}
+
+const LOST = failed('invalid', 'it asks for a session although none was to be continued');
+
+/** Null when the session that was to be continued is gone. */
+async function runOnce(prepared: Prepared, context: Context): Promise<AttemptOutcome | null> {
+  const { request, adapter, scratch } = prepared;
+  const invocation = adapter.invoke({ ...request, mode: prepared.mode, scratch });
+  if (invocation.kind === 'refused') return failed('setup', invocation.why);
+  const obstacle = await failureOf(() => writeFiles(scratch, invocation.files));
+  if (obstacle !== null) return failed('setup', `the files of the adapter cannot be written: ${obstacle}`);
+  const shown = createShown(prepared, context.redact);
+  const end = await start(prepared, { context, invocation, onLine: shown.onLine });
+  if (end.kind === 'not-started')
+    return end.why === 'aborted' ? { kind: 'stopped', textSoFar: '', durationMs: 0 } : failed(end.why, context.redact(end.detail));
+  if (end.survivors > 0)
+    context.log?.warning('attempt.survivors-killed', {
+      attempt: request.attemptId,
+      model: request.entry.name,
+      count: end.survivors,
+      next: 'processes that had left the group of the agent were killed',
+    });
+  return read(end, { prepared, context, shown: shown.text() });
+}
+
+interface Starting {
+  readonly context: Context;
+  readonly invocation: Extract<Invocation, { kind: 'invocation' }>;
+  readonly onLine: (line: string) => boolean;
+}
+
+function start({ request, adapter, cwd, scratch }: Prepared, { context, invocation, onLine }: Starting): Promise<ProcessEnd> {
+  const { entry } = request;
+  const argv = [...entry.wrapper, expandHome(invocation.program, context.operatorEnv['HOME']), ...invocation.args];
+  const bytesMax = entry.outputBytesMax;
+  return runProcess(
+    {
+      program: argv[0] ?? invocation.program,
+      args: argv.slice(1),
+      cwd,
+      env: buildAgentEnv({
+        operator: context.operatorEnv,
+        names: entry.env,
+        adapter: invocation.env,
+        extra: request.extraEnv,
+        tmpDir: scratch,
+        attemptId: request.attemptId,
+      }),
+      input: invocation.input,
+      timeoutMs: entry.timeoutMs,
+      idleTimeoutMs: adapter.output.kind === 'json' ? null : entry.idleTimeoutMs,
+      stdoutBytesMax: adapter.output.kind === 'text' ? bytesMax : bytesMax * JSON_FACTOR + JSON_BASE,
+      onStarted: request.onStarted,
+      onLine,
+      dropLines: adapter.output.kind === 'json-lines',
+      signal: request.signal,
+      ...(context.graceMs === undefined ? {} : { graceMs: context.graceMs }),
+    },
+    context.clock,
+  );
+}
+
+/** What people who watch are shown, and what is left of it when the attempt is stopped. */
+function createShown({ request, adapter }: Prepared, redact: Redact) {
+  const pieces: string[] = [];
+  let room = request.entry.outputBytesMax;
+  const show = (text: string): void => {
+    const clean = redact(cleanText(text));
+    if (room > 0) pieces.push(clean.slice(0, room));
+    room -= clean.length;
+    try {
+      request.onOutput(clean);
+    } catch {
+      // Somebody who watches and fails must not end what is watched.
+    }
+  };
+  const onLine = (line: string): boolean => {
+    if (adapter.output.kind === 'json') return true;
+    const view = adapter.output.kind === 'text' ? { keep: true, show: `${line}\n` } : adapter.output.view(line);
+    if (view.show !== null) show(view.show);
+    return view.keep;
+  };
+  return { onLine, text: () => pieces.join('') };
+}
+
+interface Reading {
+  readonly prepared: Prepared;
+  readonly context: Context;
+  readonly shown: string;
+}
+
+function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, shown }: Reading): AttemptOutcome | null {
+  const { entry, session } = prepared.request;
+  const stdout = cleanOutput(end.stdout);
+  const stderr = cleanOutput(end.stderr).text;
+  if (end.cause === 'aborted') return { kind: 'stopped', textSoFar: shown, durationMs: 0 };
+  if (end.cause !== 'exited') return limitReached(end.cause, { entry, raw: end.stdout, said: context.redact(stderr) });
+  const { exitCode, signal } = end;
+  const nowMs = context.clock.wallMs();
+  const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
+  if (parsed.kind === 'lost-session') return session === null ? LOST : null;
+  if (parsed.kind === 'answer') return answer(parsed, { prepared, context, stdout, raw: end.stdout });
+  return {
+    ...failed(parsed.class, oneLine(context.redact(parsed.detail), DETAIL_MAX)),
+    resetAtMs: parsed.resetAtMs,
+    usage: parsed.usage,
+    rawOutput: keepRaw(end.stdout),
+  };
+}
+
+interface Answering {
+  readonly prepared: Prepared;
+  readonly context: Context;
+  readonly stdout: CleanOutput;
+  readonly raw: Uint8Array;
+}
+
+function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { prepared, context, stdout, raw }: Answering): AttemptOutcome {
+  const { adapter, request } = prepared;
+  const refuse = (kind: FailureClass, detail: string): AttemptOutcome => ({
+    ...failed(kind, detail),
+    usage: parsed.usage,
+    rawOutput: keepRaw(raw),
+  });
+  if (stdout.kind === 'invalid') return refuse('invalid', `${stdout.bytes} bytes of output that are not text: ${stdout.hint}`);
+  const text = trimLines(context.redact(cleanText(parsed.text)));
+  if (isBlank(text)) return refuse('empty', 'it ended well and said nothing');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > request.entry.outputBytesMax)
+    return refuse('too-large', `an answer of ${bytes} bytes; "output-bytes-max" is ${request.entry.outputBytesMax}`);
+  const version = parsed.version ?? context.versionOf?.(adapter.name) ?? null;
+  return {
+    kind: 'answered',
+    text,
+    session: parsed.session,
+    usage: parsed.usage,
+    agent: version === null ? null : `${adapter.name} ${version}`,
+    durationMs: 0,
+  };
+}
+
+interface LimitReached {
+  readonly entry: ModelEntry;
+  readonly raw: Uint8Array;
+  readonly said: string;
+}
+
+function limitReached(cause: 'timeout' | 'idle' | 'too-large', { entry, raw, said }: LimitReached): AttemptOutcome {
+  const what = {
+    timeout: `no answer within ${formatDuration(entry.timeoutMs)}, ended ("timeout")`,
+    idle: `no output for ${formatDuration(entry.idleTimeoutMs)}, ended ("idle-timeout")`,
+    'too-large': `more output than ${entry.outputBytesMax} bytes, ended ("output-bytes-max")`,
+  }[cause];
+  const last = oneLine(said.trim().split('\n').at(-1) ?? '', DETAIL_MAX / 2);
+  return { ...failed(cause, last === '' ? what : `${what}; it said last: ${last}`), rawOutput: keepRaw(raw) };
+}
+
+function failed(kind: FailureClass, detail: string): Extract<AttemptOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', class: kind, detail, resetAtMs: null, usage: NO_USAGE, durationMs: 0, rawOutput: null };
+}
+
+function keepRaw(raw: Uint8Array): Uint8Array | null {
+  return raw.length === 0 ? null : raw;
+}
+
+/** Without blank lines before it and white space after it; the indentation of its first line stays. */
+function trimLines(text: string): string {
+  return text.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd();
+}
+
+function resolveDirectory({ entry, directory }: AttemptRequest, home: string | undefined): string {
+  const cwd = entry.cwd === null ? directory : expandHome(entry.cwd, home);
+  return isAbsolute(cwd) ? cwd : resolve(home ?? directory, cwd);
+}
+
+function expandHome(path: string, home: string | undefined): string {
+  return home !== undefined && (path === '~' || path.startsWith('~/')) ? join(home, path.slice(1)) : path;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** What went wrong, or null. For steps whose failure is an outcome of the attempt. */
+async function failureOf(step: () => Promise<unknown>): Promise<string | null> {
+  return step().then(() => null, errorText);
+}
+
+async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content, { mode: 0o600 });
+}
+
+async function makePrivate(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+}

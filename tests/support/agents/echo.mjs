@@ -1,0 +1,2 @@
+// Answers with its input.
+process.stdin.pipe(process.stdout);
