@@ -1,0 +1,191 @@
+/**
+ * Files that survive a kill or a power cut whole: tmp, fsync, rename, fsync of the folder. A reader sees the old content or the new one,
+ * never a mixture. Everything made here is private to its owner (0700, 0600), whatever the umask says.
+ */
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CrosstalkError, errorText } from '../base/errors.ts';
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+const TMP_SUFFIX = '.tmp';
+/** Names tried for one temporary file; each one that exists was left by a dead process with our pid. */
+const TMP_NAMES_MAX = 10_000;
+
+/** Replaces `path` by `content`, durable when it resolves. Throws STATE_UNUSABLE and leaves the old content when it cannot. */
+export async function writeDurableFile(path: string, content: string | Uint8Array): Promise<void> {
+  await replaceFile(path, content, { sync: true });
+}
+
+/** Replaces `path` by `content` as a whole but without waiting for the disk: for content that says itself whether it is complete. */
+export async function writeShortcutFile(path: string, content: string | Uint8Array): Promise<void> {
+  await replaceFile(path, content, { sync: false });
+}
+
+async function replaceFile(path: string, content: string | Uint8Array, how: { readonly sync: boolean }): Promise<void> {
+  const tmp = await attempt(path, () => writeTemporary(path, content, how));
+  try {
+    await rename(tmp, path);
+    if (how.sync) await syncDirectory(dirname(path));
+  } catch (error) {
+    await rm(tmp, { force: true }).catch(() => undefined);
+    throw localFailure(error, path);
+  }
+}
+
+let temporaries = 0;
+
+/** Writes `content` to a new private file beside `path` and gives its path; the caller renames, links or removes it. */
+export async function writeTemporary(path: string, content: string | Uint8Array, how: { readonly sync: boolean }): Promise<string> {
+  const { tmp, handle } = await openTemporary(path);
+  try {
+    await handle.chmod(FILE_MODE);
+    await handle.writeFile(content);
+    if (how.sync) await handle.sync();
+  } catch (error) {
+    await rm(tmp, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  return tmp;
+}
+
+async function openTemporary(path: string) {
+  for (let tries = 1; ; tries += 1) {
+    temporaries += 1;
+    const tmp = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaries}${TMP_SUFFIX}`);
+    try {
+      return { tmp, handle: await open(tmp, 'wx', FILE_MODE) };
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST') || tries >= TMP_NAMES_MAX) throw error;
+    }
+  }
+}
+
+/** Removes what killed processes left half-written in `directory`. Only for a folder that nobody else writes to now. */
+export async function removeTemporaries(directory: string): Promise<void> {
+  const names = await attempt(directory, () => readdir(directory));
+  const stale = names.filter((name) => name.startsWith('.') && name.endsWith(TMP_SUFFIX));
+  for (const name of stale) await attempt(join(directory, name), () => rm(join(directory, name), { force: true }));
+}
+
+/** Removes a file for good; one that is not there is fine. */
+export async function removeDurableFile(path: string): Promise<void> {
+  await attempt(path, async () => {
+    await rm(path, { force: true });
+    await syncDirectory(dirname(path));
+  });
+}
+
+/** The text of a file, or null when there is none. Throws STATE_UNUSABLE when it is there and cannot be read. */
+export async function readTextFile(path: string): Promise<string | null> {
+  return attempt(path, () =>
+    readFile(path, 'utf8').catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return null;
+      throw error;
+    }),
+  );
+}
+
+/** Makes `path` and what is missing above it, and closes it to others. Throws STATE_UNUSABLE when it is no directory of this user. */
+export async function ensurePrivateDirectory(path: string): Promise<void> {
+  await attempt(path, async () => {
+    await makeDirectories(path);
+    const found = await stat(path);
+    if (!found.isDirectory()) throw notADirectory(path);
+    if (!isOurs(found.uid)) throw notOurs(path, found.uid);
+    if ((found.mode & 0o777) !== DIRECTORY_MODE) await chmod(path, DIRECTORY_MODE);
+  });
+}
+
+/** `mkdir -p` that gives each new directory its mode at once, or an odd umask would lock us out of the next one. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE });
+    await chmod(path, DIRECTORY_MODE);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return;
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    await makeDirectories(dirname(path));
+    await makeDirectories(path);
+  }
+}
+
+/** Makes the entries of a directory durable: what was renamed, linked or removed in it stays so. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network and FUSE file systems refuse to sync a directory; the rename is all that can be had there.
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EPERM', 'EBADF')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** True when `uid` is the user of this process (always, where the system has no such thing). */
+export function isOurs(uid: number): boolean {
+  return process.getuid === undefined || process.getuid() === uid;
+}
+
+/** True when `error` is a system error with one of these codes. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}
+
+/** Does `work`, and says of a system error which path it was about and what to do. */
+export async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw localFailure(error, path);
+  }
+}
+
+/** STATE_UNUSABLE for a system error at `path`: what was found, what was expected, the fix. Errors of our own stay as they are. */
+export function localFailure(error: unknown, path: string): CrosstalkError {
+  if (error instanceof CrosstalkError) return error;
+  const cause = error;
+  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS'))
+    return new CrosstalkError(
+      'STATE_UNUSABLE',
+      `${path}: this user may not write there (${codeOf(error)}); expected a writable directory.`,
+      {
+        fix: `ls -ld ${quotePath(dirname(path))}   # then give this user write access, or choose another directory`,
+        cause,
+      },
+    );
+  if (isErrno(error, 'ENOSPC', 'EDQUOT'))
+    return new CrosstalkError('STATE_UNUSABLE', `${path}: no space left to write (${codeOf(error)}); expected room on its file system.`, {
+      fix: `df -h ${quotePath(dirname(path))}   # then make room`,
+      cause,
+    });
+  if (isErrno(error, 'ENOTDIR', 'EEXIST', 'EISDIR')) return notADirectory(path, cause);
+  return new CrosstalkError('STATE_UNUSABLE', `${path}: ${errorText(error)}; expected a file that can be read and written.`, { cause });
+}
+
+function notADirectory(path: string, cause?: unknown): CrosstalkError {
+  return new CrosstalkError('STATE_UNUSABLE', `${path}: a file stands where a directory is expected, or the reverse.`, {
+    fix: `ls -ld ${quotePath(path)}   # then move it away, or choose another directory`,
+    cause,
+  });
+}
+
+function notOurs(path: string, uid: number): CrosstalkError {
+  const own = process.getuid?.() ?? 0;
+  return new CrosstalkError('STATE_UNUSABLE', `${path}: belongs to user ${uid}; expected it to belong to user ${own}, who runs this.`, {
+    fix: `run as user ${uid}, or: sudo chown -R ${own} ${quotePath(path)}`,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : errorText(error);
+}
+
+/** `path` as one word of a shell command. */
+export function quotePath(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

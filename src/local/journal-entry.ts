@@ -1,0 +1,41 @@
+/** The entries of the journal as they are read back: JSON that somebody may have damaged or a newer version written. */
+import { isMapping } from '../protocol/yaml.ts';
+import type { JournalEntry } from './local-state.ts';
+
+/** The entry in `value`, or null when it is none that this version knows. */
+export function decodeJournalEntry(value: unknown): JournalEntry | null {
+  if (!isMapping(value)) return null;
+  const text = (key: string): string | null => (typeof value[key] === 'string' ? value[key] : null);
+  switch (value['kind']) {
+    case 'claiming':
+      return withClaim(value, (claimed) => withText(text('claim'), (claim) => ({ kind: 'claiming', claim, ...claimed })));
+    case 'starting':
+      return withClaim(value, (claimed) => withText(text('attemptId'), (attemptId) => ({ kind: 'starting', attemptId, ...claimed })));
+    case 'settled':
+      return withClaim(value, (claimed) => withText(text('how'), (how) => ({ kind: 'settled', how, ...claimed })));
+    case 'started':
+      return decodeStarted(value);
+    default:
+      return null;
+  }
+}
+
+function decodeStarted(value: Readonly<Record<string, unknown>>): JournalEntry | null {
+  const { attemptId, pgid, startTicks } = value;
+  if (typeof attemptId !== 'string' || typeof pgid !== 'number' || !Number.isSafeInteger(pgid)) return null;
+  return startTicks === null || typeof startTicks === 'string' ? { kind: 'started', attemptId, pgid, startTicks } : null;
+}
+
+interface Claimed {
+  readonly key: string;
+  readonly nonce: string;
+}
+
+function withClaim(value: Readonly<Record<string, unknown>>, then: (claimed: Claimed) => JournalEntry | null): JournalEntry | null {
+  const { key, nonce } = value;
+  return typeof key === 'string' && typeof nonce === 'string' ? then({ key, nonce }) : null;
+}
+
+function withText(text: string | null, then: (text: string) => JournalEntry): JournalEntry | null {
+  return text === null ? null : then(text);
+}

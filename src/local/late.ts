@@ -1,0 +1,92 @@
+/** Output that came too late to be a reply: kept for people, never published. Newest first to stay when the folder is full. */
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMapping } from '../protocol/yaml.ts';
+import { attempt, isErrno, readTextFile, removeDurableFile, writeDurableFile } from './durable-file.ts';
+import type { LateOutput } from './local-state.ts';
+
+/** How much late output stays. */
+export interface LateLimits {
+  readonly filesMax: number;
+  readonly bytesMax: number;
+}
+
+export const LATE_LIMITS: LateLimits = { filesMax: 200, bytesMax: 64 * 1_048_576 };
+
+/** A kept output and where it stands. */
+export interface KeptOutput extends LateOutput {
+  readonly path: string;
+}
+
+/** Keeps `late` in `directory` as a text file, once for each attempt, and removes the oldest beyond the limits (never the one just kept). */
+export async function keepLate(directory: string, late: LateOutput, limits: LateLimits = LATE_LIMITS): Promise<void> {
+  const kept = await listFiles(directory);
+  const stem = attemptStem(late);
+  const name = kept.find((file) => file.stem === stem)?.name ?? `${String((kept.at(-1)?.number ?? 0) + 1).padStart(9, '0')}-${stem}.txt`;
+  const { key, attemptId, reason, text } = late;
+  await writeDurableFile(join(directory, name), `${JSON.stringify({ key, attemptId, reason })}\n\n${text}`);
+  await removeOldest(directory, name, limits);
+}
+
+/** What is kept, oldest first; files that cannot be read as such are left out. */
+export async function listLate(directory: string): Promise<readonly KeptOutput[]> {
+  const kept: KeptOutput[] = [];
+  for (const { name } of await listFiles(directory)) {
+    const path = join(directory, name);
+    const late = parseLate((await readTextFile(path)) ?? '');
+    if (late !== null) kept.push({ ...late, path });
+  }
+  return kept;
+}
+
+interface LateFile {
+  readonly name: string;
+  readonly number: number;
+  readonly stem: string;
+}
+
+async function listFiles(directory: string): Promise<readonly LateFile[]> {
+  const names = await attempt(directory, () =>
+    readdir(directory).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }),
+  );
+  return names
+    .flatMap((name): readonly LateFile[] => {
+      const match = /^(\d{9,15})-(.+)\.txt$/.exec(name);
+      return match === null ? [] : [{ name, number: Number(match[1]), stem: match[2] ?? '' }];
+    })
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Attempt ids are ours, but a file name must not depend on that. */
+function attemptStem(late: LateOutput): string {
+  const stem = `${late.key}.${late.attemptId}`;
+  return /^[0-9A-Za-z_-]{1,80}\.[0-9A-Za-z_-]{1,80}$/.test(stem) ? stem : createHash('sha256').update(stem).digest('hex');
+}
+
+async function removeOldest(directory: string, newest: string, limits: LateLimits): Promise<void> {
+  let [files, bytes] = [0, 0];
+  for (const { name } of [...(await listFiles(directory))].reverse()) {
+    const path = join(directory, name);
+    files += 1;
+    bytes += (await attempt(path, () => stat(path))).size;
+    if (name !== newest && (files > limits.filesMax || bytes > limits.bytesMax)) await removeDurableFile(path);
+  }
+}
+
+function parseLate(content: string): LateOutput | null {
+  const end = content.indexOf('\n\n');
+  if (end < 0) return null;
+  try {
+    const head: unknown = JSON.parse(content.slice(0, end));
+    if (!isMapping(head)) return null;
+    const { key, attemptId, reason } = head;
+    if (typeof key !== 'string' || typeof attemptId !== 'string' || typeof reason !== 'string') return null;
+    return { key, attemptId, reason, text: content.slice(end + 2) };
+  } catch {
+    return null;
+  }
+}

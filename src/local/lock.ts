@@ -1,0 +1,179 @@
+/**
+ * One dispatcher per state directory. The lock is a row of files `lock.1`, `lock.2`, …; the newest one counts. A new one is linked into place
+ * with its content (so it is never half-written) and only when its number is free, so of any number of takers exactly one wins each number.
+ * A number is never used twice: a released lock stays as a file that says so, and whoever was paused between looking and linking finds newer
+ * files afterwards and steps back. A holder is replaced when its process is provably gone, never because of its age.
+ */
+import { link, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { formatIso, type Clock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { isMapping } from '../protocol/yaml.ts';
+import { attempt, isErrno, quotePath, readTextFile, syncDirectory, writeDurableFile, writeTemporary } from './durable-file.ts';
+import { isProvablyGone, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+
+/** Who holds a lock. */
+export interface LockHolder extends ProcessIdentity {
+  readonly alias: string;
+  /** ISO time at which it was taken, as that process believed. */
+  readonly since: string;
+  readonly token: string;
+}
+
+/** `gone`: the file names a process that is provably not there any more. */
+export type LockState = { readonly kind: 'free' } | { readonly kind: 'held' | 'gone'; readonly holder: LockHolder };
+
+/** A lock of ours. */
+export interface HeldLock {
+  readonly holder: LockHolder;
+  /** Frees it if it is still ours; a second call does nothing. */
+  release(): Promise<void>;
+}
+
+/** What a holder writes about itself. */
+export interface Locker {
+  readonly alias: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Old lock files that stay: many more than can come and go while one process looks through the folder. */
+const OLD_LOCKS_KEPT = 16;
+/** Rounds in which others may be faster; each lost round is a win of somebody else. */
+const ROUNDS_MAX = 100;
+
+/** Takes the lock of `directory`. Throws HELD_BY_ANOTHER naming the holder while that one may be alive. */
+export async function acquireLock(directory: string, locker: Locker): Promise<HeldLock> {
+  const holder: LockHolder = {
+    ...(await ownIdentity()),
+    alias: locker.alias,
+    since: formatIso(locker.clock.wallMs()),
+    token: locker.random.hex(16),
+  };
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const newest = await readNewest(directory);
+    const state = await judge(newest.holder);
+    if (state.kind === 'held') throw heldBy(state.holder, directory);
+    const path = lockPath(directory, newest.number + 1);
+    if (!(await linkNew(path, holder))) continue;
+    if ((await listNumbers(directory)).some((number) => number > newest.number + 1)) {
+      await attempt(path, () => rm(path, { force: true }));
+      continue;
+    }
+    await removeOld(directory, newest.number + 1);
+    return { holder, release: () => release(path, holder) };
+  }
+  throw new CrosstalkError('HELD_BY_ANOTHER', `${directory}: other dispatchers took the lock ${ROUNDS_MAX} times in a row.`);
+}
+
+/** Who holds the lock of `directory` now; takes nothing. A directory that does not exist is free. */
+export async function readLock(directory: string): Promise<LockState> {
+  return judge((await readNewest(directory)).holder);
+}
+
+async function judge(holder: LockHolder | null): Promise<LockState> {
+  if (holder === null) return { kind: 'free' };
+  return { kind: (await isProvablyGone(holder)) ? 'gone' : 'held', holder };
+}
+
+async function readNewest(directory: string): Promise<{ readonly number: number; readonly holder: LockHolder | null }> {
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const number = Math.max(0, ...(await listNumbers(directory)));
+    if (number === 0) return { number, holder: null };
+    const text = await readTextFile(lockPath(directory, number));
+    // Gone between the two reads: somebody newer cleaned up.
+    if (text !== null) return { number, holder: decodeLock(text, lockPath(directory, number)) };
+  }
+  throw new CrosstalkError('STATE_UNUSABLE', `${directory}: its lock files change faster than they can be read.`);
+}
+
+async function listNumbers(directory: string): Promise<readonly number[]> {
+  const names = await attempt(directory, () =>
+    readdir(directory).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }),
+  );
+  return names.flatMap((name) => {
+    const match = /^lock\.([1-9]\d{0,14})$/.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+}
+
+function lockPath(directory: string, number: number): string {
+  return join(directory, `lock.${number}`);
+}
+
+/** True when the file is ours; false when another was faster. */
+async function linkNew(path: string, holder: LockHolder): Promise<boolean> {
+  return attempt(path, async () => {
+    const tmp = await writeTemporary(path, formatLock(holder), { sync: true });
+    try {
+      await link(tmp, path);
+      await syncDirectory(dirname(path));
+      return true;
+    } catch (error) {
+      // ENOENT: the winner tidied up our temporary file.
+      if (isErrno(error, 'EEXIST', 'ENOENT')) return false;
+      if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP')) throw error;
+      throw new CrosstalkError('STATE_UNUSABLE', `${path}: this file system has no hard links; expected one that can hold a lock.`, {
+        fix: 'choose a directory on a local disk: --state DIR or CROSSTALK_STATE_DIR',
+        cause: error,
+      });
+    } finally {
+      await rm(tmp, { force: true });
+    }
+  });
+}
+
+async function removeOld(directory: string, newest: number): Promise<void> {
+  const old = (await listNumbers(directory)).filter((number) => number <= newest - OLD_LOCKS_KEPT);
+  for (const number of old) await attempt(directory, () => rm(lockPath(directory, number), { force: true }));
+}
+
+async function release(path: string, holder: LockHolder): Promise<void> {
+  const text = await readTextFile(path);
+  if (text === null || decodeLock(text, path)?.token !== holder.token) return;
+  await writeDurableFile(path, `${JSON.stringify({ released: holder.token })}\n`);
+}
+
+function formatLock(holder: LockHolder): string {
+  return `${JSON.stringify(holder)}\n`;
+}
+
+/** The holder in a lock file, null when it was released. Throws STATE_UNUSABLE when it says neither: then nobody can prove anything. */
+function decodeLock(text: string, path: string): LockHolder | null {
+  const value = parseJson(text);
+  if (isMapping(value) && typeof value['released'] === 'string') return null;
+  if (isMapping(value) && isHolder(value)) return value;
+  throw new CrosstalkError('STATE_UNUSABLE', `${path}: not readable as a lock; expected JSON with pid, boot and token.`, {
+    fix: `rm ${quotePath(path)}   # only when no dispatcher runs with this state directory`,
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+function isHolder(value: object): value is LockHolder {
+  const fields = value as Readonly<Record<string, unknown>>;
+  const isTextOrNull = (key: string): boolean => fields[key] === null || typeof fields[key] === 'string';
+  return (
+    Number.isSafeInteger(fields['pid']) &&
+    ['boot', 'alias', 'since', 'token'].every((key) => typeof fields[key] === 'string') &&
+    ['start', 'machine', 'pidSpace'].every(isTextOrNull)
+  );
+}
+
+function heldBy(holder: LockHolder, directory: string): CrosstalkError {
+  return new CrosstalkError(
+    'HELD_BY_ANOTHER',
+    `Another dispatcher already serves this transport: process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory}).`,
+    { fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it' },
+  );
+}

@@ -1,0 +1,85 @@
+/** Small real programs made of the sources under test: started, listened to, killed. */
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { onTestFinished } from 'vitest';
+
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+const LAYERS = ['base', 'protocol', 'local'];
+
+/** An empty directory that goes away with the test. */
+export async function tempDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'crosstalk-test-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The sources as JavaScript that any user may run, in a directory to be removed by the caller. */
+export async function buildSources(): Promise<string> {
+  const built = await mkdtemp(join(tmpdir(), 'crosstalk-built-'));
+  await writeFile(join(built, 'package.json'), '{"type":"module"}');
+  await symlink(join(REPOSITORY, 'node_modules'), join(built, 'node_modules'));
+  for (const layer of LAYERS) {
+    await mkdir(join(built, layer));
+    for (const name of await readdir(join(REPOSITORY, 'src', layer))) {
+      const source = await readFile(join(REPOSITORY, 'src', layer, name), 'utf8');
+      await writeFile(join(built, layer, name.replace(/\.ts$/, '.js')), transpile(source));
+    }
+  }
+  return built;
+}
+
+function transpile(source: string): string {
+  const { ES2022 } = ts.ScriptTarget;
+  const { ESNext } = ts.ModuleKind;
+  return ts.transpileModule(source, {
+    compilerOptions: { target: ES2022, module: ESNext, verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true },
+  }).outputText;
+}
+
+export interface Child {
+  readonly pid: number;
+  /** The next line of its output, or null when it has ended. */
+  nextLine(): Promise<string | null>;
+  /** SIGKILL, then waits. */
+  kill(): Promise<void>;
+  /** Waits for its end: exit status and everything on stderr. */
+  ended(): Promise<{ readonly status: number | null; readonly errors: string }>;
+  say(line: string): void;
+}
+
+/** Starts `code` (a module; `load('local/lock.js')` imports from the built sources) with `args` as `args`. Killed with the test at the latest. */
+export function startChild(built: string, program: { code: string; args?: readonly string[]; uid?: number; umask?: string }): Child {
+  const prelude = `const load = (path) => import(${JSON.stringify(`${pathToFileURL(built).href}/`)} + path); const args = process.argv.slice(1);
+    const say = (line) => new Promise((done) => process.stdout.write(line + '\\n', done));
+    ${program.umask === undefined ? '' : `process.umask(${program.umask});`}\n`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + program.code, '--', ...(program.args ?? [])], {
+    stdio: 'pipe',
+    cwd: built,
+    ...(program.uid === undefined ? {} : { uid: program.uid, gid: program.uid }),
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  child.stdin.on('error', () => undefined);
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await closed;
+  };
+  onTestFinished(kill);
+  return {
+    pid: child.pid ?? 0,
+    nextLine: async () => {
+      const next = await lines.next();
+      return next.done === true ? null : next.value;
+    },
+    kill,
+    ended: async () => ({ status: await closed, errors }),
+    say: (line) => child.stdin.write(`${line}\n`),
+  };
+}
