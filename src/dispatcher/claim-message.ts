@@ -1,0 +1,135 @@
+/**
+ * Where a message is claimed: one push of create-only refs, each winning or losing by itself. An agent starts only after a look at the remote
+ * that is later than the push has shown our claim and no reply, because a reply and the deletion of its claim land together.
+ */
+import type { Oid } from '../base/ids.ts';
+import { type Claim, formatClaim } from '../protocol/claim.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import type { Work } from '../protocol/open-work.ts';
+import type { RefUpdate } from '../transport/repository.ts';
+import type { Dispatcher, Held, UncertainClaim } from './dispatcher.ts';
+import { observe } from './observe.ts';
+import { releaseClaim } from './publish-reply.ts';
+import { runClaim } from './run-attempt.ts';
+
+/** A claim to be made. `expected`: the lapsed claim that it takes over, or null for a free one. */
+export interface ClaimRequest {
+  readonly work: Work;
+  readonly entry: ModelEntry;
+  readonly attempt: number;
+  readonly expected: Oid | null;
+}
+
+/** Claims what it can of the requests and starts the agents of what it won. */
+export async function claimMessages(dispatcher: Dispatcher, requests: readonly ClaimRequest[]): Promise<void> {
+  if (requests.length === 0) return;
+  const { doors, state } = dispatcher;
+  const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
+  const startedMs = doors.clock.monotonicMs();
+  const pushed = await doors.repository.push(
+    drafts.map(({ update }) => update),
+    { atomic: false },
+  );
+  for (const { request, claim, update, oid } of drafts) {
+    const result = pushed.kind === 'unknown' ? { kind: 'unknown' as const } : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
+    if (result.kind === 'landed' || result.kind === 'unknown')
+      state.uncertain.set(update.ref, { oid, work: request.work, claim, startedMs });
+    else await loseClaim(dispatcher, request.work, { claim, ...(result.kind === 'refused' ? { refusal: result.line } : {}) });
+  }
+  if (state.uncertain.size > 0 && (await observe(dispatcher)) === 'seen') await adoptClaims(dispatcher);
+}
+
+/** Starts or gives back the claims whose push is now known to have landed; forgets the others. Called after every look. */
+export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
+  const { state, doors } = dispatcher;
+  for (const [ref, pushed] of state.uncertain) {
+    if (pushed.startedMs > state.seenMs) continue;
+    state.uncertain.delete(ref);
+    if (state.refs.get(ref) !== pushed.oid) {
+      await loseClaim(dispatcher, pushed.work, { claim: pushed.claim });
+      continue;
+    }
+    const held = holdClaim(dispatcher, ref, pushed);
+    if (!isStillOpen(dispatcher, pushed.work)) {
+      doors.log.status('claim.released', { message: pushed.work.message.path, model: pushed.work.recipient, why: 'answered meanwhile' });
+      releaseClaim(dispatcher, held, 'answered');
+      continue;
+    }
+    doors.log.status('message.claimed', {
+      message: pushed.work.message.path,
+      model: pushed.work.recipient,
+      from: pushed.work.message.from,
+      attempt: pushed.claim.attempt,
+    });
+    void runClaim(dispatcher, held);
+  }
+}
+
+/** A claim of this process for the next attempt at a piece of work. */
+export function composeClaim(dispatcher: Dispatcher, request: Omit<ClaimRequest, 'expected'>): Claim {
+  const { work, entry, attempt } = request;
+  return {
+    message: work.message.path,
+    blob: work.message.blob,
+    recipient: work.recipient,
+    alias: dispatcher.settings.alias,
+    instance: dispatcher.doors.local.instance,
+    run: dispatcher.run,
+    attempt,
+    nonce: dispatcher.doors.random.hex(8),
+    effects: entry.effects,
+  };
+}
+
+interface Draft {
+  readonly request: ClaimRequest;
+  readonly claim: Claim;
+  readonly oid: Oid;
+  readonly update: RefUpdate;
+}
+
+async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promise<Draft> {
+  const claim = composeClaim(dispatcher, request);
+  const oid = await dispatcher.doors.repository.writeRecord(formatClaim(claim));
+  await dispatcher.doors.local.journal({ kind: 'claiming', key: request.work.key, nonce: claim.nonce, claim: oid });
+  return {
+    request,
+    claim,
+    oid,
+    update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: request.expected, next: oid },
+  };
+}
+
+async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly claim: Claim; readonly refusal?: string }): Promise<void> {
+  const { doors, state } = dispatcher;
+  const fields = { message: work.message.path, model: work.recipient };
+  if (lost.refusal === undefined) doors.log.status('claim.lost', fields);
+  else {
+    doors.log.alert('claim.refused', { ...fields, reason: lost.refusal, fix: 'crosstalkd doctor' });
+    state.parked.set(work.recipient, { untilMs: doors.clock.monotonicMs() + 60_000, why: `the remote refuses claims: ${lost.refusal}` });
+  }
+  await doors.local.journal({ kind: 'settled', key: work.key, nonce: lost.claim.nonce, how: 'lost' });
+}
+
+function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim): Held {
+  const held: Held = {
+    key: pushed.work.key,
+    ref,
+    work: pushed.work,
+    claim: pushed.claim,
+    oid: pushed.oid,
+    renewedMs: pushed.startedMs,
+    confirmedMs: dispatcher.state.seenMs,
+    phase: 'attempt',
+    stopped: null,
+    abort: new AbortController(),
+    startedMs: null,
+  };
+  dispatcher.state.held.set(held.key, held);
+  return held;
+}
+
+function isStillOpen(dispatcher: Dispatcher, work: Work): boolean {
+  const message = dispatcher.mirror.index().messages.get(work.message.path);
+  return message?.recipients.some(({ name }) => name === work.recipient) ?? false;
+}

@@ -1,0 +1,211 @@
+/**
+ * What a dispatcher is made of: its settings, the doors it acts through, and the state that its verbs share. Everything here is lost at a crash;
+ * what must not be lost is on the remote or behind the door to local state.
+ */
+import type { Agents, StartedProcess } from '../agents/agent.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { LocalState } from '../local/local-state.ts';
+import type { HostState } from '../protocol/beat.ts';
+import type { Claim } from '../protocol/claim.ts';
+import type { Control } from '../protocol/control.ts';
+import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import type { Work } from '../protocol/open-work.ts';
+import type { RefNames } from '../protocol/paths.ts';
+import type { Mirror } from '../transport/mirror.ts';
+import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
+import type { RemoteFailure, Repository } from '../transport/repository.ts';
+
+export interface Settings {
+  readonly alias: string;
+  readonly version: string;
+  readonly refs: RefNames;
+  /** Attempts at the same time on this host. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly beatMs: number;
+  /** A holder that could not beat stops its agents this long before the lease is over. */
+  readonly marginMs: number;
+  /** The poll interval begins here after activity … */
+  readonly pollMsMin: number;
+  /** … and doubles up to here when nothing happens. */
+  readonly pollMsMax: number;
+  readonly maxAgeMs: number;
+  readonly hopsMax: number;
+  readonly threadMessagesMax: number;
+  readonly threadBytesMax: number;
+  /** How long running agents may still take after SIGTERM. */
+  readonly graceMs: number;
+  /** How long another host's share is left to it before this one takes it. */
+  readonly stealAfterMs: number;
+}
+
+/** The models that this host would run now, and why it does not run the others. */
+export interface Serving {
+  readonly models: ReadonlyMap<string, ModelEntry>;
+  /** Model name → reason, such as "not approved on this host: crosstalkd allow opus". */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** Private directories for attempts. */
+export interface Workspace {
+  readonly open: (attemptId: string) => Promise<string>;
+  readonly remove: (directory: string) => Promise<void>;
+}
+
+export interface Doors {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly repository: Repository;
+  readonly local: LocalState;
+  readonly agents: Agents;
+  readonly workspace: Workspace;
+  /** Re-read when its sources changed; `modelsText` is data/models.yaml at the tip. */
+  readonly serving: (modelsText: string | null) => Promise<Serving>;
+  /** Ends process groups that an earlier run of this state directory left behind. */
+  readonly reap: (started: readonly (StartedProcess & { readonly attemptId: string })[]) => Promise<void>;
+  /** Pieces of a running agent's output, for people who watch. */
+  readonly onOutput: (key: string, text: string) => void;
+}
+
+/** Why a running attempt is ended by us. */
+export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';
+
+/** A claim of ours that stands on the remote as far as we know. */
+export interface Held {
+  readonly key: string;
+  readonly ref: string;
+  readonly work: Work;
+  claim: Claim;
+  oid: Oid;
+  /** Monotonic time at which the push that made (or renewed) it began: its lease runs from here. */
+  renewedMs: number;
+  /** Monotonic time from which a listing without this claim means that it is lost; infinite while a renewal is on its way. */
+  confirmedMs: number;
+  /** `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its way. */
+  phase: 'attempt' | 'publishing';
+  stopped: StopReason | null;
+  readonly abort: AbortController;
+  /** When the agent that runs now was started; null = none. */
+  startedMs: number | null;
+}
+
+/** A claim that was pushed and not yet seen on the remote by a later look. */
+export interface UncertainClaim {
+  readonly oid: Oid;
+  readonly work: Work;
+  readonly claim: Claim;
+  readonly startedMs: number;
+}
+
+export interface Parked {
+  readonly untilMs: number;
+  readonly why: string;
+}
+
+/** A transaction that waits for the publisher, and who wants to know. */
+export interface Outgoing {
+  readonly transaction: Transaction;
+  readonly done: (outcome: TransactionOutcome) => Promise<void>;
+}
+
+/** One record of a claim or host that somebody else wrote; null = unreadable. */
+export type Records = Map<Oid, { readonly text: string } | null>;
+
+export interface State {
+  /** Every ref of claims, hosts and control that the last successful poll saw. */
+  refs: ReadonlyMap<string, Oid>;
+  /** Monotonic time at which that poll began. */
+  seenMs: number;
+  book: LeaseBook;
+  serving: Serving;
+  readonly held: Map<string, Held>;
+  /** Claims whose push had no answer, by ref: settled by the next look. */
+  readonly uncertain: Map<string, UncertainClaim>;
+  /** False until the claims of an earlier run were looked for. */
+  recovered: boolean;
+  /** Claims of an earlier run of this state directory: their process is dead, whatever their lease says. Ref → whether its agent was started. */
+  readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
+  /** Claim refs of others whose removal or failure reply is on its way. */
+  readonly settling: Set<string>;
+  /** Beat refs under our alias that were reported. */
+  readonly warnedTwins: Set<string>;
+  readonly outgoing: Outgoing[];
+  publishing: boolean;
+  readonly parked: Map<string, Parked>;
+  /** Wall-independent times of attempts of the last hour, by model. */
+  readonly starts: Map<string, readonly number[]>;
+  readonly failures: Map<string, readonly number[]>;
+  /** When each open piece of work was first seen, monotonic. */
+  readonly firstSeen: Map<string, number>;
+  readonly records: Records;
+  mode: Exclude<HostState, 'stopped'>;
+  /** Paused by this host's operator (as opposed to by `--all`). */
+  pausedHere: boolean;
+  control: Control | null;
+  beat: { readonly count: number; readonly startedMs: number; readonly presence: string };
+  /** Why nothing may run, or null. */
+  halted: { readonly was: Oid; readonly now: Oid | null } | null;
+  outage: RemoteFailure | null;
+  /** Something happened since the last tick: poll fast. */
+  active: boolean;
+  wake: AbortController;
+  /** Aborted when the dispatcher ends: nothing begins any more. */
+  readonly ending: AbortController;
+}
+
+export interface Dispatcher {
+  readonly settings: Settings;
+  readonly doors: Doors;
+  readonly mirror: Mirror;
+  readonly publisher: Publisher;
+  /** This process, 16 hex. */
+  readonly run: string;
+  readonly state: State;
+}
+
+/** A dispatcher that has not looked at anything yet. */
+export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Dispatcher {
+  return {
+    ...parts,
+    run: parts.doors.random.hex(8),
+    state: {
+      refs: new Map(),
+      seenMs: Number.NEGATIVE_INFINITY,
+      book: EMPTY_LEASES,
+      serving: { models: new Map(), refused: new Map() },
+      held: new Map(),
+      uncertain: new Map(),
+      recovered: false,
+      orphans: new Map(),
+      settling: new Set(),
+      warnedTwins: new Set(),
+      outgoing: [],
+      publishing: false,
+      parked: new Map(),
+      starts: new Map(),
+      failures: new Map(),
+      firstSeen: new Map(),
+      records: new Map(),
+      mode: 'running',
+      pausedHere: false,
+      control: null,
+      beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '' },
+      halted: null,
+      outage: null,
+      active: true,
+      wake: new AbortController(),
+      ending: new AbortController(),
+    },
+  };
+}
+
+/** Makes the loop look again at once. */
+export function wake(dispatcher: Dispatcher): void {
+  dispatcher.state.active = true;
+  dispatcher.state.wake.abort();
+}

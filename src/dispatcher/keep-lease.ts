@@ -1,0 +1,99 @@
+/** Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer ours. */
+import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat.ts';
+import { replyPath } from '../protocol/paths.ts';
+import type { Dispatcher, Held } from './dispatcher.ts';
+import { stopAttempt } from './run-attempt.ts';
+
+/** Pushes a beat when one is due: at every interval while claims are held, and once when what this host offers changes. */
+export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
+  const { settings, doors, state } = dispatcher;
+  const nowMs = doors.clock.monotonicMs();
+  const presence = describePresence(dispatcher);
+  const due = state.held.size > 0 && nowMs - state.beat.startedMs >= settings.beatMs;
+  if (!due && presence === state.beat.presence) return;
+  const ref = beatRef(dispatcher);
+  const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
+  const pushed = await doors.repository.push([{ ref, expected: state.refs.get(ref) ?? null, next }], { atomic: false });
+  const landed = pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
+  if (landed) {
+    state.beat = { count: state.beat.count + 1, startedMs: nowMs, presence };
+    state.refs = new Map([...state.refs, [ref, next]]);
+  } else {
+    // Another count, so that the next try is another object; the lease goes on from the last beat that landed.
+    state.beat = { ...state.beat, count: state.beat.count + 1 };
+    doors.log.warning('beat.failed', { next: 'tries again with the next tick; agents are stopped before the lease is over' });
+  }
+}
+
+/** Takes this host's beat off the remote: it has ended in good order. */
+export async function endBeat(dispatcher: Dispatcher): Promise<void> {
+  const ref = beatRef(dispatcher);
+  const expected = dispatcher.state.refs.get(ref);
+  if (expected !== undefined) await dispatcher.doors.repository.push([{ ref, expected, next: null }], { atomic: false });
+}
+
+/** Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or the message has its answer. */
+export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
+  const { state } = dispatcher;
+  for (const held of state.held.values()) {
+    if (held.phase !== 'attempt' || state.seenMs < held.confirmedMs) continue;
+    if (state.refs.get(held.ref) !== held.oid) stopAttempt(held, 'claim-lost');
+    else if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
+  }
+  warnOfTwins(dispatcher);
+}
+
+async function isAnswered({ mirror, doors }: Dispatcher, { work }: Held): Promise<boolean> {
+  const { tip, messages } = mirror.index();
+  if (tip === null || (messages.get(work.message.path)?.recipients.some(({ name }) => name === work.recipient) ?? false)) return false;
+  // Not open any more: answered by hand, or moved or deleted, in which case the claimed work goes on.
+  const [reply] = await doors.repository.lookUp(tip, [replyPath(work.message.path, work.recipient)]);
+  return reply != null;
+}
+
+/** Another living host under our alias: both may work, each under its own claims, but `opus@alias` means two machines. */
+function warnOfTwins(dispatcher: Dispatcher): void {
+  const { settings, doors, state } = dispatcher;
+  for (const [ref, sighting] of state.book.refs) {
+    const host = ref.startsWith(settings.refs.hosts) ? parseBeatName(ref.slice(settings.refs.hosts.length)) : null;
+    if (host?.alias !== settings.alias || host.instance === doors.local.instance) continue;
+    if (sighting.sinceMs === 0 || state.warnedTwins.has(ref)) continue;
+    state.warnedTwins.add(ref);
+    doors.log.warning('host.alias-twice', {
+      alias: settings.alias,
+      other: host.instance,
+      next: 'both go on; give one of them another name with --alias',
+    });
+  }
+}
+
+function beatRef(dispatcher: Dispatcher): string {
+  return dispatcher.settings.refs.hosts + beatName({ alias: dispatcher.settings.alias, instance: dispatcher.doors.local.instance });
+}
+
+function describePresence(dispatcher: Dispatcher): string {
+  const { mode, serving, parked } = dispatcher.state;
+  const nowMs = dispatcher.doors.clock.monotonicMs();
+  const blocked = [...parked].filter(([, { untilMs }]) => untilMs > nowMs).map(([model, { why }]) => [model, why]);
+  return JSON.stringify([mode, dispatcher.settings.concurrency, [...serving.models.keys()].sort(), blocked]);
+}
+
+function composeBeat(dispatcher: Dispatcher): Beat {
+  const { settings, state, doors, run } = dispatcher;
+  const [wallMs, nowMs] = [doors.clock.wallMs(), doors.clock.monotonicMs()];
+  return {
+    alias: settings.alias,
+    instance: doors.local.instance,
+    run,
+    count: state.beat.count + 1,
+    version: settings.version,
+    state: state.mode,
+    slots: settings.concurrency,
+    busy: [...state.held.values()].filter(({ phase }) => phase === 'attempt').length,
+    models: [...state.serving.models.keys()].sort(),
+    blocked: [...state.parked]
+      .filter(([, { untilMs }]) => untilMs > nowMs)
+      .map(([model, { why, untilMs }]) => ({ model, why, untilMs: wallMs + untilMs - nowMs })),
+    atMs: wallMs,
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * The life of a dispatcher: recover, then tick until told to stop, then end in good order. Between ticks it sleeps, shorter after activity and
+ * longer when nothing happens; anything that finishes here wakes it.
+ */
+import { CrosstalkError, errorText } from '../base/errors.ts';
+import { encodeIndex } from '../protocol/open-work.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import { endBeat } from './keep-lease.ts';
+import { recoverLocal } from './recover.ts';
+import { stopAttempt } from './run-attempt.ts';
+import { judgeAllWork, tick, type TickResult } from './tick.ts';
+
+export interface LoopOptions {
+  /** Ends when nothing is left that this host could do. */
+  readonly once: boolean;
+  /** First abort: finish what runs, within `graceMs`. */
+  readonly stop: AbortSignal;
+  /** Second abort: end now. */
+  readonly kill: AbortSignal;
+}
+
+/** Why the loop ended. */
+export type LoopEnd = 'stopped' | 'nothing-left' | 'unreachable' | 'halted';
+
+/** With `--once`, so many looks in a row may fail before it gives up. */
+const ONCE_OUTAGES_MAX = 3;
+/** A restart reads what changed since the last checkpoint; more often than this gains nothing. */
+const CHECKPOINT_MS = 5_000;
+const BACKOFF_MS_MAX = 5 * 60_000;
+/** While an observer waits for a lease it has to look at least this often in it. */
+const LOOKS_PER_LEASE = 8;
+
+/** Runs until stopped. Throws only when local state cannot be read. */
+export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
+  const { doors, state } = dispatcher;
+  const onStop = (): void => wake(dispatcher);
+  options.stop.addEventListener('abort', onStop);
+  doors.log.status('dispatcher.started', { alias: dispatcher.settings.alias, run: dispatcher.run, instance: doors.local.instance });
+  await recoverLocal(dispatcher);
+  const end = await keepTicking(dispatcher, options);
+  await shutDown(dispatcher, options);
+  state.ending.abort();
+  options.stop.removeEventListener('abort', onStop);
+  doors.log.status('dispatcher.ended', { why: end, outbox: state.outgoing.length });
+  return end;
+}
+
+async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
+  const { doors, state } = dispatcher;
+  const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
+  while (!options.stop.aborted) {
+    const result = await tickOnce(dispatcher);
+    pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
+    if (result === 'done') await checkpoint(dispatcher, pace);
+    if (state.mode === 'draining' && state.held.size === 0) return 'stopped';
+    const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
+    if (end !== null) return end;
+    await rest(dispatcher, result, pace);
+  }
+  return 'stopped';
+}
+
+async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {
+  try {
+    return await tick(dispatcher);
+  } catch (error) {
+    if (error instanceof CrosstalkError && error.code !== 'INTERNAL') throw error;
+    dispatcher.doors.log.alert('tick.broken', { reason: errorText(error), fix: 'crosstalkd doctor' });
+    return 'unreachable';
+  }
+}
+
+interface Pace {
+  quietMs: number;
+  failures: number;
+  checkpointOf: string | null;
+  checkpointMs: number;
+}
+
+async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Promise<void> {
+  const { settings, state, doors } = dispatcher;
+  const { pollMsMin, pollMsMax } = settings;
+  pace.quietMs = state.active ? pollMsMin : Math.min(pollMsMax, pace.quietMs * 2);
+  const woken = state.wake.signal.aborted;
+  state.active = false;
+  state.wake = new AbortController();
+  if (woken && result === 'done') return;
+  const watching = [...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims));
+  const lookMs = watching ? Math.min(pace.quietMs, settings.leaseMs / LOOKS_PER_LEASE) : pace.quietMs;
+  const waitMs = result === 'unreachable' ? Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20)) : lookMs;
+  // Jitter keeps hosts that started together from looking together for ever.
+  await doors.clock.sleep(waitMs * (0.75 + 0.5 * doors.random.next()), state.wake.signal);
+}
+
+function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number): LoopEnd | null {
+  const { state } = dispatcher;
+  if (result === 'halted') return 'halted';
+  if (result === 'unreachable')
+    return failures >= ONCE_OUTAGES_MAX && ![...state.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
+  const busy = state.held.size > 0 || state.uncertain.size > 0 || state.outgoing.length > 0 || state.publishing;
+  return !busy && !judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready') ? 'nothing-left' : null;
+}
+
+async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
+  const index = dispatcher.mirror.index();
+  const nowMs = dispatcher.doors.clock.monotonicMs();
+  if (index.tip === pace.checkpointOf || nowMs - pace.checkpointMs < CHECKPOINT_MS) return;
+  pace.checkpointOf = index.tip;
+  pace.checkpointMs = nowMs;
+  await dispatcher.doors.local.writeCheckpoint(encodeIndex(index));
+}
+
+/** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. */
+async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<void> {
+  const { state, settings, doors } = dispatcher;
+  state.mode = 'draining';
+  const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
+  const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, 4_000);
+  while (state.held.size > 0 || state.outgoing.length > 0) {
+    const nowMs = doors.clock.monotonicMs();
+    if (nowMs >= stopAtMs || options.kill.aborted)
+      for (const held of state.held.values()) if (held.phase === 'attempt') stopAttempt(held, 'shutdown');
+    const cannotPublish =
+      state.halted !== null || (state.outage !== null && ![...state.held.values()].some(({ phase }) => phase === 'attempt'));
+    if (nowMs >= deadlineMs || options.kill.aborted || cannotPublish) break;
+    await doors.clock.sleep(50, options.kill);
+  }
+  if (!options.kill.aborted && state.outage === null && state.halted === null) await endBeat(dispatcher);
+}

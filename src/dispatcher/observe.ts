@@ -1,0 +1,90 @@
+/** One look at the remote: refs, tip, and the records that matter by now. Everything a tick decides rests on what this saw. */
+import type { Oid } from '../base/ids.ts';
+import { parseControl } from '../protocol/control.ts';
+import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
+import { CONTROL_NAME } from '../protocol/control.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export type Observed = 'seen' | 'unreachable' | 'halted';
+
+/** Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and nothing else. */
+export async function observe(dispatcher: Dispatcher): Promise<Observed> {
+  const { settings, doors, mirror, state } = dispatcher;
+  const asOf = mirror.epoch();
+  const startedMs = doors.clock.monotonicMs();
+  const listed = await doors.repository.listRefs([settings.refs.claims, settings.refs.hosts, settings.refs.control]);
+  if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
+  const { tip, refs } = listed.value;
+  const book = observeRefs(state.book, { refs, nowMs: doors.clock.monotonicMs(), gapMsMax: settings.pollMsMax * 2 });
+  const pulled = await mirror.pull({ tip, asOf, records: wantedRecords(dispatcher, refs, book) });
+  if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
+  if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);
+  if (state.outage !== null) doors.log.status('remote.reached', {});
+  state.outage = null;
+  state.halted = null;
+  state.refs = refs;
+  state.seenMs = startedMs;
+  state.book = book;
+  if (pulled.value.kind === 'advanced') state.active = true;
+  await readRecords(dispatcher, refs);
+  return 'seen';
+}
+
+/** The record at a ref as we have it; undefined = not fetched (it was not needed yet). */
+export function recordAt(dispatcher: Dispatcher, ref: string): { readonly text: string } | null | undefined {
+  const oid = dispatcher.state.refs.get(ref);
+  return oid === undefined ? undefined : dispatcher.state.records.get(oid);
+}
+
+function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['outage']>): Observed {
+  const { state, doors } = dispatcher;
+  if (state.outage?.reason !== failure.reason)
+    doors.log.warning('remote.unreachable', {
+      reason: failure.line,
+      next: 'tries again, less and less often; finished answers wait in the outbox',
+    });
+  state.outage = failure;
+  state.book = observeOutage(state.book);
+  return 'unreachable';
+}
+
+function sawRewrite(dispatcher: Dispatcher, rewrite: { readonly was: Oid; readonly now: Oid | null }): Observed {
+  const { state, doors } = dispatcher;
+  if (state.halted?.now !== rewrite.now || state.halted.was !== rewrite.was) {
+    doors.log.alert('transport.rewritten', {
+      was: rewrite.was,
+      now: rewrite.now,
+      fix: 'look at the branch, then: crosstalkd accept-rewrite',
+    });
+  }
+  state.halted = rewrite;
+  return 'halted';
+}
+
+/** Claims are fetched only once they have stood for a while: most are gone before anybody needs to know whose they are. */
+function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, book: LeaseBook): ReadonlyMap<string, Oid> {
+  const { settings, state } = dispatcher;
+  const ours = new Set([...state.held.values()].map(({ oid }) => oid));
+  const wanted = new Map<string, Oid>();
+  for (const [ref, oid] of refs) {
+    if (state.records.has(oid) || ours.has(oid)) continue;
+    const isClaim = ref.startsWith(settings.refs.claims);
+    const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
+    const orphan = isClaim && state.orphans.has(ref);
+    if (old || orphan || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
+  }
+  return wanted;
+}
+
+async function readRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): Promise<void> {
+  const { doors, state, settings } = dispatcher;
+  const wanted = wantedRecords(dispatcher, refs, state.book);
+  for (const oid of wanted.values()) {
+    const commit = await doors.repository.readCommit(oid);
+    state.records.set(oid, commit === null ? null : { text: commit.message });
+  }
+  const standing = new Set(refs.values());
+  for (const oid of state.records.keys()) if (!standing.has(oid)) state.records.delete(oid);
+  const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
+  state.control = control == null ? null : parseControl(control.text);
+}

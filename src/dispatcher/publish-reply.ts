@@ -1,0 +1,200 @@
+/**
+ * From a finished answer to a reply on the branch. Whatever ends a claim goes through here: an answer or failure (a commit, fenced by the claim)
+ * or a release (the claim's deletion alone). What waits is published together; while one push is on its way the rest of the dispatcher goes on.
+ */
+import { errorText } from '../base/errors.ts';
+import type { Oid } from '../base/ids.ts';
+import { replyPath } from '../protocol/paths.ts';
+import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts';
+import type { OutboxItem } from '../local/local-state.ts';
+import { listWork, type Work } from '../protocol/open-work.ts';
+import type { Claim } from '../protocol/claim.ts';
+import { backoffMs, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
+
+/** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
+export interface OutboxPayload {
+  readonly work: Work;
+  readonly claim: Claim;
+  /** The commit of that claim: the fence. */
+  readonly claimOid: Oid;
+  readonly reply: Reply;
+  readonly failed: boolean;
+}
+
+/** More replies than this in one push gain nothing. */
+const BATCH_MAX = 128;
+/** A remote that refuses is asked again at this pace, doubling. */
+const REFUSED_MS = 1_000;
+
+/** Puts the final answer of a held claim into the outbox and on its way. */
+export async function publishReply(dispatcher: Dispatcher, held: Held, facts: ReplyFacts): Promise<void> {
+  const payload: OutboxPayload = {
+    work: held.work,
+    claim: held.claim,
+    claimOid: held.oid,
+    reply: composeReply(facts),
+    failed: facts.failure !== null,
+  };
+  await dispatcher.doors.local.putOutbox({ key: held.key, nonce: held.claim.nonce, claim: held.oid, payload });
+  sendReply(dispatcher, held, payload);
+}
+
+/** Sends a reply that is already in the outbox. */
+export function sendReply(dispatcher: Dispatcher, held: Held, payload: OutboxPayload): void {
+  held.phase = 'publishing';
+  enqueue(dispatcher, {
+    transaction: replyTransaction(dispatcher, { payload, ref: held.ref }),
+    done: (outcome) => settleReply(dispatcher, held, { payload, outcome }),
+  });
+}
+
+/** Gives a claim back so that somebody else (or this host, later) can take the work. */
+export function releaseClaim(dispatcher: Dispatcher, held: Held, how: string): void {
+  held.phase = 'publishing';
+  enqueue(dispatcher, {
+    transaction: {
+      name: `release ${held.ref}`,
+      fences: [{ ref: held.ref, expected: held.oid, next: null }],
+      decide: () => Promise.resolve([]),
+    },
+    done: () => forget(dispatcher, held, how),
+  });
+}
+
+/** A failure reply for a claim that is not ours to hold: its holder is lost. Landing it ends the claim. */
+export function replyTransaction(dispatcher: Dispatcher, parts: { readonly payload: OutboxPayload; readonly ref: string }): Transaction {
+  const { work, reply } = parts.payload;
+  return {
+    name: `reply ${reply.path}`,
+    fences: [{ ref: parts.ref, expected: parts.payload.claimOid, next: null }],
+    decide: async (view) => {
+      const path = replyPath(currentPath(dispatcher, work), work.recipient);
+      const [standing] = await view.lookUp([path]);
+      if (standing != null) return null;
+      return [
+        {
+          writes: [{ path, content: reply.content }],
+          author: reply.author,
+          committer: reply.committer,
+          atMs: reply.atMs,
+          message: reply.commitMessage,
+        },
+      ];
+    },
+  };
+}
+
+/** Adds to what the publisher will push, and starts it if it rests. */
+export function enqueue(dispatcher: Dispatcher, outgoing: Outgoing): void {
+  dispatcher.state.outgoing.push(outgoing);
+  resumePublishing(dispatcher);
+}
+
+/** Starts the publisher if something waits and nothing forbids it. */
+export function resumePublishing(dispatcher: Dispatcher): void {
+  const { state, doors } = dispatcher;
+  if (state.publishing || state.outgoing.length === 0 || state.halted !== null) return;
+  state.publishing = true;
+  publishOutgoing(dispatcher)
+    .catch((error: unknown) =>
+      doors.log.alert('publish.broken', {
+        reason: errorText(error),
+        waiting: state.outgoing.length,
+        next: 'tries again with the next tick',
+      }),
+    )
+    .finally(() => {
+      state.publishing = false;
+      wake(dispatcher);
+    });
+}
+
+/** One round after the other until nothing waits. */
+async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
+  const { state, doors, publisher } = dispatcher;
+  let losses = 0;
+  let batchMax = BATCH_MAX;
+  while (state.outgoing.length > 0 && state.halted === null && !state.ending.signal.aborted) {
+    const batch = state.outgoing.slice(0, batchMax);
+    const round = await publishOnce(
+      publisher,
+      batch.map(({ transaction }) => transaction),
+    );
+    if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
+    const settled = await settleRound(dispatcher, batch, round);
+    const refusal = [...round.outcomes.values()].find((outcome) => outcome.kind === 'refused');
+    if (refusal !== undefined) {
+      doors.log.alert('publish.refused', { reason: refusal.line, waiting: state.outgoing.length, fix: 'crosstalkd doctor' });
+      // One reply that the remote does not take must not hold back the others: alone, and behind them.
+      if (batch.length === 1) state.outgoing.push(...state.outgoing.splice(0, 1));
+    }
+    batchMax = refusal === undefined ? BATCH_MAX : 1;
+    losses = settled > 0 && refusal === undefined ? 0 : losses + 1;
+    if (losses > 0) {
+      doors.log.status('publish.retried', {
+        losses,
+        waiting: state.outgoing.length,
+        reason: round.failure?.line ?? refusal?.line ?? 'another host was first',
+      });
+      await doors.clock.sleep(backoffMs(losses, refusal === undefined ? round.pushMs : REFUSED_MS, doors.random), state.ending.signal);
+    }
+  }
+}
+
+async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): Promise<number> {
+  const { outgoing } = dispatcher.state;
+  const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
+  for (const one of settled) {
+    outgoing.splice(outgoing.indexOf(one), 1);
+    const outcome = round.outcomes.get(one.transaction);
+    if (outcome !== undefined) await one.done(outcome);
+  }
+  return settled.length;
+}
+
+function isFinal(outcome: TransactionOutcome | undefined): boolean {
+  return outcome?.kind === 'landed' || outcome?.kind === 'dropped' || outcome?.kind === 'fenced';
+}
+
+async function settleReply(
+  dispatcher: Dispatcher,
+  held: Held,
+  settled: { readonly payload: OutboxPayload; readonly outcome: TransactionOutcome },
+): Promise<void> {
+  const { doors } = dispatcher;
+  const { payload, outcome } = settled;
+  const fields = { message: payload.work.message.path, model: payload.work.recipient, attempt: payload.claim.attempt };
+  if (outcome.kind === 'landed') {
+    doors.log.status('reply.published', { ...fields, failed: payload.failed, commit: outcome.commits[0] ?? null });
+    await forget(dispatcher, held, 'published');
+  } else if (outcome.kind === 'dropped' || outcome.kind === 'fenced') {
+    const reason = outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over';
+    doors.log.warning('reply.late', { ...fields, reason, next: 'the output is kept in the state directory under late/' });
+    await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: payload.reply.content });
+    if (outcome.kind === 'dropped') releaseClaim(dispatcher, held, 'answered by hand');
+    else await forget(dispatcher, held, 'lost');
+  }
+}
+
+/** Nothing of this claim is left to do here. The outbox goes last: until then a restart would publish again and find it done. */
+async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<void> {
+  const { doors, state } = dispatcher;
+  await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
+  await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });
+  if (state.held.get(held.key) === held) state.held.delete(held.key);
+}
+
+/** Where the message stands now: it may have been moved since it was claimed. */
+function currentPath(dispatcher: Dispatcher, work: Work): string {
+  const index = dispatcher.mirror.index();
+  if (index.messages.has(work.message.path)) return work.message.path;
+  return listWork(index).find(({ key }) => key === work.key)?.message.path ?? work.message.path;
+}
+
+/** The payload of an outbox item, or null when it is from a version that wrote something else. */
+export function decodeOutbox(item: OutboxItem): OutboxPayload | null {
+  const payload = item.payload as Partial<OutboxPayload> | null;
+  if (payload?.work === undefined || payload.claim === undefined || payload.reply === undefined) return null;
+  return payload as OutboxPayload;
+}

@@ -1,0 +1,73 @@
+/** What came before a message: the messages it answers, theirs, and the replies to each, as far as the limits allow. */
+import type { Oid } from '../base/ids.ts';
+import { decodeMessage, type Message } from '../protocol/message.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { parseMessagePath, replyPath } from '../protocol/paths.ts';
+import type { ThreadEntry } from '../protocol/prompt.ts';
+import type { Repository } from '../transport/repository.ts';
+
+export interface Thread {
+  /** Oldest first; the message itself is not among them. */
+  readonly entries: readonly ThreadEntry[];
+  /** The session in which `recipient` last spoke on this host, if it said so. */
+  readonly session: string | null;
+}
+
+interface ThreadQuery {
+  readonly tip: Oid;
+  readonly path: string;
+  readonly re: readonly string[];
+  readonly recipient: string;
+  readonly alias: string;
+  readonly messagesMax: number;
+}
+
+/** Reads the thread above a message, breadth first along `re:`. */
+export async function readThread(repository: Repository, query: ThreadQuery): Promise<Thread> {
+  const seen = new Set([query.path]);
+  const found: { path: string; message: Message }[] = [];
+  let frontier = [...query.re];
+  while (frontier.length > 0 && found.length < query.messagesMax) {
+    const paths = [...new Set(frontier)]
+      .filter((path) => !seen.has(path) && parseMessagePath(path) !== null)
+      .slice(0, query.messagesMax - found.length);
+    for (const path of paths) seen.add(path);
+    const read = await readMessages(repository, query.tip, paths);
+    found.push(...read);
+    frontier = read.flatMap(({ path, message }) => [
+      ...message.fields.re,
+      ...(parseMessagePath(path)?.replyTo === null ? message.fields.to.map(({ name }) => replyPath(path, name)) : []),
+    ]);
+  }
+  const entries = found.map(toEntry).sort((a, b) => a.timestampMs - b.timestampMs);
+  const last = found.filter(
+    ({ message: { fields } }) => fields.model === query.recipient && fields.host === query.alias && fields.session !== null,
+  );
+  last.sort((a, b) => (b.message.fields.timestampMs ?? 0) - (a.message.fields.timestampMs ?? 0));
+  return { entries, session: last[0]?.message.fields.session ?? null };
+}
+
+async function readMessages(
+  repository: Repository,
+  tip: Oid,
+  paths: readonly string[],
+): Promise<readonly { path: string; message: Message }[]> {
+  const entries = await repository.lookUp(tip, paths);
+  const files = paths.flatMap((path, index) => {
+    const entry = entries[index];
+    return entry?.kind === 'file' ? [{ path, oid: entry.oid }] : [];
+  });
+  const blobs = await repository.readBlobs(
+    files.map(({ oid }) => oid),
+    MESSAGE_BYTES_MAX,
+  );
+  return files.flatMap(({ path }, index) => {
+    const blob = blobs[index];
+    const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+    return read?.kind === 'message' ? [{ path, message: read.message }] : [];
+  });
+}
+
+function toEntry({ path, message }: { path: string; message: Message }): ThreadEntry {
+  return { path, from: message.fields.from ?? 'someone', timestampMs: message.fields.timestampMs ?? 0, body: message.body };
+}

@@ -1,0 +1,94 @@
+/**
+ * What an earlier run of this state directory left behind: processes are ended, finished answers go on their way, and claims are settled at once
+ * instead of after a lease, because whoever holds the lock of this directory knows that their process is dead.
+ */
+import type { JournalEntry } from '../local/local-state.ts';
+import { parseClaim } from '../protocol/claim.ts';
+import type { Dispatcher, Held } from './dispatcher.ts';
+import { decodeOutbox, sendReply } from './publish-reply.ts';
+
+/** How far the journal says a claim came. */
+interface Trace {
+  readonly starting: boolean;
+  readonly settled: boolean;
+}
+
+/** Ends orphaned processes and sends the outbox. Needs no remote. */
+export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
+  const { doors } = dispatcher;
+  const entries = await doors.local.readJournal();
+  const traces = traceClaims(entries);
+  const settledAttempts = new Set(
+    entries.flatMap((entry) => (entry.kind === 'starting' && traces.get(entry.nonce)?.settled === true ? [entry.attemptId] : [])),
+  );
+  const orphans = entries.flatMap((entry) => (entry.kind === 'started' && !settledAttempts.has(entry.attemptId) ? [entry] : []));
+  if (orphans.length > 0) await doors.reap(orphans);
+  for (const item of await doors.local.listOutbox()) resumeItem(dispatcher, item);
+}
+
+/** Finds the claims of earlier runs on the remote. True when that is done; false when the remote could not be asked. */
+export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
+  const { doors, state, settings } = dispatcher;
+  const claims = new Map([...state.refs].filter(([ref]) => ref.startsWith(settings.refs.claims)));
+  const fetched = claims.size === 0 ? null : await doors.repository.fetch({ tip: null, records: claims });
+  if (fetched?.kind === 'unreachable') return false;
+  const entries = await doors.local.readJournal();
+  const traces = traceClaims(entries);
+  for (const [ref, oid] of claims) {
+    const commit = await doors.repository.readCommit(oid);
+    state.records.set(oid, commit === null ? null : { text: commit.message });
+    const claim = commit === null ? null : parseClaim(commit.message);
+    if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run) continue;
+    if (state.held.has(ref.slice(settings.refs.claims.length))) continue;
+    const trace = traces.get(claim.nonce);
+    // A claim of ours that the journal does not know is from a time that this state directory has forgotten: it counts as started.
+    state.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
+  }
+  const live = new Set([...state.held.values()].map(({ claim }) => claim.nonce));
+  await doors.local.compactJournal(
+    entries.filter((entry) => 'nonce' in entry && (live.has(entry.nonce) || isOrphan(dispatcher, traces, entry.nonce))),
+  );
+  return true;
+}
+
+function isOrphan(dispatcher: Dispatcher, traces: ReadonlyMap<string, Trace>, nonce: string): boolean {
+  return dispatcher.state.orphans.size > 0 && traces.get(nonce)?.settled === false;
+}
+
+function traceClaims(entries: readonly JournalEntry[]): ReadonlyMap<string, Trace> {
+  const traces = new Map<string, Trace>();
+  for (const entry of entries) {
+    if (entry.kind === 'started') continue;
+    const before = traces.get(entry.nonce) ?? { starting: false, settled: false };
+    traces.set(entry.nonce, { starting: before.starting || entry.kind === 'starting', settled: entry.kind === 'settled' });
+  }
+  return traces;
+}
+
+function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox>[0]): void {
+  const { state, doors, settings } = dispatcher;
+  const payload = decodeOutbox(item);
+  if (payload === null) {
+    doors.log.alert('outbox.unreadable', {
+      key: item.key,
+      fix: 'look at the outbox folder of the state directory; crosstalkd doctor names it',
+    });
+    return;
+  }
+  const held: Held = {
+    key: item.key,
+    ref: settings.refs.claims + item.key,
+    work: payload.work,
+    claim: payload.claim,
+    oid: payload.claimOid,
+    renewedMs: doors.clock.monotonicMs(),
+    confirmedMs: Number.POSITIVE_INFINITY,
+    phase: 'publishing',
+    stopped: null,
+    abort: new AbortController(),
+    startedMs: null,
+  };
+  state.held.set(held.key, held);
+  doors.log.status('outbox.resumed', { message: payload.work.message.path, model: payload.work.recipient });
+  sendReply(dispatcher, held, payload);
+}

@@ -1,0 +1,304 @@
+/**
+ * A claim that we hold, from the first invocation of an agent to its end: an answer, a failure reply, or the claim given back. What follows a
+ * failure is decided by protocol/failure-policy.ts; this file performs it. Before each start the journal says so, durably: after a crash
+ * the next run knows whether an agent may have acted.
+ */
+import type { AttemptOutcome } from '../agents/agent.ts';
+import { MINUTE } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { formatClaim } from '../protocol/claim.ts';
+import { decideAfterFailure } from '../protocol/failure-policy.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
+import { composeAttemptPrompt } from './compose-attempt.ts';
+import { publishReply, releaseClaim } from './publish-reply.ts';
+
+/** One model being tried for a claim: the recipient itself, then its fallbacks. */
+interface Try {
+  readonly entry: ModelEntry;
+  readonly fallbacks: readonly ModelEntry[];
+  /** Invocations of this entry, from 1. */
+  readonly invocation: number;
+  readonly threadBytesMax: number;
+}
+
+/** More failures than this of one model within the window and this host leaves it alone for a while: something is broken here. */
+const FAILURES_MAX = 6;
+const FAILURES_WINDOW_MS = MINUTE;
+const CIRCUIT_MS = 5 * MINUTE;
+
+/** Works a claim to its end. Never rejects. */
+export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
+  try {
+    const watch = new AbortController();
+    void watchLease(dispatcher, held, watch.signal);
+    await workClaim(dispatcher, held).finally(() => watch.abort());
+  } catch (error) {
+    dispatcher.doors.log.alert('attempt.broken', {
+      message: held.work.message.path,
+      model: held.work.recipient,
+      reason: errorText(error),
+      fix: 'crosstalkd doctor',
+    });
+    park(dispatcher, held.work.recipient, { ms: MINUTE, why: errorText(error) });
+    if (held.startedMs === null || held.claim.effects === 'none') releaseClaim(dispatcher, held, 'broken');
+    else dispatcher.state.held.delete(held.key);
+  }
+  wake(dispatcher);
+}
+
+async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
+  const { serving } = dispatcher.state;
+  const entry = serving.models.get(held.work.recipient);
+  if (entry === undefined) {
+    releaseClaim(dispatcher, held, 'no longer served');
+    return;
+  }
+  const fallbacks = entry.fallback.flatMap((name) => serving.models.get(name) ?? []);
+  let current: Try | null = { entry, fallbacks, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
+  while (current !== null) {
+    const outcome: AttemptOutcome = await invoke(dispatcher, held, current);
+    if (held.stopped !== null || outcome.kind === 'stopped') {
+      await stopClaim(
+        dispatcher,
+        held,
+        outcome.kind === 'answered' ? outcome.text : outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail,
+      );
+      return;
+    }
+    current =
+      outcome.kind === 'answered'
+        ? await answer(dispatcher, held, { outcome, entry: current.entry })
+        : await afterFailure(dispatcher, held, { outcome, tried: current });
+  }
+}
+
+async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise<AttemptOutcome> {
+  const { doors, state } = dispatcher;
+  const attemptId = `${held.claim.nonce}-${held.claim.attempt}-${current.entry.name}`;
+  const directory = await doors.workspace.open(attemptId);
+  try {
+    const input = await composeAttemptPrompt(dispatcher, held, current.threadBytesMax);
+    await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
+    if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
+    held.startedMs = doors.clock.monotonicMs();
+    state.starts.set(current.entry.name, recent(state.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }));
+    doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
+    const outcome = await doors.agents.run({
+      attemptId,
+      entry: current.entry,
+      ...input,
+      directory,
+      extraEnv: {
+        CROSSTALK_MESSAGE: held.work.message.path,
+        CROSSTALK_MODEL: held.work.recipient,
+        CROSSTALK_HOPS: String(held.work.message.hops + 1),
+        CROSSTALK_CHANNEL: held.work.message.channel,
+      },
+      onStarted: ({ pgid, startTicks }) => doors.local.journal({ kind: 'started', attemptId, pgid, startTicks }),
+      onOutput: (text) => doors.onOutput(held.key, text),
+      signal: held.abort.signal,
+    });
+    doors.log.status('attempt.ended', {
+      message: held.work.message.path,
+      model: current.entry.name,
+      attempt: held.claim.attempt,
+      how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
+      duration_ms: outcome.durationMs,
+      ...(outcome.kind === 'failed' ? { reason: outcome.detail } : {}),
+    });
+    return outcome;
+  } finally {
+    await doors.workspace.remove(directory);
+  }
+}
+
+type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
+type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
+
+async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outcome: Answered; readonly entry: ModelEntry }): Promise<null> {
+  const { outcome, entry } = said;
+  const program = outcome.agent ?? entry.adapter;
+  await publishReply(dispatcher, held, {
+    ...replyBasics(dispatcher, held),
+    body: outcome.text,
+    failure: null,
+    durationMs: outcome.durationMs,
+    ...outcome.usage,
+    session: outcome.session,
+    agent: entry.name === held.work.recipient ? program : `${entry.name} (${program})`,
+  });
+  return null;
+}
+
+async function afterFailure(
+  dispatcher: Dispatcher,
+  held: Held,
+  failed: { readonly outcome: Failed; readonly tried: Try },
+): Promise<Try | null> {
+  const { outcome, tried } = failed;
+  noteFailure(dispatcher, tried.entry.name, outcome);
+  const [next, ...rest] = tried.fallbacks;
+  const decision = decideAfterFailure({
+    failure: outcome.class,
+    effects: tried.entry.effects,
+    attempt: held.claim.attempt,
+    attemptsMax: tried.entry.attempts,
+    invocation: tried.invocation,
+    hasFallback: next !== undefined,
+    resetInMs: outcome.resetAtMs === null ? null : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs()),
+  });
+  switch (decision.kind) {
+    case 'retry':
+      await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
+      if (!(await renewClaim(dispatcher, held))) return null;
+      return {
+        ...tried,
+        invocation: tried.invocation + 1,
+        threadBytesMax: outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
+      };
+    case 'fallback':
+      if (next === undefined || !(await renewClaim(dispatcher, held))) return null;
+      return { entry: next, fallbacks: rest, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
+    case 'park':
+      park(dispatcher, tried.entry.name, { ms: decision.parkMs, why: `${outcome.class}: ${outcome.detail}` });
+      if (tried.entry.name !== held.work.recipient)
+        park(dispatcher, held.work.recipient, { ms: decision.parkMs, why: `its fallback ${tried.entry.name}: ${outcome.detail}` });
+      releaseClaim(dispatcher, held, 'parked');
+      return null;
+    case 'reply-failed':
+      await publishReply(dispatcher, held, {
+        ...replyBasics(dispatcher, held),
+        ...failureBody(outcome),
+        durationMs: outcome.durationMs,
+        ...outcome.usage,
+        session: null,
+        agent: tried.entry.name,
+      });
+      return null;
+  }
+}
+
+function failureBody(outcome: Failed): { body: string; failure: { class: string; detail: string } } {
+  return { body: `No answer: ${outcome.class}. ${outcome.detail}\n`, failure: { class: outcome.class, detail: outcome.detail } };
+}
+
+function replyBasics(dispatcher: Dispatcher, held: Held) {
+  const { message, recipient } = held.work;
+  return {
+    message: message.path,
+    channel: message.channel,
+    asker: message.from,
+    recipient,
+    host: dispatcher.settings.alias,
+    attempt: held.claim.attempt,
+    atMs: dispatcher.doors.clock.wallMs(),
+    hops: message.hops,
+  };
+}
+
+/** The next invocation is another attempt, visible to everybody: the claim says so before it starts. False when the claim is lost. */
+async function renewClaim(dispatcher: Dispatcher, held: Held): Promise<boolean> {
+  const { doors } = dispatcher;
+  if (held.stopped !== null) {
+    await stopClaim(dispatcher, held, '');
+    return false;
+  }
+  const claim = { ...held.claim, attempt: held.claim.attempt + 1 };
+  const oid = await doors.repository.writeRecord(formatClaim(claim));
+  const renewedMs = doors.clock.monotonicMs();
+  held.confirmedMs = Number.POSITIVE_INFINITY;
+  const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], { atomic: false });
+  const landed = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind === 'landed' : (await refNow(dispatcher, held.ref)) === oid;
+  if (!landed) {
+    doors.log.warning('claim.lost', {
+      message: held.work.message.path,
+      model: held.work.recipient,
+      next: 'the attempt ends here; whoever holds the claim goes on',
+    });
+    await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: 'lost' });
+    dispatcher.state.held.delete(held.key);
+    return false;
+  }
+  Object.assign(held, { claim, oid, renewedMs, confirmedMs: doors.clock.monotonicMs() });
+  return true;
+}
+
+async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | null> {
+  const listed = await dispatcher.doors.repository.listRefs([ref]);
+  return listed.kind === 'reached' ? (listed.value.refs.get(ref) ?? null) : null;
+}
+
+/** We ended the attempt ourselves. Its output is kept, never published; whether the claim is given back depends on why, and on what may have happened. */
+async function stopClaim(dispatcher: Dispatcher, held: Held, text: string): Promise<void> {
+  const { doors, state } = dispatcher;
+  const reason: StopReason = held.stopped ?? 'shutdown';
+  doors.log.warning('attempt.stopped', {
+    message: held.work.message.path,
+    model: held.work.recipient,
+    reason,
+    next: text === '' ? 'nothing was said yet' : 'the output so far is kept under late/',
+  });
+  if (text !== '') await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
+  if (reason === 'shutdown' && held.startedMs !== null && held.claim.effects === 'external') {
+    const detail = `outcome unknown: ${dispatcher.settings.alias} was stopped while running it`;
+    await publishReply(dispatcher, held, {
+      ...replyBasics(dispatcher, held),
+      body: `No answer: ${detail}. See crosstalkd retry.\n`,
+      failure: { class: 'host-lost', detail },
+      durationMs: null,
+      tokensIn: null,
+      tokensOut: null,
+      costUsd: null,
+      session: null,
+      agent: null,
+    });
+  } else if (reason === 'claim-lost') {
+    await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: reason });
+    state.held.delete(held.key);
+  } else releaseClaim(dispatcher, held, reason);
+}
+
+/** Ends a held attempt for a reason of ours. */
+export function stopAttempt(held: Held, reason: StopReason): void {
+  if (held.stopped !== null) return;
+  held.stopped = reason;
+  held.abort.abort();
+}
+
+/** A holder that could not renew its lease must be silent before anybody may take over: whatever else hangs, this timer does not. */
+async function watchLease(dispatcher: Dispatcher, held: Held, done: AbortSignal): Promise<void> {
+  const { doors, settings, state } = dispatcher;
+  while (!done.aborted) {
+    const deadlineMs = Math.max(held.renewedMs, state.beat.startedMs) + settings.leaseMs - settings.marginMs;
+    const leftMs = deadlineMs - doors.clock.monotonicMs();
+    if (leftMs <= 0) {
+      stopAttempt(held, 'lease-lapsed');
+      return;
+    }
+    await doors.clock.sleep(leftMs, done);
+  }
+}
+
+/** Takes a model off this host for a while, visibly. */
+export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms: number; readonly why: string }): void {
+  const { state, doors } = dispatcher;
+  state.parked.set(model, { untilMs: doors.clock.monotonicMs() + rest.ms, why: rest.why });
+  doors.log.alert('model.parked', { model, for_ms: rest.ms, reason: rest.why, fix: 'crosstalkd models' });
+}
+
+function noteFailure(dispatcher: Dispatcher, model: string, outcome: Failed): void {
+  const { state, doors } = dispatcher;
+  const failures = recent(state.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: FAILURES_WINDOW_MS });
+  state.failures.set(model, failures);
+  if (failures.length < FAILURES_MAX) return;
+  state.failures.delete(model);
+  park(dispatcher, model, {
+    ms: CIRCUIT_MS,
+    why: `${FAILURES_MAX} failures within a minute, the last: ${outcome.class}: ${outcome.detail}`,
+  });
+}
+
+function recent(times: readonly number[] | undefined, now: { readonly nowMs: number; readonly windowMs: number }): readonly number[] {
+  return [...(times ?? []).filter((atMs) => now.nowMs - atMs < now.windowMs), now.nowMs];
+}

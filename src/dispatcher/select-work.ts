@@ -1,0 +1,150 @@
+/**
+ * Who decides which messages are ours. `judgeWork` says of one piece of work whether this host would take it now and, if not, why not: the same
+ * words that `why` prints. `selectWork` takes what is ready, in order, while slots are free. Pure.
+ */
+import { createHash } from 'node:crypto';
+import type { Oid } from '../base/ids.ts';
+import { HOUR } from '../base/clock.ts';
+import { byCodeUnit } from '../base/order.ts';
+import { formatDuration } from '../base/duration.ts';
+import { parseBeatName } from '../protocol/beat.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import type { Work } from '../protocol/open-work.ts';
+import type { Parked, Serving } from './dispatcher.ts';
+
+export interface WorkView {
+  readonly alias: string;
+  readonly instance: string;
+  readonly mode: 'running' | 'paused' | 'draining';
+  readonly serving: Serving;
+  /** Claim refs on the remote. */
+  readonly refs: ReadonlyMap<string, Oid>;
+  readonly claimsPrefix: string;
+  readonly hostsPrefix: string;
+  /** Key → model, of every attempt on this host: each takes a slot. */
+  readonly held: ReadonlyMap<string, string>;
+  /** Keys whose answer is on its way out. */
+  readonly finishing: ReadonlySet<string>;
+  readonly parked: ReadonlyMap<string, Parked>;
+  readonly starts: ReadonlyMap<string, readonly number[]>;
+  readonly firstSeen: ReadonlyMap<string, number>;
+  readonly concurrency: number;
+  readonly maxAgeMs: number;
+  readonly hopsMax: number;
+  readonly stealAfterMs: number;
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+/** Why a piece of work waits, or that it need not. `detail` is for people. */
+export interface Verdict {
+  readonly kind:
+    | 'ready'
+    | 'twin'
+    | 'workflow'
+    | 'stale'
+    | 'hops'
+    | 'pinned'
+    | 'not-served'
+    | 'parked'
+    | 'held'
+    | 'claimed'
+    | 'paused'
+    | 'model-busy'
+    | 'rate'
+    | 'slots-busy';
+  readonly detail: string;
+}
+
+/** Whether this host takes the work now. Reasons that lie in the message come first, then in the host, then in the moment. */
+export function judgeWork(work: Work, view: WorkView): Verdict {
+  return judgeMessage(work, view) ?? judgeHost(work, view) ?? judgeMoment(work, view) ?? { kind: 'ready', detail: 'ready to be claimed' };
+}
+
+function judgeMessage(work: Work, view: WorkView): Verdict | null {
+  const { message } = work;
+  if (work.twinOf !== null) return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
+  if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
+  const ageMs = view.wallMs - message.timestampMs;
+  if (ageMs > view.maxAgeMs) return { kind: 'stale', detail: `is ${formatDuration(ageMs)} old (max_age ${formatDuration(view.maxAgeMs)})` };
+  if (message.hops >= view.hopsMax) return { kind: 'hops', detail: `has come ${message.hops} hops (limit ${view.hopsMax})` };
+  return null;
+}
+
+function judgeHost(work: Work, view: WorkView): Verdict | null {
+  if (view.held.has(work.key) || view.finishing.has(work.key)) return { kind: 'held', detail: `is in hand on ${view.alias}` };
+  if (work.hosts !== null && !work.hosts.includes(view.alias))
+    return { kind: 'pinned', detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only` };
+  if (!view.serving.models.has(work.recipient))
+    return { kind: 'not-served', detail: view.serving.refused.get(work.recipient) ?? `no entry for "${work.recipient}" in models.yaml` };
+  const parked = view.parked.get(work.recipient);
+  if (parked !== undefined && parked.untilMs > view.monotonicMs)
+    return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };
+  return null;
+}
+
+function judgeMoment(work: Work, view: WorkView): Verdict | null {
+  if (view.refs.has(view.claimsPrefix + work.key)) return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
+  if (view.mode !== 'running') return { kind: 'paused', detail: `${view.alias} is ${view.mode}` };
+  const entry = view.serving.models.get(work.recipient);
+  if (entry === undefined) return null;
+  const busy = countHeld(view.held, work.recipient);
+  if (busy >= entry.concurrency) return { kind: 'model-busy', detail: `${work.recipient} runs ${busy} of ${entry.concurrency} at a time` };
+  if (entry.runsPerHour !== null && runsInLastHour(view, work.recipient) >= entry.runsPerHour)
+    return { kind: 'rate', detail: `${work.recipient} had its ${entry.runsPerHour} runs of this hour` };
+  if (view.held.size >= view.concurrency) return { kind: 'slots-busy', detail: `all ${view.concurrency} slots of ${view.alias} are busy` };
+  return null;
+}
+
+/** The work to claim now: no more than there are free slots, our own share first, another host's only after it had its chance. */
+export function selectWork(works: readonly Work[], view: WorkView): readonly { readonly work: Work; readonly entry: ModelEntry }[] {
+  const hosts = peersOf(view);
+  const ranked = rankByShare(works, view, hosts);
+  const held = new Map(view.held);
+  const chosen: { work: Work; entry: ModelEntry }[] = [];
+  for (const work of ranked) {
+    if (held.size >= view.concurrency) break;
+    const entry = view.serving.models.get(work.recipient);
+    if (entry === undefined || judgeWork(work, { ...view, held }).kind !== 'ready') continue;
+    held.set(work.key, work.recipient);
+    chosen.push({ work, entry });
+  }
+  return chosen;
+}
+
+function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly string[]): readonly Work[] {
+  if (hosts.length === 0) return works;
+  const own = (work: Work): boolean => work.hosts !== null || preferredHost(work.key, [view.instance, ...hosts]) === view.instance;
+  const waited = (work: Work): boolean => view.monotonicMs - (view.firstSeen.get(work.key) ?? view.monotonicMs) >= view.stealAfterMs;
+  return [...works.filter(own), ...works.filter((work) => !own(work) && waited(work))];
+}
+
+/** Instances of the other hosts in view. A dead one among them costs its share only the grace period. */
+function peersOf(view: WorkView): readonly string[] {
+  return [...view.refs.keys()]
+    .flatMap((ref) => (ref.startsWith(view.hostsPrefix) ? (parseBeatName(ref.slice(view.hostsPrefix.length)) ?? []) : []))
+    .map(({ instance }) => instance)
+    .filter((instance) => instance !== view.instance)
+    .sort(byCodeUnit);
+}
+
+/** Rendezvous hashing: every host names the same one for a key without asking anybody. */
+function preferredHost(key: string, instances: readonly string[]): string {
+  let best = '';
+  let bestScore = '';
+  for (const instance of instances) {
+    const score = createHash('sha256').update(`${key}\0${instance}`).digest('hex');
+    if (score > bestScore) [best, bestScore] = [instance, score];
+  }
+  return best;
+}
+
+function countHeld(held: ReadonlyMap<string, string>, model: string): number {
+  let count = 0;
+  for (const name of held.values()) if (name === model) count += 1;
+  return count;
+}
+
+function runsInLastHour(view: WorkView, model: string): number {
+  return (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR).length;
+}

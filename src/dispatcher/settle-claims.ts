@@ -1,0 +1,150 @@
+/** Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is decided by `judgeLapsed`; the remote decides who does it. */
+import type { Oid } from '../base/ids.ts';
+import { beatName } from '../protocol/beat.ts';
+import { type Claim, parseClaim } from '../protocol/claim.ts';
+import { silentMs } from '../protocol/lease.ts';
+import { MODEL_DEFAULTS } from '../protocol/models.ts';
+import type { Work } from '../protocol/open-work.ts';
+import { composeReply } from '../protocol/reply.ts';
+import { claimMessages, type ClaimRequest } from './claim-message.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { recordAt } from './observe.ts';
+import { enqueue, replyTransaction } from './publish-reply.ts';
+
+/** What is known of a claim that lapsed. */
+export interface Lapsed {
+  /** Null when its record cannot be read. */
+  readonly claim: Claim | null;
+  /** The open work it stands for; null when there is none (answered, removed, or never was). */
+  readonly work: Work | null;
+  /** Whether the agent may have been started. Only its own host can know that it was not. */
+  readonly started: boolean;
+  readonly attemptsMax: number;
+}
+
+export type LapsedVerdict = 'remove' | 'take-over' | 'outcome-unknown' | 'gave-up';
+
+/** What becomes of a lapsed claim. */
+export function judgeLapsed({ claim, work, started, attemptsMax }: Lapsed): LapsedVerdict {
+  if (claim === null || work === null || !started) return 'remove';
+  if (claim.effects === 'external') return 'outcome-unknown';
+  return claim.attempt >= attemptsMax ? 'gave-up' : 'take-over';
+}
+
+/** Looks through the claims on the remote that are not ours and settles what has lapsed. */
+export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[]): Promise<void> {
+  const { state, settings } = dispatcher;
+  const byKey = new Map(works.map((work) => [work.key, work]));
+  const takeovers: ClaimRequest[] = [];
+  for (const [ref, oid] of state.refs) {
+    if (!ref.startsWith(settings.refs.claims) || isOurs(dispatcher, ref)) continue;
+    const lapsed = readLapsed(dispatcher, ref, byKey.get(ref.slice(settings.refs.claims.length)) ?? null);
+    if (lapsed === null || state.settling.has(ref)) continue;
+    const verdict = judgeLapsed(lapsed);
+    if (verdict === 'take-over') takeovers.push(...planTakeover(dispatcher, lapsed, oid));
+    else if (verdict === 'remove') removeClaim(dispatcher, ref, oid);
+    else replyForLost(dispatcher, { ref, oid, verdict, lapsed });
+  }
+  await claimMessages(dispatcher, takeovers);
+}
+
+function isOurs(dispatcher: Dispatcher, ref: string): boolean {
+  const key = ref.slice(dispatcher.settings.refs.claims.length);
+  return dispatcher.state.held.has(key) || dispatcher.state.uncertain.has(ref);
+}
+
+/** The claim at `ref` if it has lapsed in our eyes, else null. */
+function readLapsed(dispatcher: Dispatcher, ref: string, work: Work | null): Lapsed | null {
+  const { state, settings } = dispatcher;
+  const record = recordAt(dispatcher, ref);
+  if (record === undefined) return null;
+  const claim = record === null ? null : parseClaim(record.text);
+  const attemptsMax = state.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
+  const orphan = state.orphans.get(ref);
+  if (orphan !== undefined && orphan.oid === state.refs.get(ref)) return { claim, work, started: orphan.started, attemptsMax };
+  // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
+  if (claim?.run === dispatcher.run) return { claim, work, started: false, attemptsMax };
+  const beat = claim === null ? null : settings.refs.hosts + beatName(claim);
+  const silent = silentMs(state.book, { claim: ref, beat });
+  return silent !== null && silent >= settings.leaseMs ? { claim, work, started: true, attemptsMax } : null;
+}
+
+function planTakeover(dispatcher: Dispatcher, { claim, work }: Lapsed, expected: Oid): readonly ClaimRequest[] {
+  const { state, settings } = dispatcher;
+  const entry = work === null ? undefined : state.serving.models.get(work.recipient);
+  const parked = work === null ? undefined : state.parked.get(work.recipient);
+  const free = settings.concurrency - [...state.held.values()].filter(({ phase }) => phase === 'attempt').length;
+  const pinnedElsewhere = work?.hosts != null && !work.hosts.includes(settings.alias);
+  const rests = parked !== undefined && parked.untilMs > dispatcher.doors.clock.monotonicMs();
+  if (work === null || claim === null || entry === undefined || pinnedElsewhere || rests || free <= 0 || state.mode !== 'running')
+    return [];
+  dispatcher.doors.log.warning('claim.taken-over', {
+    message: claim.message,
+    model: claim.recipient,
+    from: claim.alias,
+    attempt: claim.attempt + 1,
+    next: 'runs it again here',
+  });
+  return [{ work, entry, attempt: claim.attempt + 1, expected }];
+}
+
+function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
+  dispatcher.state.settling.add(ref);
+  dispatcher.doors.log.status('claim.removed', { ref, why: 'its message is answered or gone, or it was never started' });
+  enqueue(dispatcher, {
+    transaction: { name: `remove ${ref}`, fences: [{ ref, expected: oid, next: null }], decide: () => Promise.resolve([]) },
+    done: () => settled(dispatcher, ref),
+  });
+}
+
+interface Lost {
+  readonly ref: string;
+  readonly oid: Oid;
+  readonly verdict: LapsedVerdict;
+  readonly lapsed: Lapsed;
+}
+
+function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Lost): void {
+  const { claim, work } = lapsed;
+  if (claim === null || work === null) return;
+  const detail =
+    verdict === 'gave-up'
+      ? `gave up after ${claim.attempt} attempts: host ${claim.alias} died while running it`
+      : `outcome unknown: host ${claim.alias} died while running it`;
+  const reply = composeReply({
+    message: work.message.path,
+    channel: work.message.channel,
+    asker: work.message.from,
+    recipient: work.recipient,
+    host: claim.alias,
+    attempt: claim.attempt,
+    atMs: dispatcher.doors.clock.wallMs(),
+    hops: work.message.hops,
+    body: `No answer: ${detail}. To run it again: crosstalkd retry ${work.message.path}\n`,
+    failure: { class: 'host-lost', detail },
+    durationMs: null,
+    tokensIn: null,
+    tokensOut: null,
+    costUsd: null,
+    session: null,
+    agent: null,
+  });
+  dispatcher.state.settling.add(ref);
+  dispatcher.doors.log.alert('host.lost', {
+    message: claim.message,
+    model: claim.recipient,
+    host: claim.alias,
+    reason: detail,
+    fix: `crosstalkd retry ${work.message.path}`,
+  });
+  enqueue(dispatcher, {
+    transaction: replyTransaction(dispatcher, { payload: { work, claim, claimOid: oid, reply, failed: true }, ref }),
+    done: () => settled(dispatcher, ref),
+  });
+}
+
+function settled(dispatcher: Dispatcher, ref: string): Promise<void> {
+  dispatcher.state.settling.delete(ref);
+  dispatcher.state.orphans.delete(ref);
+  return Promise.resolve();
+}

@@ -1,0 +1,85 @@
+/** One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take what is free, move workflows on. */
+import { listWork, type Work } from '../protocol/open-work.ts';
+import { adoptClaims, claimMessages } from './claim-message.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { keepBeat, stopLostAttempts } from './keep-lease.ts';
+import { observe } from './observe.ts';
+import { resumePublishing } from './publish-reply.ts';
+import { recoverClaims } from './recover.ts';
+import { judgeWork, selectWork, type Verdict, type WorkView } from './select-work.ts';
+import { settleLapsedClaims } from './settle-claims.ts';
+
+export type TickResult = 'done' | 'unreachable' | 'halted';
+
+/** Looks once and does everything that follows from it. */
+export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
+  const { state, doors, mirror } = dispatcher;
+  const observed = await observe(dispatcher);
+  if (observed !== 'seen') return observed;
+  state.recovered ||= await recoverClaims(dispatcher);
+  await adoptClaims(dispatcher);
+  await stopLostAttempts(dispatcher);
+  state.serving = await doors.serving(mirror.modelsText());
+  obeyControl(dispatcher);
+  await keepBeat(dispatcher);
+  const works = listWork(mirror.index());
+  noteFirstSeen(dispatcher, works);
+  await settleLapsedClaims(dispatcher, works);
+  await claimMessages(
+    dispatcher,
+    selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({ work, entry, attempt: 1, expected: null })),
+  );
+  resumePublishing(dispatcher);
+  return 'done';
+}
+
+/** What this host would say of each piece of open work now. */
+export function judgeAllWork(dispatcher: Dispatcher): readonly { readonly work: Work; readonly verdict: Verdict }[] {
+  const view = viewWork(dispatcher);
+  return listWork(dispatcher.mirror.index()).map((work) => ({ work, verdict: judgeWork(work, view) }));
+}
+
+/** The moment, as select-work.ts sees it. */
+export function viewWork(dispatcher: Dispatcher): WorkView {
+  const { settings, state, doors } = dispatcher;
+  const held = [...state.held.values()];
+  return {
+    alias: settings.alias,
+    instance: doors.local.instance,
+    mode: state.mode,
+    serving: state.serving,
+    refs: state.refs,
+    claimsPrefix: settings.refs.claims,
+    hostsPrefix: settings.refs.hosts,
+    held: new Map(held.filter(({ phase }) => phase === 'attempt').map(({ key, work }) => [key, work.recipient])),
+    finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
+    parked: state.parked,
+    starts: state.starts,
+    firstSeen: state.firstSeen,
+    concurrency: settings.concurrency,
+    maxAgeMs: settings.maxAgeMs,
+    hopsMax: settings.hopsMax,
+    stealAfterMs: settings.stealAfterMs,
+    wallMs: doors.clock.wallMs(),
+    monotonicMs: doors.clock.monotonicMs(),
+  };
+}
+
+/** Orders to all hosts: a pause holds while it stands; drain and stop reach only the runs that they name. */
+function obeyControl(dispatcher: Dispatcher): void {
+  const { state, run, doors } = dispatcher;
+  const { control } = state;
+  const named = control !== null && control.op !== 'pause' && control.runs.includes(run);
+  const before = state.mode;
+  if (state.mode === 'draining' || named) state.mode = 'draining';
+  else state.mode = state.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
+  if (state.mode !== before) doors.log.status(`host.${state.mode}`, { by: control?.by ?? 'this host' });
+}
+
+function noteFirstSeen(dispatcher: Dispatcher, works: readonly Work[]): void {
+  const { firstSeen } = dispatcher.state;
+  const nowMs = dispatcher.doors.clock.monotonicMs();
+  const open = new Set(works.map(({ key }) => key));
+  for (const key of open) if (!firstSeen.has(key)) firstSeen.set(key, nowMs);
+  for (const key of firstSeen.keys()) if (!open.has(key)) firstSeen.delete(key);
+}
