@@ -1,0 +1,137 @@
+/**
+ * Objects of the cache through two held `git cat-file` processes: one tells type and size, the other gives content. Started when first
+ * asked, so an idle dispatcher has none. A process that dies is started again; the question that killed it twice is refused.
+ */
+import { CrosstalkError } from '../base/errors.ts';
+import { parseOid, type Oid } from '../base/ids.ts';
+import type { Git, GitProcess } from './git-runner.ts';
+
+/** An object; `bytes` is empty when only its header was asked for. */
+export interface CatObject {
+  readonly oid: Oid;
+  readonly type: string;
+  readonly sizeBytes: number;
+  readonly bytes: Buffer;
+}
+
+/** One held process. */
+export interface CatFile {
+  /** The object named by an id; null when it is not in the cache. */
+  ask(oid: Oid): Promise<CatObject | null>;
+  close(): Promise<void>;
+}
+
+interface Question {
+  readonly oid: Oid;
+  readonly resolve: (object: CatObject | null) => void;
+  readonly reject: (error: CrosstalkError) => void;
+  tries: number;
+}
+
+const TRIES_MAX = 2;
+
+/** A held `git cat-file --batch` or `--batch-check`. */
+export function openCatFile(git: Git, mode: '--batch' | '--batch-check'): CatFile {
+  const waiting: Question[] = [];
+  let process: GitProcess | null = null;
+  let outgoing: string[] = [];
+  let closed = false;
+
+  const flush = (): void => {
+    process ??= start();
+    process.stdin.write(outgoing.join(''));
+    outgoing = [];
+  };
+  const send = (question: Question): void => {
+    // Questions of one turn of the event loop go out in one write.
+    if (outgoing.push(`${question.oid}\n`) === 1) queueMicrotask(flush);
+  };
+  const onEnd = (why: string): void => {
+    process = null;
+    const left = waiting.splice(0);
+    const first = left[0];
+    if (first !== undefined) first.tries += 1;
+    for (const question of left) {
+      if (closed || question.tries >= TRIES_MAX) question.reject(unreadable(question.oid, why));
+      else {
+        waiting.push(question);
+        send(question);
+      }
+    }
+  };
+  const start = (): GitProcess => {
+    const started = git.start({ args: ['cat-file', mode] });
+    started.stdout.on(
+      'data',
+      createParser(mode, (object) => waiting.shift()?.resolve(object)),
+    );
+    void started.ended.then(() => onEnd(started.stderr()));
+    return started;
+  };
+  return {
+    ask: (oid) =>
+      new Promise((resolve, reject) => {
+        if (closed) {
+          reject(unreadable(oid, 'the cache is closed'));
+          return;
+        }
+        const question: Question = { oid, resolve, reject, tries: 0 };
+        waiting.push(question);
+        send(question);
+      }),
+    close: async () => {
+      closed = true;
+      process?.stdin.end();
+      await process?.ended;
+    },
+  };
+}
+
+function unreadable(oid: Oid, why: string): CrosstalkError {
+  const line = why.trim().split('\n')[0] ?? '';
+  return new CrosstalkError('INTERNAL', `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`);
+}
+
+/** Takes stdout piece by piece and hands on one answer after the other. */
+function createParser(mode: '--batch' | '--batch-check', answer: (object: CatObject | null) => void): (chunk: Buffer) => void {
+  let pieces: Buffer[] = [];
+  let bytesHeld = 0;
+  let bytesNeeded = 0;
+  let header: CatObject | null = null;
+
+  const step = (held: Buffer, at: number): number => {
+    if (header !== null) {
+      const end = at + header.sizeBytes;
+      if (held.length < end + 1) return -1;
+      // A copy, so that a small object does not keep a large chunk alive.
+      answer({ ...header, bytes: Buffer.from(held.subarray(at, end)) });
+      header = null;
+      return end + 1;
+    }
+    const end = held.indexOf(0x0a, at);
+    if (end < 0) return -1;
+    const object = parseHeader(held.toString('latin1', at, end));
+    if (object === null || mode === '--batch-check') answer(object);
+    else header = object;
+    return end + 1;
+  };
+  return (chunk) => {
+    pieces.push(chunk);
+    bytesHeld += chunk.length;
+    if (bytesHeld < bytesNeeded) return;
+    const held = pieces.length === 1 ? chunk : Buffer.concat(pieces);
+    let at = 0;
+    for (let next = step(held, at); next >= 0; next = step(held, at)) at = next;
+    pieces = at === held.length ? [] : [held.subarray(at)];
+    bytesHeld = held.length - at;
+    bytesNeeded = header?.sizeBytes ?? 0;
+  };
+}
+
+function parseHeader(line: string): CatObject | null {
+  const match = /^([0-9a-f]+) (\w+) (\d+)$/.exec(line);
+  const oid = match?.[1] === undefined ? null : parseOid(match[1]);
+  return oid === null || match?.[2] === undefined ? null : { oid, type: match[2], sizeBytes: Number(match[3]), bytes: EMPTY };
+}
+
+const EMPTY = Buffer.alloc(0);

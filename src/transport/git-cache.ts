@@ -1,0 +1,86 @@
+/** The private bare repository: made on first use, written by nobody else, and thrown away without loss when it is damaged. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MINUTE } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import { parseOid, type Oid } from '../base/ids.ts';
+import type { Random } from '../base/random.ts';
+import type { Git } from './git-runner.ts';
+import type { ObjectFormat } from './loose-objects.ts';
+
+/** The ref that keeps what was fetched: it moves only after everything below it has arrived. */
+const TIP = 'refs/crosstalk/tip';
+const REPACK_MS = 30 * MINUTE;
+/** Below these a repack would cost more than it saves. */
+const LOOSE_MIN = 1_000;
+const PACKS_MIN = 20;
+
+/** The cache as a folder. */
+export interface GitCache {
+  /** The object format, or null while there is no cache. */
+  format(): ObjectFormat | null;
+  create(format: ObjectFormat): Promise<void>;
+  readTip(): Oid | null;
+  writeTip(oid: Oid): void;
+  /** Takes away the locks that a fetch leaves on its packs. */
+  unlockPacks(): void;
+  repack(): Promise<void>;
+  discard(): void;
+}
+
+/** The cache at the git directory of `git`. */
+export function openGitCache(git: Git, gitDir: string, random: Random): GitCache {
+  let format = readFormat(gitDir);
+  const packs = `${gitDir}/objects/pack`;
+  return {
+    format: () => format,
+    create: async (wanted) => {
+      await createBare(git, { gitDir, format: wanted, making: `${gitDir}.new-${random.hex(6)}` });
+      format = wanted;
+    },
+    readTip: () => (existsSync(`${gitDir}/${TIP}`) ? parseOid(readFileSync(`${gitDir}/${TIP}`, 'utf8').trim()) : null),
+    writeTip: (oid) => {
+      const tmp = `${gitDir}/tip-${random.hex(6)}`;
+      mkdirSync(dirname(`${gitDir}/${TIP}`), { recursive: true });
+      writeFileSync(tmp, `${oid}\n`);
+      renameSync(tmp, `${gitDir}/${TIP}`);
+    },
+    unlockPacks: () => {
+      for (const name of readdirSync(packs)) if (name.endsWith('.keep')) unlinkSync(`${packs}/${name}`);
+    },
+    repack: async () => {
+      if (!isWorthRepacking(gitDir)) return;
+      // Loose objects are taken in whether anything refers to them or not: records have no ref, commits not yet pushed have none either.
+      await git.run({ args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'], limitMs: REPACK_MS });
+      await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
+    },
+    discard: () => {
+      rmSync(gitDir, { recursive: true, force: true });
+      format = null;
+    },
+  };
+}
+
+function readFormat(gitDir: string): ObjectFormat | null {
+  if (!existsSync(`${gitDir}/HEAD`)) return null;
+  return /objectformat\s*=\s*sha256/i.test(readFileSync(`${gitDir}/config`, 'utf8')) ? 'sha256' : 'sha1';
+}
+
+async function createBare(
+  git: Git,
+  { gitDir, format, making }: { readonly gitDir: string; readonly format: ObjectFormat; readonly making: string },
+): Promise<void> {
+  mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 });
+  // No template: a user's template may bring hooks and settings of its own.
+  const result = await git.run({ args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making] });
+  if (result.code !== 0) throw new CrosstalkError('STATE_UNUSABLE', `the cache ${gitDir} could not be made: ${result.stderr.trim()}`);
+  // Elsewhere first, so that a crash in the middle leaves no half-made cache.
+  renameSync(making, gitDir);
+}
+
+function isWorthRepacking(gitDir: string): boolean {
+  const folder = `${gitDir}/objects/17`;
+  const loose = existsSync(folder) ? readdirSync(folder).length * 256 : 0;
+  const packs = readdirSync(`${gitDir}/objects/pack`).filter((name) => name.endsWith('.pack')).length;
+  return loose >= LOOSE_MIN || packs >= PACKS_MIN;
+}

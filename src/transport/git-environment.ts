@@ -1,0 +1,134 @@
+/**
+ * What git is told before it is told anything else: an environment that is built, not inherited, and settings that a person's own
+ * configuration cannot undo. Credentials and `insteadOf` of the user's configuration stay in force.
+ */
+import { CrosstalkError } from '../base/errors.ts';
+
+/** An environment as plain values; the caller read it from the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a git call may inherit and reach. */
+export interface EnvironmentRules {
+  readonly env: Environment;
+  /** Unencrypted http, for tests on loopback and for operators who say so. */
+  readonly allowHttp: boolean;
+  /** The user's own ssh command (GIT_SSH_COMMAND or core.sshCommand), or null. */
+  readonly sshCommand: string | null;
+}
+
+const KEPT = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'TMPDIR', 'USER', 'LOGNAME'];
+const KEPT_FOR_NETWORK = [
+  'SSH_AUTH_SOCK',
+  'XDG_RUNTIME_DIR',
+  'DBUS_SESSION_BUS_ADDRESS',
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'CURL_CA_BUNDLE', 'GIT_SSL_CAINFO'],
+];
+
+const FIXED: Readonly<Record<string, string>> = {
+  LANG: 'C.UTF-8',
+  LC_ALL: 'C',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_ASKPASS: '/bin/false',
+  SSH_ASKPASS: '/bin/false',
+  GCM_INTERACTIVE: 'never',
+  GIT_PROTOCOL_FROM_USER: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_EDITOR: ':',
+  GIT_PAGER: 'cat',
+  GIT_ADVICE: '0',
+  // The cache's one ref is written in process, as a file.
+  GIT_DEFAULT_REF_FORMAT: 'files',
+};
+
+/** Flags that stand before every git command. */
+export const HARDENING: readonly string[] = [
+  '--literal-pathspecs',
+  '--no-replace-objects',
+  ...[
+    'core.hooksPath=/dev/null',
+    'core.fsmonitor=false',
+    'core.untrackedCache=false',
+    'core.quotePath=false',
+    'core.attributesFile=/dev/null',
+    'core.symlinks=false',
+    'core.logAllRefUpdates=false',
+    'gc.auto=0',
+    'maintenance.auto=false',
+    'commit.gpgSign=false',
+    'push.gpgSign=false',
+    'tag.gpgSign=false',
+    'fetch.recurseSubmodules=false',
+    'submodule.recurse=false',
+    'push.recurseSubmodules=no',
+    'fetch.prune=false',
+    'push.followTags=false',
+    'diff.renames=false',
+    'log.showSignature=false',
+    'http.lowSpeedLimit=1000',
+    'http.lowSpeedTime=20',
+    'protocol.version=2',
+    'safe.bareRepository=explicit',
+  ].flatMap((setting) => ['-c', setting]),
+];
+
+/** The environment of one git call. Agents' sockets and proxies reach only calls that go to the network. */
+export function buildEnvironment(rules: EnvironmentRules, network: boolean): Record<string, string> {
+  const built: Record<string, string> = {};
+  for (const name of network ? [...KEPT, ...KEPT_FOR_NETWORK] : KEPT) {
+    const value = rules.env[name];
+    if (value !== undefined) built[name] = value;
+  }
+  const protocols = rules.allowHttp ? 'https:http:ssh:file' : 'https:ssh:file';
+  return { ...built, ...FIXED, GIT_ALLOW_PROTOCOL: protocols, GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand) };
+}
+
+function sshCommandOf(users: string | null): string {
+  if (users === null || users.trim() === '') return 'ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15';
+  // PuTTY's programs take no -o options; everything else that git can use as ssh does.
+  return /plink|putty/i.test(users) ? users : `${users} -oBatchMode=yes`;
+}
+
+const URL_FORM = /^(https|ssh|file):\/\/[^-]|^[\w.-]+@[\w.-]+:|^\//;
+const HTTP_FORM = /^http:\/\/[^-]/;
+
+/** Whether `url` is one that git reaches through an ssh program. */
+export function isSshUrl(url: string): boolean {
+  return url.startsWith('ssh://') || (!url.startsWith('/') && !/^\w+:\/\//.test(url));
+}
+
+/** Whether `url` is one that git reaches over http or https. */
+export function isHttpUrl(url: string): boolean {
+  return /^https?:\/\//.test(url);
+}
+
+/** Returns `url` when it is of a form that cannot be an option or a command. Throws CONFIG_INVALID otherwise. */
+export function checkRemoteUrl(url: string, allowHttp: boolean): string {
+  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
+  const clean = !/[\u0000-\u001f\u007f]/.test(url) && !url.startsWith('-');
+  if (clean && (URL_FORM.test(url) || (allowHttp && HTTP_FORM.test(url)))) return url;
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `the remote ${JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
+    { fix: 'give the URL of the transport in one of these forms' },
+  );
+}
+
+/** Returns `refs/heads/<branch>` for a branch name that git itself would take. Throws CONFIG_INVALID otherwise. */
+export function branchRef(branch: string): string {
+  const ref = `refs/heads/${branch}`;
+  if (!branch.startsWith('-') && branch !== 'HEAD' && isRefName(ref)) return ref;
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `${JSON.stringify(branch)} cannot be a branch name: expected what "git check-ref-format --branch" takes`,
+  );
+}
+
+/** Whether `ref` is a full ref name by the rules of git-check-ref-format. */
+export function isRefName(ref: string): boolean {
+  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
+  if (!ref.startsWith('refs/') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$/.test(ref)) return false;
+  return ref.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
+}

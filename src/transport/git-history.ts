@@ -1,0 +1,119 @@
+/** Questions about the history of the branch that need a walk over commits. */
+import { CrosstalkError } from '../base/errors.ts';
+import { parseOid, type Oid } from '../base/ids.ts';
+import type { Git, GitCall } from './git-runner.ts';
+import type { ObjectReader } from './object-reader.ts';
+import type { CommitInfo } from './repository.ts';
+
+interface Range {
+  readonly from: Oid | null;
+  readonly to: Oid;
+}
+
+/** More paths than this are not worth naming: the walk is done once without and filtered here. */
+const PATHS_NAMED_MAX = 200;
+/** First parents tried in process before a git process is started. */
+const STEPS_IN_PROCESS = 32;
+const WALK_MS = 300_000;
+
+/** Whether `ancestor` is `tip` or one of its ancestors. */
+export async function isAncestorOf(git: Git, reader: ObjectReader, [ancestor, tip]: readonly [Oid, Oid]): Promise<boolean> {
+  let at: Oid | undefined = tip;
+  for (let step = 0; step < STEPS_IN_PROCESS && at !== undefined; step++) {
+    if (at === ancestor) return true;
+    const commit: CommitInfo | null = await reader.readCommit(at);
+    at = commit?.parents[0];
+  }
+  if (!(await reader.has(ancestor)) || !(await reader.has(tip))) return false;
+  const result = await git.run({ args: ['merge-base', '--is-ancestor', ancestor, tip], limitMs: WALK_MS });
+  if (result.ended === 'exited' && (result.code === 0 || result.code === 1)) return result.code === 0;
+  throw failed('merge-base', result.stderr);
+}
+
+/** The commits of the first-parent line after `from`, oldest first; the newest `max` of them. */
+export async function readHistory(git: Git, reader: ObjectReader, range: Range & { readonly max: number }): Promise<readonly CommitInfo[]> {
+  const args = ['rev-list', '--first-parent', `--max-count=${range.max}`, ...rangeArgs(range), '--'];
+  const result = await git.run({ args, limitMs: WALK_MS });
+  if (result.code !== 0) throw failed('rev-list', result.stderr);
+  const oids = result.stdout
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line) => parseOid(line) ?? []);
+  const commits = await Promise.all(oids.map((oid) => reader.readCommit(oid)));
+  return commits.filter((commit) => commit !== null).reverse();
+}
+
+/** For each path the newest commit of the range that added it. A merge adds only what none of its parents has. */
+export async function findAdding(
+  git: Git,
+  reader: ObjectReader,
+  { paths, range }: { readonly paths: readonly string[]; readonly range: Range },
+): Promise<ReadonlyMap<string, CommitInfo>> {
+  if (paths.length === 0) return new Map();
+  const adding = new Map<string, Oid>();
+  const asked = new Set(paths);
+  const walk = createAddingWalk((path, commit) => {
+    if (asked.has(path) && !adding.has(path)) adding.set(path, commit);
+  });
+  // \x01 cannot begin a path that anybody asks for, so it tells a commit's line from a name.
+  const format = '--format=%x01%H %P';
+  const args = ['log', '-z', '--no-renames', '-m', '--topo-order', '--diff-filter=A', '--name-only', '--no-ext-diff', '--no-color', format];
+  const named = asked.size <= PATHS_NAMED_MAX ? [...asked] : [];
+  const call: GitCall = { args: [...args, ...rangeArgs(range), '--', ...named], onStdout: walk.push, limitMs: WALK_MS };
+  const result = await git.run(call);
+  if (result.code !== 0) throw failed('log', result.stderr);
+  walk.end();
+  const found = await Promise.all([...adding].map(async ([path, oid]) => [path, await reader.readCommit(oid)] as const));
+  return new Map(found.flatMap(([path, commit]) => (commit === null ? [] : [[path, commit] as const])));
+}
+
+function rangeArgs({ from, to }: Range): readonly string[] {
+  return from === null ? [to] : [to, `^${from}`];
+}
+
+/** Reads `git log -z -m --name-only`: a merge comes once for each parent, and a name counts when it comes with all of them. */
+function createAddingWalk(onAdded: (path: string, commit: Oid) => void): {
+  readonly push: (chunk: Buffer) => void;
+  readonly end: () => void;
+} {
+  let rest = Buffer.alloc(0);
+  let commit: Oid | null = null;
+  let parents = 0;
+  let seen = new Map<string, number>();
+  const finish = (): void => {
+    if (commit !== null) for (const [path, times] of seen) if (times >= parents) onAdded(path, commit);
+    seen = new Map();
+  };
+  const take = (token: string): void => {
+    const text = token.startsWith('\n') ? token.slice(1) : token;
+    if (!text.startsWith('\u0001')) {
+      if (text !== '') seen.set(text, (seen.get(text) ?? 0) + 1);
+      return;
+    }
+    const [oid = '', ...others] = text.slice(1).trim().split(' ');
+    if (oid === commit) return;
+    finish();
+    commit = parseOid(oid);
+    parents = Math.max(1, others.length);
+  };
+  const push = (chunk: Buffer): void => {
+    const held = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    for (let end = held.indexOf(0, at); end >= 0; end = held.indexOf(0, at)) {
+      take(held.toString('utf8', at, end));
+      at = end + 1;
+    }
+    rest = Buffer.from(held.subarray(at));
+  };
+  return {
+    push,
+    end: () => {
+      if (rest.length > 0) take(rest.toString('utf8'));
+      finish();
+    },
+  };
+}
+
+function failed(command: string, stderr: string): CrosstalkError {
+  return new CrosstalkError('INTERNAL', `git ${command} failed in the cache: ${stderr.trim().split('\n')[0] ?? ''}`);
+}

@@ -1,0 +1,169 @@
+/** The door to git, opened: one remote, one private cache, and the helper processes between them. */
+import { resolve } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import type { Oid } from '../base/ids.ts';
+import type { Random } from '../base/random.ts';
+import { openGitCache, type GitCache } from './git-cache.ts';
+import { branchRef, checkRemoteUrl, isSshUrl, type Environment } from './git-environment.ts';
+import { findAdding, isAncestorOf, readHistory } from './git-history.ts';
+import { createGitRemote, type GitRemote } from './git-remote.ts';
+import { checkGit, createGit, type Git } from './git-runner.ts';
+import { formatOf, type ObjectFormat } from './loose-objects.ts';
+import { openObjectReader, type ObjectReader } from './object-reader.ts';
+import { createObjectWriter, type ObjectWriter } from './object-writer.ts';
+import type { Reached, Repository } from './repository.ts';
+
+/** Which transport, and what of this machine git may use. */
+export interface GitRepositoryOptions {
+  /** Where the private bare repository lies or is to be made. */
+  readonly cacheDir: string;
+  readonly url: string;
+  /** The branch's short name. */
+  readonly branch: string;
+  /** The environment of the process; only named variables of it reach git. */
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long the remote may be silent. Default 60 s. */
+  readonly networkMs?: number;
+  /** Allows unencrypted http:// URLs. */
+  readonly allowHttp?: boolean;
+}
+
+/**
+ * The repository of one transport. Checks URL, branch name and git's version; talks to nobody. The cache is made when the remote first
+ * answered, because only then its object format is known. Throws CONFIG_INVALID and GIT_UNUSABLE.
+ */
+export async function openGitRepository(options: GitRepositoryOptions): Promise<Repository> {
+  const url = checkRemoteUrl(options.url, options.allowHttp ?? false);
+  const ref = branchRef(options.branch);
+  const gitDir = resolve(options.cacheDir);
+  const git = createGit({ ...options, gitDir });
+  await checkGit(git);
+  if (isSshUrl(url)) await adoptSshCommand(git, options.env);
+  const remote = createGitRemote({ git, clock: options.clock, url, branchRef: ref, allowHttp: options.allowHttp ?? false });
+  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache: openGitCache(git, gitDir, options.random) });
+}
+
+/** GIT_SSH_COMMAND, which is always set for git, would hide the user's core.sshCommand. */
+async function adoptSshCommand(git: Git, env: Environment): Promise<void> {
+  if (env['GIT_SSH_COMMAND'] !== undefined) return;
+  const result = await git.run({ args: ['config', '--get', 'core.sshCommand'] });
+  if (result.code === 0) git.useSshCommand(result.stdout.toString('utf8').trim());
+}
+
+interface Parts {
+  readonly git: Git;
+  readonly gitDir: string;
+  readonly remote: GitRemote;
+  readonly branchRef: string;
+  readonly cache: GitCache;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+function composeRepository(parts: Parts): Repository {
+  const { git, remote, clock } = parts;
+  const reader = openObjectReader(git);
+  const store = createStore(parts, reader);
+  return {
+    listRefs: async (prefixes) => {
+      const listed = await remote.listRefs(prefixes);
+      const oid = listed.kind === 'reached' ? (listed.value.tip ?? [...listed.value.refs.values()][0]) : undefined;
+      if (oid !== undefined) await store.ensure(formatOf(oid));
+      return listed;
+    },
+    fetch: async ({ tip, records }) => {
+      const ready = await store.ready();
+      return ready.kind === 'reached' ? store.fetch(tip, records) : ready;
+    },
+    hasObject: async (oid) => parts.cache.format() !== null && reader.has(oid),
+    diff: (range) => reader.diff(range),
+    lookUp: (commit, paths) => reader.lookUp(commit, paths),
+    readBlobs: (oids, sizeBytesMax) => reader.readBlobs(oids, sizeBytesMax),
+    readCommit: (oid) => reader.readCommit(oid),
+    findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
+    isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
+    history: (range) => readHistory(git, reader, range),
+    buildCommits: async (parent, drafts) => {
+      const built = await (await store.writer()).buildCommits(parent, drafts);
+      store.noteBuilt(built);
+      return built;
+    },
+    writeRecord: async (text) => (await store.writer()).writeRecord(text, clock.wallMs()),
+    push: (updates, { atomic }) => remote.push(updates, atomic),
+    maintain: () => parts.cache.repack(),
+    close: async () => {
+      await reader.close();
+      await git.close();
+    },
+  };
+}
+
+/** Own commits of which is remembered that everything below them is in the cache. */
+const BUILT_KEPT = 10_000;
+
+interface Store {
+  ensure(format: ObjectFormat): Promise<void>;
+  ready(): Promise<Reached<null>>;
+  writer(): Promise<ObjectWriter>;
+  noteBuilt(commits: readonly Oid[]): void;
+  fetch(tip: Oid | null, records: ReadonlyMap<string, Oid>): Promise<Reached<null>>;
+}
+
+/** The cache's life: made when needed, its tip moved only when everything below has arrived. */
+function createStore(parts: Parts, reader: ObjectReader): Store {
+  const { cache, remote, gitDir, random, branchRef } = parts;
+  const built = new Set<Oid>();
+  let making: Promise<void> | null = null;
+  let writer: ObjectWriter | null = null;
+
+  const ensure = (format: ObjectFormat): Promise<void> => {
+    if (cache.format() === null) making ??= cache.create(format);
+    else if (cache.format() !== format)
+      throw new CrosstalkError('STATE_UNUSABLE', `the remote has ${format} objects, the cache ${gitDir} has others`, {
+        fix: `remove ${gitDir}; it is made again`,
+      });
+    return making ?? Promise.resolve();
+  };
+  const ready = async (): Promise<Reached<null>> => {
+    if (cache.format() === null) {
+      const format = await remote.probeFormat();
+      if (format.kind === 'unreachable') return format;
+      await ensure(format.value);
+    }
+    return { kind: 'reached', value: null };
+  };
+  const isComplete = (tip: Oid): boolean => built.has(tip) || cache.readTip() === tip;
+  return {
+    ensure,
+    ready,
+    writer: async () => {
+      const state = await ready();
+      if (state.kind === 'unreachable')
+        throw new CrosstalkError('REMOTE_UNREACHABLE', `the transport could not be reached: ${state.failure.line}`);
+      writer ??= createObjectWriter({ gitDir, format: cache.format() ?? 'sha1', reader, random });
+      return writer;
+    },
+    noteBuilt: (commits) => {
+      for (const commit of commits) built.add(commit);
+      for (const commit of built) {
+        if (built.size <= BUILT_KEPT) break;
+        built.delete(commit);
+      }
+    },
+    fetch: async (tip, records) => {
+      const known = await Promise.all([...records].map(([, oid]) => reader.has(oid)));
+      const wanted = new Map([...records].filter((_, i) => known[i] === false));
+      if (tip !== null && !isComplete(tip)) wanted.set(branchRef, tip);
+      const fetched = await remote.fetch(wanted);
+      if (wanted.size > 0) cache.unlockPacks();
+      if (fetched.kind === 'unreachable' || tip === null) return fetched;
+      if (!(await reader.has(tip)))
+        return { kind: 'unreachable', failure: { reason: 'missing', line: `the branch moved away from ${tip} while it was fetched` } };
+      if (cache.readTip() !== tip) cache.writeTip(tip);
+      return fetched;
+    },
+  };
+}

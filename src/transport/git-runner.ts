@@ -1,0 +1,249 @@
+/**
+ * The one place that starts git. Arguments are lists, never a shell's text; the environment is built; every call has a time limit and an
+ * output limit, and what overruns them is killed with everything that it started.
+ */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { SECOND, type Clock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import { buildEnvironment, HARDENING, type Environment } from './git-environment.ts';
+
+const LOCAL_MS = 30 * SECOND;
+const NETWORK_MS = 60 * SECOND;
+const TERM_TO_KILL_MS = 5 * SECOND;
+const EXIT_TO_CLOSE_MS = SECOND;
+const STDOUT_BYTES_MAX = 256 * 1024 * 1024;
+const STDERR_BYTES_MAX = 64 * 1024;
+/** `repack --geometric` came with 2.32. */
+const VERSION_MIN = [2, 32] as const;
+
+/** How git is to be run. */
+export interface GitOptions {
+  readonly env: Environment;
+  /** The repository of every call; it need not exist yet. */
+  readonly gitDir: string;
+  readonly clock: Clock;
+  /** Limit of a call that talks to the remote. Default 60 s. */
+  readonly networkMs?: number;
+  readonly allowHttp?: boolean;
+}
+
+/** One git command. Values that came from anywhere but this source stand after `--` in `args`, or on stdin. */
+export interface GitCall {
+  readonly args: readonly string[];
+  readonly network?: boolean;
+  readonly stdin?: string | Uint8Array;
+  /** Further environment, constant names only. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes stdout piece by piece; it is then not collected. */
+  readonly onStdout?: (chunk: Buffer) => void;
+  /** How long it may take; for network calls how long it may say nothing, so that a large transfer with progress is not cut. */
+  readonly limitMs?: number;
+}
+
+/** How a git command ended. `stderr` is its last 64 KiB. */
+export interface GitResult {
+  readonly ended: 'exited' | 'timeout' | 'overflow' | 'not-started';
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** A git process whose pipes the caller holds. */
+export interface GitProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Calls `listen` for every sign of life on stdout and stderr. */
+  onActivity(listen: () => void): void;
+  /** Resolves when the process is gone and its pipes are closed. Never rejects. */
+  readonly ended: Promise<{ readonly code: number | null; readonly started: boolean }>;
+  stderr(): string;
+  /** TERM to the whole group, KILL if that is not enough. */
+  kill(): void;
+}
+
+/** The door to the git program. */
+export interface Git {
+  run(call: GitCall): Promise<GitResult>;
+  /** Starts a process that lives until its stdin ends, or `close`. */
+  start(call: Pick<GitCall, 'args' | 'network' | 'env'>): GitProcess;
+  /** Passes the user's own ssh command on. */
+  useSshCommand(command: string): void;
+  /** Limit of a network call in milliseconds. */
+  readonly networkMs: number;
+  /** Kills what still runs and waits until it is gone. */
+  close(): Promise<void>;
+}
+
+/** A way to run git on one repository. */
+export function createGit(options: GitOptions): Git {
+  const running = new Set<GitProcess>();
+  let sshCommand = options.env['GIT_SSH_COMMAND'] ?? null;
+  const networkMs = options.networkMs ?? NETWORK_MS;
+  const start: Git['start'] = (call) => {
+    const rules = { env: options.env, allowHttp: options.allowHttp ?? false, sshCommand };
+    const process = startProcess(
+      [...HARDENING, `--git-dir=${options.gitDir}`, ...call.args],
+      { ...buildEnvironment(rules, call.network ?? false), ...call.env },
+      options.clock,
+    );
+    running.add(process);
+    void process.ended.then(() => running.delete(process));
+    return process;
+  };
+  return {
+    start,
+    networkMs,
+    useSshCommand: (command) => {
+      sshCommand = command;
+    },
+    run: (call) => runProcess(start(call), call, { clock: options.clock, limitMs: limitOf(call, networkMs), idle: call.network === true }),
+    close: async () => {
+      const left = [...running];
+      for (const process of left) process.kill();
+      await Promise.all(left.map((process) => process.ended));
+    },
+  };
+}
+
+function limitOf(call: GitCall, networkMs: number): number {
+  return call.limitMs ?? (call.network === true ? networkMs : LOCAL_MS);
+}
+
+async function runProcess(process: GitProcess, call: GitCall, limits: Limits): Promise<GitResult> {
+  const cuts: ('timeout' | 'overflow')[] = [];
+  const cutOff = (why: 'timeout' | 'overflow'): void => {
+    cuts.push(why);
+    process.kill();
+  };
+  const chunks = collect(process.stdout, call.onStdout, () => cutOff('overflow'));
+  watchLimit(process, limits, () => cutOff('timeout'));
+  process.stdin.end(call.stdin ?? '');
+  const { code, started } = await process.ended;
+  return { ended: cuts[0] ?? (started ? 'exited' : 'not-started'), code, stdout: Buffer.concat(chunks), stderr: process.stderr() };
+}
+
+interface Limits {
+  readonly clock: Clock;
+  readonly limitMs: number;
+  /** Counts from the last sign of life instead of from the start. */
+  readonly idle: boolean;
+}
+
+/** Calls `onLimit` once when `process` lives too long; stops watching when it ends. */
+export function watchLimit(process: GitProcess, { clock, limitMs, idle }: Limits, onLimit: () => void): void {
+  const over = new AbortController();
+  void process.ended.then(() => over.abort());
+  let since = clock.monotonicMs();
+  if (idle) process.onActivity(() => (since = clock.monotonicMs()));
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      const leftMs = since + limitMs - clock.monotonicMs();
+      if (leftMs <= 0) break;
+      await clock.sleep(leftMs, over.signal);
+      if (over.signal.aborted) return;
+    }
+    onLimit();
+  };
+  void watch();
+}
+
+function collect(stdout: Readable, onStdout: GitCall['onStdout'], onOverflow: () => void): readonly Buffer[] {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    bytes += onStdout === undefined ? chunk.length : 0;
+    if (onStdout !== undefined) onStdout(chunk);
+    else if (bytes > STDOUT_BYTES_MAX) onOverflow();
+    else chunks.push(chunk);
+  });
+  return chunks;
+}
+
+function startProcess(args: readonly string[], env: Record<string, string>, clock: Clock): GitProcess {
+  // `detached` makes it the leader of its own group: ssh, remote helpers and index-pack are killed with it. cwd `/` always exists and
+  // holds no repository that git could take for ours.
+  const child = spawn('git', args, { shell: false, detached: true, cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'] });
+  // A git that ends early closes its stdin; that is told by its exit code, not by EPIPE.
+  child.stdin.on('error', () => undefined);
+  child.stdout.on('error', () => undefined);
+  const stderr = keepTail(child.stderr);
+  const ended = endOf(child, clock);
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    ended,
+    onActivity: (listen) => {
+      child.stdout.on('data', listen);
+      child.stderr.on('data', listen);
+    },
+    stderr,
+    kill: () => killGroup(child, ended, clock),
+  };
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+function endOf(child: Child, clock: Clock): GitProcess['ended'] {
+  return new Promise((resolve) => {
+    const closed = new AbortController();
+    child.on('error', () => {
+      if (child.pid === undefined) resolve({ code: null, started: false });
+    });
+    child.on('exit', () => {
+      // A grandchild may hold the pipes open for ever; what it would still say is of no use.
+      void clock.sleep(EXIT_TO_CLOSE_MS, closed.signal).then(() => {
+        if (!closed.signal.aborted) for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
+      });
+    });
+    child.on('close', (code) => {
+      closed.abort();
+      resolve({ code, started: child.pid !== undefined });
+    });
+  });
+}
+
+function killGroup(child: Child, ended: GitProcess['ended'], clock: Clock): void {
+  signalGroup(child.pid, 'SIGTERM');
+  const gone = new AbortController();
+  void ended.then(() => gone.abort());
+  void clock.sleep(TERM_TO_KILL_MS, gone.signal).then(() => {
+    // Also when the leader went at once: a helper that ignores TERM would stay.
+    signalGroup(child.pid, 'SIGKILL');
+  });
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group is gone, which is what was wanted.
+  }
+}
+
+function keepTail(stream: Readable): () => string {
+  let tail = Buffer.alloc(0);
+  stream.on('error', () => undefined);
+  stream.on('data', (chunk: Buffer) => {
+    tail = Buffer.concat([tail, chunk]);
+    if (tail.length > STDERR_BYTES_MAX) tail = tail.subarray(tail.length - STDERR_BYTES_MAX);
+  });
+  return () => tail.toString('utf8');
+}
+
+/** Makes sure that git is there and new enough; returns its version. Throws GIT_UNUSABLE with one line. */
+export async function checkGit(git: Git): Promise<string> {
+  const result = await git.run({ args: ['version'] });
+  const text = result.stdout.toString('utf8').trim();
+  const match = /git version (\d+)\.(\d+)/.exec(text);
+  const needed = VERSION_MIN.join('.');
+  if (result.ended === 'not-started')
+    throw new CrosstalkError('GIT_UNUSABLE', `git was not found in PATH; git ${needed} or newer is needed`);
+  if (match === null)
+    throw new CrosstalkError('GIT_UNUSABLE', `"git version" said ${JSON.stringify(text.slice(0, 80))}; git ${needed} or newer is needed`);
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  if (major < VERSION_MIN[0] || (major === VERSION_MIN[0] && minor < VERSION_MIN[1]))
+    throw new CrosstalkError('GIT_UNUSABLE', `git ${major}.${minor} is too old; git ${needed} or newer is needed`);
+  return `${major}.${minor}`;
+}
