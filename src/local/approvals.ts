@@ -1,0 +1,66 @@
+/** Which entries of a transport's models.yaml the operator of this host has approved: by exact hash, so that a changed entry is unapproved again. */
+import { CrosstalkError } from '../base/errors.ts';
+import { byCodeUnit } from '../base/order.ts';
+import { isMapping } from '../protocol/yaml.ts';
+import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
+import { quotePath, writeDurableFile } from './durable-file.ts';
+
+/** Approved hash by model name, for one transport. */
+export type Approvals = ReadonlyMap<string, string>;
+
+/** Hashes by model name by transport id: the form of approvals.json, below `transports`. */
+type AllApprovals = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** What this host approved for a transport (`transportId`). Throws CONFIG_INVALID when the file is damaged: that approves nothing. */
+export async function readApprovals(directory: ConfigDirectory, transport: string): Promise<Approvals> {
+  const all = await readAll(directory);
+  return new Map(Object.entries(all[transport] ?? {}));
+}
+
+/**
+ * Records the hash of each entry as approved for the transport, durably. Two commands at the same moment: the later one wins and the other's
+ * entry shows as unapproved, which is the safe side.
+ */
+export async function approve(
+  directory: ConfigDirectory,
+  approved: { readonly transport: string; readonly entries: readonly { readonly name: string; readonly hash: string }[] },
+): Promise<void> {
+  const all = await readAll(directory);
+  const before = all[approved.transport] ?? {};
+  const after = { ...before, ...Object.fromEntries(approved.entries.map(({ name, hash }) => [name, hash])) };
+  await makeConfigDirectory(directory);
+  const transports = sortKeys({ ...all, [approved.transport]: sortKeys(after) });
+  await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports }, null, 2)}\n`);
+}
+
+async function readAll(directory: ConfigDirectory): Promise<AllApprovals> {
+  const text = await readConfigFile(directory.approvalsFile);
+  if (text === null) return {};
+  const all = decodeAll(text);
+  if (all === null) throw damaged(directory.approvalsFile);
+  return all;
+}
+
+function decodeAll(text: string): AllApprovals | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isMapping(value) || value['version'] !== 1 || !isMapping(value['transports'])) return null;
+    return isAllApprovals(value['transports']) ? value['transports'] : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAllApprovals(value: Readonly<Record<string, unknown>>): value is AllApprovals {
+  return Object.values(value).every((models) => isMapping(models) && Object.values(models).every((hash) => typeof hash === 'string'));
+}
+
+function damaged(path: string): CrosstalkError {
+  return new CrosstalkError('CONFIG_INVALID', `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`, {
+    fix: `mv ${quotePath(path)} ${quotePath(`${path}.damaged`)}   # then: crosstalkd allow`,
+  });
+}
+
+function sortKeys<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => byCodeUnit(a, b)));
+}

@@ -1,0 +1,118 @@
+/** How each setting is written: its key in config.yaml, its variable, its flag, and what may stand there. Every source is read as text first. */
+import { isAbsolute } from 'node:path';
+import { DAY } from '../base/clock.ts';
+import { parseDuration } from '../base/duration.ts';
+import { isAlias, isName, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
+import { isMapping } from '../protocol/yaml.ts';
+import type { Config } from './config.ts';
+
+/** One setting as people write it. */
+export interface Setting<T> {
+  /** Its key in config.yaml. */
+  readonly key: string;
+  /** Its environment variable; null = only in the file. */
+  readonly env: string | null;
+  /** Its option of `run`, without the dashes; null = none. */
+  readonly flag: string | null;
+  readonly meaning: string;
+  /** What may stand there, for an error message. */
+  readonly expected: string;
+  /** The value of a text or a nested YAML value; undefined when it is not one of those expected. */
+  readonly decode: (raw: unknown) => T | undefined;
+}
+
+type Form<T> = Pick<Setting<T>, 'expected' | 'decode'>;
+type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & { readonly flag?: string; readonly inFileOnly?: true };
+
+/** Beyond this a timer of the platform would fire at once. */
+const TIMER_MS_MAX = 24 * DAY;
+const MAX_AGE_MS_MAX = 3_650 * DAY;
+const COUNT_MAX = 1_000_000;
+const BYTES_MAX = 1_073_741_824;
+
+const alias: Form<string> = {
+  expected: `a host name of ${NAME_RULE}, and not ${RESERVED_NAMES.map((name) => `"${name}"`).join(' or ')}`,
+  decode: (raw) => (typeof raw === 'string' && isAlias(raw) ? raw : undefined),
+};
+
+const names: Form<readonly string[] | null> = {
+  expected: 'names of models: a list, or one text with commas',
+  decode: (raw) => {
+    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
+    return Array.isArray(list) && list.length > 0 && list.every((name): name is string => typeof name === 'string' && isName(name))
+      ? [...new Set(list)]
+      : undefined;
+  },
+};
+
+const choice: Form<boolean> = {
+  expected: 'true or false',
+  decode: (raw) => (raw === 'true' ? true : raw === 'false' ? false : undefined),
+};
+
+const mapping: Form<Readonly<Record<string, unknown>>> = {
+  expected: 'a mapping',
+  decode: (raw) => (isMapping(raw) ? raw : undefined),
+};
+
+const directories: Form<Readonly<Record<string, string>>> = {
+  expected: 'a mapping of names to directories, absolute or beginning with "~/"',
+  decode: (raw) => {
+    if (!isMapping(raw)) return undefined;
+    const entries = Object.entries(raw);
+    const isRight = (entry: [string, unknown]): entry is [string, string] =>
+      isName(entry[0]) && typeof entry[1] === 'string' && (isAbsolute(entry[1]) || /^~(\/|$)/.test(entry[1]));
+    return entries.every(isRight) ? Object.fromEntries(entries) : undefined;
+  },
+};
+
+function count(min: number, max: number): Form<number> {
+  return {
+    expected: `a whole number from ${min} to ${max}`,
+    decode: (raw) => {
+      const value = typeof raw === 'string' && /^\d{1,12}$/.test(raw) ? Number(raw) : null;
+      return value !== null && value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+function duration(minMs: number, maxMs: number = TIMER_MS_MAX): Form<number> {
+  return {
+    expected: `a duration such as 500ms, 90s, 30m or 7d (a bare number is seconds), ${minMs > 0 ? 'above zero and ' : ''}at most ${maxMs / DAY}d`,
+    decode: (raw) => {
+      const ms = typeof raw === 'string' ? parseDuration(raw) : null;
+      return ms !== null && ms >= minMs && ms <= maxMs ? ms : undefined;
+    },
+  };
+}
+
+function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Form<T>): Setting<T> {
+  const env = inFileOnly === true ? null : `CROSSTALK_${key.toUpperCase().replaceAll('-', '_')}`;
+  return { key, meaning, env, flag: flag ?? null, ...form };
+}
+
+/** Every setting by its field in Config. */
+export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]> } = {
+  alias: setting({ key: 'alias', flag: 'alias', meaning: 'name of this host in addresses' }, alias),
+  concurrency: setting({ key: 'concurrency', flag: 'concurrency', meaning: 'agents at work at the same time' }, count(1, 1_000)),
+  intervalMinMs: setting({ key: 'interval-min', meaning: 'shortest pause between two looks at the remote' }, duration(1)),
+  intervalMaxMs: setting({ key: 'interval', flag: 'interval', meaning: 'longest pause between two looks at the remote' }, duration(1)),
+  leaseMs: setting({ key: 'lease', meaning: 'silence after which a claim may be taken over' }, duration(1)),
+  beatMs: setting({ key: 'beat', meaning: 'pause between two signs of life' }, duration(1)),
+  leaseMarginMs: setting({ key: 'lease-margin', meaning: 'so long before its lease ends a silent host kills its agents' }, duration(1)),
+  maxAgeMs: setting({ key: 'max-age', meaning: 'older messages are not run' }, duration(1, MAX_AGE_MS_MAX)),
+  hopsMax: setting({ key: 'hops-max', meaning: 'agents answering agents in a row' }, count(1, 1_000)),
+  requireSigned: setting({ key: 'require-signed', meaning: 'only signed messages are work' }, choice),
+  allowHttp: setting({ key: 'allow-http', meaning: 'remotes by plain http are allowed' }, choice),
+  only: setting({ key: 'only', flag: 'only', meaning: 'the only models to serve' }, names),
+  shutdownGraceMs: setting({ key: 'shutdown-grace', meaning: 'time for running agents when told to end' }, duration(0)),
+  networkTimeoutMs: setting({ key: 'network-timeout', meaning: 'limit of one git command that talks to the remote' }, duration(1)),
+  threadMessagesMax: setting({ key: 'thread-messages-max', meaning: 'earlier messages an agent is shown' }, count(0, COUNT_MAX)),
+  threadBytesMax: setting({ key: 'thread-bytes-max', meaning: 'bytes of thread an agent is shown' }, count(0, BYTES_MAX)),
+  failuresMax: setting({ key: 'failures-max', meaning: 'failures in the window after which a model rests' }, count(1, COUNT_MAX)),
+  failureWindowMs: setting({ key: 'failure-window', meaning: 'time in which failures count' }, duration(1)),
+  logBytesMax: setting({ key: 'log-bytes-max', meaning: 'size at which the log file is rotated' }, count(1_024, BYTES_MAX)),
+  projects: setting({ key: 'projects', inFileOnly: true, meaning: 'directories by project name' }, directories),
+  notify: setting({ key: 'notify', inFileOnly: true, meaning: 'what to do when a person is needed' }, mapping),
+  budgets: setting({ key: 'budgets', inFileOnly: true, meaning: 'limits of cost and runs' }, mapping),
+};

@@ -1,0 +1,87 @@
+/** The settings of one host: what each means, in which unit, and its default. How they are written stands in config-settings.ts. */
+import { DAY, MINUTE, SECOND } from '../base/clock.ts';
+
+/** Every setting, checked. Durations are milliseconds here and `90s`, `30m`, `7d` or a bare number of seconds where people write them. */
+export interface Config {
+  /** Name of this host in addresses (`opus@mbp`). Default: the machine's host name, made to fit. */
+  readonly alias: string;
+  /** Agents at work at the same time on this host. Default 4. */
+  readonly concurrency: number;
+  /** Shortest pause between two looks at the remote, right after something happened. Default 500 ms. */
+  readonly intervalMinMs: number;
+  /** Longest pause between two looks at the remote, when nothing happens. Default 30 s. */
+  readonly intervalMaxMs: number;
+  /** Silence after which a claim may be taken over. All hosts of a transport should have the same. Default 2 m. */
+  readonly leaseMs: number;
+  /** Pause between two signs of life while this host holds claims. At most a third of the lease. Default: a quarter of it. */
+  readonly beatMs: number;
+  /** So long before its lease ends, a host that could not beat kills its agents. Default: a sixth of the lease. */
+  readonly leaseMarginMs: number;
+  /** Older messages are listed as stale and not run. Default 7 d. */
+  readonly maxAgeMs: number;
+  /** Messages of agents answering agents, in a row, before it ends. Default 4. */
+  readonly hopsMax: number;
+  /** Only messages whose commit has a valid signature are work. Default false. */
+  readonly requireSigned: boolean;
+  /** Remotes by http:// are allowed, though anybody on the way can read and change them. Default false. */
+  readonly allowHttp: boolean;
+  /** The only models that this host serves; null = all it can. Default null. */
+  readonly only: readonly string[] | null;
+  /** Time that running agents get when the dispatcher is told to end. Default 10 s. */
+  readonly shutdownGraceMs: number;
+  /** Limit of one git command that talks to the remote. Default 60 s. */
+  readonly networkTimeoutMs: number;
+  /** Earlier messages of the thread that an agent is shown. Default 20. */
+  readonly threadMessagesMax: number;
+  /** Bytes of thread that an agent is shown. Default 65,536. */
+  readonly threadBytesMax: number;
+  /** Failed attempts of a model within `failureWindowMs` after which it rests. Default 6. */
+  readonly failuresMax: number;
+  /** The time in which those failures count. Default 60 s. */
+  readonly failureWindowMs: number;
+  /** Size at which the log file is rotated. Default 10 MiB. */
+  readonly logBytesMax: number;
+  /** Directories by the name that a message's `project:` gives; absolute or `~/…`. Default none. */
+  readonly projects: Readonly<Record<string, string>>;
+  /** What to run or call when something needs a person; read by its own part. Default none. */
+  readonly notify: Readonly<Record<string, unknown>>;
+  /** Limits of cost and runs; read by their own part. Default none. */
+  readonly budgets: Readonly<Record<string, unknown>>;
+}
+
+/** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
+export const DEFAULTS = {
+  alias: 'host',
+  concurrency: 4,
+  intervalMinMs: 500,
+  intervalMaxMs: 30 * SECOND,
+  leaseMs: 2 * MINUTE,
+  beatMs: 30 * SECOND,
+  leaseMarginMs: 20 * SECOND,
+  maxAgeMs: 7 * DAY,
+  hopsMax: 4,
+  requireSigned: false,
+  allowHttp: false,
+  only: null,
+  shutdownGraceMs: 10 * SECOND,
+  networkTimeoutMs: MINUTE,
+  threadMessagesMax: 20,
+  threadBytesMax: 65_536,
+  failuresMax: 6,
+  failureWindowMs: MINUTE,
+  logBytesMax: 10 * 1_048_576,
+  projects: {},
+  notify: {},
+  budgets: {},
+} as const satisfies Config;
+
+/** Where a value comes from. `derived`: a default that follows another setting. */
+export type Origin =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'derived'; readonly from: keyof Config }
+  | { readonly kind: 'file'; readonly path: string; readonly line: number }
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'flag'; readonly name: string };
+
+/** Every setting's origin. */
+export type Origins = Readonly<Record<keyof Config, Origin>>;

@@ -1,0 +1,58 @@
+/**
+ * Control of a running dispatcher by other commands of the same user on the same host: one line of JSON to a socket in its state directory,
+ * one line back; `events` streams lines until the client leaves. What the two sides say to each other stands here.
+ */
+import { isMapping } from '../protocol/yaml.ts';
+
+export const LOCAL_OPS = ['pause', 'resume', 'drain', 'stop', 'wake', 'status', 'events'] as const;
+/** `wake`: look at the remote now. `status`: the dispatcher's own view. `events`: what happens from now on. */
+export type LocalOp = (typeof LOCAL_OPS)[number];
+
+export interface ControlRequest {
+  readonly op: LocalOp;
+}
+
+/** What a dispatcher answers with. */
+export type ControlReply = { readonly ok: true; readonly state: unknown } | { readonly ok: false; readonly error: string };
+
+/** A request longer than this is no request. */
+export const REQUEST_BYTES_MAX = 65_536;
+
+/** The request in a line, or what is wrong with the line. Never throws. */
+export function decodeRequest(line: string): ControlRequest | { readonly error: string } {
+  const value = parseJson(line);
+  const op = isMapping(value) ? LOCAL_OPS.find((known) => known === value['op']) : undefined;
+  return op === undefined ? { error: `expected one line of JSON with "op": one of ${LOCAL_OPS.join(', ')}` } : { op };
+}
+
+/** The reply in a line, or null when it is none. */
+export function decodeReply(line: string): ControlReply | null {
+  const value = parseJson(line);
+  if (!isMapping(value)) return null;
+  if (value['ok'] === true) return { ok: true, state: value['state'] ?? null };
+  return value['ok'] === false && typeof value['error'] === 'string' ? { ok: false, error: value['error'] } : null;
+}
+
+/** The value in a line of JSON; undefined when it is none. */
+export function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Splits what a socket gives into lines. The result is false when a line is longer than `bytesMax`: then nothing more should be read. */
+export function createLineSplitter(bytesMax: number, onLine: (line: string) => void): (chunk: Buffer) => boolean {
+  let rest: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
+      const line = rest.subarray(0, end);
+      if (line.length > bytesMax) return false;
+      rest = rest.subarray(end + 1);
+      onLine(line.toString('utf8'));
+    }
+    return rest.length <= bytesMax;
+  };
+}

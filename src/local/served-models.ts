@@ -1,0 +1,67 @@
+/** Which models this host serves and why not the others: the transport's entries, the host's own, and what its operator approved. Pure. */
+import { byCodeUnit } from '../base/order.ts';
+import type { ModelEntry, ModelProblem, ModelsFile } from '../protocol/models.ts';
+import type { Approvals } from './approvals.ts';
+
+/** `transport`: data/models.yaml. `host`: the operator's own file, which wins. */
+export type ModelSource = 'transport' | 'host';
+
+export type ServedState =
+  | { readonly kind: 'served' }
+  /** Nobody on this host has allowed it. */
+  | { readonly kind: 'unapproved' }
+  /** Allowed once, as another entry. */
+  | { readonly kind: 'changed-since-approval'; readonly approvedHash: string }
+  | { readonly kind: 'invalid'; readonly problem: ModelProblem }
+  /** Not among the names of `only`. */
+  | { readonly kind: 'excluded' };
+
+/** One name of models.yaml on this host. */
+export interface ModelOffer {
+  readonly name: string;
+  readonly source: ModelSource;
+  /** Null when it is invalid. */
+  readonly entry: ModelEntry | null;
+  readonly state: ServedState;
+}
+
+/** Everything that decides what is served. */
+export interface ServedModelsInput {
+  readonly transport: ModelsFile;
+  readonly host: ModelsFile;
+  readonly approvals: Approvals;
+  /** Names of `--only`; null = all. */
+  readonly only: readonly string[] | null;
+  /** Adapters that this version has. */
+  readonly adapters: readonly string[];
+}
+
+/** Every name with its state, in code-unit order. A broken entry of the host is not replaced by the transport's: the operator meant to overrule it. */
+export function selectServedModels(input: ServedModelsInput): readonly ModelOffer[] {
+  const offers = new Map<string, ModelOffer>();
+  for (const source of ['transport', 'host'] as const) {
+    const file = input[source];
+    const broken = file.problems.flatMap(({ name, ...rest }) => (name === null ? [] : [{ name, ...rest }]));
+    for (const problem of broken.reverse())
+      offers.set(problem.name, { name: problem.name, source, entry: null, state: { kind: 'invalid', problem } });
+    for (const entry of file.models.values()) offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
+  }
+  return [...offers.values()].sort((a, b) => byCodeUnit(a.name, b.name));
+}
+
+/** Names of `only` that no models.yaml has: a slip that would serve nothing. */
+export function unknownOnly(only: readonly string[] | null, offers: readonly ModelOffer[]): readonly string[] {
+  return (only ?? []).filter((name) => !offers.some((offer) => offer.name === name));
+}
+
+function judge(entry: ModelEntry, source: ModelSource, input: ServedModelsInput): Pick<ModelOffer, 'entry' | 'state'> {
+  if (!input.adapters.includes(entry.adapter)) {
+    const expected = `one of ${[...input.adapters].sort(byCodeUnit).join(', ')}`;
+    const problem = { name: entry.name, line: 1, found: `adapter "${entry.adapter}"`, expected };
+    return { entry: null, state: { kind: 'invalid', problem } };
+  }
+  if (input.only !== null && !input.only.includes(entry.name)) return { entry, state: { kind: 'excluded' } };
+  const approvedHash = input.approvals.get(entry.name);
+  if (source === 'host' || approvedHash === entry.hash) return { entry, state: { kind: 'served' } };
+  return { entry, state: approvedHash === undefined ? { kind: 'unapproved' } : { kind: 'changed-since-approval', approvedHash } };
+}
