@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import { checkWorkflow, type WorkflowCheckOptions } from '../../src/workflow/check.ts';
+
+const OPTIONS: WorkflowCheckOptions = {
+  models: ['opus', 'gpt', 'ci', 'idle'],
+  served: new Map([
+    ['opus', ['mbp']],
+    ['gpt', ['box']],
+    ['ci', ['box']],
+  ]),
+  savedWorkflow: (name) =>
+    name === 'saved'
+      ? '---\ninputs: { goal: { type: string, required: true } }\nmodel: opus\nsteps: { a: { prompt: "${{ inputs.goal }}" } }\n---\n'
+      : null,
+  schemaFile: (path) =>
+    path === 'data/schemas/tickets.json'
+      ? '{"type":"object","required":["tickets"],"properties":{"tickets":{"type":"array","items":{"type":"object","properties":{"id":{"type":"string"},"n":{"type":"number"}}}}}}'
+      : null,
+};
+
+function errors(yaml: string, body = ''): string {
+  return checkWorkflow(`---\n${yaml}\n---\n${body}`, OPTIONS)
+    .errors.map(({ line, message, suggestion }) => `${line}: ${message}${suggestion === null ? '' : ` (${suggestion})`}`)
+    .join('\n');
+}
+
+test('the workflow of the language page is accepted, with prompts in sections', () => {
+  const yaml = `name: ship
+model: opus
+inputs: { goal: { type: string, required: true } }
+budget: { usd: 60, agents: 200, on-exceed: pause }
+steps:
+  plan: { model: [opus, gpt], schema: schemas/tickets.json }
+  approve-plan:
+    needs: [plan]
+    ask: { title: "Approve?", kind: approve, approvers: [maintainer], on-deny: { rework: plan, max: 3 } }
+  build:
+    needs: [approve-plan]
+    each: "\${{ steps.plan.json.tickets }}"
+    repeat: { until: "\${{ steps.test.json.green }}", max: 5, on-max: fail }
+    steps:
+      implement: { model: [opus, gpt], retry: { max: 2, on: [rate-limit, crash] } }
+      test: { needs: [implement], model: ci, schema: { type: object, required: [green], properties: { green: { type: boolean } } } }
+  panel: { needs: [build], models: [opus, gpt], join: { model: opus } }
+output: "\${{ steps.panel.text }}"`;
+  const body =
+    '\n## plan\nPlan ${{ inputs.goal }}.\n\n### Notes\n\n## Background\nstill the plan\n\n## implement\nDo ${{ item.id }}, pass ${{ loop.n }}: ${{ loop.prev.test.text }}\n\n## test\nrun\n\n## panel\nJudge.\n';
+  const checked = checkWorkflow(`---\n${yaml}\n---\n${body}`, OPTIONS);
+  expect(checked.errors).toEqual([]);
+  const [plan] = checked.plan?.steps ?? [];
+  expect(plan?.body.kind === 'prompt' && plan.body.prompt.parts.at(-1)).toEqual({
+    kind: 'text',
+    text: '.\n\n### Notes\n\n## Background\nstill the plan',
+  });
+});
+
+test.each<[string, string, string]>([
+  [
+    'an unknown key',
+    'model: opus\nstep:\n  a: { prompt: x }\nsteps:\n  b: { prompt: x }',
+    '3: unknown key "step" in a workflow (did you mean "steps"?)',
+  ],
+  [
+    'an unknown key of a step',
+    'model: opus\nsteps:\n  a:\n    prompt: x\n    need: [b]',
+    '6: unknown key "need" in step "a" (prompt) (did you mean "needs"?)',
+  ],
+  ['a key of another kind', 'steps:\n  a:\n    value: 1\n    model: opus', '5: unknown key "model" in step "a" (value)'],
+  [
+    'a step without a kind',
+    'model: opus\nsteps:\n  a: { model: opus }',
+    '4: step "a" has nothing to do (give it a "## a" section or one of',
+  ],
+  ['a shell command', 'model: opus\nsteps:\n  a: { run: make }', 'a command is a model with "adapter: command"'],
+  ['two kinds at once', 'model: opus\nsteps:\n  a: { prompt: x, value: 3 }', '4: step "a" is of 2 kinds at once: prompt, value'],
+  [
+    'a cycle',
+    'model: opus\nsteps:\n  a: { prompt: x, needs: [b] }\n  b: { prompt: x, needs: [a] }',
+    'these steps wait for each other: a → b → a',
+  ],
+  [
+    'a need that is not there',
+    'model: opus\nsteps:\n  plan: { prompt: x }\n  b: { prompt: x, needs: [paln] }',
+    '"b" needs "paln", which is no step beside it (did you mean "plan"?)',
+  ],
+  [
+    'a reference without need',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b:\n    prompt: "${{ steps.a.text }}"',
+    '6: in "steps.a.text": "a" is not finished when this runs: add it to "needs"',
+  ],
+  [
+    'a condition that is no boolean',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b: { prompt: x, needs: [a], if: "${{ steps.a.text }}" }',
+    '"if" must be true or false, found text',
+  ],
+  [
+    'whole text against a literal',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b: { prompt: x, needs: [a], if: "${{ steps.a.text == \'yes\' }}" }',
+    'declare a schema on that step',
+  ],
+  [
+    'json without schema',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: "${{ steps.a.json.x }}" }',
+    'declares no "schema"',
+  ],
+  [
+    'each over text',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: y, each: "${{ steps.a.text }}" }',
+    '"each" needs a list, found text',
+  ],
+  ['a model nobody knows', 'steps:\n  a: { prompt: x, model: opsu }', '3: there is no model "opsu" in this transport (did you mean'],
+  ['a model nobody serves', 'steps:\n  a: { prompt: x, model: idle }', '3: no live host serves idle (served now: opus, gpt, ci)'],
+  ['no model at all', 'steps:\n  a: { prompt: x }', 'step "a" has no model'],
+  [
+    'a count that is text',
+    'model: opus\nsteps:\n  a: { prompt: x, count: "3" }',
+    '"count" must be a whole number from 1 to 10, found text "3"',
+  ],
+  ['too many candidates', 'model: opus\nsteps:\n  a: { prompt: x, count: 11 }', '"count" must be a whole number from 1 to 10'],
+  ['a vote without schema', 'model: opus\nsteps:\n  a: { prompt: x, count: 3, join: { vote: answer } }', 'declare a "schema"'],
+  ['a model as approver', 'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [opus] } }', '"opus" is no person'],
+  ['an impossible quorum', 'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [anna], quorum: 2 } }', 'can never be reached'],
+  [
+    'rework of a stranger',
+    'model: opus\nsteps:\n  b: { prompt: x }\n  a: { ask: { title: t, on-deny: { rework: b } } }',
+    '"rework: b" must name a step that "a" needs',
+  ],
+  ['two waits', 'steps:\n  a: { wait: { for: 2h, event: go } }', '"wait" needs exactly one of'],
+  ['a schedule of four fields', 'model: opus\non: { schedule: "0 9 * *" }\nsteps:\n  a: { prompt: x }', '3: a schedule has five fields'],
+  ['the same id twice', 'model: opus\nsteps:\n  a: { prompt: x }\n  g: { steps: { a: { prompt: y } } }', 'the step id "a" is used twice'],
+  ['a loop name outside a loop', 'model: opus\nsteps:\n  a: { prompt: "${{ loop.n }}" }', 'nothing is called "loop" here'],
+  [
+    'a missing schema file',
+    'model: opus\nsteps:\n  a: { prompt: x, schema: no/such.json }',
+    'the schema file "no/such.json" is not in the transport',
+  ],
+  ['a bad expression in a section', 'model: opus\nsteps:\n  a:', '7: in "inputs.x":'],
+])('%s is an error with its line and what was probably meant', (what, yaml, expected) => {
+  expect(errors(yaml, what.includes('section') ? '\nprose\n## a\n${{ inputs.x }}\n' : '')).toContain(expected);
+});
+
+test('YAML that cannot be read is one error with its line', () => {
+  expect(errors('steps:\n  a: [b')).toMatch(/^\d: found /);
+});
+
+test('a marker is checked with the saved workflow it uses', () => {
+  expect(errors('to: workflow\ntype: workflow\nuses: saved\nwith: { goal: x }')).toBe('');
+  expect(errors('to: workflow\ntype: workflow\nuses: saved')).toBe('5: the input "goal" is missing'.replace('5', '2'));
+  expect(errors('to: workflow\ntype: workflow\nuses: nothing')).toContain('4: there is no saved workflow "nothing"');
+  expect(errors('to: workflow\ntype: workflow')).toContain('the marker asks for nothing');
+  expect(errors('to: workflow\ntype: workflow\nstpes: {}')).toContain(
+    '4: unknown key "stpes" in a workflow marker (did you mean "steps"?)',
+  );
+});
