@@ -46,7 +46,7 @@ export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions
 }
 
 async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
-  const { doors, state } = dispatcher;
+  const { state } = dispatcher;
   const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
   while (!options.stop.aborted) {
     const result = await tickOnce(dispatcher);

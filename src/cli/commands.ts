@@ -1,0 +1,40 @@
+/** Every command: name, arguments, options, and where it is done. */
+import type { CommandSpec } from './command.ts';
+
+export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
+  { group: 'begin', title: 'Begin' },
+  { group: 'talk', title: 'Talk' },
+  { group: 'look', title: 'Look' },
+  { group: 'control', title: 'Control' },
+  { group: 'workflow', title: 'Workflows' },
+  { group: 'care', title: 'Care' },
+];
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'init',
+    args: '[dir]',
+    about: 'make a transport, its remote and its first models',
+    group: 'begin',
+    options: [
+      { name: 'remote', value: 'url', about: 'use this repository (it may be empty) instead of a new <dir>.git beside it' },
+      { name: 'branch', value: 'name', about: 'branch of the conversation (default: main)' },
+      { name: 'alias', value: 'name', about: "this host's name in addresses (default: its host name)" },
+    ],
+    load: () => import('./init.ts').then(({ initTransport }) => ({ execute: initTransport })),
+  },
+  {
+    name: 'run',
+    args: '[dir|url]',
+    about: 'the dispatcher: take messages for the models of this host, run them, publish the replies',
+    group: 'begin',
+    options: [
+      { name: 'once', about: 'until nothing is left to do here, then end' },
+      { name: 'alias', value: 'name', about: "this host's name in addresses" },
+      { name: 'only', value: 'models', about: 'serve only these models (comma-separated)' },
+      { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
+      { name: 'interval', value: 's', about: 'longest pause between two looks at the remote (default: 30s)' },
+    ],
+    load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
+  },
+];

@@ -1,0 +1,86 @@
+/** The only place that wires the real parts of a dispatcher together: git, processes, files, clock and randomness behind their doors. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ADAPTERS } from '../agents/adapters.ts';
+import { killOrphan } from '../agents/process-group.ts';
+import { createAgents } from '../agents/run-agents.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher/dispatcher.ts';
+import { openLocalState } from '../local/open-local-state.ts';
+import { stateRoot } from '../local/state-directory.ts';
+import { type Invocation, option } from './command.ts';
+import { createServing } from './serving.ts';
+import type { TransportSession } from './transport-session.ts';
+import { VERSION } from './version.ts';
+
+export interface Composed {
+  readonly dispatcher: Dispatcher;
+  readonly close: () => Promise<void>;
+}
+
+/** A dispatcher for an open session, holding the lock of its state directory. Throws HELD_BY_ANOTHER. */
+export async function composeDispatcher(
+  session: TransportSession,
+  parts: { readonly invocation: Invocation; readonly log: Log; readonly onOutput: (key: string, text: string) => void },
+): Promise<Composed> {
+  const { invocation, log } = parts;
+  const { config, directory } = session;
+  const local = await openLocalState({
+    root: stateRoot(option(invocation, 'state'), invocation.env),
+    transport: { remoteUrl: session.located.url, rootCommit: session.rootCommit },
+    clock: systemClock,
+    random: systemRandom,
+    alias: config.alias,
+    onDamage: (damage) => log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
+  });
+  const dispatcher = createDispatcher({
+    settings: {
+      alias: config.alias,
+      version: VERSION,
+      refs: session.refs,
+      concurrency: config.concurrency,
+      leaseMs: config.leaseMs,
+      beatMs: config.beatMs,
+      marginMs: config.leaseMarginMs,
+      pollMsMin: config.intervalMinMs,
+      pollMsMax: config.intervalMaxMs,
+      maxAgeMs: config.maxAgeMs,
+      hopsMax: config.hopsMax,
+      threadMessagesMax: config.threadMessagesMax,
+      threadBytesMax: config.threadBytesMax,
+      graceMs: config.shutdownGraceMs,
+      stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
+    },
+    doors: {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      repository: session.repository,
+      local: local.state,
+      agents: createAgents({ clock: systemClock, operatorEnv: invocation.env, adapters: ADAPTERS, log }),
+      workspace: createWorkspace(directory.scratch),
+      serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
+      reap: async (started) => {
+        for (const { attemptId, ...process } of started) await killOrphan({ ...process, marker: attemptId }, systemClock);
+      },
+      onOutput: parts.onOutput,
+    },
+    mirror: session.mirror,
+    publisher: session.publisher,
+  });
+  await rm(directory.scratch, { recursive: true, force: true });
+  return { dispatcher, close: () => local.close() };
+}
+
+function createWorkspace(scratch: string): Workspace {
+  return {
+    open: async (attemptId) => {
+      const directory = join(scratch, attemptId);
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      return directory;
+    },
+    remove: (directory) => rm(directory, { recursive: true, force: true }),
+  };
+}

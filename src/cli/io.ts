@@ -1,0 +1,48 @@
+/** Where a command's words go. Everything that comes from a transport passes `plain` before it reaches a terminal: no control codes get through. */
+
+export interface Io {
+  /** One line for people (or the one JSON object) on standard output. */
+  readonly print: (line: string) => void;
+  /** One line on standard error. */
+  readonly warn: (line: string) => void;
+  /** Text without a line end, as is. */
+  readonly write: (text: string) => void;
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  /** True when colours are wanted: a terminal, and no NO_COLOR. */
+  readonly colors: boolean;
+  /** All of standard input, as text. */
+  readonly readStdin: () => Promise<string>;
+}
+
+/** The process's own standard streams. */
+export function systemIo(env: Readonly<Record<string, string | undefined>>): Io {
+  const isTerminal = process.stdout.isTTY;
+  return {
+    print: (line) => process.stdout.write(`${line}\n`),
+    warn: (line) => process.stderr.write(`${line}\n`),
+    write: (text) => process.stdout.write(text),
+    isTerminal,
+    columns: process.stdout.columns || 100,
+    colors: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    readStdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+  };
+}
+
+/** Text of others for a terminal: line ends and tabs stay, every other control code goes. */
+export function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control codes are what is removed
+  return text.replace(/\r\n/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+}
+
+export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan';
+const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 };
+
+/** The text in a colour, where colours are wanted. */
+export function paint(io: Pick<Io, 'colors'>, colour: Colour, text: string): string {
+  return io.colors ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+}

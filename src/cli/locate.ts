@@ -1,0 +1,71 @@
+/** Which transport a command is about: a URL, or the clone that a directory lies in. Only reads; simple-git does the asking. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { simpleGit } from 'simple-git';
+import { CrosstalkError, errorText } from '../base/errors.ts';
+import { VERSION_FILE } from '../protocol/paths.ts';
+
+/** A transport as found: where its remote is, and the clone it was found in, if any. */
+export interface Located {
+  readonly url: string;
+  /** Short name of the branch; null = the remote's default one. */
+  readonly branch: string | null;
+  readonly clone: string | null;
+}
+
+/** The transport that `where` (a directory or URL) or else `cwd` belongs to. Throws NOT_A_TRANSPORT saying what was looked for. */
+export async function locateTransport(where: string | null, cwd: string): Promise<Located> {
+  if (where !== null && isUrl(where)) return { url: where, branch: null, clone: null };
+  const start = resolve(cwd, where ?? '.');
+  if (!existsSync(start) || !statSync(start).isDirectory()) throw notATransport(`there is no directory ${start}`);
+  if (isBareRepository(start)) return { url: start, branch: null, clone: null };
+  const clone = findClone(start);
+  if (clone === null) throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
+  return locateRemote(clone);
+}
+
+/** True for what can only be a remote: a scheme or `user@host:path`. */
+export function isUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+}
+
+/** True for a bare repository by its look. */
+export function isBareRepository(directory: string): boolean {
+  return existsSync(join(directory, 'HEAD')) && existsSync(join(directory, 'objects')) && existsSync(join(directory, 'refs'));
+}
+
+function findClone(start: string): string | null {
+  for (let at = start; ; at = dirname(at)) {
+    if (existsSync(join(at, VERSION_FILE)) && existsSync(join(at, '.git'))) return at;
+    if (dirname(at) === at) return null;
+  }
+}
+
+async function locateRemote(clone: string): Promise<Located> {
+  const git = simpleGit({ baseDir: clone, maxConcurrentProcesses: 1, timeout: { block: 10_000 } });
+  const ask = async (...args: string[]): Promise<string | null> => {
+    try {
+      const said = (await git.raw(args)).trim();
+      return said === '' ? null : said;
+    } catch (error) {
+      if (/dubious ownership/.test(errorText(error)))
+        throw new CrosstalkError('GIT_UNUSABLE', `git refuses to read ${clone}: ${errorText(error)}`, {
+          fix: `git config --global --add safe.directory ${clone}`,
+        });
+      return null;
+    }
+  };
+  const branch = await ask('symbolic-ref', '--quiet', '--short', 'HEAD');
+  const remote = (branch === null ? null : await ask('config', '--get', `branch.${branch}.remote`)) ?? 'origin';
+  const merge = branch === null ? null : await ask('config', '--get', `branch.${branch}.merge`);
+  const url = await ask('remote', 'get-url', '--', remote);
+  if (url === null)
+    throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, { fix: 'git remote add origin <url>' });
+  return { url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url), branch: merge?.replace(/^refs\/heads\//, '') ?? branch, clone };
+}
+
+function notATransport(why: string): CrosstalkError {
+  return new CrosstalkError('NOT_A_TRANSPORT', `not a crosstalk transport: ${why}`, {
+    fix: 'crosstalkd init <dir>   (or: crosstalkd join <url>, or -C <dir>)',
+  });
+}

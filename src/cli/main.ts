@@ -1,0 +1,99 @@
+/** From words to a command and from its end to an exit code. The only place where an error becomes text for a person. */
+import { cac } from 'cac';
+import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
+import { suggestName } from '../protocol/address.ts';
+import { COMMON_OPTIONS, type CommandSpec, type Invocation, parseWords } from './command.ts';
+import { COMMANDS, GROUPS } from './commands.ts';
+import { type Io, paint, plain, systemIo } from './io.ts';
+import { VERSION } from './version.ts';
+
+/** Runs one command line (without node and script) and gives its exit code. */
+export async function main(words: readonly string[]): Promise<number> {
+  const env = process.env;
+  const io = systemIo(env);
+  process.stdout.on('error', () => process.exit(0)); // `| head` closes early: that is no failure of ours
+  const wantsJson = words.includes('--json');
+  try {
+    const { spec, rest } = findCommand(words);
+    if (spec === null) {
+      io.print(overview());
+      return 0;
+    }
+    const { args, options } = parseWords(spec, rest);
+    if (options.has('help')) {
+      showHelp(spec);
+      return 0;
+    }
+    const invocation: Invocation = { args, options, io, env, cwd: process.cwd() };
+    return await (await spec.load()).execute(invocation);
+  } catch (error) {
+    return report(error, io, wantsJson);
+  }
+}
+
+function findCommand(words: readonly string[]): { spec: CommandSpec | null; rest: readonly string[] } {
+  // Options that every command takes may also stand in front of it: `crosstalkd -C dir status`.
+  const at = firstCommandWord(words);
+  const word = at < 0 ? undefined : words[at];
+  const before = at < 0 ? words : words.slice(0, at);
+  if (word === undefined || word === 'help') {
+    const unknown = before.find((one) => one.startsWith('-') && !['--help', '-h'].includes(one));
+    const asked = word === 'help' ? COMMANDS.find(({ name }) => name === words[at + 1]) : undefined;
+    if (asked !== undefined) return { spec: asked, rest: ['--help'] };
+    if (unknown !== undefined) throw new CrosstalkError('USAGE', `unknown option "${unknown}"`, { fix: 'crosstalkd --help' });
+    return { spec: null, rest: [] };
+  }
+  const spec = COMMANDS.find(({ name }) => name === word) ?? (word === 'wf' ? COMMANDS.find(({ name }) => name === 'workflow') : undefined);
+  if (spec !== undefined) return { spec, rest: [...before, ...words.slice(at + 1)] };
+  const near = suggestName(
+    word,
+    COMMANDS.map(({ name }) => name),
+  );
+  throw new CrosstalkError('USAGE', `unknown command "${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`, {
+    fix: 'crosstalkd --help',
+  });
+}
+
+function firstCommandWord(words: readonly string[]): number {
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    if (!word.startsWith('-')) return at;
+    const takesValue = COMMON_OPTIONS.some(
+      ({ name, short, value }) => value !== undefined && (word === `--${name}` || word === `-${short ?? ''}`),
+    );
+    if (takesValue) at += 1;
+  }
+  return -1;
+}
+
+function showHelp(spec: CommandSpec): void {
+  const program = cac('crosstalkd');
+  const command = program.command(`${spec.name} ${spec.args}`.trim(), spec.about);
+  for (const { name, short, value, optional, about } of [...spec.options, ...COMMON_OPTIONS]) {
+    const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
+    command.option(`${short === undefined ? '' : `-${short}, `}--${name}${shown}`, about);
+  }
+  command.outputHelp();
+}
+
+function overview(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
+  const groups = GROUPS.map(({ group, title }) => {
+    const lines = COMMANDS.filter((spec) => spec.group === group).map(({ name, about }) => `  ${name.padEnd(width)}${about}`);
+    return `${title}\n${lines.join('\n')}`;
+  });
+  return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd <command> --help tells more. Agents run with your rights and are not sandboxed.`;
+}
+
+function report(error: unknown, io: Io, wantsJson: boolean): number {
+  const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  const { exit } = ERROR_CODES[known.code];
+  if (wantsJson)
+    io.print(JSON.stringify({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix: known.fix } }));
+  else {
+    io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
+    if (known.fix !== null) io.warn(`  fix: ${plain(known.fix)}`);
+    if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined) io.warn(error.stack);
+  }
+  return exit;
+}

@@ -1,0 +1,211 @@
+/**
+ * A transport opened for a command: cache, mirror and host configuration, read up to the remote's tip. Commands that only look and commands
+ * that publish use the same one; the dispatcher builds on it in compose.ts.
+ */
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import { type Oid, parseOid } from '../base/ids.ts';
+import { systemRandom } from '../base/random.ts';
+import { readCheckpoint, writeCheckpoint } from '../local/checkpoint.ts';
+import type { Config, Origins } from '../local/config.ts';
+import type { ConfigDirectory } from '../local/config-directory.ts';
+import { ensurePrivateDirectory, writeDurableFile } from '../local/durable-file.ts';
+import type { ConfigSources } from '../local/decode-config.ts';
+import { readConfig } from '../local/read-config.ts';
+import { locateStateDirectory, makeStateDirectory, type StateDirectory, stateRoot, transportId } from '../local/state-directory.ts';
+import { decodeIndex, encodeIndex } from '../protocol/open-work.ts';
+import { type RefNames, refNames, VERSION_FILE } from '../protocol/paths.ts';
+import { openGitRepository } from '../transport/git-repository.ts';
+import { createGit } from '../transport/git-runner.ts';
+import { createMirror, type Mirror } from '../transport/mirror.ts';
+import { publish, type Publisher, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import type { RefListing, Repository } from '../transport/repository.ts';
+import { type Invocation, option } from './command.ts';
+import { hostname } from './host-name.ts';
+import { locateTransport, type Located } from './locate.ts';
+import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
+
+export interface TransportSession {
+  readonly located: Located;
+  readonly branch: string;
+  readonly repository: Repository;
+  readonly mirror: Mirror;
+  readonly publisher: Publisher;
+  readonly config: Config;
+  readonly origins: Origins;
+  readonly configDirectory: ConfigDirectory;
+  readonly directory: StateDirectory;
+  /** 16 hex of remote and root commit: the key of approvals. */
+  readonly id: string;
+  readonly rootCommit: Oid;
+  readonly refs: RefNames;
+  readonly traits: RemoteTraits;
+  /** What the remote showed when the session was opened. */
+  readonly listing: RefListing;
+  readonly close: () => Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Directory or URL given as an argument; null = where the command was started. */
+  readonly where?: string | null;
+  /** Values of flags that are settings: name as in local/config-settings.ts. */
+  readonly flags?: ConfigSources['flags'];
+  /** Do not read changes yet: the caller pulls itself. */
+  readonly unread?: boolean;
+}
+
+/** Opens the transport that an invocation is about. Throws NOT_A_TRANSPORT, CONFIG_INVALID, REMOTE_UNREACHABLE, HISTORY_REWRITTEN. */
+export async function openSession(invocation: Invocation, options: SessionOptions = {}): Promise<TransportSession> {
+  const located = await locateTransport(
+    options.where ?? null,
+    option(invocation, 'dir') === null ? invocation.cwd : join(invocation.cwd, option(invocation, 'dir') ?? '.'),
+  );
+  const read = await readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() });
+  for (const warning of read.warnings) invocation.io.warn(warning);
+  const root = stateRoot(option(invocation, 'state'), invocation.env);
+  await ensurePrivateDirectory(root);
+  const place = { root, invocation, located, config: read.config };
+  const branch = located.branch ?? (await defaultBranch(place));
+  const { directory, id, rootCommit } = await openPlace({ ...place, branch });
+  const repository = await openAt(directory.cache, { ...place, branch });
+  const checkpoint = decodeIndex(await readCheckpoint(directory.checkpointFile));
+  const mirror = createMirror(repository, checkpoint);
+  try {
+    const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
+    const listed = await repository.listRefs(prefixes);
+    if (listed.kind === 'unreachable') throw unreachable(located.url, listed.failure.line);
+    if (options.unread !== true) await readUp(mirror, listed.value, directory);
+    const traits = await readTraits(repository, listed.value.tip);
+    return {
+      located,
+      branch,
+      repository,
+      mirror,
+      publisher: { repository, mirror, clock: systemClock, random: systemRandom, branchRef: `refs/heads/${branch}`, atomic: traits.atomic },
+      config: read.config,
+      origins: read.origins,
+      configDirectory: read.directory,
+      directory,
+      id,
+      rootCommit,
+      refs: refNames(traits.customRefs),
+      traits,
+      listing: listed.value,
+      close: () => repository.close(),
+    };
+  } catch (error) {
+    await repository.close();
+    throw error;
+  }
+}
+
+/** Publishes what a person asked for, or throws saying why it did not land. */
+export async function publishFor(session: TransportSession, transactions: readonly Transaction[]): Promise<readonly TransactionOutcome[]> {
+  const outcomes = await publish(session.publisher, transactions, { signal: new AbortController().signal, unreachableMsMax: 20_000 });
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'refused')
+      throw new CrosstalkError('REFUSED', `the remote refuses the push: ${outcome.line}`, { fix: 'crosstalkd doctor' });
+    if (outcome.kind === 'rewritten') throw rewritten();
+    if (outcome.kind === 'unsettled') throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
+  }
+  return outcomes;
+}
+
+/** The error of a remote that does not answer. */
+export function unreachable(url: string, line: string): CrosstalkError {
+  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, { fix: 'crosstalkd doctor' });
+}
+
+/** The error of a branch that moved backwards. */
+export function rewritten(): CrosstalkError {
+  return new CrosstalkError(
+    'HISTORY_REWRITTEN',
+    'the branch on the remote does not contain what was read before; nothing runs until a person has looked',
+    { fix: 'crosstalkd accept-rewrite' },
+  );
+}
+
+interface Place {
+  readonly root: string;
+  readonly invocation: Invocation;
+  readonly located: Located;
+  readonly config: Config;
+}
+type BranchPlace = Place & { readonly branch: string };
+
+function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
+  const { config, located, branch, invocation } = place;
+  return openGitRepository({
+    cacheDir,
+    url: located.url,
+    branch,
+    env: invocation.env,
+    clock: systemClock,
+    random: systemRandom,
+    networkMs: config.networkTimeoutMs,
+    allowHttp: config.allowHttp,
+  });
+}
+
+/** State is named by remote and root commit; which root a URL has is remembered, because finding it reads the history. */
+async function openPlace(place: BranchPlace): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid }> {
+  const key = createHash('sha256').update(`${place.located.url}\n${place.branch}`).digest('hex').slice(0, 16);
+  const pointer = join(place.root, 'roots', key);
+  const known = existsSync(pointer) ? parseOid((await readFile(pointer, 'utf8')).trim()) : null;
+  const rootCommit = known ?? (await findRoot(place, { pointer, key }));
+  const transport = { remoteUrl: place.located.url, rootCommit };
+  const directory = locateStateDirectory(place.root, transport);
+  await makeStateDirectory(directory);
+  const fresh = join(place.root, `new-${key}.git`);
+  if (known === null && !existsSync(directory.cache)) await rename(fresh, directory.cache);
+  if (known === null) await rm(fresh, { recursive: true, force: true });
+  return { directory, id: transportId(transport), rootCommit };
+}
+
+async function findRoot(place: BranchPlace, { pointer, key }: { readonly pointer: string; readonly key: string }): Promise<Oid> {
+  const cacheDir = join(place.root, `new-${key}.git`);
+  const repository = await openAt(cacheDir, place);
+  try {
+    const listed = await repository.listRefs([]);
+    if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure.line);
+    const { tip } = listed.value;
+    if (tip === null)
+      throw new CrosstalkError('NOT_A_TRANSPORT', `${place.located.url} has no branch "${place.branch}"`, {
+        fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${place.branch}`,
+      });
+    const fetched = await repository.fetch({ tip, records: new Map() });
+    if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure.line);
+    const git = createGit({ env: place.invocation.env, gitDir: cacheDir, clock: systemClock });
+    const roots = await git.run({ args: ['rev-list', '--max-parents=0', '--first-parent', tip] });
+    const root = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');
+    if (root === null) throw new CrosstalkError('INTERNAL', `no root commit below ${tip}`);
+    await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
+    await writeDurableFile(pointer, `${root}\n`);
+    return root;
+  } finally {
+    await repository.close();
+  }
+}
+
+async function defaultBranch(place: Place): Promise<string> {
+  const git = createGit({ env: place.invocation.env, gitDir: join(place.root, 'none.git'), clock: systemClock });
+  const listed = await git.run({ args: ['ls-remote', '--symref', '--', place.located.url, 'HEAD'], network: true });
+  return /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout.toString('utf8'))?.[1] ?? 'main';
+}
+
+async function readUp(mirror: Mirror, listing: RefListing, directory: StateDirectory): Promise<void> {
+  const before = mirror.index().tip;
+  const pulled = await mirror.pull({ tip: listing.tip, asOf: mirror.epoch() });
+  if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure.line);
+  if (pulled.value.kind === 'rewritten') throw rewritten();
+  if (mirror.index().tip !== before) await writeCheckpoint(directory.checkpointFile, encodeIndex(mirror.index()));
+}
+
+async function readTraits(repository: Repository, tip: Oid | null): Promise<RemoteTraits> {
+  return readRemoteTraits(tip === null || !(await repository.hasObject(tip)) ? null : await readTextAt(repository, tip, VERSION_FILE));
+}
