@@ -2,12 +2,13 @@
 import { connect, type Socket } from 'node:net';
 import { createLineSplitter, decodeReply, parseJson, type ControlRequest, type LocalOp } from './control.ts';
 import { findSocketPath } from './control-socket.ts';
-import { isErrno } from './durable-file.ts';
+import { isErrno, localFailure } from './durable-file.ts';
 import { readLock, type LockHolder } from './lock.ts';
 
 /** `silent`: a dispatcher holds the state directory but does not answer, because it is just starting, stopped by a signal, or stuck. */
 export type NoAnswer = { readonly kind: 'not-running' } | { readonly kind: 'silent'; readonly holder: LockHolder | null };
 
+/** What came of asking. */
 export type ControlAnswer =
   | { readonly kind: 'answered'; readonly state: unknown }
   /** It answered that it will not or cannot. */
@@ -84,7 +85,7 @@ async function dial(stateDirectory: string, timeoutMs: number): Promise<Socket |
     const failed = (error: Error): void => {
       socket.destroy();
       if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ENOTSOCK', 'ECONNRESET')) resolve(null);
-      else reject(error);
+      else reject(localFailure(error, path));
     };
     socket.once('error', failed);
     socket.once('close', () => resolve(null));

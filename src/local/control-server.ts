@@ -14,6 +14,7 @@ export interface ControlHandler {
   readonly follow: (emit: (event: unknown) => void) => () => void;
 }
 
+/** An open control socket. */
 export interface ControlServer {
   /** Ends all conversations and removes the socket. */
   close(): Promise<void>;

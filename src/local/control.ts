@@ -4,10 +4,12 @@
  */
 import { isMapping } from '../protocol/yaml.ts';
 
+/** Everything that can be asked of a dispatcher on this host. */
 export const LOCAL_OPS = ['pause', 'resume', 'drain', 'stop', 'wake', 'status', 'events'] as const;
 /** `wake`: look at the remote now. `status`: the dispatcher's own view. `events`: what happens from now on. */
 export type LocalOp = (typeof LOCAL_OPS)[number];
 
+/** What a command asks. */
 export interface ControlRequest {
   readonly op: LocalOp;
 }

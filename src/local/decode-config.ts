@@ -18,6 +18,7 @@ export interface ConfigSources {
   readonly hostname: string;
 }
 
+/** Usable settings, or everything that is wrong with them. */
 export type ConfigDecoded =
   | { readonly kind: 'config'; readonly config: Config; readonly origins: Origins; readonly warnings: readonly string[] }
   /** One line a problem: where, what was found, what was expected. */

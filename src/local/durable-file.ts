@@ -107,7 +107,8 @@ async function makeDirectories(path: string): Promise<void> {
     await syncDirectory(dirname(path));
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return;
-    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    // Named by the level that failed, not by the one that was asked for.
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw localFailure(error, path);
     await makeDirectories(dirname(path));
     await makeDirectories(path);
   }

@@ -4,6 +4,7 @@
  */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { CrosstalkError } from '../base/errors.ts';
 import { formatCheckedLine, parseCheckedLine, type OnDamage } from './checked-line.ts';
 import { attempt, isErrno, localFailure, syncDirectory, writeDurableFile } from './durable-file.ts';
 import { decodeJournalEntry } from './journal-entry.ts';
@@ -81,6 +82,7 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
   /** The batch that appends still join; null once it is being written or a compaction came after it. */
   let joinable: Waiting[] | null = null;
   let last: Promise<void> = Promise.resolve();
+  let closed = false;
   const enqueue = (work: () => Promise<void>): Promise<void> => {
     const done = last.then(work);
     last = done.catch(() => undefined);
@@ -89,6 +91,8 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
   const writeBatch = async (batch: readonly Waiting[]): Promise<void> => {
     if (joinable === batch) joinable = null;
     try {
+      // The lock may belong to somebody else by now.
+      if (closed && file === null) throw new CrosstalkError('INTERNAL', `${path}: written after it was closed.`);
       file ??= await openEnd(path);
       await appendDurably(file, batch.map((item) => item.line).join(''));
       for (const item of batch) item.resolve();
@@ -119,7 +123,11 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
         await writeDurableFile(path, entries.map((entry) => `${formatCheckedLine(entry)}\n`).join(''));
       });
     },
-    close: () => enqueue(closeFile),
+    close: () => {
+      closed = true;
+      joinable = null;
+      return enqueue(closeFile);
+    },
   };
 }
 

@@ -12,6 +12,7 @@ export interface LateLimits {
   readonly bytesMax: number;
 }
 
+/** What the dispatcher keeps. */
 export const LATE_LIMITS: LateLimits = { filesMax: 200, bytesMax: 64 * 1_048_576 };
 
 /** A kept output and where it stands. */

@@ -10,6 +10,7 @@ const OLD_FILES_KEPT = 3;
 /** One field of text; messages' bodies never go to the log, and nothing else is long. */
 const FIELD_CHARS_MAX = 2_000;
 
+/** An open log. */
 export interface LogFile {
   /** Writes one record. Never throws: a full disk must not end the dispatcher. */
   write(record: LogRecord): void;

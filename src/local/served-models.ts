@@ -6,6 +6,7 @@ import type { Approvals } from './approvals.ts';
 /** `transport`: data/models.yaml. `host`: the operator's own file, which wins. */
 export type ModelSource = 'transport' | 'host';
 
+/** Whether a name is served, and if not, why. */
 export type ServedState =
   | { readonly kind: 'served' }
   /** Nobody on this host has allowed it. */
@@ -42,6 +43,7 @@ export function selectServedModels(input: ServedModelsInput): readonly ModelOffe
   for (const source of ['transport', 'host'] as const) {
     const file = input[source];
     const broken = file.problems.flatMap(({ name, ...rest }) => (name === null ? [] : [{ name, ...rest }]));
+    // Backwards, so that of several problems of one entry the first stays.
     for (const problem of broken.reverse())
       offers.set(problem.name, { name: problem.name, source, entry: null, state: { kind: 'invalid', problem } });
     for (const entry of file.models.values()) offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });

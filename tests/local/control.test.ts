@@ -166,12 +166,14 @@ describe('events', () => {
     const directory = await tempDirectory();
     const { follow } = source();
     const server = await serveControl(directory, { ...idle, follow });
+    const closing: Promise<void>[] = [];
     const result = followControl(directory, {
       signal: new AbortController().signal,
-      onStart: () => void server.close(),
+      onStart: () => void closing.push(server.close()),
       onEvent: () => undefined,
     });
     expect(await result).toEqual({ kind: 'ended' });
+    await Promise.all(closing);
   });
 
   it('of no dispatcher are none', async () => {

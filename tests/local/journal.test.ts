@@ -148,6 +148,17 @@ describe('the journal', () => {
     expect((await readBack(path)).map((entry) => ('key' in entry ? entry.key : ''))).toEqual(['before', 'after']);
   });
 
+  it("takes nothing after it was closed: the lock may be somebody else's", async () => {
+    const path = join(await tempDirectory(), 'journal');
+    const journal = await openJournal(path, noDamage);
+    const before = journal.append(settled('before'));
+    const closing = journal.close();
+    const after = journal.append(settled('after'));
+    await expect(after).rejects.toMatchObject({ code: 'INTERNAL' });
+    await Promise.all([before, closing]);
+    expect(await readBack(path)).toEqual([settled('before')]);
+  });
+
   it('shares one sync between appends that come together', async () => {
     const path = join(await tempDirectory(), 'journal');
     const journal = await openJournal(path, noDamage);
