@@ -2,6 +2,7 @@
  * Objects of the cache through two held `git cat-file` processes: one tells type and size, the other gives content. Started when first
  * asked, so an idle dispatcher has none. A process that dies is started again; the question that killed it twice is refused.
  */
+import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git, GitProcess } from './git-runner.ts';
@@ -28,10 +29,13 @@ interface Question {
   tries: number;
 }
 
+type Mode = '--batch' | '--batch-check';
+
 const TRIES_MAX = 2;
+const MANY_MS = 10 * MINUTE;
 
 /** A held `git cat-file --batch` or `--batch-check`. */
-export function openCatFile(git: Git, mode: '--batch' | '--batch-check'): CatFile {
+export function openCatFile(git: Git, mode: Mode): CatFile {
   const waiting: Question[] = [];
   let process: GitProcess | null = null;
   let outgoing: string[] = [];
@@ -87,13 +91,27 @@ export function openCatFile(git: Git, mode: '--batch' | '--batch-check'): CatFil
   };
 }
 
+/** Many objects at once, in the order asked, by a process of their own: its output is not flushed after each. */
+export async function askMany(git: Git, mode: Mode, oids: readonly Oid[]): Promise<readonly (CatObject | null)[]> {
+  const answers: (CatObject | null)[] = [];
+  const onStdout = createParser(mode, (object) => answers.push(object));
+  const result = await git.run({
+    args: ['cat-file', mode, '--buffer'],
+    stdin: oids.map((oid) => `${oid}\n`).join(''),
+    onStdout,
+    limitMs: MANY_MS,
+  });
+  if (answers.length !== oids.length) throw unreadable(oids[answers.length] ?? oids[0] ?? ('' as Oid), result.stderr);
+  return answers;
+}
+
 function unreadable(oid: Oid, why: string): CrosstalkError {
   const line = why.trim().split('\n')[0] ?? '';
   return new CrosstalkError('INTERNAL', `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`);
 }
 
 /** Takes stdout piece by piece and hands on one answer after the other. */
-function createParser(mode: '--batch' | '--batch-check', answer: (object: CatObject | null) => void): (chunk: Buffer) => void {
+function createParser(mode: Mode, answer: (object: CatObject | null) => void): (chunk: Buffer) => void {
   let pieces: Buffer[] = [];
   let bytesHeld = 0;
   let bytesNeeded = 0;

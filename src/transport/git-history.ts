@@ -39,7 +39,7 @@ export async function readHistory(git: Git, reader: ObjectReader, range: Range &
     .toString('utf8')
     .split('\n')
     .flatMap((line) => parseOid(line) ?? []);
-  const commits = await Promise.all(oids.map((oid) => reader.readCommit(oid)));
+  const commits = await reader.readCommits(oids);
   return commits.filter((commit) => commit !== null).reverse();
 }
 
@@ -63,8 +63,13 @@ export async function findAdding(
   const result = await git.run(call);
   if (result.code !== 0) throw failed('log', result.stderr);
   walk.end();
-  const found = await Promise.all([...adding].map(async ([path, oid]) => [path, await reader.readCommit(oid)] as const));
-  return new Map(found.flatMap(([path, commit]) => (commit === null ? [] : [[path, commit] as const])));
+  const commits = await reader.readCommits([...new Set(adding.values())]);
+  const byOid = new Map(commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])));
+  return new Map([...adding].flatMap(([path, oid]) => pairOf(path, byOid.get(oid))));
+}
+
+function pairOf(path: string, commit: CommitInfo | undefined): readonly (readonly [string, CommitInfo])[] {
+  return commit === undefined ? [] : [[path, commit]];
 }
 
 function rangeArgs({ from, to }: Range): readonly string[] {

@@ -2,7 +2,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import type { Oid } from '../base/ids.ts';
-import { openCatFile } from './cat-file.ts';
+import { askMany, openCatFile, type CatObject } from './cat-file.ts';
 import { parseCommit } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
 import type { BlobRead, CommitInfo, TreeChange, TreeEntry } from './repository.ts';
@@ -12,12 +12,16 @@ const TREES_KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const TREE_KEPT_BYTES_MAX = 512 * 1024;
 /** How many folders of one folder are walked at once. */
 const FOLDERS_AT_ONCE = 64;
+/** From so many objects on a process of their own is cheaper than the held one. */
+const MANY = 200;
 const NO_TREE = Buffer.alloc(0);
 
 /** The reading side of the cache. */
 export interface ObjectReader {
   has(oid: Oid): Promise<boolean>;
   readCommit(oid: Oid): Promise<CommitInfo | null>;
+  /** Commits in the order asked. */
+  readCommits(oids: readonly Oid[]): Promise<readonly (CommitInfo | null)[]>;
   /** The tree of a commit. Throws INTERNAL when the commit is not in the cache. */
   rootOf(commit: Oid): Promise<Oid>;
   /** A tree object's bytes. Throws INTERNAL when it is not in the cache. */
@@ -44,12 +48,9 @@ export function openObjectReader(git: Git): ObjectReader {
     trees.set(oid, object.bytes);
     return object.bytes;
   };
-  const parsedCommit = async (oid: Oid): Promise<ReturnType<typeof parseCommit>> => {
-    const object = await contents.ask(oid);
-    return object?.type === 'commit' ? parseCommit(oid, object.bytes) : null;
-  };
   const rootOf = async (oid: Oid): Promise<Oid> => {
-    const commit = await parsedCommit(oid);
+    const object = await contents.ask(oid);
+    const commit = object?.type === 'commit' ? parseCommit(oid, object.bytes) : null;
     if (commit === null) throw missing('commit', oid);
     return commit.tree;
   };
@@ -63,15 +64,16 @@ export function openObjectReader(git: Git): ObjectReader {
   };
   return {
     has: async (oid) => (await headers.ask(oid)) !== null,
-    readCommit: async (oid) => {
-      const commit = await parsedCommit(oid);
-      if (commit === null) return null;
-      return { oid, parents: commit.parents, author: commit.author, authoredMs: commit.authoredMs, message: commit.message };
+    readCommit: async (oid) => infoOf(oid, await contents.ask(oid)),
+    readCommits: async (oids) => {
+      const objects = oids.length >= MANY ? await askMany(git, '--batch', oids) : await Promise.all(oids.map((oid) => contents.ask(oid)));
+      return oids.map((oid, i) => infoOf(oid, objects[i] ?? null));
     },
     rootOf,
     readTree,
     keepTree: (oid, bytes) => trees.set(oid, bytes),
-    readBlobs: (oids, sizeBytesMax) => Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
+    readBlobs: (oids, sizeBytesMax) =>
+      oids.length >= MANY ? readManyBlobs(git, oids, sizeBytesMax) : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
     diff: async ({ from, to, under }) => {
       const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
         commit === null ? null : findFolder(readTree, await rootOf(commit), under);
@@ -87,6 +89,29 @@ export function openObjectReader(git: Git): ObjectReader {
       await Promise.all([headers.close(), contents.close()]);
     },
   };
+}
+
+function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {
+  const commit = object?.type === 'commit' ? parseCommit(oid, object.bytes) : null;
+  if (commit === null) return null;
+  return { oid, parents: commit.parents, author: commit.author, authoredMs: commit.authoredMs, message: commit.message };
+}
+
+async function readManyBlobs(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]> {
+  const headers = await askMany(git, '--batch-check', oids);
+  const fits = (object: CatObject | null): boolean => object?.type === 'blob' && object.sizeBytes <= sizeBytesMax;
+  const contents = await askMany(
+    git,
+    '--batch',
+    oids.filter((_, i) => fits(headers[i] ?? null)),
+  );
+  let next = 0;
+  return headers.map((header): BlobRead => {
+    if (header?.type !== 'blob') return { kind: 'missing' };
+    if (!fits(header)) return { kind: 'too-large', sizeBytes: header.sizeBytes };
+    const object = contents[next++] ?? null;
+    return object === null ? { kind: 'missing' } : { kind: 'bytes', bytes: object.bytes };
+  });
 }
 
 function missing(what: string, oid: Oid): CrosstalkError {

@@ -302,6 +302,21 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       });
     });
 
+    describe('many blobs', () => {
+      it('are read in the order asked, with the missing and the too large in their places', async () => {
+        const commit = await publish(a, draftOf(Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`m${n}`, 'x'.repeat(n)]))));
+        const entries = await a.lookUp(
+          commit,
+          Array.from({ length: 300 }, (_, n) => `m${n}`),
+        );
+        const missing = 'f'.repeat(commit.length) as Oid;
+        const blobs = await a.readBlobs([missing, ...entries.map((entry) => entry!.oid)], 250);
+        expect(blobs[0]).toEqual({ kind: 'missing' });
+        const sizes = blobs.slice(1).map((blob) => (blob.kind === 'bytes' ? blob.bytes.length : blob));
+        expect(sizes).toEqual(Array.from({ length: 300 }, (_, n) => (n <= 250 ? n : { kind: 'too-large', sizeBytes: n })));
+      });
+    });
+
     describe('building commits', () => {
       it('chains drafts one on the other with their authors, times and messages', async () => {
         const author = { name: 'opus', email: 'opus@mbp.crosstalk' };
