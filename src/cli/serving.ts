@@ -57,7 +57,10 @@ export function createServing(sources: ServingSources, log: Log): (modelsText: s
             expected: broken.expected,
             next: 'the models as they were stay in force',
           });
-      log.status('models.loaded', { serves: [...current.models.keys()] });
+      log.status('models.loaded', {
+        serves: [...current.models.keys()],
+        ...(current.refused.size === 0 ? {} : { not: [...current.refused].map(([name, why]) => `${name}: ${why}`) }),
+      });
       problem = '';
     } catch (error) {
       if (errorText(error) !== problem)

@@ -1,0 +1,37 @@
+// The layers of src/README.md, in words: base ← protocol ← workflow; transport, agents and local never see each other; dispatcher sees their doors.
+const layer = (name, from, forbidden) => ({ name, severity: 'error', from: { path: `^src/${from}/` }, to: { path: forbidden } });
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    layer('base-knows-nothing', 'base', '^src/(?!base/)'),
+    layer('protocol-knows-base-only', 'protocol', '^src/(?!base/|protocol/)'),
+    layer('workflow-knows-protocol', 'workflow', '^src/(?!base/|protocol/|workflow/)'),
+    layer('transport-knows-protocol', 'transport', '^src/(?!base/|protocol/|transport/)'),
+    layer('agents-know-protocol', 'agents', '^src/(?!base/|protocol/|agents/)'),
+    layer('local-knows-protocol', 'local', '^src/(?!base/|protocol/|local/)'),
+    layer('dispatcher-is-not-cli', 'dispatcher', '^src/(cli|web)/'),
+    {
+      name: 'dispatcher-acts-through-doors',
+      comment: 'Of agents and local only the doors; real parts are wired in cli/compose.ts.',
+      severity: 'error',
+      from: { path: '^src/dispatcher/' },
+      to: { path: '^src/(agents|local)/', pathNot: '^src/(agents/agent|local/local-state)\\.ts$' },
+    },
+    {
+      name: 'pure-stays-pure',
+      comment: 'protocol and workflow return values: no files, processes or network.',
+      severity: 'error',
+      from: { path: '^src/(protocol|workflow)/' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' }, to: {} },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/web/(page|static)/' },
+  },
+};
