@@ -25,20 +25,22 @@ export interface GitCache {
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
   repack(): Promise<void>;
-  discard(): void;
+  /** Throws away a cache whose tip cannot be read, as a power cut may leave it. */
+  check(): Promise<void>;
 }
 
 /** The cache at the git directory of `git`. */
 export function openGitCache(git: Git, gitDir: string, random: Random): GitCache {
   let format = readFormat(gitDir);
   const packs = `${gitDir}/objects/pack`;
+  const readTip = (): Oid | null => (existsSync(`${gitDir}/${TIP}`) ? parseOid(readFileSync(`${gitDir}/${TIP}`, 'utf8').trim()) : null);
   return {
     format: () => format,
     create: async (wanted) => {
       await createBare(git, { gitDir, format: wanted, making: `${gitDir}.new-${random.hex(6)}` });
       format = wanted;
     },
-    readTip: () => (existsSync(`${gitDir}/${TIP}`) ? parseOid(readFileSync(`${gitDir}/${TIP}`, 'utf8').trim()) : null),
+    readTip,
     writeTip: (oid) => {
       const tmp = `${gitDir}/tip-${random.hex(6)}`;
       mkdirSync(dirname(`${gitDir}/${TIP}`), { recursive: true });
@@ -54,7 +56,10 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       await git.run({ args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'], limitMs: REPACK_MS });
       await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
     },
-    discard: () => {
+    check: async () => {
+      const tip = readTip();
+      const isWhole = tip !== null && (await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] })).code === 0;
+      if (tip === null || isWhole) return;
       rmSync(gitDir, { recursive: true, force: true });
       format = null;
     },

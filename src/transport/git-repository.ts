@@ -43,7 +43,9 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   await checkGit(git);
   if (isSshUrl(url)) await adoptSshCommand(git, options.env);
   const remote = createGitRemote({ git, clock: options.clock, url, branchRef: ref, allowHttp: options.allowHttp ?? false });
-  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache: openGitCache(git, gitDir, options.random) });
+  const cache = openGitCache(git, gitDir, options.random);
+  await cache.check();
+  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache });
 }
 
 /** GIT_SSH_COMMAND, which is always set for git, would hide the user's core.sshCommand. */
