@@ -94,6 +94,8 @@ export interface Detection {
   readonly loginFiles: (env: OperatorEnv) => readonly string[];
   /** What a person does when neither is there. */
   readonly signIn: string;
+  /** What another program of the same name says to `versionArgs`; null when none is known. */
+  readonly impostor: RegExp | null;
 }
 
 /** One kind of agent program. */
@@ -124,6 +126,18 @@ export function withPersona({ prompt, persona }: Pick<InvocationRequest, 'prompt
 export function programOf(entry: ModelEntry, program: string): { readonly program: string; readonly args: readonly string[] } {
   const [own, ...args] = entry.command;
   return own === undefined ? { program, args: [] } : { program: own, args };
+}
+
+/** A key of the entry's `options:` that is a text or a number, as an argument; null when it is neither. */
+export function optionText(entry: ModelEntry, key: string): string | null {
+  const value = entry.options[key];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+}
+
+/** `exit status 3` or `ended by SIGKILL`. */
+export function describeExit({ exitCode, signal }: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
+  if (signal !== null) return `ended by ${signal}`;
+  return exitCode === null ? 'it could not be ended' : `exit status ${exitCode}`;
 }
 
 export type ModeChoice = { readonly kind: 'mode'; readonly mode: Mode } | { readonly kind: 'refused'; readonly why: string };

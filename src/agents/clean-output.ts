@@ -62,12 +62,12 @@ export function isBlank(text: string): boolean {
   return !/[^\s\u00ad\u200b-\u200d\u2060\ufeff\u2800\u3164]/u.test(text);
 }
 
-/** The last lines with something in them, as one line: what a program said last is mostly why it failed. */
+/** The last lines with words in them, as one line: what a program said last is mostly why it failed. */
 export function lastLines(text: string, linesMax: number): string {
   const lines = cleanText(text)
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '');
+    .filter((line) => /[\p{L}\p{N}]/u.test(line));
   return lines.slice(-linesMax).join(' · ');
 }
 

@@ -6,6 +6,7 @@
  */
 import { isBlank, lastLines } from './clean-output.ts';
 import {
+  describeExit,
   NO_USAGE,
   withPersona,
   type Adapter,
@@ -47,10 +48,4 @@ function failure(kind: FailureClass, output: ProgramOutput): Parsed {
   const how = kind === 'empty' ? 'it ended well and wrote nothing' : describeExit(output);
   const why = lastLines(output.stderr, STDERR_LINES);
   return { kind: 'failure', class: kind, detail: why === '' ? how : `${how}: ${why}`, resetAtMs: null, usage: NO_USAGE };
-}
-
-/** `exit status 3` or `ended by SIGKILL`. */
-export function describeExit({ exitCode, signal }: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
-  if (signal !== null) return `ended by ${signal}`;
-  return exitCode === null ? 'it could not be ended' : `exit status ${exitCode}`;
 }

@@ -9,7 +9,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { modeOf, NO_USAGE, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
 import type { Agents, AttemptOutcome, AttemptRequest, FailureClass } from './agent.ts';
 import { buildAgentEnv, type OperatorEnv } from './agent-env.ts';
-import { cleanOutput, cleanText, isBlank, oneLine, type CleanOutput } from './clean-output.ts';
+import { cleanOutput, cleanText, isBlank, lastLines, oneLine, type CleanOutput } from './clean-output.ts';
 import { createRedactor, secretsOf, type Redact } from './redact.ts';
 import { runProcess, type ProcessEnd } from './run-process.ts';
 
@@ -173,10 +173,10 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   const stdout = cleanOutput(end.stdout);
   const stderr = cleanOutput(end.stderr).text;
   if (end.cause === 'aborted') return { kind: 'stopped', textSoFar: shown, durationMs: 0 };
-  if (end.cause !== 'exited') return limitReached(end.cause, { entry, raw: end.stdout, said: context.redact(stderr) });
   const { exitCode, signal } = end;
   const nowMs = context.clock.wallMs();
   const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
+  if (end.cause !== 'exited') return limitReached(end.cause, { entry, context, raw: end.stdout, said: stderr, parsed });
   if (parsed.kind === 'lost-session') return session === null ? LOST : null;
   if (parsed.kind === 'answer') return answer(parsed, { prepared, context, stdout, raw: end.stdout });
   return {
@@ -220,18 +220,29 @@ function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { prepared, context
 
 interface LimitReached {
   readonly entry: ModelEntry;
+  readonly context: Context;
   readonly raw: Uint8Array;
   readonly said: string;
+  readonly parsed: Parsed;
 }
 
-function limitReached(cause: 'timeout' | 'idle' | 'too-large', { entry, raw, said }: LimitReached): AttemptOutcome {
+/** A program that was ended while it tried again and again after one of these has failed for that reason, not for the time it took. */
+const WAITING_CLASSES: readonly FailureClass[] = ['auth', 'rate-limit', 'usage-limit', 'unavailable'];
+
+function limitReached(cause: 'timeout' | 'idle' | 'too-large', limit: LimitReached): AttemptOutcome {
+  const { entry, parsed, context } = limit;
   const what = {
     timeout: `no answer within ${formatDuration(entry.timeoutMs)}, ended ("timeout")`,
     idle: `no output for ${formatDuration(entry.idleTimeoutMs)}, ended ("idle-timeout")`,
     'too-large': `more output than ${entry.outputBytesMax} bytes, ended ("output-bytes-max")`,
   }[cause];
-  const last = oneLine(said.trim().split('\n').at(-1) ?? '', DETAIL_MAX / 2);
-  return { ...failed(cause, last === '' ? what : `${what}; it said last: ${last}`), rawOutput: keepRaw(raw) };
+  const reason = cause !== 'too-large' && parsed.kind === 'failure' && WAITING_CLASSES.includes(parsed.class) ? parsed : null;
+  const last = oneLine(context.redact(reason?.detail ?? lastLines(limit.said, 1)), DETAIL_MAX / 2);
+  return {
+    ...failed(reason?.class ?? cause, last === '' ? what : `${what}; it said last: ${last}`),
+    resetAtMs: reason?.resetAtMs ?? null,
+    rawOutput: keepRaw(limit.raw),
+  };
 }
 
 function failed(kind: FailureClass, detail: string): Extract<AttemptOutcome, { kind: 'failed' }> {

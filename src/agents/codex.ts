@@ -1,0 +1,93 @@
+/** Codex CLI. Facts seen with 0.169.0. */
+import { join } from 'node:path';
+import {
+  NO_USAGE,
+  programOf,
+  withPersona,
+  type Adapter,
+  type Invocation,
+  type InvocationRequest,
+  type LineView,
+  type Parsed,
+  type ProgramOutput,
+} from './adapter.ts';
+import { failureFrom } from './failure-signs.ts';
+import { numberAt, parseRecord, parseRecords, textAt } from './json-values.ts';
+import { withoutCommand } from './prompt-text.ts';
+
+const KEPT = new Set(['thread.started', 'turn.completed', 'turn.failed', 'error']);
+
+/** The adapter for Codex. */
+export const codex: Adapter = {
+  name: 'codex',
+  verified: true,
+  options: [],
+  modes: ['read', 'write'],
+  output: { kind: 'json-lines', view },
+  invoke,
+  parse,
+  detection: {
+    executables: ['codex'],
+    versionArgs: ['--version'],
+    keyNames: ['CODEX_API_KEY', 'OPENAI_API_KEY'],
+    loginFiles: (env) => [join(env['CODEX_HOME'] ?? join(env['HOME'] ?? '', '.codex'), 'auth.json')],
+    signIn: 'run "codex login", or set CODEX_API_KEY',
+    impostor: null,
+  },
+};
+
+function invoke(request: InvocationRequest): Invocation {
+  const { entry, session } = request;
+  const { program, args } = programOf(entry, 'codex');
+  return {
+    kind: 'invocation',
+    program,
+    args: [
+      ...args,
+      ...['exec', '--json', '--skip-git-repo-check'],
+      ...(entry.model === null ? [] : ['-m', entry.model]),
+      // Without it the program waits 5 s at its end when the network is down.
+      ...['-c', 'analytics.enabled=false'],
+      ...['-s', request.mode === 'write' ? 'workspace-write' : 'read-only'],
+      // Options go before "resume".
+      ...(session === null ? [] : ['resume', session]),
+      '-',
+    ],
+    env: {},
+    files: {},
+    input: withoutCommand(withPersona(request)),
+  };
+}
+
+function view(line: string): LineView {
+  const record = parseRecord(line);
+  if (record === null) return { keep: true, show: null };
+  const type = textAt(record, 'type') ?? '';
+  const item = textAt(record, 'item', 'type');
+  if (type === 'item.started' && item === 'command_execution')
+    return { keep: false, show: `$ ${textAt(record, 'item', 'command') ?? ''}\n` };
+  const isMessage = type === 'item.completed' && item === 'agent_message';
+  return { keep: isMessage || KEPT.has(type), show: isMessage ? `${textAt(record, 'item', 'text') ?? ''}\n` : null };
+}
+
+function parse(output: ProgramOutput): Parsed {
+  const records = parseRecords(output.stdout);
+  const last = (type: string) => records.findLast((record) => record['type'] === type);
+  const completed = last('turn.completed');
+  // What it reports is the sum over the thread: of a continued one, the part of this run is not known.
+  const usage =
+    completed === undefined || output.resumed
+      ? NO_USAGE
+      : { tokensIn: numberAt(completed, 'usage', 'input_tokens'), tokensOut: numberAt(completed, 'usage', 'output_tokens'), costUsd: null };
+  if (output.exitCode === 0 && completed !== undefined && last('turn.failed') === undefined)
+    return {
+      kind: 'answer',
+      text: textAt(last('item.completed'), 'item', 'text') ?? '',
+      session: textAt(last('thread.started'), 'thread_id'),
+      usage,
+      version: null,
+    };
+  const said = textAt(last('turn.failed'), 'error', 'message') ?? textAt(last('error'), 'message');
+  const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
+  return failureFrom({ text: said ?? output.stderr, usage, fallback }, output);
+}

@@ -1,0 +1,82 @@
+/** GitHub Copilot CLI. Facts seen with 1.0.102. It denies what is not allowed, and tells no token counts. */
+import { join } from 'node:path';
+import {
+  NO_USAGE,
+  programOf,
+  withPersona,
+  type Adapter,
+  type Invocation,
+  type InvocationRequest,
+  type LineView,
+  type Parsed,
+  type ProgramOutput,
+} from './adapter.ts';
+import { failureFrom } from './failure-signs.ts';
+import { numberAt, parseRecord, parseRecords, textAt } from './json-values.ts';
+import { withoutCommand } from './prompt-text.ts';
+
+const KEPT = new Set(['assistant.message', 'session.error', 'result']);
+
+/** The adapter for GitHub Copilot CLI. */
+export const copilot: Adapter = {
+  name: 'copilot',
+  verified: true,
+  options: [],
+  modes: ['read', 'write'],
+  output: { kind: 'json-lines', view },
+  invoke,
+  parse,
+  detection: {
+    executables: ['copilot'],
+    versionArgs: ['--version'],
+    keyNames: ['COPILOT_GITHUB_TOKEN', 'GH_TOKEN', 'GITHUB_TOKEN', 'COPILOT_PROVIDER_API_KEY'],
+    loginFiles: (env) => [join(env['HOME'] ?? '', '.copilot', 'config.json')],
+    signIn: 'run "copilot" once and follow /login, or set COPILOT_GITHUB_TOKEN',
+    impostor: /copilot version: v/i,
+  },
+};
+
+function invoke(request: InvocationRequest): Invocation {
+  const { entry, session } = request;
+  const { program, args } = programOf(entry, 'copilot');
+  return {
+    kind: 'invocation',
+    program,
+    args: [
+      ...args,
+      ...['--output-format', 'json'],
+      ...(entry.model === null ? [] : [`--model=${entry.model}`]),
+      ...(session === null ? [] : [`--resume=${session}`]),
+      ...(request.mode === 'write' ? ['--allow-all'] : ['--deny-tool=shell', '--deny-tool=write', '--disable-builtin-mcps']),
+    ],
+    env: { COPILOT_AUTO_UPDATE: 'false' },
+    files: {},
+    input: withoutCommand(withPersona(request)),
+  };
+}
+
+function view(line: string): LineView {
+  const record = parseRecord(line);
+  const type = textAt(record, 'type') ?? '';
+  if (type === 'tool.execution_start') return { keep: false, show: `[${textAt(record, 'data', 'toolName') ?? 'tool'}]\n` };
+  const text = type === 'assistant.message' ? textAt(record, 'data', 'content') : null;
+  return { keep: record === null || KEPT.has(type), show: text === null || text === '' ? null : `${text}\n` };
+}
+
+function parse(output: ProgramOutput): Parsed {
+  const records = parseRecords(output.stdout);
+  const last = (type: string) => records.findLast((record) => record['type'] === type);
+  const result = last('result');
+  const error = last('session.error');
+  if (output.exitCode === 0 && result !== undefined && error === undefined)
+    return {
+      kind: 'answer',
+      text: textAt(last('assistant.message'), 'data', 'content') ?? '',
+      session: textAt(result, 'sessionId'),
+      usage: NO_USAGE,
+      version: null,
+    };
+  const said = [textAt(error, 'data', 'errorType'), textAt(error, 'data', 'message')].filter((part) => part !== null).join(': ');
+  const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
+  return failureFrom({ text: said === '' ? output.stderr : said, status: numberAt(error, 'data', 'statusCode'), fallback }, output);
+}

@@ -1,0 +1,85 @@
+/** Qwen Code. Facts seen with 0.24.4 (needs Node 22); the flags are those that 0.15.10 (Node 20) knows as well. */
+import { join } from 'node:path';
+import {
+  optionText,
+  programOf,
+  withPersona,
+  type Adapter,
+  type Invocation,
+  type InvocationRequest,
+  type Mode,
+  type Parsed,
+  type ProgramOutput,
+} from './adapter.ts';
+import type { Usage } from './agent.ts';
+import { failureFrom } from './failure-signs.ts';
+import { numberAt, parseJson, sum, textAt } from './json-values.ts';
+import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
+
+const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = { chat: ['--bare'], read: [], write: ['--yolo'] };
+const WALL_TIME_EXIT = 55;
+
+/** 0.15 ends an API error with status 0, "success" and this as the last line of the answer. */
+const ERROR_AS_ANSWER = /(?:^|\n)\[API Error: [^\n]*\]\s*$/;
+
+/** The adapter for Qwen Code. */
+export const qwen: Adapter = {
+  name: 'qwen',
+  verified: true,
+  options: ['auth-type'],
+  modes: ['chat', 'read', 'write'],
+  output: { kind: 'json' },
+  invoke,
+  parse,
+  detection: {
+    executables: ['qwen'],
+    versionArgs: ['--version'],
+    keyNames: ['OPENAI_API_KEY', 'DASHSCOPE_API_KEY'],
+    loginFiles: (env) => [join(env['HOME'] ?? '', '.qwen', 'oauth_creds.json')],
+    signIn: 'run "qwen" once and follow /auth, or set OPENAI_API_KEY (with OPENAI_BASE_URL) and "options: { auth-type: openai }"',
+    impostor: null,
+  },
+};
+
+function invoke(request: InvocationRequest): Invocation {
+  const { entry, session } = request;
+  const { program, args } = programOf(entry, 'qwen');
+  const authType = optionText(entry, 'auth-type');
+  return {
+    kind: 'invocation',
+    program,
+    args: [
+      ...args,
+      ...MODE_ARGS[request.mode],
+      ...(authType === null ? [] : ['--auth-type', authType]),
+      ...(entry.model === null ? [] : ['-m', entry.model]),
+      ...['-o', 'json'],
+      ...(session === null ? [] : ['--resume', session]),
+    ],
+    env: { QWEN_CODE_NO_RELAUNCH: 'true' },
+    files: {},
+    input: withEscapedMentions(withoutCommand(withPersona(request))),
+  };
+}
+
+function parse(output: ProgramOutput): Parsed {
+  const list = parseJson(output.stdout);
+  const records: readonly unknown[] = Array.isArray(list) ? (list as unknown[]) : [];
+  const result = records.findLast((record) => textAt(record, 'type') === 'result');
+  const usage = usageOf(result);
+  const text = textAt(result, 'result') ?? '';
+  const succeeded = textAt(result, 'subtype') === 'success' && (result as { is_error?: unknown }).is_error !== true;
+  if (output.exitCode === 0 && succeeded && !ERROR_AS_ANSWER.test(text))
+    return { kind: 'answer', text, session: textAt(result, 'session_id'), usage, version: null };
+  if (output.exitCode === WALL_TIME_EXIT) return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
+  const said = textAt(result, 'error', 'message') ?? (text === '' ? output.stderr : text);
+  return failureFrom({ text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' }, output);
+}
+
+function usageOf(result: unknown): Usage {
+  return {
+    tokensIn: sum(['input_tokens', 'cache_read_input_tokens'].map((key) => numberAt(result, 'usage', key))),
+    tokensOut: numberAt(result, 'usage', 'output_tokens'),
+    costUsd: null,
+  };
+}
