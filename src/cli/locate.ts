@@ -17,6 +17,8 @@ export interface Located {
 export async function locateTransport(where: string | null, cwd: string): Promise<Located> {
   if (where !== null && isUrl(where)) return { url: where, branch: null, clone: null };
   const start = resolve(cwd, where ?? '.');
+  // A path that is not there may be a remote that is not there now: asking it gives the right error.
+  if (where !== null && !existsSync(start)) return { url: start, branch: null, clone: null };
   if (!existsSync(start) || !statSync(start).isDirectory()) throw notATransport(`there is no directory ${start}`);
   if (isBareRepository(start)) return { url: start, branch: null, clone: null };
   const clone = findClone(start);

@@ -69,18 +69,11 @@ export async function openSession(invocation: Invocation, options: SessionOption
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);
-  const place = { root, invocation, located, config: read.config };
-  const branch = located.branch ?? (await defaultBranch(place));
-  const { directory, id, rootCommit } = await openPlace({ ...place, branch });
-  const repository = await openAt(directory.cache, { ...place, branch });
-  const checkpoint = decodeIndex(await readCheckpoint(directory.checkpointFile));
-  const mirror = createMirror(repository, checkpoint);
+  const { directory, id, rootCommit, branch } = await openPlace({ root, invocation, located, config: read.config });
+  const repository = await openAt(directory.cache, { root, invocation, located, config: read.config, branch });
+  const mirror = createMirror(repository, decodeIndex(await readCheckpoint(directory.checkpointFile)));
   try {
-    const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
-    const listed = await repository.listRefs(prefixes);
-    if (listed.kind === 'unreachable') throw unreachable(located.url, listed.failure.line);
-    if (options.unread !== true) await readUp(mirror, listed.value, directory);
-    const traits = await readTraits(repository, listed.value.tip);
+    const { listing, traits } = await look({ repository, mirror, directory, url: located.url }, options.unread === true);
     return {
       located,
       branch,
@@ -95,13 +88,35 @@ export async function openSession(invocation: Invocation, options: SessionOption
       rootCommit,
       refs: refNames(traits.customRefs),
       traits,
-      listing: listed.value,
+      listing,
       close: () => repository.close(),
     };
   } catch (error) {
     await repository.close();
     throw error;
   }
+}
+
+interface Looked {
+  readonly repository: Repository;
+  readonly mirror: Mirror;
+  readonly directory: StateDirectory;
+  readonly url: string;
+}
+
+/** The first look. A caller that reads for itself (`run`) needs none when the cache knows the transport: it must start while the remote is down. */
+async function look(at: Looked, unread: boolean): Promise<{ listing: RefListing; traits: RemoteTraits }> {
+  const { repository, mirror } = at;
+  const known = mirror.index().tip;
+  if (unread && known !== null && (await repository.hasObject(known)))
+    return { listing: { tip: known, refs: new Map() }, traits: await readTraits(repository, known) };
+  const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
+  const listed = await repository.listRefs(prefixes);
+  if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure.line);
+  if (!unread) await readUp(mirror, listed.value, at.directory);
+  const { tip } = listed.value;
+  if (unread && tip !== null) await repository.fetch({ tip, records: new Map() });
+  return { listing: listed.value, traits: await readTraits(repository, tip) };
 }
 
 /** Publishes what a person asked for, or throws saying why it did not land. */
@@ -152,41 +167,54 @@ function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
   });
 }
 
-/** State is named by remote and root commit; which root a URL has is remembered, because finding it reads the history. */
-async function openPlace(place: BranchPlace): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid }> {
-  const key = createHash('sha256').update(`${place.located.url}\n${place.branch}`).digest('hex').slice(0, 16);
+/** State is named by remote and root commit. Which root and branch a URL has is remembered: finding the root reads the history, and needs the remote. */
+async function openPlace(place: Place): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
+  const key = createHash('sha256')
+    .update(`${place.located.url}\n${place.located.branch ?? ''}`)
+    .digest('hex')
+    .slice(0, 16);
   const pointer = join(place.root, 'roots', key);
-  const known = existsSync(pointer) ? parseOid((await readFile(pointer, 'utf8')).trim()) : null;
-  const rootCommit = known ?? (await findRoot(place, { pointer, key }));
+  const known = existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
+  const { rootCommit, branch } = known ?? (await findRoot(place, key));
   const transport = { remoteUrl: place.located.url, rootCommit };
   const directory = locateStateDirectory(place.root, transport);
+  if (known === null) {
+    await makeStateDirectory(directory);
+    const fresh = join(place.root, `new-${key}.git`);
+    if (!existsSync(directory.cache)) await rename(fresh, directory.cache);
+    await rm(fresh, { recursive: true, force: true });
+    await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
+    await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
+  }
   await makeStateDirectory(directory);
-  const fresh = join(place.root, `new-${key}.git`);
-  if (known === null && !existsSync(directory.cache)) await rename(fresh, directory.cache);
-  if (known === null) await rm(fresh, { recursive: true, force: true });
-  return { directory, id: transportId(transport), rootCommit };
+  return { directory, id: transportId(transport), rootCommit, branch };
 }
 
-async function findRoot(place: BranchPlace, { pointer, key }: { readonly pointer: string; readonly key: string }): Promise<Oid> {
+function parsePointer(text: string): { rootCommit: Oid; branch: string } | null {
+  const [root = '', branch = ''] = text.trim().split(' ');
+  const rootCommit = parseOid(root);
+  return rootCommit === null || branch === '' ? null : { rootCommit, branch };
+}
+
+async function findRoot(place: Place, key: string): Promise<{ rootCommit: Oid; branch: string }> {
   const cacheDir = join(place.root, `new-${key}.git`);
-  const repository = await openAt(cacheDir, place);
+  const branch = place.located.branch ?? (await defaultBranch(place));
+  const repository = await openAt(cacheDir, { ...place, branch });
   try {
     const listed = await repository.listRefs([]);
     if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure.line);
     const { tip } = listed.value;
     if (tip === null)
-      throw new CrosstalkError('NOT_A_TRANSPORT', `${place.located.url} has no branch "${place.branch}"`, {
-        fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${place.branch}`,
+      throw new CrosstalkError('NOT_A_TRANSPORT', `${place.located.url} has no branch "${branch}"`, {
+        fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${branch}`,
       });
     const fetched = await repository.fetch({ tip, records: new Map() });
     if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure.line);
     const git = createGit({ env: place.invocation.env, gitDir: cacheDir, clock: systemClock });
     const roots = await git.run({ args: ['rev-list', '--max-parents=0', '--first-parent', tip] });
-    const root = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');
-    if (root === null) throw new CrosstalkError('INTERNAL', `no root commit below ${tip}`);
-    await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
-    await writeDurableFile(pointer, `${root}\n`);
-    return root;
+    const rootCommit = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');
+    if (rootCommit === null) throw new CrosstalkError('INTERNAL', `no root commit below ${tip}`);
+    return { rootCommit, branch };
   } finally {
     await repository.close();
   }

@@ -1,0 +1,196 @@
+/** Real dispatchers of one transport: the built binary, a bare remote, and a state directory for each host, in one temporary directory. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+const BIN = resolve(import.meta.dirname, '../../bin/crosstalkd.js');
+
+/** One line of a dispatcher's log. */
+export interface HostEvent {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Host {
+  readonly alias: string;
+  readonly events: HostEvent[];
+  readonly pid: number;
+  /** Resolves with the first event (past ones count) that fits. */
+  readonly until: (fits: (event: HostEvent) => boolean) => Promise<HostEvent>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  /** The exit code, or null after a signal. */
+  readonly ended: Promise<number | null>;
+}
+
+export interface Fleet {
+  readonly place: string;
+  /** A person's clone. */
+  readonly clone: string;
+  readonly remote: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly git: (...args: string[]) => string;
+  /** Commits files in the clone and pushes them. */
+  readonly say: (files: Readonly<Record<string, string>>) => void;
+  readonly start: (alias: string, args?: readonly string[]) => Host;
+  /** Runs a command to its end; gives code and output. */
+  readonly run: (args: readonly string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+  /** Every agent start of every host, as its fixture recorded it. */
+  readonly agentRuns: () => readonly string[];
+  /** Pulls until the predicate holds on the clone's files. */
+  readonly untilPulled: (holds: () => boolean, limitMs?: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** A transport whose hosts serve the models given (entries of the host's own models.yaml). `env` overrides settings. */
+export async function startFleet(models: string, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
+  const place = mkdtempSync(join(tmpdir(), 'crosstalk-fleet-'));
+  const hosts: Host[] = [];
+  const full: Readonly<Record<string, string>> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: place,
+    CROSSTALK_CONFIG_DIR: join(place, 'config'),
+    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
+    GIT_CONFIG_NOSYSTEM: '1',
+    RUN_LOG: join(place, 'runs.log'),
+    ...env,
+  };
+  mkdirSync(join(place, 'config'), { mode: 0o700 });
+  writeFileSync(join(place, 'config', 'models.yaml'), models, { mode: 0o600 });
+  writeFileSync(join(place, 'gitconfig'), '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n');
+  writeFileSync(join(place, 'runs.log'), '');
+  const [clone, remote] = [join(place, 'team'), join(place, 'team.git')];
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { cwd: clone, env: full, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const run: Fleet['run'] = (args) => runToEnd(args, { env: full, cwd: place });
+  const made = await run(['init', clone, '--alias', 'maker', '--state', join(place, 'state-maker')]);
+  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
+  return {
+    place,
+    clone,
+    remote,
+    env: full,
+    git,
+    run,
+    say: (files) => {
+      for (const [path, content] of Object.entries(files)) {
+        mkdirSync(dirname(join(clone, path)), { recursive: true });
+        writeFileSync(join(clone, path), content);
+      }
+      git('add', '-A');
+      git('commit', '-qm', 'say');
+      pushHard(git);
+    },
+    start: (alias, args = []) => {
+      const host = startHost(alias, [`${place}/team.git`, '--state', join(place, `state-${alias}`), '--interval', '0.3', ...args], full);
+      hosts.push(host);
+      return host;
+    },
+    agentRuns: () =>
+      (existsSync(full['RUN_LOG'] ?? '') ? readFileSync(full['RUN_LOG'] ?? '', 'utf8') : '').split('\n').filter((line) => line !== ''),
+    untilPulled: (holds, limitMs = 50_000) => untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
+    close: async () => {
+      for (const host of hosts) host.kill('SIGKILL');
+      await Promise.all(hosts.map(({ ended }) => ended));
+      rmSync(place, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Checks again and again, letting others run in between, until it holds. Fails after the limit. */
+export async function untilTrue(holds: () => boolean, limitMs = 50_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`still not true after ${limitMs} ms: ${holds.toString()}`);
+    await new Promise((next) => setTimeout(next, 50));
+  }
+}
+
+/** A models.yaml entry of an embedded agent: records its start in RUN_LOG, then runs the script text (node, ES module; `prompt` is its input). */
+export function agentEntry(name: string, options: { readonly place: string; readonly script: string; readonly keys?: string }): string {
+  const path = join(options.place, `${name}.mjs`);
+  mkdirSync(options.place, { recursive: true });
+  writeFileSync(
+    path,
+    `import { appendFileSync } from 'node:fs';\nappendFileSync(process.env.RUN_LOG, process.env.CROSSTALK_MODEL + ' ' + process.env.CROSSTALK_MESSAGE + '\\n');\nlet prompt = '';\nfor await (const chunk of process.stdin) prompt += chunk;\n${options.script}\n`,
+  );
+  return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], env: [RUN_LOG], ${options.keys ?? 'effects: none, concurrency: 8'} }\n`;
+}
+
+function pushHard(git: (...args: string[]) => string): void {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      git('push', '-q');
+      return;
+    } catch (error) {
+      if (tries > 20) throw error;
+      git('pull', '-q', '--rebase');
+    }
+  }
+}
+
+function startHost(alias: string, args: readonly string[], env: Readonly<Record<string, string>>): Host {
+  const child = spawn(process.execPath, [BIN, 'run', ...args, '--alias', alias], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const events: HostEvent[] = [];
+  const waiting = new Set<() => void>();
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.startsWith('{')) events.push(JSON.parse(line) as HostEvent);
+    for (const check of waiting) check();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => events.push({ event: 'stderr', text }));
+  const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
+  return {
+    alias,
+    events,
+    pid: child.pid ?? 0,
+    ended,
+    kill: (signal) => child.kill(signal),
+    until: (fits) => untilEvent(child, { alias, events, waiting, fits }),
+  };
+}
+
+function untilEvent(
+  child: ChildProcess,
+  host: {
+    readonly alias: string;
+    readonly events: readonly HostEvent[];
+    readonly waiting: Set<() => void>;
+    readonly fits: (event: HostEvent) => boolean;
+  },
+): Promise<HostEvent> {
+  return new Promise((done, failed) => {
+    const timer = setTimeout(
+      () => failed(new Error(`${host.alias}: no such event; saw ${host.events.map(({ event }) => event).join(' ')}`)),
+      50_000,
+    );
+    const check = (): void => {
+      const found = host.events.find(host.fits);
+      if (found === undefined) return;
+      clearTimeout(timer);
+      host.waiting.delete(check);
+      done(found);
+    };
+    host.waiting.add(check);
+    child.on('exit', () => clearTimeout(timer));
+    check();
+  });
+}
+
+function runToEnd(
+  args: readonly string[],
+  options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string },
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [BIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
+  return new Promise((done) => child.on('close', (code) => done({ code, ...said })));
+}
+
+/** Adds a line to a file of the fleet; for scripts that agents read. */
+export function note(path: string, line: string): void {
+  appendFileSync(path, `${line}\n`);
+}
