@@ -23,7 +23,10 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
     warn: (line) => process.stderr.write(`${line}\n`),
     write: (text) => process.stdout.write(text),
     isTerminal,
-    columns: process.stdout.columns || 100,
+    // The window may be made smaller while a command runs.
+    get columns() {
+      return process.stdout.columns || 100;
+    },
     colors: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     readStdin: async () => {
       const chunks: Buffer[] = [];

@@ -151,6 +151,10 @@ export interface State {
   /** Why nothing may run, or null. */
   halted: { readonly was: Oid; readonly now: Oid | null } | null;
   outage: RemoteFailure | null;
+  /** Ordered to end as by SIGTERM. */
+  stopOrdered: boolean;
+  /** Monotonic time of the next look, as planned. */
+  nextLookMs: number;
   /** Something happened since the last tick: poll fast. */
   active: boolean;
   wake: AbortController;
@@ -197,6 +201,8 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '' },
       halted: null,
       outage: null,
+      stopOrdered: false,
+      nextLookMs: 0,
       active: true,
       wake: new AbortController(),
       ending: new AbortController(),

@@ -52,7 +52,7 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promis
     const result = await tickOnce(dispatcher);
     pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
     if (result === 'done') await checkpoint(dispatcher, pace);
-    if (state.mode === 'draining' && state.held.size === 0) return 'stopped';
+    if (state.stopOrdered || (state.mode === 'draining' && state.held.size === 0)) return 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
     await rest(dispatcher, result, pace);
@@ -89,7 +89,9 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const lookMs = watching ? Math.min(pace.quietMs, settings.leaseMs / LOOKS_PER_LEASE) : pace.quietMs;
   const waitMs = result === 'unreachable' ? Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20)) : lookMs;
   // Jitter keeps hosts that started together from looking together for ever.
-  await doors.clock.sleep(waitMs * (0.75 + 0.5 * doors.random.next()), state.wake.signal);
+  const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
+  state.nextLookMs = doors.clock.monotonicMs() + restMs;
+  await doors.clock.sleep(restMs, state.wake.signal);
 }
 
 function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number): LoopEnd | null {

@@ -104,7 +104,8 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
       model: current.entry.name,
       attempt: held.claim.attempt,
       how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
-      duration_ms: outcome.durationMs,
+      duration_ms: Math.round(outcome.durationMs),
+      ...(outcome.kind !== 'stopped' && outcome.usage.costUsd !== null ? { cost_usd: outcome.usage.costUsd } : {}),
       ...(outcome.kind === 'failed' ? { reason: outcome.detail } : {}),
     });
     return outcome;

@@ -71,6 +71,7 @@ function obeyControl(dispatcher: Dispatcher): void {
   const { control } = state;
   const named = control !== null && control.op !== 'pause' && control.runs.includes(run);
   const before = state.mode;
+  if (named && control.op === 'stop') state.stopOrdered = true;
   if (state.mode === 'draining' || named) state.mode = 'draining';
   else state.mode = state.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
   if (state.mode !== before) doors.log.status(`host.${state.mode}`, { by: control?.by ?? 'this host' });

@@ -5,8 +5,8 @@
 import { isMapping } from '../protocol/yaml.ts';
 
 /** Everything that can be asked of a dispatcher on this host. */
-export const LOCAL_OPS = ['pause', 'resume', 'drain', 'stop', 'wake', 'status', 'events'] as const;
-/** `wake`: look at the remote now. `status`: the dispatcher's own view. `events`: what happens from now on. */
+export const LOCAL_OPS = ['pause', 'resume', 'drain', 'stop', 'wake', 'accept-rewrite', 'status', 'events'] as const;
+/** `wake`: look at the remote now. `accept-rewrite`: go on with a branch that moved backwards. `status`: the dispatcher's own view. `events`: what happens from now on. */
 export type LocalOp = (typeof LOCAL_OPS)[number];
 
 /** What a command asks. */

@@ -1,0 +1,163 @@
+/** What the user of this host can ask of a running dispatcher (pause, resume, drain, look, accept a rewrite), and what it tells about itself. */
+import { CrosstalkError } from '../base/errors.ts';
+import type { HostState } from '../protocol/beat.ts';
+import { silentMs } from '../protocol/lease.ts';
+import { isMapping } from '../protocol/yaml.ts';
+import { beatName, parseBeatName } from '../protocol/beat.ts';
+import { parseClaim } from '../protocol/claim.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import { recordAt } from './observe.ts';
+import { judgeAllWork } from './tick.ts';
+
+/** One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to the reader. */
+export interface HostReport {
+  readonly alias: string;
+  readonly instance: string;
+  readonly run: string;
+  readonly version: string;
+  readonly state: HostState;
+  readonly pausedHere: boolean;
+  /** Who ordered all hosts to pause, drain or stop; null = nobody. */
+  readonly orderedBy: string | null;
+  readonly slots: number;
+  readonly running: readonly {
+    readonly key: string;
+    readonly message: string;
+    readonly model: string;
+    readonly attempt: number;
+    /** Since the agent was started; null = none runs at this moment. */
+    readonly forMs: number | null;
+    readonly publishing: boolean;
+  }[];
+  /** Open work that this host does not run now, and its reason; the first of them when there are many. */
+  readonly waiting: readonly { readonly key: string; readonly kind: string; readonly detail: string; readonly forMs: number }[];
+  readonly waitingCount: number;
+  readonly serves: readonly string[];
+  readonly parked: readonly { readonly model: string; readonly why: string; readonly forMs: number }[];
+  /** Finished answers that are not on the remote yet. */
+  readonly unsent: number;
+  readonly outage: string | null;
+  readonly halted: boolean;
+  /** For how long this observer has seen neither the claim nor its holder's beat change, by key. */
+  readonly silent: readonly { readonly key: string; readonly silentMs: number }[];
+  readonly leaseMs: number;
+  /** Until the next look at the remote. */
+  readonly nextLookMs: number;
+}
+
+const WAITING_MAX = 1_000;
+
+/** Claims nothing new until `resumeHost`; what runs goes on. */
+export function pauseHost(dispatcher: Dispatcher): HostReport {
+  const { state, doors } = dispatcher;
+  state.pausedHere = true;
+  if (state.mode === 'running') {
+    state.mode = 'paused';
+    doors.log.status('host.paused', { by: 'this host' });
+  }
+  wake(dispatcher);
+  return reportHost(dispatcher);
+}
+
+/** Takes work again, unless all hosts are ordered to pause. Throws REFUSED for one that is about to end. */
+export function resumeHost(dispatcher: Dispatcher): HostReport {
+  const { state, doors } = dispatcher;
+  if (state.mode === 'draining')
+    throw new CrosstalkError('REFUSED', 'this dispatcher ends when its agents are done; start it again then: crosstalkd run');
+  state.pausedHere = false;
+  if (state.mode === 'paused' && state.control?.op !== 'pause') {
+    state.mode = 'running';
+    doors.log.status('host.running', { by: 'this host' });
+  }
+  wake(dispatcher);
+  return reportHost(dispatcher);
+}
+
+/** Claims nothing new and ends when what runs is done. */
+export function drainHost(dispatcher: Dispatcher): HostReport {
+  const { state, doors } = dispatcher;
+  if (state.mode !== 'draining') doors.log.status('host.draining', { by: 'this host' });
+  state.mode = 'draining';
+  wake(dispatcher);
+  return reportHost(dispatcher);
+}
+
+/** Takes the branch as the remote has it now, although it does not descend from what was read. Does nothing when it does descend. */
+export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport> {
+  const { doors, mirror, state } = dispatcher;
+  const asOf = mirror.epoch();
+  const listed = await doors.repository.listRefs([]);
+  if (listed.kind === 'unreachable') throw new CrosstalkError('REMOTE_UNREACHABLE', listed.failure.line);
+  const { tip } = listed.value;
+  if (tip === null) throw new CrosstalkError('REFUSED', 'the branch does not exist on the remote; push it again first');
+  const pulled = await mirror.pull({ tip, asOf });
+  if (pulled.kind === 'reached' && pulled.value.kind === 'rewritten') {
+    const accepted = await mirror.accept(tip);
+    if (accepted.kind === 'unreachable') throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
+    doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
+  }
+  state.halted = null;
+  wake(dispatcher);
+  return reportHost(dispatcher);
+}
+
+/** What this dispatcher says of itself now. */
+export function reportHost(dispatcher: Dispatcher): HostReport {
+  const { settings, state, doors, run } = dispatcher;
+  const nowMs = doors.clock.monotonicMs();
+  const held = [...state.held.values()];
+  const waiting = judgeAllWork(dispatcher).filter(({ verdict }) => verdict.kind !== 'held');
+  return {
+    alias: settings.alias,
+    instance: doors.local.instance,
+    run,
+    version: settings.version,
+    state: state.mode,
+    pausedHere: state.pausedHere,
+    orderedBy: state.control?.by ?? null,
+    slots: settings.concurrency,
+    running: held.map(({ key, work, claim, startedMs, phase }) => ({
+      key,
+      message: work.message.path,
+      model: work.recipient,
+      attempt: claim.attempt,
+      forMs: startedMs === null ? null : nowMs - startedMs,
+      publishing: phase === 'publishing',
+    })),
+    waiting: waiting.slice(0, WAITING_MAX).map(({ work, verdict }) => ({
+      key: work.key,
+      ...verdict,
+      forMs: nowMs - (state.firstSeen.get(work.key) ?? nowMs),
+    })),
+    waitingCount: waiting.length,
+    serves: [...state.serving.models.keys()],
+    parked: [...state.parked].flatMap(([model, { untilMs, why }]) => (untilMs > nowMs ? [{ model, why, forMs: untilMs - nowMs }] : [])),
+    unsent: state.outgoing.length,
+    outage: state.outage?.line ?? null,
+    halted: state.halted !== null,
+    silent: listSilent(dispatcher),
+    leaseMs: settings.leaseMs,
+    nextLookMs: Math.max(0, state.nextLookMs - nowMs),
+  };
+}
+
+function listSilent(dispatcher: Dispatcher): HostReport['silent'] {
+  const { settings, state } = dispatcher;
+  return [...state.refs.keys()].flatMap((ref) => {
+    if (!ref.startsWith(settings.refs.claims)) return [];
+    const record = recordAt(dispatcher, ref);
+    const claim = record == null ? null : parseClaim(record.text);
+    const silent = silentMs(state.book, { claim: ref, beat: claim === null ? null : settings.refs.hosts + beatName(claim) });
+    return silent === null ? [] : [{ key: ref.slice(settings.refs.claims.length), silentMs: silent }];
+  });
+}
+
+/** The report in what a control socket answered, or null when it is from a version that says something else. */
+export function decodeHostReport(value: unknown): HostReport | null {
+  if (!isMapping(value) || parseBeatName(`${String(value['alias'])}.${String(value['instance'])}`) === null) return null;
+  const lists = ['running', 'waiting', 'serves', 'parked', 'silent'];
+  const counts = ['slots', 'waitingCount', 'unsent', 'leaseMs', 'nextLookMs'];
+  if (!lists.every((key) => Array.isArray(value[key])) || !counts.every((key) => typeof value[key] === 'number')) return null;
+  // Our own words by our own user's process: only another version could differ, and that shows in the form checked above.
+  return value as unknown as HostReport;
+}
