@@ -127,7 +127,7 @@ export function branchRef(branch: string): string {
 }
 
 /** Whether `ref` is a full ref name by the rules of git-check-ref-format. */
-export function isRefName(ref: string): boolean {
+function isRefName(ref: string): boolean {
   // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   if (!ref.startsWith('refs/') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$/.test(ref)) return false;
   return ref.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));

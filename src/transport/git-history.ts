@@ -57,7 +57,19 @@ export async function findAdding(
   });
   // \x01 cannot begin a path that anybody asks for, so it tells a commit's line from a name.
   const format = '--format=%x01%H %P';
-  const args = ['log', '-z', '--no-renames', '-m', '--topo-order', '--diff-filter=A', '--name-only', '--no-ext-diff', '--no-color', format];
+  // `log` is porcelain: every setting of the user that could change its output is overruled here.
+  const steady = [
+    '-c',
+    'log.follow=false',
+    '-c',
+    'i18n.logOutputEncoding=UTF-8',
+    'log',
+    '--encoding=UTF-8',
+    '--no-ext-diff',
+    '--no-color',
+    '--no-relative',
+  ];
+  const args = [...steady, '-z', '--no-renames', '-m', '--topo-order', '--diff-filter=A', '--name-only', format];
   const named = asked.size <= PATHS_NAMED_MAX ? [...asked] : [];
   const call: GitCall = { args: [...args, ...rangeArgs(range), '--', ...named], onStdout: walk.push, limitMs: WALK_MS };
   const result = await git.run(call);
