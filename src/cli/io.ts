@@ -9,6 +9,8 @@ export interface Io {
   readonly write: (text: string) => void;
   readonly isTerminal: boolean;
   readonly columns: number;
+  /** True when a line can be drawn again in its place. */
+  readonly redraws: boolean;
   /** True when colours are wanted: a terminal, and no NO_COLOR. */
   readonly colors: boolean;
   /** All of standard input, as text. */
@@ -27,6 +29,7 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
     get columns() {
       return process.stdout.columns || 100;
     },
+    redraws: isTerminal && env['TERM'] !== 'dumb',
     colors: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     readStdin: async () => {
       const chunks: Buffer[] = [];

@@ -1,35 +1,150 @@
 /** `crosstalkd run`: this host's dispatcher in the foreground. */
 import { createLog, type Log, type LogRecord } from '../base/log.ts';
-import { formatIso, systemClock } from '../base/clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { DEFAULTS } from '../local/config.ts';
-import { ERROR_CODES } from '../base/errors.ts';
+import { ERROR_CODES, errorText } from '../base/errors.ts';
+import { type Dispatcher, wake } from '../dispatcher/dispatcher.ts';
+import { acceptRewrite, drainHost, pauseHost, reportHost, resumeHost } from '../dispatcher/control-host.ts';
+import type { LocalOp } from '../local/control.ts';
+import { type ControlServer, serveControl } from '../local/control-server.ts';
 import type { ConfigSources } from '../local/decode-config.ts';
+import { openLogFile } from '../local/log-file.ts';
 import { runDispatcher } from '../dispatcher/loop.ts';
 import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
-import { type Io, paint, plain } from './io.ts';
-import { openSession } from './transport-session.ts';
+import { createRunView } from './run-view.ts';
+import { openSession, type TransportSession } from './transport-session.ts';
 
 /** Runs until stopped, or with --once until nothing is left. */
 export async function runHost(invocation: Invocation): Promise<number> {
-  const log = createRunLog(invocation.io);
-  const session = await openSession(invocation, { where: invocation.args[0] ?? null, flags: settingFlags(invocation), unread: true });
-  const composed = await composeDispatcher(session, { invocation, log, onOutput: () => undefined });
-  const [stop, kill] = [new AbortController(), new AbortController()];
-  const onSignal = (): void => (stop.signal.aborted ? kill.abort() : stop.abort());
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  const names = { alias: '' };
+  const view = createRunView(invocation.io, () => names.alias);
+  const events = createEvents();
+  events.follow(view.show);
+  const log = createLog(events.emit);
+  const stopping = listenForSignals();
   try {
-    const end = await runDispatcher(composed.dispatcher, { once: given(invocation, 'once'), stop: stop.signal, kill: kill.signal });
+    const session = await openSession(invocation, { where: invocation.args[0] ?? null, flags: settingFlags(invocation), unread: true });
+    names.alias = session.config.alias;
+    return await runSession(session, { invocation, log, events, view, stopping }).finally(() => session.close());
+  } finally {
+    view.close();
+    stopping.close();
+  }
+}
+
+interface Parts {
+  readonly invocation: Invocation;
+  readonly log: Log;
+  readonly events: Events;
+  readonly view: ReturnType<typeof createRunView>;
+  readonly stopping: Stopping;
+}
+
+async function runSession(session: TransportSession, parts: Parts): Promise<number> {
+  const { invocation, log, events, view, stopping } = parts;
+  const composed = await composeDispatcher(session, { invocation, log, onOutput: () => undefined });
+  const file = openLogFile(session.directory.logFile, {
+    bytesMax: session.config.logBytesMax,
+    clock: systemClock,
+    onProblem: ({ message }) => invocation.io.warn(`the log file cannot be written: ${message}`),
+  });
+  const unfollow = events.follow((record) => file.write(record));
+  const control = await listen(session, composed.dispatcher, parts);
+  view.follow(() => reportHost(composed.dispatcher));
+  try {
+    const end = await runDispatcher(composed.dispatcher, {
+      once: given(invocation, 'once'),
+      stop: stopping.stop.signal,
+      kill: stopping.kill.signal,
+    });
     if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
   } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
+    await control?.close();
     await composed.close();
-    await session.close();
+    unfollow();
+    file.close();
   }
+}
+
+/** Listens for the user's other commands. A dispatcher that cannot be asked still does its work. */
+async function listen(session: TransportSession, dispatcher: Dispatcher, parts: Parts): Promise<ControlServer | null> {
+  try {
+    return await serveControl(session.directory.path, {
+      answer: (op) => answer(dispatcher, op, parts.stopping),
+      follow: (emit) => parts.events.follow(emit),
+    });
+  } catch (error) {
+    parts.log.warning('control.unavailable', {
+      reason: errorText(error),
+      next: 'goes on; pause, resume, drain and stop do not reach it, signals do',
+    });
+    return null;
+  }
+}
+
+async function answer(dispatcher: Dispatcher, op: Exclude<LocalOp, 'events'>, stopping: Stopping): Promise<unknown> {
+  switch (op) {
+    case 'pause':
+      return pauseHost(dispatcher);
+    case 'resume':
+      return resumeHost(dispatcher);
+    case 'drain':
+      return drainHost(dispatcher);
+    case 'stop':
+      stopping.stop.abort();
+      return reportHost(dispatcher);
+    case 'wake':
+      wake(dispatcher);
+      return reportHost(dispatcher);
+    case 'accept-rewrite':
+      return acceptRewrite(dispatcher);
+    case 'status':
+      return reportHost(dispatcher);
+  }
+}
+
+interface Stopping {
+  /** First signal: finish what runs, within the grace. */
+  readonly stop: AbortController;
+  /** Second signal: end now. */
+  readonly kill: AbortController;
+  readonly close: () => void;
+}
+
+function listenForSignals(): Stopping {
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const onSignal = (): void => (stop.signal.aborted ? kill.abort() : stop.abort());
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    stop,
+    kill,
+    close: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}
+
+interface Events {
+  readonly emit: (record: LogRecord) => void;
+  /** Hands every later record to `take` until the function it returns is called. */
+  readonly follow: (take: (record: LogRecord) => void) => () => void;
+}
+
+function createEvents(): Events {
+  const followers = new Set<(record: LogRecord) => void>();
+  return {
+    emit: (record) => {
+      for (const take of followers) take(record);
+    },
+    follow: (take) => {
+      followers.add(take);
+      return () => void followers.delete(take);
+    },
+  };
 }
 
 function settingFlags(invocation: Invocation): ConfigSources['flags'] {
@@ -48,19 +163,4 @@ function settingFlags(invocation: Invocation): ConfigSources['flags'] {
 
 function textOf<K extends string>(key: K, value: string | null): Partial<Record<K, string>> {
   return value === null ? {} : ({ [key]: value } as Record<K, string>);
-}
-
-/** One line an event: for people on a terminal, JSON otherwise. */
-function createRunLog(io: Io): Log {
-  return createLog((record) => {
-    if (io.isTerminal) io.print(formatLine(io, record));
-    else io.print(JSON.stringify({ at: formatIso(systemClock.wallMs()), level: record.level, event: record.event, ...record.fields }));
-  });
-}
-
-function formatLine(io: Io, record: LogRecord): string {
-  const time = formatIso(systemClock.wallMs()).slice(11, 19);
-  const fields = Object.entries(record.fields).map(([key, value]) => `${key}=${plain(String(value))}`);
-  const colour = record.level === 'alert' ? 'red' : record.level === 'warning' ? 'yellow' : 'green';
-  return `${paint(io, 'dim', time)} ${paint(io, colour, record.event)} ${fields.join(' ')}`;
 }

@@ -1,0 +1,150 @@
+/**
+ * What `crosstalkd run` shows: one line an event, and on a terminal a last line that says how things stand. Lines and footer go out in one
+ * write, so nothing flickers. Piped, it is one JSON object a line.
+ */
+import { formatIso, systemClock } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
+import type { LogRecord } from '../base/log.ts';
+import type { HostReport } from '../dispatcher/control-host.ts';
+import { formatLogLine } from '../local/log-file.ts';
+import { type Colour, type Io, paint, plain } from './io.ts';
+import { shortId } from './short-id.ts';
+
+export interface RunView {
+  readonly show: (record: LogRecord) => void;
+  /** Begins to keep the footer up to date. */
+  readonly follow: (report: () => HostReport) => void;
+  readonly close: () => void;
+}
+
+const FOOTER_MS = 500;
+/** The footer takes at most this part of the time, however much is open. */
+const FOOTER_SHARE = 0.05;
+
+/** The view for a terminal, or JSON lines when the output goes elsewhere. */
+export function createRunView(io: Io, alias: () => string): RunView {
+  if (!io.isTerminal)
+    return {
+      show: (record) => io.print(formatLogLine(record, systemClock.wallMs())),
+      follow: () => undefined,
+      close: () => undefined,
+    };
+  return createTerminalView(io, alias);
+}
+
+function createTerminalView(io: Io, alias: () => string): RunView {
+  const end = new AbortController();
+  const spent = { usd: 0 };
+  let footer = '';
+  const draw = (above: string): void => io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
+  return {
+    show: (record) => {
+      const cost = record.fields['cost_usd'];
+      if (typeof cost === 'number') spent.usd += cost;
+      const line = formatEvent(io, record, alias());
+      if (line !== null) draw(`${line}\n`);
+    },
+    follow: (report) => {
+      if (!io.redraws) return;
+      void (async () => {
+        while (!end.signal.aborted) {
+          const startedMs = systemClock.monotonicMs();
+          const next = composeFooter(io, report(), spent.usd);
+          if (next !== footer) {
+            footer = next;
+            draw('');
+          }
+          const tookMs = systemClock.monotonicMs() - startedMs;
+          await systemClock.sleep(Math.max(FOOTER_MS, tookMs / FOOTER_SHARE), end.signal);
+        }
+      })();
+    },
+    close: () => {
+      end.abort();
+      footer = '';
+      if (io.redraws) draw('');
+    },
+  };
+}
+
+/** `2 of 4 running · 3 wait · next look 12s · remote ok`, cut to the window. */
+export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostReport, costUsd: number): string {
+  const remote = report.halted ? 'history rewritten' : report.outage === null ? 'remote ok' : `remote: ${plain(report.outage)}`;
+  const parts = [
+    `${report.alias} ${report.state}`,
+    `${report.running.filter(({ publishing }) => !publishing).length} of ${report.slots} running`,
+    `${report.waitingCount} wait`,
+    ...(report.unsent > 0 ? [`${report.unsent} unsent`] : []),
+    ...(costUsd > 0 ? [`$${costUsd.toFixed(2)} so far`] : []),
+    `next look ${formatDuration(Math.ceil(report.nextLookMs / 1_000) * 1_000)}`,
+    remote,
+  ];
+  const text = cut(parts.join(' · '), io.columns - 1);
+  return paint(io, report.halted || report.outage !== null ? 'yellow' : 'dim', text);
+}
+
+type Fields = LogRecord['fields'];
+/** What an event says to a person. Null = not worth a line there (it is in the log file). */
+const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
+  'dispatcher.started': ({ alias }) => `looks after ${text(alias)}; Ctrl-C ends it`,
+  'models.loaded': ({ serves }) =>
+    Array.isArray(serves) && serves.length > 0 ? `serves ${serves.join(', ')}` : 'serves no model: crosstalkd models',
+  'message.claimed': () => null,
+  'claim.lost': () => null,
+  'claim.released': () => null,
+  'publish.retried': () => null,
+  'attempt.started': ({ attempt }) => `runs${attempt === 1 ? '' : ` (attempt ${text(attempt)})`}`,
+  'attempt.ended': ({ how, duration_ms, cost_usd, reason }) =>
+    `${text(how)} after ${formatDuration(Number(duration_ms))}${typeof cost_usd === 'number' ? `, $${cost_usd.toFixed(4)}` : ''}${reason === undefined ? '' : `: ${text(reason)}`}`,
+  'reply.published': ({ failed }) => (failed === true ? 'failure reply published' : 'reply published'),
+  'remote.reached': () => 'the remote answers again',
+  'host.paused': ({ by }) => `paused by ${text(by)}: claims nothing; crosstalkd resume`,
+  'host.running': () => 'takes work again',
+  'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
+  'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
+};
+
+/** One event as one line: time, host, model, message, what happened, and for trouble what happens next or what a person can do. */
+export function formatEvent(io: Pick<Io, 'columns' | 'colors'>, record: LogRecord, alias: string): string | null {
+  const { event, fields, level } = record;
+  const phrase = PHRASES[event];
+  const said = phrase === undefined ? describeFields(event, fields) : phrase(fields);
+  if (said === null) return null;
+  const time = formatIso(systemClock.wallMs()).slice(11, 19);
+  const model = fields['model'] === undefined ? '' : plain(text(fields['model']));
+  const message = typeof fields['message'] === 'string' ? shortId(fields['message']) : '';
+  const colour: Colour = level === 'alert' ? 'red' : level === 'warning' ? 'yellow' : colourOf(fields);
+  const next = fields['fix'] ?? fields['next'];
+  const tail = next === undefined ? '' : ` → ${text(next)}`;
+  const about = [model, message].filter((part) => part !== '').join('  ');
+  const body = oneLine(`${about === '' ? '' : `${about}  `}${said}${phrase === undefined ? tail : ''}`);
+  // Trouble is never cut: its end says what to do.
+  const width = level === 'status' ? io.columns - time.length - alias.length - 3 : Number.POSITIVE_INFINITY;
+  return `${paint(io, 'dim', time)} ${alias} ${paint(io, colour, cut(body, width))}`;
+}
+
+function describeFields(event: string, fields: Fields): string {
+  const rest = Object.entries(fields).filter(([key]) => !['model', 'message', 'fix', 'next'].includes(key));
+  const words = event.replace(/[.-]/g, ' ');
+  const [reason] = [fields['reason'] ?? fields['why']].filter((value) => value !== undefined);
+  if (reason !== undefined) return `${words}: ${text(reason)}`;
+  return rest.length === 0 ? words : `${words} (${rest.map(([key, value]) => `${key} ${text(value)}`).join(', ')})`;
+}
+
+function colourOf(fields: Fields): Colour {
+  if (fields['failed'] === true) return 'red';
+  return 'green';
+}
+
+function text(value: Fields[string] | undefined): string {
+  return Array.isArray(value) ? value.join(', ') : String(value ?? '');
+}
+
+function oneLine(value: string): string {
+  return plain(value).replace(/\s*\n\s*/g, ' ');
+}
+
+function cut(value: string, width: number): string {
+  const points = Array.from(value);
+  return points.length <= width ? value : `${points.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
