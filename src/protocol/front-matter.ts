@@ -57,7 +57,7 @@ function parseHead(parts: { readonly yaml: string; readonly body: string; readon
     const read = readYamlMapping(yaml, 'text');
     if (read.kind === 'mapping') return read.value;
     refusals.push({
-      line: read.line + 1,
+      line: read.line + (yaml.startsWith('\n') ? 0 : 1),
       found: `${read.why} (column ${read.column})`,
       expected: quoteHint(yaml.split('\n')[read.line - 1] ?? ''),
     });
