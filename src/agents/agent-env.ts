@@ -1,4 +1,5 @@
 /** The environment of an agent: built, not inherited. What is not named here or in the model's `env:` does not exist for it. */
+import { delimiter, dirname, isAbsolute } from 'node:path';
 import { RUN_MARKER } from './process-group.ts';
 
 /** Names that every agent gets when the operator has them: where things are, in which language, and how to reach the network. */
@@ -40,6 +41,11 @@ export function buildAgentEnv(parts: AgentEnvParts): Env {
     TMPDIR: parts.tmpDir,
     [RUN_MARKER]: parts.attemptId,
   };
+}
+
+/** The environment with the directory of a program, given by its whole path, at the end of PATH: a script may need what was installed beside it. */
+export function withDirectoryOf(env: OperatorEnv, program: string): OperatorEnv {
+  return isAbsolute(program) ? { ...env, PATH: [env['PATH'] ?? ALWAYS.PATH, dirname(program)].join(delimiter) } : env;
 }
 
 function pick(env: OperatorEnv, names: readonly string[]): Env {

@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { modeOf, NO_USAGE, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
 import type { Agents, AttemptOutcome, AttemptRequest, FailureClass } from './agent.ts';
-import { buildAgentEnv, type OperatorEnv } from './agent-env.ts';
+import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
 import { cleanOutput, cleanText, isBlank, lastLines, oneLine, type CleanOutput } from './clean-output.ts';
 import { createRedactor, secretsOf, type Redact } from './redact.ts';
 import { runProcess, type ProcessEnd } from './run-process.ts';
@@ -20,6 +20,8 @@ const JSON_FACTOR = 8;
 const JSON_BASE = 1_048_576;
 /** The scratch folder inside the attempt's directory: TMPDIR of the agent and files of the adapter. Removed after the attempt. */
 const SCRATCH = '.tmp';
+/** What a session's id looks like in every program known; anything else could be taken for an option or a path. */
+const SESSION_ID = /^[A-Za-z0-9][\w.:-]{0,127}$/;
 
 export interface AgentsParts {
   readonly clock: Clock;
@@ -63,6 +65,7 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
     return failed('setup', `unknown adapter "${entry.adapter}"; known are ${Object.keys(context.adapters).join(', ')}`);
   const unknown = Object.keys(entry.options).find((key) => key !== 'mode' && !adapter.options.includes(key));
   if (unknown !== undefined) return failed('setup', `unknown option "${unknown}" for "adapter: ${adapter.name}"`);
+  if (entry.model?.startsWith('-') === true) return failed('setup', `"model: ${entry.model}" would be taken for an option`);
   const mode = modeOf(entry, adapter);
   if (mode.kind === 'refused') return failed('setup', mode.why);
   const cwd = resolveDirectory(request, context.operatorEnv['HOME']);
@@ -71,7 +74,8 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
   const obstacle = await failureOf(() => makePrivate(scratch));
   if (obstacle !== null) return failed('setup', `the folder for temporary files cannot be made: ${obstacle}`);
   try {
-    const prepared = { request, adapter, mode: mode.mode, cwd, scratch };
+    const session = request.session !== null && SESSION_ID.test(request.session) ? request.session : null;
+    const prepared = { request: { ...request, session }, adapter, mode: mode.mode, cwd, scratch };
     return (await runOnce(prepared, context)) ?? (await runOnce({ ...prepared, request: { ...request, session: null } }, context)) ?? LOST;
   } finally {
     // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
@@ -110,15 +114,16 @@ interface Starting {
 
 function start({ request, adapter, cwd, scratch }: Prepared, { context, invocation, onLine }: Starting): Promise<ProcessEnd> {
   const { entry } = request;
-  const argv = [...entry.wrapper, expandHome(invocation.program, context.operatorEnv['HOME']), ...invocation.args];
+  const program = expandHome(invocation.program, context.operatorEnv['HOME']);
+  const argv = [...entry.wrapper, program, ...invocation.args];
   const bytesMax = entry.outputBytesMax;
   return runProcess(
     {
-      program: argv[0] ?? invocation.program,
+      program: argv[0] ?? program,
       args: argv.slice(1),
       cwd,
       env: buildAgentEnv({
-        operator: context.operatorEnv,
+        operator: withDirectoryOf(context.operatorEnv, program),
         names: entry.env,
         adapter: invocation.env,
         extra: request.extraEnv,
