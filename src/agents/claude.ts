@@ -1,5 +1,6 @@
 /** Claude Code. Facts seen with 2.1.329. It streams, so that silence means something and people can watch. */
 import { join } from 'node:path';
+import { SECOND } from '../base/clock.ts';
 import {
   NO_USAGE,
   optionText,
@@ -18,6 +19,7 @@ import { at, blockText, listAt, numberAt, otherLines, parseRecord, parseRecords,
 import { withoutCommand } from './prompt-text.ts';
 
 const PERSONA = 'persona.md';
+const KEPT = new Set(['result', 'rate_limit_event']);
 
 /** Without tools that write, and without the operator's MCP servers, which could. */
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
@@ -81,7 +83,7 @@ function view(line: string): LineView {
   const record = parseRecord(line);
   if (record === null) return { keep: true, show: null };
   const type = textAt(record, 'type');
-  if (type !== 'assistant') return { keep: type === 'result' || textAt(record, 'subtype') === 'init', show: null };
+  if (type !== 'assistant') return { keep: KEPT.has(type ?? '') || textAt(record, 'subtype') === 'init', show: null };
   const blocks = listAt(record, 'message', 'content');
   const tools = blocks.flatMap((block) => (textAt(block, 'type') === 'tool_use' ? [`[${textAt(block, 'name') ?? 'tool'}]`] : []));
   const shown = [blockText(blocks), ...tools].filter((text) => text !== '').join('\n');
@@ -114,7 +116,15 @@ function parse(output: ProgramOutput): Parsed {
   const said = [text, ...errors, subtype === 'success' ? '' : subtype, textAt(result, 'api_error_type') ?? ''].filter(
     (part) => part !== '',
   );
-  return failureFrom({ text: said.join(' · '), status: numberAt(result, 'api_error_status'), usage }, output);
+  const resetAtMs = resetOf(records);
+  return failureFrom({ text: said.join(' · '), status: numberAt(result, 'api_error_status'), usage, resetAtMs }, output);
+}
+
+/** The end of a subscription's limit, in seconds since the epoch, from the last event that says it is used up. */
+function resetOf(records: readonly JsonRecord[]): number | null {
+  const event = records.findLast((record) => textAt(record, 'rate_limit_info', 'status') === 'rejected');
+  const seconds = numberAt(event, 'rate_limit_info', 'resetsAt');
+  return seconds === null ? null : seconds * SECOND;
 }
 
 function usageOf(result: JsonRecord, resumed: boolean): Usage {

@@ -47,6 +47,8 @@ export interface Said {
   /** HTTP status, when it is told apart from the text. */
   readonly status?: number | null;
   readonly usage?: Usage;
+  /** When the limit ends, if the program tells it apart from the text. */
+  readonly resetAtMs?: number | null;
   /** The class when nothing is recognised; `crash` when it is left out. */
   readonly fallback?: FailureClass;
 }
@@ -60,7 +62,7 @@ export function failureFrom(said: Said, output: ProgramOutput): Parsed {
     kind: 'failure',
     class: classify(text, said.status ?? null) ?? (executable ? 'missing' : (said.fallback ?? 'crash')),
     detail: isBlank(text) ? describeExit(output) : plainMessage(text),
-    resetAtMs: parseReset(text, output.nowMs),
+    resetAtMs: said.resetAtMs ?? parseReset(text, output.nowMs),
     usage: said.usage ?? NO_USAGE,
   };
 }

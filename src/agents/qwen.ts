@@ -13,7 +13,7 @@ import {
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
 import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseJson, sum, textAt } from './json-values.ts';
+import { numberAt, parseJson, textAt } from './json-values.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
 
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = { chat: ['--bare'], read: [], write: ['--yolo'] };
@@ -70,16 +70,13 @@ function parse(output: ProgramOutput): Parsed {
   const text = textAt(result, 'result') ?? '';
   const succeeded = textAt(result, 'subtype') === 'success' && (result as { is_error?: unknown }).is_error !== true;
   if (output.exitCode === 0 && succeeded && !ERROR_AS_ANSWER.test(text))
-    return { kind: 'answer', text, session: textAt(result, 'session_id'), usage, version: null };
+    return { kind: 'answer', text, session: textAt(result, 'session_id'), usage, version: textAt(records[0], 'qwen_code_version') };
   if (output.exitCode === WALL_TIME_EXIT) return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
   const said = textAt(result, 'error', 'message') ?? (text === '' ? output.stderr : text);
   return failureFrom({ text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' }, output);
 }
 
 function usageOf(result: unknown): Usage {
-  return {
-    tokensIn: sum(['input_tokens', 'cache_read_input_tokens'].map((key) => numberAt(result, 'usage', key))),
-    tokensOut: numberAt(result, 'usage', 'output_tokens'),
-    costUsd: null,
-  };
+  // What came from a cache is in the input already.
+  return { tokensIn: numberAt(result, 'usage', 'input_tokens'), tokensOut: numberAt(result, 'usage', 'output_tokens'), costUsd: null };
 }
