@@ -39,25 +39,26 @@ const OBJECTS_A_TURN = 64;
  * default for loose objects this does not wait for the disk: what a power cut takes was not published, and the cache is disposable.
  */
 export async function writeLoose(gitDir: string, objects: readonly NewObject[], random: Random): Promise<void> {
-  const tmp = `${gitDir}/objects/tmp_obj_${random.hex(8)}_`;
+  const suffix = random.hex(8);
   for (const [i, object] of objects.entries()) {
     if (i > 0 && i % OBJECTS_A_TURN === 0) await new Promise(setImmediate);
-    writeOne(gitDir, object, `${tmp}${i}`);
+    writeOne(`${gitDir}/objects/${object.oid.slice(0, 2)}`, object, `tmp_obj_${suffix}_${i}`);
   }
 }
 
-// Synchronous on purpose: at a few hundred bytes an object, four calls cost 0.1 ms; through the thread pool they cost three times that.
-function writeOne(gitDir: string, { oid, type, bytes }: NewObject, tmp: string): void {
-  const folder = `${gitDir}/objects/${oid.slice(0, 2)}`;
+// Synchronous on purpose: at a few hundred bytes an object this costs 0.1 ms; through the thread pool it costs more.
+function writeOne(folder: string, { oid, type, bytes }: NewObject, tmpName: string): void {
   const path = `${folder}/${oid.slice(2)}`;
   if (existsSync(path)) return;
-  const content = Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]);
-  writeFileSync(tmp, deflateSync(content, { level: 1 }), { mode: 0o444 });
+  const content = deflateSync(Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]), { level: 1 });
+  // In the object's own folder, as git does: in the common one above, ext4 takes four times as long to make the file.
+  const tmp = `${folder}/${tmpName}`;
   try {
-    renameSync(tmp, path);
+    writeFileSync(tmp, content, { mode: 0o444 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     mkdirSync(folder, { recursive: true });
-    renameSync(tmp, path);
+    writeFileSync(tmp, content, { mode: 0o444 });
   }
+  renameSync(tmp, path);
 }

@@ -1,10 +1,9 @@
 /** A git remote over ssh on loopback: an sshd with keys of its own, run as the user who tests. */
-import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
 import type { GitFixture } from './git-fixture.ts';
 import type { TestServer } from './http-remote.ts';
 
@@ -17,8 +16,8 @@ export interface SshRemote extends TestServer {
 export async function startSshRemote(fixture: GitFixture): Promise<SshRemote> {
   const dir = join(fixture.root, 'ssh');
   mkdirSync(dir, { mode: 0o700 });
-  for (const key of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
-  execFileSync('cp', [join(dir, 'user.pub'), join(dir, 'authorized')]);
+  for (const key of ['host', 'user']) execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
+  copyFileSync(join(dir, 'user.pub'), join(dir, 'authorized'));
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const port = await freePort();
   writeFileSync(join(dir, 'config'), configOf(dir, port));
