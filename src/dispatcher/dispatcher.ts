@@ -17,6 +17,7 @@ import type { Work } from '../protocol/open-work.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
+import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, Repository } from '../transport/repository.ts';
 
 export interface Settings {
@@ -113,6 +114,15 @@ export interface Outgoing {
   readonly done: (outcome: TransactionOutcome) => Promise<void>;
 }
 
+/** What was last seen of a workflow run, so that one that cannot move costs one look-up a tick. */
+export interface RunSeen {
+  /** The tree of its channel; null = none yet. */
+  readonly tree: Oid | null;
+  /** Monotonic time at which that tree was first seen, and at which the engine was last asked. */
+  readonly seenMs: number;
+  readonly askedMs: number;
+}
+
 /** One record of a claim or host that somebody else wrote; null = unreadable. */
 export type Records = Map<Oid, { readonly text: string } | null>;
 
@@ -143,6 +153,11 @@ export interface State {
   /** When each open piece of work was first seen, monotonic. */
   readonly firstSeen: Map<string, number>;
   readonly records: Records;
+  /** Open workflow runs by marker path: what was seen of each, its texts, its channel, and whether a transition is on its way. */
+  readonly runs: Map<string, RunSeen>;
+  readonly runTexts: Map<string, TextMemory>;
+  readonly channelOf: Map<string, string>;
+  readonly advancing: Set<string>;
   mode: Exclude<HostState, 'stopped'>;
   /** Paused by this host's operator (as opposed to by `--all`). */
   pausedHere: boolean;
@@ -195,6 +210,10 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       failures: new Map(),
       firstSeen: new Map(),
       records: new Map(),
+      runs: new Map(),
+      runTexts: new Map(),
+      channelOf: new Map(),
+      advancing: new Set(),
       mode: 'running',
       pausedHere: false,
       control: null,

@@ -71,7 +71,9 @@ function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, b
     const isClaim = ref.startsWith(settings.refs.claims);
     const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
     const orphan = isClaim && state.orphans.has(ref);
-    if (old || orphan || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
+    // Who serves what decides whether a workflow step can run at all.
+    const beat = ref.startsWith(settings.refs.hosts) && state.runs.size > 0;
+    if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }
   return wanted;
 }

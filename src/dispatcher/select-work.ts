@@ -114,7 +114,7 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
 
 function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly string[]): readonly Work[] {
   if (hosts.length === 0) return works;
-  const own = (work: Work): boolean => work.hosts !== null || preferredHost(work.key, [view.instance, ...hosts]) === view.instance;
+  const own = (work: Work): boolean => work.hosts !== null || preferredInstance(work.key, [view.instance, ...hosts]) === view.instance;
   const waited = (work: Work): boolean => view.monotonicMs - (view.firstSeen.get(work.key) ?? view.monotonicMs) >= view.stealAfterMs;
   return [...works.filter(own), ...works.filter((work) => !own(work) && waited(work))];
 }
@@ -129,7 +129,7 @@ function peersOf(view: WorkView): readonly string[] {
 }
 
 /** Rendezvous hashing: every host names the same one for a key without asking anybody. */
-function preferredHost(key: string, instances: readonly string[]): string {
+export function preferredInstance(key: string, instances: readonly string[]): string {
   let best = '';
   let bestScore = '';
   for (const instance of instances) {

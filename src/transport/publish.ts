@@ -13,6 +13,8 @@ import type { CommitDraft, PushOutcome, RefListing, RefUpdate, RemoteFailure, Re
 /** The tip a transaction decides on, together with what the ones before it in the same push add. */
 export interface TipView {
   readonly tip: Oid | null;
+  /** Text files that earlier transactions of the push add. */
+  readonly added: ReadonlyMap<string, string>;
   /** What stands at each path; a path added by an earlier transaction of the push is an empty file entry. */
   readonly lookUp: (paths: readonly string[]) => Promise<readonly (TreeEntry | null)[]>;
 }
@@ -121,7 +123,7 @@ async function buildOnTip(
   outcomes: Map<Transaction, TransactionOutcome>,
 ): Promise<Built> {
   const tip = publisher.mirror.index().tip;
-  const added = new Set<string>();
+  const added = new Map<string, string>();
   const drafts: CommitDraft[] = [];
   const parts: { transaction: Transaction; count: number }[] = [];
   for (const transaction of waiting) {
@@ -130,7 +132,7 @@ async function buildOnTip(
       outcomes.set(transaction, { kind: 'dropped' });
       continue;
     }
-    for (const draft of decided) for (const { path } of draft.writes) added.add(path);
+    for (const draft of decided) for (const { path, content } of draft.writes) added.set(path, typeof content === 'string' ? content : '');
     drafts.push(...decided);
     parts.push({ transaction, count: decided.length });
   }
@@ -142,9 +144,10 @@ async function buildOnTip(
   return { tip, head, parts: placed, updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)] };
 }
 
-function createView(repository: Repository, tip: Oid | null, added: ReadonlySet<string>): TipView {
+function createView(repository: Repository, tip: Oid | null, added: ReadonlyMap<string, string>): TipView {
   return {
     tip,
+    added,
     lookUp: async (paths) => {
       const standing = tip === null ? paths.map(() => null) : await repository.lookUp(tip, paths);
       return paths.map((path, index) =>
@@ -209,7 +212,7 @@ async function settleByLooking(publisher: Publisher, built: Built, maybeLanded: 
   if (pulled.kind === 'unreachable') return { outcomes: new Map(), failure: pulled.failure };
   if (pulled.value.kind === 'rewritten') return { outcomes: forAll(built, { kind: 'rewritten' }), failure: null };
   const committed = built.head !== null && built.head !== built.tip;
-  if (maybeLanded && committed && tip !== null && built.head !== null && (await publisher.repository.isAncestor(built.head, tip)))
+  if (maybeLanded && committed && tip !== null && (await publisher.repository.isAncestor(built.head, tip)))
     return { outcomes: landed(built), failure: null };
   const decided = built.parts.flatMap(({ transaction, commits }): [Transaction, TransactionOutcome][] => {
     if (!isFenced(transaction, listed.value)) return [];

@@ -104,7 +104,7 @@ async function judgeChunk(judge: Judge, written: readonly Written[], into: Judge
   const candidates: Candidate[] = [];
   files.forEach(({ file, blob }, index) => {
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
-    if (isReply && file.replyTo !== null) into.replies.push(file.replyTo);
+    if (isReply) into.replies.push(file.replyTo);
     const read = decodeBlob(blobs[index]);
     if (read.kind === 'message') candidates.push({ file, blob, message: read.message });
     else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
