@@ -9,7 +9,7 @@ import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher/dispatcher.ts';
 import { openLocalState } from '../local/open-local-state.ts';
-import { stateRoot } from '../local/state-directory.ts';
+import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { type Invocation, option } from './command.ts';
 import { createServing } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
@@ -51,6 +51,9 @@ export async function composeDispatcher(
       threadMessagesMax: config.threadMessagesMax,
       threadBytesMax: config.threadBytesMax,
       graceMs: config.shutdownGraceMs,
+      failuresMax: config.failuresMax,
+      failureWindowMs: config.failureWindowMs,
+      projects: expandProjects(config.projects, homeOf(invocation.env)),
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
     },
     doors: {
@@ -72,6 +75,10 @@ export async function composeDispatcher(
   });
   await rm(directory.scratch, { recursive: true, force: true });
   return { dispatcher, close: () => local.close() };
+}
+
+function expandProjects(projects: Readonly<Record<string, string>>, home: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(projects).map(([name, directory]) => [name, directory.replace(/^~(?=\/|$)/, home)]));
 }
 
 function createWorkspace(scratch: string): Workspace {

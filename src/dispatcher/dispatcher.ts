@@ -40,6 +40,11 @@ export interface Settings {
   readonly threadBytesMax: number;
   /** How long running agents may still take after SIGTERM. */
   readonly graceMs: number;
+  /** Failures of one model within the window after which this host leaves it alone for a while. */
+  readonly failuresMax: number;
+  readonly failureWindowMs: number;
+  /** Directories of this host by the name that a message's `project:` gives; absolute. */
+  readonly projects: Readonly<Record<string, string>>;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
 }

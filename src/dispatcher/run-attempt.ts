@@ -5,6 +5,7 @@
  */
 import type { AttemptOutcome } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
 import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import { decideAfterFailure } from '../protocol/failure-policy.ts';
@@ -22,9 +23,7 @@ interface Try {
   readonly threadBytesMax: number;
 }
 
-/** More failures than this of one model within the window and this host leaves it alone for a while: something is broken here. */
-const FAILURES_MAX = 6;
-const FAILURES_WINDOW_MS = MINUTE;
+/** For so long a host leaves a model alone that keeps failing there: something is broken here. */
 const CIRCUIT_MS = 5 * MINUTE;
 
 /** Works a claim to its end. Never rejects. */
@@ -86,7 +85,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
     const outcome = await doors.agents.run({
       attemptId,
-      entry: current.entry,
+      entry: projectEntry(dispatcher, held, current.entry),
       ...input,
       directory,
       extraEnv: {
@@ -112,6 +111,12 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   } finally {
     await doors.workspace.remove(directory);
   }
+}
+
+/** A message that names a project runs in that directory of this host. */
+function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): ModelEntry {
+  const { project } = held.work.message;
+  return project === null ? entry : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
 }
 
 type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
@@ -289,14 +294,14 @@ export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms:
 }
 
 function noteFailure(dispatcher: Dispatcher, model: string, outcome: Failed): void {
-  const { state, doors } = dispatcher;
-  const failures = recent(state.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: FAILURES_WINDOW_MS });
+  const { state, doors, settings } = dispatcher;
+  const failures = recent(state.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: settings.failureWindowMs });
   state.failures.set(model, failures);
-  if (failures.length < FAILURES_MAX) return;
+  if (failures.length < settings.failuresMax) return;
   state.failures.delete(model);
   park(dispatcher, model, {
     ms: CIRCUIT_MS,
-    why: `${FAILURES_MAX} failures within a minute, the last: ${outcome.class}: ${outcome.detail}`,
+    why: `${failures.length} failures within ${formatDuration(settings.failureWindowMs)}, the last: ${outcome.class}: ${outcome.detail}`,
   });
 }
 

@@ -32,6 +32,8 @@ export interface WorkView {
   readonly maxAgeMs: number;
   readonly hopsMax: number;
   readonly stealAfterMs: number;
+  /** Names of the projects of this host. */
+  readonly projects: readonly string[];
   readonly wallMs: number;
   readonly monotonicMs: number;
 }
@@ -46,6 +48,7 @@ export interface Verdict {
     | 'hops'
     | 'pinned'
     | 'not-served'
+    | 'no-project'
     | 'parked'
     | 'held'
     | 'claimed'
@@ -77,6 +80,9 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
     return { kind: 'pinned', detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only` };
   if (!view.serving.models.has(work.recipient))
     return { kind: 'not-served', detail: view.serving.refused.get(work.recipient) ?? `no entry for "${work.recipient}" in models.yaml` };
+  const { project } = work.message;
+  if (project !== null && !view.projects.includes(project))
+    return { kind: 'no-project', detail: `${view.alias} has no project "${project}" in its config.yaml` };
   const parked = view.parked.get(work.recipient);
   if (parked !== undefined && parked.untilMs > view.monotonicMs)
     return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };

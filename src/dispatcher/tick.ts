@@ -60,6 +60,7 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     maxAgeMs: settings.maxAgeMs,
     hopsMax: settings.hopsMax,
     stealAfterMs: settings.stealAfterMs,
+    projects: Object.keys(settings.projects),
     wallMs: doors.clock.wallMs(),
     monotonicMs: doors.clock.monotonicMs(),
   };

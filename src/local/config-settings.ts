@@ -50,11 +50,6 @@ const choice: Form<boolean> = {
   decode: (raw) => (raw === 'true' ? true : raw === 'false' ? false : undefined),
 };
 
-const mapping: Form<Readonly<Record<string, unknown>>> = {
-  expected: 'a mapping',
-  decode: (raw) => (isMapping(raw) ? raw : undefined),
-};
-
 const directories: Form<Readonly<Record<string, string>>> = {
   expected: 'a mapping of names to directories, absolute or beginning with "~/"',
   decode: (raw) => {
@@ -102,7 +97,6 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   leaseMarginMs: setting({ key: 'lease-margin', meaning: 'so long before its lease ends a silent host kills its agents' }, duration(1)),
   maxAgeMs: setting({ key: 'max-age', meaning: 'older messages are not run' }, duration(1, MAX_AGE_MS_MAX)),
   hopsMax: setting({ key: 'hops-max', meaning: 'agents answering agents in a row' }, count(1, 1_000)),
-  requireSigned: setting({ key: 'require-signed', meaning: 'only signed messages are work' }, choice),
   allowHttp: setting({ key: 'allow-http', meaning: 'remotes by plain http are allowed' }, choice),
   only: setting({ key: 'only', flag: 'only', meaning: 'the only models to serve' }, names),
   shutdownGraceMs: setting({ key: 'shutdown-grace', meaning: 'time for running agents when told to end' }, duration(0)),
@@ -113,6 +107,4 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   failureWindowMs: setting({ key: 'failure-window', meaning: 'time in which failures count' }, duration(1)),
   logBytesMax: setting({ key: 'log-bytes-max', meaning: 'size at which the log file is rotated' }, count(1_024, BYTES_MAX)),
   projects: setting({ key: 'projects', inFileOnly: true, meaning: 'directories by project name' }, directories),
-  notify: setting({ key: 'notify', inFileOnly: true, meaning: 'what to do when a person is needed' }, mapping),
-  budgets: setting({ key: 'budgets', inFileOnly: true, meaning: 'limits of cost and runs' }, mapping),
 };

@@ -21,8 +21,6 @@ export interface Config {
   readonly maxAgeMs: number;
   /** Messages of agents answering agents, in a row, before it ends. Default 4. */
   readonly hopsMax: number;
-  /** Only messages whose commit has a valid signature are work. Default false. */
-  readonly requireSigned: boolean;
   /** Remotes by http:// are allowed, though anybody on the way can read and change them. Default false. */
   readonly allowHttp: boolean;
   /** The only models that this host serves; null = all it can. Default null. */
@@ -43,10 +41,6 @@ export interface Config {
   readonly logBytesMax: number;
   /** Directories by the name that a message's `project:` gives; absolute or `~/…`. Default none. */
   readonly projects: Readonly<Record<string, string>>;
-  /** What to run or call when something needs a person; read by its own part. Default none. */
-  readonly notify: Readonly<Record<string, unknown>>;
-  /** Limits of cost and runs; read by their own part. Default none. */
-  readonly budgets: Readonly<Record<string, unknown>>;
 }
 
 /** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
@@ -60,7 +54,6 @@ export const DEFAULTS = {
   leaseMarginMs: 20 * SECOND,
   maxAgeMs: 7 * DAY,
   hopsMax: 4,
-  requireSigned: false,
   allowHttp: false,
   only: null,
   shutdownGraceMs: 10 * SECOND,
@@ -71,8 +64,6 @@ export const DEFAULTS = {
   failureWindowMs: MINUTE,
   logBytesMax: 10 * 1_048_576,
   projects: {},
-  notify: {},
-  budgets: {},
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

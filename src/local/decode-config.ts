@@ -70,25 +70,19 @@ function readFileValues(sources: ConfigSources): { readonly values: ReadonlyMap<
   if (sources.file === null) return { values: new Map(), problems: [] };
   const { path, text } = sources.file;
   const asText = readYamlMapping(text, 'text');
-  const asTyped = readYamlMapping(text, 'typed');
-  if (asText.kind === 'refused' || asTyped.kind === 'refused') {
-    const refused = asText.kind === 'refused' ? asText : asTyped;
-    return { values: new Map(), problems: [refused.kind === 'refused' ? `${path}:${refused.line}: ${refused.why}` : path] };
-  }
+  if (asText.kind === 'refused') return { values: new Map(), problems: [`${path}:${asText.line}: ${asText.why}`] };
   const values = new Map<string, Raw>();
   const problems: string[] = [];
   for (const key of Object.keys(asText.value)) {
     const line = lineOfKey(text, [key]);
     if (!KEYS.includes(key)) problems.push(`${path}:${line}: unknown key "${key}"; ${suggestion(key, KEYS)}`);
-    // Nested values keep their types for the part that reads them; plain ones stay as written, so that `alias: 007` is a name.
-    const raw = RAW_KEYS.includes(key) ? asTyped.value[key] : asText.value[key];
-    values.set(key, { raw, origin: { kind: 'file', path, line } });
+    // Values stay as written, so that `alias: 007` is a name.
+    values.set(key, { raw: asText.value[key], origin: { kind: 'file', path, line } });
   }
   return { values, problems };
 }
 
 const KEYS: readonly string[] = Object.values(SETTINGS).map(({ key }) => key);
-const RAW_KEYS: readonly string[] = [SETTINGS.notify.key, SETTINGS.budgets.key];
 
 function suggestion(name: string, known: readonly string[]): string {
   const meant = suggestName(name, known);
@@ -122,7 +116,6 @@ function takeAll(take: Take): Written {
     leaseMarginMs: take('leaseMarginMs'),
     maxAgeMs: take('maxAgeMs'),
     hopsMax: take('hopsMax'),
-    requireSigned: take('requireSigned'),
     allowHttp: take('allowHttp'),
     only: take('only'),
     shutdownGraceMs: take('shutdownGraceMs'),
@@ -133,8 +126,6 @@ function takeAll(take: Take): Written {
     failureWindowMs: take('failureWindowMs'),
     logBytesMax: take('logBytesMax'),
     projects: take('projects'),
-    notify: take('notify'),
-    budgets: take('budgets'),
   };
 }
 

@@ -20,6 +20,8 @@ export interface OpenMessage {
   readonly hops: number;
   readonly priority: number;
   readonly isWorkflow: boolean;
+  /** Name of the directory that its agent should run in; null = none. */
+  readonly project: string | null;
   /** Who has not answered yet: models, and names that nobody knows. */
   readonly recipients: readonly Recipient[];
 }
@@ -143,7 +145,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     rejected: RejectedFile[];
     people: string[];
   } | null;
-  if (raw?.v !== 1) return null;
+  if (raw?.v !== 2) return null;
   return {
     tip: raw.tip,
     models: raw.models,

@@ -151,6 +151,7 @@ async function judgeMessages(judge: Judge, candidates: readonly Candidate[], int
       timestampMs: message.fields.timestampMs ?? author?.authoredMs ?? 0,
       hops: message.fields.hops,
       priority: message.fields.priority,
+      project: message.fields.project,
       isWorkflow: message.fields.to.some(({ name }) => name === 'workflow'),
       recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
     });
