@@ -20,7 +20,7 @@ const SPECIFIC: readonly (readonly [FailureClass, RegExp])[] = [
 const GENERAL: readonly (readonly [FailureClass, RegExp])[] = [
   [
     'auth',
-    /\b40[13]\b|unauthori[sz]ed|authentication|invalid (x-)?api[ -]?key|incorrect api key|not logged in|log ?in (first|again|to)|please (run )?.?\/?log ?in|missing api key|no api key|missing environment variable|no auth(entication)?\b|not authenticated|invalid auth method|expired (token|credentials)|api[_ ]key.{0,20}not (set|found)/i,
+    /\b40[13]\b|unauthori[sz]ed|authentication|invalid (x-)?api[ -]?key|incorrect api key|not logged in|log ?in (first|again|to)|please (run )?.?\/?log ?in|missing api key|no (api )?key found|no api key|missing environment variable|no auth(entication)?\b|not authenticated|invalid auth method|expired (token|credentials)|api[_ ]key.{0,20}not (set|found)/i,
   ],
   ['rate-limit', /\b(429|529)\b|too many requests|rate[ _-]?limit|overloaded|resource_?exhausted/i],
   [

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { createLog, type LogRecord } from '../../src/base/log.ts';
 import { NO_USAGE, type Adapter, type Invocation } from '../../src/agents/adapter.ts';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
+import { failureFrom } from '../../src/agents/failure-signs.ts';
 import { command } from '../../src/agents/command.ts';
 import { entryOf, running, useAttempts } from '../support/agents/attempts.ts';
 
@@ -177,6 +178,7 @@ describe('an entry that cannot be run is a setup failure that says why', () => {
       /\/no\/such\/place \("cwd" of "tested"\) does not exist/,
     ],
     ['an unknown option', { command: ['cat'], options: { speed: 1 } }, /unknown option "speed" for "adapter: command"/],
+    ['a model that would be an option', { command: ['cat'], model: '--dangerous' }, /would be taken for an option/],
     ['an unknown mode', { command: ['cat'], options: { mode: 'chat' } }, /"mode" must be one of write/],
     [
       'a mode that may change things with effects none',
@@ -285,6 +287,25 @@ describe('any adapter', () => {
     };
     expect(await runWith(adapter, fixtureEntry('echo'), { session: 's1' })).toMatchObject({ kind: 'answered', text: 'hi' });
     expect(sessions).toEqual(['s1', null]);
+  });
+
+  test('never sees a session that could be taken for something else', async () => {
+    const sessions: (string | null)[] = [];
+    const adapter: Partial<Adapter> = { invoke: ({ session }) => invocation(sessions.push(session) > 0 ? 'echo hi' : '') };
+    for (const session of ['--help', '../../x', 'a b', '', 'ok-1']) await runWith(adapter, fixtureEntry('echo'), { session });
+    expect(sessions).toEqual([null, null, null, null, 'ok-1']);
+  });
+
+  test('that is ended while it waits for a limit has failed for that limit, not for the time', async () => {
+    const adapter: Partial<Adapter> = {
+      invoke: () => invocation('echo "429 Too Many Requests, retry in 60s" >&2; sleep 60'),
+      parse: (output) => failureFrom({ text: output.stderr }, output),
+    };
+    expect(await runWith(adapter, fixtureEntry('echo', { timeout: '200ms' }))).toMatchObject({
+      class: 'rate-limit',
+      detail: 'no answer within 200ms, ended ("timeout"); it said last: 429 Too Many Requests, retry in 60s',
+      resetAtMs: expect.any(Number) as number,
+    });
   });
 
   test('is named with its version when it tells or was found', async () => {
