@@ -40,7 +40,8 @@ export interface RefMove extends RefUpdate {
 
 /** The remote, and what a test may do to it behind everybody's back. */
 export interface MemoryRemote {
-  open(hooks?: { readonly step?: Step; readonly host?: string }): Repository;
+  /** `cache`: the commits that the host has; give the same one again after a restart. */
+  open(hooks?: { readonly step?: Step; readonly host?: string; readonly cache?: Set<Oid> }): Repository;
   readonly refs: ReadonlyMap<string, Oid>;
   /** Every move that was accepted from a host. */
   readonly moves: readonly RefMove[];
@@ -102,7 +103,7 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
   return {
     refs: server.refs,
     moves: server.moves,
-    open: ({ step = NO_STEP, host = '' } = {}) => openHost(server, { step, host, has: new Set() }),
+    open: ({ step = NO_STEP, host = '', cache = new Set() } = {}) => openHost(server, { step, host, has: cache }),
     setRef: (ref, oid) => {
       if (oid === null) server.refs.delete(ref);
       else server.refs.set(ref, oid);
