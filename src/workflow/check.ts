@@ -1,6 +1,8 @@
 /** `workflow check`: everything wrong with a workflow file, a marker or a saved one, with lines and suggestions. */
 import { decodeMessage } from '../protocol/message.ts';
+import { PLAN_KEYS } from './plan-decode.ts';
 import { readMarker, resolveInputs } from './marker.ts';
+import type { JsonObject } from './json.ts';
 import type { Plan, Problem } from './plan.ts';
 import { type CheckedPlan, checkRaw, completeRaw, readSource, type Source } from './source.ts';
 
@@ -51,11 +53,15 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
       ],
       plan: null,
     };
-  const source = saved === null ? { ...marker.source, raw: completeRaw(marker.source.raw, () => null) } : readSource(saved);
+  const source = saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
   const checked = checkSource(source, options);
   const inputs = resolveInputs(checked.plan, marker.given).problems.map((message) => ({ line: at('with'), message, suggestion: null }));
   const errors = [...source.problems, ...checked.problems, ...inputs];
   return { errors, plan: errors.length > 0 ? null : checked.plan };
+}
+
+function pickPlanKeys(raw: JsonObject): JsonObject {
+  return Object.fromEntries(PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])));
 }
 
 function ended({ plan, problems }: CheckedPlan): WorkflowCheck {

@@ -1,0 +1,115 @@
+/**
+ * The door of the workflow core. Files in, at most one transition out: the files of one commit. Everything is derived anew from the files of the
+ * run, so it does not matter which host asks, or how often. Never throws for any files.
+ */
+import { channelOf } from '../protocol/paths.ts';
+import { admission } from './admit.ts';
+import { amendBy, followSaved, planInForce } from './amend.ts';
+import { chooseTransition } from './choose.ts';
+import { answerControl, isPaused, nextControl } from './controls.ts';
+import { type FoldedRun, foldRun } from './fold-run.ts';
+import { ENGINE, parseHeader, type RunHeader } from './header.ts';
+import { channelProblem } from './marker.ts';
+import { openFiles, openRun, compileModels, planFile, readCompiled } from './open-run.ts';
+import { endOf } from './end.ts';
+import { refusal, routeTransition } from './route.ts';
+import type { RunInput, Transition } from './run-input.ts';
+
+export { summarizeRun } from './admit.ts';
+export type { LookUp, NewFile, RunInput, RunSummary, Reusable, Transition } from './run-input.ts';
+
+/** Where a run stands before its steps are looked at. */
+export type Stage =
+  | { readonly kind: 'unopened' }
+  /** Routed, whatever the result. */
+  | { readonly kind: 'ended'; readonly header: RunHeader | null }
+  | { readonly kind: 'refused'; readonly problems: readonly string[] }
+  /** Written by a newer engine: this one keeps its hands off. */
+  | { readonly kind: 'newer'; readonly engine: number }
+  | { readonly kind: 'open'; readonly header: RunHeader };
+
+/** The next commit of the run, or null when there is nothing to add now. */
+export function nextTransition(input: RunInput): Transition | null {
+  const stage = stageOf(input);
+  switch (stage.kind) {
+    case 'ended':
+    case 'newer':
+      return null;
+    case 'refused':
+      return refusal(input, stage.problems);
+    case 'unopened': {
+      const opening = openRun(input);
+      if (opening.kind === 'refused') return refusal(input, opening.problems);
+      if (opening.plan === null && compileModels(input).length === 0)
+        return refusal(input, ['no model can compile the task: this transport has none']);
+      return { name: 'open', files: openFiles(`data/channels/${input.run}/`, opening) };
+    }
+    case 'open':
+      return advance(input, foldRun(input, stage.header));
+  }
+}
+
+/** The stage of a run. */
+export function stageOf(input: RunInput): Stage {
+  const root = `data/channels/${input.run}/`;
+  const text = input.files.get(`${root}RUN.json`);
+  const header = text === undefined ? null : parseHeader(text);
+  const isMine = header?.marker === input.marker.path && header.run === input.run;
+  if (isMine && input.files.has(`${root}COMPLETE`)) return { kind: 'ended', header };
+  if (!isMine) {
+    if (input.marker.reply !== null) return { kind: 'ended', header: null };
+    const marker = text === undefined ? null : (header?.marker ?? 'RUN.json is damaged');
+    const problem = channelProblem(input.marker.path, input.run, { files: input.files.size, marker });
+    if (problem !== null) return { kind: 'refused', problems: [problem] };
+    return text === undefined ? { kind: 'unopened' } : { kind: 'refused', problems: [`RUN.json of "${input.run}" is damaged`] };
+  }
+  return header.engine > ENGINE ? { kind: 'newer', engine: header.engine } : { kind: 'open', header };
+}
+
+/** The channel a marker lies in, for readers of a run. */
+export function parentChannel(input: RunInput): string {
+  return channelOf(input.marker.path) ?? '';
+}
+
+function advance(input: RunInput, run: FoldedRun): Transition | null {
+  const { fold } = run;
+  const hasPlan = input.files.has(`${fold.root}PLAN.yaml`);
+  const checked = planInForce(input, fold.root);
+  if (hasPlan && (checked === null || checked.problems.length > 0)) {
+    const why = checked === null ? 'it cannot be read' : checked.problems.map((problem) => problem.message).join('; ');
+    return routeTransition(fold, { status: 'failed', body: `PLAN.yaml is damaged: ${why}\n`, atMs: fold.header.atMs, usd: 0, tokens: 0 });
+  }
+  const control = nextControl(fold.messages);
+  if (control !== null) return answerControl(fold, control, amendBy(fold, checked?.raw ?? {}));
+  if (checked === null) return advanceCompile(input, run);
+  const admitted =
+    run.stop === null ? admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs }) : { kind: 'free' as const };
+  if (admitted.kind === 'admit') return { name: `admit to ${admitted.group}`, files: admitted.files };
+  if (admitted.kind === 'queued') return null;
+  if (admitted.kind === 'dropped') {
+    const body = `The run was dropped: the concurrency group "${admitted.group}" is full.\n`;
+    return routeTransition(fold, { status: 'dropped', body, atMs: fold.header.atMs, usd: 0, tokens: 0 });
+  }
+  if (run.stop?.kind !== 'cancelled' && isPaused(fold.messages)) return null;
+  const followed = run.stop === null ? followSaved(fold) : null;
+  if (followed !== null) return followed;
+  const left = (run.budget.limits.agents ?? Infinity) - run.budget.agents;
+  const next = chooseTransition(fold, left);
+  if (next !== null) return next;
+  const isStuck = left <= 0 && run.stop !== null && fold.proposals.length > 0 && !fold.tasks.some((task) => task.state === 'open');
+  return run.isDone || isStuck ? routeTransition(fold, endOf(run)) : null;
+}
+
+function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {
+  const { fold, compile } = run;
+  if (run.isDone) return routeTransition(fold, endOf(run));
+  if (run.stop === null && isPaused(fold.messages)) return null;
+  if (compile?.status === 'succeeded') {
+    const compiled = readCompiled(input, compile.text);
+    if ('plan' in compiled)
+      return { name: `plan (${String(compiled.plan.steps.length)} steps)`, files: [planFile(fold.root, compiled.raw)] };
+  }
+  const next = chooseTransition(fold, (run.budget.limits.agents ?? Infinity) - run.budget.agents);
+  if (next !== null) return next;
+  return compile?.status === 'failed' ? routeTransition(fold, endOf(run)) : null;
+}

@@ -1,0 +1,270 @@
+/**
+ * The chain of tasks that gives one answer: the first task, retries, fallback models, re-asks after an unusable answer, and what a person asked
+ * again. The chain is replayed from its files every time; the first file that is missing is the next one to add.
+ */
+import { decodeMessage } from '../protocol/message.ts';
+import { replyPath } from '../protocol/paths.ts';
+import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
+import { type Cap, type Fold, occupy, type Outcome, outcome, propose } from './fold-context.ts';
+import type { Json } from './json.ts';
+import type { Prompt, Retry } from './plan.ts';
+import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
+import type { NewFile } from './run-input.ts';
+import { sampleOf } from './schema.ts';
+import { contentKey, dryReply, modelOf, reusedReply, type TaskKind, taskFile, taskPath, type TaskText } from './task-file.ts';
+
+export interface ChainSpec {
+  /** Folder of the chain, with its trailing slash. */
+  readonly folder: string;
+  readonly step: string;
+  readonly key: string;
+  readonly phase: 'fanout' | 'synthesize' | 'compile';
+  readonly models: readonly string[];
+  readonly prompt: (nonce: string) => string;
+  readonly extra: Readonly<Record<string, Json | undefined>>;
+  readonly expectation: Expectation;
+  readonly reask: number;
+  readonly retry: Retry;
+  readonly session: Prompt['session'];
+  readonly cache: Prompt['cache'];
+  readonly base: string | null;
+  readonly caps: readonly Cap[];
+  readonly priority: number;
+  readonly atMs: number;
+  /** Which pass of which loops, and which candidate: part of the content key. */
+  readonly turn: string;
+  /** The pass as people read it; empty for the first. */
+  readonly pass: string;
+}
+
+const TASKS_MAX = 400;
+/** Classes that may pass by themselves; what `retry` without `on` repeats. */
+const PASSING = ['rate-limit', 'unavailable', 'idle', 'crash', 'empty', 'timeout', 'context', 'failed'];
+/** Repeating these is pointless: the next model is asked at once. */
+const NEVER_RETRIED = ['auth', 'usage-limit', 'missing', 'setup', 'model'];
+
+/** Where the chain stands before its next task. */
+interface Position {
+  readonly n: number;
+  readonly kind: TaskKind;
+  readonly model: number;
+  readonly retries: number;
+  readonly reasks: number;
+  /** What is added to the prompt after an unusable answer. */
+  readonly addition: (nonce: string) => string;
+  readonly atMs: number;
+  readonly notBeforeMs: number;
+  readonly session: { readonly id: string; readonly host: string | null } | null;
+  readonly usd: number;
+  readonly tokens: number;
+}
+
+/** The outcome of the chain; proposes its next task when one is due. */
+export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
+  let at: Position = { ...START, atMs: spec.atMs };
+  let failed: Outcome | null = null;
+  for (; at.n <= TASKS_MAX;) {
+    const path = taskPath(spec.folder, at.n);
+    const text = fold.input.files.get(path);
+    if (text === undefined) return failed === null ? proposeNext(fold, spec, at) : giveUp(fold, spec, { at, failed });
+    const task = readTask(text, spec.models[at.model] ?? 'unknown');
+    if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
+    else if (failed !== null) return giveUp(fold, spec, { at, failed });
+    const reply = replyPath(path, modelOf(task.to));
+    const replyText = fold.input.files.get(reply);
+    const answer = replyText === undefined ? null : readAnswer(replyText);
+    const judged = answer === null || answer.failure !== null ? null : judgeAnswer(answer.body, spec.expectation);
+    note(fold, spec, { path, reply, to: task.to, contentKey: task.contentKey, answer, errors: judged?.errors ?? [] });
+    if (answer === null) {
+      occupy(fold, [...spec.caps, runCap(fold, path)]);
+      return outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
+    }
+    at = afterAnswer(at, answer);
+    if (judged !== null && judged.errors.length === 0)
+      return outcome('succeeded', at.atMs, { text: answer.body, json: judged.json, usd: at.usd, tokens: at.tokens });
+    if (answer.failure === 'cancelled') return outcome('cancelled', at.atMs, { why: answer.body, usd: at.usd, tokens: at.tokens });
+    const next = judged === null ? afterFailure(at, answer, spec) : afterRejection(at, { body: answer.body, errors: judged.errors }, spec);
+    failed = next.failed;
+    at = next.at;
+  }
+  return outcome('failed', at.atMs, { why: `more than ${String(TASKS_MAX)} tasks in one chain`, usd: at.usd, tokens: at.tokens });
+}
+
+/** The cap of the whole run. */
+export function runCap(fold: Fold, path: string): Cap {
+  return { key: '', max: fold.plan.maxParallel, unit: path };
+}
+
+const START: Position = {
+  n: 1,
+  kind: 'first',
+  model: 0,
+  retries: 0,
+  reasks: 0,
+  addition: () => '',
+  atMs: 0,
+  notBeforeMs: 0,
+  session: null,
+  usd: 0,
+  tokens: 0,
+};
+
+function fresh(model: number): Pick<Position, 'model' | 'retries' | 'reasks' | 'addition' | 'notBeforeMs'> {
+  return { model, retries: 0, reasks: 0, addition: () => '', notBeforeMs: 0 };
+}
+
+function afterAnswer(at: Position, answer: Answer): Position {
+  return {
+    ...at,
+    n: at.n + 1,
+    atMs: Math.max(at.atMs, answer.atMs ?? 0),
+    usd: at.usd + (answer.isReused ? 0 : answer.usd),
+    tokens: at.tokens + (answer.isReused ? 0 : answer.tokens),
+    session: answer.session === null ? at.session : { id: answer.session, host: answer.host },
+  };
+}
+
+interface Next {
+  readonly at: Position;
+  readonly failed: Outcome | null;
+}
+
+function afterFailure(at: Position, answer: Answer, spec: ChainSpec): Next {
+  const failure = answer.failure ?? 'failed';
+  const { on, max, delayMs, factor, maxDelayMs } = spec.retry;
+  const may = !NEVER_RETRIED.includes(failure) && (on.length === 0 ? PASSING : on).includes(failure);
+  if (!may || at.retries >= max) return fallBack(at, failureLine(answer), spec);
+  const notBeforeMs = (answer.atMs ?? 0) + Math.min(maxDelayMs, delayMs * Math.max(1, factor) ** at.retries);
+  return { at: { ...at, kind: 'retry', retries: at.retries + 1, notBeforeMs }, failed: null };
+}
+
+function afterRejection(at: Position, rejected: { readonly body: string; readonly errors: readonly string[] }, spec: ChainSpec): Next {
+  const { body, errors } = rejected;
+  if (at.reasks >= spec.reask)
+    return fallBack(at, `the answer of ${modelOf(spec.models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`, spec);
+  const addition = (nonce: string): string => reaskRequest(body, errors, nonce);
+  return { at: { ...at, kind: 'reask', reasks: at.reasks + 1, addition, notBeforeMs: 0 }, failed: null };
+}
+
+function fallBack(at: Position, why: string, spec: ChainSpec): Next {
+  if (at.model + 1 < spec.models.length) return { at: { ...at, kind: 'fallback', ...fresh(at.model + 1) }, failed: null };
+  return { at, failed: outcome('failed', at.atMs, { why, usd: at.usd, tokens: at.tokens }) };
+}
+
+function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; readonly failed: Outcome }): Outcome {
+  fold.failedChains.push({
+    name: `${spec.step}${spec.key === 'one' || spec.key === '' ? '' : ` ${spec.key}`}`,
+    again: (atMs) => [taskFile(composeTask(fold, spec, { ...end.at, kind: 'again', ...fresh(0), atMs: Math.max(end.at.atMs, atMs) }))],
+  });
+  return end.failed;
+}
+
+function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
+  const running = outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
+  if (fold.input.nowMs < at.notBeforeMs) return { ...running, status: 'waiting', why: 'a retry is due later' };
+  const task = composeTask(fold, spec, at);
+  const ready = readyReply(fold, spec, task);
+  propose(fold, {
+    kind: 'task',
+    name: proposalName(spec, at),
+    priority: spec.priority,
+    files: ready === null ? [taskFile(task)] : [taskFile(task), ready],
+    caps: ready === null ? [...spec.caps, runCap(fold, task.path)] : [],
+    isAgent: ready === null && task.to !== 'workflow',
+  });
+  return running;
+}
+
+function proposalName(spec: ChainSpec, at: Position): string {
+  const what = `${spec.step}${spec.key === 'one' || spec.key === '' || at.kind === 'first' ? '' : ` ${spec.key}`}`;
+  if (at.kind === 'retry' || at.kind === 'fallback') return `${at.kind} ${what}`;
+  if (at.kind === 'reask') return `re-ask ${what}`;
+  if (spec.phase === 'compile') return 'compile';
+  return spec.phase === 'synthesize' ? `synthesize ${spec.step}` : `fanout ${what}${spec.pass === '' ? '' : ` pass ${spec.pass}`}`;
+}
+
+function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
+  const full = (nonce: string): string => `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${at.addition(nonce)}`;
+  const keep = spec.session === 'last' && at.session !== null;
+  return {
+    path: taskPath(spec.folder, at.n),
+    to: spec.models[at.model] ?? 'unknown',
+    atMs: at.atMs,
+    phase: spec.phase,
+    kind: at.kind,
+    hops: fold.header.hops + 1,
+    run: fold.header.run,
+    step: spec.step,
+    key: spec.key,
+    contentKey: contentKey({
+      prompt: full(NONCE_PLACEHOLDER),
+      models: spec.models,
+      schema: spec.expectation.schema,
+      base: spec.base,
+      turn: spec.turn,
+    }),
+    extra: keep ? { ...spec.extra, session: at.session.id, dispatch_host: at.session.host ?? undefined } : spec.extra,
+    body: full(fold.nonce),
+  };
+}
+
+/** A reply that is there already: of a dry run, or an equal task's. */
+function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null {
+  if (fold.plan.dryRun) {
+    const echo =
+      spec.expectation.schema === null
+        ? `dry run: ${task.to} would be asked\n\n${task.body}`
+        : JSON.stringify(sampleOf(spec.expectation.schema));
+    return dryReply(task, echo);
+  }
+  const relative = task.path.slice(fold.root.length);
+  const found =
+    fold.reuse({ contentKey: task.contentKey, relative, step: spec.step }) ??
+    (spec.cache === 'false' ? null : inRun(fold, task.contentKey)) ??
+    (spec.cache === 'global' ? fold.input.lookUp.cached(task.contentKey) : null);
+  if (found === null) return null;
+  const answer = readAnswer(found.text);
+  return answer.failure === null ? reusedReply(task, { path: found.path, body: answer.body, atMs: answer.atMs }) : null;
+}
+
+function inRun(fold: Fold, key: string): { readonly path: string; readonly text: string } | null {
+  const same = fold.tasks.find((task) => task.contentKey === key && task.state === 'succeeded');
+  const text = same === undefined ? undefined : fold.input.files.get(same.reply);
+  return same === undefined || text === undefined ? null : { path: same.reply, text };
+}
+
+function readTask(text: string, expected: string): { readonly to: string; readonly kind: string; readonly contentKey: string | null } {
+  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  if (read.kind === 'rejected') return { to: expected, kind: 'first', contentKey: null };
+  const [to] = read.message.fields.to;
+  const kind = /^kind: (\w+)$/m.exec(read.message.yaml)?.[1] ?? 'first';
+  const contentKey = /^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(read.message.yaml)?.[1] ?? null;
+  return { to: to === undefined ? expected : to.host === null ? to.name : `${to.name}@${to.host}`, kind, contentKey };
+}
+
+interface Noted {
+  readonly path: string;
+  readonly reply: string;
+  readonly to: string;
+  readonly contentKey: string | null;
+  readonly answer: Answer | null;
+  readonly errors: readonly string[];
+}
+
+function note(fold: Fold, spec: ChainSpec, { answer, errors, ...task }: Noted): void {
+  const isFailed = answer !== null && answer.failure !== null;
+  fold.tasks.push({
+    ...task,
+    step: spec.step,
+    key: spec.key,
+    phase: spec.phase,
+    state: answer === null ? 'open' : isFailed ? 'failed' : errors.length > 0 ? 'rejected' : 'succeeded',
+    isReused: answer?.isReused ?? false,
+    host: answer?.host ?? null,
+    attempts: answer?.attempt ?? null,
+    usd: answer?.usd ?? 0,
+    tokens: answer?.tokens ?? 0,
+    durationMs: answer?.durationMs ?? null,
+    why: answer === null ? null : isFailed ? failureLine(answer) : errors.length > 0 ? errors.join('; ') : null,
+  });
+}

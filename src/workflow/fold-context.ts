@@ -1,0 +1,229 @@
+/**
+ * The state of one fold over a run's files. Folding a step either finds its outcome in the files or proposes the files that bring it nearer; at
+ * the end the engine takes the first proposal. Proposals of tasks are held back by caps, all others are free.
+ */
+import { formatIso } from '../base/clock.ts';
+import type { Values } from './expression-evaluate.ts';
+import type { RunHeader } from './header.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Plan, Step } from './plan.ts';
+import type { RunMessages } from './run-messages.ts';
+import type { NewFile, Reusable, RunInput } from './run-input.ts';
+import { closedReply } from './task-file.ts';
+
+export const STATUSES = [
+  'pending',
+  'running',
+  'waiting-human',
+  'waiting',
+  'succeeded',
+  'degraded',
+  'failed',
+  'skipped',
+  'cancelled',
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** What is known of a step, an item or a candidate. `atMs` is the latest timestamp that went into it. */
+export interface Outcome {
+  readonly status: Status;
+  /** It failed, or would have if that were not tolerated. */
+  readonly isFailed: boolean;
+  readonly text: string;
+  readonly json: Json;
+  readonly list: readonly JsonObject[];
+  readonly decision: string | null;
+  readonly why: string | null;
+  readonly atMs: number;
+  readonly usd: number;
+  readonly tokens: number;
+}
+
+/** At most `max` units below `key` at once. */
+export interface Cap {
+  readonly key: string;
+  readonly max: number;
+  readonly unit: string;
+}
+
+/** Files that would bring the run forward. */
+export interface Proposal {
+  readonly kind: 'file' | 'task';
+  /** Subject for one; tasks that share it go into one commit with their number in brackets. */
+  readonly name: string;
+  readonly priority: number;
+  readonly files: readonly NewFile[];
+  readonly caps: readonly Cap[];
+  /** False for answers taken over: they need no slot and cost nothing. */
+  readonly isAgent: boolean;
+}
+
+/** A task as people see it. */
+export interface TaskView {
+  readonly path: string;
+  readonly reply: string;
+  readonly step: string;
+  readonly key: string;
+  readonly to: string;
+  readonly phase: string;
+  readonly state: 'open' | 'succeeded' | 'failed' | 'rejected';
+  readonly contentKey: string | null;
+  readonly isReused: boolean;
+  readonly host: string | null;
+  readonly attempts: number | null;
+  readonly usd: number;
+  readonly tokens: number;
+  readonly durationMs: number | null;
+  readonly why: string | null;
+}
+
+/** A question to people as people see it. */
+export interface GateView {
+  readonly gate: string;
+  readonly path: string;
+  readonly title: string;
+  readonly state: 'open' | 'decided';
+  readonly decision: string | null;
+  readonly approvers: readonly string[];
+  readonly received: number;
+  readonly quorum: number;
+}
+
+/** A step as people see it, groups with their inner steps. */
+export interface StepView {
+  readonly id: string;
+  readonly kind: string;
+  readonly folder: string;
+  readonly needs: readonly string[];
+  readonly status: Status;
+  readonly why: string | null;
+}
+
+export interface Fold {
+  readonly input: RunInput;
+  readonly header: RunHeader;
+  readonly plan: Plan;
+  readonly root: string;
+  readonly nonce: string;
+  /** Every path of the run's files, in code-unit order. */
+  readonly paths: readonly string[];
+  readonly messages: RunMessages;
+  readonly reuse: (task: { readonly contentKey: string; readonly relative: string; readonly step: string }) => Reusable | null;
+  readonly proposals: Proposal[];
+  readonly tasks: TaskView[];
+  readonly gates: GateView[];
+  readonly steps: StepView[];
+  readonly active: Map<string, Set<string>>;
+  /** Chains that failed for good, with what a retry would add. */
+  readonly failedChains: { readonly name: string; readonly again: (atMs: number) => readonly NewFile[] }[];
+}
+
+/** One level of steps in the run: where its files are and what its expressions see. */
+export interface Level {
+  readonly folder: string;
+  readonly gatePrefix: string;
+  readonly steps: readonly Step[];
+  readonly values: Values;
+  readonly outer: ReadonlyMap<string, Outcome>;
+  readonly atMs: number;
+  readonly caps: readonly Cap[];
+  readonly priority: number;
+  /** Which pass of which loops this is, for content keys. */
+  readonly turn: string;
+  /** The worktree that everything in this level shares, or null. */
+  readonly worktree: string | null;
+}
+
+/** True when nothing more will happen to it by itself. */
+export function isEnded({ status }: { readonly status: Status }): boolean {
+  return ['succeeded', 'degraded', 'failed', 'skipped', 'cancelled'].includes(status);
+}
+
+/** True when dependants may use it. */
+export function isUsable({ status }: { readonly status: Status }): boolean {
+  return status === 'succeeded' || status === 'degraded';
+}
+
+/** An outcome with the parts given; the rest is empty. */
+export function outcome(status: Status, atMs: number, parts: Partial<Outcome> = {}): Outcome {
+  return {
+    status,
+    atMs,
+    isFailed: status === 'failed',
+    text: '',
+    json: null,
+    list: [],
+    decision: null,
+    why: null,
+    usd: 0,
+    tokens: 0,
+    ...parts,
+  };
+}
+
+/** What expressions see of an outcome. */
+export function outcomeValue(of: Outcome): JsonObject {
+  return {
+    text: of.text,
+    json: of.json,
+    status: of.status,
+    failed: of.isFailed,
+    list: of.list,
+    decision: of.decision,
+  };
+}
+
+/** True when the file stands; otherwise it is proposed. `atMs` is written as its timestamp. */
+export function settle(
+  fold: Fold,
+  file: { readonly path: string; readonly name: string; readonly atMs: number; readonly content: JsonObject },
+): boolean {
+  if (fold.input.files.has(file.path)) return true;
+  const content = `${JSON.stringify({ ...file.content, timestamp: formatIso(file.atMs) }, null, 2)}\n`;
+  propose(fold, { kind: 'file', name: file.name, files: [{ path: file.path, content }] });
+  return false;
+}
+
+/** Adds a proposal; what is not said is free of caps. */
+export function propose(fold: Fold, proposal: Pick<Proposal, 'kind' | 'name' | 'files'> & Partial<Proposal>): void {
+  fold.proposals.push({ priority: 0, caps: [], isAgent: false, ...proposal });
+}
+
+/** True when any file of the run stands below the folder. */
+export function hasBelow(fold: Fold, folder: string): boolean {
+  let [low, high] = [0, fold.paths.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((fold.paths[middle] ?? '') < folder) low = middle + 1;
+    else high = middle;
+  }
+  return fold.paths[low]?.startsWith(folder) === true;
+}
+
+/** Notes that a unit is at work below a cap. */
+export function occupy(fold: Fold, caps: readonly Cap[]): void {
+  for (const { key, unit } of caps) {
+    const units = fold.active.get(key) ?? new Set<string>();
+    fold.active.set(key, units.add(unit));
+  }
+}
+
+/**
+ * Takes back what is proposed below `prefix` and proposes to close what is open there, in one commit with `files`. True when there was nothing
+ * left to close or add.
+ */
+export function stopBelow(
+  fold: Fold,
+  prefix: string,
+  stop: { readonly atMs: number; readonly why: string; readonly name: string; readonly files?: readonly NewFile[] },
+): boolean {
+  const kept = fold.proposals.filter((proposal) => !proposal.files.some((file) => file.path.startsWith(prefix)));
+  fold.proposals.splice(0, fold.proposals.length, ...kept);
+  const open = fold.tasks.filter((task) => task.state === 'open' && task.path.startsWith(prefix));
+  const closing = open.map((task) =>
+    closedReply(task.path, task.to.split('@')[0] ?? task.to, { atMs: stop.atMs, hops: fold.header.hops + 1, text: stop.why }),
+  );
+  const files = [...(stop.files ?? []).filter((file) => !fold.input.files.has(file.path)), ...closing];
+  if (files.length > 0) propose(fold, { kind: 'file', name: stop.name, files });
+  return files.length === 0;
+}

@@ -1,0 +1,172 @@
+/** Steps that wait: for people (`ask`), for time, for a message, for an event. */
+import { formatIso, MINUTE, parseIso } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
+import { writeFrontMatter } from '../protocol/front-matter.ts';
+import { oneLine } from '../protocol/reply.ts';
+import { decide, type Decision, votesOn } from './decision.ts';
+import { showValue } from './expression-evaluate.ts';
+import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
+import type { Unit } from './fold-prompt.ts';
+import { isJsonObject, type Json, parseJson } from './json.ts';
+import type { Ask, Wait } from './plan.ts';
+import { acknowledged } from './run-messages.ts';
+import { evaluateTemplate } from './template.ts';
+
+/** The folder of a gate in a round. */
+export function gateFolder(root: string, gate: string, round: number): string {
+  return `${root}gates/${gate}${round > 1 ? `.r${String(round)}` : ''}/`;
+}
+
+/** The outcome of an `ask`; proposes the question, then the decision. */
+export function foldAsk(
+  fold: Fold,
+  unit: Unit,
+  given: { readonly ask: Ask; readonly gate: string; readonly round: number; readonly context: string },
+): Outcome {
+  const { ask, gate, round } = given;
+  const folder = gateFolder(fold.root, gate, round);
+  const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), 120);
+  const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
+  const path = `${folder}ask.md`;
+  if (!fold.input.files.has(path)) {
+    const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
+    propose(fold, { kind: 'file', name: `ask ${gate}`, files: [{ path, content }] });
+    return outcome('pending', unit.atMs);
+  }
+  const decided = parseJson(fold.input.files.get(`${folder}decision.json`) ?? '');
+  const votes = votesOn(fold, { folder, ask });
+  const decision = isJsonObject(decided) ? readDecision(decided) : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask));
+  fold.gates.push({
+    gate,
+    path,
+    title,
+    state: isJsonObject(decided) ? 'decided' : 'open',
+    decision: isJsonObject(decided) ? (decision?.decision ?? null) : null,
+    approvers,
+    received: votes.filter((vote) => vote.problem === null).length,
+    quorum: ask.quorum,
+  });
+  if (decision === null) return outcome('waiting-human', unit.atMs, { why: `${title} (${approvers.join(', ')})` });
+  const { atMs: decidedMs, ...content } = decision;
+  const atMs = Math.max(unit.atMs, decidedMs);
+  const stands = settle(fold, { path: `${folder}decision.json`, name: `decide ${gate} (${decision.decision})`, atMs, content });
+  return stands ? afterDecision(ask, { ...decision, atMs }) : outcome('waiting-human', unit.atMs);
+}
+
+/** The outcome of a `wait`; proposes the file that says it is over. */
+export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
+  const path = `${unit.stepFolder}${unit.prefix}one/fired.json`;
+  const fired = parseJson(fold.input.files.get(path) ?? '');
+  if (isJsonObject(fired)) {
+    const atMs = typeof fired['timestamp'] === 'string' ? (parseIso(fired['timestamp']) ?? unit.atMs) : unit.atMs;
+    return outcome('succeeded', Math.max(unit.atMs, atMs), { text: typeof fired['text'] === 'string' ? fired['text'] : '' });
+  }
+  const due = dueOf(fold, unit, wait);
+  if (due.kind === 'never') return outcome('failed', unit.atMs, { why: due.why });
+  if (due.kind === 'later') return outcome('waiting', unit.atMs, { why: due.why });
+  settle(fold, { path, name: `wait ${unit.step.id} over`, atMs: due.atMs, content: { text: due.text, because: due.because } });
+  return outcome('waiting', unit.atMs);
+}
+
+type Due =
+  | { readonly kind: 'now'; readonly atMs: number; readonly text: string; readonly because: string }
+  | { readonly kind: 'later'; readonly why: string }
+  | { readonly kind: 'never'; readonly why: string };
+
+function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
+  switch (what.kind) {
+    case 'for':
+      return atTime(fold, unit.atMs + what.ms, `${formatDuration(what.ms)} after ${formatIso(unit.atMs)}`);
+    case 'until': {
+      const text = showValue(evaluateTemplate(what.at, unit.values)).trim();
+      const atMs = parseIso(text);
+      return atMs === null ? { kind: 'never', why: `"${text.slice(0, 40)}" is no time` } : atTime(fold, atMs, text);
+    }
+    case 'message': {
+      const found = fold.messages.others.find(
+        (each) => (what.from === null || each.from === what.from) && (what.contains === null || each.message.body.includes(what.contains)),
+      );
+      if (found !== undefined)
+        return { kind: 'now', atMs: Math.max(unit.atMs, found.atMs), text: found.message.body.trim(), because: found.path };
+      return {
+        kind: 'later',
+        why: `a message${what.from === null ? '' : ` from ${what.from}`}${what.contains === null ? '' : ` with "${what.contains}"`}`,
+      };
+    }
+    case 'event': {
+      const signal = acknowledged(fold.messages, ['signal']).find((each) => each.keys['event'] === what.name);
+      if (signal !== undefined)
+        return { kind: 'now', atMs: Math.max(unit.atMs, signal.atMs), text: signal.message.body.trim(), because: signal.path };
+      return { kind: 'later', why: `the event "${what.name}"` };
+    }
+  }
+}
+
+function atTime(fold: Fold, dueMs: number, because: string): Due {
+  // What is written is the time that was waited for, not the time it was noticed.
+  return fold.input.nowMs >= dueMs ? { kind: 'now', atMs: dueMs, text: '', because } : { kind: 'later', why: `until ${formatIso(dueMs)}` };
+}
+
+function timedOut(fold: Fold, unit: Unit, ask: Ask): Decision | null {
+  if (ask.timeoutMinutes === null || ask.onTimeout === 'wait') return null;
+  const dueMs = unit.atMs + ask.timeoutMinutes * MINUTE;
+  if (fold.input.nowMs < dueMs) return null;
+  const decision = ask.onTimeout === 'fail' ? 'timeout' : ask.onTimeout;
+  return { decision, by: [], answers: [], text: `nobody answered within ${String(ask.timeoutMinutes)} minutes`, json: null, atMs: dueMs };
+}
+
+function readDecision(raw: Readonly<Record<string, Json>>): Decision {
+  const texts = (value: Json | undefined): readonly string[] =>
+    Array.isArray(value) ? value.filter((each: Json): each is string => typeof each === 'string') : [];
+  const { decision, text, timestamp } = raw;
+  return {
+    decision: typeof decision === 'string' ? decision : 'deny',
+    by: texts(raw['by']),
+    answers: texts(raw['answers']),
+    text: typeof text === 'string' ? text : '',
+    json: raw['json'] ?? null,
+    atMs: typeof timestamp === 'string' ? (parseIso(timestamp) ?? 0) : 0,
+  };
+}
+
+function afterDecision(ask: Ask, { decision, text, json, by, atMs }: Decision): Outcome {
+  const parts = { decision, text, json };
+  const who = by.length === 0 ? text : `${by.join(', ')}: ${text}`;
+  if (decision === 'timeout') return outcome('failed', atMs, { ...parts, why: text });
+  if (decision !== 'deny') return outcome('succeeded', atMs, parts);
+  const why = oneLine(`denied by ${who}`, 160);
+  if (ask.onDeny.kind === 'continue') return outcome('succeeded', atMs, parts);
+  return outcome(ask.onDeny.kind === 'skip' ? 'skipped' : 'failed', atMs, { ...parts, why });
+}
+
+interface AskText {
+  readonly unit: Unit;
+  readonly ask: Ask;
+  readonly title: string;
+  readonly approvers: readonly string[];
+  readonly folder: string;
+  readonly context: string;
+}
+
+function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: AskText): string {
+  const fields = {
+    to: approvers.length === 1 ? approvers[0] : approvers,
+    from: 'workflow',
+    type: 'message',
+    timestamp: formatIso(unit.atMs),
+    subject: title,
+    workflow_phase: 'ask',
+    wait: true,
+    run: fold.header.run,
+    step: unit.step.id,
+  };
+  const how =
+    ask.form === 'approve'
+      ? `Answer with a message \`re: ${folder}ask.md\` that begins with "approve" or "deny" (the rest is your reason), or add a file \`${folder}approve\` or \`${folder}deny\`.`
+      : ask.form === 'choose'
+        ? `Answer with a message \`re: ${folder}ask.md\` whose first line is one of: ${ask.choices.join(', ')}.`
+        : `Answer with a message \`re: ${folder}ask.md\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
+  const schema = ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
+  const quorum = ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
+  return writeFrontMatter(fields, `# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`);
+}

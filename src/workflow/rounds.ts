@@ -1,0 +1,59 @@
+/** Rounds: a gate that is denied with `rework` sends a step, and everything after it, into its next round. Counted from the decisions that stand. */
+import { type Fold, type Level } from './fold-context.ts';
+import { gateFolder } from './fold-people.ts';
+import { isJsonObject, parseJson } from './json.ts';
+import type { Step } from './plan.ts';
+import { descendantsOf } from './reach.ts';
+
+export interface Round {
+  readonly round: number;
+  /** What people said when they sent this very step back. */
+  readonly notes: readonly string[];
+}
+
+/** Denials that still lead to rework. */
+export interface Denials {
+  readonly count: number;
+  readonly texts: readonly string[];
+}
+
+/** The round of every step of a level. */
+export function roundsOf(fold: Fold, level: Level): ReadonlyMap<string, Round> {
+  const rounds = new Map<string, Round>();
+  const gates = level.steps.flatMap((step) => {
+    const target = reworkTarget(step);
+    return target === null ? [] : [{ step, target, denials: denialsOf(fold, level, step) }];
+  });
+  for (const step of level.steps) {
+    const mine = gates.filter(({ target }) => target === step.id || descendantsOf(target, level.steps).has(step.id));
+    rounds.set(step.id, {
+      round: 1 + mine.reduce((sum, gate) => sum + gate.denials.count, 0),
+      notes: mine.filter(({ target }) => target === step.id).flatMap(({ denials }) => denials.texts),
+    });
+  }
+  return rounds;
+}
+
+/** The name of a gate in file names. */
+export function gateName(level: Level, step: Step): string {
+  return `${level.gatePrefix}${step.id}`;
+}
+
+function reworkTarget(step: Step): string | null {
+  return step.body.kind === 'ask' && step.body.onDeny.kind === 'rework' ? step.body.onDeny.step : null;
+}
+
+/** Rounds of other gates let numbers be skipped, so every possible folder is looked at; `max` denials count, the next one fails the gate. */
+function denialsOf(fold: Fold, level: Level, step: Step): Denials {
+  const onDeny = step.body.kind === 'ask' ? step.body.onDeny : null;
+  if (onDeny?.kind !== 'rework') return { count: 0, texts: [] };
+  const texts: string[] = [];
+  const highest =
+    1 +
+    level.steps.reduce((sum, each) => sum + (each.body.kind === 'ask' && each.body.onDeny.kind === 'rework' ? each.body.onDeny.max : 0), 0);
+  for (let round = 1; round <= highest && texts.length < onDeny.max; round += 1) {
+    const decided = parseJson(fold.input.files.get(`${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '');
+    if (isJsonObject(decided) && decided['decision'] === 'deny') texts.push(typeof decided['text'] === 'string' ? decided['text'] : '');
+  }
+  return { count: texts.length, texts };
+}

@@ -1,0 +1,75 @@
+/** What people wrote into a run's channel: control messages, answers to gates, other messages; and what the engine answered to them. */
+import { byCodeUnit } from '../base/order.ts';
+import { decodeMessage, type Message } from '../protocol/message.ts';
+import { parseMessagePath, replyPath } from '../protocol/paths.ts';
+import { asJson, isJsonObject, type JsonObject } from './json.ts';
+import { readYamlMapping } from '../protocol/yaml.ts';
+import type { RunInput } from './run-input.ts';
+
+export interface PersonMessage {
+  readonly path: string;
+  readonly from: string;
+  readonly atMs: number;
+  readonly message: Message;
+  /** Typed front matter, with keys the protocol does not know. */
+  readonly keys: JsonObject;
+}
+
+/** A control message and the engine's answer. `seq` orders the answered ones by commit. */
+export interface Control extends PersonMessage {
+  readonly op: string;
+  readonly seq: number | null;
+  readonly isRefused: boolean;
+}
+
+export interface RunMessages {
+  readonly controls: readonly Control[];
+  /** Everything else that is a message, in order of time, then path. */
+  readonly others: readonly PersonMessage[];
+}
+
+/** Reads the channel's messages. Files of the engine (steps, plan, asks, replies) are none of people's. */
+export function readRunMessages(input: RunInput, root: string): RunMessages {
+  const messages: PersonMessage[] = [];
+  for (const [path, text] of input.files) {
+    if (!path.startsWith(root) || isEnginePath(path.slice(root.length))) continue;
+    const parsed = parseMessagePath(path);
+    if (parsed === null || parsed.replyTo?.recipient === 'workflow') continue;
+    const read = decodeMessage(Buffer.from(text, 'utf8'));
+    if (read.kind === 'rejected') continue;
+    const { fields } = read.message;
+    const from = fields.from ?? input.lookUp.author(path) ?? 'unknown';
+    messages.push({ path, from, atMs: fields.timestampMs ?? 0, message: read.message, keys: typedKeys(read.message.yaml) });
+  }
+  messages.sort((a, b) => a.atMs - b.atMs || byCodeUnit(a.path, b.path));
+  const controls = messages.flatMap((each): Control[] => {
+    const op = each.message.fields.op;
+    return op === null ? [] : [{ ...each, op, ...readAck(input.files.get(replyPath(each.path, 'workflow'))) }];
+  });
+  return { controls, others: messages.filter((each) => each.message.fields.op === null) };
+}
+
+/** Control messages that were answered and not refused, in the order of their answers. */
+export function acknowledged(messages: RunMessages, ops: readonly string[]): readonly Control[] {
+  return messages.controls
+    .filter((control) => control.seq !== null && !control.isRefused && ops.includes(control.op))
+    .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+}
+
+function isEnginePath(relative: string): boolean {
+  return /^(steps|plan)\//.test(relative) || /^gates\/.*\/ask\.md$/.test(relative);
+}
+
+function readAck(text: string | undefined): { readonly seq: number | null; readonly isRefused: boolean } {
+  if (text === undefined) return { seq: null, isRefused: false };
+  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  if (read.kind === 'rejected') return { seq: 0, isRefused: true };
+  const seq = typedKeys(read.message.yaml)['seq'];
+  return { seq: typeof seq === 'number' ? seq : 0, isRefused: read.message.fields.failed };
+}
+
+function typedKeys(yaml: string): JsonObject {
+  const read = readYamlMapping(yaml, 'typed');
+  const value = read.kind === 'mapping' ? asJson(read.value) : undefined;
+  return isJsonObject(value) ? value : {};
+}
