@@ -1,0 +1,95 @@
+// Rows of the real binary starting: a version, a dispatcher with and without its checkpoint, and the memory it then takes.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { makeHome } from '../host.mjs';
+import { alternate, median } from '../measure.mjs';
+import { copyRemote } from '../repository.mjs';
+
+const BIN = fileURLToPath(new URL('../../../bin/crosstalkd.js', import.meta.url));
+const RESTARTS = 3;
+
+/** `--version` against a node that does nothing. */
+export async function measureVersion() {
+  const run = (args) => () => runToEnd(process.execPath, args);
+  const time = await alternate(15, { floor: run(['-e', '0']), ours: run([BIN, '--version']), warmUp: 2 });
+  return { row: 'crosstalkd --version', unit: 'ms', ...time, target: '≤ 1.5 × node -e 0', ok: time.ratio <= 1.5 };
+}
+
+/** Until the dispatcher knows all open work: the first time, with its checkpoint, and without one. */
+export async function measureStarts({ place, base, count }) {
+  const url = copyRemote(base, join(place, `start-${count}.git`));
+  const home = makeHome(place, `start-${count}`);
+  const first = await startOnce(home, url);
+  const [withOne, without] = [[], []];
+  for (let round = 0; round < RESTARTS; round += 1) withOne.push(await startOnce(home, url));
+  for (let round = 0; round < (count > 200_000 ? 1 : 2); round += 1) {
+    rmSync(join(home.state, stateOf(home), 'checkpoint'));
+    without.push(await startOnce(home, url));
+  }
+  const row = (name, runs, rest) => ({ row: name, unit: 'ms', ours: median(runs.map(({ ms }) => ms)), ...rest });
+  const rss = median(withOne.map(({ rssMb }) => rssMb));
+  const [ms, slowMs] = [withOne, without].map((runs) => median(runs.map((run) => run.ms)));
+  return [
+    row('first start (reads everything)', [first], { target: '', ok: true }),
+    row('restart with a checkpoint', withOne, { target: '≤ 500 ms', ok: ms <= 500 }),
+    row('restart without one', without, { target: count > 200_000 ? '' : '≤ 10 s', ok: count > 200_000 || slowMs <= 10_000 }),
+    { row: 'memory with a checkpoint (RSS)', unit: 'MB', ours: rss, target: '≤ 150 MB', ok: rss <= 150 },
+  ];
+}
+
+/** `status` in a transport of this size, or null while there is no such command. */
+export async function measureStatus({ place, base, count }) {
+  if (!spawnSync(process.execPath, [BIN, 'help'], { encoding: 'utf8' }).stdout.includes(' status')) return [];
+  const url = copyRemote(base, join(place, `status-${count}.git`));
+  const clone = join(place, `status-${count}`);
+  spawnSync('git', ['clone', '--quiet', url, clone]);
+  const home = makeHome(place, `status-home-${count}`);
+  await startOnce(home, url);
+  const time = await alternate(5, {
+    floor: () => runToEnd(process.execPath, ['-e', '0']),
+    ours: () => runToEnd(process.execPath, [BIN, 'status', '-C', clone, '--state', home.state], home.env),
+  });
+  return [{ row: 'status', unit: 'ms', ...time, target: '≤ 300 ms', ok: time.ours <= 300 }];
+}
+
+function stateOf({ state }) {
+  return readdirSync(state).find((name) => /^[0-9a-f]{16}$/.test(name));
+}
+
+/** Starts `run`, waits until it has looked once and written its checkpoint, reads its memory and ends it. */
+async function startOnce(home, url) {
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, [BIN, 'run', url, '--state', home.state, '--alias', 'bench'], {
+    env: home.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  const seenMs = await new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (JSON.parse(line).event === 'models.loaded') resolve(performance.now());
+    });
+    child.on('exit', (code) => reject(new Error(`crosstalkd run ended with ${code}`)));
+  });
+  while (!existsSync(join(home.state, stateOf(home), 'checkpoint'))) await sleep(20);
+  await sleep(200);
+  const rssMb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
+  child.kill('SIGTERM');
+  await ended;
+  return { ms: seenMs - startedMs, rssMb };
+}
+
+/** Wall time from spawn to exit is what a person waits for, so it is taken by the caller. */
+function runToEnd(program, args, env = process.env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'ignore', env });
+    child.on('error', reject);
+    child.on('exit', () => resolve());
+  });
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
