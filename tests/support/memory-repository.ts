@@ -103,7 +103,7 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
   return {
     refs: server.refs,
     moves: server.moves,
-    open: ({ step = NO_STEP, host = '', cache = new Set() } = {}) => openHost(server, { step, host, has: cache }),
+    open: ({ step = NO_STEP, host = '', cache = new Set<Oid>() } = {}) => openHost(server, { step, host, has: cache }),
     setRef: (ref, oid) => {
       if (oid === null) server.refs.delete(ref);
       else server.refs.set(ref, oid);

@@ -1,0 +1,93 @@
+/** What a seed means: how many hosts, which messages, which faults and how often. Pure; shrinking is a smaller plan of the same seed. */
+import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+
+/** Everything that can go wrong. Each is on in about half of the seeds. */
+export const FAULTS = [
+  'crash',
+  'reboot',
+  'state-lost',
+  'state-older',
+  'cache-lost',
+  'clone',
+  'stop',
+  'lost-request',
+  'lost-answer',
+  'late-push',
+  'slow-network',
+  'partition',
+  'outage',
+  'rejected-push',
+  'alias-twice',
+  'suspend',
+  'wall-jump',
+  'drift',
+  'agent-fails',
+  'agent-endless',
+  'agent-slow',
+  'disk-full',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What one seed is made of. */
+export interface Plan {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly actions: number;
+  readonly faults: ReadonlySet<Fault>;
+  /** Mean time between two scheduled faults. */
+  readonly faultEveryMs: number;
+  /** Probability of a fault at one call of a door. */
+  readonly faultRate: number;
+  /** From here on nothing goes wrong any more. */
+  readonly faultsUntilMs: number;
+  readonly atomic: boolean;
+  /** The branch is rewritten once. */
+  readonly rewrite: boolean;
+}
+
+/** Limits for a smaller version of a plan. */
+export interface Smaller {
+  readonly hosts?: number;
+  readonly actions?: number;
+  readonly faults?: readonly Fault[];
+}
+
+/** The plan of a seed. */
+export function planOf(seed: number, smaller: Smaller = {}): Plan {
+  const random = createSeededRandom(`plan ${seed}`);
+  const hosts = random.chance(0.1) ? random.int(6, 8) : random.int(2, 5);
+  const actions = random.int(4, 20);
+  const quiet = random.chance(0.05);
+  const share = random.pick([0.2, 0.5, 0.8]);
+  const on = FAULTS.filter(() => random.chance(share) && !quiet);
+  const plan = {
+    seed,
+    faultEveryMs: random.int(8, 60) * 1_000,
+    faultRate: quiet ? 0 : random.pick([0.002, 0.01, 0.03]),
+    faultsUntilMs: random.int(2, 6) * 60_000,
+    atomic: !random.chance(0.1),
+    rewrite: !quiet && random.chance(0.03),
+  };
+  return {
+    ...plan,
+    hosts: Math.min(hosts, smaller.hosts ?? hosts),
+    actions: Math.min(actions, smaller.actions ?? actions),
+    faults: new Set(on.filter((fault) => smaller.faults?.includes(fault) ?? true)),
+  };
+}
+
+/** The next smaller plans to try for a seed that fails. */
+export function smallerThan(plan: Plan): readonly Smaller[] {
+  const faults = [...plan.faults];
+  const same = { hosts: plan.hosts, actions: plan.actions, faults };
+  return [
+    ...(plan.hosts > 1 ? [{ ...same, hosts: plan.hosts - 1 }] : []),
+    ...(plan.actions > 1 ? [{ ...same, actions: Math.floor(plan.actions / 2) }, { ...same, actions: plan.actions - 1 }] : []),
+    ...faults.map((fault) => ({ ...same, faults: faults.filter((other) => other !== fault) })),
+  ];
+}
+
+/** Draws for one part of a seed that do not depend on how many the others take. */
+export function drawsOf(plan: Plan, part: string): SeededRandom {
+  return createSeededRandom(`${plan.seed} ${part}`);
+}

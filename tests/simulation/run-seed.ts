@@ -1,0 +1,181 @@
+/** One seed from beginning to end: people write, hosts work, things go wrong, then nothing does any more, everything comes to rest and is judged. */
+import type { Oid } from '../../src/base/ids.ts';
+import { judgeAllWork } from '../../src/dispatcher/tick.ts';
+import { sowFaults } from './faults.ts';
+import { createHost, type Host, startProcess, type Tamper } from './host.ts';
+import {
+  checkClaimsGone,
+  checkFences,
+  checkHistory,
+  checkNothingLost,
+  checkOverlap,
+  checkRuns,
+  checkSingleReplies,
+  historyOf,
+  listUnanswered,
+} from './invariants.ts';
+import { act, foundTransport } from './people.ts';
+import { drawsOf, type Plan } from './plan.ts';
+import { BRANCH, createWorld, REFS, type World } from './world.ts';
+
+/** How a seed went. */
+export interface SeedResult {
+  readonly plan: Plan;
+  /** Empty when every invariant holds. */
+  readonly problems: readonly string[];
+  /** Of the whole trace: the same plan gives the same. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+  readonly coverage: ReadonlyMap<string, number>;
+  readonly runs: number;
+  readonly virtualMs: number;
+}
+
+export interface SeedOptions {
+  readonly onTrace?: (line: string) => void;
+  readonly tamper?: Tamper;
+}
+
+/** Everything has to be at rest this long after the last fault. */
+const REST_MS_MAX = 3 * 3_600_000;
+const EVENTS_MAX = 400_000;
+
+/** Runs a plan. Takes no real time and draws nothing but from its seed. */
+export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<SeedResult> {
+  const world = createWorld(plan, options.onTrace ?? (() => undefined));
+  const tamper: Tamper = options.tamper ?? ((doors) => doors);
+  foundTransport(world);
+  const hosts = createHosts(world);
+  for (const host of hosts) void startProcess(world, host, tamper);
+  void playPeople(world, hosts);
+  void sowFaults(world, hosts, tamper);
+  const tips = watchTips(world);
+  const { scheduler } = world;
+  await scheduler.run({ untilMs: plan.faultsUntilMs, eventsMax: EVENTS_MAX, stop: () => false });
+  world.remote.setReachable(true);
+  world.remote.setPolicy(() => null);
+  scheduler.trace('nothing goes wrong any more');
+  const judged = { tip: '' };
+  const rested = await scheduler.run({
+    untilMs: plan.faultsUntilMs + REST_MS_MAX,
+    eventsMax: EVENTS_MAX,
+    stop: () => isAtRest(world, hosts, judged),
+  });
+  if (!rested) world.problems.push(...describeUnrest(world, hosts));
+  await stopAll(world, hosts);
+  const history = historyOf(world.remote, world.remote.refs.get(BRANCH) ?? null);
+  const problems = [
+    ...world.problems,
+    ...checkHistory(history),
+    ...checkSingleReplies(history, world.runs),
+    ...checkNothingLost(world.remote, tips()),
+    ...(plan.atomic ? checkFences(world.remote) : []),
+    ...checkRuns(world.runs),
+    ...checkOverlap(world.runs, world),
+    ...(rested ? checkClaimsGone(world) : []),
+  ];
+  return {
+    plan,
+    problems,
+    digest: world.digest(),
+    trace: world.traceTail(),
+    coverage: world.coverage,
+    runs: world.runs.length,
+    virtualMs: scheduler.nowMs(),
+  };
+}
+
+const SHARED = ['opus', 'sonnet', 'mailer', 'backup'] as const;
+
+function createHosts(world: World): Host[] {
+  const random = drawsOf(world.plan, 'hosts');
+  return Array.from({ length: world.plan.hosts }, (_, index) => {
+    const name = `h${index}`;
+    const twice = index > 0 && world.plan.faults.has('alias-twice') && random.chance(0.3);
+    if (twice) world.count('fault alias-twice');
+    const some = SHARED.filter(() => random.chance(0.8));
+    return createHost(world, {
+      name,
+      alias: twice ? 'h0' : name,
+      random: drawsOf(world.plan, name),
+      serves: new Set<string>(index === 0 ? [...SHARED, 'solo'] : some),
+      concurrency: random.int(1, 3),
+    });
+  });
+}
+
+async function playPeople(world: World, hosts: readonly Host[]): Promise<void> {
+  const random = drawsOf(world.plan, 'people');
+  const window = world.plan.faultsUntilMs * 0.8;
+  const burst = random.chance(0.2);
+  for (let number = 0; number < world.plan.actions; number += 1) {
+    await world.scheduler.wait(null, burst ? random.int(0, 300) : (random.next() * 2 * window) / world.plan.actions, 'timer').done;
+    act(world, hosts, number);
+  }
+}
+
+/** Remembers every tip that the branch ever had. */
+function watchTips(world: World): () => readonly Oid[] {
+  const { remote } = world;
+  const setRef = remote.setRef.bind(remote);
+  const tips: Oid[] = [];
+  Object.assign(remote, {
+    setRef: (ref: string, oid: Oid | null) => {
+      if (ref === BRANCH && oid !== null) tips.push(oid);
+      setRef(ref, oid);
+    },
+  });
+  return () => [...tips, ...remote.moves.flatMap(({ ref, next }) => (ref === BRANCH && next !== null ? [next] : []))];
+}
+
+function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string }): boolean {
+  if ([...world.remote.refs.keys()].some((ref) => ref.startsWith(REFS.claims))) return false;
+  if (world.runs.some(({ endedMs }) => endedMs === null)) return false;
+  const tip = world.remote.refs.get(BRANCH);
+  const living = hosts.map(({ process }) => process?.dispatcher);
+  if (tip === undefined || living.some((dispatcher) => dispatcher === undefined || dispatcher.mirror.index().tip !== tip)) return false;
+  if (living.some((dispatcher) => dispatcher !== undefined && (dispatcher.state.outgoing.length > 0 || dispatcher.state.held.size > 0))) return false;
+  if (judged.tip === tip) return false;
+  judged.tip = tip;
+  return openEligible(world, hosts).length === 0;
+}
+
+function openEligible(world: World, hosts: readonly Host[]) {
+  const tip = world.remote.refs.get(BRANCH);
+  const served = (name: string, alias: string | null): boolean =>
+    hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
+  return tip === undefined ? [] : listUnanswered(world.remote.filesOf(tip), served).filter(({ eligible }) => eligible);
+}
+
+/** I9: what is neither answered nor for a reason left open, and what keeps the rest from coming to rest. */
+function describeUnrest(world: World, hosts: readonly Host[]): readonly string[] {
+  const open = openEligible(world, hosts).map(({ path, recipient }) => {
+    const verdicts = hosts.flatMap(({ name, process }) =>
+      process === null
+        ? [`${name} is down`]
+        : judgeAllWork(process.dispatcher)
+            .filter(({ work }) => work.message.path === path && work.recipient === recipient)
+            .map(({ verdict }) => `${name}: ${verdict.kind}, ${verdict.detail}`),
+    );
+    return `I9 ${path} for ${recipient} is not answered; ${verdicts.join('; ')}`;
+  });
+  const busy = hosts.flatMap(({ name, process }) =>
+    process === null || (process.dispatcher.state.held.size === 0 && process.dispatcher.state.outgoing.length === 0)
+      ? []
+      : [`I9 ${name} holds ${[...process.dispatcher.state.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.outgoing.map(({ transaction }) => transaction.name).join()}`],
+  );
+  const found = [...open, ...busy, ...checkClaimsGone(world)];
+  return found.length > 0 ? found : [`not at rest after ${world.scheduler.nowMs()} ms`];
+}
+
+async function stopAll(world: World, hosts: readonly Host[]): Promise<void> {
+  const processes = hosts.flatMap(({ process }) => process ?? []);
+  // From here on nobody is started again: the supervisor sees machines without a process and must not act.
+  for (const process of processes) process.stop.abort();
+  await world.scheduler.run({
+    untilMs: world.scheduler.nowMs() + 60_000,
+    eventsMax: EVENTS_MAX,
+    stop: () => processes.every(({ ended }) => ended !== null),
+  });
+  for (const process of processes) if (process.ended === null) world.problems.push(`${process.owner.name} does not stop`);
+}
