@@ -1,5 +1,6 @@
 /** Every command: name, arguments, options, and where it is done. */
 import type { CommandSpec } from './command.ts';
+import { TALK_COMMANDS } from './commands-talk.ts';
 
 export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
   { group: 'begin', title: 'Begin' },
@@ -37,4 +38,5 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
   },
+  ...TALK_COMMANDS,
 ];

@@ -5,7 +5,7 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
@@ -63,7 +63,7 @@ export interface SessionOptions {
 export async function openSession(invocation: Invocation, options: SessionOptions = {}): Promise<TransportSession> {
   const located = await locateTransport(
     options.where ?? null,
-    option(invocation, 'dir') === null ? invocation.cwd : join(invocation.cwd, option(invocation, 'dir') ?? '.'),
+    resolve(invocation.cwd, option(invocation, 'dir') ?? '.'),
   );
   const read = await readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() });
   for (const warning of read.warnings) invocation.io.warn(warning);

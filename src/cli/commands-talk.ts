@@ -1,0 +1,123 @@
+/** The commands by which people talk and read: their rows of the table. */
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { FILTER_OPTIONS } from './filter-options.ts';
+
+const COUNT: OptionSpec = { name: 'number', short: 'n', value: 'n', about: 'how many, the newest ones' };
+
+/** Join, talk and look, in the order of the help. */
+export const TALK_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'join',
+    args: '<url> [dir]',
+    about: 'clone a transport and see what this host can serve',
+    group: 'begin',
+    options: [{ name: 'branch', value: 'name', about: "branch of the conversation (default: the remote's)" }],
+    load: () => import('./join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
+  },
+  {
+    name: 'send',
+    args: '[file]',
+    about: 'publish a message: -m text, a file, - for standard input, or --edit',
+    group: 'talk',
+    options: [
+      {
+        name: 'to',
+        value: 'names',
+        many: true,
+        about: 'who is asked: a model, model@host, all, or a person (default with --re: its author)',
+      },
+      { name: 'message', short: 'm', value: 'text', about: 'the text' },
+      { name: 'channel', value: 'name', about: 'where it is said (default: general, or the channel of --re)' },
+      { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
+      { name: 'subject', value: 'text', about: 'a title' },
+      { name: 'as', value: 'path', about: 'persona file of the transport for the model' },
+      { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
+      { name: 'project', value: 'name', about: 'project directory of the host that the model works in' },
+      { name: 'edit', about: 'write it in $VISUAL or $EDITOR' },
+      { name: 'wait', value: 's', optional: true, about: 'print the answers; for at most so long (default: 10m)' },
+      { name: 'from', value: 'name', about: 'who writes (default: $CROSSTALK_FROM, then git user.name)' },
+      { name: 'force', about: 'also to names that nobody here answers to' },
+    ],
+    load: () => import('./send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
+  },
+  {
+    name: 'wait',
+    args: '<id> [s]',
+    about: 'wait until a message is answered and print the answers (default: 10m)',
+    group: 'talk',
+    options: [],
+    load: () => import('./wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
+  },
+  {
+    name: 'channels',
+    args: '',
+    about: 'the channels: what they are for, how much is said, what is open',
+    group: 'look',
+    options: [],
+    load: () => import('./channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
+  },
+  {
+    name: 'log',
+    args: '[channel]',
+    about: 'the newest messages, one line each; -f goes on',
+    group: 'look',
+    options: [COUNT, { name: 'follow', short: 'f', about: 'print what comes from now on, too' }, ...FILTER_OPTIONS],
+    load: () => import('./log.ts').then(({ showLog }) => ({ execute: showLog })),
+  },
+  {
+    name: 'show',
+    args: '<id>',
+    about: 'one message with its answers',
+    group: 'look',
+    options: [{ name: 'raw', about: 'the file as it is' }],
+    load: () => import('./show.ts').then(({ showMessage }) => ({ execute: showMessage })),
+  },
+  {
+    name: 'thread',
+    args: '<id>',
+    about: 'everything around a message as a tree',
+    group: 'look',
+    options: [],
+    load: () => import('./thread.ts').then(({ showThread }) => ({ execute: showThread })),
+  },
+  {
+    name: 'search',
+    args: '<text>',
+    about: 'messages that say it',
+    group: 'look',
+    options: [{ name: 'channel', value: 'name', about: 'only in this channel' }, COUNT, ...FILTER_OPTIONS],
+    load: () => import('./search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
+  },
+  {
+    name: 'models',
+    args: '',
+    about: 'who can be addressed, and what this host serves',
+    group: 'look',
+    options: [],
+    load: () => import('./models.ts').then(({ listModels }) => ({ execute: listModels })),
+  },
+  {
+    name: 'allow',
+    args: '[name...]',
+    about: 'approve entries of data/models.yaml for this host; without names: what waits',
+    group: 'begin',
+    options: [{ name: 'all', about: 'everything that waits' }],
+    load: () => import('./allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
+  },
+  {
+    name: 'lint',
+    args: '<file...>',
+    about: 'check message files and models.yaml before they are sent',
+    group: 'care',
+    options: [],
+    load: () => import('./lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
+  },
+  {
+    name: 'completion',
+    args: '<shell>',
+    about: 'completion script for bash, zsh or fish',
+    group: 'care',
+    options: [],
+    load: () => import('./completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
+  },
+];

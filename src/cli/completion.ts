@@ -1,0 +1,90 @@
+/** `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same table as the help. */
+import { CrosstalkError } from '../base/errors.ts';
+import { COMMON_OPTIONS, type CommandSpec, type Invocation } from './command.ts';
+import { COMMANDS } from './commands.ts';
+
+/** Shells for which a script can be printed, with the line that puts it in force. */
+const SHELLS: Readonly<Record<string, { readonly write: () => string; readonly use: string }>> = {
+  bash: { write: writeBash, use: 'crosstalkd completion bash > ~/.local/share/bash-completion/completions/crosstalkd' },
+  zsh: { write: writeZsh, use: 'crosstalkd completion zsh > "${fpath[1]}/_crosstalkd"' },
+  fish: { write: writeFish, use: 'crosstalkd completion fish > ~/.config/fish/completions/crosstalkd.fish' },
+};
+
+/** Prints the script of one shell. */
+export function printCompletion(invocation: Invocation): Promise<number> {
+  const name = invocation.args[0] ?? '';
+  const shell = SHELLS[name];
+  if (shell === undefined)
+    throw new CrosstalkError('USAGE', `completion: "${name}" is none of ${Object.keys(SHELLS).join(', ')}`, {
+      fix: 'crosstalkd completion bash',
+    });
+  invocation.io.print(`# ${shell.use}\n${shell.write()}`);
+  return Promise.resolve(0);
+}
+
+function wordsOf(spec: CommandSpec): readonly string[] {
+  return [...spec.options, ...COMMON_OPTIONS].flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+}
+
+/** In single quotes for any of the shells; texts of the table have no backslashes. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function writeBash(): string {
+  const cases = COMMANDS.map((spec) => `    ${spec.name}) words=${quote(wordsOf(spec).join(' '))} ;;`);
+  return [
+    '_crosstalkd() {',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" command="" words word',
+    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+    '    case "$word" in -*) ;; *) command="$word"; break ;; esac',
+    '  done',
+    '  case "$command" in',
+    `    '') words=${quote(COMMANDS.map(({ name }) => name).join(' '))} ;;`,
+    ...cases,
+    '  esac',
+    '  COMPREPLY=()',
+    '  if [[ -z "$command" || "$current" == -* ]]; then',
+    '    COMPREPLY=($(compgen -W "$words" -- "$current"))',
+    '  fi',
+    '}',
+    'complete -o bashdefault -o default -F _crosstalkd crosstalkd',
+  ].join('\n');
+}
+
+function writeZsh(): string {
+  const escape = (text: string): string => text.replace(/[:[\]]/g, ' ');
+  const commands = COMMANDS.map(({ name, about }) => `    ${quote(`${name}:${escape(about)}`)}`);
+  const cases = COMMANDS.map((spec) => {
+    const options = [...spec.options, ...COMMON_OPTIONS].map(({ name, value, about }) =>
+      quote(`*--${name}${value === undefined ? '' : '='}[${escape(about)}]${value === undefined ? '' : `:${escape(value)}:_files`}`),
+    );
+    return `    ${spec.name}) _arguments ${options.join(' ')} '*:file:_files' ;;`;
+  });
+  return [
+    '#compdef crosstalkd',
+    '_crosstalkd() {',
+    '  local -a commands',
+    '  commands=(',
+    ...commands,
+    '  )',
+    '  if (( CURRENT == 2 )); then _describe command commands; return; fi',
+    '  local command="$words[2]"',
+    '  case "$command" in',
+    ...cases,
+    '  esac',
+    '}',
+    'compdef _crosstalkd crosstalkd',
+  ].join('\n');
+}
+
+function writeFish(): string {
+  const commands = COMMANDS.map(({ name, about }) => `complete -c crosstalkd -f -n __fish_use_subcommand -a ${name} -d ${quote(about)}`);
+  const options = COMMANDS.flatMap((spec) =>
+    [...spec.options, ...COMMON_OPTIONS].map(({ name, short, value, optional, about }) => {
+      const takes = value !== undefined && optional !== true ? ' -r' : '';
+      return `complete -c crosstalkd -n '__fish_seen_subcommand_from ${spec.name}' -l ${name}${short === undefined ? '' : ` -s ${short}`}${takes} -d ${quote(about)}`;
+    }),
+  );
+  return [...commands, ...options].join('\n');
+}

@@ -1,0 +1,79 @@
+/** `crosstalkd show <id>`: one message, how it stands, and every answer to it. */
+import { type Invocation, given } from './command.ts';
+import { paint, plain } from './io.ts';
+import { readStates } from './message-state.ts';
+import {
+  bodyOf,
+  formatEffort,
+  formatTime,
+  formatUnreadable,
+  formatWhole,
+  replyFacts,
+  type Shown,
+  toJson,
+  unreadableToJson,
+  whoSaid,
+} from './print-message.ts';
+import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
+import { printJson, wantsJson, withSession } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import { oneLine } from '../protocol/reply.ts';
+import type { TransportSession } from './transport-session.ts';
+
+/** Prints one message with its answers; with --raw the file as it is. */
+export function showMessage(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const file = await resolveId(session, invocation.args[0] ?? '');
+    if (given(invocation, 'raw')) return showRaw(invocation, session, file);
+    const { said, unreadable } = await readSaid(session, [file]);
+    const [message] = said;
+    const [broken] = unreadable;
+    if (message === undefined) {
+      if (broken === undefined) throw new CrosstalkError('INTERNAL', `${file.path} was neither read nor rejected`);
+      if (wantsJson(invocation)) printJson(invocation, { ok: false, health: 'degraded', rejected: unreadableToJson(broken) });
+      else invocation.io.print(`${formatUnreadable(invocation.io, broken)}\n  crosstalkd show --raw prints the file as it is`);
+      return 1;
+    }
+    const [state] = await readStates(session, [message]);
+    if (state === undefined) throw new CrosstalkError('INTERNAL', `${file.path} has no state`);
+    print(invocation, { said: message, state });
+    return 0;
+  });
+}
+
+function print(invocation: Invocation, shown: Shown): void {
+  const { io } = invocation;
+  if (wantsJson(invocation)) {
+    const replies = shown.state.replies.map((reply) => ({
+      path: reply.file.path,
+      from: reply.from,
+      ...replyFacts(reply),
+      body: reply.message.body,
+    }));
+    printJson(invocation, { ok: true, health: 'good', message: { ...toJson(shown, { withBody: true }), replies } });
+    return;
+  }
+  for (const line of formatWhole(io, shown)) io.print(line);
+  for (const reply of shown.state.replies) io.print(`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`);
+  if (shown.state.kind === 'open') io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shown.said.file.path}`);
+}
+
+function replyHead({ io }: Invocation, reply: Said): string {
+  const { failed, error } = reply.message.fields;
+  const effort = formatEffort(reply);
+  const title = `── ${whoSaid(reply)}${failed ? ` ✗ ${oneLine(error ?? 'failed', 40)}` : ''}, ${formatTime(reply.atMs, io.columns)}${effort === null ? '' : ` (${oneLine(effort, 120)})`}`;
+  return paint(io, failed ? 'red' : 'bold', title);
+}
+
+/** A pipe gets every character of the file; a terminal gets no control codes even so. */
+async function showRaw(invocation: Invocation, session: TransportSession, file: ListedFile): Promise<number> {
+  const [blob] = await session.repository.readBlobs([file.blob], 16 * MESSAGE_BYTES_MAX);
+  if (blob?.kind !== 'bytes')
+    throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, { fix: `git show HEAD:${file.path}` });
+  const text = Buffer.from(blob.bytes).toString('utf8');
+  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', path: file.path, raw: text });
+  else invocation.io.write(invocation.io.isTerminal ? plain(text) : text);
+  return 0;
+}
