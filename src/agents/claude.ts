@@ -111,9 +111,11 @@ function parse(output: ProgramOutput): Parsed {
         'claude_code_version',
       ),
     };
+  // Only an error's words tell why: the text of an answer may speak of anything.
+  const errorText = result['is_error'] === true ? text : '';
   const errors = listAt(result, 'errors').filter((error) => typeof error === 'string');
   const subtype = textAt(result, 'subtype') ?? '';
-  const said = [text, ...errors, subtype === 'success' ? '' : subtype, textAt(result, 'api_error_type') ?? ''].filter(
+  const said = [errorText, ...errors, subtype === 'success' ? '' : subtype, textAt(result, 'api_error_type') ?? ''].filter(
     (part) => part !== '',
   );
   const resetAtMs = resetOf(records);

@@ -126,14 +126,20 @@ function documented(facts: Facts): Adapter {
 }
 
 function parse(output: ProgramOutput): Parsed {
-  const record = parseRecord(output.stdout) ?? parseRecords(output.stdout).findLast(({ type }) => type === 'result') ?? null;
+  const whole = parseRecord(output.stdout);
+  const record = whole ?? parseRecords(output.stdout).findLast(({ type }) => type === 'result') ?? null;
   const usage = usageOf(record);
   const messages = listAt(record, 'messages').filter((message) => textAt(message, 'role') === 'assistant');
   const text = textAt(record, 'result') ?? blockText(at(messages.at(-1), 'content'));
   const subtype = textAt(record, 'subtype') ?? 'success';
   if (output.exitCode === 0 && record !== null && record['is_error'] !== true && subtype === 'success' && text !== '')
     return { kind: 'answer', text, session: textAt(record, 'session_id'), usage, version: null };
-  const said = [text, textAt(record, 'error') ?? '', otherLines(output.stdout), output.stderr]
+  const said = [
+    record?.['is_error'] === true ? text : '',
+    textAt(record, 'error') ?? '',
+    whole === null ? otherLines(output.stdout) : '',
+    output.stderr,
+  ]
     .filter((part) => part.trim() !== '')
     .join('\n');
   const fallback = output.exitCode !== 0 ? 'crash' : record === null ? 'invalid' : 'empty';

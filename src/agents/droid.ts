@@ -71,7 +71,8 @@ function parse(output: ProgramOutput): Parsed {
   const text = textAt(record, 'result') ?? '';
   if (output.exitCode === 0 && record?.['is_error'] !== true && textAt(record, 'subtype') === 'success')
     return { kind: 'answer', text, session: null, usage, version: null };
-  const said = [text, output.stderr].filter((part) => part !== '').join(' · ');
+  // Only an error's words tell why: the text of an answer may speak of anything.
+  const said = record?.['is_error'] === true ? [text, output.stderr].filter((part) => part !== '').join(' · ') : output.stderr;
   return failureFrom({ text: said, usage, fallback: output.exitCode === 0 ? 'invalid' : 'crash' }, output);
 }
 

@@ -72,7 +72,9 @@ function parse(output: ProgramOutput): Parsed {
   if (output.exitCode === 0 && succeeded && !ERROR_AS_ANSWER.test(text))
     return { kind: 'answer', text, session: textAt(result, 'session_id'), usage, version: textAt(records[0], 'qwen_code_version') };
   if (output.exitCode === WALL_TIME_EXIT) return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
-  const said = textAt(result, 'error', 'message') ?? (text === '' ? output.stderr : text);
+  // Only an error's words tell why: the text of an answer may speak of anything.
+  const errorText = ERROR_AS_ANSWER.exec(text)?.[0].trim() ?? (succeeded || text === '' ? output.stderr : text);
+  const said = textAt(result, 'error', 'message') ?? errorText;
   return failureFrom({ text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' }, output);
 }
 

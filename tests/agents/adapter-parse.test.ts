@@ -354,6 +354,18 @@ describe('droid', () => {
   });
 });
 
+test.each([
+  ['claude', lines({ type: 'result', subtype: 'success', is_error: false, result: 'The server said 401 Unauthorized and 429.' })],
+  ['droid', JSON.stringify({ type: 'result', subtype: 'success', is_error: false, result: 'The server said 401 Unauthorized and 429.' })],
+  ['qwen', JSON.stringify([{ type: 'result', subtype: 'success', is_error: false, result: 'The server said 401 Unauthorized and 429.' }])],
+  [
+    'cursor-agent',
+    JSON.stringify({ type: 'result', subtype: 'success', is_error: false, result: 'The server said 401 Unauthorized and 429.' }),
+  ],
+])('%s that crashes after an answer is not judged by what the answer speaks of', (name, stdout) => {
+  expect(parse(name, { stdout, exitCode: null, signal: 'SIGTERM' })).toMatchObject(failure('crash', { detail: 'ended by SIGTERM' }));
+});
+
 describe('programs known from their documentation', () => {
   const rows: readonly (readonly [name: string, ...Row])[] = [
     [

@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { findMarked, killOrphan, readStartTicks, signalGroup } from '../../src/agents/process-group.ts';
+import { findMarked, isGroupAlive, killOrphan, readStartTicks, signalGroup } from '../../src/agents/process-group.ts';
 import { running, useAttempts } from '../support/agents/attempts.ts';
 import { isAlive, until } from '../support/processes.ts';
 
 const { makeMarker } = useAttempts();
 const started: number[] = [];
-afterEach(() => {
-  for (const pid of started.splice(0)) signalGroup(pid, 'SIGKILL');
+afterEach(async () => {
+  for (const pid of started.splice(0)) {
+    signalGroup(pid, 'SIGKILL');
+    await until(() => !isGroupAlive(pid), 'what the test left is gone');
+  }
 });
 
 function leave(command: readonly string[], marker: string): number {
