@@ -66,7 +66,8 @@ export function judgeAnswer(body: string, expected: Expectation): { readonly jso
 
 /** Why a task failed, in one line. */
 export function failureLine(answer: Answer): string {
-  const said = oneLine(firstLine(answer.body), 160);
+  // A child run lists its reasons below the first line.
+  const said = oneLine(answer.failure === 'workflow' ? answer.body : firstLine(answer.body), 300);
   const failure = answer.failure ?? 'failed';
   return said === '' || said.startsWith(failure) ? said || failure : `${failure}: ${said}`;
 }

@@ -187,9 +187,10 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   }
   dropAgents(fold);
   const why = `the budget is used up (${typeof standing['limit'] === 'string' ? standing['limit'] : '?'})`;
-  if (onExceed === 'fail') return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
-  const isIdle = !fold.tasks.some((task) => task.state === 'open') && fold.proposals.length === 0;
-  return { isHeld: true, stop: onExceed === 'finish' && isIdle ? { kind: 'finish', why, atMs: fold.header.atMs } : null };
+  // What runs is paid for already: its answers are awaited.
+  const isIdle = !fold.tasks.some((task) => task.state === 'open');
+  if (onExceed === 'fail' && isIdle) return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
+  return { isHeld: true, stop: onExceed === 'finish' && isIdle && fold.proposals.length === 0 ? { kind: 'finish', why, atMs: fold.header.atMs } : null };
 }
 
 function dropAgents(fold: Fold): void {

@@ -12,7 +12,7 @@ import { type Source, sourceOf } from './source.ts';
 
 /** Fields of any message; a marker may carry them beside the keys of the language. */
 export const MESSAGE_KEYS =
-  'to from timestamp re subject as hops wait priority project files type child_channel dispatch_host workflow_phase retries op run step key content_key'.split(
+  'to from timestamp re subject as hops wait priority project files type child_channel dispatch_host workflow_phase retries op run step key kind content_key'.split(
     ' ',
   );
 const MARKER_KEYS = ['uses', 'with', 'compile', 'fork'];

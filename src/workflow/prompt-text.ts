@@ -1,5 +1,6 @@
 /** The text of a prompt: the author's words, and everything agents said before, fenced and labelled as data. */
 import { createHash } from 'node:crypto';
+import type { Expression } from './expression-parse.ts';
 import { showValue, type Values } from './expression-evaluate.ts';
 import type { Json } from './json.ts';
 import { renderTemplate, rootsOf, type Template } from './template.ts';
@@ -31,7 +32,8 @@ export function fence(text: string, label: string, nonce: string): string {
 export function renderPrompt(template: Template, values: Values, nonce: string): string {
   const text = renderTemplate(template, values, (value, expression) => {
     const isData = [...rootsOf(expression)].some((root) => DATA_ROOTS.includes(root));
-    if (!isData || typeof value === 'number' || typeof value === 'boolean' || value === null) return showValue(value);
+    if (!isData || isOwnWord(expression) || typeof value === 'number' || typeof value === 'boolean' || value === null)
+      return showValue(value);
     return fence(showValue(value), labelOf(template, expression), nonce);
   });
   return withLabel(text.trim(), nonce);
@@ -82,6 +84,13 @@ export function synthesisPrompt(
     .map((each) => `### Answer ${each.key}${each.isFailed ? ' (FAILED)' : ''}\n\n${fence(each.text, each.key, nonce)}`)
     .join('\n\n');
   return withLabel(`${task}\n\n## The task they were given\n\n${fence(question, 'task', nonce)}\n\n## Their answers\n\n${answers}`, nonce);
+}
+
+/** `steps.<id>.status` and the like: words of the engine and of the plan, not of agents. */
+function isOwnWord(expression: Expression): boolean {
+  if (expression.kind !== 'field' || !['status', 'failed', 'decision'].includes(expression.field)) return false;
+  const { of } = expression;
+  return of.kind === 'field' && of.of.kind === 'name' && of.of.name === 'steps';
 }
 
 function labelOf(template: Template, expression: unknown): string {

@@ -1,0 +1,265 @@
+import { expect, test } from 'vitest';
+import { complete, drive, openTasks, post, reply, settle, START_MS, subjects, world } from './drive.ts';
+
+const GATE = (ask: string): string =>
+  `model: opus\nsteps:\n  plan: { prompt: plan it }\n  gate:\n    needs: [plan]\n    ask: ${ask}\n  go: { needs: [gate], prompt: "decided \${{ steps.gate.decision }}: \${{ steps.gate.text }}" }`;
+
+test('a gate asks, waits, and is answered by a message', () => {
+  const at = world(GATE('{ title: "Ship?", approvers: [maintainer] }'), ({ step }) => `${step} done`);
+  expect(drive(at)).toBeNull();
+  const ask = `data/channels/${at.run}/gates/gate/ask.md`;
+  expect(at.files.get(ask)).toContain('plan done');
+  post(at, `re: ${ask}`, 'Approved, but be quick.');
+  expect(drive(at)).toContain('go done');
+  expect(subjects(at)).toEqual([
+    'open',
+    'fanout plan (1 task)',
+    'ask gate',
+    'decide gate (approve)',
+    'fanout go (1 task)',
+    'route (succeeded)',
+  ]);
+  expect(at.asked.at(-1)?.body).toContain('decided approve: ');
+});
+
+test('a gate is answered by a file added with plain git, if an approver committed it', () => {
+  const at = world(GATE('{ title: "Ship?", approvers: [anna] }'));
+  drive(at);
+  const file = `data/channels/${at.run}/gates/gate/approve`;
+  at.files.set(file, '');
+  at.authors.set(file, 'mallory');
+  expect(drive(at)).toBeNull();
+  at.authors.set(file, 'anna');
+  expect(drive(at)).toContain('done');
+});
+
+test('neither a model nor a stranger can approve, and a quorum counts each person once', () => {
+  const at = world(GATE('{ title: "Ship?", approvers: [anna, ben, eve], quorum: 2 }'));
+  drive(at);
+  const re = `re: data/channels/${at.run}/gates/gate/ask.md`;
+  const say = (from: string): void => {
+    const path = post(at, re, 'yes');
+    at.files.set(path, at.files.get(path)!.replace('from: maintainer', `from: ${from}`));
+  };
+  for (const from of ['opus', 'maintainer', 'anna', 'anna']) say(from);
+  expect(drive(at)).toBeNull();
+  say('ben');
+  expect(drive(at)).toContain('done');
+  const decision = JSON.parse(at.files.get(`data/channels/${at.run}/gates/gate/decision.json`)!) as { by: string[] };
+  expect(decision.by).toEqual(['anna', 'ben']);
+});
+
+test('a denial fails the gate, skips what follows, or goes on, as the plan says', () => {
+  const ends = ['fail', 'skip', 'continue'].map((onDeny) => {
+    const at = world(GATE(`{ title: "Ship?", on-deny: ${onDeny} }`));
+    drive(at);
+    post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'deny: too early');
+    drive(at);
+    return [complete(at)?.['status'], at.asked.length];
+  });
+  expect(ends).toEqual([
+    ['failed', 1],
+    ['succeeded', 1],
+    ['succeeded', 2],
+  ]);
+});
+
+test('rework sends the work back with what people said, as often as allowed', () => {
+  const at = world(GATE('{ title: "Ship?", on-deny: { rework: plan, max: 2 } }'), ({ step, time }) => `${step} ${time}`);
+  drive(at);
+  post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'no, shorter');
+  drive(at);
+  expect(at.asked[1]?.body).toMatch(/not accepted[\s\S]*no, shorter/);
+  expect(at.files.get(`data/channels/${at.run}/gates/gate.r2/ask.md`)).toContain('plan 2');
+  post(at, `re: data/channels/${at.run}/gates/gate.r2/ask.md`, 'no, much shorter');
+  drive(at);
+  post(at, `re: data/channels/${at.run}/gates/gate.r3/ask.md`, 'no');
+  expect(drive(at)).toContain('denied by maintainer');
+  expect(at.asked.map(({ step }) => step)).toEqual(['plan', 'plan', 'plan']);
+});
+
+test('a choice takes one of its words, an input takes text or JSON that fits', () => {
+  const choose = world(GATE('{ title: "Which?", kind: choose, choices: [red, blue] }'));
+  drive(choose);
+  post(choose, `re: data/channels/${choose.run}/gates/gate/ask.md`, 'green');
+  expect(drive(choose)).toBeNull();
+  post(choose, `re: data/channels/${choose.run}/gates/gate/ask.md`, 'Blue');
+  drive(choose);
+  expect(choose.asked.at(-1)?.body).toContain('decided blue');
+  const yaml =
+    'model: opus\nsteps:\n  gate: { ask: { title: n?, kind: input, schema: { type: object, required: [n], properties: { n: { type: number } } } } }\n  go: { needs: [gate], prompt: "${{ steps.gate.json.n }}" }';
+  const input = world(yaml);
+  drive(input);
+  post(input, `re: data/channels/${input.run}/gates/gate/ask.md`, '{"n": "x"}');
+  expect(drive(input)).toBeNull();
+  post(input, `re: data/channels/${input.run}/gates/gate/ask.md`, 'It is {"n": 4}');
+  drive(input);
+  expect(input.asked.at(-1)?.body.trim()).toBe('4');
+});
+
+test('a gate that nobody answers in time goes the way the plan says', () => {
+  const at = world(GATE('{ title: "Ship?", timeout-minutes: 30, on-timeout: approve }'));
+  drive(at);
+  at.nowMs = START_MS + 60 * 60_000;
+  expect(drive(at)).toContain('done');
+  expect(at.files.get(`data/channels/${at.run}/gates/gate/decision.json`)).not.toContain('07:00');
+});
+
+test('waits fire on time, on a message, on an event', () => {
+  const timed = world('model: opus\nsteps: { w: { wait: { for: 2h } }, a: { needs: [w], prompt: x } }');
+  expect(drive(timed)).toBeNull();
+  timed.nowMs += 2 * 3_600_000;
+  expect(drive(timed)).toContain('done');
+  expect(timed.files.get(`data/channels/${timed.run}/steps/w/one/fired.json`)).toContain('2026-11-21T08:00:00.000Z');
+  const message = world(
+    'model: opus\nsteps: { w: { wait: { message: { from: maintainer, contains: deployed } } }, a: { needs: [w], prompt: "${{ steps.w.text }}" } }',
+  );
+  drive(message);
+  post(message, 'subject: hi', 'not yet');
+  expect(drive(message)).toBeNull();
+  post(message, 'subject: hi', 'it is deployed now');
+  expect(drive(message)).toContain('done');
+  const event = world('model: opus\nsteps: { w: { wait: { event: go } }, a: { needs: [w], prompt: x } }');
+  drive(event);
+  post(event, 'op: signal\nevent: go');
+  expect(drive(event)).toContain('done');
+  const until = world('model: opus\nsteps: { w: { wait: { until: "2026-11-21T06:30:00Z" } }, a: { needs: [w], prompt: x } }');
+  expect(drive(until)).toBeNull();
+  until.nowMs += 31 * 60_000;
+  expect(drive(until)).toContain('done');
+});
+
+test('pause holds new work, resume lets it go, and each is answered once', () => {
+  const at = world('model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }', () => null);
+  drive(at);
+  const pause = post(at, 'op: pause');
+  settle(at);
+  expect(at.files.get(`${pause.slice(0, -3)}.re.workflow.md`)).toContain('Paused');
+  at.answer = () => 'ok';
+  expect(drive(at)).toBeNull();
+  expect(at.asked.map(({ step }) => step)).toEqual(['a']);
+  post(at, 'op: resume');
+  expect(drive(at)).toContain('ok');
+});
+
+test('cancel, by message or by file, closes open tasks and still runs finally', () => {
+  const yaml = 'model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }\nfinally: { clean: { prompt: sweep } }';
+  for (const how of ['message', 'file']) {
+    const at = world(yaml, ({ step }) => (step === 'clean' ? 'swept' : null));
+    drive(at);
+    if (how === 'message') post(at, 'op: cancel');
+    else at.files.set(`data/channels/${at.run}/CANCEL`, 'changed my mind\n');
+    expect(drive(at)).toContain('error: cancelled');
+    expect(at.asked.map(({ step }) => step)).toEqual(['clean']);
+    expect(complete(at)).toMatchObject({ status: 'cancelled' });
+  }
+});
+
+test('retry runs again exactly what failed', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 9\nsteps:\n  a: { each: [1, 2, 3], prompt: "${{ item }}" }\n  hold: { ask: { title: wait } }\n  b: { needs: [a], prompt: y }',
+    ({ key, time }) => (key.startsWith('2') && time < 3 ? { failed: 'crash' } : 'ok'),
+  );
+  drive(at);
+  expect(at.asked).toHaveLength(3);
+  post(at, 'op: retry\nstep: a');
+  drive(at);
+  expect(at.asked.map(({ step }) => step)).toEqual(['a', 'a', 'a', 'a', 'b']);
+  post(at, 'op: retry');
+  settle(at);
+  expect(subjects(at).at(-1)).toBe('retry (refused)');
+});
+
+test('an unknown operation, and one from a model, is refused with a reason', () => {
+  const at = world('model: opus\nsteps: { a: { prompt: x } }', () => null);
+  drive(at);
+  const wrong = post(at, 'op: paus');
+  const model = post(at, 'op: cancel');
+  at.files.set(model, at.files.get(model)!.replace('from: maintainer', 'from: gpt'));
+  settle(at);
+  expect(at.files.get(`${wrong.slice(0, -3)}.re.workflow.md`)).toContain('did you mean "pause"?');
+  expect(at.files.get(`${model.slice(0, -3)}.re.workflow.md`)).toContain('only people control runs');
+  expect(openTasks(at)).toHaveLength(1);
+});
+
+test.each([
+  ['pause', null, 2],
+  ['fail', 'failed', 2],
+  ['finish', 'degraded', 2],
+])('a budget that is used up: %s', (onExceed, status, asked) => {
+  const at = world(
+    `model: opus\nmax-parallel: 1\nbudget: { usd: 0.2, on-exceed: ${onExceed} }\nsteps:\n  a: { each: [1,2,3,4], prompt: "\${{ item }}" }`,
+    () => 'ok',
+  );
+  drive(at);
+  expect(complete(at)?.['status'] ?? null).toBe(status);
+  expect(at.asked).toHaveLength(asked);
+  expect(subjects(at).some((name) => name.startsWith('budget hold (usd 0.2)'))).toBe(true);
+});
+
+test('a raised budget lets a held run go on', () => {
+  const at = world('model: opus\nbudget: { agents: 2 }\nsteps:\n  a: { each: [1,2,3,4,5], prompt: "${{ item }}" }', () => 'ok');
+  expect(drive(at)).toBeNull();
+  expect(at.asked).toHaveLength(2);
+  post(at, 'op: budget\nagents: 4');
+  expect(drive(at)).toBeNull();
+  expect(at.asked).toHaveLength(4);
+  post(at, 'op: budget\nagents: 9');
+  expect(drive(at)).toContain('ok');
+});
+
+test('an amendment changes what has not started, and is refused as unsafe for what has', () => {
+  const at = world('model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: old }', () => null);
+  drive(at);
+  const safe = post(
+    at,
+    'op: amend',
+    '```yaml\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: new }\n  c: { needs: [b], prompt: more }\n```',
+  );
+  const unsafe = post(at, 'op: amend', '```yaml\nsteps:\n  a: { prompt: other }\n```');
+  const broken = post(at, 'op: amend', '```yaml\nsteps:\n  a: { promt: other }\n```');
+  settle(at);
+  const said = (path: string): string => at.files.get(`${path.slice(0, -3)}.re.workflow.md`) ?? '';
+  expect(said(safe)).toContain('Amended.');
+  expect(said(unsafe)).toContain('unsafe: "a" started already');
+  expect(said(broken)).toContain('unsafe: unknown key "promt"');
+  at.answer = () => 'ok';
+  drive(at);
+  expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'new', 'more']);
+});
+
+test('a run that follows its saved workflow takes over safe changes once', () => {
+  const at = world('uses: it\nfollow: true', () => null);
+  const text = (b: string): string =>
+    `---\nmodel: opus\nfollow: true\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: ${b} }\n---\n`;
+  at.saved.set('it', text('old'));
+  drive(at);
+  at.saved.set('it', text('new'));
+  settle(at);
+  at.saved.set('it', text('new').replace('prompt: x', 'prompt: changed'));
+  settle(at);
+  expect(subjects(at)).toEqual(['open', 'fanout a (1 task)', 'follow it', 'follow it (unsafe)']);
+  at.answer = () => 'ok';
+  drive(at);
+  expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'new']);
+});
+
+test('a marker that somebody answers by hand ends its run', () => {
+  const at = world('model: opus\nsteps: { a: { prompt: x } }', () => null);
+  drive(at);
+  at.files.set(`${at.marker.slice(0, -3)}.re.workflow.md`, 'never mind\n');
+  settle(at);
+  expect(complete(at)).toMatchObject({ status: 'cancelled' });
+  expect(openTasks(at)).toEqual([]);
+});
+
+test('a late answer to a closed task is not looked at', () => {
+  const at = world('model: opus\nsteps: { a: { prompt: x } }', () => null);
+  drive(at);
+  const [task] = openTasks(at);
+  post(at, 'op: cancel');
+  settle(at);
+  reply(at, task!, 'too late');
+  settle(at);
+  expect(complete(at)).toMatchObject({ status: 'cancelled' });
+});

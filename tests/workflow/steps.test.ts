@@ -1,0 +1,245 @@
+import { expect, test } from 'vitest';
+import { type Asked, complete, drive, openTasks, type Say, subjects, world } from './drive.ts';
+
+const LIST =
+  '{ type: object, required: [items], properties: { items: { type: array, items: { type: object, properties: { id: { type: string }, hard: { type: boolean } } } } } }';
+
+test('each keeps a list with keys from the data, and items are added without running the others again', () => {
+  const yaml = `model: opus
+steps:
+  plan: { prompt: plan, schema: ${LIST} }
+  build: { needs: [plan], each: "\${{ steps.plan.json.items }}", prompt: "Do \${{ item.id }} (\${{ index }})" }
+  end: { needs: [build], prompt: "\${{ toJSON(steps.build.list[].text) }} \${{ steps.build.list[0].key }}" }`;
+  const at = world(yaml, ({ step, key }) =>
+    step === 'plan' ? '{"items":[{"id":"login"},{"id":"Log out!"},{"id":"join"}]}' : `${step} ${key}`,
+  );
+  expect(drive(at)).toContain('end one');
+  expect(subjects(at)[2]).toBe('fanout build (3 tasks)');
+  expect(at.asked.filter(({ step }) => step === 'build').map(({ key }) => key.replace(/[0-9a-f]{6}$/, 'x'))).toEqual([
+    'login',
+    'log-out-x',
+    'join-x',
+  ]);
+  expect(at.asked.at(-1)?.body).toContain('"build login"');
+});
+
+test('a matrix runs every combination', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 10\nsteps:\n  a: { matrix: { os: [linux, mac], node: [20, 22] }, prompt: "${{ matrix.os }} ${{ matrix.node }}" }',
+    ({ body }) => body.replace(/[\s\S]*?\n\n/, ''),
+  );
+  expect(drive(at)).toMatch(/linux<[\s\S]*mac</);
+  expect(at.asked).toHaveLength(4);
+});
+
+test('count and models multiply inside one item, and each kind of join reduces them', () => {
+  const score = '{ type: object, properties: { answer: { type: string }, score: { type: number } } }';
+  const yaml = `max-parallel: 20
+steps:
+  vote: { models: [opus, gpt, gemini], prompt: q, schema: ${score}, join: { vote: answer } }
+  best: { model: opus, count: 3, prompt: q, schema: ${score}, join: { best: score } }
+  both: { models: [opus, gpt], count: 2, prompt: q }
+output: "\${{ steps.vote.json.answer }} \${{ steps.best.json.score }} \${{ len(steps.both.list) }}"`;
+  const at = world(yaml, ({ step, to, key }) =>
+    step === 'both' ? key : JSON.stringify({ answer: to === 'gpt' ? 'no' : 'yes', score: Number(key.slice(1)) || 0 }),
+  );
+  expect(drive(at)).toContain('yes 3 4');
+});
+
+test('a synthesis sees every candidate, failed ones marked, and needs its minimum of successes', () => {
+  const yaml = (min: number): string =>
+    `steps:\n  a: { models: [opus, gpt, gemini], prompt: q, join: { model: sonnet, prompt: "Merge.", min: ${min} } }`;
+  const answer = ({ to }: Asked): Say => (to === 'gpt' ? { failed: 'crash' } : `from ${to}`);
+  const at = world(yaml(2), answer);
+  expect(drive(at)).toContain('from sonnet');
+  expect(at.asked.at(-1)?.body).toContain('### Answer gpt (FAILED)');
+  expect(complete(at)).toMatchObject({ status: 'degraded' });
+  const poor = world(yaml(3), answer);
+  expect(drive(poor)).toContain('2 of 3 answers succeeded: crash');
+});
+
+test('the first answer closes the others, and a late one changes nothing', () => {
+  const at = world(
+    'steps:\n  a: { models: [opus, gpt], prompt: q, join: first }\n  b: { needs: [a], model: opus, prompt: "${{ steps.a.text }}" }',
+    ({ to, step }) => (step === 'a' && to === 'gpt' ? null : `${step} ${to}`),
+  );
+  expect(drive(at)).toContain('b opus');
+  expect(subjects(at)).toContain('first a (opus)');
+  expect([...at.files].find(([path]) => path.endsWith('gpt/task.re.gpt.md'))?.[1]).toContain('error: cancelled');
+  expect(openTasks(at)).toEqual([]);
+});
+
+test('steps are skipped by "if" and behind failures; a condition on a failure still runs', () => {
+  const yaml = `model: opus
+steps:
+  a: { prompt: x }
+  never: { prompt: x, needs: [a], if: "\${{ steps.a.failed && true }}" }
+  behind: { prompt: x, needs: [never] }
+  bad: { prompt: x }
+  after: { prompt: x, needs: [bad] }
+  repair: { prompt: fix, needs: [bad], if: "\${{ steps.bad.failed }}" }`;
+  const at = world(yaml, ({ step }) => (step === 'bad' ? { failed: 'crash' } : 'fine'));
+  const routed = drive(at);
+  expect(at.asked.map(({ step }) => step)).toEqual(['a', 'bad', 'repair']);
+  expect(subjects(at)).toContain('skip never');
+  expect(routed).toContain('- bad: crash: it did not work');
+  expect(routed).toContain('- not run: never, behind, after');
+});
+
+test('continue-on-error degrades the run, with the count, and dependants go on', () => {
+  const at = world(
+    'model: opus\nsteps:\n  a: { each: [x, y], prompt: "${{ item }}", continue-on-error: true }\n  b: { needs: [a], prompt: "failed: ${{ steps.a.failed }}" }',
+    ({ step, key }) => (step === 'a' && key.startsWith('y') ? { failed: 'timeout' } : 'ok'),
+  );
+  expect(drive(at)).toContain('Degraded, 1 tolerated:\n\n- a: 1 of 2 items failed');
+  expect(at.asked.at(-1)?.body.trim()).toBe('failed: true');
+});
+
+test('fail-fast closes what is open and starts nothing more', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 3\nsteps:\n  a: { each: [1, 2, 3, 4, 5], prompt: "${{ item }}", fail-fast: true }',
+    ({ key }) => (key.startsWith('2') ? { failed: 'crash' } : null),
+  );
+  expect(drive(at)).toContain('items failed');
+  expect(at.asked).toHaveLength(1);
+  expect([...at.files.keys()].filter((path) => path.endsWith('task.md'))).toHaveLength(3);
+});
+
+test('fail-fast of the run stops independent steps', () => {
+  const at = world(
+    'model: opus\nfail-fast: true\nsteps:\n  a: { prompt: x }\n  b: { prompt: x }\n  c: { prompt: x, needs: [b] }',
+    ({ step }) => (step === 'a' ? { failed: 'crash' } : null),
+  );
+  expect(drive(at)).toContain('"a" failed');
+  expect(at.asked).toHaveLength(1);
+});
+
+test('a loop on a group repeats until its condition holds, each pass seeing the last one', () => {
+  const yaml = `model: opus
+steps:
+  build:
+    repeat: { until: "\${{ steps.test.json.green }}", max: 4 }
+    steps:
+      implement: { prompt: "pass \${{ loop.n }} after \${{ loop.prev.test.text }}" }
+      test: { needs: [implement], model: ci, prompt: run, schema: { type: object, required: [green], properties: { green: { type: boolean } } } }
+  end: { needs: [build], prompt: "\${{ steps.build.json.green }}" }`;
+  const at = world(yaml, ({ step, time }) => (step === 'test' ? JSON.stringify({ green: time === 3 }) : step));
+  drive(at);
+  expect(at.asked.map(({ step }) => step).join(' ')).toBe('implement test implement test implement test end');
+  expect(at.asked[4]?.body).toContain('pass 3 after');
+  expect(at.asked[4]?.body).toContain('{"green":false}');
+  expect(subjects(at)).toContain('fanout implement pass 2 (1 task)');
+  expect([...at.files.keys()]).toContain(`data/channels/${at.run}/steps/build/n3-one/steps/test/one/task.md`);
+  expect(at.asked.at(-1)?.body.trim()).toBe('true');
+});
+
+test('a loop that never ends fails, or keeps its last result', () => {
+  const yaml = (onMax: string): string =>
+    `model: opus\nsteps:\n  a: { prompt: "\${{ loop.n }}", schema: { type: object, properties: { ok: { type: boolean } } }, repeat: { until: "\${{ steps.a.json.ok }}", max: 2, on-max: ${onMax} } }`;
+  const failing = world(yaml('fail'), () => '{"ok": false}');
+  expect(drive(failing)).toContain('"until" did not hold after 2 passes');
+  const last = world(yaml('last'), () => '{"ok": false}');
+  expect(drive(last)).toContain('{"ok": false}');
+});
+
+test('a group over a list keeps items apart; max-parallel on it counts items', () => {
+  const yaml = `model: opus
+max-parallel: 20
+steps:
+  build:
+    each: [a, b, c, d]
+    max-parallel: 2
+    isolate: worktree
+    project: app
+    steps:
+      one: { prompt: "\${{ item }}" }
+      two: { needs: [one], prompt: "\${{ steps.one.text }}" }`;
+  let most = 0;
+  const at = world(yaml, ({ step, key }) => `${step} ${key}`);
+  drive(at, (now) => {
+    most = Math.max(most, new Set(openTasks(now).map(({ path }) => path.split('/')[5])).size);
+  });
+  expect(most).toBe(2);
+  expect(at.asked).toHaveLength(8);
+  const trees = at.asked.map(({ yaml: head }) => /^branch: (.*)$/m.exec(head)?.[1] ?? '');
+  expect(new Set(trees).size).toBe(4);
+  expect(trees[0]).toMatch(new RegExp(`^ct/${at.run}/build-a-[0-9a-f]{6}$`));
+  expect(at.asked[0]?.yaml).toContain('isolate: worktree\nbase: HEAD');
+});
+
+test('max-parallel of the run is never exceeded and always used', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 3\nsteps:\n  a: { each: [1,2,3,4,5,6,7], prompt: "${{ item }}", max-parallel: 2 }\n  b: { each: [1,2,3], prompt: "${{ item }}", priority: 2 }',
+    () => 'ok',
+  );
+  const seen: number[] = [];
+  drive(at, (now) => {
+    const open = openTasks(now);
+    seen.push(open.length);
+    expect(open.filter(({ step }) => step === 'a').length).toBeLessThanOrEqual(2);
+  });
+  expect(Math.max(...seen)).toBe(3);
+  expect(at.asked[0]?.step).toBe('b');
+});
+
+test('value steps compute, without files and without agents', () => {
+  const at = world(
+    'model: opus\nsteps:\n  v: { value: { n: 3, list: ["${{ run.id }}"] } }\n  a: { needs: [v], prompt: "${{ steps.v.json.n }}" }',
+    ({ body }) => `got ${body}`,
+  );
+  expect(drive(at)).toContain('got 3');
+  expect([...at.files.keys()].some((path) => path.includes('/steps/v/'))).toBe(false);
+});
+
+test('finally runs whatever happened', () => {
+  const at = world('model: opus\nsteps:\n  a: { prompt: x }\nfinally:\n  clean: { prompt: "a ${{ steps.a.status }}" }', ({ step }) =>
+    step === 'a' ? { failed: 'crash' } : 'cleaned',
+  );
+  expect(drive(at)).toContain('failed: true');
+  expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'a failed']);
+});
+
+test('undo takes back what succeeded when the run fails later, and only then', () => {
+  const yaml =
+    'model: opus\nsteps:\n  deploy: { prompt: x, effects: external, undo: rollback }\n  rollback: { needs: [deploy], prompt: "undo ${{ steps.deploy.text }}" }\n  check: { needs: [deploy], prompt: y }';
+  const bad = world(yaml, ({ step }) => (step === 'check' ? { failed: 'crash' } : step));
+  expect(drive(bad)).toContain('- undone: rollback: succeeded');
+  expect(bad.asked.map(({ step }) => step)).toEqual(['deploy', 'check', 'rollback']);
+  const good = world(yaml, ({ step }) => step);
+  drive(good);
+  expect(good.asked.map(({ step }) => step)).toEqual(['deploy', 'check']);
+});
+
+test('a child run is a marker in the run, and its routed reply is the answer', () => {
+  const at = world(
+    'model: opus\nsteps:\n  c: { uses: child, with: { n: "${{ len(\'abc\') }}" } }\n  end: { needs: [c], prompt: "${{ steps.c.json.sum }}" }',
+    ({ step }) => (step === 'inner' ? '{"sum": 6}' : 'the end'),
+  );
+  at.saved.set('child', '---\nmodel: gpt\ninputs: { n: { type: number } }\nsteps: { inner: { prompt: "twice ${{ inputs.n }}" } }\n---\n');
+  expect(drive(at)).toContain('the end');
+  expect(at.asked.map(({ body }) => body.trim())).toEqual(['twice 3', '6']);
+});
+
+test('equal work in one run is done once when the step says so', () => {
+  const at = world('model: opus\nsteps:\n  a: { prompt: same, cache: run }\n  b: { prompt: same, cache: run, needs: [a] }', () => 'once');
+  expect(drive(at)).toContain('once');
+  expect(at.asked).toHaveLength(1);
+  expect(complete(at)).toMatchObject({ tasks: 2, reused: 1 });
+});
+
+test('a dry run asks nobody and still fits every schema', () => {
+  const at = world(
+    `model: opus\ndry-run: true\nsteps:\n  plan: { prompt: plan, schema: ${LIST} }\n  b: { needs: [plan], each: "\${{ steps.plan.json.items }}", prompt: "do \${{ item.id }}" }`,
+  );
+  expect(drive(at)).toContain('dry run: opus would be asked');
+  expect(at.asked).toEqual([]);
+});
+
+test('a step that used up its own budget fails', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 1\nsteps:\n  a: { each: [1,2,3,4], prompt: "${{ item }}", budget: { agents: 2 } }',
+    () => 'ok',
+  );
+  expect(drive(at)).toContain('the budget of the step is used up');
+  expect(at.asked).toHaveLength(2);
+});
