@@ -41,9 +41,15 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
     });
     park(dispatcher, held.work.recipient, { ms: MINUTE, why: errorText(error) });
     if (held.startedMs === null || held.claim.effects === 'none') releaseClaim(dispatcher, held, 'broken');
-    else dispatcher.state.held.delete(held.key);
+    else abandonClaim(dispatcher, held);
   }
   wake(dispatcher);
+}
+
+/** It may have acted and nothing came of it: settled like the claim of a process that died. */
+function abandonClaim({ state }: Dispatcher, held: Held): void {
+  state.held.delete(held.key);
+  state.orphans.set(held.ref, { oid: held.oid, started: true });
 }
 
 async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
@@ -57,12 +63,9 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
   let current: Try | null = { entry, fallbacks, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
   while (current !== null) {
     const outcome: AttemptOutcome = await invoke(dispatcher, held, current);
-    if (held.stopped !== null || outcome.kind === 'stopped') {
-      await stopClaim(
-        dispatcher,
-        held,
-        outcome.kind === 'answered' ? outcome.text : outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail,
-      );
+    // An answer that came in spite of us is offered all the same: whether the claim still stands is decided by the remote.
+    if (outcome.kind !== 'answered' && (held.stopped !== null || outcome.kind === 'stopped')) {
+      await stopClaim(dispatcher, held, outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail);
       return;
     }
     current =
@@ -157,14 +160,14 @@ async function afterFailure(
   switch (decision.kind) {
     case 'retry':
       await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
-      if (!(await renewClaim(dispatcher, held))) return null;
+      if (!(await renewClaim(dispatcher, held, tried.entry))) return null;
       return {
         ...tried,
         invocation: tried.invocation + 1,
         threadBytesMax: outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
       };
     case 'fallback':
-      if (next === undefined || !(await renewClaim(dispatcher, held))) return null;
+      if (next === undefined || !(await renewClaim(dispatcher, held, next))) return null;
       return { entry: next, fallbacks: rest, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
     case 'park':
       park(dispatcher, tried.entry.name, { ms: decision.parkMs, why: `${outcome.class}: ${outcome.detail}` });
@@ -203,14 +206,14 @@ function replyBasics(dispatcher: Dispatcher, held: Held) {
   };
 }
 
-/** The next invocation is another attempt, visible to everybody: the claim says so before it starts. False when the claim is lost. */
-async function renewClaim(dispatcher: Dispatcher, held: Held): Promise<boolean> {
+/** The next invocation is another attempt, visible to everybody: the claim says so, and what it may do, before it starts. False when the claim is lost. */
+async function renewClaim(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Promise<boolean> {
   const { doors } = dispatcher;
   if (held.stopped !== null) {
     await stopClaim(dispatcher, held, '');
     return false;
   }
-  const claim = { ...held.claim, attempt: held.claim.attempt + 1 };
+  const claim = { ...held.claim, attempt: held.claim.attempt + 1, effects: entry.effects };
   const oid = await doors.repository.writeRecord(formatClaim(claim));
   const renewedMs = doors.clock.monotonicMs();
   held.confirmedMs = Number.POSITIVE_INFINITY;
@@ -246,8 +249,10 @@ async function stopClaim(dispatcher: Dispatcher, held: Held, text: string): Prom
     next: text === '' ? 'nothing was said yet' : 'the output so far is kept under late/',
   });
   if (text !== '') await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
-  if (reason === 'shutdown' && held.startedMs !== null && held.claim.effects === 'external') {
-    const detail = `outcome unknown: ${dispatcher.settings.alias} was stopped while running it`;
+  const mayHaveActed = held.startedMs !== null && held.claim.effects === 'external';
+  if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
+    const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';
+    const detail = `outcome unknown: ${dispatcher.settings.alias} ${why} while running it`;
     await publishReply(dispatcher, held, {
       ...replyBasics(dispatcher, held),
       body: `No answer: ${detail}. See crosstalkd retry.\n`,
