@@ -56,6 +56,8 @@ export interface ChangeBatch {
   /** Messages closed because another one asks again for them. */
   readonly retried: readonly string[];
   readonly removed: readonly string[];
+  /** Messages among `messages` that stood before and are open again because their reply was removed. */
+  readonly reopened: readonly string[];
   readonly people: readonly string[];
 }
 
@@ -70,7 +72,8 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   }
   for (const message of batch.messages) {
     rejected.delete(message.path);
-    const before = gone.find((old) => old.blob === message.blob && old.channel === message.channel);
+    const isNew = !batch.reopened.includes(message.path);
+    const before = isNew ? gone.find((old) => old.blob === message.blob && old.channel === message.channel) : undefined;
     if (message.recipients.length === 0) messages.delete(message.path);
     else messages.set(message.path, before === undefined ? message : { ...message, identity: before.identity });
   }

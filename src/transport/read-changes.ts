@@ -6,7 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import { by, byCodeUnit } from '../base/order.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { decodeMessage, type Message } from '../protocol/message.ts';
+import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
 import { slugName } from '../protocol/names.ts';
 import type { ChangeBatch, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
@@ -40,7 +40,8 @@ type Written = Extract<TreeChange, { kind: 'written' }>;
 interface Candidate {
   readonly file: MessagePath;
   readonly blob: Oid;
-  readonly message: Message;
+  /** Its body is not kept: of a long history all candidates are in memory at once. */
+  readonly fields: MessageFields;
 }
 
 /** Reads what `to` changed since `from` (null: everything in it). */
@@ -53,10 +54,14 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
   const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], people: [] };
   const twins = range.from === null ? findTwins(written) : new Map<string, string>();
+  const judge: Judge = { repository, range, models, exists, twins };
+  const waiting: Candidate[] = [];
   for (let at = 0; at < written.length; at += CHUNK) {
-    await judgeChunk({ repository, range, models, exists, twins }, written.slice(at, at + CHUNK), judged);
+    const candidates = await readCandidates(judge, written.slice(at, at + CHUNK), judged);
+    waiting.push(...(await filterUnanswered(judge, candidates, judged)));
   }
-  return { tip: range.to, models, removed, ...judged };
+  await judgeMessages(judge, waiting, judged);
+  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), ...judged };
 }
 
 /** The names in data/models.yaml of a commit, in code-unit order. */
@@ -88,7 +93,7 @@ interface Judge {
   readonly twins: ReadonlyMap<string, string>;
 }
 
-async function judgeChunk(judge: Judge, written: readonly Written[], into: Judged): Promise<void> {
+async function readCandidates(judge: Judge, written: readonly Written[], into: Judged): Promise<readonly Candidate[]> {
   const files = written.flatMap((change) => {
     const file = parseMessagePath(change.path);
     const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
@@ -106,14 +111,32 @@ async function judgeChunk(judge: Judge, written: readonly Written[], into: Judge
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
     if (isReply) into.replies.push(file.replyTo);
     const read = decodeBlob(blobs[index]);
-    if (read.kind === 'message') candidates.push({ file, blob, message: read.message });
+    if (read.kind === 'message') candidates.push({ file, blob, fields: read.message.fields });
     else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
   });
-  await judgeMessages(judge, candidates, into);
+  return candidates;
 }
 
-async function judgeMessages(judge: Judge, candidates: readonly Candidate[], into: Judged): Promise<void> {
+/** The candidates that may be work. Answered ones are left out early: of a long history only they are many. */
+async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], into: Judged): Promise<readonly Candidate[]> {
   const waking = await filterWaking(judge, candidates);
+  const repliesOf = ({ file, fields }: Candidate): readonly string[] => fields.to.map(({ name }) => replyPath(file.path, name));
+  const answers = await judge.exists(waking.flatMap(repliesOf));
+  return waking.filter((candidate) => {
+    const isAnswered = !asksAll(candidate.fields) && repliesOf(candidate).every((path) => answers.has(path));
+    if (isAnswered) noteFields(judge, candidate.fields, into);
+    return !isAnswered;
+  });
+}
+
+/** What any message tells beside being work: who writes here, and what it asks again. */
+function noteFields(judge: Judge, fields: MessageFields, into: Judged): void {
+  if (fields.from !== null && fields.model === null && !judge.models.includes(fields.from)) into.people.push(fields.from);
+  if (fields.retries !== null) into.retried.push(fields.retries);
+}
+
+/** One question to the history for all of them. */
+async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: Judged): Promise<void> {
   const authors = await readAuthors(judge, waking);
   const everyone = await readEveryone(judge, waking, authors);
   const answers = await judge.exists(
@@ -121,10 +144,10 @@ async function judgeMessages(judge: Judge, candidates: readonly Candidate[], int
   );
   const twins = await readTwins(judge, waking);
   for (const candidate of waking) {
-    const { file, blob, message } = candidate;
+    const { file, blob, fields } = candidate;
     const author = authors.get(file.path);
-    const from = message.fields.from ?? slugName(author?.author.name ?? '', 'someone');
-    into.people.push(...(judge.models.includes(from) || message.fields.model !== null ? [] : [from]));
+    const from = fields.from ?? slugName(author?.author.name ?? '', 'someone');
+    noteFields(judge, { ...fields, from }, into);
     const twin = twins.get(file.path);
     if (twin !== undefined) {
       into.rejected.push({
@@ -135,7 +158,6 @@ async function judgeMessages(judge: Judge, candidates: readonly Candidate[], int
       });
       continue;
     }
-    if (message.fields.retries !== null) into.retried.push(message.fields.retries);
     const recipients = recipientsOf(candidate, everyone).filter(
       ({ name }) =>
         name !== from &&
@@ -148,11 +170,11 @@ async function judgeMessages(judge: Judge, candidates: readonly Candidate[], int
       identity: identityOf(file),
       blob,
       from,
-      timestampMs: message.fields.timestampMs ?? author?.authoredMs ?? 0,
-      hops: message.fields.hops,
-      priority: message.fields.priority,
-      project: message.fields.project,
-      isWorkflow: message.fields.to.some(({ name }) => name === 'workflow'),
+      timestampMs: fields.timestampMs ?? author?.authoredMs ?? 0,
+      hops: fields.hops,
+      priority: fields.priority,
+      project: fields.project,
+      isWorkflow: fields.to.some(({ name }) => name === 'workflow'),
       recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
     });
   }
@@ -164,10 +186,7 @@ async function filterWaking(judge: Judge, candidates: readonly Candidate[]): Pro
   for (const candidate of candidates) {
     const original = candidate.file.replyTo?.path;
     if (original === undefined) waking.push(candidate);
-    else if (
-      candidate.message.fields.to.some(({ name }) => judge.models.includes(name)) &&
-      (await repliesToQuestion(judge, candidate, original))
-    )
+    else if (candidate.fields.to.some(({ name }) => judge.models.includes(name)) && (await repliesToQuestion(judge, candidate, original)))
       waking.push(candidate);
   }
   return waking;
@@ -175,7 +194,7 @@ async function filterWaking(judge: Judge, candidates: readonly Candidate[]): Pro
 
 async function repliesToQuestion(judge: Judge, candidate: Candidate, original: string): Promise<boolean> {
   const [entry] = await judge.repository.lookUp(judge.range.to, [original]);
-  if (entry?.kind !== 'file') return !candidate.message.fields.re.includes(original);
+  if (entry?.kind !== 'file') return !candidate.fields.re.includes(original);
   if (parseMessagePath(original)?.replyTo != null) return false;
   const [blob] = await judge.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
   const read = decodeBlob(blob);
@@ -184,9 +203,15 @@ async function repliesToQuestion(judge: Judge, candidate: Candidate, original: s
 
 async function readAuthors(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, CommitInfo>> {
   const unsigned = candidates
-    .filter(({ message }) => message.fields.from === null || message.fields.timestampMs === null || asksAll(message))
+    .filter(({ fields }) => fields.from === null || fields.timestampMs === null || asksAll(fields))
     .map(({ file }) => file.path);
-  return unsigned.length === 0 ? new Map() : judge.repository.findAddingCommits(unsigned, judge.range);
+  if (unsigned.length === 0) return new Map();
+  const found = await judge.repository.findAddingCommits(unsigned, judge.range);
+  // A message that is open again, because its reply was removed, was added long before.
+  const older = judge.range.from === null ? [] : unsigned.filter((path) => !found.has(path));
+  return older.length === 0
+    ? found
+    : new Map([...found, ...(await judge.repository.findAddingCommits(older, { from: null, to: judge.range.to }))]);
 }
 
 /** `all` means the models of the moment it was written, not the ones added since: a new model does not answer last week's mail. */
@@ -196,8 +221,8 @@ async function readEveryone(
   authors: ReadonlyMap<string, CommitInfo>,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const everyone = new Map<string, readonly string[]>();
-  for (const { file, message } of candidates) {
-    if (!asksAll(message)) continue;
+  for (const { file, fields } of candidates) {
+    if (!asksAll(fields)) continue;
     const commit = authors.get(file.path)?.oid;
     const then = commit === undefined ? [] : await readModelNames(judge.repository, commit);
     everyone.set(file.path, then.length === 0 ? judge.models : then);
@@ -254,12 +279,12 @@ function createExists(repository: Repository, range: ChangeRange, changes: reado
   };
 }
 
-function recipientsOf({ file, message }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
-  return expandAddresses(message.fields.to, everyone.get(file.path) ?? []);
+function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
+  return expandAddresses(fields.to, everyone.get(file.path) ?? []);
 }
 
-function asksAll(message: Message): boolean {
-  return message.fields.to.some(({ name }) => name === 'all');
+function asksAll(fields: MessageFields): boolean {
+  return fields.to.some(({ name }) => name === 'all');
 }
 
 function isPerson(judge: Judge, name: string, from: string): boolean {

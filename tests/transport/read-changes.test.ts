@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import type { Oid } from '../../src/base/ids.ts';
+import { EMPTY_INDEX, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
+import { readChanges } from '../../src/transport/read-changes.ts';
+import type { Repository } from '../../src/transport/repository.ts';
+import { createMemoryRemote } from '../support/memory-repository.ts';
+
+const general = 'data/channels/general';
+const models = 'models:\n  opus: { adapter: command, command: [cat] }\n  gpt: { adapter: command, command: [cat] }\n';
+const ULID = '01JD5Q8Z7K3V9X2M4N6P8R0T1W';
+
+async function world(): Promise<{
+  repository: Repository;
+  say: (tip: Oid | null, writes: Record<string, string>, removes?: readonly string[]) => Promise<Oid>;
+}> {
+  const repository = createMemoryRemote().open();
+  await Promise.resolve();
+  const say = async (tip: Oid | null, writes: Record<string, string>, removes: readonly string[] = []): Promise<Oid> => {
+    const identity = { name: 'Jane Doe', email: 'jane@example.com' };
+    const draft = {
+      writes: Object.entries(writes).map(([path, content]) => ({ path, content })),
+      removes,
+      author: identity,
+      committer: identity,
+      atMs: 1_000_000,
+      message: 'say',
+    };
+    const [commit] = await repository.buildCommits(tip, [draft]);
+    return commit!;
+  };
+  return { repository, say };
+}
+
+async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<OpenIndex> {
+  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people }));
+}
+
+/** The index must be the same whether the history was followed commit by commit or read at once. */
+async function bothWays(repository: Repository, commits: readonly Oid[]): Promise<OpenIndex> {
+  let followed = EMPTY_INDEX;
+  for (const commit of commits) followed = await step(repository, followed, commit);
+  const atOnce = await step(repository, EMPTY_INDEX, commits.at(-1)!);
+  expect([...followed.messages.values()]).toEqual(expect.arrayContaining([...atOnce.messages.values()]));
+  expect(followed.messages.size).toBe(atOnce.messages.size);
+  return atOnce;
+}
+
+const openWork = (index: OpenIndex): string[] =>
+  listWork(index).map(({ message, recipient }) => `${message.path.slice(general.length + 1)} ${recipient}`);
+const ask = (to: string, more = ''): string => `---\nto: ${to}\n${more}---\nhi\n`;
+const reply = (from: string, to: string, re: string): string => `---\nto: ${to}\nfrom: ${from}\nre: ${re}\nmodel: ${from}\n---\nhello\n`;
+
+describe('the index of open work', () => {
+  it('holds each addressed model until its reply stands, and takes author and time from the commit', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/a.md`]: ask('[opus, gpt]'),
+      [`${general}/b.md`]: ask('opus'),
+    });
+    const second = await say(first, {
+      [`${general}/a.re.opus.md`]: reply('opus', 'jane-doe', `${general}/a.md`),
+      [`${general}/b.re.opus.md`]: 'by hand, without front matter',
+    });
+    const index = await bothWays(repository, [first, second]);
+    expect(openWork(index)).toEqual(['a.md gpt']);
+    expect(index.messages.get(`${general}/a.md`)).toMatchObject({ from: 'jane-doe', timestampMs: 1_000_000 });
+    expect(index.rejected.size).toBe(0);
+  });
+
+  it('means by "all" the models of the moment it was written', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, { 'data/models.yaml': models });
+    const second = await say(first, { [`${general}/a.md`]: ask('all') });
+    const third = await say(second, { 'data/models.yaml': `${models}  late: { adapter: command, command: [cat] }\n` });
+    expect(openWork(await bothWays(repository, [first, second, third]))).toEqual(['a.md gpt', 'a.md opus']);
+  });
+
+  it('wakes a model by a reply to its question, never by a reply to a reply, and not when it waits itself', async () => {
+    const { repository, say } = await world();
+    const q = `${general}/q.md`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [q]: ask('gpt', 'from: opus\n'),
+      [`${general}/w.md`]: ask('gpt', 'from: opus\nwait: true\n'),
+    });
+    const second = await say(first, {
+      [`${general}/q.re.gpt.md`]: reply('gpt', 'opus', q),
+      [`${general}/w.re.gpt.md`]: reply('gpt', 'opus', `${general}/w.md`),
+    });
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(['q.re.gpt.md opus']);
+    const third = await say(second, { [`${general}/q.re.gpt.re.opus.md`]: reply('opus', 'gpt', `${general}/q.re.gpt.md`) });
+    expect(openWork(await bothWays(repository, [first, second, third]))).toEqual([]);
+  });
+
+  it('opens a message again when its reply is removed, and forgets one that is removed', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/a.md`]: ask('opus'),
+      [`${general}/a.re.opus.md`]: 'x',
+      [`${general}/b.md`]: ask('opus'),
+    });
+    const second = await say(first, {}, [`${general}/a.re.opus.md`, `${general}/b.md`]);
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(['a.md opus']);
+  });
+
+  it('reports a second file with the same id and never runs both', async () => {
+    const { repository, say } = await world();
+    const canonical = `${general}/2024/11/18/120000000Z-${ULID}.md`;
+    const copy = `${general}/copies/${ULID}.md`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [canonical]: ask('opus'),
+      [copy]: ask('opus'),
+      [`${general}/Hello.md`]: ask('opus'),
+      [`${general}/hello.md`]: ask('opus'),
+    });
+    const index = await step(repository, EMPTY_INDEX, first);
+    expect(openWork(index)).toHaveLength(2);
+    expect([...index.rejected.keys()].sort()).toEqual([copy, `${general}/hello.md`].sort());
+  });
+
+  it('reports files that are no messages with the reason, and delays nobody for them', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/bad.md`]: '---js\nx\n---\n',
+      [`${general}/notes.txt`]: 'x',
+      'data/channels/UPPER/a.md': ask('opus'),
+      [`${general}/good.md`]: ask('opus'),
+    });
+    const index = await bothWays(repository, [first]);
+    expect(openWork(index)).toEqual(['good.md opus']);
+    expect([...index.rejected.keys()]).toEqual(['data/channels/UPPER/a.md', `${general}/bad.md`]);
+  });
+
+  it('drops mail to people, keeps names that nobody knows, and finds old mail when a person becomes a model', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus', 'from: maria\n') });
+    const second = await say(first, { [`${general}/b.md`]: ask('maria'), [`${general}/c.md`]: ask('ops') });
+    const index = await step(repository, await step(repository, EMPTY_INDEX, first), second);
+    expect(openWork(index)).toEqual(['a.md opus', 'c.md ops']);
+  });
+
+  it('closes a message that another one asks again', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus') });
+    const second = await say(first, { [`${general}/b.md`]: ask('opus', `retries: ${general}/a.md\n`) });
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(['b.md opus']);
+  });
+});
