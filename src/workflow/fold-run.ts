@@ -190,7 +190,10 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   // What runs is paid for already: its answers are awaited.
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
   if (onExceed === 'fail' && isIdle) return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
-  return { isHeld: true, stop: onExceed === 'finish' && isIdle && fold.proposals.length === 0 ? { kind: 'finish', why, atMs: fold.header.atMs } : null };
+  return {
+    isHeld: true,
+    stop: onExceed === 'finish' && isIdle && fold.proposals.length === 0 ? { kind: 'finish', why, atMs: fold.header.atMs } : null,
+  };
 }
 
 function dropAgents(fold: Fold): void {
