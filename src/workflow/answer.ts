@@ -1,5 +1,5 @@
 /** The answer to a task: what its reply file says, and whether it may be used. */
-import { decodeMessage } from '../protocol/message.ts';
+import { readMessage } from './message-memo.ts';
 import { firstLine, oneLine } from '../protocol/reply.ts';
 import { evaluateTemplate } from './template.ts';
 import type { Values } from './expression-evaluate.ts';
@@ -34,7 +34,7 @@ export interface Expectation {
 
 /** Reads a reply file. A person may have written it by hand: without front matter, the whole text is the answer. */
 export function readAnswer(text: string): Answer {
-  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  const read = readMessage(text);
   const nothing = { atMs: null, host: null, attempt: null, session: null, durationMs: null, usd: 0, tokens: 0, isReused: false };
   if (read.kind === 'rejected') return { body: withoutHead(text), failure: null, ...nothing };
   const { fields, body, yaml } = read.message;

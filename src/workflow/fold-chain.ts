@@ -2,7 +2,7 @@
  * The chain of tasks that gives one answer: the first task, retries, fallback models, re-asks after an unusable answer, and what a person asked
  * again. The chain is replayed from its files every time; the first file that is missing is the next one to add.
  */
-import { decodeMessage } from '../protocol/message.ts';
+import { readMessage } from './message-memo.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { type Cap, type Fold, occupy, type Outcome, outcome, propose } from './fold-context.ts';
@@ -234,7 +234,7 @@ function inRun(fold: Fold, key: string): { readonly path: string; readonly text:
 }
 
 function readTask(text: string, expected: string): { readonly to: string; readonly kind: string; readonly contentKey: string | null } {
-  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  const read = readMessage(text);
   if (read.kind === 'rejected') return { to: expected, kind: 'first', contentKey: null };
   const [to] = read.message.fields.to;
   const kind = /^kind: (\w+)$/m.exec(read.message.yaml)?.[1] ?? 'first';

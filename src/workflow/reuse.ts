@@ -1,7 +1,7 @@
 /** Finished results of the run that this one is forked from, by content key. */
 import type { RunHeader } from './header.ts';
 import { parseMessagePath, replyPath } from '../protocol/paths.ts';
-import { decodeMessage } from '../protocol/message.ts';
+import { readMessage } from './message-memo.ts';
 import type { Plan } from './plan.ts';
 import { allSteps } from './plan.ts';
 import { descendantsOf } from './reach.ts';
@@ -43,14 +43,14 @@ function finishedTasks(files: ReadonlyMap<string, string>, root: string): Readon
   const found = new Map<string, Finished[]>();
   for (const path of [...files.keys()].sort()) {
     if (!path.startsWith(`${root}steps/`) || parseMessagePath(path)?.replyTo !== null) continue;
-    const task = decodeMessage(Buffer.from(files.get(path) ?? '', 'utf8'));
+    const task = readMessage(files.get(path) ?? '');
     if (task.kind === 'rejected') continue;
     const key = /^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(task.message.yaml)?.[1];
     const [to] = task.message.fields.to;
     const reply = to === undefined ? '' : replyPath(path, to.name);
     const text = files.get(reply);
     if (key === undefined || text === undefined) continue;
-    const answer = decodeMessage(Buffer.from(text, 'utf8'));
+    const answer = readMessage(text);
     if (answer.kind === 'message' && answer.message.fields.failed) continue;
     found.set(key, [...(found.get(key) ?? []), { path: reply, text, relative: path.slice(root.length) }]);
   }

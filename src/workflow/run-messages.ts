@@ -1,6 +1,7 @@
 /** What people wrote into a run's channel: control messages, answers to gates, other messages; and what the engine answered to them. */
 import { byCodeUnit } from '../base/order.ts';
-import { decodeMessage, type Message } from '../protocol/message.ts';
+import type { Message } from '../protocol/message.ts';
+import { readMessage } from './message-memo.ts';
 import { parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { asJson, isJsonObject, type JsonObject } from './json.ts';
 import { readYamlMapping } from '../protocol/yaml.ts';
@@ -35,7 +36,7 @@ export function readRunMessages(input: RunInput, root: string): RunMessages {
     if (!path.startsWith(root) || isEnginePath(path.slice(root.length))) continue;
     const parsed = parseMessagePath(path);
     if (parsed === null || parsed.replyTo?.recipient === 'workflow') continue;
-    const read = decodeMessage(Buffer.from(text, 'utf8'));
+    const read = readMessage(text);
     if (read.kind === 'rejected') continue;
     const { fields } = read.message;
     const from = fields.from ?? input.lookUp.author(path) ?? 'unknown';
@@ -62,7 +63,7 @@ function isEnginePath(relative: string): boolean {
 
 function readAck(text: string | undefined): { readonly seq: number | null; readonly isRefused: boolean } {
   if (text === undefined) return { seq: null, isRefused: false };
-  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  const read = readMessage(text);
   if (read.kind === 'rejected') return { seq: 0, isRefused: true };
   const seq = typedKeys(read.message.yaml)['seq'];
   return { seq: typeof seq === 'number' ? seq : 0, isRefused: read.message.fields.failed };

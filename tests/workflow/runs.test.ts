@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { describeRun } from '../../src/workflow/describe.ts';
+import { planWorkflow } from '../../src/workflow/dry-plan.ts';
+import { nextTransition, summarizeRun } from '../../src/workflow/engine.ts';
+import { dueFiring } from '../../src/workflow/schedule.ts';
+import { checkWorkflow } from '../../src/workflow/check.ts';
+import { complete, drive, inputOf, post, settle, subjects, world, type World } from './drive.ts';
+
+/** A second marker in the transport of `at`. */
+function secondRun(at: World, name: string, head: string): World {
+  const marker = `data/channels/general/2026/11/21/07000000${name}.md`;
+  at.files.set(marker, `---\nto: workflow\nfrom: maintainer\ntype: workflow\nchild_channel: run-${name}\n${head}\n---\n`);
+  return { ...at, marker, run: `run-${name}`, commits: [], asked: [] };
+}
+
+test('a fork takes every finished result whose key is unchanged: one of 100 failed, one runs again', () => {
+  const yaml =
+    'model: opus\nmax-parallel: 100\nbudget: { agents: 300 }\nsteps:\n  a: { each: "${{ inputs.list }}", prompt: "do ${{ item }}" }\n  end: { needs: [a], prompt: "${{ len(steps.a.list) }}" }\ninputs: { list: { type: json } }';
+  const list = JSON.stringify(Array.from({ length: 100 }, (_, index) => index));
+  const at = world(`${yaml}\nwith: { list: ${list} }`, ({ step, body }) =>
+    step === 'a' && body.trim() === 'do 57' ? { failed: 'crash' } : 'ok',
+  );
+  expect(drive(at)).toContain('1 of 100 items failed');
+  expect(at.asked).toHaveLength(100);
+  const again = secondRun(at, 'again', `${yaml}\nwith: { list: ${list} }\nfork: { run: ${at.run} }`);
+  again.answer = () => 'ok';
+  expect(drive(again)).toContain('ok');
+  expect(again.asked.map(({ step }) => step)).toEqual(['a', 'end']);
+  expect(complete(again)).toMatchObject({ status: 'succeeded', reused: 99 });
+});
+
+test('an edited plan re-runs only what depends on the edit, and --from runs a step anew', () => {
+  const yaml = (b: string): string =>
+    `model: opus\nsteps:\n  a: { prompt: one }\n  b: { needs: [a], prompt: "${b} \${{ steps.a.text }}" }\n  c: { prompt: three }\n  d: { needs: [b, c], prompt: "\${{ steps.b.text }}" }`;
+  const at = world(yaml('old'), ({ body, step }) => `${step}: ${String(body.length)}`);
+  drive(at);
+  const edited = secondRun(at, 'edited', `${yaml('changed')}\nfork: { run: ${at.run} }`);
+  drive(edited);
+  expect(edited.asked.map(({ step }) => step)).toEqual(['b', 'd']);
+  const from = secondRun(at, 'from', `${yaml('old')}\nfork: { run: ${at.run}, from: b }`);
+  drive(from);
+  expect(from.asked.map(({ step }) => step)).toEqual(['b', 'd']);
+});
+
+const GROUP = (overflow: string): string =>
+  `model: opus\nconcurrency: { group: deploy, overflow: ${overflow} }\nsteps: { a: { prompt: x } }`;
+
+test.each([
+  ['queue', null],
+  ['drop', 'dropped'],
+  ['cancel-oldest', null],
+])('a concurrency group that is full: %s', (overflow, end) => {
+  const at = world(GROUP(overflow), () => null);
+  settle(at);
+  const second = secondRun(at, 'second', GROUP(overflow));
+  settle(second);
+  expect(complete(second)?.['status'] ?? null).toBe(end);
+  if (overflow === 'queue') {
+    expect(describeRun(inputOf(second)).status).toBe('queued');
+    at.answer = () => 'ok';
+    drive(at);
+    settle(second);
+    expect(describeRun(inputOf(second)).status).not.toBe('queued');
+  }
+  if (overflow === 'cancel-oldest') expect(at.files.get(`data/channels/${at.run}/CANCEL`)).toContain('run-second');
+});
+
+test('a schedule fires once however many hosts look, and only the last missed firing', () => {
+  const options = { models: ['opus'], served: new Map(), savedWorkflow: () => null, schemaFile: () => null };
+  const text = '---\non: { schedule: "0 9 * * mon-fri" }\nmodel: opus\nsteps: { a: { prompt: x } }\n---\n';
+  const files = new Set<string>();
+  const at = (iso: string) =>
+    dueFiring({
+      name: 'daily',
+      text,
+      sinceMs: Date.parse('2026-11-16T10:00:00Z'),
+      nowMs: Date.parse(iso),
+      exists: (path) => files.has(path),
+      options,
+    });
+  expect(at('2026-11-16T11:00:00Z')).toBeNull();
+  const fired = at('2026-11-19T12:34:56Z');
+  expect(fired?.path).toBe('data/channels/workflows/2026/11/19/090000000Z-schedule-daily.md');
+  expect(at('2026-11-19T23:00:00Z')).toEqual(fired);
+  files.add(fired!.path);
+  expect(at('2026-11-19T23:59:59Z')).toBeNull();
+  expect(at('2026-11-22T12:00:00Z')?.path).toContain('/2026/11/20/');
+});
+
+test('a description names what a run waits for and the command that moves it', () => {
+  const at = world(
+    'model: opus\nsteps:\n  a: { prompt: x }\n  gate: { needs: [a], ask: { title: "Ship?", approvers: [anna] } }\n  w: { wait: { event: go } }',
+    ({ step }) => step,
+  );
+  expect(describeRun(inputOf(at)).blockedBy[0]?.command).toBe('crosstalkd run');
+  settle(at);
+  expect(describeRun(inputOf(at))).toMatchObject({ status: 'running', counts: { open: 1 } });
+  const silent = inputOf(at);
+  const blocked = describeRun({ ...silent, lookUp: { ...silent.lookUp, served: new Map() } }).blockedBy;
+  expect(blocked[0]).toEqual({ what: 'task a one: no live host serves opus', command: 'crosstalkd run --only opus' });
+  drive(at);
+  const view = describeRun(inputOf(at));
+  expect(view.status).toBe('waiting-human');
+  expect(view.blockedBy.map(({ command }) => command)).toEqual([
+    `crosstalkd workflow approve ${at.run} gate`,
+    `crosstalkd workflow signal ${at.run} go`,
+  ]);
+  expect(view.tasks[0]).toMatchObject({ step: 'a', state: 'succeeded', host: 'box', usd: 0.1, tokens: 15 });
+  post(at, 'op: pause');
+  settle(at);
+  expect(describeRun(inputOf(at)).blockedBy[0]?.command).toBe(`crosstalkd workflow resume ${at.run}`);
+  expect(summarizeRun(inputOf(at))).toMatchObject({ group: null, state: 'queued' });
+});
+
+test('a run that was ended is described without being able to move', () => {
+  const at = world('model: opus\nsteps: { a: { prompt: x } }');
+  drive(at);
+  expect(describeRun(inputOf(at))).toMatchObject({ status: 'succeeded', blockedBy: [], counts: { succeeded: 1 } });
+  expect(nextTransition(inputOf(at))).toBeNull();
+  expect(subjects(at)).toHaveLength(3);
+});
+
+test('a dry plan counts the worst case and says which hosts can serve', () => {
+  const text =
+    '---\nmodel: [opus, gpt]\nsteps:\n  a: { prompt: x, count: 3, retry: { max: 1 }, join: { model: opus } }\n  b: { needs: [a], each: [1, 2], prompt: y, model: gpt, repeat: { until: "${{ loop.n > 1 }}", max: 2 } }\n---\n';
+  const { plan } = checkWorkflow(text, { models: ['opus', 'gpt'], served: new Map(), savedWorkflow: () => null, schemaFile: () => null });
+  const planned = planWorkflow(
+    plan!,
+    new Map([
+      ['opus', ['mbp']],
+      ['gpt', ['box']],
+    ]),
+  );
+  expect(planned.steps.map(({ id, agentsMax, hosts }) => [id, agentsMax, hosts])).toEqual([
+    ['a', 3 * 2 * 2 + 2, ['box', 'mbp']],
+    ['b', 4, ['box']],
+  ]);
+  expect(planned).toMatchObject({ agentsMax: 18, isBoundByBudget: false, usdMax: null });
+});
