@@ -1,5 +1,6 @@
 /** Every command: name, arguments, options, and where it is done. */
 import type { CommandSpec } from './command.ts';
+import { CARE_COMMANDS, CONTROL_COMMANDS, LOOK_COMMANDS } from './commands-control.ts';
 import { TALK_COMMANDS } from './commands-talk.ts';
 
 export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
@@ -38,5 +39,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
   },
+  ...LOOK_COMMANDS,
   ...TALK_COMMANDS,
+  ...CONTROL_COMMANDS,
+  ...CARE_COMMANDS,
 ];

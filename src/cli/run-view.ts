@@ -7,6 +7,7 @@ import { formatDuration } from '../base/duration.ts';
 import type { LogRecord } from '../base/log.ts';
 import type { HostReport } from '../dispatcher/control-host.ts';
 import { formatLogLine } from '../local/log-file.ts';
+import { fitWidth } from './display-width.ts';
 import { type Colour, type Io, paint, plain } from './io.ts';
 import { shortId } from './short-id.ts';
 
@@ -79,7 +80,7 @@ export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostRe
     `next look ${formatDuration(Math.ceil(report.nextLookMs / 1_000) * 1_000)}`,
     remote,
   ];
-  const text = cut(parts.join(' · '), io.columns - 1);
+  const text = fitWidth(parts.join(' · '), io.columns - 1);
   return paint(io, report.halted || report.outage !== null ? 'yellow' : 'dim', text);
 }
 
@@ -120,7 +121,7 @@ export function formatEvent(io: Pick<Io, 'columns' | 'colors'>, record: LogRecor
   const body = oneLine(`${about === '' ? '' : `${about}  `}${said}${phrase === undefined ? tail : ''}`);
   // Trouble is never cut: its end says what to do.
   const width = level === 'status' ? io.columns - time.length - alias.length - 3 : Number.POSITIVE_INFINITY;
-  return `${paint(io, 'dim', time)} ${alias} ${paint(io, colour, cut(body, width))}`;
+  return `${paint(io, 'dim', time)} ${alias} ${paint(io, colour, fitWidth(body, width))}`;
 }
 
 function describeFields(event: string, fields: Fields): string {
@@ -142,9 +143,4 @@ function text(value: Fields[string] | undefined): string {
 
 function oneLine(value: string): string {
   return plain(value).replace(/\s*\n\s*/g, ' ');
-}
-
-function cut(value: string, width: number): string {
-  const points = Array.from(value);
-  return points.length <= width ? value : `${points.slice(0, Math.max(0, width - 1)).join('')}…`;
 }

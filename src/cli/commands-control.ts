@@ -1,0 +1,111 @@
+/** The commands that explain and control, as the table in commands.ts takes them. */
+import type { CommandSpec } from './command.ts';
+
+const ALL = { name: 'all', about: 'every host of this transport, not only this one' } as const;
+
+export const LOOK_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'status',
+    args: '',
+    about: 'what is going on, and what needs you with the command that fixes it',
+    group: 'look',
+    options: [{ name: 'config', about: 'print every setting of this host and where it comes from' }],
+    load: () => import('./status.ts').then(({ showStatus }) => ({ execute: showStatus })),
+  },
+  {
+    name: 'why',
+    args: '<id|model|host>',
+    about: 'where a message, model or host stands, why, and what moves it',
+    group: 'look',
+    options: [],
+    load: () => import('./why.ts').then(({ explain }) => ({ execute: explain })),
+  },
+  {
+    name: 'hosts',
+    args: '',
+    about: 'every host: what it serves, how busy it is, what it holds',
+    group: 'look',
+    options: [],
+    load: () => import('./hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
+  },
+];
+
+export const CONTROL_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'cancel',
+    args: '<id>',
+    about: 'close a message for everybody who has not answered; running agents are stopped',
+    group: 'control',
+    options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
+    load: () => import('./cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
+  },
+  {
+    name: 'retry',
+    args: '<id>',
+    about: 'ask again, as a new message, those who failed or never answered',
+    group: 'control',
+    options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
+    load: () => import('./retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
+  },
+  {
+    name: 'pause',
+    args: '',
+    about: 'claim nothing new until resume; what runs goes on',
+    group: 'control',
+    options: [ALL],
+    load: () => import('./control.ts').then(({ pause }) => ({ execute: pause })),
+  },
+  {
+    name: 'resume',
+    args: '',
+    about: 'take work again',
+    group: 'control',
+    options: [ALL],
+    load: () => import('./control.ts').then(({ resume }) => ({ execute: resume })),
+  },
+  {
+    name: 'drain',
+    args: '',
+    about: 'finish what runs, claim nothing new, then end',
+    group: 'control',
+    options: [ALL],
+    load: () => import('./control.ts').then(({ drain }) => ({ execute: drain })),
+  },
+  {
+    name: 'stop',
+    args: '',
+    about: 'end within the grace period, like SIGTERM',
+    group: 'control',
+    options: [ALL],
+    load: () => import('./control.ts').then(({ stop }) => ({ execute: stop })),
+  },
+];
+
+const YES = { name: 'yes', short: 'y', about: 'do it without asking' } as const;
+
+export const CARE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'doctor',
+    args: '',
+    about: 'check git, remote, state and models of this host',
+    group: 'care',
+    options: [{ name: 'fix', about: 'repair what can be repaired, then check again' }],
+    load: () => import('./doctor.ts').then(({ examine }) => ({ execute: examine })),
+  },
+  {
+    name: 'verify',
+    args: '',
+    about: 'check the promises of the protocol over the whole history',
+    group: 'care',
+    options: [],
+    load: () => import('./verify.ts').then(({ verify }) => ({ execute: verify })),
+  },
+  {
+    name: 'accept-rewrite',
+    args: '',
+    about: 'go on with a branch whose history was rewritten, after showing what vanished',
+    group: 'care',
+    options: [YES],
+    load: () => import('./accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
+  },
+];
