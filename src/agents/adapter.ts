@@ -11,6 +11,7 @@ export interface InvocationRequest {
   /** What it may do; see `modeOf`. */
   readonly mode: Mode;
   readonly prompt: string;
+  readonly message: string;
   /** To be used as system prompt where the program takes one from a file, else put before the prompt (`withPersona`). Never an argument. */
   readonly persona: string | null;
   readonly session: string | null;

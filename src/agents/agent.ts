@@ -38,6 +38,8 @@ export interface AttemptRequest {
   readonly entry: ModelEntry;
   /** The whole prompt, for stdin. Never put into arguments. */
   readonly prompt: string;
+  /** The message alone, as it was written: what `input: message` gives a program instead of the prompt. */
+  readonly message: string;
   /** Persona text; adapters that know a system prompt use it there, others have it in `prompt` already when this is null. */
   readonly persona: string | null;
   /** A session of the same program on this host to be continued, or null. */

@@ -2,7 +2,7 @@
  * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout; exit status 0 with something in it is an
  * answer. A program that can say more of a failure uses the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or
  * elsewhere; 77 (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could not be executed. Everything
- * else is `crash`. The last lines of stderr become the reason that people see.
+ * else is `crash`. `options: {input: message}` gives it the bare message instead of the whole prompt, for programs that are no agents. The last lines of stderr become the reason that people see.
  */
 import { isBlank, lastLines } from './clean-output.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type Parsed,
   type ProgramOutput,
 } from './adapter.ts';
+import { describe } from '../protocol/yaml.ts';
 import type { FailureClass } from './agent.ts';
 
 const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = { 75: 'unavailable', 77: 'auth', 126: 'missing', 127: 'missing' };
@@ -24,7 +25,7 @@ const STDERR_LINES = 3;
 export const command: Adapter = {
   name: 'command',
   verified: true,
-  options: [],
+  options: ['input'],
   modes: ['write'],
   output: { kind: 'text' },
   invoke,
@@ -35,7 +36,10 @@ export const command: Adapter = {
 function invoke(request: InvocationRequest): Invocation {
   const [program, ...args] = request.entry.command;
   if (program === undefined) return { kind: 'refused', why: '"adapter: command" needs "command: [program, argument, …]"' };
-  return { kind: 'invocation', program, args, env: {}, files: {}, input: withPersona(request) };
+  const input = request.entry.options['input'] ?? 'prompt';
+  if (input !== 'prompt' && input !== 'message')
+    return { kind: 'refused', why: `"input" is ${describe(input)}; expected prompt or message` };
+  return { kind: 'invocation', program, args, env: {}, files: {}, input: input === 'message' ? request.message : withPersona(request) };
 }
 
 function parse(output: ProgramOutput): Parsed {

@@ -1,4 +1,7 @@
 /** The models.yaml of a new transport: the agent programs of this host, or an echo so that the first message is answered anyway. */
+import { ADAPTERS } from '../agents/adapters.ts';
+import { detectAgents, type FoundAgent } from '../agents/detect.ts';
+import { systemClock } from '../base/clock.ts';
 
 export interface FirstModels {
   readonly text: string;
@@ -16,10 +19,32 @@ const ECHO = `  echo:
     command: [cat]
     effects: none
     concurrency: 4
+    options: { input: message }
 `;
 
-/** What `init` writes into data/models.yaml. */
-export function composeFirstModels(env: Readonly<Record<string, string | undefined>>): Promise<FirstModels> {
-  void env;
-  return Promise.resolve({ text: HEADER + ECHO, notes: ['no agent program was found on this host; "echo" answers with what it was sent'] });
+/** What `init` writes into data/models.yaml: one model for each program that is installed and tried, named after it. */
+export async function composeFirstModels(env: Readonly<Record<string, string | undefined>>): Promise<FirstModels> {
+  const found = await detectAgents({ adapters: ADAPTERS, operatorEnv: env, clock: systemClock });
+  const usable = found.filter(({ verified, signedIn }) => verified && signedIn !== 'no');
+  const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
+  if (usable.length > 0) return { text: HEADER + usable.map(formatEntry).join(''), notes };
+  return { text: HEADER + ECHO, notes: [...notes, 'no agent program is ready on this host; "echo" answers with what it was sent'] };
+}
+
+function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
+  const lines = [
+    `  ${adapter}:`,
+    `    adapter: ${adapter}`,
+    ...(onPath ? [] : [`    command: [${JSON.stringify(path)}]`]),
+    ...(env.length === 0 ? [] : [`    env: [${env.join(', ')}]`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeFound({ adapter, version, advice, verified }: FoundAgent, isUsed: boolean): string {
+  const name = `${adapter}${version === null ? '' : ` ${version}`}`;
+  if (isUsed) return `found ${name}${advice === null ? '' : `; ${advice}`}`;
+  return verified
+    ? `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`
+    : `found ${name}; known from documentation only, so it was not added`;
 }

@@ -8,6 +8,8 @@ import { readThread } from './read-thread.ts';
 
 export interface AttemptInput {
   readonly prompt: string;
+  /** The bare text of the message. */
+  readonly message: string;
   readonly persona: string | null;
   readonly session: string | null;
 }
@@ -29,6 +31,7 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
   };
   const thread = tip === null ? { entries: [], session: null } : await readThread(doors.repository, { tip, ...query });
   const persona = fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);
+  const body = read?.kind === 'message' ? read.message.body : '';
   const prompt = composePrompt({
     recipient: held.work.recipient,
     host: settings.alias,
@@ -40,7 +43,7 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     persona: null,
     thread: thread.entries,
     threadBytesMax,
-    body: read?.kind === 'message' ? read.message.body : '',
+    body,
   });
-  return { prompt, persona, session: thread.session };
+  return { prompt, message: body, persona, session: thread.session };
 }

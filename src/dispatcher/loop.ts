@@ -99,7 +99,14 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
     return failures >= ONCE_OUTAGES_MAX && ![...state.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
-  const busy = state.held.size > 0 || state.uncertain.size > 0 || state.outgoing.length > 0 || state.publishing;
+  const isAsking = [...state.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
+  const busy =
+    isAsking ||
+    state.advancing.size > 0 ||
+    state.held.size > 0 ||
+    state.uncertain.size > 0 ||
+    state.outgoing.length > 0 ||
+    state.publishing;
   return !busy && !judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready') ? 'nothing-left' : null;
 }
 

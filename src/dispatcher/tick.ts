@@ -1,5 +1,6 @@
 /** One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take what is free, move workflows on. */
 import { listWork, type Work } from '../protocol/open-work.ts';
+import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { keepBeat, stopLostAttempts } from './keep-lease.ts';
@@ -29,6 +30,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({ work, entry, attempt: 1, expected: null })),
   );
+  await advanceWorkflows(dispatcher);
   resumePublishing(dispatcher);
   return 'done';
 }

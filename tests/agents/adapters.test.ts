@@ -18,6 +18,7 @@ function requestFor(adapter: Adapter, more: Partial<InvocationRequest> = {}): In
   return {
     entry,
     mode: adapter.modes[0]!,
+    message: 'hello',
     prompt: 'Message from maintainer:\nhello',
     persona: null,
     session: null,

@@ -51,6 +51,7 @@ export function useAttempts() {
   const attempt = (entry: ModelEntry, request: Partial<AttemptRequest> = {}): AttemptRequest => ({
     attemptId: makeMarker(),
     entry,
+    message: 'hello',
     prompt: 'Message from maintainer:\nhello\n',
     persona: null,
     session: null,

@@ -1,0 +1,165 @@
+/**
+ * Workflows move on: for each open marker the engine says which files come next, and they are published as one commit for each transition. Any
+ * host may do it, two that do agree, and a crash leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
+ * host goes first, the others step in when nothing has moved for a moment.
+ */
+import type { Oid } from '../base/ids.ts';
+import { oneLine, dispatcherIdentity } from '../protocol/reply.ts';
+import { listWork, type OpenMessage } from '../protocol/open-work.ts';
+import { channelFolder } from '../protocol/paths.ts';
+import { nextTransition, summarizeRun } from '../workflow/engine.ts';
+import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts';
+import type { Transaction, TipView } from '../transport/publish.ts';
+import type { CommitDraft } from '../transport/repository.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { enqueue } from './publish-reply.ts';
+import { readRun, type RunReader, servedByHosts } from './read-run.ts';
+import { preferredInstance } from './select-work.ts';
+
+/** Transitions of one run in one push. */
+const TRANSITIONS_MAX = 16;
+/** A run that did not change is asked again this often: waits, timeouts and other runs may have come due. */
+const REVISIT_MS = 2_000;
+
+/** Publishes what comes next in every open run that this host should move. */
+export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
+  const { state, mirror, doors } = dispatcher;
+  const markers = openMarkers(dispatcher);
+  forgetEnded(dispatcher, markers);
+  if (markers.length === 0 || state.mode !== 'running') return;
+  const { tip } = mirror.index();
+  if (tip === null) return;
+  const folders = await doors.repository.lookUp(
+    tip,
+    markers.map((marker) => channelFolder(state.channelOf.get(marker.path) ?? '-')),
+  );
+  let others: readonly RunSummary[] | null = null;
+  for (const [index, marker] of markers.entries()) {
+    const tree = folders[index]?.oid ?? null;
+    if (state.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
+    others ??= await summarizeRuns(dispatcher, { tip, added: new Map() });
+    await advanceRun(dispatcher, marker, others);
+  }
+}
+
+function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {
+  const open = new Set(markers.map(({ path }) => path));
+  for (const known of [state.runs, state.runTexts, state.channelOf])
+    for (const path of known.keys()) if (!open.has(path)) known.delete(path);
+}
+
+function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
+  return listWork(dispatcher.mirror.index()).flatMap(({ recipient, message, twinOf }) =>
+    recipient === 'workflow' && twinOf === null ? [message] : [],
+  );
+}
+
+function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): boolean {
+  const { state, doors, settings } = dispatcher;
+  const nowMs = doors.clock.monotonicMs();
+  const seen = state.runs.get(marker.path);
+  const changed = seen?.tree !== tree;
+  if (changed) state.runs.set(marker.path, { tree, seenMs: nowMs, askedMs: Number.NEGATIVE_INFINITY });
+  const last = state.runs.get(marker.path);
+  if (last === undefined || nowMs - last.askedMs < REVISIT_MS) return false;
+  const others = [...state.refs.keys()].flatMap((ref) =>
+    ref.startsWith(settings.refs.hosts) ? [ref.slice(ref.lastIndexOf('.') + 1)] : [],
+  );
+  const isOurs = preferredInstance(marker.path, [doors.local.instance, ...others]) === doors.local.instance;
+  return isOurs || nowMs - last.seenMs >= settings.stealAfterMs;
+}
+
+async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: readonly RunSummary[]): Promise<void> {
+  const { state, doors, mirror } = dispatcher;
+  const nowMs = doors.clock.monotonicMs();
+  const before = state.runs.get(marker.path);
+  state.runs.set(marker.path, { tree: before?.tree ?? null, seenMs: before?.seenMs ?? nowMs, askedMs: nowMs });
+  const view = { tip: mirror.index().tip, added: new Map<string, string>() };
+  const input = await readInput(dispatcher, marker, { view, others });
+  if (input === null) return;
+  state.channelOf.set(marker.path, input.run);
+  if (nextTransition(input) === null) return;
+  state.advancing.add(marker.path);
+  enqueue(dispatcher, {
+    transaction: workflowTransaction(dispatcher, marker),
+    done: (outcome) => {
+      state.advancing.delete(marker.path);
+      if (outcome.kind === 'landed')
+        doors.log.status('workflow.advanced', { run: input.run, message: marker.path, commits: outcome.commits.length });
+      const seen = state.runs.get(marker.path);
+      if (seen !== undefined) state.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
+      return Promise.resolve();
+    },
+  });
+}
+
+/** Decides on whatever tip it meets: the engine is asked again there, so a transition made for another tip is never replayed. */
+function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Transaction {
+  return {
+    name: `workflow ${marker.path}`,
+    fences: [],
+    decide: async (view) => {
+      const drafts: CommitDraft[] = [];
+      const added = new Map(view.added);
+      const others = await summarizeRuns(dispatcher, view);
+      for (let count = 0; count < TRANSITIONS_MAX; count += 1) {
+        const input = await readInput(dispatcher, marker, { view: { tip: view.tip, added }, others });
+        const next = input === null ? null : nextTransition(input);
+        if (input === null || next === null) break;
+        for (const file of next.files) added.set(file.path, file.content);
+        drafts.push(toDraft(dispatcher, input, next));
+      }
+      return drafts.length === 0 ? null : drafts;
+    },
+  };
+}
+
+function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {
+  return {
+    writes: transition.files,
+    author: { name: 'workflow', email: 'workflow@crosstalk' },
+    committer: dispatcherIdentity(dispatcher.settings.alias),
+    atMs: dispatcher.doors.clock.wallMs(),
+    message: `${oneLine(`workflow ${input.run}: ${transition.name}`, 100)}\n\nCrosstalk-Run: ${input.run}\nCrosstalk-Host: ${dispatcher.settings.alias}\n`,
+  };
+}
+
+interface Seen {
+  readonly view: Pick<TipView, 'tip' | 'added'>;
+  /** The runs that are open at that view. */
+  readonly others: readonly RunSummary[];
+}
+
+async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, others }: Seen): Promise<RunInput | null> {
+  const { settings, state } = dispatcher;
+  const hosts = new Map(
+    [...state.refs].filter(([ref]) => ref.startsWith(settings.refs.hosts)).map(([ref, oid]) => [ref, state.records.get(oid)]),
+  );
+  const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.serving.models.keys()] });
+  return readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
+}
+
+/** All open runs, as far as concurrency groups need to know of each other. */
+async function summarizeRuns(dispatcher: Dispatcher, view: Pick<TipView, 'tip' | 'added'>): Promise<readonly RunSummary[]> {
+  const markers = openMarkers(dispatcher);
+  if (markers.length < 2) return [];
+  const inputs = await Promise.all(
+    markers.map((marker) => readRun(readerAt(dispatcher, marker, { view, served: new Map(), others: [] }), marker)),
+  );
+  return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
+}
+
+function readerAt(dispatcher: Dispatcher, marker: OpenMessage, seen: Seen & { readonly served: RunReader['served'] }): RunReader {
+  const { doors, state, mirror } = dispatcher;
+  const memory = state.runTexts.get(marker.path) ?? new Map<Oid, string>();
+  state.runTexts.set(marker.path, memory);
+  return {
+    repository: doors.repository,
+    view: seen.view,
+    models: mirror.index().models,
+    served: seen.served,
+    summaries: seen.others,
+    memory,
+    nowMs: doors.clock.wallMs(),
+  };
+}

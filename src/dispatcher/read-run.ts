@@ -1,0 +1,98 @@
+/** Everything the workflow engine is given for one run, read at one tip: the engine itself is pure and asks for nothing. */
+import type { Oid } from '../base/ids.ts';
+import { beatName, parseBeat } from '../protocol/beat.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { decodeMessage } from '../protocol/message.ts';
+import { slugName } from '../protocol/names.ts';
+import type { OpenMessage } from '../protocol/open-work.ts';
+import { channelFolder, replyPath, WORKFLOWS } from '../protocol/paths.ts';
+import { parseHeader } from '../workflow/header.ts';
+import { readMarker, runChannel } from '../workflow/marker.ts';
+import type { RunInput, RunSummary } from '../workflow/run-input.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import { readFolder, type TextMemory } from '../transport/read-folder.ts';
+import type { TipView } from '../transport/publish.ts';
+import type { Repository } from '../transport/repository.ts';
+
+export interface RunReader {
+  readonly repository: Repository;
+  readonly view: Pick<TipView, 'tip' | 'added'>;
+  readonly models: readonly string[];
+  readonly served: ReadonlyMap<string, readonly string[]>;
+  readonly summaries: readonly RunSummary[];
+  readonly memory: TextMemory;
+  readonly nowMs: number;
+}
+
+/** The input of one run, or null when its marker cannot be read. */
+export async function readRun(reader: RunReader, marker: OpenMessage): Promise<RunInput | null> {
+  const { repository, view } = reader;
+  if (view.tip === null) return null;
+  const [blob] = await repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  if (read?.kind !== 'message') return null;
+  const run = runChannel(marker.path, read.message);
+  const files = await readRunFiles(reader, run);
+  const reply =
+    view.added.get(replyPath(marker.path, 'workflow')) ?? (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
+  const workflows = await readFolder(repository, { commit: view.tip, folder: WORKFLOWS }, new Map());
+  const fork = parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ?? readMarker(read.message).fork;
+  const forked = fork === null ? null : await readFork(reader, fork);
+  const authors = await readGateAuthors(reader, [...files.keys()]);
+  return {
+    run,
+    marker: { path: marker.path, blob: marker.blob, message: read.message, from: marker.from, timestampMs: marker.timestampMs, reply },
+    files,
+    nowMs: reader.nowMs,
+    lookUp: {
+      savedWorkflow: (name) => workflows.get(`${WORKFLOWS}/${name}.md`) ?? null,
+      schemaFile: (path) => workflows.get(`${WORKFLOWS}/${path}`) ?? null,
+      models: reader.models,
+      served: reader.served,
+      otherRuns: reader.summaries.filter((summary) => summary.run !== run),
+      cached: () => null,
+      runFiles: (name, at) => (fork !== null && name === fork.run && at === fork.at ? forked : null),
+      author: (path) => authors.get(path) ?? null,
+    },
+  };
+}
+
+/** Model → aliases of the hosts that say they serve it, out of the beats in view. */
+export function servedByHosts(
+  records: ReadonlyMap<string, { readonly text: string } | null | undefined>,
+  own: { readonly alias: string; readonly models: readonly string[] },
+): ReadonlyMap<string, readonly string[]> {
+  const served = new Map<string, Set<string>>();
+  const add = (model: string, alias: string): void => void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
+  for (const model of own.models) add(model, own.alias);
+  for (const record of records.values()) {
+    const beat = record == null ? null : parseBeat(record.text);
+    if (beat !== null && beat.state !== 'stopped' && beatName(beat) !== '') for (const model of beat.models) add(model, beat.alias);
+  }
+  return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
+}
+
+async function readRunFiles(reader: RunReader, run: string): Promise<ReadonlyMap<string, string>> {
+  const { repository, view } = reader;
+  const folder = channelFolder(run);
+  const standing =
+    view.tip === null ? new Map<string, string>() : await readFolder(repository, { commit: view.tip, folder }, reader.memory);
+  const added = [...view.added].filter(([path]) => path.startsWith(`${folder}/`));
+  return added.length === 0 ? standing : new Map([...standing, ...added]);
+}
+
+async function readFork(
+  reader: RunReader,
+  fork: { readonly run: string; readonly at: string | null },
+): Promise<ReadonlyMap<string, string> | null> {
+  const commit = fork.at === null ? reader.view.tip : ((await reader.repository.readCommit(fork.at as Oid))?.oid ?? null);
+  return commit === null ? null : readFolder(reader.repository, { commit, folder: channelFolder(fork.run) }, new Map());
+}
+
+/** A gate may be answered by a bare file: then who committed it is who answered. */
+async function readGateAuthors(reader: RunReader, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const bare = paths.filter((path) => /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path));
+  if (bare.length === 0 || reader.view.tip === null) return new Map();
+  const commits = await reader.repository.findAddingCommits(bare, { from: null, to: reader.view.tip });
+  return new Map([...commits].map(([path, { author }]) => [path, slugName(author.name, 'someone')]));
+}
