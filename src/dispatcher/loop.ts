@@ -27,6 +27,8 @@ const ONCE_OUTAGES_MAX = 3;
 /** A restart reads what changed since the last checkpoint; more often than this gains nothing. */
 const CHECKPOINT_MS = 5_000;
 const BACKOFF_MS_MAX = 5 * 60_000;
+/** From telling agents to end until the last of what they started is killed. */
+const KILL_MS = 6_000;
 /** While an observer waits for a lease it has to look at least this often in it. */
 const LOOKS_PER_LEASE = 8;
 
@@ -64,7 +66,8 @@ async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {
   try {
     return await tick(dispatcher);
   } catch (error) {
-    if (error instanceof CrosstalkError && error.code !== 'INTERNAL') throw error;
+    // A full disk empties again, and until then the agents that run must not be left without their dispatcher.
+    if (error instanceof CrosstalkError && error.code !== 'INTERNAL' && error.code !== 'STATE_UNUSABLE') throw error;
     dispatcher.doors.log.alert('tick.broken', { reason: errorText(error), fix: 'crosstalkd doctor' });
     return 'unreachable';
   }
@@ -86,8 +89,11 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   state.wake = new AbortController();
   if (woken && result === 'done') return;
   const watching = [...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims));
-  const lookMs = watching ? Math.min(pace.quietMs, settings.leaseMs / LOOKS_PER_LEASE) : pace.quietMs;
-  const waitMs = result === 'unreachable' ? Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20)) : lookMs;
+  const lookMsMax = settings.leaseMs / LOOKS_PER_LEASE;
+  const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
+  const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
+  // Whoever holds claims has to be back with a beat before they lapse.
+  const waitMs = result !== 'unreachable' ? lookMs : state.held.size > 0 ? Math.min(backoffMs, lookMsMax) : backoffMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
   state.nextLookMs = doors.clock.monotonicMs() + restMs;
@@ -119,20 +125,22 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
   await dispatcher.doors.local.writeCheckpoint(encodeIndex(index));
 }
 
-/** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. */
+/** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. No program outlives this. */
 async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<void> {
   const { state, settings, doors } = dispatcher;
   state.mode = 'draining';
   const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
-  const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, 4_000);
+  const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, KILL_MS);
+  let killAtMs = deadlineMs + KILL_MS;
   while (state.held.size > 0 || state.outgoing.length > 0) {
     const nowMs = doors.clock.monotonicMs();
-    if (nowMs >= stopAtMs || options.kill.aborted)
-      for (const held of state.held.values()) if (held.phase === 'attempt') stopAttempt(held, 'shutdown');
-    const cannotPublish =
-      state.halted !== null || (state.outage !== null && ![...state.held.values()].some(({ phase }) => phase === 'attempt'));
-    if (nowMs >= deadlineMs || options.kill.aborted || cannotPublish) break;
-    await doors.clock.sleep(50, options.kill);
+    const over = nowMs >= deadlineMs || options.kill.aborted;
+    if (options.kill.aborted) killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
+    const running = [...state.held.values()].filter(({ phase }) => phase === 'attempt');
+    if (nowMs >= stopAtMs || over) for (const held of running) stopAttempt(held, 'shutdown');
+    const cannotPublish = state.halted !== null || state.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
+    if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
+    await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }
   if (!options.kill.aborted && state.outage === null && state.halted === null) await endBeat(dispatcher);
 }

@@ -10,6 +10,7 @@ import type { OutboxItem } from '../local/local-state.ts';
 import { listWork, type Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { backoffMs, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
 
 /** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
@@ -26,6 +27,8 @@ export interface OutboxPayload {
 const BATCH_MAX = 128;
 /** A remote that refuses is asked again at this pace, doubling. */
 const REFUSED_MS = 1_000;
+/** Something on this machine does not work (a full disk): no faster than this. */
+const BROKEN_MS = 2_000;
 
 /** Puts the final answer of a held claim into the outbox and on its way. */
 export async function publishReply(dispatcher: Dispatcher, held: Held, facts: ReplyFacts): Promise<void> {
@@ -36,7 +39,12 @@ export async function publishReply(dispatcher: Dispatcher, held: Held, facts: Re
     reply: composeReply(facts),
     failed: facts.failure !== null,
   };
-  await dispatcher.doors.local.putOutbox({ key: held.key, nonce: held.claim.nonce, claim: held.oid, payload });
+  try {
+    await dispatcher.doors.local.putOutbox({ key: held.key, nonce: held.claim.nonce, claim: held.oid, payload });
+  } catch (error) {
+    // The outbox is for a crash between here and the remote; without it such a crash is one while the agent ran.
+    dispatcher.doors.log.alert('outbox.unwritable', { message: held.work.message.path, reason: errorText(error), fix: 'crosstalkd doctor' });
+  }
   sendReply(dispatcher, held, payload);
 }
 
@@ -94,16 +102,14 @@ export function enqueue(dispatcher: Dispatcher, outgoing: Outgoing): void {
 /** Starts the publisher if something waits and nothing forbids it. */
 export function resumePublishing(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
-  if (state.publishing || state.outgoing.length === 0 || state.halted !== null) return;
+  // Before the first look there is no tip to decide on.
+  if (state.publishing || state.outgoing.length === 0 || state.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY) return;
   state.publishing = true;
   publishOutgoing(dispatcher)
-    .catch((error: unknown) =>
-      doors.log.alert('publish.broken', {
-        reason: errorText(error),
-        waiting: state.outgoing.length,
-        next: 'tries again with the next tick',
-      }),
-    )
+    .catch((error: unknown) => {
+      doors.log.alert('publish.broken', { reason: errorText(error), waiting: state.outgoing.length, next: 'tries again after a moment' });
+      return doors.clock.sleep(BROKEN_MS, state.ending.signal);
+    })
     .finally(() => {
       state.publishing = false;
       wake(dispatcher);
@@ -148,7 +154,11 @@ async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], r
   for (const one of settled) {
     outgoing.splice(outgoing.indexOf(one), 1);
     const outcome = round.outcomes.get(one.transaction);
-    if (outcome !== undefined) await one.done(outcome);
+    // It is settled on the remote; what cannot be noted here must not hold back the others, and a restart finds it out again.
+    if (outcome !== undefined)
+      await one
+        .done(outcome)
+        .catch((error: unknown) => dispatcher.doors.log.alert('publish.unrecorded', { reason: errorText(error), fix: 'crosstalkd doctor' }));
   }
   return settled.length;
 }
@@ -165,24 +175,45 @@ async function settleReply(
   const { doors } = dispatcher;
   const { payload, outcome } = settled;
   const fields = { message: payload.work.message.path, model: payload.work.recipient, attempt: payload.claim.attempt };
-  if (outcome.kind === 'landed') {
-    doors.log.status('reply.published', { ...fields, failed: payload.failed, commit: outcome.commits[0] ?? null });
-    await forget(dispatcher, held, 'published');
-  } else if (outcome.kind === 'dropped' || outcome.kind === 'fenced') {
-    const reason = outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over';
-    doors.log.warning('reply.late', { ...fields, reason, next: 'the output is kept in the state directory under late/' });
-    await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: payload.reply.content });
-    if (outcome.kind === 'dropped') releaseClaim(dispatcher, held, 'answered by hand');
-    else await forget(dispatcher, held, 'lost');
-  }
+  const landed = outcome.kind === 'landed' || (await isPublished(dispatcher, payload));
+  if (landed) {
+    const commit = outcome.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
+    doors.log.status('reply.published', { ...fields, failed: payload.failed, commit });
+  } else await keepLate(dispatcher, held, { payload, reason: outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over' });
+  if (outcome.kind === 'dropped') releaseClaim(dispatcher, held, landed ? 'published' : 'answered by hand');
+  else await forget(dispatcher, held, landed ? 'published' : 'lost');
+}
+
+/** Our own reply stands there: a push whose answer was lost has landed after all, before a crash or behind our back. */
+async function isPublished(dispatcher: Dispatcher, { work, reply }: OutboxPayload): Promise<boolean> {
+  const { mirror, doors } = dispatcher;
+  const { tip } = mirror.index();
+  const path = replyPath(currentPath(dispatcher, work), work.recipient);
+  return tip !== null && (await readTextAt(doors.repository, tip, path)) === reply.content;
+}
+
+async function keepLate(
+  { doors }: Dispatcher,
+  held: Held,
+  { payload, reason }: { readonly payload: OutboxPayload; readonly reason: string },
+): Promise<void> {
+  const { work, claim, reply } = payload;
+  const kept = await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: reply.content }).then(
+    () => 'the output is kept in the state directory under late/',
+    (error: unknown) => `the output is lost: ${errorText(error)}`,
+  );
+  doors.log.warning('reply.late', { message: work.message.path, model: work.recipient, attempt: claim.attempt, reason, next: kept });
 }
 
 /** Nothing of this claim is left to do here. The outbox goes last: until then a restart would publish again and find it done. */
 async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<void> {
   const { doors, state } = dispatcher;
-  await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
-  await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });
-  if (state.held.get(held.key) === held) state.held.delete(held.key);
+  try {
+    await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
+    await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });
+  } finally {
+    if (state.held.get(held.key) === held) state.held.delete(held.key);
+  }
 }
 
 /** Where the message stands now: it may have been moved since it was claimed. */
