@@ -2,7 +2,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { simpleGit } from 'simple-git';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { systemRandom } from '../base/random.ts';
 import { readConfig } from '../local/read-config.ts';
@@ -14,6 +13,7 @@ import { formatTable } from './display-width.ts';
 import { hostname } from './host-name.ts';
 import { isUrl } from './locate.ts';
 import { type ModelView, readModelViews } from './models.ts';
+import { openPersonGit } from './person-git.ts';
 import { probeRemote } from './probe-remote.ts';
 import { printJson, startDirectory, wantsJson } from './reading.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
@@ -60,7 +60,7 @@ async function clone(url: string, directory: string, branch: string | null): Pro
   if (branch !== null) branchRef(branch);
   const isNew = !existsSync(directory);
   await mkdir(dirname(directory), { recursive: true });
-  const git = simpleGit({ baseDir: dirname(directory), maxConcurrentProcesses: 1 });
+  const git = openPersonGit(dirname(directory));
   try {
     await git.raw(['clone', '--quiet', ...(branch === null ? [] : [`--branch=${branch}`]), '--', url, directory]);
   } catch (error) {

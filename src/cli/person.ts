@@ -1,11 +1,11 @@
 /** Who sends: the person at this machine as git knows them, or the model whose program runs this command. */
 import { userInfo } from 'node:os';
-import { simpleGit } from 'simple-git';
 import { CrosstalkError } from '../base/errors.ts';
 import { isAlias, NAME_RULE, slugName } from '../protocol/names.ts';
 import { modelIdentity } from '../protocol/reply.ts';
 import type { Identity } from '../transport/repository.ts';
 import { type Invocation, option } from './command.ts';
+import { openPersonGit } from './person-git.ts';
 import type { TransportSession } from './transport-session.ts';
 
 export interface Sender {
@@ -64,7 +64,7 @@ function agentContext({ env }: Invocation): AgentContext | null {
 
 /** Name and address as git would sign in that clone; null when nobody has told git. */
 async function readIdentity({ env, cwd }: Invocation, clone: string | null): Promise<Identity | null> {
-  const git = simpleGit({ baseDir: clone ?? cwd, maxConcurrentProcesses: 1, timeout: { block: 10_000 } });
+  const git = openPersonGit(clone ?? cwd, 10_000);
   const ask = async (key: string): Promise<string | null> => present((await git.raw(['config', '--get', key]).catch(() => '')).trim());
   const name = present(env['GIT_AUTHOR_NAME']) ?? (await ask('user.name'));
   const email = present(env['GIT_AUTHOR_EMAIL']) ?? (await ask('user.email'));

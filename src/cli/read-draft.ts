@@ -7,7 +7,7 @@ import { newUlid } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
 import { formatAddress } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { type Message } from '../protocol/message.ts';
+import type { Message, MessageFields, NewMessage } from '../protocol/message.ts';
 import { CHANNEL_RULE, isChannel } from '../protocol/names.ts';
 import { CHANNELS, newMessagePath, parseMessagePath } from '../protocol/paths.ts';
 import { given, type Invocation, option } from './command.ts';
@@ -70,28 +70,36 @@ async function composeNew(invocation: Invocation, session: TransportSession, { s
   if (body.trim() === '')
     throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', { fix: 'crosstalkd send -m "text"' });
   const { sender } = sending;
-  const fields = written?.fields;
+  const fields = written?.fields ?? null;
   const answered = await readAnswered(invocation, session, sender);
-  const to = fields?.to.map(formatAddress) ?? chooseRecipients(invocation, session, { answered, sender });
   const nowMs = systemClock.wallMs();
   const channel = chooseChannel(invocation, answered);
+  const re = fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
   return composeLetter(
     newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom)),
     {
-      to,
+      to: fields?.to.map(formatAddress) ?? chooseRecipients(invocation, session, { answered, sender }),
       from: sender.name,
       timestamp: formatIso(nowMs),
-      re: fields !== undefined && fields.re.length > 0 ? fields.re : answered.map(({ file }) => file.path),
-      subject: fields?.subject ?? option(invocation, 'subject') ?? undefined,
-      as: fields?.as ?? option(invocation, 'as') ?? undefined,
+      re,
       hops: sender.agent?.hops,
       wait: sender.agent !== null && sending.waits,
-      priority: fields?.priority || priorityOption(invocation),
-      project: fields?.project ?? option(invocation, 'project') ?? undefined,
-      files: fields === undefined || fields.files.length === 0 ? undefined : fields.files,
+      ...chooseDetails(invocation, fields),
     },
     body,
   );
+}
+
+/** What may be said besides: in the text itself, else by options. */
+function chooseDetails(invocation: Invocation, fields: MessageFields | null): Partial<NewMessage> {
+  const files = fields?.files ?? [];
+  return {
+    subject: fields?.subject ?? option(invocation, 'subject') ?? undefined,
+    as: fields?.as ?? option(invocation, 'as') ?? undefined,
+    priority: (fields?.priority ?? 0) === 0 ? priorityOption(invocation) : fields?.priority,
+    project: fields?.project ?? option(invocation, 'project') ?? undefined,
+    files: files.length === 0 ? undefined : files,
+  };
 }
 
 /** The message that this one answers: --re, or what an agent was asked. */

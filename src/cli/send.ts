@@ -53,15 +53,15 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
     to: letter.message.fields.to.map(formatAddress).join(', '),
     channel: channelOf(letter.path) ?? '',
   });
-  let isOccupied = false;
+  const seen = { isOccupied: false };
   const [outcome] = await publishFor(session, [
     {
       name: `send ${letter.path}`,
       fences: [],
       decide: async (view) => {
         const [standing] = await view.lookUp([letter.path]);
-        isOccupied = standing != null;
-        if (isOccupied) return null;
+        seen.isOccupied = standing != null;
+        if (seen.isOccupied) return null;
         const { identity } = sender;
         const atMs = systemClock.wallMs();
         return [{ writes: [{ path: letter.path, content: letter.content }], author: identity, committer: identity, atMs, message }];
@@ -71,8 +71,8 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
   const commit = outcome?.kind === 'landed' ? outcome.commits[0] : undefined;
   if (commit !== undefined) return commit;
   throw new CrosstalkError(
-    isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
-    isOccupied ? `${letter.path} was sent already; what was said is never changed` : `${letter.path} did not land`,
+    seen.isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
+    seen.isOccupied ? `${letter.path} was sent already; what was said is never changed` : `${letter.path} did not land`,
     { fix: `crosstalkd show ${letter.path}   (and give the new text another file name)` },
   );
 }

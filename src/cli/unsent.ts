@@ -1,10 +1,10 @@
 /** What a person has written in their clone and not sent. Only reads; not even the clone's index is refreshed. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { simpleGit } from 'simple-git';
 import { byCodeUnit } from '../base/order.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { CHANNELS, parseMessagePath } from '../protocol/paths.ts';
+import { openPersonGit } from './person-git.ts';
 import type { TransportSession } from './transport-session.ts';
 
 /** Messages that nobody else can see yet. */
@@ -55,7 +55,7 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
 
 /** One question to git in the clone; an empty answer when git cannot tell. */
 function createAsk(clone: string): (...args: readonly string[]) => Promise<string> {
-  const git = simpleGit({ baseDir: clone, maxConcurrentProcesses: 1, timeout: { block: 10_000 } });
+  const git = openPersonGit(clone, 10_000);
   // Without optional locks git does not write back what it learnt, so that a look leaves every byte as it was.
   return (...args) => git.raw(['--no-optional-locks', '--literal-pathspecs', ...args]).catch(() => '');
 }

@@ -1,0 +1,194 @@
+/** The command line as a person uses it: the built program, a home of its own, a transport with a bare remote, all in one temporary directory. */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+const BIN = resolve(import.meta.dirname, '../../bin/crosstalkd.js');
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How it is started. */
+export interface Start {
+  /** Default: the clone. */
+  readonly cwd?: string;
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Cli {
+  readonly place: string;
+  /** The clone that `init` made. */
+  readonly clone: string;
+  readonly remote: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly run: (args: readonly string[], start?: Start) => Promise<Ended>;
+  /** The one object that a command prints with --json, and its exit code. */
+  readonly json: (args: readonly string[], start?: Start) => Promise<{ readonly code: number | null; readonly data: Json }>;
+  /** A command that goes on; `until` resolves when its output holds the text. */
+  readonly start: (args: readonly string[]) => Running;
+  readonly git: (args: readonly string[], cwd?: string) => string;
+  /** Commits files as somebody else and pushes them; the clone does not see them. */
+  readonly say: (files: Readonly<Record<string, string | Uint8Array>>) => void;
+  /** One dispatcher run to its end: everything open is answered. */
+  readonly answer: () => Promise<void>;
+  readonly close: () => void;
+}
+
+export interface Running {
+  readonly until: (text: string) => Promise<void>;
+  readonly stop: () => Promise<Ended>;
+}
+
+/** A value of JSON whose parts are looked at by tests. */
+export type Json = Readonly<Record<string, unknown>>;
+
+const LIMIT_MS = 30_000;
+
+/** A fresh transport in a fresh home. `models` replaces data/models.yaml of the template (and is approved). */
+export async function startCli(options: { readonly models?: string } = {}): Promise<Cli> {
+  const place = mkdtempSync(join(tmpdir(), 'crosstalk-cli-'));
+  const env: Readonly<Record<string, string>> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: join(place, 'home'),
+    TMPDIR: join(place, 'tmp'),
+    CROSSTALK_STATE_DIR: join(place, 'state'),
+    CROSSTALK_CONFIG_DIR: join(place, 'config'),
+    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    NO_COLOR: '1',
+  };
+  for (const directory of ['home', 'tmp', 'config']) mkdirSync(join(place, directory), { mode: 0o700 });
+  writeFileSync(
+    join(place, 'gitconfig'),
+    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
+  );
+  const clone = join(place, 'team');
+  const run: Cli['run'] = (args, start = {}) =>
+    spawnBin(args, { cwd: existsSync(clone) ? clone : place, ...start, env: { ...env, ...start.env } }).ended;
+  const git: Cli['git'] = (args, cwd = clone) =>
+    execFileSync('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+      .toString('utf8')
+      .replace(/\n$/, '');
+  const made = await run(['init', 'team', '--alias', 'mbp'], { cwd: place });
+  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
+  const cli: Cli = {
+    place,
+    clone,
+    remote: join(place, 'team.git'),
+    env,
+    run,
+    json: async (args, start) => {
+      const { code, stdout } = await run([...args, '--json'], start);
+      return { code, data: JSON.parse(stdout) as Json };
+    },
+    start: (args) => startBin(args, { cwd: clone, env }),
+    git,
+    say: (files) => sayAsOther({ place, remote: join(place, 'team.git'), git }, files),
+    answer: async () => {
+      const ended = await run(['run', '--once']);
+      if (ended.code !== 0) throw new Error(`run --once failed: ${ended.stdout}${ended.stderr}`);
+    },
+    close: () => rmSync(place, { recursive: true, force: true }),
+  };
+  if (options.models !== undefined) {
+    cli.say({ 'data/models.yaml': options.models });
+    const allowed = await run(['allow', '--all']);
+    if (allowed.code !== 0) throw new Error(`allow failed: ${allowed.stderr}`);
+  }
+  return cli;
+}
+
+/** A message as a person writes it. */
+export function letter(to: string, text: string, more = ''): string {
+  return `---\nto: ${to}\n${more}---\n${text}\n`;
+}
+
+/** Lists of objects in JSON. */
+export function listOf(data: Json, key: string): readonly Json[] {
+  const list = data[key];
+  if (!Array.isArray(list)) throw new Error(`"${key}" is no list: ${JSON.stringify(data)}`);
+  return list as readonly Json[];
+}
+
+/** One hash of everything below a directory: names, kinds, modes and bytes. */
+export function fingerprint(directory: string): string {
+  const hash = createHash('sha256');
+  const visit = (path: string): void => {
+    const found = lstatSync(path);
+    hash.update(`${path}\0${found.mode}\0${found.mtimeMs}\0`);
+    if (found.isSymbolicLink()) hash.update(readlinkSync(path));
+    else if (found.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+    else hash.update(readFileSync(path));
+  };
+  visit(directory);
+  return hash.digest('hex');
+}
+
+interface Spawned {
+  readonly ended: Promise<Ended>;
+  readonly output: () => string;
+  readonly stop: () => void;
+}
+
+function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | 'env'>> & Start): Spawned {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: start.cwd, env: start.env });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(start.input ?? '');
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const ended = new Promise<Ended>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      done({ code, stdout, stderr });
+    });
+  });
+  return { ended, output: () => stdout + stderr, stop: () => child.kill('SIGTERM') };
+}
+
+function startBin(args: readonly string[], start: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Running {
+  const spawned = spawnBin(args, start);
+  return {
+    until: async (text) => {
+      const deadline = performance.now() + LIMIT_MS;
+      while (!spawned.output().includes(text)) {
+        if (performance.now() > deadline) throw new Error(`"${text}" did not come; so far:\n${spawned.output()}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+    stop: () => {
+      spawned.stop();
+      return spawned.ended;
+    },
+  };
+}
+
+interface Other {
+  readonly place: string;
+  readonly remote: string;
+  readonly git: Cli['git'];
+}
+
+function sayAsOther({ place, remote, git }: Other, files: Readonly<Record<string, string | Uint8Array>>): void {
+  const other = join(place, 'other');
+  if (!existsSync(other)) git(['clone', '-q', remote, other], place);
+  git(['config', 'user.name', 'Grace'], other);
+  git(['pull', '-q', '--rebase'], other);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(other, path)), { recursive: true });
+    writeFileSync(join(other, path), content);
+  }
+  git(['add', '-A'], other);
+  git(['commit', '-q', '-m', 'say'], other);
+  git(['push', '-q'], other);
+}
