@@ -10,6 +10,7 @@ import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { recordAt } from './observe.ts';
 import { enqueue, replyTransaction } from './publish-reply.ts';
+import { judgeWork, type WorkView } from './select-work.ts';
 
 /** What is known of a claim that lapsed. */
 export interface Lapsed {
@@ -32,17 +33,23 @@ export function judgeLapsed({ claim, work, started, attemptsMax }: Lapsed): Laps
 }
 
 /** Looks through the claims on the remote that are not ours and settles what has lapsed. */
-export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[]): Promise<void> {
+export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[], view: WorkView): Promise<void> {
   const { state, settings } = dispatcher;
   const byKey = new Map(works.map((work) => [work.key, work]));
   const takeovers: ClaimRequest[] = [];
+  const taken = new Map<string, string>();
   for (const [ref, oid] of state.refs) {
     if (!ref.startsWith(settings.refs.claims) || isOurs(dispatcher, ref)) continue;
     const lapsed = readLapsed(dispatcher, ref, byKey.get(ref.slice(settings.refs.claims.length)) ?? null);
     if (lapsed === null || state.settling.has(ref)) continue;
     const verdict = judgeLapsed(lapsed);
-    if (verdict === 'take-over') takeovers.push(...planTakeover(dispatcher, lapsed, oid));
-    else if (verdict === 'remove') removeClaim(dispatcher, ref, oid);
+    if (verdict === 'take-over') {
+      const request = planTakeover({ ...view, held: new Map([...view.held, ...taken]) }, { ref, oid, lapsed });
+      if (request === null) continue;
+      announceTakeover(dispatcher, request, lapsed.claim?.alias ?? '');
+      taken.set(request.work.key, request.work.recipient);
+      takeovers.push(request);
+    } else if (verdict === 'remove') removeClaim(dispatcher, ref, oid);
     else replyForLost(dispatcher, { ref, oid, verdict, lapsed });
   }
   await claimMessages(dispatcher, takeovers);
@@ -69,23 +76,17 @@ function readLapsed(dispatcher: Dispatcher, ref: string, work: Work | null): Lap
   return silent !== null && silent >= settings.leaseMs ? { claim, work, started: true, attemptsMax } : null;
 }
 
-function planTakeover(dispatcher: Dispatcher, { claim, work }: Lapsed, expected: Oid): readonly ClaimRequest[] {
-  const { state, settings } = dispatcher;
-  const entry = work === null ? undefined : state.serving.models.get(work.recipient);
-  const parked = work === null ? undefined : state.parked.get(work.recipient);
-  const free = settings.concurrency - [...state.held.values()].filter(({ phase }) => phase === 'attempt').length;
-  const pinnedElsewhere = work?.hosts != null && !work.hosts.includes(settings.alias);
-  const rests = parked !== undefined && parked.untilMs > dispatcher.doors.clock.monotonicMs();
-  if (work === null || claim === null || entry === undefined || pinnedElsewhere || rests || free <= 0 || state.mode !== 'running')
-    return [];
-  dispatcher.doors.log.warning('claim.taken-over', {
-    message: claim.message,
-    model: claim.recipient,
-    from: claim.alias,
-    attempt: claim.attempt + 1,
-    next: 'runs it again here',
-  });
-  return [{ work, entry, attempt: claim.attempt + 1, expected }];
+/** The request for a takeover, if this host would take the work were it free: the same rules and slots as for any other. */
+function planTakeover(view: WorkView, { ref, oid, lapsed }: Omit<Lost, 'verdict'>): ClaimRequest | null {
+  const { claim, work } = lapsed;
+  const entry = work === null ? undefined : view.serving.models.get(work.recipient);
+  const others = new Map([...view.refs].filter(([name]) => name !== ref));
+  if (work === null || claim === null || entry === undefined || judgeWork(work, { ...view, refs: others }).kind !== 'ready') return null;
+  return { work, entry, attempt: claim.attempt + 1, expected: oid };
+}
+
+function announceTakeover({ doors }: Dispatcher, { work, attempt }: ClaimRequest, from: string): void {
+  doors.log.warning('claim.taken-over', { message: work.message.path, model: work.recipient, from, attempt, next: 'runs it again here' });
 }
 
 function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {

@@ -25,7 +25,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   await keepBeat(dispatcher);
   const works = listWork(mirror.index());
   noteFirstSeen(dispatcher, works);
-  await settleLapsedClaims(dispatcher, works);
+  await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   await claimMessages(
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({ work, entry, attempt: 1, expected: null })),
