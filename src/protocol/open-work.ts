@@ -126,10 +126,13 @@ export function identityAt(path: string): string {
   return parsed === null ? path : identityOf(parsed);
 }
 
+/** Raised when the index means something else than before: an older checkpoint is then read anew. */
+const CHECKPOINT_VERSION = 2;
+
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
   return {
-    v: 1,
+    v: CHECKPOINT_VERSION,
     tip: index.tip,
     models: index.models,
     messages: [...index.messages.values()],
@@ -148,7 +151,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     rejected: RejectedFile[];
     people: string[];
   } | null;
-  if (raw?.v !== 2) return null;
+  if (raw?.v !== CHECKPOINT_VERSION) return null;
   return {
     tip: raw.tip,
     models: raw.models,

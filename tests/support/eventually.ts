@@ -1,0 +1,13 @@
+/** Asks again and again, with a limit, until the answer fits. For what other processes do in their own time. */
+const LIMIT_MS = 20_000;
+
+/** The first answer that fits. Fails with the last one after 20 s. */
+export async function eventually<T>(ask: () => T | Promise<T>, fits: (answer: T) => boolean): Promise<T> {
+  const deadline = performance.now() + LIMIT_MS;
+  for (;;) {
+    const answer = await ask();
+    if (fits(answer)) return answer;
+    if (performance.now() > deadline) throw new Error(`never came about; the last answer was ${JSON.stringify(answer)}`);
+    await new Promise((next) => setTimeout(next, 20));
+  }
+}
