@@ -13,6 +13,8 @@ export interface BudgetUse {
   /** Guessed for open tasks: the mean of the answered ones. */
   readonly reservedUsd: number;
   readonly reservedTokens: number;
+  /** New agents that the limits of money and tokens still allow, at the mean cost so far. */
+  readonly affordable: number;
   /** The limit that is reached, such as `usd 60`, or null. */
   readonly reached: string | null;
 }
@@ -25,13 +27,23 @@ export function budgetUse(fold: Fold): BudgetUse {
   const open = own.filter((task) => task.state === 'open').length;
   const answered = Math.max(1, own.length - open);
   const [usd, tokens] = [all.reduce((sum, task) => sum + task.usd, 0), all.reduce((sum, task) => sum + task.tokens, 0)];
-  const use = { limits, agents: own.length, usd, tokens, reservedUsd: (usd / answered) * open, reservedTokens: (tokens / answered) * open };
+  const reserved = { usd: (usd / answered) * open, tokens: (tokens / answered) * open };
+  const affordable = Math.min(
+    affords(limits.usd, usd + reserved.usd, usd / answered),
+    affords(limits.tokens, tokens + reserved.tokens, tokens / answered),
+  );
+  const use = { limits, agents: own.length, usd, tokens, reservedUsd: reserved.usd, reservedTokens: reserved.tokens, affordable };
   return { ...use, reached: reachedLimit(fold, use) };
 }
 
 /** The folder of the n-th hold: a raised budget begins the next. */
 export function holdPath(fold: Fold): string {
   return `${fold.root}budget/${String(1 + acknowledged(fold.messages, ['budget']).length)}.json`;
+}
+
+/** The last one may go over the limit: nobody knows what it will cost. */
+function affords(limit: number | null, used: number, mean: number): number {
+  return limit === null || mean === 0 ? Infinity : Math.max(0, Math.ceil((limit - used) / mean));
 }
 
 function reachedLimit(fold: Fold, use: Omit<BudgetUse, 'reached'>): string | null {

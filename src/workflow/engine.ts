@@ -2,11 +2,11 @@
  * The door of the workflow core. Files in, at most one transition out: the files of one commit. Everything is derived anew from the files of the
  * run, so it does not matter which host asks, or how often. Never throws for any files.
  */
-import { channelOf } from '../protocol/paths.ts';
 import { admission } from './admit.ts';
 import { amendBy, followSaved, planInForce } from './amend.ts';
 import { chooseTransition } from './choose.ts';
 import { answerControl, isPaused, nextControl } from './controls.ts';
+import { isEnded } from './fold-context.ts';
 import { type FoldedRun, foldRun } from './fold-run.ts';
 import { ENGINE, parseHeader, type RunHeader } from './header.ts';
 import { channelProblem } from './marker.ts';
@@ -14,6 +14,7 @@ import { openFiles, openRun, compileModels, planFile, readCompiled } from './ope
 import { endOf } from './end.ts';
 import { refusal, routeTransition } from './route.ts';
 import type { RunInput, Transition } from './run-input.ts';
+import type { CheckedPlan } from './source.ts';
 
 export { summarizeRun } from './admit.ts';
 export type { LookUp, NewFile, RunInput, RunSummary, Reusable, Transition } from './run-input.ts';
@@ -66,38 +67,53 @@ export function stageOf(input: RunInput): Stage {
   return header.engine > ENGINE ? { kind: 'newer', engine: header.engine } : { kind: 'open', header };
 }
 
-/** The channel a marker lies in, for readers of a run. */
-export function parentChannel(input: RunInput): string {
-  return channelOf(input.marker.path) ?? '';
-}
-
 function advance(input: RunInput, run: FoldedRun): Transition | null {
   const { fold } = run;
   const hasPlan = input.files.has(`${fold.root}PLAN.yaml`);
   const checked = planInForce(input, fold.root);
-  if (hasPlan && (checked === null || checked.problems.length > 0)) {
-    const why = checked === null ? 'it cannot be read' : checked.problems.map((problem) => problem.message).join('; ');
-    return routeTransition(fold, { status: 'failed', body: `PLAN.yaml is damaged: ${why}\n`, atMs: fold.header.atMs, usd: 0, tokens: 0 });
-  }
+  if (hasPlan && (checked === null || checked.problems.length > 0)) return damagedPlan(run, checked);
   const control = nextControl(fold.messages);
   if (control !== null) return answerControl(fold, control, amendBy(fold, checked?.raw ?? {}));
-  if (checked === null) return advanceCompile(input, run);
-  const admitted =
-    run.stop === null ? admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs }) : { kind: 'free' as const };
-  if (admitted.kind === 'admit') return { name: `admit to ${admitted.group}`, files: admitted.files };
-  if (admitted.kind === 'queued') return null;
-  if (admitted.kind === 'dropped') {
-    const body = `The run was dropped: the concurrency group "${admitted.group}" is full.\n`;
-    return routeTransition(fold, { status: 'dropped', body, atMs: fold.header.atMs, usd: 0, tokens: 0 });
-  }
+  return checked === null ? advanceCompile(input, run) : advanceSteps(input, run);
+}
+
+function advanceSteps(input: RunInput, run: FoldedRun): Transition | null {
+  const { fold } = run;
+  const admitted = run.stop === null ? admit(input, run) : 'in';
+  if (admitted !== 'in') return admitted;
   if (run.stop?.kind !== 'cancelled' && isPaused(fold.messages)) return null;
   const followed = run.stop === null ? followSaved(fold) : null;
   if (followed !== null) return followed;
   const left = (run.budget.limits.agents ?? Infinity) - run.budget.agents;
-  const next = chooseTransition(fold, left);
+  // What runs at the end whatever happened is bound by the number of agents only.
+  const isEnding = run.stop !== null || [...run.main.values()].every(isEnded);
+  const next = chooseTransition(fold, isEnding ? left : Math.min(left, run.budget.affordable));
   if (next !== null) return next;
   const isStuck = left <= 0 && run.stop !== null && fold.proposals.length > 0 && !fold.tasks.some((task) => task.state === 'open');
   return run.isDone || isStuck ? routeTransition(fold, endOf(run)) : null;
+}
+
+/** `'in'` when the run has its place in its concurrency group; else what comes of it now (null = it waits). */
+function admit(input: RunInput, { fold }: FoldedRun): Transition | null | 'in' {
+  const admitted = admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs });
+  switch (admitted.kind) {
+    case 'free':
+      return 'in';
+    case 'admit':
+      return { name: `admit to ${admitted.group}`, files: admitted.files };
+    case 'queued':
+      return null;
+    case 'dropped': {
+      const body = `The run was dropped: the concurrency group "${admitted.group}" is full.\n`;
+      return routeTransition(fold, { status: 'dropped', body, atMs: fold.header.atMs, usd: 0, tokens: 0 });
+    }
+  }
+}
+
+/** PLAN.yaml stands but cannot be used: the run ends and says why. */
+function damagedPlan({ fold }: FoldedRun, checked: CheckedPlan | null): Transition {
+  const why = checked === null ? 'it cannot be read' : checked.problems.map((problem) => problem.message).join('; ');
+  return routeTransition(fold, { status: 'failed', body: `PLAN.yaml is damaged: ${why}\n`, atMs: fold.header.atMs, usd: 0, tokens: 0 });
 }
 
 function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {

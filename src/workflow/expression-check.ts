@@ -162,51 +162,60 @@ function callType(expression: Expression & { readonly kind: 'call' }, context: C
   return resultType(expression, types, context);
 }
 
+/** What a function makes of the types of its arguments. */
+interface CallTypes {
+  readonly name: string;
+  readonly first: Type;
+  readonly second: Type;
+  readonly args: readonly Expression[];
+  readonly report: (why: string) => void;
+}
+
+const RESULTS: Readonly<Record<string, (call: CallTypes) => Type>> = {
+  len: (call) => needListOrText(call, NUMBER),
+  contains: (call) => needListOrText(call, BOOLEAN),
+  join: (call) => {
+    elementOf(call);
+    return TEXT;
+  },
+  toJSON: () => TEXT,
+  any: (call) => needBooleans(call, BOOLEAN),
+  all: (call) => needBooleans(call, BOOLEAN),
+  count: (call) => needBooleans(call, NUMBER),
+  min: () => NUMBER,
+  max: () => NUMBER,
+  pluck: (call) => {
+    const of = elementOf(call);
+    const field = call.args[1];
+    const name = field?.kind === 'literal' && typeof field.value === 'string' ? field.value : null;
+    return listOf(of.kind === 'object' && name !== null ? (of.fields.get(name) ?? ANY) : ANY);
+  },
+  flatten: (call) => {
+    const of = elementOf(call);
+    return of.kind === 'list' ? of : listOf(of);
+  },
+  default: ({ first, second }) => (first.kind === 'null' || first.kind === 'any' ? second : first),
+};
+
 function resultType(expression: Expression & { readonly kind: 'call' }, types: readonly Type[], context: Context): Type {
   const [first = ANY, second = ANY] = types;
-  const needList = (): Type => {
-    if (first.kind === 'list') return first.of;
-    if (first.kind !== 'any') context.report(`${expression.name}() needs a list, found ${describeType(first)}`);
-    return ANY;
-  };
-  switch (expression.name) {
-    case 'len':
-      if (first.kind !== 'list' && first.kind !== 'string' && first.kind !== 'any')
-        context.report(`len() needs a list or text, found ${describeType(first)}`);
-      return NUMBER;
-    case 'contains':
-      if (first.kind !== 'list' && first.kind !== 'string' && first.kind !== 'any')
-        context.report(`contains() looks into a list or text, found ${describeType(first)}`);
-      return BOOLEAN;
-    case 'join':
-      needList();
-      return TEXT;
-    case 'toJSON':
-      return TEXT;
-    case 'any':
-    case 'all':
-    case 'count': {
-      const of = needList();
-      if (of.kind !== 'boolean' && of.kind !== 'any')
-        context.report(`${expression.name}() needs a list of true or false, found a list of ${describeType(of)}`);
-      return expression.name === 'count' ? NUMBER : BOOLEAN;
-    }
-    case 'min':
-    case 'max':
-      return NUMBER;
-    case 'pluck': {
-      const of = needList();
-      const [, field] = expression.args;
-      const name = field?.kind === 'literal' && typeof field.value === 'string' ? field.value : null;
-      return listOf(of.kind === 'object' && name !== null ? (of.fields.get(name) ?? ANY) : ANY);
-    }
-    case 'flatten': {
-      const of = needList();
-      return of.kind === 'list' ? of : listOf(of);
-    }
-    case 'default':
-      return first.kind === 'null' || first.kind === 'any' ? second : first;
-    default:
-      return ANY;
-  }
+  return RESULTS[expression.name]?.({ name: expression.name, first, second, args: expression.args, report: context.report }) ?? ANY;
+}
+
+function elementOf({ name, first, report }: CallTypes): Type {
+  if (first.kind === 'list') return first.of;
+  if (first.kind !== 'any') report(`${name}() needs a list, found ${describeType(first)}`);
+  return ANY;
+}
+
+function needListOrText({ name, first, report }: CallTypes, result: Type): Type {
+  if (!['list', 'string', 'any'].includes(first.kind)) report(`${name}() needs a list or text, found ${describeType(first)}`);
+  return result;
+}
+
+function needBooleans(call: CallTypes, result: Type): Type {
+  const of = elementOf(call);
+  if (of.kind !== 'boolean' && of.kind !== 'any')
+    call.report(`${call.name}() needs a list of true or false, found a list of ${describeType(of)}`);
+  return result;
 }

@@ -70,40 +70,41 @@ function compare(op: Exclude<Operator, '&&' | '||'>, left: Json, right: Json): b
   return op === '>' ? left > right : left >= right;
 }
 
+type Builtin = (args: readonly Json[]) => Json;
+
+const listOf = (value: Json | undefined): readonly Json[] => (isJsonList(value) ? value : []);
+const numbersOf = (args: readonly Json[]): readonly number[] =>
+  (isJsonList(args[0]) ? args[0] : args).filter((value): value is number => typeof value === 'number');
+const extreme =
+  (better: (a: number, b: number) => number): Builtin =>
+  (args) => {
+    const numbers = numbersOf(args);
+    return numbers.length === 0 ? null : numbers.reduce((a, b) => better(a, b));
+  };
+
+const BUILTINS: Readonly<Record<string, Builtin>> = {
+  len: ([of]) => (isJsonList(of) ? of.length : typeof of === 'string' ? Array.from(of).length : 0),
+  contains: ([of, what = null]) =>
+    typeof of === 'string'
+      ? typeof what === 'string' && of.includes(what)
+      : listOf(of).some((value) => canonicalJson(value) === canonicalJson(what)),
+  join: ([of, separator]) =>
+    listOf(of)
+      .map(showValue)
+      .join(typeof separator === 'string' ? separator : ', '),
+  toJSON: ([of = null]) => JSON.stringify(of, null, 2),
+  fromJSON: ([of]) => (typeof of === 'string' ? (parseJson(of) ?? null) : null),
+  any: ([of]) => listOf(of).includes(true),
+  all: ([of]) => listOf(of).every((value) => value === true),
+  count: ([of]) => listOf(of).filter((value) => value === true).length,
+  min: extreme(Math.min),
+  max: extreme(Math.max),
+  pluck: ([of, name]) => listOf(of).map((value) => (typeof name === 'string' ? field(value, name) : null)),
+  flatten: ([of]) => listOf(of).flatMap((value) => (isJsonList(value) ? value : [value])),
+  default: ([of = null, otherwise = null]) => (of === null || of === '' ? otherwise : of),
+};
+
 function call(name: string, args: readonly Json[]): Json {
-  const [first = null, second = null] = args;
-  const list = isJsonList(first) ? first : [];
-  const numbers = (isJsonList(first) ? first : args).filter((value): value is number => typeof value === 'number');
-  switch (name) {
-    case 'len':
-      return isJsonList(first) ? first.length : typeof first === 'string' ? Array.from(first).length : 0;
-    case 'contains':
-      return typeof first === 'string'
-        ? typeof second === 'string' && first.includes(second)
-        : list.some((value) => canonicalJson(value) === canonicalJson(second));
-    case 'join':
-      return list.map(showValue).join(typeof second === 'string' ? second : ', ');
-    case 'toJSON':
-      return JSON.stringify(first, null, 2);
-    case 'fromJSON':
-      return typeof first === 'string' ? (parseJson(first) ?? null) : null;
-    case 'any':
-      return list.includes(true);
-    case 'all':
-      return list.every((value) => value === true);
-    case 'count':
-      return list.filter((value) => value === true).length;
-    case 'min':
-      return numbers.length === 0 ? null : numbers.reduce((a, b) => Math.min(a, b));
-    case 'max':
-      return numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b));
-    case 'pluck':
-      return list.map((value) => (typeof second === 'string' ? field(value, second) : null));
-    case 'flatten':
-      return list.flatMap((value) => (isJsonList(value) ? value : [value]));
-    case 'default':
-      return first === null || first === '' ? second : first;
-    default:
-      return null;
-  }
+  const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
+  return builtin === undefined ? null : builtin(args);
 }

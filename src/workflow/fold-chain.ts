@@ -5,7 +5,7 @@
 import { readMessage } from './message-memo.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
-import { type Cap, type Fold, occupy, type Outcome, outcome, propose } from './fold-context.ts';
+import { type Cap, type Fold, occupy, type Outcome, outcome, propose, type TaskView } from './fold-context.ts';
 import type { Json } from './json.ts';
 import type { Prompt, Retry } from './plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
@@ -61,7 +61,7 @@ interface Position {
 
 /** The outcome of the chain; proposes its next task when one is due. */
 export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
-  let at: Position = { ...START, atMs: spec.atMs };
+  let at: Position = { ...START, atMs: spec.atMs, session: lastSession(fold, spec) };
   let failed: Outcome | null = null;
   for (; at.n <= TASKS_MAX;) {
     const path = taskPath(spec.folder, at.n);
@@ -73,7 +73,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
     const reply = replyPath(path, modelOf(task.to));
     const replyText = fold.input.files.get(reply);
     const answer = replyText === undefined ? null : readAnswer(replyText);
-    const judged = answer === null || answer.failure !== null ? null : judgeAnswer(answer.body, spec.expectation);
+    const judged = answer === null || answer.failure !== null ? null : judge(fold, spec, { n: at.n, body: answer.body });
     note(fold, spec, { path, reply, to: task.to, contentKey: task.contentKey, answer, errors: judged?.errors ?? [] });
     if (answer === null) {
       occupy(fold, [...spec.caps, runCap(fold, path)]);
@@ -88,6 +88,12 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
     at = next.at;
   }
   return outcome('failed', at.atMs, { why: `more than ${String(TASKS_MAX)} tasks in one chain`, usd: at.usd, tokens: at.tokens });
+}
+
+/** A plan that was asked for again was no plan, whatever the models of today would say about it. */
+function judge(fold: Fold, spec: ChainSpec, { n, body }: { readonly n: number; readonly body: string }): ReturnType<typeof judgeAnswer> {
+  if (spec.phase === 'compile' && fold.input.files.has(taskPath(spec.folder, n + 1))) return { json: null, errors: ['asked again'] };
+  return judgeAnswer(body, spec.expectation);
 }
 
 /** The cap of the whole run. */
@@ -242,6 +248,21 @@ function readTask(text: string, expected: string): { readonly to: string; readon
   return { to: to === undefined ? expected : to.host === null ? to.name : `${to.name}@${to.host}`, kind, contentKey };
 }
 
+/** The session of this very task in the pass or round before. */
+function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
+  if (spec.session !== 'last') return null;
+  const place = placeOf(spec.folder);
+  return (
+    [...fold.tasks].reverse().find((task) => task.step === spec.step && task.session !== null && placeOf(task.path) === place)?.session ??
+    null
+  );
+}
+
+/** The folder without the marks of rounds and passes. */
+function placeOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1).replaceAll(/\/(?:r\d+-)?(?:n\d+-)?/g, '/');
+}
+
 interface Noted {
   readonly path: string;
   readonly reply: string;
@@ -251,20 +272,20 @@ interface Noted {
   readonly errors: readonly string[];
 }
 
+const UNANSWERED = { host: null, session: null, attempts: null, usd: 0, tokens: 0, durationMs: null, isReused: false, why: null } as const;
+
 function note(fold: Fold, spec: ChainSpec, { answer, errors, ...task }: Noted): void {
-  const isFailed = answer !== null && answer.failure !== null;
-  fold.tasks.push({
-    ...task,
-    step: spec.step,
-    key: spec.key,
-    phase: spec.phase,
-    state: answer === null ? 'open' : isFailed ? 'failed' : errors.length > 0 ? 'rejected' : 'succeeded',
-    isReused: answer?.isReused ?? false,
-    host: answer?.host ?? null,
-    attempts: answer?.attempt ?? null,
-    usd: answer?.usd ?? 0,
-    tokens: answer?.tokens ?? 0,
-    durationMs: answer?.durationMs ?? null,
-    why: answer === null ? null : isFailed ? failureLine(answer) : errors.length > 0 ? errors.join('; ') : null,
-  });
+  const own = { ...task, step: spec.step, key: spec.key, phase: spec.phase };
+  if (answer === null) fold.tasks.push({ ...own, ...UNANSWERED, state: 'open' });
+  else fold.tasks.push({ ...own, ...answered(answer), ...judgedAs(answer, errors) });
+}
+
+function answered(answer: Answer): Pick<TaskView, 'host' | 'session' | 'attempts' | 'usd' | 'tokens' | 'durationMs' | 'isReused'> {
+  const { host, session, attempt, usd, tokens, durationMs, isReused } = answer;
+  return { host, session: session === null ? null : { id: session, host }, attempts: attempt, usd, tokens, durationMs, isReused };
+}
+
+function judgedAs(answer: Answer, errors: readonly string[]): Pick<TaskView, 'state' | 'why'> {
+  if (answer.failure !== null) return { state: 'failed', why: failureLine(answer) };
+  return errors.length > 0 ? { state: 'rejected', why: errors.join('; ') } : { state: 'succeeded', why: null };
 }

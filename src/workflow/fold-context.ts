@@ -70,6 +70,7 @@ export interface TaskView {
   readonly contentKey: string | null;
   readonly isReused: boolean;
   readonly host: string | null;
+  readonly session: { readonly id: string; readonly host: string | null } | null;
   readonly attempts: number | null;
   readonly usd: number;
   readonly tokens: number;

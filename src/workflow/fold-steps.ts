@@ -14,13 +14,14 @@ import {
   stopBelow,
 } from './fold-context.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
-import { foldChain } from './fold-chain.ts';
+import { foldUses } from './fold-uses.ts';
+import { foldOwnLimits } from './step-budget.ts';
+import { groupOutcome, summarize } from './summarize.ts';
 import { foldPrompt, type Unit, unitFolder, withSelf } from './fold-prompt.ts';
 import { type Item, itemsOf } from './fold-items.ts';
 import type { Values } from './expression-evaluate.ts';
-import { isJsonObject, type Json, type JsonObject, parseJson } from './json.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { isListStep, type Step } from './plan.ts';
-import { writeYaml } from '../protocol/yaml.ts';
 import { ancestorsOf, inOrder } from './reach.ts';
 import { gateName, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from './template.ts';
@@ -92,7 +93,7 @@ function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
     return stands ? outcome('skipped', atMs, { why: 'its "if" does not hold' }) : outcome('pending', atMs);
   }
   const unit: Unit = { step, level, values, visible, stepFolder, key: null, prefix, pass: 1, turn: level.turn, atMs, notes: round.notes };
-  const folded = isListStep(step) ? foldItems(fold, unit, prefix) : foldPasses(fold, unit, round);
+  const folded = isListStep(step) ? foldItems(fold, unit) : foldPasses(fold, unit, round);
   return foldOwnLimits(fold, unit, folded);
 }
 
@@ -101,36 +102,10 @@ function tolerate(step: Step, folded: Outcome): Outcome {
   return step.continueOnError && folded.status === 'failed' ? { ...folded, status: 'degraded', isFailed: true } : folded;
 }
 
-/** A step that used up its own budget fails; what it has open is closed. */
-function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome {
-  const { step, stepFolder, prefix } = unit;
-  const path = `${stepFolder}${prefix}failed.json`;
-  const standing = parseJson(fold.input.files.get(path) ?? '');
-  const why = isJsonObject(standing) && typeof standing['why'] === 'string' ? standing['why'] : null;
-  if (why !== null) {
-    const done = stopBelow(fold, stepFolder, { atMs: folded.atMs, why, name: `close ${step.id}` });
-    return done ? { ...folded, status: 'failed', isFailed: true, why } : { ...folded, status: 'running' };
-  }
-  if (step.budget === null || isEnded(folded)) return folded;
-  const isMine = (files: readonly { readonly path: string }[]): boolean => files.some((file) => file.path.startsWith(stepFolder));
-  const mine = fold.tasks.filter((task) => task.path.startsWith(stepFolder) && !task.isReused);
-  const left = (step.budget.agents ?? Infinity) - mine.length;
-  const wanted = fold.proposals.filter((proposal) => proposal.isAgent && isMine(proposal.files));
-  const [usd, tokens] = [mine.reduce((sum, task) => sum + task.usd, 0), mine.reduce((sum, task) => sum + task.tokens, 0)];
-  const isSpent = usd >= (step.budget.usd ?? Infinity) || tokens >= (step.budget.tokens ?? Infinity) || left <= 0;
-  if (wanted.length === 0) return folded;
-  const kept = isSpent ? [] : wanted.slice(0, left);
-  const others = fold.proposals.filter((proposal) => !wanted.includes(proposal) || kept.includes(proposal));
-  fold.proposals.splice(0, fold.proposals.length, ...others);
-  if (isSpent && !mine.some((task) => task.state === 'open'))
-    settle(fold, { path, name: `fail ${step.id} (budget)`, atMs: folded.atMs, content: { why: 'the budget of the step is used up' } });
-  return folded;
-}
-
-function foldItems(fold: Fold, unit: Unit, prefix: string): Outcome {
+function foldItems(fold: Fold, unit: Unit): Outcome {
   const items = itemsOf(unit.step, unit.values);
   if (typeof items === 'string') return outcome('failed', unit.atMs, { why: items });
-  const folded = items.map((item) => ({ item, outcome: foldPasses(fold, unitOf(unit, item), { round: 1, notes: unit.notes }, prefix) }));
+  const folded = items.map((item) => ({ item, outcome: foldPasses(fold, unitOf(unit, item), { round: 1, notes: unit.notes }) }));
   const failed = folded.filter((each) => each.outcome.status === 'failed');
   const [first] = failed;
   if (unit.step.failFast && first !== undefined) {
@@ -145,49 +120,13 @@ function foldItems(fold: Fold, unit: Unit, prefix: string): Outcome {
   return summarize(unit, folded);
 }
 
-interface FoldedItem {
-  readonly item: Item;
-  readonly outcome: Outcome;
-}
-
-function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
-  const total = {
-    usd: folded.reduce((sum, each) => sum + each.outcome.usd, 0),
-    tokens: folded.reduce((sum, each) => sum + each.outcome.tokens, 0),
-    text: folded
-      .filter((each) => isUsable(each.outcome))
-      .map((each) => each.outcome.text)
-      .join('\n\n'),
-    json: folded.map((each) => each.outcome.json),
-    list: folded.map(({ item, outcome: of }, index): JsonObject => ({ ...(outcomeValue(of) as JsonObject), key: item.key, index })),
-  };
-  const atMs = Math.max(unit.atMs, ...folded.map((each) => each.outcome.atMs));
-  const open = folded.filter((each) => !isEnded(each.outcome));
-  if (open.length > 0) {
-    const status =
-      (['running', 'waiting-human', 'waiting'] as const).find((each) => open.some(({ outcome: of }) => of.status === each)) ?? 'pending';
-    return outcome(status, atMs, { ...total, why: open.find(({ outcome: of }) => of.why !== null)?.outcome.why ?? null });
-  }
-  const bad = folded.filter((each) => each.outcome.status === 'failed' || each.outcome.status === 'cancelled');
-  const [first] = bad;
-  if (first !== undefined) {
-    const names = bad
-      .slice(0, 5)
-      .map((each) => each.item.key)
-      .join(', ');
-    const why = `${String(bad.length)} of ${String(folded.length)} items failed (${names}): ${first.outcome.why ?? first.outcome.status}`;
-    return outcome('failed', atMs, { ...total, why });
-  }
-  const degraded = folded.filter((each) => each.outcome.status === 'degraded');
-  return outcome(degraded.length > 0 ? 'degraded' : 'succeeded', atMs, { ...total, why: degraded[0]?.outcome.why ?? null });
-}
-
 function unitOf(unit: Unit, item: Item): Unit {
   return { ...unit, key: item.key, values: new Map([...unit.values, ...item.names]) };
 }
 
 /** The passes of a loop; one pass where there is none. */
-function foldPasses(fold: Fold, unit: Unit, round: Round, roundPrefix = unit.prefix): Outcome {
+function foldPasses(fold: Fold, unit: Unit, round: Round): Outcome {
+  const roundPrefix = unit.prefix;
   const { step } = unit;
   let prev: JsonObject = Object.fromEntries(loopMembers(step).map((id) => [id, null]));
   let spent = { usd: 0, tokens: 0 };
@@ -281,57 +220,6 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
   const made = groupOutcome(unit, steps, children);
   if (!isEnded(made) && hasBelow(fold, folder)) occupy(fold, own);
   return { outcome: made, children };
-}
-
-function groupOutcome(unit: Unit, steps: readonly Step[], children: ReadonlyMap<string, Outcome>): Outcome {
-  const all = [...children.values()];
-  const atMs = Math.max(unit.atMs, ...all.map((each) => each.atMs));
-  const costs = { usd: all.reduce((sum, each) => sum + each.usd, 0), tokens: all.reduce((sum, each) => sum + each.tokens, 0) };
-  const open = all.filter((each) => !isEnded(each));
-  if (open.length > 0) {
-    const status =
-      (['running', 'waiting-human', 'waiting'] as const).find((each) => open.some((child) => child.status === each)) ?? 'pending';
-    return outcome(status, atMs, { ...costs, why: open.find((each) => each.status === status)?.why ?? null });
-  }
-  const last = [...steps]
-    .reverse()
-    .map((step) => children.get(step.id))
-    .find((each) => each !== undefined && isUsable(each));
-  const parts = { ...costs, text: last?.text ?? '', json: last?.json ?? null, list: last?.list ?? [] };
-  const failed = [...children].find(([, each]) => each.status === 'failed' || each.status === 'cancelled');
-  if (failed !== undefined) return outcome('failed', atMs, { ...parts, why: `${failed[0]}: ${failed[1].why ?? failed[1].status}` });
-  if (all.length > 0 && all.every((each) => each.status === 'skipped'))
-    return outcome('skipped', atMs, { why: 'every step of the group was skipped' });
-  const degraded = all.find((each) => each.status === 'degraded');
-  return outcome(degraded === undefined ? 'succeeded' : 'degraded', atMs, { ...parts, why: degraded?.why ?? null });
-}
-
-/** A child run: its marker is a task for `workflow`, its routed reply is the answer. */
-function foldUses(fold: Fold, unit: Unit, body: { readonly name: string; readonly with: JsonObject }): Outcome {
-  const given = evaluateDeep(body.with, unit.values);
-  const own: readonly Cap[] =
-    unit.step.maxParallel === null ? [] : [{ key: unit.stepFolder, max: unit.step.maxParallel, unit: unitFolder(unit, null) }];
-  const made = foldChain(fold, {
-    folder: unitFolder(unit, null),
-    step: unit.step.id,
-    key: unit.key ?? 'one',
-    phase: 'fanout',
-    models: ['workflow'],
-    prompt: () => `Runs the saved workflow "${body.name}".\n\n\`\`\`yaml\n${writeYaml(given)}\`\`\``,
-    extra: { type: 'workflow', uses: body.name, with: given, 'dry-run': fold.plan.dryRun ? true : undefined },
-    expectation: { schema: null, checks: [], valuesWith: () => unit.values },
-    reask: 0,
-    retry: { max: 0, delayMs: 0, factor: 1, maxDelayMs: 0, on: [] },
-    session: 'fresh',
-    cache: 'false',
-    base: null,
-    caps: [...unit.level.caps, ...own],
-    priority: unit.level.priority + unit.step.priority,
-    atMs: unit.atMs,
-    turn: unit.turn,
-    pass: unit.turn,
-  });
-  return made.status === 'succeeded' ? { ...made, json: parseJson(made.text) ?? null } : made;
 }
 
 /** What the people asked should see: what the steps before said, shortened. */

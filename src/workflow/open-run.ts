@@ -15,8 +15,8 @@ export type Opening =
   | { readonly kind: 'open'; readonly header: RunHeader; readonly plan: CheckedPlan | null }
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
-/** Hops a marker may have; its tasks have one more. Child runs of child runs end here. */
-const HOPS_MAX = 3;
+/** Hops a marker may have: its tasks have one more and must stay below the limit of messages (4). Child runs of child runs end here. */
+const HOPS_MAX = 2;
 
 /** Reads the marker and everything it names. */
 export function openRun(input: RunInput): Opening {

@@ -144,11 +144,11 @@ function checkValues(schema: JsonObject, value: Json, { where, errors }: Place):
   const size = typeof value === 'string' ? Array.from(value).length : typeof value === 'number' ? value : null;
   if (size === null) return;
   const [low, high, what] = typeof value === 'string' ? ['minLength', 'maxLength', 'characters'] : ['minimum', 'maximum', ''];
-  if (size < numberOf(schema[low], -Infinity)) errors.push(`${where}: at least ${String(schema[low])} ${what}`.trim());
-  if (size > numberOf(schema[high], Infinity)) errors.push(`${where}: at most ${String(schema[high])} ${what}`.trim());
+  if (size < numberOf(schema[low], -Infinity)) errors.push(`${where}: at least ${show(schema[low])} ${what}`.trim());
+  if (size > numberOf(schema[high], Infinity)) errors.push(`${where}: at most ${show(schema[high])} ${what}`.trim());
   if (typeof value !== 'number') return;
-  if (value <= numberOf(schema['exclusiveMinimum'], -Infinity)) errors.push(`${where}: more than ${String(schema['exclusiveMinimum'])}`);
-  if (value >= numberOf(schema['exclusiveMaximum'], Infinity)) errors.push(`${where}: less than ${String(schema['exclusiveMaximum'])}`);
+  if (value <= numberOf(schema['exclusiveMinimum'], -Infinity)) errors.push(`${where}: more than ${show(schema['exclusiveMinimum'])}`);
+  if (value >= numberOf(schema['exclusiveMaximum'], Infinity)) errors.push(`${where}: less than ${show(schema['exclusiveMaximum'])}`);
 }
 
 function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: Place): void {
@@ -156,8 +156,8 @@ function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: P
   for (const key of required) if (typeof key === 'string' && !Object.hasOwn(value, key)) errors.push(`${where}.${key}: required`);
   const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
   const size = Object.keys(value).length;
-  if (size < numberOf(schema['minProperties'], 0)) errors.push(`${where}: at least ${String(schema['minProperties'])} fields`);
-  if (size > numberOf(schema['maxProperties'], Infinity)) errors.push(`${where}: at most ${String(schema['maxProperties'])} fields`);
+  if (size < numberOf(schema['minProperties'], 0)) errors.push(`${where}: at least ${show(schema['minProperties'])} fields`);
+  if (size > numberOf(schema['maxProperties'], Infinity)) errors.push(`${where}: at most ${show(schema['maxProperties'])} fields`);
   for (const [key, inner] of Object.entries(value)) {
     const own = Object.hasOwn(properties, key) ? properties[key] : schema['additionalProperties'];
     if (own === false) errors.push(`${where}.${key}: no such field`);
@@ -166,8 +166,8 @@ function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: P
 }
 
 function checkList(schema: JsonObject, value: readonly Json[], { where, errors }: Place): void {
-  if (value.length < numberOf(schema['minItems'], 0)) errors.push(`${where}: at least ${String(schema['minItems'])} items`);
-  if (value.length > numberOf(schema['maxItems'], Infinity)) errors.push(`${where}: at most ${String(schema['maxItems'])} items`);
+  if (value.length < numberOf(schema['minItems'], 0)) errors.push(`${where}: at least ${show(schema['minItems'])} items`);
+  if (value.length > numberOf(schema['maxItems'], Infinity)) errors.push(`${where}: at most ${show(schema['maxItems'])} items`);
   if (schema['uniqueItems'] === true && new Set(value.map(canonicalJson)).size < value.length) errors.push(`${where}: items must differ`);
   const items = schema['items'];
   if (items !== undefined) value.forEach((inner, index) => check(items, inner, { where: `${where}[${String(index)}]`, errors }));
@@ -215,6 +215,10 @@ function commonType(values: readonly Json[]): string {
 
 function numberOf(value: Json | undefined, fallback: number): number {
   return typeof value === 'number' ? value : fallback;
+}
+
+function show(value: Json | undefined): string {
+  return JSON.stringify(value ?? null);
 }
 
 function shortly(value: Json): string {

@@ -80,12 +80,12 @@ function kindOf(mapping: Mapping, id: string): Kind | null {
     refuseUnknownKeys(mapping, ALL_STEP_KEYS, `step "${id}"`);
     const run = mapping.raw['run'] !== undefined ? ' (there is no "run:" — a command is a model with "adapter: command")' : '';
     const meant = Object.keys(mapping.raw)
-      .map((key) => suggestName(key, KINDS))
-      .find((each) => each !== null);
+      .flatMap((key) => suggestName(key, KINDS) ?? [])
+      .at(0);
     mapping.report(
       mapping.path,
       `step "${id}" has nothing to do${run}`,
-      meant === undefined || meant === null ? `give it a "## ${id}" section or one of ${KINDS.join(', ')}` : `did you mean "${meant}"?`,
+      meant === undefined ? `give it a "## ${id}" section or one of ${KINDS.join(', ')}` : `did you mean "${meant}"?`,
     );
   }
   return null;

@@ -263,3 +263,26 @@ test('a late answer to a closed task is not looked at', () => {
   settle(at);
   expect(complete(at)).toMatchObject({ status: 'cancelled' });
 });
+
+test('a budget of minutes holds new work once they are over', () => {
+  const at = world('model: opus\nbudget: { minutes: 30 }\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }', ({ step }) =>
+    step === 'a' ? null : 'ok',
+  );
+  drive(at);
+  at.nowMs += 31 * 60_000;
+  at.answer = () => 'ok';
+  expect(drive(at)).toBeNull();
+  expect(subjects(at).at(-1)).toBe('budget hold (minutes 30)');
+  post(at, 'op: budget\nminutes: 90');
+  expect(drive(at)).toContain('ok');
+});
+
+test('a budget of tokens counts what replies report and what open tasks are likely to use', () => {
+  const at = world(
+    'model: opus\nmax-parallel: 9\nbudget: { tokens: 40 }\nsteps: { a: { prompt: x }, b: { needs: [a], each: [1, 2, 3, 4], prompt: y } }',
+    ({ step }) => (step === 'a' ? 'ok' : null),
+  );
+  drive(at);
+  // 15 are used and each open task is taken for 15 more: with one open, 30; with two, 45.
+  expect(openTasks(at)).toHaveLength(2);
+});
