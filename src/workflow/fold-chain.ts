@@ -216,7 +216,8 @@ function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
 
 /** A reply that is there already: of a dry run, or an equal task's. */
 function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null {
-  if (fold.plan.dryRun) {
+  // The plan itself has to come from a model, or there would be nothing to rehearse.
+  if (fold.plan.dryRun && spec.phase !== 'compile') {
     const echo =
       spec.expectation.schema === null
         ? `dry run: ${task.to} would be asked\n\n${task.body}`

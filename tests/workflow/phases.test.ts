@@ -141,3 +141,9 @@ test('a host with an older engine leaves a newer run alone', () => {
   reply(at, openTasks(at)[0]!, 'done');
   expect(nextTransition(inputOf(at))).toBeNull();
 });
+
+test('a dry run of prose asks only the compiling model', () => {
+  const at = world(PROSE.replace('compile:', 'dry-run: true\ncompile:'), () => '{"steps":{"a":{"prompt":"x"}}}');
+  expect(drive(at)).toContain('dry run: opus would be asked');
+  expect(at.asked.map(({ step }) => step)).toEqual(['plan']);
+});
