@@ -1,0 +1,275 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatBeat } from '../../src/protocol/beat.ts';
+import { formatClaim } from '../../src/protocol/claim.ts';
+import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
+import { parseOid } from '../../src/base/ids.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+
+const MODELS = `models:
+  echo: { adapter: command, command: [cat], effects: none }
+  slow: { adapter: command, command: [sleep, "600"], effects: none, concurrency: 1 }
+  broken: { adapter: command, command: ["false"], effects: none, attempts: 1 }
+`;
+const AT = 'data/channels/general';
+const ULID = '01JD0000000000000000000000';
+
+let cli: Cli;
+beforeAll(async () => {
+  cli = await startCli({ models: MODELS });
+});
+afterAll(() => cli.close());
+
+const why = async (what: string): Promise<Json> => (await cli.json(['why', what])).data;
+const firstPart = async (what: string): Promise<Json> => listOf(await why(what), 'parts')[0] ?? {};
+
+/** Puts a record at a ref of the remote, as a dispatcher does. */
+function plant(ref: string, text: string): void {
+  const tree = cli.git(['hash-object', '-t', 'tree', '-w', '/dev/null'], cli.remote);
+  const commit = cli.git(['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit-tree', tree, '-m', text], cli.remote);
+  cli.git(['update-ref', ref, commit], cli.remote);
+}
+
+function keyOf(path: string, recipient: string): string {
+  const file = parseMessagePath(path)!;
+  return claimKey({ channel: file.channel, identity: identityOf(file), recipient });
+}
+
+function plantBeat(alias: string, more: Readonly<Partial<Parameters<typeof formatBeat>[0]>> = {}): void {
+  const instance = 'abcdef012345';
+  const beat = {
+    alias,
+    instance,
+    run: '0123456789abcdef',
+    count: 1,
+    version: '8.0.0',
+    state: 'running',
+    slots: 4,
+    busy: 0,
+    models: [],
+    blocked: [],
+    atMs: Date.now(),
+  } as const;
+  plant(`refs/crosstalk/hosts/${alias}.${instance}`, formatBeat({ ...beat, ...more }));
+}
+
+function plantClaim(path: string, recipient: string, alias: string): void {
+  const blob = parseOid(cli.git(['rev-parse', `main:${path}`], cli.remote))!;
+  const claim = {
+    message: path,
+    blob,
+    recipient,
+    alias,
+    instance: 'abcdef012345',
+    run: '0123456789abcdef',
+    attempt: 2,
+    nonce: '0011223344556677',
+    effects: 'none',
+  } as const;
+  plant(`refs/crosstalk/claims/${keyOf(path, recipient)}`, formatClaim(claim));
+}
+
+function unplant(): void {
+  for (const ref of cli.git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk'], cli.remote).split('\n'))
+    if (ref !== '') cli.git(['update-ref', '-d', ref], cli.remote);
+}
+
+describe('why a message stands where it stands', () => {
+  it('nobody runs: names the host that could', async () => {
+    cli.say({ [`${AT}/a.md`]: letter('echo', 'hi') });
+    expect(await firstPart('a')).toMatchObject({ name: 'echo', kind: 'nobody-serves', fix: 'crosstalkd run' });
+    expect(await firstPart('a')).toMatchObject({ says: expect.stringContaining('this host could') as unknown });
+  });
+
+  it('answered, failed, and answered by hand: by whom, where and which attempt', async () => {
+    cli.say({
+      [`${AT}/bad.md`]: letter('broken', 'hi'),
+      [`${AT}/hand.md`]: letter('echo', 'hi'),
+      [`${AT}/hand.re.echo.md`]: letter('grace', 'I did it'),
+    });
+    await cli.answer();
+    expect(await firstPart('a')).toMatchObject({
+      kind: 'answered',
+      says: expect.stringMatching(/^answered .* ago \(on mbp, attempt 1, \d+ms\)$/) as unknown,
+    });
+    expect(await firstPart('bad')).toMatchObject({
+      kind: 'failed',
+      fix: 'crosstalkd retry bad',
+      says: expect.stringContaining('crash') as unknown,
+    });
+    expect(await firstPart('hand')).toMatchObject({ kind: 'answered-by-hand', says: expect.stringContaining('by grace') as unknown });
+  });
+
+  it('a reply says what it answers', async () => {
+    expect(await why('a.re.echo')).toMatchObject({ kind: 'reply' });
+    expect(await firstPart('a.re.echo')).toMatchObject({ says: 'is the answer of echo to a', fix: 'crosstalkd why a' });
+  });
+
+  it('a file that is no message: line, found, expected, and lint', async () => {
+    cli.say({ [`${AT}/wrong.md`]: '---\nto: echo\npriority: high\n---\nx\n' });
+    expect(await firstPart('wrong')).toMatchObject({
+      kind: 'rejected',
+      fix: `crosstalkd lint ${AT}/wrong.md`,
+      says: expect.stringContaining('line 3') as unknown,
+    });
+  });
+
+  it('a name that nobody has: did you mean', async () => {
+    cli.say({ [`${AT}/typo.md`]: letter('ehco', 'x') });
+    expect(await firstPart('typo')).toMatchObject({
+      name: 'ehco',
+      kind: 'unknown-name',
+      says: expect.stringContaining('did you mean "echo"?') as unknown,
+    });
+  });
+
+  it('a person is not awaited', async () => {
+    cli.say({ [`${AT}/to-person.md`]: letter('grace, echo', 'x') });
+    const parts = listOf(await why('to-person'), 'parts');
+    expect(parts.map(({ name, kind }) => `${String(name)} ${String(kind)}`)).toContain('grace own');
+  });
+
+  it('too old, too many hops, and a copy', async () => {
+    cli.say({
+      [`${AT}/old.md`]: letter('echo', 'x', 'timestamp: 2020-01-01T00:00:00Z\n'),
+      [`${AT}/far.md`]: letter('echo', 'x', 'hops: 9\n'),
+      [`${AT}/one-${ULID}.md`]: letter('echo', 'x'),
+      [`${AT}/two-${ULID}.md`]: letter('echo', 'x'),
+    });
+    expect(await firstPart('old')).toMatchObject({ kind: 'stale', fix: 'crosstalkd retry old' });
+    expect(await firstPart('far')).toMatchObject({ kind: 'hops', fix: 'crosstalkd cancel far' });
+    expect(await firstPart(`${AT}/two-${ULID}.md`)).toMatchObject({ kind: expect.stringMatching(/twin|rejected/) as unknown });
+  });
+
+  it('a host that is not up', async () => {
+    cli.say({ [`${AT}/pinned.md`]: letter('echo@attic', 'x') });
+    expect(await firstPart('pinned')).toMatchObject({
+      kind: 'pinned',
+      says: expect.stringContaining('attic only, and no such host is up') as unknown,
+    });
+  });
+
+  it('a model that waits for approval here', async () => {
+    cli.say({
+      'data/models.yaml': `${MODELS}  fresh: { adapter: command, command: [cat], effects: none }\n`,
+      [`${AT}/new.md`]: letter('fresh', 'x'),
+    });
+    expect(await firstPart('new')).toMatchObject({ kind: 'not-allowed', fix: 'crosstalkd allow fresh' });
+    expect(await firstPart('fresh')).toMatchObject({ fix: 'crosstalkd allow fresh' });
+  });
+
+  it("other hosts' own reasons: does not serve, rests, paused, busy, and who would take it", async () => {
+    cli.say({ [`${AT}/who.md`]: letter('echo', 'x') });
+    plantBeat('alpha', { models: ['other'] });
+    plantBeat('beta', { models: ['echo'], blocked: [{ model: 'echo', why: 'usage-limit: quota', untilMs: Date.now() + 3_600_000 }] });
+    plantBeat('gamma', { models: ['echo'], state: 'paused' });
+    plantBeat('delta', { models: ['echo'], slots: 2, busy: 2 });
+    const part = await firstPart('who');
+    expect(part['kind']).toBe('parked');
+    expect((part['hosts'] as readonly Json[]).map(({ host, says }) => `${String(host)}: ${String(says)}`)).toEqual([
+      'alpha: does not serve echo',
+      expect.stringMatching(/^beta: echo rests there for (59m|1h).*usage-limit: quota$/),
+      'delta: all 2 slots are busy',
+      'gamma: is paused',
+    ]);
+    plantBeat('epsilon', { models: ['echo'] });
+    expect(await firstPart('who')).toMatchObject({ kind: 'ready', says: expect.stringContaining('epsilon takes it') as unknown });
+    expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(5);
+    expect(await why('beta')).toMatchObject({ kind: 'host' });
+    unplant();
+  });
+
+  it('a claim whose holder beats, one whose holder is silent, and one that nobody can read', async () => {
+    const path = `${AT}/who.md`;
+    plantBeat('attic', { models: ['echo'] });
+    plantClaim(path, 'echo', 'attic');
+    expect(await firstPart('who')).toMatchObject({
+      kind: 'running',
+      says: expect.stringMatching(/^runs on attic, attempt 2; its last sign of life is/) as unknown,
+    });
+    plantBeat('attic', { models: ['echo'], atMs: Date.now() - 3_600_000 });
+    expect(await firstPart('who')).toMatchObject({ kind: 'holder-silent', fix: 'crosstalkd run' });
+    expect((await cli.json(['hosts'])).data).toMatchObject({ health: 'degraded' });
+    plant(`refs/crosstalk/claims/${keyOf(path, 'echo')}`, 'garbage \u001b[31m');
+    expect(await firstPart('who')).toMatchObject({ kind: 'holder-silent', says: expect.stringContaining('nobody can read') as unknown });
+    const doctor = await cli.json(['doctor', '--fix']);
+    expect(doctor.data['repaired']).toEqual([expect.stringContaining('refs/crosstalk/claims/')]);
+    expect(await firstPart('who')).not.toMatchObject({ kind: 'holder-silent' });
+    unplant();
+  });
+
+  it('the dispatcher here: runs it, and has no place for the next', async () => {
+    const host = cli.start(['run', '--interval', '0.2']);
+    try {
+      cli.say({ [`${AT}/s1.md`]: letter('slow', 'x', 'priority: 9\n') });
+      await host.until('"attempt.started"');
+      cli.say({ [`${AT}/s2.md`]: letter('slow', 'x') });
+      await eventually(
+        () => firstPart('s2'),
+        ({ kind }) => kind === 'waiting',
+      );
+      expect(await firstPart('s1')).toMatchObject({
+        kind: 'running',
+        says: expect.stringMatching(/^runs on mbp \(this host\); its agent has run for/) as unknown,
+      });
+      expect(await firstPart('s2')).toMatchObject({ says: 'mbp (this host): slow runs 1 of 1 at a time', fix: null });
+      expect(listOf((await cli.json(['status'])).data, 'running')).toHaveLength(1);
+    } finally {
+      await cli.run(['cancel', 's1']);
+      await cli.run(['cancel', 's2']);
+      await host.stop();
+    }
+  });
+
+  it('what is not in the transport: a file never sent, a slip, nothing at all', async () => {
+    mkdirSync(join(cli.clone, AT), { recursive: true });
+    writeFileSync(join(cli.clone, AT, 'draft.md'), letter('echo', 'x'));
+    const draft = await cli.run(['why', `${AT}/draft.md`]);
+    expect(draft).toMatchObject({ code: 3 });
+    expect(draft.stderr).toContain(`crosstalkd send ${AT}/draft.md`);
+    expect((await cli.run(['why', 'echoo'])).stderr).toContain('did you mean "echo"?');
+    expect((await cli.run(['why', 'zzzzzz'])).code).toBe(3);
+  });
+});
+
+describe('status', () => {
+  it('says first how many things need a person, then each with its command', async () => {
+    const { code, stdout } = await cli.run(['status']);
+    expect(code).toBe(0);
+    const [verdict] = stdout.split('\n');
+    expect(verdict).toMatch(/^\d+ things need you/);
+    for (const command of [`crosstalkd lint ${AT}/wrong.md`, 'crosstalkd retry old', 'crosstalkd allow fresh', 'crosstalkd send -C'])
+      expect(stdout).toContain(command);
+  });
+
+  it('puts one object with ok, health and every need on one line with --json', async () => {
+    const { data } = await cli.json(['status']);
+    expect(data).toMatchObject({ ok: true, health: 'degraded', branch: 'main' });
+    expect(listOf(data, 'rejected')).not.toHaveLength(0);
+    const kinds = listOf(data, 'needs').map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['rejected', 'unknown-name', 'stale', 'hops', 'pinned', 'not-allowed', 'unsent']));
+  });
+
+  it('prints every setting with its origin', async () => {
+    const { data } = await cli.json(['status', '--config'], { env: { CROSSTALK_LEASE: '30s' } });
+    const lease = listOf(data, 'settings').find(({ key }) => key === 'lease');
+    expect(lease).toMatchObject({ value: '30s', origin: 'CROSSTALK_LEASE' });
+  });
+
+  it('lets no control code through', async () => {
+    cli.say({ [`${AT}/esc.md`]: letter('echo', 'x', 'from: "\\u001b[31mred"\n') });
+    const { stdout, stderr } = await cli.run(['status']);
+    expect(stdout + stderr).not.toContain('\u001b');
+  });
+});
+
+it('says that all is well when nothing waits', async () => {
+  const fresh = await startCli();
+  try {
+    expect((await fresh.run(['status'])).stdout).toMatch(/^All is well: nothing waits\./);
+  } finally {
+    fresh.close();
+  }
+});
