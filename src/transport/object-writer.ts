@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import { formatCommit } from './commit-codec.ts';
 import { makeObject, writeLoose, hashBytesOf, type NewObject, type ObjectFormat } from './loose-objects.ts';
 import type { ObjectReader } from './object-reader.ts';
+import { writePack } from './pack-file.ts';
 import type { CommitDraft, Identity } from './repository.ts';
 import { editTree, encodeName, findItem, kindOfMode, MODE_FILE, MODE_FOLDER, type TreeEdit } from './tree-codec.ts';
 
@@ -22,11 +23,14 @@ export interface ObjectWriter {
   writeRecord(text: string, atMs: number): Promise<Oid>;
 }
 
+/** From so many objects on (about six replies) one pack costs less than their files; fewer would leave too many packs. */
+const PACK_MIN = 48;
 const RECORD_AUTHOR: Identity = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
 
 /** A writer into one cache. */
 export function createObjectWriter(options: WriterOptions): ObjectWriter {
-  const write = (objects: readonly NewObject[]): Promise<void> => writeLoose(options.gitDir, objects, options.random);
+  const write = (objects: readonly NewObject[]): Promise<void> =>
+    objects.length < PACK_MIN ? writeLoose(options.gitDir, objects, options.random) : writePack(options, objects);
   return {
     buildCommits: async (parent, drafts) => {
       const build = startBuild(options);
