@@ -43,7 +43,11 @@ export async function publishReply(dispatcher: Dispatcher, held: Held, facts: Re
     await dispatcher.doors.local.putOutbox({ key: held.key, nonce: held.claim.nonce, claim: held.oid, payload });
   } catch (error) {
     // The outbox is for a crash between here and the remote; without it such a crash is one while the agent ran.
-    dispatcher.doors.log.alert('outbox.unwritable', { message: held.work.message.path, reason: errorText(error), fix: 'crosstalkd doctor' });
+    dispatcher.doors.log.alert('outbox.unwritable', {
+      message: held.work.message.path,
+      reason: errorText(error),
+      fix: 'crosstalkd doctor',
+    });
   }
   sendReply(dispatcher, held, payload);
 }
@@ -151,16 +155,19 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
 async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): Promise<number> {
   const { outgoing } = dispatcher.state;
   const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
-  for (const one of settled) {
-    outgoing.splice(outgoing.indexOf(one), 1);
-    const outcome = round.outcomes.get(one.transaction);
-    // It is settled on the remote; what cannot be noted here must not hold back the others, and a restart finds it out again.
-    if (outcome !== undefined)
-      await one
-        .done(outcome)
-        .catch((error: unknown) => dispatcher.doors.log.alert('publish.unrecorded', { reason: errorText(error), fix: 'crosstalkd doctor' }));
-  }
+  for (const one of settled) outgoing.splice(outgoing.indexOf(one), 1);
+  // All at once, so that they share their waits for the disk.
+  await Promise.all(settled.map((one) => noteOutcome(dispatcher, one, round.outcomes.get(one.transaction))));
   return settled.length;
+}
+
+/** It is settled on the remote; what cannot be noted here must not hold back the others, and a restart finds it out again. */
+async function noteOutcome({ doors }: Dispatcher, one: Outgoing, outcome: TransactionOutcome | undefined): Promise<void> {
+  try {
+    if (outcome !== undefined) await one.done(outcome);
+  } catch (error) {
+    doors.log.alert('publish.unrecorded', { reason: errorText(error), fix: 'crosstalkd doctor' });
+  }
 }
 
 function isFinal(outcome: TransactionOutcome | undefined): boolean {
@@ -179,7 +186,8 @@ async function settleReply(
   if (landed) {
     const commit = outcome.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
     doors.log.status('reply.published', { ...fields, failed: payload.failed, commit });
-  } else await keepLate(dispatcher, held, { payload, reason: outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over' });
+  } else
+    await keepLate(dispatcher, held, { payload, reason: outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over' });
   if (outcome.kind === 'dropped') releaseClaim(dispatcher, held, landed ? 'published' : 'answered by hand');
   else await forget(dispatcher, held, landed ? 'published' : 'lost');
 }

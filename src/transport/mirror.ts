@@ -30,6 +30,8 @@ export interface SeenTip {
   /** `epoch()` as it was before the listing was asked for. */
   readonly asOf: number;
   readonly records?: ReadonlyMap<string, Oid>;
+  /** Given when this host itself built and landed `tip`: the commit it was built on. From there nothing has to be fetched or proved. */
+  readonly builtOn?: Oid | null;
 }
 
 /** A mirror that begins where `checkpoint` left off. */
@@ -54,14 +56,20 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     epoch += 1;
   };
 
-  const pull = async ({ tip, asOf, records = new Map() }: SeenTip): Promise<Reached<Pulled>> => {
+  const bring = async (seen: SeenTip, ours: boolean): Promise<Reached<null>> => {
+    const { tip, records = new Map() } = seen;
+    // A commit of ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring it once more.
+    const fresh = tip !== null && tip !== index.tip && (ours || !(await repository.hasObject(tip))) ? tip : null;
+    return fresh === null && records.size === 0 ? { kind: 'reached', value: null } : repository.fetch({ tip: fresh, records });
+  };
+
+  const pull = async (seen: SeenTip): Promise<Reached<Pulled>> => {
+    const { tip, asOf, builtOn } = seen;
     const was = index.tip;
-    const fresh = tip !== null && tip !== was && !(await repository.hasObject(tip)) ? tip : null;
-    if (fresh !== null || records.size > 0) {
-      const fetched = await repository.fetch({ tip: fresh, records });
-      if (fetched.kind === 'unreachable') return fetched;
-    }
-    if (was !== null && tip !== was && !(tip !== null && (await repository.isAncestor(was, tip)))) {
+    const ours = builtOn !== undefined && builtOn === was;
+    const brought = await bring(seen, ours);
+    if (brought.kind === 'unreachable') return brought;
+    if (was !== null && tip !== was && !ours && !(tip !== null && (await repository.isAncestor(was, tip)))) {
       const outdated = asOf !== epoch && (tip === null || (await repository.isAncestor(tip, was)));
       return { kind: 'reached', value: outdated ? { kind: 'current' } : { kind: 'rewritten', was, now: tip } };
     }

@@ -198,7 +198,7 @@ async function settle(publisher: Publisher, { built, pushed, asOf }: Pushed): Pr
   const refused = results.find((result) => result.kind === 'refused');
   if (refused !== undefined) return { outcomes: forAll(built, { kind: 'refused', line: refused.line }), failure: null };
   if (results.some(({ kind }) => kind !== 'landed')) return settleByLooking(publisher, built, false);
-  await publisher.mirror.pull({ tip: built.head, asOf });
+  await publisher.mirror.pull({ tip: built.head, asOf, builtOn: built.tip });
   return { outcomes: landed(built), failure: null };
 }
 
