@@ -44,7 +44,7 @@ function findClone(start: string): string | null {
 }
 
 async function locateRemote(clone: string): Promise<Located> {
-  const git = simpleGit({ baseDir: clone, maxConcurrentProcesses: 1, timeout: { block: 10_000 } });
+  const git = simpleGit({ baseDir: clone, maxConcurrentProcesses: 3, timeout: { block: 10_000 } });
   const ask = async (...args: string[]): Promise<string | null> => {
     try {
       const said = (await git.raw(args)).trim();
@@ -58,9 +58,16 @@ async function locateRemote(clone: string): Promise<Located> {
     }
   };
   const branch = await ask('symbolic-ref', '--quiet', '--short', 'HEAD');
-  const remote = (branch === null ? null : await ask('config', '--get', `branch.${branch}.remote`)) ?? 'origin';
-  const merge = branch === null ? null : await ask('config', '--get', `branch.${branch}.merge`);
-  const url = await ask('remote', 'get-url', '--', remote);
+  const askBranch = (key: string): Promise<string | null> =>
+    branch === null ? Promise.resolve(null) : ask('config', '--get', `branch.${branch}.${key}`);
+  // Nearly always it is origin, so that is asked for together with the rest: every command waits for this.
+  const [configured, merge, origin] = await Promise.all([
+    askBranch('remote'),
+    askBranch('merge'),
+    ask('remote', 'get-url', '--', 'origin'),
+  ]);
+  const remote = configured ?? 'origin';
+  const url = remote === 'origin' ? origin : await ask('remote', 'get-url', '--', remote);
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, { fix: 'git remote add origin <url>' });
   return { url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url), branch: merge?.replace(/^refs\/heads\//, '') ?? branch, clone };

@@ -15,6 +15,7 @@ import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
 import { createRunView } from './run-view.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
+import { describeUnsent, findUnsent } from './unsent.ts';
 
 /** Runs until stopped, or with --once until nothing is left. */
 export async function runHost(invocation: Invocation): Promise<number> {
@@ -53,6 +54,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
   view.follow(() => reportHost(composed.dispatcher));
+  await mentionUnsent(session, log);
   try {
     const end = await runDispatcher(composed.dispatcher, {
       once: given(invocation, 'once'),
@@ -67,6 +69,13 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     unfollow();
     file.close();
   }
+}
+
+/** A message that was written and not sent looks like one that nobody answers. */
+async function mentionUnsent(session: TransportSession, log: Log): Promise<void> {
+  const unsent = await findUnsent(session).catch(() => null);
+  for (const line of unsent === null ? [] : describeUnsent(unsent))
+    log.warning('clone.unsent', { reason: line, next: 'no host sees it before it is sent' });
 }
 
 /** Listens for the user's other commands. A dispatcher that cannot be asked still does its work. */
