@@ -30,8 +30,6 @@ export function allowModels(invocation: Invocation): Promise<number> {
 
 /** What an operator has to know before saying yes: everything that decides what runs, with which rights to what. */
 export function describeEntry(entry: ModelEntry): readonly string[] {
-  const quote = (words: readonly string[]): string =>
-    words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
   const program = entry.command.length > 0 ? quote(entry.command) : `the program of adapter "${entry.adapter}"`;
   const facts: readonly (readonly [string, string | null])[] = [
     ['adapter', entry.adapter],
@@ -45,7 +43,20 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
     ['limits', `${formatDuration(entry.timeoutMs)} each, ${entry.concurrency} at a time, ${entry.attempts} attempts`],
     ['options', Object.keys(entry.options).length === 0 ? null : JSON.stringify(entry.options)],
   ];
-  return facts.flatMap(([key, value]) => (value === null ? [] : [`${key.padEnd(9)}${oneLine(value, 1_000)}`]));
+  return facts.flatMap(([key, value]) => (value === null ? [] : [`${key.padEnd(9)}${showExactly(value)}`]));
+}
+
+/** What JSON leaves as it is and a terminal takes for more than text. */
+// eslint-disable-next-line no-control-regex -- control codes are what is spelled out
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** The whole text: what cannot be seen is spelled out, because an operator approves it too. */
+function showExactly(text: string): string {
+  return text.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function quote(words: readonly string[]): string {
+  return words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
 }
 
 function isWaiting({ state }: ModelOffer): boolean {

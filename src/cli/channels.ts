@@ -8,6 +8,7 @@ import { oneLine } from '../protocol/reply.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Invocation } from './command.ts';
 import { formatTable } from './display-width.ts';
+import { openNames } from './message-state.ts';
 import { formatTime } from './print-message.ts';
 import { listAll, type ListedFile, listFiles } from './read-conversation.ts';
 import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
@@ -56,7 +57,7 @@ async function readChannels(session: TransportSession): Promise<readonly Channel
   const byChannel = groupBy(await listAll(session));
   const names = new Set([...byChannel.keys(), ...(await describedChannels(session))]);
   const recent = await readRecentTimes(session);
-  const open = groupBy([...session.mirror.index().messages.values()]);
+  const open = groupBy([...session.mirror.index().messages.values()].filter(({ path }) => openNames(session, path).length > 0));
   return Promise.all(
     [...names].sort(byCodeUnit).map(async (name): Promise<Channel> => {
       const files = byChannel.get(name) ?? [];

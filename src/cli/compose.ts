@@ -1,7 +1,7 @@
 /** The only place that wires the real parts of a dispatcher together: git, processes, files, clock and randomness behind their doors. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADAPTERS } from '../agents/adapters.ts';
+import { ADAPTERS, SERVICES } from '../agents/adapters.ts';
 import { killOrphan } from '../agents/process-group.ts';
 import { createAgents } from '../agents/run-agents.ts';
 import { systemClock } from '../base/clock.ts';
@@ -11,6 +11,7 @@ import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher
 import { openLocalState } from '../local/open-local-state.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { type Invocation, option } from './command.ts';
+import { letSend } from './let-send.ts';
 import { createServing } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
 import { VERSION } from './version.ts';
@@ -62,7 +63,11 @@ export async function composeDispatcher(
       log,
       repository: session.repository,
       local: local.state,
-      agents: createAgents({ clock: systemClock, operatorEnv: invocation.env, adapters: ADAPTERS, log }),
+      agents: letSend(
+        createAgents({ clock: systemClock, operatorEnv: invocation.env, adapters: ADAPTERS, services: SERVICES, log }),
+        session,
+        invocation,
+      ),
       workspace: createWorkspace(directory.scratch),
       serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
       reap: async (started) => {

@@ -23,7 +23,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   const { config } = await readConfig({ env: invocation.env, flags: {}, hostname: hostname() });
   const [where = '', into] = invocation.args;
   const start = startDirectory(invocation);
-  const url = checkRemoteUrl(isUrl(where) || where.startsWith('-') ? where : resolve(start, where), config.allowHttp);
+  const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, config.allowHttp);
   const directory = resolve(start, into ?? defaultDirectory(url));
   refuseOccupied(directory);
   await clone(url, directory, option(invocation, 'branch'));
@@ -39,6 +39,11 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   } finally {
     await session.close();
   }
+}
+
+/** Options and `ext::…`, which would run a command, are no paths: they are refused as the addresses they are. */
+function mayBePath(where: string): boolean {
+  return !isUrl(where) && !where.startsWith('-') && !/^[\w+.-]+::/.test(where);
 }
 
 /** The last part of the address, without `.git`, as git itself would name it. */

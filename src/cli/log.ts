@@ -35,7 +35,7 @@ export function showLog(invocation: Invocation): Promise<number> {
       if (shown.length === 0) invocation.io.warn('no messages');
     }
     if (given(invocation, 'follow')) await follow(invocation, session, { channel, fits });
-    return shown.length === 0 && newest.unreadable.length === 0 ? 3 : 0;
+    return shown.length === 0 ? 3 : 0;
   });
 }
 

@@ -1,4 +1,5 @@
 /** How a message stands: who has answered, who has failed, who is still awaited. */
+import { systemClock } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { expandAddresses } from '../protocol/address.ts';
 import { claimKey, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
@@ -6,8 +7,8 @@ import { readSaid, type ListedFile, type Said } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import type { TransportSession } from './transport-session.ts';
 
-/** `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer. */
-export type StateKind = 'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'note' | 'reply';
+/** `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run. */
+export type StateKind = 'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
 
 export interface MessageState {
   readonly kind: StateKind;
@@ -36,6 +37,13 @@ export async function readStates(session: TransportSession, messages: readonly S
   });
 }
 
+/** The names that a message still waits for. A person who has been seen since is no longer a name that nobody knows. */
+export function openNames(session: TransportSession, path: string): readonly string[] {
+  const { messages, models, people } = session.mirror.index();
+  const names = (messages.get(path)?.recipients ?? []).map(({ name }) => name);
+  return names.filter((name) => models.includes(name) || !people.has(name));
+}
+
 /** True when the reply was written by a person and not by a dispatcher. */
 export function isByHand(reply: Said): boolean {
   return reply.message.fields.host === null && reply.message.fields.attempt === null;
@@ -48,8 +56,12 @@ function judge(
 ): MessageState {
   if (said.file.replyTo !== null)
     return { kind: said.message.fields.failed ? 'failed' : isByHand(said) ? 'by hand' : 'reply', replies: [], open: [] };
-  const open = (session.mirror.index().messages.get(said.file.path)?.recipients ?? []).map(({ name }) => name);
-  if (open.length > 0) return { kind: open.some((name) => isClaimed(session, said, name)) ? 'running' : 'open', replies, open };
+  const open = openNames(session, said.file.path);
+  if (open.length > 0) {
+    const isStale = systemClock.wallMs() - said.atMs > session.config.maxAgeMs;
+    const kind = open.some((name) => isClaimed(session, said, name)) ? 'running' : isStale ? 'stale' : 'open';
+    return { kind, replies, open };
+  }
   if (replies.some(({ message }) => message.fields.failed)) return { kind: 'failed', replies, open };
   if (replies.length === 0) return { kind: isBroken ? 'by hand' : 'note', replies, open };
   return { kind: replies.every(isByHand) ? 'by hand' : 'answered', replies, open };

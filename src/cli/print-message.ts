@@ -15,6 +15,7 @@ const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
   'by hand': 'green',
   open: 'yellow',
   running: 'cyan',
+  stale: 'red',
   note: 'dim',
   reply: 'dim',
 };

@@ -57,7 +57,8 @@ function print(invocation: Invocation, shown: Shown): void {
   }
   for (const line of formatWhole(io, shown)) io.print(line);
   for (const reply of shown.state.replies) io.print(`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`);
-  if (shown.state.kind === 'open') io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shown.said.file.path}`);
+  if (shown.state.kind === 'open' || shown.state.kind === 'stale')
+    io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shown.said.file.path}`);
 }
 
 function replyHead({ io }: Invocation, reply: Said): string {

@@ -1,6 +1,7 @@
 /** What a person has written in their clone and not sent. Only reads; not even the clone's index is refreshed. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quotePath } from '../local/durable-file.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { CHANNELS, parseMessagePath } from '../protocol/paths.ts';
@@ -46,10 +47,12 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
   return [
     ...(first === undefined
       ? []
-      : [`${files.length} unsent ${files.length === 1 ? 'message' : 'messages'} in ${clone}: crosstalkd send -C ${clone} ${first}`]),
+      : [
+          `${files.length} unsent ${files.length === 1 ? 'message' : 'messages'} in ${clone}: crosstalkd send -C ${quotePath(clone)} ${quotePath(first)}`,
+        ]),
     ...(commits === 0
       ? []
-      : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${clone} push`]),
+      : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${quotePath(clone)} push`]),
   ];
 }
 

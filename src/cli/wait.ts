@@ -8,7 +8,7 @@ import type { RefListing } from '../transport/repository.ts';
 import { type Invocation } from './command.ts';
 import { followTip } from './follow-tip.ts';
 import { paint } from './io.ts';
-import { readStates } from './message-state.ts';
+import { openNames, readStates } from './message-state.ts';
 import { bodyOf, replyFacts, whoSaid } from './print-message.ts';
 import { readSaid, type Said } from './read-conversation.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from './reading.ts';
@@ -109,8 +109,8 @@ export function tellAnswers(invocation: Invocation, answers: Answers, more: Read
 
 /** Models that have not answered yet. Names of people are no reason to wait: nothing tells when a person is done. */
 function pendingOf(session: TransportSession, path: string): readonly string[] {
-  const { messages, models } = session.mirror.index();
-  return (messages.get(path)?.recipients ?? []).map(({ name }) => name).filter((name) => models.includes(name) || name === 'workflow');
+  const { models } = session.mirror.index();
+  return openNames(session, path).filter((name) => models.includes(name) || name === 'workflow');
 }
 
 async function readReplies(session: TransportSession, path: string): Promise<readonly Said[]> {

@@ -220,4 +220,25 @@ describe('send inside of an agent', () => {
       'the limit is 4',
     );
   });
+
+  it('works from the program of a model that may send, and only from that', async () => {
+    const ask = join(cli.place, 'asks.sh');
+    const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
+    writeFileSync(ask, `#!/bin/sh\ncat >/dev/null\n${process.execPath} ${bin} send --to ada -m "asked by $1" 2>&1 | head -1\n`, {
+      mode: 0o700,
+    });
+    const entry = (name: string, more: string): string =>
+      `  ${name}: { adapter: command, command: [${ask}, ${name}], effects: none${more} }\n`;
+    cli.say({ 'data/models.yaml': `models:\n${entry('asker', ', may-send: true')}${entry('mute', '')}` });
+    expect((await cli.run(['allow', '--all'])).code).toBe(0);
+    const sent = await cli.json(['send', '--to', 'asker,mute', '-m', 'ask somebody']);
+    await cli.answer();
+    const { data } = await cli.json(['thread', String(sent.data['id'])]);
+    const texts = listOf(data, 'messages').map(
+      ({ from, to, body }) => `${String(from)} → ${String(to)}: ${String(body).split('\n')[0] ?? ''}`,
+    );
+    expect(texts).toContain('asker → ada: asked by asker');
+    expect(texts.join('\n')).toMatch(/asker → ada: sent 0/);
+    expect(texts.join('\n')).toMatch(/mute → ada: REFUSED: the model "mute" may not send|mute → ada: .*not a crosstalk transport/);
+  });
 });

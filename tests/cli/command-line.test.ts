@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { parseWords } from '../../src/cli/command.ts';
+import { displayWidth, fitWidth, padWidth } from '../../src/cli/display-width.ts';
+import { matchId, shortIds } from '../../src/cli/resolve-id.ts';
+import { parseMessagePath } from '../../src/protocol/paths.ts';
+import { oidOf } from '../support/git-fixture.ts';
+import { type Cli, startCli } from '../support/cli.ts';
+
+let cli: Cli;
+beforeAll(async () => {
+  cli = await startCli();
+});
+afterAll(() => cli.close());
+
+describe('words of the command line', () => {
+  const spec = COMMANDS.find(({ name }) => name === 'send');
+  const parse = (...words: string[]) => parseWords(spec!, words);
+
+  it('stay the text that was typed', () => {
+    expect(parse('--from', '007', '-m', '1e3').options.get('from')).toEqual(['007']);
+    expect(parse('-m', '-5').options.get('message')).toEqual(['-5']);
+    expect(parse('--message=--to').options.get('message')).toEqual(['--to']);
+    expect(parse('--', '--to').args).toEqual(['--to']);
+    expect(parse('--to', 'a', '--to', 'b').options.get('to')).toEqual(['a', 'b']);
+    expect(parse('--wait', '-').options.get('wait')).toEqual(['']);
+    expect(parse('--wait', '30s').options.get('wait')).toEqual(['30s']);
+  });
+
+  it.each([
+    ['an empty value', ['--from=', '-m', 'x']],
+    ['a value for a switch', ['--edit=yes']],
+    ['an option nobody knows', ['--too', 'x']],
+    ['an option without its value', ['--to']],
+    ['one argument too many', ['a', 'b']],
+  ])('%s is refused', (_, words) => {
+    expect(() => parse(...words)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
+  });
+});
+
+describe('every command', () => {
+  it.each(COMMANDS.map(({ name }) => name))('%s has help, and refuses an unknown option naming it', async (name) => {
+    const help = await cli.run([name, '--help'], { cwd: cli.place });
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain('--json');
+    const unknown = await cli.run([name, '--no-such-option'], { cwd: cli.place });
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain('--no-such-option');
+  });
+
+  it('says outside of a transport where to begin', async () => {
+    const { code, stderr } = await cli.run(['log'], { cwd: cli.place });
+    expect(code).toBe(2);
+    expect(stderr).toContain('crosstalkd join <url>');
+  });
+
+  it('works from below the clone, with -C, before and after the command', async () => {
+    for (const args of [
+      ['-C', cli.clone, 'channels'],
+      ['channels', '-C', 'team'],
+      ['channels', '--dir=team/data'],
+    ])
+      expect((await cli.run(args, { cwd: cli.place })).code).toBe(0);
+    expect((await cli.run(['channels'], { cwd: join(cli.clone, 'data', 'channels') })).code).toBe(0);
+  });
+});
+
+describe('completion', () => {
+  it('names every command and option in scripts that the shell can read', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, stdout } = await cli.run(['completion', shell], { cwd: cli.place });
+      expect(code).toBe(0);
+      for (const { name, options } of COMMANDS) {
+        expect(stdout).toContain(name);
+        for (const option of options) expect(stdout).toContain(option.name);
+      }
+    }
+    const script = join(cli.place, 'complete.bash');
+    writeFileSync(script, (await cli.run(['completion', 'bash'])).stdout);
+    const complete = (...words: string[]): string =>
+      execFileSync('bash', [
+        '-c',
+        `source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _crosstalkd; echo "\${COMPREPLY[*]}"`,
+      ])
+        .toString()
+        .trim();
+    expect(complete('crosstalkd', 'cha')).toBe('channels');
+    expect(complete('crosstalkd', 'send', '--sub')).toBe('--subject');
+  });
+
+  it('refuses other shells', async () => {
+    expect(await cli.run(['completion', 'tcsh'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('ids', () => {
+  const at = (path: string) => ({ ...parseMessagePath(path)!, blob: oidOf('1'.repeat(40)) });
+  const files = [
+    'data/channels/a/2026/11/21/075944714Z-01M7YHWM2AW8WX6R776ZKWQNQ4.md',
+    'data/channels/a/2026/11/21/075944714Z-01M7YHWM2AW8WX6R776ZKWQNQ4.re.opus.md',
+    'data/channels/a/2026/11/21/075944714Z-01M7YHWM2AX8WX6R776ZKWQNQ4.md',
+    'data/channels/a/hello.md',
+    'data/channels/a/hello-again.md',
+    'data/channels/b/x/hello.md',
+  ].map(at);
+  const found = (text: string): string[] => matchId(files, text).map(({ path }) => path.slice('data/channels/'.length));
+
+  it('a whole name comes before the beginning of another', () => {
+    expect(found('hello')).toEqual(['a/hello.md']);
+    expect(found('x/hello')).toEqual(['b/x/hello.md']);
+    expect(found('b/x/hello')).toEqual(['b/x/hello.md']);
+    expect(found('hello-')).toEqual(['a/hello-again.md']);
+  });
+
+  it('the beginning of a ULID means the message and not its replies, in any case', () => {
+    expect(found('01m7yhwm2aw')).toEqual([files[0]!.path.slice('data/channels/'.length)]);
+    expect(found('01M7YHWM2AW.re.opus')).toEqual([files[1]!.path.slice('data/channels/'.length)]);
+    expect(found('01M7YHWM2A')).toHaveLength(2);
+    expect(found('nothing')).toEqual([]);
+  });
+
+  it('short forms tell messages shown together apart, and find them again', () => {
+    const short = shortIds(files.map(({ path }) => path));
+    expect(short.get(files[0]!.path)).toBe('01M7YHWM2AW');
+    expect(short.get(files[1]!.path)).toBe('01M7YHWM2AW.re.opus');
+    for (const { path } of files.slice(0, 3)) expect(matchId(files, short.get(path)!).map((file) => file.path)).toEqual([path]);
+  });
+});
+
+describe('widths', () => {
+  it('count wide characters twice and marks not at all', () => {
+    expect(displayWidth('abc')).toBe(3);
+    expect(displayWidth('名前')).toBe(4);
+    expect(displayWidth('e\u0301')).toBe(1);
+    expect(displayWidth('🙂')).toBe(2);
+    expect(fitWidth('名前名前', 5)).toBe('名前…');
+    expect(fitWidth('名前名前', 4)).toBe('名…');
+    expect(fitWidth('abc', 0)).toBe('');
+    expect(displayWidth(padWidth('名前名前', 5))).toBe(5);
+  });
+});
