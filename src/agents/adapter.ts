@@ -144,7 +144,7 @@ export function describeExit({ exitCode, signal }: Pick<ProgramOutput, 'exitCode
 export type ModeChoice = { readonly kind: 'mode'; readonly mode: Mode } | { readonly kind: 'refused'; readonly why: string };
 
 /** The mode an entry asks for. `write` needs both `options: { mode: write }` and `effects: external`, so that it is never chosen by one slip. */
-export function modeOf(entry: ModelEntry, adapter: Adapter): ModeChoice {
+export function modeOf(entry: ModelEntry, adapter: Pick<Adapter, 'name' | 'modes'>): ModeChoice {
   const asked = entry.options['mode'];
   const fallback = adapter.modes[0] ?? 'chat';
   if (asked === undefined) return { kind: 'mode', mode: fallback };

@@ -8,12 +8,20 @@ import { amp, auggie, cursorAgent, goose } from './documented-json.ts';
 import { aider, llm, ollama } from './documented-text.ts';
 import { droid } from './droid.ts';
 import { gemini } from './gemini.ts';
+import { http } from './http.ts';
 import { opencode } from './opencode.ts';
 import { pi } from './pi.ts';
 import { qwen } from './qwen.ts';
+import type { Service } from './service.ts';
 
 const VERIFIED = { command, claude, codex, gemini, qwen, opencode, pi, copilot, droid };
 const DOCUMENTED = { 'cursor-agent': cursorAgent, amp, auggie, goose, agy, aider, llm, ollama };
 
 /** Every adapter by the name that `adapter:` gives. Adding one is its file and its line here. */
 export const ADAPTERS: Readonly<Record<string, Adapter>> = { ...VERIFIED, ...DOCUMENTED };
+
+/** Every adapter that asks over the network instead of starting a program. */
+export const SERVICES: Readonly<Record<string, Service>> = { http };
+
+/** Every name that `adapter:` can give. */
+export const ADAPTER_NAMES: readonly string[] = [...Object.keys(ADAPTERS), ...Object.keys(SERVICES)];

@@ -2,19 +2,18 @@
 import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { formatDuration } from '../base/duration.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { ModelEntry } from '../protocol/models.ts';
-import { modeOf, NO_USAGE, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
-import type { Agents, AttemptOutcome, AttemptRequest, FailureClass } from './agent.ts';
+import { modeOf, type Adapter, type Invocation, type Mode } from './adapter.ts';
+import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
-import { cleanOutput, cleanText, isBlank, lastLines, oneLine, type CleanOutput } from './clean-output.ts';
+import { cleanOutput } from './clean-output.ts';
+import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
 import { createRedactor, secretsOf, type Redact } from './redact.ts';
+import { runService } from './run-service.ts';
+import type { Service } from './service.ts';
 import { runProcess, type ProcessEnd } from './run-process.ts';
 
-/** Longest detail of a failure. */
-const DETAIL_MAX = 400;
 /** A JSON form may need this many bytes for one byte of answer, and the other a start: escapes, thoughts, tool output. */
 const JSON_FACTOR = 8;
 const JSON_BASE = 1_048_576;
@@ -27,6 +26,8 @@ export interface AgentsParts {
   readonly clock: Clock;
   readonly operatorEnv: OperatorEnv;
   readonly adapters: Readonly<Record<string, Adapter>>;
+  /** Adapters that ask over the network instead of starting a program. */
+  readonly services?: Readonly<Record<string, Service>>;
   /** Told when processes had to be hunted down after an attempt. */
   readonly log?: Log;
   /** Version of an adapter's program on this host, as detect.ts found it. */
@@ -48,6 +49,10 @@ export function createAgents(parts: AgentsParts): Agents {
   };
 }
 
+function ownValue<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 type Context = AgentsParts & { readonly redact: Redact };
 /** One try to run the program, ready to start. */
 interface Prepared {
@@ -60,14 +65,31 @@ interface Prepared {
 
 async function runAttempt(request: AttemptRequest, context: Context): Promise<AttemptOutcome> {
   const { entry } = request;
-  const adapter = Object.hasOwn(context.adapters, entry.adapter) ? context.adapters[entry.adapter] : undefined;
-  if (adapter === undefined)
-    return failed('setup', `unknown adapter "${entry.adapter}"; known are ${Object.keys(context.adapters).join(', ')}`);
-  const unknown = Object.keys(entry.options).find((key) => key !== 'mode' && !adapter.options.includes(key));
-  if (unknown !== undefined) return failed('setup', `unknown option "${unknown}" for "adapter: ${adapter.name}"`);
+  const service = ownValue(context.services ?? {}, entry.adapter);
+  const adapter = ownValue(context.adapters, entry.adapter);
+  const known = service ?? adapter;
+  if (known === undefined)
+    return failed(
+      'setup',
+      `unknown adapter "${entry.adapter}"; known are ${Object.keys({ ...context.adapters, ...context.services }).join(', ')}`,
+    );
+  const unknown = Object.keys(entry.options).find((key) => key !== 'mode' && !known.options.includes(key));
+  if (unknown !== undefined) return failed('setup', `unknown option "${unknown}" for "adapter: ${known.name}"`);
   if (entry.model?.startsWith('-') === true) return failed('setup', `"model: ${entry.model}" would be taken for an option`);
-  const mode = modeOf(entry, adapter);
+  const mode = modeOf(entry, known);
   if (mode.kind === 'refused') return failed('setup', mode.why);
+  if (service !== undefined) return runService(request, { service, ...context });
+  return adapter === undefined ? LOST : startProgram(request, { adapter, mode: mode.mode, context });
+}
+
+interface Program {
+  readonly adapter: Adapter;
+  readonly mode: Mode;
+  readonly context: Context;
+}
+
+async function startProgram(request: AttemptRequest, { adapter, mode, context }: Program): Promise<AttemptOutcome> {
+  const { entry } = request;
   const cwd = resolveDirectory(request, context.operatorEnv['HOME']);
   if (!(await isDirectory(cwd))) return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
   const scratch = join(request.directory, SCRATCH);
@@ -75,7 +97,7 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
   if (obstacle !== null) return failed('setup', `the folder for temporary files cannot be made: ${obstacle}`);
   try {
     const session = request.session !== null && SESSION_ID.test(request.session) ? request.session : null;
-    const prepared = { request: { ...request, session }, adapter, mode: mode.mode, cwd, scratch };
+    const prepared = { request: { ...request, session }, adapter, mode, cwd, scratch };
     return (await runOnce(prepared, context)) ?? (await runOnce({ ...prepared, request: { ...request, session: null } }, context)) ?? LOST;
   } finally {
     // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
@@ -92,7 +114,7 @@ async function runOnce(prepared: Prepared, context: Context): Promise<AttemptOut
   if (invocation.kind === 'refused') return failed('setup', invocation.why);
   const obstacle = await failureOf(() => writeFiles(scratch, invocation.files));
   if (obstacle !== null) return failed('setup', `the files of the adapter cannot be written: ${obstacle}`);
-  const shown = createShown(prepared, context.redact);
+  const shown = showLines(prepared, context.redact);
   const end = await start(prepared, { context, invocation, onLine: shown.onLine });
   if (end.kind === 'not-started')
     return end.why === 'aborted' ? { kind: 'stopped', textSoFar: '', durationMs: 0 } : failed(end.why, context.redact(end.detail));
@@ -145,26 +167,15 @@ function start({ request, adapter, cwd, scratch }: Prepared, { context, invocati
 }
 
 /** What people who watch are shown, and what is left of it when the attempt is stopped. */
-function createShown({ request, adapter }: Prepared, redact: Redact) {
-  const pieces: string[] = [];
-  let room = request.entry.outputBytesMax;
-  const show = (text: string): void => {
-    const clean = redact(cleanText(text));
-    if (room > 0) pieces.push(clean.slice(0, room));
-    room -= clean.length;
-    try {
-      request.onOutput(clean);
-    } catch {
-      // Somebody who watches and fails must not end what is watched.
-    }
-  };
+function showLines({ request, adapter }: Prepared, redact: Redact) {
+  const shown = createShown(request, redact);
   const onLine = (line: string): boolean => {
     if (adapter.output.kind === 'json') return true;
     const view = adapter.output.kind === 'text' ? { keep: true, show: `${line}\n` } : adapter.output.view(line);
-    if (view.show !== null) show(view.show);
+    if (view.show !== null) shown.show(view.show);
     return view.keep;
   };
-  return { onLine, text: () => pieces.join('') };
+  return { onLine, text: shown.text };
 }
 
 interface Reading {
@@ -181,86 +192,17 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   const { exitCode, signal } = end;
   const nowMs = context.clock.wallMs();
   const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
-  if (end.cause !== 'exited') return limitReached(end.cause, { entry, context, raw: end.stdout, said: stderr, parsed });
+  if (end.cause !== 'exited') return limitReached(end.cause, { entry, redact: context.redact, raw: end.stdout, said: stderr, parsed });
   if (parsed.kind === 'lost-session') return session === null ? LOST : null;
-  if (parsed.kind === 'answer') return answer(parsed, { prepared, context, stdout, raw: end.stdout });
-  return {
-    ...failed(parsed.class, oneLine(context.redact(parsed.detail), DETAIL_MAX)),
-    resetAtMs: parsed.resetAtMs,
-    usage: parsed.usage,
-    rawOutput: keepRaw(end.stdout),
-  };
-}
-
-interface Answering {
-  readonly prepared: Prepared;
-  readonly context: Context;
-  readonly stdout: CleanOutput;
-  readonly raw: Uint8Array;
-}
-
-function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { prepared, context, stdout, raw }: Answering): AttemptOutcome {
-  const { adapter, request } = prepared;
-  const refuse = (kind: FailureClass, detail: string): AttemptOutcome => ({
-    ...failed(kind, detail),
-    usage: parsed.usage,
-    rawOutput: keepRaw(raw),
-  });
-  if (stdout.kind === 'invalid') return refuse('invalid', `${stdout.bytes} bytes of output that are not text: ${stdout.hint}`);
-  const text = trimLines(context.redact(cleanText(parsed.text)));
-  if (isBlank(text)) return refuse('empty', 'it ended well and said nothing');
-  const bytes = Buffer.byteLength(text);
-  if (bytes > request.entry.outputBytesMax)
-    return refuse('too-large', `an answer of ${bytes} bytes; "output-bytes-max" is ${request.entry.outputBytesMax}`);
-  const version = parsed.version ?? context.versionOf?.(adapter.name) ?? null;
-  return {
-    kind: 'answered',
-    text,
-    session: parsed.session,
-    usage: parsed.usage,
-    agent: version === null ? null : `${adapter.name} ${version}`,
-    durationMs: 0,
-  };
-}
-
-interface LimitReached {
-  readonly entry: ModelEntry;
-  readonly context: Context;
-  readonly raw: Uint8Array;
-  readonly said: string;
-  readonly parsed: Parsed;
-}
-
-/** A program that was ended while it tried again and again after one of these has failed for that reason, not for the time it took. */
-const WAITING_CLASSES: readonly FailureClass[] = ['auth', 'rate-limit', 'usage-limit', 'unavailable'];
-
-function limitReached(cause: 'timeout' | 'idle' | 'too-large', limit: LimitReached): AttemptOutcome {
-  const { entry, parsed, context } = limit;
-  const what = {
-    timeout: `no answer within ${formatDuration(entry.timeoutMs)}, ended ("timeout")`,
-    idle: `no output for ${formatDuration(entry.idleTimeoutMs)}, ended ("idle-timeout")`,
-    'too-large': `more output than ${entry.outputBytesMax} bytes, ended ("output-bytes-max")`,
-  }[cause];
-  const reason = cause !== 'too-large' && parsed.kind === 'failure' && WAITING_CLASSES.includes(parsed.class) ? parsed : null;
-  const last = oneLine(context.redact(reason?.detail ?? lastLines(limit.said, 1)), DETAIL_MAX / 2);
-  return {
-    ...failed(reason?.class ?? cause, last === '' ? what : `${what}; it said last: ${last}`),
-    resetAtMs: reason?.resetAtMs ?? null,
-    rawOutput: keepRaw(limit.raw),
-  };
-}
-
-function failed(kind: FailureClass, detail: string): Extract<AttemptOutcome, { kind: 'failed' }> {
-  return { kind: 'failed', class: kind, detail, resetAtMs: null, usage: NO_USAGE, durationMs: 0, rawOutput: null };
-}
-
-function keepRaw(raw: Uint8Array): Uint8Array | null {
-  return raw.length === 0 ? null : raw;
-}
-
-/** Without blank lines before it and white space after it; the indentation of its first line stays. */
-function trimLines(text: string): string {
-  return text.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd();
+  const judging = { entry, redact: context.redact, raw: end.stdout, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
+  if (parsed.kind === 'failure') return failure(parsed, judging);
+  if (stdout.kind === 'invalid')
+    return {
+      ...failed('invalid', `${stdout.bytes} bytes of output that are not text: ${stdout.hint}`),
+      usage: parsed.usage,
+      rawOutput: keepRaw(end.stdout),
+    };
+  return answer(parsed, judging);
 }
 
 function resolveDirectory({ entry, directory }: AttemptRequest, home: string | undefined): string {

@@ -10,9 +10,10 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { Buffer } from 'node:buffer';
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { DAY, SECOND, type Clock } from '../base/clock.ts';
+import { SECOND, type Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { StartedProcess } from './agent.ts';
+import { watchLimits } from './limits.ts';
 import { createCollector, type Collector } from './output-collector.ts';
 import { killMarked, listProcesses, readStartTicks, RUN_MARKER, signalGroup } from './process-group.ts';
 
@@ -101,7 +102,16 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
       () => child.stdin.end(run.input),
       () => end('aborted'),
     );
-    void watchLimits(run, { state, clock, end });
+    void watchLimits(
+      {
+        timeoutMs: run.timeoutMs,
+        idleTimeoutMs: run.idleTimeoutMs,
+        lastOutputMs: () => state.lastOutputMs,
+        done: state.exited.signal,
+        end,
+      },
+      clock,
+    );
     await untilAborted(state.exited.signal);
     await clock.sleep(CLOSE_WAIT_MS, state.closed.signal);
     destroy(child);
@@ -191,28 +201,6 @@ function listen(run: ProcessRun, on: { readonly child: Child; readonly state: Ru
 async function announce(run: ProcessRun, pid: number): Promise<void> {
   const startTicks = readStartTicks(pid);
   await run.onStarted?.({ pgid: pid, startTicks });
-}
-
-interface Limits {
-  readonly state: RunState;
-  readonly clock: Clock;
-  readonly end: (cause: EndCause) => void;
-}
-
-async function watchLimits(run: ProcessRun, { state, clock, end }: Limits): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + run.timeoutMs;
-  for (;;) {
-    const nowMs = clock.monotonicMs();
-    const idleAtMs = run.idleTimeoutMs === null ? Infinity : state.lastOutputMs + run.idleTimeoutMs;
-    const reached = deadlineMs <= nowMs ? 'timeout' : idleAtMs <= nowMs ? 'idle' : null;
-    if (reached !== null) {
-      end(reached);
-      return;
-    }
-    // A timer of the platform overflows at 24 days; a day is short enough for all.
-    await clock.sleep(Math.min(deadlineMs - nowMs, idleAtMs - nowMs, DAY), state.exited.signal);
-    if (state.exited.signal.aborted) return;
-  }
 }
 
 interface Ending {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { ADAPTERS } from '../agents/adapters.ts';
+import { ADAPTER_NAMES } from '../agents/adapters.ts';
 import { readApprovals } from '../local/approvals.ts';
 import type { ConfigDirectory } from '../local/config-directory.ts';
 import { readHostModels } from '../local/host-models.ts';
@@ -24,7 +24,7 @@ export async function readOffers(sources: ServingSources, modelsText: string | n
     host: await readHostModels(sources.configDirectory),
     approvals: await readApprovals(sources.configDirectory, sources.id),
     only: sources.only,
-    adapters: Object.keys(ADAPTERS),
+    adapters: ADAPTER_NAMES,
   });
 }
 
