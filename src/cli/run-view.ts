@@ -13,6 +13,8 @@ import { shortId } from './short-id.ts';
 
 export interface RunView {
   readonly show: (record: LogRecord) => void;
+  /** Lines for people, above the footer; nothing when the output is no terminal. */
+  readonly say: (lines: readonly string[]) => void;
   /** Begins to keep the footer up to date. */
   readonly follow: (report: () => HostReport) => void;
   readonly close: () => void;
@@ -27,6 +29,7 @@ export function createRunView(io: Io, alias: () => string): RunView {
   if (!io.isTerminal)
     return {
       show: (record) => io.print(formatLogLine(record, systemClock.wallMs())),
+      say: () => undefined,
       follow: () => undefined,
       close: () => undefined,
     };
@@ -45,6 +48,7 @@ function createTerminalView(io: Io, alias: () => string): RunView {
       const line = formatEvent(io, record, alias());
       if (line !== null) draw(`${line}\n`);
     },
+    say: (lines) => draw(lines.map((line) => `${paint(io, 'dim', line)}\n`).join('')),
     follow: (report) => {
       if (!io.redraws) return;
       void (async () => {
@@ -77,7 +81,7 @@ export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostRe
     `${report.waitingCount} wait`,
     ...(report.unsent > 0 ? [`${report.unsent} unsent`] : []),
     ...(costUsd > 0 ? [`$${costUsd.toFixed(2)} so far`] : []),
-    `next look ${formatDuration(Math.ceil(report.nextLookMs / 1_000) * 1_000)}`,
+    report.nextLookMs <= 0 ? 'looking' : `next look ${Math.ceil(report.nextLookMs / 1_000)}s`,
     remote,
   ];
   const text = fitWidth(parts.join(' · '), io.columns - 1);

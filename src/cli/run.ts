@@ -13,6 +13,7 @@ import { openLogFile } from '../local/log-file.ts';
 import { runDispatcher } from '../dispatcher/loop.ts';
 import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
+import { listenForKeys } from './run-keys.ts';
 import { createRunView } from './run-view.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
 import { describeUnsent, findUnsent } from './unsent.ts';
@@ -54,6 +55,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
   view.follow(() => reportHost(composed.dispatcher));
+  const unhear = listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, say: view.say });
   await mentionUnsent(session, log);
   try {
     const end = await runDispatcher(composed.dispatcher, {
@@ -64,6 +66,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
   } finally {
+    unhear();
     await control?.close();
     await composed.close();
     unfollow();
@@ -120,6 +123,8 @@ interface Stopping {
   readonly stop: AbortController;
   /** Second signal: end now. */
   readonly kill: AbortController;
+  /** As a signal does: the first time stop, then kill. */
+  readonly signal: () => void;
   readonly close: () => void;
 }
 
@@ -131,6 +136,7 @@ function listenForSignals(): Stopping {
   return {
     stop,
     kill,
+    signal: onSignal,
     close: () => {
       for (const signal of signals) process.off(signal, onSignal);
     },
