@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { Work } from '../protocol/open-work.ts';
+import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher, Held, UncertainClaim } from './dispatcher.ts';
 import { observe } from './observe.ts';
@@ -77,7 +77,7 @@ export function composeClaim(dispatcher: Dispatcher, request: Omit<ClaimRequest,
     run: dispatcher.run,
     attempt,
     nonce: dispatcher.doors.random.hex(8),
-    effects: entry.effects,
+    effects: effectsOf(entry, work.message),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What one attempt is given: the claimed bytes, the persona and the thread, as a prompt. */
-import { decodeMessage } from '../protocol/message.ts';
+import { MINUTE } from '../base/clock.ts';
+import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -12,6 +13,9 @@ export interface AttemptInput {
   readonly message: string;
   readonly persona: string | null;
   readonly session: string | null;
+  /** Limits that the message sets for itself; null = those of the model. */
+  readonly timeoutMs: number | null;
+  readonly idleTimeoutMs: number | null;
 }
 
 /** The input of the next invocation for a held claim. The agent gets exactly the claimed blob, whatever the file says by now. */
@@ -45,5 +49,16 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     threadBytesMax,
     body,
   });
-  return { prompt, message: body, persona, session: thread.session };
+  return { prompt, message: body, persona, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
+}
+
+/** A task of a workflow that continues a session names it, and the host that has it; anywhere else it begins anew. */
+function continueAs(
+  fields: MessageFields | null,
+  here: { readonly alias: string; readonly session: string | null },
+): Pick<AttemptInput, 'session' | 'timeoutMs' | 'idleTimeoutMs'> {
+  if (fields === null) return { session: here.session, timeoutMs: null, idleTimeoutMs: null };
+  const minutes = (given: number | null): number | null => (given === null ? null : given * MINUTE);
+  const named = fields.dispatchHost === here.alias ? fields.session : null;
+  return { session: named ?? here.session, timeoutMs: minutes(fields.timeoutMinutes), idleTimeoutMs: minutes(fields.idleMinutes) };
 }

@@ -10,8 +10,9 @@ import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import { decideAfterFailure } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
+import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
-import { composeAttemptPrompt } from './compose-attempt.ts';
+import { type AttemptInput, composeAttemptPrompt } from './compose-attempt.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 
 /** One model being tried for a claim: the recipient itself, then its fallbacks. */
@@ -88,8 +89,8 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
     const outcome = await doors.agents.run({
       attemptId,
-      entry: projectEntry(dispatcher, held, current.entry),
       ...input,
+      entry: narrowEntry(projectEntry(dispatcher, held, current.entry), input),
       directory,
       extraEnv: {
         CROSSTALK_MESSAGE: held.work.message.path,
@@ -122,6 +123,15 @@ function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Mo
   return project === null ? entry : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
 }
 
+/** A message may shorten the limits of the model, never extend them. */
+function narrowEntry(entry: ModelEntry, { timeoutMs, idleTimeoutMs }: AttemptInput): ModelEntry {
+  return {
+    ...entry,
+    timeoutMs: Math.min(entry.timeoutMs, timeoutMs ?? Infinity),
+    idleTimeoutMs: Math.min(entry.idleTimeoutMs, idleTimeoutMs ?? Infinity),
+  };
+}
+
 type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
 type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
 
@@ -150,7 +160,7 @@ async function afterFailure(
   const [next, ...rest] = tried.fallbacks;
   const decision = decideAfterFailure({
     failure: outcome.class,
-    effects: tried.entry.effects,
+    effects: effectsOf(tried.entry, held.work.message),
     attempt: held.claim.attempt,
     attemptsMax: tried.entry.attempts,
     invocation: tried.invocation,
@@ -213,7 +223,7 @@ async function renewClaim(dispatcher: Dispatcher, held: Held, entry: ModelEntry)
     await stopClaim(dispatcher, held, '');
     return false;
   }
-  const claim = { ...held.claim, attempt: held.claim.attempt + 1, effects: entry.effects };
+  const claim = { ...held.claim, attempt: held.claim.attempt + 1, effects: effectsOf(entry, held.work.message) };
   const oid = await doors.repository.writeRecord(formatClaim(claim));
   const renewedMs = doors.clock.monotonicMs();
   held.confirmedMs = Number.POSITIVE_INFINITY;

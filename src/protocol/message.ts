@@ -29,6 +29,11 @@ export interface MessageFields {
   readonly childChannel: string | null;
   readonly dispatchHost: string | null;
   readonly workflowPhase: string | null;
+  /** What the work may do beyond answering, where the message knows better than the model's entry: only ever stricter. */
+  readonly effects: 'none' | 'git' | 'external' | null;
+  /** Limits of the attempt that are tighter than the model's own. */
+  readonly timeoutMinutes: number | null;
+  readonly idleMinutes: number | null;
   /** Control operation of a workflow run. */
   readonly op: string | null;
   /** Path of the message that this one asks again; that one is closed by it. */
@@ -128,11 +133,14 @@ function decodeFields(take: Taker): MessageFields {
     childChannel: take('child_channel').channel(),
     dispatchHost: take('dispatch_host').name(),
     workflowPhase: take('workflow_phase').text(),
+    effects: take('effects').choice(['none', 'git', 'external']),
+    timeoutMinutes: take('timeout_minutes').number(),
+    idleMinutes: take('idle_minutes').number(),
     op: take('op').name(),
     retries: take('retries').paths()[0] ?? null,
     failed: take('failed').truth(),
     error: take('error').text(),
-    model: take('model').text(),
+    model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one
     host: take('host').name(),
     attempt: take('attempt').integer(1, 1_000_000),
     durationMs: take('duration_ms').number(),
@@ -165,6 +173,7 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
   };
   return {
     text,
+    texts,
     name: (): string | null => {
       const given = text()?.trim().toLowerCase();
       return given === undefined ? null : isName(given) ? given : refuse(describe(given), `a name: ${NAME_RULE}`);

@@ -6,6 +6,7 @@
 import type { Oid } from '../base/ids.ts';
 import { by } from '../base/order.ts';
 import type { Recipient } from './address.ts';
+import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
 import { claimKey, identityOf, parseMessagePath } from './paths.ts';
 
@@ -20,6 +21,8 @@ export interface OpenMessage {
   readonly hops: number;
   readonly priority: number;
   readonly isWorkflow: boolean;
+  /** It may change something, whatever the entry of the model says. */
+  readonly isExternal: boolean;
   /** Name of the directory that its agent should run in; null = none. */
   readonly project: string | null;
   /** Who has not answered yet: models, and names that nobody knows. */
@@ -105,6 +108,11 @@ export interface Work {
   readonly twinOf: string | null;
 }
 
+/** Whether an attempt may have changed something: the model's entry decides, and a message can only be stricter. */
+export function effectsOf(entry: { readonly effects: Effects }, message: OpenMessage): Effects {
+  return message.isExternal ? 'external' : entry.effects;
+}
+
 /** Every piece of open work, most urgent first: priority, then age, then path. */
 export function listWork(index: OpenIndex): readonly Work[] {
   const first = new Map<string, string>();
@@ -127,7 +135,7 @@ export function identityAt(path: string): string {
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
-const CHECKPOINT_VERSION = 2;
+const CHECKPOINT_VERSION = 3;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {

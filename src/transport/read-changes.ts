@@ -162,7 +162,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       ({ name }) =>
         name !== from &&
         !answers.has(replyPath(file.path, name)) &&
-        (judge.models.includes(name) || name === 'workflow' || !isPerson(judge, name, from)),
+        (name === 'workflow' ? asksWorkflow(fields) : judge.models.includes(name) || !isPerson(judge, name, from)),
     );
     into.messages.push({
       path: file.path,
@@ -174,6 +174,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       hops: fields.hops,
       priority: fields.priority,
       project: fields.project,
+      isExternal: fields.effects === 'external',
       isWorkflow: fields.to.some(({ name }) => name === 'workflow'),
       recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
     });
@@ -281,6 +282,11 @@ function createExists(repository: Repository, range: ChangeRange, changes: reado
 
 function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
   return expandAddresses(fields.to, everyone.get(file.path) ?? []);
+}
+
+/** An answer to a gate is read by its run and answered by nobody. */
+function asksWorkflow({ type, op, re }: MessageFields): boolean {
+  return type === 'workflow' || op !== null || re.length === 0;
 }
 
 function asksAll(fields: MessageFields): boolean {
