@@ -39,8 +39,10 @@ function opinionOf(host: HostSeen, work: Work): HostOpinion {
       `${work.recipient} rests there${blocked.untilMs === null ? '' : ` for ${formatDuration(blocked.untilMs - systemClock.wallMs())}`}: ${blocked.why}`,
     );
   if (beat.state !== 'running') return told(`is ${beat.state}`);
-  if (beat.busy >= beat.slots) return told(`all ${beat.slots} slots are busy`);
-  return told(`serves it and had ${beat.slots - beat.busy} of ${beat.slots} slots free at its last beat`, true);
+  // What it holds is on the remote; its last beat may be from before.
+  const free = beat.slots - host.claims.length;
+  if (free <= 0) return told(`all ${beat.slots} slots are busy`);
+  return told(`serves it and has ${free} of ${beat.slots} slots free`, true);
 }
 
 /** The moment as select-work.ts sees it on this host: of the dispatcher that runs here, or of one that would. */

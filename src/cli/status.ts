@@ -184,7 +184,7 @@ export function lineOfHost(host: HostSeen, around: Surroundings): string {
   if (beat === null) return `${host.alias}: its beat cannot be read`;
   const isUp = liveHosts(around).includes(host);
   const here = isHere ? around.here : null;
-  const busy = here?.running.length ?? Math.max(beat.busy, host.claims.length);
+  const busy = here?.running.length ?? host.claims.length;
   const state = isUp ? (here?.state ?? beat.state) : 'silent';
   const age = isHere ? 'this host' : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
   return `${host.alias}  ${state}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;

@@ -165,7 +165,8 @@ describe('why a message stands where it stands', () => {
     plantBeat('alpha', { models: ['other'] });
     plantBeat('beta', { models: ['echo'], blocked: [{ model: 'echo', why: 'usage-limit: quota', untilMs: Date.now() + 3_600_000 }] });
     plantBeat('gamma', { models: ['echo'], state: 'paused' });
-    plantBeat('delta', { models: ['echo'], slots: 2, busy: 2 });
+    plantBeat('delta', { models: ['echo'], slots: 2 });
+    for (const model of ['m1', 'm2']) plantClaim(`${AT}/a.md`, model, 'delta');
     const part = await firstPart('who');
     expect(part['kind']).toBe('parked');
     expect((part['hosts'] as readonly Json[]).map(({ host, says }) => `${String(host)}: ${String(says)}`)).toEqual([
@@ -201,11 +202,14 @@ describe('why a message stands where it stands', () => {
   });
 
   it('the dispatcher here: runs it, and has no place for the next', async () => {
+    // Both are there before it starts: a push of ours would race with its own.
+    cli.say({ [`${AT}/s1.md`]: letter('slow', 'x', 'priority: 9\n'), [`${AT}/s2.md`]: letter('slow', 'x') });
     const host = cli.start(['run', '--interval', '0.2']);
     try {
-      cli.say({ [`${AT}/s1.md`]: letter('slow', 'x', 'priority: 9\n') });
-      await host.until('"attempt.started"');
-      cli.say({ [`${AT}/s2.md`]: letter('slow', 'x') });
+      await eventually(
+        () => firstPart('s1'),
+        ({ kind, says }) => kind === 'running' && String(says).includes('has run for'),
+      );
       await eventually(
         () => firstPart('s2'),
         ({ kind }) => kind === 'waiting',

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { listFailed } from '../../src/cli/failed-lately.ts';
+import { describeReport } from '../../src/cli/run-keys.ts';
+import { composeFooter, formatEvent } from '../../src/cli/run-view.ts';
+import { shortId } from '../../src/cli/short-id.ts';
+import type { HostReport } from '../../src/dispatcher/control-host.ts';
+import { parseOid } from '../../src/base/ids.ts';
+
+const REPORT: HostReport = {
+  alias: 'mbp',
+  instance: 'abcdef012345',
+  run: '0123456789abcdef',
+  version: '8.0.0',
+  state: 'running',
+  pausedHere: false,
+  orderedBy: null,
+  slots: 4,
+  running: [{ key: 'k', message: 'data/channels/general/hello.md', model: 'opus', attempt: 1, forMs: 65_000, publishing: false }],
+  waiting: [],
+  waitingCount: 3,
+  serves: ['opus'],
+  parked: [],
+  unsent: 0,
+  outage: null,
+  halted: false,
+  silent: [],
+  leaseMs: 120_000,
+  nextLookMs: 1_500,
+};
+const WIDE = { columns: 120, colors: false };
+const ULID = '01JD0000000000000000000000';
+
+describe('the footer of run', () => {
+  it('says how things stand in one line', () => {
+    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 running · 3 wait · $0.50 so far · next look 2s · remote ok');
+  });
+
+  it('never takes more than the window, and tells of an outage without control codes', () => {
+    for (const columns of [1, 10, 40]) expect(composeFooter({ columns, colors: false }, REPORT, 0).length).toBeLessThan(columns + 1);
+    expect(composeFooter(WIDE, { ...REPORT, outage: 'no\u001b[31m route' }, 0)).toMatch(/remote: no\[31m route$/);
+  });
+});
+
+describe('a line of run', () => {
+  it('has time, host, model, message, and what happened with how long and how much', () => {
+    const fields = {
+      message: `data/channels/general/2026/11/21/064020123Z-${ULID}.md`,
+      model: 'opus',
+      how: 'answered',
+      duration_ms: 4_200,
+      cost_usd: 0.0123,
+    };
+    expect(formatEvent(WIDE, { level: 'status', event: 'attempt.ended', fields }, 'mbp')).toMatch(
+      /^\d\d:\d\d:\d\d mbp opus {2}01JD0000000000 {2}answered after 4\.2s, \$0\.0123$/,
+    );
+  });
+
+  it('says what happens next for a warning and what a person can do for an alert, however narrow the window', () => {
+    const narrow = { columns: 30, colors: false };
+    const warning = formatEvent(
+      narrow,
+      { level: 'warning', event: 'remote.unreachable', fields: { reason: 'no route', next: 'tries again' } },
+      'mbp',
+    );
+    expect(warning).toMatch(/remote unreachable: no route → tries again$/);
+    const alert = formatEvent(
+      narrow,
+      { level: 'alert', event: 'publish.refused', fields: { reason: 'hook', fix: 'crosstalkd doctor' } },
+      'mbp',
+    );
+    expect(alert).toMatch(/→ crosstalkd doctor$/);
+  });
+
+  it('leaves out what is of no use to a person, and every control code', () => {
+    expect(formatEvent(WIDE, { level: 'status', event: 'publish.retried', fields: {} }, 'mbp')).toBeNull();
+    expect(formatEvent(WIDE, { level: 'status', event: 'odd.event', fields: { text: 'a\u001b[2Jb\nc' } }, 'mbp')).toMatch(
+      /odd event \(text a\[2Jb c\)$/,
+    );
+  });
+});
+
+it('a report says what runs and what waits', () => {
+  expect(describeReport(REPORT)).toEqual(['opus  hello  runs for 1m 05s']);
+  expect(describeReport({ ...REPORT, running: [] })).toEqual(['nothing runs and nothing waits']);
+});
+
+it('a short id is a prefix that can be typed back; hand-made names stay whole', () => {
+  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.md`)).toBe(ULID.slice(0, 14));
+  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.re.opus.md`)).toBe(`${ULID.slice(0, 14)}.re.opus`);
+  expect(shortId('data/channels/general/notes/plan.md')).toBe('notes/plan');
+});
+
+it('failures of the last day are listed until somebody asks again or cancels', () => {
+  const author = { name: 'opus', email: 'opus@mbp.crosstalk' };
+  const commit = (message: string, more: object = {}) => ({
+    oid: parseOid('a'.repeat(40))!,
+    parents: [],
+    author,
+    authoredMs: 1_000,
+    message,
+    ...more,
+  });
+  const failed = commit('opus ✗ ada: crash: exit status 1\n\nx\n\nCrosstalk-Re: my note\nCrosstalk-Host: mbp\n');
+  const unknown = commit('opus ✗ ada: host-lost: outcome unknown: host mbp died\n\nCrosstalk-Re: other\n');
+  expect(listFailed([failed, unknown], 2_000)).toEqual([
+    { id: 'other', model: 'opus', reason: 'host-lost: outcome unknown: host mbp died', ageMs: 1_000, isUnknown: true },
+    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false },
+  ]);
+  expect(listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000)).toEqual([]);
+  expect(listFailed([failed], 3 * 86_400_000)).toEqual([]);
+  expect(listFailed([{ ...failed, author: { name: 'Ada', email: 'ada@example.org' } }], 2_000)).toEqual([]);
+});
