@@ -7,10 +7,11 @@ import type { Oid } from '../base/ids.ts';
 import { oneLine, dispatcherIdentity } from '../protocol/reply.ts';
 import { listWork, type OpenMessage } from '../protocol/open-work.ts';
 import { channelFolder } from '../protocol/paths.ts';
-import { nextTransition, summarizeRun } from '../workflow/engine.ts';
+import { summarizeRun } from '../workflow/engine.ts';
 import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts';
 import type { Transaction, TipView } from '../transport/publish.ts';
 import type { CommitDraft } from '../transport/repository.ts';
+import { nextWithCache } from './cached-answers.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
 import { readRun, type RunReader, servedByHosts } from './read-run.ts';
@@ -46,6 +47,8 @@ function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): vo
   const open = new Set(markers.map(({ path }) => path));
   for (const known of [state.runs, state.runTexts, state.channelOf])
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
+  const runs = new Set(state.channelOf.values());
+  for (const name of state.folderTexts.keys()) if (name.startsWith('fork ') && !runs.has(name.slice(5))) state.folderTexts.delete(name);
 }
 
 function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
@@ -78,7 +81,7 @@ async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: r
   const input = await readInput(dispatcher, marker, { view, others });
   if (input === null) return;
   state.channelOf.set(marker.path, input.run);
-  if (nextTransition(input) === null) return;
+  if ((await nextWithCache(cacheAt(dispatcher, view.tip), input)) === null) return;
   state.advancing.add(marker.path);
   enqueue(dispatcher, {
     transaction: workflowTransaction(dispatcher, marker),
@@ -104,7 +107,7 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
       const others = await summarizeRuns(dispatcher, view);
       for (let count = 0; count < TRANSITIONS_MAX; count += 1) {
         const input = await readInput(dispatcher, marker, { view: { tip: view.tip, added }, others });
-        const next = input === null ? null : nextTransition(input);
+        const next = input === null ? null : await nextWithCache(cacheAt(dispatcher, view.tip), input);
         if (input === null || next === null) break;
         for (const file of next.files) added.set(file.path, file.content);
         drafts.push(toDraft(dispatcher, input, next));
@@ -112,6 +115,10 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
       return drafts.length === 0 ? null : drafts;
     },
   };
+}
+
+function cacheAt({ doors, state }: Dispatcher, tip: Oid | null) {
+  return { repository: doors.repository, tip, cache: state.answers };
 }
 
 function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {
@@ -160,6 +167,7 @@ function readerAt(dispatcher: Dispatcher, marker: OpenMessage, seen: Seen & { re
     served: seen.served,
     summaries: seen.others,
     memory,
+    memories: state.folderTexts,
     nowMs: doors.clock.wallMs(),
   };
 }

@@ -19,6 +19,8 @@ import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, Repository } from '../transport/repository.ts';
+import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
+import type { Schedules } from './fire-schedules.ts';
 
 export interface Settings {
   readonly alias: string;
@@ -163,6 +165,13 @@ export interface State {
   readonly runTexts: Map<string, TextMemory>;
   readonly channelOf: Map<string, string>;
   readonly advancing: Set<string>;
+  /** Texts of saved workflows, schemas and forked runs, by a name for each. */
+  readonly folderTexts: Map<string, TextMemory>;
+  /** Answers of every run, for steps with `cache: global`. */
+  readonly answers: AnswerCache;
+  schedules: Schedules;
+  /** Saved workflows whose marker is on its way. */
+  readonly firing: Set<string>;
   mode: Exclude<HostState, 'stopped'>;
   /** Paused by this host's operator (as opposed to by `--all`). */
   pausedHere: boolean;
@@ -219,6 +228,10 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       runTexts: new Map(),
       channelOf: new Map(),
       advancing: new Set(),
+      folderTexts: new Map(),
+      answers: createAnswerCache(),
+      schedules: { tree: null, entries: [], nextMs: 0 },
+      firing: new Set(),
       mode: 'running',
       pausedHere: false,
       control: null,

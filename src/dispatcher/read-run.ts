@@ -2,10 +2,10 @@
 import type { Oid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { decodeMessage } from '../protocol/message.ts';
+import { decodeMessage, type Message } from '../protocol/message.ts';
 import { slugName } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { channelFolder, replyPath, WORKFLOWS } from '../protocol/paths.ts';
+import { channelFolder, channelOf, replyPath, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/header.ts';
 import { readMarker, runChannel } from '../workflow/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run-input.ts';
@@ -20,24 +20,29 @@ export interface RunReader {
   readonly models: readonly string[];
   readonly served: ReadonlyMap<string, readonly string[]>;
   readonly summaries: readonly RunSummary[];
+  /** Texts of the run. */
   readonly memory: TextMemory;
+  /** Texts of other folders, by a name for each. */
+  readonly memories: Map<string, TextMemory>;
   readonly nowMs: number;
 }
 
-/** The input of one run, or null when its marker cannot be read. */
+/** The input of one run, or null when its marker cannot be read or is none. */
 export async function readRun(reader: RunReader, marker: OpenMessage): Promise<RunInput | null> {
   const { repository, view } = reader;
   if (view.tip === null) return null;
   const [blob] = await repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
   if (read?.kind !== 'message') return null;
+  if (!(await isMarker(reader, marker, read.message))) return null;
   const run = runChannel(marker.path, read.message);
   const files = await readRunFiles(reader, run);
   const reply =
     view.added.get(replyPath(marker.path, 'workflow')) ?? (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
-  const workflows = await readFolder(repository, { commit: view.tip, folder: WORKFLOWS }, new Map());
+  const workflows = await readFolder(repository, { commit: view.tip, folder: WORKFLOWS }, memoryOf(reader, WORKFLOWS));
+  const schemas = await readFolder(repository, { commit: view.tip, folder: SCHEMAS }, memoryOf(reader, SCHEMAS));
   const fork = parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ?? readMarker(read.message).fork;
-  const forked = fork === null ? null : await readFork(reader, fork);
+  const forked = fork === null ? null : await readFork(reader, run, fork);
   const authors = await readGateAuthors(reader, [...files.keys()]);
   return {
     run,
@@ -46,7 +51,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     nowMs: reader.nowMs,
     lookUp: {
       savedWorkflow: (name) => workflows.get(`${WORKFLOWS}/${name}.md`) ?? null,
-      schemaFile: (path) => workflows.get(`${WORKFLOWS}/${path}`) ?? null,
+      schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
       models: reader.models,
       served: reader.served,
       otherRuns: reader.summaries.filter((summary) => summary.run !== run),
@@ -55,6 +60,16 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
       author: (path) => authors.get(path) ?? null,
     },
   };
+}
+
+/** A control message is none, nor is what people say to each other in the channel of a run. */
+async function isMarker({ repository, view }: RunReader, { path }: OpenMessage, { fields }: Message): Promise<boolean> {
+  if (fields.op !== null) return false;
+  if (fields.type === 'workflow') return true;
+  const header = `${channelFolder(channelOf(path) ?? '')}/RUN.json`;
+  if (view.tip === null || view.added.has(header)) return false;
+  const [entry] = await repository.lookUp(view.tip, [header]);
+  return entry == null;
 }
 
 /** Model → aliases of the hosts that say they serve it, out of the beats in view. */
@@ -72,6 +87,12 @@ export function servedByHosts(
   return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
 }
 
+function memoryOf({ memories }: RunReader, name: string): TextMemory {
+  const memory = memories.get(name) ?? new Map<Oid, string>();
+  memories.set(name, memory);
+  return memory;
+}
+
 async function readRunFiles(reader: RunReader, run: string): Promise<ReadonlyMap<string, string>> {
   const { repository, view } = reader;
   const folder = channelFolder(run);
@@ -83,15 +104,22 @@ async function readRunFiles(reader: RunReader, run: string): Promise<ReadonlyMap
 
 async function readFork(
   reader: RunReader,
+  run: string,
   fork: { readonly run: string; readonly at: string | null },
 ): Promise<ReadonlyMap<string, string> | null> {
   const commit = fork.at === null ? reader.view.tip : ((await reader.repository.readCommit(fork.at as Oid))?.oid ?? null);
-  return commit === null ? null : readFolder(reader.repository, { commit, folder: channelFolder(fork.run) }, new Map());
+  return commit === null
+    ? null
+    : readFolder(reader.repository, { commit, folder: channelFolder(fork.run) }, memoryOf(reader, `fork ${run}`));
 }
 
 /** A gate may be answered by a bare file: then who committed it is who answered. */
 async function readGateAuthors(reader: RunReader, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const bare = paths.filter((path) => /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path));
+  const decided = new Set(paths.filter((path) => path.endsWith('/decision.json')));
+  const bare = paths.filter(
+    (path) =>
+      /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path) && !decided.has(`${path.slice(0, path.lastIndexOf('/'))}/decision.json`),
+  );
   if (bare.length === 0 || reader.view.tip === null) return new Map();
   const commits = await reader.repository.findAddingCommits(bare, { from: null, to: reader.view.tip });
   return new Map([...commits].map(([path, { author }]) => [path, slugName(author.name, 'someone')]));

@@ -3,6 +3,7 @@ import { listWork, type Work } from '../protocol/open-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { fireSchedules } from './fire-schedules.ts';
 import { keepBeat, stopLostAttempts } from './keep-lease.ts';
 import { observe } from './observe.ts';
 import { resumePublishing } from './publish-reply.ts';
@@ -30,6 +31,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({ work, entry, attempt: 1, expected: null })),
   );
+  await fireSchedules(dispatcher);
   await advanceWorkflows(dispatcher);
   resumePublishing(dispatcher);
   return 'done';

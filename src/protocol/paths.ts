@@ -9,6 +9,7 @@ export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
 export const CHANNELS = 'data/channels';
 export const WORKFLOWS = 'data/workflows';
+export const SCHEMAS = 'data/schemas';
 /** The file that describes a channel; it is never a message. */
 export const CHANNEL_FILE = 'CHANNEL.md';
 
