@@ -8,6 +8,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher, Held, UncertainClaim } from './dispatcher.ts';
+import { currentWork } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { runClaim } from './run-attempt.ts';
@@ -129,7 +130,7 @@ function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim):
   return held;
 }
 
-function isStillOpen(dispatcher: Dispatcher, work: Work): boolean {
-  const message = dispatcher.mirror.index().messages.get(work.message.path);
-  return message?.recipients.some(({ name }) => name === work.recipient) ?? false;
+/** Nobody has answered it, and no other claim turned out to be made for the same bytes at another path. */
+function isStillOpen(dispatcher: Dispatcher, { key }: Work): boolean {
+  return currentWork(dispatcher).some((work) => work.key === key && work.twinOf === null);
 }

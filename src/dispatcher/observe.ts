@@ -4,6 +4,7 @@ import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
 import { CONTROL_NAME } from '../protocol/control.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { strayClaims } from './follow-moves.ts';
 
 export type Observed = 'seen' | 'unreachable' | 'halted';
 
@@ -19,6 +20,9 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const pulled = await mirror.pull({ tip, asOf, records: wantedRecords(dispatcher, refs, book) });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
   if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);
+  const strays = strayRecords(dispatcher, refs);
+  const fetched = strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
+  if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
   if (state.outage !== null) doors.log.status('remote.reached', {});
   state.outage = null;
   state.halted = null;
@@ -26,7 +30,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   state.seenMs = startedMs;
   state.book = book;
   if (pulled.value.kind === 'advanced') state.active = true;
-  await readRecords(dispatcher, refs);
+  await readRecords(dispatcher, new Map([...wantedRecords(dispatcher, refs, book), ...strays]));
   return 'seen';
 }
 
@@ -78,14 +82,21 @@ function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, b
   return wanted;
 }
 
-async function readRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): Promise<void> {
+/** Claims of no open work are looked at once: a message that was moved is known to be claimed only by what the claim says. */
+function strayRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+  const { settings, state } = dispatcher;
+  const ours = new Set([...state.held.values(), ...state.uncertain.values()].map(({ oid }) => oid));
+  const strays = [...strayClaims(dispatcher, refs)].filter(([, oid]) => !state.records.has(oid) && !ours.has(oid));
+  return new Map(strays.map(([key, oid]) => [settings.refs.claims + key, oid]));
+}
+
+async function readRecords(dispatcher: Dispatcher, wanted: ReadonlyMap<string, Oid>): Promise<void> {
   const { doors, state, settings } = dispatcher;
-  const wanted = wantedRecords(dispatcher, refs, state.book);
   for (const oid of wanted.values()) {
     const commit = await doors.repository.readCommit(oid);
     state.records.set(oid, commit === null ? null : { text: commit.message });
   }
-  const standing = new Set(refs.values());
+  const standing = new Set(state.refs.values());
   for (const oid of state.records.keys()) if (!standing.has(oid)) state.records.delete(oid);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
   state.control = control == null ? null : parseControl(control.text);

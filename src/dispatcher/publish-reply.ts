@@ -7,11 +7,12 @@ import type { Oid } from '../base/ids.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts';
 import type { OutboxItem } from '../local/local-state.ts';
-import { listWork, type Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { backoffMs, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
+import { currentWork } from './follow-moves.ts';
 
 /** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
 export interface OutboxPayload {
@@ -225,10 +226,10 @@ async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<
 }
 
 /** Where the message stands now: it may have been moved since it was claimed. */
-function currentPath(dispatcher: Dispatcher, work: Work): string {
-  const index = dispatcher.mirror.index();
-  if (index.messages.has(work.message.path)) return work.message.path;
-  return listWork(index).find(({ key }) => key === work.key)?.message.path ?? work.message.path;
+function currentPath(dispatcher: Dispatcher, { key, message }: Work): string {
+  if (dispatcher.mirror.index().messages.has(message.path)) return message.path;
+  const here = currentWork(dispatcher).filter((work) => work.key === key);
+  return (here.find((work) => work.message.blob === message.blob) ?? here[0])?.message.path ?? message.path;
 }
 
 /** The payload of an outbox item, or null when it is from a version that wrote something else. */

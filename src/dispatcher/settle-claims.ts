@@ -35,7 +35,7 @@ export function judgeLapsed({ claim, work, started, attemptsMax }: Lapsed): Laps
 /** Looks through the claims on the remote that are not ours and settles what has lapsed. */
 export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[], view: WorkView): Promise<void> {
   const { state, settings } = dispatcher;
-  const byKey = new Map(works.map((work) => [work.key, work]));
+  const byKey = new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])));
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
   for (const [ref, oid] of state.refs) {

@@ -1,9 +1,10 @@
 /** One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take what is free, move workflows on. */
-import { listWork, type Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/open-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { fireSchedules } from './fire-schedules.ts';
+import { currentWork } from './follow-moves.ts';
 import { keepBeat, stopLostAttempts } from './keep-lease.ts';
 import { observe } from './observe.ts';
 import { resumePublishing } from './publish-reply.ts';
@@ -19,12 +20,13 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   const observed = await observe(dispatcher);
   if (observed !== 'seen') return observed;
   state.recovered ||= await recoverClaims(dispatcher);
+  if (!state.recovered) return 'unreachable';
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
   state.serving = await doors.serving(mirror.modelsText());
   obeyControl(dispatcher);
   await keepBeat(dispatcher);
-  const works = listWork(mirror.index());
+  const works = currentWork(dispatcher);
   noteFirstSeen(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   await claimMessages(
@@ -40,7 +42,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
 /** What this host would say of each piece of open work now. */
 export function judgeAllWork(dispatcher: Dispatcher): readonly { readonly work: Work; readonly verdict: Verdict }[] {
   const view = viewWork(dispatcher);
-  return listWork(dispatcher.mirror.index()).map((work) => ({ work, verdict: judgeWork(work, view) }));
+  return currentWork(dispatcher).map((work) => ({ work, verdict: judgeWork(work, view) }));
 }
 
 /** The moment, as select-work.ts sees it. */
@@ -55,7 +57,10 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     refs: state.refs,
     claimsPrefix: settings.refs.claims,
     hostsPrefix: settings.refs.hosts,
-    held: new Map(held.filter(({ phase }) => phase === 'attempt').map(({ key, work }) => [key, work.recipient])),
+    // A claim that may have landed takes its slot too.
+    held: new Map(
+      [...held.filter(({ phase }) => phase === 'attempt'), ...state.uncertain.values()].map(({ work }) => [work.key, work.recipient]),
+    ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
     parked: state.parked,
     starts: state.starts,

@@ -32,6 +32,8 @@ export interface OpenMessage {
 /** A file below a channel that is no message, and why. */
 export interface RejectedFile extends Rejection {
   readonly path: string;
+  /** The message with the same id that counts instead; when that one goes, this one is none any more. */
+  readonly twinOf?: string;
 }
 
 export interface OpenIndex {
@@ -41,11 +43,20 @@ export interface OpenIndex {
   readonly models: readonly string[];
   readonly messages: ReadonlyMap<string, OpenMessage>;
   readonly rejected: ReadonlyMap<string, RejectedFile>;
+  /** Message that asks again → the one it closes. */
+  readonly retried: ReadonlyMap<string, string>;
   /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
 }
 
-export const EMPTY_INDEX: OpenIndex = { tip: null, models: [], messages: new Map(), rejected: new Map(), people: new Set() };
+export const EMPTY_INDEX: OpenIndex = {
+  tip: null,
+  models: [],
+  messages: new Map(),
+  rejected: new Map(),
+  retried: new Map(),
+  people: new Set(),
+};
 
 /** What one step from commit to commit changed, already read and judged (transport/read-changes.ts). */
 export interface ChangeBatch {
@@ -56,37 +67,35 @@ export interface ChangeBatch {
   readonly rejected: readonly RejectedFile[];
   /** Replies that stand now: they close (message, recipient). */
   readonly replies: readonly { readonly path: string; readonly recipient: string }[];
-  /** Messages closed because another one asks again for them. */
-  readonly retried: readonly string[];
+  /** Messages that ask again (`by`) for another one, which is closed by it. */
+  readonly retried: readonly { readonly by: string; readonly path: string }[];
   readonly removed: readonly string[];
   /** Messages among `messages` that stood before and are open again because their reply was removed. */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
 }
 
-/** The index after a batch. A message that was moved keeps its identity, so the claim on it still holds. */
+/** The index after a batch. Of the tree alone: what way led to it makes no difference. */
 export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   const messages = new Map(index.messages);
   const rejected = new Map(index.rejected);
-  const gone = batch.removed.flatMap((path) => messages.get(path) ?? []);
   for (const path of batch.removed) {
     messages.delete(path);
     rejected.delete(path);
   }
   for (const message of batch.messages) {
     rejected.delete(message.path);
-    const isNew = !batch.reopened.includes(message.path);
-    const before = isNew ? gone.find((old) => old.blob === message.blob && old.channel === message.channel) : undefined;
     if (message.recipients.length === 0) messages.delete(message.path);
-    else messages.set(message.path, before === undefined ? message : { ...message, identity: before.identity });
+    else messages.set(message.path, message);
   }
   for (const file of batch.rejected) {
     messages.delete(file.path);
     rejected.set(file.path, file);
   }
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
-  for (const path of batch.retried) messages.delete(path);
-  return { tip: batch.tip, models: batch.models, messages, rejected, people: new Set([...index.people, ...batch.people]) };
+  const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
+  for (const path of retried.values()) messages.delete(path);
+  return { tip: batch.tip, models: batch.models, messages, rejected, retried, people: new Set([...index.people, ...batch.people]) };
 }
 
 function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {
@@ -145,6 +154,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     models: index.models,
     messages: [...index.messages.values()],
     rejected: [...index.rejected.values()],
+    retried: [...index.retried],
     people: [...index.people],
   };
 }
@@ -157,6 +167,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     models: string[];
     messages: OpenMessage[];
     rejected: RejectedFile[];
+    retried: [string, string][];
     people: string[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
@@ -165,6 +176,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     models: raw.models,
     messages: new Map(raw.messages.map((message) => [message.path, message])),
     rejected: new Map(raw.rejected.map((file) => [file.path, file])),
+    retried: new Map(raw.retried),
     people: new Set(raw.people),
   };
 }

@@ -3,7 +3,7 @@
  * a time; whoever publishes pulls through the same door, so the index never runs behind what this host itself has landed.
  */
 import type { Oid } from '../base/ids.ts';
-import { EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
+import { type ChangeBatch, EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
 import { readChanges, readModelNames, readTextAt } from './read-changes.ts';
 import { MODELS_FILE } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
@@ -50,7 +50,10 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 
   const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
     const base = await usableBase(repository, tip, from);
-    index = foldChanges(base, await readChanges(repository, { from: base.tip, to: tip, people: base.people }));
+    const batch = await readChanges(repository, { from: base.tip, to: tip, people: base.people });
+    index = reopens(base, batch)
+      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people: base.people }))
+      : foldChanges(base, batch);
     modelsText = await readTextAt(repository, tip, MODELS_FILE);
     readAt = tip;
     epoch += 1;
@@ -58,8 +61,8 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 
   const bring = async (seen: SeenTip, ours: boolean): Promise<Reached<null>> => {
     const { tip, records = new Map() } = seen;
-    // A commit of ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring it once more.
-    const fresh = tip !== null && tip !== index.tip && (ours || !(await repository.hasObject(tip))) ? tip : null;
+    // Asked also for a tip that is known: the cache may have been thrown away since. A commit of ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring it once more.
+    const fresh = tip !== null && tip !== readAt && (ours || !(await repository.hasObject(tip))) ? tip : null;
     return fresh === null && records.size === 0 ? { kind: 'reached', value: null } : repository.fetch({ tip: fresh, records });
   };
 
@@ -98,4 +101,13 @@ async function usableBase(repository: Repository, tip: Oid, index: OpenIndex): P
   if (index.tip === null) return EMPTY_INDEX;
   const names = await readModelNames(repository, tip);
   return names.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
+}
+
+/** A message that closed another one (its copy, or one that asks again) is gone: which count now, only a look at the whole tree tells. Rare. */
+function reopens(index: OpenIndex, batch: ChangeBatch): boolean {
+  const gone = new Set(batch.removed);
+  return (
+    batch.removed.some((path) => index.retried.has(path)) ||
+    [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf))
+  );
 }

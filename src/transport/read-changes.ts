@@ -81,7 +81,7 @@ interface Judged {
   readonly messages: OpenMessage[];
   readonly rejected: RejectedFile[];
   readonly replies: { path: string; recipient: string }[];
-  readonly retried: string[];
+  readonly retried: { by: string; path: string }[];
   readonly people: string[];
 }
 
@@ -124,15 +124,15 @@ async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], 
   const answers = await judge.exists(waking.flatMap(repliesOf));
   return waking.filter((candidate) => {
     const isAnswered = !asksAll(candidate.fields) && repliesOf(candidate).every((path) => answers.has(path));
-    if (isAnswered) noteFields(judge, candidate.fields, into);
+    if (isAnswered) noteFields(judge, candidate, into);
     return !isAnswered;
   });
 }
 
 /** What any message tells beside being work: who writes here, and what it asks again. */
-function noteFields(judge: Judge, fields: MessageFields, into: Judged): void {
+function noteFields(judge: Judge, { file, fields }: Pick<Candidate, 'file' | 'fields'>, into: Judged): void {
   if (fields.from !== null && fields.model === null && !judge.models.includes(fields.from)) into.people.push(fields.from);
-  if (fields.retries !== null) into.retried.push(fields.retries);
+  if (fields.retries !== null) into.retried.push({ by: file.path, path: fields.retries });
 }
 
 /** One question to the history for all of them. */
@@ -147,12 +147,13 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
     const { file, blob, fields } = candidate;
     const author = authors.get(file.path);
     const from = fields.from ?? slugName(author?.author.name ?? '', 'someone');
-    noteFields(judge, { ...fields, from }, into);
+    noteFields(judge, { file, fields: { ...fields, from } }, into);
     const twin = twins.get(file.path);
     if (twin !== undefined) {
       into.rejected.push({
         path: file.path,
         line: 1,
+        twinOf: twin,
         found: `the same id as ${twin}`,
         expected: 'one message an id: send a new message instead of a copy',
       });
@@ -234,16 +235,20 @@ async function readEveryone(
 async function readTwins(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, string>> {
   if (judge.range.from === null) return judge.twins;
   const canonical = candidates.flatMap(({ file }) => {
-    const ulid = ulidOf(file.stem);
-    if (ulid === null || file.replyTo !== null) return [];
-    const path = newMessagePath(file.channel, decodeTime(ulid), ulid);
-    return path === file.path ? [] : [{ path: file.path, canonical: path }];
+    const path = file.replyTo === null ? canonicalPath(file) : null;
+    return path === null || path === file.path ? [] : [{ path: file.path, canonical: path }];
   });
   const standing = await judge.exists(canonical.map((pair) => pair.canonical));
   return new Map(canonical.filter((pair) => standing.has(pair.canonical)).map((pair) => [pair.path, pair.canonical]));
 }
 
-/** In a whole tree: each path whose identity another path, earlier in code-unit order, already has. */
+/** Where a dispatcher would have put a message with this id; null for names made by hand. */
+function canonicalPath(file: MessagePath): string | null {
+  const ulid = ulidOf(file.stem);
+  return ulid === null ? null : newMessagePath(file.channel, decodeTime(ulid), ulid);
+}
+
+/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else the first in code-unit order. */
 function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
   const first = new Map<string, string>();
   const twins = new Map<string, string>();
@@ -253,7 +258,12 @@ function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
     const identity = `${file.channel}/${identityOf(file)}`;
     const before = first.get(identity);
     if (before === undefined) first.set(identity, path);
-    else twins.set(path, before);
+    else if (canonicalPath(file) !== path) twins.set(path, before);
+    else {
+      first.set(identity, path);
+      twins.set(before, path);
+      for (const [twin, counts] of twins) if (counts === before) twins.set(twin, path);
+    }
   }
   return twins;
 }
