@@ -188,7 +188,7 @@ function instanceOf(host: Host): string {
 function checkNothingLeft(world: World, host: Host, process: Process): void {
   const timers = world.scheduler.pending(process.owner);
   const programs = [...process.directories].filter((attemptId) => host.programs.has(attemptId));
-  if (timers > 0) world.problems.push(`I11 ${host.name} has ended and ${timers} timers or calls of it are left`);
+  if (timers > 0) world.problems.push(`I11 ${host.name} has ended and ${timers} timers of it are left`);
   if (programs.length > 0) world.problems.push(`I11 ${host.name} has ended and its programs run: ${programs.join(', ')}`);
   else if (process.directories.size > 0) world.problems.push(`I11 ${host.name} has ended and left ${[...process.directories].join(', ')}`);
 }

@@ -80,6 +80,8 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   // With the replies that it has: a message moved away from them is a new one, because the tree is all there is.
   move: ({ world, random, open, number }) => {
     const { path } = random.pick(open);
+    // Which of two copies with one id counts is a matter of their names; moving them about is not what is tried here.
+    if ([...filesNow(world).keys()].some((other) => other !== path && other.endsWith(path.slice(-29)))) return null;
     const stem = path.slice(0, -3);
     const to = `${path.slice(0, path.lastIndexOf('/'))}/moved-${number}-${path.slice(path.lastIndexOf('/') + 1, -3)}`;
     const moved = [...filesNow(world)].filter(([each]) => each === path || each.startsWith(`${stem}.re.`));
@@ -92,9 +94,10 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   },
   copy: ({ random, open, number }) => {
     const { path, text } = random.pick(open.filter(({ path: each }) => /-[0-9A-Z]{26}\.md$/.test(each)).concat(open.slice(0, 1)));
-    if (!/-[0-9A-Z]{26}\.md$/.test(path)) return null;
+    // Copies of what was moved have no right one among them.
+    if (!/-[0-9A-Z]{26}\.md$/.test(path) || /moved|copy/.test(path)) return null;
     const to = `${path.slice(0, path.lastIndexOf('/'))}/copy${number}-${path.slice(-29)}`;
-    return { writes: [{ path: to, content: text }], message: `copies ${path} to ${to}` };
+    return { writes: [{ path: to, content: text.replace(/\[\[M(\d+)\]\]/, `[[M$1-copy${number}]]`) }], message: `copies ${path} to ${to}` };
   },
   garbage: ({ number, random }) => ({
     writes: [{ path: `data/channels/general/odd-${number}.md`, content: random.pick(['no front matter', '---\nto: [\n---\n', '---\n---\nx\n', '']) }],

@@ -1,5 +1,6 @@
 /** Programs of one machine: how they act, and the log of what was started. */
 import type { FailureClass } from '../../src/agents/agent.ts';
+import { parseMessagePath } from '../../src/protocol/paths.ts';
 import type { Act, AgentStage } from '../support/fake-agents.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import type { Owner } from '../support/simulation-scheduler.ts';
@@ -38,7 +39,7 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
         host: host.name,
         alias: host.alias,
         attemptId,
-        marker: [...prompt.matchAll(/\[\[(M[\w.-]+)\]\]/g)].at(-1)?.[1] ?? '?',
+        marker: markerOf(prompt, extraEnv['CROSSTALK_MESSAGE'] ?? ''),
         recipient: extraEnv['CROSSTALK_MODEL'] ?? '?',
         model: entry.name,
         effects: entry.effects,
@@ -67,6 +68,13 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
         }),
       ),
   };
+}
+
+/** The mark in the text given, which goes along when the file is moved. A reply that is answered in its turn has the mark of what it answers. */
+function markerOf(prompt: string, path: string): string {
+  const mark = [...prompt.matchAll(/\[\[(M[\w-]+)\]\]/g)].at(-1)?.[1] ?? '?';
+  const replyTo = parseMessagePath(path)?.replyTo ?? null;
+  return replyTo === null ? mark : `${mark}.${replyTo.recipient}`;
 }
 
 function chooseAct(world: World, host: Host): Act {

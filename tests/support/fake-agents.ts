@@ -72,8 +72,7 @@ async function live(request: AttemptRequest, { stage, act, program }: Life): Pro
   }
   if (act.kind === 'endless') return failed({ class: 'timeout', resetInMs: null }, stage);
   if (act.kind === 'fail') return failed(act, stage);
-  // A reply is a message too, and has a marker of its own.
-  const text = `answer ${program.id} to ${program.marker}\n[[${program.marker}.${request.extraEnv['CROSSTALK_MODEL'] ?? ''}]]`;
+  const text = `answer ${program.id} to ${program.marker}`;
   request.onOutput(text);
   return { kind: 'answered', text, session: `s-${program.id}`, usage: NO_USAGE, agent: 'fake 1', durationMs: act.ms };
 }

@@ -67,7 +67,7 @@ export function createScheduler(random: SeededRandom, onTrace: (line: string) =>
       heap = [];
       for (const event of events) push(heap, event);
     },
-    pending: (owner) => heap.filter((event) => event.owner === owner && event.fire !== null && event.kind !== 'wire').length,
+    pending: (owner) => heap.filter((event) => event.owner === owner && event.fire !== null && event.kind === 'timer').length,
     run: async ({ untilMs, eventsMax, stop }) => {
       await settled();
       for (let count = 0; count < eventsMax; count += 1) {
