@@ -37,7 +37,7 @@ async function superviseAll(world: World, hosts: readonly Host[], tamper: Tamper
   for (;;) {
     await pass(world, 500);
     for (const host of hosts) {
-      if (host.process !== null || waiting.has(host)) continue;
+      if (host.process !== null || waiting.has(host) || world.isOver()) continue;
       waiting.add(host);
       const calm = world.scheduler.nowMs() >= world.plan.faultsUntilMs;
       void pass(world, calm ? 500 : random.chance(0.3) ? random.int(20_000, 90_000) : random.int(100, 8_000)).then(() => {
@@ -95,7 +95,7 @@ const SCHEDULED: Readonly<Partial<Record<Fault, (scene: Scene) => void>>> = {
     void pass(world, random.int(1_000, 30_000)).then(() => world.remote.setPolicy(() => null));
   },
   suspend: ({ world, host, random }) => {
-    const ms = random.int(1_000, 120_000);
+    const ms = until(world, random.int(1_000, 120_000)) - world.scheduler.nowMs();
     for (const run of world.runs) if (run.host === host.name && run.endedMs === null) run.orphaned = true;
     if (host.process !== null) world.scheduler.suspend(host.process.owner, ms);
     world.scheduler.suspend(host.machine, ms);

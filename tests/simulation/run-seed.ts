@@ -170,7 +170,7 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
 
 async function stopAll(world: World, hosts: readonly Host[]): Promise<void> {
   const processes = hosts.flatMap(({ process }) => process ?? []);
-  // From here on nobody is started again: the supervisor sees machines without a process and must not act.
+  world.end();
   for (const process of processes) process.stop.abort();
   await world.scheduler.run({
     untilMs: world.scheduler.nowMs() + 60_000,

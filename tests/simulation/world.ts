@@ -34,6 +34,9 @@ export interface World {
   /** True while faults may happen and `fault` is one of this seed's. */
   readonly may: (fault: Fault) => boolean;
   readonly problems: string[];
+  /** Nobody is started again. */
+  readonly isOver: () => boolean;
+  readonly end: () => void;
   readonly digest: () => string;
   readonly traceTail: () => readonly string[];
 }
@@ -52,6 +55,7 @@ export function createWorld(plan: Plan, onTrace: (line: string) => void): World 
     if (tail.length > TAIL_LINES * 2) tail.splice(0, TAIL_LINES);
     onTrace(line);
   });
+  let over = false;
   const coverage = new Map<string, number>();
   return {
     plan,
@@ -62,6 +66,8 @@ export function createWorld(plan: Plan, onTrace: (line: string) => void): World 
     count: (what) => void coverage.set(what, (coverage.get(what) ?? 0) + 1),
     may: (fault) => plan.faults.has(fault) && scheduler.nowMs() < plan.faultsUntilMs,
     problems: [],
+    isOver: () => over,
+    end: () => (over = true),
     digest: () => hash.copy().digest('hex'),
     traceTail: () => tail,
   };
