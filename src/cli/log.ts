@@ -17,9 +17,9 @@ export function showLog(invocation: Invocation): Promise<number> {
   if (given(invocation, 'follow') && wantsJson(invocation))
     throw new CrosstalkError('USAGE', 'log: --follow goes on without end and --json is one object', { fix: 'crosstalkd log --json' });
   return withSession(invocation, async (session) => {
-    const fits = createFilter(invocation);
+    const filter = createFilter(invocation);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
-    const newest = await readNewest(session, { channel, max: countOption(invocation, 'number', COUNT_DEFAULT), fits });
+    const newest = await readNewest(session, { channel, max: countOption(invocation, 'number', COUNT_DEFAULT), filter });
     const shown = await withStates(session, newest.said);
     if (wantsJson(invocation))
       printJson(invocation, {
@@ -34,7 +34,7 @@ export function showLog(invocation: Invocation): Promise<number> {
       for (const file of newest.unreadable) invocation.io.warn(formatUnreadable(invocation.io, file));
       if (shown.length === 0) invocation.io.warn('no messages');
     }
-    if (given(invocation, 'follow')) await follow(invocation, session, { channel, fits });
+    if (given(invocation, 'follow')) await follow(invocation, session, { channel, fits: filter.fits });
     return shown.length === 0 ? 3 : 0;
   });
 }
@@ -50,7 +50,7 @@ async function follow(
     onTip: async () => {
       const to = tipOf(session);
       const files = await listFiles(session.repository, { from, to, channel: wanted.channel });
-      const { said, unreadable } = await readSaid(session, files, from);
+      const { said, unreadable } = await readSaid(session, files, { from });
       from = to;
       for (const line of formatLines(io, await withStates(session, inOrder(said.filter(wanted.fits))))) io.print(line);
       for (const file of unreadable) io.warn(formatUnreadable(io, file));

@@ -72,20 +72,36 @@ function fixOf({ name, state }: ModelOffer, program: Program | null): string | n
 
 function print(invocation: Invocation, views: readonly ModelView[]): void {
   const { io } = invocation;
-  const rows = views.map(({ offer, program, says }) => [
-    offer.name,
-    oneLine(offer.entry === null ? '-' : [offer.entry.adapter, offer.entry.model ?? ''].join(' ').trim(), 40),
-    offer.entry?.effects ?? '-',
-    offer.source,
-    program === null ? '-' : oneLine(program.path ?? `${program.name} (missing)`, 60),
-    oneLine(says, 300),
+  const rows = views.map((view) => [
+    view.offer.name,
+    shortState(view),
+    oneLine(view.offer.entry === null ? '-' : [view.offer.entry.adapter, view.offer.entry.model ?? ''].join(' ').trim(), 40),
+    view.offer.entry?.effects ?? '-',
+    view.offer.source,
+    view.program === null ? '-' : oneLine(view.program.path ?? `${view.program.name} (missing)`, 60),
   ]);
   if (views.length === 0)
     io.warn('no models: write data/models.yaml in the clone, or models.yaml in the configuration directory of this host');
-  else for (const line of formatTable([['MODEL', 'ADAPTER', 'EFFECTS', 'SOURCE', 'PROGRAM', 'STATE'], ...rows], io.columns)) io.print(line);
+  else for (const line of formatTable([['MODEL', 'STATE', 'ADAPTER', 'EFFECTS', 'SOURCE', 'PROGRAM'], ...rows], io.columns)) io.print(line);
   const waiting = views.filter(({ fix }) => fix !== null);
   if (waiting.length > 0) io.print('');
-  for (const { offer, fix } of waiting) io.print(`${paint(io, 'yellow', offer.name)}: ${oneLine(fix ?? '', 200)}`);
+  for (const { offer, says, fix } of waiting)
+    io.print(`${paint(io, 'yellow', offer.name)}: ${oneLine(says.includes(fix ?? '') ? says : `${says}; fix: ${fix ?? ''}`, 600)}`);
+}
+
+function shortState({ offer: { state }, isServed }: ModelView): string {
+  switch (state.kind) {
+    case 'served':
+      return isServed ? 'served' : 'no program';
+    case 'unapproved':
+      return 'not approved';
+    case 'changed-since-approval':
+      return 'changed';
+    case 'invalid':
+      return 'invalid';
+    case 'excluded':
+      return 'left out';
+  }
 }
 
 function toJson({ offer, program, says, fix, isServed }: ModelView): Readonly<Record<string, unknown>> {

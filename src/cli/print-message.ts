@@ -20,6 +20,9 @@ const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
   reply: 'dim',
 };
 
+/** With less room than this the text gets a line of its own. */
+const TEXT_MIN = 16;
+
 /** One message with its state, ready to be shown. */
 export interface Shown {
   readonly said: Said;
@@ -28,7 +31,7 @@ export interface Shown {
   readonly excerpt?: string;
 }
 
-/** One line a message: time, id, who to whom, first line, state. Columns fit each other and the terminal. */
+/** One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns fit each other and the terminal. */
 export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] {
   const ids = shortIds(shown.map(({ said }) => said.file.path));
   const cells = shown.map((one) => ({
@@ -41,14 +44,15 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
   const who = Math.min(widest('who'), Math.max(8, Math.floor(io.columns / 4)));
   const id = widest('id');
   return cells.map((cell) => {
-    const { said, state } = cell.one;
-    const time = formatTime(said.atMs, io.columns);
+    const { state } = cell.one;
+    const time = formatTime(cell.one.said.atMs, io.columns);
     const used = displayWidth(time) + id + who + 6;
     const tail = state.kind === 'reply' ? '' : `  ${stateText(state)}`;
-    const room = Math.max(0, io.columns - used - displayWidth(tail));
-    const text = fitWidth(cell.one.excerpt ?? headline(said), room);
+    const said = cell.one.excerpt ?? headline(cell.one.said);
     const marked = tail === '' ? '' : `  ${paint(io, STATE_COLOURS[state.kind], tail.slice(2))}`;
-    return `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}  ${text}${marked}`;
+    const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}`;
+    const room = io.columns - used - displayWidth(tail);
+    return room < TEXT_MIN ? `${head}${marked}\n    ${fitWidth(said, io.columns - 4)}` : `${head}  ${fitWidth(said, room)}${marked}`;
   });
 }
 

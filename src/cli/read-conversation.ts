@@ -75,6 +75,12 @@ export async function scanBlobs(
   }
 }
 
+/** From which commit on the files were added (null: any), and a quick look at their bytes that leaves out what cannot be wanted. */
+export interface ReadingHow {
+  readonly from?: Oid | null;
+  readonly mayFit?: (bytes: Uint8Array) => boolean;
+}
+
 /** What `readSaid` makes of files. */
 export interface SaidAndNot {
   readonly said: readonly Said[];
@@ -82,15 +88,16 @@ export interface SaidAndNot {
 }
 
 /** Decodes files. What a file leaves out (`from`, `timestamp`) comes from the commit of the range that added it. */
-export async function readSaid(session: TransportSession, files: readonly ListedFile[], from: Oid | null = null): Promise<SaidAndNot> {
+export async function readSaid(session: TransportSession, files: readonly ListedFile[], how: ReadingHow = {}): Promise<SaidAndNot> {
   const read: { file: ListedFile; message: Message }[] = [];
   const unreadable: Unreadable[] = [];
   await scanBlobs(session.repository, files, (file, blob) => {
+    if (blob.kind === 'bytes' && how.mayFit?.(blob.bytes) === false) return;
     const decoded = decodeBlob(blob);
     if (decoded.kind === 'message') read.push({ file, message: decoded.message });
     else unreadable.push({ file, rejection: decoded.rejection });
   });
-  return { said: await sign(session, read, from), unreadable };
+  return { said: await sign(session, read, how.from ?? null), unreadable };
 }
 
 /** A message out of a blob, or why not. */
@@ -130,6 +137,12 @@ export async function sign(
   });
 }
 
+/** Which messages are wanted. `mayFit` may let through what `fits` refuses, and never the other way round. */
+export interface Filter {
+  readonly fits: (said: Said) => boolean;
+  readonly mayFit: (bytes: Uint8Array) => boolean;
+}
+
 /** The newest of the conversation that fit, oldest first. */
 export interface Newest extends SaidAndNot {
   /** True when something older would have fitted too. */
@@ -139,7 +152,7 @@ export interface Newest extends SaidAndNot {
 /** Reads back from the tip until `max` fit or everything was read. What landed last is newest; within that, order is by time. */
 export async function readNewest(
   session: TransportSession,
-  wanted: { readonly channel: string | null; readonly max: number; readonly fits: (said: Said) => boolean },
+  wanted: { readonly channel: string | null; readonly max: number; readonly filter: Filter },
 ): Promise<Newest> {
   const tip = tipOf(session);
   const seen = new Set<string>();
@@ -151,8 +164,8 @@ export async function readNewest(
     const files = await listFiles(session.repository, { from: base, to: tip, channel: wanted.channel });
     const fresh = files.filter(({ path }) => !seen.has(path));
     for (const { path } of fresh) seen.add(path);
-    const read = await readSaid(session, fresh, base);
-    found.push(...read.said.filter(wanted.fits));
+    const read = await readSaid(session, fresh, { from: base, mayFit: wanted.filter.mayFit });
+    found.push(...read.said.filter(wanted.filter.fits));
     unreadable.push(...read.unreadable);
     if (found.length >= wanted.max || base === null) {
       const said = inOrder(found);

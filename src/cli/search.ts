@@ -18,7 +18,7 @@ export function searchMessages(invocation: Invocation): Promise<number> {
     const channel = await requireChannel(session, option(invocation, 'channel'));
     const max = countOption(invocation, 'number', COUNT_DEFAULT);
     const needle = (invocation.args[0] ?? '').toLowerCase();
-    const found = inOrder((await findText(session, await listAll(session, channel), needle)).filter(createFilter(invocation)));
+    const found = inOrder((await findText(session, await listAll(session, channel), needle)).filter(createFilter(invocation).fits));
     const newest = found.slice(-max);
     const states = await readStates(session, newest);
     const shown = newest.flatMap((said, at): readonly Shown[] => {
