@@ -9,7 +9,7 @@ import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts'
 import type { OutboxItem } from '../local/local-state.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
-import { backoffMs, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import { backoffMs, catchUp, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
 import { currentWork } from './follow-moves.ts';
@@ -149,6 +149,7 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
         reason: round.failure?.line ?? refusal?.line ?? 'another host was first',
       });
       await doors.clock.sleep(backoffMs(losses, refusal === undefined ? round.pushMs : REFUSED_MS, doors.random), state.ending.signal);
+      await catchUp(publisher);
     }
   }
 }

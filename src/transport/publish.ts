@@ -78,6 +78,7 @@ export async function publish(
     if (limits.signal.aborted || tooLong)
       return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'unsettled', failure: round.failure });
     await publisher.clock.sleep(backoffMs(losses, round.pushMs, publisher.random), limits.signal);
+    await catchUp(publisher);
   }
   return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'dropped' });
 }
@@ -103,6 +104,16 @@ export async function publishOnce(publisher: Publisher, waiting: readonly Transa
   const pushMs = publisher.clock.monotonicMs() - startedMs;
   const settled = await settle(publisher, { built, pushed, asOf });
   return { outcomes: new Map([...outcomes, ...settled.outcomes]), failure: settled.failure, pushMs };
+}
+
+/**
+ * Brings the mirror to the remote's tip before another try. While the loser of a race paused, others were not idle: what it builds on the tip
+ * from before its pause loses again. A remote that cannot be reached is left for the push to find out.
+ */
+export async function catchUp({ repository, mirror }: Publisher): Promise<void> {
+  const asOf = mirror.epoch();
+  const listed = await repository.listRefs([]);
+  if (listed.kind === 'reached') await mirror.pull({ tip: listed.value.tip, asOf });
 }
 
 /** Full jitter over a window that doubles: immediate retry makes losers eat the server, a fixed window starves them. */
