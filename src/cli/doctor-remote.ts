@@ -1,6 +1,5 @@
 /** What `doctor` asks of the remote: does it answer, take pushes, keep the promises that the version file makes for it, and protect the history? */
 import { existsSync } from 'node:fs';
-import { simpleGit } from 'simple-git';
 import { DAY, systemClock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { systemRandom } from '../base/random.ts';
@@ -13,6 +12,7 @@ import { identifySender } from './person.ts';
 import { probeRemote } from './probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from './remote-traits.ts';
 import { publishFor, type TransportSession } from './transport-session.ts';
+import { openPersonGit } from './person-git.ts';
 
 const DEAD_MS = 7 * DAY;
 const AHEAD_MS = 5 * 60_000;
@@ -102,7 +102,7 @@ async function examineDeletes(session: TransportSession, { customRefs }: RemoteT
       ? {}
       : {
           repair: async () => {
-            await simpleGit({ baseDir: path }).raw(['config', 'receive.denyDeletes', 'false']);
+            await openPersonGit(path).raw(['config', 'receive.denyDeletes', 'false']);
             await removeRefs(session, [ref]);
             return 'receive.denyDeletes is off on the remote: claims stand among its branches';
           },
@@ -140,7 +140,7 @@ function localPath({ located }: TransportSession): string | null {
 async function examineProtection(session: TransportSession): Promise<readonly Finding[]> {
   const path = localPath(session);
   if (path === null) return [];
-  const git = simpleGit({ baseDir: path });
+  const git = openPersonGit(path);
   // Claims among the branches have to be deletable.
   const wanted = [
     'receive.denyNonFastForwards',

@@ -4,7 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { simpleGit, type SimpleGit } from 'simple-git';
+import type { SimpleGit } from 'simple-git';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { systemRandom } from '../base/random.ts';
@@ -17,6 +17,7 @@ import { given, type Invocation, option } from './command.ts';
 import { composeFirstModels, type FirstModels } from './first-models.ts';
 import { hostname } from './host-name.ts';
 import { isUrl } from './locate.ts';
+import { openPersonGit } from './person-git.ts';
 import { probeRemote } from './probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from './remote-traits.ts';
 import { openSession } from './transport-session.ts';
@@ -57,7 +58,7 @@ function absoluteUrl(cwd: string, remote: string): string {
 async function makeRemote(path: string, branch: string): Promise<string> {
   if (existsSync(path)) throw new CrosstalkError('ALREADY_EXISTS', `${path} exists`, { fix: `crosstalkd init <dir> --remote ${path}` });
   await mkdir(path, { recursive: true });
-  const git = simpleGit({ baseDir: path });
+  const git = openPersonGit(path);
   await git.raw(['init', '--quiet', '--bare', `--initial-branch=${branch}`]);
   for (const key of ['receive.denyNonFastForwards', 'receive.denyDeletes', 'receive.fsckObjects', 'transfer.fsckObjects'])
     await git.raw(['config', key, 'true']);
@@ -95,9 +96,9 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
 
 async function clone(url: string, { directory, branch }: { readonly directory: string; readonly branch: string }): Promise<SimpleGit> {
   await mkdir(dirname(directory), { recursive: true });
-  const above = simpleGit({ baseDir: dirname(directory) });
+  const above = openPersonGit(dirname(directory));
   await above.raw(['clone', '--quiet', '--', url, directory]);
-  const git = simpleGit({ baseDir: directory });
+  const git = openPersonGit(directory);
   const exists = (await git.raw(['ls-remote', '--heads', 'origin', `refs/heads/${branch}`])).trim() !== '';
   if (exists) await git.raw(['checkout', '--quiet', branch]);
   else await git.raw(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);

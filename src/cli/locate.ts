@@ -1,9 +1,9 @@
 /** Which transport a command is about: a URL, or the clone that a directory lies in. Only reads; simple-git does the asking. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { simpleGit } from 'simple-git';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { VERSION_FILE } from '../protocol/paths.ts';
+import { openPersonGit } from './person-git.ts';
 
 /** A transport as found: where its remote is, and the clone it was found in, if any. */
 export interface Located {
@@ -44,7 +44,7 @@ function findClone(start: string): string | null {
 }
 
 async function locateRemote(clone: string): Promise<Located> {
-  const git = simpleGit({ baseDir: clone, maxConcurrentProcesses: 3, timeout: { block: 10_000 } });
+  const git = openPersonGit(clone, 10_000);
   const ask = async (...args: string[]): Promise<string | null> => {
     try {
       const said = (await git.raw(args)).trim();

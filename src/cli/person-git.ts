@@ -11,7 +11,7 @@ const PERSONS_OWN = [
 export function openPersonGit(baseDir: string, blockMs?: number): SimpleGit {
   return simpleGit({
     baseDir,
-    maxConcurrentProcesses: 1,
+    maxConcurrentProcesses: 3,
     allowEnvironment: PERSONS_OWN,
     ...(blockMs === undefined ? {} : { timeout: { block: blockMs } }),
   });

@@ -95,7 +95,16 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
   const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
   for (const path of retried.values()) messages.delete(path);
+  closeForPeople(messages, { ...batch, people: batch.people.filter((name) => !index.people.has(name)) });
   return { tip: batch.tip, models: batch.models, messages, rejected, retried, people: new Set([...index.people, ...batch.people]) };
+}
+
+/** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */
+function closeForPeople(messages: Map<string, OpenMessage>, { people, models }: Pick<ChangeBatch, 'people' | 'models'>): void {
+  const names = new Set(people.filter((name) => !models.includes(name)));
+  if (names.size === 0) return;
+  for (const { path, recipients } of messages.values())
+    for (const { name } of recipients) if (names.has(name)) closeRecipient(messages, path, name);
 }
 
 function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {

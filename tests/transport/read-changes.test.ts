@@ -141,6 +141,9 @@ describe('the index of open work', () => {
     const second = await say(first, { [`${general}/b.md`]: ask('maria'), [`${general}/c.md`]: ask('ops') });
     const index = await step(repository, await step(repository, EMPTY_INDEX, first), second);
     expect(openWork(index)).toEqual(['a.md opus', 'c.md ops']);
+    const third = await say(second, { [`${general}/d.md`]: ask('opus', 'from: ops\n') });
+    expect(openWork(await step(repository, index, third))).toEqual(['a.md opus', 'd.md opus']);
+    expect(openWork(await step(repository, EMPTY_INDEX, third))).toEqual(['a.md opus', 'd.md opus']);
   });
 
   it('closes a message that another one asks again', async () => {
