@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { modeOf, type Adapter, type Invocation, type Mode } from './adapter.ts';
+import { modeOf, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
 import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
 import { cleanOutput } from './clean-output.ts';
@@ -195,7 +195,7 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   if (end.cause !== 'exited') return limitReached(end.cause, { entry, redact: context.redact, raw: end.stdout, said: stderr, parsed });
   if (parsed.kind === 'lost-session') return session === null ? LOST : null;
   const judging = { entry, redact: context.redact, raw: end.stdout, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
-  if (parsed.kind === 'failure') return failure(parsed, judging);
+  if (parsed.kind === 'failure') return failure(withAdvice(parsed, prepared.adapter), judging);
   if (stdout.kind === 'invalid')
     return {
       ...failed('invalid', `${stdout.bytes} bytes of output that are not text: ${stdout.hint}`),
@@ -203,6 +203,13 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
       rawOutput: keepRaw(end.stdout),
     };
   return answer(parsed, judging);
+}
+
+/** Whoever reads that a program is not signed in reads what to do about it. */
+function withAdvice(parsed: Extract<Parsed, { kind: 'failure' }>, { detection }: Adapter): typeof parsed {
+  return parsed.class === 'auth' && detection !== null
+    ? { ...parsed, detail: `${parsed.detail}; on that host: ${detection.signIn}` }
+    : parsed;
 }
 
 function resolveDirectory({ entry, directory }: AttemptRequest, home: string | undefined): string {

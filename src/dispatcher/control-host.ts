@@ -65,6 +65,9 @@ export function resumeHost(dispatcher: Dispatcher): HostReport {
   if (state.mode === 'draining')
     throw new CrosstalkError('REFUSED', 'this dispatcher ends when its agents are done; start it again then: crosstalkd run');
   state.pausedHere = false;
+  // Whoever has signed in to a program says so with this.
+  state.parked.clear();
+  state.parks.clear();
   if (state.mode === 'paused' && state.control?.op !== 'pause') {
     state.mode = 'running';
     doors.log.status('host.running', { by: 'this host' });

@@ -154,6 +154,8 @@ export interface State {
   readonly outgoing: Outgoing[];
   publishing: boolean;
   readonly parked: Map<string, Parked>;
+  /** How often in a row each model was parked without an answer in between. */
+  readonly parks: Map<string, number>;
   /** Wall-independent times of attempts of the last hour, by model. */
   readonly starts: Map<string, readonly number[]>;
   readonly failures: Map<string, readonly number[]>;
@@ -220,6 +222,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       outgoing: [],
       publishing: false,
       parked: new Map(),
+      parks: new Map(),
       starts: new Map(),
       failures: new Map(),
       firstSeen: new Map(),

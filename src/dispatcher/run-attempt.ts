@@ -8,7 +8,7 @@ import { MINUTE } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
-import { decideAfterFailure } from '../protocol/failure-policy.ts';
+import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
@@ -60,8 +60,7 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     releaseClaim(dispatcher, held, 'no longer served');
     return;
   }
-  const fallbacks = entry.fallback.flatMap((name) => serving.models.get(name) ?? []);
-  let current: Try | null = { entry, fallbacks, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
+  let current: Try | null = firstTry(dispatcher, entry);
   while (current !== null) {
     const outcome: AttemptOutcome = await invoke(dispatcher, held, current);
     // An answer that came in spite of us is offered all the same: whether the claim still stands is decided by the remote.
@@ -76,9 +75,20 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
   }
 }
 
+/** The recipient, or the first of its fallbacks when those before it rest here. */
+function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try {
+  const chain = [entry, ...entry.fallback.flatMap((name) => state.serving.models.get(name) ?? [])];
+  const nowMs = doors.clock.monotonicMs();
+  const at = Math.max(
+    0,
+    chain.findIndex(({ name }) => (state.parked.get(name)?.untilMs ?? nowMs) <= nowMs),
+  );
+  return { entry: chain[at] ?? entry, fallbacks: chain.slice(at + 1), invocation: 1, threadBytesMax: settings.threadBytesMax };
+}
+
 async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise<AttemptOutcome> {
   const { doors, state } = dispatcher;
-  const attemptId = `${held.claim.nonce}-${held.claim.attempt}-${current.entry.name}`;
+  const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
   try {
     const input = await composeAttemptPrompt(dispatcher, held, current.threadBytesMax);
@@ -137,6 +147,7 @@ type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
 
 async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outcome: Answered; readonly entry: ModelEntry }): Promise<null> {
   const { outcome, entry } = said;
+  dispatcher.state.parks.delete(entry.name);
   const program = outcome.agent ?? entry.adapter;
   await publishReply(dispatcher, held, {
     ...replyBasics(dispatcher, held),
@@ -156,8 +167,8 @@ async function afterFailure(
   failed: { readonly outcome: Failed; readonly tried: Try },
 ): Promise<Try | null> {
   const { outcome, tried } = failed;
-  noteFailure(dispatcher, tried.entry.name, outcome);
   const [next, ...rest] = tried.fallbacks;
+  const resetInMs = outcome.resetAtMs === null ? null : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs());
   const decision = decideAfterFailure({
     failure: outcome.class,
     effects: effectsOf(tried.entry, held.work.message),
@@ -165,9 +176,16 @@ async function afterFailure(
     attemptsMax: tried.entry.attempts,
     invocation: tried.invocation,
     hasFallback: next !== undefined,
-    resetInMs: outcome.resetAtMs === null ? null : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs()),
+    resetInMs,
   });
+  const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.parks.get(tried.entry.name) ?? 0 });
+  if (parkMs === null) noteFailure(dispatcher, tried.entry.name, outcome);
   switch (decision.kind) {
+    case 'wait':
+      await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
+      if (held.stopped === null) return { ...tried, invocation: tried.invocation + 1 };
+      await stopClaim(dispatcher, held, '');
+      return null;
     case 'retry':
       await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
       if (!(await renewClaim(dispatcher, held, tried.entry))) return null;
@@ -177,12 +195,16 @@ async function afterFailure(
         threadBytesMax: outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
       };
     case 'fallback':
+      if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
       if (next === undefined || !(await renewClaim(dispatcher, held, next))) return null;
       return { entry: next, fallbacks: rest, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
     case 'park':
-      park(dispatcher, tried.entry.name, { ms: decision.parkMs, why: `${outcome.class}: ${outcome.detail}` });
+      parkFailed(dispatcher, tried.entry.name, { ms: parkMs ?? decision.parkMs, outcome });
       if (tried.entry.name !== held.work.recipient)
-        park(dispatcher, held.work.recipient, { ms: decision.parkMs, why: `its fallback ${tried.entry.name}: ${outcome.detail}` });
+        park(dispatcher, held.work.recipient, {
+          ms: parkMs ?? decision.parkMs,
+          why: `its fallback ${tried.entry.name}: ${outcome.detail}`,
+        });
       releaseClaim(dispatcher, held, 'parked');
       return null;
     case 'reply-failed':
@@ -196,6 +218,12 @@ async function afterFailure(
       });
       return null;
   }
+}
+
+function parkFailed(dispatcher: Dispatcher, model: string, { ms, outcome }: { readonly ms: number; readonly outcome: Failed }): void {
+  const { parks } = dispatcher.state;
+  parks.set(model, (parks.get(model) ?? 0) + 1);
+  park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}` });
 }
 
 function failureBody(outcome: Failed): { body: string; failure: { class: string; detail: string } } {
@@ -304,7 +332,9 @@ async function watchLease(dispatcher: Dispatcher, held: Held, done: AbortSignal)
 /** Takes a model off this host for a while, visibly. */
 export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms: number; readonly why: string }): void {
   const { state, doors } = dispatcher;
-  state.parked.set(model, { untilMs: doors.clock.monotonicMs() + rest.ms, why: rest.why });
+  const untilMs = doors.clock.monotonicMs() + rest.ms;
+  if ((state.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
+  state.parked.set(model, { untilMs, why: rest.why });
   doors.log.alert('model.parked', { model, for_ms: rest.ms, reason: rest.why, fix: 'crosstalkd models' });
 }
 

@@ -83,10 +83,20 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
     return { kind: 'no-project', detail: `${view.alias} has no project "${project}" in its config.yaml` };
-  const parked = view.parked.get(work.recipient);
-  if (parked !== undefined && parked.untilMs > view.monotonicMs)
+  const parked = parkedOf(work.recipient, view);
+  if (parked !== null)
     return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };
   return null;
+}
+
+/** Why a model rests here; null when it does not, or when one of its fallbacks can answer for it. */
+function parkedOf(model: string, view: WorkView): Parked | null {
+  const resting = (name: string): Parked | null => {
+    const parked = view.parked.get(name);
+    return parked !== undefined && parked.untilMs > view.monotonicMs ? parked : null;
+  };
+  const fallbacks = (view.serving.models.get(model)?.fallback ?? []).filter((name) => view.serving.models.has(name));
+  return fallbacks.some((name) => resting(name) === null) ? null : resting(model);
 }
 
 function judgeMoment(work: Work, view: WorkView): Verdict | null {

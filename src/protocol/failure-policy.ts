@@ -9,15 +9,17 @@ interface Policy {
   readonly fallbackFirst: boolean;
   /** The model is taken off this host for so long (unless the program named a time) and the work is left to others; null = never. */
   readonly parkMs: number | null;
+  /** It says nothing of the work or the program: the retries use up none of the message's attempts. */
+  readonly isOutside?: boolean;
 }
 
 const POLICIES: Readonly<Record<string, Policy>> = {
   auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE }, // a person has to sign in; looked at again in case one did
-  'rate-limit': { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE },
+  'rate-limit': { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE, isOutside: true },
   'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 60 * MINUTE },
   context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null }, // the second try gets a shorter thread
   model: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
-  unavailable: { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE },
+  unavailable: { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE, isOutside: true },
   timeout: { retryDelaysMs: [], fallbackFirst: true, parkMs: null }, // as long again for the same work is money burnt
   idle: { retryDelaysMs: [2 * SECOND], fallbackFirst: false, parkMs: null },
   crash: { retryDelaysMs: [1 * SECOND, 5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: null },
@@ -46,10 +48,23 @@ export interface FailedAttempt {
 
 export type AfterFailure =
   | { readonly kind: 'retry'; readonly delayMs: number }
+  /** Once more under the same number: the provider was away, which is no attempt at the work. */
+  | { readonly kind: 'wait'; readonly delayMs: number }
   | { readonly kind: 'fallback' }
   /** Give the claim back; this host does not take the model again for `parkMs`. */
   | { readonly kind: 'park'; readonly parkMs: number }
   | { readonly kind: 'reply-failed' };
+
+/** How often the time of parking is doubled while nothing but the same comes of it, and where that ends. */
+const PARK_DOUBLINGS_MAX = 10;
+const PARK_MS_MAX = 60 * MINUTE;
+
+/** How long the model is left alone after a failure of that class; null = it is not. `inARow`: how often that has happened before without an answer. */
+export function parkTime(failure: string, since: { readonly resetInMs: number | null; readonly inARow: number }): number | null {
+  const parkMs = POLICIES[failure]?.parkMs ?? null;
+  if (parkMs === null) return null;
+  return since.resetInMs ?? Math.min(Math.max(PARK_MS_MAX, parkMs), parkMs * 2 ** Math.min(since.inARow, PARK_DOUBLINGS_MAX));
+}
 
 /** Waiting longer than this with a claim in hand keeps others from helping: the model is parked instead. */
 const HELD_WAIT_MAX_MS = 30 * SECOND;
@@ -65,9 +80,9 @@ export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
     delayMs !== undefined &&
     delayMs <= HELD_WAIT_MAX_MS &&
     failed.invocation <= policy.retryDelaysMs.length &&
-    failed.attempt < failed.attemptsMax
+    (policy.isOutside === true || failed.attempt < failed.attemptsMax)
   )
-    return { kind: 'retry', delayMs };
+    return { kind: policy.isOutside === true ? 'wait' : 'retry', delayMs };
   if (failed.hasFallback) return { kind: 'fallback' };
   return policy.parkMs === null ? { kind: 'reply-failed' } : { kind: 'park', parkMs: failed.resetInMs ?? policy.parkMs };
 }

@@ -90,7 +90,7 @@ describe('models', () => {
 });
 
 describe('identity and key', () => {
-  it.each(tableAt(page, 'example: key'))('%s for %s', (path = '', recipient = '', hashed = '', key = '') => {
+  it.each(tableAt(page, 'example: key').map((cells) => [cells] as const))('%s', ([path = '', recipient = '', hashed = '', key = '']) => {
     const file = parseMessagePath(codesIn(path)[0] ?? '');
     expect(file).not.toBeNull();
     if (file === null) return;
@@ -158,10 +158,10 @@ describe('when an agent fails', () => {
     expect(rows.map(([name]) => name)).toEqual([...FAILURE_CLASSES]);
   });
 
-  it.each(rows)('%s', (name = '', _what, again = '', first = '', last = '') => {
+  it.each(rows.map((cells) => [cells[0] ?? '', cells] as const))('%s', (name, [, , again = '', first = '', last = '']) => {
     const delays = (again === '' ? [] : again.split(', ')).map(parseDuration);
     delays.forEach((delayMs, index) =>
-      expect(failing(name, { invocation: index + 1, attempt: index + 1 })).toEqual({ kind: 'retry', delayMs }),
+      expect(failing(name, { invocation: index + 1, attempt: index + 1 })).toEqual({ kind: last === 'reply' ? 'retry' : 'wait', delayMs }),
     );
     if (first === 'yes') expect(failing(name, { hasFallback: true })).toEqual({ kind: 'fallback' });
     const end = failing(name, { invocation: delays.length + 1, attempt: delays.length + 1 });

@@ -4,7 +4,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { formatBeat, parseBeat, parseBeatName } from '../../src/protocol/beat.ts';
 import { type Claim, formatClaim, parseClaim } from '../../src/protocol/claim.ts';
 import { formatControl, parseControl } from '../../src/protocol/control.ts';
-import { decideAfterFailure } from '../../src/protocol/failure-policy.ts';
+import { decideAfterFailure, parkTime } from '../../src/protocol/failure-policy.ts';
 import { EMPTY_LEASES, type LeaseBook, observeOutage, observeRefs, silentMs } from '../../src/protocol/lease.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { composePrompt } from '../../src/protocol/prompt.ts';
@@ -158,6 +158,21 @@ describe('what follows a failure', () => {
     expect(decideAfterFailure(failed)).toEqual({ kind: 'retry', delayMs: 1_000 });
     expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3 })).toEqual({ kind: 'reply-failed' });
     expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3, hasFallback: true })).toEqual({ kind: 'fallback' });
+  });
+
+  it('uses up no attempts while the provider is away or asks for patience', () => {
+    for (const failure of ['unavailable', 'rate-limit']) {
+      expect(decideAfterFailure({ ...failed, failure, attempt: 3 })).toEqual({ kind: 'wait', delayMs: 5_000 });
+      expect(decideAfterFailure({ ...failed, failure, attempt: 3, resetInMs: 2_000 })).toEqual({ kind: 'wait', delayMs: 2_000 });
+      expect(decideAfterFailure({ ...failed, failure, invocation: 3 }).kind).toBe('park');
+    }
+  });
+
+  it('leaves a model alone for longer each time, up to an hour, or until the time that the program named', () => {
+    const minutes = [0, 1, 2, 3, 30].map((inARow) => (parkTime('unavailable', { resetInMs: null, inARow }) ?? 0) / 60_000);
+    expect(minutes).toEqual([1, 2, 4, 8, 60]);
+    expect(parkTime('usage-limit', { resetInMs: 7_200_000, inARow: 3 })).toBe(7_200_000);
+    expect(parkTime('crash', { resetInMs: null, inARow: 0 })).toBeNull();
   });
 
   it('parks the model where only a person or time can help', () => {
