@@ -64,6 +64,9 @@ describe('template/', () => {
 
 describe('src/README.md', () => {
   const page = readPage('src/README.md');
+  const sources = readdirSync(resolve(ROOT, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(resolve(ROOT, 'src').length + 1));
 
   it('names files that exist', () => {
     const named = codesIn(proseOf(page)).filter((code) => /^[a-z]+\/[\w./-]+\.ts$/.test(code));
@@ -72,9 +75,7 @@ describe('src/README.md', () => {
   });
 
   it('maps the folders that there are', () => {
-    const folders = readdirSync(resolve(ROOT, 'src'), { withFileTypes: true }).flatMap((entry) =>
-      entry.isDirectory() ? [entry.name] : [],
-    );
+    const folders = new Set(sources.map((file) => file.split('/')[0] ?? ''));
     for (const folder of folders) expect(page).toMatch(new RegExp(`^${folder} `, 'm'));
   });
 
@@ -84,9 +85,6 @@ describe('src/README.md', () => {
     for (const decision of decisions) expect(decision.split('\n').length, decision).toBeLessThanOrEqual(8);
   });
 
-  const sources = readdirSync(resolve(ROOT, 'src'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(resolve(ROOT, 'src').length + 1));
   const filesWith = (pattern: RegExp): readonly string[] =>
     sources.filter((file) => pattern.test(readPage(`src/${file}`).replace(/^\s*(\*|\/\/|\/\*).*$/gm, ''))).sort();
   const absence = (start: string): readonly string[] =>

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ADAPTERS } from '../../src/agents/adapters.ts';
+import { ADAPTERS, SERVICES } from '../../src/agents/adapters.ts';
 import { ERROR_CODES } from '../../src/base/errors.ts';
 import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from '../../src/cli/command.ts';
 import { COMMANDS, GROUPS } from '../../src/cli/commands.ts';
@@ -43,9 +43,8 @@ describe('the tables written by hand fit the code', () => {
       modes,
       codesIn(options ?? ''),
     ]);
-    const isDescribed = (name: string): boolean => ADAPTERS[name]?.verified === true;
-    const real = Object.entries(ADAPTERS)
-      .filter(([name]) => isDescribed(name))
+    const real = [...Object.entries(ADAPTERS), ...Object.entries(SERVICES)]
+      .filter(([, { verified }]) => verified)
       .map(([name, { modes, options }]) => [name, modes.join(', '), options]);
     expect(new Map(written.map((row) => [row[0], row]))).toEqual(new Map(real.map((row) => [row[0], row])));
   });
@@ -110,7 +109,7 @@ function defaultOf(field: keyof Config): string {
   const derived = DERIVED[field];
   if (derived !== undefined) return field === 'alias' ? derived : `${derived} (${durationOf(Number(value))})`;
   if (value === null || (typeof value === 'object' && Object.keys(value).length === 0)) return 'none';
-  return field.endsWith('Ms') ? durationOf(Number(value)) : String(value);
+  return field.endsWith('Ms') ? durationOf(Number(value)) : JSON.stringify(value);
 }
 
 function durationOf(ms: number): string {
