@@ -57,7 +57,8 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promis
     if (state.stopOrdered || (state.mode === 'draining' && state.held.size === 0)) return 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
-    await rest(dispatcher, result, pace);
+    // A look that fails takes long, and the rest after it longer: an order to stop that came meanwhile must not wait for either.
+    if (!options.stop.aborted) await rest(dispatcher, result, pace);
   }
   return 'stopped';
 }

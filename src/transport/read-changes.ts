@@ -66,8 +66,13 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
 
 /** The names in data/models.yaml of a commit, in code-unit order. */
 export async function readModelNames(repository: Repository, commit: Oid): Promise<readonly string[]> {
-  return [...decodeModels((await readTextAt(repository, commit, MODELS_FILE)) ?? '').models.keys()].sort(byCodeUnit);
+  const text = (await readTextAt(repository, commit, MODELS_FILE)) ?? '';
+  if (text !== lastModels.text) lastModels = { text, names: [...decodeModels(text).models.keys()].sort(byCodeUnit) };
+  return lastModels.names;
 }
+
+/** Asked for at every commit and hardly ever another: the last answer is kept. */
+let lastModels: { readonly text: string; readonly names: readonly string[] } = { text: '', names: [] };
 
 /** The text of a file of a commit, or null when there is none or it is larger than a message may be. */
 export async function readTextAt(repository: Repository, commit: Oid, path: string): Promise<string | null> {

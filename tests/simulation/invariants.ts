@@ -24,7 +24,7 @@ export interface HistoryStep {
 /** The first-parent history below `tip`, oldest first. */
 export function historyOf(remote: MemoryRemote, tip: Oid | null): readonly HistoryStep[] {
   const commits: CommitInfo[] = [];
-  for (let at = tip; at !== null; ) {
+  for (let at = tip; at !== null;) {
     const commit: CommitInfo | null = remote.commitInfo(at);
     if (commit === null) break;
     commits.push(commit);
@@ -77,7 +77,9 @@ function checkReply({ name, path, message, messages }: ReplyFile): readonly stri
   const asked = messages.get(replyTo.path) ?? messages.get(message.fields.re[0] ?? '');
   if (asked === undefined) return [`I3 ${name}: ${path} answers what never was`];
   const addressed = asked.fields.to.some(
-    (to) => (to.name === replyTo.recipient || to.name === 'all') && (to.host === null || to.host === message.fields.host || message.fields.failed),
+    (to) =>
+      (to.name === replyTo.recipient || to.name === 'all') &&
+      (to.host === null || to.host === message.fields.host || message.fields.failed),
   );
   return addressed ? [] : [`I4 ${name}: ${path} is by ${replyTo.recipient}@${message.fields.host ?? '?'}, who was not asked`];
 }
@@ -93,7 +95,8 @@ export function checkSingleReplies(history: readonly HistoryStep[], runs: readon
       const replyTo = parseMessagePath(path)?.replyTo;
       if (said === null || replyTo == null || !commit.author.email.endsWith('.crosstalk')) continue;
       const run = byRun.get(said[1] ?? '');
-      if (run?.marker !== said[2] || run?.recipient !== replyTo.recipient) problems.push(`I8 ${path} is not what ${said[0]} was started for`);
+      if (run?.marker !== said[2] || run?.recipient !== replyTo.recipient)
+        problems.push(`I8 ${path} is not what ${said[0]} was started for`);
       const key = `${said[2]} ${replyTo.recipient}`;
       const first = answered.get(key);
       // A retry or a copy is another message that quotes nothing: markers are one to one with what people wrote.
@@ -129,7 +132,9 @@ export function checkFences(remote: MemoryRemote): readonly string[] {
         return claim === null ? [] : [[ref, claim] as const];
       }),
     );
-    return repliesOf(remote, branch).flatMap((reply) => (hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`]));
+    return repliesOf(remote, branch).flatMap((reply) =>
+      hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`],
+    );
   });
 }
 
@@ -171,26 +176,41 @@ export function checkRuns(runs: readonly Run[]): readonly string[] {
       const key = `${run.marker} ${run.recipient}`;
       const first = external.get(key);
       external.set(key, run);
-      return first === undefined ? [] : [`I8 ${run.model} was started for ${key} by ${first.id} on ${first.host} and ${run.id} on ${run.host}`];
+      return first === undefined
+        ? []
+        : [`I8 ${run.model} was started for ${key} by ${first.id} on ${first.host} and ${run.id} on ${run.host}`];
     });
 }
 
-/** While clocks are sane and nobody sleeps, no two hosts work on one thing at a time, and no host does more than it may. */
-export function checkOverlap(runs: readonly Run[], world: World): readonly string[] {
-  const problems: string[] = [];
-  runs.forEach((run, index) => {
-    for (const other of runs.slice(index + 1)) {
-      if (run.orphaned || other.orphaned || other.startedMs >= (run.endedMs ?? world.scheduler.nowMs())) continue;
-      if (run.marker === other.marker && run.recipient === other.recipient && run.attemptId !== other.attemptId)
-        problems.push(`overlap: ${run.id} on ${run.host} and ${other.id} on ${other.host} both run ${run.marker} ${run.recipient}`);
-    }
+/** While clocks are sane and nobody sleeps, no two hosts work on one thing at a time. */
+export function checkOverlap(runs: readonly Run[], nowMs: number): readonly string[] {
+  const sane = runs.filter(({ orphaned }) => !orphaned);
+  return sane.flatMap((run, index) =>
+    sane.slice(index + 1).flatMap((other) => {
+      const same = run.marker === other.marker && run.recipient === other.recipient && run.attemptId !== other.attemptId;
+      if (!same || other.startedMs >= (run.endedMs ?? nowMs)) return [];
+      return [`overlap: ${run.id} on ${run.host} and ${other.id} on ${other.host} both run ${run.marker} ${run.recipient}`];
+    }),
+  );
+}
+
+/** No host runs more programs at a time than it has slots. */
+export function checkSlots(runs: readonly Run[], slots: ReadonlyMap<string, number>): readonly string[] {
+  return runs.flatMap((run) => {
+    const busy = runs.filter(
+      (other) =>
+        other.host === run.host && !other.orphaned && other.startedMs <= run.startedMs && (other.endedMs ?? Infinity) > run.startedMs,
+    );
+    const most = slots.get(run.host) ?? 0;
+    return busy.length <= most || run.orphaned ? [] : [`slots: ${run.host} runs ${busy.map(({ id }) => id).join()} and has ${most} slots`];
   });
-  return problems;
 }
 
 /** Claims that stand although nothing is going on. */
 export function checkClaimsGone(world: World): readonly string[] {
-  return [...world.remote.refs].filter(([ref]) => ref.startsWith(REFS.claims)).map(([ref, oid]) => `left over: ${ref} ${world.remote.commitInfo(oid)?.message ?? ''}`);
+  return [...world.remote.refs]
+    .filter(([ref]) => ref.startsWith(REFS.claims))
+    .map(([ref, oid]) => `left over: ${ref} ${world.remote.commitInfo(oid)?.message ?? ''}`);
 }
 
 /** Work that a message asks for and that is not answered: what a reader of the tree alone would say. */
@@ -202,7 +222,10 @@ export interface Unanswered {
 }
 
 /** Every (message, recipient) of a tree that lacks its reply. */
-export function listUnanswered(files: ReadonlyMap<string, string>, served: (name: string, host: string | null) => boolean): readonly Unanswered[] {
+export function listUnanswered(
+  files: ReadonlyMap<string, string>,
+  served: (name: string, host: string | null) => boolean,
+): readonly Unanswered[] {
   const retried = new Set<string>();
   const identities = new Set<string>();
   const found: Unanswered[] = [];
@@ -216,7 +239,9 @@ export function listUnanswered(files: ReadonlyMap<string, string>, served: (name
     const identity = `${parsed.channel} ${identityOf(parsed)}`;
     const twin = identities.has(identity);
     identities.add(identity);
-    for (const { name, host } of fields.to.flatMap((to) => (to.name === 'all' ? MODELS.map((model) => ({ name: model, host: to.host })) : [to]))) {
+    for (const { name, host } of fields.to.flatMap((to) =>
+      to.name === 'all' ? MODELS.map((model) => ({ name: model, host: to.host })) : [to],
+    )) {
       if (files.has(`${path.slice(0, -3)}.re.${name}.md`) || name === fields.from) continue;
       found.push({ path, recipient: name, hosts: host === null ? [] : [host], eligible: !twin && fields.hops < 4 && served(name, host) });
     }

@@ -29,7 +29,13 @@ interface Change {
 
 /** Makes the branch, as `init` would. */
 export function foundTransport(world: World): void {
-  commitAs(world, { writes: [{ path: 'data/models.yaml', content: MODELS_YAML }, { path: 'README.md', content: 'hello\n' }], message: 'init' });
+  commitAs(world, {
+    writes: [
+      { path: 'data/models.yaml', content: MODELS_YAML },
+      { path: 'README.md', content: 'hello\n' },
+    ],
+    message: 'init',
+  });
 }
 
 /** One thing that somebody does now; which depends on the action's number alone, on what on the branch as it stands. */
@@ -58,7 +64,21 @@ interface OpenFile {
   readonly recipients: readonly string[];
 }
 
-const KINDS = ['write', 'write', 'write', 'write', 'write', 'answer', 'delete', 'move', 'edit', 'retry', 'thread', 'copy', 'garbage'] as const;
+const KINDS = [
+  'write',
+  'write',
+  'write',
+  'write',
+  'write',
+  'answer',
+  'delete',
+  'move',
+  'edit',
+  'retry',
+  'thread',
+  'copy',
+  'garbage',
+] as const;
 
 const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change | null>> = {
   write: (scene) => writeMessage(scene, {}),
@@ -79,7 +99,9 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   },
   // With the replies that it has: a message moved away from them is a new one, because the tree is all there is.
   move: ({ world, random, open, number }) => {
-    const { path } = random.pick(open);
+    const { path, text } = random.pick(open);
+    // Neither path nor bytes are what was claimed: for everybody who looks it is another message.
+    if (text.includes('\nedited')) return null;
     // Which of two copies with one id counts is a matter of their names; moving them about is not what is tried here.
     if ([...filesNow(world).keys()].some((other) => other !== path && other.endsWith(path.slice(-29)))) return null;
     const stem = path.slice(0, -3);
@@ -100,7 +122,12 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
     return { writes: [{ path: to, content: text.replace(/\[\[M(\d+)\]\]/, `[[M$1-copy${number}]]`) }], message: `copies ${path} to ${to}` };
   },
   garbage: ({ number, random }) => ({
-    writes: [{ path: `data/channels/general/odd-${number}.md`, content: random.pick(['no front matter', '---\nto: [\n---\n', '---\n---\nx\n', '']) }],
+    writes: [
+      {
+        path: `data/channels/general/odd-${number}.md`,
+        content: random.pick(['no front matter', '---\nto: [\n---\n', '---\n---\nx\n', '']),
+      },
+    ],
     message: `leaves garbage ${number}`,
   }),
 };
@@ -129,7 +156,9 @@ function writeMessage({ world, hosts, number, random }: Scene, more: { re?: read
 function chooseRecipients(hosts: readonly Host[], random: SeededRandom): readonly string[] {
   if (random.chance(0.1)) return ['all'];
   const one = (): string => {
-    const name = random.chance(0.04) ? random.pick(['ghost', 'nobody-knows', 'grace']) : random.pick(['opus', 'sonnet', 'mailer', 'mailer', 'backup', 'solo']);
+    const name = random.chance(0.04)
+      ? random.pick(['ghost', 'nobody-knows', 'grace'])
+      : random.pick(['opus', 'sonnet', 'mailer', 'mailer', 'backup', 'solo']);
     return random.chance(0.1) ? `${name}@${random.pick(hosts).alias}` : name;
   };
   return Array.from({ length: random.chance(0.3) ? random.int(2, 3) : 1 }, one);

@@ -82,7 +82,12 @@ export function smallerThan(plan: Plan): readonly Smaller[] {
   const same = { hosts: plan.hosts, actions: plan.actions, faults };
   return [
     ...(plan.hosts > 1 ? [{ ...same, hosts: plan.hosts - 1 }] : []),
-    ...(plan.actions > 1 ? [{ ...same, actions: Math.floor(plan.actions / 2) }, { ...same, actions: plan.actions - 1 }] : []),
+    ...(plan.actions > 1
+      ? [
+          { ...same, actions: Math.floor(plan.actions / 2) },
+          { ...same, actions: plan.actions - 1 },
+        ]
+      : []),
     ...faults.map((fault) => ({ ...same, faults: faults.filter((other) => other !== fault) })),
   ];
 }

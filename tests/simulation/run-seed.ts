@@ -1,5 +1,7 @@
 /** One seed from beginning to end: people write, hosts work, things go wrong, then nothing does any more, everything comes to rest and is judged. */
 import type { Oid } from '../../src/base/ids.ts';
+import { listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
+import { createMirror } from '../../src/transport/mirror.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import { sowFaults } from './faults.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
@@ -11,6 +13,7 @@ import {
   checkOverlap,
   checkRuns,
   checkSingleReplies,
+  checkSlots,
   historyOf,
   listUnanswered,
 } from './invariants.ts';
@@ -61,7 +64,8 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
     eventsMax: EVENTS_MAX,
     stop: () => isAtRest(world, hosts, judged),
   });
-  if (!rested) world.problems.push(...describeUnrest(world, hosts));
+  if (rested) world.problems.push(...(await compareIndexes(world, hosts)));
+  else world.problems.push(...describeUnrest(world, hosts));
   await stopAll(world, hosts);
   const history = historyOf(world.remote, world.remote.refs.get(BRANCH) ?? null);
   const problems = [
@@ -71,7 +75,8 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
     ...checkNothingLost(world.remote, tips()),
     ...(plan.atomic ? checkFences(world.remote) : []),
     ...checkRuns(world.runs),
-    ...checkOverlap(world.runs, world),
+    ...checkOverlap(world.runs, scheduler.nowMs()),
+    ...checkSlots(world.runs, new Map(hosts.map(({ name, concurrency }) => [name, concurrency]))),
     ...(rested ? checkClaimsGone(world) : []),
   ];
   return {
@@ -134,8 +139,17 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
   const tip = world.remote.refs.get(BRANCH);
   const living = hosts.map(({ process }) => process?.dispatcher);
   if (tip === undefined || living.some((dispatcher) => dispatcher === undefined || dispatcher.mirror.index().tip !== tip)) return false;
-  if (living.some((dispatcher) => dispatcher !== undefined && (dispatcher.state.outgoing.length > 0 || dispatcher.state.held.size > 0))) return false;
+  if (
+    living.some(
+      (dispatcher) =>
+        dispatcher !== undefined &&
+        (dispatcher.state.uncertain.size > 0 || dispatcher.state.outgoing.length > 0 || dispatcher.state.held.size > 0),
+    )
+  )
+    return false;
   if (judged.tip === tip) return false;
+  if (living.some((dispatcher) => dispatcher !== undefined && judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')))
+    return false;
   judged.tip = tip;
   return openEligible(world, hosts).length === 0;
 }
@@ -145,6 +159,26 @@ function openEligible(world: World, hosts: readonly Host[]) {
   const served = (name: string, alias: string | null): boolean =>
     hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
   return tip === undefined ? [] : listUnanswered(world.remote.filesOf(tip), served).filter(({ eligible }) => eligible);
+}
+
+/** Every host has come to the same conclusion as one that reads the tree for the first time. */
+async function compareIndexes(world: World, hosts: readonly Host[]): Promise<readonly string[]> {
+  const mirror = createMirror(world.remote.open(), null);
+  await mirror.pull({ tip: world.remote.refs.get(BRANCH) ?? null, asOf: 0 });
+  const expected = describeIndex(mirror.index());
+  return hosts.flatMap(({ name, process }) => {
+    const found = process === null ? expected : describeIndex(process.dispatcher.mirror.index());
+    return found === expected ? [] : [`index of ${name}: ${found}, and of a newcomer: ${expected}`];
+  });
+}
+
+function describeIndex(index: OpenIndex): string {
+  const open = listWork(index).flatMap(({ key, message, recipient, twinOf }) =>
+    index.models.includes(recipient) ? [`${key.slice(0, 6)} ${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`] : [],
+  );
+  return [...open, ...[...index.rejected.values()].flatMap(({ path, twinOf }) => (twinOf === undefined ? [`rejected ${path}`] : []))]
+    .sort()
+    .join('; ');
 }
 
 /** I9: what is neither answered nor for a reason left open, and what keeps the rest from coming to rest. */
@@ -162,7 +196,9 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
   const busy = hosts.flatMap(({ name, process }) =>
     process === null || (process.dispatcher.state.held.size === 0 && process.dispatcher.state.outgoing.length === 0)
       ? []
-      : [`I9 ${name} holds ${[...process.dispatcher.state.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.outgoing.map(({ transaction }) => transaction.name).join()}`],
+      : [
+          `I9 ${name} holds ${[...process.dispatcher.state.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.outgoing.map(({ transaction }) => transaction.name).join()}`,
+        ],
   );
   const found = [...open, ...busy, ...checkClaimsGone(world)];
   return found.length > 0 ? found : [`not at rest after ${world.scheduler.nowMs()} ms`];

@@ -49,7 +49,12 @@ function hashText(text: string): [number, number, number, number] {
   let h = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 0xdeadbeef] as [number, number, number, number];
   for (let n = 0; n < text.length; n += 1) {
     const code = text.charCodeAt(n);
-    h = [Math.imul(h[1] ^ code, 597399067), Math.imul(h[2] ^ code, 2869860233), Math.imul(h[3] ^ code, 951274213), Math.imul(h[0] ^ code, 2716044179)];
+    h = [
+      Math.imul(h[1] ^ code, 597399067),
+      Math.imul(h[2] ^ code, 2869860233),
+      Math.imul(h[3] ^ code, 951274213),
+      Math.imul(h[0] ^ code, 2716044179),
+    ];
   }
   return h;
 }
