@@ -8,7 +8,7 @@ import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
-import { slugName } from '../protocol/names.ts';
+import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import type { ChangeBatch, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
 import {
   CHANNEL_FILE,
@@ -136,7 +136,8 @@ async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], 
 
 /** What any message tells beside being work: who writes here, and what it asks again. */
 function noteFields(judge: Judge, { file, fields }: Pick<Candidate, 'file' | 'fields'>, into: Judged): void {
-  if (fields.from !== null && fields.model === null && !judge.models.includes(fields.from)) into.people.push(fields.from);
+  if (fields.from !== null && fields.model === null && !judge.models.includes(fields.from) && !RESERVED_NAMES.includes(fields.from))
+    into.people.push(fields.from);
   if (fields.retries !== null) into.retried.push({ by: file.path, path: fields.retries });
 }
 

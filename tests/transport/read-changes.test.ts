@@ -146,6 +146,15 @@ describe('the index of open work', () => {
     expect(openWork(await step(repository, EMPTY_INDEX, third))).toEqual(['a.md opus', 'd.md opus']);
   });
 
+  it('keeps a workflow open while its tasks, which come from it, go in and out', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, { 'data/models.yaml': models, [`${general}/w.md`]: ask('workflow', 'type: workflow\n') });
+    const second = await say(first, { 'data/channels/run/steps/a/one/task.md': ask('opus', 'from: workflow\n') });
+    const index = await bothWays(repository, [first, second]);
+    expect([...index.messages.keys()]).toEqual(['data/channels/general/w.md', 'data/channels/run/steps/a/one/task.md']);
+    expect(index.people.has('workflow')).toBe(false);
+  });
+
   it('closes a message that another one asks again', async () => {
     const { repository, say } = await world();
     const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus') });
