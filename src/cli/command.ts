@@ -23,6 +23,8 @@ export interface CommandSpec {
   readonly about: string;
   readonly group: 'begin' | 'talk' | 'look' | 'control' | 'workflow' | 'care';
   readonly options: readonly OptionSpec[];
+  /** Commands below this one; their names begin with its own: `workflow run`. */
+  readonly subcommands?: readonly CommandSpec[];
   readonly load: () => Promise<CommandModule>;
 }
 

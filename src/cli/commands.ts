@@ -2,6 +2,7 @@
 import type { CommandSpec } from './command.ts';
 import { CARE_COMMANDS, CONTROL_COMMANDS, LOOK_COMMANDS } from './commands-control.ts';
 import { TALK_COMMANDS } from './commands-talk.ts';
+import { WORKFLOW_COMMAND } from './commands-workflow.ts';
 
 export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
   { group: 'begin', title: 'Begin' },
@@ -42,5 +43,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...LOOK_COMMANDS,
   ...TALK_COMMANDS,
   ...CONTROL_COMMANDS,
+  WORKFLOW_COMMAND,
   ...CARE_COMMANDS,
 ];

@@ -23,7 +23,11 @@ export function printCompletion(invocation: Invocation): Promise<number> {
 }
 
 function wordsOf(spec: CommandSpec): readonly string[] {
-  return [...spec.options, ...COMMON_OPTIONS].flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+  const below = (spec.subcommands ?? []).map(({ name }) => name.slice(spec.name.length + 1));
+  return [
+    ...below,
+    ...[...spec.options, ...COMMON_OPTIONS].flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
+  ];
 }
 
 /** In single quotes for any of the shells; texts of the table have no backslashes. */
@@ -44,7 +48,7 @@ function writeBash(): string {
     ...cases,
     '  esac',
     '  COMPREPLY=()',
-    '  if [[ -z "$command" || "$current" == -* ]]; then',
+    '  if [[ -z "$command" || "$current" == -* || "$command" == workflow ]]; then',
     '    COMPREPLY=($(compgen -W "$words" -- "$current"))',
     '  fi',
     '}',

@@ -20,7 +20,7 @@ export async function main(words: readonly string[]): Promise<number> {
       return 0;
     }
     const { args, options } = parseWords(spec, rest);
-    if (options.has('help')) {
+    if (options.has('help') || spec.subcommands !== undefined) {
       showHelp(spec);
       return 0;
     }
@@ -39,18 +39,33 @@ function findCommand(words: readonly string[]): { spec: CommandSpec | null; rest
   if (word === undefined || word === 'help') {
     const unknown = before.find((one) => one.startsWith('-') && !['--help', '-h'].includes(one));
     const asked = word === 'help' ? COMMANDS.find(({ name }) => name === words[at + 1]) : undefined;
-    if (asked !== undefined) return { spec: asked, rest: ['--help'] };
+    if (asked !== undefined) return findSubcommand(asked, [...words.slice(at + 2), '--help']);
     if (unknown !== undefined) throw new CrosstalkError('USAGE', `unknown option "${unknown}"`, { fix: 'crosstalkd --help' });
     return { spec: null, rest: [] };
   }
   const spec = COMMANDS.find(({ name }) => name === word) ?? (word === 'wf' ? COMMANDS.find(({ name }) => name === 'workflow') : undefined);
-  if (spec !== undefined) return { spec, rest: [...before, ...words.slice(at + 1)] };
+  if (spec !== undefined) return findSubcommand(spec, [...before, ...words.slice(at + 1)]);
   const near = suggestName(
     word,
     COMMANDS.map(({ name }) => name),
   );
   throw new CrosstalkError('USAGE', `unknown command "${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`, {
     fix: 'crosstalkd --help',
+  });
+}
+
+function findSubcommand(spec: CommandSpec, words: readonly string[]): { spec: CommandSpec; rest: readonly string[] } {
+  const at = firstCommandWord(words);
+  const word = words[at];
+  if (spec.subcommands === undefined || word === undefined) return { spec, rest: words };
+  const found = spec.subcommands.find(({ name }) => name === `${spec.name} ${word}`);
+  if (found !== undefined) return { spec: found, rest: words.filter((_, index) => index !== at) };
+  const near = suggestName(
+    word,
+    spec.subcommands.map(({ name }) => name.slice(spec.name.length + 1)),
+  );
+  throw new CrosstalkError('USAGE', `unknown command "${spec.name} ${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`, {
+    fix: `crosstalkd ${spec.name} --help`,
   });
 }
 
@@ -67,6 +82,14 @@ function firstCommandWord(words: readonly string[]): number {
 }
 
 function showHelp(spec: CommandSpec): void {
+  if (spec.subcommands !== undefined) {
+    const width = Math.max(...spec.subcommands.map(({ name, args }) => `${name} ${args}`.length)) + 2;
+    const lines = spec.subcommands.map(({ name, args, about }) => `  crosstalkd ${`${name} ${args}`.padEnd(width)}${about}`);
+    process.stdout.write(
+      `crosstalkd ${spec.name}: ${spec.about}\n\n${lines.join('\n')}\n\ncrosstalkd ${spec.name} <command> --help tells more.\n`,
+    );
+    return;
+  }
   const program = cac('crosstalkd');
   const command = program.command(`${spec.name} ${spec.args}`.trim(), spec.about);
   for (const { name, short, value, optional, about } of [...spec.options, ...COMMON_OPTIONS]) {

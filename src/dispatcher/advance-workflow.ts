@@ -12,7 +12,7 @@ import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts'
 import type { Transaction, TipView } from '../transport/publish.ts';
 import type { CommitDraft } from '../transport/repository.ts';
 import { nextWithCache } from './cached-answers.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
 import { readRun, type RunReader, servedByHosts } from './read-run.ts';
 import { preferredInstance } from './select-work.ts';
@@ -27,9 +27,9 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
   const markers = openMarkers(dispatcher);
   forgetEnded(dispatcher, markers);
-  if (markers.length === 0 || state.mode !== 'running') return;
   const { tip } = mirror.index();
-  if (tip === null) return;
+  state.advancedTip = tip;
+  if (tip === null || markers.length === 0 || state.mode !== 'running') return;
   const folders = await doors.repository.lookUp(
     tip,
     markers.map((marker) => channelFolder(state.channelOf.get(marker.path) ?? '-')),
@@ -38,9 +38,18 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   for (const [index, marker] of markers.entries()) {
     const tree = folders[index]?.oid ?? null;
     if (state.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
+    // Who serves what is read with the next look, now that a run is known; a plan must not be refused for want of it.
+    if (!knowsBeats(dispatcher)) {
+      wake(dispatcher);
+      return;
+    }
     others ??= await summarizeRuns(dispatcher, { tip, added: new Map() });
     await advanceRun(dispatcher, marker, others);
   }
+}
+
+function knowsBeats({ state, settings }: Dispatcher): boolean {
+  return [...state.refs].every(([ref, oid]) => !ref.startsWith(settings.refs.hosts) || state.records.has(oid));
 }
 
 function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {

@@ -167,6 +167,8 @@ export interface State {
   readonly runTexts: Map<string, TextMemory>;
   readonly channelOf: Map<string, string>;
   readonly advancing: Set<string>;
+  /** The commit at which the engine was last asked about every run that may move. */
+  advancedTip: Oid | null;
   /** Texts of saved workflows, schemas and forked runs, by a name for each. */
   readonly folderTexts: Map<string, TextMemory>;
   /** Answers of every run, for steps with `cache: global`. */
@@ -231,6 +233,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       runTexts: new Map(),
       channelOf: new Map(),
       advancing: new Set(),
+      advancedTip: null,
       folderTexts: new Map(),
       answers: createAnswerCache(),
       schedules: { tree: null, entries: [], nextMs: 0 },

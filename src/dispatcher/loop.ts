@@ -109,6 +109,8 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const isAsking = [...state.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
   const busy =
     isAsking ||
+    // A reply that landed since then may move a run on.
+    (state.runs.size > 0 && state.mode === 'running' && state.advancedTip !== dispatcher.mirror.index().tip) ||
     state.advancing.size > 0 ||
     state.held.size > 0 ||
     state.uncertain.size > 0 ||

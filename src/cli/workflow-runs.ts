@@ -1,0 +1,181 @@
+/** Runs as the commands of `workflow` see them: found by what a person typed, read at a commit, described by the engine. */
+import { systemClock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
+import type { Oid } from '../base/ids.ts';
+import { readRun } from '../dispatcher/read-run.ts';
+import { suggestName } from '../protocol/address.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { decodeMessage } from '../protocol/message.ts';
+import { isChannel } from '../protocol/names.ts';
+import type { OpenMessage } from '../protocol/open-work.ts';
+import { channelFolder, identityOf, parseMessagePath } from '../protocol/paths.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import { summarizeRun } from '../workflow/engine.ts';
+import { describeRun, type RunView } from '../workflow/describe.ts';
+import { parseHeader } from '../workflow/header.ts';
+import { runChannel } from '../workflow/marker.ts';
+import type { RunInput, RunSummary } from '../workflow/run-input.ts';
+import { liveHosts } from './host-opinions.ts';
+import type { Surroundings } from './look-around.ts';
+import { readSaid } from './read-conversation.ts';
+import { tipOf } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+
+/** A run and everything the engine knows of it. */
+export interface RunSeen {
+  readonly marker: OpenMessage;
+  readonly input: RunInput;
+  readonly view: RunView;
+}
+
+/** The commits whose trailers are read for the runs that moved lately. */
+const COMMITS_MAX = 2_000;
+
+/** The one run that `text` names: its channel, the beginning of it, or its marker. Throws NOT_FOUND and ID_AMBIGUOUS. */
+export async function findRun(around: Surroundings, text: string, at: Oid | null = null): Promise<RunSeen> {
+  const { session } = around;
+  const standing = isChannel(text) ? await markerOfRun(around, text) : null;
+  const path = standing ?? (await findByPrefix(around, text)) ?? (await findByMarker(around, text));
+  const marker = await openMarker(around, path);
+  const seen = marker === null ? null : await readSeen(around, { marker, at });
+  if (marker === null || seen === null)
+    throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, { fix: `crosstalkd show ${path}` });
+  return { marker, ...seen };
+}
+
+/** Paths of markers: open ones first, then those of runs that moved lately, newest first. */
+export async function listMarkers(around: Surroundings): Promise<readonly string[]> {
+  const open = openMarkers(around).map(({ path }) => path);
+  const recent: string[] = [];
+  for (const run of await recentRuns(around)) {
+    const path = await markerOfRun(around, run);
+    if (path !== null) recent.push(path);
+  }
+  return [...new Set([...open.reverse(), ...recent])];
+}
+
+/** Reads and describes the run of a marker; null when it is none. */
+export async function readMarkerRun(around: Surroundings, path: string): Promise<RunSeen | null> {
+  const marker = await openMarker(around, path);
+  const seen = marker === null ? null : await readSeen(around, { marker, at: null });
+  return marker === null || seen === null ? null : { marker, ...seen };
+}
+
+/** Model → aliases of the hosts that are up and serve it. */
+export function servedNow(around: Surroundings): ReadonlyMap<string, readonly string[]> {
+  const live = liveHosts(around);
+  const served = new Map<string, Set<string>>();
+  for (const { alias, beat } of live)
+    for (const model of beat?.state === 'stopped' ? [] : (beat?.models ?? []))
+      served.set(model, (served.get(model) ?? new Set()).add(alias));
+  const { here } = around;
+  const own = here === null ? [] : around.offers.filter(({ state }) => state.kind === 'served').map(({ name }) => name);
+  for (const model of own) served.set(model, (served.get(model) ?? new Set()).add(here?.alias ?? ''));
+  return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
+}
+
+/** Every marker that is open at the tip. */
+export function openMarkers(around: Surroundings): readonly OpenMessage[] {
+  return around.works.flatMap(({ recipient, message, twinOf }) => (recipient === 'workflow' && twinOf === null ? [message] : []));
+}
+
+async function readSeen(
+  around: Surroundings,
+  { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
+): Promise<{ readonly input: RunInput; readonly view: RunView } | null> {
+  const input = await readRun(readerOf(around, { at, summaries: await summaries(around, marker) }), marker);
+  return input === null ? null : { input, view: describeRun(input) };
+}
+
+/** What concurrency groups need to know of the other open runs. */
+async function summaries(around: Surroundings, but: OpenMessage): Promise<readonly RunSummary[]> {
+  const others = openMarkers(around).filter(({ path }) => path !== but.path);
+  const inputs = await Promise.all(others.map((marker) => readRun(readerOf(around, { at: null, summaries: [] }), marker)));
+  return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
+}
+
+function readerOf(around: Surroundings, { at, summaries: known }: { readonly at: Oid | null; readonly summaries: readonly RunSummary[] }) {
+  return {
+    repository: around.session.repository,
+    view: { tip: at ?? tipOf(around.session), added: new Map<string, string>() },
+    models: around.index.models,
+    served: servedNow(around),
+    summaries: known,
+    memory: new Map(),
+    memories: new Map(),
+    nowMs: systemClock.wallMs(),
+  };
+}
+
+async function openMarker(around: Surroundings, path: string): Promise<OpenMessage | null> {
+  const open = openMarkers(around).find((marker) => marker.path === path);
+  if (open !== undefined) return open;
+  const parsed = parseMessagePath(path);
+  const [entry] = parsed === null ? [] : await around.session.repository.lookUp(tipOf(around.session), [path]);
+  if (parsed === null || entry?.kind !== 'file') return null;
+  const { said } = await readSaid(around.session, [{ ...parsed, blob: entry.oid }]);
+  const [one] = said;
+  if (one?.message.fields.to.some(({ name }) => name === 'workflow') !== true) return null;
+  return {
+    path,
+    channel: parsed.channel,
+    identity: identityOf(parsed),
+    blob: entry.oid,
+    from: one.from,
+    timestampMs: one.atMs,
+    hops: one.message.fields.hops,
+    priority: one.message.fields.priority,
+    isWorkflow: true,
+    isExternal: false,
+    project: one.message.fields.project,
+    recipients: [],
+  };
+}
+
+async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {
+  const text = await readTextAt(session.repository, tipOf(session), `${channelFolder(run)}/RUN.json`);
+  return text === null ? null : (parseHeader(text)?.marker ?? null);
+}
+
+async function findByPrefix(around: Surroundings, text: string): Promise<string | null> {
+  const known = new Map<string, string | null>();
+  for (const marker of openMarkers(around)) {
+    const run = await channelOfMarker(around, marker);
+    if (run !== null) known.set(run, marker.path);
+  }
+  for (const run of await recentRuns(around)) if (!known.has(run)) known.set(run, null);
+  const found = [...known.keys()].filter((run) => run === text || (text.length >= 2 && run.startsWith(text)));
+  const [only, ...more] = found.includes(text) ? [text] : found;
+  if (only === undefined) return null;
+  if (more.length > 0)
+    throw new CrosstalkError('ID_AMBIGUOUS', `"${text}" fits ${found.length} runs: ${found.slice(0, 10).join(', ')}`, {
+      fix: 'crosstalkd workflow list',
+    });
+  return known.get(only) ?? markerOfRun(around, only);
+}
+
+async function findByMarker(around: Surroundings, text: string): Promise<string> {
+  try {
+    const file = await resolveId(around.session, text);
+    return file.replyTo?.path ?? file.path;
+  } catch (error) {
+    if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
+    const near = suggestName(text, await recentRuns(around));
+    throw new CrosstalkError('NOT_FOUND', `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`, {
+      fix: 'crosstalkd workflow list',
+    });
+  }
+}
+
+async function channelOfMarker({ session }: Surroundings, marker: OpenMessage): Promise<string | null> {
+  const [blob] = await session.repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  return read?.kind === 'message' && read.message.fields.op === null ? runChannel(marker.path, read.message) : null;
+}
+
+/** Channels of runs whose commits are among the newest ones, newest first. */
+async function recentRuns({ session }: Surroundings): Promise<readonly string[]> {
+  const commits = await session.repository.history({ from: null, to: tipOf(session), max: COMMITS_MAX });
+  const runs = commits.flatMap(({ message }) => /^Crosstalk-Run: (\S+)$/m.exec(message)?.[1] ?? []);
+  return [...new Set(runs.reverse())];
+}
