@@ -1,6 +1,6 @@
 /** A branch that is wound back while hosts work: everybody stops by himself, and goes on when a person says so. */
 import { acceptRewrite } from '../../src/dispatcher/control-host.ts';
-import { createHost, type Host, startProcess } from './host.ts';
+import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { act, foundTransport } from './people.ts';
 import { drawsOf, type Plan } from './plan.ts';
 import { BRANCH, createWorld, type World } from './world.ts';
@@ -16,7 +16,7 @@ const REWRITE_MS = 60_000;
 const NOTICED_MS = 25_000;
 
 /** Runs a plan without faults, winds the branch back after a minute, and accepts that later. */
-export async function runRewrite(plan: Plan): Promise<RewriteResult> {
+export async function runRewrite(plan: Plan, tamper: Tamper = (doors) => doors): Promise<RewriteResult> {
   const world = createWorld({ ...plan, faults: new Set() }, () => undefined);
   foundTransport(world);
   const hosts = Array.from({ length: 3 }, (_, index) =>
@@ -28,7 +28,7 @@ export async function runRewrite(plan: Plan): Promise<RewriteResult> {
       concurrency: 2,
     }),
   );
-  for (const host of hosts) void startProcess(world, host);
+  for (const host of hosts) void startProcess(world, host, tamper);
   for (let number = 0; number < 8; number += 1) act(world, hosts, number);
   await pass(world, REWRITE_MS);
   const startedBefore = world.runs.length;

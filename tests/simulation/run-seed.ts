@@ -3,6 +3,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
+import type { MemoryRemote } from '../support/memory-repository.ts';
 import { sowFaults } from './faults.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import {
@@ -36,7 +37,8 @@ export interface SeedResult {
 
 export interface SeedOptions {
   readonly onTrace?: (line: string) => void;
-  readonly tamper?: Tamper;
+  /** Puts doors that break a promise in place of the good ones. */
+  readonly tamperRemote?: (remote: MemoryRemote) => Tamper;
 }
 
 /** Everything has to be at rest this long after the last fault. */
@@ -46,7 +48,7 @@ const EVENTS_MAX = 400_000;
 /** Runs a plan. Takes no real time and draws nothing but from its seed. */
 export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<SeedResult> {
   const world = createWorld(plan, options.onTrace ?? (() => undefined));
-  const tamper: Tamper = options.tamper ?? ((doors) => doors);
+  const tamper: Tamper = options.tamperRemote?.(world.remote) ?? ((doors) => doors);
   foundTransport(world);
   const hosts = createHosts(world);
   for (const host of hosts) void startProcess(world, host, tamper);
