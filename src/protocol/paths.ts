@@ -4,7 +4,6 @@ import { isChannel, isName } from './names.ts';
 
 export const VERSION_FILE = 'CROSSTALK-VERSION';
 export const PROTOCOL_VERSION = 7;
-export const DATA = 'data';
 export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
 export const CHANNELS = 'data/channels';

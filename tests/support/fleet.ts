@@ -1,6 +1,6 @@
 /** Real dispatchers of one transport: the built binary, a bare remote, and a state directory for each host, in one temporary directory. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -188,9 +188,4 @@ function runToEnd(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
   return new Promise((done) => child.on('close', (code) => done({ code, ...said })));
-}
-
-/** Adds a line to a file of the fleet; for scripts that agents read. */
-export function note(path: string, line: string): void {
-  appendFileSync(path, `${line}\n`);
 }
