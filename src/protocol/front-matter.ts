@@ -4,6 +4,7 @@
  * anything. PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in front of it.
  */
 import matter from 'gray-matter';
+import { readPlainFields } from './plain-fields.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
 
 export const MESSAGE_BYTES_MAX = 1_048_576;
@@ -52,6 +53,8 @@ export function writeFrontMatter(fields: Readonly<Record<string, unknown>>, body
 }
 
 function parseHead(parts: { readonly yaml: string; readonly body: string; readonly warnings: readonly string[] }): FrontMatterRead {
+  const plain = readPlainFields(parts.yaml);
+  if (plain !== null) return { kind: 'read', fields: plain, ...parts };
   const refusals: Rejection[] = [];
   const parse = (yaml: string): object => {
     const read = readYamlMapping(yaml, 'text');
