@@ -91,14 +91,17 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
   };
 }
 
-/** Many objects at once, in the order asked, by a process of their own: its output is not flushed after each. */
-export async function askMany(git: Git, mode: Mode, oids: readonly Oid[]): Promise<readonly (CatObject | null)[]> {
+/**
+ * Many objects at once, in the order asked, by a process of their own: its output is not flushed after each. The bytes of one that is larger
+ * than `sizeBytesMax` are let through and not kept.
+ */
+export async function askMany(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly (CatObject | null)[]> {
   const answers: (CatObject | null)[] = [];
-  const onStdout = createParser(mode, (object) => answers.push(object));
+  const parse = createParser('--batch', (object) => answers.push(object), sizeBytesMax);
   const result = await git.run({
-    args: ['cat-file', mode, '--buffer'],
+    args: ['cat-file', '--batch', '--buffer'],
     stdin: oids.map((oid) => `${oid}\n`).join(''),
-    onStdout,
+    onStdout: parse,
     limitMs: MANY_MS,
   });
   if (answers.length !== oids.length) throw unreadable(oids[answers.length] ?? oids[0] ?? ('' as Oid), result.stderr);
@@ -110,11 +113,16 @@ function unreadable(oid: Oid, why: string): CrosstalkError {
   return new CrosstalkError('INTERNAL', `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`);
 }
 
-/** Takes stdout piece by piece and hands on one answer after the other. */
-function createParser(mode: Mode, answer: (object: CatObject | null) => void): (chunk: Buffer) => void {
+/** Takes stdout piece by piece and hands on one answer after the other; of one larger than `sizeBytesMax` only what it is. */
+function createParser(
+  mode: Mode,
+  answer: (object: CatObject | null) => void,
+  sizeBytesMax = Number.POSITIVE_INFINITY,
+): (chunk: Buffer) => void {
   let pieces: Buffer[] = [];
   let bytesHeld = 0;
   let bytesNeeded = 0;
+  let bytesToSkip = 0;
   let header: CatObject | null = null;
 
   const step = (held: Buffer, at: number): number => {
@@ -130,10 +138,17 @@ function createParser(mode: Mode, answer: (object: CatObject | null) => void): (
     if (end < 0) return -1;
     const object = parseHeader(held.toString('latin1', at, end));
     if (object === null || mode === '--batch-check') answer(object);
-    else header = object;
+    else if (object.sizeBytes > sizeBytesMax) {
+      answer(object);
+      const next = end + 1 + object.sizeBytes + 1;
+      bytesToSkip = Math.max(0, next - held.length);
+      return Math.min(next, held.length);
+    } else header = object;
     return end + 1;
   };
-  return (chunk) => {
+  return (whole) => {
+    const chunk = whole.subarray(Math.min(bytesToSkip, whole.length));
+    bytesToSkip -= whole.length - chunk.length;
     pieces.push(chunk);
     bytesHeld += chunk.length;
     if (bytesHeld < bytesNeeded) return;

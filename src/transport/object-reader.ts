@@ -66,7 +66,8 @@ export function openObjectReader(git: Git): ObjectReader {
     has: async (oid) => (await headers.ask(oid)) !== null,
     readCommit: async (oid) => infoOf(oid, await contents.ask(oid)),
     readCommits: async (oids) => {
-      const objects = oids.length >= MANY ? await askMany(git, '--batch', oids) : await Promise.all(oids.map((oid) => contents.ask(oid)));
+      const objects =
+        oids.length >= MANY ? await askMany(git, oids, Number.POSITIVE_INFINITY) : await Promise.all(oids.map((oid) => contents.ask(oid)));
       return oids.map((oid, i) => infoOf(oid, objects[i] ?? null));
     },
     rootOf,
@@ -98,19 +99,10 @@ function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {
 }
 
 async function readManyBlobs(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]> {
-  const headers = await askMany(git, '--batch-check', oids);
-  const fits = (object: CatObject | null): boolean => object?.type === 'blob' && object.sizeBytes <= sizeBytesMax;
-  const contents = await askMany(
-    git,
-    '--batch',
-    oids.filter((_, i) => fits(headers[i] ?? null)),
-  );
-  let next = 0;
-  return headers.map((header): BlobRead => {
-    if (header?.type !== 'blob') return { kind: 'missing' };
-    if (!fits(header)) return { kind: 'too-large', sizeBytes: header.sizeBytes };
-    const object = contents[next++] ?? null;
-    return object === null ? { kind: 'missing' } : { kind: 'bytes', bytes: object.bytes };
+  const objects = await askMany(git, oids, sizeBytesMax);
+  return objects.map((object): BlobRead => {
+    if (object?.type !== 'blob') return { kind: 'missing' };
+    return object.sizeBytes > sizeBytesMax ? { kind: 'too-large', sizeBytes: object.sizeBytes } : { kind: 'bytes', bytes: object.bytes };
   });
 }
 

@@ -27,7 +27,7 @@ import { decodeTime } from 'ulid';
 import type { BlobRead, CommitInfo, Repository, TreeChange } from './repository.ts';
 
 /** Blobs held in memory at once while reading. */
-const CHUNK = 512;
+const CHUNK = 1_024;
 
 export interface ChangeRange {
   readonly from: Oid | null;
@@ -56,9 +56,12 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const twins = range.from === null ? findTwins(written) : new Map<string, string>();
   const judge: Judge = { repository, range, models, exists, twins };
   const waiting: Candidate[] = [];
+  // One chunk ahead: while git reads the next one, this one is decoded.
+  let ahead = readChunk(judge, { written, at: 0, into: judged });
   for (let at = 0; at < written.length; at += CHUNK) {
-    const candidates = await readCandidates(judge, written.slice(at, at + CHUNK), judged);
-    waiting.push(...(await filterUnanswered(judge, candidates, judged)));
+    const candidates = ahead;
+    ahead = readChunk(judge, { written, at: at + CHUNK, into: judged });
+    waiting.push(...(await filterUnanswered(judge, await candidates, judged)));
   }
   await judgeMessages(judge, waiting, judged);
   return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), ...judged };
@@ -96,6 +99,16 @@ interface Judge {
   readonly models: readonly string[];
   readonly exists: (paths: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly twins: ReadonlyMap<string, string>;
+}
+
+function readChunk(
+  judge: Judge,
+  { written, at, into }: { readonly written: readonly Written[]; readonly at: number; readonly into: Judged },
+): Promise<readonly Candidate[]> {
+  const reading = readCandidates(judge, written.slice(at, at + CHUNK), into);
+  // A failure is told by whoever waits for it; one that nobody waits for any more comes after another.
+  reading.catch(() => undefined);
+  return reading;
 }
 
 async function readCandidates(judge: Judge, written: readonly Written[], into: Judged): Promise<readonly Candidate[]> {

@@ -280,11 +280,22 @@ describe('trees that no honest tool makes', () => {
 
   it('a message of a hundred megabytes is told by its header', async () => {
     const big = fixture.remote(['hash-object', '-w', '--stdin'], { input: Buffer.alloc(100 * 1024 * 1024) });
-    const tip = plant([['100644', 'blob', big, 'big.md']]);
+    const small = fixture.remote(['hash-object', '-w', '--stdin'], { input: 'small' });
+    const tip = plant([
+      ['100644', 'blob', big, 'big.md'],
+      ['100644', 'blob', small, 'small.md'],
+    ]);
     const host = await fixture.open();
     reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
     const before = process.memoryUsage().rss;
     expect(await host.readBlobs([oidOf(big)], 1_000_000)).toEqual([{ kind: 'too-large', sizeBytes: 100 * 1024 * 1024 }]);
+    // Among many, where all come out of one process one after the other.
+    const many = await host.readBlobs([oidOf(small), oidOf(big), ...Array.from({ length: 250 }, () => oidOf(small))], 1_000_000);
+    expect(many.map((blob) => (blob.kind === 'bytes' ? Buffer.from(blob.bytes).toString() : blob.kind))).toEqual([
+      'small',
+      'too-large',
+      ...Array.from({ length: 250 }, () => 'small'),
+    ]);
     expect((await host.lookUp(tip, ['big.md']))[0]?.sizeBytes).toBe(100 * 1024 * 1024);
     expect(process.memoryUsage().rss - before).toBeLessThan(50 * 1024 * 1024);
   });
