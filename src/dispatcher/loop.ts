@@ -50,7 +50,7 @@ export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions
 async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
   const { state } = dispatcher;
   const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
-  while (!options.stop.aborted) {
+  while (!isStopped(options)) {
     const result = await tickOnce(dispatcher);
     pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
     if (result === 'done') await checkpoint(dispatcher, pace);
@@ -58,9 +58,13 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promis
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
     // A look that fails takes long, and the rest after it longer: an order to stop that came meanwhile must not wait for either.
-    if (!options.stop.aborted) await rest(dispatcher, result, pace);
+    if (!isStopped(options)) await rest(dispatcher, result, pace);
   }
   return 'stopped';
+}
+
+function isStopped({ stop }: LoopOptions): boolean {
+  return stop.aborted;
 }
 
 async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {

@@ -16,7 +16,8 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const listed = await doors.repository.listRefs([settings.refs.claims, settings.refs.hosts, settings.refs.control]);
   if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
   const { tip, refs } = listed.value;
-  const book = observeRefs(state.book, { refs, nowMs: doors.clock.monotonicMs(), gapMsMax: settings.pollMsMax * 2 });
+  const nowMs = doors.clock.monotonicMs();
+  const book = observeRefs(state.book, { refs, nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 });
   const pulled = await mirror.pull({ tip, asOf, records: wantedRecords(dispatcher, refs, book) });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
   if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);

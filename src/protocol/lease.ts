@@ -8,12 +8,14 @@ interface Sighting {
   readonly oid: Oid;
   /** Connected time at which this object id was first seen. */
   readonly sinceMs: number;
+  /** How long the answer took that showed it: it may have been written as late as that. */
+  readonly tookMs: number;
 }
 
 export interface LeaseBook {
   /** Time during which the remote was in view, in all. */
   readonly connectedMs: number;
-  /** Monotonic time of the last poll that succeeded; null = the last one failed. */
+  /** Monotonic time at which the last poll that succeeded was asked; null = the last one failed. */
   readonly lastSeenMs: number | null;
   readonly refs: ReadonlyMap<string, Sighting>;
 }
@@ -26,16 +28,19 @@ export const EMPTY_LEASES: LeaseBook = { connectedMs: 0, lastSeenMs: null, refs:
  */
 export function observeRefs(
   book: LeaseBook,
-  seen: { readonly refs: ReadonlyMap<string, Oid>; readonly nowMs: number; readonly gapMsMax: number },
+  seen: { readonly refs: ReadonlyMap<string, Oid>; readonly nowMs: number; readonly tookMs?: number; readonly gapMsMax: number },
 ): LeaseBook {
-  const gapMs = book.lastSeenMs === null ? 0 : Math.min(Math.max(0, seen.nowMs - book.lastSeenMs), seen.gapMsMax);
+  // What an answer shows was true when it was asked at the earliest: a slow one proves no silence for the time that it took.
+  const tookMs = seen.tookMs ?? 0;
+  const askedMs = seen.nowMs - tookMs;
+  const gapMs = book.lastSeenMs === null ? 0 : Math.min(Math.max(0, askedMs - book.lastSeenMs), seen.gapMsMax);
   const connectedMs = book.connectedMs + gapMs;
   const refs = new Map<string, Sighting>();
   for (const [name, oid] of seen.refs) {
     const before = book.refs.get(name);
-    refs.set(name, before?.oid === oid ? before : { oid, sinceMs: connectedMs });
+    refs.set(name, before?.oid === oid ? before : { oid, sinceMs: connectedMs, tookMs });
   }
-  return { connectedMs, lastSeenMs: seen.nowMs, refs };
+  return { connectedMs, lastSeenMs: askedMs, refs };
 }
 
 /** The book after a poll that failed: the time until the next success will not count. */
@@ -48,5 +53,6 @@ export function silentMs(book: LeaseBook, refs: { readonly claim: string; readon
   const claim = book.refs.get(refs.claim);
   if (claim === undefined) return null;
   const beat = refs.beat === null ? undefined : book.refs.get(refs.beat);
-  return book.connectedMs - Math.max(claim.sinceMs, beat?.sinceMs ?? 0);
+  const changedMs = Math.max(claim.sinceMs + claim.tookMs, beat === undefined ? 0 : beat.sinceMs + beat.tookMs);
+  return Math.max(0, book.connectedMs - changedMs);
 }

@@ -81,7 +81,7 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
     log: createLog(({ level, event, fields }) => {
       if (!owner.alive) return;
       world.scheduler.trace(`${host.name} ${level === 'status' ? '' : `${level} `}${event} ${JSON.stringify(fields)}`);
-      noteEvent(world, host, event, fields);
+      noteEvent(world, host, { event, fields });
     }),
     repository: steps.repository(world.remote.open({ step: steps.git, host: host.name, cache: host.cache })),
     local,
@@ -193,7 +193,7 @@ function checkNothingLeft(world: World, host: Host, process: Process): void {
   else if (process.directories.size > 0) world.problems.push(`I11 ${host.name} has ended and left ${[...process.directories].join(', ')}`);
 }
 
-function noteEvent(world: World, host: Host, event: string, fields: Readonly<Record<string, unknown>>): void {
+function noteEvent(world: World, host: Host, { event, fields }: { event: string; fields: Readonly<Record<string, unknown>> }): void {
   const reason = typeof fields['reason'] === 'string' ? fields['reason'] : '';
   const detail: Readonly<Record<string, string>> = {
     'claim.taken-over': fields['from'] === host.alias ? 'own' : "another's",

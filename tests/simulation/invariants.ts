@@ -235,7 +235,7 @@ export function listUnanswered(
     if (parsed === null || read?.kind !== 'message') continue;
     const { fields } = read.message;
     if (fields.retries !== null) retried.add(fields.retries);
-    if (parsed.replyTo !== null && (files.has(parsed.replyTo.path) || parsed.replyTo !== null)) continue;
+    if (parsed.replyTo !== null) continue;
     const identity = `${parsed.channel} ${identityOf(parsed)}`;
     const twin = identities.has(identity);
     identities.add(identity);
