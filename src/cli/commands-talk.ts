@@ -58,8 +58,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'log',
-    args: '[channel]',
-    about: 'the newest messages, one line each; -f goes on',
+    args: '[channel|id]',
+    about: 'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
     group: 'look',
     options: [COUNT, { name: 'follow', short: 'f', about: 'print what comes from now on, too' }, ...FILTER_OPTIONS],
     load: () => import('./log.ts').then(({ showLog }) => ({ execute: showLog })),
@@ -69,7 +69,10 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<id>',
     about: 'one message with its answers',
     group: 'look',
-    options: [{ name: 'raw', about: 'the file as it is' }],
+    options: [
+      { name: 'raw', about: 'the file as it is' },
+      { name: 'transcript', about: 'what the agents of this host printed for it' },
+    ],
     load: () => import('./show.ts').then(({ showMessage }) => ({ execute: showMessage })),
   },
   {

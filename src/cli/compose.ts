@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTERS, SERVICES } from '../agents/adapters.ts';
+import type { Agents } from '../agents/agent.ts';
 import { killOrphan } from '../agents/process-group.ts';
 import { createAgents } from '../agents/run-agents.ts';
 import { systemClock } from '../base/clock.ts';
@@ -11,6 +12,7 @@ import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher
 import { openLocalState } from '../local/open-local-state.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { type Invocation, option } from './command.ts';
+import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { createServing } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
@@ -24,7 +26,7 @@ export interface Composed {
 /** A dispatcher for an open session, holding the lock of its state directory. Throws HELD_BY_ANOTHER. */
 export async function composeDispatcher(
   session: TransportSession,
-  parts: { readonly invocation: Invocation; readonly log: Log; readonly onOutput: (key: string, text: string) => void },
+  parts: { readonly invocation: Invocation; readonly log: Log; readonly onOutput: (piece: OutputPiece) => void },
 ): Promise<Composed> {
   const { invocation, log } = parts;
   const { config, directory } = session;
@@ -63,23 +65,26 @@ export async function composeDispatcher(
       log,
       repository: session.repository,
       local: local.state,
-      agents: letSend(
-        createAgents({ clock: systemClock, operatorEnv: invocation.env, adapters: ADAPTERS, services: SERVICES, log }),
-        session,
-        invocation,
-      ),
+      agents: composeAgents(session, parts),
       workspace: createWorkspace(directory.scratch),
       serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
       reap: async (started) => {
         for (const { attemptId, ...process } of started) await killOrphan({ ...process, marker: attemptId }, systemClock);
       },
-      onOutput: parts.onOutput,
+      // Whoever watches is told by keepTranscripts, which knows how far the output has come.
+      onOutput: () => undefined,
     },
     mirror: session.mirror,
     publisher: session.publisher,
   });
   await rm(directory.scratch, { recursive: true, force: true });
   return { dispatcher, close: () => local.close() };
+}
+
+function composeAgents(session: TransportSession, { invocation, log, onOutput }: Parameters<typeof composeDispatcher>[1]): Agents {
+  const { env } = invocation;
+  const agents = createAgents({ clock: systemClock, operatorEnv: env, adapters: ADAPTERS, services: SERVICES, log });
+  return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
 }
 
 function expandProjects(projects: Readonly<Record<string, string>>, home: string): Readonly<Record<string, string>> {

@@ -6,8 +6,11 @@ import { createFilter, requireChannel } from './filters.ts';
 import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
 import { formatLines, formatUnreadable, type Shown, toJson, unreadableToJson } from './print-message.ts';
-import { inOrder, listFiles, readNewest, readSaid, type Said } from './read-conversation.ts';
+import { isChannel } from '../protocol/names.ts';
+import { inOrder, listAll, listFiles, readNewest, readSaid, type Said } from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+import { followMessage } from './show-transcript.ts';
 import type { TransportSession } from './transport-session.ts';
 
 const COUNT_DEFAULT = 20;
@@ -17,6 +20,8 @@ export function showLog(invocation: Invocation): Promise<number> {
   if (given(invocation, 'follow') && wantsJson(invocation))
     throw new CrosstalkError('USAGE', 'log: --follow goes on without end and --json is one object', { fix: 'crosstalkd log --json' });
   return withSession(invocation, async (session) => {
+    const message = given(invocation, 'follow') ? await findMessage(session, invocation.args[0]) : null;
+    if (message !== null) return followMessage(invocation, session, message);
     const filter = createFilter(invocation);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
     const newest = await readNewest(session, { channel, max: countOption(invocation, 'number', COUNT_DEFAULT), filter });
@@ -37,6 +42,19 @@ export function showLog(invocation: Invocation): Promise<number> {
     if (given(invocation, 'follow')) await follow(invocation, session, { channel, fits: filter.fits });
     return shown.length === 0 ? 3 : 0;
   });
+}
+
+/** The message that an argument names, unless it names a channel. */
+async function findMessage(session: TransportSession, text: string | undefined): Promise<string | null> {
+  if (text === undefined || (isChannel(text) && (await listAll(session, text)).length > 0)) return null;
+  try {
+    const { path, replyTo } = await resolveId(session, text);
+    return replyTo?.path ?? path;
+  } catch (error) {
+    // What is neither is refused as a channel, with what it could be.
+    if (error instanceof CrosstalkError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 async function follow(

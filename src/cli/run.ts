@@ -13,6 +13,7 @@ import { openLogFile } from '../local/log-file.ts';
 import { runDispatcher } from '../dispatcher/loop.ts';
 import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
+import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
 import { createRunView } from './run-view.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
@@ -22,14 +23,14 @@ import { describeUnsent, findUnsent } from './unsent.ts';
 export async function runHost(invocation: Invocation): Promise<number> {
   const names = { alias: '' };
   const view = createRunView(invocation.io, () => names.alias);
-  const events = createEvents();
+  const [events, output] = [createChannel<LogRecord>(), createChannel<OutputPiece>()];
   events.follow(view.show);
   const log = createLog(events.emit);
   const stopping = listenForSignals();
   try {
     const session = await openSession(invocation, { where: invocation.args[0] ?? null, flags: settingFlags(invocation), unread: true });
     names.alias = session.config.alias;
-    return await runSession(session, { invocation, log, events, view, stopping }).finally(() => session.close());
+    return await runSession(session, { invocation, log, events, output, view, stopping }).finally(() => session.close());
   } finally {
     view.close();
     stopping.close();
@@ -39,14 +40,16 @@ export async function runHost(invocation: Invocation): Promise<number> {
 interface Parts {
   readonly invocation: Invocation;
   readonly log: Log;
-  readonly events: Events;
+  readonly events: Channel<LogRecord>;
+  /** What agents print; for the control socket only. */
+  readonly output: Channel<OutputPiece>;
   readonly view: ReturnType<typeof createRunView>;
   readonly stopping: Stopping;
 }
 
 async function runSession(session: TransportSession, parts: Parts): Promise<number> {
   const { invocation, log, events, view, stopping } = parts;
-  const composed = await composeDispatcher(session, { invocation, log, onOutput: () => undefined });
+  const composed = await composeDispatcher(session, { invocation, log, onOutput: parts.output.emit });
   const file = openLogFile(session.directory.logFile, {
     bytesMax: session.config.logBytesMax,
     clock: systemClock,
@@ -86,7 +89,13 @@ async function listen(session: TransportSession, dispatcher: Dispatcher, parts: 
   try {
     return await serveControl(session.directory.path, {
       answer: (op) => answer(dispatcher, op, parts.stopping),
-      follow: (emit) => parts.events.follow(emit),
+      follow: (emit) => {
+        const unfollow = [
+          parts.events.follow((record) => emit({ ...record.fields, event: record.event, level: record.level })),
+          parts.output.follow(emit),
+        ];
+        return () => unfollow.forEach((stop) => stop());
+      },
     });
   } catch (error) {
     parts.log.warning('control.unavailable', {
@@ -143,17 +152,17 @@ function listenForSignals(): Stopping {
   };
 }
 
-interface Events {
-  readonly emit: (record: LogRecord) => void;
-  /** Hands every later record to `take` until the function it returns is called. */
-  readonly follow: (take: (record: LogRecord) => void) => () => void;
+interface Channel<T> {
+  readonly emit: (one: T) => void;
+  /** Hands every later one to `take` until the function it returns is called. */
+  readonly follow: (take: (one: T) => void) => () => void;
 }
 
-function createEvents(): Events {
-  const followers = new Set<(record: LogRecord) => void>();
+function createChannel<T>(): Channel<T> {
+  const followers = new Set<(one: T) => void>();
   return {
-    emit: (record) => {
-      for (const take of followers) take(record);
+    emit: (one) => {
+      for (const take of followers) take(one);
     },
     follow: (take) => {
       followers.add(take);

@@ -17,6 +17,7 @@ import {
 import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
+import { showTranscripts } from './show-transcript.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { oneLine } from '../protocol/reply.ts';
@@ -27,6 +28,7 @@ export function showMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const file = await resolveId(session, invocation.args[0] ?? '');
     if (given(invocation, 'raw')) return showRaw(invocation, session, file);
+    if (given(invocation, 'transcript')) return showTranscripts(invocation, session, file.replyTo?.path ?? file.path);
     const { said, unreadable } = await readSaid(session, [file]);
     const [message] = said;
     const [broken] = unreadable;

@@ -32,6 +32,8 @@ export interface StateDirectory {
   readonly cache: string;
   /** Empty working directories of attempts. */
   readonly scratch: string;
+  /** What attempts printed. */
+  readonly transcripts: string;
 }
 
 /** The folder that holds all state directories: the option, then CROSSTALK_STATE_DIR, then XDG, then `~/.local/state/crosstalk`. */
@@ -108,6 +110,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     logFile: at('log.jsonl'),
     cache: at('cache.git'),
     scratch: at('scratch'),
+    transcripts: at('transcripts'),
   };
 }
 
