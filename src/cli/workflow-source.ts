@@ -105,7 +105,17 @@ export function markerOf(
     });
   const own = isMapping(kept['with']) ? kept['with'] : {};
   const both = { ...own, ...inputs };
-  return { fields: { to: 'workflow', type: 'workflow', ...kept, with: Object.keys(both).length > 0 ? both : undefined, ...more }, body };
+  return {
+    fields: {
+      to: 'workflow',
+      type: 'workflow',
+      subject: kept['name'],
+      ...kept,
+      with: Object.keys(both).length > 0 ? both : undefined,
+      ...more,
+    },
+    body,
+  };
 }
 
 /** A file without front matter is a task in prose. */

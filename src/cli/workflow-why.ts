@@ -44,20 +44,46 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
   if (isOver(seen)) return seen.view.blockedBy.map((each) => ({ ...each, needsPerson: false }));
   const standing = standingsOf(around, seen);
   const known = seen.view.blockedBy.filter(({ what }) => !what.startsWith('task '));
-  const tasks = seen.view.tasks.flatMap((task): Wait[] => {
-    if (task.state !== 'open') return [];
-    const name = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}`;
-    if (task.to === 'workflow')
-      return [{ what: `${name} is a run of its own`, command: `crosstalkd workflow why ${task.path}`, needsPerson: false }];
-    const stands = standing.get(task.path);
-    if (stands === undefined) return [{ what: `${name} waits for ${task.to}`, command: `crosstalkd why ${task.path}`, needsPerson: false }];
-    return [{ what: `${name} (${task.to}) ${stands.says}`, command: stands.fix, needsPerson: stands.needsPerson }];
-  });
+  const tasks = joinAlike(
+    seen.view.tasks.flatMap((task): TaskWait[] => {
+      if (task.state !== 'open') return [];
+      const name = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}`;
+      const stands = standing.get(task.path);
+      if (task.to === 'workflow')
+        return [{ name, to: 'a run of its own', says: 'is not over', command: `crosstalkd workflow why ${task.path}`, needsPerson: false }];
+      if (stands === undefined) return [{ name, to: task.to, says: 'waits', command: `crosstalkd why ${task.path}`, needsPerson: false }];
+      return [{ name, to: task.to, says: stands.says, command: stands.fix, needsPerson: stands.needsPerson }];
+    }),
+  );
   const waits = [
     ...known.map((each) => ({ ...each, needsPerson: each.command !== null && !/workflow list$/.test(each.command) })),
     ...tasks,
   ];
   return [...waits.filter(({ needsPerson }) => needsPerson), ...waits.filter(({ needsPerson }) => !needsPerson)];
+}
+
+interface TaskWait {
+  readonly name: string;
+  readonly to: string;
+  readonly says: string;
+  readonly command: string | null;
+  readonly needsPerson: boolean;
+}
+
+/** Tasks that wait for the same thing are one line. */
+function joinAlike(waits: readonly TaskWait[]): readonly Wait[] {
+  const groups = new Map<string, TaskWait[]>();
+  for (const wait of waits) {
+    const key = wait.needsPerson ? `${wait.to} ${wait.says}` : `${wait.to} ${wait.says} ${wait.command ?? ''}`;
+    groups.set(key, [...(groups.get(key) ?? []), wait]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const names = group.map(({ name }) => name);
+    const shown = names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+    return [{ what: `${shown} (${first.to}): ${first.says}`, command: first.command, needsPerson: first.needsPerson }];
+  });
 }
 
 /** Where each open task of a run stands, by its path. */
