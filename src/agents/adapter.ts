@@ -109,6 +109,11 @@ export interface Adapter {
   /** The modes it has, the default for `effects: none` first. */
   readonly modes: readonly Mode[];
   readonly output: OutputForm;
+  /**
+   * For programs that try again and again without a way to tell them not to: whether a line of stderr says that it does. Waiting is the
+   * dispatcher's, so the program is ended after a few of them.
+   */
+  readonly saysRetry?: (line: string) => boolean;
   readonly invoke: (request: InvocationRequest) => Invocation;
   readonly parse: (output: ProgramOutput) => Parsed;
   /** Null for programs that are not looked for. */

@@ -17,6 +17,9 @@ import { numberAt, parseRecord, parseRecords, sum, textAt, type JsonRecord } fro
 import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['text', 'step_start', 'step_finish', 'error']);
+/** A line of its log about the provider; others are about its own affairs, such as a list of models that it could not fetch. */
+const STREAM_ERROR = /^timestamp=\S+ level=ERROR .*message="stream error".* error\.error="((?:[^"\\]|\\.)*)"/;
+
 const PERMISSIONS: Readonly<Record<Mode, JsonRecord>> = {
   chat: { permission: { '*': 'deny' } },
   read: { permission: { bash: 'deny', edit: 'deny' } },
@@ -30,6 +33,7 @@ export const opencode: Adapter = {
   options: [],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
+  saysRetry: (line) => STREAM_ERROR.test(line),
   invoke,
   parse,
   detection: {
@@ -52,6 +56,8 @@ function invoke(request: InvocationRequest): Invocation {
       ...args,
       // With a title it does not ask a small model for one.
       ...['run', '--format', 'json', '--title', 'crosstalk'],
+      // Of a failure that it tries to sit out it speaks nowhere else.
+      ...['--print-logs', '--log-level', 'ERROR'],
       ...(entry.model === null ? [] : ['-m', entry.model]),
       ...(session === null ? [] : ['-s', session]),
       ...(mode === 'write' ? ['--auto'] : []),
@@ -82,10 +88,18 @@ function parse(output: ProgramOutput): Parsed {
   if (output.resumed && neverBegan) return { kind: 'lost-session' };
   const said = [textAt(error, 'error', 'name'), textAt(error, 'error', 'data', 'message')].filter((part) => part !== null).join(': ');
   const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
+  const stderr = loggedError(output.stderr);
   return failureFrom(
-    { text: said === '' ? output.stderr : said, status: numberAt(error, 'error', 'data', 'statusCode'), usage, fallback },
-    output,
+    { text: said === '' ? stderr : said, status: numberAt(error, 'error', 'data', 'statusCode'), usage, fallback },
+    { ...output, stderr },
   );
+}
+
+/** What its log says of the provider; without that, the words that are no log. */
+function loggedError(stderr: string): string {
+  const lines = stderr.split('\n');
+  const last = lines.flatMap((line) => STREAM_ERROR.exec(line)?.[1] ?? []).at(-1);
+  return last ?? lines.filter((line) => !line.startsWith('timestamp=')).join('\n');
 }
 
 /** The texts of the last step that has one: what it said before using tools is not the answer. */

@@ -17,6 +17,8 @@ import { runProcess, type ProcessEnd } from './run-process.ts';
 /** A JSON form may need this many bytes for one byte of answer, and the other a start: escapes, thoughts, tool output. */
 const JSON_FACTOR = 8;
 const JSON_BASE = 1_048_576;
+/** So often a program that cannot be told not to may try again by itself. */
+const RETRIES_MAX = 1;
 /** The scratch folder inside the attempt's directory: TMPDIR of the agent and files of the adapter. Removed after the attempt. */
 const SCRATCH = '.tmp';
 /** What a session's id looks like in every program known; anything else could be taken for an option or a path. */
@@ -159,11 +161,23 @@ function start({ request, adapter, cwd, scratch }: Prepared, { context, invocati
       onStarted: request.onStarted,
       onLine,
       dropLines: adapter.output.kind === 'json-lines',
+      ...countRetries(adapter),
       signal: request.signal,
       ...(context.graceMs === undefined ? {} : { graceMs: context.graceMs }),
     },
     context.clock,
   );
+}
+
+function countRetries({ saysRetry }: Adapter): { readonly onErrorLine?: (line: string) => boolean } {
+  if (saysRetry === undefined) return {};
+  let seen = 0;
+  return {
+    onErrorLine: (line) => {
+      if (saysRetry(line)) seen += 1;
+      return seen > RETRIES_MAX;
+    },
+  };
 }
 
 /** What people who watch are shown, and what is left of it when the attempt is stopped. */
@@ -192,7 +206,8 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   const { exitCode, signal } = end;
   const nowMs = context.clock.wallMs();
   const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
-  if (end.cause !== 'exited') return limitReached(end.cause, { entry, redact: context.redact, raw: end.stdout, said: stderr, parsed });
+  if (end.cause !== 'exited' && end.cause !== 'gave-up')
+    return limitReached(end.cause, { entry, redact: context.redact, raw: end.stdout, said: stderr, parsed });
   if (parsed.kind === 'lost-session') return session === null ? LOST : null;
   const judging = { entry, redact: context.redact, raw: end.stdout, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
   if (parsed.kind === 'failure') return failure(withAdvice(parsed, prepared.adapter), judging);

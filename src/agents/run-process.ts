@@ -43,11 +43,13 @@ export interface ProcessRun {
   /** Sees every line of stdout. With `dropLines`, a line it answers with false is not kept. */
   readonly onLine?: (line: string) => boolean;
   readonly dropLines?: boolean;
+  /** Sees every line of stderr; true ends the program (`gave-up`). */
+  readonly onErrorLine?: (line: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
 /** Why a run ended: by itself, or which limit ended it. */
-export type EndCause = 'exited' | 'timeout' | 'idle' | 'too-large' | 'aborted';
+export type EndCause = 'exited' | 'gave-up' | 'timeout' | 'idle' | 'too-large' | 'aborted';
 
 export type ProcessEnd =
   /** It never ran. `missing`: no such program, or not executable. `setup`: the directory is gone, the arguments are too long, … */
@@ -96,6 +98,17 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   child.stdout.on('data', (chunk: Buffer) => {
     if (!stdout.push(chunk)) end('too-large');
   });
+  if (run.onErrorLine !== undefined) {
+    const lines = createCollector({
+      bytesMax: 0,
+      byLine: true,
+      onLine: (line) => {
+        if (run.onErrorLine?.(line) === true) end('gave-up');
+        return false;
+      },
+    });
+    child.stderr.on('data', (chunk: Buffer) => lines.push(chunk));
+  }
   try {
     const announced = announce(run, pid);
     void announced.then(

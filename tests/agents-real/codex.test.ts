@@ -1,0 +1,13 @@
+import { describeCli, NOBODY } from './harness.ts';
+
+describeCli({
+  name: 'codex',
+  entry: () => 'model: m',
+  args: ({ url }, down) => {
+    const provider = `{name="x",base_url="${down ? NOBODY : url}/v1",env_key="OPENAI_API_KEY",wire_api="responses",request_max_retries=0,stream_max_retries=0}`;
+    return ['-c', 'model_provider=x', '-c', `model_providers.x=${provider}`];
+  },
+  env: () => ({ OPENAI_API_KEY: 'test-key-of-codex' }),
+  sleepTool: { kind: 'tool', name: 'exec_command', input: { cmd: 'tail -f /dev/null', yield_time_ms: 30_000 } },
+  knowsCost: false,
+});

@@ -1,0 +1,262 @@
+/**
+ * One suite of promises for every real agent program: the built dispatcher runs the program, the program asks an endpoint on loopback, and
+ * what the transport says afterwards is what counts. All messages that need not wait for each other go out at once.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { byCodeUnit } from '../../src/base/order.ts';
+import { type Fleet, type Host, type HostEvent, startFleet, untilTrue } from '../support/fleet.ts';
+import { type Answer, type LlmEndpoint, type Question, startLlmEndpoint } from '../support/llm-endpoint.ts';
+
+/** What differs from program to program. */
+export interface Cli {
+  readonly name: string;
+  /** Keys of its entry besides `adapter` and `command`, in YAML's flow form; `down`: at an address where nobody listens. */
+  readonly entry: (at: Place, down: boolean) => string;
+  /** What it is started with before the adapter's own arguments. */
+  readonly args?: (at: Place, down: boolean) => readonly string[];
+  /** Files below HOME, and more environment. */
+  readonly files?: (at: Place) => Readonly<Record<string, string>>;
+  readonly env: (at: Place) => Readonly<Record<string, string>>;
+  /** The call of its shell tool. */
+  readonly sleepTool: Extract<Answer, { kind: 'tool' }>;
+  /** How each failure ends, where it is not the usual class. */
+  readonly classes?: Readonly<Record<string, readonly string[]>>;
+  readonly knowsCost: boolean;
+  /** How many run at once, where each takes much of the machine. */
+  readonly slots?: number;
+  /** The failures that are tried, where all of them would take too long. */
+  readonly failures?: readonly string[];
+  /** Its own limit for failures that it tries to sit out. */
+  readonly patience?: string;
+}
+
+export interface Place {
+  readonly url: string;
+  /** HOME of the programs. */
+  readonly home: string;
+}
+
+const SECRET = 'TOP-SECRET-LINE-OF-THE-HOST';
+const PERSONA = 'PERSONA-WORD-42';
+const GENERAL = 'data/channels/general';
+const TOKENS = [1_000, 70] as const;
+
+/** The usual class of each failure that the endpoint plays. */
+const CLASSES: Readonly<Record<string, readonly string[]>> = {
+  auth: ['auth'],
+  rate: ['rate-limit'],
+  quota: ['usage-limit'],
+  broken: ['unavailable'],
+  context: ['context'],
+  cut: ['unavailable'],
+  down: ['unavailable'],
+};
+
+/** An address at which nobody listens. */
+export const NOBODY = 'http://127.0.0.1:1';
+
+const cache = process.env['CROSSTALK_CLIS'] ?? join(homedir(), '.cache', 'crosstalk-clis');
+
+/** The newest installed program of that name, or null. scripts/install-clis.mjs puts it there. */
+function findInstalled(name: string): string | null {
+  const places = existsSync(cache) ? readdirSync(cache).filter((entry) => entry.startsWith(`${name}-`) && !entry.includes('partial')) : [];
+  const paths = places.sort(byCodeUnit).map((entry) => join(cache, entry, 'node_modules', '.bin', name));
+  return paths.findLast((path) => existsSync(path)) ?? null;
+}
+
+/** Runs the suite for one program; all of it is skipped, and counted as skipped, when the program could not be installed. */
+export function describeCli(cli: Cli): void {
+  const program = findInstalled(cli.name);
+  describe.skipIf(program === null)(`${cli.name} through crosstalkd`, () => suite(cli, program ?? ''));
+}
+
+interface Stage {
+  readonly endpoint: LlmEndpoint;
+  readonly fleet: Fleet;
+  readonly host: Host;
+}
+
+function suite(cli: Cli, program: string): void {
+  const stage = {} as { -readonly [K in keyof Stage]: Stage[K] };
+  beforeAll(async () => {
+    stage.endpoint = await startLlmEndpoint((question) => answer(question, cli.sleepTool));
+    stage.fleet = await startFleet('models: {}\n', cli.env({ url: stage.endpoint.url, home: '' }));
+    const { fleet } = stage;
+    const where: Place = { url: stage.endpoint.url, home: fleet.place };
+    for (const [path, text] of Object.entries({ ...cli.files?.(where), 'secret.txt': SECRET, 'project/readme.md': 'a project' })) {
+      mkdirSync(dirname(join(fleet.place, path)), { recursive: true });
+      writeFileSync(join(fleet.place, path), text);
+    }
+    writeFileSync(join(fleet.place, 'config', 'models.yaml'), composeModels(cli, { program, at: where }));
+    fleet.say(firstMessages(cli, fleet.place));
+    stage.host = fleet.start('only', ['--concurrency', String(cli.slots ?? 6)]);
+  });
+  afterAll(async () => {
+    await stage.fleet.close();
+    await stage.endpoint.close();
+  });
+
+  const replyTo = async (message: string, model: string): Promise<string> => {
+    const path = join(stage.fleet.clone, GENERAL, `${message}.re.${model}.md`);
+    await stage.fleet.untilPulled(() => existsSync(path), 100_000);
+    return readFileSync(path, 'utf8');
+  };
+  const ended = (message: string): Promise<HostEvent> =>
+    stage.host.until(({ event, message: path }) => event === 'attempt.ended' && path === `${GENERAL}/${message}.md`);
+  const questionsOf = (word: string): readonly Question[] => stage.endpoint.questions.filter(({ user }) => user.includes(word));
+
+  test('answers, and the reply says what was used', async () => {
+    const reply = await replyTo('text', 'main');
+    expect(reply).toContain('It says: hello from far away');
+    expect(reply).toMatch(/^tokens_in: [1-9]\d*$/m);
+    expect(reply).toContain(`tokens_out: ${TOKENS[1]}`);
+    expect(reply).toMatch(new RegExp(`^agent: ${cli.name}`, 'm'));
+    expect(/^cost_usd: 0\.\d+$/m.test(reply)).toBe(cli.knowsCost);
+  });
+
+  test('has the persona of the message before it', async () => {
+    expect(await replyTo('persona', 'main')).toContain('persona true');
+  });
+
+  test('gets a message of 300 kB whole', async () => {
+    expect(await replyTo('big', 'main')).toContain('3000 markers');
+  });
+
+  test('continues its session when the thread goes on', async () => {
+    const first = await replyTo('text', 'main');
+    expect(first).toMatch(/^session: \S+$/m);
+    stage.fleet.say({ [`${GENERAL}/more.md`]: `---\nto: main\nre: ${GENERAL}/text.re.main.md\n---\nAnd now? [do:history]\n` });
+    // What the program itself remembers comes before what the dispatcher tells it of the thread.
+    expect(await replyTo('more', 'main')).toMatch(/turns of the assistant before: [1-9]/);
+  });
+
+  test.each(failuresOf(cli))('fails with a class of its own: %s', async (failure) => {
+    const { how, reason } = await ended(failure);
+    expect(cli.classes?.[failure] ?? CLASSES[failure], String(reason)).toContain(how);
+  });
+
+  test('is parked on this host when its key is refused', async () => {
+    const parked = await stage.host.until(({ event, model }) => event === 'model.parked' && model === 'fails-auth');
+    expect(parked['reason']).toMatch(/^auth: /);
+  });
+
+  test('sees hostile text as text: no file of the host goes out, nothing is taken for a command', async () => {
+    for (const name of ['mention', 'command', 'flag']) expect(await replyTo(name, 'main')).toContain('It says: still here');
+    expect(questionsOf('/quit [do:hostile]')).not.toEqual([]);
+    expect(questionsOf('--version [do:hostile]')).not.toEqual([]);
+    const mentions = questionsOf('secret.txt');
+    expect(mentions).not.toEqual([]);
+    for (const { raw } of stage.endpoint.questions) {
+      expect(raw.includes(SECRET)).toBe(false);
+      expect(raw.includes('root:x:0')).toBe(false);
+    }
+  });
+
+  test('leaves nothing behind when its time is up with a tool at work', async () => {
+    expect(['timeout', 'idle']).toContain((await ended('tool'))['how']);
+    await replyTo('tool', 'writes');
+    expect(sleepers(stage.fleet.place, 'CROSSTALK_MODEL=writes')).toEqual([]);
+  });
+
+  test('leaves no process and no temporary file when all is done', async () => {
+    stage.host.kill('SIGTERM');
+    await stage.host.ended;
+    expect(sleepers(stage.fleet.place)).toEqual([]);
+    const states = join(stage.fleet.place, 'state-only');
+    const scratch = readdirSync(states).flatMap((name) => {
+      const folder = join(states, name, 'scratch');
+      return existsSync(folder) ? readdirSync(folder) : [];
+    });
+    expect(scratch).toEqual([]);
+    await untilTrue(() => stage.fleet.git('ls-remote', 'origin', 'refs/crosstalk/claims/*') === '');
+  });
+}
+
+function failuresOf(cli: Cli): readonly string[] {
+  return cli.failures ?? Object.keys(CLASSES);
+}
+
+function composeModels(cli: Cli, { program, at }: { readonly program: string; readonly at: Place }): string {
+  const entry = (name: string, more: string, down = false): string => {
+    const command = JSON.stringify([program, ...(cli.args?.(at, down) ?? [])]);
+    const env = Object.keys(cli.env(at)).join(', ');
+    return `  ${name}: { adapter: ${cli.name}, command: ${command}, env: [${env}], ${cli.entry(at, down)}, ${more} }\n`;
+  };
+  const patience = cli.patience ?? '20s';
+  const failing = failuresOf(cli).map((failure) => entry(`fails-${failure}`, `timeout: ${patience}, attempts: 1`, failure === 'down'));
+  return [
+    'models:\n',
+    // Two of the programs look for a session in the directory where it was begun.
+    entry('main', `timeout: 50s, concurrency: 2, cwd: ${join(at.home, 'project')}`),
+    entry('writes', `timeout: 15s, effects: external, options: { mode: write }, cwd: ${join(at.home, 'project')}`),
+    ...failing,
+  ].join('');
+}
+
+function firstMessages(cli: Cli, place: string): Readonly<Record<string, string>> {
+  const to = (model: string, text: string, more = ''): string => `---\nto: ${model}\n${more}---\n${text}\n`;
+  const filler = 'x'.repeat(90);
+  const failures = failuresOf(cli).map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)]);
+  const messages: Readonly<Record<string, string>> = {
+    text: to('main', 'hello from far away', 'priority: 9\n'),
+    persona: to('main', 'Who are you? [do:persona]', 'as: data/personas/terse.md\n'),
+    big: to('main', `${Array.from({ length: 3_000 }, () => `[[m]] ${filler}`).join('\n')}\n[do:count]`),
+    mention: to('main', `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt [do:hostile]`),
+    command: to('main', '/quit [do:hostile]'),
+    flag: to('main', '--version [do:hostile]'),
+    tool: to('writes', `Use your shell. [do:tool]`, 'priority: 8\n'),
+    ...(Object.fromEntries(failures) as Readonly<Record<string, string>>),
+  };
+  const files = Object.fromEntries(Object.entries(messages).map(([name, text]) => [`${GENERAL}/${name}.md`, text]));
+  return { ...files, 'data/personas/terse.md': `You are ${PERSONA}.\n` };
+}
+
+function answer(question: Question, tool: Answer): Answer {
+  const text = (words: string): Answer => ({ kind: 'text', text: words, tokens: TOKENS });
+  const asked = [...question.user.matchAll(/\[do:([a-z]+)\]/g)].at(-1)?.[1] ?? '';
+  switch (asked) {
+    case 'persona':
+      return text(`persona ${question.raw.includes(PERSONA)}`);
+    case 'count':
+      return text(`${question.user.split('[[m]]').length - 1} markers`);
+    case 'history':
+      return text(`turns of the assistant before: ${question.turns.filter(({ role }) => role === 'assistant').length}`);
+    case 'hostile':
+      return text('It says: still here');
+    case 'tool':
+      return question.toolResult === null ? tool : text(`it ended: ${question.toolResult}`);
+    case 'auth':
+      return { kind: 'error', status: 401 };
+    case 'rate':
+      return { kind: 'error', status: 429, retryAfterS: 1 };
+    case 'quota':
+      return { kind: 'error', status: 429, says: 'quota' };
+    case 'broken':
+      return { kind: 'error', status: 500 };
+    case 'context':
+      return { kind: 'error', status: 400, says: 'context' };
+    case 'cut':
+      return { kind: 'cut', text: 'half of this answer is never said by anybody' };
+    default:
+      return text('It says: hello from far away');
+  }
+}
+
+/** What agents of this fleet have started and is still there, told by its environment. */
+function sleepers(place: string, mark = 'CROSSTALK_RUN='): readonly string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const environ = readFileSync(`/proc/${pid}/environ`, 'utf8');
+      if (!environ.includes(place) || !environ.includes(mark)) return [];
+      const state = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      if (/\) Z /.test(state)) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+    } catch {
+      return [];
+    }
+  });
+}

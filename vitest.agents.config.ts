@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real agent programs, as scripts/install-clis.mjs installs them: `npm run test:agents`. */
+export default defineConfig({
+  test: {
+    include: ['tests/agents-real/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
