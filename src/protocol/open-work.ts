@@ -153,7 +153,7 @@ export function identityAt(path: string): string {
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
-const CHECKPOINT_VERSION = 3;
+const CHECKPOINT_VERSION = 4;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {

@@ -81,13 +81,12 @@ export function messageId(path: string): string {
 
 /** The part of a message's identity that copies and case or normalisation twins share: the ULID if it has one, else its path, folded. */
 export function identityOf(message: MessagePath): string {
-  return (
-    ulidOf(message.stem) ??
-    message.path
-      .slice(channelFolder(message.channel).length + 1, -3)
-      .normalize('NFC')
-      .toLowerCase()
-  );
+  const ulid = ulidOf(message.stem);
+  if (ulid !== null) return message.replyTo === null ? ulid : `${ulid}.re.${message.replyTo.recipient}`;
+  return message.path
+    .slice(channelFolder(message.channel).length + 1, -3)
+    .normalize('NFC')
+    .toLowerCase();
 }
 
 /** The path of a new message written at `wallMs`: `data/channels/<channel>/2026/11/21/064020123Z-<ulid>.md`. */

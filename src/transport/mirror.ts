@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { type ChangeBatch, EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
 import { readChanges, readModelNames, readTextAt } from './read-changes.ts';
-import { MODELS_FILE } from '../protocol/paths.ts';
+import { MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
 
 export type Pulled =
@@ -51,7 +51,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
     const base = await usableBase(repository, tip, from);
     const batch = await readChanges(repository, { from: base.tip, to: tip, people: base.people });
-    index = reopens(base, batch)
+    index = movesOthers(base, batch)
       ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people: base.people }))
       : foldChanges(base, batch);
     modelsText = await readTextAt(repository, tip, MODELS_FILE);
@@ -103,11 +103,16 @@ async function usableBase(repository: Repository, tip: Oid, index: OpenIndex): P
   return names.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
 }
 
-/** A message that closed another one (its copy, or one that asks again) is gone: which count now, only a look at the whole tree tells. Rare. */
-function reopens(index: OpenIndex, batch: ChangeBatch): boolean {
+/**
+ * A message that others hang on is gone: one that closed its copy or the one it asks again, or one whose reply wakes a model. What counts now only a
+ * look at the whole tree tells. Rare.
+ */
+function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
+  if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
   return (
     batch.removed.some((path) => index.retried.has(path)) ||
-    [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf))
+    [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf)) ||
+    [...index.messages.keys()].some((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? ''))
   );
 }

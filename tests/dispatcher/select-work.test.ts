@@ -6,7 +6,7 @@ import { entryOf, viewOf, workOf } from '../support/work.ts';
 const OID = 'a'.repeat(40) as Oid;
 
 describe('what this host says of open work', () => {
-  it.each<[string, Partial<Parameters<typeof workOf>[1]>, Partial<WorkView>, string]>([
+  it.each<[string, Parameters<typeof workOf>[1], Partial<WorkView>, string]>([
     ['ready when nothing is against it', {}, {}, 'ready'],
     ['a copy never runs', { twinOf: 'first.md' }, {}, 'twin'],
     ['too old', { timestampMs: 0 }, { wallMs: 10, maxAgeMs: 9 }, 'stale'],
@@ -22,7 +22,7 @@ describe('what this host says of open work', () => {
     ['while this host is paused', {}, { mode: 'paused' }, 'paused'],
     ['while its model is busy', {}, { held: new Map([['other', 'opus']]) }, 'model-busy'],
     ['while all slots are', {}, { held: new Map([['other', 'sonnet']]), concurrency: 1 }, 'slots-busy'],
-  ])('%s', (_, work, view, verdict) => {
+  ])('%s', (...[, work, view, verdict]) => {
     expect(judgeWork(workOf('k', work), viewOf(view)).kind).toBe(verdict);
   });
 
