@@ -67,7 +67,12 @@ describe('the tables written by hand fit the code', () => {
   });
 
   it('no option is named that does not exist', () => {
-    const known = new Set([...COMMON_OPTIONS, ...COMMANDS.flatMap(({ options }) => options)].map(({ name }) => name));
+    const known = new Set(
+      [
+        ...COMMON_OPTIONS,
+        ...COMMANDS.flatMap(({ options, subcommands = [] }) => [...options, ...subcommands.flatMap((each) => each.options)]),
+      ].map(({ name }) => name),
+    );
     const mentioned = [...proseOf(readPage(GUIDE)).matchAll(/`--([a-z-]+)/g)].map(([, name]) => name ?? '');
     for (const name of mentioned.filter((each) => each !== 'name')) expect(known).toContain(name);
   });
@@ -78,7 +83,8 @@ function formatGroup({ group, title }: (typeof GROUPS)[number]): string {
   return specs.length === 0 ? '' : `\n**${title}**\n${specs.map(formatCommand).join('')}`;
 }
 
-function formatCommand({ name, args, about, options }: CommandSpec): string {
+function formatCommand({ name, args, about, options, subcommands = [] }: CommandSpec): string {
+  if (subcommands.length > 0) return subcommands.map(formatCommand).join('');
   return `\n\`crosstalkd ${`${name} ${args}`.trim()}\`: ${cell(about)}\n${options.length === 0 ? '' : `\n${options.map(formatOption).join('')}`}`;
 }
 
