@@ -16,7 +16,7 @@ module.exports = {
       comment: 'Of agents and local only the doors; real parts are wired in cli/compose.ts.',
       severity: 'error',
       from: { path: '^src/dispatcher/' },
-      to: { path: '^src/(agents|local)/', pathNot: '^src/(agents/agent|local/local-state)\\.ts$' },
+      to: { path: '^src/(agents|local)/', pathNot: '^src/(agents/agent|local/local-state|local/worktree)\\.ts$' },
     },
     {
       name: 'pure-stays-pure',

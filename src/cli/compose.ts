@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher/dispatcher.ts';
+import { createWorktrees } from '../local/git-worktree.ts';
 import { openLocalState } from '../local/open-local-state.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { type Invocation, option } from './command.ts';
@@ -67,6 +68,10 @@ export async function composeDispatcher(
       local: local.state,
       agents: composeAgents(session, parts),
       workspace: createWorkspace(directory.scratch),
+      worktrees: createWorktrees(
+        ({ keep, attemptId }) => join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
+        invocation.env,
+      ),
       serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
       reap: async (started) => {
         for (const { attemptId, ...process } of started) await killOrphan({ ...process, marker: attemptId }, systemClock);

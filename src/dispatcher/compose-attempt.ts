@@ -2,6 +2,7 @@
 import { MINUTE } from '../base/clock.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
@@ -16,6 +17,8 @@ export interface AttemptInput {
   /** Limits that the message sets for itself; null = those of the model. */
   readonly timeoutMs: number | null;
   readonly idleTimeoutMs: number | null;
+  /** Whether it works in a worktree of its project. */
+  readonly isolation: IsolationRead;
 }
 
 /** The input of the next invocation for a held claim. The agent gets exactly the claimed blob, whatever the file says by now. */
@@ -49,7 +52,8 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     threadBytesMax,
     body,
   });
-  return { prompt, message: body, persona, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
+  const isolation: IsolationRead = read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
+  return { prompt, message: body, persona, isolation, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
 }
 
 /** A task of a workflow that continues a session names it, and the host that has it; anywhere else it begins anew. */

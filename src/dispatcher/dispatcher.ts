@@ -8,6 +8,7 @@ import type { Oid } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { LocalState } from '../local/local-state.ts';
+import type { Worktrees } from '../local/worktree.ts';
 import type { HostState } from '../protocol/beat.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
@@ -72,6 +73,8 @@ export interface Doors {
   readonly local: LocalState;
   readonly agents: Agents;
   readonly workspace: Workspace;
+  /** For attempts that work in a project on a branch of their own. */
+  readonly worktrees: Worktrees;
   /** Re-read when its sources changed; `modelsText` is data/models.yaml at the tip. */
   readonly serving: (modelsText: string | null) => Promise<Serving>;
   /** Ends process groups that an earlier run of this state directory left behind. */
@@ -100,6 +103,8 @@ export interface Held {
   readonly abort: AbortController;
   /** When the agent that runs now was started; null = none. */
   startedMs: number | null;
+  /** What the attempt left in its project; absent = nothing. */
+  saved?: { readonly branch: string | null; readonly commit: string };
 }
 
 /** A claim that was pushed and not yet seen on the remote by a later look. */

@@ -3,7 +3,7 @@
  * failure is decided by protocol/failure-policy.ts; this file performs it. Before each start the journal says so, durably: after a crash
  * the next run knows whether an agent may have acted.
  */
-import type { AttemptOutcome } from '../agents/agent.ts';
+import type { AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { errorText } from '../base/errors.ts';
@@ -14,6 +14,7 @@ import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
 import { type AttemptInput, composeAttemptPrompt } from './compose-attempt.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
+import { runIsolated } from './run-isolated.ts';
 
 /** One model being tried for a claim: the recipient itself, then its fallbacks. */
 interface Try {
@@ -97,7 +98,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     held.startedMs = doors.clock.monotonicMs();
     state.starts.set(current.entry.name, recent(state.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }));
     doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
-    const outcome = await doors.agents.run({
+    const request: AttemptRequest = {
       attemptId,
       ...input,
       entry: narrowEntry(projectEntry(dispatcher, held, current.entry), input),
@@ -111,7 +112,8 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
       onStarted: ({ pgid, startTicks }) => doors.local.journal({ kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
       signal: held.abort.signal,
-    });
+    };
+    const outcome = await runIsolated(dispatcher, held, { request, isolation: input.isolation });
     doors.log.status('attempt.ended', {
       message: held.work.message.path,
       model: current.entry.name,
@@ -241,6 +243,7 @@ function replyBasics(dispatcher: Dispatcher, held: Held) {
     attempt: held.claim.attempt,
     atMs: dispatcher.doors.clock.wallMs(),
     hops: message.hops,
+    ...(held.saved === undefined ? {} : { work: held.saved }),
   };
 }
 

@@ -23,6 +23,8 @@ export interface ReplyFacts {
   readonly costUsd: number | null;
   readonly session: string | null;
   readonly agent: string | null;
+  /** What it left in its project. */
+  readonly work?: { readonly branch: string | null; readonly commit: string };
 }
 
 /** A reply ready to be committed. */
@@ -57,6 +59,8 @@ export function composeReply(facts: ReplyFacts): Reply {
     cost_usd: facts.costUsd,
     session: facts.session,
     agent: facts.agent,
+    branch: facts.work?.branch,
+    commit: facts.work?.commit,
   };
   return {
     path: replyPath(facts.message, facts.recipient),
@@ -106,6 +110,8 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
     ['Tokens', facts.tokensIn === null && facts.tokensOut === null ? null : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`],
+    ['Branch', facts.work?.branch ?? null],
+    ['Commit', facts.work?.branch == null ? null : facts.work.commit],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
   ].flatMap(([key, value]) => (value == null ? [] : [`Crosstalk-${key}: ${oneLine(value, 300)}`]));
   return `${subject}\n\n${body.join('\n').trim()}\n\n${trailers.join('\n')}\n`;

@@ -93,6 +93,11 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
       },
       remove: (directory) => Promise.resolve(void directories.delete(directory)),
     },
+    worktrees: {
+      open: () => Promise.resolve({ kind: 'failed', why: 'no project has a place here' }),
+      save: () => Promise.resolve({ kind: 'failed', why: 'no project has a place here' }),
+      close: () => Promise.resolve(),
+    },
     serving: servingOf(host),
     reap: async (started) => {
       for (const { attemptId } of started) {

@@ -1,0 +1,41 @@
+/** The door to the projects of this machine: a worktree for each attempt that changes code, on a branch of its own. */
+
+/** Work on a branch of a project. */
+export interface WorktreeRequest {
+  readonly attemptId: string;
+  /** The project's directory; absolute. */
+  readonly project: string;
+  readonly base: string;
+  readonly branch: string;
+  readonly keep: boolean;
+}
+
+export interface Worktree extends WorktreeRequest {
+  readonly directory: string;
+  /** The commit it began at. */
+  readonly start: string;
+  /** The branch on the project's remote, or null when there is no remote. */
+  readonly remote: string | null;
+  /** Where the branch stands here; null = it does not exist yet. */
+  readonly local: string | null;
+}
+
+export type WorktreeOpened = { readonly kind: 'open'; readonly worktree: Worktree } | { readonly kind: 'failed'; readonly why: string };
+
+/** `branch: null`: nothing was changed, so there is no branch. */
+export type WorktreeSaved =
+  { readonly kind: 'saved'; readonly branch: string | null; readonly commit: string } | { readonly kind: 'failed'; readonly why: string };
+
+export interface SaveText {
+  readonly message: string;
+  readonly name: string;
+  readonly email: string;
+}
+
+export interface Worktrees {
+  open(request: WorktreeRequest): Promise<WorktreeOpened>;
+  /** Commits what changed, pushes the branch, and moves it here. */
+  save(worktree: Worktree, text: SaveText): Promise<WorktreeSaved>;
+  /** Removes the directory; the branch stays as it is. */
+  close(worktree: Worktree): Promise<void>;
+}

@@ -1,0 +1,46 @@
+/** Where a message wants its agent to work: a worktree of its own on a branch of its own. PROTOCOL.md "Projects". */
+import type { Message } from './message.ts';
+import { messageId, parseMessagePath } from './paths.ts';
+import { readYamlMapping } from './yaml.ts';
+
+export interface Isolation {
+  /** Commit, tag or branch that the work begins at when its branch does not exist yet. */
+  readonly base: string;
+  readonly branch: string;
+  /** The worktree stays after the work. */
+  readonly keep: boolean;
+}
+
+export type IsolationRead =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'worktree'; readonly isolation: Isolation }
+  | { readonly kind: 'refused'; readonly why: string };
+
+const BRANCH = /^(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(?<![./])$/;
+const BASE = /^(?!.*(?:\.\.|@\{))[A-Za-z0-9][A-Za-z0-9._/^~-]{0,199}$/;
+
+/** What the message at `path` says of it. Names are checked here: they come from a message and go to git. */
+export function readIsolation(path: string, message: Message): IsolationRead {
+  const read = readYamlMapping(message.yaml, 'typed');
+  const raw = read.kind === 'mapping' ? read.value : {};
+  const wanted = raw['isolate'] ?? 'none';
+  if (wanted === 'none') return { kind: 'none' };
+  if (wanted !== 'worktree') return { kind: 'refused', why: `"isolate" must be worktree or none, got ${JSON.stringify(wanted)}` };
+  if (message.fields.project === null) return { kind: 'refused', why: '"isolate: worktree" needs a "project"' };
+  const base = raw['base'] ?? 'HEAD';
+  const branch = raw['branch'] ?? `ct/${parseMessagePath(path)?.channel ?? 'message'}/${slug(messageId(path))}`;
+  if (typeof base !== 'string' || !BASE.test(base))
+    return { kind: 'refused', why: `"base" is no commit or branch: ${JSON.stringify(base)}` };
+  if (typeof branch !== 'string' || !BRANCH.test(branch))
+    return { kind: 'refused', why: `"branch" is no name of a branch: ${JSON.stringify(branch)}` };
+  return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
+}
+
+function slug(id: string): string {
+  return (
+    id
+      .replaceAll(/[^A-Za-z0-9-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 100) || 'message'
+  );
+}
