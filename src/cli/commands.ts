@@ -37,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'only', value: 'models', about: 'serve only these models (comma-separated)' },
       { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
       { name: 'interval', value: 's', about: 'longest pause between two looks at the remote (default: 30s)' },
+      { name: 'trace', value: 'file', about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev' },
     ],
     load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
   },

@@ -16,6 +16,7 @@ import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
 import { createRunView } from './run-view.ts';
+import { openTrace } from './trace-run.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
 import { describeUnsent, findUnsent } from './unsent.ts';
 
@@ -49,7 +50,9 @@ interface Parts {
 
 async function runSession(session: TransportSession, parts: Parts): Promise<number> {
   const { invocation, log, events, view, stopping } = parts;
-  const composed = await composeDispatcher(session, { invocation, log, onOutput: parts.output.emit });
+  const trace = openTrace(invocation);
+  const composed = trace.composed(await composeDispatcher(trace.session(session), { invocation, log, onOutput: parts.output.emit }));
+  events.follow(trace.mark);
   const file = openLogFile(session.directory.logFile, {
     bytesMax: session.config.logBytesMax,
     clock: systemClock,
@@ -74,6 +77,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     await composed.close();
     unfollow();
     file.close();
+    trace.close();
   }
 }
 
