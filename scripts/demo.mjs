@@ -22,7 +22,7 @@ const hosts = [];
 
 try {
   say('Make a transport, with a bare repository beside it as its remote');
-  crosstalkd(['init', team, '--alias', 'laptop', '--state', state('laptop')]);
+  await crosstalkd(['init', team, '--alias', 'laptop', '--state', state('laptop')]);
   writeModels();
 
   say('Two hosts begin to watch it: laptop and server');
@@ -38,7 +38,7 @@ try {
   await settled('hello');
 
   say('Ask with the command line, and wait for the answer');
-  crosstalkd([
+  await crosstalkd([
     'send',
     '-C',
     team,
@@ -71,7 +71,8 @@ try {
     spawnSync('git', ['log', '--reverse', '--format=%C(auto)%h %<(24,trunc)%an %s'], { cwd: team, env, encoding: 'utf8' }).stdout,
   );
   show('the answer to the workflow', readFileSync(join(team, 'data/channels/general/compare.re.workflow.md'), 'utf8'));
-  crosstalkd(['status', '-C', team, '--state', state('laptop')]);
+  await crosstalkd(['workflow', 'show', 'compare', '-C', team, '--state', state('laptop')]);
+  await crosstalkd(['status', '-C', team, '--state', state('laptop')]);
 } finally {
   await Promise.all(hosts.map((host) => host.end()));
   rmSync(place, { recursive: true, force: true });
@@ -98,7 +99,7 @@ function writeModels() {
   const agent = (name, code) => {
     writeFileSync(
       join(agents, `${name}.mjs`),
-      `let text = '';\nfor await (const chunk of process.stdin) text += chunk;\nconst asked = text.split('## The message').pop().trim().split('\\n').filter(Boolean);\n${code}\n`,
+      `let text = '';\nfor await (const chunk of process.stdin) text += chunk;\nconst asked = text.split('## The message').pop().trim().split('\\n').filter((line) => line !== '' && !/^(Text between |<\\/?data-)/.test(line));\n${code}\n`,
     );
     return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(join(agents, `${name}.mjs`))}], effects: none, concurrency: 2 }\n`;
   };
@@ -150,7 +151,7 @@ function tell(alias, line) {
   };
   if (wanted[event] !== undefined)
     console.log(
-      `    ${alias.padEnd(7)} ${wanted[event]}${message === undefined ? '' : `  ${model ?? ''} ${message.replace('data/channels/', '')}`}`,
+      `    ${alias.padEnd(7)} ${wanted[event]}${message === undefined ? '' : `  ${[model, message.replace('data/channels/', '').replace(/\d{4}\/.*-/, '…')].filter(Boolean).join('  ')}`}`,
     );
 }
 
@@ -164,7 +165,7 @@ async function settled(id) {
   if (code !== 0) throw new Error(`no answer to ${id} (exit code ${code})`);
 }
 
-function crosstalkd(args) {
+async function crosstalkd(args) {
   console.log(
     `$ crosstalkd ${args
       .filter((word, at) => word !== '--state' && args[at - 1] !== '--state')
@@ -172,9 +173,12 @@ function crosstalkd(args) {
       .join(' ')
       .replaceAll(place, '…')}`,
   );
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { env, encoding: 'utf8' });
-  console.log(indent(`${stdout}${stderr}`.replaceAll(place, '…')));
-  if (status !== 0) throw new Error(`crosstalkd ${args[0]} ended with ${status}`);
+  const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (piece) => (text += piece));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  console.log(indent(text.replaceAll(place, '…')));
+  if (code !== 0) throw new Error(`crosstalkd ${args[0]} ended with ${code}`);
 }
 
 function git(...args) {

@@ -172,11 +172,11 @@ describe('three hosts that are killed at random', () => {
     });
     const running = new Map<string, Host>(['a', 'b', 'c'].map((alias) => [alias, fleet.start(alias, ['--concurrency', '2'])]));
     const order = ['b', 'c', 'a', 'b', 'c', 'b', 'a', 'b', 'c', 'a'];
-    let isOver = false;
+    const run = { isOver: false };
     const killer = (async () => {
       for (const [round, alias] of order.entries()) {
-        for (let waited = 0; waited < 20 && !isOver; waited += 1) await new Promise((next) => setTimeout(next, 100));
-        if (isOver) return;
+        for (let waited = 0; waited < 20 && !run.isOver; waited += 1) await new Promise((next) => setTimeout(next, 100));
+        if (run.isOver) return;
         const host = running.get(alias);
         host?.kill('SIGKILL');
         await host?.ended;
@@ -185,7 +185,7 @@ describe('three hosts that are killed at random', () => {
         else running.delete(alias);
       }
     })();
-    const reply = await routed(fleet, 'crowd', 120_000).finally(() => (isOver = true));
+    const reply = await routed(fleet, 'crowd', 120_000).finally(() => (run.isOver = true));
     await killer;
     expect(reply).toContain('status: succeeded');
     const answers = files(fleet, 'data/channels/crowd/steps').filter((path) => path.includes('.re.'));
