@@ -20,6 +20,7 @@ export const FAILURE_CLASSES = [
   'invalid', // output that is not text, or not what the program promises
   'missing', // the program is not there or cannot be executed
   'setup', // the program refuses to work in this environment
+  'loop', // models talk in circles; concluded by the dispatcher, nothing is started
   'host-lost', // the host died while it ran; only ever concluded by another host
   'cancelled', // a person ended it
 ] as const;

@@ -1,4 +1,5 @@
 /** What each host says of a piece of open work: the one here by its own state, the others by their beats. */
+import { NO_BUDGETS } from '../protocol/budgets.ts';
 import { HOUR, systemClock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import type { Serving } from '../dispatcher/dispatcher.ts';
@@ -71,6 +72,9 @@ export function viewOf(around: Surroundings): WorkView {
     held: new Map(running.filter(({ publishing }) => !publishing).map(({ key, model }) => [key, model])),
     finishing: new Set(running.filter(({ publishing }) => publishing).map(({ key }) => key)),
     parked: new Map((here?.parked ?? []).map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }])),
+    // What a running dispatcher has found used up is among its parked models.
+    budgets: NO_BUDGETS,
+    spentOut: new Map(),
     starts: new Map(),
     firstSeen: new Map(),
     concurrency: config.concurrency,

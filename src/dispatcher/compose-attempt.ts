@@ -3,6 +3,7 @@ import { MINUTE } from '../base/clock.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
+import { findLoop } from '../protocol/loop.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
@@ -14,6 +15,8 @@ export interface AttemptInput {
   readonly message: string;
   readonly persona: string | null;
   readonly session: string | null;
+  /** Why it is not run at all: models talk in circles. */
+  readonly loop: string | null;
   /** Limits that the message sets for itself; null = those of the model. */
   readonly timeoutMs: number | null;
   readonly idleTimeoutMs: number | null;
@@ -53,7 +56,9 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     body,
   });
   const isolation: IsolationRead = read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
-  return { prompt, message: body, persona, isolation, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
+  const models = new Set(mirror.index().models);
+  const loop = findLoop({ thread: thread.entries, from: message.from, recipient: held.work.recipient, body, models });
+  return { prompt, message: body, persona, loop, isolation, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
 }
 
 /** A task of a workflow that continues a session names it, and the host that has it; anywhere else it begins anew. */

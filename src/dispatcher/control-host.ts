@@ -134,7 +134,10 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     })),
     waitingCount: waiting.length,
     serves: [...state.serving.models.keys()],
-    parked: [...state.parked].flatMap(([model, { untilMs, why }]) => (untilMs > nowMs ? [{ model, why, forMs: untilMs - nowMs }] : [])),
+    parked: [
+      ...[...state.parked].flatMap(([model, { untilMs, why }]) => (untilMs > nowMs ? [{ model, why, forMs: untilMs - nowMs }] : [])),
+      ...[...state.spentOut].map(([model, { untilMs, why }]) => ({ model, why, forMs: Math.max(0, untilMs - doors.clock.wallMs()) })),
+    ],
     unsent: state.outgoing.length,
     outage: state.outage?.line ?? null,
     halted: state.halted !== null,

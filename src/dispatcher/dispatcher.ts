@@ -10,6 +10,7 @@ import type { Random } from '../base/random.ts';
 import type { LocalState } from '../local/local-state.ts';
 import type { Worktrees } from '../local/worktree.ts';
 import type { HostState } from '../protocol/beat.ts';
+import { type Budgets, NO_BUDGETS, type Reached, type Spent } from '../protocol/budgets.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
@@ -120,6 +121,17 @@ export interface Parked {
   readonly why: string;
 }
 
+/** What is known of the day's spending. Without data/budgets.yaml it stays empty. */
+export interface DayBook {
+  /** The commit up to which replies are counted; null = none yet. */
+  tip: Oid | null;
+  /** data/budgets.yaml as it was last read. */
+  text: string | null;
+  budgets: Budgets;
+  /** By the path of the reply: one that is read twice counts once. */
+  readonly spent: Map<string, Spent>;
+}
+
 /** A transaction that waits for the publisher, and who wants to know. */
 export interface Outgoing {
   readonly transaction: Transaction;
@@ -159,6 +171,9 @@ export interface State {
   readonly outgoing: Outgoing[];
   publishing: boolean;
   readonly parked: Map<string, Parked>;
+  /** What the models of all hosts have used today, and which of them are at the end of their budget. */
+  readonly day: DayBook;
+  spentOut: ReadonlyMap<string, Reached>;
   /** How often in a row each model was parked without an answer in between. */
   readonly parks: Map<string, number>;
   /** Wall-independent times of attempts of the last hour, by model. */
@@ -229,6 +244,8 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       outgoing: [],
       publishing: false,
       parked: new Map(),
+      day: { tip: null, text: null, budgets: NO_BUDGETS, spent: new Map() },
+      spentOut: new Map(),
       parks: new Map(),
       starts: new Map(),
       failures: new Map(),

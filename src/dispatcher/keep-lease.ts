@@ -72,9 +72,13 @@ function beatRef(dispatcher: Dispatcher): string {
 }
 
 function describePresence(dispatcher: Dispatcher): string {
-  const { mode, serving, parked } = dispatcher.state;
+  const { mode, serving, parked, spentOut } = dispatcher.state;
   const nowMs = dispatcher.doors.clock.monotonicMs();
-  const blocked = [...parked].filter(([, { untilMs }]) => untilMs > nowMs).map(([model, { why }]) => [model, why]);
+  const blocked = [
+    ...[...parked].filter(([, { untilMs }]) => untilMs > nowMs).map(([model, { why }]) => [model, why]),
+    // What was used changes with every reply; that the budget is used up is all that others need at once.
+    ...[...spentOut].map(([model, { untilMs }]) => [model, untilMs]),
+  ];
   return JSON.stringify([mode, dispatcher.settings.concurrency, [...serving.models.keys()].sort(), blocked]);
 }
 
@@ -91,9 +95,12 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     slots: settings.concurrency,
     busy: [...state.held.values()].filter(({ phase }) => phase === 'attempt').length,
     models: [...state.serving.models.keys()].sort(),
-    blocked: [...state.parked]
-      .filter(([, { untilMs }]) => untilMs > nowMs)
-      .map(([model, { why, untilMs }]) => ({ model, why, untilMs: wallMs + untilMs - nowMs })),
+    blocked: [
+      ...[...state.parked]
+        .filter(([, { untilMs }]) => untilMs > nowMs)
+        .map(([model, { why, untilMs }]) => ({ model, why, untilMs: wallMs + untilMs - nowMs })),
+      ...[...state.spentOut].map(([model, { why, untilMs }]) => ({ model, why, untilMs })),
+    ],
     atMs: wallMs,
   };
 }

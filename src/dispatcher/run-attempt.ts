@@ -5,7 +5,6 @@
  */
 import type { AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
-import { formatDuration } from '../base/duration.ts';
 import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
@@ -13,6 +12,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
 import { type AttemptInput, composeAttemptPrompt } from './compose-attempt.ts';
+import { noteFailure, park, parkFailed, recent } from './park-model.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
 
@@ -24,9 +24,6 @@ interface Try {
   readonly invocation: number;
   readonly threadBytesMax: number;
 }
-
-/** For so long a host leaves a model alone that keeps failing there: something is broken here. */
-const CIRCUIT_MS = 5 * MINUTE;
 
 /** Works a claim to its end. Never rejects. */
 export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
@@ -93,6 +90,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   const directory = await doors.workspace.open(attemptId);
   try {
     const input = await composeAttemptPrompt(dispatcher, held, current.threadBytesMax);
+    if (input.loop !== null) return inCircles(input.loop);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
     if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
     held.startedMs = doors.clock.monotonicMs();
@@ -127,6 +125,12 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   } finally {
     await doors.workspace.remove(directory);
   }
+}
+
+/** Nothing is started for it. */
+function inCircles(detail: string): Failed {
+  const usage = { tokensIn: null, tokensOut: null, costUsd: null };
+  return { kind: 'failed', class: 'loop', detail, resetAtMs: null, usage, durationMs: 0, rawOutput: null };
 }
 
 /** A message that names a project runs in that directory of this host. */
@@ -220,12 +224,6 @@ async function afterFailure(
       });
       return null;
   }
-}
-
-function parkFailed(dispatcher: Dispatcher, model: string, { ms, outcome }: { readonly ms: number; readonly outcome: Failed }): void {
-  const { parks } = dispatcher.state;
-  parks.set(model, (parks.get(model) ?? 0) + 1);
-  park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}` });
 }
 
 function failureBody(outcome: Failed): { body: string; failure: { class: string; detail: string } } {
@@ -330,29 +328,4 @@ async function watchLease(dispatcher: Dispatcher, held: Held, done: AbortSignal)
     }
     await doors.clock.sleep(leftMs, done);
   }
-}
-
-/** Takes a model off this host for a while, visibly. */
-export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms: number; readonly why: string }): void {
-  const { state, doors } = dispatcher;
-  const untilMs = doors.clock.monotonicMs() + rest.ms;
-  if ((state.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
-  state.parked.set(model, { untilMs, why: rest.why });
-  doors.log.alert('model.parked', { model, for_ms: rest.ms, reason: rest.why, fix: 'crosstalkd models' });
-}
-
-function noteFailure(dispatcher: Dispatcher, model: string, outcome: Failed): void {
-  const { state, doors, settings } = dispatcher;
-  const failures = recent(state.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: settings.failureWindowMs });
-  state.failures.set(model, failures);
-  if (failures.length < settings.failuresMax) return;
-  state.failures.delete(model);
-  park(dispatcher, model, {
-    ms: CIRCUIT_MS,
-    why: `${failures.length} failures within ${formatDuration(settings.failureWindowMs)}, the last: ${outcome.class}: ${outcome.detail}`,
-  });
-}
-
-function recent(times: readonly number[] | undefined, now: { readonly nowMs: number; readonly windowMs: number }): readonly number[] {
-  return [...(times ?? []).filter((atMs) => now.nowMs - atMs < now.windowMs), now.nowMs];
 }

@@ -8,6 +8,7 @@ import { HOUR } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { formatDuration } from '../base/duration.ts';
 import { parseBeatName } from '../protocol/beat.ts';
+import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Parked, Serving } from './dispatcher.ts';
@@ -26,6 +27,9 @@ export interface WorkView {
   /** Keys whose answer is on its way out. */
   readonly finishing: ReadonlySet<string>;
   readonly parked: ReadonlyMap<string, Parked>;
+  readonly budgets: Budgets;
+  /** Models at the end of a budget. */
+  readonly spentOut: ReadonlyMap<string, Reached>;
   readonly starts: ReadonlyMap<string, readonly number[]>;
   readonly firstSeen: ReadonlyMap<string, number>;
   readonly concurrency: number;
@@ -50,6 +54,7 @@ export interface Verdict {
     | 'not-served'
     | 'no-project'
     | 'parked'
+    | 'budget'
     | 'held'
     | 'claimed'
     | 'paused'
@@ -83,6 +88,8 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
     return { kind: 'no-project', detail: `${view.alias} has no project "${project}" in its config.yaml` };
+  const spent = view.spentOut.get(work.recipient);
+  if (spent !== undefined) return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
   const parked = parkedOf(work.recipient, view);
   if (parked !== null)
     return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };
@@ -106,8 +113,8 @@ function judgeMoment(work: Work, view: WorkView): Verdict | null {
   if (entry === undefined) return null;
   const busy = countHeld(view.held, work.recipient);
   if (busy >= entry.concurrency) return { kind: 'model-busy', detail: `${work.recipient} runs ${busy} of ${entry.concurrency} at a time` };
-  if (entry.runsPerHour !== null && runsInLastHour(view, work.recipient) >= entry.runsPerHour)
-    return { kind: 'rate', detail: `${work.recipient} had its ${entry.runsPerHour} runs of this hour` };
+  const rate = rateReached(work.recipient, entry, view);
+  if (rate !== null) return rate;
   if (view.held.size >= view.concurrency) return { kind: 'slots-busy', detail: `all ${view.concurrency} slots of ${view.alias} are busy` };
   return null;
 }
@@ -161,6 +168,10 @@ function countHeld(held: ReadonlyMap<string, string>, model: string): number {
   return count;
 }
 
-function runsInLastHour(view: WorkView, model: string): number {
-  return (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR).length;
+function rateReached(model: string, entry: ModelEntry, view: WorkView): Verdict | null {
+  const limit = Math.min(entry.runsPerHour ?? Infinity, view.budgets.models.get(model)?.runsPerHour ?? Infinity);
+  const runs = (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR);
+  if (runs.length < limit) return null;
+  const resumesInMs = Math.max(0, HOUR - (view.monotonicMs - (runs.at(-Math.max(1, limit)) ?? view.monotonicMs)));
+  return { kind: 'rate', detail: `${model} had its ${limit} runs of this hour; goes on in ${formatDuration(resumesInMs)}` };
 }

@@ -11,6 +11,7 @@ import { resumePublishing } from './publish-reply.ts';
 import { recoverClaims } from './recover.ts';
 import { judgeWork, selectWork, type Verdict, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
+import { watchBudgets } from './watch-budgets.ts';
 
 export type TickResult = 'done' | 'unreachable' | 'halted';
 
@@ -24,6 +25,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
   state.serving = await doors.serving(mirror.modelsText());
+  await watchBudgets(dispatcher);
   obeyControl(dispatcher);
   await keepBeat(dispatcher);
   const works = currentWork(dispatcher);
@@ -63,6 +65,8 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
     parked: state.parked,
+    budgets: state.day.budgets,
+    spentOut: state.spentOut,
     starts: state.starts,
     firstSeen: state.firstSeen,
     concurrency: settings.concurrency,

@@ -1,4 +1,5 @@
 /** Pieces of open work, claims and views for tests of what is decided about them. */
+import { NO_BUDGETS } from '../../src/protocol/budgets.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import type { WorkView } from '../../src/dispatcher/select-work.ts';
 import type { Claim } from '../../src/protocol/claim.ts';
@@ -70,6 +71,8 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     held: new Map(),
     finishing: new Set(),
     parked: new Map(),
+    budgets: NO_BUDGETS,
+    spentOut: new Map(),
     starts: new Map(),
     firstSeen: new Map(),
     concurrency: 2,

@@ -1,0 +1,86 @@
+/**
+ * What the models have used today, counted from the replies of all hosts. Without data/budgets.yaml nothing is read. Else the first look reads
+ * what this day's commits changed, and every later one what is new: never the whole history.
+ */
+import { DAY, HOUR } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
+import { decodeBudgets, NO_BUDGETS, reachedBudgets } from '../protocol/budgets.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { decodeMessage } from '../protocol/message.ts';
+import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** Clocks of hosts differ, and a commit may be dated by any of them. */
+const SKEW_MS = HOUR;
+/** Commits that are looked at in one go while the beginning of the day is searched, growing. */
+const WINDOW = 256;
+const WINDOW_MAX = 65_536;
+const CHUNK = 512;
+
+/** Brings the book to the tip and says which models are at the end of their budget. */
+export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
+  const { state, mirror, doors } = dispatcher;
+  const { tip } = mirror.index();
+  const wallMs = doors.clock.wallMs();
+  if (tip !== null && tip !== state.day.tip) {
+    await readBudgets(dispatcher, tip);
+    if (state.day.budgets === NO_BUDGETS) state.day.tip = null;
+    else await countReplies(dispatcher, tip);
+  }
+  for (const [path, { atMs }] of state.day.spent) if (atMs < wallMs - 2 * DAY) state.day.spent.delete(path);
+  const reached = reachedBudgets(state.day.budgets, { spent: state.day.spent.values(), models: [...state.serving.models.keys()], wallMs });
+  for (const [model, { why }] of reached)
+    if (!state.spentOut.has(model)) doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
+  state.spentOut = reached;
+}
+
+/** A file that is broken leaves the budgets as they were in force. */
+async function readBudgets({ state, doors }: Dispatcher, tip: Oid): Promise<void> {
+  const text = await readTextAt(doors.repository, tip, BUDGETS_FILE);
+  if (text === state.day.text) return;
+  state.day.text = text;
+  const { budgets, problems } = text === null ? { budgets: NO_BUDGETS, problems: [] } : decodeBudgets(text);
+  for (const problem of problems) doors.log.warning('budgets.invalid', { ...problem, next: 'the budgets as they were stay in force' });
+  state.day.budgets = budgets ?? state.day.budgets;
+}
+
+async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
+  const { state, doors } = dispatcher;
+  const known = state.day.tip;
+  const isAhead = known !== null && (await doors.repository.isAncestor(known, tip));
+  const from = isAhead ? known : await dayStart(dispatcher, tip);
+  const changes = await doors.repository.diff({ from, to: tip, under: CHANNELS });
+  const replies = changes.flatMap((change) => {
+    const parsed = change.kind === 'written' ? parseMessagePath(change.path) : null;
+    return change.kind === 'written' && change.entry !== 'other' && parsed?.replyTo != null ? [change] : [];
+  });
+  for (let at = 0; at < replies.length; at += CHUNK) {
+    const chunk = replies.slice(at, at + CHUNK);
+    const blobs = await doors.repository.readBlobs(
+      chunk.map(({ blob }) => blob),
+      MESSAGE_BYTES_MAX,
+    );
+    chunk.forEach(({ path }, index) => {
+      const blob = blobs[index];
+      const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+      const fields = read?.kind === 'message' ? read.message.fields : null;
+      if (fields?.model == null || fields.timestampMs === null) return;
+      const { model, timestampMs: atMs, tokensIn, tokensOut, costUsd } = fields;
+      state.day.spent.set(path, { model, atMs, usd: costUsd ?? 0, tokens: (tokensIn ?? 0) + (tokensOut ?? 0) });
+    });
+  }
+  state.day.tip = tip;
+}
+
+/** The newest commit from before this day; null when the whole history is of today, or longer than a day can be. */
+async function dayStart({ doors }: Dispatcher, tip: Oid): Promise<Oid | null> {
+  const wallMs = doors.clock.wallMs();
+  const startMs = wallMs - (wallMs % DAY) - SKEW_MS;
+  for (let max = WINDOW; ; max *= 4) {
+    const commits = await doors.repository.history({ from: null, to: tip, max });
+    const before = commits.findLast(({ authoredMs }) => authoredMs < startMs);
+    if (before !== undefined) return before.oid;
+    if (commits.length < max || max >= WINDOW_MAX) return null;
+  }
+}
