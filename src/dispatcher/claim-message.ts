@@ -8,7 +8,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher, Held, UncertainClaim } from './dispatcher.ts';
-import { currentWork } from './follow-moves.ts';
+import { isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { runClaim } from './run-attempt.ts';
@@ -51,7 +51,7 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
       continue;
     }
     const held = holdClaim(dispatcher, ref, pushed);
-    if (!isStillOpen(dispatcher, pushed.work)) {
+    if (!isStillOurs(dispatcher, held)) {
       doors.log.status('claim.released', { message: pushed.work.message.path, model: pushed.work.recipient, why: 'answered meanwhile' });
       releaseClaim(dispatcher, held, 'answered');
       continue;
@@ -128,9 +128,4 @@ function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim):
   };
   dispatcher.state.held.set(held.key, held);
   return held;
-}
-
-/** Nobody has answered it, and no other claim turned out to be made for the same bytes at another path. */
-function isStillOpen(dispatcher: Dispatcher, { key }: Work): boolean {
-  return currentWork(dispatcher).some((work) => work.key === key && work.twinOf === null);
 }

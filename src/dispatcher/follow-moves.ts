@@ -9,17 +9,30 @@ import type { Dispatcher } from './dispatcher.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
-  const works = listWork(dispatcher.mirror.index());
-  const strays = strayClaims(dispatcher, dispatcher.state.refs);
-  const claims = new Map<string, Claim>();
-  for (const [key, oid] of strays) {
-    const record = dispatcher.state.records.get(oid);
-    const claim = record == null ? null : parseClaim(record.text);
-    if (claim !== null) claims.set(key, claim);
-  }
-  for (const { key, claim } of dispatcher.state.held.values()) claims.set(key, claim);
-  const prefix = dispatcher.settings.refs.claims;
-  return followMoves(works, claims, (key) => dispatcher.state.refs.has(prefix + key));
+  const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
+  return followMoves(listWork(dispatcher.mirror.index()), new Map([...readStrays(dispatcher), ...ours]));
+}
+
+/**
+ * Whether the work of a claim that was just won is still to be done, and by us alone: the claim that another host made for the same bytes under
+ * another path, before or after a move that only one of us had seen, makes both give way.
+ */
+export function isStillOurs(dispatcher: Dispatcher, { key, claim }: { readonly key: string; readonly claim: Claim }): boolean {
+  const { state, settings, mirror } = dispatcher;
+  const works = listWork(mirror.index()).filter(({ twinOf }) => twinOf === null);
+  const work = works.find((candidate) => candidate.key === key) ?? works.find((candidate) => isFor(claim, candidate));
+  if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key))) return false;
+  return ![...readStrays(dispatcher)].some(([other, stray]) => other !== key && isFor(stray, work));
+}
+
+function readStrays(dispatcher: Dispatcher): ReadonlyMap<string, Claim> {
+  const { refs, records } = dispatcher.state;
+  const read = [...strayClaims(dispatcher, refs)].map(([key, oid]) => [key, parseClaim(records.get(oid)?.text ?? '')] as const);
+  return new Map(read.flatMap(([key, claim]) => (claim === null ? [] : [[key, claim] as const])));
+}
+
+function isFor(claim: Claim, { message, recipient }: Work): boolean {
+  return message.blob === claim.blob && recipient === claim.recipient;
 }
 
 /** Key and object of each claim that stands for no open work by its key: of a moved message, or left over. */
@@ -31,24 +44,13 @@ export function strayClaims(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oi
   return new Map(claims.filter(([key]) => !open.has(key)));
 }
 
-/** Gives work the key of the claim that was made for its bytes at another path, unless it has a claim of its own. Pure. */
-export function followMoves(
-  works: readonly Work[],
-  claims: ReadonlyMap<string, Claim>,
-  isClaimed: (key: string) => boolean,
-): readonly Work[] {
+/** Gives work the key of the claim that was made for its bytes at another path. Pure. */
+export function followMoves(works: readonly Work[], claims: ReadonlyMap<string, Claim>): readonly Work[] {
   const keys = new Set(works.map(({ key }) => key));
   const moved = new Map<Work, string>();
   for (const [key, claim] of claims) {
     if (keys.has(key)) continue;
-    const work = works.find(
-      (candidate) =>
-        candidate.message.blob === claim.blob &&
-        candidate.recipient === claim.recipient &&
-        candidate.twinOf === null &&
-        !moved.has(candidate) &&
-        !isClaimed(candidate.key),
-    );
+    const work = works.find((candidate) => isFor(claim, candidate) && candidate.twinOf === null && !moved.has(candidate));
     if (work !== undefined) moved.set(work, key);
   }
   return moved.size === 0 ? works : works.map((work) => ({ ...work, key: moved.get(work) ?? work.key }));

@@ -102,6 +102,8 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
     const { path, text } = random.pick(open);
     // Neither path nor bytes are what was claimed: for everybody who looks it is another message.
     if (text.includes('\nedited')) return null;
+    // What was asked again is asked again by its old path.
+    if ([...filesNow(world).values()].some((other) => other.includes(`retries: ${path}`))) return null;
     // Which of two copies with one id counts is a matter of their names; moving them about is not what is tried here.
     if ([...filesNow(world).keys()].some((other) => other !== path && other.endsWith(path.slice(-29)))) return null;
     const stem = path.slice(0, -3);
