@@ -8,6 +8,7 @@ import type { Config } from '../local/config.ts';
 import { formatOrigin } from '../local/decode-config.ts';
 import { messageId } from '../protocol/paths.ts';
 import { given, type Invocation } from './command.ts';
+import { isGateQuestion, needsOfRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
 import { type FailedLately, readFailedLately } from './failed-lately.ts';
 import { liveHosts } from './host-opinions.ts';
@@ -46,13 +47,14 @@ interface Told {
 
 async function tell(around: Surroundings): Promise<Told> {
   const explain = createExplainer(around);
-  const stood = around.works.map((work) => ({ work, standing: explain(work) }));
-  const [failed, unsent, outbox] = await Promise.all([
+  const stood = around.works.filter(({ message }) => !isGateQuestion(message.path)).map((work) => ({ work, standing: explain(work) }));
+  const [failed, unsent, runs, outbox] = await Promise.all([
     readFailedLately(around.session),
     findUnsent(around.session),
+    needsOfRuns(around),
     readdir(around.session.directory.outbox).catch(() => []),
   ]);
-  const needs = listNeeds({ around, stood, failed, unsent, outbox: outbox.filter((name) => name.endsWith('.json')).length });
+  const needs = [...runs, ...listNeeds({ around, stood, failed, unsent, outbox: outbox.filter((name) => name.endsWith('.json')).length })];
   return { around, stood, needs, failed };
 }
 

@@ -9,6 +9,7 @@ import { messageId } from '../protocol/paths.ts';
 import type { Invocation } from './command.ts';
 import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Told } from './explain-message.ts';
+import { tellRun } from './explain-run.ts';
 import { liveHosts } from './host-opinions.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { paint, plain } from './io.ts';
@@ -24,7 +25,7 @@ export async function explain(invocation: Invocation): Promise<number> {
   const asked = invocation.args[0] ?? '';
   const around = await lookAround(invocation);
   try {
-    const told = (await tellName(around, asked)) ?? (await tellMessage(invocation, around, asked));
+    const told = (await tellName(around, asked)) ?? (await tellRun(around, asked)) ?? (await tellMessage(invocation, around, asked));
     const notes = notesOf(around);
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: notes.length === 0 ? 'good' : 'degraded', ...told, notes });
     else print(invocation, { ...told, notes });

@@ -72,6 +72,11 @@ describe('workflow', () => {
     await cli.answer();
     expect(await status(run)).toBe('waiting-human');
     expect((await cli.run(['workflow', 'why', run])).stdout).toContain(`crosstalkd workflow approve ${run} ok`);
+    for (const words of [['why', run], ['status']]) {
+      const said = await cli.run(words);
+      expect(said.stdout).toContain('"Fine?" waits for ada');
+      expect(said.stdout).toContain(`crosstalkd workflow approve ${run} ok`);
+    }
     expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({ code: 1 });
     expect((await cli.json(['workflow', 'approve', run, '-m', 'go on'])).data).toMatchObject({ ok: true, gate: 'ok', decision: 'approve' });
     await cli.answer();
@@ -116,7 +121,7 @@ steps:
     expect((await cli.run(['workflow', 'cancel', other])).code).toBe(0);
     await cli.answer();
     expect(await status(other)).toBe('cancelled');
-  });
+  }, 120_000);
 
   it('reruns from a step and forks from a commit, taking over what had finished', async () => {
     const run = await start(
