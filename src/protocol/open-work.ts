@@ -8,7 +8,7 @@ import { by } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
-import { claimKey, identityOf, parseMessagePath } from './paths.ts';
+import { claimKey } from './paths.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
 export interface OpenMessage {
@@ -144,12 +144,6 @@ export function listWork(index: OpenIndex): readonly Work[] {
     }),
   );
   return works.sort((a, b) => b.message.priority - a.message.priority || a.message.timestampMs - b.message.timestampMs);
-}
-
-/** The identity of the message at `path`; the path itself when it is no message path. */
-export function identityAt(path: string): string {
-  const parsed = parseMessagePath(path);
-  return parsed === null ? path : identityOf(parsed);
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */

@@ -10,7 +10,6 @@ import type { NewFile, Transition } from './run-input.ts';
 import { acknowledged, type Control, type RunMessages } from './run-messages.ts';
 
 export const OPS = ['pause', 'resume', 'cancel', 'retry', 'budget', 'signal', 'amend'] as const;
-export type Op = (typeof OPS)[number];
 
 /** What a control message comes to: what is said, files that go with it, or why not. */
 export interface Handled {

@@ -112,6 +112,3 @@ export function createTaker({ raw, path, report }: Mapping) {
     },
   };
 }
-
-/** What `createTaker` gives. */
-export type Taker = ReturnType<typeof createTaker>;
