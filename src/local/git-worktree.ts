@@ -11,7 +11,9 @@ import type { SaveText, Worktree, WorktreeOpened, WorktreeRequest, Worktrees, Wo
 const NETWORK_MS = 120_000;
 const OUTPUT_MAX = 16 * 1024 * 1024;
 /** Hooks of a project are for people: an agent's work is pushed to a branch and looked at there. */
-const PLAIN = ['-c', 'core.hooksPath=/dev/null', '-c', 'commit.gpgSign=false', '-c', 'gc.auto=0'];
+const PLAIN = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'commit.gpgSign=false', 'gc.auto=0', 'submodule.recurse=false'].flatMap(
+  (one) => ['-c', one],
+);
 
 /** Worktrees at the places that `place` names. */
 export function createWorktrees(place: (request: WorktreeRequest) => string, env: Readonly<Record<string, string | undefined>>): Worktrees {
@@ -34,7 +36,7 @@ interface Ran {
 type Git = (directory: string, ...args: readonly string[]) => Promise<Ran>;
 
 function runGit(env: Readonly<Record<string, string | undefined>>, directory: string, args: readonly string[]): Promise<Ran> {
-  const quiet = { ...env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' };
+  const quiet = { ...env, GIT_TERMINAL_PROMPT: '0', GIT_ALLOW_PROTOCOL: 'https:ssh:file', GIT_EDITOR: ':', LC_ALL: 'C' };
   return new Promise((done) => {
     execFile(
       'git',
