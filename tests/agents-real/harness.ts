@@ -156,7 +156,8 @@ function suite(cli: Cli, program: string): void {
   });
 
   test('leaves nothing behind when its time is up with a tool at work', async () => {
-    expect(['timeout', 'idle']).toContain((await ended('tool'))['how']);
+    const { how, reason } = await ended('tool');
+    expect(['timeout', 'idle'], String(reason)).toContain(how);
     await replyTo('tool', 'writes');
     expect(sleepers(stage.fleet.place, 'CROSSTALK_MODEL=writes')).toEqual([]);
   });

@@ -15,7 +15,7 @@ const ASKS = [
 /** The same for an agent that knows where the program lies. */
 const INSISTS = ASKS.replace(
   "'crosstalkd', ['send',",
-  `process.execPath, [${JSON.stringify(resolve(import.meta.dirname, '../../bin/crosstalkd.js'))}, 'send',`,
+  `process.execPath, [${JSON.stringify(resolve(import.meta.dirname, '../../bin/crosstalkd.js'))}, 'send', '-C', process.cwd().split('/state-')[0] + '/team',`,
 );
 const ANSWERS = "console.log('it is forty-two');";
 let agents: string;
@@ -53,7 +53,7 @@ describe('an agent', () => {
 
   it('without may-send is refused, and its output is its answer all the same', async () => {
     const reply = await askA('effects: none', { script: INSISTS });
-    expect(reply).toContain('refused: ');
+    expect(reply).toMatch(/refused: .*may not send/);
     expect(reply).not.toContain('forty-two');
     expect(fleet.agentRuns()).toHaveLength(1);
   });
