@@ -58,7 +58,10 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     releaseClaim(dispatcher, held, 'no longer served');
     return;
   }
-  let current: Try | null = firstTry(dispatcher, entry);
+  const first = firstTry(dispatcher, entry);
+  // A fallback that begins, because the recipient rests, may do more than the claim says: the claim says so first.
+  if (effectsOf(first.entry, held.work.message) !== held.claim.effects && !(await renewClaim(dispatcher, held, first.entry))) return;
+  let current: Try | null = first;
   while (current !== null) {
     const outcome: AttemptOutcome = await invoke(dispatcher, held, current);
     // An answer that came in spite of us is offered all the same: whether the claim still stands is decided by the remote.

@@ -114,6 +114,8 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   },
   edit: ({ random, open, number }) => {
     const { path, text } = random.pick(open);
+    // Moved and edited: neither path nor bytes are left of what was claimed.
+    if (path.includes('/moved-')) return null;
     return { writes: [{ path, content: text.replace('\n[[', `\nedited ${number}\n[[`) }], message: `edits ${path}` };
   },
   copy: ({ random, open, number }) => {
