@@ -6,8 +6,8 @@ export default defineConfig({
     // Programs of hundreds of megabytes: npm run test:agents.
     exclude: ['tests/agents-real/**'],
     globalSetup: ['tests/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -121,7 +121,7 @@ steps:
     expect((await cli.run(['workflow', 'cancel', other])).code).toBe(0);
     await cli.answer();
     expect(await status(other)).toBe('cancelled');
-  }, 120_000);
+  }, 240_000);
 
   it('reruns from a step and forks from a commit, taking over what had finished', async () => {
     const run = await start(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Block, blocksOf, readPage, ROOT } from './page.ts';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 /** Blocks that cannot be run are few, and stay so. */
 const NORUN_MAX = 4;
 

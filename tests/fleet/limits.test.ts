@@ -45,7 +45,7 @@ describe('a host whose program is not signed in', () => {
     const status = JSON.parse((await fleet.run(['status', '--json', ...state(fleet, 'out')])).stdout) as { parked: readonly unknown[] };
     expect(status.parked).toMatchObject([{ model: 'opus', why: expect.stringContaining('auth: ') as string }]);
     const hosts = async (): Promise<string> => (await fleet.run(['hosts', ...state(fleet, 'other')])).stdout;
-    await expect.poll(hosts, { timeout: 20_000 }).toMatch(/opus.*auth: .*not logged in/s);
+    await expect.poll(hosts, { timeout: 90_000 }).toMatch(/opus.*auth: .*not logged in/s);
     const why = (await fleet.run(['why', 'general/hello', ...state(fleet, 'other')])).stdout;
     expect(why).toContain('not logged in');
     const helper = fleet.start('in');

@@ -121,7 +121,7 @@ describe('a fan-out of 100 of which one failed', () => {
       ),
     });
     fleet.start('a', ['--concurrency', '16']);
-    const reply = await routed(fleet, 'many', 100_000);
+    const reply = await routed(fleet, 'many', 200_000);
     expect(reply).toContain('failed: true');
     const before = fleet.agentRuns().filter((line) => !line.includes('n41/')).length;
     expect(before).toBe(99);
@@ -185,7 +185,7 @@ describe('three hosts that are killed at random', () => {
         else running.delete(alias);
       }
     })();
-    const reply = await routed(fleet, 'crowd', 120_000).finally(() => (run.isOver = true));
+    const reply = await routed(fleet, 'crowd', 200_000).finally(() => (run.isOver = true));
     await killer;
     expect(reply).toContain('status: succeeded');
     const answers = files(fleet, 'data/channels/crowd/steps').filter((path) => path.includes('.re.'));

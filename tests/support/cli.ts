@@ -49,7 +49,7 @@ export interface Running {
 /** A value of JSON whose parts are looked at by tests. */
 export type Json = Readonly<Record<string, unknown>>;
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 
 /** A fresh transport in a fresh home. `models` replaces data/models.yaml of the template (and is approved). */
 export async function startCli(options: { readonly models?: string } = {}): Promise<Cli> {

@@ -1,7 +1,7 @@
 /** Asks again and again, with a limit, until the answer fits. For what other processes do in their own time. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 90_000;
 
-/** The first answer that fits. Fails with the last one after 20 s. */
+/** The first answer that fits. Fails with the last one after 90 s. */
 export async function eventually<T>(ask: () => T | Promise<T>, fits: (answer: T) => boolean): Promise<T> {
   const deadline = performance.now() + LIMIT_MS;
   for (;;) {

@@ -88,7 +88,7 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
     },
     agentRuns: () =>
       (existsSync(full['RUN_LOG'] ?? '') ? readFileSync(full['RUN_LOG'] ?? '', 'utf8') : '').split('\n').filter((line) => line !== ''),
-    untilPulled: (holds, limitMs = 50_000) => untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
+    untilPulled: (holds, limitMs = 150_000) => untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
     close: async () => {
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
@@ -98,7 +98,7 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
 }
 
 /** Checks again and again, letting others run in between, until it holds. Fails after the limit. */
-export async function untilTrue(holds: () => boolean, limitMs = 50_000): Promise<void> {
+export async function untilTrue(holds: () => boolean, limitMs = 150_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`still not true after ${limitMs} ms: ${holds.toString()}`);
@@ -164,7 +164,7 @@ function untilEvent(
   return new Promise((done, failed) => {
     const timer = setTimeout(
       () => failed(new Error(`${host.alias}: no such event; saw ${host.events.map(({ event }) => event).join(' ')}`)),
-      50_000,
+      150_000,
     );
     const check = (): void => {
       const found = host.events.find(host.fits);
