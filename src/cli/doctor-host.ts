@@ -8,6 +8,7 @@ import { isOurs, quotePath } from '../local/durable-file.ts';
 import { readLock } from '../local/lock.ts';
 import { createGit } from '../transport/git-runner.ts';
 import type { Invocation } from './command.ts';
+import { examinePrograms } from './doctor-programs.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { findProgram } from './find-program.ts';
 import type { Surroundings } from './look-around.ts';
@@ -25,6 +26,7 @@ export async function examineHost(invocation: Invocation, around: Surroundings):
     ...(await examineLeftovers(around)),
     await examineCache(invocation, around),
     ...examineModels(invocation, around),
+    ...(await examinePrograms(invocation, around)),
   ];
 }
 
