@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['tests/agents-real/**/*.test.ts'],
     testTimeout: 120_000,
-    hookTimeout: 60_000,
+    hookTimeout: 90_000,
     pool: 'forks',
     maxWorkers: 2,
   },

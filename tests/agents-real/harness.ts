@@ -42,6 +42,8 @@ export interface Place {
 const SECRET = 'TOP-SECRET-LINE-OF-THE-HOST';
 const PERSONA = 'PERSONA-WORD-42';
 const GENERAL = 'data/channels/general';
+/** What is asked before anything else. */
+const FIRST = `${GENERAL}/text.md`;
 const TOKENS = [1_000, 70] as const;
 
 /** The usual class of each failure that the endpoint plays. */
@@ -91,8 +93,12 @@ function suite(cli: Cli, program: string): void {
       writeFileSync(join(fleet.place, path), text);
     }
     writeFileSync(join(fleet.place, 'config', 'models.yaml'), composeModels(cli, { program, at: where }));
-    fleet.say(firstMessages(cli, fleet.place));
+    const { [FIRST]: first = '', ...others } = firstMessages(cli, fleet.place);
     stage.host = fleet.start('only', ['--concurrency', String(cli.slots ?? 6)]);
+    // Alone: in a new HOME some programs make their database, and two at once stumble over each other.
+    fleet.say({ [FIRST]: first });
+    await stage.host.until(({ event }) => event === 'attempt.ended');
+    fleet.say(others);
   });
   afterAll(async () => {
     await stage.fleet.close();
@@ -202,7 +208,7 @@ function firstMessages(cli: Cli, place: string): Readonly<Record<string, string>
   const filler = 'x'.repeat(90);
   const failures = failuresOf(cli).map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)]);
   const messages: Readonly<Record<string, string>> = {
-    text: to('main', 'hello from far away', 'priority: 9\n'),
+    text: to('main', 'hello from far away'),
     persona: to('main', 'Who are you? [do:persona]', 'as: data/personas/terse.md\n'),
     big: to('main', `${Array.from({ length: 3_000 }, () => `[[m]] ${filler}`).join('\n')}\n[do:count]`),
     mention: to('main', `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt [do:hostile]`),
