@@ -6,7 +6,7 @@ import { messageId } from '../protocol/paths.ts';
 import { given, type Invocation } from './command.ts';
 import { liveHosts } from './host-opinions.ts';
 import { type HostSeen, lookToAct, type Surroundings } from './look-around.ts';
-import { type Io, paint, plain } from './io.ts';
+import { formatJson, type Io, paint, plain } from './io.ts';
 import { shortId } from './short-id.ts';
 import { lineOfHost } from './status.ts';
 
@@ -14,7 +14,7 @@ import { lineOfHost } from './status.ts';
 export async function showHosts(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    if (given(invocation, 'json')) invocation.io.print(JSON.stringify(toJson(around)));
+    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(around)));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', { fix: 'crosstalkd run' });
     else for (const host of around.hosts) print(invocation.io, host, around);

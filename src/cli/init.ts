@@ -13,6 +13,7 @@ import { readConfig } from '../local/read-config.ts';
 import { decodeModels } from '../protocol/models.ts';
 import { MODELS_FILE, VERSION_FILE } from '../protocol/paths.ts';
 import { openGitRepository } from '../transport/git-repository.ts';
+import { formatJson } from './io.ts';
 import { given, type Invocation, option } from './command.ts';
 import { composeFirstModels, type FirstModels } from './first-models.ts';
 import { hostname } from './host-name.ts';
@@ -201,7 +202,7 @@ function tell(invocation: Invocation, made: Made): number {
   ];
   if (given(invocation, 'json')) {
     io.print(
-      JSON.stringify({
+      formatJson({
         ok: true,
         health: 'good',
         directory: made.directory,

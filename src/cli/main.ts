@@ -4,7 +4,7 @@ import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
 import { COMMON_OPTIONS, type CommandSpec, type Invocation, parseWords } from './command.ts';
 import { COMMANDS, GROUPS } from './commands.ts';
-import { type Io, paint, plain, systemIo } from './io.ts';
+import { formatJson, type Io, paint, plain, systemIo } from './io.ts';
 import { VERSION } from './version.ts';
 
 /** Runs one command line (without node and script) and gives its exit code. */
@@ -111,8 +111,7 @@ function overview(): string {
 function report(error: unknown, io: Io, wantsJson: boolean): number {
   const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
   const { exit } = ERROR_CODES[known.code];
-  if (wantsJson)
-    io.print(JSON.stringify({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix: known.fix } }));
+  if (wantsJson) io.print(formatJson({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix: known.fix } }));
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
     if (known.fix !== null) io.warn(`  fix: ${plain(known.fix)}`);

@@ -5,6 +5,7 @@ import type { Oid } from '../base/ids.ts';
 import { parseDuration } from '../base/duration.ts';
 import { parseIso, systemClock } from '../base/clock.ts';
 import { given, type Invocation, option } from './command.ts';
+import { formatJson } from './io.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
 
 /** `degraded`: something in the transport could not be read, or an answer is missing. */
@@ -39,7 +40,7 @@ export function printJson(
   invocation: Invocation,
   result: { readonly ok: boolean; readonly health: Health } & Readonly<Record<string, unknown>>,
 ): void {
-  invocation.io.print(JSON.stringify(result));
+  invocation.io.print(formatJson(result));
 }
 
 /** A whole number given as an option, or `fallback`. Throws USAGE for anything else. */

@@ -13,7 +13,7 @@ import { createExplainer } from './explain-work.ts';
 import { type FailedLately, readFailedLately } from './failed-lately.ts';
 import { liveHosts } from './host-opinions.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
-import { type Io, paint, plain } from './io.ts';
+import { formatJson, type Io, paint, plain } from './io.ts';
 import { describeOffer } from './serving.ts';
 import { shortId } from './short-id.ts';
 import { counted, listNeeds, type Need, type Stood } from './status-needs.ts';
@@ -29,7 +29,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
     const told = await tell(around);
-    if (given(invocation, 'json')) invocation.io.print(JSON.stringify(toJson(told)));
+    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
     else print(invocation.io, told);
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return around.rewrite === null ? 0 : ERROR_CODES.HISTORY_REWRITTEN.exit;
@@ -235,7 +235,7 @@ async function showConfig(invocation: Invocation): Promise<number> {
   }));
   if (given(invocation, 'json')) {
     const paths = { config: session.configDirectory.path, state: session.directory.path };
-    invocation.io.print(JSON.stringify({ ok: true, health: 'good', settings: rows, ...paths }));
+    invocation.io.print(formatJson({ ok: true, health: 'good', settings: rows, ...paths }));
     return 0;
   }
   const [keys, values] = [Math.max(...rows.map(({ key }) => key.length)), Math.max(...rows.map(({ value }) => Math.min(40, value.length)))];

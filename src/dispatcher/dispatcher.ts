@@ -15,7 +15,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { Work } from '../protocol/open-work.ts';
+import type { OpenIndex, Work } from '../protocol/open-work.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
@@ -166,6 +166,8 @@ export interface State {
   readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
   /** Claim refs of others whose removal or failure reply is on its way. */
   readonly settling: Set<string>;
+  /** The rejected files that were reported, as the index last had them. */
+  rejected: OpenIndex['rejected'];
   /** Beat refs under our alias that were reported. */
   readonly warnedTwins: Set<string>;
   readonly outgoing: Outgoing[];
@@ -208,6 +210,8 @@ export interface State {
   stopOrdered: boolean;
   /** Monotonic time of the next look, as planned. */
   nextLookMs: number;
+  /** The cache's upkeep: whether it goes on now, and the mirror's epoch when it last began. */
+  readonly upkeep: { running: boolean; epoch: number };
   /** Something happened since the last tick: poll fast. */
   active: boolean;
   wake: AbortController;
@@ -240,6 +244,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       recovered: false,
       orphans: new Map(),
       settling: new Set(),
+      rejected: new Map(),
       warnedTwins: new Set(),
       outgoing: [],
       publishing: false,
@@ -268,6 +273,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       outage: null,
       stopOrdered: false,
       nextLookMs: 0,
+      upkeep: { running: false, epoch: 0 },
       active: true,
       wake: new AbortController(),
       ending: new AbortController(),

@@ -26,6 +26,9 @@ export type LoopEnd = 'stopped' | 'nothing-left' | 'unreachable' | 'halted';
 const ONCE_OUTAGES_MAX = 3;
 /** A restart reads what changed since the last checkpoint; more often than this gains nothing. */
 const CHECKPOINT_MS = 5_000;
+/** Advances of the branch after which the cache is looked after. */
+const UPKEEP_IDLE = 200;
+const UPKEEP_BUSY = 1_024;
 const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;
@@ -53,7 +56,10 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promis
   while (!isStopped(options)) {
     const result = await tickOnce(dispatcher);
     pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
-    if (result === 'done') await checkpoint(dispatcher, pace);
+    if (result === 'done') {
+      await checkpoint(dispatcher, pace);
+      keepUp(dispatcher);
+    }
     if (state.stopOrdered || (state.mode === 'draining' && state.held.size === 0)) return 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
@@ -65,6 +71,18 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promis
 
 function isStopped({ stop }: LoopOptions): boolean {
   return stop.aborted;
+}
+
+/** Packs what lies loose in the cache: soon when nothing is going on, at last also when something always is. Beats go on meanwhile. */
+function keepUp({ state, doors, mirror }: Dispatcher): void {
+  const { upkeep } = state;
+  const isIdle = state.held.size === 0 && state.outgoing.length === 0;
+  if (upkeep.running || mirror.epoch() - upkeep.epoch < (isIdle ? UPKEEP_IDLE : UPKEEP_BUSY)) return;
+  Object.assign(upkeep, { running: true, epoch: mirror.epoch() });
+  doors.repository
+    .maintain()
+    .catch((error: unknown) => doors.log.warning('cache.unkept', { reason: errorText(error), next: 'goes on; tries again later' }))
+    .finally(() => (upkeep.running = false));
 }
 
 async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {

@@ -6,6 +6,9 @@ import { CONTROL_NAME } from '../protocol/control.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
 
+/** Rejected files that one look tells of by name. */
+const REJECTED_TOLD_MAX = 100;
+
 export type Observed = 'seen' | 'unreachable' | 'halted';
 
 /** Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and nothing else. */
@@ -31,6 +34,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   state.seenMs = startedMs;
   state.book = book;
   if (pulled.value.kind === 'advanced') state.active = true;
+  reportRejected(dispatcher);
   await readRecords(dispatcher, new Map([...wantedRecords(dispatcher, refs, book), ...strays]));
   return 'seen';
 }
@@ -39,6 +43,18 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
 export function recordAt(dispatcher: Dispatcher, ref: string): { readonly text: string } | null | undefined {
   const oid = dispatcher.state.refs.get(ref);
   return oid === undefined ? undefined : dispatcher.state.records.get(oid);
+}
+
+/** A file that is no message is told of when it appears and when it changes, not with every look. */
+function reportRejected({ state, mirror, doors }: Dispatcher): void {
+  const { rejected } = mirror.index();
+  if (rejected === state.rejected) return;
+  const fresh = [...rejected.values()].filter((file) => state.rejected.get(file.path) !== file);
+  state.rejected = rejected;
+  for (const { path, line, found, expected } of fresh.slice(0, REJECTED_TOLD_MAX))
+    doors.log.warning('message.rejected', { path, line, found, expected, next: 'no host runs it; crosstalkd lint says more' });
+  if (fresh.length > REJECTED_TOLD_MAX)
+    doors.log.warning('message.rejected', { more: fresh.length - REJECTED_TOLD_MAX, next: 'crosstalkd status lists them all' });
 }
 
 function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['outage']>): Observed {

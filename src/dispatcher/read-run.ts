@@ -1,5 +1,5 @@
 /** Everything the workflow engine is given for one run, read at one tip: the engine itself is pure and asks for nothing. */
-import type { Oid } from '../base/ids.ts';
+import { type Oid, parseOid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage, type Message } from '../protocol/message.ts';
@@ -107,7 +107,8 @@ async function readFork(
   run: string,
   fork: { readonly run: string; readonly at: string | null },
 ): Promise<ReadonlyMap<string, string> | null> {
-  const commit = fork.at === null ? reader.view.tip : ((await reader.repository.readCommit(fork.at as Oid))?.oid ?? null);
+  const at = fork.at === null ? reader.view.tip : parseOid(fork.at);
+  const commit = at === null ? null : ((await reader.repository.readCommit(at))?.oid ?? null);
   return commit === null
     ? null
     : readFolder(reader.repository, { commit, folder: channelFolder(fork.run) }, memoryOf(reader, `fork ${run}`));

@@ -7,6 +7,7 @@ import { keepLate } from './late.ts';
 import type { LocalState } from './local-state.ts';
 import { acquireLock, type Locker } from './lock.ts';
 import { createOutbox } from './outbox.ts';
+import { keepShort } from './short-journal.ts';
 import { locateStateDirectory, makeStateDirectory, readInstance, type StateDirectory, type TransportIdentity } from './state-directory.ts';
 
 /** What it takes to open the local state of a transport. */
@@ -56,9 +57,8 @@ interface Parts {
 function compose(directory: StateDirectory, instance: string, { journal, onDamage }: Parts): LocalState {
   return {
     instance,
-    journal: (entry) => journal.append(entry),
+    ...keepShort(journal),
     readJournal: () => Promise.resolve(journal.entries),
-    compactJournal: (entries) => journal.compact(entries),
     ...createOutbox(directory.outbox, onDamage),
     keepLate: (late) => keepLate(directory.late, late),
     readCheckpoint: () => readCheckpoint(directory.checkpointFile),

@@ -8,7 +8,7 @@ import { by } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
-import { claimKey } from './paths.ts';
+import { claimKey, identityOf, parseMessagePath, ulidOf } from './paths.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
 export interface OpenMessage {
@@ -92,11 +92,34 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     messages.delete(file.path);
     rejected.set(file.path, file);
   }
+  closeTwins(messages, rejected, batch.replies);
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
   const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
   for (const path of retried.values()) messages.delete(path);
   closeForPeople(messages, { ...batch, people: batch.people.filter((name) => !index.people.has(name)) });
   return { tip: batch.tip, models: batch.models, messages, rejected, retried, people: new Set([...index.people, ...batch.people]) };
+}
+
+/** A second message with the id of another. */
+export function rejectTwin(path: string, twinOf: string): RejectedFile {
+  return { path, line: 1, twinOf, found: `the same id as ${twinOf}`, expected: 'one message an id: send a new message instead of a copy' };
+}
+
+/** Two hand-made names that differ in case or normalisation are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
+function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, replies: ChangeBatch['replies']): void {
+  const open = new Map<string, string[]>();
+  for (const { path } of messages.values()) {
+    const id = handMadeId(path);
+    if (id !== null) open.set(id, [...(open.get(id) ?? []), path]);
+  }
+  for (const { path } of open.size === 0 ? [] : replies)
+    for (const twin of open.get(handMadeId(path) ?? '') ?? [])
+      if (twin !== path && messages.delete(twin)) rejected.set(twin, rejectTwin(twin, path));
+}
+
+function handMadeId(path: string): string | null {
+  const file = parseMessagePath(path);
+  return file === null || file.replyTo !== null || ulidOf(file.stem) !== null ? null : `${file.channel}/${identityOf(file)}`;
 }
 
 /** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */

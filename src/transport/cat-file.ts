@@ -75,6 +75,11 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
   return {
     ask: (oid) =>
       new Promise((resolve, reject) => {
+        // One line is one question: anything else would shift every later answer to the wrong one.
+        if (parseOid(oid) === null) {
+          resolve(null);
+          return;
+        }
         if (closed) {
           reject(unreadable(oid, 'the cache is closed'));
           return;

@@ -64,6 +64,8 @@ export const HARDENING: readonly string[] = [
     'submodule.recurse=false',
     'push.recurseSubmodules=no',
     'fetch.prune=false',
+    // Objects are judged where they are read: one odd tree in the history must not cut a careful user's host off for good.
+    'fetch.fsckObjects=false',
     'push.followTags=false',
     'diff.renames=false',
     'log.showSignature=false',

@@ -9,7 +9,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
-import type { ChangeBatch, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
+import { type ChangeBatch, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
 import {
   CHANNEL_FILE,
   channelOf,
@@ -169,13 +169,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
     noteFields(judge, { file, fields: { ...fields, from } }, into);
     const twin = twins.get(file.path);
     if (twin !== undefined) {
-      into.rejected.push({
-        path: file.path,
-        line: 1,
-        twinOf: twin,
-        found: `the same id as ${twin}`,
-        expected: 'one message an id: send a new message instead of a copy',
-      });
+      into.rejected.push(rejectTwin(file.path, twin));
       continue;
     }
     const recipients = recipientsOf(candidate, everyone).filter(
@@ -253,12 +247,17 @@ async function readEveryone(
 
 async function readTwins(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, string>> {
   if (judge.range.from === null) return judge.twins;
-  const canonical = candidates.flatMap(({ file }) => {
-    const path = file.replyTo === null ? canonicalPath(file) : null;
-    return path === null || path === file.path ? [] : [{ path: file.path, canonical: path }];
+  const pairs = candidates.flatMap((candidate) => {
+    if (candidate.file.replyTo !== null) return [];
+    const canonical = canonicalPath(candidate.file);
+    const { path } = candidate.file;
+    if (canonical !== null) return canonical === path ? [] : [{ path, other: canonical, proof: canonical }];
+    // A hand-made name in another normalisation or case: of two that are open the index tells which one counts, an answered one always does.
+    const others = new Set([path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter((other) => other !== path));
+    return [...others].flatMap((other) => candidate.fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })));
   });
-  const standing = await judge.exists(canonical.map((pair) => pair.canonical));
-  return new Map(canonical.filter((pair) => standing.has(pair.canonical)).map((pair) => [pair.path, pair.canonical]));
+  const standing = await judge.exists(pairs.map(({ proof }) => proof));
+  return new Map(pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other]));
 }
 
 /** Where a dispatcher would have put a message with this id; null for names made by hand. */
@@ -267,13 +266,15 @@ function canonicalPath(file: MessagePath): string | null {
   return ulid === null ? null : newMessagePath(file.channel, decodeTime(ulid), ulid);
 }
 
-/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else the first in code-unit order. */
+/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first. */
 function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
   const first = new Map<string, string>();
   const twins = new Map<string, string>();
-  for (const { path } of [...written].sort(by((change) => change.path))) {
-    const file = parseMessagePath(path);
-    if (file === null || file.replyTo !== null) continue;
+  const files = written.flatMap(({ path }) => parseMessagePath(path) ?? []);
+  const answered = new Set(files.flatMap(({ replyTo }) => replyTo?.path ?? []));
+  for (const file of files.sort(by(({ path }) => `${answered.has(path) ? 0 : 1}${path}`))) {
+    const { path } = file;
+    if (file.replyTo !== null) continue;
     const identity = `${file.channel}/${identityOf(file)}`;
     const before = first.get(identity);
     if (before === undefined) first.set(identity, path);
