@@ -6,13 +6,27 @@ const AMBIENT = [
   { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Take the time from the Clock door.' },
   { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'Take randomness from the Random door.' },
   { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'Read the environment in cli/ and pass it in.' },
-  { selector: "CallExpression[callee.property.name='localeCompare']", message: 'Order by code unit (base/order.ts): the same on every host.' },
+  {
+    selector: "CallExpression[callee.property.name='localeCompare']",
+    message: 'Order by code unit (base/order.ts): the same on every host.',
+  },
   { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
   { selector: 'ExportAllDeclaration', message: 'No barrels.' },
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'src/web/page/', 'src/web/static/', '*.config.js', '*.config.ts', '.dependency-cruiser.cjs', 'coverage/'] },
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'src/web/page/',
+      'src/web/static/',
+      '*.config.js',
+      '*.config.ts',
+      '.dependency-cruiser.cjs',
+      'coverage/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['src/**/*.ts', 'tests/**/*.ts'],
@@ -44,6 +58,20 @@ export default tseslint.config(
   },
   {
     files: ['**/*.mjs', 'bin/*.js'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', Buffer: 'readonly', performance: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', fetch: 'readonly', AbortController: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+        Buffer: 'readonly',
+        performance: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+        fetch: 'readonly',
+        AbortController: 'readonly',
+      },
+    },
   },
 );

@@ -87,7 +87,7 @@ export function parseWords(
       next !== undefined &&
       (found.optional !== true || (!next.startsWith('-') && /^\d/.test(next)));
     if (takesNext) at += 1;
-    const value = inline ?? (takesNext ? (next ?? '') : '');
+    const value = inline ?? (takesNext ? next : '');
     checkValue(spec, found, { value, isGiven: inline !== null || takesNext });
     options.set(found.name, [...(found.many === true ? (options.get(found.name) ?? []) : []), value]);
   }
