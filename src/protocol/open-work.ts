@@ -3,12 +3,13 @@
  * that were rejected), so its size is that of the open work and not of the history. It is a function of the tree: a host that joins later, or
  * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
  */
+import { decodeTime } from 'ulid';
 import type { Oid } from '../base/ids.ts';
 import { by } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
-import { claimKey, identityOf, parseMessagePath, ulidOf } from './paths.ts';
+import { claimKey, identityOf, newMessagePath, parseMessagePath, ulidOf } from './paths.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
 export interface OpenMessage {
@@ -105,21 +106,28 @@ export function rejectTwin(path: string, twinOf: string): RejectedFile {
   return { path, line: 1, twinOf, found: `the same id as ${twinOf}`, expected: 'one message an id: send a new message instead of a copy' };
 }
 
-/** Two hand-made names that differ in case or normalisation are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
+/** Two names that differ in case, normalisation or folder only are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
 function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, replies: ChangeBatch['replies']): void {
   const open = new Map<string, string[]>();
   for (const { path } of messages.values()) {
-    const id = handMadeId(path);
+    const id = isCanonical(path) ? null : idOf(path);
     if (id !== null) open.set(id, [...(open.get(id) ?? []), path]);
   }
   for (const { path } of open.size === 0 ? [] : replies)
-    for (const twin of open.get(handMadeId(path) ?? '') ?? [])
+    for (const twin of open.get(idOf(path) ?? '') ?? [])
       if (twin !== path && messages.delete(twin)) rejected.set(twin, rejectTwin(twin, path));
 }
 
-function handMadeId(path: string): string | null {
+function idOf(path: string): string | null {
   const file = parseMessagePath(path);
-  return file === null || file.replyTo !== null || ulidOf(file.stem) !== null ? null : `${file.channel}/${identityOf(file)}`;
+  return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;
+}
+
+/** A message at the place that its ULID names counts before any copy of it. */
+function isCanonical(path: string): boolean {
+  const file = parseMessagePath(path);
+  const ulid = file === null ? null : ulidOf(file.stem);
+  return file !== null && ulid !== null && newMessagePath(file.channel, decodeTime(ulid), ulid) === path;
 }
 
 /** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */
