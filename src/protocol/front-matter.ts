@@ -3,11 +3,14 @@
  * line and length of the head are settled before any parser sees a byte, and the only parser ever reached is YAML without tags that build
  * anything. PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in front of it.
  */
-import matter from 'gray-matter';
+import { createRequire } from 'node:module';
+import type Matter from 'gray-matter';
 import { readPlainFields } from './plain-fields.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
 
 export const MESSAGE_BYTES_MAX = 1_048_576;
+// Loaded when first needed: it makes every command half as slow again to start, and most messages are plain.
+const load = createRequire(import.meta.url);
 const HEAD_BYTES_MAX = 65_536;
 
 /** Where and why a file is no message. `line` is 1-based in the file. */
@@ -66,6 +69,7 @@ function parseHead(parts: { readonly yaml: string; readonly body: string; readon
     });
     return {};
   };
+  const matter = load('gray-matter') as typeof Matter;
   // Only the checked head goes in, language and engines are pinned, and options are given, which also keeps its cache out of play.
   const data: unknown = matter(`---\n${parts.yaml.replace(/\r/g, '')}\n---\n`, {
     language: 'yaml',
