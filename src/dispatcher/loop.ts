@@ -27,7 +27,7 @@ const ONCE_OUTAGES_MAX = 3;
 /** A restart reads what changed since the last checkpoint; more often than this gains nothing. */
 const CHECKPOINT_MS = 5_000;
 /** Advances of the branch after which the cache is looked after. */
-const UPKEEP_IDLE = 200;
+const UPKEEP_IDLE = 16;
 const UPKEEP_BUSY = 1_024;
 const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */

@@ -90,6 +90,12 @@ export function oneLine(text: string, max: number): string {
   return points.length <= max ? line : `${points.slice(0, max - 1).join('')}…`;
 }
 
+/** Text of others as a body: line ends and tabs stay, every other control code and mark of direction goes. */
+export function plainBody(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control codes are what is removed
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+}
+
 /** The first line of a markdown text that says something, without its heading or quote marks. */
 export function firstLine(text: string): string {
   const line = text.split('\n').find((candidate) => candidate.replace(/^[\s#>*-]+/, '').trim() !== '') ?? '';

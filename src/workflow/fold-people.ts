@@ -2,6 +2,7 @@
 import { formatIso, MINUTE, parseIso } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { writeFrontMatter } from '../protocol/front-matter.ts';
+import { plainBody } from '../protocol/reply.ts';
 import { oneLine } from '../protocol/reply.ts';
 import { decide, type Decision, votesOn } from './decision.ts';
 import { showValue } from './expression-evaluate.ts';
@@ -168,5 +169,5 @@ function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: A
         : `Answer with a message \`re: ${folder}ask.md\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
   const schema = ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
   const quorum = ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
-  return writeFrontMatter(fields, `# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`);
+  return writeFrontMatter(fields, plainBody(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`));
 }

@@ -1,6 +1,7 @@
 /** The end of a run: one routed reply to who asked, and COMPLETE, in one commit. */
 import { formatIso } from '../base/clock.ts';
 import { writeFrontMatter } from '../protocol/front-matter.ts';
+import { plainBody } from '../protocol/reply.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Fold } from './fold-context.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
@@ -33,7 +34,7 @@ export function routedReply(input: RunInput, end: End): NewFile {
     run: input.run,
     status: end.status,
   };
-  return { path: replyPath(input.marker.path, 'workflow'), content: writeFrontMatter(fields, end.body) };
+  return { path: replyPath(input.marker.path, 'workflow'), content: writeFrontMatter(fields, plainBody(end.body)) };
 }
 
 /** The last transition of a run. */
