@@ -57,7 +57,8 @@ describe('a models.yaml that somebody pushed', () => {
         .map((name) => `  ${name}: ${evil()}`)
         .reduce((text, line) => `${text}${line}\n`, 'models:\n'),
     'aliases that multiply': () =>
-      `a: &a [x, x, x, x, x, x, x, x, x]\n${[...'bcdefghij']
+      `a: &a [x, x, x, x, x, x, x, x, x]\n${'b,c,d,e,f,g,h,i,j'
+        .split(',')
         .map(
           (name, index) =>
             `${name}: &${name} [${Array(9)

@@ -96,7 +96,7 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
       const ended = await run(['run', '--once'], { env: { CROSSTALK_MAX_AGE: '3650d' } });
       if (ended.code !== 0) throw new Error(`run --once failed: ${ended.stdout}${ended.stderr}`);
     },
-    close: () => rmSync(place, { recursive: true, force: true }),
+    close: () => rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
   if (options.models !== undefined) {
     cli.say({ 'data/models.yaml': options.models });

@@ -92,7 +92,8 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
     close: async () => {
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
-      rmSync(place, { recursive: true, force: true });
+      // A git of a host that was killed may still write for a moment.
+      rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }
