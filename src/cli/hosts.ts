@@ -14,7 +14,7 @@ import { lineOfHost } from './status.ts';
 export async function showHosts(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(around)));
+    if (given(invocation, 'json')) invocation.io.print(formatJson(describeHosts(around)));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', { fix: 'crosstalkd run' });
     else for (const host of around.hosts) print(invocation.io, host, around);
@@ -24,7 +24,8 @@ export async function showHosts(invocation: Invocation): Promise<number> {
   }
 }
 
-function toJson(around: Surroundings): unknown {
+/** Every host as one object, as `--json` prints it. */
+export function describeHosts(around: Surroundings) {
   const live = new Set(liveHosts(around));
   return {
     ok: true,

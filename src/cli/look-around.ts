@@ -67,15 +67,20 @@ export interface Surroundings {
 export async function lookAround(invocation: Invocation): Promise<Surroundings> {
   const session = await openSession(invocation, { unread: true });
   try {
-    const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
-    const index = session.mirror.index();
-    const { offers, offersProblem } = await readOffersHere(session);
-    const works = listWork(index);
-    return { session, ...seen, index, works, offers, offersProblem, ...asked };
+    return await lookFrom(session);
   } catch (error) {
     await session.close();
     throw error;
   }
+}
+
+/** The same over a session that stays open: it may be asked again and again. */
+export async function lookFrom(session: TransportSession): Promise<Surroundings> {
+  const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
+  const index = session.mirror.index();
+  const { offers, offersProblem } = await readOffersHere(session);
+  const works = listWork(index);
+  return { session, ...seen, index, works, offers, offersProblem, ...asked };
 }
 
 /** The same for commands that act: they need the remote. Throws REMOTE_UNREACHABLE and HISTORY_REWRITTEN. */

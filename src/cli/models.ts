@@ -31,7 +31,7 @@ export function listModels(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: broken.length === 0 && views.every(({ isServed }) => isServed) ? 'good' : 'degraded',
-        models: views.map(toJson),
+        models: views.map(describeModel),
         problems: broken.map(({ line, found, expected }) => ({ line, found, expected })),
       });
     else print(invocation, views);
@@ -104,7 +104,8 @@ function shortState({ offer: { state }, isServed }: ModelView): string {
   }
 }
 
-function toJson({ offer, program, says, fix, isServed }: ModelView): Readonly<Record<string, unknown>> {
+/** One model as `--json` prints it. */
+export function describeModel({ offer, program, says, fix, isServed }: ModelView) {
   return {
     name: offer.name,
     served: isServed,

@@ -28,14 +28,18 @@ export async function showStatus(invocation: Invocation): Promise<number> {
   if (given(invocation, 'config')) return showConfig(invocation);
   const around = await lookAround(invocation);
   try {
-    const told = await tell(around);
-    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
-    else print(invocation.io, told);
+    if (given(invocation, 'json')) invocation.io.print(formatJson(await describeStatus(around)));
+    else print(invocation.io, await tell(around));
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return around.rewrite === null ? 0 : ERROR_CODES.HISTORY_REWRITTEN.exit;
   } finally {
     await around.session.close();
   }
+}
+
+/** The same as one object, as `--json` prints it. */
+export async function describeStatus(around: Surroundings) {
+  return toJson(await tell(around));
 }
 
 interface Told {
@@ -72,7 +76,7 @@ function healthOf({ around, needs }: Told): string {
   return needs.length === 0 ? 'good' : 'degraded';
 }
 
-function toJson(told: Told): unknown {
+function toJson(told: Told) {
   const { around, stood, needs, failed } = told;
   const { here, index } = around;
   return {

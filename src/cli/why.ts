@@ -25,14 +25,23 @@ export async function explain(invocation: Invocation): Promise<number> {
   const asked = invocation.args[0] ?? '';
   const around = await lookAround(invocation);
   try {
-    const told = (await tellName(around, asked)) ?? (await tellRun(around, asked)) ?? (await tellMessage(invocation, around, asked));
-    const notes = notesOf(around);
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: notes.length === 0 ? 'good' : 'degraded', ...told, notes });
-    else print(invocation, { ...told, notes });
+    const told = await explainFrom(invocation, around, asked);
+    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: told.notes.length === 0 ? 'good' : 'degraded', ...told });
+    else print(invocation, told);
     return 0;
   } finally {
     await around.session.close();
   }
+}
+
+/** What is known of a name, a run or a message. Throws NOT_FOUND and ID_AMBIGUOUS. */
+export async function explainFrom(
+  invocation: Invocation,
+  around: Surroundings,
+  asked: string,
+): Promise<Told & { readonly notes: readonly string[] }> {
+  const told = (await tellName(around, asked)) ?? (await tellRun(around, asked)) ?? (await tellMessage(invocation, around, asked));
+  return { ...told, notes: notesOf(around) };
 }
 
 /** What limits every answer: it may be old, or nothing runs at all. */

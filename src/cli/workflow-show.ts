@@ -20,7 +20,14 @@ export async function showRun(invocation: Invocation): Promise<number> {
     const status = at === null ? statusOf(around, seen) : seen.view.status;
     const waits = at === null ? waitsOf(around, seen) : [];
     if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', ...toJson(seen), status, at: at ?? tipOf(around.session), blocked_by: waits });
+      printJson(invocation, {
+        ok: true,
+        health: 'good',
+        ...describeRunSeen(seen),
+        status,
+        at: at ?? tipOf(around.session),
+        blocked_by: waits,
+      });
     else {
       const held = at === null ? holdersOf(around, seen) : new Map<string, string>();
       for (const line of drawRun(invocation.io, { seen, status, waits, held })) invocation.io.print(line);
@@ -45,7 +52,8 @@ export async function resolveCommit(invocation: Invocation, { session }: Surroun
   throw new CrosstalkError('NOT_FOUND', `"${text}" is no commit of branch ${session.branch}`, { fix: 'git log --oneline' });
 }
 
-function holdersOf(around: Surroundings, seen: RunSeen): ReadonlyMap<string, string> {
+/** Path of an open task → the host that works on it. */
+export function holdersOf(around: Surroundings, seen: RunSeen): ReadonlyMap<string, string> {
   const standings = standingsOf(around, seen);
   return new Map(
     around.works.flatMap((work) => {
@@ -57,7 +65,8 @@ function holdersOf(around: Surroundings, seen: RunSeen): ReadonlyMap<string, str
   );
 }
 
-function toJson({ input, view }: RunSeen): Readonly<Record<string, unknown>> {
+/** A run as one object, as `--json` prints it. */
+export function describeRunSeen({ input, view }: RunSeen) {
   const { marker } = input;
   return {
     run: input.run,
