@@ -1,6 +1,8 @@
 /** `crosstalkd allow [name…]`: the operator of this host says that exactly this may run here. Shows what that is, every time. */
+import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { formatDuration } from '../base/duration.ts';
+import { systemRandom } from '../base/random.ts';
 import { approve } from '../local/approvals.ts';
 import { sendControl } from '../local/control-client.ts';
 import type { ModelOffer } from '../local/served-models.ts';
@@ -12,7 +14,7 @@ import { type Io, paint } from './io.ts';
 import { type ModelView, readModelViews } from './models.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 
-/** Approves the named models, or all that wait; without either lists what waits. */
+/** Approves the named models, or all that wait (none is fine: then all are approved already); without either lists what waits, and exits 3 when nothing does. */
 export function allowModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const views = await readModelViews(session, invocation.env);
@@ -20,11 +22,12 @@ export function allowModels(invocation: Invocation): Promise<number> {
     if (invocation.args.length === 0 && !given(invocation, 'all')) return listWaiting(invocation, waiting);
     const chosen = given(invocation, 'all') ? waiting : invocation.args.map((name) => findModel(views, name));
     const fresh = chosen.flatMap(({ offer }) => (isWaiting(offer) && offer.entry !== null ? [offer.entry] : []));
-    await approve(session.configDirectory, { transport: session.id, entries: fresh.map(({ name, hash }) => ({ name, hash })) });
+    const entries = fresh.map(({ name, hash }) => ({ name, hash }));
+    await approve(session.configDirectory, { transport: session.id, entries }, { clock: systemClock, random: systemRandom });
     await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
     const before = chosen.filter(({ offer }) => !isWaiting(offer)).map(({ offer }) => offer.name);
     tell(invocation, { fresh, before, missing: chosen.filter(({ program }) => program?.path === null) });
-    return chosen.length === 0 ? 3 : 0;
+    return 0;
   });
 }
 

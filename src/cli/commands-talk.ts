@@ -102,9 +102,9 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'allow',
     args: '[name...]',
-    about: 'approve entries of data/models.yaml for this host; without names: what waits',
+    about: 'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
     group: 'begin',
-    options: [{ name: 'all', about: 'everything that waits' }],
+    options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
     load: () => import('./allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
   },
   {

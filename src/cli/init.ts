@@ -168,7 +168,8 @@ async function approveOwn(invocation: Invocation, directory: string, models: Fir
   try {
     const standing = decodeModels(session.mirror.modelsText() ?? '').models;
     const own = [...decodeModels(models.text).models.values()].filter(({ name, hash }) => standing.get(name)?.hash === hash);
-    await approve(session.configDirectory, { transport: session.id, entries: own.map(({ name, hash }) => ({ name, hash })) });
+    const entries = own.map(({ name, hash }) => ({ name, hash }));
+    await approve(session.configDirectory, { transport: session.id, entries }, { clock: systemClock, random: systemRandom });
     return own.map(({ name }) => name);
   } finally {
     await session.close();

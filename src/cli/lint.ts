@@ -87,7 +87,7 @@ function bodyWarnings({ body, fields }: Message): readonly string[] {
 }
 
 async function nameWarnings(session: TransportSession, { fields }: Message): Promise<readonly string[]> {
-  const unknown = findUnknown(session, fields.to).map(({ name, suggestion }) => {
+  const unknown = (await findUnknown(session, fields.to)).map(({ name, suggestion }) => {
     const hint = suggestion === null ? '' : `; did you mean "${suggestion}"?`;
     return `"${name}" is neither a model nor a person seen here${hint}`;
   });

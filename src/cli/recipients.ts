@@ -1,7 +1,8 @@
-/** Whether a message would reach anybody: every name of its `to:` is a model, a person who has written here, or a mistake. */
+/** Whether a message would reach anybody: every name of its `to:` is a model of the transport or of a host, a person who has written here, or a mistake. */
 import { CrosstalkError } from '../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../protocol/address.ts';
-import { parseBeatName } from '../protocol/beat.ts';
+import { readHostModels } from '../local/host-models.ts';
+import { parseBeat, parseBeatName } from '../protocol/beat.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
 import type { TransportSession } from './transport-session.ts';
 
@@ -23,25 +24,39 @@ export interface UnknownName {
   readonly suggestion: string | null;
 }
 
-/** The names that are neither a model nor a person seen in the transport. */
-export function findUnknown(session: TransportSession, to: readonly Address[]): readonly UnknownName[] {
+/** The names that are neither a model of the transport or of a host, nor a person seen here. Asks the remote only for names that are no model of the transport. */
+export async function findUnknown(session: TransportSession, to: readonly Address[]): Promise<readonly UnknownName[]> {
   const { models, people } = session.mirror.index();
-  return to
-    .filter(({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name))
-    .map(({ name }) => ({ name, suggestion: suggestName(name, [...models, ...people]) }));
+  const unknown = to.filter(({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name));
+  if (unknown.length === 0) return [];
+  const elsewhere = await listHostModels(session);
+  return unknown
+    .filter(({ name }) => !elsewhere.includes(name))
+    .map(({ name }) => ({ name, suggestion: suggestName(name, [...models, ...elsewhere, ...people]) }));
 }
 
 /** Throws MESSAGE_REJECTED when a name is unknown: a slip would wait for ever without a word. */
-export function refuseUnknown(session: TransportSession, to: readonly Address[]): void {
-  const [unknown] = findUnknown(session, to);
+export async function refuseUnknown(session: TransportSession, to: readonly Address[]): Promise<void> {
+  const [unknown] = await findUnknown(session, to);
   if (unknown === undefined) return;
   const { models } = session.mirror.index();
   const hint = unknown.suggestion === null ? `models here: ${models.join(', ') || 'none'}` : `did you mean "${unknown.suggestion}"?`;
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
-    `"${unknown.name}" is neither a model of this transport nor a person who has written here; ${hint}`,
+    `"${unknown.name}" is neither a model of this transport or of a host, nor a person who has written here; ${hint}`,
     { fix: `--to ${unknown.suggestion ?? '<one of crosstalkd models>'}   (or --force to write to somebody new)` },
   );
+}
+
+/** Models that hosts serve from their own models.yaml: of this host, and as the others say in their beats. A remote that does not answer adds none. */
+async function listHostModels(session: TransportSession): Promise<readonly string[]> {
+  const own = await readHostModels(session.configDirectory);
+  const beats = new Map([...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts)));
+  const known = await Promise.all([...beats].map(([, oid]) => session.repository.hasObject(oid)));
+  const records = new Map([...beats].filter((_, index) => known[index] === false));
+  if (records.size > 0) await session.repository.fetch({ tip: null, records });
+  const commits = await Promise.all([...beats.values()].map((oid) => session.repository.readCommit(oid)));
+  return [...own.models.keys(), ...commits.flatMap((commit) => parseBeat(commit?.message ?? '')?.models ?? [])];
 }
 
 /** What a person should know about addresses that are right: a host that never showed itself, or none that did. */

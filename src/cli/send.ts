@@ -25,7 +25,7 @@ export function sendMessage(invocation: Invocation): Promise<number> {
     refuseTooFar(session, sender);
     const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null });
     const commit = await draft.keeping(async () => {
-      if (!given(invocation, 'force')) refuseUnknown(session, draft.letter.message.fields.to);
+      if (!given(invocation, 'force')) await refuseUnknown(session, draft.letter.message.fields.to);
       return publishLetter(session, sender, draft.letter);
     });
     await draft.done();

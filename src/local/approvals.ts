@@ -1,9 +1,16 @@
 /** Which entries of a transport's models.yaml the operator of this host has approved: by exact hash, so that a changed entry is unapproved again. */
+import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
+import type { Random } from '../base/random.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
-import { quotePath, writeDurableFile } from './durable-file.ts';
+import { ensurePrivateDirectory, quotePath, writeDurableFile } from './durable-file.ts';
+import { acquireLock, type HeldLock } from './lock.ts';
+
+/** Other commands that approve hold the lock for milliseconds. */
+const LOCK_WAIT_MS = 20 * SECOND;
+const LOCK_RETRY_MS = 20;
 
 /** Approved hash by model name, for one transport. */
 export type Approvals = ReadonlyMap<string, string>;
@@ -18,19 +25,44 @@ export async function readApprovals(directory: ConfigDirectory, transport: strin
 }
 
 /**
- * Records the hash of each entry as approved for the transport, durably. Two commands at the same moment: the later one wins and the other's
- * entry shows as unapproved, which is the safe side.
+ * Records the hash of each entry as approved for the transport, durably. Of commands at the same moment each sees what the one before it wrote.
+ * Throws HELD_BY_ANOTHER when another one does not end.
  */
 export async function approve(
   directory: ConfigDirectory,
   approved: { readonly transport: string; readonly entries: readonly { readonly name: string; readonly hash: string }[] },
+  parts: LockParts,
 ): Promise<void> {
-  const all = await readAll(directory);
-  const before = all[approved.transport] ?? {};
-  const after = { ...before, ...Object.fromEntries(approved.entries.map(({ name, hash }) => [name, hash])) };
   await makeConfigDirectory(directory);
-  const transports = sortKeys({ ...all, [approved.transport]: sortKeys(after) });
-  await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports }, null, 2)}\n`);
+  const lock = await lockApprovals(`${directory.approvalsFile}.lock`, parts);
+  try {
+    const all = await readAll(directory);
+    const before = all[approved.transport] ?? {};
+    const after = { ...before, ...Object.fromEntries(approved.entries.map(({ name, hash }) => [name, hash])) };
+    const transports = sortKeys({ ...all, [approved.transport]: sortKeys(after) });
+    await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports }, null, 2)}\n`);
+  } finally {
+    await lock.release();
+  }
+}
+
+interface LockParts {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+async function lockApprovals(path: string, parts: LockParts): Promise<HeldLock> {
+  await ensurePrivateDirectory(path);
+  const deadlineMs = parts.clock.monotonicMs() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return await acquireLock(path, { alias: 'allow', ...parts });
+    } catch (error) {
+      if (!(error instanceof CrosstalkError) || error.code !== 'HELD_BY_ANOTHER') throw error;
+      if (parts.clock.monotonicMs() > deadlineMs) throw stuck(path);
+      await parts.clock.sleep(LOCK_RETRY_MS);
+    }
+  }
 }
 
 async function readAll(directory: ConfigDirectory): Promise<AllApprovals> {
@@ -59,6 +91,16 @@ function damaged(path: string): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`, {
     fix: `mv ${quotePath(path)} ${quotePath(`${path}.damaged`)}   # then: crosstalkd allow`,
   });
+}
+
+function stuck(path: string): CrosstalkError {
+  return new CrosstalkError(
+    'HELD_BY_ANOTHER',
+    `${path}: another command that approves has held it for ${LOCK_WAIT_MS / SECOND} s; nothing was approved.`,
+    {
+      fix: `cat ${quotePath(path)}/lock.*   # names its process; end it, then the same command again`,
+    },
+  );
 }
 
 function sortKeys<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {

@@ -67,6 +67,8 @@ describe('models and allow', () => {
 
   it('allow --all approves the rest, and then nothing waits', async () => {
     expect((await cli.run(['allow', '--all'])).code).toBe(0);
+    // Again is fine: what was asked for is so.
+    expect(await cli.run(['allow', '--all'])).toMatchObject({ code: 0, stdout: 'nothing waits for approval on this host\n' });
     expect(await cli.run(['allow'])).toMatchObject({ code: 3, stdout: 'nothing waits for approval on this host\n' });
     expect((await cli.json(['allow'])).data).toMatchObject({ ok: true, health: 'good', waiting: [] });
   });

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, letter, listOf, startCli } from '../support/cli.ts';
+import { untilTrue } from '../support/fleet.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -127,6 +128,21 @@ describe('send', () => {
   it('writes to somebody new only when told to, and to people seen without asking', async () => {
     expect((await cli.run(['send', '--to', 'newcomer', '--force', '-m', 'hi', '--from', 'boss'])).code).toBe(0);
     expect((await cli.run(['send', '--to', 'boss', '-m', 'hi'])).code).toBe(0);
+  });
+
+  it("writes to a model that only a host's own models.yaml has: of another host by its beat, of this one by its file", async () => {
+    const elsewhere = { CROSSTALK_CONFIG_DIR: join(cli.place, 'config2'), CROSSTALK_STATE_DIR: join(cli.place, 'state2') };
+    const models = (name: string): string => `models:\n  ${name}: { adapter: command, command: [cat] }\n`;
+    mkdirSync(elsewhere.CROSSTALK_CONFIG_DIR, { mode: 0o700 });
+    writeFileSync(join(elsewhere.CROSSTALK_CONFIG_DIR, 'models.yaml'), models('attic'), { mode: 0o600 });
+    expect((await cli.run(['send', '--to', 'attic', '-m', 'hi'])).code).toBe(2);
+    const host = cli.start(['run', '--alias', 'attic-host'], elsewhere);
+    await untilTrue(() => cli.git(['for-each-ref', 'refs/crosstalk/hosts'], cli.remote) !== '');
+    expect(await cli.run(['send', '--to', 'attic', '-m', 'hi'])).toMatchObject({ code: 0 });
+    expect((await cli.run(['send', '--to', 'atic', '-m', 'hi'])).stderr).toContain('did you mean "attic"');
+    await host.stop();
+    writeFileSync(join(cli.place, 'config', 'models.yaml'), models('cellar'), { mode: 0o600 });
+    expect(await cli.run(['send', '--to', 'cellar', '-m', 'hi'])).toMatchObject({ code: 0 });
   });
 
   it('says of a broken hand-written file where and why, and of options that would change one that is right', async () => {

@@ -1,12 +1,14 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/base/random.ts';
 import { approve, readApprovals } from '../../src/local/approvals.ts';
 import { locateConfigDirectory } from '../../src/local/config-directory.ts';
 import { readHostModels } from '../../src/local/host-models.ts';
 import { selectServedModels, unknownOnly, type ServedModelsInput } from '../../src/local/served-models.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
-import { tempDirectory } from './run-child.ts';
+import { buildSources, startChild, tempDirectory } from './run-child.ts';
 
 const none = decodeModels('');
 const shared = decodeModels('models:\n  opus: {adapter: claude}\n  echo: {adapter: command, command: [cat]}\n');
@@ -76,6 +78,24 @@ describe('the models of a host', () => {
   });
 });
 
+const APPROVER = `
+  const { approve } = await load('local/approvals.js');
+  const { locateConfigDirectory } = await load('local/config-directory.js');
+  const { systemClock } = await load('base/clock.js');
+  const { systemRandom } = await load('base/random.js');
+  const { createInterface } = await import('node:readline');
+  const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  await say('ready');
+  await input.next();
+  for (const turn of [0, 1, 2]) {
+    const entries = [{ name: args[1] + turn, hash: 'h' }];
+    await approve(locateConfigDirectory({ CROSSTALK_CONFIG_DIR: args[0] }), { transport: 't', entries }, { clock: systemClock, random: systemRandom });
+  }
+  await say('approved');
+  process.exit(0);`;
+
+const parts = { clock: systemClock, random: systemRandom };
+
 describe('approvals', () => {
   async function directory() {
     return locateConfigDirectory({ CROSSTALK_CONFIG_DIR: join(await tempDirectory(), 'config') });
@@ -84,15 +104,19 @@ describe('approvals', () => {
   it('are kept by transport and name, in a private file', async () => {
     const config = await directory();
     expect(await readApprovals(config, 't1')).toEqual(new Map());
-    await approve(config, { transport: 't1', entries: [{ name: 'opus', hash: 'h1' }] });
-    await approve(config, { transport: 't2', entries: [{ name: 'opus', hash: 'h2' }] });
-    await approve(config, {
-      transport: 't1',
-      entries: [
-        { name: 'echo', hash: 'h3' },
-        { name: 'opus', hash: 'h4' },
-      ],
-    });
+    await approve(config, { transport: 't1', entries: [{ name: 'opus', hash: 'h1' }] }, parts);
+    await approve(config, { transport: 't2', entries: [{ name: 'opus', hash: 'h2' }] }, parts);
+    await approve(
+      config,
+      {
+        transport: 't1',
+        entries: [
+          { name: 'echo', hash: 'h3' },
+          { name: 'opus', hash: 'h4' },
+        ],
+      },
+      parts,
+    );
     expect(await readApprovals(config, 't1')).toEqual(new Map(Object.entries({ echo: 'h3', opus: 'h4' })));
     expect(await readApprovals(config, 't2')).toEqual(new Map([['opus', 'h2']]));
     expect((await stat(config.approvalsFile)).mode & 0o777).toBe(0o600);
@@ -102,19 +126,31 @@ describe('approvals', () => {
     'that are damaged (%s) approve nothing, are not overwritten, and say what to do',
     async (text) => {
       const config = await directory();
-      await approve(config, { transport: 't', entries: [] });
+      await approve(config, { transport: 't', entries: [] }, parts);
       await writeFile(config.approvalsFile, text);
       const refused = { code: 'CONFIG_INVALID', fix: expect.stringContaining('crosstalkd allow') as string };
       await expect(readApprovals(config, 't')).rejects.toMatchObject(refused);
-      await expect(approve(config, { transport: 't', entries: [{ name: 'a', hash: 'b' }] })).rejects.toMatchObject(refused);
+      await expect(approve(config, { transport: 't', entries: [{ name: 'a', hash: 'b' }] }, parts)).rejects.toMatchObject(refused);
       expect(await readFile(config.approvalsFile, 'utf8')).toBe(text);
     },
   );
 
+  it('that several commands give at the same moment are all kept', async () => {
+    const built = await buildSources();
+    onTestFinished(() => rm(built, { recursive: true, force: true }));
+    const config = await directory();
+    const children = ['a', 'b', 'c', 'd', 'e'].map((name) => startChild(built, { code: APPROVER, args: [config.path, name] }));
+    for (const child of children) expect(await child.nextLine()).toBe('ready');
+    for (const child of children) child.say('go');
+    for (const child of children) expect(await child.nextLine()).toBe('approved');
+    const names = ['a', 'b', 'c', 'd', 'e'].flatMap((name) => [`${name}0`, `${name}1`, `${name}2`]);
+    expect([...(await readApprovals(config, 't')).keys()]).toEqual(names);
+  });
+
   it("the host's own models.yaml is read beside them, or is empty", async () => {
     const config = await directory();
     expect((await readHostModels(config)).models.size).toBe(0);
-    await approve(config, { transport: 't', entries: [] });
+    await approve(config, { transport: 't', entries: [] }, parts);
     await writeFile(config.modelsFile, 'models:\n  echo: {adapter: command, command: [cat]}\n');
     expect([...(await readHostModels(config)).models.keys()]).toEqual(['echo']);
   });

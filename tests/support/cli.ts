@@ -31,8 +31,8 @@ export interface Cli {
   readonly run: (args: readonly string[], start?: Start) => Promise<Ended>;
   /** The one object that a command prints with --json, and its exit code. */
   readonly json: (args: readonly string[], start?: Start) => Promise<{ readonly code: number | null; readonly data: Json }>;
-  /** A command that goes on; `until` resolves when its output holds the text. */
-  readonly start: (args: readonly string[]) => Running;
+  /** A command that goes on, with more environment; `until` resolves when its output holds the text. */
+  readonly start: (args: readonly string[], more?: Readonly<Record<string, string>>) => Running;
   readonly git: (args: readonly string[], cwd?: string) => string;
   /** Commits files as somebody else and pushes them; the clone does not see them. */
   readonly say: (files: Readonly<Record<string, string | Uint8Array>>) => void;
@@ -89,7 +89,7 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
       const { code, stdout } = await run([...args, '--json'], start);
       return { code, data: JSON.parse(stdout) as Json };
     },
-    start: (args) => startBin(args, { cwd: clone, env }),
+    start: (args, more) => startBin(args, { cwd: clone, env: { ...env, ...more } }),
     git,
     say: (files) => sayAsOther({ place, remote: join(place, 'team.git'), git }, files),
     answer: async () => {

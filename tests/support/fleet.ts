@@ -132,6 +132,8 @@ function pushHard(git: (...args: string[]) => string): void {
 
 function startHost(alias: string, args: readonly string[], env: Readonly<Record<string, string>>): Host {
   const child = spawn(process.execPath, [BIN, 'run', ...args, '--alias', alias], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // A test may wait for many events at once.
+  child.setMaxListeners(100);
   const events: HostEvent[] = [];
   const waiting = new Set<() => void>();
   let rest = '';
@@ -170,12 +172,16 @@ function untilEvent(
     const check = (): void => {
       const found = host.events.find(host.fits);
       if (found === undefined) return;
-      clearTimeout(timer);
+      stop();
       host.waiting.delete(check);
       done(found);
     };
+    const stop = (): void => {
+      clearTimeout(timer);
+      child.off('exit', stop);
+    };
     host.waiting.add(check);
-    child.on('exit', () => clearTimeout(timer));
+    child.on('exit', stop);
     check();
   });
 }
