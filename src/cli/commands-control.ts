@@ -83,6 +83,50 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
 
 const YES = { name: 'yes', short: 'y', about: 'do it without asking' } as const;
 
+const MANAGER = { name: 'manager', value: 'name', about: 'systemd or launchd (default: that of this platform)' } as const;
+const loadService = () => import('./service.ts');
+
+const SERVICE_COMMAND: CommandSpec = {
+  name: 'service',
+  args: '',
+  about: 'the dispatcher as a service of this user: systemd or launchd keeps it running',
+  group: 'care',
+  options: [],
+  subcommands: [
+    {
+      name: 'service install',
+      args: '[dir|url]',
+      about: 'write the unit with a PATH that finds the agent programs, and start it',
+      group: 'care',
+      options: [
+        { name: 'alias', value: 'name', about: "this host's name in addresses" },
+        { name: 'print', about: 'print the unit and write nothing' },
+        { name: 'no-start', about: 'write it, start nothing' },
+        { name: 'force', about: 'replace one of ours that was changed by hand' },
+        MANAGER,
+      ],
+      load: () => loadService().then(({ installService }) => ({ execute: installService })),
+    },
+    {
+      name: 'service uninstall',
+      args: '[dir|url]',
+      about: 'stop it and take the unit away',
+      group: 'care',
+      options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
+      load: () => loadService().then(({ uninstallService }) => ({ execute: uninstallService })),
+    },
+    {
+      name: 'service status',
+      args: '[dir|url]',
+      about: 'whether it is installed and runs, and where its log is',
+      group: 'care',
+      options: [MANAGER],
+      load: () => loadService().then(({ showService }) => ({ execute: showService })),
+    },
+  ],
+  load: () => loadService().then(({ showService }) => ({ execute: showService })),
+};
+
 export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'doctor',
@@ -108,4 +152,5 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     options: [YES],
     load: () => import('./accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
   },
+  SERVICE_COMMAND,
 ];
