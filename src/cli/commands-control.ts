@@ -28,6 +28,14 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     options: [],
     load: () => import('./hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
   },
+  {
+    name: 'metrics',
+    args: '',
+    about: 'work, hosts, models, replies, tokens and cost as numbers for Prometheus',
+    group: 'look',
+    options: [{ name: 'out', value: 'file', about: 'put them into a file at once, for the textfile collector' }],
+    load: () => import('./metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
+  },
 ];
 
 export const CONTROL_COMMANDS: readonly CommandSpec[] = [
