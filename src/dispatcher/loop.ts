@@ -131,6 +131,8 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const isAsking = [...state.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
   const busy =
     isAsking ||
+    // Something ended since the look: what it freed, a claim that was removed for one, is seen by the next.
+    state.wake.signal.aborted ||
     // A reply that landed since then may move a run on.
     (state.runs.size > 0 && state.mode === 'running' && state.advancedTip !== dispatcher.mirror.index().tip) ||
     state.advancing.size > 0 ||

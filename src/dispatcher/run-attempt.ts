@@ -126,7 +126,10 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     });
     return outcome;
   } finally {
-    await doors.workspace.remove(directory);
+    // What the agent said is worth more than an empty folder, which the next start removes.
+    await doors.workspace.remove(directory).catch((error: unknown) => {
+      doors.log.warning('scratch.kept', { directory, reason: errorText(error), next: 'goes on; the next start removes it' });
+    });
   }
 }
 

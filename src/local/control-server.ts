@@ -38,16 +38,21 @@ export async function serveControl(stateDirectory: string, handler: ControlHandl
     converse(socket, handler);
   });
   server.maxConnections = CLIENTS_MAX;
-  await attempt(path, () => listen(server, path));
-  await attempt(path, () => chmod(path, 0o600));
-  return {
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const client of clients) sayFarewell(client);
-      await closed;
-      await removeSocket(stateDirectory);
-    },
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const client of clients) sayFarewell(client);
+    await closed;
+    await removeSocket(stateDirectory);
   };
+  await attempt(path, () => listen(server, path));
+  try {
+    await attempt(path, () => chmod(path, 0o600));
+  } catch (error) {
+    // A socket that others could reach is none; one that stayed open would keep the process from ending.
+    await close();
+    throw error;
+  }
+  return { close };
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** The private bare repository: made on first use, written by nobody else, and thrown away without loss when it is damaged. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
@@ -14,6 +14,10 @@ const REPACK_MS = 30 * MINUTE;
 /** Below these a repack would cost more than it saves. */
 const LOOSE_MIN = 1_000;
 const PACKS_MIN = 20;
+/** Whoever writes a file for longer than this is dead. */
+const HALF_WRITTEN_MS = 60 * MINUTE;
+/** Names under which git and this program write before they rename. */
+const HALF_WRITTEN = /^(tmp_|tip-[0-9a-f]+$|\.tmp-)/;
 
 /** The cache as a folder. */
 export interface GitCache {
@@ -24,7 +28,8 @@ export interface GitCache {
   writeTip(oid: Oid): void;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
-  repack(): Promise<void>;
+  /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
+  keep(nowMs: number): Promise<void>;
   /** Throws away a cache whose tip cannot be read, as a power cut may leave it. */
   check(): Promise<void>;
 }
@@ -50,7 +55,8 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     unlockPacks: () => {
       for (const name of readdirSync(packs)) if (name.endsWith('.keep')) unlinkSync(`${packs}/${name}`);
     },
-    repack: async () => {
+    keep: async (nowMs) => {
+      removeHalfWritten(gitDir, nowMs - HALF_WRITTEN_MS);
       if (!isWorthRepacking(gitDir)) return;
       // Loose objects are taken in whether anything refers to them or not: records have no ref, commits not yet pushed have none either.
       await git.run({ args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'], limitMs: REPACK_MS });
@@ -64,6 +70,26 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       format = null;
     },
   };
+}
+
+function removeHalfWritten(gitDir: string, beforeMs: number): void {
+  const objects = `${gitDir}/objects`;
+  const folders = [
+    gitDir,
+    `${objects}/pack`,
+    ...readdirSync(objects).flatMap((name) => (/^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [])),
+  ];
+  for (const folder of folders)
+    for (const name of readdirSync(folder)) {
+      const path = `${folder}/${name}`;
+      const found = HALF_WRITTEN.test(name) ? statSync(path, { throwIfNoEntry: false }) : undefined;
+      if (found?.isFile() === true && found.mtimeMs < beforeMs) rmSync(path, { force: true });
+    }
+  // Another half-made cache beside this one.
+  const beside = dirname(gitDir);
+  for (const name of readdirSync(beside).filter((each) => each.startsWith(`${basename(gitDir)}.new-`)))
+    if ((statSync(`${beside}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? beforeMs) < beforeMs)
+      rmSync(`${beside}/${name}`, { recursive: true, force: true });
 }
 
 function readFormat(gitDir: string): ObjectFormat | null {

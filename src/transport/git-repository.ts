@@ -95,7 +95,7 @@ function composeRepository(parts: Parts): Repository {
     },
     writeRecord: async (text) => (await store.writer()).writeRecord(text, clock.wallMs()),
     push: (updates, { atomic }) => remote.push(updates, atomic),
-    maintain: () => parts.cache.repack(),
+    maintain: () => parts.cache.keep(clock.wallMs()),
     close: async () => {
       await reader.close();
       await git.close();

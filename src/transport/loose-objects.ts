@@ -1,6 +1,6 @@
 /** Loose objects written in process: no git process is started to make a commit. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import type { Random } from '../base/random.ts';
 import type { Oid } from '../base/ids.ts';
@@ -54,11 +54,21 @@ function writeOne(folder: string, { oid, type, bytes }: NewObject, tmpName: stri
   // In the object's own folder, as git does: in the common one above, ext4 takes four times as long to make the file.
   const tmp = `${folder}/${tmpName}`;
   try {
+    writeIn(folder, tmp, content);
+    renameSync(tmp, path);
+  } catch (error) {
+    // A full disk would be filled further by what did not fit on it.
+    rmSync(tmp, { force: true });
+    throw error;
+  }
+}
+
+function writeIn(folder: string, tmp: string, content: Buffer): void {
+  try {
     writeFileSync(tmp, content, { mode: 0o444 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     mkdirSync(folder, { recursive: true });
     writeFileSync(tmp, content, { mode: 0o444 });
   }
-  renameSync(tmp, path);
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,6 +77,21 @@ describe('the private cache', () => {
     expect(fixture.git(['count-objects'], { cwd: fixture.cacheDir() })).toMatch(/^0 objects/);
     expect([await host.hasObject(record), await textAt(host, pending!, 'pending')]).toEqual([true, 'p']);
     expect(await textAt(host, tip, 'm/3/3.md')).toBe('m3');
+  });
+
+  it('upkeep removes what killed processes left half-written an hour ago, and nothing younger', async () => {
+    const host = await fixture.open();
+    await publish(host, { a: '1' });
+    const dir = fixture.cacheDir();
+    const old = ['objects/aa/tmp_obj_1', 'objects/pack/tmp_pack_1', 'tip-00ff'].map((name) => join(dir, name));
+    const young = ['objects/aa/tmp_obj_2', 'objects/pack/tmp_pack_2'].map((name) => join(dir, name));
+    mkdirSync(join(dir, 'objects/aa'), { recursive: true });
+    mkdirSync(`${dir}.new-00ff00`);
+    for (const path of [...old, ...young]) writeFileSync(path, 'half');
+    for (const path of [...old, `${dir}.new-00ff00`]) utimesSync(path, 1_000, 1_000);
+    await host.maintain();
+    expect([...old, `${dir}.new-00ff00`].filter(existsSync)).toEqual([]);
+    expect(young.filter(existsSync)).toEqual(young);
   });
 
   it('a reader whose process was killed goes on', async () => {
