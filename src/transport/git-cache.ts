@@ -111,7 +111,7 @@ async function createBare(
 
 function isWorthRepacking(gitDir: string): boolean {
   // Names are hashes, so one folder in sixteen says how many there are, within a few parts in a hundred.
-  const folders = [...'0123456789abcdef'].map((digit) => `${gitDir}/objects/${digit}7`);
+  const folders = Array.from('0123456789abcdef').map((digit) => `${gitDir}/objects/${digit}7`);
   const sampled = folders.map((folder) => (existsSync(folder) ? readdirSync(folder).length : 0));
   const loose = sampled.reduce((sum, count) => sum + count, 0) * 16;
   const packs = readdirSync(`${gitDir}/objects/pack`).filter((name) => name.endsWith('.pack')).length;
