@@ -9,7 +9,10 @@ import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts
 import { cleanOutput } from './clean-output.ts';
 import { runProcess } from './run-process.ts';
 
-const VERSION_TIMEOUT_MS = 15 * SECOND;
+/** For `doctor`, which may take its time. */
+export const PATIENT_MS = 15 * SECOND;
+/** For commands that show something else as well. */
+export const SHORT_MS = 5 * SECOND;
 const VERSION_BYTES_MAX = 16_384;
 
 /** Where installers put programs although no PATH says so, below HOME and elsewhere. */
@@ -35,10 +38,14 @@ export interface FoundAgent {
   /** False: the adapter was built from documentation alone. */
   readonly verified: boolean;
   readonly path: string;
-  /** False: it is in none of the directories of PATH, so an entry needs `command: [<path>]`. */
+  /** False: it is in none of the directories of PATH and no entry names its path, so an entry needs `command: [<path>]`. */
   readonly onPath: boolean;
   readonly version: string | null;
+  /** False: it did not answer the question for its version in time, or could not be started. */
+  readonly answered: boolean;
   readonly signedIn: SignedIn;
+  /** Somebody has signed in to the program itself, so it needs no key. */
+  readonly login: boolean;
   /** Names of keys that the operator has set for it: what `env:` of an entry needs. */
   readonly env: readonly string[];
   /** What a person does to make it usable; null when nothing is known to be missing. */
@@ -49,49 +56,79 @@ export interface DetectionParts {
   readonly adapters: Readonly<Record<string, Adapter>>;
   readonly operatorEnv: OperatorEnv;
   readonly clock: Clock;
+  /** How long a program may think about its version. */
+  readonly limitMs: number;
   /** Searched besides PATH; the usual places when it is left out. */
   readonly extraDirectories?: readonly string[];
+  /** Programs that entries name by their whole path. */
+  readonly named?: readonly NamedProgram[];
 }
 
-/** Looks for every adapter's program and asks each one found for its version, all at once. In the order of the adapters. */
+/** A program as `command:` of an entry names it. */
+export interface NamedProgram {
+  readonly adapter: string;
+  readonly path: string;
+}
+
+/** Looks for every adapter's program and asks each one found for its version, all at once. In the order of the adapters, those that are named last. */
 export async function detectAgents(parts: DetectionParts): Promise<readonly FoundAgent[]> {
   const path = (parts.operatorEnv['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
-  const places = { path, extra: parts.extraDirectories ?? usualDirectories(parts.operatorEnv['HOME'] ?? '') };
-  const found = await Promise.all(Object.values(parts.adapters).map((adapter) => detectAgent(adapter, { parts, places })));
+  const extra = parts.extraDirectories ?? usualDirectories(parts.operatorEnv['HOME'] ?? '');
+  const places = Object.values(parts.adapters).flatMap((adapter) => locate(adapter, { path, extra, named: parts.named ?? [] }));
+  const found = await Promise.all(places.map((place) => askAgent(place, parts)));
   return found.filter((agent) => agent !== null);
+}
+
+interface Place {
+  readonly adapter: Adapter;
+  readonly detection: Detection;
+  readonly path: string;
+  readonly onPath: boolean;
 }
 
 interface Places {
   readonly path: readonly string[];
   readonly extra: readonly string[];
+  readonly named: readonly NamedProgram[];
 }
 
-async function detectAgent(adapter: Adapter, { parts, places }: { parts: DetectionParts; places: Places }): Promise<FoundAgent | null> {
+function locate(adapter: Adapter, { path, extra, named }: Places): readonly Place[] {
   const { detection } = adapter;
-  if (detection === null) return null;
-  const onPath = findExecutable(detection.executables, places.path);
-  const path = onPath ?? findExecutable(detection.executables, places.extra);
-  if (path === null) return null;
+  if (detection === null) return [];
+  const own = named.filter((program) => program.adapter === adapter.name && isExecutable(program.path)).map((program) => program.path);
+  const onPath = findExecutable(detection.executables, path);
+  const usual = onPath ?? findExecutable(detection.executables, extra);
+  // What stands beside the PATH does not matter where an entry says which one it means.
+  const isWanted = usual !== null && !own.includes(usual) && (onPath !== null || own.length === 0);
+  return [
+    ...(isWanted ? [{ adapter, detection, path: usual, onPath: onPath !== null }] : []),
+    ...[...new Set(own)].map((program) => ({ adapter, detection, path: program, onPath: true })),
+  ];
+}
+
+async function askAgent({ adapter, detection, path, onPath }: Place, parts: DetectionParts): Promise<FoundAgent | null> {
   const said = await askVersion({ path, adapter: adapter.name, args: detection.versionArgs }, parts);
-  if (detection.impostor?.test(said) === true) return null;
+  if (said !== null && detection.impostor?.test(said) === true) return null;
   const env = detection.keyNames.filter((name) => (parts.operatorEnv[name] ?? '') !== '');
-  const signedIn = isSignedIn(detection, { env, operatorEnv: parts.operatorEnv });
+  const files = detection.loginFiles(parts.operatorEnv);
+  const login = files.some((file) => existsSync(file));
+  const signedIn = login || env.length > 0 ? 'yes' : withoutSign(files);
   return {
     adapter: adapter.name,
     verified: adapter.verified,
     path,
-    onPath: onPath !== null,
-    version: /\d+(?:\.\d+)+(?:[-+][\w.]*\w)?/.exec(said)?.[0] ?? null,
+    onPath,
+    version: /\d+(?:\.\d+)+(?:[-+][\w.]*\w)?/.exec(said ?? '')?.[0] ?? null,
+    answered: said !== null,
     signedIn,
+    login,
     env,
     advice: signedIn === 'yes' ? null : detection.signIn,
   };
 }
 
-function isSignedIn(detection: Detection, { env, operatorEnv }: { env: readonly string[]; operatorEnv: OperatorEnv }): SignedIn {
-  const files = detection.loginFiles(operatorEnv);
-  if (env.length > 0 || files.some((file) => existsSync(file))) return 'yes';
-  // On macOS most of them keep their login in the keychain.
+/** On macOS most of them keep their login in the keychain. */
+function withoutSign(files: readonly string[]): SignedIn {
   return files.length === 0 || process.platform === 'darwin' ? 'unknown' : 'no';
 }
 
@@ -115,8 +152,11 @@ interface VersionQuestion {
   readonly args: readonly string[];
 }
 
-/** What it says of its version; an empty text when it does not start or end in time. */
-async function askVersion({ path, adapter, args }: VersionQuestion, { operatorEnv, clock }: DetectionParts): Promise<string> {
+/** What it says of its version; null when it does not start or end in time. */
+async function askVersion(
+  { path, adapter, args }: VersionQuestion,
+  { operatorEnv, clock, limitMs }: DetectionParts,
+): Promise<string | null> {
   const env = buildAgentEnv({
     operator: withDirectoryOf(operatorEnv, path),
     names: [],
@@ -132,14 +172,14 @@ async function askVersion({ path, adapter, args }: VersionQuestion, { operatorEn
       cwd: tmpdir(),
       env,
       input: '',
-      timeoutMs: VERSION_TIMEOUT_MS,
+      timeoutMs: limitMs,
       idleTimeoutMs: null,
       stdoutBytesMax: VERSION_BYTES_MAX,
       graceMs: SECOND,
     },
     clock,
   );
-  return end.kind === 'ended' ? `${cleanOutput(end.stdout).text}\n${cleanOutput(end.stderr).text}` : '';
+  return end.kind === 'ended' && end.cause === 'exited' ? `${cleanOutput(end.stdout).text}\n${cleanOutput(end.stderr).text}` : null;
 }
 
 function usualDirectories(home: string): readonly string[] {

@@ -8,11 +8,13 @@ import { readConfig } from '../local/read-config.ts';
 import { VERSION_FILE } from '../protocol/paths.ts';
 import { branchRef, checkRemoteUrl } from '../transport/git-environment.ts';
 import { judgeFailure } from '../transport/git-failure.ts';
+import type { ProgramView } from './agent-programs.ts';
 import { type Invocation, option } from './command.ts';
 import { formatTable } from './display-width.ts';
 import { hostname } from './host-name.ts';
+import { plain } from './io.ts';
 import { isUrl } from './locate.ts';
-import { type ModelView, readModelViews } from './models.ts';
+import { type ModelView, programToJson, readModelsAndPrograms } from './models.ts';
 import { openPersonGit } from './person-git.ts';
 import { probeRemote } from './probe-remote.ts';
 import { printJson, startDirectory, wantsJson } from './reading.ts';
@@ -33,7 +35,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
       directory,
       url,
       session,
-      views: await readModelViews(session, invocation.env),
+      ...(await readModelsAndPrograms(session, invocation.env)),
       limits: await findLimits(session),
     });
   } finally {
@@ -113,10 +115,11 @@ interface Joined {
   readonly url: string;
   readonly session: TransportSession;
   readonly views: readonly ModelView[];
+  readonly programs: readonly ProgramView[];
   readonly limits: readonly string[];
 }
 
-function tell(invocation: Invocation, { directory, url, session, views, limits }: Joined): number {
+function tell(invocation: Invocation, { directory, url, session, views, programs, limits }: Joined): number {
   const { io } = invocation;
   const served = views.filter(({ isServed }) => isServed);
   const next = nextCommands(directory, views);
@@ -129,6 +132,7 @@ function tell(invocation: Invocation, { directory, url, session, views, limits }
       branch: session.branch,
       alias: session.config.alias,
       models: views.map(({ offer, says, fix, isServed }) => ({ name: offer.name, served: isServed, says, fix })),
+      programs: programs.map(programToJson),
       limits,
       next,
     });
@@ -140,6 +144,7 @@ function tell(invocation: Invocation, { directory, url, session, views, limits }
   io.print(`  models  this host serves ${served.length} of ${views.length}`);
   const rows = views.map(({ offer, says }) => [`          ${offer.name}`, says]);
   for (const line of formatTable(rows, io.columns)) io.print(line);
+  for (const { adapter, says, fix } of programs) io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${fix}`}`));
   for (const line of limits) io.print(`  note    ${line}`);
   io.print('\nNext:');
   for (const command of next) io.print(`  ${command}`);

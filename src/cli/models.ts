@@ -1,10 +1,11 @@
 /** `crosstalkd models`: who can be addressed, what answers for each, and what is missing on this host. */
 import type { ModelOffer } from '../local/served-models.ts';
 import { oneLine } from '../protocol/reply.ts';
+import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
 import type { Invocation } from './command.ts';
 import { formatTable } from './display-width.ts';
 import { findProgram, type Program } from './find-program.ts';
-import { paint } from './io.ts';
+import { paint, plain } from './io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { describeOffer, readOffers } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
@@ -25,16 +26,17 @@ export interface ModelView {
 /** Prints every model of the transport and of this host. */
 export function listModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const views = await readModelViews(session, invocation.env);
+    const { views, programs } = await readModelsAndPrograms(session, invocation.env);
     const broken = decodeModels(session.mirror.modelsText() ?? '').problems.filter(({ name }) => name === null);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
-        health: broken.length === 0 && views.every(({ isServed }) => isServed) ? 'good' : 'degraded',
+        health: broken.length === 0 && views.every(({ isServed }) => isServed) && programs.every(isReady) ? 'good' : 'degraded',
         models: views.map(describeModel),
+        programs: programs.map(programToJson),
         problems: broken.map(({ line, found, expected }) => ({ line, found, expected })),
       });
-    else print(invocation, views);
+    else print(invocation, views, programs);
     for (const { line, found, expected } of broken)
       invocation.io.warn(`data/models.yaml line ${line}: found ${oneLine(found, 200)}; expected ${oneLine(expected, 200)}`);
     return views.length === 0 ? 3 : 0;
@@ -46,6 +48,35 @@ export async function readModelViews(session: TransportSession, env: Invocation[
   const sources = { configDirectory: session.configDirectory, id: session.id, only: session.config.only };
   const offers = await readOffers(sources, session.mirror.modelsText());
   return offers.map((offer) => viewOf(offer, env));
+}
+
+/** Every model, and the programs of this host: those that the models start and those that they could. */
+export async function readModelsAndPrograms(
+  session: TransportSession,
+  env: Invocation['env'],
+): Promise<{ readonly views: readonly ModelView[]; readonly programs: readonly ProgramView[] }> {
+  const views = await readModelViews(session, env);
+  const programs = await lookAtPrograms(env, { entries: views.flatMap(({ offer }) => offer.entry ?? []) });
+  return { views: views.map((view) => withPlace(view, programs)), programs };
+}
+
+/** A program that the PATH does not have may stand beside it. */
+function withPlace(view: ModelView, programs: readonly ProgramView[]): ModelView {
+  const { offer, program } = view;
+  if (offer.state.kind !== 'served' || program === null || program.path !== null) return view;
+  const beside = programs.find(({ adapter, usedBy }) => adapter === offer.entry?.adapter && usedBy.includes(offer.name));
+  return beside === undefined
+    ? view
+    : { ...view, says: `program "${program.name}" is not on the PATH here, but at ${beside.path}`, fix: beside.fix };
+}
+
+function isReady({ usedBy, fix }: ProgramView): boolean {
+  return usedBy.length === 0 || fix === null;
+}
+
+/** A program as JSON. */
+export function programToJson({ adapter, path, version, signedIn, usedBy, says, fix }: ProgramView): Readonly<Record<string, unknown>> {
+  return { adapter, path, version, signed_in: signedIn, models: usedBy, says, fix };
 }
 
 function viewOf(offer: ModelOffer, env: Invocation['env']): ModelView {
@@ -70,7 +101,7 @@ function fixOf({ name, state }: ModelOffer, program: Program | null): string | n
   }
 }
 
-function print(invocation: Invocation, views: readonly ModelView[]): void {
+function print(invocation: Invocation, views: readonly ModelView[], programs: readonly ProgramView[]): void {
   const { io } = invocation;
   const rows = views.map((view) => [
     view.offer.name,
@@ -83,6 +114,9 @@ function print(invocation: Invocation, views: readonly ModelView[]): void {
   if (views.length === 0)
     io.warn('no models: write data/models.yaml in the clone, or models.yaml in the configuration directory of this host');
   else for (const line of formatTable([['MODEL', 'STATE', 'ADAPTER', 'EFFECTS', 'SOURCE', 'PROGRAM'], ...rows], io.columns)) io.print(line);
+  const lines = formatPrograms(programs, io.columns);
+  if (lines.length > 0) io.print('');
+  for (const line of lines) io.print(plain(line));
   const waiting = views.filter(({ fix }) => fix !== null);
   if (waiting.length > 0) io.print('');
   for (const { offer, says, fix } of waiting)

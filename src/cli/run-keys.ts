@@ -1,4 +1,4 @@
-/** Keys while `run` has a terminal: pause, drain, show what runs and waits, quit. */
+/** Keys while `run` has a terminal: pause, drain, show what runs and waits, what agents print, quit. */
 import { formatDuration } from '../base/duration.ts';
 import { drainHost, type HostReport, pauseHost, reportHost, resumeHost } from '../dispatcher/control-host.ts';
 import type { Dispatcher } from '../dispatcher/dispatcher.ts';
@@ -11,10 +11,12 @@ export interface RunKeys {
   readonly onQuit: () => void;
   /** Prints lines above the footer. */
   readonly say: (lines: readonly string[]) => void;
+  /** Switches on or off what the agents print; true = on. */
+  readonly toggleOutput: () => boolean;
 }
 
 const LINES_MAX = 10;
-const HELP = 'keys: p pause or resume · d drain · s show · q quit';
+const HELP = 'keys: p pause or resume · d drain · s show · o what agents print · q quit';
 
 /** Listens for keys until the function it returns is called. Does nothing without a terminal. */
 export function listenForKeys(io: Io, keys: RunKeys): () => void {
@@ -34,7 +36,7 @@ export function listenForKeys(io: Io, keys: RunKeys): () => void {
   };
 }
 
-function press(key: string, { dispatcher, onQuit, say }: RunKeys): void {
+function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys): void {
   switch (key) {
     case 'p':
       // While it drains there is nothing to pause and nothing to resume.
@@ -45,6 +47,9 @@ function press(key: string, { dispatcher, onQuit, say }: RunKeys): void {
       return;
     case 's':
       say(describeReport(reportHost(dispatcher)));
+      return;
+    case 'o':
+      say([toggleOutput() ? 'shows what agents print, until o is pressed again' : 'shows no more of what agents print']);
       return;
     case 'q':
     case '\u0003':

@@ -9,12 +9,17 @@ import type { HostReport } from '../dispatcher/control-host.ts';
 import { formatLogLine } from '../local/log-file.ts';
 import { fitWidth } from './display-width.ts';
 import { type Colour, type Io, paint, plain } from './io.ts';
+import type { OutputPiece } from './keep-transcripts.ts';
 import { shortId } from './short-id.ts';
 
 export interface RunView {
   readonly show: (record: LogRecord) => void;
   /** Lines for people, above the footer; nothing when the output is no terminal. */
   readonly say: (lines: readonly string[]) => void;
+  /** What an agent of this host prints, line by line above the footer, while that is switched on. */
+  readonly overhear: (piece: OutputPiece) => void;
+  /** Switches it on or off; true = on. */
+  readonly toggleOutput: () => boolean;
   /** Begins to keep the footer up to date. */
   readonly follow: (report: () => HostReport) => void;
   readonly close: () => void;
@@ -30,6 +35,8 @@ export function createRunView(io: Io, alias: () => string): RunView {
     return {
       show: (record) => io.print(formatLogLine(record, systemClock.wallMs())),
       say: () => undefined,
+      overhear: () => undefined,
+      toggleOutput: () => false,
       follow: () => undefined,
       close: () => undefined,
     };
@@ -39,15 +46,22 @@ export function createRunView(io: Io, alias: () => string): RunView {
 function createTerminalView(io: Io, alias: () => string): RunView {
   const end = new AbortController();
   const spent = { usd: 0 };
+  const overheard = createOverhearing(io);
   let footer = '';
   const draw = (above: string): void => io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
   return {
     show: (record) => {
       const cost = record.fields['cost_usd'];
       if (typeof cost === 'number') spent.usd += cost;
+      if (record.event === 'attempt.ended') draw(overheard.end(text(record.fields['message']), text(record.fields['model'])));
       const line = formatEvent(io, record, alias());
       if (line !== null) draw(`${line}\n`);
     },
+    overhear: (piece) => {
+      const lines = overheard.take(piece);
+      if (lines !== '') draw(lines);
+    },
+    toggleOutput: overheard.toggle,
     say: (lines) => draw(lines.map((line) => `${paint(io, 'dim', line)}\n`).join('')),
     follow: (report) => {
       if (!io.redraws) return;
@@ -68,6 +82,41 @@ function createTerminalView(io: Io, alias: () => string): RunView {
       end.abort();
       footer = '';
       if (io.redraws) draw('');
+    },
+  };
+}
+
+/** A line without an end is shown when it is this long, so that nothing is kept for ever. */
+const UNFINISHED_MAX = 4_000;
+
+/** Whole lines out of the pieces of several agents at once, each under the name of its model. Nothing while it is switched off. */
+export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
+  const unfinished = new Map<string, string>();
+  let isOn = false;
+  const format = (line: string, message: string, model: string): string => {
+    const head = `${plain(model)}  ${shortId(message)} │ `;
+    return `${paint(io, 'dim', head)}${fitWidth(plain(line), io.columns - head.length)}\n`;
+  };
+  return {
+    toggle: (): boolean => {
+      isOn = !isOn;
+      unfinished.clear();
+      return isOn;
+    },
+    take: ({ model, message, text: piece }: Pick<OutputPiece, 'model' | 'message' | 'text'>): string => {
+      if (!isOn) return '';
+      const whose = `${message} ${model}`;
+      const lines = ((unfinished.get(whose) ?? '') + piece).split('\n');
+      const rest = lines.pop() ?? '';
+      const isLong = rest.length > UNFINISHED_MAX;
+      unfinished.set(whose, isLong ? '' : rest);
+      return [...lines, ...(isLong ? [rest] : [])].map((line) => format(line, message, model)).join('');
+    },
+    /** What is left of an attempt that has ended. */
+    end: (message: string, model: string): string => {
+      const left = unfinished.get(`${message} ${model}`) ?? '';
+      unfinished.delete(`${message} ${model}`);
+      return left === '' ? '' : format(left, message, model);
     },
   };
 }

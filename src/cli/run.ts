@@ -26,6 +26,7 @@ export async function runHost(invocation: Invocation): Promise<number> {
   const view = createRunView(invocation.io, () => names.alias);
   const [events, output] = [createChannel<LogRecord>(), createChannel<OutputPiece>()];
   events.follow(view.show);
+  output.follow(view.overhear);
   const log = createLog(events.emit);
   const stopping = listenForSignals();
   try {
@@ -42,7 +43,7 @@ interface Parts {
   readonly invocation: Invocation;
   readonly log: Log;
   readonly events: Channel<LogRecord>;
-  /** What agents print; for the control socket only. */
+  /** What agents print: for the control socket, and for a terminal that asks. */
   readonly output: Channel<OutputPiece>;
   readonly view: ReturnType<typeof createRunView>;
   readonly stopping: Stopping;
@@ -61,7 +62,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
   view.follow(() => reportHost(composed.dispatcher));
-  const unhear = listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, say: view.say });
+  const unhear = listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
   await mentionUnsent(session, log);
   try {
     const end = await runDispatcher(composed.dispatcher, {

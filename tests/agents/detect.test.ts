@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
-import { detectAgents } from '../../src/agents/detect.ts';
+import { detectAgents, type NamedProgram } from '../../src/agents/detect.ts';
 import { useAttempts } from '../support/agents/attempts.ts';
 
 const { makeDirectory } = useAttempts();
@@ -19,11 +19,13 @@ function put(path: string, script: string, mode = 0o755): void {
 function makeHost(env: Record<string, string> = {}) {
   const home = makeDirectory();
   const bin = join(home, 'on-path');
-  const detect = (adapters = ADAPTERS) =>
+  const detect = (adapters = ADAPTERS, named: readonly NamedProgram[] = []) =>
     detectAgents({
       adapters,
       operatorEnv: { HOME: home, PATH: bin, ...env },
       clock: systemClock,
+      limitMs: 30_000,
+      named,
       extraDirectories: [join(home, '.local/bin')],
     });
   return { home, bin, detect };
@@ -49,7 +51,9 @@ test('a program on the PATH is found with its version, and a login with its file
       path: join(bin, 'claude'),
       onPath: true,
       version: '2.1.329',
+      answered: true,
       signedIn: 'yes',
+      login: true,
       env: [],
       advice: null,
     },
@@ -59,7 +63,9 @@ test('a program on the PATH is found with its version, and a login with its file
       path: join(bin, 'codex'),
       onPath: true,
       version: '0.169.0-alpha.1',
+      answered: true,
       signedIn: signedOut,
+      login: false,
       env: [],
       advice: 'run "codex login", or set CODEX_API_KEY',
     },
@@ -78,6 +84,30 @@ test('a program beside the PATH is found, and finds what was installed beside it
   put(join(beside, 'my-node'), 'echo 1.18.33');
   put(join(beside, 'opencode'), 'exec my-node');
   expect(await detect()).toMatchObject([{ adapter: 'opencode', path: join(beside, 'opencode'), onPath: false, version: '1.18.33' }]);
+});
+
+test('a program that an entry names by its path is asked there, once, beside the one on the PATH', async () => {
+  const { home, bin, detect } = makeHost();
+  const own = join(home, 'own/codex');
+  put(join(bin, 'codex'), 'echo codex-cli 1.0');
+  put(own, 'echo codex-cli 2.0');
+  const named = [own, own, join(home, 'nowhere/codex')].map((path) => ({ adapter: 'codex', path }));
+  expect(await detect(ADAPTERS, named)).toMatchObject([
+    { path: join(bin, 'codex'), version: '1.0' },
+    { path: own, onPath: true, version: '2.0' },
+  ]);
+});
+
+test('a program that does not answer in time is there, and is told apart from one that says nothing', async () => {
+  const { home, bin } = makeHost();
+  put(join(bin, 'claude'), 'while :; do :; done');
+  put(join(bin, 'codex'), ':');
+  const found = await detectAgents({ adapters: ADAPTERS, operatorEnv: { HOME: home, PATH: bin }, clock: systemClock, limitMs: 500 });
+  const [silent, empty] = found.filter(({ path }) => path.startsWith(bin));
+  expect([silent, empty]).toMatchObject([
+    { adapter: 'claude', version: null, answered: false },
+    { adapter: 'codex', version: null },
+  ]);
 });
 
 test('another program of the same name is none', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listFailed } from '../../src/cli/failed-lately.ts';
 import { describeReport } from '../../src/cli/run-keys.ts';
-import { composeFooter, formatEvent } from '../../src/cli/run-view.ts';
+import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/run-view.ts';
 import { shortId } from '../../src/cli/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';
@@ -38,6 +38,32 @@ describe('the footer of run', () => {
   it('never takes more than the window, and tells of an outage without control codes', () => {
     for (const columns of [1, 10, 40]) expect(composeFooter({ columns, colors: false }, REPORT, 0).length).toBeLessThan(columns + 1);
     expect(composeFooter(WIDE, { ...REPORT, outage: 'no\u001b[31m route' }, 0)).toMatch(/remote: no\[31m route$/);
+  });
+});
+
+describe('what agents print', () => {
+  const pathOf = (name: string): string => `data/channels/general/${name}.md`;
+  const piece = (name: string, text: string) => ({ message: pathOf(name), model: 'opus', text });
+
+  it('is shown when it is switched on, in whole lines under the name of each model, without control codes', () => {
+    const overheard = createOverhearing(WIDE);
+    expect(overheard.take(piece('a', 'not yet\n'))).toBe('');
+    expect(overheard.toggle()).toBe(true);
+    expect(overheard.take(piece('a', 'one\ntw'))).toBe('opus  a │ one\n');
+    expect(overheard.take(piece('b', 'other\u001b[2J\n'))).toBe('opus  b │ other[2J\n');
+    expect(overheard.take(piece('a', 'o'))).toBe('');
+    expect(overheard.end(pathOf('a'), 'opus')).toBe('opus  a │ two\n');
+    expect(overheard.end(pathOf('a'), 'opus')).toBe('');
+    expect(overheard.toggle()).toBe(false);
+    expect(overheard.take(piece('a', 'no more\n'))).toBe('');
+  });
+
+  it('is cut to the window, and a line that never ends is shown all the same', () => {
+    const overheard = createOverhearing({ columns: 30, colors: false });
+    overheard.toggle();
+    const shown = overheard.take(piece('a', 'x'.repeat(5_000)));
+    expect(shown).toMatch(/x…\n$/);
+    expect(shown.length).toBeLessThanOrEqual(31);
   });
 });
 

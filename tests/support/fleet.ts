@@ -33,8 +33,11 @@ export interface Fleet {
   /** Commits files in the clone and pushes them. */
   readonly say: (files: Readonly<Record<string, string>>) => void;
   readonly start: (alias: string, args?: readonly string[]) => Host;
-  /** Runs a command to its end; gives code and output. */
-  readonly run: (args: readonly string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+  /** Runs a command to its end, with more environment; gives code and output. */
+  readonly run: (
+    args: readonly string[],
+    more?: Readonly<Record<string, string>>,
+  ) => Promise<{ code: number | null; stdout: string; stderr: string }>;
   /** Every agent start of every host, as its fixture recorded it. */
   readonly agentRuns: () => readonly string[];
   /** Pulls until the predicate holds on the clone's files. */
@@ -62,7 +65,7 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
   const [clone, remote] = [join(place, 'team'), join(place, 'team.git')];
   const git = (...args: string[]): string =>
     execFileSync('git', args, { cwd: clone, env: full, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const run: Fleet['run'] = (args) => runToEnd(args, { env: full, cwd: place });
+  const run: Fleet['run'] = (args, more) => runToEnd(args, { env: { ...full, ...more }, cwd: place });
   const made = await run(['init', clone, '--alias', 'maker', '--state', join(place, 'state-maker')]);
   if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
   return {
