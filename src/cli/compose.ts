@@ -5,7 +5,7 @@ import { ADAPTERS, SERVICES } from '../agents/adapters.ts';
 import type { Agents } from '../agents/agent.ts';
 import { killOrphan } from '../agents/process-group.ts';
 import { createAgents } from '../agents/run-agents.ts';
-import { systemClock } from '../base/clock.ts';
+import { HOUR, systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher/dispatcher.ts';
@@ -59,6 +59,7 @@ export async function composeDispatcher(
       failureWindowMs: config.failureWindowMs,
       projects: expandProjects(config.projects, homeOf(invocation.env)),
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
+      forgetBeatMs: 24 * HOUR,
     },
     doors: {
       clock: systemClock,

@@ -13,6 +13,8 @@ import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { runClaim } from './run-attempt.ts';
 
+const GIVE_BACK_MS = 2_000;
+
 /** A claim to be made. `expected`: the lapsed claim that it takes over, or null for a free one. */
 export interface ClaimRequest {
   readonly work: Work;
@@ -63,6 +65,19 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
       attempt: pushed.claim.attempt,
     });
     void runClaim(dispatcher, held);
+  }
+}
+
+/** Takes back, at the end, claims of which nobody knows whether they landed: nothing was started for them, and nobody has to wait out their lease. */
+export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
+  const given = [...state.uncertain];
+  if (given.length === 0) return;
+  const updates = given.map(([ref, { oid }]): RefUpdate => ({ ref, expected: oid, next: null }));
+  // Nobody waits long for a remote that does not answer: then the lease does it, or the next start.
+  await Promise.race([doors.repository.push(updates, { atomic: false }), doors.clock.sleep(GIVE_BACK_MS, state.ending.signal)]);
+  for (const [ref, { work }] of given) {
+    state.uncertain.delete(ref);
+    doors.log.status('claim.released', { message: work.message.path, model: work.recipient, why: 'shutdown' });
   }
 }
 

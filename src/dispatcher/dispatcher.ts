@@ -49,6 +49,8 @@ export interface Settings {
   readonly failureWindowMs: number;
   /** Directories of this host by the name that a message's `project:` gives; absolute. */
   readonly projects: Readonly<Record<string, string>>;
+  /** A beat that did not change for so long (connected time of this host) is that of a dead host and is removed; a living one renews its own thrice in it. */
+  readonly forgetBeatMs: number;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
 }
@@ -170,6 +172,8 @@ export interface State {
   rejected: OpenIndex['rejected'];
   /** Beat refs under our alias that were reported. */
   readonly warnedTwins: Set<string>;
+  /** Beats of dead hosts that this host tried to remove, by object: each once. */
+  readonly forgotten: Set<Oid>;
   readonly outgoing: Outgoing[];
   publishing: boolean;
   readonly parked: Map<string, Parked>;
@@ -246,6 +250,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       settling: new Set(),
       rejected: new Map(),
       warnedTwins: new Set(),
+      forgotten: new Set(),
       outgoing: [],
       publishing: false,
       parked: new Map(),

@@ -4,13 +4,21 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { type Claim, parseClaim } from '../protocol/claim.ts';
-import { listWork, type Work } from '../protocol/open-work.ts';
+import { listSuperseded, listWork, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
   const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
   return followMoves(listWork(dispatcher.mirror.index()), new Map([...readStrays(dispatcher), ...ours]));
+}
+
+/** What a claim may still stand for although somebody asked for it again by another message. */
+export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
+  const works = listSuperseded(dispatcher.mirror.index());
+  if (works.length === 0) return works;
+  const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
+  return followMoves(works, new Map([...readStrays(dispatcher), ...ours]));
 }
 
 /**

@@ -1,17 +1,19 @@
 /** Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer ours. */
 import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat.ts';
+import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { stopAttempt } from './run-attempt.ts';
 
-/** Pushes a beat when one is due: at every interval while claims are held, and once when what this host offers changes. */
+/** Pushes a beat when one is due: at every interval while claims are held, when what this host offers changes, and now and then to be remembered. */
 export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
   const presence = describePresence(dispatcher);
-  const due = state.held.size > 0 && nowMs - state.beat.startedMs >= settings.beatMs;
-  if (!due && presence === state.beat.presence) return;
   const ref = beatRef(dispatcher);
+  const intervalMs = state.held.size > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
+  const due = nowMs - state.beat.startedMs >= intervalMs || !state.refs.has(ref);
+  if (!due && presence === state.beat.presence) return;
   const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
   const pushed = await doors.repository.push([{ ref, expected: state.refs.get(ref) ?? null, next }], { atomic: false });
   const landed = pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
@@ -23,6 +25,31 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
     state.beat = { ...state.beat, count: state.beat.count + 1 };
     doors.log.warning('beat.failed', { next: 'tries again with the next tick; agents are stopped before the lease is over' });
   }
+}
+
+/**
+ * Removes beats of hosts that are gone for good: until then a dead host in view delays its share of the work. Told by this host's own clock and only
+ * while the remote was in view; a host that was merely away beats anew when it is back.
+ */
+export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
+  const { settings, doors, state } = dispatcher;
+  const own = beatRef(dispatcher);
+  const dead = [...state.refs].filter(
+    ([ref, oid]) =>
+      ref.startsWith(settings.refs.hosts) &&
+      ref !== own &&
+      !state.forgotten.has(oid) &&
+      (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
+  );
+  if (dead.length === 0) return;
+  for (const [ref, oid] of dead) {
+    state.forgotten.add(oid);
+    doors.log.status('host.forgotten', { host: ref.slice(settings.refs.hosts.length) });
+  }
+  await doors.repository.push(
+    dead.map(([ref, expected]) => ({ ref, expected, next: null })),
+    { atomic: false },
+  );
 }
 
 /** Takes this host's beat off the remote: it has ended in good order. */

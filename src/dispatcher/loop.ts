@@ -6,6 +6,7 @@ import { CrosstalkError, errorText } from '../base/errors.ts';
 import { encodeIndex } from '../protocol/open-work.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { endBeat } from './keep-lease.ts';
+import { giveBackUncertain } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { stopAttempt } from './run-attempt.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
@@ -147,9 +148,14 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
   const index = dispatcher.mirror.index();
   const nowMs = dispatcher.doors.clock.monotonicMs();
   if (index.tip === pace.checkpointOf || nowMs - pace.checkpointMs < CHECKPOINT_MS) return;
-  pace.checkpointOf = index.tip;
   pace.checkpointMs = nowMs;
-  await dispatcher.doors.local.writeCheckpoint(encodeIndex(index));
+  try {
+    await dispatcher.doors.local.writeCheckpoint(encodeIndex(index));
+    pace.checkpointOf = index.tip;
+  } catch (error) {
+    // It only saves reading at the next start: a full disk must not take the dispatcher from the agents that run.
+    dispatcher.doors.log.warning('checkpoint.unwritten', { reason: errorText(error), next: 'goes on; tries again later' });
+  }
 }
 
 /** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. No program outlives this. */
@@ -169,5 +175,7 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
     if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }
-  if (!options.kill.aborted && state.outage === null && state.halted === null) await endBeat(dispatcher);
+  if (options.kill.aborted || state.halted !== null) return;
+  await giveBackUncertain(dispatcher);
+  if (state.outage === null) await endBeat(dispatcher);
 }

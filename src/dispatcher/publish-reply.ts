@@ -12,7 +12,7 @@ import type { Claim } from '../protocol/claim.ts';
 import { backoffMs, catchUp, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
-import { currentWork } from './follow-moves.ts';
+import { currentWork, supersededWork } from './follow-moves.ts';
 
 /** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
 export interface OutboxPayload {
@@ -228,8 +228,9 @@ async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<
 
 /** Where the message stands now: it may have been moved since it was claimed. */
 function currentPath(dispatcher: Dispatcher, { key, message }: Work): string {
-  if (dispatcher.mirror.index().messages.has(message.path)) return message.path;
-  const here = currentWork(dispatcher).filter((work) => work.key === key);
+  const { messages, superseded } = dispatcher.mirror.index();
+  if (messages.has(message.path) || superseded.has(message.path)) return message.path;
+  const here = [...currentWork(dispatcher), ...supersededWork(dispatcher)].filter((work) => work.key === key);
   return (here.find((work) => work.message.blob === message.blob) ?? here[0])?.message.path ?? message.path;
 }
 

@@ -8,6 +8,7 @@ import type { Work } from '../protocol/open-work.ts';
 import { composeReply } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { supersededWork } from './follow-moves.ts';
 import { recordAt } from './observe.ts';
 import { enqueue, replyTransaction } from './publish-reply.ts';
 import { judgeWork, type WorkView } from './select-work.ts';
@@ -18,6 +19,8 @@ export interface Lapsed {
   readonly claim: Claim | null;
   /** The open work it stands for; null when there is none (answered, removed, or never was). */
   readonly work: Work | null;
+  /** The same for a message that was asked again by another: nobody takes it, but what may have been done for it must be told. */
+  readonly closed: Work | null;
   /** Whether the agent may have been started. Only its own host can know that it was not. */
   readonly started: boolean;
   readonly attemptsMax: number;
@@ -26,9 +29,11 @@ export interface Lapsed {
 export type LapsedVerdict = 'remove' | 'take-over' | 'outcome-unknown' | 'gave-up';
 
 /** What becomes of a lapsed claim. */
-export function judgeLapsed({ claim, work, started, attemptsMax }: Lapsed): LapsedVerdict {
-  if (claim === null || work === null || !started) return 'remove';
+export function judgeLapsed({ claim, work, closed, started, attemptsMax }: Lapsed): LapsedVerdict {
+  if (claim === null || (work ?? closed) === null || !started) return 'remove';
+  // When the message that asks again is taken away, this one is open again: its reply is what keeps it from a second run.
   if (claim.effects === 'external') return 'outcome-unknown';
+  if (work === null) return 'remove';
   return claim.attempt >= attemptsMax ? 'gave-up' : 'take-over';
 }
 
@@ -36,11 +41,13 @@ export function judgeLapsed({ claim, work, started, attemptsMax }: Lapsed): Laps
 export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[], view: WorkView): Promise<void> {
   const { state, settings } = dispatcher;
   const byKey = new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])));
+  const closed = new Map(supersededWork(dispatcher).map((work) => [work.key, work]));
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
   for (const [ref, oid] of state.refs) {
     if (!ref.startsWith(settings.refs.claims) || isOurs(dispatcher, ref)) continue;
-    const lapsed = readLapsed(dispatcher, ref, byKey.get(ref.slice(settings.refs.claims.length)) ?? null);
+    const key = ref.slice(settings.refs.claims.length);
+    const lapsed = readLapsed(dispatcher, ref, { work: byKey.get(key) ?? null, closed: closed.get(key) ?? null });
     if (lapsed === null || state.settling.has(ref)) continue;
     const verdict = judgeLapsed(lapsed);
     if (verdict === 'take-over') {
@@ -61,19 +68,19 @@ function isOurs(dispatcher: Dispatcher, ref: string): boolean {
 }
 
 /** The claim at `ref` if it has lapsed in our eyes, else null. */
-function readLapsed(dispatcher: Dispatcher, ref: string, work: Work | null): Lapsed | null {
+function readLapsed(dispatcher: Dispatcher, ref: string, found: Pick<Lapsed, 'work' | 'closed'>): Lapsed | null {
   const { state, settings } = dispatcher;
   const record = recordAt(dispatcher, ref);
   if (record === undefined) return null;
   const claim = record === null ? null : parseClaim(record.text);
   const attemptsMax = state.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
   const orphan = state.orphans.get(ref);
-  if (orphan !== undefined && orphan.oid === state.refs.get(ref)) return { claim, work, started: orphan.started, attemptsMax };
+  if (orphan !== undefined && orphan.oid === state.refs.get(ref)) return { claim, ...found, started: orphan.started, attemptsMax };
   // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
-  if (claim?.run === dispatcher.run) return { claim, work, started: false, attemptsMax };
+  if (claim?.run === dispatcher.run) return { claim, ...found, started: false, attemptsMax };
   const beat = claim === null ? null : settings.refs.hosts + beatName(claim);
   const silent = silentMs(state.book, { claim: ref, beat });
-  return silent !== null && silent >= settings.leaseMs ? { claim, work, started: true, attemptsMax } : null;
+  return silent !== null && silent >= settings.leaseMs ? { claim, ...found, started: true, attemptsMax } : null;
 }
 
 /** The request for a takeover, if this host would take the work were it free: the same rules and slots as for any other. */
@@ -106,7 +113,8 @@ interface Lost {
 }
 
 function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Lost): void {
-  const { claim, work } = lapsed;
+  const { claim } = lapsed;
+  const work = lapsed.work ?? lapsed.closed;
   if (claim === null || work === null) return;
   const detail =
     verdict === 'gave-up'

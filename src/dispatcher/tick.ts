@@ -5,7 +5,7 @@ import { adoptClaims, claimMessages } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
-import { keepBeat, stopLostAttempts } from './keep-lease.ts';
+import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
 import { observe } from './observe.ts';
 import { resumePublishing } from './publish-reply.ts';
 import { recoverClaims } from './recover.ts';
@@ -28,6 +28,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
   await keepBeat(dispatcher);
+  await forgetDeadHosts(dispatcher);
   const works = currentWork(dispatcher);
   noteFirstSeen(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));

@@ -43,6 +43,8 @@ export interface OpenIndex {
   /** Names in data/models.yaml at that commit, in code-unit order. */
   readonly models: readonly string[];
   readonly messages: ReadonlyMap<string, OpenMessage>;
+  /** Unanswered, but asked again by another message: no work, but a claim may still stand for one, and it is work again when the other goes. */
+  readonly superseded: ReadonlyMap<string, OpenMessage>;
   readonly rejected: ReadonlyMap<string, RejectedFile>;
   /** Message that asks again → the one it closes. */
   readonly retried: ReadonlyMap<string, string>;
@@ -54,6 +56,7 @@ export const EMPTY_INDEX: OpenIndex = {
   tip: null,
   models: [],
   messages: new Map(),
+  superseded: new Map(),
   rejected: new Map(),
   retried: new Map(),
   people: new Set(),
@@ -78,7 +81,7 @@ export interface ChangeBatch {
 
 /** The index after a batch. Of the tree alone: what way led to it makes no difference. */
 export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
-  const messages = new Map(index.messages);
+  const messages = new Map([...index.messages, ...index.superseded]);
   const rejected = new Map(index.rejected);
   for (const path of batch.removed) {
     messages.delete(path);
@@ -96,9 +99,27 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   closeTwins(messages, rejected, batch.replies);
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
   const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
-  for (const path of retried.values()) messages.delete(path);
   closeForPeople(messages, { ...batch, people: batch.people.filter((name) => !index.people.has(name)) });
-  return { tip: batch.tip, models: batch.models, messages, rejected, retried, people: new Set([...index.people, ...batch.people]) };
+  const superseded = takeOut(messages, retried);
+  return {
+    tip: batch.tip,
+    models: batch.models,
+    messages,
+    superseded,
+    rejected,
+    retried,
+    people: new Set([...index.people, ...batch.people]),
+  };
+}
+
+/** What is asked again elsewhere is no open message any more. */
+function takeOut(messages: Map<string, OpenMessage>, retried: OpenIndex['retried']): ReadonlyMap<string, OpenMessage> {
+  const taken = new Map<string, OpenMessage>();
+  for (const path of retried.values()) {
+    const message = messages.get(path);
+    if (message !== undefined && messages.delete(path)) taken.set(path, message);
+  }
+  return taken;
 }
 
 /** A second message with the id of another. */
@@ -164,8 +185,17 @@ export function effectsOf(entry: { readonly effects: Effects }, message: OpenMes
 
 /** Every piece of open work, most urgent first: priority, then age, then path. */
 export function listWork(index: OpenIndex): readonly Work[] {
+  return worksOf(index.messages);
+}
+
+/** What would be work, had nobody asked again. */
+export function listSuperseded(index: OpenIndex): readonly Work[] {
+  return worksOf(index.superseded);
+}
+
+function worksOf(messages: OpenIndex['messages']): readonly Work[] {
   const first = new Map<string, string>();
-  const byPath = [...index.messages.values()].sort(by((message) => message.path));
+  const byPath = [...messages.values()].sort(by((message) => message.path));
   const works = byPath.flatMap((message) =>
     message.recipients.map(({ name, hosts }): Work => {
       const key = claimKey({ channel: message.channel, identity: message.identity, recipient: name });
@@ -178,7 +208,7 @@ export function listWork(index: OpenIndex): readonly Work[] {
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
-const CHECKPOINT_VERSION = 4;
+const CHECKPOINT_VERSION = 5;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -186,7 +216,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     v: CHECKPOINT_VERSION,
     tip: index.tip,
     models: index.models,
-    messages: [...index.messages.values()],
+    messages: [...index.messages.values(), ...index.superseded.values()],
     rejected: [...index.rejected.values()],
     retried: [...index.retried],
     people: [...index.people],
@@ -205,12 +235,16 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     people: string[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
+  const messages = new Map(raw.messages.map((message) => [message.path, message]));
+  const retried = new Map(raw.retried);
+  const superseded = takeOut(messages, retried);
   return {
     tip: raw.tip,
     models: raw.models,
-    messages: new Map(raw.messages.map((message) => [message.path, message])),
+    messages,
+    superseded,
     rejected: new Map(raw.rejected.map((file) => [file.path, file])),
-    retried: new Map(raw.retried),
+    retried,
     people: new Set(raw.people),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { type ChangeBatch, EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
-import { readChanges, readModelNames, readTextAt } from './read-changes.ts';
+import { listModelNames, readChanges, readTextAt } from './read-changes.ts';
 import { MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
 
@@ -49,12 +49,14 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   };
 
   const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
-    const base = await usableBase(repository, tip, from);
-    const batch = await readChanges(repository, { from: base.tip, to: tip, people: base.people });
+    const text = await readTextAt(repository, tip, MODELS_FILE);
+    const models = listModelNames(text);
+    const base = usableBase(from, models);
+    const batch = await readChanges(repository, { from: base.tip, to: tip, people: base.people, models });
     index = movesOthers(base, batch)
-      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people: base.people }))
+      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people: base.people, models }))
       : foldChanges(base, batch);
-    modelsText = await readTextAt(repository, tip, MODELS_FILE);
+    modelsText = text;
     readAt = tip;
     epoch += 1;
   };
@@ -97,10 +99,9 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 }
 
 /** A name that was a person's and becomes a model's makes old mail to it work, which the index has dropped: then everything is read again. */
-async function usableBase(repository: Repository, tip: Oid, index: OpenIndex): Promise<OpenIndex> {
+function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
   if (index.tip === null) return EMPTY_INDEX;
-  const names = await readModelNames(repository, tip);
-  return names.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
+  return models.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
 }
 
 /**
@@ -113,6 +114,6 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   return (
     batch.removed.some((path) => index.retried.has(path)) ||
     [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf)) ||
-    [...index.messages.keys()].some((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? ''))
+    [...index.messages.keys(), ...index.superseded.keys()].some((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? ''))
   );
 }

@@ -34,6 +34,8 @@ export interface ChangeRange {
   readonly to: Oid;
   /** Names known to belong to people. */
   readonly people: ReadonlySet<string>;
+  /** `listModelNames` of data/models.yaml in `to`. */
+  readonly models: readonly string[];
 }
 
 type Written = Extract<TreeChange, { kind: 'written' }>;
@@ -47,7 +49,7 @@ interface Candidate {
 /** Reads what `to` changed since `from` (null: everything in it). */
 export async function readChanges(repository: Repository, range: ChangeRange): Promise<ChangeBatch> {
   const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
-  const models = await readModelNames(repository, range.to);
+  const { models } = range;
   const exists = createExists(repository, range, changes);
   const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path] : []));
   const reopened = await readReopened(repository, range, removed);
@@ -67,15 +69,14 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), ...judged };
 }
 
-/** The names in data/models.yaml of a commit, in code-unit order. */
-export async function readModelNames(repository: Repository, commit: Oid): Promise<readonly string[]> {
-  const text = (await readTextAt(repository, commit, MODELS_FILE)) ?? '';
-  if (text !== lastModels.text) lastModels = { text, names: [...decodeModels(text).models.keys()].sort(byCodeUnit) };
+/** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
+export function listModelNames(text: string | null): readonly string[] {
+  if (text !== lastModels.text) lastModels = { text, names: [...decodeModels(text ?? '').models.keys()].sort(byCodeUnit) };
   return lastModels.names;
 }
 
 /** Asked for at every commit and hardly ever another: the last answer is kept. */
-let lastModels: { readonly text: string; readonly names: readonly string[] } = { text: '', names: [] };
+let lastModels: { readonly text: string | null; readonly names: readonly string[] } = { text: null, names: [] };
 
 /** The text of a file of a commit, or null when there is none or it is larger than a message may be. */
 export async function readTextAt(repository: Repository, commit: Oid, path: string): Promise<string | null> {
@@ -239,7 +240,7 @@ async function readEveryone(
   for (const { file, fields } of candidates) {
     if (!asksAll(fields)) continue;
     const commit = authors.get(file.path)?.oid;
-    const then = commit === undefined ? [] : await readModelNames(judge.repository, commit);
+    const then = commit === undefined ? [] : listModelNames(await readTextAt(judge.repository, commit, MODELS_FILE));
     everyone.set(file.path, then.length === 0 ? judge.models : then);
   }
   return everyone;

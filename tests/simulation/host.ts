@@ -165,7 +165,7 @@ function settingsOf(world: World, host: Host): Settings {
     threadBytesMax: 4_000,
     graceMs: 10_000,
     stealAfterMs: 1_500,
-
+    forgetBeatMs: 100_000,
     failuresMax: 6,
     failureWindowMs: 60_000,
     projects: {},

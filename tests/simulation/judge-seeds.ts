@@ -46,6 +46,8 @@ export const MUST_HAPPEN: readonly string[] = [
   'beat.failed',
   'remote.unreachable',
   'host.alias-twice',
+  'host.forgotten',
+  'checkpoint.unwritten',
 ];
 
 /** Runs seeds one after the other. Stops shrinking after the first failure: one is enough to begin with. */

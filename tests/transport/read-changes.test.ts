@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { EMPTY_INDEX, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
-import { readChanges } from '../../src/transport/read-changes.ts';
+import { MODELS_FILE } from '../../src/protocol/paths.ts';
+import { listModelNames, readChanges, readTextAt } from '../../src/transport/read-changes.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 
@@ -32,7 +33,8 @@ async function world(): Promise<{
 }
 
 async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<OpenIndex> {
-  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people }));
+  const models = listModelNames(await readTextAt(repository, to, MODELS_FILE));
+  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people, models }));
 }
 
 /** The index must be the same whether the history was followed commit by commit or read at once. */
