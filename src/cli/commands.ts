@@ -38,6 +38,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
       { name: 'interval', value: 's', about: 'longest pause between two looks at the remote (default: 30s)' },
       { name: 'trace', value: 'file', about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev' },
+      { name: 'otel', about: 'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name' },
     ],
     load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
   },

@@ -15,6 +15,7 @@ import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
+import { openSpans } from './otel.ts';
 import { createRunView } from './run-view.ts';
 import { openTrace } from './trace-run.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
@@ -52,8 +53,10 @@ interface Parts {
 async function runSession(session: TransportSession, parts: Parts): Promise<number> {
   const { invocation, log, events, view, stopping } = parts;
   const trace = openTrace(invocation);
+  const spans = openSpans(invocation, { alias: session.config.alias, log });
   const composed = trace.composed(await composeDispatcher(trace.session(session), { invocation, log, onOutput: parts.output.emit }));
   events.follow(trace.mark);
+  events.follow(spans.take);
   const file = openLogFile(session.directory.logFile, {
     bytesMax: session.config.logBytesMax,
     clock: systemClock,
@@ -76,6 +79,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     unhear();
     await control?.close();
     await composed.close();
+    await spans.close();
     unfollow();
     file.close();
     trace.close();
