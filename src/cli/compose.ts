@@ -1,5 +1,6 @@
 /** The only place that wires the real parts of a dispatcher together: git, processes, files, clock and randomness behind their doors. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTERS, SERVICES } from '../agents/adapters.ts';
 import type { Agents } from '../agents/agent.ts';
@@ -99,11 +100,17 @@ function expandProjects(projects: Readonly<Record<string, string>>, home: string
 
 function createWorkspace(scratch: string): Workspace {
   return {
-    open: async (attemptId) => {
+    open: (attemptId) => {
       const directory = join(scratch, attemptId);
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      return directory;
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return Promise.resolve(directory);
     },
-    remove: (directory) => rm(directory, { recursive: true, force: true }),
+    remove: async (directory) => {
+      try {
+        rmdirSync(directory); // most agents leave it empty
+      } catch {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
   };
 }

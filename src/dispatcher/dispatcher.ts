@@ -176,6 +176,8 @@ export interface State {
   readonly forgotten: Set<Oid>;
   readonly outgoing: Outgoing[];
   publishing: boolean;
+  /** How long the last push of the branch took; 0 = none yet. */
+  pushMs: number;
   readonly parked: Map<string, Parked>;
   /** What the models of all hosts have used today, and which of them are at the end of their budget. */
   readonly day: DayBook;
@@ -253,6 +255,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       forgotten: new Set(),
       outgoing: [],
       publishing: false,
+      pushMs: 0,
       parked: new Map(),
       day: { tip: null, text: null, budgets: NO_BUDGETS, spent: new Map() },
       spentOut: new Map(),

@@ -4,7 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { type Claim, parseClaim } from '../protocol/claim.ts';
-import { listSuperseded, listWork, type Work } from '../protocol/open-work.ts';
+import { listSuperseded, listWork, openKeys, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 /** The open work as it stands now, most urgent first. */
@@ -48,7 +48,7 @@ export function strayClaims(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oi
   const prefix = dispatcher.settings.refs.claims;
   const claims = [...refs].flatMap(([ref, oid]) => (ref.startsWith(prefix) ? [[ref.slice(prefix.length), oid] as const] : []));
   if (claims.length === 0) return new Map();
-  const open = new Set(listWork(dispatcher.mirror.index()).map(({ key }) => key));
+  const open = openKeys(dispatcher.mirror.index());
   return new Map(claims.filter(([key]) => !open.has(key)));
 }
 

@@ -29,7 +29,7 @@ const ONCE_OUTAGES_MAX = 3;
 const CHECKPOINT_MS = 5_000;
 /** Advances of the branch after which the cache is looked after. */
 const UPKEEP_IDLE = 16;
-const UPKEEP_BUSY = 1_024;
+const UPKEEP_BUSY = 128;
 const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;

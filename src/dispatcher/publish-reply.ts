@@ -26,6 +26,9 @@ export interface OutboxPayload {
 
 /** More replies than this in one push gain nothing. */
 const BATCH_MAX = 128;
+/** How long an answer waits for others, as a part of a push, and at most. */
+const GATHER_PART = 5;
+const GATHER_MS_MAX = 50;
 /** A remote that refuses is asked again at this pace, doubling. */
 const REFUSED_MS = 1_000;
 /** Something on this machine does not work (a full disk): no faster than this. */
@@ -126,12 +129,14 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   const { state, doors, publisher } = dispatcher;
   let losses = 0;
   let batchMax = BATCH_MAX;
+  await gather(dispatcher);
   while (state.outgoing.length > 0 && state.halted === null && !state.ending.signal.aborted) {
     const batch = state.outgoing.slice(0, batchMax);
     const round = await publishOnce(
       publisher,
       batch.map(({ transaction }) => transaction),
     );
+    if (round.pushMs > 0) state.pushMs = round.pushMs;
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
     const refusal = [...round.outcomes.values()].find((outcome) => outcome.kind === 'refused');
@@ -152,6 +157,16 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       await catchUp(publisher);
     }
   }
+}
+
+/**
+ * The first answer of several waits a moment for the others: alone it would keep them waiting for a whole push. The moment is a small part of what the
+ * last push took, and nobody waits when nothing else runs here.
+ */
+async function gather({ state, doors }: Dispatcher): Promise<void> {
+  const others = [...state.held.values()].filter(({ phase }) => phase === 'attempt').length;
+  const ms = Math.min(GATHER_MS_MAX, state.pushMs / GATHER_PART);
+  if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.ending.signal);
 }
 
 async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): Promise<number> {

@@ -2,8 +2,10 @@
  * Files that survive a kill or a power cut whole: tmp, fsync, rename, fsync of the folder. A reader sees the old content or the new one,
  * never a mixture. Everything made here is private to its owner (0700, 0600), whatever the umask says.
  */
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, fchmodSync, fsync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 
 const DIRECTORY_MODE = 0o700;
@@ -22,10 +24,12 @@ export async function writeShortcutFile(path: string, content: string | Uint8Arr
   await replaceFile(path, content, { sync: false });
 }
 
+// What only touches memory of the kernel is done at once: through the thread pool each step waits for its turn on a busy machine. What waits for
+// the disk goes through it.
 async function replaceFile(path: string, content: string | Uint8Array, how: { readonly sync: boolean }): Promise<void> {
   const tmp = await attempt(path, () => writeTemporary(path, content, how));
   try {
-    await rename(tmp, path);
+    renameSync(tmp, path);
     if (how.sync) await syncDirectory(dirname(path));
   } catch (error) {
     await rm(tmp, { force: true }).catch(() => undefined);
@@ -37,26 +41,28 @@ let temporaries = 0;
 
 /** Writes `content` to a new private file beside `path` and gives its path; the caller renames, links or removes it. */
 export async function writeTemporary(path: string, content: string | Uint8Array, how: { readonly sync: boolean }): Promise<string> {
-  const { tmp, handle } = await openTemporary(path);
+  const { tmp, descriptor } = openTemporary(path);
   try {
-    await handle.chmod(FILE_MODE);
-    await handle.writeFile(content);
-    if (how.sync) await handle.sync();
+    fchmodSync(descriptor, FILE_MODE);
+    writeFileSync(descriptor, content);
+    if (how.sync) await syncFile(descriptor);
   } catch (error) {
     await rm(tmp, { force: true }).catch(() => undefined);
     throw error;
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
   return tmp;
 }
 
-async function openTemporary(path: string) {
+const syncFile = promisify(fsync);
+
+function openTemporary(path: string): { readonly tmp: string; readonly descriptor: number } {
   for (let tries = 1; ; tries += 1) {
     temporaries += 1;
     const tmp = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaries}${TMP_SUFFIX}`);
     try {
-      return { tmp, handle: await open(tmp, 'wx', FILE_MODE) };
+      return { tmp, descriptor: openSync(tmp, 'wx', FILE_MODE) };
     } catch (error) {
       if (!isErrno(error, 'EEXIST') || tries >= TMP_NAMES_MAX) throw error;
     }
@@ -70,12 +76,18 @@ export async function removeTemporaries(directory: string): Promise<void> {
   for (const name of stale) await attempt(join(directory, name), () => rm(join(directory, name), { force: true }));
 }
 
+/** Removes a file; one that is not there is fine. A power cut may bring it back. */
+export async function removeFile(path: string): Promise<void> {
+  await attempt(path, () => {
+    rmSync(path, { force: true });
+    return Promise.resolve();
+  });
+}
+
 /** Removes a file for good; one that is not there is fine. */
 export async function removeDurableFile(path: string): Promise<void> {
-  await attempt(path, async () => {
-    await rm(path, { force: true });
-    await syncDirectory(dirname(path));
-  });
+  await removeFile(path);
+  await attempt(path, () => syncDirectory(dirname(path)));
 }
 
 /** The text of a file, or null when there is none. Throws STATE_UNUSABLE when it is there and cannot be read. */
@@ -116,14 +128,14 @@ async function makeDirectories(path: string): Promise<void> {
 
 /** Makes the entries of a directory durable: what was renamed, linked or removed in it stays so. */
 export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+  const descriptor = openSync(path, 'r');
   try {
-    await handle.sync();
+    await syncFile(descriptor);
   } catch (error) {
     // Some network and FUSE file systems refuse to sync a directory; the rename is all that can be had there.
     if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EPERM', 'EBADF')) throw error;
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

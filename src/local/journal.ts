@@ -2,6 +2,7 @@
  * The journal: what this host was about to do, written before it does it. Append-only; one checked line an entry; durable before `append`
  * resolves. Entries that arrive while the disk is busy share the next fsync, so many at once cost little more than one.
  */
+import { writeFileSync } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
@@ -134,7 +135,7 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
 async function appendDurably(file: OpenEnd, text: string): Promise<void> {
   const bytes = Buffer.from(text);
   try {
-    await file.handle.appendFile(bytes);
+    writeFileSync(file.handle.fd, bytes);
     await file.handle.datasync();
     file.size += bytes.length;
   } catch (error) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { by } from '../base/order.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { formatCheckedLine, parseCheckedLine, type OnDamage } from './checked-line.ts';
-import { attempt, readTextFile, removeDurableFile, writeDurableFile } from './durable-file.ts';
+import { attempt, readTextFile, removeFile, writeDurableFile } from './durable-file.ts';
 import type { LocalState, OutboxItem } from './local-state.ts';
 
 /** The outbox part of the door. */
@@ -18,7 +18,8 @@ export function createOutbox(directory: string, onDamage: OnDamage): Outbox {
   const pathOf = (item: ItemName): string => join(directory, fileStem(item) + SUFFIX);
   return {
     putOutbox: (item) => writeDurableFile(pathOf(item), `${formatCheckedLine(item)}\n`),
-    removeOutbox: (item) => removeDurableFile(pathOf(item)),
+    // Without a wait for the disk: an item that a power cut brings back is published once more and found done.
+    removeOutbox: (item) => removeFile(pathOf(item)),
     listOutbox: async () => {
       const names = await attempt(directory, () => readdir(directory));
       const items: OutboxItem[] = [];

@@ -183,9 +183,14 @@ export function effectsOf(entry: { readonly effects: Effects }, message: OpenMes
   return message.isExternal ? 'external' : entry.effects;
 }
 
-/** Every piece of open work, most urgent first: priority, then age, then path. */
+/** Every piece of open work, most urgent first: priority, then age, then path. An index never changes, so it is put in order once. */
 export function listWork(index: OpenIndex): readonly Work[] {
-  return worksOf(index.messages);
+  return openOf(index).works;
+}
+
+/** The keys of every piece of open work. */
+export function openKeys(index: OpenIndex): ReadonlySet<string> {
+  return openOf(index).keys;
 }
 
 /** What would be work, had nobody asked again. */
@@ -193,12 +198,39 @@ export function listSuperseded(index: OpenIndex): readonly Work[] {
   return worksOf(index.superseded);
 }
 
+interface Open {
+  readonly works: readonly Work[];
+  readonly keys: ReadonlySet<string>;
+}
+
+const openByIndex = new WeakMap<OpenIndex, Open>();
+
+function openOf(index: OpenIndex): Open {
+  const known = openByIndex.get(index);
+  if (known !== undefined) return known;
+  const works = worksOf(index.messages);
+  const open = { works, keys: new Set(works.map(({ key }) => key)) };
+  openByIndex.set(index, open);
+  return open;
+}
+
+/** A message that stays open through many advances of the branch is hashed once for each recipient. */
+const keysByMessage = new WeakMap<OpenMessage, Map<string, string>>();
+
+function keyOf(message: OpenMessage, recipient: string): string {
+  const keys = keysByMessage.get(message) ?? new Map<string, string>();
+  keysByMessage.set(message, keys);
+  const key = keys.get(recipient) ?? claimKey({ channel: message.channel, identity: message.identity, recipient });
+  keys.set(recipient, key);
+  return key;
+}
+
 function worksOf(messages: OpenIndex['messages']): readonly Work[] {
   const first = new Map<string, string>();
   const byPath = [...messages.values()].sort(by((message) => message.path));
   const works = byPath.flatMap((message) =>
     message.recipients.map(({ name, hosts }): Work => {
-      const key = claimKey({ channel: message.channel, identity: message.identity, recipient: name });
+      const key = keyOf(message, name);
       const twinOf = first.get(key) ?? null;
       if (twinOf === null) first.set(key, message.path);
       return { key, message, recipient: name, hosts, twinOf };

@@ -67,7 +67,7 @@ interface Parts {
 
 function composeRepository(parts: Parts): Repository {
   const { git, remote, clock } = parts;
-  const reader = openObjectReader(git);
+  const reader = openObjectReader(git, parts.gitDir);
   const store = createStore(parts, reader);
   return {
     listRefs: async (prefixes) => {

@@ -1,7 +1,7 @@
 /** Loose objects written in process: no git process is started to make a commit. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync, existsSync } from 'node:fs';
-import { deflateSync } from 'node:zlib';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { deflateSync, inflateSync } from 'node:zlib';
 import type { Random } from '../base/random.ts';
 import type { Oid } from '../base/ids.ts';
 
@@ -70,5 +70,44 @@ function writeIn(folder: string, tmp: string, content: Buffer): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     mkdirSync(folder, { recursive: true });
     writeFileSync(tmp, content, { mode: 0o444 });
+  }
+}
+
+/** What an object holds, as git tells it. */
+export interface LooseObject {
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+/** Larger files are left to git, which reads them piece by piece. */
+const FILE_BYTES_MAX = 256 * 1024;
+const CONTENT_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * An object that lies below `<gitDir>/objects` as a file of its own, which what has just arrived does: a question to a held git costs two changes of
+ * process for each. Null when it is packed, large or not whole; git then says which.
+ */
+export function readLoose(gitDir: string, oid: Oid): LooseObject | null {
+  const path = `${gitDir}/objects/${oid.slice(0, 2)}/${oid.slice(2)}`;
+  if (!existsSync(path)) return null;
+  try {
+    const content = inflateSync(readSmallFile(path), { maxOutputLength: CONTENT_BYTES_MAX });
+    const end = content.indexOf(0);
+    const [, type, size] = /^(\w+) (\d+)$/.exec(content.toString('latin1', 0, Math.max(0, end))) ?? [];
+    return type === undefined || Number(size) !== content.length - end - 1 ? null : { type, bytes: content.subarray(end + 1) };
+  } catch {
+    return null;
+  }
+}
+
+function readSmallFile(path: string): Buffer {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size > FILE_BYTES_MAX) throw new RangeError(`${path} is large`);
+    const bytes = Buffer.allocUnsafe(size);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, size, 0));
+  } finally {
+    closeSync(descriptor);
   }
 }

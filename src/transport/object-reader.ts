@@ -1,10 +1,11 @@
 /** What is in the cache: trees, blobs and commits, read through held processes. Trees are kept in memory for a while: they never change. */
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
-import type { Oid } from '../base/ids.ts';
+import { parseOid, type Oid } from '../base/ids.ts';
 import { askMany, openCatFile, type CatObject } from './cat-file.ts';
 import { parseCommit } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
+import { readLoose } from './loose-objects.ts';
 import type { BlobRead, CommitInfo, TreeChange, TreeEntry } from './repository.ts';
 import { decodeName, differingItems, encodeName, findItem, kindOfMode, type TreeItem } from './tree-codec.ts';
 
@@ -34,40 +35,42 @@ export interface ObjectReader {
   close(): Promise<void>;
 }
 
-/** A reader of one cache. */
-export function openObjectReader(git: Git): ObjectReader {
+/** A reader of the cache at `gitDir`, which is the directory of `git`. */
+export function openObjectReader(git: Git, gitDir: string): ObjectReader {
   const headers = openCatFile(git, '--batch-check');
   const contents = openCatFile(git, '--batch');
   const trees = createTreeCache();
+  const ask = async (oid: Oid): Promise<CatObject | null> => looseAt(gitDir, oid) ?? contents.ask(oid);
 
   const readTree = async (oid: Oid): Promise<Buffer> => {
     const kept = trees.get(oid);
     if (kept !== undefined) return kept;
-    const object = await contents.ask(oid);
+    const object = await ask(oid);
     if (object?.type !== 'tree') throw missing('tree', oid);
     trees.set(oid, object.bytes);
     return object.bytes;
   };
   const rootOf = async (oid: Oid): Promise<Oid> => {
-    const object = await contents.ask(oid);
+    const object = await ask(oid);
     const commit = object?.type === 'commit' ? parseCommit(oid, object.bytes) : null;
     if (commit === null) throw missing('commit', oid);
     return commit.tree;
   };
-  const sizeOf = async (oid: Oid): Promise<number> => (await headers.ask(oid))?.sizeBytes ?? 0;
+  const askHeader = async (oid: Oid): Promise<CatObject | null> => looseAt(gitDir, oid) ?? headers.ask(oid);
+  const sizeOf = async (oid: Oid): Promise<number> => (await askHeader(oid))?.sizeBytes ?? 0;
   const readBlob = async (oid: Oid, sizeBytesMax: number): Promise<BlobRead> => {
-    const header = await headers.ask(oid);
+    const loose = looseAt(gitDir, oid);
+    const header = loose ?? (await headers.ask(oid));
     if (header?.type !== 'blob') return { kind: 'missing' };
     if (header.sizeBytes > sizeBytesMax) return { kind: 'too-large', sizeBytes: header.sizeBytes };
-    const object = await contents.ask(oid);
+    const object = loose ?? (await contents.ask(oid));
     return object === null ? { kind: 'missing' } : { kind: 'bytes', bytes: object.bytes };
   };
   return {
-    has: async (oid) => (await headers.ask(oid)) !== null,
-    readCommit: async (oid) => infoOf(oid, await contents.ask(oid)),
+    has: async (oid) => (await askHeader(oid)) !== null,
+    readCommit: async (oid) => infoOf(oid, await ask(oid)),
     readCommits: async (oids) => {
-      const objects =
-        oids.length >= MANY ? await askMany(git, oids, Number.POSITIVE_INFINITY) : await Promise.all(oids.map((oid) => contents.ask(oid)));
+      const objects = oids.length >= MANY ? await askMany(git, oids, Number.POSITIVE_INFINITY) : await Promise.all(oids.map(ask));
       return oids.map((oid, i) => infoOf(oid, objects[i] ?? null));
     },
     rootOf,
@@ -90,6 +93,12 @@ export function openObjectReader(git: Git): ObjectReader {
       await Promise.all([headers.close(), contents.close()]);
     },
   };
+}
+
+function looseAt(gitDir: string, oid: Oid): CatObject | null {
+  // An id may come out of a stranger's record, and this one becomes a path.
+  const object = parseOid(oid) === null ? null : readLoose(gitDir, oid);
+  return object === null ? null : { oid, sizeBytes: object.bytes.length, ...object };
 }
 
 function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {

@@ -23,14 +23,15 @@ export interface ObjectWriter {
   writeRecord(text: string, atMs: number): Promise<Oid>;
 }
 
-/** From so many objects on (about six replies) one pack costs less than their files; fewer would leave too many packs. */
-const PACK_MIN = 48;
+/** From so many objects on (one reply has about nine) the two files of a pack cost less than a file for each; `maintain` joins the packs. */
+const PACK_MIN = 6;
 const RECORD_AUTHOR: Identity = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
 
 /** A writer into one cache. */
 export function createObjectWriter(options: WriterOptions): ObjectWriter {
   const write = (objects: readonly NewObject[]): Promise<void> =>
     objects.length < PACK_MIN ? writeLoose(options.gitDir, objects, options.random) : writePack(options, objects);
+  const writeRecords = shareWrites(write);
   return {
     buildCommits: async (parent, drafts) => {
       const build = startBuild(options);
@@ -48,9 +49,28 @@ export function createObjectWriter(options: WriterOptions): ObjectWriter {
       const build = startBuild(options);
       const tree = build.add('tree', EMPTY);
       const record = addCommit(build, { tree, parents: [], author: RECORD_AUTHOR, committer: RECORD_AUTHOR, atMs, message: text });
-      await write([...build.objects.values()]);
+      await writeRecords([...build.objects.values()]);
       return record;
     },
+  };
+}
+
+type Write = (objects: readonly NewObject[]) => Promise<void>;
+
+/** Objects of many calls in one turn of the event loop are written at once: claims are made by the dozen. */
+function shareWrites(write: Write): Write {
+  let shared: { readonly objects: Map<Oid, NewObject>; readonly written: Promise<void> } | null = null;
+  return (objects) => {
+    if (shared === null) {
+      const waiting = new Map<Oid, NewObject>();
+      const written = new Promise(setImmediate).then(() => {
+        shared = null;
+        return write([...waiting.values()]);
+      });
+      shared = { objects: waiting, written };
+    }
+    for (const object of objects) shared.objects.set(object.oid, object);
+    return shared.written;
   };
 }
 
