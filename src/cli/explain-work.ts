@@ -54,7 +54,14 @@ export function createExplainer(around: Surroundings): (work: Work) => Standing 
     known: new Set([...around.index.models, ...around.offers.map((offer) => offer.name), ...beats]),
     live: liveHosts(around),
   };
-  return (work) => explainWork(scene, work);
+  return (work) => withPreference(scene, work, explainWork(scene, work));
+}
+
+/** A preferred host that is not up holds nothing, but people should know why another one works. */
+function withPreference({ live }: Scene, { message, recipient }: Work, standing: Standing): Standing {
+  const { preferredHost } = message;
+  if (preferredHost === null || recipient === 'workflow' || live.some(({ alias }) => alias === preferredHost)) return standing;
+  return { ...standing, says: `${standing.says}; it prefers ${preferredHost}, which is not up` };
 }
 
 function explainWork(around: Scene, work: Work): Standing {
@@ -157,7 +164,7 @@ function explainHolder(
   return {
     kind: 'holder-silent',
     says: `was claimed by ${alias}${attempt}, which is silent: ${sign}; ${left}; after the lease ${then}`,
-    fix: alive ? null : 'crosstalkd run',
+    fix: alive ? `crosstalkd run --alias ${alias}   (there, if it should not wait for the lease)` : 'crosstalkd run',
     needsPerson: !alive,
     hosts: [],
   };

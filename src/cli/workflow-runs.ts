@@ -127,6 +127,8 @@ async function openMarker(around: Surroundings, path: string): Promise<OpenMessa
     priority: one.message.fields.priority,
     isWorkflow: true,
     isExternal: false,
+    preferredHost: one.message.fields.dispatchHost,
+    hasFallback: false,
     project: one.message.fields.project,
     recipients: [],
   };

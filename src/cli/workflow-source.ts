@@ -5,7 +5,7 @@ import { CrosstalkError } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX, readFrontMatter } from '../protocol/front-matter.ts';
 import { isName } from '../protocol/names.ts';
-import { SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
+import { SCHEMAS, workflowFile, WORKFLOWS } from '../protocol/paths.ts';
 import { isMapping, readYamlMapping } from '../protocol/yaml.ts';
 import { readFolder } from '../transport/read-folder.ts';
 import type { WorkflowCheckOptions } from '../workflow/check.ts';
@@ -34,7 +34,7 @@ export async function readCheckOptions(around: Surroundings | null): Promise<Wor
   return {
     models: around.index.models,
     served: servedNow(around),
-    savedWorkflow: (name) => workflows.get(`${WORKFLOWS}/${name}.md`) ?? null,
+    savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
     schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
     names: [...workflows.keys()].flatMap((path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? []),
   };
@@ -45,7 +45,7 @@ type Known = Awaited<ReturnType<typeof readCheckOptions>>;
 /** The workflow named: a saved one by its name, else a file. Throws NOT_FOUND naming what is near. */
 export async function readWorkflow(invocation: Invocation, known: Known, asked: string): Promise<WorkflowText> {
   const text = isName(asked) ? known.savedWorkflow(asked) : null;
-  if (text !== null) return { label: `${WORKFLOWS}/${asked}.md`, text, saved: asked };
+  if (text !== null) return { label: workflowFile(asked), text, saved: asked };
   const file = await readFile(resolve(startDirectory(invocation), asked)).catch(() => null);
   if (file !== null && file.length <= MESSAGE_BYTES_MAX) return { label: asked, text: file.toString('utf8'), saved: null };
   if (file !== null)

@@ -6,6 +6,7 @@
 import type { Oid } from '../base/ids.ts';
 import { oneLine, dispatcherIdentity } from '../protocol/reply.ts';
 import { listWork, type OpenMessage } from '../protocol/open-work.ts';
+import { parseBeatName } from '../protocol/beat.ts';
 import { channelFolder } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/engine.ts';
 import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts';
@@ -15,7 +16,7 @@ import { nextWithCache } from './cached-answers.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
 import { readRun, type RunReader, servedByHosts } from './read-run.ts';
-import { preferredInstance } from './select-work.ts';
+import { candidatesFor, preferredInstance } from './select-work.ts';
 
 /** Transitions of one run in one push. */
 const TRANSITIONS_MAX = 16;
@@ -75,9 +76,11 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
   const last = state.runs.get(marker.path);
   if (last === undefined || nowMs - last.askedMs < REVISIT_MS) return false;
   const others = [...state.refs.keys()].flatMap((ref) =>
-    ref.startsWith(settings.refs.hosts) ? [ref.slice(ref.lastIndexOf('.') + 1)] : [],
+    ref.startsWith(settings.refs.hosts) ? (parseBeatName(ref.slice(settings.refs.hosts.length)) ?? []) : [],
   );
-  const isOurs = preferredInstance(marker.path, [doors.local.instance, ...others]) === doors.local.instance;
+  const own = { alias: settings.alias, instance: doors.local.instance };
+  const candidates = candidatesFor(marker, [own, ...others.filter(({ instance }) => instance !== own.instance)]);
+  const isOurs = preferredInstance(marker.path, candidates) === own.instance;
   return isOurs || nowMs - last.seenMs >= settings.stealAfterMs;
 }
 

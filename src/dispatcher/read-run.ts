@@ -5,7 +5,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage, type Message } from '../protocol/message.ts';
 import { slugName } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { channelFolder, channelOf, replyPath, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
+import { channelFolder, channelOf, replyPath, SCHEMAS, workflowFile, WORKFLOWS } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/header.ts';
 import { readMarker, runChannel } from '../workflow/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run-input.ts';
@@ -50,7 +50,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     files,
     nowMs: reader.nowMs,
     lookUp: {
-      savedWorkflow: (name) => workflows.get(`${WORKFLOWS}/${name}.md`) ?? null,
+      savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
       schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
       models: reader.models,
       served: reader.served,

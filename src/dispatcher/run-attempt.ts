@@ -188,6 +188,7 @@ async function afterFailure(
     attemptsMax: tried.entry.attempts,
     invocation: tried.invocation,
     hasFallback: next !== undefined,
+    isToldAtOnce: held.work.message.hasFallback,
     resetInMs,
   });
   const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.parks.get(tried.entry.name) ?? 0 });
@@ -220,6 +221,7 @@ async function afterFailure(
       releaseClaim(dispatcher, held, 'parked');
       return null;
     case 'reply-failed':
+      if (parkMs !== null && held.work.message.hasFallback) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
       await publishReply(dispatcher, held, {
         ...replyBasics(dispatcher, held),
         ...failureBody(outcome),

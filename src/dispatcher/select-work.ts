@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Oid } from '../base/ids.ts';
 import { HOUR } from '../base/clock.ts';
-import { byCodeUnit } from '../base/order.ts';
+import { by } from '../base/order.ts';
 import { formatDuration } from '../base/duration.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
@@ -91,7 +91,8 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
   const spent = view.spentOut.get(work.recipient);
   if (spent !== undefined) return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
   const parked = parkedOf(work.recipient, view);
-  if (parked !== null)
+  // Who is asked next has to learn that it is its turn: when no other host has answered by now, this one tries, and tells.
+  if (parked !== null && !(work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs)))
     return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };
   return null;
 }
@@ -135,20 +136,36 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
   return chosen;
 }
 
-function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly string[]): readonly Work[] {
+function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly Peer[]): readonly Work[] {
   if (hosts.length === 0) return works;
-  const own = (work: Work): boolean => work.hosts !== null || preferredInstance(work.key, [view.instance, ...hosts]) === view.instance;
-  const waited = (work: Work): boolean => view.monotonicMs - (view.firstSeen.get(work.key) ?? view.monotonicMs) >= view.stealAfterMs;
-  return [...works.filter(own), ...works.filter((work) => !own(work) && waited(work))];
+  const all = [{ alias: view.alias, instance: view.instance }, ...hosts];
+  const own = (work: Work): boolean =>
+    work.hosts !== null || preferredInstance(work.key, candidatesFor(work.message, all)) === view.instance;
+  return [...works.filter(own), ...works.filter((work) => !own(work) && hasWaited(work, view, view.stealAfterMs))];
 }
 
-/** Instances of the other hosts in view. A dead one among them costs its share only the grace period. */
-function peersOf(view: WorkView): readonly string[] {
+function hasWaited({ key }: Work, { firstSeen, monotonicMs }: WorkView, ms: number): boolean {
+  return monotonicMs - (firstSeen.get(key) ?? monotonicMs) >= ms;
+}
+
+/** A host in view. */
+export interface Peer {
+  readonly alias: string;
+  readonly instance: string;
+}
+
+/** Who may go first: the host that the message prefers while it is in view, else everybody. */
+export function candidatesFor({ preferredHost }: { readonly preferredHost: string | null }, all: readonly Peer[]): readonly string[] {
+  const preferred = all.filter(({ alias }) => alias === preferredHost);
+  return (preferred.length > 0 ? preferred : all).map(({ instance }) => instance);
+}
+
+/** The other hosts in view. A dead one among them costs its share only the grace period. */
+function peersOf(view: WorkView): readonly Peer[] {
   return [...view.refs.keys()]
     .flatMap((ref) => (ref.startsWith(view.hostsPrefix) ? (parseBeatName(ref.slice(view.hostsPrefix.length)) ?? []) : []))
-    .map(({ instance }) => instance)
-    .filter((instance) => instance !== view.instance)
-    .sort(byCodeUnit);
+    .filter(({ instance }) => instance !== view.instance)
+    .sort(by(({ instance }) => instance));
 }
 
 /** Rendezvous hashing: every host names the same one for a key without asking anybody. */

@@ -42,6 +42,8 @@ export interface FailedAttempt {
   /** How many invocations of the model that failed, this one included (a fallback starts again at 1). */
   readonly invocation: number;
   readonly hasFallback: boolean;
+  /** The sender asks another model next: it is told at once, instead of waiting for better times. */
+  readonly isToldAtOnce: boolean;
   /** Time until the limit ends, if the program said so. */
   readonly resetInMs: number | null;
 }
@@ -84,5 +86,7 @@ export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
   )
     return { kind: policy.isOutside === true ? 'wait' : 'retry', delayMs };
   if (failed.hasFallback) return { kind: 'fallback' };
-  return policy.parkMs === null ? { kind: 'reply-failed' } : { kind: 'park', parkMs: failed.resetInMs ?? policy.parkMs };
+  return policy.parkMs === null || failed.isToldAtOnce
+    ? { kind: 'reply-failed' }
+    : { kind: 'park', parkMs: failed.resetInMs ?? policy.parkMs };
 }

@@ -36,6 +36,12 @@ export function readIsolation(path: string, message: Message): IsolationRead {
   return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
 }
 
+/** Whether a message says that its work may change what nobody can take back: `external`, or `git` outside a worktree of its own. */
+export function actsOutside(path: string, message: Message): boolean {
+  const { effects } = message.fields;
+  return effects === 'external' || (effects === 'git' && readIsolation(path, message).kind !== 'worktree');
+}
+
 function slug(id: string): string {
   return (
     id

@@ -31,6 +31,8 @@ export interface MessageFields {
   readonly workflowPhase: string | null;
   /** What the work may do beyond answering, where the message knows better than the model's entry: only ever stricter. */
   readonly effects: 'none' | 'git' | 'external' | null;
+  /** Models that the sender asks next when this one fails: it wants to know at once. */
+  readonly fallback: readonly string[];
   /** Limits of the attempt that are tighter than the model's own. */
   readonly timeoutMinutes: number | null;
   readonly idleMinutes: number | null;
@@ -134,6 +136,7 @@ function decodeFields(take: Taker): MessageFields {
     dispatchHost: take('dispatch_host').name(),
     workflowPhase: take('workflow_phase').text(),
     effects: take('effects').choice(['none', 'git', 'external']),
+    fallback: take('fallback').texts(),
     timeoutMinutes: take('timeout_minutes').number(),
     idleMinutes: take('idle_minutes').number(),
     op: take('op').name(),

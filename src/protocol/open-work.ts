@@ -26,6 +26,10 @@ export interface OpenMessage {
   readonly isExternal: boolean;
   /** Name of the directory that its agent should run in; null = none. */
   readonly project: string | null;
+  /** The host that goes first while it is up; null = any. */
+  readonly preferredHost: string | null;
+  /** Its sender asks another model when this one fails. */
+  readonly hasFallback: boolean;
   /** Who has not answered yet: models, and names that nobody knows. */
   readonly recipients: readonly Recipient[];
 }

@@ -4,6 +4,7 @@ import { isChannel, isName } from './names.ts';
 
 export const VERSION_FILE = 'CROSSTALK-VERSION';
 export const PROTOCOL_VERSION = 7;
+export const DATA = 'data';
 export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
 export const CHANNELS = 'data/channels';
@@ -29,6 +30,16 @@ export interface MessagePath {
 /** The folder of a channel, without trailing slash. */
 export function channelFolder(channel: string): string {
   return `${CHANNELS}/${channel}`;
+}
+
+/** What every path in a channel begins with: its folder and a slash. */
+export function channelRoot(channel: string): string {
+  return `${channelFolder(channel)}/`;
+}
+
+/** The file of a saved workflow. */
+export function workflowFile(name: string): string {
+  return `${WORKFLOWS}/${name}.md`;
 }
 
 /** The channel a path lies in, or null when it lies in none. */

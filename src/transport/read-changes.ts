@@ -6,6 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import { by, byCodeUnit } from '../base/order.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { actsOutside } from '../protocol/isolation.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
@@ -44,6 +45,7 @@ interface Candidate {
   readonly blob: Oid;
   /** Its body is not kept: of a long history all candidates are in memory at once. */
   readonly fields: MessageFields;
+  readonly isExternal: boolean;
 }
 
 /** Reads what `to` changed since `from` (null: everything in it). */
@@ -130,7 +132,8 @@ async function readCandidates(judge: Judge, written: readonly Written[], into: J
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
     if (isReply) into.replies.push(file.replyTo);
     const read = decodeBlob(blobs[index]);
-    if (read.kind === 'message') candidates.push({ file, blob, fields: read.message.fields });
+    if (read.kind === 'message')
+      candidates.push({ file, blob, fields: read.message.fields, isExternal: actsOutside(file.path, read.message) });
     else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
   });
   return candidates;
@@ -164,7 +167,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
   );
   const twins = await readTwins(judge, waking);
   for (const candidate of waking) {
-    const { file, blob, fields } = candidate;
+    const { file, blob, fields, isExternal } = candidate;
     const author = authors.get(file.path);
     const from = fields.from ?? slugName(author?.author.name ?? '', 'someone');
     noteFields(judge, { file, fields: { ...fields, from } }, into);
@@ -175,7 +178,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
     }
     const recipients = recipientsOf(candidate, everyone).filter(
       ({ name }) =>
-        name !== from &&
+        (name !== from || startsChild(fields)) &&
         !answers.has(replyPath(file.path, name)) &&
         (name === 'workflow' ? asksWorkflow(fields) : judge.models.includes(name) || !isPerson(judge, name, from)),
     );
@@ -189,7 +192,9 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       hops: fields.hops,
       priority: fields.priority,
       project: fields.project,
-      isExternal: fields.effects === 'external',
+      isExternal,
+      preferredHost: fields.dispatchHost,
+      hasFallback: fields.fallback.length > 0,
       isWorkflow: fields.to.some(({ name }) => name === 'workflow'),
       recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
     });
@@ -318,6 +323,11 @@ function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string,
 /** An answer to a gate is read by its run and answered by nobody. */
 function asksWorkflow({ type, op, re }: MessageFields): boolean {
   return type === 'workflow' || op !== null || re.length === 0;
+}
+
+/** The workflow engine writes to itself only when one run starts another. */
+function startsChild({ type, from }: MessageFields): boolean {
+  return type === 'workflow' && from === 'workflow';
 }
 
 function asksAll(fields: MessageFields): boolean {

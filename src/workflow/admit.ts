@@ -1,5 +1,6 @@
 /** Concurrency groups: a run starts its steps once its group has a free place. */
 import { by } from '../base/order.ts';
+import { channelRoot } from '../protocol/paths.ts';
 import { showValue } from './expression-evaluate.ts';
 import { parseHeader } from './header.ts';
 import type { Json } from './json.ts';
@@ -52,7 +53,7 @@ export function admission(input: RunInput, root: string, given: { readonly plan:
 
 /** What other runs need to know of this one. */
 export function summarizeRun(input: RunInput): RunSummary {
-  const root = `data/channels/${input.run}/`;
+  const root = channelRoot(input.run);
   const header = parseHeader(input.files.get(`${root}RUN.json`) ?? '');
   const plan = planInForce(input, root)?.plan ?? null;
   const isEnded = input.files.has(`${root}COMPLETE`) || input.files.has(`${root}CANCEL`) || input.marker.reply !== null;
@@ -66,7 +67,7 @@ export function summarizeRun(input: RunInput): RunSummary {
 }
 
 function cancelMark(run: RunSummary, replacement: string): NewFile {
-  return { path: `data/channels/${run.run}/CANCEL`, content: `replaced by ${replacement}\n` };
+  return { path: `${channelRoot(run.run)}CANCEL`, content: `replaced by ${replacement}\n` };
 }
 
 function orderKey(run: Pick<RunSummary, 'markerMs' | 'marker'>): string {

@@ -1,5 +1,6 @@
 /** `workflow check`: everything wrong with a workflow file, a marker or a saved one, with lines and suggestions. */
 import { decodeMessage } from '../protocol/message.ts';
+import { workflowFile } from '../protocol/paths.ts';
 import { PLAN_KEYS } from './plan-decode.ts';
 import { readMarker, resolveInputs } from './marker.ts';
 import type { JsonObject } from './json.ts';
@@ -48,9 +49,7 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
   const saved = marker.uses === null ? null : options.savedWorkflow(marker.uses);
   if (marker.uses !== null && saved === null)
     return {
-      errors: [
-        { line: at('uses'), message: `there is no saved workflow "${marker.uses}"`, suggestion: `data/workflows/${marker.uses}.md` },
-      ],
+      errors: [{ line: at('uses'), message: `there is no saved workflow "${marker.uses}"`, suggestion: workflowFile(marker.uses) }],
       plan: null,
     };
   const source = saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);

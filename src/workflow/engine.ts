@@ -2,6 +2,7 @@
  * The door of the workflow core. Files in, at most one transition out: the files of one commit. Everything is derived anew from the files of the
  * run, so it does not matter which host asks, or how often. Never throws for any files.
  */
+import { channelRoot } from '../protocol/paths.ts';
 import { admission } from './admit.ts';
 import { amendBy, followSaved, planInForce } from './amend.ts';
 import { chooseTransition } from './choose.ts';
@@ -43,7 +44,7 @@ export function nextTransition(input: RunInput): Transition | null {
       if (opening.kind === 'refused') return refusal(input, opening.problems);
       if (opening.plan === null && compileModels(input).length === 0)
         return refusal(input, ['no model can compile the task: this transport has none']);
-      return { name: 'open', files: openFiles(`data/channels/${input.run}/`, opening) };
+      return { name: 'open', files: openFiles(channelRoot(input.run), opening) };
     }
     case 'open':
       return advance(input, foldRun(input, stage.header));
@@ -52,7 +53,7 @@ export function nextTransition(input: RunInput): Transition | null {
 
 /** The stage of a run. */
 export function stageOf(input: RunInput): Stage {
-  const root = `data/channels/${input.run}/`;
+  const root = channelRoot(input.run);
   const text = input.files.get(`${root}RUN.json`);
   const header = text === undefined ? null : parseHeader(text);
   const isMine = header?.marker === input.marker.path && header.run === input.run;

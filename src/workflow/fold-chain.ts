@@ -27,6 +27,8 @@ export interface ChainSpec {
   readonly retry: Retry;
   readonly session: Prompt['session'];
   readonly cache: Prompt['cache'];
+  /** Its effects are commits of its own branch: a task whose host was lost is asked again, whatever `retry` says. */
+  readonly isRepeatable: boolean;
   readonly base: string | null;
   readonly caps: readonly Cap[];
   readonly priority: number;
@@ -38,6 +40,8 @@ export interface ChainSpec {
 }
 
 const TASKS_MAX = 400;
+/** Times that a task with `effects: git` is asked again because its host was lost. */
+const LOST_MAX = 2;
 /** Classes that may pass by themselves; what `retry` without `on` repeats. */
 const PASSING = ['rate-limit', 'unavailable', 'idle', 'crash', 'empty', 'timeout', 'context', 'failed'];
 /** Repeating these is pointless: the next model is asked at once. */
@@ -50,6 +54,7 @@ interface Position {
   readonly model: number;
   readonly retries: number;
   readonly reasks: number;
+  readonly losses: number;
   /** What is added to the prompt after an unusable answer. */
   readonly addition: (nonce: string) => string;
   readonly atMs: number;
@@ -107,6 +112,7 @@ const START: Position = {
   model: 0,
   retries: 0,
   reasks: 0,
+  losses: 0,
   addition: () => '',
   atMs: 0,
   notBeforeMs: 0,
@@ -115,8 +121,8 @@ const START: Position = {
   tokens: 0,
 };
 
-function fresh(model: number): Pick<Position, 'model' | 'retries' | 'reasks' | 'addition' | 'notBeforeMs'> {
-  return { model, retries: 0, reasks: 0, addition: () => '', notBeforeMs: 0 };
+function fresh(model: number): Pick<Position, 'model' | 'retries' | 'reasks' | 'losses' | 'addition' | 'notBeforeMs'> {
+  return { model, retries: 0, reasks: 0, losses: 0, addition: () => '', notBeforeMs: 0 };
 }
 
 function afterAnswer(at: Position, answer: Answer): Position {
@@ -138,6 +144,8 @@ interface Next {
 function afterFailure(at: Position, answer: Answer, spec: ChainSpec): Next {
   const failure = answer.failure ?? 'failed';
   const { on, max, delayMs, factor, maxDelayMs } = spec.retry;
+  if (failure === 'host-lost' && spec.isRepeatable && at.losses < LOST_MAX)
+    return { at: { ...at, kind: 'retry', losses: at.losses + 1, notBeforeMs: 0 }, failed: null };
   const may = !NEVER_RETRIED.includes(failure) && (on.length === 0 ? PASSING : on).includes(failure);
   if (!may || at.retries >= max) return fallBack(at, failureLine(answer), spec);
   const notBeforeMs = (answer.atMs ?? 0) + Math.min(maxDelayMs, delayMs * Math.max(1, factor) ** at.retries);
@@ -209,7 +217,11 @@ function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
       base: spec.base,
       turn: spec.turn,
     }),
-    extra: keep ? { ...spec.extra, session: at.session.id, dispatch_host: at.session.host ?? undefined } : spec.extra,
+    extra: {
+      ...spec.extra,
+      fallback: spec.models.length > at.model + 1 ? spec.models.slice(at.model + 1) : undefined,
+      ...(keep ? { session: at.session.id, dispatch_host: at.session.host ?? undefined } : {}),
+    },
     body: full(fold.nonce),
   };
 }
@@ -226,7 +238,7 @@ function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null
   }
   const relative = task.path.slice(fold.root.length);
   const found =
-    fold.reuse({ contentKey: task.contentKey, relative, step: spec.step }) ??
+    fold.reuse.answer({ contentKey: task.contentKey, relative, step: spec.step }) ??
     (spec.cache === 'false' ? null : inRun(fold, task.contentKey)) ??
     (spec.cache === 'global' ? fold.input.lookUp.cached(task.contentKey) : null);
   if (found === null) return null;

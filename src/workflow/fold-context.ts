@@ -8,7 +8,8 @@ import type { RunHeader } from './header.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, Step } from './plan.ts';
 import type { RunMessages } from './run-messages.ts';
-import type { NewFile, Reusable, RunInput } from './run-input.ts';
+import type { Reuse } from './reuse.ts';
+import type { NewFile, RunInput } from './run-input.ts';
 import { closedReply } from './task-file.ts';
 
 export const STATUSES = [
@@ -109,7 +110,7 @@ export interface Fold {
   /** Every path of the run's files, in code-unit order. */
   readonly paths: readonly string[];
   readonly messages: RunMessages;
-  readonly reuse: (task: { readonly contentKey: string; readonly relative: string; readonly step: string }) => Reusable | null;
+  readonly reuse: Reuse;
   readonly proposals: Proposal[];
   readonly tasks: TaskView[];
   readonly gates: GateView[];

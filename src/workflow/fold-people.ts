@@ -9,7 +9,9 @@ import { showValue } from './expression-evaluate.ts';
 import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
+import { readMessage } from './message-memo.ts';
 import type { Ask, Wait } from './plan.ts';
+import type { NewFile } from './run-input.ts';
 import { acknowledged } from './run-messages.ts';
 import { evaluateTemplate } from './template.ts';
 
@@ -22,7 +24,7 @@ export function gateFolder(root: string, gate: string, round: number): string {
 export function foldAsk(
   fold: Fold,
   unit: Unit,
-  given: { readonly ask: Ask; readonly gate: string; readonly round: number; readonly context: string },
+  given: { readonly ask: Ask; readonly gate: string; readonly round: number; readonly context: string; readonly mayRework: boolean },
 ): Outcome {
   const { ask, gate, round } = given;
   const folder = gateFolder(fold.root, gate, round);
@@ -31,7 +33,13 @@ export function foldAsk(
   const path = `${folder}ask.md`;
   if (!fold.input.files.has(path)) {
     const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
-    propose(fold, { kind: 'file', name: `ask ${gate}`, files: [{ path, content }] });
+    const taken = takeDecision(fold, unit, { ...given, folder, content });
+    propose(
+      fold,
+      taken === null
+        ? { kind: 'file', name: `ask ${gate}`, files: [{ path, content }] }
+        : { kind: 'file', name: `take over ${gate} (${taken.decision})`, files: [{ path, content }, taken.file] },
+    );
     return outcome('pending', unit.atMs);
   }
   const decided = parseJson(fold.input.files.get(`${folder}decision.json`) ?? '');
@@ -52,6 +60,32 @@ export function foldAsk(
   const atMs = Math.max(unit.atMs, decidedMs);
   const stands = settle(fold, { path: `${folder}decision.json`, name: `decide ${gate} (${decision.decision})`, atMs, content });
   return stands ? afterDecision(ask, { ...decision, atMs }) : outcome('waiting-human', unit.atMs);
+}
+
+/** The decision on the same question in the run that this one is forked from. One that ended the run there is asked anew. */
+function takeDecision(
+  fold: Fold,
+  unit: Unit,
+  given: { readonly ask: Ask; readonly mayRework: boolean; readonly folder: string; readonly content: string },
+): { readonly decision: string; readonly file: NewFile } | null {
+  const { ask, folder, content } = given;
+  const found = fold.reuse.gate({ relative: folder.slice(fold.root.length), step: unit.step.id });
+  const raw = found === null ? undefined : parseJson(found.decision);
+  if (found === null || !isJsonObject(raw) || questionOf(found.ask, found.folder) !== questionOf(content, folder)) return null;
+  const { atMs: decidedMs, ...decided } = readDecision(raw);
+  const isSentBack = decided.decision === 'deny' && ask.onDeny.kind === 'rework' && given.mayRework;
+  if (!isSentBack && afterDecision(ask, { ...decided, atMs: decidedMs }).status === 'failed') return null;
+  const timestamp = formatIso(Math.max(unit.atMs, decidedMs));
+  const text = `${JSON.stringify({ ...decided, reused: found.path, timestamp }, null, 2)}\n`;
+  return { decision: decided.decision, file: { path: `${folder}decision.json`, content: text } };
+}
+
+/** What a gate asks and whom, whatever run it stands in. */
+function questionOf(text: string, folder: string): string | null {
+  const read = readMessage(text);
+  if (read.kind === 'rejected') return null;
+  const { to, subject } = read.message.fields;
+  return JSON.stringify([to.map(({ name }) => name), subject, read.message.body.replaceAll(folder, '')]);
 }
 
 /** The outcome of a `wait`; proposes the file that says it is over. */

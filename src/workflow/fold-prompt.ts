@@ -142,6 +142,7 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
     retry: prompt.retry,
     session: prompt.session,
     cache: prompt.cache,
+    isRepeatable: prompt.effects === 'git',
     base: typeof worktree['base'] === 'string' ? worktree['base'] : null,
     caps: [...level.caps, ...own],
     priority: level.priority + step.priority,
@@ -256,6 +257,7 @@ function synthesisChain(fold: Fold, unit: Unit, { prompt, answered, costs }: Joi
     caps: unit.level.caps,
     atMs: costs.atMs,
     expectation: { ...base.expectation, schema: own?.schema ?? null, checks: [] },
+    isRepeatable: false,
     extra: { priority: base.extra['priority'], dispatch_host: base.extra['dispatch_host'] },
     prompt: (nonce) => {
       const task = own?.prompt === null || own === null ? '' : renderPrompt(own.prompt, unit.values, nonce);

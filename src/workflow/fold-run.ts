@@ -1,5 +1,6 @@
 /** The fold of a whole run: from its files to the outcome of every step, what is proposed, and what stops it. */
 import { byCodeUnit } from '../base/order.ts';
+import { channelRoot } from '../protocol/paths.ts';
 import { planInForce } from './amend.ts';
 import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
@@ -39,7 +40,7 @@ export interface FoldedRun {
 
 /** The state of a fold before anything is folded. */
 export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold {
-  const root = `data/channels/${header.run}/`;
+  const root = channelRoot(header.run);
   return {
     input,
     header,
@@ -60,7 +61,7 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
 
 /** Folds a run that has its header. */
 export function foldRun(input: RunInput, header: RunHeader): FoldedRun {
-  const root = `data/channels/${header.run}/`;
+  const root = channelRoot(header.run);
   const checked = planInForce(input, root);
   const isCompiled = checked !== null;
   const plan = checked?.plan ?? planBeforeCompile(input);
@@ -148,6 +149,7 @@ function foldCompile(fold: Fold): Outcome {
     retry: { max: 1, delayMs: 5_000, factor: 2, maxDelayMs: 60_000, on: [] },
     session: 'fresh',
     cache: 'false',
+    isRepeatable: false,
     base: null,
     caps: [],
     priority: 0,

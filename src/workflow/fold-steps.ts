@@ -23,7 +23,7 @@ import type { Values } from './expression-evaluate.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { isListStep, type Step } from './plan.ts';
 import { ancestorsOf, inOrder } from './reach.ts';
-import { gateName, type Round, roundsOf } from './rounds.ts';
+import { gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from './template.ts';
 
 /** The outcomes of all steps of a level, by id. */
@@ -189,7 +189,8 @@ function foldBody(fold: Fold, unit: Unit, round: Round): Body {
     }
     case 'ask': {
       const gate = gateName(level, step);
-      return { outcome: foldAsk(fold, unit, { ask: body, gate, round: round.round, context: contextOf(unit) }), children: null };
+      const mayRework = reworksLeft(fold, level, step) > 0;
+      return { outcome: foldAsk(fold, unit, { ask: body, gate, round: round.round, context: contextOf(unit), mayRework }), children: null };
     }
     case 'wait':
       return { outcome: foldWait(fold, unit, body), children: null };

@@ -24,6 +24,7 @@ export function foldUses(fold: Fold, unit: Unit, body: { readonly name: string; 
     retry: { max: 0, delayMs: 0, factor: 1, maxDelayMs: 0, on: [] },
     session: 'fresh',
     cache: 'false',
+    isRepeatable: false,
     base: null,
     caps: [...unit.level.caps, ...own],
     priority: unit.level.priority + unit.step.priority,

@@ -1,5 +1,6 @@
 /** The first transitions: RUN.json, then the frozen plan, out of `steps:`, of a saved workflow, or of a model's answer. */
 import { createHash } from 'node:crypto';
+import { workflowFile } from '../protocol/paths.ts';
 import { writeYaml } from '../protocol/yaml.ts';
 import { checkSource, type WorkflowCheckOptions } from './check.ts';
 import { ENGINE, formatHeader, type RunHeader } from './header.ts';
@@ -30,7 +31,7 @@ export function openRun(input: RunInput): Opening {
     return {
       kind: 'refused',
       problems: [
-        `line ${String(marker.source.lineOf(['uses']))}: there is no saved workflow "${marker.uses}" (data/workflows/${marker.uses}.md)`,
+        `line ${String(marker.source.lineOf(['uses']))}: there is no saved workflow "${marker.uses}" (${workflowFile(marker.uses)})`,
       ],
     };
   const source: Source = saved === null ? planPart(marker) : readSource(saved);
@@ -38,7 +39,7 @@ export function openRun(input: RunInput): Opening {
   const overridden: Source = { ...source, raw: { ...source.raw, ...overridesOf(marker) } };
   const checked = checkSource(overridden, checkOptions(input));
   const { inputs, problems } = resolveInputs(checked.plan, marker.given);
-  const where = marker.uses === null ? '' : `data/workflows/${marker.uses}.md, `;
+  const where = marker.uses === null ? '' : `${workflowFile(marker.uses)}, `;
   const all = [...checked.problems.map((problem) => `${where}${formatProblem(problem)}`), ...(checked.problems.length > 0 ? [] : problems)];
   if (all.length > 0) return { kind: 'refused', problems: all };
   return { kind: 'open', header: headerOf(input, marker, { inputs, hash: hashOf(saved ?? '') }), plan: checked };

@@ -144,6 +144,12 @@ function checkPromptFits(step: Step, prompt: Prompt, report: Report): void {
   }
   if (prompt.cache === 'global' && prompt.effects !== null && prompt.effects !== 'none')
     report([...step.place, 'cache'], `"cache: global" would skip effects: use it only with "effects: none"`);
+  if (prompt.effects === 'git' && prompt.isolation.isolate !== 'worktree')
+    report(
+      [...step.place, 'effects'],
+      '"effects: git" needs "isolate: worktree": elsewhere nothing keeps its changes apart',
+      'effects: external',
+    );
   if (prompt.isolation.isolate === 'worktree' && prompt.isolation.project === null && prompt.cache === 'global')
     report([...step.place, 'cache'], '"cache: global" cannot bring back a worktree');
 }

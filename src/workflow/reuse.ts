@@ -1,6 +1,6 @@
-/** Finished results of the run that this one is forked from, by content key. */
+/** Finished results of the run that this one is forked from: answers by content key, decisions of people by gate. */
 import type { RunHeader } from './header.ts';
-import { parseMessagePath, replyPath } from '../protocol/paths.ts';
+import { channelRoot, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readMessage } from './message-memo.ts';
 import type { Plan } from './plan.ts';
 import { allSteps } from './plan.ts';
@@ -13,17 +13,44 @@ interface Wanted {
   readonly step: string;
 }
 
-/** Looks up a result that may be taken over. Steps from `fork.from` on run anew. */
-export function createReuse(input: RunInput, header: RunHeader, plan: Plan): (task: Wanted) => Reusable | null {
+/** A gate of the other run that was decided. */
+export interface DecidedGate {
+  /** Texts of its ask.md and decision.json. */
+  readonly ask: string;
+  readonly decision: string;
+  /** Its folder, and the path of its decision. */
+  readonly folder: string;
+  readonly path: string;
+}
+
+/** What may be taken over. Steps from `fork.from` on run anew. */
+export interface Reuse {
+  /** The finished answer to an equal task. */
+  readonly answer: (task: Wanted) => Reusable | null;
+  /** The decided gate in the folder of the same name; whether it asked the same is for the caller to see. */
+  readonly gate: (gate: { readonly relative: string; readonly step: string }) => DecidedGate | null;
+}
+
+/** Looks into the run that this one is forked from. */
+export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reuse {
   const { fork } = header;
   const files = fork === null ? null : input.lookUp.runFiles(fork.run, fork.at);
-  if (fork === null || files === null) return () => null;
+  if (fork === null || files === null) return { answer: () => null, gate: () => null };
   const again = stepsAgain(plan, fork.from);
-  const finished = finishedTasks(files, `data/channels/${fork.run}/`);
-  return ({ contentKey, relative, step }) => {
-    if (again.has(step)) return null;
-    const same = finished.get(contentKey) ?? [];
-    return same.find((each) => each.relative === relative) ?? same[0] ?? null;
+  const root = channelRoot(fork.run);
+  const finished = finishedTasks(files, root);
+  return {
+    answer: ({ contentKey, relative, step }) => {
+      if (again.has(step)) return null;
+      const same = finished.get(contentKey) ?? [];
+      return same.find((each) => each.relative === relative) ?? same[0] ?? null;
+    },
+    gate: ({ relative, step }) => {
+      const folder = `${root}${relative}`;
+      const path = `${folder}decision.json`;
+      const [ask, decision] = [files.get(`${folder}ask.md`), files.get(path)];
+      return again.has(step) || ask === undefined || decision === undefined ? null : { ask, decision, folder, path };
+    },
   };
 }
 

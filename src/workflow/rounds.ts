@@ -39,6 +39,12 @@ export function gateName(level: Level, step: Step): string {
   return `${level.gatePrefix}${step.id}`;
 }
 
+/** How many more denials of the gate send work back before one ends it. */
+export function reworksLeft(fold: Fold, level: Level, step: Step): number {
+  const onDeny = step.body.kind === 'ask' ? step.body.onDeny : null;
+  return onDeny?.kind === 'rework' ? onDeny.max - denialsOf(fold, level, step).count : 0;
+}
+
 function reworkTarget(step: Step): string | null {
   return step.body.kind === 'ask' && step.body.onDeny.kind === 'rework' ? step.body.onDeny.step : null;
 }

@@ -59,7 +59,7 @@ export interface RunInput {
     /** The text of the routed reply when it stands already. */
     readonly reply: string | null;
   };
-  /** Every file below `data/channels/<run>/`: full path → text. */
+  /** Every file of the run's channel: full path → text. */
   readonly files: ReadonlyMap<string, string>;
   readonly lookUp: LookUp;
   /** Decides only whether waits and timeouts fire; it never reaches a file. */

@@ -3,6 +3,7 @@
  * prompts out of `## <step>` sections, schemas out of their files. That mapping is what PLAN.yaml freezes.
  */
 import { readFrontMatter } from '../protocol/front-matter.ts';
+import { DATA, WORKFLOWS } from '../protocol/paths.ts';
 import { lineOfKey, readYamlMapping } from '../protocol/yaml.ts';
 import { asJson, isJsonObject, type Json, type JsonObject, parseJson } from './json.ts';
 import { checkPlan, type CheckOptions } from './plan-check.ts';
@@ -147,7 +148,7 @@ function placeSections(steps: JsonObject, sections: ReadonlyMap<string, Section>
 }
 
 function readSchema(path: string, schemaFile: (path: string) => string | null): Json {
-  for (const candidate of [path, `data/${path}`, `data/workflows/${path}`]) {
+  for (const candidate of [path, `${DATA}/${path}`, `${WORKFLOWS}/${path}`]) {
     const text = schemaFile(candidate);
     if (text === null) continue;
     const json = parseJson(text);

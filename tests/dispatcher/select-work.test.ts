@@ -16,6 +16,18 @@ describe('what this host says of open work', () => {
     ['of a model that is not served', { recipient: 'ghost' }, {}, 'not-served'],
     ['of a model that rests', {}, { parked: new Map([['opus', { untilMs: 9, why: 'x' }]]), monotonicMs: 5 }, 'parked'],
     ['of a model whose rest is over', {}, { parked: new Map([['opus', { untilMs: 5, why: 'x' }]]), monotonicMs: 5 }, 'ready'],
+    [
+      'of a model that rests, when another is asked next and the other hosts had their chance',
+      { hasFallback: true },
+      { parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]), monotonicMs: 3_000, firstSeen: new Map([['k', 0]]) },
+      'ready',
+    ],
+    [
+      'the same, before they had it',
+      { hasFallback: true },
+      { parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]), monotonicMs: 2_999, firstSeen: new Map([['k', 0]]) },
+      'parked',
+    ],
     ['in hand here', {}, { held: new Map([['k', 'opus']]) }, 'held'],
     ['on its way out here', {}, { finishing: new Set(['k']) }, 'held'],
     ['claimed by somebody', {}, { refs: new Map([['c/k', OID]]) }, 'claimed'],
@@ -49,6 +61,19 @@ describe('what this host claims now', () => {
       selectWork(many, viewOf({ serving: roomy, concurrency: 99, instance, refs })).map(({ work }) => work.key),
     );
     expect([...taken].sort()).toEqual(many.map(({ key }) => key).sort());
+  });
+
+  it('leaves to the host that a message prefers what it prefers, as long as that one is up', () => {
+    const refs = new Map([['h/mbp.bbbbbbbbbbbb', OID]]);
+    const taken = (preferredHost: string, monotonicMs = 0): number => {
+      const many = Array.from({ length: 20 }, (_, index) => workOf(`k${index}`, { preferredHost }));
+      const firstSeen = new Map(many.map(({ key }) => [key, 0]));
+      return selectWork(many, viewOf({ serving: roomy, concurrency: 99, refs, firstSeen, monotonicMs })).length;
+    };
+    expect([taken('h0'), taken('mbp'), taken('mbp', 1_500)]).toEqual([20, 0, 20]);
+    // A host that is not in view is nobody's reason to wait: the work is shared as ever.
+    expect(taken('gone')).toBeGreaterThan(0);
+    expect(taken('gone')).toBeLessThan(20);
   });
 
   it('includes the share of others once they had their chance', () => {

@@ -150,7 +150,7 @@ describe('when an agent fails', () => {
   const rows = tableAt(page, 'table: failures').map((cells) => cells.map((cell) => cell.replaceAll('`', '')));
   const failing = (failure: string, more: Partial<FailedAttempt>) =>
     decideAfterFailure({
-      ...{ failure, effects: 'none', attempt: 1, attemptsMax: 10, invocation: 1, hasFallback: false, resetInMs: null },
+      ...{ failure, effects: 'none', attempt: 1, attemptsMax: 10, invocation: 1, hasFallback: false, isToldAtOnce: false, resetInMs: null },
       ...more,
     });
 

@@ -135,6 +135,7 @@ describe('what follows a failure', () => {
     attemptsMax: 3,
     invocation: 1,
     hasFallback: false,
+    isToldAtOnce: false,
     resetInMs: null,
   };
 
@@ -178,6 +179,7 @@ describe('what follows a failure', () => {
   it('parks the model where only a person or time can help', () => {
     expect(decideAfterFailure({ ...failed, failure: 'auth' }).kind).toBe('park');
     expect(decideAfterFailure({ ...failed, failure: 'auth', hasFallback: true }).kind).toBe('fallback');
+    expect(decideAfterFailure({ ...failed, failure: 'auth', isToldAtOnce: true }).kind).toBe('reply-failed');
     expect(decideAfterFailure({ ...failed, failure: 'rate-limit', resetInMs: 600_000 })).toEqual({ kind: 'park', parkMs: 600_000 });
     expect(decideAfterFailure({ ...failed, failure: 'usage-limit' }).kind).toBe('park');
   });

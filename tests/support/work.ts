@@ -28,6 +28,8 @@ export function workOf(
       priority: 0,
       isWorkflow: false,
       isExternal: false,
+      preferredHost: null,
+      hasFallback: false,
       project: null,
       recipients: [{ name: recipient, hosts }],
       ...message,

@@ -53,6 +53,32 @@ const ask = (to: string, more = ''): string => `---\nto: ${to}\n${more}---\nhi\n
 const reply = (from: string, to: string, re: string): string => `---\nto: ${to}\nfrom: ${from}\nre: ${re}\nmodel: ${from}\n---\nhello\n`;
 
 describe('the index of open work', () => {
+  it('holds the marker by which one run starts another, and no other mail of the engine to itself', async () => {
+    const { repository, say } = await world();
+    const tip = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/child.md`]: ask('workflow', 'from: workflow\ntype: workflow\nuses: x\n'),
+      [`${general}/self.md`]: ask('workflow', 'from: workflow\n'),
+      [`${general}/odd.md`]: ask('opus', 'from: opus\ntype: workflow\n'),
+    });
+    expect(openWork(await bothWays(repository, [tip]))).toEqual(['child.md workflow']);
+  });
+
+  it('knows what may act outside: what says so, and git work that nothing keeps apart', async () => {
+    const { repository, say } = await world();
+    const kinds = {
+      none: '',
+      git: 'effects: git\n',
+      apart: 'effects: git\nisolate: worktree\nproject: app\n',
+      external: 'effects: external\n',
+    };
+    const files = Object.entries(kinds).map(([name, more]) => [`${general}/${name}.md`, ask('opus', more)] as const);
+    const tip = await say(null, { 'data/models.yaml': models, ...Object.fromEntries(files) });
+    const index = await bothWays(repository, [tip]);
+    const outside = [...index.messages.values()].filter(({ isExternal }) => isExternal).map(({ path }) => path);
+    expect(outside.sort()).toEqual([`${general}/external.md`, `${general}/git.md`]);
+  });
+
   it('holds each addressed model until its reply stands, and takes author and time from the commit', async () => {
     const { repository, say } = await world();
     const first = await say(null, {

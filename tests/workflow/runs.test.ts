@@ -42,6 +42,63 @@ test('an edited plan re-runs only what depends on the edit, and --from runs a st
   expect(from.asked.map(({ step }) => step)).toEqual(['b', 'd']);
 });
 
+const REVIEWED = (prompt: string, end: string): string =>
+  `model: opus\nsteps:\n  a: { prompt: "${prompt}" }\n  ok: { needs: [a], ask: { title: "Fine?", on-deny: { rework: a, max: 2 } } }\n  b: { needs: [ok], prompt: "${end}" }`;
+
+test('a fork asks no gate again that was decided on the same question, and asks it again when the question changed', () => {
+  const at = world(REVIEWED('one', 'two'), ({ step, body }) => (step === 'b' ? { failed: 'crash' } : body));
+  drive(at);
+  post(at, `re: data/channels/${at.run}/gates/ok/ask.md`, 'deny: longer');
+  drive(at);
+  post(at, `re: data/channels/${at.run}/gates/ok.r2/ask.md`, 'approve');
+  expect(drive(at)).toContain('failed: true');
+  const same = secondRun(at, 'same', `${REVIEWED('one', 'two')}\nfork: { run: ${at.run} }`);
+  same.answer = ({ step }) => step;
+  expect(drive(same)).toContain('status: succeeded');
+  expect(same.asked.map(({ step }) => step)).toEqual(['b']);
+  expect(subjects(same)).toEqual(expect.arrayContaining(['take over ok (deny)', 'take over ok (approve)']));
+  const decision = JSON.parse(same.files.get('data/channels/run-same/gates/ok.r2/decision.json')!) as Record<string, unknown>;
+  expect(decision).toMatchObject({ decision: 'approve', by: ['maintainer'], reused: `data/channels/${at.run}/gates/ok.r2/decision.json` });
+  const other = secondRun(at, 'other', `${REVIEWED('another', 'two')}\nfork: { run: ${at.run} }`);
+  other.answer = ({ body }) => body;
+  expect(drive(other)).toBeNull();
+  expect(subjects(other).at(-1)).toBe('ask ok');
+  const from = secondRun(at, 'from', `${REVIEWED('one', 'two')}\nfork: { run: ${at.run}, from: ok }`);
+  expect(drive(from)).toBeNull();
+  expect(subjects(from).at(-1)).toBe('ask ok');
+});
+
+test('a gate whose answer ended the run is asked again when it is retried', () => {
+  const yaml = 'model: opus\nsteps: { ok: { ask: { title: "Fine?" } }, b: { needs: [ok], prompt: x } }';
+  const at = world(yaml);
+  drive(at);
+  post(at, `re: data/channels/${at.run}/gates/ok/ask.md`, 'deny');
+  expect(drive(at)).toContain('failed: true');
+  const again = secondRun(at, 'again', `${yaml}\nfork: { run: ${at.run} }`);
+  expect(drive(again)).toBeNull();
+  expect(subjects(again).at(-1)).toBe('ask ok');
+});
+
+test('a step with effects: git is asked again when its host was lost, twice at most and whatever its retry says', () => {
+  const yaml = (effects: string): string =>
+    `model: opus\nsteps: { a: { prompt: x, project: app, isolate: worktree, effects: ${effects} }, b: { prompt: y, effects: none } }`;
+  const lost = (times: number) => world(yaml('git'), ({ step, time }) => (step === 'a' && time <= times ? { failed: 'host-lost' } : 'ok'));
+  const at = lost(2);
+  expect(drive(at)).toContain('status: succeeded');
+  expect(at.asked.filter(({ step }) => step === 'a')).toHaveLength(3);
+  expect(drive(lost(3))).toContain('failed: true');
+  const external = world(yaml('external'), ({ step }) => (step === 'a' ? { failed: 'host-lost' } : 'ok'));
+  expect(drive(external)).toContain('failed: true');
+  expect(external.asked.filter(({ step }) => step === 'a')).toHaveLength(1);
+  const check = checkWorkflow('---\nmodel: opus\nsteps: { a: { prompt: x, effects: git } }\n---\n', {
+    models: ['opus'],
+    served: new Map(),
+    savedWorkflow: () => null,
+    schemaFile: () => null,
+  });
+  expect(check.errors.map(({ message }) => message)).toEqual([expect.stringContaining('"effects: git" needs "isolate: worktree"')]);
+});
+
 const GROUP = (overflow: string): string =>
   `model: opus\nconcurrency: { group: deploy, overflow: ${overflow} }\nsteps: { a: { prompt: x } }`;
 

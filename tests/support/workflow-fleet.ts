@@ -1,0 +1,120 @@
+/** A fleet for workflows: agents that do what their prompt says, markers, and the files of a run as a person's clone shows them. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { agentEntry, type Fleet, startFleet, untilTrue } from './fleet.ts';
+
+export const GENERAL = 'data/channels/general';
+
+/**
+ * An agent whose prompt tells it, line by line, what to do: `HOLD name` waits until the test calls `release(name)`, `FLAKY n` fails the first n
+ * times in this folder, `NEEDS name` fails until the test has called `release(name)`, `EXIT n` ends with that status, `SAY text` (as often as it stands there) is the answer.
+ */
+const OBEDIENT = `
+const { existsSync, readFileSync } = await import('node:fs');
+const text = prompt.replace(/<\\/?data-[^>]*>/g, '');
+const lines = (word) => [...text.matchAll(new RegExp('^' + word + ' (.*)$', 'gm'))].map(([, rest]) => rest);
+for (const name of lines('HOLD')) while (!existsSync(process.env.RUN_LOG + '.' + name)) await new Promise((next) => setTimeout(next, 50));
+const folder = process.env.CROSSTALK_MESSAGE.replace(/[^/]+$/, '');
+const times = readFileSync(process.env.RUN_LOG, 'utf8').split('\\n').filter((line) => line.includes(' ' + folder)).length;
+if (lines('NEEDS').some((name) => !existsSync(process.env.RUN_LOG + '.' + name))) process.exit(3);
+if (lines('FLAKY').some((limit) => times <= Number(limit))) process.exit(3);
+for (const code of lines('EXIT')) process.exit(Number(code));
+console.log(lines('SAY').join('\\n') || 'done');
+`;
+
+export interface WorkflowFleet extends Fleet {
+  readonly read: (path: string) => string;
+  readonly stands: (path: string) => boolean;
+  /** Paths below a folder of the clone. */
+  readonly files: (folder: string) => readonly string[];
+  /** Publishes a marker that opens the run `name`. */
+  readonly open: (name: string, head: string, body?: string) => void;
+  /** The routed reply of a marker, when it stands. */
+  readonly routed: (name: string, limitMs?: number) => Promise<string>;
+  /** Subjects of the transitions of a run, oldest first. */
+  readonly subjects: (run: string) => readonly string[];
+  /** Agents that were started for a run, as `model path`. */
+  readonly startsIn: (run: string) => readonly string[];
+  /** Lets agents go on that HOLD. */
+  readonly release: (name: string) => void;
+  /** A command of the fleet's person. */
+  readonly person: (...args: readonly string[]) => ReturnType<Fleet['run']>;
+  /** The same with --json: code and what was printed. */
+  readonly json: (...args: readonly string[]) => Promise<{ code: number | null; data: Readonly<Record<string, unknown>> }>;
+}
+
+/** Models by name: null = an obedient agent, else the text of a script. All of them are named in the transport. */
+export type Scripts = Readonly<Record<string, string | null>>;
+
+/** A fleet whose hosts serve the models given. `keys` overrides the settings of single entries. */
+export async function startWorkflowFleet(
+  scripts: Scripts,
+  options: { readonly env?: Readonly<Record<string, string>>; readonly keys?: Readonly<Record<string, string>> } = {},
+): Promise<WorkflowFleet> {
+  const agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
+  const keysOf = (name: string): string => options.keys?.[name] ?? 'effects: none, concurrency: 8, attempts: 1';
+  const entries = Object.entries(scripts).map(([name, script]) =>
+    agentEntry(name, { place: agents, script: script ?? OBEDIENT, keys: keysOf(name) }),
+  );
+  const fleet = await startFleet(`models:\n${entries.join('')}`, options.env);
+  const names = Object.keys(scripts).map((name) => `  ${name}: { adapter: command, command: [cat] }\n`);
+  fleet.say({ 'data/models.yaml': `models:\n${names.join('')}` });
+  const read = (path: string): string => readFileSync(join(fleet.clone, path), 'utf8');
+  const stands = (path: string): boolean => {
+    try {
+      return read(path) !== '';
+    } catch {
+      return false;
+    }
+  };
+  const person: WorkflowFleet['person'] = (...args) =>
+    fleet.run([...args, '-C', fleet.clone, '--state', join(fleet.place, 'state-person')]);
+  const untilPulled = pullTogether(fleet);
+  return {
+    ...fleet,
+    untilPulled,
+    read,
+    stands,
+    person,
+    files: (folder) => readdirSync(join(fleet.clone, folder), { recursive: true }).map(String).sort(),
+    open: (name, head, body = '') => fleet.say({ [`${GENERAL}/${name}.md`]: markerText(`child_channel: ${name}\n${head}`, body) }),
+    routed: async (name, limitMs) => {
+      await untilPulled(() => stands(`${GENERAL}/${name}.re.workflow.md`), limitMs);
+      return read(`${GENERAL}/${name}.re.workflow.md`);
+    },
+    subjects: (run) => {
+      const start = `workflow ${run}: `;
+      const all = fleet.git('log', '--reverse', '--format=%s').split('\n');
+      return all.flatMap((subject) => (subject.startsWith(start) ? [subject.slice(start.length)] : []));
+    },
+    startsIn: (run) => fleet.agentRuns().filter((line) => line.includes(` data/channels/${run}/`)),
+    release: (name) => writeFileSync(`${fleet.env['RUN_LOG'] ?? ''}.${name}`, ''),
+    json: async (...args) => {
+      const { code, stdout } = await person(...args, '--json');
+      return { code, data: JSON.parse(stdout) as Record<string, unknown> };
+    },
+    close: async () => {
+      await fleet.close();
+      rmSync(agents, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The file of a marker. */
+export function markerText(head: string, body = ''): string {
+  return `---\nto: workflow\nfrom: maintainer\ntype: workflow\n${head}\n---\n${body}\n`;
+}
+
+/** Several tests wait for one clone: they share its pulls. */
+function pullTogether(fleet: Fleet): Fleet['untilPulled'] {
+  let pulledMs = Number.NEGATIVE_INFINITY;
+  return (holds, limitMs) =>
+    untilTrue(() => {
+      if (performance.now() - pulledMs > 200) {
+        fleet.git('pull', '-q', '--rebase');
+        pulledMs = performance.now();
+      }
+      return holds();
+    }, limitMs);
+}
