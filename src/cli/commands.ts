@@ -37,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'only', value: 'models', about: 'serve only these models (comma-separated)' },
       { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
       { name: 'interval', value: 's', about: 'longest pause between two looks at the remote (default: 30s)' },
+      { name: 'listen', value: 'addr', about: 'take push webhooks and calls of other hosts here: a port (this machine only) or host:port' },
       { name: 'trace', value: 'file', about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev' },
       { name: 'otel', about: 'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name' },
     ],

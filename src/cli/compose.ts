@@ -7,12 +7,15 @@ import type { Agents } from '../agents/agent.ts';
 import { killOrphan } from '../agents/process-group.ts';
 import { createAgents } from '../agents/run-agents.ts';
 import { HOUR, systemClock } from '../base/clock.ts';
+import { CrosstalkError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
-import { createDispatcher, type Dispatcher, type Workspace } from '../dispatcher/dispatcher.ts';
+import { createDispatcher, type Dispatcher, type Doors, type Workspace } from '../dispatcher/dispatcher.ts';
 import { createWorktrees } from '../local/git-worktree.ts';
+import { createPoke } from '../local/poke-hosts.ts';
 import { openLocalState } from '../local/open-local-state.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
+import { makeSecretCommand, readWakeSecret } from '../local/wake-secret.ts';
 import { type Invocation, option } from './command.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
@@ -40,6 +43,7 @@ export async function composeDispatcher(
     alias: config.alias,
     onDamage: (damage) => log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
   });
+  const poke = await composePoke(session, invocation);
   const dispatcher = createDispatcher({
     settings: {
       alias: config.alias,
@@ -61,6 +65,8 @@ export async function composeDispatcher(
       projects: expandProjects(config.projects, homeOf(invocation.env)),
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
       forgetBeatMs: 24 * HOUR,
+      wakeAddress: config.wakeAddress,
+      pokes: poke !== null,
     },
     doors: {
       clock: systemClock,
@@ -80,6 +86,7 @@ export async function composeDispatcher(
       },
       // Whoever watches is told by keepTranscripts, which knows how far the output has come.
       onOutput: () => undefined,
+      poke: poke ?? (() => undefined),
     },
     mirror: session.mirror,
     publisher: session.publisher,
@@ -92,6 +99,20 @@ function composeAgents(session: TransportSession, { invocation, log, onOutput }:
   const { env } = invocation;
   const agents = createAgents({ clock: systemClock, operatorEnv: env, adapters: ADAPTERS, services: SERVICES, log });
   return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
+}
+
+/** How this host calls others; null when its operator names nobody. Throws CONFIG_INVALID when there is no secret to sign with. */
+async function composePoke({ config, configDirectory }: TransportSession, { env }: Invocation): Promise<Doors['poke'] | null> {
+  if (config.wakePeers.length === 0) return null;
+  const secret = await readWakeSecret(env, configDirectory);
+  if (secret !== null) return createPoke({ peers: config.wakePeers, secret, clock: systemClock });
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    'wake-peers: there is no secret; expected the one that those hosts have too, to sign calls with.',
+    {
+      fix: makeSecretCommand(configDirectory),
+    },
+  );
 }
 
 function expandProjects(projects: Readonly<Record<string, string>>, home: string): Readonly<Record<string, string>> {

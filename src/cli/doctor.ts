@@ -6,6 +6,7 @@ import { checkGit, createGit } from '../transport/git-runner.ts';
 import { given, type Invocation } from './command.ts';
 import { examineHost } from './doctor-host.ts';
 import { examineRemote } from './doctor-remote.ts';
+import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { hostname } from './host-name.ts';
 import { type Colour, type Io, paint, plain } from './io.ts';
@@ -35,7 +36,12 @@ async function examineOnce(invocation: Invocation, repaired: string[] | null): P
   try {
     const around = await lookAround(invocation);
     try {
-      const findings = [...basics, ...(await examineRemote(invocation, around)), ...(await examineHost(invocation, around))];
+      const findings = [
+        ...basics,
+        ...(await examineRemote(invocation, around)),
+        ...(await examineHost(invocation, around)),
+        ...(await examineWakes(invocation, around)),
+      ];
       if (repaired !== null) for (const { repair } of findings) if (repair !== null) repaired.push(await repair());
       return findings;
     } finally {

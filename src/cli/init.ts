@@ -124,6 +124,8 @@ async function writeTemplate(
     if (!entry.isFile()) continue;
     const source = join(entry.parentPath, entry.name);
     const path = source.slice(TEMPLATE.length + 1).replaceAll('\\', '/');
+    // Hooks belong to a remote, where its owner puts them, and not into the conversation.
+    if (path.startsWith('hooks/')) continue;
     // npm leaves a file named .gitignore out of packages.
     await put(path === 'gitignore' ? '.gitignore' : path, (target) => copyFile(source, target));
   }

@@ -5,6 +5,7 @@ import { parseDuration } from '../base/duration.ts';
 import { DEFAULTS } from '../local/config.ts';
 import { ERROR_CODES, errorText } from '../base/errors.ts';
 import { type Dispatcher, wake } from '../dispatcher/dispatcher.ts';
+import { pokeOthers } from '../dispatcher/poke-others.ts';
 import { acceptRewrite, drainHost, pauseHost, reportHost, resumeHost } from '../dispatcher/control-host.ts';
 import type { LocalOp } from '../local/control.ts';
 import { type ControlServer, serveControl } from '../local/control-server.ts';
@@ -18,6 +19,7 @@ import { listenForKeys } from './run-keys.ts';
 import { openSpans } from './otel.ts';
 import { createRunView } from './run-view.ts';
 import { openTrace } from './trace-run.ts';
+import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from './transport-session.ts';
 import { describeUnsent, findUnsent } from './unsent.ts';
 
@@ -67,9 +69,12 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   view.follow(() => reportHost(composed.dispatcher));
   const unhear = listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
   await mentionUnsent(session, log);
+  const once = given(invocation, 'once');
+  let sources: WakeSources | null = null;
   try {
+    sources = once ? null : await openWakeSources(session, composed.dispatcher, invocation);
     const end = await runDispatcher(composed.dispatcher, {
-      once: given(invocation, 'once'),
+      once,
       stop: stopping.stop.signal,
       kill: stopping.kill.signal,
     });
@@ -77,6 +82,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
   } finally {
     unhear();
+    await sources?.close();
     await control?.close();
     await composed.close();
     await spans.close();
@@ -128,6 +134,8 @@ async function answer(dispatcher: Dispatcher, op: Exclude<LocalOp, 'events'>, st
       return reportHost(dispatcher);
     case 'wake':
       wake(dispatcher);
+      // Whoever asks for this has published something.
+      pokeOthers(dispatcher);
       return reportHost(dispatcher);
     case 'accept-rewrite':
       return acceptRewrite(dispatcher);
@@ -186,6 +194,7 @@ function settingFlags(invocation: Invocation): ConfigSources['flags'] {
     ...textOf('alias', option(invocation, 'alias')),
     ...textOf('only', option(invocation, 'only')),
     ...textOf('concurrency', option(invocation, 'concurrency')),
+    ...textOf('listen', option(invocation, 'listen')),
     ...textOf('intervalMaxMs', interval),
     // A pace faster than the usual shortest one means exactly that.
     ...(interval !== null && (parseDuration(interval) ?? DEFAULTS.intervalMinMs) < DEFAULTS.intervalMinMs

@@ -43,6 +43,8 @@ export interface HostReport {
   readonly leaseMs: number;
   /** Until the next look at the remote. */
   readonly nextLookMs: number;
+  /** Whether the remote is watched, and how often each source has said "look now". Absent from a version that did not know of it. */
+  readonly wakes?: { readonly watched: boolean; readonly heard: Readonly<Record<string, number>> };
 }
 
 const WAITING_MAX = 1_000;
@@ -144,6 +146,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     silent: listSilent(dispatcher),
     leaseMs: settings.leaseMs,
     nextLookMs: Math.max(0, state.nextLookMs - nowMs),
+    wakes: { watched: state.hints.watch === 'trusted', heard: Object.fromEntries(state.hints.heard) },
   };
 }
 

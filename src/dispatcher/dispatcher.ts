@@ -23,6 +23,7 @@ import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, Repository } from '../transport/repository.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import type { Schedules } from './fire-schedules.ts';
+import { createHints, type Hints } from './hints.ts';
 
 export interface Settings {
   readonly alias: string;
@@ -53,6 +54,10 @@ export interface Settings {
   readonly forgetBeatMs: number;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
+  /** Where others can call this host, for its beat; null = nowhere. */
+  readonly wakeAddress: string | null;
+  /** This host calls others when it has published something, so it has to know their beats. */
+  readonly pokes: boolean;
 }
 
 /** The models that this host would run now, and why it does not run the others. */
@@ -84,6 +89,8 @@ export interface Doors {
   readonly reap: (started: readonly (StartedProcess & { readonly attemptId: string })[]) => Promise<void>;
   /** Pieces of a running agent's output, for people who watch. */
   readonly onOutput: (key: string, text: string) => void;
+  /** Tells other hosts, by the addresses in their beats, that there is something to see. Sends only where this host's operator allows it. */
+  readonly poke: (addresses: readonly string[]) => void;
 }
 
 /** Why a running attempt is ended by us. */
@@ -220,6 +227,7 @@ export interface State {
   readonly upkeep: { running: boolean; epoch: number };
   /** Something happened since the last tick: poll fast. */
   active: boolean;
+  readonly hints: Hints;
   wake: AbortController;
   /** Aborted when the dispatcher ends: nothing begins any more. */
   readonly ending: AbortController;
@@ -283,6 +291,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       nextLookMs: 0,
       upkeep: { running: false, epoch: 0 },
       active: true,
+      hints: createHints(),
       wake: new AbortController(),
       ending: new AbortController(),
     },
@@ -292,5 +301,6 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
 /** Makes the loop look again at once. */
 export function wake(dispatcher: Dispatcher): void {
   dispatcher.state.active = true;
+  dispatcher.state.hints.lookDue = true;
   dispatcher.state.wake.abort();
 }

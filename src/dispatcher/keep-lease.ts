@@ -128,6 +128,7 @@ function composeBeat(dispatcher: Dispatcher): Beat {
         .map(([model, { why, untilMs }]) => ({ model, why, untilMs: wallMs + untilMs - nowMs })),
       ...[...state.spentOut].map(([model, { why, untilMs }]) => ({ model, why, untilMs })),
     ],
+    wake: settings.wakeAddress,
     atMs: wallMs,
   };
 }

@@ -5,20 +5,24 @@ import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protoco
 import { CONTROL_NAME } from '../protocol/control.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
+import { beginLook, needsNoLook } from './wake-up.ts';
 
 /** Rejected files that one look tells of by name. */
 const REJECTED_TOLD_MAX = 100;
 
 export type Observed = 'seen' | 'unreachable' | 'halted';
 
-/** Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and nothing else. */
+/** Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and nothing else; a watched one not even that. */
 export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const { settings, doors, mirror, state } = dispatcher;
+  if (needsNoLook(dispatcher)) return 'seen';
+  const looked = beginLook(dispatcher);
   const asOf = mirror.epoch();
   const startedMs = doors.clock.monotonicMs();
   const listed = await doors.repository.listRefs([settings.refs.claims, settings.refs.hosts, settings.refs.control]);
   if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
   const { tip, refs } = listed.value;
+  const wasTip = mirror.index().tip;
   const nowMs = doors.clock.monotonicMs();
   const book = observeRefs(state.book, { refs, nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 });
   const pulled = await mirror.pull({ tip, asOf, records: wantedRecords(dispatcher, refs, book) });
@@ -27,6 +31,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const strays = strayRecords(dispatcher, refs);
   const fetched = strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
   if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
+  looked(tip !== wasTip || !isSame(refs, state.refs));
   if (state.outage !== null) doors.log.status('remote.reached', {});
   state.outage = null;
   state.halted = null;
@@ -37,6 +42,10 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   reportRejected(dispatcher);
   await readRecords(dispatcher, new Map([...wantedRecords(dispatcher, refs, book), ...strays]));
   return 'seen';
+}
+
+function isSame(now: ReadonlyMap<string, Oid>, before: ReadonlyMap<string, Oid>): boolean {
+  return now.size === before.size && [...now].every(([ref, oid]) => before.get(ref) === oid);
 }
 
 /** The record at a ref as we have it; undefined = not fetched (it was not needed yet). */
@@ -92,8 +101,8 @@ function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, b
     const isClaim = ref.startsWith(settings.refs.claims);
     const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
     const orphan = isClaim && state.orphans.has(ref);
-    // Who serves what decides whether a workflow step can run at all.
-    const beat = ref.startsWith(settings.refs.hosts) && state.runs.size > 0;
+    // Who serves what decides whether a workflow step can run at all; who can be called stands there too.
+    const beat = ref.startsWith(settings.refs.hosts) && (state.runs.size > 0 || settings.pokes);
     if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }
   return wanted;

@@ -13,6 +13,7 @@ import { backoffMs, catchUp, publishOnce, type PublishRound, type Transaction, t
 import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
 import { currentWork, supersededWork } from './follow-moves.ts';
+import { pokeOthers } from './poke-others.ts';
 
 /** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
 export interface OutboxPayload {
@@ -139,6 +140,7 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     if (round.pushMs > 0) state.pushMs = round.pushMs;
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
+    if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
     const refusal = [...round.outcomes.values()].find((outcome) => outcome.kind === 'refused');
     if (refusal !== undefined) {
       doors.log.alert('publish.refused', { reason: refusal.line, waiting: state.outgoing.length, fix: 'crosstalkd doctor' });

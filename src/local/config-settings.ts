@@ -3,8 +3,10 @@ import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { isAlias, isName, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
+import { formatWakeAddress, parseListenAddress, parseWakeAddress } from '../protocol/wake-address.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Config } from './config.ts';
+import { isPeer } from './wake-peers.ts';
 
 /** One setting as people write it. */
 export interface Setting<T> {
@@ -48,6 +50,32 @@ const names: Form<readonly string[] | null> = {
 const choice: Form<boolean> = {
   expected: 'true or false',
   decode: (raw) => (raw === 'true' ? true : raw === 'false' ? false : undefined),
+};
+
+const listenAddress: Form<string | null> = {
+  expected: 'a port such as 7420 (this machine only) or a place such as 0.0.0.0:7420 or [::]:7420',
+  decode: (raw) => {
+    const address = typeof raw === 'string' ? parseListenAddress(raw) : null;
+    return address === null ? undefined : formatWakeAddress(address);
+  },
+};
+
+const wakeAddress: Form<string | null> = {
+  expected: 'a host and a port, such as mbp.example:7420 or 10.0.0.5:7420',
+  decode: (raw) => {
+    const address = typeof raw === 'string' ? parseWakeAddress(raw) : null;
+    return address === null ? undefined : formatWakeAddress(address);
+  },
+};
+
+const peers: Form<readonly string[]> = {
+  expected: 'addresses, networks of at least /8 such as 10.0.0.0/8, and host names, without ports: a list, or one text with commas',
+  decode: (raw) => {
+    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
+    return Array.isArray(list) && list.every((peer): peer is string => typeof peer === 'string' && isPeer(peer))
+      ? [...new Set(list)]
+      : undefined;
+  },
 };
 
 const directories: Form<Readonly<Record<string, string>>> = {
@@ -107,4 +135,8 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   failureWindowMs: setting({ key: 'failure-window', meaning: 'time in which failures count' }, duration(1)),
   logBytesMax: setting({ key: 'log-bytes-max', meaning: 'size at which the log file is rotated' }, count(1_024, BYTES_MAX)),
   projects: setting({ key: 'projects', inFileOnly: true, meaning: 'directories by project name' }, directories),
+  watch: setting({ key: 'watch', meaning: 'a remote on a file system of this machine is watched instead of asked' }, choice),
+  listen: setting({ key: 'listen', flag: 'listen', meaning: 'port or address where calls that say "look now" are taken' }, listenAddress),
+  wakeAddress: setting({ key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' }, wakeAddress),
+  wakePeers: setting({ key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' }, peers),
 };

@@ -41,6 +41,14 @@ export interface Config {
   readonly logBytesMax: number;
   /** Directories by the name that a message's `project:` gives; absolute or `~/…`. Default none. */
   readonly projects: Readonly<Record<string, string>>;
+  /** A remote on a file system of this machine is watched instead of asked. Default true. */
+  readonly watch: boolean;
+  /** Where calls that say "look now" are taken: a port of this machine, or `host:port`; null = nowhere. Default null. */
+  readonly listen: string | null;
+  /** Where other hosts can call this one, as its beat says: `host:port`; null = its beat says nothing. Default null. */
+  readonly wakeAddress: string | null;
+  /** The only addresses, networks and names that this host calls when beats name them. Default none. */
+  readonly wakePeers: readonly string[];
 }
 
 /** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
@@ -64,6 +72,10 @@ export const DEFAULTS = {
   failureWindowMs: MINUTE,
   logBytesMax: 10 * 1_048_576,
   projects: {},
+  watch: true,
+  listen: null,
+  wakeAddress: null,
+  wakePeers: [],
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

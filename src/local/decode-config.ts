@@ -126,6 +126,10 @@ function takeAll(take: Take): Written {
     failureWindowMs: take('failureWindowMs'),
     logBytesMax: take('logBytesMax'),
     projects: take('projects'),
+    watch: take('watch'),
+    listen: take('listen'),
+    wakeAddress: take('wakeAddress'),
+    wakePeers: take('wakePeers'),
   };
 }
 
@@ -178,7 +182,7 @@ function allOrigins(origins: ReadonlyMap<keyof Config, Origin>): Origins {
 /** Variables that are nearly ours. Others that begin with CROSSTALK_ may belong to somebody and are left alone. */
 function misspeltVariables(env: Env): readonly string[] {
   const known = Object.values(SETTINGS).flatMap(({ env }) => (env === null ? [] : [env]));
-  const all = [...known, 'CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR'];
+  const all = [...known, 'CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR', 'CROSSTALK_WAKE_SECRET'];
   return Object.keys(env).flatMap((name) => {
     const meant = name.startsWith('CROSSTALK_') && !all.includes(name) ? suggestName(name, all) : null;
     return meant === null ? [] : [`${name} is set and means nothing; did you mean ${meant}?`];

@@ -1,6 +1,7 @@
 /** A beat: the record at `refs/crosstalk/hosts/<alias>.<instance>` by which a host shows that it lives and what it serves. PROTOCOL.md "Hosts". */
 import { isHex, parseRecord } from './claim.ts';
 import { isAlias, isName } from './names.ts';
+import { parseWakeAddress } from './wake-address.ts';
 import { isMapping } from './yaml.ts';
 
 export const HOST_STATES = ['running', 'paused', 'draining', 'stopped'] as const;
@@ -25,6 +26,8 @@ export interface Beat {
   readonly busy: number;
   readonly models: readonly string[];
   readonly blocked: readonly BlockedModel[];
+  /** Where it can be called to look at once; null = nowhere. Anybody who can push may forge it. */
+  readonly wake: string | null;
   /** Wall clock of the host, for people only: never compared with another clock. */
   readonly atMs: number;
 }
@@ -67,6 +70,7 @@ export function parseBeat(text: string): Beat | null {
       ? raw['models'].filter((name): name is string => typeof name === 'string' && isName(name)).slice(0, 1_000)
       : [],
     blocked: Array.isArray(raw['blocked']) ? raw['blocked'].flatMap(decodeBlocked).slice(0, 1_000) : [],
+    wake: typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null ? raw['wake'] : null,
     atMs: count(raw['atMs']),
   };
 }

@@ -50,6 +50,7 @@ function plantBeat(alias: string, more: Readonly<Partial<Parameters<typeof forma
     busy: 0,
     models: [],
     blocked: [],
+    wake: null,
     atMs: Date.now(),
   } as const;
   plant(`refs/crosstalk/hosts/${alias}.${instance}`, formatBeat({ ...beat, ...more }));

@@ -129,7 +129,7 @@ describe('records', () => {
   it('a beat has the fields of the table', () => {
     const { alias, instance, run } = claim;
     const base = { alias, instance, run, count: 1, version: '8.0.0', state: 'running', slots: 4, busy: 0 } as const;
-    const text = formatBeat({ ...base, models: ['opus'], blocked: [{ model: 'gpt', why: 'auth', untilMs: null }], atMs: 1 });
+    const text = formatBeat({ ...base, models: ['opus'], blocked: [{ model: 'gpt', why: 'auth', untilMs: null }], wake: null, atMs: 1 });
     expect(Object.keys(JSON.parse(text) as object)).toEqual(fieldsOf('beat'));
     expect(parseBeat(text)).not.toBeNull();
     for (const state of HOST_STATES) expect(page).toContain(`\`${state}\``);

@@ -131,7 +131,7 @@ describe('the table of settings', () => {
     const all = Object.values(SETTINGS);
     expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
     expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual(['projects']);
-    expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual(['alias', 'concurrency', 'interval', 'only']);
+    expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual(['alias', 'concurrency', 'interval', 'only', 'listen']);
   });
 });
 

@@ -38,6 +38,7 @@ describe('records on refs', () => {
       busy: 1,
       models: ['opus'],
       blocked: [{ model: 'gpt', why: 'auth', untilMs: 5 }],
+      wake: '10.0.0.5:7420',
       atMs: 9,
     };
     expect(parseBeat(formatBeat(beat))).toEqual(beat);

@@ -107,6 +107,7 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
       await steps.disk('reap', 'after');
     },
     onOutput: () => undefined,
+    poke: () => undefined,
   });
   const { repository } = doors;
   const checkpoint = decodeIndex(host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint));
@@ -166,6 +167,8 @@ function settingsOf(world: World, host: Host): Settings {
     graceMs: 10_000,
     stealAfterMs: 1_500,
     forgetBeatMs: 100_000,
+    wakeAddress: null,
+    pokes: false,
     failuresMax: 6,
     failureWindowMs: 60_000,
     projects: {},

@@ -32,7 +32,8 @@ export interface Fleet {
   readonly git: (...args: string[]) => string;
   /** Commits files in the clone and pushes them. */
   readonly say: (files: Readonly<Record<string, string>>) => void;
-  readonly start: (alias: string, args?: readonly string[]) => Host;
+  /** Looks at least every 0.3 s, unless `args` say otherwise; `env` is for this host only. */
+  readonly start: (alias: string, args?: readonly string[], env?: Readonly<Record<string, string>>) => Host;
   /** Runs a command to its end, with more environment; gives code and output. */
   readonly run: (
     args: readonly string[],
@@ -84,8 +85,12 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
       git('commit', '-qm', 'say');
       pushHard(git);
     },
-    start: (alias, args = []) => {
-      const host = startHost(alias, [`${place}/team.git`, '--state', join(place, `state-${alias}`), '--interval', '0.3', ...args], full);
+    start: (alias, args = [], more = {}) => {
+      const pace = args.includes('--interval') ? [] : ['--interval', '0.3'];
+      const host = startHost(alias, [`${place}/team.git`, '--state', join(place, `state-${alias}`), ...pace, ...args], {
+        ...full,
+        ...more,
+      });
       hosts.push(host);
       return host;
     },
@@ -96,7 +101,7 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
       // A git of a host that was killed may still write for a moment.
-      rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+      rmSync(place, { recursive: true, force: true, maxRetries: 100, retryDelay: 100 });
     },
   };
 }

@@ -1,0 +1,24 @@
+/** What those who know of changes of the remote have said; what follows from it is in wake-up.ts. */
+
+/** `watch`: the remote's own files changed. `webhook`: a forge, a hook or another host has called. */
+export type WakeSource = 'watch' | 'webhook';
+
+/** What the sources have said. */
+export interface Hints {
+  readonly heard: Map<WakeSource, number>;
+  /** A look is planned. */
+  pending: boolean;
+  /** When the last one was asked for, monotonic. */
+  lastMs: number;
+  /** `trusted`: every change of the remote is announced, so an idle host need not ask. */
+  watch: 'none' | 'trusted';
+  /** A look has found a change that nobody had announced by then. */
+  doubt: { readonly sinceMs: number; readonly heard: number } | null;
+  /** Somebody has asked for a look since the last one began. */
+  lookDue: boolean;
+}
+
+/** Nothing heard yet. */
+export function createHints(): Hints {
+  return { heard: new Map(), pending: false, lastMs: Number.NEGATIVE_INFINITY, watch: 'none', doubt: null, lookDue: true };
+}

@@ -1,0 +1,83 @@
+/**
+ * Who may make the loop look before its rest is over. All sources come through `hint`: it says "look now" and nothing else, whoever says it is not
+ * believed any further, and however often it is said, it costs at most one look in the shortest pause between two looks.
+ */
+import { MINUTE } from '../base/clock.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import type { WakeSource } from './hints.ts';
+
+/** A push moves several refs one after the other; a look in the middle would have to be made again. */
+const SETTLE_MS = 5;
+/** A watched remote is looked at all the same: once in so many of the longest pauses, and once in so long. */
+const SAFETY_PAUSES = 10;
+const SAFETY_MS_MAX = 10 * MINUTE;
+/** So long after a look that found what nobody had announced, the announcement may still come. */
+const DOUBT_MS = 2_000;
+
+/** The remote may have changed: look soon. */
+export function hint(dispatcher: Dispatcher, source: WakeSource): void {
+  const { state, settings, doors } = dispatcher;
+  const { hints } = state;
+  hints.heard.set(source, (hints.heard.get(source) ?? 0) + 1);
+  if (hints.pending) return;
+  hints.pending = true;
+  const nowMs = doors.clock.monotonicMs();
+  const waitMs = Math.max(SETTLE_MS, hints.lastMs + settings.pollMsMin - nowMs);
+  void doors.clock.sleep(waitMs, state.ending.signal).then(() => {
+    hints.pending = false;
+    hints.lastMs = doors.clock.monotonicMs();
+    if (!state.ending.signal.aborted) wake(dispatcher);
+  });
+}
+
+/** From now on every change of the remote is announced by `hint`. */
+export function trustWatch(dispatcher: Dispatcher, where: string): void {
+  dispatcher.state.hints.watch = 'trusted';
+  dispatcher.doors.log.status('remote.watched', { where, safety_ms: safetyMs(dispatcher) });
+}
+
+/** Changes are not announced any more, or never were. */
+export function loseWatch(dispatcher: Dispatcher, why: string): void {
+  const { hints } = dispatcher.state;
+  Object.assign(hints, { watch: 'none', doubt: null });
+  dispatcher.doors.log.warning('remote.unwatched', { reason: why, next: 'the remote is asked at the usual pace' });
+}
+
+/** True when a look could show nothing: the remote is watched, nothing was announced, and nothing of ours or anybody else's is on its way. */
+export function needsNoLook(dispatcher: Dispatcher): boolean {
+  const { state, settings, doors } = dispatcher;
+  judgeDoubt(dispatcher);
+  if (state.hints.watch !== 'trusted' || state.hints.lookDue || state.hints.doubt !== null || !state.recovered) return false;
+  if (state.outage !== null || state.halted !== null || state.publishing || state.outgoing.length > 0) return false;
+  const ours = [state.held, state.uncertain, state.orphans, state.settling, state.advancing, state.firing];
+  if (ours.some(({ size }) => size > 0)) return false;
+  // While anybody holds a claim, time without a look is time in which nobody is seen to be silent.
+  if ([...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims))) return false;
+  return doors.clock.monotonicMs() - state.seenMs < safetyMs(dispatcher);
+}
+
+/** A look begins. The result, called with whether it found a change, notes a change that should have been announced. */
+export function beginLook(dispatcher: Dispatcher): (changed: boolean) => void {
+  const { state, doors } = dispatcher;
+  const { hints } = state;
+  const idle = state.held.size === 0 && state.uncertain.size === 0 && !state.publishing && state.advancing.size === 0;
+  const unasked = hints.watch === 'trusted' && !hints.lookDue && !hints.pending && idle && state.outage === null && hints.doubt === null;
+  hints.lookDue = false;
+  const heard = hints.heard.get('watch') ?? 0;
+  return (changed) => {
+    if (changed && unasked && hints.watch === 'trusted') hints.doubt = { sinceMs: doors.clock.monotonicMs(), heard };
+  };
+}
+
+function judgeDoubt(dispatcher: Dispatcher): void {
+  const { state, doors } = dispatcher;
+  const { doubt, heard } = state.hints;
+  if (doubt === null) return;
+  if ((heard.get('watch') ?? 0) > doubt.heard) state.hints.doubt = null;
+  else if (doors.clock.monotonicMs() - doubt.sinceMs >= DOUBT_MS)
+    loseWatch(dispatcher, 'the file system of the remote did not report a change');
+}
+
+function safetyMs({ settings }: Dispatcher): number {
+  return Math.max(settings.pollMsMax, Math.min(settings.pollMsMax * SAFETY_PAUSES, SAFETY_MS_MAX));
+}
