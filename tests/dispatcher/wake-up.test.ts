@@ -85,6 +85,7 @@ async function createStage(): Promise<Stage> {
       failureWindowMs: 60_000,
       projects: {},
       stealAfterMs: 1_500,
+      forgetBeatMs: 86_400_000,
       wakeAddress: null,
       pokes: false,
     },
