@@ -7,6 +7,7 @@ import { type CheckedCommit, createChecker, INVARIANTS, type Violation } from '.
 import { CHANNELS } from '../protocol/paths.ts';
 import { createGit } from '../transport/git-runner.ts';
 import type { Repository } from '../transport/repository.ts';
+import { createRunChecker } from '../workflow/run-invariants.ts';
 import { walkHistory, type WalkedCommit } from '../transport/walk-history.ts';
 import type { Invocation } from './command.ts';
 import { plain } from './io.ts';
@@ -47,11 +48,11 @@ async function verifyHistory(invocation: Invocation, { session, rewrite }: Surro
       says: `was the tip when this host last looked, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
     });
   const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
-  const check = createChecker();
+  const [check, checkRuns] = [createChecker(), createRunChecker()];
   let commits = 0;
   let waiting: WalkedCommit[] = [];
   const flush = async (): Promise<void> => {
-    for (const commit of await readCommits(session.repository, waiting)) violations.push(...check(commit));
+    for (const commit of await readCommits(session.repository, waiting)) violations.push(...check(commit), ...checkRuns(commit));
     waiting = [];
   };
   try {
@@ -70,7 +71,7 @@ async function verifyHistory(invocation: Invocation, { session, rewrite }: Surro
 
 async function readCommits(repository: Repository, commits: readonly WalkedCommit[]): Promise<readonly CheckedCommit[]> {
   const wanted = commits.flatMap(({ changes }) =>
-    changes.flatMap(({ path, blob, isFile }) => (blob !== null && isFile && isMessageFile(path) ? [blob] : [])),
+    changes.flatMap(({ path, blob, isFile }) => (blob !== null && isFile && isRead(path) ? [blob] : [])),
   );
   const unique: readonly Oid[] = [...new Set(wanted)];
   const blobs = unique.length === 0 ? [] : await repository.readBlobs(unique, MESSAGE_BYTES_MAX);
@@ -86,8 +87,8 @@ async function readCommits(repository: Repository, commits: readonly WalkedCommi
   }));
 }
 
-function isMessageFile(path: string): boolean {
-  return path.startsWith(`${CHANNELS}/`) && path.endsWith('.md');
+function isRead(path: string): boolean {
+  return path.startsWith(`${CHANNELS}/`) && /(\.md|\/RUN\.json|\/ADMIT\.json|\/(PLAN|plan\/\d+)\.yaml)$/.test(path);
 }
 
 function print(invocation: Invocation, { commits, violations }: Verified): void {

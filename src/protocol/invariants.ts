@@ -1,6 +1,6 @@
 /**
- * The promises I1 to I5 and I7 of the protocol as a fold over the history, commit by commit, parents before children. What a dispatcher did is
- * told from what people did by the committer: people may change what they like. PROTOCOL.md "What is promised".
+ * The promises I1 to I5 of the protocol as a fold over the history, commit by commit, parents before children. What a dispatcher did is
+ * told from what people did by the committer: people may change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run-invariants.ts.
  */
 import { decodeMessage } from './message.ts';
 import { expandAddresses } from './address.ts';
@@ -13,7 +13,7 @@ export const INVARIANTS = {
   I4: "a reply's model is one that the message addresses, on a host that it allows",
   I5: 'what others wrote stays as it is',
   I6: "every person's commit stays in the history",
-  I7: 'a workflow run has one plan, and no task twice',
+  I7: 'a workflow run has one plan, each task once, plan before tasks before synthesis before its reply, and keeps its caps',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -25,7 +25,7 @@ export interface Violation {
   readonly says: string;
 }
 
-/** One changed file of a commit. `bytes` are needed for messages and replies; null for what was removed or is too large. */
+/** One changed file of a commit. `bytes` are needed for messages, replies and the files of runs; null for what was removed or is too large. */
 export interface CheckedChange {
   readonly status: string;
   readonly path: string;
@@ -55,7 +55,6 @@ interface Asked {
 export function createChecker(): (commit: CheckedCommit) => readonly Violation[] {
   const asked = new Map<string, Asked>();
   const standing = new Map<string, string>();
-  const plans = new Set<string>();
   return (commit) => {
     const violations: Violation[] = [];
     const say = (invariant: Invariant, path: string | null, says: string): void => {
@@ -65,7 +64,7 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
     if (byDispatcher && commit.parents !== 1) say('I1', null, `a dispatcher's commit with ${commit.parents} parents`);
     for (const change of commit.changes) {
       const file = parseMessagePath(change.path);
-      if (byDispatcher) checkAddition({ change, plans, say });
+      if (byDispatcher) checkAddition(change, say);
       if (file === null || change.status === 'M') {
         if (file !== null && change.bytes !== null) noteMessage(asked, file, change.bytes);
         continue;
@@ -91,13 +90,9 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
 
 type Say = (invariant: Invariant, path: string | null, says: string) => void;
 
-function checkAddition({ change, plans, say }: { readonly change: CheckedChange; readonly plans: Set<string>; readonly say: Say }): void {
+function checkAddition(change: CheckedChange, say: Say): void {
   if (change.status !== 'A')
     say(change.status === 'M' ? 'I5' : 'I1', change.path, `a dispatcher ${change.status === 'D' ? 'removed' : 'changed'} a file`);
-  const run = /^(data\/channels\/[^/]+(?:\/.+)?)\/PLAN\.ya?ml$/.exec(change.path)?.[1];
-  if (run === undefined || change.status !== 'A') return;
-  if (plans.has(run)) say('I7', change.path, 'a second plan of the same run');
-  plans.add(run);
 }
 
 interface CheckedReply {

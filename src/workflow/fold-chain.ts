@@ -2,11 +2,12 @@
  * The chain of tasks that gives one answer: the first task, retries, fallback models, re-asks after an unusable answer, and what a person asked
  * again. The chain is replayed from its files every time; the first file that is missing is the next one to add.
  */
+import { formatIso } from '../base/clock.ts';
 import { readMessage } from './message-memo.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { type Cap, type Fold, occupy, type Outcome, outcome, propose, type TaskView } from './fold-context.ts';
-import type { Json } from './json.ts';
+import { isJsonObject, type Json, parseJson } from './json.ts';
 import type { Prompt, Retry } from './plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
 import type { NewFile } from './run-input.ts';
@@ -71,7 +72,10 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
   for (; at.n <= TASKS_MAX;) {
     const path = taskPath(spec.folder, at.n);
     const text = fold.input.files.get(path);
-    if (text === undefined) return failed === null ? proposeNext(fold, spec, at) : giveUp(fold, spec, { at, failed });
+    if (text === undefined) {
+      const asked = failed === null ? null : askedAgain(fold, spec, at);
+      return failed === null || asked !== null ? proposeNext(fold, spec, asked ?? at) : giveUp(fold, spec, { at, failed });
+    }
     const task = readTask(text, spec.models[at.model] ?? 'unknown');
     if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
     else if (failed !== null) return giveUp(fold, spec, { at, failed });
@@ -165,10 +169,23 @@ function fallBack(at: Position, why: string, spec: ChainSpec): Next {
   return { at, failed: outcome('failed', at.atMs, { why, usd: at.usd, tokens: at.tokens }) };
 }
 
+/** Where a person's `op: retry` put the chain, or null. The mark and not the task itself, so that caps hold back what does not fit yet. */
+function askedAgain(fold: Fold, spec: ChainSpec, at: Position): Position | null {
+  const mark = fold.input.files.get(againPath(spec, at));
+  if (mark === undefined) return null;
+  const json = parseJson(mark);
+  const askedMs = isJsonObject(json) && typeof json['timestamp'] === 'string' ? Date.parse(json['timestamp']) : 0;
+  return { ...at, kind: 'again', ...fresh(0), atMs: Math.max(at.atMs, Number.isFinite(askedMs) ? askedMs : 0) };
+}
+
+function againPath({ folder }: ChainSpec, { n }: Position): string {
+  return `${folder}again.${String(n)}.json`;
+}
+
 function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; readonly failed: Outcome }): Outcome {
   fold.failedChains.push({
     name: `${spec.step}${spec.key === 'one' || spec.key === '' ? '' : ` ${spec.key}`}`,
-    again: (atMs) => [taskFile(composeTask(fold, spec, { ...end.at, kind: 'again', ...fresh(0), atMs: Math.max(end.at.atMs, atMs) }))],
+    again: (atMs) => [{ path: againPath(spec, end.at), content: `${JSON.stringify({ timestamp: formatIso(atMs) }, null, 2)}\n` }],
   });
   return end.failed;
 }

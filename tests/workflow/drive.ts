@@ -1,9 +1,11 @@
 /** A pure transport for tests: applies transitions, answers open tasks by a function, and checks on every step what must always hold. */
 import { expect } from 'vitest';
 import { decodeMessage, type Message } from '../../src/protocol/message.ts';
+import type { Violation } from '../../src/protocol/invariants.ts';
 import { parseMessagePath, replyPath } from '../../src/protocol/paths.ts';
 import { nextTransition, type RunInput, type RunSummary, summarizeRun, type Transition } from '../../src/workflow/engine.ts';
 import { runChannel } from '../../src/workflow/marker.ts';
+import { createRunChecker } from '../../src/workflow/run-invariants.ts';
 
 export const START_MS = Date.parse('2026-11-21T06:00:00Z');
 
@@ -32,6 +34,9 @@ export interface World {
   answer: (asked: Asked) => Say;
   readonly asked: Asked[];
   clock: number;
+  /** I7 over the history so far, and the files that it has seen. */
+  readonly check: ReturnType<typeof createRunChecker>;
+  readonly checked: Map<string, string>;
 }
 
 /** A transport with one marker. */
@@ -52,6 +57,8 @@ export function world(markerText: string, answer: (asked: Asked) => Say = () => 
     answer,
     asked: [],
     clock: 1,
+    check: createRunChecker(),
+    checked: new Map(),
   };
 }
 
@@ -154,11 +161,26 @@ export function settle(at: World): void {
 
 function apply(at: World, next: Transition): void {
   expect(next.files.length).toBeGreaterThan(0);
+  // What agents and people wrote since the last transition, then the transition: as `verify` would meet them.
+  expect(checkSince(at, 'ada@example.org'), `before ${next.name}`).toEqual([]);
   for (const { path, content } of next.files) {
     if (at.files.has(path)) throw new Error(`${next.name} rewrites ${path}`);
     at.files.set(path, content);
   }
   at.commits.push(next);
+  expect(checkSince(at, 'dispatcher@box.crosstalk'), next.name).toEqual([]);
+}
+
+function checkSince(at: World, committerEmail: string): readonly Violation[] {
+  const gone = [...at.checked.keys()].filter((path) => !at.files.has(path));
+  const changed = [...at.files].filter(([path, text]) => at.checked.get(path) !== text);
+  const changes = [
+    ...gone.map((path) => ({ status: 'D', path, bytes: null })),
+    ...changed.map(([path, text]) => ({ status: at.checked.has(path) ? 'M' : 'A', path, bytes: Buffer.from(text) })),
+  ];
+  for (const path of gone) at.checked.delete(path);
+  for (const [path, text] of changed) at.checked.set(path, text);
+  return at.check({ oid: `commit ${at.commits.length}`, parents: 1, committerEmail, changes });
 }
 
 /** Tasks that nobody answered yet. */

@@ -155,6 +155,19 @@ test('cancel, by message or by file, closes open tasks and still runs finally', 
   }
 });
 
+test('a retry of more than fits keeps to max-parallel', () => {
+  let isMended = false;
+  const at = world(
+    'max-parallel: 2\nsteps:\n  a: { each: [1, 2, 3, 4, 5], prompt: "${{ item }}", model: opus }\n  hold: { ask: { title: wait } }',
+    () => (isMended ? 'ok' : { failed: 'model' }),
+  );
+  drive(at);
+  isMended = true;
+  post(at, 'op: retry');
+  drive(at, () => expect(openTasks(at).length).toBeLessThanOrEqual(2));
+  expect(at.asked).toHaveLength(10);
+});
+
 test('retry runs again exactly what failed', () => {
   const at = world(
     'model: opus\nmax-parallel: 9\nsteps:\n  a: { each: [1, 2, 3], prompt: "${{ item }}" }\n  hold: { ask: { title: wait } }\n  b: { needs: [a], prompt: y }',
