@@ -63,10 +63,17 @@ export interface Surroundings {
   readonly hereSilent: boolean;
 }
 
-/** Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session has to be closed. Throws only when nothing can be said. */
-export async function lookAround(invocation: Invocation): Promise<Surroundings> {
+/**
+ * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session has to be closed. `onOpen` may begin something that
+ * goes on beside it; it must not reject. Throws only when nothing can be said.
+ */
+export async function lookAround(
+  invocation: Invocation,
+  onOpen: (session: TransportSession) => unknown = () => undefined,
+): Promise<Surroundings> {
   const session = await openSession(invocation, { unread: true });
   try {
+    onOpen(session);
     return await lookFrom(session);
   } catch (error) {
     await session.close();

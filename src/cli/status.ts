@@ -18,7 +18,7 @@ import { describeOffer } from './serving.ts';
 import { shortId } from './short-id.ts';
 import { counted, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { openSession } from './transport-session.ts';
-import { findUnsent } from './unsent.ts';
+import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
 
 /** Lines of one kind that are shown to people; `--json` has all. */
 const LINES_MAX = 10;
@@ -26,10 +26,12 @@ const LINES_MAX = 10;
 /** What is going on. */
 export async function showStatus(invocation: Invocation): Promise<number> {
   if (given(invocation, 'config')) return showConfig(invocation);
-  const around = await lookAround(invocation);
+  let clone: Promise<CloneSeen | null> | undefined;
+  const around = await lookAround(invocation, (session) => (clone = lookAtClone(session).catch(() => null)));
   try {
-    if (given(invocation, 'json')) invocation.io.print(formatJson(await describeStatus(around)));
-    else print(invocation.io, await tell(around));
+    const told = await tell(around, clone);
+    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
+    else print(invocation.io, told);
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return around.rewrite === null ? 0 : ERROR_CODES.HISTORY_REWRITTEN.exit;
   } finally {
@@ -49,12 +51,12 @@ interface Told {
   readonly failed: readonly FailedLately[];
 }
 
-async function tell(around: Surroundings): Promise<Told> {
+async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Promise<Told> {
   const explain = createExplainer(around);
   const stood = around.works.filter(({ message }) => !isGateQuestion(message.path)).map((work) => ({ work, standing: explain(work) }));
   const [failed, unsent, runs, outbox] = await Promise.all([
     readFailedLately(around.session),
-    findUnsent(around.session),
+    findUnsent(around.session, clone),
     needsOfRuns(around),
     readdir(around.session.directory.outbox).catch(() => []),
   ]);

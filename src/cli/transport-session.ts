@@ -61,8 +61,10 @@ export interface SessionOptions {
 
 /** Opens the transport that an invocation is about. Throws NOT_A_TRANSPORT, CONFIG_INVALID, REMOTE_UNREACHABLE, HISTORY_REWRITTEN. */
 export async function openSession(invocation: Invocation, options: SessionOptions = {}): Promise<TransportSession> {
-  const located = await locateTransport(options.where ?? null, resolve(invocation.cwd, option(invocation, 'dir') ?? '.'));
-  const read = await readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() });
+  const [located, read] = await Promise.all([
+    locateTransport(options.where ?? null, resolve(invocation.cwd, option(invocation, 'dir') ?? '.')),
+    readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() }),
+  ]);
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);

@@ -17,25 +17,37 @@ export interface Unsent {
   readonly commits: number;
 }
 
-/** What is unsent in the clone of a session, or null when there is no clone or nothing is. A file whose bytes were sent already does not count. */
-export async function findUnsent(session: TransportSession): Promise<Unsent | null> {
+/** What git says of a clone. */
+export interface CloneSeen {
+  readonly clone: string;
+  readonly status: string;
+  readonly ahead: string;
+}
+
+/** Asks git about the clone of a session; null when there is none. In a large clone it takes longer than to ask the remote, so it may be begun early. */
+export async function lookAtClone(session: TransportSession): Promise<CloneSeen | null> {
   const { clone } = session.located;
   if (clone === null) return null;
   const ask = createAsk(clone);
-  const status = await ask(
-    'status',
-    '--porcelain=v1',
-    '-z',
-    '--no-renames',
-    '--untracked-files=all',
-    '--ignore-submodules=all',
-    '--',
-    CHANNELS,
-  );
+  const flags = ['--porcelain=v1', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=all'];
+  const [status, ahead] = await Promise.all([
+    ask('status', ...flags, '--', CHANNELS),
+    ask('rev-list', '--count', '@{upstream}..HEAD', '--', CHANNELS),
+  ]);
+  return { clone, status, ahead };
+}
+
+/** What is unsent in the clone of a session, or null when there is no clone or nothing is. A file whose bytes were sent already does not count. */
+export async function findUnsent(
+  session: TransportSession,
+  looking: Promise<CloneSeen | null> = lookAtClone(session),
+): Promise<Unsent | null> {
+  const seen = await looking;
+  if (seen === null) return null;
+  const { clone, status, ahead } = seen;
   const changed = status.split('\0').flatMap((line) => (/^.D|^D/.test(line) ? [] : [line.slice(3)]));
   const written = changed.filter((path) => parseMessagePath(path) !== null).sort(byCodeUnit);
   const files = await dropSent(session, clone, written);
-  const ahead = await ask('rev-list', '--count', '@{upstream}..HEAD', '--', CHANNELS);
   const commits = /^\d+$/.test(ahead.trim()) ? Number(ahead) : 0;
   return files.length === 0 && commits === 0 ? null : { clone, files, commits };
 }

@@ -30,8 +30,8 @@ export interface GitCache {
   unlockPacks(): void;
   /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
   keep(nowMs: number): Promise<void>;
-  /** Throws away a cache whose tip cannot be read, as a power cut may leave it. */
-  check(): Promise<void>;
+  /** Throws away a cache whose tip cannot be read, as a power cut may leave it; `usable` settles first whether git itself works. */
+  check(usable: Promise<unknown>): Promise<void>;
 }
 
 /** The cache at the git directory of `git`. */
@@ -62,9 +62,10 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       await git.run({ args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'], limitMs: REPACK_MS });
       await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
     },
-    check: async () => {
+    check: async (usable) => {
       const tip = readTip();
       const isWhole = tip !== null && (await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] })).code === 0;
+      await usable;
       if (tip === null || isWhole) return;
       rmSync(gitDir, { recursive: true, force: true });
       format = null;

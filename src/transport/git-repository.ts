@@ -40,11 +40,11 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   const ref = branchRef(options.branch);
   const gitDir = resolve(options.cacheDir);
   const git = createGit({ ...options, gitDir });
-  await checkGit(git);
-  if (isSshUrl(url)) await adoptSshCommand(git, options.env);
   const remote = createGitRemote({ git, clock: options.clock, url, branchRef: ref, allowHttp: options.allowHttp ?? false });
   const cache = openGitCache(git, gitDir, options.random);
-  await cache.check();
+  const checked = checkGit(git);
+  // Every command waits for these: side by side they take the time of one. A git that cannot be used must not condemn the cache.
+  await Promise.all([checked, isSshUrl(url) ? adoptSshCommand(git, options.env) : null, cache.check(checked)]);
   return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache });
 }
 
