@@ -11,9 +11,10 @@ import { measureHosts } from './rows/hosts.mjs';
 import { measureRace } from './rows/race.mjs';
 import { measureReplies } from './rows/reply.mjs';
 import { measureStarts, measureStatus, measureVersion } from './rows/start.mjs';
+import { measureWakes } from './rows/wake.mjs';
 import { formatTable } from './table.mjs';
 
-const GROUPS = ['version', 'reply', 'http', 'throughput', 'hosts', 'race', 'start', 'status'];
+const GROUPS = ['version', 'reply', 'http', 'throughput', 'hosts', 'race', 'start', 'status', 'wake'];
 const { values } = parseArgs({
   options: { large: { type: 'boolean', default: false }, only: { type: 'string' }, sizes: { type: 'string' }, json: { type: 'string' } },
 });
@@ -37,6 +38,7 @@ try {
   if (only.includes('http')) add(await httpRows(small), small);
   if (only.includes('status')) add(await measureStatus({ place, base: await remote(20_000), count: 20_000 }), 20_000);
   if (only.includes('race')) add(await measureRace({ place, base: await remote(small) }), small);
+  if (only.includes('wake')) add(await measureWakes({ place, base: await remote(small) }), small);
   if (only.includes('throughput'))
     add(throughputRows(await measureHosts({ place, base: await remote(small), hosts: 1, count: 1_000 })), small);
   if (only.includes('hosts')) for (const hosts of values.large ? [2, 4, 8, 16] : [2, 4, 8]) add(await hostRows(hosts), small);
