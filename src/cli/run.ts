@@ -16,6 +16,7 @@ import { given, type Invocation, option } from './command.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
+import { openNotices } from './notify.ts';
 import { openSpans } from './otel.ts';
 import { createRunView } from './run-view.ts';
 import { openTrace } from './trace-run.ts';
@@ -59,6 +60,8 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const composed = trace.composed(await composeDispatcher(trace.session(session), { invocation, log, onOutput: parts.output.emit }));
   events.follow(trace.mark);
   events.follow(spans.take);
+  const notices = openNotices(invocation, session, log);
+  events.follow(notices.take);
   const file = openLogFile(session.directory.logFile, {
     bytesMax: session.config.logBytesMax,
     clock: systemClock,
@@ -83,6 +86,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   } finally {
     unhear();
     await sources?.close();
+    await notices.close();
     await control?.close();
     await composed.close();
     await spans.close();

@@ -6,6 +6,7 @@ import { ERROR_CODES } from '../base/errors.ts';
 import { SETTINGS } from '../local/config-settings.ts';
 import type { Config } from '../local/config.ts';
 import { formatOrigin } from '../local/decode-config.ts';
+import { describeNotifier } from '../local/notify-settings.ts';
 import { messageId } from '../protocol/paths.ts';
 import { given, type Invocation } from './command.ts';
 import { isGateQuestion, needsOfRuns } from './explain-run.ts';
@@ -256,6 +257,7 @@ async function showConfig(invocation: Invocation): Promise<number> {
 
 function showValue(field: keyof Config, value: Config[keyof Config]): string {
   if (field.endsWith('Ms') && typeof value === 'number') return formatDuration(value);
+  if (field === 'notify') return (value as Config['notify']).map(describeNotifier).join(', ') || '-';
   if (value === null) return '-';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

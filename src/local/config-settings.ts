@@ -7,6 +7,7 @@ import { formatWakeAddress, parseListenAddress, parseWakeAddress } from '../prot
 import { isMapping } from '../protocol/yaml.ts';
 import type { Config } from './config.ts';
 import { isPeer } from './wake-peers.ts';
+import { decodeNotify, type Notifier, NOTIFY_EXPECTED } from './notify-settings.ts';
 
 /** One setting as people write it. */
 export interface Setting<T> {
@@ -89,6 +90,8 @@ const directories: Form<Readonly<Record<string, string>>> = {
   },
 };
 
+const notifiers: Form<readonly Notifier[]> = { expected: NOTIFY_EXPECTED, decode: decodeNotify };
+
 function count(min: number, max: number): Form<number> {
   return {
     expected: `a whole number from ${min} to ${max}`,
@@ -139,4 +142,5 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   listen: setting({ key: 'listen', flag: 'listen', meaning: 'port or address where calls that say "look now" are taken' }, listenAddress),
   wakeAddress: setting({ key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' }, wakeAddress),
   wakePeers: setting({ key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' }, peers),
+  notify: setting({ key: 'notify', inFileOnly: true, meaning: 'who is told, and how, when something needs a person' }, notifiers),
 };

@@ -1,5 +1,6 @@
 /** The settings of one host: what each means, in which unit, and its default. How they are written stands in config-settings.ts. */
 import { DAY, MINUTE, SECOND } from '../base/clock.ts';
+import type { Notifier } from './notify-settings.ts';
 
 /** Every setting, checked. Durations are milliseconds here and `90s`, `30m`, `7d` or a bare number of seconds where people write them. */
 export interface Config {
@@ -49,6 +50,8 @@ export interface Config {
   readonly wakeAddress: string | null;
   /** The only addresses, networks and names that this host calls when beats name them. Default none. */
   readonly wakePeers: readonly string[];
+  /** Who is told, and how, when something needs a person. Default nobody. */
+  readonly notify: readonly Notifier[];
 }
 
 /** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
@@ -76,6 +79,7 @@ export const DEFAULTS = {
   listen: null,
   wakeAddress: null,
   wakePeers: [],
+  notify: [],
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

@@ -130,6 +130,7 @@ function takeAll(take: Take): Written {
     listen: take('listen'),
     wakeAddress: take('wakeAddress'),
     wakePeers: take('wakePeers'),
+    notify: take('notify'),
   };
 }
 

@@ -130,7 +130,7 @@ describe('the table of settings', () => {
     expect(Object.keys(SETTINGS).sort()).toEqual(Object.keys(DEFAULTS).sort());
     const all = Object.values(SETTINGS);
     expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
-    expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual(['projects']);
+    expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual(['projects', 'notify']);
     expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual(['alias', 'concurrency', 'interval', 'only', 'listen']);
   });
 });
