@@ -1,6 +1,6 @@
 // TypeScript to dist/, and the same once more as few files in dist/bundle/, which start faster. Files of sources that are gone do not stay behind.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +12,7 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 await makeBundle();
+makeManPage();
 
 /** One file for each command and one for what they share; nothing is made shorter, so that stack traces and the package stay readable. */
 async function makeBundle() {
@@ -35,4 +36,11 @@ async function makeBundle() {
     legalComments: 'eof',
     logLevel: 'warning',
   });
+}
+
+/** From the same tables as the help. */
+function makeManPage() {
+  const { status, stdout } = spawnSync(process.execPath, [join(root, 'bin', 'crosstalkd.js'), 'man'], { cwd: root });
+  if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(join(root, 'dist', 'crosstalkd.1'), stdout);
 }

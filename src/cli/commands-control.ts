@@ -161,4 +161,20 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
   },
   SERVICE_COMMAND,
+  {
+    name: 'upgrade-transport',
+    args: '',
+    about: 'bring the pages that init wrote to those of this version; what people changed stays',
+    group: 'care',
+    options: [YES],
+    load: () => import('./upgrade-transport.ts').then(({ upgradeTransport }) => ({ execute: upgradeTransport })),
+  },
+  {
+    name: 'forget',
+    args: '<dir|url>',
+    about: "take a transport off this host: state, service, approvals, and this host's refs on the remote",
+    group: 'care',
+    options: [YES, { name: 'force', about: 'also what exists nowhere else, and when the remote is away' }],
+    load: () => import('./forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
+  },
 ];

@@ -123,4 +123,12 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     options: [],
     load: () => import('./completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
   },
+  {
+    name: 'man',
+    args: '',
+    about: 'the manual page; man crosstalkd shows it where npm installed the program',
+    group: 'care',
+    options: [],
+    load: () => import('./man-page.ts').then(({ printManPage }) => ({ execute: printManPage })),
+  },
 ];

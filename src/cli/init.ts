@@ -1,9 +1,8 @@
 /** `crosstalkd init`: the transport, its remote, its first models, and the approval of what it wrote itself. Nothing that exists is overwritten. */
 import { existsSync, readdirSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { SimpleGit } from 'simple-git';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError, errorText } from '../base/errors.ts';
@@ -21,9 +20,8 @@ import { isUrl } from './locate.ts';
 import { openPersonGit } from './person-git.ts';
 import { probeRemote } from './probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from './remote-traits.ts';
+import { listTemplate } from './template-files.ts';
 import { openSession } from './transport-session.ts';
-
-const TEMPLATE = fileURLToPath(new URL('../../template', import.meta.url));
 
 /** Makes a transport and says how to go on. */
 export async function initTransport(invocation: Invocation): Promise<number> {
@@ -120,15 +118,7 @@ async function writeTemplate(
   };
   await put(VERSION_FILE, (target) => writeFile(target, formatVersionFile(parts.traits)));
   await put(MODELS_FILE, (target) => writeFile(target, parts.models.text));
-  for (const entry of await readdir(TEMPLATE, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const source = join(entry.parentPath, entry.name);
-    const path = source.slice(TEMPLATE.length + 1).replaceAll('\\', '/');
-    // Hooks belong to a remote, where its owner puts them, and not into the conversation.
-    if (path.startsWith('hooks/')) continue;
-    // npm leaves a file named .gitignore out of packages.
-    await put(path === 'gitignore' ? '.gitignore' : path, (target) => copyFile(source, target));
-  }
+  for (const { path, source } of await listTemplate()) await put(path, (target) => copyFile(source, target));
   return written;
 }
 

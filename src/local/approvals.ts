@@ -1,11 +1,12 @@
 /** Which entries of a transport's models.yaml the operator of this host has approved: by exact hash, so that a changed entry is unapproved again. */
+import { rm } from 'node:fs/promises';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Random } from '../base/random.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
-import { ensurePrivateDirectory, quotePath, writeDurableFile } from './durable-file.ts';
+import { ensurePrivateDirectory, quotePath, removeDurableFile, writeDurableFile } from './durable-file.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 
 /** Other commands that approve hold the lock for milliseconds. */
@@ -44,6 +45,24 @@ export async function approve(
   } finally {
     await lock.release();
   }
+}
+
+/** Takes every approval for the transport away; true when there was one. Removes the file when nothing is left in it. */
+export async function forgetApprovals(directory: ConfigDirectory, transport: string, parts: LockParts): Promise<boolean> {
+  if (!Object.hasOwn(await readAll(directory), transport)) return false;
+  const path = `${directory.approvalsFile}.lock`;
+  const lock = await lockApprovals(path, parts);
+  const isEmpty = await dropApprovals(directory, transport).finally(() => lock.release());
+  if (isEmpty) await rm(path, { recursive: true, force: true });
+  return true;
+}
+
+async function dropApprovals(directory: ConfigDirectory, transport: string): Promise<boolean> {
+  const rest = Object.fromEntries(Object.entries(await readAll(directory)).filter(([id]) => id !== transport));
+  const isEmpty = Object.keys(rest).length === 0;
+  if (isEmpty) await removeDurableFile(directory.approvalsFile);
+  else await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports: rest }, null, 2)}\n`);
+  return isEmpty;
 }
 
 interface LockParts {
