@@ -28,7 +28,6 @@ const counts = { replays: 0, hit: 0, hung: 0, seconds: performance.now() };
 const problems = [];
 if (values.only !== undefined) await runOnly(values.only);
 else for (const variant of values.sample ? VARIANTS.slice(0, 1) : VARIANTS) await runVariant(variant);
-for (const problem of problems) console.log(problem);
 counts.seconds = Math.round((performance.now() - counts.seconds) / 1_000);
 for (const [name, value] of Object.entries({ ...counts, violations: problems.length }))
   console.log(`| ${name.padEnd(10)} | ${String(value).padEnd(8)} |`);
@@ -103,7 +102,10 @@ async function replay(scene, { effects }, { n, how }) {
   if (first.hung) found.push('the troubled process hung');
   if (drained.hung || drained.code !== 0) found.push(`the drain ended with ${drained.hung ? 'a kill' : drained.code}`);
   if (found.length === 0) return;
-  problems.push(`${effects}/${how}/${n} ${hit.slice(4)}:\n  ${found.join('\n  ')}\n${indent(first.said)}\n  --\n${indent(drained.said)}`);
+  const problem = `${effects}/${how}/${n} ${hit.slice(4)}:\n  ${found.join('\n  ')}\n${indent(first.said)}\n  --\n${indent(drained.said)}`;
+  problems.push(problem);
+  // At once: a whole run takes long.
+  console.log(problem);
 }
 
 function indent(text) {

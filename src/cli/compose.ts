@@ -6,13 +6,14 @@ import { ADAPTERS, SERVICES } from '../agents/adapters.ts';
 import type { Agents } from '../agents/agent.ts';
 import { killOrphan } from '../agents/process-group.ts';
 import { createAgents } from '../agents/run-agents.ts';
-import { HOUR, systemClock } from '../base/clock.ts';
+import { HOUR, MINUTE, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { createDispatcher, type Dispatcher, type Doors, type Workspace } from '../dispatcher/dispatcher.ts';
 import { createWorktrees } from '../local/git-worktree.ts';
 import { createPoke } from '../local/poke-hosts.ts';
+import { createProjectGit } from '../transport/git-runner.ts';
 import { openLocalState } from '../local/open-local-state.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../local/wake-secret.ts';
@@ -22,6 +23,9 @@ import { letSend } from './let-send.ts';
 import { createServing } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
 import { VERSION } from './version.ts';
+
+/** One git command in a project, the push of a large branch included. */
+const PROJECT_GIT_MS = 2 * MINUTE;
 
 export interface Composed {
   readonly dispatcher: Dispatcher;
@@ -78,7 +82,7 @@ export async function composeDispatcher(
       workspace: createWorkspace(directory.scratch),
       worktrees: createWorktrees(
         ({ keep, attemptId }) => join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
-        invocation.env,
+        createProjectGit({ env: invocation.env, clock: systemClock, limitMs: PROJECT_GIT_MS }),
       ),
       serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
       reap: async (started) => {

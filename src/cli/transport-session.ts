@@ -6,14 +6,14 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { systemClock } from '../base/clock.ts';
+import { HOUR, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
 import { readCheckpoint, writeCheckpoint } from '../local/checkpoint.ts';
 import type { Config, Origins } from '../local/config.ts';
 import type { ConfigDirectory } from '../local/config-directory.ts';
-import { ensurePrivateDirectory, writeDurableFile } from '../local/durable-file.ts';
+import { ensurePrivateDirectory, removeTemporaries, writeDurableFile } from '../local/durable-file.ts';
 import type { ConfigSources } from '../local/decode-config.ts';
 import { readConfig } from '../local/read-config.ts';
 import { locateStateDirectory, makeStateDirectory, type StateDirectory, stateRoot, transportId } from '../local/state-directory.ts';
@@ -150,6 +150,8 @@ interface Place {
   readonly located: Located;
   readonly config: Config;
 }
+/** Whoever writes a pointer for longer than this was killed. */
+const HALF_WRITTEN_MS = HOUR;
 type BranchPlace = Place & { readonly branch: string };
 
 function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
@@ -184,6 +186,7 @@ async function openPlace(place: Place): Promise<{ directory: StateDirectory; id:
     await rm(fresh, { recursive: true, force: true });
     await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
     await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
+    await removeTemporaries(dirname(pointer), systemClock.wallMs() - HALF_WRITTEN_MS);
   }
   await makeStateDirectory(directory);
   return { directory, id: transportId(transport), rootCommit, branch };

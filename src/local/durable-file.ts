@@ -69,11 +69,15 @@ function openTemporary(path: string): { readonly tmp: string; readonly descripto
   }
 }
 
-/** Removes what killed processes left half-written in `directory`. Only for a folder that nobody else writes to now. */
-export async function removeTemporaries(directory: string): Promise<void> {
+/** Removes what killed processes left half-written in `directory`. Where others may be writing, only what is older than `beforeMs` (wall time). */
+export async function removeTemporaries(directory: string, beforeMs = Infinity): Promise<void> {
   const names = await attempt(directory, () => readdir(directory));
   const stale = names.filter((name) => name.startsWith('.') && name.endsWith(TMP_SUFFIX));
-  for (const name of stale) await attempt(join(directory, name), () => rm(join(directory, name), { force: true }));
+  for (const name of stale)
+    await attempt(join(directory, name), async () => {
+      const found = beforeMs === Infinity ? null : await stat(join(directory, name)).catch(() => null);
+      if (beforeMs === Infinity || (found !== null && found.mtimeMs < beforeMs)) await rm(join(directory, name), { force: true });
+    });
 }
 
 /** Removes a file; one that is not there is fine. A power cut may bring it back. */

@@ -3,21 +3,27 @@
  * and pushed does the branch move, and never but forward. So a failed, stopped or killed attempt leaves nothing behind but a directory, which
  * the next start removes.
  */
-import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SaveText, Worktree, WorktreeOpened, WorktreeRequest, Worktrees, WorktreeSaved } from './worktree.ts';
 
-const NETWORK_MS = 120_000;
-const OUTPUT_MAX = 16 * 1024 * 1024;
-/** Hooks of a project are for people: an agent's work is pushed to a branch and looked at there. */
-const PLAIN = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'commit.gpgSign=false', 'gc.auto=0', 'submodule.recurse=false'].flatMap(
-  (one) => ['-c', one],
-);
+/** Runs git in a directory, within limits; given by who knows how git is started safely. */
+export type ProjectGit = (
+  directory: string,
+  args: readonly string[],
+) => Promise<{ readonly ended: string; readonly code: number | null; readonly stdout: Buffer; readonly stderr: string }>;
 
-/** Worktrees at the places that `place` names. */
-export function createWorktrees(place: (request: WorktreeRequest) => string, env: Readonly<Record<string, string | undefined>>): Worktrees {
-  const git = (directory: string, ...args: readonly string[]): Promise<Ran> => runGit(env, directory, args);
+/** Worktrees at the places that `place` names. Hooks of a project are for people: an agent's work is pushed to a branch and looked at there. */
+export function createWorktrees(place: (request: WorktreeRequest) => string, runGit: ProjectGit): Worktrees {
+  const git: Git = async (directory, ...args) => {
+    const { ended, code, stdout, stderr } = await runGit(directory, args);
+    const why = stderr.trim().split('\n').at(-1) ?? '';
+    return {
+      ok: ended === 'exited' && code === 0,
+      out: stdout.toString('utf8').trim(),
+      why: why === '' ? `git ${ended} (${code ?? 'killed'})` : why,
+    };
+  };
   return {
     open: (request) => openWorktree(place(request), git, request),
     save: (worktree, text) => saveWorktree(git, worktree, text),
@@ -34,21 +40,6 @@ interface Ran {
   readonly why: string;
 }
 type Git = (directory: string, ...args: readonly string[]) => Promise<Ran>;
-
-function runGit(env: Readonly<Record<string, string | undefined>>, directory: string, args: readonly string[]): Promise<Ran> {
-  const quiet = { ...env, GIT_TERMINAL_PROMPT: '0', GIT_ALLOW_PROTOCOL: 'https:ssh:file', GIT_EDITOR: ':', LC_ALL: 'C' };
-  return new Promise((done) => {
-    execFile(
-      'git',
-      [...PLAIN, ...args],
-      { cwd: directory, env: quiet, timeout: NETWORK_MS, maxBuffer: OUTPUT_MAX },
-      (error, stdout, stderr) => {
-        const why = stderr.trim().split('\n').at(-1) ?? '';
-        done({ ok: error === null, out: stdout.trim(), why: why === '' ? (error?.message ?? '') : why });
-      },
-    );
-  });
-}
 
 async function openWorktree(directory: string, git: Git, request: WorktreeRequest): Promise<WorktreeOpened> {
   const { project, branch, base } = request;

@@ -43,38 +43,54 @@ const FIXED: Readonly<Record<string, string>> = {
   GIT_DEFAULT_REF_FORMAT: 'files',
 };
 
-/** Flags that stand before every git command. */
-export const HARDENING: readonly string[] = [
-  '--literal-pathspecs',
-  '--no-replace-objects',
-  ...[
-    'core.hooksPath=/dev/null',
-    'core.fsmonitor=false',
-    'core.untrackedCache=false',
-    'core.quotePath=false',
-    'core.attributesFile=/dev/null',
-    'core.symlinks=false',
-    'core.logAllRefUpdates=false',
-    'gc.auto=0',
-    'maintenance.auto=false',
-    'commit.gpgSign=false',
-    'push.gpgSign=false',
-    'tag.gpgSign=false',
-    'fetch.recurseSubmodules=false',
-    'submodule.recurse=false',
-    'push.recurseSubmodules=no',
-    'fetch.prune=false',
-    // Objects are judged where they are read: one odd tree in the history must not cut a careful user's host off for good.
-    'fetch.fsckObjects=false',
-    'push.followTags=false',
-    'diff.renames=false',
-    'log.showSignature=false',
-    'http.lowSpeedLimit=1000',
-    'http.lowSpeedTime=20',
-    'protocol.version=2',
-    'safe.bareRepository=explicit',
-  ].flatMap((setting) => ['-c', setting]),
+/** Settings that hold for every repository. */
+const EVERYWHERE = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.untrackedCache=false',
+  'core.quotePath=false',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'commit.gpgSign=false',
+  'push.gpgSign=false',
+  'tag.gpgSign=false',
+  'fetch.recurseSubmodules=false',
+  'submodule.recurse=false',
+  'push.recurseSubmodules=no',
+  'fetch.prune=false',
+  'push.followTags=false',
+  'diff.renames=false',
+  'log.showSignature=false',
+  'http.lowSpeedLimit=1000',
+  'http.lowSpeedTime=20',
+  'protocol.version=2',
+  'safe.bareRepository=explicit',
 ];
+/** And for the private cache, which has no work tree and one writer. */
+const IN_CACHE = [
+  'core.attributesFile=/dev/null',
+  'core.symlinks=false',
+  'core.logAllRefUpdates=false',
+  // Objects are judged where they are read: one odd tree in the history must not cut a careful user's host off for good.
+  'fetch.fsckObjects=false',
+];
+
+/** Flags that stand before every git command in the cache. */
+export const HARDENING: readonly string[] = flagsOf([...EVERYWHERE, ...IN_CACHE]);
+
+/** Flags that stand before every git command in a person's project: links and attributes are the project's own. */
+export const PROJECT_HARDENING: readonly string[] = flagsOf(EVERYWHERE);
+
+function flagsOf(settings: readonly string[]): readonly string[] {
+  return ['--literal-pathspecs', '--no-replace-objects', ...settings.flatMap((setting) => ['-c', setting])];
+}
+
+/** The environment of a git call in a person's project: its own ssh command stays in force, and a partial clone may fetch what it lacks. */
+export function buildProjectEnvironment(env: Environment): Record<string, string> {
+  const users = env['GIT_SSH_COMMAND'] ?? null;
+  const { GIT_SSH_COMMAND: batch = '', ...built } = buildEnvironment({ env, allowHttp: false, sshCommand: users }, true);
+  return { ...built, GIT_NO_LAZY_FETCH: '0', ...(users === null ? {} : { GIT_SSH_COMMAND: batch }) };
+}
 
 /** The environment of one git call. Agents' sockets and proxies reach only calls that go to the network. */
 export function buildEnvironment(rules: EnvironmentRules, network: boolean): Record<string, string> {

@@ -6,7 +6,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
-import { buildEnvironment, HARDENING, type Environment } from './git-environment.ts';
+import { buildEnvironment, buildProjectEnvironment, HARDENING, PROJECT_HARDENING, type Environment } from './git-environment.ts';
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
@@ -103,6 +103,20 @@ export function createGit(options: GitOptions): Git {
       for (const process of left) process.kill();
       await Promise.all(left.map((process) => process.ended));
     },
+  };
+}
+
+/** Runs git in a person's project: the same rules, but where it stands is told by a directory. Killed with all it started after `limitMs`. */
+export function createProjectGit(options: {
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly limitMs: number;
+}): (directory: string, args: readonly string[]) => Promise<GitResult> {
+  const { clock, limitMs } = options;
+  const env = buildProjectEnvironment(options.env);
+  return (directory, args) => {
+    const process = startProcess([...PROJECT_HARDENING, '-C', directory, ...args], env, clock);
+    return runProcess(process, { args }, { clock, limitMs, idle: false });
   };
 }
 

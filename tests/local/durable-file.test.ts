@@ -70,6 +70,10 @@ describe('a durable file', () => {
       expect(text).toHaveLength(200_000);
       expect(new Set(text).size).toBe(1);
     }
+    await writeFile(join(directory, '.other.1.1.tmp'), 'half');
+    const left = await readdir(directory);
+    await removeTemporaries(directory, 1_000);
+    expect(await readdir(directory)).toEqual(left);
     await removeTemporaries(directory);
     expect(await readdir(directory)).toEqual(['file']);
   });

@@ -1,0 +1,177 @@
+// Takes away one guard after the other, in a copy of the source, and runs the tests that should notice: the suite has to be green with all guards and red
+// without any one of them. A pattern has to match exactly once, so a guard that moves is never passed over in silence. FAULTS §6.
+//   node scripts/guards.mjs [--only "hop limit"]
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+
+/** Lives of a transport in simulation, one after the other: the first that breaks a promise is enough. */
+const SEEDS = 'tests/seeds.test.ts';
+const SEEDS_TEST = `import { expect, it } from 'vitest';
+import { planOf } from './simulation/plan.ts';
+import { runSeed } from './simulation/run-seed.ts';
+it('every promise is kept', async () => {
+  for (let seed = 1; seed <= 100; seed += 1) expect((await runSeed({ ...planOf(seed), atomic: true })).problems, 'seed ' + seed).toEqual([]);
+}, 3_600_000);
+`;
+
+/** What is taken away: in `file`, `find` becomes `without`. `tests`: files (or `file -t name`) of which at least one test has to fail. */
+const GUARDS = [
+  {
+    name: 'lease on the branch',
+    file: 'transport/publish.ts',
+    find: '[{ ref: publisher.branchRef, expected: tip, next: head }]',
+    without: '[{ ref: publisher.branchRef, expected: (await publisher.repository.listRefs([])).value?.tip ?? null, next: head }]',
+    tests: [SEEDS],
+  },
+  {
+    name: 'lease as git gets it',
+    file: 'transport/git-remote.ts',
+    find: "`--force-with-lease=${ref}:${expected ?? ''}`",
+    without: "`--force${ref === expected ? '' : ''}`",
+    tests: ['tests/contract/git-repository.test.ts'],
+  },
+  {
+    name: 'lease on the claim',
+    file: 'dispatcher/claim-message.ts',
+    find: 'update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: request.expected, next: oid },',
+    without:
+      'update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: (await dispatcher.doors.repository.listRefs([dispatcher.settings.refs.claims])).value?.refs.get(dispatcher.settings.refs.claims + request.work.key) ?? null, next: oid },',
+    tests: [SEEDS],
+  },
+  {
+    name: 'fence of the reply',
+    file: 'dispatcher/publish-reply.ts',
+    find: 'fences: [{ ref: parts.ref, expected: parts.payload.claimOid, next: null }],',
+    without: 'fences: [],',
+    tests: [SEEDS],
+  },
+  {
+    name: 'terminal check',
+    file: 'dispatcher/publish-reply.ts',
+    find: 'if (standing != null) return null;',
+    without: '',
+    tests: [SEEDS],
+  },
+  {
+    name: 'look after the claim',
+    file: 'dispatcher/claim-message.ts',
+    find: 'if (!isStillOurs(dispatcher, held)) {',
+    without: 'if (!isStillOurs(dispatcher, held) && held.key === "") {',
+    tests: [SEEDS],
+  },
+  {
+    name: 'nonce',
+    file: 'dispatcher/claim-message.ts',
+    find: 'nonce: dispatcher.doors.random.hex(8),',
+    without: "nonce: '0'.repeat(16),",
+    tests: [SEEDS, 'tests/dispatcher/fail-the-nth.test.ts'],
+  },
+  {
+    name: 'ancestry',
+    file: 'transport/mirror.ts',
+    find: 'if (was !== null && tip !== was && !ours && !(tip !== null && (await repository.isAncestor(was, tip)))) {',
+    without: 'if (was === undefined) {',
+    tests: ['tests/simulation/simulation.test.ts -t wound'],
+  },
+  {
+    name: 'journal order',
+    file: 'dispatcher/run-attempt.ts',
+    find: "await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });",
+    without: '',
+    tests: ['tests/dispatcher/fail-the-nth.test.ts -t with.side'],
+  },
+  {
+    name: 'hop limit',
+    file: 'dispatcher/select-work.ts',
+    find: 'if (message.hops >= view.hopsMax)',
+    without: 'if (message.hops < 0)',
+    tests: ['tests/dispatcher/select-work.test.ts'],
+  },
+  {
+    name: 'engine refusal',
+    file: 'protocol/front-matter.ts',
+    find: 'if (!/^---[ \\t]*$/.test(first))',
+    without: 'if (!/^---/.test(first))',
+    tests: ['tests/protocol/front-matter.test.ts'],
+  },
+  {
+    name: 'path grammar',
+    file: 'protocol/paths.ts',
+    find: 'return match?.[1] !== undefined && isChannel(match[1]) ? match[1] : null;',
+    without: 'return match?.[1] ?? null;',
+    tests: ['tests/protocol/paths.test.ts'],
+  },
+  {
+    name: 'approval',
+    file: 'local/served-models.ts',
+    find: "if (source === 'host' || approvedHash === entry.hash)",
+    without: "if (source === 'host' || approvedHash !== '')",
+    tests: ['tests/local/served-models.test.ts'],
+  },
+];
+
+const place = mkdtempSync(join(tmpdir(), 'crosstalk-guards-'));
+let failures = 0;
+try {
+  // Tests reach the source by relative paths: a copy beside it is what they then judge.
+  for (const name of ['src', 'tests', 'scripts', 'bin', 'template', 'package.json', 'tsconfig.json'])
+    cpSync(join(ROOT, name), join(place, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(place, 'node_modules'));
+  writeFileSync(
+    join(place, 'vitest.config.ts'),
+    "export default { test: { testTimeout: 240_000, pool: 'forks', maxWorkers: 2, bail: 1 } };\n",
+  );
+  writeFileSync(join(place, SEEDS), SEEDS_TEST);
+  const guards = GUARDS.filter(({ name }) => values.only === undefined || name === values.only);
+  if (guards.length === 0) throw new Error(`no such guard; there are: ${GUARDS.map(({ name }) => name).join(', ')}`);
+  tell('all guards', judge([...new Set(guards.flatMap(({ tests }) => tests))]), true);
+  for (const guard of guards) {
+    const path = join(place, 'src', guard.file);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, takeAway(guard, text));
+    tell(`without ${guard.name}`, judge(guard.tests), false);
+    writeFileSync(path, text);
+  }
+} finally {
+  rmSync(place, { recursive: true, force: true });
+}
+process.exit(failures === 0 ? 0 : 1);
+
+function takeAway({ name, file, find, without }, text) {
+  const count = typeof find === 'string' ? text.split(find).length - 1 : (text.match(find) ?? []).length;
+  if (count !== 1)
+    throw new Error(`the guard "${name}" stands ${count} times in src/${file}, expected once: mend its pattern in scripts/guards.mjs`);
+  return text.replace(find, () => without);
+}
+
+/** Runs the tests. `green`: all passed. A suite that could not even be loaded counts as neither. */
+function judge(tests) {
+  const started = performance.now();
+  const results = tests.map((each) => {
+    const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules', '.bin', 'vitest'), ['run', ...each.split(' ')], {
+      cwd: place,
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1' },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return { status, output: `${stdout}${stderr}`, failed: /Tests +(\d+) failed/.exec(stdout)?.[1] ?? '0' };
+  });
+  const green = results.every(({ status }) => status === 0);
+  const failed = results.reduce((sum, each) => sum + Number(each.failed), 0);
+  return { colour: green ? 'green' : failed > 0 ? 'red' : 'broken', failed, results, seconds: (performance.now() - started) / 1_000 };
+}
+
+function tell(what, { colour, failed, results, seconds }, wantsGreen) {
+  const good = colour === (wantsGreen ? 'green' : 'red');
+  console.log(`${good ? 'ok  ' : 'FAIL'} ${what.padEnd(32)} ${colour}${failed > 0 ? ` (${failed})` : ''}, ${seconds.toFixed(0)} s`);
+  if (good) return;
+  failures += 1;
+  for (const { output } of results) console.log(output.split('\n').slice(-40).join('\n'));
+}
