@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/agents-real/**/*.test.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 90_000,
+    testTimeout: 240_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -110,10 +110,12 @@ export interface Adapter {
   readonly modes: readonly Mode[];
   readonly output: OutputForm;
   /**
-   * For programs that try again and again without a way to tell them not to: whether a line of stderr says that it does. Waiting is the
-   * dispatcher's, so the program is ended after a few of them.
+   * For programs that try again and again without a way to tell them not to: whether a line of stderr, or of JSON lines, says that it does.
+   * Waiting is the dispatcher's, so the program is ended at the line after `RETRIES_MAX` of them.
    */
   readonly saysRetry?: (line: string) => boolean;
+  /** It finds a session only in the directory where that was begun: entries without `cwd:` run in one that stays, unless they may write. */
+  readonly sessionsByDirectory?: boolean;
   readonly invoke: (request: InvocationRequest) => Invocation;
   readonly parse: (output: ProgramOutput) => Parsed;
   /** Null for programs that are not looked for. */

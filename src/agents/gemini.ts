@@ -30,6 +30,7 @@ export const gemini: Adapter = {
   options: [],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json' },
+  sessionsByDirectory: true,
   invoke,
   parse,
   detection: {

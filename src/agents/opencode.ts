@@ -34,6 +34,7 @@ export const opencode: Adapter = {
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
   saysRetry: (line) => STREAM_ERROR.test(line),
+  sessionsByDirectory: true,
   invoke,
   parse,
   detection: {

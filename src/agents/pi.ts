@@ -25,6 +25,8 @@ export const pi: Adapter = {
   options: [],
   modes: ['chat', 'read', 'write'],
   output: { kind: 'json-lines', view },
+  saysRetry: (line) => line.startsWith('{"type":"auto_retry_start"'),
+  sessionsByDirectory: true,
   invoke,
   parse,
   detection: {

@@ -29,6 +29,7 @@ export const qwen: Adapter = {
   options: ['auth-type'],
   modes: ['chat', 'read', 'write'],
   output: { kind: 'json' },
+  sessionsByDirectory: true,
   invoke,
   parse,
   detection: {

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { ModelEntry } from '../protocol/models.ts';
 import { modeOf, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
 import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
@@ -34,6 +35,8 @@ export interface AgentsParts {
   readonly log?: Log;
   /** Version of an adapter's program on this host, as detect.ts found it. */
   readonly versionOf?: (adapter: string) => string | null;
+  /** Where programs that keep sessions by directory run, a folder for each model; null = sessions of entries without `cwd:` begin anew. */
+  readonly sessions?: string;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
 }
@@ -92,7 +95,9 @@ interface Program {
 
 async function startProgram(request: AttemptRequest, { adapter, mode, context }: Program): Promise<AttemptOutcome> {
   const { entry } = request;
-  const cwd = resolveDirectory(request, context.operatorEnv['HOME']);
+  const lasting = await openLasting(request.entry, { adapter, mode, sessions: context.sessions });
+  if (lasting.kind === 'failed') return failed('setup', `the folder for sessions cannot be made: ${lasting.why}`);
+  const cwd = lasting.directory ?? resolveDirectory(request, context.operatorEnv['HOME']);
   if (!(await isDirectory(cwd))) return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
   const scratch = join(request.directory, SCRATCH);
   const obstacle = await failureOf(() => makePrivate(scratch));
@@ -105,6 +110,20 @@ async function startProgram(request: AttemptRequest, { adapter, mode, context }:
     // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
     await failureOf(() => rm(scratch, { recursive: true, force: true }));
   }
+}
+
+type Lasting = { readonly kind: 'open'; readonly directory: string | null } | { readonly kind: 'failed'; readonly why: string };
+
+/** The empty directory that stays, for programs whose sessions need one. A model that may write gets none: what it leaves would be found by others. */
+async function openLasting(
+  entry: ModelEntry,
+  { adapter, mode, sessions }: { readonly adapter: Adapter; readonly mode: Mode; readonly sessions: string | undefined },
+): Promise<Lasting> {
+  if (entry.cwd !== null || adapter.sessionsByDirectory !== true || mode === 'write' || sessions === undefined)
+    return { kind: 'open', directory: null };
+  const directory = join(sessions, entry.name);
+  const obstacle = await failureOf(() => mkdir(directory, { recursive: true, mode: 0o700 }));
+  return obstacle === null ? { kind: 'open', directory } : { kind: 'failed', why: obstacle };
 }
 
 const LOST = failed('invalid', 'it asks for a session although none was to be continued');
@@ -169,11 +188,11 @@ function start({ request, adapter, cwd, scratch }: Prepared, { context, invocati
   );
 }
 
-function countRetries({ saysRetry }: Adapter): { readonly onErrorLine?: (line: string) => boolean } {
+function countRetries({ saysRetry }: Adapter): { readonly givesUp?: (line: string) => boolean } {
   if (saysRetry === undefined) return {};
   let seen = 0;
   return {
-    onErrorLine: (line) => {
+    givesUp: (line) => {
       if (saysRetry(line)) seen += 1;
       return seen > RETRIES_MAX;
     },
@@ -204,20 +223,26 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   const stderr = cleanOutput(end.stderr).text;
   if (end.cause === 'aborted') return { kind: 'stopped', textSoFar: shown, durationMs: 0 };
   const { exitCode, signal } = end;
+  const raw = joinOutputs(end);
   const nowMs = context.clock.wallMs();
   const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
   if (end.cause !== 'exited' && end.cause !== 'gave-up')
-    return limitReached(end.cause, { entry, redact: context.redact, raw: end.stdout, said: stderr, parsed });
+    return limitReached(end.cause, { entry, redact: context.redact, raw, said: stderr, parsed });
   if (parsed.kind === 'lost-session') return session === null ? LOST : null;
-  const judging = { entry, redact: context.redact, raw: end.stdout, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
+  const judging = { entry, redact: context.redact, raw, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
   if (parsed.kind === 'failure') return failure(withAdvice(parsed, prepared.adapter), judging);
   if (stdout.kind === 'invalid')
     return {
       ...failed('invalid', `${stdout.bytes} bytes of output that are not text: ${stdout.hint}`),
       usage: parsed.usage,
-      rawOutput: keepRaw(end.stdout),
+      rawOutput: keepRaw(raw),
     };
   return answer(parsed, judging);
+}
+
+/** Both outputs as they came, the second one under a line that says so. */
+function joinOutputs({ stdout, stderr }: Pick<Extract<ProcessEnd, { kind: 'ended' }>, 'stdout' | 'stderr'>): Uint8Array {
+  return stderr.length === 0 ? stdout : Buffer.concat([stdout, Buffer.from(stdout.length === 0 ? '' : '\n[standard error]\n'), stderr]);
 }
 
 /** Whoever reads that a program is not signed in reads what to do about it. */

@@ -43,8 +43,8 @@ export interface ProcessRun {
   /** Sees every line of stdout. With `dropLines`, a line it answers with false is not kept. */
   readonly onLine?: (line: string) => boolean;
   readonly dropLines?: boolean;
-  /** Sees every line of stderr; true ends the program (`gave-up`). */
-  readonly onErrorLine?: (line: string) => boolean;
+  /** Sees every line of stderr and, with `dropLines`, of stdout; true ends the program (`gave-up`). */
+  readonly givesUp?: (line: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -91,19 +91,19 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   if (spawned.kind === 'not-started') return spawned;
   const { child, pid } = spawned;
   const state = createState(clock);
-  const stdout = listen(run, { child, state, clock });
+  const stdout = listen(run, { child, state, clock, giveUp: () => end('gave-up') });
   const end = (cause: EndCause): void => endRun(cause, { run, pid, state, clock });
   const onAbort = (): void => end('aborted');
   run.signal?.addEventListener('abort', onAbort, { once: true });
   child.stdout.on('data', (chunk: Buffer) => {
     if (!stdout.push(chunk)) end('too-large');
   });
-  if (run.onErrorLine !== undefined) {
+  if (run.givesUp !== undefined) {
     const lines = createCollector({
       bytesMax: 0,
       byLine: true,
       onLine: (line) => {
-        if (run.onErrorLine?.(line) === true) end('gave-up');
+        if (run.givesUp?.(line) === true) end('gave-up');
         return false;
       },
     });
@@ -190,8 +190,14 @@ function refusal(run: ProcessRun, error: unknown): Extract<ProcessEnd, { kind: '
   return setup(`${run.program}: cannot be started: ${errorText(error)}`);
 }
 
-function listen(run: ProcessRun, on: { readonly child: Child; readonly state: RunState; readonly clock: Clock }): Collector {
-  const { child, state, clock } = on;
+interface Listening {
+  readonly child: Child;
+  readonly state: RunState;
+  readonly clock: Clock;
+  readonly giveUp: () => void;
+}
+
+function listen(run: ProcessRun, { child, state, clock, giveUp }: Listening): Collector {
   child.once('exit', (code, signal) => {
     state.exitCode = code;
     state.exitSignal = signal;
@@ -206,7 +212,10 @@ function listen(run: ProcessRun, on: { readonly child: Child; readonly state: Ru
   return createCollector({
     bytesMax: run.stdoutBytesMax,
     byLine: run.dropLines === true,
-    onLine: (line) => run.onLine?.(line) ?? true,
+    onLine: (line) => {
+      if (run.dropLines === true && run.givesUp?.(line) === true) giveUp();
+      return run.onLine?.(line) ?? true;
+    },
   });
 }
 

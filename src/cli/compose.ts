@@ -101,7 +101,7 @@ export async function composeDispatcher(
 
 function composeAgents(session: TransportSession, { invocation, log, onOutput }: Parameters<typeof composeDispatcher>[1]): Agents {
   const { env } = invocation;
-  const agents = createAgents({ clock: systemClock, operatorEnv: env, adapters: ADAPTERS, services: SERVICES, log });
+  const agents = createAgents({ clock: systemClock, operatorEnv: env, adapters: ADAPTERS, services: SERVICES, log, sessions: join(session.directory.path, 'sessions') });
   return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
 }
 

@@ -15,6 +15,7 @@ export async function showTranscripts(invocation: Invocation, session: Transport
     for (const transcript of transcripts) {
       invocation.io.print(headLine(invocation.io, transcript));
       invocation.io.write(plain(transcript.text));
+      if (transcript.raw !== null) invocation.io.print(`the bytes as they came: ${plain(transcript.raw)}`);
     }
   if (transcripts.length > 0) return 0;
   if (!wantsJson(invocation)) invocation.io.warn(`no agent of this host has worked on it: crosstalkd why ${message}`);

@@ -12,6 +12,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
 import { type AttemptInput, composeAttemptPrompt } from './compose-attempt.ts';
+import { failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, recent } from './park-model.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -221,10 +222,11 @@ async function afterFailure(
       releaseClaim(dispatcher, held, 'parked');
       return null;
     case 'reply-failed':
-      if (parkMs !== null && held.work.message.hasFallback) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
+      // Answered with the failure, and the next message need not find out the same.
+      if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
       await publishReply(dispatcher, held, {
         ...replyBasics(dispatcher, held),
-        ...failureBody(outcome),
+        ...failureBody(outcome, held.work.message.path),
         durationMs: outcome.durationMs,
         ...outcome.usage,
         session: null,
@@ -232,10 +234,6 @@ async function afterFailure(
       });
       return null;
   }
-}
-
-function failureBody(outcome: Failed): { body: string; failure: { class: string; detail: string } } {
-  return { body: `No answer: ${outcome.class}. ${outcome.detail}\n`, failure: { class: outcome.class, detail: outcome.detail } };
 }
 
 function replyBasics(dispatcher: Dispatcher, held: Held) {

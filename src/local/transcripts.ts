@@ -2,7 +2,7 @@
  * What each attempt on this host printed, kept for people: one text file an attempt, written while it runs, the first line says whose it is.
  * The oldest go when the folder is full. A disk that takes nothing costs the transcript, never the attempt.
  */
-import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMapping } from '../protocol/yaml.ts';
@@ -30,16 +30,22 @@ export interface TranscriptHead {
 /** A transcript that is being written. */
 export interface OpenTranscript {
   readonly write: (text: string) => void;
+  /** Keeps bytes that are no clean text, in a file beside it. */
+  readonly writeRaw: (bytes: Uint8Array) => void;
   readonly close: () => void;
 }
 
 /** A kept transcript. */
 export interface Transcript extends TranscriptHead {
   readonly path: string;
+  /** The file with the bytes that were no clean text, or null. */
+  readonly raw: string | null;
   readonly text: string;
 }
 
 const CUT = '\n[… the rest was not kept: it is too long]\n';
+/** Ending of the file beside a transcript. */
+const RAW = '.raw';
 const NAME = /^(\d{9,15})-[0-9A-Za-z._-]{1,120}\.txt$/;
 
 /** Begins the transcript of an attempt. */
@@ -54,13 +60,19 @@ export async function openTranscript(
     removeOldest(directory, names, limits);
     const number = Number(NAME.exec(names.at(-1) ?? '')?.[1] ?? 0) + 1;
     const name = `${String(number).padStart(9, '0')}-${head.attemptId.replace(/[^0-9A-Za-z._-]/g, '_').slice(0, 100)}.txt`;
-    return writeTo(openSync(join(directory, name), 'a', 0o600), head, limits.fileBytesMax);
+    const path = join(directory, name);
+    return writeTo(openSync(path, 'a', 0o600), head, { path, bytesMax: limits.fileBytesMax });
   } catch {
-    return { write: () => undefined, close: () => undefined };
+    return { write: () => undefined, writeRaw: () => undefined, close: () => undefined };
   }
 }
 
-function writeTo(descriptor: number, head: TranscriptHead, bytesMax: number): OpenTranscript {
+interface Place {
+  readonly path: string;
+  readonly bytesMax: number;
+}
+
+function writeTo(descriptor: number, head: TranscriptHead, { path, bytesMax }: Place): OpenTranscript {
   let room = bytesMax;
   let isOpen = true;
   const put = (text: string): void => {
@@ -78,6 +90,13 @@ function writeTo(descriptor: number, head: TranscriptHead, bytesMax: number): Op
       if (room <= 0) return;
       put(bytes <= room ? text : `${Buffer.from(text).subarray(0, room).toString('utf8')}${CUT}`);
       room -= bytes;
+    },
+    writeRaw: (bytes) => {
+      try {
+        writeFileSync(path + RAW, bytes.subarray(0, bytesMax), { mode: 0o600 });
+      } catch {
+        // A disk that takes nothing costs the copy.
+      }
     },
     close: () => {
       if (isOpen) closeSync(descriptor);
@@ -98,7 +117,8 @@ export async function readTranscripts(directory: string, message: string): Promi
     const content = (await readTextFile(path)) ?? '';
     const end = content.indexOf('\n\n');
     const head = end < 0 ? null : parseHead(content.slice(0, end));
-    if (head?.message === message) found.push({ ...head, path, text: content.slice(end + 2) });
+    if (head?.message === message)
+      found.push({ ...head, path, raw: existsSync(path + RAW) ? path + RAW : null, text: content.slice(end + 2) });
   }
   return found;
 }
@@ -126,8 +146,12 @@ function removeOldest(directory: string, names: readonly string[], limits: Trans
   let kept = 0;
   for (const name of [...names].reverse()) {
     const path = join(directory, name);
-    bytes += statSync(path).size;
+    bytes += sizeOf(path) + sizeOf(path + RAW);
     kept += 1;
-    if (kept >= limits.filesMax || bytes > limits.bytesMax) rmSync(path, { force: true });
+    if (kept >= limits.filesMax || bytes > limits.bytesMax) for (const file of [path, path + RAW]) rmSync(file, { force: true });
   }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -15,8 +15,7 @@ describeCli({
   sleepTool: { kind: 'tool', name: 'bash', input: { command: 'tail -f /dev/null', description: 'wait' } },
   knowsCost: true,
   patience: '40s',
-  failures: ['auth', 'rate', 'cut', 'down'],
   // A cut stream it begins again without a word.
   classes: { cut: ['unavailable', 'timeout'] },
-  slots: 3,
+  slots: 4,
 });

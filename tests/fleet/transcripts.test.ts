@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -62,6 +62,7 @@ describe('what an agent prints', () => {
     open();
     fleet.say({ [`${general}/hello.md`]: '---\nto: opus\n---\nhello\n', [`${general}/bad.md`]: '---\nto: opus\n---\nfail, please\n' });
     const host = fleet.start('only');
+    await fleet.untilPulled(() => existsSync(join(fleet.clone, general, 'bad.re.opus.md')));
     for (const name of ['hello', 'bad'])
       await host.until(({ event, message }) => event === 'reply.published' && message === `${general}/${name}.md`);
     const good = await fleet.run(['show', 'general/hello', '--transcript', ...here()]);
@@ -74,7 +75,36 @@ describe('what an agent prints', () => {
       { model: 'opus', text: expect.stringMatching(/step two with \[redacted\]\n+\[failed: crash: .*\]/s) as string },
     ]);
     expect(readFileSync(transcripts[0]?.path ?? '', 'utf8')).not.toContain(SECRET);
+    const reply = readFileSync(join(fleet.clone, general, 'bad.re.opus.md'), 'utf8');
+    expect(reply).toContain('kept on the host that ran it: crosstalkd show --transcript bad\n');
+    expect(reply).not.toContain(fleet.place);
     const none = await fleet.run(['show', 'general/hello', '--transcript', '-C', fleet.clone, '--state', join(fleet.place, 'state-other')]);
     expect(none.code).toBe(3);
+  });
+
+  it('is kept byte by byte when it is no text, but for secrets', async () => {
+    const script =
+      "process.stdout.write(Buffer.concat([Buffer.from([0, 255, 254, 1]), Buffer.from(process.env.MY_API_KEY), Buffer.from([0xc3, 0x28, 7]), Buffer.alloc(4000, 0x9d)]));\nconsole.error('on the other output');";
+    const binary = agentEntry('binary', { place: agents, script, keys: 'attempts: 1' }).replace(
+      'env: [RUN_LOG]',
+      'env: [RUN_LOG, MY_API_KEY]',
+    );
+    writeFileSync(join(fleet.place, 'config', 'models.yaml'), `models:\n${binary}`, { mode: 0o600 });
+    fleet.say({ [`${general}/odd.md`]: '---\nto: binary\n---\nhello\n' });
+    fleet.start('only');
+    const path = join(fleet.clone, general, 'odd.re.binary.md');
+    await fleet.untilPulled(() => existsSync(path));
+    const reply = readFileSync(path, 'utf8');
+    expect(reply).toContain('error: invalid');
+    expect(reply).toMatch(/bytes of output that are not text/);
+    const kept = await fleet.run(['show', '--transcript', 'general/odd', '--json', ...here()]);
+    const [transcript] = (JSON.parse(kept.stdout) as { transcripts: readonly { readonly text: string; readonly raw: string }[] })
+      .transcripts;
+    expect(transcript?.text).toContain('on the other output');
+    const raw = readFileSync(transcript?.raw ?? '');
+    expect(raw.subarray(0, 4)).toEqual(Buffer.from([0, 255, 254, 1]));
+    expect(raw.includes(Buffer.from([0xc3, 0x28, 7]))).toBe(true);
+    expect(raw.includes(SECRET)).toBe(false);
+    expect((await fleet.run(['show', '--transcript', 'general/odd', ...here()])).stdout).toContain('the bytes as they came: ');
   });
 });

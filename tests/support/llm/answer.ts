@@ -11,7 +11,7 @@ interface Spoken {
 export type Answer =
   | ({ readonly kind: 'text' | 'cut' | 'stall' } & Spoken)
   | Call
-  | { readonly kind: 'error'; readonly status: number; readonly says?: 'quota' | 'context'; readonly retryAfterS?: number }
+  | { readonly kind: 'error'; readonly status: number; readonly says?: 'quota' | 'context' | 'reset'; readonly retryAfterS?: number }
   | { readonly kind: 'redirect'; readonly to: string };
 
 export type Said = ({ readonly kind: 'text' } & Spoken) | Call;
@@ -187,6 +187,10 @@ const WORDS: Readonly<Record<number, string>> = {
   500: 'Internal server error',
 };
 
+/** Seconds until the limit of `says: 'reset'` ends. */
+export const RESET_S = 12_000;
+const RESET = 'You have hit your usage limit. Please try again in 3 hours 20 minutes.';
+
 /** An error's body as the provider of the question writes it. */
 export function frameError(question: Question, error: Extract<Answer, { kind: 'error' }>): unknown {
   const { status, says } = error;
@@ -195,6 +199,7 @@ export function frameError(question: Question, error: Extract<Answer, { kind: 'e
     const special = {
       quota: 'Your credit balance is too low to access the API',
       context: 'prompt is too long: 250000 tokens > 200000 maximum',
+      reset: RESET,
     };
     const type = ANTHROPIC_TYPES[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
     return { type: 'error', error: { type, message: says === undefined ? plain : special[says] } };
@@ -203,11 +208,17 @@ export function frameError(question: Question, error: Extract<Answer, { kind: 'e
   if (question.wire === 'gemini') {
     const context = 'The input token count exceeds the maximum number of tokens allowed (1048576).';
     return {
-      error: { code: status, message: says === undefined ? plain : { quota, context }[says], status: GEMINI_STATUS[status] ?? 'INTERNAL' },
+      error: {
+        code: status,
+        message: says === undefined ? plain : { quota, context, reset: RESET }[says],
+        status: GEMINI_STATUS[status] ?? 'INTERNAL',
+      },
     };
   }
   const context = "This model's maximum context length is 128000 tokens. Your messages resulted in 250000 tokens.";
-  const code =
-    says === undefined ? (OPENAI_CODES[status] ?? null) : { quota: 'insufficient_quota', context: 'context_length_exceeded' }[says];
-  return { error: { message: says === undefined ? plain : { quota, context }[says], type: code ?? 'server_error', param: null, code } };
+  const codes = { quota: 'insufficient_quota', context: 'context_length_exceeded', reset: 'usage_limit_reached' };
+  const code = says === undefined ? (OPENAI_CODES[status] ?? null) : codes[says];
+  const reset = says === 'reset' ? { resets_at: Math.floor(Date.now() / 1_000) + RESET_S, plan_type: 'plus' } : {};
+  const message = says === undefined ? plain : { quota, context, reset: RESET }[says];
+  return { error: { message, type: code ?? 'server_error', param: null, code, ...reset } };
 }
