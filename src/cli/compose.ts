@@ -101,7 +101,14 @@ export async function composeDispatcher(
 
 function composeAgents(session: TransportSession, { invocation, log, onOutput }: Parameters<typeof composeDispatcher>[1]): Agents {
   const { env } = invocation;
-  const agents = createAgents({ clock: systemClock, operatorEnv: env, adapters: ADAPTERS, services: SERVICES, log, sessions: join(session.directory.path, 'sessions') });
+  const agents = createAgents({
+    clock: systemClock,
+    operatorEnv: env,
+    adapters: ADAPTERS,
+    services: SERVICES,
+    log,
+    sessions: join(session.directory.path, 'sessions'),
+  });
   return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
 }
 
