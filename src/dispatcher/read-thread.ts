@@ -39,7 +39,7 @@ export async function readThread(repository: Repository, query: ThreadQuery): Pr
       ...(parseMessagePath(path)?.replyTo === null ? message.fields.to.map(({ name }) => replyPath(path, name)) : []),
     ]);
   }
-  const entries = found.map(toEntry).sort((a, b) => a.timestampMs - b.timestampMs);
+  const entries = inOrder(found);
   const last = found.filter(
     ({ message: { fields } }) => fields.model === query.recipient && fields.host === query.alias && fields.session !== null,
   );
@@ -66,6 +66,30 @@ async function readMessages(
     const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
     return read?.kind === 'message' ? [{ path, message: read.message }] : [];
   });
+}
+
+/** By time. A message without one, written by hand, comes after all that it answers. */
+function inOrder(found: readonly { readonly path: string; readonly message: Message }[]): readonly ThreadEntry[] {
+  const byPath = new Map(found.map(({ path, message }) => [path, message]));
+  const places = new Map<string, { readonly atMs: number; readonly depth: number }>();
+  const placeOf = (path: string, message: Message): { readonly atMs: number; readonly depth: number } => {
+    const known = places.get(path);
+    if (known !== undefined) return known;
+    // Stands while it is worked out, so that messages that name each other come to an end.
+    places.set(path, { atMs: message.fields.timestampMs ?? 0, depth: 0 });
+    const before = message.fields.re.flatMap((re) => {
+      const named = byPath.get(re);
+      return named === undefined ? [] : [placeOf(re, named)];
+    });
+    const atMs = message.fields.timestampMs ?? Math.max(0, ...before.map((place) => place.atMs));
+    const place = { atMs, depth: 1 + Math.max(0, ...before.map(({ depth }) => depth)) };
+    places.set(path, place);
+    return place;
+  };
+  return found
+    .map((one) => ({ entry: toEntry(one), ...placeOf(one.path, one.message) }))
+    .sort((a, b) => a.atMs - b.atMs || a.depth - b.depth)
+    .map(({ entry }) => entry);
 }
 
 function toEntry({ path, message }: { path: string; message: Message }): ThreadEntry {

@@ -1,5 +1,5 @@
 /** data/budgets.yaml: what models may use in a day (UTC), all hosts together, and in an hour. PROTOCOL.md "Budgets". Pure. */
-import { DAY, formatIso } from '../base/clock.ts';
+import { DAY, formatIso, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
@@ -7,7 +7,7 @@ import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 export interface Budget {
   readonly usdPerDay: number | null;
   readonly tokensPerDay: number | null;
-  /** Runs of the model in any hour on one host. */
+  /** Runs of the model in any hour: of all hosts by their replies, and of each host by what it has started. */
   readonly runsPerHour: number | null;
 }
 
@@ -92,11 +92,13 @@ export function reachedBudgets(
   day: { readonly spent: Iterable<Spent>; readonly models: readonly string[]; readonly wallMs: number },
 ): ReadonlyMap<string, Reached> {
   const untilMs = dayEnd(day.wallMs);
-  const today = [...day.spent].filter(({ atMs }) => dayEnd(atMs) === untilMs);
+  const spentList = [...day.spent];
+  const today = spentList.filter(({ atMs }) => dayEnd(atMs) === untilMs);
   const whole = describeReached(budgets.all, today, 'all models');
   return new Map(
     day.models.flatMap((model) => {
       const own = budgets.models.get(model) ?? NOTHING;
+      const hour = reachedHour(own, spentList, { model, wallMs: day.wallMs });
       const why =
         whole ??
         describeReached(
@@ -104,9 +106,24 @@ export function reachedBudgets(
           today.filter((one) => one.model === model),
           model,
         );
-      return why === null ? [] : [[model, { why: `budget: ${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`, untilMs }] as const];
+      if (why === null) return hour === null ? [] : [[model, hour] as const];
+      return [[model, { why: `budget: ${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`, untilMs }] as const];
     }),
   );
+}
+
+/** Replies of the last hour, and when the first of those that count is an hour old. */
+function reachedHour(
+  { runsPerHour }: Budget,
+  spent: readonly Spent[],
+  now: { readonly model: string; readonly wallMs: number },
+): Reached | null {
+  if (runsPerHour === null) return null;
+  const times = spent.flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : [])).sort((a, b) => a - b);
+  if (times.length < runsPerHour) return null;
+  const untilMs = (times.at(-Math.max(1, runsPerHour)) ?? now.wallMs) + HOUR;
+  const why = `budget: ${now.model} had ${times.length} of ${runsPerHour} runs of an hour; goes on at ${formatIso(untilMs).slice(0, 16)}Z`;
+  return { why, untilMs };
 }
 
 function describeReached(budget: Budget, spent: readonly Spent[], who: string): string | null {
