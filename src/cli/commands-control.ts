@@ -153,6 +153,19 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./verify.ts').then(({ verify }) => ({ execute: verify })),
   },
   {
+    name: 'archive',
+    args: '[channel...]',
+    about: 'move channels and runs that have ended out of the tip of the branch, where every push pays for them; they stay readable',
+    group: 'care',
+    options: [
+      { name: 'older-than', value: 'time', about: 'every channel in which nothing was written for so long, such as 90d' },
+      { name: 'runs', about: 'only channels of workflow runs' },
+      { name: 'dry-run', about: 'say what would go and what would stay, and do nothing' },
+      { name: 'undo', about: 'bring the channels named back to the tip' },
+    ],
+    load: () => import('./archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
+  },
+  {
     name: 'accept-rewrite',
     args: '',
     about: 'go on with a branch whose history was rewritten, after showing what vanished',

@@ -2,9 +2,8 @@
 import { systemClock } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { expandAddresses } from '../protocol/address.ts';
-import { claimKey, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
-import { readSaid, type ListedFile, type Said } from './read-conversation.ts';
-import { tipOf } from './reading.ts';
+import { claimKey, identityOf, replyPath } from '../protocol/paths.ts';
+import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from './transport-session.ts';
 
 /** `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run. */
@@ -21,12 +20,7 @@ export interface MessageState {
 export async function readStates(session: TransportSession, messages: readonly Said[]): Promise<readonly MessageState[]> {
   const expected = messages.map((said) => (said.file.replyTo === null ? expectedReplies(session, said) : []));
   const paths = expected.flat();
-  const entries = paths.length === 0 ? [] : await session.repository.lookUp(tipOf(session), paths);
-  const files = paths.flatMap((path, at): ListedFile[] => {
-    const entry = entries[at];
-    const parsed = parseMessagePath(path);
-    return entry?.kind === 'file' && parsed !== null ? [{ ...parsed, blob: entry.oid }] : [];
-  });
+  const files = (await lookUpFiles(session, paths)).filter((file) => file !== null);
   const { said, unreadable } = await readSaid(session, files);
   const byPath = new Map(said.map((reply) => [reply.file.path, reply]));
   const broken = new Set(unreadable.map(({ file }) => file.path));

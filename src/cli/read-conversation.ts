@@ -7,6 +7,7 @@ import { decodeMessage, type Message } from '../protocol/message.ts';
 import { slugName } from '../protocol/names.ts';
 import { CHANNELS, channelFolder, type MessagePath, parseMessagePath } from '../protocol/paths.ts';
 import type { BlobRead, Repository } from '../transport/repository.ts';
+import { archiveOf } from './read-archive.ts';
 import { tipOf } from './reading.ts';
 import type { TransportSession } from './transport-session.ts';
 
@@ -54,9 +55,39 @@ export async function listFiles(repository: Repository, range: Range): Promise<r
   });
 }
 
-/** Every file of the tip. */
-export function listAll(session: TransportSession, channel: string | null = null): Promise<readonly ListedFile[]> {
-  return listFiles(session.repository, { from: null, to: tipOf(session), channel });
+/** Every file of the tip and of the archive, in code-unit order of their paths; what stands at the tip counts. */
+export async function listAll(session: TransportSession, channel: string | null = null): Promise<readonly ListedFile[]> {
+  const standing = await listFiles(session.repository, { from: null, to: tipOf(session), channel });
+  const archived = await listArchived(session, channel);
+  if (archived.length === 0) return standing;
+  const paths = new Set(standing.map(({ path }) => path));
+  return [...standing, ...archived.filter(({ path }) => !paths.has(path))].sort(by(({ path }) => path));
+}
+
+/** The files of the archive. */
+export async function listArchived(session: TransportSession, channel: string | null): Promise<readonly ListedFile[]> {
+  const archive = await archiveOf(session);
+  return archive === null ? [] : listFiles(session.repository, { from: null, to: archive, channel });
+}
+
+/** The files at paths, at the tip or else in the archive; null where nothing stands. */
+export async function lookUpFiles(session: TransportSession, paths: readonly string[]): Promise<readonly (ListedFile | null)[]> {
+  const found = await lookUpAt(session.repository, tipOf(session), paths);
+  const missing = paths.filter((_, at) => found[at] === null);
+  const archive = missing.length === 0 ? null : await archiveOf(session);
+  if (archive === null) return found;
+  const archived = new Map(
+    (await lookUpAt(session.repository, archive, missing)).flatMap((file) => (file === null ? [] : [[file.path, file]])),
+  );
+  return paths.map((path, at) => found[at] ?? archived.get(path) ?? null);
+}
+
+async function lookUpAt(repository: Repository, commit: Oid, paths: readonly string[]): Promise<readonly (ListedFile | null)[]> {
+  const entries = paths.length === 0 ? [] : await repository.lookUp(commit, paths);
+  return paths.map((path, at) => {
+    const [entry, parsed] = [entries[at], parseMessagePath(path)];
+    return entry?.kind === 'file' && parsed !== null ? { ...parsed, blob: entry.oid } : null;
+  });
 }
 
 /** Hands the bytes of files to `take`, in chunks; a file too large to be a message comes without. */
@@ -162,8 +193,8 @@ export async function readNewest(
     const commits = depth > COMMITS_MAX ? [] : await session.repository.history({ from: null, to: tip, max: depth });
     const base = commits.length < depth ? null : (commits[0]?.parents[0] ?? null);
     const files = await listFiles(session.repository, { from: base, to: tip, channel: wanted.channel });
-    const fresh = files.filter(({ path }) => !seen.has(path));
-    for (const { path } of fresh) seen.add(path);
+    const archived = base === null ? await listArchived(session, wanted.channel) : [];
+    const fresh = [...files, ...archived].filter(({ path }) => !seen.has(path) && seen.add(path));
     const read = await readSaid(session, fresh, { from: base, mayFit: wanted.filter.mayFit });
     found.push(...read.said.filter(wanted.filter.fits));
     unreadable.push(...read.unreadable);

@@ -2,8 +2,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { channelFolder, CHANNELS, messageId, parseMessagePath, replyPath, ulidOf } from '../protocol/paths.ts';
-import { listAll, type ListedFile } from './read-conversation.ts';
-import { tipOf } from './reading.ts';
+import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from './transport-session.ts';
 
 const CANDIDATES_SHOWN = 10;
@@ -83,12 +82,8 @@ async function findPath(session: TransportSession, text: string): Promise<Listed
   const spelled = trimmed.endsWith('.md') ? trimmed : `${trimmed}.md`;
   const at = spelled.indexOf(`${CHANNELS}/`);
   const paths = [at < 0 ? `${CHANNELS}/${spelled}` : spelled.slice(at)].filter((path) => parseMessagePath(path) !== null);
-  const entries = paths.length === 0 ? [] : await session.repository.lookUp(tipOf(session), paths);
-  for (const [index, path] of paths.entries()) {
-    const [entry, parsed] = [entries[index], parseMessagePath(path)];
-    if (entry?.kind === 'file' && parsed !== null) return { ...parsed, blob: entry.oid };
-  }
-  return null;
+  const [file] = await lookUpFiles(session, paths);
+  return file ?? null;
 }
 
 function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {

@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { sendControl } from '../local/control-client.ts';
 import { formatAddress } from '../protocol/address.ts';
-import { channelOf, messageId } from '../protocol/paths.ts';
+import { archivedPath, channelOf, messageId } from '../protocol/paths.ts';
 import { type Invocation, option } from './command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
 import { identifySender, type Sender } from './person.ts';
@@ -59,7 +59,12 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
       name: `send ${letter.path}`,
       fences: [],
       decide: async (view) => {
-        const [standing] = await view.lookUp([letter.path]);
+        const channel = channelOf(letter.path) ?? '';
+        const [standing, archived] = await view.lookUp([letter.path, archivedPath(channel)]);
+        if (archived != null)
+          throw new CrosstalkError('REFUSED', `the channel "${channel}" is archived: nobody would answer there`, {
+            fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
+          });
         seen.isOccupied = standing != null;
         if (seen.isOccupied) return null;
         const { identity } = sender;

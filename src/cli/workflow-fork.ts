@@ -3,7 +3,8 @@
  * that is over is never changed: a new marker names it, and every finished result whose content key is the same is taken over.
  */
 import { CrosstalkError } from '../base/errors.ts';
-import { channelFolder, channelOf } from '../protocol/paths.ts';
+import { parseOid } from '../base/ids.ts';
+import { archivedPath, channelFolder, channelOf } from '../protocol/paths.ts';
 import { isMapping, readYamlMapping } from '../protocol/yaml.ts';
 import { parseHeader } from '../workflow/header.ts';
 import { checkWorkflow } from '../workflow/check.ts';
@@ -68,9 +69,20 @@ interface Again {
   readonly useFrozen: boolean;
 }
 
+/** Hosts read what is taken over at the tip; a run in the archive has to come back first. */
+async function refuseArchived({ session, index }: Surroundings, { seen, fork }: Again): Promise<void> {
+  const commit = fork === null || typeof fork['at'] === 'string' ? (parseOid(String(fork?.['at'])) ?? null) : index.tip;
+  const [mark] = commit === null ? [] : await session.repository.lookUp(commit, [archivedPath(seen.input.run)]);
+  if (mark == null) return;
+  throw new CrosstalkError('REFUSED', `${seen.input.run} is in the archive, and hosts take over only what stands on the branch`, {
+    fix: `crosstalkd archive --undo ${seen.input.run}`,
+  });
+}
+
 async function startAgain(invocation: Invocation, around: Surroundings, again: Again): Promise<number> {
   const limitMs = waitOption(invocation);
   const { input } = again.seen;
+  await refuseArchived(around, again);
   const parts = await composeAgain(invocation, around, again);
   const { errors } = checkWorkflow(writeFrontMatter(parts.fields, parts.body), await readCheckOptions(around));
   if (errors.length > 0) return tellErrors(invocation, { label: option(invocation, 'file') ?? input.run, text: '', saved: null }, errors);

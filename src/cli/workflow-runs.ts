@@ -8,7 +8,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { isChannel } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { channelFolder, identityOf, parseMessagePath } from '../protocol/paths.ts';
+import { archivedPath, channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { summarizeRun } from '../workflow/engine.ts';
 import { describeRun, type RunView } from '../workflow/describe.ts';
@@ -17,7 +17,8 @@ import { runChannel } from '../workflow/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run-input.ts';
 import { liveHosts } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
-import { readSaid } from './read-conversation.ts';
+import { archiveOf } from './read-archive.ts';
+import { lookUpFiles, readSaid } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 
@@ -83,8 +84,21 @@ async function readSeen(
   around: Surroundings,
   { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
 ): Promise<{ readonly input: RunInput; readonly view: RunView } | null> {
-  const input = await readRun(readerOf(around, { at, summaries: await summaries(around, marker) }), marker);
+  const reader = readerOf(around, { at, summaries: await summaries(around, marker) });
+  const input = at === null && marker.recipients.length === 0 ? await readEnded(around, reader, marker) : await readRun(reader, marker);
   return input === null ? null : { input, view: describeRun(input) };
+}
+
+/** A run that may be in the archive; its marker and the reply to it may have gone there before it, or not yet. */
+async function readEnded(around: Surroundings, reader: ReturnType<typeof readerOf>, marker: OpenMessage): Promise<RunInput | null> {
+  const { session } = around;
+  const run = await channelOfMarker(around, marker);
+  const [tombstone] = run === null ? [] : await session.repository.lookUp(tipOf(session), [archivedPath(run)]);
+  const archive = tombstone?.kind === 'file' ? await archiveOf(session) : null;
+  if (archive === null) return readRun(reader, marker);
+  const path = replyPath(marker.path, 'workflow');
+  const reply = await readTextAt(session.repository, tipOf(session), path);
+  return readRun({ ...reader, view: { tip: archive, added: new Map(reply === null ? [] : [[path, reply]]) } }, marker);
 }
 
 /** What concurrency groups need to know of the other open runs. */
@@ -111,16 +125,16 @@ async function openMarker(around: Surroundings, path: string): Promise<OpenMessa
   const open = openMarkers(around).find((marker) => marker.path === path);
   if (open !== undefined) return open;
   const parsed = parseMessagePath(path);
-  const [entry] = parsed === null ? [] : await around.session.repository.lookUp(tipOf(around.session), [path]);
-  if (parsed === null || entry?.kind !== 'file') return null;
-  const { said } = await readSaid(around.session, [{ ...parsed, blob: entry.oid }]);
+  const [file] = parsed === null ? [] : await lookUpFiles(around.session, [path]);
+  if (parsed === null || file == null) return null;
+  const { said } = await readSaid(around.session, [file]);
   const [one] = said;
   if (one?.message.fields.to.some(({ name }) => name === 'workflow') !== true) return null;
   return {
     path,
     channel: parsed.channel,
     identity: identityOf(parsed),
-    blob: entry.oid,
+    blob: file.blob,
     from: one.from,
     timestampMs: one.atMs,
     hops: one.message.fields.hops,
@@ -135,7 +149,10 @@ async function openMarker(around: Surroundings, path: string): Promise<OpenMessa
 }
 
 async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {
-  const text = await readTextAt(session.repository, tipOf(session), `${channelFolder(run)}/RUN.json`);
+  const path = `${channelFolder(run)}/RUN.json`;
+  const standing = await readTextAt(session.repository, tipOf(session), path);
+  const archive = standing === null ? await archiveOf(session) : null;
+  const text = archive === null ? standing : await readTextAt(session.repository, archive, path);
   return text === null ? null : (parseHeader(text)?.marker ?? null);
 }
 

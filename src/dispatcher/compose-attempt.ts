@@ -5,6 +5,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { findLoop } from '../protocol/loop.ts';
 import { composePrompt } from '../protocol/prompt.ts';
+import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { readThread } from './read-thread.ts';
@@ -38,6 +39,10 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     recipient: held.work.recipient,
     alias: settings.alias,
     messagesMax: settings.threadMessagesMax,
+    archive: async () => {
+      const read = await fetchArchive(doors.repository, dispatcher.publisher.branchRef);
+      return read.kind === 'reached' ? read.value : null;
+    },
   };
   const thread = tip === null ? { entries: [], session: null } : await readThread(doors.repository, { tip, ...query });
   const persona = fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);

@@ -20,6 +20,8 @@ interface ThreadQuery {
   readonly recipient: string;
   readonly alias: string;
   readonly messagesMax: number;
+  /** The archive, when something that is answered is not at the tip; null = there is none, or it cannot be had now. */
+  readonly archive: () => Promise<Oid | null>;
 }
 
 /** Reads the thread above a message, breadth first along `re:`. */
@@ -27,12 +29,18 @@ export async function readThread(repository: Repository, query: ThreadQuery): Pr
   const seen = new Set([query.path]);
   const found: { path: string; message: Message }[] = [];
   let frontier = [...query.re];
+  let archive: Promise<Oid | null> | null = null;
   while (frontier.length > 0 && found.length < query.messagesMax) {
     const paths = [...new Set(frontier)]
       .filter((path) => !seen.has(path) && parseMessagePath(path) !== null)
       .slice(0, query.messagesMax - found.length);
     for (const path of paths) seen.add(path);
-    const read = await readMessages(repository, query.tip, paths);
+    const standing = await readMessages(repository, query.tip, paths);
+    const left = paths.filter((path) => !standing.some((one) => one.path === path));
+    // Most of what is not there is a reply that nobody has written; what the message itself names was there once.
+    if (left.some((path) => query.re.includes(path))) archive ??= query.archive();
+    const archived = archive === null ? null : await archive;
+    const read = archived === null ? standing : [...standing, ...(await readMessages(repository, archived, left))];
     found.push(...read);
     frontier = read.flatMap(({ path, message }) => [
       ...message.fields.re,

@@ -4,7 +4,7 @@
  */
 import { decodeMessage } from './message.ts';
 import { expandAddresses } from './address.ts';
-import { claimKey, identityOf, type MessagePath, parseMessagePath } from './paths.ts';
+import { archivedChannel, claimKey, identityOf, type MessagePath, parseMessagePath } from './paths.ts';
 
 export const INVARIANTS = {
   I1: "a dispatcher's commit has one parent and only adds files",
@@ -61,6 +61,8 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       violations.push({ invariant, commit: commit.oid, path, says });
     };
     const byDispatcher = isDispatcher(commit.committerEmail);
+    // What goes to the archive is answered for good: a second answer after it is brought back, or copied back, is one too many.
+    const archived = new Set(commit.changes.flatMap(({ status, path }) => (status === 'A' ? (archivedChannel(path) ?? []) : [])));
     if (byDispatcher && commit.parents !== 1) say('I1', null, `a dispatcher's commit with ${commit.parents} parents`);
     for (const change of commit.changes) {
       const file = parseMessagePath(change.path);
@@ -71,7 +73,7 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       }
       const key = file.replyTo === null ? null : keyOf(asked, file);
       if (change.status === 'D') {
-        if (key !== null && standing.get(key) === change.path) standing.delete(key);
+        if (key !== null && !archived.has(file.channel) && standing.get(key) === change.path) standing.delete(key);
         continue;
       }
       if (change.bytes !== null) noteMessage(asked, file, change.bytes);

@@ -81,6 +81,8 @@ export interface ChangeBatch {
   /** Messages among `messages` that stood before and are open again because their reply was removed. */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
+  /** Channels that went to the archive or came back from it. */
+  readonly archived: readonly string[];
 }
 
 /** The index after a batch. Of the tree alone: what way led to it makes no difference. */

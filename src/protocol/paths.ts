@@ -13,6 +13,9 @@ export const SCHEMAS = 'data/schemas';
 /** The file that describes a channel; it is never a message. */
 export const CHANNEL_FILE = 'CHANNEL.md';
 
+/** Stands alone in the folder of a channel whose files are in the archive. */
+export const ARCHIVED_FILE = 'ARCHIVED';
+
 const PATH_BYTES_MAX = 1_024;
 const REPLY_NAME = /^(.+)\.re\.([a-z0-9][a-z0-9._-]{0,63})\.md$/;
 const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
@@ -40,6 +43,22 @@ export function channelRoot(channel: string): string {
 /** The file of a saved workflow. */
 export function workflowFile(name: string): string {
   return `${WORKFLOWS}/${name}.md`;
+}
+
+/** The file by which a channel is known to be in the archive. */
+export function archivedPath(channel: string): string {
+  return `${channelFolder(channel)}/${ARCHIVED_FILE}`;
+}
+
+/** The channel that a path marks as archived, or null for any other path. */
+export function archivedChannel(path: string): string | null {
+  const channel = channelOf(path);
+  return channel !== null && path === archivedPath(channel) ? channel : null;
+}
+
+/** The branch that holds the files of archived channels, beside the branch of the conversation: it works where only branches are taken. */
+export function archiveRef(branchRef: string): string {
+  return `${branchRef}-archive`;
 }
 
 /** The channel a path lies in, or null when it lies in none. */

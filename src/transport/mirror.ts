@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { type ChangeBatch, EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
 import { listModelNames, readChanges, readTextAt } from './read-changes.ts';
-import { MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
+import { channelOf, MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
 
 export type Pulled =
@@ -109,6 +109,7 @@ function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
  * look at the whole tree tells. Rare.
  */
 function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
+  if (batch.archived.length > 0 && judgesAnew(index, batch)) return true;
   if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
   return (
@@ -116,4 +117,10 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
     [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf)) ||
     [...index.messages.keys(), ...index.superseded.keys()].some((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? ''))
   );
+}
+
+/** A channel was archived or brought back while something of it is in the index: by hand, because the command leaves nothing open behind. */
+function judgesAnew({ messages, superseded, rejected }: OpenIndex, { archived }: ChangeBatch): boolean {
+  const channels = new Set(archived);
+  return [messages, superseded, rejected].some((files) => [...files.keys()].some((path) => channels.has(channelOf(path) ?? '')));
 }

@@ -12,6 +12,7 @@ import { decodeModels } from '../protocol/models.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import { type ChangeBatch, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
 import {
+  archivedChannel,
   CHANNEL_FILE,
   channelOf,
   CHANNELS,
@@ -25,6 +26,8 @@ import {
   ulidOf,
 } from '../protocol/paths.ts';
 import { decodeTime } from 'ulid';
+import { findArchived, rejectArchived } from './read-archive.ts';
+import { readReopened } from './read-reopened.ts';
 import type { BlobRead, CommitInfo, Repository, TreeChange } from './repository.ts';
 
 /** Blobs held in memory at once while reading. */
@@ -68,7 +71,8 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
     waiting.push(...(await filterUnanswered(judge, await candidates, judged)));
   }
   await judgeMessages(judge, waiting, judged);
-  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), ...judged };
+  const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
+  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), archived, ...judged };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
@@ -115,13 +119,19 @@ function readChunk(
 }
 
 async function readCandidates(judge: Judge, written: readonly Written[], into: Judged): Promise<readonly Candidate[]> {
-  const files = written.flatMap((change) => {
+  const listed = written.flatMap((change) => {
     const file = parseMessagePath(change.path);
     const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
     if (problem !== null)
       into.rejected.push({ path: change.path, line: 1, found: problem, expected: 'a regular *.md file with a plain name' });
     return file === null || change.entry === 'other' ? [] : [{ file, blob: change.blob }];
   });
+  const closed = await findArchived(
+    judge.exists,
+    listed.map(({ file }) => file.channel),
+  );
+  for (const { file } of listed) if (closed.has(file.channel)) into.rejected.push(rejectArchived(file));
+  const files = listed.filter(({ file }) => !closed.has(file.channel));
   const blobs = await judge.repository.readBlobs(
     files.map(({ blob }) => blob),
     MESSAGE_BYTES_MAX,
@@ -292,16 +302,6 @@ function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
     }
   }
   return twins;
-}
-
-/** When a reply is removed, the message it answered is open again. */
-async function readReopened(repository: Repository, range: ChangeRange, removed: readonly string[]): Promise<readonly Written[]> {
-  const originals = [...new Set(removed.flatMap((path) => parseMessagePath(path)?.replyTo?.path ?? []))];
-  const entries = originals.length === 0 ? [] : await repository.lookUp(range.to, originals);
-  return originals.flatMap((path, index): Written[] => {
-    const entry = entries[index];
-    return entry?.kind === 'file' ? [{ kind: 'written', path, entry: 'file', blob: entry.oid }] : [];
-  });
 }
 
 /** Whether paths stand in the new tree: out of the listing itself when the whole tree was listed, by look-up otherwise. */

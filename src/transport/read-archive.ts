@@ -1,0 +1,32 @@
+/** The branch of archived channels, brought into the cache when something in it is asked for. */
+import type { Oid } from '../base/ids.ts';
+import type { RejectedFile } from '../protocol/open-work.ts';
+import { archivedPath, archiveRef, type MessagePath } from '../protocol/paths.ts';
+import type { Reached, Repository } from './repository.ts';
+
+/** The tip of the archive with everything it needs in the cache; null when there is none. */
+export async function fetchArchive(repository: Repository, branchRef: string): Promise<Reached<Oid | null>> {
+  const ref = archiveRef(branchRef);
+  const listed = await repository.listRefs([ref]);
+  if (listed.kind === 'unreachable') return listed;
+  const oid = listed.value.refs.get(ref) ?? null;
+  if (oid === null || (await repository.hasObject(oid))) return { kind: 'reached', value: oid };
+  const fetched = await repository.fetch({ tip: null, records: new Map([[ref, oid]]) });
+  return fetched.kind === 'reached' ? { kind: 'reached', value: oid } : fetched;
+}
+
+/** Those of the channels that are archived in the tree that `exists` looks at. */
+export async function findArchived(
+  exists: (paths: readonly string[]) => Promise<ReadonlySet<string>>,
+  channels: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const unique = [...new Set(channels)];
+  const standing = await exists(unique.map(archivedPath));
+  return new Set(unique.filter((channel) => standing.has(archivedPath(channel))));
+}
+
+/** Nothing in an archived channel is work: what was answered there and is put back by hand must not run again. */
+export function rejectArchived({ path, channel }: MessagePath): RejectedFile {
+  const expected = `another channel, or: crosstalkd archive --undo ${channel}`;
+  return { path, line: 1, found: 'a message in a channel that is archived', expected };
+}
