@@ -13,5 +13,6 @@ describeCli({
   knowsCost: false,
   knowsTokens: false,
   failures: ['auth', 'context', 'cut'],
+  patience: '60s',
   slots: 3,
 });

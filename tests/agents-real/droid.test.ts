@@ -15,5 +15,6 @@ describeCli({
   // Every failure is "Exec failed": it cannot be told why.
   failures: ['auth'],
   classes: { auth: ['crash', 'auth'] },
+  patience: '60s',
   slots: 3,
 });
