@@ -13,6 +13,7 @@ import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts'
 import type { Transaction, TipView } from '../transport/publish.ts';
 import type { CommitDraft } from '../transport/repository.ts';
 import { nextWithCache } from './cached-answers.ts';
+import { listClosingRuns } from './closing-runs.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
 import { readRun, type RunReader, servedByHosts } from './read-run.ts';
@@ -26,9 +27,10 @@ const REVISIT_MS = 2_000;
 /** Publishes what comes next in every open run that this host should move. */
 export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
-  const markers = openMarkers(dispatcher);
-  forgetEnded(dispatcher, markers);
   const { tip } = mirror.index();
+  const open = openMarkers(dispatcher);
+  const markers = tip === null ? open : [...open, ...(await listClosingRuns(dispatcher, { tip, open }))];
+  forgetEnded(dispatcher, markers);
   state.advancedTip = tip;
   if (tip === null || markers.length === 0 || state.mode !== 'running') return;
   const folders = await doors.repository.lookUp(

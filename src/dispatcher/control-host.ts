@@ -7,6 +7,7 @@ import { beatName, parseBeatName } from '../protocol/beat.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { recordAt } from './observe.ts';
+import { blockWhatRan } from './recover.ts';
 import { judgeAllWork } from './tick.ts';
 
 /** One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to the reader. */
@@ -99,6 +100,7 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
   if (pulled.kind === 'reached' && pulled.value.kind === 'rewritten') {
     const accepted = await mirror.accept(tip);
     if (accepted.kind === 'unreachable') throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
+    await blockWhatRan(dispatcher);
     doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
   }
   state.halted = null;

@@ -175,6 +175,10 @@ export interface State {
   readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
   /** Claim refs of others whose removal or failure reply is on its way. */
   readonly settling: Set<string>;
+  /** Keys of work whose agent this state directory has started, as far back as its journal goes. */
+  readonly ran: Set<string>;
+  /** Of these, what a rewritten branch shows as open: it is not run a second time here. */
+  readonly blocked: Set<string>;
   /** The rejected files that were reported, as the index last had them. */
   rejected: OpenIndex['rejected'];
   /** Beat refs under our alias that were reported. */
@@ -201,6 +205,8 @@ export interface State {
   readonly runs: Map<string, RunSeen>;
   readonly runTexts: Map<string, TextMemory>;
   readonly channelOf: Map<string, string>;
+  /** The marker of each run that has a task open, by channel. */
+  readonly markerOf: Map<string, string>;
   readonly advancing: Set<string>;
   /** The commit at which the engine was last asked about every run that may move. */
   advancedTip: Oid | null;
@@ -258,6 +264,8 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       recovered: false,
       orphans: new Map(),
       settling: new Set(),
+      ran: new Set(),
+      blocked: new Set(),
       rejected: new Map(),
       warnedTwins: new Set(),
       forgotten: new Set(),
@@ -275,6 +283,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       runs: new Map(),
       runTexts: new Map(),
       channelOf: new Map(),
+      markerOf: new Map(),
       advancing: new Set(),
       advancedTip: null,
       folderTexts: new Map(),

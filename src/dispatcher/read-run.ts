@@ -2,11 +2,12 @@
 import { type Oid, parseOid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { decodeMessage, type Message } from '../protocol/message.ts';
+import type { Message } from '../protocol/message.ts';
 import { slugName } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import { channelFolder, channelOf, replyPath, SCHEMAS, workflowFile, WORKFLOWS } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/header.ts';
+import { readMessage } from '../workflow/message-memo.ts';
 import { readMarker, runChannel } from '../workflow/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run-input.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -32,7 +33,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   const { repository, view } = reader;
   if (view.tip === null) return null;
   const [blob] = await repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
-  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  const read = blob?.kind === 'bytes' ? readMessage(Buffer.from(blob.bytes).toString('utf8')) : null;
   if (read?.kind !== 'message') return null;
   if (!(await isMarker(reader, marker, read.message))) return null;
   const run = runChannel(marker.path, read.message);

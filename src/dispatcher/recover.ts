@@ -2,10 +2,14 @@
  * What an earlier run of this state directory left behind: processes are ended, finished answers go on their way, and claims are settled at once
  * instead of after a lease, because whoever holds the lock of this directory knows that their process is dead.
  */
-import type { JournalEntry } from '../local/local-state.ts';
+import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
 import { parseClaim } from '../protocol/claim.ts';
+import { listWork } from '../protocol/open-work.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
+
+/** Settled claims whose start is remembered over a restart. */
+const RAN_KEPT = 500;
 
 /** How far the journal says a claim came. */
 interface Trace {
@@ -15,8 +19,12 @@ interface Trace {
 
 /** Ends orphaned processes and sends the outbox. Needs no remote. */
 export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
-  const { doors } = dispatcher;
+  const { doors, state } = dispatcher;
   const entries = await doors.local.readJournal();
+  for (const entry of entries) {
+    if (entry.kind === 'starting') state.ran.add(entry.key);
+    if (entry.kind === 'settled' && entry.how === RAN_BEFORE) state.blocked.add(entry.key);
+  }
   const traces = traceClaims(entries);
   const settledAttempts = new Set(
     entries.flatMap((entry) => (entry.kind === 'starting' && traces.get(entry.nonce)?.settled === true ? [entry.attemptId] : [])),
@@ -45,10 +53,28 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
     state.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
   }
   const live = new Set([...state.held.values()].map(({ claim }) => claim.nonce));
+  const late = new Set([...traces].flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : [])).slice(-RAN_KEPT));
   await doors.local.compactJournal(
-    entries.filter((entry) => 'nonce' in entry && (live.has(entry.nonce) || isOrphan(dispatcher, traces, entry.nonce))),
+    entries.filter(
+      (entry) =>
+        'nonce' in entry &&
+        (live.has(entry.nonce) ||
+          late.has(entry.nonce) ||
+          isOrphan(dispatcher, traces, entry.nonce) ||
+          (entry.kind === 'settled' && entry.how === RAN_BEFORE)),
+    ),
   );
   return true;
+}
+
+/** What a rewritten branch shows as open although it was run here is not run again: a person decides about that. */
+export async function blockWhatRan({ state, doors, mirror }: Dispatcher): Promise<void> {
+  const held = new Set(state.held.keys());
+  for (const { key } of listWork(mirror.index())) {
+    if (!state.ran.has(key) || held.has(key) || state.blocked.has(key)) continue;
+    state.blocked.add(key);
+    await doors.local.journal({ kind: 'settled', key, nonce: `rewrite ${key}`, how: RAN_BEFORE });
+  }
 }
 
 function isOrphan(dispatcher: Dispatcher, traces: ReadonlyMap<string, Trace>, nonce: string): boolean {

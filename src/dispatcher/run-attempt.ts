@@ -96,6 +96,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     const input = await composeAttemptPrompt(dispatcher, held, current.threadBytesMax);
     if (input.loop !== null) return inCircles(input.loop);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
+    state.ran.add(held.key);
     if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
     held.startedMs = doors.clock.monotonicMs();
     state.starts.set(current.entry.name, recent(state.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }));

@@ -24,6 +24,8 @@ export interface WorkView {
   readonly hostsPrefix: string;
   /** Key → model, of every attempt on this host: each takes a slot. */
   readonly held: ReadonlyMap<string, string>;
+  /** Keys that this host ran before the branch was rewritten. */
+  readonly blocked: ReadonlySet<string>;
   /** Keys whose answer is on its way out. */
   readonly finishing: ReadonlySet<string>;
   readonly parked: ReadonlyMap<string, Parked>;
@@ -53,6 +55,7 @@ export interface Verdict {
     | 'pinned'
     | 'not-served'
     | 'no-project'
+    | 'ran-before'
     | 'parked'
     | 'budget'
     | 'held'
@@ -85,6 +88,8 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
     return { kind: 'pinned', detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only` };
   if (!view.serving.models.has(work.recipient))
     return { kind: 'not-served', detail: view.serving.refused.get(work.recipient) ?? `no entry for "${work.recipient}" in models.yaml` };
+  if (view.blocked.has(work.key))
+    return { kind: 'ran-before', detail: `was run on ${view.alias} before the branch was rewritten; to have it done again, send it anew` };
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
     return { kind: 'no-project', detail: `${view.alias} has no project "${project}" in its config.yaml` };
@@ -173,10 +178,23 @@ export function preferredInstance(key: string, instances: readonly string[]): st
   let best = '';
   let bestScore = '';
   for (const instance of instances) {
-    const score = createHash('sha256').update(`${key}\0${instance}`).digest('hex');
+    const score = scoreOf(`${key}\0${instance}`);
     if (score > bestScore) [best, bestScore] = [instance, score];
   }
   return best;
+}
+
+const scores = new Map<string, string>();
+const SCORES_MAX = 20_000;
+
+/** The same pairs are compared with every look while work waits. */
+function scoreOf(pair: string): string {
+  const known = scores.get(pair);
+  if (known !== undefined) return known;
+  const score = createHash('sha256').update(pair).digest('hex');
+  if (scores.size >= SCORES_MAX) scores.clear();
+  scores.set(pair, score);
+  return score;
 }
 
 function countHeld(held: ReadonlyMap<string, string>, model: string): number {

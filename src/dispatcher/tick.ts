@@ -65,6 +65,7 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
       [...held.filter(({ phase }) => phase === 'attempt'), ...state.uncertain.values()].map(({ work }) => [work.key, work.recipient]),
     ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
+    blocked: state.blocked,
     parked: state.parked,
     budgets: state.day.budgets,
     spentOut: state.spentOut,

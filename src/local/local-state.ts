@@ -3,6 +3,9 @@
  * moment leaves either the old or the new (tmp, fsync, rename, fsync of the folder). What is lost with it is told apart by the remote's refs.
  */
 
+/** How an entry was settled that says: this was run here before the branch was rewritten, not again. */
+export const RAN_BEFORE = 'ran before the rewrite';
+
 /** One line of the journal. Entries of a claim share its key and nonce; the last one tells how far it came. */
 export type JournalEntry =
   /** A claim is about to be pushed. Written before the push: a claim of ours without it is not known to this state directory. */

@@ -5,6 +5,7 @@ import { type Fold, hasBelow } from './fold-context.ts';
 import { findMapping, type JsonObject } from './json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from './plan.ts';
+import { rememberText } from './text-memo.ts';
 import { PLAN_KEYS } from './plan-decode.ts';
 import { descendantsOf } from './reach.ts';
 import { gateFolder } from './fold-people.ts';
@@ -17,16 +18,21 @@ import { asJson, isJsonObject } from './json.ts';
 /** The plan in force: the last amendment, else PLAN.yaml; null when there is none or it is damaged. */
 export function planInForce(input: RunInput, root: string): CheckedPlan | null {
   const text = input.files.get(amendPath(root, lastAmendment(input, root))) ?? input.files.get(`${root}PLAN.yaml`);
-  if (text === undefined) return null;
+  return text === undefined ? null : readPlan(text);
+}
+
+const readPlan = rememberText((text): CheckedPlan | null => {
   const read = readYamlMapping(text, 'typed');
   const raw = read.kind === 'mapping' ? asJson(read.value) : undefined;
   // Models are not checked again: a plan stays valid when a host goes away.
   return isJsonObject(raw) ? checkRaw(raw, { models: null, served: new Map() }, () => 0) : null;
-}
+});
 
 /** The answer to `op: amend`: its body is the new plan, whole or the keys that change. */
 export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {
   return (control) => {
+    // Two plans would be in force at once: this one, and the one that a model is making.
+    if (!fold.input.files.has(`${fold.root}PLAN.yaml`)) return refuse('there is no plan yet: a model still makes it; amend it then');
     const { body } = control.message;
     const source = body.trimStart().startsWith('---') ? readSource(body.trimStart()) : null;
     const found = source === null ? findMapping(body) : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };

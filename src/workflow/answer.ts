@@ -6,6 +6,7 @@ import type { Values } from './expression-evaluate.ts';
 import { findJson, isJsonObject, type Json } from './json.ts';
 import type { Check } from './plan.ts';
 import { validateJson } from './schema.ts';
+import { rememberText } from './text-memo.ts';
 
 export interface Answer {
   readonly body: string;
@@ -33,7 +34,7 @@ export interface Expectation {
 }
 
 /** Reads a reply file. A person may have written it by hand: without front matter, the whole text is the answer. */
-export function readAnswer(text: string): Answer {
+export const readAnswer: (text: string) => Answer = rememberText((text): Answer => {
   const read = readMessage(text);
   const nothing = { atMs: null, host: null, attempt: null, session: null, durationMs: null, usd: 0, tokens: 0, isReused: false };
   if (read.kind === 'rejected') return { body: withoutHead(text), failure: null, ...nothing };
@@ -50,7 +51,7 @@ export function readAnswer(text: string): Answer {
     tokens: (fields.tokensIn ?? 0) + (fields.tokensOut ?? 0),
     isReused: /^reused:/m.test(yaml),
   };
-}
+});
 
 /** The JSON of the answer and everything that is wrong with it; nothing wrong = it may be used. */
 export function judgeAnswer(body: string, expected: Expectation): { readonly json: Json; readonly errors: readonly string[] } {

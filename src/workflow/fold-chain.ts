@@ -12,6 +12,7 @@ import type { Prompt, Retry } from './plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
 import type { NewFile } from './run-input.ts';
 import { sampleOf } from './schema.ts';
+import { rememberText } from './text-memo.ts';
 import { contentKey, dryReply, modelOf, reusedReply, type TaskKind, taskFile, taskPath, type TaskText } from './task-file.ts';
 
 export interface ChainSpec {
@@ -76,7 +77,8 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
       const asked = failed === null ? null : askedAgain(fold, spec, at);
       return failed === null || asked !== null ? proposeNext(fold, spec, asked ?? at) : giveUp(fold, spec, { at, failed });
     }
-    const task = readTask(text, spec.models[at.model] ?? 'unknown');
+    const head = readTask(text);
+    const task = { ...head, to: head.to ?? spec.models[at.model] ?? 'unknown' };
     if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
     else if (failed !== null) return giveUp(fold, spec, { at, failed });
     const reply = replyPath(path, modelOf(task.to));
@@ -269,14 +271,21 @@ function inRun(fold: Fold, key: string): { readonly path: string; readonly text:
   return same === undefined || text === undefined ? null : { path: same.reply, text };
 }
 
-function readTask(text: string, expected: string): { readonly to: string; readonly kind: string; readonly contentKey: string | null } {
+interface TaskHead {
+  /** Null when the file cannot be read. */
+  readonly to: string | null;
+  readonly kind: string;
+  readonly contentKey: string | null;
+}
+
+const readTask = rememberText((text): TaskHead => {
   const read = readMessage(text);
-  if (read.kind === 'rejected') return { to: expected, kind: 'first', contentKey: null };
+  if (read.kind === 'rejected') return { to: null, kind: 'first', contentKey: null };
   const [to] = read.message.fields.to;
   const kind = /^kind: (\w+)$/m.exec(read.message.yaml)?.[1] ?? 'first';
   const contentKey = /^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(read.message.yaml)?.[1] ?? null;
-  return { to: to === undefined ? expected : to.host === null ? to.name : `${to.name}@${to.host}`, kind, contentKey };
-}
+  return { to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`, kind, contentKey };
+});
 
 /** The session of this very task in the pass or round before. */
 function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {

@@ -50,7 +50,23 @@ export interface Marker {
 
 /** The marker in a message of `type: workflow`. */
 export function readMarker(message: Message): Marker {
-  const source = sourceOf(message);
+  const known = markers.get(message) ?? decodeMarker(message);
+  markers.set(message, known);
+  return known;
+}
+
+/** A message never changes; both are asked for with every fold. */
+const markers = new WeakMap<Message, Marker>();
+const sources = new WeakMap<Message, Source>();
+
+function readSourceOf(message: Message): Source {
+  const known = sources.get(message) ?? sourceOf(message);
+  sources.set(message, known);
+  return known;
+}
+
+function decodeMarker(message: Message): Marker {
+  const source = readSourceOf(message);
   const problems: Problem[] = [...source.problems];
   const report: Report = (path, text, suggestion = null) => problems.push({ line: source.lineOf(path), message: text, suggestion });
   const mapping: Mapping = { raw: source.raw, path: [], report };
@@ -75,7 +91,7 @@ export function readMarker(message: Message): Marker {
 export function runChannel(path: string, message: Message): string {
   const given = message.fields.childChannel;
   if (given !== null) return given;
-  const { raw } = sourceOf(message);
+  const { raw } = readSourceOf(message);
   const name =
     [raw['name'], raw['uses'], message.fields.subject].find((each): each is string => typeof each === 'string' && each !== '') ?? 'run';
   const slug = slugName(name, 'run').replaceAll(/[._]+/g, '-').slice(0, 40).replace(/-+$/, '');

@@ -6,6 +6,7 @@ import { parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { asJson, isJsonObject, type JsonObject } from './json.ts';
 import { readYamlMapping } from '../protocol/yaml.ts';
 import type { RunInput } from './run-input.ts';
+import { rememberText } from './text-memo.ts';
 
 export interface PersonMessage {
   readonly path: string;
@@ -69,8 +70,8 @@ function readAck(text: string | undefined): { readonly seq: number | null; reado
   return { seq: typeof seq === 'number' ? seq : 0, isRefused: read.message.fields.failed };
 }
 
-function typedKeys(yaml: string): JsonObject {
+const typedKeys = rememberText((yaml): JsonObject => {
   const read = readYamlMapping(yaml, 'typed');
   const value = read.kind === 'mapping' ? asJson(read.value) : undefined;
   return isJsonObject(value) ? value : {};
-}
+});

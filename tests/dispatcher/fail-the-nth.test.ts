@@ -37,6 +37,7 @@ const QUIET: Plan = {
   faultsUntilMs: 0,
   atomic: true,
   rewrite: false,
+  markers: [],
 };
 const never = new Promise<never>(() => undefined);
 

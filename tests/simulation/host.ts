@@ -10,7 +10,7 @@ import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { decodeIndex } from '../../src/protocol/open-work.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
-import { createFakeAgents } from '../support/fake-agents.ts';
+import { type Act, createFakeAgents } from '../support/fake-agents.ts';
 import { createManualClock, type Hands } from '../support/manual-clock.ts';
 import { createMemoryDisk, type MemoryDisk, openMemoryLocalState } from '../support/memory-local-state.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
@@ -39,6 +39,8 @@ export interface Host {
   readonly wrong: { network: number; slow: number; disk: number };
   /** Programs that run on it, by attempt, and how to end them. */
   readonly programs: Map<string, () => void>;
+  /** What its programs do; absent = drawn by chance. */
+  readonly act?: () => Act;
 }
 
 export interface Process {

@@ -4,11 +4,12 @@
  */
 import type { Oid } from '../../src/base/ids.ts';
 import { type Claim, parseClaim } from '../../src/protocol/claim.ts';
-import { decodeMessage, type Message } from '../../src/protocol/message.ts';
+import type { Message } from '../../src/protocol/message.ts';
+import { readMessage } from '../../src/workflow/message-memo.ts';
 import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
 import type { CommitInfo } from '../../src/transport/repository.ts';
 import type { MemoryRemote, RefMove } from '../support/memory-repository.ts';
-import { MODELS } from './people.ts';
+import { isTask, MODELS } from './people.ts';
 import { BRANCH, REFS, type Run, type World } from './world.ts';
 
 /** One commit of the branch with what it changed. */
@@ -48,16 +49,17 @@ export function checkHistory(history: readonly HistoryStep[]): readonly string[]
   for (const { commit, added, changed, removed } of history) {
     const byDispatcher = commit.author.email.endsWith('.crosstalk');
     const name = commit.oid.slice(0, 8);
-    if (byDispatcher && (commit.parents.length !== 1 || changed.length + removed.length > 0))
+    const byEngine = commit.author.email === 'workflow@crosstalk';
+    if ((byDispatcher || byEngine) && (commit.parents.length !== 1 || changed.length + removed.length > 0))
       problems.push(`I1/I5 ${name} has ${commit.parents.length} parents, changes ${changed.join()} and removes ${removed.join()}`);
     for (const [path, text] of added) {
-      const read = decodeMessage(Buffer.from(text));
+      const read = readMessage(text);
       if (read.kind === 'message' && !byDispatcher) messages.set(path, read.message);
       if (byDispatcher) problems.push(...checkReply({ name, path, message: read.kind === 'message' ? read.message : null, messages }));
       if (read.kind === 'message') messages.set(path, read.message);
     }
     for (const path of changed) {
-      const read = decodeMessage(Buffer.from(history.find(({ commit: { oid } }) => oid === commit.oid)?.files.get(path) ?? ''));
+      const read = readMessage(history.find(({ commit: { oid } }) => oid === commit.oid)?.files.get(path) ?? '');
       if (read.kind === 'message') messages.set(path, read.message);
     }
   }
@@ -91,7 +93,7 @@ export function checkSingleReplies(history: readonly HistoryStep[], runs: readon
   const problems: string[] = [];
   for (const { added, commit } of history)
     for (const [path, text] of added) {
-      const said = /answer (r\d+) to (M[\w.-]+)/.exec(text);
+      const said = /answer (r\d+) to ([\w./-]+)/.exec(text);
       const replyTo = parseMessagePath(path)?.replyTo;
       if (said === null || replyTo == null || !commit.author.email.endsWith('.crosstalk')) continue;
       const run = byRun.get(said[1] ?? '');
@@ -132,9 +134,9 @@ export function checkFences(remote: MemoryRemote): readonly string[] {
         return claim === null ? [] : [[ref, claim] as const];
       }),
     );
-    return repliesOf(remote, branch).flatMap((reply) =>
-      hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`],
-    );
+    // What the workflow engine adds (tasks, closed and routed replies) is nobody's answer and needs no claim.
+    const byHosts = repliesOf(remote, branch).filter(({ message }) => message.fields.host !== null);
+    return byHosts.flatMap((reply) => (hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`]));
   });
 }
 
@@ -146,7 +148,7 @@ interface PushedReply {
 function repliesOf(remote: MemoryRemote, { expected, next }: RefMove): readonly PushedReply[] {
   const before = expected === null ? new Map<string, string>() : remote.filesOf(expected);
   return [...(next === null ? [] : remote.filesOf(next))].flatMap(([path, text]) => {
-    const read = before.has(path) ? null : decodeMessage(Buffer.from(text));
+    const read = before.has(path) ? null : readMessage(text);
     return read?.kind === 'message' ? [{ path, message: read.message }] : [];
   });
 }
@@ -231,7 +233,7 @@ export function listUnanswered(
   const found: Unanswered[] = [];
   for (const [path, text] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const parsed = parseMessagePath(path);
-    const read = parsed === null ? null : decodeMessage(Buffer.from(text));
+    const read = parsed === null ? null : readMessage(text);
     if (parsed === null || read?.kind !== 'message') continue;
     const { fields } = read.message;
     if (fields.retries !== null) retried.add(fields.retries);
@@ -243,6 +245,8 @@ export function listUnanswered(
       to.name === 'all' ? MODELS.map((model) => ({ name: model, host: to.host })) : [to],
     )) {
       if (files.has(`${path.slice(0, -3)}.re.${name}.md`) || name === fields.from) continue;
+      // What is said to a run is read by it; only a marker has to be answered.
+      if (name === 'workflow' && (fields.type !== 'workflow' || isTask(path))) continue;
       found.push({ path, recipient: name, hosts: host === null ? [] : [host], eligible: !twin && fields.hops < 4 && served(name, host) });
     }
   }

@@ -1,12 +1,14 @@
 /** What people do to the branch with tools of their own: write, answer by hand, delete, move, edit, ask again. Every text carries a marker `[[M7]]`. */
 import { encodeTime } from 'ulid';
 import type { Oid } from '../../src/base/ids.ts';
-import { decodeMessage, formatMessage } from '../../src/protocol/message.ts';
+import { formatMessage } from '../../src/protocol/message.ts';
 import { newMessagePath, parseMessagePath, replyPath } from '../../src/protocol/paths.ts';
+import { readMessage } from '../../src/workflow/message-memo.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Host } from './host.ts';
 import { drawsOf } from './plan.ts';
+import { SAVED } from './workflows.ts';
 import { BRANCH, type World } from './world.ts';
 
 /** The models of every simulated transport. `solo` is served by the first host only, `ghost` by nobody. */
@@ -21,7 +23,7 @@ export const MODELS_YAML = `models:
 export const MODELS = ['opus', 'sonnet', 'mailer', 'backup', 'solo', 'ghost'] as const;
 
 /** What a person changed in one commit. */
-interface Change {
+export interface Change {
   readonly writes: readonly { readonly path: string; readonly content: string }[];
   readonly removes?: readonly string[];
   readonly message: string;
@@ -33,6 +35,7 @@ export function foundTransport(world: World): void {
     writes: [
       { path: 'data/models.yaml', content: MODELS_YAML },
       { path: 'README.md', content: 'hello\n' },
+      ...[...SAVED].map(([path, content]) => ({ path, content })),
     ],
     message: 'init',
   });
@@ -41,9 +44,11 @@ export function foundTransport(world: World): void {
 /** One thing that somebody does now; which depends on the action's number alone, on what on the branch as it stands. */
 export function act(world: World, hosts: readonly Host[], number: number): void {
   const random = drawsOf(world.plan, `action ${number}`);
-  const open = openMessages(world);
-  const kind = number < 2 || open.length === 0 ? 'write' : random.pick(KINDS);
-  const change = CHANGES[kind]({ world, hosts, number, random, open });
+  const all = openMessages(world);
+  // What stands in the channel of a run is the engine's; people answer there and leave the rest alone.
+  const mail = all.filter(({ ofRun }) => !ofRun);
+  const kind = number < 2 || mail.length === 0 ? 'write' : random.pick(KINDS);
+  const change = CHANGES[kind]({ world, hosts, number, random, open: kind === 'answer' ? all : mail });
   if (change === null) return;
   world.count(`people ${kind}`);
   world.scheduler.trace(`people ${change.message}`);
@@ -62,6 +67,8 @@ interface OpenFile {
   readonly path: string;
   readonly text: string;
   readonly recipients: readonly string[];
+  /** A marker, or a task of a run. */
+  readonly ofRun: boolean;
 }
 
 const KINDS = [
@@ -174,20 +181,29 @@ function openMessages(world: World): readonly OpenFile[] {
   return [...files].flatMap(([path, text]) => {
     const parsed = parseMessagePath(path);
     if (parsed === null || parsed.replyTo !== null) return [];
-    const read = decodeMessage(Buffer.from(text));
+    const read = readMessage(text);
     if (read.kind !== 'message') return [];
     const names = read.message.fields.to.flatMap(({ name }) => (name === 'all' ? MODELS : [name]));
     const recipients = names.filter((name) => !files.has(replyPath(path, name)));
-    return recipients.length === 0 ? [] : [{ path, text, recipients }];
+    const ofRun = isTask(path) || names.includes('workflow');
+    const isOther = files.has(`data/channels/${parsed.channel}/RUN.json`) && !isTask(path);
+    return recipients.length === 0 || isOther ? [] : [{ path, text, recipients, ofRun }];
   });
 }
 
-function filesNow(world: World): ReadonlyMap<string, string> {
+/** True for the task of a workflow run. */
+export function isTask(path: string): boolean {
+  return /^data\/channels\/[^/]+\/(steps|plan)\/(.+\/)?task(\.\d+)?\.md$/.test(path);
+}
+
+/** The tree as it stands now. */
+export function filesNow(world: World): ReadonlyMap<string, string> {
   const tip = world.remote.refs.get(BRANCH);
   return tip === undefined ? new Map() : world.remote.filesOf(tip);
 }
 
-function commitAs(world: World, change: Change): Oid {
+/** A commit by somebody with a tool of his own. */
+export function commitAs(world: World, change: Change): Oid {
   const tip = world.remote.refs.get(BRANCH);
   const person = { name: 'Ada', email: 'ada@example.org' };
   const oid = world.remote.commit(tip === undefined ? [] : [tip], {

@@ -1,5 +1,6 @@
 /** What a seed means: how many hosts, which messages, which faults and how often. Pure; shrinking is a smaller plan of the same seed. */
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
+import { MARKERS } from './workflows.ts';
 
 /** Everything that can go wrong. Each is on in about half of the seeds. */
 export const FAULTS = [
@@ -43,6 +44,8 @@ export interface Plan {
   readonly atomic: boolean;
   /** The branch is rewritten once. */
   readonly rewrite: boolean;
+  /** The workflows that are started, by their name in workflows.ts. */
+  readonly markers: readonly string[];
 }
 
 /** Limits for a smaller version of a plan. */
@@ -50,6 +53,7 @@ export interface Smaller {
   readonly hosts?: number;
   readonly actions?: number;
   readonly faults?: readonly Fault[];
+  readonly markers?: readonly string[];
 }
 
 /** The plan of a seed. */
@@ -68,18 +72,28 @@ export function planOf(seed: number, smaller: Smaller = {}): Plan {
     atomic: !random.chance(0.1),
     rewrite: !quiet && random.chance(0.03),
   };
+  const markers = drawMarkers(createSeededRandom(`markers ${seed}`));
   return {
     ...plan,
+    markers: markers.filter((name) => smaller.markers?.includes(name) ?? true),
     hosts: Math.min(hosts, smaller.hosts ?? hosts),
     actions: Math.min(actions, smaller.actions ?? actions),
     faults: new Set(on.filter((fault) => smaller.faults?.includes(fault) ?? true)),
   };
 }
 
+/** Two of three seeds start runs; of a group two or three, so that they have to wait for each other. */
+function drawMarkers(random: SeededRandom): readonly string[] {
+  if (random.chance(0.35)) return [];
+  const name = random.pick(Object.keys(MARKERS));
+  if (name === 'group') return Array.from({ length: random.int(2, 3) }, () => name);
+  return random.chance(0.25) ? [name, random.pick(Object.keys(MARKERS))] : [name];
+}
+
 /** The next smaller plans to try for a seed that fails. */
 export function smallerThan(plan: Plan): readonly Smaller[] {
   const faults = [...plan.faults];
-  const same = { hosts: plan.hosts, actions: plan.actions, faults };
+  const same = { hosts: plan.hosts, actions: plan.actions, faults, markers: plan.markers };
   return [
     ...(plan.hosts > 1 ? [{ ...same, hosts: plan.hosts - 1 }] : []),
     ...(plan.actions > 1
@@ -88,6 +102,7 @@ export function smallerThan(plan: Plan): readonly Smaller[] {
           { ...same, actions: plan.actions - 1 },
         ]
       : []),
+    ...(plan.markers.length > 0 ? [{ ...same, markers: [] }] : []),
     ...faults.map((fault) => ({ ...same, faults: faults.filter((other) => other !== fault) })),
   ];
 }

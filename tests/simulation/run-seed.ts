@@ -20,6 +20,8 @@ import {
 } from './invariants.ts';
 import { act, foundTransport } from './people.ts';
 import { drawsOf, type Plan } from './plan.ts';
+import { checkWorkflows, listOpenRuns } from './run-invariants.ts';
+import { playRuns } from './run-people.ts';
 import { BRANCH, createWorld, REFS, type World } from './world.ts';
 
 /** How a seed went. */
@@ -53,6 +55,7 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
   const hosts = createHosts(world);
   for (const host of hosts) void startProcess(world, host, tamper);
   void playPeople(world, hosts);
+  void playRuns(world);
   void sowFaults(world, hosts, tamper);
   const tips = watchTips(world);
   const { scheduler } = world;
@@ -70,8 +73,11 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
   else world.problems.push(...describeUnrest(world, hosts));
   await stopAll(world, hosts);
   const history = historyOf(world.remote, world.remote.refs.get(BRANCH) ?? null);
+  const runs = checkWorkflows(history);
+  for (const name of runs.transitions) world.count(`workflow ${name}`);
   const problems = [
     ...world.problems,
+    ...runs.problems,
     ...checkHistory(history),
     ...checkSingleReplies(history, world.runs),
     ...checkNothingLost(world.remote, tips()),
@@ -79,7 +85,7 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
     ...checkRuns(world.runs),
     ...checkOverlap(world.runs, scheduler.nowMs()),
     ...checkSlots(world.runs, new Map(hosts.map(({ name, concurrency }) => [name, concurrency]))),
-    ...(rested ? checkClaimsGone(world) : []),
+    ...(rested ? [...checkClaimsGone(world), ...checkRunsEnded(world)] : []),
   ];
   return {
     plan,
@@ -156,10 +162,16 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
   return openEligible(world, hosts).length === 0;
 }
 
+/** Every run whose marker stands has come to its end. */
+function checkRunsEnded(world: World): readonly string[] {
+  const tip = world.remote.refs.get(BRANCH);
+  return tip === undefined ? [] : listOpenRuns(world.remote.filesOf(tip)).map((run) => `I9 the run ${run} has not ended`);
+}
+
 function openEligible(world: World, hosts: readonly Host[]) {
   const tip = world.remote.refs.get(BRANCH);
   const served = (name: string, alias: string | null): boolean =>
-    hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
+    name === 'workflow' || hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
   return tip === undefined ? [] : listUnanswered(world.remote.filesOf(tip), served).filter(({ eligible }) => eligible);
 }
 

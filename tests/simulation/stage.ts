@@ -5,6 +5,8 @@ import type { Act, AgentStage } from '../support/fake-agents.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import type { Owner } from '../support/simulation-scheduler.ts';
 import type { Host } from './host.ts';
+import { isTask } from './people.ts';
+import { sayFor } from './workflows.ts';
 import type { Run, World } from './world.ts';
 
 const CLASSES: readonly FailureClass[] = [
@@ -28,7 +30,7 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
   const { machine, random } = host;
   const pass: AgentStage['pass'] = (ms) => world.scheduler.wait(machine, ms, 'timer');
   return {
-    act: () => chooseAct(world, host),
+    act: host.act ?? (() => chooseAct(world, host)),
     dyingMs: () => (world.may('agent-slow') && random.chance(0.5) ? random.int(1, 3_000) : random.int(0, 20)),
     pass,
     report: () => (owner.alive && machine.alive ? Promise.resolve() : never),
@@ -49,9 +51,11 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
       };
       world.runs.push(run);
       world.scheduler.trace(`${host.name} program ${run.id} ${run.model} for ${run.marker} ${run.recipient} (${attemptId})`);
+      const says = isTask(run.marker) ? sayFor(prompt, { random, by: `answer ${run.id} to ${run.marker}` }) : null;
       return {
         id: run.id,
         marker: run.marker,
+        ...(says === null ? {} : { says }),
         ended: () => {
           host.programs.delete(attemptId);
           run.endedMs ??= world.scheduler.nowMs();
@@ -70,8 +74,9 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
   };
 }
 
-/** The mark in the text given, which goes along when the file is moved. A reply that is answered in its turn has the mark of what it answers. */
+/** The mark in the text given, which goes along when the file is moved; of a task, its path. A reply that is answered in its turn has the mark of what it answers. */
 function markerOf(prompt: string, path: string): string {
+  if (isTask(path)) return path;
   const mark = [...prompt.matchAll(/\[\[(M[\w-]+)\]\]/g)].at(-1)?.[1] ?? '?';
   const replyTo = parseMessagePath(path)?.replyTo ?? null;
   return replyTo === null ? mark : `${mark}.${replyTo.recipient}`;

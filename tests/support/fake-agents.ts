@@ -19,7 +19,13 @@ export interface AgentStage {
   readonly report: () => Promise<void>;
   readonly wallMs: () => number;
   /** A program was started; says its id and what to call when it has ended. */
-  readonly started: (request: AttemptRequest) => { readonly id: string; readonly marker: string; readonly ended: () => void };
+  readonly started: (request: AttemptRequest) => {
+    readonly id: string;
+    readonly marker: string;
+    /** What it will say; without it, who it is and what it was asked. */
+    readonly says?: string;
+    readonly ended: () => void;
+  };
   /** Runs until the program is ended from outside (a reaper). */
   readonly reaped: (attemptId: string) => Promise<void>;
 }
@@ -72,7 +78,7 @@ async function live(request: AttemptRequest, { stage, act, program }: Life): Pro
   }
   if (act.kind === 'endless') return failed({ class: 'timeout', resetInMs: null }, stage);
   if (act.kind === 'fail') return failed(act, stage);
-  const text = `answer ${program.id} to ${program.marker}`;
+  const text = program.says ?? `answer ${program.id} to ${program.marker}`;
   request.onOutput(text);
   return { kind: 'answered', text, session: `s-${program.id}`, usage: NO_USAGE, agent: 'fake 1', durationMs: act.ms };
 }

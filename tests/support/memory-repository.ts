@@ -82,6 +82,7 @@ interface Commit {
 interface Universe {
   readonly commits: Map<Oid, Commit>;
   readonly blobs: Map<Oid, Uint8Array>;
+  readonly texts: Map<Oid, string>;
 }
 
 const OFFLINE: RemoteFailure = { reason: 'refused', line: 'the remote in memory does not answer' };
@@ -89,7 +90,13 @@ const NO_STEP: Step = () => Promise.resolve('go');
 
 /** An empty remote whose branch is `branch`. */
 export function createMemoryRemote(branch = 'main'): MemoryRemote {
-  const universe: Universe = { commits: new Map(), blobs: new Map() };
+  const universe: Universe = { commits: new Map(), blobs: new Map(), texts: new Map() };
+  const texts = new WeakMap<Folder, ReadonlyMap<string, string>>();
+  const textOf = (blob: Oid): string => {
+    const known = universe.texts.get(blob) ?? Buffer.from(universe.blobs.get(blob) ?? []).toString('utf8');
+    universe.texts.set(blob, known);
+    return known;
+  };
   const server: Server = {
     universe,
     branchRef: `refs/heads/${branch}`,
@@ -113,13 +120,12 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
       copyCommits(universe, oid, server.has);
       return oid;
     },
-    filesOf: (commit) =>
-      new Map(
-        allFiles(rootOf(universe, commit), '').map(({ path, blob }) => [
-          path,
-          Buffer.from(universe.blobs.get(blob) ?? []).toString('utf8'),
-        ]),
-      ),
+    filesOf: (commit) => {
+      const root = rootOf(universe, commit);
+      const known = texts.get(root) ?? new Map(allFiles(root, '').map(({ path, blob }) => [path, textOf(blob)]));
+      texts.set(root, known);
+      return known;
+    },
     commitInfo: (oid) => universe.commits.get(oid)?.info ?? null,
     setReachable: (reachable) => (server.reachable = reachable),
     setPolicy: (refuse) => (server.refuse = refuse),

@@ -81,6 +81,7 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     maxAgeMs: 1_000_000,
     hopsMax: 4,
     stealAfterMs: 1_500,
+    blocked: new Set(),
     projects: [],
     wallMs: 0,
     monotonicMs: 0,

@@ -241,6 +241,15 @@ test('an amendment changes what has not started, and is refused as unsafe for wh
   expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'new', 'more']);
 });
 
+test('an amendment before there is a plan is refused: two plans would be in force', () => {
+  const at = world('---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nDo it.\n', () => null);
+  drive(at);
+  const early = post(at, 'op: amend', '```yaml\nsteps:\n  a: { prompt: x, model: opus }\n```');
+  settle(at);
+  expect(at.files.get(`${early.slice(0, -3)}.re.workflow.md`)).toContain('there is no plan yet');
+  expect([...at.files.keys()].filter((path) => path.includes('/steps/') || path.endsWith('.yaml'))).toEqual([]);
+});
+
 test('a run that follows its saved workflow takes over safe changes once', () => {
   const at = world('uses: it\nfollow: true', () => null);
   const text = (b: string): string =>

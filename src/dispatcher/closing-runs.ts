@@ -1,0 +1,75 @@
+/**
+ * Runs whose marker is closed before they came to their end: somebody answered it by hand. They are no open work any more, but their tasks are, and
+ * somebody has to end them. Found by what this host has seen of them, or by a task that still waits.
+ */
+import type { Oid } from '../base/ids.ts';
+import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { decodeMessage } from '../protocol/message.ts';
+import type { OpenMessage } from '../protocol/open-work.ts';
+import { channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import { parseHeader } from '../workflow/header.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** Their markers, as they would stand in the index were they open. */
+export async function listClosingRuns(
+  dispatcher: Dispatcher,
+  seen: { readonly tip: Oid; readonly open: readonly OpenMessage[] },
+): Promise<readonly OpenMessage[]> {
+  const { state, mirror } = dispatcher;
+  const open = new Set(seen.open.map(({ path }) => path));
+  const channels = new Set([...state.channelOf].flatMap(([path, run]) => (open.has(path) ? [] : [run])));
+  for (const { channel, from } of mirror.index().messages.values()) if (from === 'workflow') channels.add(channel);
+  const found: OpenMessage[] = [];
+  for (const channel of channels) {
+    const marker = await markerOf(dispatcher, seen.tip, channel);
+    if (marker === null || open.has(marker)) continue;
+    const closing = await readClosed(dispatcher, seen.tip, { channel, marker });
+    if (closing === null) state.markerOf.delete(channel);
+    else found.push(closing);
+  }
+  return found;
+}
+
+/** The marker of the run in a channel; null when no run is there. RUN.json never changes. */
+async function markerOf({ state, doors }: Dispatcher, tip: Oid, channel: string): Promise<string | null> {
+  const known = state.markerOf.get(channel);
+  if (known !== undefined) return known;
+  const header = parseHeader((await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '');
+  if (header === null) return null;
+  state.markerOf.set(channel, header.marker);
+  return header.marker;
+}
+
+/** Null when the run has come to its end after all, or when its marker is gone. */
+async function readClosed(
+  { doors }: Dispatcher,
+  tip: Oid,
+  { channel, marker }: { readonly channel: string; readonly marker: string },
+): Promise<OpenMessage | null> {
+  const [entry, complete, reply] = await doors.repository.lookUp(tip, [
+    marker,
+    `${channelFolder(channel)}/COMPLETE`,
+    replyPath(marker, 'workflow'),
+  ]);
+  const parsed = parseMessagePath(marker);
+  if (entry?.kind !== 'file' || complete != null || reply == null || parsed === null) return null;
+  const [blob] = await doors.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  if (read?.kind !== 'message') return null;
+  const { fields } = read.message;
+  return {
+    path: marker,
+    channel: parsed.channel,
+    identity: identityOf(parsed),
+    blob: entry.oid,
+    from: fields.from ?? 'someone',
+    timestampMs: fields.timestampMs ?? 0,
+    hops: fields.hops,
+    priority: fields.priority,
+    isWorkflow: true,
+    isExternal: false,
+    project: null,
+    recipients: [],
+  };
+}

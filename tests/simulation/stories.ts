@@ -1,0 +1,64 @@
+/** Told stories in the simulated world: no fault comes by itself, and each test says what happens when. */
+import type { Act } from '../support/fake-agents.ts';
+import { createHost, type Host, startProcess, type Tamper } from './host.ts';
+import { commitAs, foundTransport } from './people.ts';
+import { drawsOf, type Plan } from './plan.ts';
+import { BRANCH, createWorld, REFS, type World } from './world.ts';
+
+const QUIET: Plan = {
+  seed: 1,
+  hosts: 2,
+  actions: 0,
+  faults: new Set(),
+  faultEveryMs: 1,
+  faultRate: 0,
+  faultsUntilMs: 0,
+  atomic: true,
+  rewrite: false,
+  markers: [],
+};
+
+/** A world in which nothing happens but what the story says. */
+export interface Story {
+  readonly world: World;
+  readonly hosts: readonly Host[];
+  /** Commits as a person. */
+  readonly say: (writes: Readonly<Record<string, string>>, removes?: readonly string[]) => void;
+  readonly pass: (ms: number) => Promise<void>;
+  readonly start: (host: Host) => void;
+  readonly files: () => ReadonlyMap<string, string>;
+  readonly claims: () => readonly string[];
+}
+
+/** Hosts h0, h1 … that serve every model; `act` says what each program does. */
+export function tell(act: () => Act, options: { readonly hosts?: number; readonly tamper?: (world: World) => Tamper } = {}): Story {
+  const world = createWorld(QUIET, () => undefined);
+  foundTransport(world);
+  const hosts = Array.from({ length: options.hosts ?? 2 }, (_, index) => ({
+    ...createHost(world, {
+      name: `h${index}`,
+      alias: `h${index}`,
+      random: drawsOf(QUIET, `h${index}`),
+      serves: new Set(['opus', 'sonnet', 'mailer']),
+      concurrency: 2,
+    }),
+    act,
+  }));
+  const start = (host: Host): void => void startProcess(world, host, options.tamper?.(world));
+  for (const host of hosts) start(host);
+  return {
+    world,
+    hosts,
+    start,
+    say: (writes, removes = []) =>
+      void commitAs(world, { writes: Object.entries(writes).map(([path, content]) => ({ path, content })), removes, message: 'story' }),
+    pass: async (ms) => {
+      await world.scheduler.run({ untilMs: world.scheduler.nowMs() + ms, eventsMax: 1_000_000, stop: () => false });
+    },
+    files: () => {
+      const tip = world.remote.refs.get(BRANCH);
+      return tip === undefined ? new Map() : world.remote.filesOf(tip);
+    },
+    claims: () => [...world.remote.refs.keys()].filter((ref) => ref.startsWith(REFS.claims)),
+  };
+}
