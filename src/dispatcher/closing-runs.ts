@@ -69,6 +69,8 @@ async function readClosed(
     priority: fields.priority,
     isWorkflow: true,
     isExternal: false,
+    preferredHost: null,
+    hasFallback: false,
     project: null,
     recipients: [],
   };
