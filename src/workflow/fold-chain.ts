@@ -77,8 +77,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
       const asked = failed === null ? null : askedAgain(fold, spec, at);
       return failed === null || asked !== null ? proposeNext(fold, spec, asked ?? at) : giveUp(fold, spec, { at, failed });
     }
-    const head = readTask(text);
-    const task = { ...head, to: head.to ?? spec.models[at.model] ?? 'unknown' };
+    const task = taskOf(text, spec.models[at.model]);
     if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
     else if (failed !== null) return giveUp(fold, spec, { at, failed });
     const reply = replyPath(path, modelOf(task.to));
@@ -269,6 +268,12 @@ function inRun(fold: Fold, key: string): { readonly path: string; readonly text:
   const same = fold.tasks.find((task) => task.contentKey === key && task.state === 'succeeded');
   const text = same === undefined ? undefined : fold.input.files.get(same.reply);
   return same === undefined || text === undefined ? null : { path: same.reply, text };
+}
+
+/** A task that cannot be read was for the model whose turn it is. */
+function taskOf(text: string, expected: string | undefined): TaskHead & { readonly to: string } {
+  const head = readTask(text);
+  return { ...head, to: head.to ?? expected ?? 'unknown' };
 }
 
 interface TaskHead {

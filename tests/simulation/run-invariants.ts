@@ -78,9 +78,7 @@ function checkCommit(runs: Map<string, RunState>, step: HistoryStep): readonly s
     if (run === undefined) continue;
     if (run.isComplete && isEngine(step)) problems.push(`${path} is added after the end`);
     const hadPlan = run.plan !== null;
-    if (path === `data/channels/${run.run}/PLAN.yaml` || /\/plan\/\d+\.yaml$/.test(path)) takePlan(run, step.added.get(path) ?? '');
-    if (path === `data/channels/${run.run}/ADMIT.json`) run.isAdmitted = true;
-    if (path === `data/channels/${run.run}/CANCEL`) run.isCancelled = true;
+    takeState(run, path, step.added.get(path) ?? '');
     const task = readTask(path, step.added.get(path) ?? '');
     if (task === null) continue;
     run.tasks.set(path, task);
@@ -110,6 +108,13 @@ function open(runs: Map<string, RunState>, path: string, text: string): readonly
     isComplete: false,
   });
   return twice.map((other) => `${marker} has two runs: ${other.run} and ${run}`);
+}
+
+function takeState(run: RunState, path: string, text: string): void {
+  const root = `data/channels/${run.run}/`;
+  if (path === `${root}PLAN.yaml` || /\/plan\/\d+\.yaml$/.test(path)) takePlan(run, text);
+  if (path === `${root}ADMIT.json`) run.isAdmitted = true;
+  if (path === `${root}CANCEL`) run.isCancelled = true;
 }
 
 function takePlan(run: RunState, text: string): void {

@@ -81,31 +81,41 @@ function careFor(care: Care, open: OpenRun): void {
   for (const path of open.files.keys()) {
     if (!path.startsWith(`${root}budget/`) || care.asked.has(path) || !(open.calm || random.chance(0.3))) continue;
     care.asked.add(path);
-    control(care, open, 'op: budget\nagents: 9');
+    control(care, open, { keys: 'op: budget\nagents: 9' });
   }
   if (plan.includes('event: go') && !care.signalled.has(open.run) && (open.calm || random.chance(0.2))) {
     care.signalled.add(open.run);
-    control(care, open, 'op: signal\nevent: go');
+    control(care, open, { keys: 'op: signal\nevent: go' });
   }
   const until = care.paused.get(open.run);
   if (until !== undefined && (open.calm || world.scheduler.nowMs() >= until)) {
     care.paused.delete(open.run);
-    control(care, open, 'op: resume');
+    control(care, open, { keys: 'op: resume' });
   }
   if (open.calm || !random.chance(0.25)) return;
+  meddle(care, open);
+}
+
+/** What people ask of a run out of the blue. */
+function meddle(care: Care, open: OpenRun): void {
+  const { world, random } = care;
   const kind = random.pick(['pause', 'retry', 'retry', 'amend', 'amend-unsafe', 'cancel', 'mark', 'say', 'nonsense'] as const);
   world.count(`people ${kind} run`);
-  if (kind === 'pause') {
-    care.paused.set(open.run, world.scheduler.nowMs() + random.int(5_000, 40_000));
-    control(care, open, 'op: pause');
-  } else if (kind === 'retry') control(care, open, 'op: retry');
-  else if (kind === 'amend') control(care, open, 'op: amend', '```yaml\nmax-parallel: 2\n```');
-  else if (kind === 'amend-unsafe') control(care, open, 'op: amend', '```yaml\nsteps:\n  other: { prompt: other, model: opus }\n```');
-  else if (kind === 'nonsense') control(care, open, 'op: retreat');
-  else if (kind === 'say') message(care, open, 'to: ada', 'just talking');
-  else if (random.chance(0.5) && kind === 'cancel') control(care, open, 'op: cancel');
-  else if (random.chance(0.3)) put(world, `cancels ${open.run}`, [{ path: `${root}CANCEL`, content: 'enough\n' }]);
+  if (kind === 'pause') care.paused.set(open.run, world.scheduler.nowMs() + random.int(5_000, 40_000));
+  if (kind === 'say') message(care, open, { keys: 'to: ada', body: 'just talking' });
+  else if (kind === 'mark') {
+    if (random.chance(0.2)) put(world, `cancels ${open.run}`, [{ path: `data/channels/${open.run}/CANCEL`, content: 'enough\n' }]);
+  } else if (kind !== 'cancel' || random.chance(0.5)) control(care, open, ASKED[kind]);
 }
+
+const ASKED = {
+  pause: { keys: 'op: pause' },
+  retry: { keys: 'op: retry' },
+  amend: { keys: 'op: amend', body: '```yaml\nmax-parallel: 2\n```' },
+  'amend-unsafe': { keys: 'op: amend', body: '```yaml\nsteps:\n  other: { prompt: other, model: opus }\n```' },
+  nonsense: { keys: 'op: retreat' },
+  cancel: { keys: 'op: cancel' },
+} as const;
 
 function answerGates(care: Care, { run, files, calm, from }: OpenRun): void {
   const { world, random } = care;
@@ -121,16 +131,21 @@ function answerGates(care: Care, { run, files, calm, from }: OpenRun): void {
     if (says !== 'neither') care.asked.add(path);
     if (!choose && from === 'ada' && random.chance(0.4))
       put(world, `puts ${folder}${says}`, [{ path: `${folder}${says}`, content: 'by hand\n' }]);
-    else message(care, { run, from }, `to: workflow\nre: ${path}`, says);
+    else message(care, { run, from }, { keys: `to: workflow\nre: ${path}`, body: says });
   }
 }
 
-function control(care: Care, open: OpenRun, keys: string, body = 'please'): void {
-  care.world.count(`people ${keys.split('\n')[0] ?? ''}`);
-  message(care, open, `to: workflow\n${keys}`, body);
+interface Said {
+  readonly keys: string;
+  readonly body?: string;
 }
 
-function message(care: Care, { run, from }: Pick<OpenRun, 'run' | 'from'>, keys: string, body: string): void {
+function control(care: Care, open: OpenRun, said: Said): void {
+  care.world.count(`people ${said.keys.split('\n')[0] ?? ''}`);
+  message(care, open, { ...said, keys: `to: workflow\n${said.keys}` });
+}
+
+function message(care: Care, { run, from }: Pick<OpenRun, 'run' | 'from'>, { keys, body = 'please' }: Said): void {
   care.count += 1;
   const path = `data/channels/${run}/said-${String(care.count)}.md`;
   const stamp = new Date(BEGINNING_MS + care.world.scheduler.nowMs()).toISOString();
