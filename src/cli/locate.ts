@@ -50,6 +50,11 @@ async function locateRemote(clone: string): Promise<Located> {
       const said = (await git.raw(args)).trim();
       return said === '' ? null : said;
     } catch (error) {
+      if (/spawn git ENOENT/.test(errorText(error)))
+        throw new CrosstalkError('GIT_UNUSABLE', 'the program git is not on the PATH', {
+          fix: 'git --version   (install it, or correct PATH)',
+          cause: error,
+        });
       if (/dubious ownership/.test(errorText(error)))
         throw new CrosstalkError('GIT_UNUSABLE', `git refuses to read ${clone}: ${errorText(error)}`, {
           fix: `git config --global --add safe.directory ${clone}`,

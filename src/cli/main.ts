@@ -110,11 +110,12 @@ function overview(): string {
 
 function report(error: unknown, io: Io, wantsJson: boolean): number {
   const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
-  const { exit } = ERROR_CODES[known.code];
-  if (wantsJson) io.print(formatJson({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix: known.fix } }));
+  const { exit, next } = ERROR_CODES[known.code];
+  const fix = known.fix ?? next;
+  if (wantsJson) io.print(formatJson({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix } }));
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
-    if (known.fix !== null) io.warn(`  fix: ${plain(known.fix)}`);
+    io.warn(`  fix: ${plain(fix)}`);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined) io.warn(error.stack);
   }
   return exit;

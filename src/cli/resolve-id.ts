@@ -90,6 +90,6 @@ function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
   const shown = found.slice(0, CANDIDATES_SHOWN).map(({ path }) => `\n  ${path}`);
   const more = found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
   return new CrosstalkError('ID_AMBIGUOUS', `"${text}" fits ${found.length} messages:${shown.join('')}${more}`, {
-    fix: 'give more of the id, or the path',
+    fix: `crosstalkd show ${found[0]?.path ?? ''}   (or the same command with more of the id)`,
   });
 }

@@ -173,7 +173,7 @@ function isHolder(value: object): value is LockHolder {
 function heldBy(holder: LockHolder, directory: string): CrosstalkError {
   return new CrosstalkError(
     'HELD_BY_ANOTHER',
-    `Another dispatcher already serves this transport: process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory}).`,
+    `another dispatcher already serves this transport: process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory}).`,
     { fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it' },
   );
 }

@@ -19,8 +19,8 @@ describe('the generated reference says what the code says', () => {
   });
 
   it('every error code with its exit code', () => {
-    const rows = Object.entries(ERROR_CODES).map(([code, { exit, cause }]) => `| \`${code}\` | ${exit} | ${cause} |\n`);
-    const made = `| code | exit | cause |\n|---|---|---|\n${rows.join('')}`;
+    const rows = Object.entries(ERROR_CODES).map(([code, { exit, cause, next }]) => `| \`${code}\` | ${exit} | ${cause} | \`${next}\` |\n`);
+    const made = `| code | exit | cause | next, when the error names nothing nearer |\n|---|---|---|---|\n${rows.join('')}`;
     expect(generatedPart(GUIDE, 'errors', made)).toBe(made);
   });
 

@@ -1,0 +1,52 @@
+/** How errors end a command: code, what happened, and the command to go on with. Codes that no other test provokes are provoked here. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, letter, startCli } from '../support/cli.ts';
+
+let cli: Cli;
+beforeAll(async () => (cli = await startCli()));
+afterAll(() => cli.close());
+
+describe('an error', () => {
+  it('that names no command itself leads on by its code', async () => {
+    const ended = await cli.run(['log', '--since', 'many']);
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toMatch(/^USAGE: --since "many": expected .*\n {2}fix: crosstalkd <command> --help\n$/);
+    const { code, data } = await cli.json(['log', '--since', 'many']);
+    expect({ code, data }).toMatchObject({ code: 2, data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd <command> --help' } } });
+  });
+
+  it('ID_AMBIGUOUS: a beginning that fits two messages names both', async () => {
+    cli.say({ 'data/channels/general/same-1.md': letter('nobody', 'a'), 'data/channels/general/same-2.md': letter('nobody', 'b') });
+    const ended = await cli.run(['show', 'same']);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/^ID_AMBIGUOUS: /);
+    expect(ended.stderr).toContain('same-1');
+    expect(ended.stderr).toMatch(/\n {2}fix: crosstalkd /);
+  });
+
+  it('GIT_UNUSABLE: without git on the PATH', async () => {
+    const empty = join(cli.place, 'empty');
+    mkdirSync(empty);
+    const ended = await cli.run(['status'], { env: { PATH: empty } });
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/^GIT_UNUSABLE: .*\n {2}fix: /);
+  });
+
+  it('NOT_A_TRANSPORT: in a directory that is none', async () => {
+    const ended = await cli.run(['status'], { cwd: cli.place });
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/^NOT_A_TRANSPORT: [^]*\n {2}fix: crosstalkd init/);
+  });
+
+  it('HISTORY_REWRITTEN: after the branch moved backwards', async () => {
+    cli.say({ 'data/channels/general/later.md': letter('nobody', 'c') });
+    expect((await cli.run(['log'])).code).toBe(0);
+    cli.git(['config', 'receive.denyNonFastForwards', 'false'], cli.remote);
+    cli.git(['push', '-q', '--force', 'origin', `${cli.git(['rev-parse', 'main~1'], cli.remote)}:main`], join(cli.place, 'other'));
+    const ended = await cli.run(['log']);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/^HISTORY_REWRITTEN: .*\n {2}fix: crosstalkd accept-rewrite\n$/);
+  });
+});
