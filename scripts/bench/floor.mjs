@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { buildEnvironment, HARDENING } from '../../dist/transport/git-environment.js';
 
 const BRANCH = 'refs/heads/main';
-const RULES = { env: process.env, allowHttp: true, sshCommand: null };
+const RULES = { env: process.env, allowHttp: true };
 
 /** Raw git on one cache and one remote. */
 export function createFloor({ gitDir, url, refs }) {
@@ -62,7 +62,12 @@ function push(run, url, updates, flags) {
 /** Runs git, collects what it says, and wants it to succeed. */
 function runGit(args, input) {
   return new Promise((resolve, reject) => {
-    const child = spawn('git', args, { cwd: '/', detached: true, env: buildEnvironment(RULES, true), stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('git', args, {
+      cwd: '/',
+      detached: true,
+      env: buildEnvironment({ ...RULES, sshCommand: process.env.GIT_SSH_COMMAND ?? null }, true),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const out = [];
     const err = [];
     child.stdout.on('data', (chunk) => out.push(chunk));

@@ -12,7 +12,7 @@ const host = await openHost({
   ...options,
   door: (repository) => ({ ...repository, push: (updates, how) => countPush(repository, updates, how) }),
   onEvent: ({ event, fields }) =>
-    ['attempt.started', 'reply.published', 'claim.lost', 'publish.retried', 'models.loaded'].includes(event) &&
+    ['attempt.started', 'attempt.ended', 'reply.published', 'claim.lost', 'publish.retried', 'models.loaded'].includes(event) &&
     tell({ event, message: fields.message ?? null }),
 });
 tell({ event: 'open' });

@@ -1,24 +1,36 @@
-// `npm run bench [-- --large] [--only idle,reply,…] [--sizes 1k,10k]`: what the product costs beside what raw git costs, measured in the same run.
+// What the product costs beside what raw git costs, measured in the same run:
+//   npm run bench [-- --large] [--only version,reply,…] [--sizes 1k,10k] [--json FILE] [--plot FILE.svg] [--from FILE.json,…]
+// `--from` adds rows of earlier runs to the picture, `--large` a million messages and sixteen hosts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { drawPlot } from './plot.mjs';
 import { makeRemote } from './repository.mjs';
 import { measureHosts } from './rows/hosts.mjs';
 import { measureRace } from './rows/race.mjs';
 import { measureReplies } from './rows/reply.mjs';
-import { measureStarts, measureStatus, measureVersion } from './rows/start.mjs';
+import { measureReading } from './rows/read.mjs';
+import { measureStarts, measureVersion } from './rows/start.mjs';
+import { startSsh } from './ssh-server.mjs';
 import { measureWakes } from './rows/wake.mjs';
 import { formatTable } from './table.mjs';
 
-const GROUPS = ['version', 'reply', 'http', 'throughput', 'hosts', 'race', 'start', 'status', 'wake'];
+const GROUPS = ['version', 'reply', 'http', 'ssh', 'throughput', 'hosts', 'race', 'start', 'read', 'wake'];
 const { values } = parseArgs({
-  options: { large: { type: 'boolean', default: false }, only: { type: 'string' }, sizes: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    large: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    sizes: { type: 'string' },
+    json: { type: 'string' },
+    plot: { type: 'string' },
+    from: { type: 'string' },
+  },
 });
-const only = values.only?.split(',') ?? GROUPS;
+const only = values.only?.split(',').filter((group) => group !== 'none') ?? GROUPS;
 const unknown = only.filter((group) => !GROUPS.includes(group));
 if (unknown.length > 0) fail(`no group of rows "${unknown[0]}"; there are: ${GROUPS.join(', ')}`);
 const sizes = values.sizes?.split(',').map(parseSize) ?? (values.large ? [1_000, 10_000, 100_000, 1_000_000] : [1_000, 10_000, 100_000]);
@@ -36,7 +48,10 @@ try {
     if (only.includes('start')) add(await measureStarts({ place, base: await remote(count), count }), count);
   }
   if (only.includes('http')) add(await httpRows(small), small);
-  if (only.includes('status')) add(await measureStatus({ place, base: await remote(20_000), count: 20_000 }), 20_000);
+  if (only.includes('ssh')) add(await sshRows(small), small);
+  if (only.includes('read'))
+    for (const count of [20_000, ...(sizes.includes(100_000) ? [100_000] : [])])
+      add(await measureReading({ place, base: await remote(count), count }), count);
   if (only.includes('race')) add(await measureRace({ place, base: await remote(small) }), small);
   if (only.includes('wake')) add(await measureWakes({ place, base: await remote(small) }), small);
   if (only.includes('throughput'))
@@ -66,6 +81,9 @@ console.log(
 mkdirSync(fileURLToPath(new URL('../../bench-results', import.meta.url)), { recursive: true });
 const file = values.json ?? fileURLToPath(new URL(`../../bench-results/${report.at.replace(/[:.]/g, '-')}.json`, import.meta.url));
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+const earlier = values.from?.split(',').flatMap((name) => JSON.parse(readFileSync(name, 'utf8')).results) ?? [];
+if (values.plot !== undefined)
+  writeFileSync(values.plot, drawPlot([...results, ...earlier], `${cpus().length} processors, load average ${report.load[0]}`));
 process.exitCode = missed.length === 0 ? 0 : 1;
 
 function add(rows, size) {
@@ -89,6 +107,17 @@ async function httpRows(count) {
   const serve = (path) => `http://127.0.0.1:${String(port).trim()}/${basename(path)}`;
   const rows = await measureReplies({ place, base, label: `http-${count}`, serve });
   return rows.map((row) => ({ ...row, row: `http: ${row.row}` }));
+}
+
+async function sshRows(count) {
+  const ssh = await startSsh(place);
+  if (ssh === null) return [{ row: 'ssh: no sshd on this machine', unit: '', target: '', ok: true }];
+  children.push(ssh.child);
+  process.env.GIT_SSH_COMMAND = ssh.command;
+  const rows = await measureReplies({ place, base: await remote(count), label: `ssh-${count}`, serve: (path) => `${ssh.url}${path}` });
+  delete process.env.GIT_SSH_COMMAND;
+  // A connection for each of ours and of git's: what is between them is a small part, and how long sshd takes varies.
+  return rows.map((row) => ({ ...row, row: `ssh: ${row.row}` }));
 }
 
 function throughputRows(told) {
@@ -129,6 +158,15 @@ async function hostRows(hosts) {
     },
     { row: '… waiting, p50', unit: 'ms', ours: told.p50, target: '', ok: true },
     { row: '… waiting, p95', unit: 'ms', ours: told.p95, target: '', ok: true },
+    { row: '… pushes a reply, claims included', unit: '', ours: told.pushesPerReply, target: '', ok: true },
+    { row: '… pushes that lost', unit: '', ours: told.retries, target: '', ok: true },
+    {
+      row: '… longest wait of an answer, in fair shares',
+      unit: '',
+      ours: told.fairShares,
+      target: hosts > 8 ? '≤ 2' : '',
+      ok: hosts <= 8 || told.fairShares <= 2,
+    },
   ];
 }
 

@@ -43,7 +43,9 @@ function summarize({ running, paths, startedMs, url }) {
     max: quantile(waits, 1),
     lost: unanswered(url, paths),
     duplicates: runs - paths.length,
-    pushesPerCommit: sum(({ branch, claims }) => branch + claims) / published.length,
+    pushesPerReply: sum(({ branch, claims }) => branch + claims) / published.length,
+    retries: sum(({ branch, branchLanded }) => branch - branchLanded),
+    fairShares: longestWait(facts) / fairShareMs({ hosts: running.length, seconds, landed: sum(({ branchLanded }) => branchLanded) }),
     branchPushes: sum(({ branch }) => branch),
     branchPushesPerLanded: sum(({ branch }) => branch) / sum(({ branchLanded }) => branchLanded),
     claimPushes: sum(({ claims }) => claims),
@@ -51,6 +53,20 @@ function summarize({ running, paths, startedMs, url }) {
     shares,
     cpuMs: ends.map(({ cpuMs }) => Math.round(cpuMs)),
   };
+}
+
+/**
+ * How long a finished answer may fairly wait: until every host has had its turn once, as often as pushes landed in this run. A push carries all that
+ * waits on its host.
+ */
+function fairShareMs({ hosts, seconds, landed }) {
+  return (hosts * seconds * 1_000) / landed;
+}
+
+/** Milliseconds from an agent's end to the moment its answer is on the remote, the longest. */
+function longestWait(facts) {
+  const ended = new Map(facts.flatMap(({ event, message, atMs }) => (event === 'attempt.ended' ? [[message, atMs]] : [])));
+  return Math.max(...facts.flatMap(({ event, message, atMs }) => (event === 'reply.published' ? [atMs - ended.get(message)] : [])));
 }
 
 async function untilPublished(running, count) {

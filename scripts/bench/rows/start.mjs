@@ -1,5 +1,5 @@
 // Rows of the real binary starting: a version, a dispatcher with and without its checkpoint, and the memory it then takes.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,21 +38,6 @@ export async function measureStarts({ place, base, count }) {
     row('restart without one', without, { target: count > 200_000 ? '' : '≤ 10 s', ok: count > 200_000 || slowMs <= 10_000 }),
     { row: 'memory with a checkpoint (RSS)', unit: 'MB', ours: rss, target: '≤ 150 MB', ok: rss <= 150 },
   ];
-}
-
-/** `status` in a transport of this size, or null while there is no such command. */
-export async function measureStatus({ place, base, count }) {
-  if (!spawnSync(process.execPath, [BIN, 'help'], { encoding: 'utf8' }).stdout.includes(' status')) return [];
-  const url = copyRemote(base, join(place, `status-${count}.git`));
-  const clone = join(place, `status-${count}`);
-  spawnSync('git', ['clone', '--quiet', url, clone]);
-  const home = makeHome(place, `status-home-${count}`);
-  await startOnce(home, url);
-  const time = await alternate(5, {
-    floor: () => runToEnd(process.execPath, ['-e', '0']),
-    ours: () => runToEnd(process.execPath, [BIN, 'status', '-C', clone, '--state', home.state], home.env),
-  });
-  return [{ row: 'status', unit: 'ms', ...time, target: '≤ 300 ms', ok: time.ours <= 300 }];
 }
 
 function stateOf({ state }) {

@@ -1,0 +1,181 @@
+/**
+ * Many hosts on one branch of a remote that takes about one push a second, as public forges do: how many replies a second, how long a finished answer
+ * waits, how many pushes it takes. The dispatcher is the one of production; time is virtual. Used by scripts/scale.mjs.
+ */
+import { ulid } from 'ulid';
+import type { Doors } from '../../src/dispatcher/dispatcher.ts';
+import { formatMessage } from '../../src/protocol/message.ts';
+import { newMessagePath } from '../../src/protocol/paths.ts';
+import type { Repository } from '../../src/transport/repository.ts';
+import { BEGINNING_MS } from '../support/manual-clock.ts';
+import { createHost, startProcess } from './host.ts';
+import { historyOf, checkSingleReplies, listUnanswered } from './invariants.ts';
+import { drawsOf, type Plan } from './plan.ts';
+import { BRANCH, createWorld, type World } from './world.ts';
+
+export interface ScaleOptions {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly messages: number;
+  /** Messages that people write each second, over all. */
+  readonly rate: number;
+  /** Agents at the same time on each host. */
+  readonly concurrency: number;
+  /** How long the remote is busy with one push of the branch. */
+  readonly pushMs: number;
+  readonly onProgress?: (answered: number, virtualMs: number) => void;
+}
+
+export interface ScaleReport {
+  readonly answered: number;
+  readonly unanswered: number;
+  readonly twice: readonly string[];
+  readonly virtualMs: number;
+  readonly perSecond: number;
+  /** From a finished answer to its reply on the branch. */
+  readonly waitMs: { readonly p50: number; readonly p95: number; readonly max: number };
+  /** The longest of these waits, in rounds in which every host lands one push. */
+  readonly fairShares: number;
+  readonly pushes: { readonly landed: number; readonly lost: number; readonly perLanded: number; readonly perReply: number };
+  readonly claimPushes: number;
+  readonly repliesAPush: number;
+}
+
+const CHANNELS = 20;
+const MODELS_YAML = 'models:\n  echo: {adapter: command, command: [x], effects: none, concurrency: 64}\n';
+const EVENTS_MAX = 500_000_000;
+
+/** What the remote was asked, and when answers were finished and landed. */
+interface Counts {
+  landed: number;
+  lost: number;
+  claims: number;
+  busyUntilMs: number;
+  answered: number;
+  readonly waits: number[];
+}
+
+/** Runs until every message is answered, or the time is ten times what writing them took. */
+export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
+  const world = createWorld(planOf(options), () => undefined);
+  const counts: Counts = { landed: 0, lost: 0, claims: 0, busyUntilMs: 0, answered: 0, waits: [] };
+  commit(world, [{ path: 'data/models.yaml', content: MODELS_YAML }]);
+  const hosts = Array.from({ length: options.hosts }, (_, index) =>
+    createHost(world, {
+      name: `h${index}`,
+      alias: `h${index}`,
+      random: drawsOf(world.plan, `h${index}`),
+      serves: new Set(['echo']),
+      concurrency: options.concurrency,
+    }),
+  );
+  for (const host of hosts) void startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
+  void writeMessages(world, options);
+  const { scheduler } = world;
+  const writingMs = (options.messages / options.rate) * 1_000;
+  await scheduler.run({ untilMs: writingMs * 10 + 3_600_000, eventsMax: EVENTS_MAX, stop: () => counts.answered >= options.messages });
+  const virtualMs = scheduler.nowMs();
+  const tip = world.remote.refs.get(BRANCH) ?? null;
+  const unanswered = tip === null ? [] : listUnanswered(world.remote.filesOf(tip), () => true).filter(({ eligible }) => eligible);
+  return {
+    answered: counts.answered,
+    unanswered: unanswered.length,
+    twice: checkSingleReplies(historyOf(world.remote, tip), world.runs),
+    virtualMs,
+    perSecond: (counts.answered * 1_000) / virtualMs,
+    waitMs: { p50: quantile(counts.waits, 0.5), p95: quantile(counts.waits, 0.95), max: quantile(counts.waits, 1) },
+    fairShares: quantile(counts.waits, 1) / ((options.hosts * virtualMs) / counts.landed),
+    pushes: {
+      landed: counts.landed,
+      lost: counts.lost,
+      perLanded: (counts.landed + counts.lost) / counts.landed,
+      perReply: (counts.landed + counts.lost) / counts.answered,
+    },
+    claimPushes: counts.claims,
+    repliesAPush: counts.answered / counts.landed,
+  };
+}
+
+function planOf({ seed, hosts, messages }: ScaleOptions): Plan {
+  const calm = { faults: new Set<never>(), faultEveryMs: 1_000, faultRate: 0, faultsUntilMs: 0 };
+  return { seed, hosts, actions: messages, atomic: true, rewrite: false, ...calm };
+}
+
+/** The doors of one process: its pushes of the branch take their turn at the remote, and its answers are timed. */
+function measured(world: World, { doors, counts, options }: { doors: Doors; counts: Counts; options: ScaleOptions }): Doors {
+  const { scheduler } = world;
+  const finished = new Map<string, number>();
+  const push: Repository['push'] = async (updates, how) => {
+    const branch = updates.find(({ ref }) => ref === BRANCH);
+    if (branch === undefined) {
+      counts.claims += 1;
+      return doors.repository.push(updates, how);
+    }
+    // A server says at once that a ref stands elsewhere; only what it takes in has to wait for its turn, and takes its time.
+    const fits = (): boolean => world.remote.refs.get(BRANCH) === branch.expected;
+    while (fits() && counts.busyUntilMs > scheduler.nowMs())
+      await scheduler.wait(null, counts.busyUntilMs - scheduler.nowMs(), 'wire').done;
+    if (fits()) {
+      counts.busyUntilMs = scheduler.nowMs() + options.pushMs;
+      await scheduler.wait(null, options.pushMs, 'wire').done;
+    }
+    const outcome = await doors.repository.push(updates, how);
+    const landed = outcome.kind === 'answered' && outcome.refs.get(BRANCH)?.kind === 'landed';
+    counts[landed ? 'landed' : 'lost'] += 1;
+    return outcome;
+  };
+  const note: Doors['log'] = {
+    ...doors.log,
+    status: (event, fields = {}) => {
+      const message = String(fields['message']);
+      if (event === 'attempt.ended') finished.set(message, scheduler.nowMs());
+      if (event === 'reply.published') {
+        counts.answered += 1;
+        counts.waits.push(scheduler.nowMs() - (finished.get(message) ?? scheduler.nowMs()));
+        finished.delete(message);
+        if (counts.answered % 500 === 0) options.onProgress?.(counts.answered, scheduler.nowMs());
+      }
+      doors.log.status(event, fields);
+    },
+  };
+  return { ...doors, log: note, repository: { ...doors.repository, push } };
+}
+
+/** People push once in ten seconds what they wrote meanwhile; they do not take turns with the hosts. */
+async function writeMessages(world: World, { messages, rate, seed }: ScaleOptions): Promise<void> {
+  const aCommit = Math.max(1, Math.round(rate * 10));
+  for (let first = 0; first < messages; first += aCommit) {
+    await world.scheduler.wait(null, (aCommit / rate) * 1_000, 'timer').done;
+    const count = Math.min(aCommit, messages - first);
+    commit(
+      world,
+      Array.from({ length: count }, (_, n) => writeMessage(world, { number: first + n, seed })),
+    );
+  }
+}
+
+function writeMessage(world: World, { number, seed }: { readonly number: number; readonly seed: number }) {
+  const atMs = BEGINNING_MS + world.scheduler.nowMs();
+  const random = drawsOf(world.plan, `message ${seed} ${number}`);
+  return {
+    path: newMessagePath(
+      `team-${number % CHANNELS}`,
+      atMs,
+      ulid(atMs, () => random.next()),
+    ),
+    content: formatMessage({ to: ['echo'], from: 'ada', timestamp: new Date(atMs).toISOString() }, `Question [[M${number}]]\n`),
+  };
+}
+
+function commit(world: World, writes: readonly { readonly path: string; readonly content: string }[]): void {
+  const tip = world.remote.refs.get(BRANCH);
+  const person = { name: 'Ada', email: 'ada@example.org' };
+  const atMs = BEGINNING_MS + world.scheduler.nowMs();
+  const draft = { writes, author: person, committer: person, atMs, message: 'ask' };
+  world.remote.setRef(BRANCH, world.remote.commit(tip === undefined ? [] : [tip], draft));
+}
+
+function quantile(values: readonly number[], at: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) * at)] ?? Number.NaN;
+}
