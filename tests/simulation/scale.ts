@@ -98,7 +98,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
 
 function planOf({ seed, hosts, messages }: ScaleOptions): Plan {
   const calm = { faults: new Set<never>(), faultEveryMs: 1_000, faultRate: 0, faultsUntilMs: 0 };
-  return { seed, hosts, actions: messages, atomic: true, rewrite: false, ...calm };
+  return { seed, hosts, actions: messages, atomic: true, rewrite: false, markers: [], ...calm };
 }
 
 /** The doors of one process: its pushes of the branch take their turn at the remote, and its answers are timed. */
