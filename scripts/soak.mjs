@@ -25,7 +25,7 @@ const BATCH = 20;
 const random = createRandom(options.seed);
 const counts = { killed: 0, stopped: 0 };
 const problems = await soak();
-if (options.simulation > 0) problems.push(...simulate(options.simulation));
+if (options.simulation > 0) problems.push(...leaks(), ...simulate(options.simulation));
 for (const problem of problems) console.log(`  ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);
 
@@ -166,17 +166,25 @@ function tell(check) {
   }
 }
 
+/** The leak test at its full length: 1,000 messages and 1,000 looks. */
+function leaks() {
+  console.log('leaks: 1000 messages, 1000 looks');
+  return vitest(['tests/hostile/leaks.test.ts', '--testTimeout=1200000'], { LEAK_BATCHES: '10' }) ? [] : ['something is left behind'];
+}
+
 function simulate(seeds) {
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  const vitest = join(root, 'node_modules', '.bin', 'vitest');
-  if (!existsSync(vitest)) return ['the simulation needs the development dependencies'];
   console.log(`simulation: ${seeds} seeds`);
-  const { status } = spawnSync(vitest, ['run', 'tests/simulation', '--testTimeout=7200000'], {
-    cwd: root,
-    env: { ...process.env, SEEDS: String(seeds) },
-    stdio: 'inherit',
-  });
-  return status === 0 ? [] : ['the simulation found a violation'];
+  return vitest(['tests/simulation', '--testTimeout=7200000'], { SEEDS: String(seeds) }) ? [] : ['the simulation found a violation'];
+}
+
+function vitest(args, env) {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const program = join(root, 'node_modules', '.bin', 'vitest');
+  if (!existsSync(program)) {
+    console.log('needs the development dependencies');
+    return false;
+  }
+  return spawnSync(program, ['run', ...args], { cwd: root, env: { ...process.env, ...env }, stdio: 'inherit' }).status === 0;
 }
 
 function kill(pid) {

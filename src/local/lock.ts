@@ -54,7 +54,7 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const newest = await readNewest(directory);
     const state = await judge(newest.holder);
-    if (state.kind === 'held') throw heldBy(state.holder, directory);
+    if (state.kind === 'held') throw heldBy(state.holder, { directory, own: holder });
     const path = lockPath(directory, newest.number + 1);
     if (!(await linkNew(path, holder))) continue;
     if ((await listNumbers(directory)).some((number) => number > newest.number + 1)) {
@@ -170,10 +170,17 @@ function isHolder(value: object): value is LockHolder {
   );
 }
 
-function heldBy(holder: LockHolder, directory: string): CrosstalkError {
+function heldBy(holder: LockHolder, { directory, own }: { readonly directory: string; readonly own: LockHolder }): CrosstalkError {
+  const isElsewhere = holder.pidSpace !== null && own.pidSpace !== null && holder.pidSpace !== own.pidSpace;
+  const who = `process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory})`;
+  if (!isElsewhere)
+    return new CrosstalkError('HELD_BY_ANOTHER', `another dispatcher already serves this transport: ${who}.`, {
+      fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it',
+    });
+  // Its pid means nothing here, and a lock is never broken because of its age: only a person knows whether that container is gone.
   return new CrosstalkError(
     'HELD_BY_ANOTHER',
-    `another dispatcher already serves this transport: process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory}).`,
-    { fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it' },
+    `a dispatcher in another container already serves this transport, or did before that container ended: ${who}; from here nobody can see which.`,
+    { fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${quotePath(directory)}/lock.*` },
   );
 }

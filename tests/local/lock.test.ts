@@ -55,6 +55,17 @@ describe('the lock of a state directory', () => {
     expect(await readLock(directory)).toEqual({ kind: 'free' });
   });
 
+  it('of a holder in another container is not broken: a person is told what only a person can know', async () => {
+    const directory = await tempDirectory();
+    const { holder } = await acquireLock(directory, locker);
+    if (holder.pidSpace === null) return;
+    const elsewhere = { ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 };
+    await writeFile(join(directory, 'lock.1'), `${JSON.stringify(elsewhere)}\n`);
+    const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining(`rm ${directory}/lock.*`) as string });
+    expect(String(refused)).toContain('another container');
+  });
+
   it('is free again after a release, and a second release does not take it from the next holder', async () => {
     const directory = await tempDirectory();
     const first = await acquireLock(directory, locker);
