@@ -76,13 +76,13 @@ export async function makeScene({ effects, warm }) {
     /** The host once more, untroubled. */
     drain: () => host(),
     calls: () => readFileSync(at('calls'), 'utf8').split('\n').filter(Boolean),
-    judge: ({ whole }) => judge({ place, at, git, program, effects, whole }),
+    judge: ({ whole, how }) => judge({ place, at, git, program, effects, whole, isKilled: how === 'before' || how === 'after' }),
     close: () => rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }
 
 /** What is not as promised after trouble, restart and drain. */
-async function judge({ place, at, git, program, effects, whole }) {
+async function judge({ place, at, git, program, effects, whole, isKilled }) {
   const remote = (...args) => git('--git-dir', at('team.git'), ...args);
   const reply = MESSAGE.replace(/\.md$/, '.re.echo.md');
   const problems = [];
