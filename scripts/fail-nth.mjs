@@ -98,7 +98,7 @@ async function replay(scene, { effects }, { n, how }) {
   counts.hit += 1;
   if (first.hung) counts.hung += 1;
   const drained = await scene.drain();
-  const found = await scene.judge({ whole: !values.sample });
+  const found = await scene.judge({ whole: !values.sample, how });
   if (first.hung) found.push('the troubled process hung');
   if (drained.hung || drained.code !== 0) found.push(`the drain ended with ${drained.hung ? 'a kill' : drained.code}`);
   if (found.length === 0) return;

@@ -97,7 +97,7 @@ async function judge({ place, at, git, program, effects, whole, isKilled }) {
   if (effects === 'external') expect(starts <= 1, `I8 an agent with side effects was started ${starts} times`);
   expect(failed || starts > 0, 'I8 answered without a start');
   expect(
-    !failed || effects === 'external',
+    !failed || !isKilled || effects === 'external',
     `I9 an agent without side effects ended as a failure:\n${failed ? remote('show', `main:${reply}`) : ''}`,
   );
   const refs = remote('for-each-ref', '--format=%(refname)').trim().split('\n');
