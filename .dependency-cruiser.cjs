@@ -32,12 +32,26 @@ module.exports = {
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } },
     },
+    {
+      name: 'web-is-a-command',
+      comment: 'Only the table of commands leads to the page.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(web/|cli/commands)' },
+      to: { path: '^src/web/' },
+    },
+    {
+      name: 'page-is-for-browsers',
+      comment: 'What runs in the browser knows nothing of this machine.',
+      severity: 'error',
+      from: { path: '^src/web/page/' },
+      to: { path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)', pathNot: '^src/web/page/' },
+    },
+    { name: 'server-is-not-page', severity: 'error', from: { path: '^src/web/[^/]+$' }, to: { path: '^src/web/page/' } },
     { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' }, to: {} },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^src/web/(page|static)/' },
   },
 };

@@ -16,20 +16,11 @@ const AMBIENT = [
 
 export default tseslint.config(
   {
-    ignores: [
-      'dist/',
-      'node_modules/',
-      'src/web/page/',
-      'src/web/static/',
-      '*.config.js',
-      '*.config.ts',
-      '.dependency-cruiser.cjs',
-      'coverage/',
-    ],
+    ignores: ['dist/', 'node_modules/', 'src/web/static/', '*.config.js', '*.config.ts', '.dependency-cruiser.cjs', 'coverage/'],
   },
   js.configs.recommended,
   {
-    files: ['src/**/*.ts', 'tests/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}', 'tests/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
@@ -45,7 +36,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/base/**/*.ts', 'src/cli/**/*.ts', 'src/web/**/*.ts'],
+    files: ['src/base/**/*.ts', 'src/cli/**/*.ts', 'src/web/**/*.{ts,tsx}'],
     rules: { 'no-restricted-syntax': ['error', ...AMBIENT.slice(4)], 'no-console': 'off' },
   },
   {

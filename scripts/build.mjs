@@ -1,8 +1,10 @@
-// TypeScript to dist/, and the same once more as few files in dist/bundle/, which start faster. Files of sources that are gone do not stay behind.
+// TypeScript to dist/, the page of `crosstalkd web`, and the same once more as few files in dist/bundle/, which start faster. Files of sources that are
+// gone do not stay behind.
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPage } from './build-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = join(root, 'dist', 'bundle');
@@ -11,6 +13,7 @@ rmSync(process.argv.includes('--clean') ? join(root, 'dist') : bundle, { recursi
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
+await makePage();
 await makeBundle();
 makeManPage();
 
@@ -36,6 +39,13 @@ async function makeBundle() {
     legalComments: 'eof',
     logLevel: 'warning',
   });
+}
+
+/** A page that is wrong fails the build; without its dependencies it is left out. */
+async function makePage() {
+  const missing = ['esbuild', 'preact', 'markdown-it'].filter((name) => !existsSync(join(root, 'node_modules', name)));
+  if (missing.length === 0) await buildPage(root);
+  else console.error(`build: no ${missing.join(', ')} in node_modules, so the page of "crosstalkd web" is left out (npm ci brings it)`);
 }
 
 /** From the same tables as the help. */

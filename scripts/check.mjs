@@ -7,6 +7,7 @@ const STEPS = [
   ['format', 'prettier', ['--check', '--log-level=warn', '.']],
   ['lint', 'eslint', ['--max-warnings=0', '.']],
   ['types', 'tsc', ['-p', 'tsconfig.json']],
+  ['types of the page', 'tsc', ['-p', 'src/web/page/tsconfig.json']],
   ['layers', 'depcruise', ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src']],
   ['unused', 'knip', ['--no-progress']],
   ['package', 'publint', ['--strict']],

@@ -36,6 +36,17 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     options: [{ name: 'out', value: 'file', about: 'put them into a file at once, for the textfile collector' }],
     load: () => import('./metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
   },
+  {
+    name: 'web',
+    args: '',
+    about: 'a page on this machine: conversations, runs, hosts and charts, live',
+    group: 'look',
+    options: [
+      { name: 'port', value: 'n', about: 'port of 127.0.0.1; 0 = any (default: 7433, or any when it is taken)' },
+      { name: 'no-open', about: 'only print the address; open no browser' },
+    ],
+    load: () => import('../web/serve-page.ts').then(({ servePage }) => ({ execute: servePage })),
+  },
 ];
 
 export const CONTROL_COMMANDS: readonly CommandSpec[] = [

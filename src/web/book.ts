@@ -1,0 +1,107 @@
+/** Every message of the transport without its text, kept up with the tip: each change is read once, and texts are read when they are shown. */
+import type { Oid } from '../base/ids.ts';
+import { CHANNEL_FILE, CHANNELS, channelFolder, channelOf, messageId, parseMessagePath } from '../protocol/paths.ts';
+import type { Repository } from '../transport/repository.ts';
+import type { ListedFile, Said, SaidAndNot } from '../cli/read-conversation.ts';
+import { foldThreads, type Linked, type Threads } from './threads.ts';
+
+/** One message or reply. Numbers are null where the file does not say them. */
+export interface Entry extends Linked {
+  readonly id: string;
+  readonly file: ListedFile;
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Set for a reply. */
+  readonly recipient: string | null;
+  readonly failed: boolean;
+  readonly error: string | null;
+  readonly host: string | null;
+  readonly durationMs: number | null;
+  readonly tokensIn: number | null;
+  readonly tokensOut: number | null;
+  readonly costUsd: number | null;
+}
+
+/** The book at one tip. */
+export interface Book {
+  readonly tip: Oid | null;
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Channels that belong to a run of a workflow. */
+  readonly runs: ReadonlySet<string>;
+  /** Channel → blob of its CHANNEL.md. */
+  readonly described: ReadonlyMap<string, Oid>;
+  readonly threads: () => Threads<Entry>;
+}
+
+/** Files read at a time: their texts are in memory meanwhile. */
+const SLICE = 5_000;
+
+export const EMPTY_BOOK: Book = createBook(null, { entries: new Map(), runs: new Set(), described: new Map() });
+
+type Pages = Pick<Book, 'entries' | 'runs' | 'described'>;
+
+/** Where a book is read from. `read` decodes files that were added after `from`. */
+export interface BookSources {
+  readonly repository: Repository;
+  readonly read: (files: readonly ListedFile[], from: Oid | null) => Promise<SaidAndNot>;
+}
+
+/** The book brought to `tip`. From an older tip only what changed is read; after a rewrite everything. */
+export async function readOn({ repository, read }: BookSources, book: Book, tip: Oid): Promise<Book> {
+  if (book.tip === tip) return book;
+  const isAhead = book.tip !== null && (await repository.isAncestor(book.tip, tip));
+  const from = isAhead ? book.tip : null;
+  const changes = await repository.diff({ from, to: tip, under: CHANNELS });
+  const entries = new Map(isAhead ? book.entries : []);
+  const runs = new Set(isAhead ? book.runs : []);
+  const described = new Map(isAhead ? book.described : []);
+  const written: ListedFile[] = [];
+  for (const change of changes) {
+    const channel = channelOf(change.path);
+    if (channel === null) continue;
+    entries.delete(change.path);
+    const isThere = change.kind === 'written';
+    if (change.path === `${channelFolder(channel)}/RUN.json`) {
+      if (isThere) runs.add(channel);
+      else runs.delete(channel);
+    }
+    if (change.path === `${channelFolder(channel)}/${CHANNEL_FILE}`) {
+      if (isThere) described.set(channel, change.blob);
+      else described.delete(channel);
+    }
+    const parsed = change.kind === 'written' && change.entry === 'file' ? parseMessagePath(change.path) : null;
+    if (change.kind === 'written' && parsed !== null) written.push({ ...parsed, blob: change.blob });
+  }
+  for (let at = 0; at < written.length; at += SLICE) {
+    const { said } = await read(written.slice(at, at + SLICE), from);
+    for (const one of said) entries.set(one.file.path, toEntry(one));
+  }
+  return createBook(tip, { entries, runs, described });
+}
+
+function createBook(tip: Oid | null, pages: Pages): Book {
+  let threads: Threads<Entry> | null = null;
+  return { tip, ...pages, threads: () => (threads ??= foldThreads(pages.entries)) };
+}
+
+function toEntry({ file, from, to, atMs, message: { fields } }: Said): Entry {
+  return {
+    path: file.path,
+    id: messageId(file.path),
+    channel: file.channel,
+    file,
+    from,
+    to,
+    atMs,
+    re: fields.re,
+    replyTo: file.replyTo?.path ?? null,
+    recipient: file.replyTo?.recipient ?? null,
+    failed: fields.failed,
+    error: fields.error,
+    host: fields.host,
+    durationMs: fields.durationMs,
+    tokensIn: fields.tokensIn,
+    tokensOut: fields.tokensOut,
+    costUsd: fields.costUsd,
+  };
+}

@@ -1,0 +1,213 @@
+/** The page's server: files of the page, questions, events, and changes. It listens on 127.0.0.1 and acts on nothing that guard.ts has not let in. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { SECOND } from '../base/clock.ts';
+import { CrosstalkError, type ErrorCode, errorText } from '../base/errors.ts';
+import { act } from './act.ts';
+import { type Answerer, createAnswerer } from './answers.ts';
+import type { Desk } from './desk.ts';
+import { formatCookie, judgeRequest, type Keys, SAFETY_HEADERS } from './guard.ts';
+import type { PageFiles } from './page-files.ts';
+
+/** A text of the largest message, quoted as JSON. */
+const BODY_BYTES_MAX = 4 * 1_048_576;
+const HEARTBEAT_MS = 15 * SECOND;
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  USAGE: 400,
+  CONFIG_INVALID: 500,
+  NOT_A_TRANSPORT: 500,
+  GIT_UNUSABLE: 500,
+  STATE_UNUSABLE: 500,
+  ALREADY_EXISTS: 409,
+  MESSAGE_REJECTED: 422,
+  ID_AMBIGUOUS: 409,
+  NOT_FOUND: 404,
+  REMOTE_UNREACHABLE: 503,
+  HELD_BY_ANOTHER: 409,
+  HISTORY_REWRITTEN: 409,
+  REFUSED: 409,
+  INTERNAL: 500,
+};
+
+/** A server that takes requests. */
+export interface PageServer {
+  readonly port: number;
+  /** The address with the token. */
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+interface Parts {
+  readonly desk: Desk;
+  readonly files: PageFiles;
+  readonly keys: Keys;
+  readonly answer: Answerer;
+  readonly port: number;
+}
+
+/** Starts the server on `port`; 0 = any that is free. Throws USAGE when the port is taken. */
+export async function startPageServer(desk: Desk, files: PageFiles, port: number): Promise<PageServer> {
+  const secret = (): string => randomBytes(32).toString('base64url');
+  const keys: Keys = { token: secret(), cookie: secret(), csrf: secret() };
+  const answer = createAnswerer(desk, keys.csrf);
+  const server = createServer({ requestTimeout: 30 * SECOND, headersTimeout: 10 * SECOND, maxHeaderSize: 16_384 });
+  server.maxConnections = 64;
+  const bound = await listen(server, port);
+  const parts: Parts = { desk, files, keys, answer, port: bound };
+  server.on('request', (request, response) => {
+    handle(parts, request, response).catch((error: unknown) => tellError(response, error));
+  });
+  return {
+    port: bound,
+    url: `http://127.0.0.1:${bound}/?token=${keys.token}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE' || error.code === 'EACCES'
+          ? new CrosstalkError('USAGE', `port ${port} of 127.0.0.1 cannot be used: ${error.code}`, { fix: 'crosstalkd web --port 0' })
+          : error,
+      ),
+    );
+    server.listen({ host: '127.0.0.1', port }, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+async function handle(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for (const [name, value] of Object.entries(SAFETY_HEADERS)) response.setHeader(name, value);
+  const url = readUrl(request.url ?? '/', parts.port);
+  if (url === null) {
+    tell(response, 400, { error: { code: 'USAGE', message: 'the address cannot be read', fix: null } });
+    return;
+  }
+  const judged = judgeRequest(
+    { method: request.method ?? '', path: url.pathname, tokens: url.searchParams.getAll('token'), headers: request.headers },
+    parts,
+  );
+  if (judged.kind === 'refused') {
+    refuse(response, url, judged);
+    return;
+  }
+  if (judged.kind === 'enter') {
+    enter(parts, url, response);
+    return;
+  }
+  const name = url.pathname.startsWith('/api/') ? url.pathname.slice('/api/'.length) : null;
+  if (request.method === 'POST') {
+    if (name === null) {
+      tell(response, 405, { error: { code: 'USAGE', message: 'only /api/ takes POST', fix: null } });
+      return;
+    }
+    const done = await act(parts.desk.invocation, name, await readJson(request));
+    parts.desk.wake();
+    tell(response, 200, done);
+    return;
+  }
+  if (name === 'events') {
+    stream(parts.desk, response);
+    return;
+  }
+  if (name !== null) {
+    tellAnswer(request, response, await parts.answer(name, url.searchParams));
+    return;
+  }
+  serveFile(parts.files, url.pathname, { request, response });
+}
+
+function readUrl(target: string, port: number): URL | null {
+  try {
+    return target.startsWith('/') ? new URL(`http://127.0.0.1:${port}${target}`) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The token is spent on a cookie and leaves the address, so that neither the history nor a copied link has it. */
+function enter({ port, keys }: Parts, url: URL, response: ServerResponse): void {
+  url.searchParams.delete('token');
+  response.setHeader('set-cookie', formatCookie(port, keys));
+  response.setHeader('location', url.pathname + url.search);
+  response.writeHead(303).end();
+}
+
+function refuse(response: ServerResponse, url: URL, { status, what }: { readonly status: number; readonly what: string }): void {
+  if (url.pathname.startsWith('/api/')) tell(response, status, { error: { code: 'REFUSED', message: what, fix: 'crosstalkd web' } });
+  else
+    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`crosstalkd: ${what}.\n`);
+}
+
+function tell(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }).end(JSON.stringify(value));
+}
+
+/** An answer that is what the page has already is not sent again. */
+function tellAnswer(request: IncomingMessage, response: ServerResponse, value: unknown): void {
+  const text = JSON.stringify(value);
+  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+  response.setHeader('etag', etag);
+  response.setHeader('cache-control', 'no-store');
+  if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
+  else response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end(text);
+}
+
+function tellError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  tell(response, STATUS[known.code], { error: { code: known.code, message: known.message, fix: known.fix } });
+}
+
+/** Tells the page each new version of things, until it goes. */
+function stream(desk: Desk, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  response.write('retry: 2000\n\n');
+  const unfollow = desk.follow((version) => response.write(`event: change\ndata: ${version}\n\n`));
+  const heartbeat = setInterval(() => response.write(': here\n\n'), HEARTBEAT_MS);
+  response.on('close', () => {
+    unfollow();
+    clearInterval(heartbeat);
+  });
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new CrosstalkError('USAGE', `more than ${BODY_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new CrosstalkError('USAGE', 'the request is no JSON');
+  }
+}
+
+/** A file of the page; every other path is a place in the page, which finds its way by itself. */
+function serveFile(
+  files: PageFiles,
+  path: string,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+): void {
+  const file = files.get(path) ?? (/\.[a-z0-9]{2,5}$/.test(path) && path.startsWith('/assets/') ? undefined : files.get('/index.html'));
+  if (file === undefined) {
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('crosstalkd: there is no such file.\n');
+    return;
+  }
+  const headers = { 'content-type': file.type, 'cache-control': 'no-cache', etag: file.etag };
+  if (request.headers['if-none-match'] === file.etag) response.writeHead(304, headers).end();
+  else response.writeHead(200, headers).end(file.bytes);
+}

@@ -1,0 +1,55 @@
+/** The list of keys. keys.ts acts on them. */
+import type { VNode } from 'preact';
+import { Dialog } from './dialog.tsx';
+import { Command, Icon } from './parts.tsx';
+import { isHelpOpen } from './state.ts';
+
+/** What is pressed, and what it does. */
+const KEYS: readonly (readonly [string, string])[] = [
+  ['?', 'this list'],
+  ['/', 'search'],
+  ['c', 'new message'],
+  ['j  k', 'next and previous row'],
+  ['Enter', 'open the row'],
+  ['r', 'answer in the open conversation'],
+  ['u', 'up: from a message to its channel, from a run to the runs'],
+  ['g n', 'now: what goes on and what needs you'],
+  ['g c', 'the first channel'],
+  ['g r', 'runs'],
+  ['g h', 'hosts and models'],
+  ['g s', 'charts'],
+  ['t', 'light, dark, or as the system has it'],
+  ['Esc', 'close what is open'],
+];
+
+/** Shows it. */
+export function Keys(): VNode {
+  return (
+    <Dialog label="Keys" onClose={() => isHelpOpen.set(false)}>
+      <div class="dialog-title">
+        <h2>Keys</h2>
+        <button type="button" class="ghost" aria-label="Close" onClick={() => isHelpOpen.set(false)}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <dl class="keys">
+        {KEYS.map(([keys, does]) => (
+          <div key={keys}>
+            <dt>
+              {keys
+                .split(' ')
+                .filter((key) => key !== '')
+                .map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <p class="same">
+        The terminal has it all, too: <Command text="crosstalkd --help" />
+      </p>
+    </Dialog>
+  );
+}

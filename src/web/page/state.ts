@@ -1,0 +1,93 @@
+/** What the whole page shares: where it is, what it is told of itself, the open dialogs, and the time. */
+import { useEffect, useState } from 'preact/hooks';
+import { addressOf, type Place, placeOf } from './route.ts';
+
+/** A value that components can follow. */
+export interface Cell<T> {
+  readonly get: () => T;
+  readonly set: (next: T) => void;
+  readonly follow: (hear: () => void) => () => void;
+}
+
+export function createCell<T>(first: T): Cell<T> {
+  let value = first;
+  const listeners = new Set<() => void>();
+  return {
+    get: () => value,
+    set: (next) => {
+      if (Object.is(next, value)) return;
+      value = next;
+      for (const hear of [...listeners]) hear();
+    },
+    follow: (hear) => {
+      listeners.add(hear);
+      return () => void listeners.delete(hear);
+    },
+  };
+}
+
+export function useCell<T>(cell: Cell<T>): T {
+  const [, redraw] = useState(0);
+  useEffect(() => cell.follow(() => redraw((count) => count + 1)), [cell]);
+  return cell.get();
+}
+
+export const place = createCell<Place>(placeOf(location.pathname, location.search));
+
+/** Goes to a place. `replace`: the way back leads past the place that is left. */
+export function goTo(next: Place, options: { readonly replace?: boolean } = {}): void {
+  const address = addressOf(next);
+  if (address !== location.pathname + location.search) {
+    if (options.replace === true) history.replaceState(null, '', address);
+    else history.pushState(null, '', address);
+  }
+  place.set(next);
+}
+
+addEventListener('popstate', () => place.set(placeOf(location.pathname, location.search)));
+
+/** A question before something is changed. */
+export interface Confirmation {
+  readonly title: string;
+  readonly text: string;
+  /** The command line that does the same. */
+  readonly command: string;
+  readonly verb: string;
+  readonly isHarsh?: boolean;
+  /** A text that goes along, such as the reason of a "no". */
+  readonly asks?: { readonly label: string; readonly isNeeded: boolean };
+  readonly act: (text: string) => Promise<string | null>;
+}
+
+export const confirmation = createCell<Confirmation | null>(null);
+
+/** What the form for a new message begins with; null = it is closed. */
+export interface Draft {
+  readonly to: string;
+  readonly channel: string;
+  readonly re: string | null;
+}
+
+export const draft = createCell<Draft | null>(null);
+export const isHelpOpen = createCell(false);
+export const isMenuOpen = createCell(false);
+export const isLive = createCell<boolean | null>(null);
+
+/** A word at the edge of the page that goes by itself. */
+export const toast = createCell<string | null>(null);
+let toastTimer: ReturnType<typeof setTimeout> | undefined;
+
+export function say(text: string): void {
+  toast.set(text);
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => toast.set(null), 5_000);
+}
+
+/** The time, moving on every 15 seconds: enough for "5m ago". */
+export const clock = createCell(Date.now());
+setInterval(() => clock.set(Date.now()), 15_000);
+
+/** Quotes a word for a command line. */
+export function shell(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

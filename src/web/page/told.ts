@@ -1,0 +1,288 @@
+/** What the server answers: the other side of answers.ts, as far as the page uses it. */
+
+export interface Channel {
+  readonly name: string;
+  readonly description: string;
+  readonly messages: number;
+  readonly replies: number;
+  readonly open: number;
+  readonly lastMs: number | null;
+  readonly isRun: boolean;
+}
+
+export interface Summary {
+  readonly csrf: string;
+  readonly product: string;
+  readonly me: string | null;
+  readonly host: string;
+  readonly remote: string;
+  readonly branch: string;
+  readonly outage: string | null;
+  readonly channels: readonly Channel[];
+  readonly names: { readonly models: readonly string[]; readonly people: readonly string[] };
+}
+
+export interface Work {
+  readonly id: string;
+  readonly path: string;
+  readonly from: string;
+  readonly to: string;
+  readonly kind: string;
+  readonly says: string;
+  readonly fix: string | null;
+  readonly sinceMs?: number;
+}
+
+export interface Status {
+  readonly health: string;
+  readonly verdict: string;
+  readonly needs: readonly {
+    readonly kind: string;
+    readonly what: string;
+    readonly fix: string;
+    readonly about: readonly string[];
+    readonly count: number;
+  }[];
+  readonly waiting: readonly Work[];
+  readonly running: readonly Work[];
+  readonly failed: readonly { readonly id: string; readonly model: string; readonly reason: string; readonly ageMs: number }[];
+  readonly rejected: readonly { readonly path: string; readonly line: number; readonly found: string; readonly expected: string }[];
+  readonly parked: readonly { readonly host: string; readonly model: string; readonly why: string; readonly forMs: number | null }[];
+  readonly here: { readonly alias: string } | null;
+}
+
+export interface ThreadRow {
+  readonly id: string;
+  readonly rootId: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string | null;
+  readonly first_line: string;
+  readonly preview: string;
+  readonly state: string;
+  readonly lastMs: number;
+  readonly count: number;
+  readonly people: readonly string[];
+  readonly failures: number;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+export interface ChannelPage {
+  readonly name: string;
+  readonly total: number;
+  readonly next: number | null;
+  readonly threads: readonly ThreadRow[];
+}
+
+export interface Message {
+  readonly id: string;
+  readonly path: string;
+  readonly channel: string;
+  readonly at_ms: number;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string | null;
+  readonly state: string;
+  readonly reply_to: string | null;
+  readonly failed?: boolean;
+  readonly error?: string | null;
+  readonly host?: string | null;
+  readonly agent?: string | null;
+  readonly attempt?: number | null;
+  readonly duration_ms?: number | null;
+  readonly tokens_in?: number | null;
+  readonly tokens_out?: number | null;
+  readonly cost_usd?: number | null;
+  readonly body: string;
+  readonly cut: boolean;
+  readonly as: string | null;
+  readonly project: string | null;
+  readonly priority: number;
+  readonly files: readonly string[];
+  readonly warnings: readonly string[];
+  readonly parent: { readonly id: string; readonly from: string } | null;
+  readonly waits: readonly { readonly name: string; readonly host: string | null; readonly attempt: number | null }[];
+  readonly may_retry: boolean;
+  readonly starts_run: boolean;
+}
+
+export interface ThreadPage {
+  readonly channel: string;
+  readonly root: string;
+  readonly asked: string;
+  readonly total: number;
+  readonly start: number;
+  readonly end: number;
+  readonly messages: readonly Message[];
+}
+
+export interface Found {
+  readonly data: {
+    readonly found: number;
+    readonly messages: readonly {
+      readonly id: string;
+      readonly channel: string;
+      readonly at: string;
+      readonly from: string;
+      readonly to: readonly string[];
+      readonly subject: string | null;
+      readonly first_line: string;
+      readonly excerpt?: string;
+      readonly state: string;
+    }[];
+  } | null;
+}
+
+export interface Why {
+  readonly about: string;
+  readonly notes: readonly string[];
+  readonly parts: readonly {
+    readonly name: string | null;
+    readonly says: string;
+    readonly fix: string | null;
+    readonly hosts: readonly { readonly host: string; readonly says: string }[];
+  }[];
+}
+
+export interface RunRow {
+  readonly run: string;
+  readonly name: string;
+  readonly status: string;
+  readonly over: boolean;
+  readonly from: string;
+  readonly atMs: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly usd: number;
+  readonly needs: number;
+  readonly waits: string | null;
+}
+
+export interface Step {
+  readonly id: string;
+  readonly kind: string;
+  readonly folder: string;
+  readonly needs: readonly string[];
+  readonly status: string;
+  readonly why: string | null;
+}
+
+export interface Task {
+  readonly id: string;
+  readonly path: string;
+  readonly step: string;
+  readonly key: string;
+  readonly to: string;
+  readonly phase: string;
+  readonly state: string;
+  readonly isReused: boolean;
+  readonly host: string | null;
+  readonly heldBy: string | null;
+  readonly attempts: number | null;
+  readonly usd: number;
+  readonly tokens: number;
+  readonly durationMs: number | null;
+  readonly why: string | null;
+  readonly askedMs: number | null;
+  readonly startMs: number | null;
+  readonly endMs: number | null;
+}
+
+export interface Gate {
+  readonly gate: string;
+  readonly id: string;
+  readonly title: string;
+  readonly state: string;
+  readonly decision: string | null;
+  readonly approvers: readonly string[];
+  readonly received: number;
+  readonly quorum: number;
+  readonly asks: string;
+  readonly mine: boolean;
+}
+
+export interface Run {
+  readonly run: string;
+  readonly name: string;
+  readonly from: string;
+  readonly status: string;
+  readonly over: boolean;
+  readonly atMs: number;
+  readonly markerId: string;
+  readonly steps: readonly Step[];
+  readonly tasks: readonly Task[];
+  readonly gates: readonly Gate[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly budget: {
+    readonly agents: number;
+    readonly usd: number;
+    readonly tokens: number;
+    readonly limits: Readonly<Record<string, number | null>>;
+  } | null;
+  readonly waits: readonly { readonly what: string; readonly command: string | null; readonly needsPerson: boolean }[];
+  readonly answer: string | null;
+  readonly me: string | null;
+}
+
+export interface Parked {
+  readonly model: string;
+  readonly why: string;
+  readonly untilMs: number | null;
+}
+
+export interface Figures {
+  readonly answers: number;
+  readonly failed: number;
+  readonly medianMs: number | null;
+  readonly slowMs: number | null;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  readonly usd: number;
+}
+
+export interface Board {
+  readonly me: string;
+  readonly hosts: readonly {
+    readonly alias: string;
+    readonly instance: string;
+    readonly isHere: boolean;
+    readonly isUp: boolean;
+    readonly state: string;
+    readonly version: string | null;
+    readonly slots: number;
+    readonly models: readonly string[];
+    readonly beatMs: number | null;
+    readonly parked: readonly Parked[];
+    readonly holds: readonly { readonly id: string; readonly model: string; readonly attempt: number }[];
+    readonly unsent: number | null;
+    readonly outage: string | null;
+  }[];
+  readonly models: readonly {
+    readonly name: string;
+    readonly here: {
+      readonly served: boolean;
+      readonly state: string;
+      readonly says: string;
+      readonly fix: string | null;
+      readonly adapter: string | null;
+      readonly model: string | null;
+      readonly effects: string | null;
+    } | null;
+    readonly hosts: readonly string[];
+    readonly parked: readonly (Parked & { readonly host: string })[];
+    readonly waiting: number;
+    readonly running: number;
+    readonly week: Figures | null;
+  }[];
+  readonly budgets: {
+    readonly untilMs: number;
+    readonly lines: readonly { readonly name: string; readonly unit: string; readonly used: number; readonly limit: number }[];
+  } | null;
+  readonly leaseMs: number;
+}
+
+export interface Charts {
+  readonly days: readonly string[];
+  readonly total: Figures;
+  readonly series: readonly { readonly name: string; readonly total: Figures; readonly daily: readonly Figures[] }[];
+}

@@ -1,0 +1,272 @@
+/** Charts of what dispatchers answered: throughput, latency, tokens and cost by day, for each model or host. */
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import { useAnswer } from './api.ts';
+import { formatCount, formatSpan, formatUsd } from './format.ts';
+import { spanTicks, valueTicks } from './layout-time.ts';
+import { Choice, Empty, Head, Loading, Trouble, useWidth } from './parts.tsx';
+import type { Charts, Figures } from './told.ts';
+
+const SPANS = [
+  ['7', 'Week'],
+  ['30', 'Month'],
+  ['90', 'Quarter'],
+] as const;
+/** Names with a colour of their own; the others are drawn together. */
+const SERIES_MAX = 7;
+
+interface Line {
+  readonly name: string;
+  readonly values: readonly (number | null)[];
+}
+
+export function ChartsView(): VNode {
+  const [by, setBy] = useState<'model' | 'host'>('model');
+  const [days, setDays] = useState<(typeof SPANS)[number][0]>('30');
+  const { data, problem } = useAnswer<Charts>(`charts?by=${by}&days=${days}`);
+  return (
+    <div class="column wide">
+      <Head title="Charts" about="What dispatchers have answered, by day (UTC).">
+        <Choice label="By" value={by} options={[['model', 'Models'] as const, ['host', 'Hosts'] as const]} onChoose={setBy} />
+        <Choice label="Span" value={days} options={SPANS} onChoose={setDays} />
+      </Head>
+      {data === null ? problem === null ? <Loading /> : <Trouble problem={problem} /> : <Drawn charts={data} by={by} />}
+    </div>
+  );
+}
+
+function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' | 'host' }): VNode {
+  if (charts.total.answers === 0)
+    return (
+      <Empty title="No answers in this time">
+        <p>Charts begin with the first answer of a model.</p>
+      </Empty>
+    );
+  const { total } = charts;
+  const lines = (pick: (figures: Figures) => number | null): readonly Line[] =>
+    charts.series.slice(0, SERIES_MAX).map(({ name, daily }) => ({ name, values: daily.map(pick) }));
+  const stacked = (pick: (figures: Figures) => number): readonly Line[] => {
+    const rest = charts.series.slice(SERIES_MAX);
+    const others = charts.days.map((_, at) => rest.reduce((sum, { daily }) => sum + (daily[at] === undefined ? 0 : pick(daily[at])), 0));
+    return [...lines(pick), ...(rest.length === 0 ? [] : [{ name: 'others', values: others }])];
+  };
+  return (
+    <>
+      <dl class="facts-row">
+        <Fact name="answers" value={formatCount(total.answers)} />
+        <Fact name="failed" value={`${((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1)}%`} />
+        <Fact name="median" value={total.medianMs === null ? '–' : formatSpan(total.medianMs)} />
+        <Fact name="nine of ten within" value={total.slowMs === null ? '–' : formatSpan(total.slowMs)} />
+        <Fact name="tokens" value={formatCount(total.tokensIn + total.tokensOut)} />
+        <Fact name="cost" value={formatUsd(total.usd)} />
+      </dl>
+      <p class="legend">
+        {charts.series.slice(0, SERIES_MAX).map(({ name }, at) => (
+          <span key={name}>
+            <i class={`swatch series-${at}`} /> {name}
+          </span>
+        ))}
+        {charts.series.length > SERIES_MAX ? (
+          <span>
+            <i class={`swatch series-${SERIES_MAX}`} /> others
+          </span>
+        ) : null}
+      </p>
+      <div class="charts">
+        <Chart title="Answers" days={charts.days} lines={stacked(({ answers }) => answers)} kind="bars" show={formatCount} />
+        <Chart title="Median time to answer" days={charts.days} lines={lines(({ medianMs }) => medianMs)} kind="lines" show={formatSpan} />
+        <Chart
+          title="Tokens"
+          days={charts.days}
+          lines={stacked(({ tokensIn, tokensOut }) => tokensIn + tokensOut)}
+          kind="bars"
+          show={formatCount}
+        />
+        <Chart title="Cost" days={charts.days} lines={stacked(({ usd }) => usd)} kind="bars" show={formatUsd} />
+      </div>
+      <section class="section">
+        <h2>{by === 'model' ? 'Models' : 'Hosts'}</h2>
+        <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{by === 'model' ? 'Model' : 'Host'}</th>
+                {['Answers', 'Failed', 'Median', '9 of 10', 'Tokens in', 'Tokens out', 'Cost'].map((word) => (
+                  <th scope="col" class="number" key={word}>
+                    {word}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {charts.series.map(({ name, total: own }) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td class="number">{own.answers.toLocaleString('en-GB')}</td>
+                  <td class="number">{own.failed}</td>
+                  <td class="number">{own.medianMs === null ? '–' : formatSpan(own.medianMs)}</td>
+                  <td class="number">{own.slowMs === null ? '–' : formatSpan(own.slowMs)}</td>
+                  <td class="number">{formatCount(own.tokensIn)}</td>
+                  <td class="number">{formatCount(own.tokensOut)}</td>
+                  <td class="number">{formatUsd(own.usd)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+    </>
+  );
+}
+
+function Fact({ name, value }: { readonly name: string; readonly value: string }): VNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+interface ChartParts {
+  readonly title: string;
+  readonly days: readonly string[];
+  readonly lines: readonly Line[];
+  readonly kind: 'bars' | 'lines';
+  readonly show: (value: number) => string;
+}
+
+const HEIGHT = 190;
+const ROOM = { left: 46, right: 8, top: 10, bottom: 24 };
+
+function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
+  const [ref, width] = useWidth();
+  const [at, setAt] = useState<number | null>(null);
+  const sums = days.map((_, day) => lines.reduce((sum, { values }) => sum + (values[day] ?? 0), 0));
+  const highest = kind === 'bars' ? Math.max(0, ...sums) : Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const ticks = kind === 'bars' ? valueTicks(highest, 4) : spanTicks(highest, 4);
+  const top = ticks.at(-1) ?? 1;
+  const inner = { width: Math.max(1, width - ROOM.left - ROOM.right), height: HEIGHT - ROOM.top - ROOM.bottom };
+  const slot = inner.width / days.length;
+  const y = (value: number): number => ROOM.top + inner.height * (1 - value / top);
+  const x = (day: number): number => ROOM.left + slot * (day + 0.5);
+  const every = Math.max(1, Math.ceil(56 / slot));
+  const shown = at === null ? null : (days[at] ?? null);
+  return (
+    <figure class="card chart">
+      <figcaption>
+        <b>{title}</b>
+        <span class="soft">
+          {at === null || shown === null
+            ? ''
+            : `${dayWord(shown)}: ${
+                lines
+                  .flatMap(({ name, values }) => (values[at] == null || values[at] === 0 ? [] : [`${name} ${show(values[at])}`]))
+                  .slice(0, 4)
+                  .join(', ') || 'nothing'
+              }`}
+        </span>
+      </figcaption>
+      <div ref={ref} />
+      {width === 0 ? (
+        <div class="chart-room" />
+      ) : (
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="img"
+          aria-label={`${title} by day`}
+          onMouseMove={(event) => {
+            const left = event.currentTarget.getBoundingClientRect().left;
+            const day = Math.floor((event.clientX - left - ROOM.left) / slot);
+            setAt(day >= 0 && day < days.length ? day : null);
+          }}
+          onMouseLeave={() => setAt(null)}
+        >
+          {ticks.map((tick) => (
+            <g key={tick}>
+              <line class="grid" x1={ROOM.left} x2={width - ROOM.right} y1={y(tick)} y2={y(tick)} />
+              <text class="axis" x={ROOM.left - 8} y={y(tick) + 4} text-anchor="end">
+                {tick === 0 ? '0' : show(tick).replace('.0', '')}
+              </text>
+            </g>
+          ))}
+          {at === null ? null : <rect class="at" x={x(at) - slot / 2} y={ROOM.top} width={slot} height={inner.height} />}
+          {days.map((day, index) =>
+            (days.length - 1 - index) % every === 0 ? (
+              <text class="axis" key={day} x={x(index)} y={HEIGHT - 6} text-anchor="middle">
+                {dayWord(day)}
+              </text>
+            ) : null,
+          )}
+          {kind === 'bars' ? <Bars lines={lines} days={days.length} place={{ x, y, slot }} /> : <Lines lines={lines} place={{ x, y }} />}
+        </svg>
+      )}
+    </figure>
+  );
+}
+
+interface Scales {
+  readonly x: (day: number) => number;
+  readonly y: (value: number) => number;
+}
+
+function Bars({
+  lines,
+  days,
+  place,
+}: {
+  readonly lines: readonly Line[];
+  readonly days: number;
+  readonly place: Scales & { readonly slot: number };
+}): VNode {
+  const width = Math.max(1, Math.min(26, place.slot * 0.68));
+  return (
+    <g>
+      {Array.from({ length: days }, (_, day) => {
+        let below = 0;
+        return lines.map(({ name, values }, series) => {
+          const value = values[day] ?? 0;
+          if (value === 0) return null;
+          const from = place.y(below);
+          below += value;
+          const to = place.y(below);
+          return (
+            <rect
+              key={`${name} ${day}`}
+              class={`series-${series}`}
+              x={place.x(day) - width / 2}
+              y={to}
+              width={width}
+              height={Math.max(0.5, from - to)}
+              rx={Math.min(2, (from - to) / 2)}
+            />
+          );
+        });
+      })}
+    </g>
+  );
+}
+
+function Lines({ lines, place }: { readonly lines: readonly Line[]; readonly place: Scales }): VNode {
+  return (
+    <g>
+      {lines.map(({ name, values }, series) => {
+        const points = values.flatMap((value, day) => (value === null ? [] : [[place.x(day), place.y(value)] as const]));
+        return (
+          <g key={name} class={`line series-${series}`}>
+            <polyline points={points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ')} />
+            {points.map(([px, py]) => (
+              <circle key={px} cx={px} cy={py} r={points.length > 40 ? 1.6 : 2.6} />
+            ))}
+          </g>
+        );
+      })}
+    </g>
+  );
+}
+
+/** `2026-11-21` as `21 Nov`. */
+function dayWord(day: string): string {
+  return new Date(`${day}T12:00:00Z`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+}

@@ -1,0 +1,147 @@
+/** What goes on: the verdict first, then what needs a person with the command that fixes it, then the rest. */
+import type { ComponentChildren, VNode } from 'preact';
+import { useAnswer } from './api.ts';
+import { confirmRetry } from './acts.ts';
+import { formatSpan, shortId } from './format.ts';
+import { Ago, Avatar, Command, Empty, Go, Loading, Pill, Trouble } from './parts.tsx';
+import type { Place } from './route.ts';
+import type { Status, Summary, Work } from './told.ts';
+
+const ROWS_MAX = 30;
+
+export function NowView({ summary }: { readonly summary: Summary | null }): VNode {
+  const { data, problem } = useAnswer<Status>('status');
+  if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
+  const resting = data.parked;
+  const told = new Set(data.needs.flatMap(({ about }) => about));
+  // What needs somebody stands above already.
+  const asks = data.waiting.filter(({ path }) => !told.has(path));
+  return (
+    <div class="column">
+      <header class={`verdict ${data.health === 'good' ? 'good' : 'warn'}`}>
+        <h1>{data.verdict}</h1>
+        {data.here === null ? (
+          <p class="about">
+            No dispatcher runs on this machine for this transport. <Command text="crosstalkd run" />
+          </p>
+        ) : null}
+      </header>
+      {problem === null ? null : <Trouble problem={problem} />}
+      <Section title="Needs you" count={data.needs.length}>
+        {data.needs.slice(0, ROWS_MAX).map((need) => (
+          <article class="need" key={`${need.kind} ${need.what}`}>
+            <p>{need.what}</p>
+            <div class="need-foot">
+              <Command text={need.fix} />
+              <NeedLink kind={need.kind} fix={need.fix} about={need.about} />
+            </div>
+          </article>
+        ))}
+      </Section>
+      <Section title="Running" count={data.running.length}>
+        {data.running.slice(0, ROWS_MAX).map((work) => (
+          <WorkRow key={`${work.id} ${work.to}`} work={work} state="running" />
+        ))}
+      </Section>
+      <Section title="Waiting" count={asks.length}>
+        {asks.slice(0, ROWS_MAX).map((work) => (
+          <WorkRow key={`${work.id} ${work.to}`} work={work} state="waiting" />
+        ))}
+      </Section>
+      <Section title="Failed in the last day" count={data.failed.length}>
+        {data.failed.slice(0, ROWS_MAX).map(({ id, model, reason, ageMs }) => (
+          <div class="row-line" key={`${id} ${model}`}>
+            <Go to={{ at: 'message', id }} class="row" row>
+              <Avatar name={model} />
+              <span class="row-main">
+                <b>{model}</b>
+                <span class="row-text">{reason}</span>
+              </span>
+              <span class="row-side">{formatSpan(ageMs)} ago</span>
+            </Go>
+            <button type="button" class="button small" onClick={() => confirmRetry(id, model)}>
+              Retry …
+            </button>
+          </div>
+        ))}
+      </Section>
+      <Section title="Resting models" count={resting.length}>
+        {resting.map(({ host, model, why, forMs }) => (
+          <div class="row plain" key={`${host} ${model}`}>
+            <Avatar name={model} />
+            <span class="row-main">
+              <b>
+                {model} on {host}
+              </b>
+              <span class="row-text">{why}</span>
+            </span>
+            <span class="row-side">{forMs === null ? 'until resumed' : `for ${formatSpan(forMs)}`}</span>
+          </div>
+        ))}
+      </Section>
+      {data.needs.length + data.running.length + data.waiting.length + data.failed.length === 0 ? (
+        <Empty title={summary !== null && summary.channels.length === 0 ? 'Nothing was said here yet' : 'Nothing waits and nothing runs'}>
+          <p>
+            Press <kbd>c</kbd> to ask somebody, or <kbd>?</kbd> for all keys.
+          </p>
+        </Empty>
+      ) : null}
+    </div>
+  );
+}
+
+export function Section({
+  title,
+  count,
+  children,
+}: {
+  readonly title: string;
+  readonly count: number;
+  readonly children: ComponentChildren;
+}): VNode | null {
+  if (count === 0) return null;
+  return (
+    <section class="section">
+      <h2>
+        {title} <span class="count">{count}</span>
+      </h2>
+      <div class="rows">{children}</div>
+      {count > ROWS_MAX ? <p class="hint">… and {count - ROWS_MAX} more</p> : null}
+    </section>
+  );
+}
+
+function WorkRow({ work, state }: { readonly work: Work; readonly state: string }): VNode {
+  return (
+    <Go to={work.kind === 'workflow' ? { at: 'run', id: work.id, tab: 'graph' } : { at: 'message', id: work.id }} class="row" row>
+      <Avatar name={work.to} />
+      <span class="row-main">
+        <b>
+          {work.kind === 'workflow' ? 'a run' : work.to} <span class="soft">for {work.from}</span>
+        </b>
+        <span class="row-text">{work.says}</span>
+      </span>
+      <span class="row-side">
+        <Pill state={work.kind === 'workflow' ? 'compile' : state} {...(work.kind === 'workflow' ? { text: 'open' } : {})} />
+        {work.sinceMs === undefined ? <span class="mono">{shortId(work.id)}</span> : <Ago atMs={work.sinceMs} />}
+      </span>
+    </Go>
+  );
+}
+
+/** Where the thing that needs somebody can be seen, and often done. */
+function NeedLink({ kind, fix, about }: { readonly kind: string; readonly fix: string; readonly about: readonly string[] }): VNode | null {
+  const run = /^crosstalkd workflow \w+ (\S+)/.exec(fix)?.[1];
+  const [first] = about;
+  const to: Place | null =
+    run !== undefined
+      ? { at: 'run', id: run, tab: 'graph' }
+      : kind === 'rejected' || first === undefined
+        ? null
+        : { at: 'message', id: first };
+  return to === null ? null : (
+    <Go to={to} class="button small" row>
+      {run === undefined ? 'Open the message' : 'Open the run'}
+    </Go>
+  );
+}

@@ -1,0 +1,192 @@
+/** One run: its gates first, then its graph, its timeline, or its tasks. */
+import type { VNode } from 'preact';
+import { useAnswer } from './api.ts';
+import { confirmGate, confirmRun } from './acts.ts';
+import { formatCount, formatSpan, formatUsd } from './format.ts';
+import { Graph } from './graph.tsx';
+import { Markdown } from './markdown.tsx';
+import { Ago, Avatar, Choice, Command, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import type { RunTab } from './route.ts';
+import { goTo } from './state.ts';
+import { whoDoes } from './who-does.ts';
+import { Timeline } from './timeline.tsx';
+import type { Gate, Run, Task } from './told.ts';
+
+const TABS = [
+  ['graph', 'Graph'],
+  ['timeline', 'Timeline'],
+  ['tasks', 'Tasks'],
+] as const;
+
+export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab }): VNode {
+  const { data, problem } = useAnswer<Run>(`run?id=${encodeURIComponent(id)}`);
+  if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
+  const open = data.gates.filter(({ state }) => state === 'open');
+  const needs = data.waits.filter(({ needsPerson, what }) => needsPerson && !what.startsWith('gate '));
+  const failed = data.counts['failed'] ?? 0;
+  return (
+    <div class="column wide">
+      <Head
+        title={
+          <>
+            {data.run} <Pill state={data.status} />
+          </>
+        }
+        about={
+          <>
+            {data.name === data.run ? '' : `${data.name} · `}asked by {data.from}, <Ago atMs={data.atMs} inText /> ·{' '}
+            <Go to={{ at: 'message', id: data.markerId }}>the message that started it</Go> ·{' '}
+            <Go to={{ at: 'channel', name: data.run }}>its channel</Go>
+          </>
+        }
+      >
+        {data.over ? null : (
+          <button type="button" class="button small" onClick={() => confirmRun(data.run, data.status === 'paused' ? 'resume' : 'pause')}>
+            {data.status === 'paused' ? 'Go on …' : 'Pause …'}
+          </button>
+        )}
+        {failed > 0 && data.over ? (
+          <button type="button" class="button small" onClick={() => confirmRun(data.run, 'retry')}>
+            Retry …
+          </button>
+        ) : null}
+        {data.over ? null : (
+          <button type="button" class="button small harsh" onClick={() => confirmRun(data.run, 'cancel')}>
+            Cancel …
+          </button>
+        )}
+      </Head>
+      <Counts run={data} />
+      {open.map((gate) => (
+        <GateCard key={gate.id} run={data.run} gate={gate} me={data.me} />
+      ))}
+      {needs.slice(0, 5).map(({ what, command }) => (
+        <article class="need" key={what}>
+          <p>{what}</p>
+          {command === null ? null : <Command text={command} />}
+        </article>
+      ))}
+      <div class="tabs">
+        <Choice
+          label="View"
+          value={tab}
+          options={TABS}
+          onChoose={(next) => goTo({ at: 'run', id: data.run, tab: next }, { replace: true })}
+        />
+      </div>
+      {tab === 'graph' ? <Graph run={data} /> : tab === 'timeline' ? <Timeline run={data} /> : <Tasks tasks={data.tasks} />}
+      {data.answer === null ? null : (
+        <section class="section">
+          <h2>Answer</h2>
+          <div class="card">
+            <Markdown text={data.answer.replace(/^---\n[\s\S]*?\n---\n/, '')} />
+          </div>
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Counts({ run }: { readonly run: Run }): VNode {
+  const { counts, budget } = run;
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const limit = (key: string): string => {
+    const value = budget?.limits[key];
+    return value == null ? '' : ` of ${key === 'usd' ? formatUsd(value) : formatCount(value)}`;
+  };
+  const ends = run.tasks.flatMap(({ endMs }) => endMs ?? []);
+  const lastMs = run.over ? Math.max(run.atMs, ...ends) : null;
+  const facts: readonly (readonly [string, string])[] = [
+    ['tasks done', `${counts['succeeded'] ?? 0} of ${all}`],
+    ...((counts['failed'] ?? 0) > 0 ? [['failed', String(counts['failed'])] as const] : []),
+    ...(lastMs === null || ends.length === 0 ? [] : [['took', formatSpan(lastMs - run.atMs)] as const]),
+    ...(budget === null ? [] : [['agents', `${formatCount(budget.agents)}${limit('agents')}`] as const]),
+    ...(budget === null || (budget.tokens === 0 && budget.limits['tokens'] == null)
+      ? []
+      : [['tokens', `${formatCount(budget.tokens)}${limit('tokens')}`] as const]),
+    ...(budget === null || (budget.usd === 0 && budget.limits['usd'] == null)
+      ? []
+      : [['cost', `${formatUsd(budget.usd)}${limit('usd')}`] as const]),
+  ];
+  return (
+    <dl class="facts-row">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** What the question of a gate says below its title, without the words on how to answer by mail. */
+function questionOf(gate: Gate): string {
+  return gate.asks
+    .replace(/^#+ .*\n/, '')
+    .replace(/^Answer with a message `re: .*$/m, '')
+    .trim();
+}
+
+function GateCard({ run, gate, me }: { readonly run: string; readonly gate: Gate; readonly me: string | null }): VNode {
+  return (
+    <article class="gate" aria-label={`Gate ${gate.gate}`}>
+      <header>
+        <Pill state="waiting-human" text={gate.mine ? 'waits for you' : `waits for ${gate.approvers.join(', ')}`} />
+        {gate.quorum > 1 ? (
+          <span class="soft">
+            {gate.received} of {gate.quorum} have answered
+          </span>
+        ) : null}
+      </header>
+      <h2>{gate.title}</h2>
+      {questionOf(gate) === '' ? null : <Markdown text={questionOf(gate)} />}
+      <div class="gate-foot">
+        {gate.mine ? (
+          <>
+            <button type="button" class="button main" onClick={() => confirmGate(run, gate, 'approve')}>
+              Approve …
+            </button>
+            <button type="button" class="button" onClick={() => confirmGate(run, gate, 'deny')}>
+              Deny …
+            </button>
+          </>
+        ) : (
+          <span class="soft">
+            You are {me ?? 'nobody that git knows'}; it is for {gate.approvers.join(', ')}.
+          </span>
+        )}
+        <span class="grow" />
+        <Go to={{ at: 'message', id: gate.id }}>Open the question</Go>
+      </div>
+    </article>
+  );
+}
+
+function Tasks({ tasks }: { readonly tasks: readonly Task[] }): VNode {
+  if (tasks.length === 0) return <p class="hint">No task was given out yet.</p>;
+  return (
+    <div class="rows">
+      {tasks.map((task) => (
+        <Go key={task.path} to={{ at: 'message', id: task.id }} class="row" row>
+          <Avatar name={task.to} />
+          <span class="row-main">
+            <b>
+              {task.step}
+              {task.key === 'one' ? null : <span class="soft"> {task.key}</span>}
+            </b>
+            <span class="row-text">{task.why ?? whoDoes(task)}</span>
+          </span>
+          <span class="row-side">
+            <Pill state={task.state === 'open' && task.heldBy !== null ? 'running' : task.state} />
+            <span class="soft">
+              {[task.durationMs === null ? '' : formatSpan(task.durationMs), task.usd > 0 ? formatUsd(task.usd) : '']
+                .filter((text) => text !== '')
+                .join(' · ')}
+            </span>
+          </span>
+        </Go>
+      ))}
+    </div>
+  );
+}

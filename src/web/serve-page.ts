@@ -1,0 +1,78 @@
+/** `crosstalkd web`: a page for one person on this machine, until it is stopped. */
+import { spawn } from 'node:child_process';
+import { CrosstalkError } from '../base/errors.ts';
+import { given, type Invocation, option } from '../cli/command.ts';
+import { formatJson, paint } from '../cli/io.ts';
+import { openDesk } from './desk.ts';
+import { type PageServer, startPageServer } from './http-server.ts';
+import { readPageFiles } from './page-files.ts';
+
+/** Where the page is when nothing else is asked for and nobody else is there, so that links to it keep their meaning. */
+const PORT_USUAL = 7433;
+
+/** Serves the page. Ends with 0 on SIGINT or SIGTERM. */
+export async function servePage(invocation: Invocation): Promise<number> {
+  const asked = option(invocation, 'port');
+  if (asked !== null && !(/^\d{1,5}$/.test(asked) && Number(asked) < 65_536))
+    throw new CrosstalkError('USAGE', `--port "${asked}": expected a number from 0 (any free port) to 65535`);
+  const stopped = untilSignal();
+  try {
+    const files = await readPageFiles();
+    const desk = await openDesk(invocation);
+    try {
+      const server = await start(asked === null ? null : Number(asked), (port) => startPageServer(desk, files, port));
+      tell(invocation, server);
+      if (!given(invocation, 'no-open') && invocation.io.isTerminal) openBrowser(invocation, server.url);
+      await stopped.signal;
+      await server.close();
+    } finally {
+      await desk.close();
+    }
+    return 0;
+  } finally {
+    stopped.close();
+  }
+}
+
+/** Without a wish the usual port, and when that is taken any other. */
+async function start(port: number | null, listen: (port: number) => Promise<PageServer>): Promise<PageServer> {
+  if (port !== null) return listen(port);
+  return listen(PORT_USUAL).catch((error: unknown) => {
+    if (error instanceof CrosstalkError && error.code === 'USAGE') return listen(0);
+    throw error;
+  });
+}
+
+function tell({ io, ...invocation }: Invocation, { url, port }: PageServer): void {
+  if (given(invocation, 'json')) {
+    io.print(formatJson({ ok: true, health: 'good', url, port }));
+    return;
+  }
+  io.print(paint(io, 'bold', url));
+  io.print(
+    paint(io, 'dim', 'Only this machine can open it, and only with this address: whoever has it can read and send as you. Ctrl-C ends it.'),
+  );
+}
+
+/** A machine without a browser has the address in its terminal. */
+function openBrowser(invocation: Invocation, url: string): void {
+  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  const child = spawn(program, [url], { stdio: 'ignore', detached: true, env: { ...invocation.env } });
+  child.on('error', () => undefined);
+  child.unref();
+}
+
+function untilSignal(): { readonly signal: Promise<void>; readonly close: () => void } {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let hear: () => void = () => undefined;
+  const signal = new Promise<void>((resolve) => {
+    hear = resolve;
+    for (const name of signals) process.on(name, hear);
+  });
+  return {
+    signal,
+    close: () => {
+      for (const name of signals) process.off(name, hear);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/** Runs of workflows as the page gets them: the list, and one with its graph, its times and its gates. */
+import { formatIso } from '../base/clock.ts';
+import { messageId } from '../protocol/paths.ts';
+import { readTextAt } from '../transport/read-changes.ts';
+import { readFrontMatter } from '../protocol/front-matter.ts';
+import { identifySender } from '../cli/person.ts';
+import { tipOf } from '../cli/reading.ts';
+import { findRun, listMarkers, readMarkerRun, type RunSeen } from '../cli/workflow-runs.ts';
+import { describeRunSeen, holdersOf } from '../cli/workflow-show.ts';
+import { isOver, statusOf, waitsOf } from '../cli/workflow-why.ts';
+import type { Invocation } from '../cli/command.ts';
+import type { Moment } from './desk.ts';
+
+/** Runs in the list. */
+const RUNS_MAX = 40;
+
+/** Runs that are over do not change: what was said of them is kept, by the name of their marker. */
+export type EndedRuns = Map<string, unknown>;
+
+/** The open and recent runs, newest first. */
+export async function showRuns({ around, session }: Moment, ended: EndedRuns) {
+  if (around.index.tip === null) return { runs: [], more: false };
+  const at = { ...around, session };
+  const markers = await listMarkers(at);
+  const runs: unknown[] = [];
+  for (const path of markers.slice(0, RUNS_MAX)) {
+    const known = ended.get(path);
+    const seen = known === undefined ? await readMarkerRun(at, path) : null;
+    const told = known ?? (seen === null ? null : summaryOf(at, seen));
+    if (seen !== null && isOver(seen) && seen.input.marker.reply !== null) ended.set(path, told);
+    if (told !== null) runs.push(told);
+  }
+  return { runs, more: markers.length > RUNS_MAX };
+}
+
+function summaryOf(around: Moment['around'], seen: RunSeen) {
+  const { input, view } = seen;
+  const waits = isOver(seen) ? [] : waitsOf(around, seen);
+  return {
+    run: input.run,
+    name: view.name,
+    status: statusOf(around, seen),
+    over: isOver(seen),
+    from: input.marker.from,
+    atMs: view.atMs,
+    counts: view.counts,
+    usd: view.budget?.usd ?? 0,
+    needs: waits.filter(({ needsPerson }) => needsPerson).length,
+    waits: waits[0]?.what ?? null,
+  };
+}
+
+/** One run. Throws NOT_FOUND and ID_AMBIGUOUS. */
+export async function showRun(moment: Moment, invocation: Invocation, asked: string) {
+  const { book, session } = moment;
+  const around = { ...moment.around, session };
+  const seen = await findRun(around, asked);
+  const held = holdersOf(around, seen);
+  const me = await whoAmI(moment, invocation);
+  const { reply, ...told } = describeRunSeen(seen);
+  const tasks = seen.view.tasks.map((task) => {
+    const asks = book.entries.get(task.path);
+    const answer = book.entries.get(task.reply);
+    const endMs = answer?.atMs ?? null;
+    return {
+      ...task,
+      id: messageId(task.path),
+      askedMs: asks?.atMs ?? null,
+      // A dispatcher tells how long its agent ran: before that the task waited.
+      startMs: endMs === null || answer?.durationMs == null ? null : Math.max(asks?.atMs ?? 0, endMs - answer.durationMs),
+      endMs,
+      heldBy: held.get(task.path) ?? null,
+    };
+  });
+  const gates = await Promise.all(
+    seen.view.gates.map(async (gate) => ({
+      ...gate,
+      id: messageId(gate.path),
+      asks: await bodyAt(moment, gate.path),
+      mine: me !== null && gate.approvers.includes(me),
+    })),
+  );
+  return {
+    ...told,
+    steps: seen.view.steps,
+    tasks,
+    gates,
+    status: statusOf(around, seen),
+    over: isOver(seen),
+    waits: waitsOf(around, seen),
+    answer: reply,
+    markerId: messageId(seen.input.marker.path),
+    atMs: seen.view.atMs,
+    seen: formatIso(seen.view.atMs),
+    me,
+  };
+}
+
+/** The name that a change from the page would carry; null when there is none. */
+export async function whoAmI({ session }: Moment, invocation: Invocation): Promise<string | null> {
+  return identifySender(invocation, session).then(
+    ({ name }) => name,
+    () => null,
+  );
+}
+
+async function bodyAt({ session }: Moment, path: string): Promise<string> {
+  const text = await readTextAt(session.repository, tipOf(session), path);
+  const read = text === null ? null : readFrontMatter(Buffer.from(text));
+  return read?.kind === 'read' ? read.body.trim().slice(0, 20_000) : '';
+}

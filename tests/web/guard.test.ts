@@ -1,0 +1,145 @@
+import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startWeb, type WebChild } from '../support/browser.ts';
+import { type Cli, startCli } from '../support/cli.ts';
+
+let cli: Cli;
+let web: WebChild;
+let cookie = '';
+let csrf = '';
+
+interface Told {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly text: string;
+}
+
+/** One request with exactly these headers. */
+function ask(
+  path: string,
+  options: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly host?: string;
+  } = {},
+): Promise<Told> {
+  return new Promise((done, fail) => {
+    const { method = 'GET', headers = {}, body, host = '127.0.0.1' } = options;
+    const sent = request({ host, port: web.port, path, method, headers, timeout: 60_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+    sent.on('error', fail);
+    sent.end(body);
+  });
+}
+
+const inside = (more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({ cookie, ...more });
+
+beforeAll(async () => {
+  cli = await startCli();
+  web = await startWeb(cli);
+  const entered = await ask(new URL(web.url).pathname + new URL(web.url).search);
+  expect(entered).toMatchObject({ status: 303, headers: { location: '/' } });
+  const [set = ''] = entered.headers['set-cookie'] ?? [];
+  expect(set).toMatch(/^crosstalk-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/$/);
+  cookie = set.split(';')[0] ?? '';
+  csrf = (JSON.parse((await ask('/api/summary', { headers: inside() })).text) as { readonly csrf: string }).csrf;
+});
+
+afterAll(async () => {
+  const code = await web.stop('SIGINT');
+  cli.close();
+  expect(code).toBe(0);
+});
+
+describe('the server of the page', () => {
+  it('refuses whoever has no cookie, and a wrong token', async () => {
+    for (const path of [
+      '/',
+      '/api/summary',
+      '/api/events',
+      '/assets/page.js',
+      '/?token=wrong',
+      `/?token=wrong&${new URL(web.url).search.slice(1)}`,
+    ])
+      expect([path, (await ask(path)).status]).toEqual([path, 403]);
+    expect((await ask('/api/summary', { headers: { cookie: `${cookie}x` } })).status).toBe(403);
+    expect((await ask('/')).text).toContain('crosstalkd web');
+  });
+
+  it('answers to its own address only, so that no other name can lead to it', async () => {
+    for (const host of ['evil.example', `evil.example:${web.port}`, `localhost:${web.port}`, `127.0.0.1:${web.port + 1}`, '127.0.0.1'])
+      expect([host, (await ask('/api/summary', { headers: inside({ host }) })).status]).toEqual([host, 421]);
+    expect((await ask(new URL(web.url).pathname + new URL(web.url).search, { headers: { host: 'evil.example' } })).status).toBe(421);
+  });
+
+  it('listens on the loopback only', async () => {
+    const outside = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4');
+    for (const { address } of outside) await expect(ask('/', { host: address })).rejects.toThrow(/ECONNREFUSED/);
+    await expect(ask('/', { host: '::1' })).rejects.toThrow();
+  });
+
+  it('refuses what another page asks', async () => {
+    for (const site of ['cross-site', 'same-site']) {
+      expect((await ask('/api/summary', { headers: inside({ 'sec-fetch-site': site }) })).status).toBe(403);
+      expect((await ask('/', { headers: inside({ 'sec-fetch-site': site }) })).status).toBe(403);
+    }
+    expect((await ask('/api/summary', { headers: inside({ 'sec-fetch-site': 'none' }) })).status).toBe(403);
+    expect((await ask('/', { headers: inside({ 'sec-fetch-site': 'none' }) })).status).toBe(200);
+  });
+
+  it('changes nothing without the origin, the secret of the page, and JSON', async () => {
+    const before = cli.git(['rev-parse', 'main'], cli.remote);
+    const whole = { origin: web.origin, 'x-crosstalk-csrf': csrf, 'content-type': 'application/json' };
+    const without = (name: string): Readonly<Record<string, string>> =>
+      Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
+    const body = JSON.stringify({ to: 'echo', message: 'hello' });
+    const post = (headers: Readonly<Record<string, string>>, path = '/api/send', text = body): Promise<Told> =>
+      ask(path, { method: 'POST', headers: inside(headers), body: text });
+    for (const name of Object.keys(whole))
+      expect([name, (await post(without(name))).status]).toEqual([name, name === 'content-type' ? 415 : 403]);
+    expect((await post({ ...whole, origin: 'http://evil.example' })).status).toBe(403);
+    expect((await post({ ...whole, origin: 'null' })).status).toBe(403);
+    expect((await post({ ...whole, 'x-crosstalk-csrf': 'x' })).status).toBe(403);
+    expect((await post({ ...whole, 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await post(whole, '/api/send', '{')).status).toBe(400);
+    expect((await post(whole, '/api/send', '{"edit":"yes"}')).status).toBe(400);
+    expect((await post(whole, '/api/send', '{"to":["echo"]}')).status).toBe(400);
+    expect((await post(whole, '/api/stop', '{}')).status).toBe(404);
+    expect((await post(whole, '/api/constructor', '{}')).status).toBe(404);
+    expect((await post(whole, '/', '{}')).status).toBe(405);
+    expect((await ask('/api/send', { method: 'PUT', headers: inside(whole), body })).status).toBe(405);
+    expect((await ask('/api/send', { headers: inside() })).status).toBe(404);
+    expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(before);
+    expect((await post(whole)).status).toBe(200);
+    expect(cli.git(['rev-parse', 'main'], cli.remote)).not.toBe(before);
+  });
+
+  it('forbids inline scripts and other origins with everything it sends, and reads no file that a path names', async () => {
+    for (const path of ['/', '/assets/page.js', '/api/status', '/runs/x']) {
+      const { status, headers } = await ask(path, { headers: inside() });
+      expect(status).toBe(200);
+      expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; /);
+      expect(headers['content-security-policy']).not.toContain('unsafe');
+      expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' });
+    }
+    for (const path of ['/assets/../../../package.json', '/assets/%2e%2e/%2e%2e/package.json', '/../../package.json', '/assets/none.js'])
+      expect((await ask(path, { headers: inside() })).text).not.toContain('"devDependencies"');
+    expect((await ask('/assets/none.js', { headers: inside() })).status).toBe(404);
+    expect((await ask('http://evil.example/', { headers: inside() })).status).toBe(400);
+  });
+
+  it('says which port is taken, and what works', async () => {
+    const second = await cli.run(['web', '--no-open', '--port', String(web.port)]);
+    expect(second).toMatchObject({ code: 2 });
+    expect(second.stderr).toContain(`port ${web.port} of 127.0.0.1 cannot be used: EADDRINUSE`);
+    expect(second.stderr).toContain('crosstalkd web --port 0');
+    expect((await cli.run(['web', '--port', '70000'])).code).toBe(2);
+  });
+});

@@ -1,0 +1,353 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startBrowser, startWeb, type WebChild } from '../support/browser.ts';
+import { type Cli, letter, listOf, type Running, startCli } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** Answers at once, never by itself, or not at all. */
+function modelsOf(place: string): string {
+  const agent = (name: string, script: string, keys = ''): string => {
+    const path = join(place, `${name}.mjs`);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(path, script);
+    return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], effects: none${keys} }\n`;
+  };
+  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('broken', 'process.exit(3)', ', attempts: 1')}`;
+}
+
+let cli: Cli;
+let web: WebChild;
+let host: Running;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** Addresses that the page asked outside of its server. */
+const abroad: string[] = [];
+const problems: string[] = [];
+
+async function openPage(
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<{ readonly context: BrowserContext; readonly page: Page }> {
+  const fresh = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  fresh.setDefaultTimeout(90_000);
+  const opened = await fresh.newPage();
+  opened.on('request', (request) => {
+    if (!request.url().startsWith(web.origin)) abroad.push(request.url());
+  });
+  opened.on('pageerror', (error) => problems.push(error.message));
+  opened.on('console', (message) => {
+    // A refusal that the page tells of is one of these, too; what is asked elsewhere is in `abroad`.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) problems.push(message.text());
+  });
+  opened.on('dialog', (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  await opened.goto(web.url);
+  await opened.locator('.verdict').waitFor();
+  return { context: fresh, page: opened };
+}
+
+const seen = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible' });
+const confirm = (word: string): Promise<void> => page.locator('dialog').getByRole('button', { name: word, exact: true }).click();
+const idOf = (sent: { readonly data: Readonly<Record<string, unknown>> }): string => String(sent.data['id']);
+
+beforeAll(async () => {
+  cli = await startCli();
+  const models = modelsOf(join(cli.place, 'agents'));
+  cli.say({ 'data/models.yaml': models });
+  expect((await cli.run(['allow', '--all'])).code).toBe(0);
+  host = cli.start(['run', '--interval', '0.3']);
+  [web, browser] = await Promise.all([startWeb(cli), startBrowser()]);
+  ({ context, page } = await openPage());
+}, 240_000);
+
+afterAll(async () => {
+  await context.close();
+  await browser.close();
+  await host.stop();
+  const code = await web.stop('SIGTERM');
+  cli.close();
+  expect(code).toBe(0);
+});
+
+describe('the page', () => {
+  it('shows a message and its answer as they arrive, without a load, and keeps the token out of the address', async () => {
+    await page.goto(`${web.origin}/c/general`);
+    expect(page.url()).not.toContain('token');
+    await page.evaluate('globalThis.sameDocument = true');
+    await cli.run(['send', '--to', 'swift', '--subject', 'Good morning', '-m', 'Are *you* there?']);
+    const row = page.locator('.thread-row', { hasText: 'Good morning' });
+    await seen(row);
+    await row.click();
+    await seen(page.locator('.message .prose em', { hasText: 'you' }));
+    await seen(page.locator('.message.is-reply strong', { hasText: 'swift' }));
+    await seen(row.locator('text=1 answer'));
+    expect(await page.evaluate<boolean>(`'sameDocument' in globalThis`)).toBe(true);
+  });
+
+  it('gives each message an address that opens its conversation at that message', async () => {
+    const id = idOf(await cli.json(['send', '--to', 'swift', '--subject', 'Lasting', '-m', 'One']));
+    const answer = `${id}.re.swift`;
+    await cli.run(['wait', id]);
+    await page.goto(`${web.origin}/m/${answer}`);
+    await seen(page.locator(`[id="m-${answer}"].is-asked`));
+    expect(await page.locator('.thread h1').textContent()).toBe('Lasting');
+    await page.goto(`${web.origin}/m/nothing-of-this-name`);
+    await seen(page.getByText('there is no message "nothing-of-this-name"'));
+  });
+
+  it('does nothing that hostile markdown wants, and asks no other machine', async () => {
+    const text = [
+      '<script>document.title = "taken"</script><img src="https://evil.example/a.png" onerror="alert(1)">',
+      '[click](javascript:alert(1)) [data](data:text/html,<script>alert(1)</script>) [vb](vbscript:x) [odd](JaVaScRiPt:alert(1))',
+      '![pixel](https://evil.example/pixel.png) ![file](file:///etc/passwd)',
+      '<iframe src="https://evil.example"></iframe><svg onload=alert(1)></svg><style>body{display:none}</style>',
+      '[fine](https://fine.example/page) https://bare.example/x',
+      '```"onmouseover="alert(1)\ncode </code></pre><script>alert(1)</script>\n```',
+      '<a href="https://evil.example" ping="https://evil.example/ping">x</a> <meta http-equiv="refresh" content="0;url=https://evil.example">',
+    ].join('\n\n');
+    cli.say({
+      'data/channels/hostile/first.md': letter(
+        'ada',
+        text,
+        'from: eve\nsubject: "<img src=x onerror=alert(2)> \\"><script>alert(3)</script>"\n',
+      ),
+      'data/channels/hostile/CHANNEL.md': '---\ndescription: <script>alert(4)</script>\n---\n',
+    });
+    await page.goto(`${web.origin}/m/${encodeURIComponent('data/channels/hostile/first.md')}`);
+    const prose = page.locator('.prose');
+    await seen(prose.getByText('code </code></pre>'));
+    expect(
+      await prose.locator('script, img, svg, iframe, style, meta, object, [onerror], [onload], [onmouseover], [ping], [style]').count(),
+    ).toBe(0);
+    const links = await page.evaluate<readonly (readonly [string, string])[]>(
+      `[...document.querySelectorAll('.prose a')].map((one) => [one.getAttribute('href'), one.getAttribute('rel')])`,
+    );
+    expect(links.map(([href]) => href)).toEqual(
+      expect.arrayContaining(['https://evil.example/pixel.png', 'https://fine.example/page', 'https://bare.example/x']),
+    );
+    for (const [href, rel] of links) expect([/^https:\/\/[a-z.]+(\/|$)/.test(href), rel]).toEqual([true, 'noopener noreferrer nofollow']);
+    await prose.getByText('click').click();
+    expect(await page.title()).toBe('crosstalk');
+    expect(await page.locator('.thread h1').textContent()).toContain('<img src=x');
+    expect(abroad).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
+  it('sends what was written in the form, only after a question that says what happens', async () => {
+    await page.goto(`${web.origin}/c/general`);
+    await seen(page.locator('.thread-row'));
+    await page.keyboard.press('c');
+    const form = page.getByRole('dialog', { name: 'New message' });
+    await form.getByRole('button', { name: 'swift' }).click();
+    await form.getByLabel('Subject').fill('From the page');
+    await form.getByLabel('Message').fill('--to everybody: is this one text?');
+    await page.keyboard.press('Control+Enter');
+    await seen(page.getByRole('dialog', { name: 'Send to swift?' }).getByText('crosstalkd send --to swift --channel general -m …'));
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).not.toContain('from-the-page');
+    await confirm('Send');
+    await seen(page.locator('.message.is-reply', { hasText: 'swift answer' }));
+    const found = listOf((await cli.json(['search', 'is this one text'])).data, 'messages');
+    expect(found).toMatchObject([{ from: 'ada', to: ['swift'], subject: 'From the page', channel: 'general' }]);
+    await page.keyboard.press('r');
+    await page.keyboard.type('And again?');
+    await page.locator('.reply').getByLabel('To').fill('swift');
+    await page.locator('.reply').getByRole('button', { name: 'Send …' }).click();
+    await confirm('Send');
+    await eventually(
+      () => page.locator('.message').count(),
+      (count) => count === 4,
+    );
+  });
+
+  it('says why nothing was sent', async () => {
+    await page.goto(`${web.origin}/c/general`);
+    await seen(page.locator('.thread-row'));
+    await page.keyboard.press('c');
+    const form = page.getByRole('dialog', { name: 'New message' });
+    await form.getByLabel('To', { exact: true }).fill('swfit');
+    await form.getByLabel('Message').fill('Hello');
+    await page.keyboard.press('Control+Enter');
+    await confirm('Send');
+    await seen(page.getByText('did you mean "swift"?'));
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+  });
+
+  it('finds what was said, by keyboard', async () => {
+    await page.goto(`${web.origin}/runs`);
+    await seen(page.getByRole('heading', { name: 'Runs' }));
+    await page.keyboard.press('/');
+    await page.locator('input[type=search]').waitFor();
+    await eventually(
+      () => page.evaluate<string>(`document.activeElement?.getAttribute('type')`),
+      (type) => type === 'search',
+    );
+    await page.keyboard.type('one text');
+    await seen(page.locator('mark', { hasText: 'one text' }));
+    expect(page.url()).toContain('/search?q=one%20text');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await seen(page.locator('.thread h1', { hasText: 'From the page' }));
+    await page.goto(`${web.origin}/search?q=nobodysaidthis`);
+    await seen(page.getByText('Nobody said “nobodysaidthis”'));
+  });
+
+  it('cancels a message whose agent runs, and the agent is stopped', async () => {
+    const id = idOf(await cli.json(['send', '--to', 'endless', '-m', 'Take your time']));
+    await page.goto(`${web.origin}/m/${id}`);
+    await seen(page.getByText('works on it on mbp'));
+    await page.getByRole('button', { name: 'Why?' }).click();
+    await seen(page.locator('.why', { hasText: 'runs on mbp' }));
+    await page.getByRole('button', { name: 'Cancel …' }).click();
+    await seen(page.locator('dialog', { hasText: `crosstalkd cancel ${id}` }));
+    await confirm('Cancel it');
+    await seen(page.locator('.failure', { hasText: 'cancelled' }));
+    await eventually(
+      async () => (await cli.json(['status'])).data['here'] as { readonly running: readonly unknown[] },
+      (here) => here.running.length === 0,
+    );
+  });
+
+  it('asks a message again that failed', async () => {
+    const id = idOf(await cli.json(['send', '--to', 'broken', '--subject', 'Try', '-m', 'Once more']));
+    await page.goto(`${web.origin}/m/${id}`);
+    await page.getByRole('button', { name: 'Retry …' }).click();
+    await confirm('Ask again');
+    await eventually(
+      () => page.url(),
+      (url) => url.includes('/m/') && !url.endsWith(id),
+    );
+    await eventually(
+      () => page.locator('.message.is-failed').count(),
+      (count) => count === 2,
+    );
+    const again = decodeURIComponent(page.url().split('/m/')[1] ?? '');
+    expect((await cli.json(['show', again])).data).toMatchObject({ message: { re: [expect.stringContaining(id)] } });
+  });
+
+  it('draws a run as it moves, and takes the answer to its gate', async () => {
+    const file = join(cli.place, 'drawn.md');
+    writeFileSync(
+      file,
+      `---\nto: workflow\ntype: workflow\nname: drawn\nchild_channel: drawn\nsteps:\n  a: { model: swift, prompt: "Begin" }\n  ok: { needs: [a], ask: { title: "Go on?" } }\n  b: { needs: [ok], model: swift, prompt: "End" }\n---\n`,
+    );
+    await page.goto(`${web.origin}/runs`);
+    await cli.run(['workflow', 'run', file]);
+    await page.locator('.row', { hasText: 'drawn' }).click();
+    const box = (step: string, status: string): Locator => page.locator(`[data-step="${step}"][data-status="${status}"]`);
+    await seen(box('a', 'succeeded'));
+    await seen(box('ok', 'waiting-human'));
+    await page.getByRole('button', { name: 'Approve …' }).click();
+    await page.locator('dialog textarea').fill('It looks right');
+    await seen(page.getByText('crosstalkd workflow approve drawn ok'));
+    await confirm('Approve');
+    await seen(box('b', 'succeeded'));
+    await seen(page.locator('h1 .pill', { hasText: 'succeeded' }));
+    expect((await cli.json(['workflow', 'show', 'drawn'])).data).toMatchObject({ status: 'succeeded', gates: [{ decision: 'approve' }] });
+    await page.getByRole('button', { name: 'Timeline' }).click();
+    expect(await page.locator('.timeline-row').count()).toBe(2);
+    expect(page.url()).toBe(`${web.origin}/runs/drawn/timeline`);
+    await page.getByRole('button', { name: 'Tasks' }).click();
+    await seen(page.locator('.row', { hasText: 'swift on mbp' }));
+  });
+
+  it('tells what needs a person first, with the command that helps, and rejected files among it', async () => {
+    cli.say({ 'data/channels/general/bad.md': '---\nto: [\n---\nx\n' });
+    await page.goto(web.origin);
+    await seen(page.locator('.verdict h1', { hasText: 'you' }));
+    const need = page.locator('.need', { hasText: 'bad.md' });
+    await seen(need);
+    await need.locator('.command', { hasText: 'crosstalkd lint data/channels/general/bad.md' }).waitFor();
+  });
+
+  it('shows hosts with beats and slots, models with who serves them, and charts of their answers', async () => {
+    await page.goto(`${web.origin}/hosts/mbp`);
+    await seen(page.locator('.host.is-asked', { hasText: 'this machine' }).getByText('0 of 4 busy'));
+    await seen(page.locator('.models tr', { hasText: 'swift' }).getByText('served'));
+    await page.goto(`${web.origin}/charts`);
+    await seen(page.locator('.chart', { hasText: 'Answers' }).locator('rect.series-0'));
+    await seen(page.locator('tbody tr', { hasText: 'swift' }));
+    await page.getByRole('button', { name: 'Hosts' }).click();
+    await seen(page.locator('tbody tr', { hasText: 'mbp' }));
+  });
+
+  it('is used with the keyboard alone', async () => {
+    await page.goto(web.origin);
+    await seen(page.locator('.verdict'));
+    await page.keyboard.press('?');
+    await seen(page.getByRole('dialog', { name: 'Keys' }));
+    await page.keyboard.press('Escape');
+    await eventually(
+      () => page.locator('dialog').count(),
+      (count) => count === 0,
+    );
+    for (const [keys, path] of [
+      ['gr', '/runs'],
+      ['gh', '/hosts'],
+      ['gs', '/charts'],
+      ['gn', '/'],
+      ['gc', '/c/general'],
+    ] as const) {
+      for (const key of keys) await page.keyboard.press(key);
+      await eventually(
+        () => new URL(page.url()).pathname,
+        (now) => now === path,
+      );
+    }
+    await seen(page.locator('.thread-row'));
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await seen(page.locator('.message'));
+    expect(page.url()).toContain('/m/');
+    await page.keyboard.press('u');
+    await eventually(
+      () => new URL(page.url()).pathname,
+      (now) => now === '/c/general',
+    );
+    await page.keyboard.press('t');
+    await page.keyboard.press('t');
+    expect(await page.evaluate<string>(`document.documentElement.dataset['theme']`)).toBe('dark');
+    await page.reload();
+    expect(await page.evaluate<string>('getComputedStyle(document.body).colorScheme')).toBe('dark');
+    await page.keyboard.press('t');
+  });
+
+  it('never scrolls sideways on a phone', async () => {
+    const phone = await openPage({ viewport: { width: 360, height: 720 }, isMobile: true, hasTouch: true });
+    const hostile = encodeURIComponent('data/channels/hostile/first.md');
+    for (const path of [
+      '/',
+      '/c/general',
+      `/m/${hostile}`,
+      '/search?q=swift',
+      '/runs',
+      '/runs/drawn',
+      '/runs/drawn/timeline',
+      '/runs/drawn/tasks',
+      '/hosts',
+      '/charts',
+    ]) {
+      await phone.page.goto(web.origin + path);
+      await phone.page.locator('main :is(h1, h2):visible').first().waitFor();
+      await phone.page.locator('.loading').waitFor({ state: 'detached' });
+      const over = await phone.page.evaluate<readonly number[]>(
+        `[document.documentElement.scrollWidth - innerWidth, document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth]`,
+      );
+      expect([path, ...over.map((pixels) => pixels <= 0)]).toEqual([path, true, true]);
+    }
+    await phone.page.getByRole('button', { name: 'Menu' }).click();
+    await phone.page.getByRole('link', { name: 'Runs' }).click();
+    await phone.page.getByRole('heading', { name: 'Runs' }).waitFor();
+    await phone.context.close();
+  });
+
+  it('has asked nobody but its own server, and nothing went wrong on it', () => {
+    expect(abroad).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
