@@ -103,7 +103,6 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
 const YES = { name: 'yes', short: 'y', about: 'do it without asking' } as const;
 
 const MANAGER = { name: 'manager', value: 'name', about: 'systemd or launchd (default: that of this platform)' } as const;
-const loadService = () => import('./service.ts');
 
 const SERVICE_COMMAND: CommandSpec = {
   name: 'service',
@@ -124,7 +123,7 @@ const SERVICE_COMMAND: CommandSpec = {
         { name: 'force', about: 'replace one of ours that was changed by hand' },
         MANAGER,
       ],
-      load: () => loadService().then(({ installService }) => ({ execute: installService })),
+      load: () => import('./service.ts').then(({ installService }) => ({ execute: installService })),
     },
     {
       name: 'service uninstall',
@@ -132,7 +131,7 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'stop it and take the unit away',
       group: 'care',
       options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
-      load: () => loadService().then(({ uninstallService }) => ({ execute: uninstallService })),
+      load: () => import('./service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
     },
     {
       name: 'service status',
@@ -140,10 +139,10 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'whether it is installed and runs, and where its log is',
       group: 'care',
       options: [MANAGER],
-      load: () => loadService().then(({ showService }) => ({ execute: showService })),
+      load: () => import('./service.ts').then(({ showService }) => ({ execute: showService })),
     },
   ],
-  load: () => loadService().then(({ showService }) => ({ execute: showService })),
+  load: () => import('./service.ts').then(({ showService }) => ({ execute: showService })),
 };
 
 export const CARE_COMMANDS: readonly CommandSpec[] = [
