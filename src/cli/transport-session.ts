@@ -176,14 +176,14 @@ async function openPlace(place: Place): Promise<{ directory: StateDirectory; id:
     .slice(0, 16);
   const pointer = join(place.root, 'roots', key);
   const known = existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
-  const { rootCommit, branch } = known ?? (await findRoot(place, key));
+  // A name of its own: two commands may be the first ones at the same time.
+  const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
+  const { rootCommit, branch } = known ?? (await findRoot(place, fresh));
   const transport = { remoteUrl: place.located.url, rootCommit };
   const directory = locateStateDirectory(place.root, transport);
   if (known === null) {
     await makeStateDirectory(directory);
-    const fresh = join(place.root, `new-${key}.git`);
-    if (!existsSync(directory.cache)) await rename(fresh, directory.cache);
-    await rm(fresh, { recursive: true, force: true });
+    await keepFirst(fresh, directory.cache);
     await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
     await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
     await removeTemporaries(dirname(pointer), systemClock.wallMs() - HALF_WRITTEN_MS);
@@ -198,8 +198,19 @@ function parsePointer(text: string): { rootCommit: Oid; branch: string } | null 
   return rootCommit === null || branch === '' ? null : { rootCommit, branch };
 }
 
-async function findRoot(place: Place, key: string): Promise<{ rootCommit: Oid; branch: string }> {
-  const cacheDir = join(place.root, `new-${key}.git`);
+/** The first cache of a transport stays, a second one is thrown away. */
+async function keepFirst(fresh: string, cache: string): Promise<void> {
+  try {
+    if (!existsSync(cache)) await rename(fresh, cache);
+  } catch (error) {
+    // Another command has made it in between.
+    if (!existsSync(join(cache, 'HEAD'))) throw error;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function findRoot(place: Place, cacheDir: string): Promise<{ rootCommit: Oid; branch: string }> {
   const branch = place.located.branch ?? (await defaultBranch(place));
   const repository = await openAt(cacheDir, { ...place, branch });
   try {
@@ -217,6 +228,9 @@ async function findRoot(place: Place, key: string): Promise<{ rootCommit: Oid; b
     const rootCommit = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');
     if (rootCommit === null) throw new CrosstalkError('INTERNAL', `no root commit below ${tip}`);
     return { rootCommit, branch };
+  } catch (error) {
+    await rm(cacheDir, { recursive: true, force: true });
+    throw error;
   } finally {
     await repository.close();
   }

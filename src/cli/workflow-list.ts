@@ -17,7 +17,7 @@ export async function listRuns(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
     const runs: RunSeen[] = [];
-    for (const path of await listMarkers(around)) {
+    for await (const path of listMarkers(around, given(invocation, 'open') ? 'open' : 'all')) {
       const seen = await readMarkerRun(around, path);
       if (seen !== null && !(given(invocation, 'open') && isOver(seen))) runs.push(seen);
       if (runs.length >= max) break;

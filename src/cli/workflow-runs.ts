@@ -9,8 +9,10 @@ import { decodeMessage } from '../protocol/message.ts';
 import { isChannel } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import { archivedPath, channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
+import { channelFolder, channelRoot, identityOf, parseMessagePath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { summarizeRun } from '../workflow/engine.ts';
+import { planInForce } from '../workflow/amend.ts';
 import { describeRun, type RunView } from '../workflow/describe.ts';
 import { parseHeader } from '../workflow/header.ts';
 import { runChannel } from '../workflow/marker.ts';
@@ -44,15 +46,18 @@ export async function findRun(around: Surroundings, text: string, at: Oid | null
   return { marker, ...seen };
 }
 
-/** Paths of markers: open ones first, then those of runs that moved lately, newest first. */
-export async function listMarkers(around: Surroundings): Promise<readonly string[]> {
+/** Paths of markers: open ones first, then those of runs that moved lately, newest first. The history is read only when so many are asked for. */
+export async function* listMarkers(around: Surroundings, only: 'all' | 'open'): AsyncGenerator<string> {
   const open = openMarkers(around).map(({ path }) => path);
-  const recent: string[] = [];
+  yield* [...open].reverse();
+  if (only === 'open') return;
+  const told = new Set(open);
   for (const run of await recentRuns(around)) {
     const path = await markerOfRun(around, run);
-    if (path !== null) recent.push(path);
+    if (path === null || told.has(path)) continue;
+    told.add(path);
+    yield path;
   }
-  return [...new Set([...open.reverse(), ...recent])];
 }
 
 /** Reads and describes the run of a marker; null when it is none. */
@@ -105,16 +110,36 @@ async function readEnded(around: Surroundings, reader: ReturnType<typeof readerO
 async function summaries(around: Surroundings, but: OpenMessage): Promise<readonly RunSummary[]> {
   const others = openMarkers(around).filter(({ path }) => path !== but.path);
   const inputs = await Promise.all(others.map((marker) => readRun(readerOf(around, { at: null, summaries: [] }), marker)));
+  const alone = await readRun(readerOf(around, at), marker);
+  if (alone === null) return null;
+  // The other runs matter only to one that shares a concurrency group with them.
+  const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
+  const otherRuns = isGrouped ? (await summariesOf(around)).filter(({ run }) => run !== alone.run) : [];
+  const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
+  return { input, view: describeRun(input) };
+}
+
+/** What concurrency groups need to know of the open runs: read once a look, however many are described. */
+function summariesOf(around: Surroundings): Promise<readonly RunSummary[]> {
+  const known = SUMMARIES.get(around) ?? readSummaries(around);
+  SUMMARIES.set(around, known);
+  return known;
+}
+
+const SUMMARIES = new WeakMap<Surroundings, Promise<readonly RunSummary[]>>();
+
+async function readSummaries(around: Surroundings): Promise<readonly RunSummary[]> {
+  const inputs = await Promise.all(openMarkers(around).map((marker) => readRun(readerOf(around, null), marker)));
   return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
 }
 
-function readerOf(around: Surroundings, { at, summaries: known }: { readonly at: Oid | null; readonly summaries: readonly RunSummary[] }) {
+function readerOf(around: Surroundings, at: Oid | null) {
   return {
     repository: around.session.repository,
     view: { tip: at ?? tipOf(around.session), added: new Map<string, string>() },
     models: around.index.models,
     served: servedNow(around),
-    summaries: known,
+    summaries: [],
     memory: new Map(),
     memories: new Map(),
     nowMs: systemClock.wallMs(),

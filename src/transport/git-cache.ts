@@ -107,7 +107,13 @@ async function createBare(
   const result = await git.run({ args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making] });
   if (result.code !== 0) throw new CrosstalkError('STATE_UNUSABLE', `the cache ${gitDir} could not be made: ${result.stderr.trim()}`);
   // Elsewhere first, so that a crash in the middle leaves no half-made cache.
-  renameSync(making, gitDir);
+  try {
+    renameSync(making, gitDir);
+  } catch (error) {
+    rmSync(making, { recursive: true, force: true });
+    // Another process of this program has made it in between.
+    if (!existsSync(`${gitDir}/HEAD`)) throw error;
+  }
 }
 
 function isWorthRepacking(gitDir: string): boolean {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WORKFLOW_COMMAND } from '../../src/cli/commands-workflow.ts';
 import { type Cli, listOf, startCli } from '../support/cli.ts';
 
 let cli: Cli;
@@ -146,6 +147,101 @@ steps:
     expect((await cli.run(['workflow', 'rerun', run, '--from', 'nothing'])).stderr).toContain('steps: a, b');
   });
 });
+
+describe('every workflow command', () => {
+  it('answers --json with one object that says ok and health', async () => {
+    const head = `name: all
+steps:
+  one: { ask: { title: "One?" } }
+  two: { ask: { title: "Two?", on-deny: continue } }
+  go: { needs: [one, two], wait: { event: ready } }
+  b: { needs: [go], model: echo, prompt: "before" }`;
+    const file = write('all.md', `to: workflow\ntype: workflow\n${head}\nchild_channel: all`);
+    const edited = write('edited.md', head.replace('before', 'after'));
+    const asked: readonly (readonly string[])[] = [
+      ['check', file],
+      ['plan', file],
+      ['run', file],
+      ['list'],
+      ['show', 'all'],
+      ['why', 'all'],
+      ['approve', 'all', 'one'],
+      ['deny', 'all', 'two', '-m', 'no'],
+      ['pause', 'all'],
+      ['resume', 'all'],
+      ['signal', 'all', 'early'],
+      ['budget', 'all', '--agents', '9'],
+      ['amend', 'all', edited],
+      ['retry', 'all'],
+      ['fork', 'all'],
+      ['cancel', 'all'],
+      ['rerun', 'all', '--file', edited],
+    ];
+    const names = (WORKFLOW_COMMAND.subcommands ?? []).map(({ name }) => name.replace('workflow ', ''));
+    expect(asked.map(([name]) => name).sort()).toEqual([...names].sort());
+    for (const words of asked) {
+      if (['approve', 'rerun'].includes(words[0] ?? '')) await cli.answer();
+      const { code, data } = await cli.json(['workflow', ...words]);
+      expect(data, words.join(' ')).toMatchObject({ ok: true, health: expect.stringMatching(/^good$|^degraded$/) as string });
+      expect(code, words.join(' ')).toBe(0);
+      if (!['check', 'plan', 'list'].includes(words[0] ?? '')) expect(String(data['run']), words.join(' ')).toMatch(/^all/);
+    }
+    await cli.answer();
+    expect((await cli.json(['workflow', 'show', 'all', '--at', 'HEAD~1'])).data).toMatchObject({ ok: true, run: 'all' });
+    expect(await cli.json(['workflow', 'show', 'nothing-like-it'])).toMatchObject({ code: 3, data: { ok: false } });
+    expect(await cli.json(['workflow', 'show', 'all', '--at', 'nowhere'])).toMatchObject({ code: 3, data: { ok: false } });
+  }, 240_000);
+
+  it('finds its way among hundreds of runs: the newest are listed, the open ones first, and any is shown', async () => {
+    const ended = await start('pattern', 'name: pattern\nsteps:\n  a: { model: echo, prompt: one }');
+    const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
+    await cli.answer();
+    const copies = (run: string, count: number) =>
+      Array.from({ length: count }, (_, index) => copyOf(run, `${run}-${String(index + 1).padStart(3, '0')}`));
+    importCommits([...copies(ended, 250), ...copies(open, 60)]);
+    const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
+    expect(all).toHaveLength(20);
+    expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
+    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(61);
+    const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
+    expect(many).toHaveLength(300);
+    expect(many[61]).toMatchObject({ run: 'pattern-250', status: 'succeeded', counts: { succeeded: 1 } });
+    expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({ status: 'succeeded' });
+    expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
+  }, 240_000);
+});
+
+/** The files of a run and of its marker under another name. */
+function copyOf(run: string, name: string): Readonly<Record<string, string>> {
+  const marker = (JSON.parse(cli.git(['show', `main:data/channels/${run}/RUN.json`], cli.remote)) as { marker: string }).marker;
+  const own = marker.replace(/[^/]+$/, `${name}.md`);
+  const paths = cli
+    .git(['ls-tree', '-r', '--name-only', 'main', `data/channels/${run}`, marker.replace(/[^/]+$/, '')], cli.remote)
+    .split('\n');
+  const mine = paths.filter((path) => path.startsWith(`data/channels/${run}/`) || path.startsWith(marker.slice(0, -3)));
+  const rename = (text: string): string => text.replaceAll(marker.slice(0, -3), own.slice(0, -3)).replaceAll(run, name);
+  return Object.fromEntries(mine.map((path) => [rename(path), rename(TEXTS.get(path) ?? readOnce(path))]));
+}
+
+const TEXTS = new Map<string, string>();
+
+function readOnce(path: string): string {
+  const text = `${cli.git(['show', `main:${path}`], cli.remote)}\n`;
+  TEXTS.set(path, text);
+  return text;
+}
+
+/** One commit for each set of files, as the engine leaves them. */
+function importCommits(sets: readonly Readonly<Record<string, string>>[]): void {
+  const data = (text: string): string => `data ${Buffer.byteLength(text)}\n${text}\n`;
+  const commits = sets.map((files, index) => {
+    const run = /^data\/channels\/([^/]+)\/RUN\.json$/m.exec(Object.keys(files).join('\n'))?.[1] ?? '';
+    const writes = Object.entries(files).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
+    const from = index === 0 ? 'from refs/heads/main^0\n' : '';
+    return `commit refs/heads/main\ncommitter workflow <workflow@crosstalk> ${1_795_000_000 + index} +0000\n${data(`workflow ${run}: route\n\nCrosstalk-Run: ${run}\n`)}${from}${writes.join('')}`;
+  });
+  execFileSync('git', ['fast-import', '--quiet'], { cwd: cli.remote, env: cli.env, input: commits.join('\n') });
+}
 
 describe('isolate: worktree', () => {
   it('commits and pushes what the agent wrote on a branch of its own, names both in the reply, and leaves no worktree', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { type Host } from '../support/fleet.ts';
-import { GENERAL, startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
+import { GENERAL, mostOpen, startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
 
 let fleet: WorkflowFleet;
 let hosts: readonly Host[];
@@ -35,21 +35,6 @@ const gateOf = (run: string, gate: string): Readonly<Record<string, unknown>> =>
 const status = async (run: string): Promise<unknown> => (await fleet.json('workflow', 'show', run)).data['status'];
 const letter = (from: string, re: string, body: string): string => `---\nto: workflow\nfrom: ${from}\nre: ${re}\n---\n${body}\n`;
 const repliesIn = (run: string): readonly string[] => fleet.files(`data/channels/${run}/steps`).filter((path) => path.includes('.re.'));
-
-/** The most tasks below a folder that were open at any commit of the branch. */
-function mostOpen(folder: string): number {
-  const log = fleet.git('log', '--reverse', '--first-parent', '--format=%x00', '--name-status', '--no-renames', '--', folder);
-  let [open, most] = [0, 0];
-  for (const commit of log.split('\0')) {
-    for (const line of commit.split('\n')) {
-      if (!line.startsWith('A\t')) continue;
-      if (/\.re\.[^/]+\.md$/.test(line)) open -= 1;
-      else if (/\/task[^/]*\.md$/.test(line)) open += 1;
-    }
-    most = Math.max(most, open);
-  }
-  return most;
-}
 
 describe.concurrent('who is asked, and how often', () => {
   it('cache: run takes an equal answer of the same run, cache: global of any run', async () => {
@@ -177,8 +162,8 @@ output: "\${{ steps.first.text }}, \${{ steps.vote.json.v }}, \${{ steps.best.js
     );
     expect(await fleet.routed('capped')).toContain('status: succeeded');
     expect(repliesIn('capped')).toHaveLength(24);
-    expect(mostOpen('data/channels/capped/steps/')).toBe(4);
-    expect(mostOpen('data/channels/capped/steps/narrow/')).toBe(2);
+    expect(mostOpen(fleet, 'data/channels/capped/steps/')).toBe(4);
+    expect(mostOpen(fleet, 'data/channels/capped/steps/narrow/')).toBe(2);
     const authors = fleet.git('log', '--format=%cn', '--', 'data/channels/capped').trim().split('\n');
     expect(new Set(authors).size).toBeGreaterThan(1);
   });
@@ -371,7 +356,8 @@ describe.concurrent('once more', () => {
     const commit = fleet.git('log', '--format=%H', '--fixed-strings', '--grep', 'workflow origin: decide ok (deny)').trim();
     expect((await fleet.json('workflow', 'show', 'origin', '--at', commit)).data).toMatchObject({
       status: 'running',
-      counts: { open: 0, succeeded: 1 },
+      at: commit,
+      reply: null,
     });
     const forked = await started('fork', 'origin', '--at', commit);
     const anew = await started('rerun', 'origin', '--from', 'ok');

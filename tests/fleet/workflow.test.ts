@@ -1,55 +1,19 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Host } from '../support/fleet.ts';
+import { createSeededRandom } from '../support/seeded-random.ts';
+import { GENERAL, markerText, mostOpen, type Scripts, startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
 
-let agents: string;
-const fleets: Fleet[] = [];
-beforeEach(() => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
-});
+const fleets: WorkflowFleet[] = [];
 afterEach(async () => {
   for (const fleet of fleets.splice(0)) await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
 });
 
-const general = 'data/channels/general';
-
-/** A fleet whose transport names the models that its hosts serve. */
-async function fleetOf(scripts: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
-  const entries = Object.entries(scripts).map(([name, script]) => agentEntry(name, { place: agents, script }));
-  const fleet = await startFleet(`models:\n${entries.join('')}`, env);
+async function fleetOf(scripts: Scripts, options: Parameters<typeof startWorkflowFleet>[1] = {}): Promise<WorkflowFleet> {
+  const fleet = await startWorkflowFleet(scripts, options);
   fleets.push(fleet);
-  const names = Object.keys(scripts).map((name) => `  ${name}: { adapter: command, command: [cat] }\n`);
-  fleet.say({ 'data/models.yaml': `models:\n${names.join('')}` });
   return fleet;
-}
-
-const marker = (head: string, body = ''): string => `---\nto: workflow\nfrom: maintainer\ntype: workflow\n${head}\n---\n${body}\n`;
-const read = (fleet: Fleet, path: string): string => readFileSync(join(fleet.clone, path), 'utf8');
-const files = (fleet: Fleet, folder: string): readonly string[] =>
-  readdirSync(join(fleet.clone, folder), { recursive: true }).map(String).sort();
-const subjects = (fleet: Fleet, run: string): readonly string[] =>
-  fleet
-    .git('log', '--reverse', '--format=%s')
-    .split('\n')
-    .filter((subject) => subject.startsWith(`workflow ${run}: `))
-    .map((subject) => subject.slice(`workflow ${run}: `.length));
-const stands = (fleet: Fleet, path: string): boolean => {
-  try {
-    return read(fleet, path) !== '';
-  } catch {
-    return false;
-  }
-};
-async function routed(fleet: Fleet, name: string, limitMs?: number): Promise<string> {
-  await fleet.untilPulled(() => stands(fleet, `${general}/${name}.re.workflow.md`), limitMs);
-  return read(fleet, `${general}/${name}.re.workflow.md`);
-}
-/** A command of the fleet's person. */
-async function person(fleet: Fleet, ...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return fleet.run([...args, '-C', fleet.clone, '--state', join(fleet.place, 'state-person')]);
 }
 
 describe('a marker in prose', () => {
@@ -59,10 +23,10 @@ describe('a marker in prose', () => {
     const fleet = await fleetOf({
       opus: `console.log(prompt.includes('Make a workflow plan') ? ${JSON.stringify(answer)} : prompt.includes('Merge it.') ? 'merged' : 'said');`,
     });
-    fleet.say({ [`${general}/ask.md`]: marker('child_channel: first', 'Find out what git is.') });
+    fleet.say({ [`${GENERAL}/ask.md`]: markerText('child_channel: first', 'Find out what git is.') });
     fleet.start('a');
-    expect(await routed(fleet, 'ask')).toContain('merged');
-    expect(subjects(fleet, 'first')).toEqual(
+    expect(await fleet.routed('ask')).toContain('merged');
+    expect(fleet.subjects('first')).toEqual(
       ['open', 'compile (1 task)', 'plan', 'fanout task (3 tasks)', 'synthesize task', 'route (succeeded)'].map(
         (each) => expect.stringContaining(each.split(' ')[0] ?? '') as string,
       ),
@@ -72,13 +36,13 @@ describe('a marker in prose', () => {
 
   it('is asked again with the errors three times, then fails once, listing them', async () => {
     const fleet = await fleetOf({ opus: `console.log('steps: { a: { needs: [b], prompt: hi } }');` });
-    fleet.say({ [`${general}/ask.md`]: marker('child_channel: first', 'Find out.') });
+    fleet.say({ [`${GENERAL}/ask.md`]: markerText('child_channel: first', 'Find out.') });
     fleet.start('a');
-    const reply = await routed(fleet, 'ask');
+    const reply = await fleet.routed('ask');
     expect(reply).toContain('failed: true');
     expect(reply).toContain('"b"');
     expect(fleet.agentRuns()).toHaveLength(4);
-    expect(subjects(fleet, 'first').filter((subject) => subject.startsWith('re-ask'))).toHaveLength(3);
+    expect(fleet.subjects('first').filter((subject) => subject.startsWith('re-ask'))).toHaveLength(3);
   });
 });
 
@@ -87,22 +51,22 @@ describe('gates', () => {
     const fleet = await fleetOf({ opus: `console.log('done');` });
     const steps = ['one', 'two', 'three'].map((id) => `  ${id}: { ask: { title: "${id}?", approvers: [maintainer] } }`).join('\n');
     fleet.say({
-      [`${general}/ask.md`]: marker(
+      [`${GENERAL}/ask.md`]: markerText(
         `child_channel: gates\nsteps:\n${steps}\n  last: { needs: [one, two, three], model: opus, prompt: hi }`,
       ),
     });
     fleet.start('a');
-    await fleet.untilPulled(() => stands(fleet, 'data/channels/gates/gates/three/ask.md'));
-    const said = await person(fleet, 'workflow', 'approve', 'gates', 'one', '-m', 'fine', '--from', 'maintainer');
+    await fleet.untilPulled(() => fleet.stands('data/channels/gates/gates/three/ask.md'));
+    const said = await fleet.person('workflow', 'approve', 'gates', 'one', '-m', 'fine', '--from', 'maintainer');
     expect(said).toMatchObject({ code: 0 });
     fleet.say({
       'data/channels/gates/answer.md':
         '---\nto: workflow\nfrom: maintainer\nre: data/channels/gates/gates/two/ask.md\n---\napprove, of course\n',
       'data/channels/gates/gates/three/approve': '',
     });
-    expect(await routed(fleet, 'ask')).toContain('done');
+    expect(await fleet.routed('ask')).toContain('done');
     for (const gate of ['one', 'two', 'three'])
-      expect(JSON.parse(read(fleet, `data/channels/gates/gates/${gate}/decision.json`))).toMatchObject({
+      expect(JSON.parse(fleet.read(`data/channels/gates/gates/${gate}/decision.json`))).toMatchObject({
         decision: 'approve',
         by: ['maintainer'],
       });
@@ -116,18 +80,18 @@ describe('a fan-out of 100 of which one failed', () => {
     });
     const items = Array.from({ length: 100 }, (_, index) => `{ id: n${index}, text: number ${index}. }`);
     fleet.say({
-      [`${general}/many.md`]: marker(
+      [`${GENERAL}/many.md`]: markerText(
         `child_channel: many\nmodel: opus\nmax-parallel: 16\nsteps:\n  each: { each: [${items.join(', ')}], prompt: "Take \${{ item.text }}", continue-on-error: false, retry: { max: 0 } }`,
       ),
     });
     fleet.start('a', ['--concurrency', '16']);
-    const reply = await routed(fleet, 'many', 200_000);
+    const reply = await fleet.routed('many', 200_000);
     expect(reply).toContain('failed: true');
     const before = fleet.agentRuns().filter((line) => !line.includes('n41/')).length;
     expect(before).toBe(99);
     const runs = fleet.agentRuns().length;
     appendFileSync(join(fleet.place, 'runs.log.mended'), '');
-    const again = await person(fleet, 'workflow', 'retry', 'many', '--wait', '60', '--json');
+    const again = await fleet.person('workflow', 'retry', 'many', '--wait', '60', '--json');
     expect(JSON.parse(again.stdout)).toMatchObject({ ok: true });
     expect(fleet.agentRuns()).toHaveLength(runs + 1);
   });
@@ -147,8 +111,8 @@ describe('schedules', () => {
     fleet.git('push', '-q');
     const hosts = ['a', 'b', 'c'].map((alias) => fleet.start(alias));
     await Promise.race(hosts.map((host) => host.until(({ event }) => event === 'schedule.fired')));
-    await fleet.untilPulled(() => files(fleet, 'data/channels').some((path) => path.endsWith('schedule-report.re.workflow.md')));
-    const markers = files(fleet, 'data/channels/reports').filter((path) => path.endsWith('-schedule-report.md'));
+    await fleet.untilPulled(() => fleet.files('data/channels').some((path) => path.endsWith('schedule-report.re.workflow.md')));
+    const markers = fleet.files('data/channels/reports').filter((path) => path.endsWith('-schedule-report.md'));
     expect(new Set(markers).size).toBe(markers.length);
     expect(
       fleet
@@ -160,55 +124,100 @@ describe('schedules', () => {
 });
 
 const FAST = { CROSSTALK_LEASE: '3s', CROSSTALK_BEAT: '1s', CROSSTALK_LEASE_MARGIN: '500ms' };
+const ANSWER = `await new Promise((next) => setTimeout(next, 300));\nconsole.log('answer');`;
+const KILL_MS = 2_000;
+/** From then on the machine is too busy for a host to live two seconds and do something: they live longer each time. */
+const KILLS_EVERY_2_S = 25;
 
 describe('three hosts that are killed at random', () => {
-  it('bring a run of 30 tasks to one reply, each task answered once, never more at a time than allowed', async () => {
-    const fleet = await fleetOf({ opus: `await new Promise((next) => setTimeout(next, 400));\nconsole.log('answer');` }, FAST);
-    const items = Array.from({ length: 30 }, (_, index) => `{ id: n${index} }`);
-    fleet.say({
-      [`${general}/crowd.md`]: marker(
-        `child_channel: crowd\nmodel: opus\nmax-parallel: 5\nsteps:\n  each: { each: [${items.join(', ')}], prompt: "Take \${{ item.id }}", retry: { max: 0 } }\n  sum: { needs: [each], prompt: "Sum up \${{ steps.each.text }}" }`,
-      ),
-    });
-    const running = new Map<string, Host>(['a', 'b', 'c'].map((alias) => [alias, fleet.start(alias, ['--concurrency', '2'])]));
-    const order = ['b', 'c', 'a', 'b', 'c', 'b', 'a', 'b', 'c', 'a'];
-    const run = { isOver: false };
+  it('bring a run of 30 tasks to one reply: each answered once, one synthesis, never more at a time than allowed', async () => {
+    const random = createSeededRandom(process.env['SEED'] ?? 'crowd');
+    // Whoever is killed has made no mistake: an attempt that ended so must not use up the model's own.
+    const keys = Object.fromEntries(['opus', 'gpt', 'gemini'].map((name) => [name, 'effects: none, concurrency: 8, attempts: 10']));
+    const fleet = await fleetOf({ opus: ANSWER, gpt: ANSWER, gemini: ANSWER }, { env: FAST, keys });
+    const start = (alias: string): Host => fleet.start(alias, ['--concurrency', '2']);
+    const running = new Map<string, Host>(['a', 'b', 'c'].map((alias) => [alias, start(alias)]));
+    fleet.open(
+      'crowd',
+      'max-parallel: 5\nsteps:\n  crowd: { models: [opus, gpt, gemini], count: 10, prompt: "Take part", join: { model: opus, prompt: "Sum up" } }',
+    );
+    await fleet.untilPulled(() => fleet.stands('data/channels/crowd/RUN.json'));
+    const kill = async (alias: string): Promise<void> => {
+      const host = running.get(alias);
+      running.delete(alias);
+      host?.kill('SIGKILL');
+      await host?.ended;
+    };
+    const run: { isOver: boolean; kills: number } = { isOver: false, kills: 0 };
+    const isOver = (): boolean => run.isOver;
     const killer = (async () => {
-      for (const [round, alias] of order.entries()) {
-        for (let waited = 0; waited < 20 && !run.isOver; waited += 1) await new Promise((next) => setTimeout(next, 100));
-        if (run.isOver) return;
-        const host = running.get(alias);
-        host?.kill('SIGKILL');
-        await host?.ended;
-        // The last one of these never comes back.
-        if (!(alias === 'c' && round === 8)) running.set(alias, fleet.start(alias, ['--concurrency', '2']));
-        else running.delete(alias);
+      // One of them never comes back, from the beginning on.
+      await kill('c');
+      for (let pauseMs = KILL_MS; !isOver(); pauseMs *= run.kills > KILLS_EVERY_2_S ? 1.3 : 1) {
+        const alias = random.pick(['a', 'b']);
+        // It has to have been at work for so long: on a busy machine a program takes longer than that to start.
+        await running.get(alias)?.until(({ event }) => event === 'models.loaded');
+        for (let waitedMs = 0; waitedMs < pauseMs && !isOver(); waitedMs += 100) await new Promise((next) => setTimeout(next, 100));
+        if (isOver()) return;
+        await kill(alias);
+        running.set(alias, start(alias));
+        run.kills += 1;
       }
     })();
-    const reply = await routed(fleet, 'crowd', 200_000).finally(() => (run.isOver = true));
+    const reply = await fleet.routed('crowd', 230_000).finally(() => (run.isOver = true));
     await killer;
     expect(reply).toContain('status: succeeded');
-    const answers = files(fleet, 'data/channels/crowd/steps').filter((path) => path.includes('.re.'));
-    expect(answers).toHaveLength(31);
-    expect(new Set(answers).size).toBe(31);
-    expect(subjects(fleet, 'crowd').filter((subject) => subject.startsWith('route'))).toHaveLength(1);
-    expect(subjects(fleet, 'crowd').filter((subject) => subject.startsWith('fanout sum'))).toHaveLength(1);
-    expect(mostOpen(fleet, 'data/channels/crowd/steps/')).toBeLessThanOrEqual(5);
-    expect(await person(fleet, 'verify')).toMatchObject({ code: 0 });
+    expect(run.kills).toBeGreaterThan(2);
+    const steps = 'data/channels/crowd/steps';
+    const tasks = fleet.files(steps).filter((path) => /\/task[^/]*\.md$/.test(path) && !path.includes('.re.'));
+    expect(tasks).toHaveLength(31);
+    // Everything was added once and never touched again: one line for each file in the whole history.
+    const changes = fleet.git('log', '--format=', '--name-status', '--no-renames', '--', steps).trim().split('\n');
+    expect(changes.filter((line) => !line.startsWith('A\t'))).toEqual([]);
+    expect(new Set(changes).size).toBe(changes.length);
+    expect(changes.filter((line) => line.includes('.re.'))).toHaveLength(31);
+    expect(changes.filter((line) => line.endsWith('/join/task.md'))).toHaveLength(1);
+    expect(fleet.subjects('crowd').filter((subject) => subject.startsWith('route'))).toHaveLength(1);
+    expect(mostOpen(fleet, steps)).toBe(5);
+    expect(await fleet.person('verify')).toMatchObject({ code: 0 });
   });
 });
 
-/** The most tasks that were open at any commit. */
-function mostOpen(fleet: Fleet, folder: string): number {
-  const log = fleet.git('log', '--reverse', '--first-parent', '--format=%x00', '--name-status', '--no-renames', '--', folder);
-  let [open, most] = [0, 0];
-  for (const commit of log.split('\0')) {
-    for (const line of commit.split('\n')) {
-      if (!line.startsWith('A\t')) continue;
-      if (/\.re\.[^/]+\.md$/.test(line)) open -= 1;
-      else if (/\/task[^/]*\.md$/.test(line)) open += 1;
-    }
-    most = Math.max(most, open);
-  }
-  return most;
-}
+describe('a host that is gone', () => {
+  it('leaves a run stale until it is back, which why names with its command; who prefers it goes on without it', async () => {
+    const fleet = await fleetOf(
+      { opus: null, builder: null },
+      { env: FAST, keys: { builder: 'effects: none, concurrency: 8, attempts: 3' } },
+    );
+    fleet.start('a', ['--only', 'opus']);
+    const gone = fleet.start('c', ['--only', 'builder']);
+    fleet.open('held', 'steps:\n  build: { model: builder, prompt: "HOLD tools\\nSAY built" }');
+    await gone.until(({ event }) => event === 'attempt.started');
+    gone.kill('SIGKILL');
+    await gone.ended;
+    const why = async (run: string): Promise<Readonly<Record<string, unknown>>> => (await fleet.json('workflow', 'why', run)).data;
+    let told = await why('held');
+    for (let tries = 0; told['status'] !== 'stale' && tries < 60; tries += 1) told = await why('held');
+    expect(told).toMatchObject({
+      status: 'stale',
+      blocked_by: [
+        {
+          what: expect.stringMatching(/^build \(builder\): was claimed by c, which is silent/) as string,
+          command: expect.stringContaining('crosstalkd run --alias c') as string,
+        },
+      ],
+    });
+    expect((await fleet.person('workflow', 'show', 'held')).stdout).toContain('stale');
+    expect((await fleet.json('workflow', 'list')).data).toMatchObject({ runs: [{ run: 'held', status: 'stale' }] });
+    fleet.open('prefers', 'dispatch_host: c\nmodel: opus\nsteps:\n  a: { prompt: "HOLD look\\nSAY went on" }');
+    await fleet.untilPulled(() => fleet.stands('data/channels/prefers/steps/a/one/task.md'));
+    expect(fleet.read('data/channels/prefers/steps/a/one/task.md')).toContain('dispatch_host: c');
+    expect(JSON.stringify(await why('prefers'))).toContain('it prefers c, which is not up');
+    fleet.release('look');
+    expect(await fleet.routed('prefers')).toContain('went on');
+    fleet.release('tools');
+    fleet.start('c', ['--only', 'builder']);
+    expect(await fleet.routed('held')).toContain('built');
+    expect(fleet.read('data/channels/held/steps/build/one/task.re.builder.md')).toMatch(/^host: c$/m);
+  });
+});

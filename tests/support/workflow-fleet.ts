@@ -106,6 +106,21 @@ export function markerText(head: string, body = ''): string {
   return `---\nto: workflow\nfrom: maintainer\ntype: workflow\n${head}\n---\n${body}\n`;
 }
 
+/** The most tasks below a folder that were open at any commit of the branch. */
+export function mostOpen({ git }: Pick<Fleet, 'git'>, folder: string): number {
+  const log = git('log', '--reverse', '--first-parent', '--format=%x00', '--name-status', '--no-renames', '--', folder);
+  let [open, most] = [0, 0];
+  for (const commit of log.split('\0')) {
+    for (const line of commit.split('\n')) {
+      if (!line.startsWith('A\t')) continue;
+      if (/\.re\.[^/]+\.md$/.test(line)) open -= 1;
+      else if (/\/task[^/]*\.md$/.test(line)) open += 1;
+    }
+    most = Math.max(most, open);
+  }
+  return most;
+}
+
 /** Several tests wait for one clone: they share its pulls. */
 function pullTogether(fleet: Fleet): Fleet['untilPulled'] {
   let pulledMs = Number.NEGATIVE_INFINITY;
