@@ -332,7 +332,7 @@ describe.concurrent('once more', () => {
   const GATED =
     'name: gated\nmodel: opus\nsteps:\n  draft: { prompt: "SAY draft" }\n  ok: { needs: [draft], ask: { title: "Good?", approvers: [maintainer], on-deny: { rework: draft, max: 2 } } }\n  build: { needs: [ok], prompt: "NEEDS tools\\nSAY built" }\n  end: { needs: [build], prompt: "SAY end" }';
 
-  it('retry and fork take over the decisions of people with the answers that they saw; rerun --from asks again from there', async () => {
+  it('retry takes over the decisions of people with the answers that they saw: nobody is asked again', async () => {
     fleet.open('origin', GATED);
     await fleet.untilPulled(() => fleet.stands('data/channels/origin/gates/ok/ask.md'));
     expect((await fleet.person('workflow', 'deny', 'origin', 'ok', '-m', 'again', '--from', 'maintainer')).code).toBe(0);
@@ -352,27 +352,6 @@ describe.concurrent('once more', () => {
     await fleet.untilPulled(() => fleet.stands(`data/channels/${retried}/COMPLETE`));
     expect(gateOf(retried, 'ok')).toMatchObject({ decision: 'deny', reused: 'data/channels/origin/gates/ok/decision.json' });
     expect(gateOf(retried, 'ok.r2')).toMatchObject({ decision: 'approve', by: ['maintainer'] });
-    // As it stood when it had been denied once: the second question is new, and so is its answer.
-    const commit = fleet.git('log', '--format=%H', '--fixed-strings', '--grep', 'workflow origin: decide ok (deny)').trim();
-    expect((await fleet.json('workflow', 'show', 'origin', '--at', commit)).data).toMatchObject({
-      status: 'running',
-      at: commit,
-      reply: null,
-    });
-    const forked = await started('fork', 'origin', '--at', commit);
-    const anew = await started('rerun', 'origin', '--from', 'ok');
-    for (const [run, gate] of [
-      [forked, 'ok.r2'],
-      [anew, 'ok'],
-    ] as const) {
-      await fleet.untilPulled(() => fleet.stands(`data/channels/${run}/gates/${gate}/ask.md`));
-      expect(fleet.stands(`data/channels/${run}/gates/${gate}/decision.json`)).toBe(false);
-      expect((await fleet.person('workflow', 'approve', run, gate, '--from', 'maintainer')).code).toBe(0);
-      await fleet.untilPulled(() => fleet.stands(`data/channels/${run}/COMPLETE`));
-    }
-    // The work that was sent back is not in the commit it is forked at, so it is done again.
-    expect(stepsOf(forked)).toEqual(['draft', 'build', 'end']);
-    expect(stepsOf(anew)).toEqual(['build', 'end']);
   });
 });
 
