@@ -8,8 +8,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { isChannel } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { archivedPath, channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
-import { channelFolder, channelRoot, identityOf, parseMessagePath } from '../protocol/paths.ts';
+import { archivedPath, channelFolder, channelRoot, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { summarizeRun } from '../workflow/engine.ts';
 import { planInForce } from '../workflow/amend.ts';
@@ -89,9 +88,14 @@ async function readSeen(
   around: Surroundings,
   { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
 ): Promise<{ readonly input: RunInput; readonly view: RunView } | null> {
-  const reader = readerOf(around, { at, summaries: await summaries(around, marker) });
-  const input = at === null && marker.recipients.length === 0 ? await readEnded(around, reader, marker) : await readRun(reader, marker);
-  return input === null ? null : { input, view: describeRun(input) };
+  const reader = readerOf(around, at);
+  const alone = at === null && marker.recipients.length === 0 ? await readEnded(around, reader, marker) : await readRun(reader, marker);
+  if (alone === null) return null;
+  // The other runs matter only to one that shares a concurrency group with them.
+  const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
+  const otherRuns = isGrouped ? (await summariesOf(around)).filter(({ run }) => run !== alone.run) : [];
+  const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
+  return { input, view: describeRun(input) };
 }
 
 /** A run that may be in the archive; its marker and the reply to it may have gone there before it, or not yet. */
@@ -104,19 +108,6 @@ async function readEnded(around: Surroundings, reader: ReturnType<typeof readerO
   const path = replyPath(marker.path, 'workflow');
   const reply = await readTextAt(session.repository, tipOf(session), path);
   return readRun({ ...reader, view: { tip: archive, added: new Map(reply === null ? [] : [[path, reply]]) } }, marker);
-}
-
-/** What concurrency groups need to know of the other open runs. */
-async function summaries(around: Surroundings, but: OpenMessage): Promise<readonly RunSummary[]> {
-  const others = openMarkers(around).filter(({ path }) => path !== but.path);
-  const inputs = await Promise.all(others.map((marker) => readRun(readerOf(around, { at: null, summaries: [] }), marker)));
-  const alone = await readRun(readerOf(around, at), marker);
-  if (alone === null) return null;
-  // The other runs matter only to one that shares a concurrency group with them.
-  const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
-  const otherRuns = isGrouped ? (await summariesOf(around)).filter(({ run }) => run !== alone.run) : [];
-  const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
-  return { input, view: describeRun(input) };
 }
 
 /** What concurrency groups need to know of the open runs: read once a look, however many are described. */
