@@ -21,16 +21,18 @@ export type EndedRuns = Map<string, unknown>;
 export async function showRuns({ around, session }: Moment, ended: EndedRuns) {
   if (around.index.tip === null) return { runs: [], more: false };
   const at = { ...around, session };
-  const markers = await listMarkers(at);
   const runs: unknown[] = [];
-  for (const path of markers.slice(0, RUNS_MAX)) {
+  let count = 0;
+  for await (const path of listMarkers(at, 'all')) {
+    count += 1;
+    if (count > RUNS_MAX) break;
     const known = ended.get(path);
     const seen = known === undefined ? await readMarkerRun(at, path) : null;
     const told = known ?? (seen === null ? null : summaryOf(at, seen));
     if (seen !== null && isOver(seen) && seen.input.marker.reply !== null) ended.set(path, told);
     if (told !== null) runs.push(told);
   }
-  return { runs, more: markers.length > RUNS_MAX };
+  return { runs, more: count > RUNS_MAX };
 }
 
 function summaryOf(around: Moment['around'], seen: RunSeen) {
