@@ -35,10 +35,15 @@ export interface AgentsParts {
   readonly log?: Log;
   /** Version of an adapter's program on this host, as detect.ts found it. */
   readonly versionOf?: (adapter: string) => string | null;
-  /** Where programs that keep sessions by directory run, a folder for each model; null = sessions of entries without `cwd:` begin anew. */
-  readonly sessions?: string;
+  /** Where programs that keep sessions by directory run, a folder for each model; without, sessions of entries without `cwd:` begin anew. */
+  readonly sessions?: LastingFolders;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
+}
+
+/** Empty directories that stay, kept by local/session-folders.ts. */
+export interface LastingFolders {
+  readonly open: (model: string) => Promise<{ readonly directory: string; readonly close: () => void }>;
 }
 
 /** The real door to agent programs. */
@@ -95,9 +100,24 @@ interface Program {
 
 async function startProgram(request: AttemptRequest, { adapter, mode, context }: Program): Promise<AttemptOutcome> {
   const { entry } = request;
-  const lasting = await openLasting(request.entry, { adapter, mode, sessions: context.sessions });
-  if (lasting.kind === 'failed') return failed('setup', `the folder for sessions cannot be made: ${lasting.why}`);
-  const cwd = lasting.directory ?? resolveDirectory(request, context.operatorEnv['HOME']);
+  const folders = needsLasting(entry, adapter, mode) ? context.sessions : undefined;
+  if (folders === undefined) return startIn(resolveDirectory(request, context.operatorEnv['HOME']), request, { adapter, mode, context });
+  const opened = await folders.open(entry.name).catch(errorText);
+  if (typeof opened === 'string') return failed('setup', `the folder for sessions cannot be made: ${opened}`);
+  try {
+    return await startIn(opened.directory, request, { adapter, mode, context });
+  } finally {
+    opened.close();
+  }
+}
+
+/** A model that may write gets none: what it leaves would be found by others. */
+function needsLasting(entry: ModelEntry, adapter: Adapter, mode: Mode): boolean {
+  return entry.cwd === null && adapter.sessionsByDirectory === true && mode !== 'write';
+}
+
+async function startIn(cwd: string, request: AttemptRequest, { adapter, mode, context }: Program): Promise<AttemptOutcome> {
+  const { entry } = request;
   if (!(await isDirectory(cwd))) return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
   const scratch = join(request.directory, SCRATCH);
   const obstacle = await failureOf(() => makePrivate(scratch));
@@ -110,20 +130,6 @@ async function startProgram(request: AttemptRequest, { adapter, mode, context }:
     // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
     await failureOf(() => rm(scratch, { recursive: true, force: true }));
   }
-}
-
-type Lasting = { readonly kind: 'open'; readonly directory: string | null } | { readonly kind: 'failed'; readonly why: string };
-
-/** The empty directory that stays, for programs whose sessions need one. A model that may write gets none: what it leaves would be found by others. */
-async function openLasting(
-  entry: ModelEntry,
-  { adapter, mode, sessions }: { readonly adapter: Adapter; readonly mode: Mode; readonly sessions: string | undefined },
-): Promise<Lasting> {
-  if (entry.cwd !== null || adapter.sessionsByDirectory !== true || mode === 'write' || sessions === undefined)
-    return { kind: 'open', directory: null };
-  const directory = join(sessions, entry.name);
-  const obstacle = await failureOf(() => mkdir(directory, { recursive: true, mode: 0o700 }));
-  return obstacle === null ? { kind: 'open', directory } : { kind: 'failed', why: obstacle };
 }
 
 const LOST = failed('invalid', 'it asks for a session although none was to be continued');

@@ -15,6 +15,7 @@ import { createWorktrees } from '../local/git-worktree.ts';
 import { createPoke } from '../local/poke-hosts.ts';
 import { createProjectGit } from '../transport/git-runner.ts';
 import { openLocalState } from '../local/open-local-state.ts';
+import { createSessionFolders, type SessionFolders } from '../local/session-folders.ts';
 import { homeOf, stateRoot } from '../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../local/wake-secret.ts';
 import { type Invocation, option } from './command.ts';
@@ -48,6 +49,7 @@ export async function composeDispatcher(
     onDamage: (damage) => log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
   });
   const poke = await composePoke(session, invocation);
+  const sessions = createSessionFolders(directory.sessions, systemClock);
   const dispatcher = createDispatcher({
     settings: {
       alias: config.alias,
@@ -78,7 +80,7 @@ export async function composeDispatcher(
       log,
       repository: session.repository,
       local: local.state,
-      agents: composeAgents(session, parts),
+      agents: composeAgents(session, { ...parts, sessions }),
       workspace: createWorkspace(directory.scratch),
       worktrees: createWorktrees(
         ({ keep, attemptId }) => join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
@@ -96,10 +98,14 @@ export async function composeDispatcher(
     publisher: session.publisher,
   });
   await rm(directory.scratch, { recursive: true, force: true });
+  await sessions.tidy();
   return { dispatcher, close: () => local.close() };
 }
 
-function composeAgents(session: TransportSession, { invocation, log, onOutput }: Parameters<typeof composeDispatcher>[1]): Agents {
+function composeAgents(
+  session: TransportSession,
+  { invocation, log, onOutput, sessions }: Parameters<typeof composeDispatcher>[1] & { readonly sessions: SessionFolders },
+): Agents {
   const { env } = invocation;
   const agents = createAgents({
     clock: systemClock,
@@ -107,7 +113,7 @@ function composeAgents(session: TransportSession, { invocation, log, onOutput }:
     adapters: ADAPTERS,
     services: SERVICES,
     log,
-    sessions: join(session.directory.path, 'sessions'),
+    sessions,
   });
   return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
 }

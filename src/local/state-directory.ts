@@ -34,6 +34,8 @@ export interface StateDirectory {
   readonly scratch: string;
   /** What attempts printed. */
   readonly transcripts: string;
+  /** Working directories that stay, for programs that keep sessions by directory. */
+  readonly sessions: string;
 }
 
 /** The folder that holds all state directories: the option, then CROSSTALK_STATE_DIR, then XDG, then `~/.local/state/crosstalk`. */
@@ -111,6 +113,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     cache: at('cache.git'),
     scratch: at('scratch'),
     transcripts: at('transcripts'),
+    sessions: at('sessions'),
   };
 }
 

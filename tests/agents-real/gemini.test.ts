@@ -9,8 +9,6 @@ describeCli({
   }),
   env: ({ url }) => ({ GEMINI_API_KEY: 'test-key-of-gemini', GOOGLE_GEMINI_BASE_URL: url }),
   sleepTool: null,
-  // Continuing was not seen to work on this wire; see src/agents/README.md.
-  sessions: false,
   knowsCost: false,
   slots: 3,
 });

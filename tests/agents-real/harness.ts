@@ -126,10 +126,10 @@ function suite(cli: Cli, program: string): void {
     expect(first).toMatch(/^session: \S+$/m);
     stage.fleet.say({ [`${GENERAL}/more.md`]: `---\nto: main\nre: ${GENERAL}/text.re.main.md\n---\nAnd now? [do:history]\n` });
     // What the program itself remembers comes before what the dispatcher tells it of the thread.
-    expect(await replyTo('more', 'main')).toMatch(/turns of the assistant before: [1-9]/);
+    expect(await replyTo('more', 'main')).toMatch(/own answers before: [1-9]/);
     const other = stage.fleet.start('other', ['--only', 'main']);
     stage.fleet.say({ [`${GENERAL}/there.md`]: `---\nto: main@other\nre: ${GENERAL}/text.re.main.md\n---\nAnd there? [do:history]\n` });
-    expect(await replyTo('there', 'main')).toContain('turns of the assistant before: 0');
+    expect(await replyTo('there', 'main')).toContain('own answers before: 0');
     // It is told of the thread instead.
     expect(questionsOf('And there?')[0]?.user).toContain('It says: hello from far away');
     other.kill('SIGTERM');

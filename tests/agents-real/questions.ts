@@ -1,5 +1,5 @@
 /** What the real agent programs are asked, what the endpoint answers, and the classes of failure that come of it. */
-import type { Answer, Question } from '../support/llm-endpoint.ts';
+import type { Answer, Question, Turn } from '../support/llm-endpoint.ts';
 
 export const SECRET = 'TOP-SECRET-LINE-OF-THE-HOST';
 const PERSONA = 'PERSONA-WORD-42';
@@ -40,6 +40,11 @@ export function firstMessages(failing: readonly string[], place: string): Readon
   return { ...files, 'data/personas/terse.md': `You are ${PERSONA}.\n` };
 }
 
+/** Said by this endpoint before. Some programs put words of their own into the model's mouth. */
+function isOwnAnswer({ role, text }: Turn): boolean {
+  return ['assistant', 'model'].includes(role) && text.includes('It says: ');
+}
+
 /** What the provider says to a question; `[do:…]` in the message steers it. */
 export function answer(question: Question, tool: Answer): Answer {
   const text = (words: string): Answer => ({ kind: 'text', text: words, tokens: TOKENS });
@@ -50,7 +55,7 @@ export function answer(question: Question, tool: Answer): Answer {
     case 'count':
       return text(`${question.user.split('[[m]]').length - 1} markers`);
     case 'history':
-      return text(`turns of the assistant before: ${question.turns.filter(({ role }) => role === 'assistant').length}`);
+      return text(`own answers before: ${question.turns.filter(isOwnAnswer).length}`);
     case 'hostile':
       return text('It says: still here');
     case 'tool':

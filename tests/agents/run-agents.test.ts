@@ -6,6 +6,7 @@ import { createLog, type LogRecord } from '../../src/base/log.ts';
 import { NO_USAGE, type Adapter, type Invocation } from '../../src/agents/adapter.ts';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
 import { failureFrom } from '../../src/agents/failure-signs.ts';
+import type { AgentsParts } from '../../src/agents/run-agents.ts';
 import { command } from '../../src/agents/command.ts';
 import { entryOf, running, useAttempts } from '../support/agents/attempts.ts';
 
@@ -248,8 +249,9 @@ describe('any adapter', () => {
     input: '',
     ...more,
   });
-  const runWith = (adapter: Partial<Adapter>, ...args: Parameters<typeof attempt>) =>
-    run(attempt(...args), { adapters: { ...ADAPTERS, command: { ...command, ...adapter } } });
+  const runWith = (adapter: Partial<Adapter>, ...args: Parameters<typeof attempt>) => runIn({}, adapter, ...args);
+  const runIn = (parts: Partial<AgentsParts>, adapter: Partial<Adapter>, ...args: Parameters<typeof attempt>) =>
+    run(attempt(...args), { ...parts, adapters: { ...ADAPTERS, command: { ...command, ...adapter } } });
 
   test('has its files in the scratch folder before the start', async () => {
     const adapter: Partial<Adapter> = {
@@ -287,6 +289,30 @@ describe('any adapter', () => {
     };
     expect(await runWith(adapter, fixtureEntry('echo'), { session: 's1' })).toMatchObject({ kind: 'answered', text: 'hi' });
     expect(sessions).toEqual(['s1', null]);
+  });
+
+  test('that keeps sessions by directory runs in one that stays, unless its entry names one or it may write', async () => {
+    const directory = makeDirectory();
+    const opened: string[] = [];
+    const folders = {
+      open: (model: string) =>
+        Promise.resolve({ directory: (opened.push(`+${model}`), directory), close: () => void opened.push(`-${model}`) }),
+    };
+    const adapter: Partial<Adapter> = { sessionsByDirectory: true, modes: ['read', 'write'], invoke: () => invocation('pwd') };
+    const where = async (more: Record<string, unknown>): Promise<string> => {
+      const outcome = await runIn({ sessions: folders }, adapter, fixtureEntry('echo', more));
+      return outcome.kind === 'answered' ? outcome.text : outcome.kind;
+    };
+    expect(await where({})).toBe(directory);
+    expect(opened).toEqual(['+tested', '-tested']);
+    expect(await where({ cwd: '/' })).toBe('/');
+    expect(await where({ effects: 'external', options: { mode: 'write' } })).not.toBe(directory);
+    expect(opened).toHaveLength(2);
+    const broken = { open: () => Promise.reject(new Error('no space')) };
+    expect(await runIn({ sessions: broken }, adapter, fixtureEntry('echo'))).toMatchObject({
+      class: 'setup',
+      detail: expect.stringContaining('no space') as string,
+    });
   });
 
   test('never sees a session that could be taken for something else', async () => {

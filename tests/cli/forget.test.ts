@@ -16,6 +16,7 @@ describe('crosstalkd forget', () => {
   it('leaves nothing of a transport on the host, and nothing of the host on the remote but what was said', async () => {
     cli.say({ 'data/channels/general/a.md': letter('echo', 'one') });
     await cli.answer();
+    mkdirSync(join(stateOf(), 'sessions', 'opus'), { recursive: true });
     expect((await cli.run(['service', 'install', '--no-start', '--manager', 'systemd'])).code).toBe(0);
     const [clone, branch] = [fingerprint(cli.clone), cli.git(['rev-parse', 'main'], cli.remote)];
     const forgot = await cli.run(['forget', '.', '--yes']);

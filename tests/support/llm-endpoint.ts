@@ -9,7 +9,7 @@ import { frame, frameError, type Answer } from './llm/answer.ts';
 import { readQuestion, wireOf, type Question } from './llm/question.ts';
 
 export type { Answer } from './llm/answer.ts';
-export type { Question } from './llm/question.ts';
+export type { Question, Turn } from './llm/question.ts';
 
 export interface LlmEndpoint {
   /** `http://127.0.0.1:<port>`, without a path. */
