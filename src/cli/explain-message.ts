@@ -84,6 +84,12 @@ function explainReply(said: Said, reply: Said): Bare {
     return { kind: 'cancelled', says: `cancelled by ${reply.from}, ${ago}`, fix: `crosstalkd retry ${id}` };
   if (isByHand(reply)) return { kind: 'answered-by-hand', says: `answered by hand by ${reply.from}, ${ago}`, fix: null };
   const where = `on ${fields.host ?? 'a host'}, attempt ${fields.attempt ?? 1}${fields.durationMs === null ? '' : `, ${formatDuration(fields.durationMs)}`}`;
+  if (fields.model === 'workflow')
+    return {
+      kind: fields.failed ? 'failed' : 'answered',
+      says: `${fields.failed ? 'failed' : 'answered'} ${ago} by its run`,
+      fix: `crosstalkd workflow show ${id}`,
+    };
   if (!fields.failed) return { kind: 'answered', says: `answered ${ago} (${where})`, fix: `crosstalkd show ${messageId(reply.file.path)}` };
   const line = reply.message.body.trim().split('\n')[0] ?? '';
   return { kind: 'failed', says: `failed ${ago}: ${fields.error ?? 'no reason given'} (${where}): ${line}`, fix: `crosstalkd retry ${id}` };

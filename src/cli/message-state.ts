@@ -38,9 +38,10 @@ export function openNames(session: TransportSession, path: string): readonly str
   return names.filter((name) => models.includes(name) || !people.has(name));
 }
 
-/** True when the reply was written by a person and not by a dispatcher. */
+/** True when the reply was written by a person and not by a dispatcher. What a run answers names no host. */
 export function isByHand(reply: Said): boolean {
-  return reply.message.fields.host === null && reply.message.fields.attempt === null;
+  const { host, attempt, model } = reply.message.fields;
+  return host === null && attempt === null && model !== 'workflow';
 }
 
 function judge(

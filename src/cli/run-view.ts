@@ -121,13 +121,13 @@ export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
   };
 }
 
-/** `2 of 4 running · 3 wait · next look 12s · remote ok`, cut to the window. */
+/** `mbp running · 2 of 4 agents · 3 waiting · next look 12s · remote ok`, cut to the window. */
 export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostReport, costUsd: number): string {
   const remote = report.halted ? 'history rewritten' : report.outage === null ? 'remote ok' : `remote: ${plain(report.outage)}`;
   const parts = [
     `${report.alias} ${report.state}`,
-    `${report.running.filter(({ publishing }) => !publishing).length} of ${report.slots} running`,
-    `${report.waitingCount} wait`,
+    `${report.running.filter(({ publishing }) => !publishing).length} of ${report.slots} agents`,
+    `${report.waitingCount} waiting`,
     ...(report.unsent > 0 ? [`${report.unsent} unsent`] : []),
     ...(costUsd > 0 ? [`$${costUsd.toFixed(2)} so far`] : []),
     report.nextLookMs <= 0 ? 'looking' : `next look ${Math.ceil(report.nextLookMs / 1_000)}s`,
@@ -140,7 +140,7 @@ export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostRe
 type Fields = LogRecord['fields'];
 /** What an event says to a person. Null = not worth a line there (it is in the log file). */
 const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
-  'dispatcher.started': ({ alias }) => `looks after ${text(alias)}; Ctrl-C ends it`,
+  'dispatcher.started': () => `is up; Ctrl-C ends it`,
   'models.loaded': ({ serves }) =>
     Array.isArray(serves) && serves.length > 0 ? `serves ${serves.join(', ')}` : 'serves no model: crosstalkd models',
   'message.claimed': () => null,
@@ -151,6 +151,8 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'attempt.ended': ({ how, duration_ms, cost_usd, reason }) =>
     `${text(how)} after ${formatDuration(Number(duration_ms))}${typeof cost_usd === 'number' ? `, $${cost_usd.toFixed(4)}` : ''}${reason === undefined ? '' : `: ${text(reason)}`}`,
   'reply.published': ({ failed }) => (failed === true ? 'failure reply published' : 'reply published'),
+  'workflow.advanced': ({ run, commits }) => `run ${text(run)} moves on${commits === 1 ? '' : ` by ${text(commits)} commits`}`,
+  'remote.watched': () => 'the remote is on this machine: looks when its files change',
   'remote.reached': () => 'the remote answers again',
   'host.paused': ({ by }) => `paused by ${text(by)}: claims nothing; crosstalkd resume`,
   'host.running': () => 'takes work again',

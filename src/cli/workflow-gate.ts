@@ -63,7 +63,9 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
     });
   else {
     const missing = gate.quorum - gate.received - 1;
-    invocation.io.print(plain(`${decision === 'deny' ? 'denied' : 'answered'} ${gate.gate} of ${run}: ${gate.title}`));
+    invocation.io.print(
+      plain(`${decision === 'deny' ? 'denied' : first === 'approve' ? 'approved' : 'answered'} gate ${gate.gate} of ${run}: ${gate.title}`),
+    );
     if (decision === 'approve' && missing > 0) invocation.io.print(`  ${missing} more of ${gate.approvers.join(', ')} have to agree`);
   }
   return 0;

@@ -28,6 +28,12 @@ beforeAll(async () => {
   cli.say({
     [`${GENERAL}/by-hand.md`]: letter('echo', 'A third one', 'from: ada\n'),
     [`${GENERAL}/by-hand.re.echo.md`]: letter('ada', 'I answer for it', `from: grace\nre: ${GENERAL}/by-hand.md\n`),
+    [`${GENERAL}/long.md`]: '---\nto: workflow\ntype: workflow\nfrom: ada\nsteps: { one: { model: echo, prompt: x } }\n---\n',
+    [`${GENERAL}/long.re.workflow.md`]: letter(
+      'ada',
+      'It is done',
+      `from: workflow\nre: ${GENERAL}/long.md\nmodel: workflow\nstatus: succeeded\n`,
+    ),
     [`${GENERAL}/follow-up.md`]: letter('grace', 'Thanks', `from: ada\nre: ${GENERAL}/second.re.echo.md\n`),
     [`${GENERAL}/waiting.md`]: letter('echo', 'Nobody is there', 'from: ada\n'),
     [`${GENERAL}/weiß 名前.md`]: letter('grace', '宽字符'.repeat(60), 'from: ada\n'),
@@ -44,6 +50,7 @@ describe('log', () => {
     expect(all[0]).toMatchObject({ id: 'first', from: 'grace', to: ['echo'], state: 'answered', at: '2026-01-01T10:00:00.000Z' });
     expect(stateOf(all, 'second')).toBe('failed');
     expect(stateOf(all, 'by-hand')).toBe('by hand');
+    expect(stateOf(all, 'long')).toBe('answered');
     expect(stateOf(all, 'waiting')).toBe('open');
     expect(stateOf(all, 'follow-up')).toBe('note');
     const { code, stdout, stderr } = await cli.run(['log']);
@@ -152,7 +159,7 @@ describe('search, channels and wait', () => {
   it('channels lists them with what is open', async () => {
     const { data } = await cli.json(['channels']);
     expect(listOf(data, 'channels')).toMatchObject([
-      { name: 'general', description: 'Anything.', open: 1, replies: 5 },
+      { name: 'general', description: 'Anything.', open: 1, replies: 6 },
       { name: 'ops', messages: 1, open: 0 },
     ]);
   });

@@ -32,7 +32,7 @@ const ULID = '01JD0000000000000000000000';
 
 describe('the footer of run', () => {
   it('says how things stand in one line', () => {
-    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 running · 3 wait · $0.50 so far · next look 2s · remote ok');
+    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 so far · next look 2s · remote ok');
   });
 
   it('never takes more than the window, and tells of an outage without control codes', () => {
@@ -68,6 +68,18 @@ describe('what agents print', () => {
 });
 
 describe('a line of run', () => {
+  it('is a sentence for news of runs and of the remote, too', () => {
+    const line = (event: string, fields: Record<string, string | number>) =>
+      formatEvent(WIDE, { level: 'status', event, fields }, 'mbp')?.slice(9);
+    expect(line('workflow.advanced', { run: 'small-1', message: 'data/channels/general/ask.md', commits: 2 })).toBe(
+      'mbp ask  run small-1 moves on by 2 commits',
+    );
+    expect(line('remote.watched', { where: '/srv/team.git', safety_ms: 300_000 })).toBe(
+      'mbp the remote is on this machine: looks when its files change',
+    );
+    expect(line('dispatcher.started', { alias: 'mbp' })).toBe('mbp is up; Ctrl-C ends it');
+  });
+
   it('has time, host, model, message, and what happened with how long and how much', () => {
     const fields = {
       message: `data/channels/general/2026/11/21/064020123Z-${ULID}.md`,
