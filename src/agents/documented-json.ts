@@ -23,7 +23,7 @@ interface Facts {
   readonly name: string;
   readonly modes: Adapter['modes'];
   readonly args: (request: InvocationRequest) => readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: (request: InvocationRequest) => Readonly<Record<string, string>>;
   /** The prompt goes into a file instead of stdin. */
   readonly promptFile?: boolean;
   readonly detection: Omit<Detection, 'executables' | 'versionArgs'>;
@@ -91,7 +91,7 @@ export const goose = documented({
     return ['run', '-i', '-', '-q', '--output-format', 'json', '--no-session', ...named];
   },
   // Access to a keyring can wait for a person.
-  env: { GOOSE_DISABLE_KEYRING: '1' },
+  env: ({ mode }) => ({ GOOSE_DISABLE_KEYRING: '1', GOOSE_MODE: mode === 'write' ? 'auto' : 'chat' }),
   detection: {
     keyNames: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GOOGLE_API_KEY', 'OPENROUTER_API_KEY'],
     loginFiles: (env) => [join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? '', '.config'), 'goose', 'config.yaml')],
@@ -110,12 +110,11 @@ function documented(facts: Facts): Adapter {
     invoke: (request) => {
       const { program, args } = programOf(request.entry, facts.name);
       const prompt = withBrokenMentions(withoutCommand(withPersona(request)));
-      const goosed = facts.name === 'goose' ? { GOOSE_MODE: request.mode === 'write' ? 'auto' : 'chat' } : {};
       return {
         kind: 'invocation',
         program,
         args: [...args, ...facts.args(request)],
-        env: { ...facts.env, ...goosed },
+        env: facts.env?.(request) ?? {},
         files: facts.promptFile === true ? { [PROMPT_FILE]: prompt } : {},
         input: facts.promptFile === true ? '' : prompt,
       };

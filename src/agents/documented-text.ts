@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { NO_USAGE, programOf, withPersona, type Adapter, type InvocationRequest, type Parsed, type ProgramOutput } from './adapter.ts';
 import { isBlank, lastLines } from './clean-output.ts';
 import { failureFrom } from './failure-signs.ts';
+import { withoutCommand } from './prompt-text.ts';
 
 const PROMPT_FILE = 'prompt.md';
 /** What aider writes around its answer. */
@@ -33,11 +34,14 @@ export const aider: Adapter = {
         ],
         ...['--yes-always', '--no-git', '--no-auto-commits', '--no-stream', '--no-pretty', '--no-check-update'],
         ...['--no-show-model-warnings', '--analytics-disable'],
+        // With "yes" to every question it would fetch what a message names and run what the model proposes.
+        ...['--no-detect-urls', '--no-suggest-shell-commands'],
         ...(request.entry.model === null ? [] : ['--model', request.entry.model]),
         ...(request.mode === 'write' ? [] : ['--chat-mode', 'ask', '--dry-run']),
       ],
       env: {},
-      files: { [PROMPT_FILE]: withPersona(request) },
+      // "/run" and "!" at the beginning would run a shell command, also from a file.
+      files: { [PROMPT_FILE]: withoutCommand(withPersona(request)) },
       input: '',
     };
   },

@@ -17,6 +17,8 @@ export interface Cli {
   readonly name: string;
   /** Keys of its entry besides `adapter` and `command`, in YAML's flow form; `down`: at an address where nobody listens. */
   readonly entry: (at: Place, down: boolean) => string;
+  /** Keys of its entry's `options:`. */
+  readonly options?: Readonly<Record<string, string>>;
   /** What it is started with before the adapter's own arguments. */
   readonly args?: (at: Place, down: boolean) => readonly string[];
   /** Files below HOME, and more environment. */
@@ -195,20 +197,25 @@ function failuresOf(cli: Cli): readonly string[] {
 }
 
 function composeModels(cli: Cli, { program, at }: { readonly program: string; readonly at: Place }): string {
-  const entry = (name: string, more: string, down = false): string => {
+  const entry = (
+    name: string,
+    more: string,
+    { down = false, mode = {} }: { readonly down?: boolean; readonly mode?: object } = {},
+  ): string => {
     const command = JSON.stringify([program, ...(cli.args?.(at, down) ?? [])]);
     const env = Object.keys(cli.env(at)).join(', ');
-    return `  ${name}: { adapter: ${cli.name}, command: ${command}, env: [${env}], ${cli.entry(at, down)}, ${more} }\n`;
+    const options = JSON.stringify({ ...cli.options, ...mode });
+    return `  ${name}: { adapter: ${cli.name}, command: ${command}, env: [${env}], ${cli.entry(at, down)}, options: ${options}, ${more} }\n`;
   };
   const patience = cli.patience ?? '20s';
   // External, so that each is tried once and no more.
   const failing = failuresOf(cli).map((failure) =>
-    entry(`fails-${failure}`, `timeout: ${patience}, effects: external`, failure === 'down'),
+    entry(`fails-${failure}`, `timeout: ${patience}, effects: external`, { down: failure === 'down' }),
   );
   return [
     'models:\n',
     entry('main', 'timeout: 90s, concurrency: 2'),
-    entry('writes', `timeout: ${cli.patience ?? '15s'}, effects: external, options: { mode: write }, cwd: ${join(at.home, 'project')}`),
+    entry('writes', `timeout: ${cli.patience ?? '15s'}, effects: external, cwd: ${join(at.home, 'project')}`, { mode: { mode: 'write' } }),
     ...failing,
   ].join('');
 }
