@@ -78,13 +78,17 @@ function howsOf(label) {
   return /^(git (push|ls-remote|fetch-pack)|spawn) ?/.test(label) ? [...HOWS, 'lost'] : HOWS;
 }
 
-/** Every kind of effect fails once and is survived by nobody once; git and agents are also never reached. Reads of the disk are left to the whole run. */
+/**
+ * Every kind of call once: of the disk it fails and the next kind is the last before a kill, in turn; git and agents do both, and what they say gets lost
+ * once. Reads of the disk, and all that a kind of call can do, are left to the whole run. The same choice every time.
+ */
 function sampleOf(labels) {
-  return [...new Set(labels)].flatMap((label) => {
+  const kinds = [...new Set(labels)].filter((label) => !READS.test(label));
+  return kinds.flatMap((label, index) => {
     // The last of its kind: most begin with the host, before there is anything to lose.
     const n = labels.lastIndexOf(label) + 1;
     const isStart = /^(git|spawn) /.test(label);
-    const hows = isStart ? howsOf(label) : READS.test(label) ? [] : ['error', 'after'];
+    const hows = isStart ? howsOf(label).filter((how) => how !== 'before') : [index % 2 === 0 ? 'error' : 'after'];
     return hows.map((how) => ({ n, how }));
   });
 }

@@ -1,11 +1,13 @@
 /** What `doctor` asks of this machine: configuration, state directory, lock, leftovers, cache, and the programs behind its models. */
-import { chmod, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { MINUTE, systemClock } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
+import { CrosstalkError, errorText } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { listLate } from '../local/late.ts';
 import { isOurs, quotePath } from '../local/durable-file.ts';
-import { readLock } from '../local/lock.ts';
+import { isOfAnotherContainer, readLock } from '../local/lock.ts';
+import { ownIdentity } from '../local/process-identity.ts';
 import { createGit } from '../transport/git-runner.ts';
 import type { Invocation } from './command.ts';
 import { examinePrograms } from './doctor-programs.ts';
@@ -17,6 +19,8 @@ import { counted } from './status-needs.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
 const FSCK_MS = MINUTE;
+/** Every git of ours has ended or was killed long before. */
+const GIT_LOCK_MS = 30 * MINUTE;
 
 /** Findings about this machine. */
 export async function examineHost(invocation: Invocation, around: Surroundings): Promise<readonly Finding[]> {
@@ -25,6 +29,7 @@ export async function examineHost(invocation: Invocation, around: Surroundings):
     await examineDispatcher(around),
     ...(await examineLeftovers(around)),
     await examineCache(invocation, around),
+    ...(await examineCacheLocks(around)),
     ...examineModels(invocation, around),
     ...(await examinePrograms(invocation, around)),
   ];
@@ -32,28 +37,16 @@ export async function examineHost(invocation: Invocation, around: Surroundings):
 
 async function examineState({ session }: Surroundings): Promise<readonly Finding[]> {
   const { path } = session.directory;
-  const { mode, uid } = await stat(path);
-  const open = (mode & 0o077) !== 0;
-  const permissions = !isOurs(uid)
-    ? trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${quotePath(path)}` })
-    : open
-      ? trouble('warn', 'state', {
-          says: `${path} can be read by others`,
-          fix: `chmod 700 ${quotePath(path)}`,
-          repair: async () => {
-            await chmod(path, 0o700);
-            return `${path} is private now`;
-          },
-        })
-      : fine('state', `${path} is private`);
+  const { uid } = await stat(path);
+  // That others can read it is mended by whoever opens it.
+  const owner = isOurs(uid)
+    ? fine('state', `${path} is private`)
+    : trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${quotePath(path)}` });
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
   const level = free < FREE_BYTES.bad ? 'bad' : free < FREE_BYTES.warn ? 'warn' : null;
   const says = `${Math.floor(free / 1_048_576)} MiB are free`;
-  return [
-    permissions,
-    level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${quotePath(path)}` }),
-  ];
+  return [owner, level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${quotePath(path)}` })];
 }
 
 async function examineDispatcher({ session, here, hereSilent }: Surroundings): Promise<Finding> {
@@ -62,7 +55,14 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
   try {
     const lock = await readLock(session.directory.path);
     if (lock.kind === 'held' || hereSilent) {
-      const pid = lock.kind === 'held' ? lock.holder.pid : null;
+      const isElsewhere = lock.kind === 'held' && isOfAnotherContainer(lock.holder, await ownIdentity());
+      // Its pid is another process here.
+      const pid = lock.kind === 'held' && !isElsewhere ? lock.holder.pid : null;
+      if (isElsewhere)
+        return trouble('bad', name, {
+          says: `process ${lock.holder.pid} of another container holds the state directory and does not answer`,
+          fix: `end that container; when it is gone: rm ${quotePath(session.directory.path)}/lock.*`,
+        });
       return trouble('bad', name, {
         says: `${pid === null ? 'a process' : `process ${pid}`} holds the state directory and does not answer`,
         fix: pid === null ? 'crosstalkd status' : `kill ${pid}`,
@@ -70,7 +70,8 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
     }
     return fine(name, lock.kind === 'gone' ? 'none runs here; the last one was killed, the next settles what it left' : 'none runs here');
   } catch (error) {
-    return trouble('bad', name, { says: errorText(error), fix: `ls -l ${quotePath(session.directory.path)}` });
+    const fix = error instanceof CrosstalkError ? error.fix : null;
+    return trouble('bad', name, { says: errorText(error), fix: fix ?? `ls -l ${quotePath(session.directory.path)}` });
   }
 }
 
@@ -113,6 +114,33 @@ async function examineCache(invocation: Invocation, { session, here, hereSilent 
         }
       : {}),
   });
+}
+
+/** Locks that a git left in the cache when the machine went down: nothing waits for them but the housekeeping, which then never comes. */
+async function examineCacheLocks({ session, here, hereSilent }: Surroundings): Promise<readonly Finding[]> {
+  const { cache } = session.directory;
+  const names = (await readdir(cache, { recursive: true })).filter((name) => name.endsWith('.lock') || name === 'gc.pid');
+  const old: string[] = [];
+  for (const name of names) {
+    const found = await stat(join(cache, name)).catch(() => null);
+    if (found !== null && systemClock.wallMs() - found.mtimeMs > GIT_LOCK_MS) old.push(join(cache, name));
+  }
+  if (old.length === 0) return [];
+  const isFree = here === null && !hereSilent;
+  return [
+    trouble('warn', 'git locks', {
+      says: `left by a git that was killed: ${old.join(', ')}`,
+      fix: isFree ? 'crosstalkd doctor --fix' : 'crosstalkd stop, then crosstalkd doctor --fix',
+      ...(isFree
+        ? {
+            repair: async () => {
+              for (const path of old) await rm(path, { force: true });
+              return `removed ${old.join(', ')}`;
+            },
+          }
+        : {}),
+    }),
+  ];
 }
 
 function examineModels(invocation: Invocation, { offers, offersProblem }: Surroundings): readonly Finding[] {

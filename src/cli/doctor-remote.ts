@@ -139,7 +139,8 @@ function localPath({ located }: TransportSession): string | null {
 
 async function examineProtection(session: TransportSession): Promise<readonly Finding[]> {
   const path = localPath(session);
-  if (path === null) return [];
+  if (path === null)
+    return [fine('protection', `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`)];
   const git = openPersonGit(path);
   // Claims among the branches have to be deletable.
   const wanted = [

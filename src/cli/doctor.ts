@@ -1,14 +1,13 @@
 /** `crosstalkd doctor`: looks at everything a dispatcher stands on, a line each, and with --fix repairs what it can and looks again. */
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
-import { readConfig } from '../local/read-config.ts';
 import { checkGit, createGit } from '../transport/git-runner.ts';
 import { given, type Invocation } from './command.ts';
+import { examineConfig } from './doctor-config.ts';
 import { examineHost } from './doctor-host.ts';
 import { examineRemote } from './doctor-remote.ts';
 import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import { hostname } from './host-name.ts';
 import { type Colour, type Io, paint, plain } from './io.ts';
 import { lookAround } from './look-around.ts';
 import { printJson, wantsJson } from './reading.ts';
@@ -31,19 +30,19 @@ export async function examine(invocation: Invocation): Promise<number> {
 
 /** One examination; with `repaired`, repairs on the way and notes what was done. */
 async function examineOnce(invocation: Invocation, repaired: string[] | null): Promise<readonly Finding[]> {
-  const basics = [await examineGit(invocation), await examineConfig(invocation)];
+  const basics = [await examineGit(invocation), ...(await examineConfig(invocation))];
+  if (repaired !== null) await repair(basics, repaired);
   if (basics.some(({ level }) => level === 'bad')) return basics;
   try {
     const around = await lookAround(invocation);
     try {
       const findings = [
-        ...basics,
         ...(await examineRemote(invocation, around)),
         ...(await examineHost(invocation, around)),
         ...(await examineWakes(invocation, around)),
       ];
-      if (repaired !== null) for (const { repair } of findings) if (repair !== null) repaired.push(await repair());
-      return findings;
+      if (repaired !== null) await repair(findings, repaired);
+      return [...basics, ...findings];
     } finally {
       await around.session.close();
     }
@@ -57,24 +56,15 @@ async function examineOnce(invocation: Invocation, repaired: string[] | null): P
   }
 }
 
+async function repair(findings: readonly Finding[], repaired: string[]): Promise<void> {
+  for (const finding of findings) if (finding.repair !== null) repaired.push(await finding.repair());
+}
+
 async function examineGit({ env, cwd }: Invocation): Promise<Finding> {
   try {
     return fine('git', `version ${await checkGit(createGit({ env, gitDir: cwd, clock: systemClock }))}`);
   } catch (error) {
     return trouble('bad', 'git', { says: errorText(error), fix: 'install a newer git' });
-  }
-}
-
-async function examineConfig({ env }: Invocation): Promise<Finding> {
-  try {
-    const { directory, warnings } = await readConfig({ env, flags: {}, hostname: hostname() });
-    const [warning] = warnings;
-    return warning === undefined
-      ? fine('configuration', directory.path)
-      : trouble('warn', 'configuration', { says: warning, fix: 'crosstalkd status --config' });
-  } catch (error) {
-    const fix = error instanceof CrosstalkError ? error.fix : null;
-    return trouble('bad', 'configuration', { says: errorText(error), fix });
   }
 }
 

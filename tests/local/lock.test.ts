@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(built, { recursive: true, force: true }));
 
+const hasFlock = process.platform === 'linux' && spawnSync('flock', ['--version']).error === undefined;
 const locker = { alias: 'mbp', clock: systemClock, random: systemRandom };
 
 const TAKER = `
@@ -55,15 +57,40 @@ describe('the lock of a state directory', () => {
     expect(await readLock(directory)).toEqual({ kind: 'free' });
   });
 
-  it('of a holder in another container is not broken: a person is told what only a person can know', async () => {
+  it('of a holder in another container that had no lock of the kernel is not broken: a person is told what only a person can know', async () => {
     const directory = await tempDirectory();
     const { holder } = await acquireLock(directory, locker);
     if (holder.pidSpace === null) return;
-    const elsewhere = { ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 };
-    await writeFile(join(directory, 'lock.1'), `${JSON.stringify(elsewhere)}\n`);
+    const { kernelLock, ...elsewhere } = { ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 };
+    await writeFile(join(directory, 'lock.2'), `${JSON.stringify(elsewhere)}\n`);
     const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining(`rm ${directory}/lock.*`) as string });
     expect(String(refused)).toContain('another container');
+    expect(kernelLock).toBe(hasFlock);
+  });
+
+  it.runIf(hasFlock)('of a holder in another container is held while that one lives and is gone when it was killed', async () => {
+    const directory = await tempDirectory();
+    const child = startTaker(directory, 'die');
+    await child.nextLine();
+    child.say('go');
+    expect(await child.nextLine()).toBe('won');
+    // The same open file, as a process of another pid namespace would have it.
+    const path = join(directory, 'lock.1');
+    const text = JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as LockHolder), pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 });
+    await writeFile(path, text);
+    const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining('crosstalkd stop') as string });
+    expect(String(refused)).toContain('a dispatcher in another container already serves this transport: process');
+    await child.kill();
+    expect(await readLock(directory)).toMatchObject({ kind: 'gone', holder: { alias: 'racer' } });
+    await writeFile(
+      path,
+      text.replace(/"boot":"[^"]*"/, '"boot":"of another machine"').replace(/"machine":(null|"[^"]*")/, '"machine":"other"'),
+    );
+    expect(await readLock(directory)).toMatchObject({ kind: 'held' });
+    await writeFile(path, text);
+    await (await acquireLock(directory, locker)).release();
   });
 
   it('is free again after a release, and a second release does not take it from the next holder', async () => {
@@ -128,7 +155,7 @@ describe('the lock of a state directory', () => {
 
 describe('proof that a process is gone', () => {
   async function own(): Promise<LockHolder> {
-    return { ...(await ownIdentity()), alias: 'a', since: '', token: 't' };
+    return { ...(await ownIdentity()), alias: 'a', since: '', token: 't', kernelLock: false };
   }
 
   it('is another boot of the same machine, another start of the pid, or no such pid', async () => {

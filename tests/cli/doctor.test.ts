@@ -1,0 +1,182 @@
+/** Each fault that `doctor` knows is planted, named, and with --fix repaired and looked at again; those that only a person can mend are named. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+
+let cli: Cli;
+let state: string;
+beforeAll(async () => {
+  cli = await startCli();
+  state = String((await cli.json(['status', '--config'])).data['state']);
+});
+afterAll(() => cli.close());
+
+const config = (...names: readonly string[]): string => join(cli.place, 'config', ...names);
+const mode = (path: string): number => statSync(path).mode & 0o777;
+const checks = (data: Json): readonly string[] => listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
+const named = (data: Json, name: string): Json | undefined => listOf(data, 'checks').find((check) => check['name'] === name);
+
+function writeOpen(path: string, text: string, bits: number): void {
+  writeFileSync(path, text);
+  chmodSync(path, bits);
+}
+
+/** A ref on the remote that names a commit with this text. */
+function plantRecord(ref: string, text: string): void {
+  const tree = cli.git(['mktree'], cli.remote);
+  cli.git(['update-ref', ref, cli.git(['commit-tree', tree, '-m', text], cli.remote)], cli.remote);
+}
+
+interface Fault {
+  readonly fault: string;
+  readonly check: string;
+  readonly plant: () => void;
+  readonly isMended: () => boolean;
+}
+
+const FAULTS: readonly Fault[] = [
+  {
+    fault: 'a configuration directory that its group may write',
+    check: 'warn configuration',
+    plant: () => chmodSync(config(), 0o770),
+    isMended: () => mode(config()) === 0o750,
+  },
+  {
+    fault: 'models of the host that every user may write',
+    check: 'bad configuration',
+    plant: () => writeOpen(config('models.yaml'), 'models: {}\n', 0o666),
+    isMended: () => mode(config('models.yaml')) === 0o644,
+  },
+  {
+    fault: 'keys of services that every user may read',
+    check: 'bad secrets',
+    plant: () => writeOpen(config('service.env'), 'KEY=x\n', 0o644),
+    isMended: () => mode(config('service.env')) === 0o600,
+  },
+  {
+    fault: 'a wake secret that its group may read',
+    check: 'bad secrets',
+    plant: () => writeOpen(config('wake-secret'), 'sixteen or more characters\n', 0o640),
+    isMended: () => mode(config('wake-secret')) === 0o600,
+  },
+  {
+    fault: 'a lock that a killed git left in the cache',
+    check: 'warn git locks',
+    plant: () => {
+      writeFileSync(join(state, 'cache.git', 'packed-refs.lock'), '');
+      utimesSync(join(state, 'cache.git', 'packed-refs.lock'), 1, 1);
+    },
+    isMended: () => statSync(join(state, 'cache.git', 'packed-refs.lock'), { throwIfNoEntry: false }) === undefined,
+  },
+  {
+    fault: 'a claim that cannot be read',
+    check: 'warn claims',
+    plant: () => plantRecord(`refs/crosstalk/claims/${'0'.repeat(32)}`, 'garbage'),
+    isMended: () => cli.git(['for-each-ref', 'refs/crosstalk/claims'], cli.remote) === '',
+  },
+  {
+    fault: 'beats that cannot be read',
+    check: 'warn hosts',
+    plant: () => {
+      plantRecord('refs/crosstalk/hosts/attic.0123456789ab', 'garbage');
+      plantRecord('refs/crosstalk/hosts/no name at all'.replaceAll(' ', '+'), 'garbage');
+    },
+    isMended: () => cli.git(['for-each-ref', 'refs/crosstalk/hosts'], cli.remote) === '',
+  },
+  {
+    fault: 'a remote that takes rewritten history',
+    check: 'warn protection',
+    plant: () => cli.git(['config', 'receive.denyNonFastForwards', 'false'], cli.remote),
+    isMended: () => cli.git(['config', 'receive.denyNonFastForwards'], cli.remote) === 'true',
+  },
+];
+
+describe('doctor', () => {
+  it.each(FAULTS)('names and repairs $fault', async ({ check, plant, isMended }) => {
+    plant();
+    const found = await cli.json(['doctor']);
+    expect(checks(found.data)).toContain(check);
+    expect(found.code).toBe(check.startsWith('bad') ? 1 : 0);
+    expect(isMended()).toBe(false);
+    const fixed = await cli.json(['doctor', '--fix']);
+    expect(fixed).toMatchObject({ code: 0, data: { ok: true, health: 'good' } });
+    expect(fixed.data['repaired']).toHaveLength(1);
+    expect(isMended()).toBe(true);
+  });
+
+  it('repairs everything at once, also what hides the rest', async () => {
+    for (const { plant } of FAULTS) plant();
+    const fixed = await cli.json(['doctor', '--fix']);
+    expect(fixed).toMatchObject({ code: 0, data: { ok: true, health: 'good' } });
+    expect(FAULTS.filter(({ isMended }) => !isMended())).toEqual([]);
+  });
+
+  it('makes the state directory private again when others can read it, as every command does', async () => {
+    chmodSync(state, 0o755);
+    expect(named((await cli.json(['doctor'])).data, 'state')).toMatchObject({ level: 'ok' });
+    expect(mode(state)).toBe(0o700);
+  });
+
+  it('leaves a git lock alone that may be somebody’s', async () => {
+    const path = join(state, 'cache.git', 'packed-refs.lock');
+    writeFileSync(path, '');
+    expect((await cli.json(['doctor', '--fix'])).data['repaired']).toEqual([]);
+    rmSync(path);
+  });
+
+  it('names a lock that cannot be read, and never removes it', async () => {
+    const path = join(state, 'lock.999');
+    writeFileSync(path, 'garbage');
+    const { code, data } = await cli.json(['doctor', '--fix']);
+    expect(code).toBe(1);
+    expect(named(data, 'dispatcher')).toMatchObject({ level: 'bad', fix: expect.stringContaining(`rm ${path}`) as string });
+    rmSync(path);
+  });
+
+  it('names a dispatcher that holds the state directory and does not answer', async () => {
+    const running = cli.start(['run']);
+    await running.until('dispatcher.started');
+    const { holder } = (await import('../../src/local/lock.ts').then(({ readLock }) => readLock(state))) as { holder: { pid: number } };
+    process.kill(holder.pid, 'SIGSTOP');
+    const { code, data } = await cli.json(['doctor']);
+    process.kill(holder.pid, 'SIGCONT');
+    expect(code).toBe(1);
+    expect(named(data, 'dispatcher')).toMatchObject({ level: 'bad', fix: `kill ${holder.pid}` });
+    await running.stop();
+  });
+
+  it('names a git that is too old', async () => {
+    const bin = join(cli.place, 'old-git');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'git'), '#!/bin/sh\necho "git version 1.8.3"\n', { mode: 0o755 });
+    const { code, data } = await cli.json(['doctor'], { env: { PATH: `${bin}:${cli.env['PATH'] ?? ''}` } });
+    expect(code).toBe(1);
+    expect(named(data, 'git')).toMatchObject({ level: 'bad', says: expect.stringContaining('git 1.8 is too old') as string });
+  });
+
+  const hasNamespaces = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+  it.runIf(hasNamespaces)('names a disk that is nearly full', () => {
+    const script = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"';
+    const program = [process.execPath, join(import.meta.dirname, '../../bin/crosstalkd.js'), 'doctor', '--json'];
+    const { stdout } = spawnSync('unshare', ['-Urm', 'sh', '-c', script, join(cli.place, 'state'), ...program], {
+      cwd: cli.clone,
+      env: cli.env,
+      encoding: 'utf8',
+    });
+    const check = named(JSON.parse(stdout) as Json, 'disk');
+    expect(check).toMatchObject({ level: 'bad', says: expect.stringContaining('only') as string });
+  });
+
+  it('names a clock that the newest commit is ahead of', async () => {
+    cli.say({ 'data/channels/general/note.md': letter('grace', 'from tomorrow') });
+    const other = join(cli.place, 'other');
+    const ahead = new Date(Date.now() + 86_400_000).toISOString();
+    cli.git(['commit', '-q', '--allow-empty', '-m', 'ahead', '--date', ahead], other);
+    cli.git(['push', '-q'], other);
+    const { code, data } = await cli.json(['doctor']);
+    expect(code).toBe(0);
+    expect(named(data, 'clock')).toMatchObject({ level: 'warn', fix: 'timedatectl status' });
+  });
+});
