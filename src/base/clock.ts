@@ -1,6 +1,6 @@
 /** The door to time. Nothing else in the product reads a clock, so a simulation can turn every hand. */
 export interface Clock {
-  /** Milliseconds since the epoch as this machine believes them; may jump either way. Only for text that people read. */
+  /** Milliseconds since the epoch as this machine believes them; may jump either way. For text that people read, and to notice a sleep of the machine. */
   wallMs(): number;
   /** Milliseconds that never go back; the origin means nothing. All waiting and all leases are measured with it. */
   monotonicMs(): number;
@@ -32,6 +32,11 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', done, { once: true });
     }),
 };
+
+/** What the wall clock is ahead of the monotonic one, in milliseconds: it grows while the machine sleeps (and when somebody sets the clock). */
+export function aheadMs(clock: Clock): number {
+  return clock.wallMs() - clock.monotonicMs();
+}
 
 /** `2026-11-21T06:40:20.123Z` for milliseconds since the epoch. */
 export function formatIso(wallMs: number): string {

@@ -3,12 +3,16 @@ import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
+import { systemRandom } from '../base/random.ts';
+import { blocksOf } from '../dispatcher/recover.ts';
 import { writeCheckpoint } from '../local/checkpoint.ts';
 import { sendControl } from '../local/control-client.ts';
-import { encodeIndex } from '../protocol/open-work.ts';
+import { openLocalState } from '../local/open-local-state.ts';
+import { stateRoot } from '../local/state-directory.ts';
+import { encodeIndex, listWork } from '../protocol/open-work.ts';
 import { CHANNELS, messageId } from '../protocol/paths.ts';
 import { createGit } from '../transport/git-runner.ts';
-import { given, type Invocation } from './command.ts';
+import { given, type Invocation, option } from './command.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { plain } from './io.ts';
 import { printJson, wantsJson } from './reading.ts';
@@ -82,7 +86,7 @@ function show({ io }: Invocation, lost: Lost): void {
   list(`${counted(lost.removed.length, 'file')} vanished:`, lost.removed.map(messageId));
   list(`${counted(lost.changed.length, 'file')} changed:`, lost.changed.map(messageId));
   if (lost.commits.length + lost.removed.length + lost.changed.length === 0) io.print('Nothing vanished.');
-  io.print('Messages whose replies vanished are open again and will be run again.');
+  io.print('Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent anew.');
 }
 
 async function isConfirmed(invocation: Invocation): Promise<boolean> {
@@ -95,15 +99,40 @@ async function isConfirmed(invocation: Invocation): Promise<boolean> {
   return /^y(es)?$/i.test(said.trim());
 }
 
-async function accept(invocation: Invocation, { session }: Surroundings, lost: Lost): Promise<number> {
+async function accept(invocation: Invocation, around: Surroundings, lost: Lost): Promise<number> {
+  const { session } = around;
   const accepted = await session.mirror.accept(lost.now);
   if (accepted.kind === 'unreachable') throw unreachable(session.located.url, accepted.failure.line);
-  await writeCheckpoint(session.directory.checkpointFile, encodeIndex(session.mirror.index()));
   const told = await tellDispatcher(session.directory.path);
+  if (!told) await blockWhatRanHere(invocation, around);
+  await writeCheckpoint(session.directory.checkpointFile, encodeIndex(session.mirror.index()));
   if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
   else
     invocation.io.print(`The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here goes on with it' : ''}.`);
   return 0;
+}
+
+/** No dispatcher runs: what the journal says was started here is kept from a second run by this command, before the checkpoint says that all is well. */
+async function blockWhatRanHere(invocation: Invocation, { session, claims }: Surroundings): Promise<void> {
+  const { config, mirror } = session;
+  const local = await openLocalState({
+    root: stateRoot(option(invocation, 'state'), invocation.env),
+    transport: { remoteUrl: session.located.url, rootCommit: session.rootCommit },
+    clock: systemClock,
+    random: systemRandom,
+    alias: config.alias,
+    onDamage: () => undefined,
+  });
+  try {
+    const entries = await local.state.readJournal();
+    const ran = new Set(entries.flatMap((entry) => (entry.kind === 'starting' ? [entry.key] : [])));
+    const own = [...claims.values()].flatMap(({ key, claim }) =>
+      claim?.alias === config.alias && claim.instance === local.state.instance ? [key] : [],
+    );
+    for (const entry of blocksOf(listWork(mirror.index()), { ran, spared: new Set(own) })) await local.state.journal(entry);
+  } finally {
+    await local.close();
+  }
 }
 
 /** This command knows the new tip already, but the dispatcher may still stand before the old one. */

@@ -2,6 +2,7 @@
  * Where a message is claimed: one push of create-only refs, each winning or losing by itself. An agent starts only after a look at the remote
  * that is later than the push has shown our claim and no reply, because a reply and the deletion of its claim land together.
  */
+import { aheadMs } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -28,7 +29,7 @@ export async function claimMessages(dispatcher: Dispatcher, requests: readonly C
   if (requests.length === 0) return;
   const { doors, state } = dispatcher;
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
-  const startedMs = doors.clock.monotonicMs();
+  const pushing = { startedMs: doors.clock.monotonicMs(), aheadMs: aheadMs(doors.clock) };
   const pushed = await doors.repository.push(
     drafts.map(({ update }) => update),
     { atomic: false },
@@ -36,7 +37,7 @@ export async function claimMessages(dispatcher: Dispatcher, requests: readonly C
   for (const { request, claim, update, oid } of drafts) {
     const result = pushed.kind === 'unknown' ? { kind: 'unknown' as const } : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
     if (result.kind === 'landed' || result.kind === 'unknown')
-      state.uncertain.set(update.ref, { oid, work: request.work, claim, startedMs });
+      state.uncertain.set(update.ref, { oid, work: request.work, claim, ...pushing });
     else await loseClaim(dispatcher, request.work, { claim, ...(result.kind === 'refused' ? { refusal: result.line } : {}) });
   }
   if (state.uncertain.size > 0 && (await observe(dispatcher)) === 'seen') await adoptClaims(dispatcher);
@@ -135,6 +136,7 @@ function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim):
     claim: pushed.claim,
     oid: pushed.oid,
     renewedMs: pushed.startedMs,
+    renewedAheadMs: pushed.aheadMs,
     confirmedMs: dispatcher.state.seenMs,
     phase: 'attempt',
     stopped: null,

@@ -4,6 +4,7 @@ import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { findLoop } from '../protocol/loop.ts';
+import type { ModelEntry } from '../protocol/models.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -75,4 +76,13 @@ function continueAs(
   const minutes = (given: number | null): number | null => (given === null ? null : given * MINUTE);
   const named = fields.dispatchHost === here.alias ? fields.session : null;
   return { session: named ?? here.session, timeoutMs: minutes(fields.timeoutMinutes), idleTimeoutMs: minutes(fields.idleMinutes) };
+}
+
+/** A message may shorten the limits of the model, never extend them. */
+export function narrowEntry(entry: ModelEntry, { timeoutMs, idleTimeoutMs }: AttemptInput): ModelEntry {
+  return {
+    ...entry,
+    timeoutMs: Math.min(entry.timeoutMs, timeoutMs ?? Infinity),
+    idleTimeoutMs: Math.min(entry.idleTimeoutMs, idleTimeoutMs ?? Infinity),
+  };
 }

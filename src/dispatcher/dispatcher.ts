@@ -105,6 +105,8 @@ export interface Held {
   oid: Oid;
   /** Monotonic time at which the push that made (or renewed) it began: its lease runs from here. */
   renewedMs: number;
+  /** What the wall clock was ahead of the monotonic one then: when the machine sleeps, it grows. */
+  renewedAheadMs: number;
   /** Monotonic time from which a listing without this claim means that it is lost; infinite while a renewal is on its way. */
   confirmedMs: number;
   /** `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its way. */
@@ -123,6 +125,8 @@ export interface UncertainClaim {
   readonly work: Work;
   readonly claim: Claim;
   readonly startedMs: number;
+  /** As `renewedAheadMs` of a held claim. */
+  readonly aheadMs: number;
 }
 
 export interface Parked {

@@ -2,9 +2,10 @@
  * What an earlier run of this state directory left behind: processes are ended, finished answers go on their way, and claims are settled at once
  * instead of after a lease, because whoever holds the lock of this directory knows that their process is dead.
  */
+import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
 import { parseClaim } from '../protocol/claim.ts';
-import { listWork } from '../protocol/open-work.ts';
+import { listWork, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 
@@ -68,13 +69,25 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
 }
 
 /** What a rewritten branch shows as open although it was run here is not run again: a person decides about that. */
-export async function blockWhatRan({ state, doors, mirror }: Dispatcher): Promise<void> {
-  const held = new Set(state.held.keys());
-  for (const { key } of listWork(mirror.index())) {
-    if (!state.ran.has(key) || held.has(key) || state.blocked.has(key)) continue;
-    state.blocked.add(key);
-    await doors.local.journal({ kind: 'settled', key, nonce: `rewrite ${key}`, how: RAN_BEFORE });
+export async function blockWhatRan({ state, doors, mirror, settings }: Dispatcher): Promise<void> {
+  const orphaned = [...state.orphans.keys()].map((ref) => ref.slice(settings.refs.claims.length));
+  const spared = new Set([...state.held.keys(), ...orphaned, ...state.blocked]);
+  for (const entry of blocksOf(listWork(mirror.index()), { ran: state.ran, spared })) {
+    state.blocked.add(entry.key);
+    await doors.local.journal(entry);
   }
+}
+
+/**
+ * The journal's lines that keep open work from a second run on this host. `ran`: keys for which an agent was started here; `spared`: those whose
+ * claim of ours stands and is settled like any other. Pure.
+ */
+export function blocksOf(
+  works: readonly Work[],
+  { ran, spared }: { readonly ran: ReadonlySet<string>; readonly spared: ReadonlySet<string> },
+): readonly Extract<JournalEntry, { kind: 'settled' }>[] {
+  const keys = new Set(works.flatMap(({ key }) => (ran.has(key) && !spared.has(key) ? [key] : [])));
+  return [...keys].map((key) => ({ kind: 'settled', key, nonce: `rewrite ${key}`, how: RAN_BEFORE }));
 }
 
 function isOrphan(dispatcher: Dispatcher, traces: ReadonlyMap<string, Trace>, nonce: string): boolean {
@@ -108,6 +121,7 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
     claim: payload.claim,
     oid: payload.claimOid,
     renewedMs: doors.clock.monotonicMs(),
+    renewedAheadMs: aheadMs(doors.clock),
     confirmedMs: Number.POSITIVE_INFINITY,
     phase: 'publishing',
     stopped: null,

@@ -4,14 +4,14 @@
  * the next run knows whether an agent may have acted.
  */
 import type { AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
-import { MINUTE } from '../base/clock.ts';
+import { aheadMs, MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
-import { type AttemptInput, composeAttemptPrompt } from './compose-attempt.ts';
+import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, recent } from './park-model.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
@@ -64,7 +64,8 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
   if (effectsOf(first.entry, held.work.message) !== held.claim.effects && !(await renewClaim(dispatcher, held, first.entry))) return;
   let current: Try | null = first;
   while (current !== null) {
-    const outcome: AttemptOutcome = await invoke(dispatcher, held, current);
+    const outcome: AttemptOutcome | null = await invoke(dispatcher, held, current);
+    if (outcome === null) return;
     // An answer that came in spite of us is offered all the same: whether the claim still stands is decided by the remote.
     if (outcome.kind !== 'answered' && (held.stopped !== null || outcome.kind === 'stopped')) {
       await stopClaim(dispatcher, held, outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail);
@@ -88,7 +89,8 @@ function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Tr
   return { entry: chain[at] ?? entry, fallbacks: chain.slice(at + 1), invocation: 1, threadBytesMax: settings.threadBytesMax };
 }
 
-async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise<AttemptOutcome> {
+/** Null when the claim was lost before anything was started. */
+async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise<AttemptOutcome | null> {
   const { doors, state } = dispatcher;
   const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
@@ -97,6 +99,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     if (input.loop !== null) return inCircles(input.loop);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
     state.ran.add(held.key);
+    while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, current.entry))) return null;
     if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
     held.startedMs = doors.clock.monotonicMs();
     state.starts.set(current.entry.name, recent(state.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }));
@@ -145,15 +148,6 @@ function inCircles(detail: string): Failed {
 function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): ModelEntry {
   const { project } = held.work.message;
   return project === null ? entry : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
-}
-
-/** A message may shorten the limits of the model, never extend them. */
-function narrowEntry(entry: ModelEntry, { timeoutMs, idleTimeoutMs }: AttemptInput): ModelEntry {
-  return {
-    ...entry,
-    timeoutMs: Math.min(entry.timeoutMs, timeoutMs ?? Infinity),
-    idleTimeoutMs: Math.min(entry.idleTimeoutMs, idleTimeoutMs ?? Infinity),
-  };
 }
 
 type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
@@ -261,7 +255,7 @@ async function renewClaim(dispatcher: Dispatcher, held: Held, entry: ModelEntry)
   }
   const claim = { ...held.claim, attempt: held.claim.attempt + 1, effects: effectsOf(entry, held.work.message) };
   const oid = await doors.repository.writeRecord(formatClaim(claim));
-  const renewedMs = doors.clock.monotonicMs();
+  const renewed = { renewedMs: doors.clock.monotonicMs(), renewedAheadMs: aheadMs(doors.clock) };
   held.confirmedMs = Number.POSITIVE_INFINITY;
   const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], { atomic: false });
   const landed = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind === 'landed' : (await refNow(dispatcher, held.ref)) === oid;
@@ -275,8 +269,13 @@ async function renewClaim(dispatcher: Dispatcher, held: Held, entry: ModelEntry)
     dispatcher.state.held.delete(held.key);
     return false;
   }
-  Object.assign(held, { claim, oid, renewedMs, confirmedMs: doors.clock.monotonicMs() });
+  Object.assign(held, { claim, oid, ...renewed, confirmedMs: doors.clock.monotonicMs() });
   return true;
+}
+
+/** The machine slept since the claim was last renewed: it stands, but somebody may be about to take it over. Only another renewal decides who has it. */
+function hasSlept({ doors, settings }: Dispatcher, held: Held): boolean {
+  return aheadMs(doors.clock) - held.renewedAheadMs > settings.marginMs;
 }
 
 async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | null> {

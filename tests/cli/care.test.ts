@@ -203,6 +203,21 @@ describe('accept-rewrite', () => {
     expect((await cli.run(['verify'])).code).toBe(0);
   });
 
+  it('keeps what this host has run from a second run, with no dispatcher there to be told', async () => {
+    cli.say({ [`${AT}/a.md`]: letter('echo', 'x') });
+    await cli.answer();
+    expect((await cli.run(['status'])).code).toBe(0);
+    rewrite();
+    expect((await cli.json(['accept-rewrite', '--yes'])).data).toMatchObject({ ok: true, dispatcher_told: false });
+    cli.git(['pull', '-q', '--rebase'], other());
+    cli.say({ [`${AT}/b.md`]: letter('echo', 'x') });
+    const once = await cli.run(['run', '--once']);
+    expect(`${once.stdout}${once.stderr}`.match(/"attempt.started"/g)?.length).toBe(1);
+    const files = cli.git(['ls-tree', '-r', '--name-only', 'main', AT], cli.remote);
+    expect(files).toContain('b.re.echo.md');
+    expect(files).not.toContain('a.re.echo.md');
+  });
+
   it('sets a running dispatcher going again', async () => {
     cli.say({ [`${AT}/a.md`]: letter('echo', 'x') });
     const host = cli.start(['run', '--interval', '0.2']);

@@ -8,7 +8,7 @@ import type { Message } from '../../src/protocol/message.ts';
 import { readMessage } from '../../src/workflow/message-memo.ts';
 import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
 import type { CommitInfo } from '../../src/transport/repository.ts';
-import type { MemoryRemote, RefMove } from '../support/memory-repository.ts';
+import { blobIdOf, type MemoryRemote, type RefMove } from '../support/memory-repository.ts';
 import { isTask, MODELS } from './people.ts';
 import { BRANCH, REFS, type Run, type World } from './world.ts';
 
@@ -143,24 +143,30 @@ export function checkFences(remote: MemoryRemote): readonly string[] {
 interface PushedReply {
   readonly path: string;
   readonly message: Message;
+  /** Of the message that it answers, as it stands beside it. */
+  readonly askedBlob: Oid | null;
 }
 
 function repliesOf(remote: MemoryRemote, { expected, next }: RefMove): readonly PushedReply[] {
   const before = expected === null ? new Map<string, string>() : remote.filesOf(expected);
-  return [...(next === null ? [] : remote.filesOf(next))].flatMap(([path, text]) => {
+  const files = next === null ? new Map<string, string>() : remote.filesOf(next);
+  return [...files].flatMap(([path, text]) => {
     const read = before.has(path) ? null : readMessage(text);
-    return read?.kind === 'message' ? [{ path, message: read.message }] : [];
+    if (read?.kind !== 'message') return [];
+    const asked = files.get(read.message.fields.re[0] ?? '');
+    return [{ path, message: read.message, askedBlob: asked === undefined ? null : blobIdOf(asked) }];
   });
 }
 
-function hasFence({ path, message }: PushedReply, claims: ReadonlyMap<string, Claim>): boolean {
+function hasFence({ path, message, askedBlob }: PushedReply, claims: ReadonlyMap<string, Claim>): boolean {
   const recipient = parseMessagePath(path)?.replyTo?.recipient;
   return [...claims].some(
     ([ref, claim]) =>
       claim.recipient === recipient &&
       claim.alias === message.fields.host &&
       claim.attempt === message.fields.attempt &&
-      (claim.message === message.fields.re[0] || ref.endsWith(keyAt(claim.message, claim.recipient))),
+      // Of a message that was moved, the bytes are what its claim names.
+      (claim.message === message.fields.re[0] || claim.blob === askedBlob || ref.endsWith(keyAt(claim.message, claim.recipient))),
   );
 }
 

@@ -14,7 +14,7 @@ import { BRANCH, type World } from './world.ts';
 /** The models of every simulated transport. `solo` is served by the first host only, `ghost` by nobody. */
 export const MODELS_YAML = `models:
   opus: {adapter: command, command: [x], effects: none, concurrency: 2, timeout: 90s}
-  sonnet: {adapter: command, command: [x], effects: none, fallback: [opus], timeout: 60s}
+  sonnet: {adapter: command, command: [x], effects: none, fallback: [opus], attempts: 2, timeout: 60s}
   mailer: {adapter: command, command: [x], effects: external, timeout: 60s}
   backup: {adapter: command, command: [x], effects: none, fallback: [mailer], attempts: 4, timeout: 60s}
   solo: {adapter: command, command: [x], effects: external, fallback: [opus], timeout: 40s}

@@ -1,6 +1,6 @@
 /** What a seed means: how many hosts, which messages, which faults and how often. Pure; shrinking is a smaller plan of the same seed. */
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
-import { MARKERS } from './workflows.ts';
+import { DRAWN } from './workflows.ts';
 
 /** Everything that can go wrong. Each is on in about half of the seeds. */
 export const FAULTS = [
@@ -85,9 +85,9 @@ export function planOf(seed: number, smaller: Smaller = {}): Plan {
 /** Two of three seeds start runs; of a group two or three, so that they have to wait for each other. */
 function drawMarkers(random: SeededRandom): readonly string[] {
   if (random.chance(0.35)) return [];
-  const name = random.pick(Object.keys(MARKERS));
+  const name = random.pick(DRAWN);
   if (name === 'group') return Array.from({ length: random.int(2, 3) }, () => name);
-  return random.chance(0.25) ? [name, random.pick(Object.keys(MARKERS))] : [name];
+  return random.chance(0.25) ? [name, random.pick(DRAWN)] : [name];
 }
 
 /** The next smaller plans to try for a seed that fails. */

@@ -39,7 +39,7 @@ export function checkWorkflows(history: readonly HistoryStep[]): {
   const runs = new Map<string, RunState>();
   for (const step of history) {
     const name = transitionOf(step);
-    if (name !== null) transitions.push(name);
+    if (name !== null) transitions.push(name, ...startsOf(step));
     problems.push(...checkCommit(runs, step).map((problem) => `I7 ${step.commit.oid.slice(0, 8)} ${problem}`));
   }
   return { problems, transitions };
@@ -58,10 +58,20 @@ function transitionOf({ commit }: HistoryStep): string | null {
   const [, name] = /^workflow [^:]+: (.*)/.exec(commit.message) ?? [];
   if (name === undefined) return null;
   if (/ pass \d/.test(name)) return 'next pass';
+  if (/ \((left|right)\)$/.test(name)) return 'decide (choice)';
   if (/^fail .+ \(budget\)/.test(name)) return 'fail step';
   if (/^(route|fail|decide .*|follow .*) \(/.test(name)) return name.replace(/^(\S+).* (\(.*)$/, '$1 $2');
   if (name.endsWith('(refused)')) return 'control (refused)';
   return /^budget hold/.test(name) ? 'budget hold' : (name.split(' ')[0] ?? name);
+}
+
+/** What a transition starts that its name does not tell. */
+function startsOf({ added }: HistoryStep): readonly string[] {
+  const tasks = [...added].filter(([path]) => TASK.test(path));
+  return [
+    ...(tasks.some(([path]) => path.includes('/steps/unsend/')) ? ['undo'] : []),
+    ...(tasks.some(([, text]) => /^to: "?workflow/m.test(text)) ? ['child'] : []),
+  ];
 }
 
 function isEngine({ commit }: HistoryStep): boolean {

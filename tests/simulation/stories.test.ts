@@ -4,7 +4,7 @@ import { acceptRewrite } from '../../src/dispatcher/control-host.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import type { RefUpdate } from '../../src/transport/repository.ts';
 import { killProcess, type Tamper } from './host.ts';
-import { tell } from './stories.ts';
+import { type Story, tell } from './stories.ts';
 import { BRANCH, REFS } from './world.ts';
 
 const NOTE = 'data/channels/general/note.md';
@@ -138,4 +138,72 @@ it('a run whose marker is answered by hand is ended: what is open is closed, and
     'cancelled',
   ]);
   expect(files.find(([path]) => path.endsWith('task.re.opus.md'))?.[1]).toContain('cancelled');
+});
+
+/** Puts the machine that is first about to start an agent to sleep for a minute, in that moment. */
+function sleepsBeforeItStarts(storyOf: () => Story): { readonly tamper: Tamper; readonly sleeper: () => string | null } {
+  let sleeper: string | null = null;
+  const tamper: Tamper = (doors) => ({
+    ...doors,
+    local: {
+      ...doors.local,
+      journal: async (entry) => {
+        await doors.local.journal(entry);
+        if (entry.kind !== 'starting' || sleeper !== null) return;
+        const { hosts, world } = storyOf();
+        const host = hosts.find(({ process }) => process?.dispatcher.doors.local.instance === doors.local.instance);
+        if (host?.process == null) return;
+        sleeper = host.name;
+        const awake = doors.clock.sleep(1);
+        world.scheduler.suspend(host.process.owner, 60_000);
+        world.scheduler.suspend(host.machine, 60_000);
+        host.hands.suspendedMs += 60_000;
+        await awake;
+      },
+    },
+  });
+  return { tamper, sleeper: () => sleeper };
+}
+
+describe('a host that sleeps between its claim and the start of the agent', () => {
+  it('does not start it when another has taken the claim over', async () => {
+    const sleep = sleepsBeforeItStarts(() => story);
+    const story: Story = tell(() => ({ kind: 'answer', ms: 50_000 }), { tamper: () => sleep.tamper });
+    story.say({ [NOTE]: ask('opus') });
+    await story.pass(180_000);
+    expect(story.world.runs.map(({ host }) => host)).toEqual(['h0', 'h1'].filter((name) => name !== sleep.sleeper()));
+    expect(story.files().get('data/channels/general/note.re.opus.md')).toContain('answer r0');
+  });
+
+  it('renews the claim first when it still has it', async () => {
+    const sleep = sleepsBeforeItStarts(() => story);
+    const story: Story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1, tamper: () => sleep.tamper });
+    story.say({ [NOTE]: ask('mailer') });
+    await story.pass(120_000);
+    expect(sleep.sleeper()).toBe('h0');
+    expect(story.world.runs.length).toBe(1);
+    expect(story.files().get('data/channels/general/note.re.mailer.md')).toMatch(/^attempt: "?2/m);
+  });
+});
+
+describe('a message that is moved and edited while its agent runs', () => {
+  const day = 'data/channels/general/2026/11/21';
+  const name = '060000000Z-01M7YB1BR00000000000000000.md';
+  const runsOf = async (from: string, to: string): Promise<number> => {
+    const story = tell(() => ({ kind: 'answer', ms: 20_000 }));
+    story.say({ [from]: ask('mailer') });
+    await story.pass(5_000);
+    story.say({ [to]: ask('mailer', 'priority: 1\n') }, [from]);
+    await story.pass(60_000);
+    return story.world.runs.length;
+  };
+
+  it('is the same message by the id in its name', async () => {
+    expect(await runsOf(`${day}/${name}`, `${day}/moved-${name}`)).toBe(1);
+  });
+
+  // PROTOCOL.md says so: neither path nor bytes are left of what was claimed.
+  it('is another message without one', async () => {
+    expect(await runsOf(NOTE, 'data/channels/general/moved.md')).toBe(2);
+  });
 });

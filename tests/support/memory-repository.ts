@@ -309,6 +309,11 @@ function sha1(...parts: readonly (string | Uint8Array)[]): Oid {
   return hash.digest('hex') as Oid;
 }
 
+/** The id that these bytes have as a file. */
+export function blobIdOf(content: string | Uint8Array): Oid {
+  return sha1('blob', content);
+}
+
 function makeFolder(entries: ReadonlyMap<string, Node>): Folder {
   const text = [...entries].sort(by(([name]) => name)).map(([name, node]) => `${node.kind} ${node.oid} ${name}`);
   return { kind: 'tree', oid: sha1('tree', ...text), entries };
@@ -371,7 +376,7 @@ function addCommit(universe: Universe, parents: readonly Oid[], draft: CommitDra
   for (const path of draft.removes ?? []) root = withNode(root, path, null);
   for (const { path, content } of draft.writes) {
     const bytes = Buffer.from(content);
-    const oid = sha1('blob', bytes);
+    const oid = blobIdOf(bytes);
     universe.blobs.set(oid, bytes);
     root = withNode(root, path, { kind: 'file', oid });
   }
