@@ -3,7 +3,7 @@ import { formatIso } from '../base/clock.ts';
 import { suggestName } from '../protocol/address.ts';
 import { writeFrontMatter } from '../protocol/front-matter.ts';
 import { replyPath } from '../protocol/paths.ts';
-import type { Fold } from './fold-context.ts';
+import { begunUndos, type Fold } from './fold-context.ts';
 import type { Json } from './json.ts';
 import type { Limits } from './plan.ts';
 import type { NewFile, Transition } from './run-input.ts';
@@ -87,7 +87,13 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
       return done('Cancelled: open tasks are closed, "finally" steps run.');
     case 'retry': {
       const only: Json | undefined = control.keys['step'];
-      const chains = fold.failedChains.filter((chain) => typeof only !== 'string' || chain.name.split(' ')[0] === only);
+      const undone = begunUndos(fold);
+      const stepOf = (name: string): string => name.split(' ')[0] ?? name;
+      const failed = fold.failedChains.filter(({ name }) => typeof only !== 'string' || stepOf(name) === only);
+      // A step that goes on after what it needs was taken back would say that all is done.
+      const chains = failed.filter(({ name }) => undone.size === 0 || undone.has(stepOf(name)));
+      if (chains.length < failed.length && chains.length === 0)
+        return refuse('the run is taking back what it did; start it again when it has ended: crosstalkd workflow retry');
       if (chains.length === 0) return refuse(`nothing that failed${typeof only === 'string' ? ` in "${only}"` : ''} can be retried now`);
       return done(
         `Retried: ${chains.map((chain) => chain.name).join(', ')}.`,

@@ -229,3 +229,9 @@ export function stopBelow(
   if (files.length > 0) propose(fold, { kind: 'file', name: stop.name, files });
   return files.length === 0;
 }
+
+/** Undo steps that have a task: what their steps did is being taken back, or is taken back. */
+export function begunUndos({ plan, tasks, root }: Fold): ReadonlySet<string> {
+  const undoing = plan.steps.flatMap((step) => step.undo ?? []);
+  return new Set(undoing.filter((id) => tasks.some(({ path }) => path.startsWith(`${root}steps/${id}/`))));
+}

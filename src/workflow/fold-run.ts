@@ -5,7 +5,7 @@ import { planInForce } from './amend.ts';
 import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
 import { foldChain } from './fold-chain.ts';
-import { type Fold, isEnded, isUsable, type Level, type Outcome, outcome, settle, stopBelow } from './fold-context.ts';
+import { begunUndos, type Fold, isEnded, isUsable, type Level, type Outcome, outcome, settle, stopBelow } from './fold-context.ts';
 import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
@@ -235,21 +235,20 @@ function endSteps(plan: Plan): readonly Step[] {
   return [...plan.final, ...plan.steps.filter((step) => undoing.has(step.id))];
 }
 
-/** Undo steps in reverse order, one after the other, then `finally`. */
+/** Undo steps in reverse order, one after the other, then `finally`. An undo that has begun is brought to its end, whatever the run has come to meanwhile. */
 function foldEnd(run: FoldedRun, level: Level): FoldedRun {
   const { fold } = run;
   const undone: string[] = [];
   const atMs = Math.max(level.atMs, run.stop?.atMs ?? 0, ...[...run.main.values()].map((each) => each.atMs));
   const outer = run.main;
-  if (isFailing(run)) {
-    for (const step of [...inOrder(fold.plan.steps)].reverse()) {
-      const undo = step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
-      const done = run.main.get(step.id);
-      if (undo === undefined || done === undefined || !isUsable(done)) continue;
-      const [result = outcome('skipped', atMs)] = foldLevel(fold, { ...level, steps: [{ ...undo, needs: [] }], outer, atMs }).values();
-      if (!isEnded(result)) return { ...run, undone };
-      undone.push(`${undo.id}: ${result.status}`);
-    }
+  const begun = begunUndos(fold);
+  for (const step of begun.size > 0 || isFailing(run) ? [...inOrder(fold.plan.steps)].reverse() : []) {
+    const undo = step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
+    const done = run.main.get(step.id);
+    if (undo === undefined || done === undefined || !isUsable(done) || !(isFailing(run) || begun.has(undo.id))) continue;
+    const [result = outcome('skipped', atMs)] = foldLevel(fold, { ...level, steps: [{ ...undo, needs: [] }], outer, atMs }).values();
+    if (!isEnded(result)) return { ...run, undone };
+    undone.push(`${undo.id}: ${result.status}`);
   }
   const final = foldLevel(fold, { ...level, steps: fold.plan.final, outer, atMs });
   const isDone = [...final.values()].every(isEnded);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { acceptRewrite } from '../../src/dispatcher/control-host.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import type { RefUpdate } from '../../src/transport/repository.ts';
+import type { Act } from '../support/fake-agents.ts';
 import { killProcess, type Tamper } from './host.ts';
 import { type Story, tell } from './stories.ts';
 import { BRANCH, REFS } from './world.ts';
@@ -206,4 +207,29 @@ describe('a message that is moved and edited while its agent runs', () => {
   it('is another message without one', async () => {
     expect(await runsOf(NOTE, 'data/channels/general/moved.md')).toBe(2);
   });
+});
+
+it('a run that is taking back what it did is not retried, and ends when that is done', async () => {
+  const acts: Act[] = [
+    { kind: 'answer', ms: 10 },
+    { kind: 'fail', ms: 10, class: 'invalid', resetInMs: null },
+    { kind: 'answer', ms: 40_000 },
+  ];
+  const story = tell(() => acts.shift() ?? { kind: 'answer', ms: 10 }, { hosts: 1 });
+  const steps = [
+    '  send: { prompt: send, undo: unsend }',
+    '  unsend: { needs: [send], prompt: take back }',
+    '  end: { needs: [send], prompt: end, retry: { max: 0 } }',
+  ];
+  story.say({
+    'data/channels/general/wf.md': `---\nto: workflow\nfrom: ada\ntype: workflow\nmodel: opus\nsteps:\n${steps.join('\n')}\n---\n`,
+  });
+  await story.pass(25_000);
+  const run = [...story.files().keys()].find((path) => path.endsWith('/RUN.json'))!.split('/')[2]!;
+  expect(story.world.runs.map(({ marker }) => marker.split('/')[4])).toEqual(['send', 'end', 'unsend']);
+  story.say({ [`data/channels/${run}/again.md`]: '---\nto: workflow\nfrom: ada\nop: retry\n---\nplease\n' });
+  await story.pass(120_000);
+  expect(story.files().get(`data/channels/${run}/again.re.workflow.md`)).toContain('taking back');
+  expect(story.world.runs.length).toBe(3);
+  expect(story.files().get(`data/channels/${run}/COMPLETE`)).toContain('"failed"');
 });
