@@ -50,6 +50,15 @@ export async function readWorkflow(invocation: Invocation, known: Known, asked: 
   if (file !== null && file.length <= MESSAGE_BYTES_MAX) return { label: asked, text: file.toString('utf8'), saved: null };
   if (file !== null)
     throw new CrosstalkError('MESSAGE_REJECTED', `${asked} has ${file.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`);
+  const here = resolve(startDirectory(invocation), workflowFile(asked));
+  if (isName(asked) && (await readFile(here).catch(() => null)) !== null)
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `${workflowFile(asked)} is in this directory but not on the remote yet, so "${asked}" is no saved workflow`,
+      {
+        fix: `crosstalkd workflow check ${workflowFile(asked)}   (or commit and push it)`,
+      },
+    );
   const near = suggestName(asked, known.names);
   throw new CrosstalkError('NOT_FOUND', `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`, {
     fix: known.names.length === 0 ? 'crosstalkd workflow run <file>' : `saved workflows: ${known.names.join(', ')}`,

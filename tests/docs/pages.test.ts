@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { anchorsOf, codesIn, proseOf, readPage, ROOT } from './page.ts';
 
-const PAGES = ['README.md', 'PROTOCOL.md', 'GUIDE-CLI.md', 'CHANGELOG.md', 'src/README.md', 'tests/README.md'];
+const DOCS = ['docs/tutorial.md', 'docs/recipes.md', 'docs/security.md', 'docs/compare.md'];
+const PAGES = ['README.md', 'PROTOCOL.md', 'GUIDE-CLI.md', 'CHANGELOG.md', 'src/README.md', 'tests/README.md', ...DOCS];
 const TEMPLATE = ['template/README.md', 'template/PROTOCOL.md', 'template/CROSSTALK.md', 'template/CLAUDE.md', 'template/AGENTS.md'];
 
 describe.each([...PAGES, ...TEMPLATE])('%s', (path) => {
@@ -39,6 +40,17 @@ describe.each([...PAGES, ...TEMPLATE])('%s', (path) => {
 describe('README.md', () => {
   it('has at most 80 lines', () => {
     expect(readPage('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(80);
+  });
+
+  it('shows a recording of what the demo does now: npm run -s demo | node scripts/record.mjs', () => {
+    const [drawn, demo] = [readPage('docs/demo.svg'), readPage('scripts/demo.mjs')];
+    const titles = [...drawn.matchAll(/class="title"[^>]*># ([^<]+)</g)].map(([, title]) => title ?? '');
+    expect(titles.length).toBeGreaterThan(2);
+    for (const title of titles) expect(demo).toContain(`say('${title}')`);
+    for (const told of ['watches', 'claims', 'publishes the reply', 'git log --reverse']) {
+      expect(drawn).toContain(told);
+      expect(demo).toContain(told);
+    }
   });
 
   it('names scripts that exist', () => {

@@ -58,7 +58,18 @@ describe('the tables written by hand fit the code', () => {
 
   it('no command is named that does not exist', () => {
     const known = new Set([...COMMANDS.map(({ name }) => name), 'wf']);
-    for (const path of ['README.md', GUIDE, 'PROTOCOL.md', 'template/README.md', 'template/CROSSTALK.md', 'template/PROTOCOL.md']) {
+    for (const path of [
+      'README.md',
+      GUIDE,
+      'docs/tutorial.md',
+      'docs/recipes.md',
+      'docs/security.md',
+      'docs/compare.md',
+      'PROTOCOL.md',
+      'template/README.md',
+      'template/CROSSTALK.md',
+      'template/PROTOCOL.md',
+    ]) {
       const named = [...readPage(path).matchAll(/^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)(?! on )/gm)].filter(
         ([all]) => !all.endsWith('crosstalkd on'),
       );
