@@ -1,15 +1,15 @@
 /**
- * Runs whose marker is closed before they came to their end: somebody answered it by hand. They are no open work any more, but their tasks are, and
- * somebody has to end them. Found by what this host has seen of them, or by a task that still waits.
+ * Runs whose marker is closed before they came to their end: somebody answered it by hand, or removed it. They are no open work any more, but their
+ * tasks are, and somebody has to end them. Found by what this host has seen of them, or by a task that still waits.
  */
-import type { Oid } from '../base/ids.ts';
+import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import { channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { parseHeader } from '../workflow/header.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher, MarkerPlace } from './dispatcher.ts';
 
 /** Their markers, as they would stand in the index were they open. */
 export async function listClosingRuns(
@@ -23,7 +23,7 @@ export async function listClosingRuns(
   const found: OpenMessage[] = [];
   for (const channel of channels) {
     const marker = await markerOf(dispatcher, seen.tip, channel);
-    if (marker === null || open.has(marker)) continue;
+    if (marker === null || open.has(marker.path)) continue;
     const closing = await readClosed(dispatcher, seen.tip, { channel, marker });
     if (closing === null) state.markerOf.delete(channel);
     else found.push(closing);
@@ -32,37 +32,39 @@ export async function listClosingRuns(
 }
 
 /** The marker of the run in a channel; null when no run is there. RUN.json never changes. */
-async function markerOf({ state, doors }: Dispatcher, tip: Oid, channel: string): Promise<string | null> {
+async function markerOf({ state, doors }: Dispatcher, tip: Oid, channel: string): Promise<MarkerPlace | null> {
   const known = state.markerOf.get(channel);
   if (known !== undefined) return known;
   const header = parseHeader((await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '');
   if (header === null) return null;
-  state.markerOf.set(channel, header.marker);
-  return header.marker;
+  const marker = { path: header.marker, blob: parseOid(header.blob) };
+  state.markerOf.set(channel, marker);
+  return marker;
 }
 
-/** Null when the run has come to its end after all, or when its marker is gone. */
+/** Null when the run has come to its end after all. A marker that was removed is read as it stood when the run began. */
 async function readClosed(
   { doors }: Dispatcher,
   tip: Oid,
-  { channel, marker }: { readonly channel: string; readonly marker: string },
+  { channel, marker }: { readonly channel: string; readonly marker: MarkerPlace },
 ): Promise<OpenMessage | null> {
   const [entry, complete, reply] = await doors.repository.lookUp(tip, [
-    marker,
+    marker.path,
     `${channelFolder(channel)}/COMPLETE`,
-    replyPath(marker, 'workflow'),
+    replyPath(marker.path, 'workflow'),
   ]);
-  const parsed = parseMessagePath(marker);
-  if (entry?.kind !== 'file' || complete != null || reply == null || parsed === null) return null;
-  const [blob] = await doors.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
+  const parsed = parseMessagePath(marker.path);
+  if (complete != null || parsed === null || (entry != null && (entry.kind !== 'file' || reply == null))) return null;
+  const oid = entry?.oid ?? marker.blob;
+  const [blob] = oid === null ? [] : await doors.repository.readBlobs([oid], MESSAGE_BYTES_MAX);
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
-  if (read?.kind !== 'message') return null;
+  if (oid === null || read?.kind !== 'message') return null;
   const { fields } = read.message;
   return {
-    path: marker,
+    path: marker.path,
     channel: parsed.channel,
     identity: identityOf(parsed),
-    blob: entry.oid,
+    blob: oid,
     from: fields.from ?? 'someone',
     timestampMs: fields.timestampMs ?? 0,
     hops: fields.hops,

@@ -210,7 +210,7 @@ export interface State {
   readonly runTexts: Map<string, TextMemory>;
   readonly channelOf: Map<string, string>;
   /** The marker of each run that has a task open, by channel. */
-  readonly markerOf: Map<string, string>;
+  readonly markerOf: Map<string, MarkerPlace>;
   readonly advancing: Set<string>;
   /** The commit at which the engine was last asked about every run that may move. */
   advancedTip: Oid | null;
@@ -241,6 +241,12 @@ export interface State {
   wake: AbortController;
   /** Aborted when the dispatcher ends: nothing begins any more. */
   readonly ending: AbortController;
+}
+
+/** Where the marker of a run was when the run began; null = its header does not say which file. */
+export interface MarkerPlace {
+  readonly path: string;
+  readonly blob: Oid | null;
 }
 
 export interface Dispatcher {

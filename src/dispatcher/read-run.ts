@@ -38,6 +38,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   if (!(await isMarker(reader, marker, read.message))) return null;
   const run = runChannel(marker.path, read.message);
   const files = await readRunFiles(reader, run);
+  const isGone = (await repository.lookUp(view.tip, [marker.path]))[0] == null;
   const reply =
     view.added.get(replyPath(marker.path, 'workflow')) ?? (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
   const workflows = await readFolder(repository, { commit: view.tip, folder: WORKFLOWS }, memoryOf(reader, WORKFLOWS));
@@ -47,7 +48,15 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   const authors = await readGateAuthors(reader, [...files.keys()]);
   return {
     run,
-    marker: { path: marker.path, blob: marker.blob, message: read.message, from: marker.from, timestampMs: marker.timestampMs, reply },
+    marker: {
+      path: marker.path,
+      blob: marker.blob,
+      message: read.message,
+      from: marker.from,
+      timestampMs: marker.timestampMs,
+      reply,
+      isGone,
+    },
     files,
     nowMs: reader.nowMs,
     lookUp: {

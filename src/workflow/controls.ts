@@ -94,7 +94,11 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
       const chains = failed.filter(({ name }) => undone.size === 0 || undone.has(stepOf(name)));
       if (chains.length < failed.length && chains.length === 0)
         return refuse('the run is taking back what it did; start it again when it has ended: crosstalkd workflow retry');
-      if (chains.length === 0) return refuse(`nothing that failed${typeof only === 'string' ? ` in "${only}"` : ''} can be retried now`);
+      if (chains.length === 0) {
+        const spent = fold.spentSteps.filter((id) => typeof only !== 'string' || id === only);
+        const why = spent.map((id) => `; "${id}" used up its own budget: fork the run with a larger one`).join('');
+        return refuse(`nothing that failed${typeof only === 'string' ? ` in "${only}"` : ''} can be retried now${why}`);
+      }
       return done(
         `Retried: ${chains.map((chain) => chain.name).join(', ')}.`,
         chains.flatMap((chain) => chain.again(control.atMs)),

@@ -3,16 +3,15 @@
  * again. The chain is replayed from its files every time; the first file that is missing is the next one to add.
  */
 import { formatIso } from '../base/clock.ts';
-import { readMessage } from './message-memo.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
-import { type Cap, type Fold, occupy, type Outcome, outcome, propose, type TaskView } from './fold-context.ts';
+import { type Cap, type Fold, occupy, type Outcome, outcome, proposeTask } from './fold-context.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
 import type { Prompt, Retry } from './plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
 import type { NewFile } from './run-input.ts';
 import { sampleOf } from './schema.ts';
-import { rememberText } from './text-memo.ts';
+import { answeredView, OPEN_VIEW, readTask, type TaskHead } from './task-view.ts';
 import { contentKey, dryReply, modelOf, reusedReply, type TaskKind, taskFile, taskPath, type TaskText } from './task-file.ts';
 
 export interface ChainSpec {
@@ -37,7 +36,7 @@ export interface ChainSpec {
   readonly atMs: number;
   /** Which pass of which loops, and which candidate: part of the content key. */
   readonly turn: string;
-  /** The pass as people read it; empty for the first. */
+  /** Round and pass as people read them, such as ` pass 2`; empty for the first. */
   readonly pass: string;
 }
 
@@ -185,6 +184,7 @@ function againPath({ folder }: ChainSpec, { n }: Position): string {
 
 function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; readonly failed: Outcome }): Outcome {
   fold.failedChains.push({
+    folder: spec.folder,
     name: `${spec.step}${spec.key === 'one' || spec.key === '' ? '' : ` ${spec.key}`}`,
     again: (atMs) => [{ path: againPath(spec, end.at), content: `${JSON.stringify({ timestamp: formatIso(atMs) }, null, 2)}\n` }],
   });
@@ -194,15 +194,18 @@ function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; reado
 function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
   const running = outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
   if (fold.input.nowMs < at.notBeforeMs) return { ...running, status: 'waiting', why: 'a retry is due later' };
-  const task = composeTask(fold, spec, at);
-  const ready = readyReply(fold, spec, task);
-  propose(fold, {
-    kind: 'task',
+  const path = taskPath(spec.folder, at.n);
+  proposeTask(fold, {
+    path,
     name: proposalName(spec, at),
     priority: spec.priority,
-    files: ready === null ? [taskFile(task)] : [taskFile(task), ready],
-    caps: ready === null ? [...spec.caps, runCap(fold, task.path)] : [],
-    isAgent: ready === null && task.to !== 'workflow',
+    caps: [...spec.caps, runCap(fold, path)],
+    compose: () => {
+      const task = composeTask(fold, spec, at);
+      const ready = readyReply(fold, spec, task);
+      if (ready !== null) return { files: [taskFile(task), ready], isAgent: false, isOpen: false };
+      return { files: [taskFile(task)], isAgent: task.to !== 'workflow', isOpen: true };
+    },
   });
   return running;
 }
@@ -212,7 +215,7 @@ function proposalName(spec: ChainSpec, at: Position): string {
   if (at.kind === 'retry' || at.kind === 'fallback') return `${at.kind} ${what}`;
   if (at.kind === 'reask') return `re-ask ${what}`;
   if (spec.phase === 'compile') return 'compile';
-  return spec.phase === 'synthesize' ? `synthesize ${spec.step}` : `fanout ${what}${spec.pass === '' ? '' : ` pass ${spec.pass}`}`;
+  return spec.phase === 'synthesize' ? `synthesize ${spec.step}` : `fanout ${what}${spec.pass}`;
 }
 
 function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
@@ -276,22 +279,6 @@ function taskOf(text: string, expected: string | undefined): TaskHead & { readon
   return { ...head, to: head.to ?? expected ?? 'unknown' };
 }
 
-interface TaskHead {
-  /** Null when the file cannot be read. */
-  readonly to: string | null;
-  readonly kind: string;
-  readonly contentKey: string | null;
-}
-
-const readTask = rememberText((text): TaskHead => {
-  const read = readMessage(text);
-  if (read.kind === 'rejected') return { to: null, kind: 'first', contentKey: null };
-  const [to] = read.message.fields.to;
-  const kind = /^kind: (\w+)$/m.exec(read.message.yaml)?.[1] ?? 'first';
-  const contentKey = /^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(read.message.yaml)?.[1] ?? null;
-  return { to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`, kind, contentKey };
-});
-
 /** The session of this very task in the pass or round before. */
 function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
   if (spec.session !== 'last') return null;
@@ -316,20 +303,7 @@ interface Noted {
   readonly errors: readonly string[];
 }
 
-const UNANSWERED = { host: null, session: null, attempts: null, usd: 0, tokens: 0, durationMs: null, isReused: false, why: null } as const;
-
 function note(fold: Fold, spec: ChainSpec, { answer, errors, ...task }: Noted): void {
   const own = { ...task, step: spec.step, key: spec.key, phase: spec.phase };
-  if (answer === null) fold.tasks.push({ ...own, ...UNANSWERED, state: 'open' });
-  else fold.tasks.push({ ...own, ...answered(answer), ...judgedAs(answer, errors) });
-}
-
-function answered(answer: Answer): Pick<TaskView, 'host' | 'session' | 'attempts' | 'usd' | 'tokens' | 'durationMs' | 'isReused'> {
-  const { host, session, attempt, usd, tokens, durationMs, isReused } = answer;
-  return { host, session: session === null ? null : { id: session, host }, attempts: attempt, usd, tokens, durationMs, isReused };
-}
-
-function judgedAs(answer: Answer, errors: readonly string[]): Pick<TaskView, 'state' | 'why'> {
-  if (answer.failure !== null) return { state: 'failed', why: failureLine(answer) };
-  return errors.length > 0 ? { state: 'rejected', why: errors.join('; ') } : { state: 'succeeded', why: null };
+  fold.tasks.push({ ...own, ...(answer === null ? OPEN_VIEW : answeredView(answer, errors)) });
 }

@@ -47,16 +47,27 @@ export interface Cap {
   readonly unit: string;
 }
 
+/** What a proposal adds. */
+export interface Composed {
+  readonly files: readonly NewFile[];
+  /** True when a model is asked. */
+  readonly isAgent: boolean;
+  /** False for what is answered already: it needs no place below a cap. */
+  readonly isOpen: boolean;
+}
+
 /** Files that would bring the run forward. */
 export interface Proposal {
   readonly kind: 'file' | 'task';
   /** Subject for one; tasks that share it go into one commit with their number in brackets. */
   readonly name: string;
   readonly priority: number;
-  readonly files: readonly NewFile[];
+  /** Where its files go. */
+  readonly paths: readonly string[];
+  /** What it takes if an agent is needed. */
   readonly caps: readonly Cap[];
-  /** False for answers taken over: they need no slot and cost nothing. */
-  readonly isAgent: boolean;
+  /** Made when it is asked for: of a thousand tasks that wait for a place, few are written at once. */
+  readonly compose: () => Composed;
 }
 
 /** A task as people see it. */
@@ -101,6 +112,13 @@ export interface StepView {
   readonly why: string | null;
 }
 
+/** A chain that failed for good. */
+export interface FailedChain {
+  readonly folder: string;
+  readonly name: string;
+  readonly again: (atMs: number) => readonly NewFile[];
+}
+
 export interface Fold {
   readonly input: RunInput;
   readonly header: RunHeader;
@@ -117,7 +135,9 @@ export interface Fold {
   readonly steps: StepView[];
   readonly active: Map<string, Set<string>>;
   /** Chains that failed for good, with what a retry would add. */
-  readonly failedChains: { readonly name: string; readonly again: (atMs: number) => readonly NewFile[] }[];
+  readonly failedChains: FailedChain[];
+  /** Steps whose own budget is used up: nothing in them can be retried. */
+  readonly spentSteps: string[];
 }
 
 /** One level of steps in the run: where its files are and what its expressions see. */
@@ -182,13 +202,35 @@ export function settle(
 ): boolean {
   if (fold.input.files.has(file.path)) return true;
   const content = `${JSON.stringify({ ...file.content, timestamp: formatIso(file.atMs) }, null, 2)}\n`;
-  propose(fold, { kind: 'file', name: file.name, files: [{ path: file.path, content }] });
+  propose(fold, file.name, [{ path: file.path, content }]);
   return false;
 }
 
-/** Adds a proposal; what is not said is free of caps. */
-export function propose(fold: Fold, proposal: Pick<Proposal, 'kind' | 'name' | 'files'> & Partial<Proposal>): void {
-  fold.proposals.push({ priority: 0, caps: [], isAgent: false, ...proposal });
+/** Proposes files of the engine's own, free of caps. */
+export function propose(fold: Fold, name: string, files: readonly NewFile[]): void {
+  const paths = files.map(({ path }) => path);
+  fold.proposals.push({ kind: 'file', name, priority: 0, paths, caps: [], compose: () => ({ files, isAgent: false, isOpen: false }) });
+}
+
+/** Proposes a task, which is composed once and only when it is looked at. */
+export function proposeTask(
+  fold: Fold,
+  task: Pick<Proposal, 'name' | 'priority' | 'caps'> & { readonly path: string; readonly compose: () => Composed },
+): void {
+  let composed: Composed | null = null;
+  const compose = (): Composed => (composed ??= task.compose());
+  fold.proposals.push({ kind: 'task', name: task.name, priority: task.priority, paths: [task.path], caps: task.caps, compose });
+}
+
+/** True when something proposed would ask an agent. */
+export function wantsAgent(proposal: Proposal): boolean {
+  return proposal.kind === 'task' && proposal.compose().isAgent;
+}
+
+/** Takes back proposals. */
+export function withdraw(fold: Fold, isWithdrawn: (proposal: Proposal) => boolean): void {
+  const kept = fold.proposals.filter((proposal) => !isWithdrawn(proposal));
+  fold.proposals.splice(0, fold.proposals.length, ...kept);
 }
 
 /** True when any file of the run stands below the folder. */
@@ -219,14 +261,13 @@ export function stopBelow(
   prefix: string,
   stop: { readonly atMs: number; readonly why: string; readonly name: string; readonly files?: readonly NewFile[] },
 ): boolean {
-  const kept = fold.proposals.filter((proposal) => !proposal.files.some((file) => file.path.startsWith(prefix)));
-  fold.proposals.splice(0, fold.proposals.length, ...kept);
+  withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(prefix)));
   const open = fold.tasks.filter((task) => task.state === 'open' && task.path.startsWith(prefix));
   const closing = open.map((task) =>
     closedReply(task.path, task.to.split('@')[0] ?? task.to, { atMs: stop.atMs, hops: fold.header.hops + 1, text: stop.why }),
   );
   const files = [...(stop.files ?? []).filter((file) => !fold.input.files.has(file.path)), ...closing];
-  if (files.length > 0) propose(fold, { kind: 'file', name: stop.name, files });
+  if (files.length > 0) propose(fold, stop.name, files);
   return files.length === 0;
 }
 

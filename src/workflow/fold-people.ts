@@ -34,12 +34,8 @@ export function foldAsk(
   if (!fold.input.files.has(path)) {
     const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
     const taken = takeDecision(fold, unit, { ...given, folder, content });
-    propose(
-      fold,
-      taken === null
-        ? { kind: 'file', name: `ask ${gate}`, files: [{ path, content }] }
-        : { kind: 'file', name: `take over ${gate} (${taken.decision})`, files: [{ path, content }, taken.file] },
-    );
+    if (taken === null) propose(fold, `ask ${gate}`, [{ path, content }]);
+    else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
     return outcome('pending', unit.atMs);
   }
   const decided = parseJson(fold.input.files.get(`${folder}decision.json`) ?? '');
@@ -96,11 +92,45 @@ export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
     const atMs = typeof fired['timestamp'] === 'string' ? (parseIso(fired['timestamp']) ?? unit.atMs) : unit.atMs;
     return outcome('succeeded', Math.max(unit.atMs, atMs), { text: typeof fired['text'] === 'string' ? fired['text'] : '' });
   }
+  const waited = describeWait(unit, wait);
+  const taken = takeWait(fold, unit, { path, waited });
+  if (taken !== null) {
+    settle(fold, taken);
+    return outcome('waiting', unit.atMs);
+  }
   const due = dueOf(fold, unit, wait);
   if (due.kind === 'never') return outcome('failed', unit.atMs, { why: due.why });
   if (due.kind === 'later') return outcome('waiting', unit.atMs, { why: due.why });
-  settle(fold, { path, name: `wait ${unit.step.id} over`, atMs: due.atMs, content: { text: due.text, because: due.because } });
+  settle(fold, { path, name: `wait ${unit.step.id} over`, atMs: due.atMs, content: { waited, text: due.text, because: due.because } });
   return outcome('waiting', unit.atMs);
+}
+
+/** The end of the same wait in the run that this one is forked from. */
+function takeWait(
+  fold: Fold,
+  unit: Unit,
+  { path, waited }: { readonly path: string; readonly waited: string },
+): Parameters<typeof settle>[1] | null {
+  const found = fold.reuse.wait({ relative: path.slice(fold.root.length), step: unit.step.id });
+  const fired = found === null ? undefined : parseJson(found.text);
+  if (found === null || !isJsonObject(fired) || fired['waited'] !== waited) return null;
+  const { timestamp, ...content } = fired;
+  const atMs = Math.max(unit.atMs, typeof timestamp === 'string' ? (parseIso(timestamp) ?? 0) : 0);
+  return { path, name: `take over ${unit.step.id}`, atMs, content: { ...content, reused: found.path } };
+}
+
+/** What a step waits for, so that a fork can tell whether it would wait for the same. */
+function describeWait(unit: Unit, { what }: Wait): string {
+  switch (what.kind) {
+    case 'for':
+      return `for ${formatDuration(what.ms)}`;
+    case 'until':
+      return `until ${showValue(evaluateTemplate(what.at, unit.values)).trim()}`;
+    case 'message':
+      return `message ${JSON.stringify([what.from, what.contains])}`;
+    case 'event':
+      return `event ${what.name}`;
+  }
 }
 
 type Due =

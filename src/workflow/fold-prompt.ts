@@ -7,6 +7,7 @@ import { type Cap, type Fold, isEnded, isUsable, type Level, type Outcome, outco
 import { canonicalJson, isJsonObject, type Json, parseJson } from './json.ts';
 import { COUNT_MAX, type Prompt, type Step } from './plan.ts';
 import { renderPrompt, reworkRequest, synthesisPrompt, withLabel } from './prompt-text.ts';
+import { describeTurn } from './task-file.ts';
 import type { Values } from './expression-evaluate.ts';
 
 /** One item of a step in one pass. */
@@ -148,7 +149,7 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
     priority: level.priority + step.priority,
     atMs: unit.atMs,
     turn: unit.turn,
-    pass: unit.turn,
+    pass: describeTurn(unit.turn),
   };
 }
 

@@ -5,7 +5,19 @@ import { planInForce } from './amend.ts';
 import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
 import { foldChain } from './fold-chain.ts';
-import { begunUndos, type Fold, isEnded, isUsable, type Level, type Outcome, outcome, settle, stopBelow } from './fold-context.ts';
+import {
+  begunUndos,
+  type Fold,
+  isEnded,
+  isUsable,
+  type Level,
+  type Outcome,
+  outcome,
+  settle,
+  stopBelow,
+  wantsAgent,
+  withdraw,
+} from './fold-context.ts';
 import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
@@ -56,6 +68,7 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
     steps: [],
     active: new Map(),
     failedChains: [],
+    spentSteps: [],
   };
 }
 
@@ -165,6 +178,7 @@ function cancelOf(fold: Fold): Stop | null {
   const mark = fold.input.files.get(`${fold.root}CANCEL`);
   if (mark !== undefined)
     return { kind: 'cancelled', why: `cancelled${mark.trim() === '' ? '' : `: ${mark.trim().slice(0, 120)}`}`, atMs: fold.header.atMs };
+  if (fold.input.marker.isGone === true) return { kind: 'cancelled', why: 'its marker was removed', atMs: fold.header.atMs };
   if (fold.input.marker.reply === null) return null;
   return { kind: 'cancelled', why: 'the marker was answered by hand or closed', atMs: fold.header.atMs };
 }
@@ -180,14 +194,13 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   const standing = parseJson(fold.input.files.get(path) ?? '');
   const { onExceed } = fold.plan.budget;
   if (!isJsonObject(standing)) {
-    const wants = fold.proposals.some((proposal) => proposal.isAgent);
-    if (budget.reached === null || !wants) return { isHeld: false, stop: null };
-    dropAgents(fold);
+    if (budget.reached === null || !fold.proposals.some(wantsAgent)) return { isHeld: false, stop: null };
+    withdraw(fold, wantsAgent);
     const atMs = Math.max(fold.header.atMs, ...fold.messages.controls.map((each) => (each.op === 'budget' ? each.atMs : 0)));
     settle(fold, { path, name: `budget hold (${budget.reached})`, atMs, content: { limit: budget.reached, 'on-exceed': onExceed } });
     return { isHeld: true, stop: null };
   }
-  dropAgents(fold);
+  withdraw(fold, wantsAgent);
   const why = `the budget is used up (${typeof standing['limit'] === 'string' ? standing['limit'] : '?'})`;
   // What runs is paid for already: its answers are awaited.
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
@@ -196,11 +209,6 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
     isHeld: true,
     stop: onExceed === 'finish' && isIdle && fold.proposals.length === 0 ? { kind: 'finish', why, atMs: fold.header.atMs } : null,
   };
-}
-
-function dropAgents(fold: Fold): void {
-  const kept = fold.proposals.filter((proposal) => !proposal.isAgent);
-  fold.proposals.splice(0, fold.proposals.length, ...kept);
 }
 
 function failFast(fold: Fold, main: ReadonlyMap<string, Outcome>): Stop | null {
@@ -225,8 +233,7 @@ function stopAll(fold: Fold, stop: Stop): boolean {
 }
 
 function dropGates(fold: Fold): boolean {
-  const kept = fold.proposals.filter((proposal) => !proposal.files.some((file) => file.path.startsWith(`${fold.root}gates/`)));
-  fold.proposals.splice(0, fold.proposals.length, ...kept);
+  withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(`${fold.root}gates/`)));
   return true;
 }
 
@@ -247,10 +254,10 @@ function foldEnd(run: FoldedRun, level: Level): FoldedRun {
     const done = run.main.get(step.id);
     if (undo === undefined || done === undefined || !isUsable(done) || !(isFailing(run) || begun.has(undo.id))) continue;
     const [result = outcome('skipped', atMs)] = foldLevel(fold, { ...level, steps: [{ ...undo, needs: [] }], outer, atMs }).values();
-    if (!isEnded(result)) return { ...run, undone };
+    if (!isEnded(result)) return { ...run, undone, budget: budgetUse(fold) };
     undone.push(`${undo.id}: ${result.status}`);
   }
   const final = foldLevel(fold, { ...level, steps: fold.plan.final, outer, atMs });
   const isDone = [...final.values()].every(isEnded);
-  return { ...run, final, undone, isDone: isDone && fold.proposals.length === 0 };
+  return { ...run, final, undone, budget: budgetUse(fold), isDone: isDone && fold.proposals.length === 0 };
 }

@@ -13,6 +13,7 @@ import {
   settle,
   stopBelow,
 } from './fold-context.ts';
+import { noteEarlierRounds } from './earlier-rounds.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
 import { foldUses } from './fold-uses.ts';
 import { foldOwnLimits } from './step-budget.ts';
@@ -23,7 +24,7 @@ import type { Values } from './expression-evaluate.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { isListStep, type Step } from './plan.ts';
 import { ancestorsOf, inOrder } from './reach.ts';
-import { gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
+import { FIRST_ROUND, gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from './template.ts';
 
 /** The outcomes of all steps of a level, by id. */
@@ -34,7 +35,8 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
   for (const step of inOrder(level.steps)) {
     if (undoing.has(step.id)) continue;
     const at = fold.steps.length;
-    const folded = tolerate(step, foldStep(fold, level, { step, outcomes, round: rounds.get(step.id) ?? { round: 1, notes: [] } }));
+    const round = rounds.get(step.id) ?? FIRST_ROUND;
+    const folded = tolerate(step, foldRounds(fold, level, { step, outcomes, round }));
     outcomes.set(step.id, folded);
     const view = {
       id: step.id,
@@ -77,11 +79,21 @@ export function visibleTo(
   };
 }
 
+/** The step in its round, and what the rounds before cost. */
+function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
+  const { step, round } = context;
+  const before = noteEarlierRounds(fold, { stepFolder: `${level.folder}steps/${step.id}/`, step: step.id, round });
+  const folded = foldStep(fold, level, context);
+  const total = { ...folded, usd: folded.usd + before.usd, tokens: folded.tokens + before.tokens };
+  return before.isClosed || !isEnded(total) ? total : { ...total, status: 'running' };
+}
+
 function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
   const { step, outcomes, round } = context;
   const waiting = step.needs.filter((need) => !isEnded(outcomes.get(need) ?? outcome('pending', 0)));
   if (waiting.length > 0) return outcome('pending', level.atMs, { why: `waits for ${waiting.join(', ')}` });
-  const { values, atMs, visible } = visibleTo(level, step, outcomes);
+  const { values, visible, ...seen } = visibleTo(level, step, outcomes);
+  const atMs = Math.max(seen.atMs, round.atMs);
   const asked = step.when === null ? new Set<string>() : stepsRead(step.when, ['status', 'failed']);
   const blocked = step.needs.filter((need) => !isUsable(outcomes.get(need) ?? outcome('pending', 0)) && !asked.has(need));
   const blocker = blocked[0];
@@ -92,9 +104,26 @@ function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
     const stands = settle(fold, { path: `${stepFolder}${prefix}skipped.json`, name: `skip ${step.id}`, atMs, content: { why: 'if' } });
     return stands ? outcome('skipped', atMs, { why: 'its "if" does not hold' }) : outcome('pending', atMs);
   }
-  const unit: Unit = { step, level, values, visible, stepFolder, key: null, prefix, pass: 1, turn: level.turn, atMs, notes: round.notes };
+  const unit: Unit = {
+    step,
+    level,
+    values,
+    visible,
+    stepFolder,
+    key: null,
+    prefix,
+    pass: 1,
+    turn: turnOf(level.turn, round),
+    atMs,
+    notes: round.notes,
+  };
   const folded = isListStep(step) ? foldItems(fold, unit) : foldPasses(fold, unit, round);
   return foldOwnLimits(fold, unit, folded);
+}
+
+/** Work that was sent back is done again, also where nothing in its prompt says so. */
+function turnOf(turn: string, { round }: Round): string {
+  return round === 1 ? turn : [turn, `r${String(round)}`].filter((part) => part !== '').join('.');
 }
 
 /** `continue-on-error`: the failure is kept to be seen, but dependants go on. */
@@ -105,7 +134,7 @@ function tolerate(step: Step, folded: Outcome): Outcome {
 function foldItems(fold: Fold, unit: Unit): Outcome {
   const items = itemsOf(unit.step, unit.values);
   if (typeof items === 'string') return outcome('failed', unit.atMs, { why: items });
-  const folded = items.map((item) => ({ item, outcome: foldPasses(fold, unitOf(unit, item), { round: 1, notes: unit.notes }) }));
+  const folded = items.map((item) => ({ item, outcome: foldPasses(fold, unitOf(unit, item), { ...FIRST_ROUND, notes: unit.notes }) }));
   const failed = folded.filter((each) => each.outcome.status === 'failed');
   const [first] = failed;
   if (unit.step.failFast && first !== undefined) {

@@ -4,6 +4,7 @@ import type { Cap, Fold, Outcome } from './fold-context.ts';
 import { foldChain } from './fold-chain.ts';
 import { type Unit, unitFolder } from './fold-prompt.ts';
 import { type JsonObject, parseJson } from './json.ts';
+import { describeTurn } from './task-file.ts';
 import { evaluateDeep } from './template.ts';
 
 /** A child run: its marker is a task for `workflow`, its routed reply is the answer. */
@@ -30,7 +31,7 @@ export function foldUses(fold: Fold, unit: Unit, body: { readonly name: string; 
     priority: unit.level.priority + unit.step.priority,
     atMs: unit.atMs,
     turn: unit.turn,
-    pass: unit.turn,
+    pass: describeTurn(unit.turn),
   });
   return made.status === 'succeeded' ? { ...made, json: parseJson(made.text) ?? null } : made;
 }

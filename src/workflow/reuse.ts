@@ -1,4 +1,4 @@
-/** Finished results of the run that this one is forked from: answers by content key, decisions of people by gate. */
+/** Finished results of the run that this one is forked from: answers by content key, decisions of people by gate, waits that are over. */
 import type { RunHeader } from './header.ts';
 import { channelRoot, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readMessage } from './message-memo.ts';
@@ -29,13 +29,15 @@ export interface Reuse {
   readonly answer: (task: Wanted) => Reusable | null;
   /** The decided gate in the folder of the same name; whether it asked the same is for the caller to see. */
   readonly gate: (gate: { readonly relative: string; readonly step: string }) => DecidedGate | null;
+  /** The file that says that the wait of the same place is over; whether it waited for the same is for the caller to see. */
+  readonly wait: (wait: { readonly relative: string; readonly step: string }) => Reusable | null;
 }
 
 /** Looks into the run that this one is forked from. */
 export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reuse {
   const { fork } = header;
   const files = fork === null ? null : input.lookUp.runFiles(fork.run, fork.at);
-  if (fork === null || files === null) return { answer: () => null, gate: () => null };
+  if (fork === null || files === null) return { answer: () => null, gate: () => null, wait: () => null };
   const again = stepsAgain(plan, fork.from);
   const root = channelRoot(fork.run);
   const finished = finishedTasks(files, root);
@@ -50,6 +52,11 @@ export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reu
       const path = `${folder}decision.json`;
       const [ask, decision] = [files.get(`${folder}ask.md`), files.get(path)];
       return again.has(step) || ask === undefined || decision === undefined ? null : { ask, decision, folder, path };
+    },
+    wait: ({ relative, step }) => {
+      const path = `${root}${relative}`;
+      const text = files.get(path);
+      return again.has(step) || text === undefined ? null : { path, text };
     },
   };
 }

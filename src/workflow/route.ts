@@ -53,7 +53,8 @@ export function routeTransition(fold: Fold, end: End): Transition {
     timestamp: formatIso(end.atMs),
   };
   const files = [{ path: `${root}COMPLETE`, content: `${JSON.stringify(complete, null, 2)}\n` }];
-  return { name: `route (${end.status})`, files: input.marker.reply === null ? [...files, routedReply(input, end)] : files };
+  const isRouted = input.marker.reply === null && input.marker.isGone !== true;
+  return { name: `route (${end.status})`, files: isRouted ? [...files, routedReply(input, end)] : files };
 }
 
 /** The answer to a marker that cannot become a run: every error with its line. */

@@ -58,6 +58,8 @@ export interface RunInput {
     readonly timestampMs: number;
     /** The text of the routed reply when it stands already. */
     readonly reply: string | null;
+    /** The marker's file was removed: the run is ended, and nothing is routed. */
+    readonly isGone?: boolean;
   };
   /** Every file of the run's channel: full path → text. */
   readonly files: ReadonlyMap<string, string>;

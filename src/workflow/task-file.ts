@@ -59,6 +59,16 @@ export function modelOf(address: string): string {
   return parseAddress(address)?.name ?? address;
 }
 
+/** `r2.3` → ` round 2 pass 3`. */
+export function describeTurn(turn: string): string {
+  const parts = turn.split('.').filter((part) => part !== '');
+  const passes = parts.filter((part) => !part.startsWith('r'));
+  return [
+    ...parts.filter((part) => part.startsWith('r')).map((part) => ` round ${part.slice(1)}`),
+    passes.length === 0 ? '' : ` pass ${passes.join('.')}`,
+  ].join('');
+}
+
 /** Equal keys = the same work: prompt without nonce, models, schema, base, and which of several candidates it is. */
 export function contentKey(parts: {
   readonly prompt: string;

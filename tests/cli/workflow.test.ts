@@ -193,6 +193,8 @@ steps:
   }, 240_000);
 
   it('finds its way among hundreds of runs: the newest are listed, the open ones first, and any is shown', async () => {
+    await cli.answer();
+    const before = listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').length;
     const ended = await start('pattern', 'name: pattern\nsteps:\n  a: { model: echo, prompt: one }');
     const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
     await cli.answer();
@@ -202,10 +204,10 @@ steps:
     const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
     expect(all).toHaveLength(20);
     expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
-    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(61);
+    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(before + 61);
     const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
     expect(many).toHaveLength(300);
-    expect(many[61]).toMatchObject({ run: 'pattern-250', status: 'succeeded', counts: { succeeded: 1 } });
+    expect(many[before + 61]).toMatchObject({ run: 'pattern-250', status: 'succeeded', counts: { succeeded: 1 } });
     expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({ status: 'succeeded' });
     expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
   }, 240_000);

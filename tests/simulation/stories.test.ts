@@ -121,7 +121,10 @@ it('what a host has run is not run again there when the branch was rewritten, af
   expect(verdicts).toEqual([`${NOTE} ran-before`]);
 });
 
-it('a run whose marker is answered by hand is ended: what is open is closed, and nothing new begins', async () => {
+it.each([
+  ['answered by hand', { 'data/channels/general/wf.re.workflow.md': 'never mind\n' }, []],
+  ['removed', {}, ['data/channels/general/wf.md']],
+])('a run whose marker is %s is ended: what is open is closed, and nothing new begins', async (_how, adds, removes) => {
   const story = tell(() => ({ kind: 'endless' }));
   const marker = 'data/channels/general/wf.md';
   story.say({ [marker]: '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { prompt: a, model: opus }\n---\n' });
@@ -131,7 +134,7 @@ it('a run whose marker is answered by hand is ended: what is open is closed, and
   for (const host of story.hosts) {
     killProcess(story.world, host, 'process');
   }
-  story.say({ 'data/channels/general/wf.re.workflow.md': 'never mind\n' });
+  story.say(adds, removes);
   for (const host of story.hosts) story.start(host);
   await story.pass(60_000);
   const files = [...story.files()];
@@ -139,6 +142,7 @@ it('a run whose marker is answered by hand is ended: what is open is closed, and
     'cancelled',
   ]);
   expect(files.find(([path]) => path.endsWith('task.re.opus.md'))?.[1]).toContain('cancelled');
+  expect(files.filter(([path]) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(removes.length === 0 ? 1 : 0);
 });
 
 /** Puts the machine that is first about to start an agent to sleep for a minute, in that moment. */

@@ -141,10 +141,10 @@ export function markers(at: World): readonly string[] {
 }
 
 /** Applies transitions until none is due. */
-export function settle(at: World): void {
+export function settle(at: World, input: (path: string) => RunInput = (path) => inputOf(at, path)): void {
   for (let count = 0; count < 2_000; count += 1) {
     const moved = markers(at).filter((path) => {
-      const next = nextTransition(inputOf(at, path));
+      const next = nextTransition(input(path));
       if (next === null) return false;
       apply(at, next);
       return true;

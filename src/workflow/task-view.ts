@@ -1,0 +1,55 @@
+/** What a task file says of itself, and a task as people see it. */
+import { type Answer, failureLine } from './answer.ts';
+import type { TaskView } from './fold-context.ts';
+import { readMessage } from './message-memo.ts';
+import { rememberText } from './text-memo.ts';
+
+export interface TaskHead {
+  /** Null when the file cannot be read. */
+  readonly to: string | null;
+  readonly kind: string;
+  readonly contentKey: string | null;
+  readonly step: string;
+  readonly key: string;
+  readonly phase: string;
+}
+
+/** The head of a task file. */
+export const readTask = rememberText((text): TaskHead => {
+  const read = readMessage(text);
+  if (read.kind === 'rejected') return { to: null, kind: 'first', contentKey: null, step: '', key: '', phase: 'fanout' };
+  const [to] = read.message.fields.to;
+  const own = (name: string): string | null => new RegExp(`^${name}: ["']?(.*?)["']?$`, 'm').exec(read.message.yaml)?.[1] ?? null;
+  const contentKey = own('content_key');
+  return {
+    to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`,
+    kind: own('kind') ?? 'first',
+    contentKey: contentKey !== null && /^[0-9a-f]{64}$/.test(contentKey) ? contentKey : null,
+    step: own('step') ?? '',
+    key: own('key') ?? '',
+    phase: own('workflow_phase') ?? 'fanout',
+  };
+});
+
+type Answered = Pick<TaskView, 'state' | 'why' | 'host' | 'session' | 'attempts' | 'usd' | 'tokens' | 'durationMs' | 'isReused'>;
+
+/** A task that nobody has answered. */
+export const OPEN_VIEW: Answered = {
+  state: 'open',
+  host: null,
+  session: null,
+  attempts: null,
+  usd: 0,
+  tokens: 0,
+  durationMs: null,
+  isReused: false,
+  why: null,
+};
+
+/** A task with its answer; `errors` say why the answer cannot be used. */
+export function answeredView(answer: Answer, errors: readonly string[]): Answered {
+  const { host, session, attempt, usd, tokens, durationMs, isReused } = answer;
+  const own = { host, session: session === null ? null : { id: session, host }, attempts: attempt, usd, tokens, durationMs, isReused };
+  if (answer.failure !== null) return { ...own, state: 'failed', why: failureLine(answer) };
+  return errors.length > 0 ? { ...own, state: 'rejected', why: errors.join('; ') } : { ...own, state: 'succeeded', why: null };
+}
