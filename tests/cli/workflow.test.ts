@@ -204,7 +204,9 @@ steps:
     const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
     expect(all).toHaveLength(20);
     expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
-    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(before + 61);
+    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(
+      before + 61,
+    );
     const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
     expect(many).toHaveLength(300);
     expect(many[before + 61]).toMatchObject({ run: 'pattern-250', status: 'succeeded', counts: { succeeded: 1 } });
