@@ -27,6 +27,7 @@ try {
 
   say('Two hosts begin to watch it: laptop and server');
   hosts.push(startHost('laptop'), startHost('server'));
+  await Promise.all(hosts.map(({ up }) => up));
 
   say('Ask by hand: a markdown file, committed and pushed with plain git');
   const hello = 'data/channels/general/hello.md';
@@ -126,13 +127,18 @@ function startHost(alias) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let rest = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop();
-    for (const line of lines) tell(alias, line);
-  });
   const ended = new Promise((resolve) => child.on('exit', resolve));
+  const up = new Promise((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) tell(alias, line);
+      if (lines.some((line) => line.includes('"dispatcher.started"'))) resolve();
+    });
+    void ended.then(resolve);
+  });
   return {
+    up,
     end: async () => {
       child.kill('SIGTERM');
       await ended;

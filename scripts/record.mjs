@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The sections of the demo that are shown, by the beginning of their titles. */
-const SHOWN = ['Ask by hand', 'Ask with the command line', 'What was said'];
+const SHOWN = ['Two hosts begin', 'Ask by hand', 'What was said'];
 const COLUMNS = 108;
 const [LINE_PX, COLUMN_PX, EDGE_PX] = [18, 7.5, 16];
 

@@ -92,9 +92,18 @@ function showHelp(spec: CommandSpec): void {
   }
   const program = cac('crosstalkd');
   const command = program.command(`${spec.name} ${spec.args}`.trim(), spec.about);
-  for (const { name, short, value, optional, about } of [...spec.options, ...COMMON_OPTIONS]) {
+  // cac leaves out what the command is for, and gives every --no-x a default.
+  program.globalCommand.helpCallback = (sections) =>
+    [{ body: `crosstalkd ${spec.name}: ${spec.about}` }, ...sections.slice(1)].map((section) => ({
+      ...section,
+      body: section.body.replace(/ \(default: true\)$| +$/gm, ''),
+    }));
+  for (const { name, short, value, optional, many, about } of [...spec.options, ...COMMON_OPTIONS]) {
     const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
-    command.option(`${short === undefined ? '' : `-${short}, `}--${name}${shown}`, about);
+    command.option(
+      `${short === undefined ? '' : `-${short}, `}--${name}${shown}`,
+      many === true ? `${about}; may be given several times` : about,
+    );
   }
   command.outputHelp();
 }

@@ -45,7 +45,8 @@ describe('every command', () => {
   it.each(COMMANDS.map(({ name }) => name))('%s has help, and refuses an unknown option naming it', async (name) => {
     const help = await cli.run([name, '--help'], { cwd: cli.place });
     expect(help.code).toBe(0);
-    expect(help.stdout).toContain(`crosstalkd ${name}`);
+    expect(help.stdout).toContain(`crosstalkd ${name}: ${COMMANDS.find((spec) => spec.name === name)?.about ?? ''}\n`);
+    expect(help.stdout).not.toMatch(/ $|\(default: true\)/m);
     const unknown = await cli.run([name, '--no-such-option'], { cwd: cli.place });
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain('--no-such-option');
