@@ -50,10 +50,21 @@ export function archivedPath(channel: string): string {
   return `${channelFolder(channel)}/${ARCHIVED_FILE}`;
 }
 
-/** The channel that a path marks as archived, or null for any other path. */
+/** The channel that a path marks as archived, also as a folder of that name, or null for any other path. */
 export function archivedChannel(path: string): string | null {
   const channel = channelOf(path);
-  return channel !== null && path === archivedPath(channel) ? channel : null;
+  if (channel === null) return null;
+  const mark = archivedPath(channel);
+  return path === mark || path.startsWith(`${mark}/`) ? channel : null;
+}
+
+/** The folders on the way to a path that stand where a message, a reply or the mark of an archived channel would: nothing can be written there. */
+export function foldersAsFiles(path: string): readonly string[] {
+  if (!path.includes('.md/') && !path.includes(`/${ARCHIVED_FILE}/`)) return [];
+  const parts = path.split('/');
+  return parts.flatMap((part, index) =>
+    index < parts.length - 1 && (part.endsWith('.md') || part === ARCHIVED_FILE) ? [parts.slice(0, index + 1).join('/')] : [],
+  );
 }
 
 /** The branch that holds the files of archived channels, beside the branch of the conversation: it works where only branches are taken. */

@@ -16,6 +16,7 @@ import {
   CHANNEL_FILE,
   channelOf,
   CHANNELS,
+  foldersAsFiles,
   identityOf,
   type MessagePath,
   MODELS_FILE,
@@ -28,6 +29,7 @@ import {
 import { decodeTime } from 'ulid';
 import { findArchived, rejectArchived } from './read-archive.ts';
 import { readReopened } from './read-reopened.ts';
+import { createExists, type Exists } from './standing-paths.ts';
 import type { BlobRead, CommitInfo, Repository, TreeChange } from './repository.ts';
 
 /** Blobs held in memory at once while reading. */
@@ -56,10 +58,14 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
   const { models } = range;
   const exists = createExists(repository, range, changes);
-  const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path] : []));
+  // A folder at a reply's path leaves no place for the reply: it closes the message as the file would, on every host, or agents would run for nothing.
+  const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : []));
   const reopened = await readReopened(repository, range, removed);
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
   const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], people: [] };
+  for (const change of changes)
+    if (change.kind === 'written')
+      judged.replies.push(...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []));
   const twins = range.from === null ? findTwins(written) : new Map<string, string>();
   const judge: Judge = { repository, range, models, exists, twins };
   const waiting: Candidate[] = [];
@@ -104,7 +110,7 @@ interface Judge {
   readonly repository: Repository;
   readonly range: ChangeRange;
   readonly models: readonly string[];
-  readonly exists: (paths: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly exists: Exists;
   readonly twins: ReadonlyMap<string, string>;
 }
 
@@ -302,18 +308,6 @@ function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
     }
   }
   return twins;
-}
-
-/** Whether paths stand in the new tree: out of the listing itself when the whole tree was listed, by look-up otherwise. */
-function createExists(repository: Repository, range: ChangeRange, changes: readonly TreeChange[]): Judge['exists'] {
-  if (range.from === null) {
-    const all = new Set(changes.map(({ path }) => path));
-    return (paths) => Promise.resolve(new Set(paths.filter((path) => all.has(path))));
-  }
-  return async (paths) => {
-    const entries = paths.length === 0 ? [] : await repository.lookUp(range.to, paths);
-    return new Set(paths.filter((_, index) => entries[index] != null));
-  };
 }
 
 function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
