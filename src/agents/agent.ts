@@ -2,7 +2,12 @@
  * The door to other people's programs. An adapter turns one attempt into one invocation of a program and its output into an answer or a
  * failure of a known class. It knows nothing of git, claims or files of the transport.
  */
+import type { Attachment } from '../protocol/attachments.ts';
 import type { ModelEntry } from '../protocol/models.ts';
+
+/** Folders of an attempt, in its directory: what it is given to read, and what it may leave to be published with its answer. */
+export const ATTACHMENTS_FOLDER = 'attachments';
+export const OUTPUT_FOLDER = 'output';
 
 /** Why an attempt gave no answer. What follows from a class is one table in protocol/failure-policy.ts. */
 export const FAILURE_CLASSES = [
@@ -21,6 +26,7 @@ export const FAILURE_CLASSES = [
   'missing', // the program is not there or cannot be executed
   'setup', // the program refuses to work in this environment
   'loop', // models talk in circles; concluded by the dispatcher, nothing is started
+  'attachment', // a file of the message cannot be given to an agent, or one that the agent left cannot be published
   'host-lost', // the host died while it ran; only ever concluded by another host
   'cancelled', // a person ended it
 ] as const;
@@ -47,6 +53,8 @@ export interface AttemptRequest {
   readonly session: string | null;
   /** The directory that it runs in; exists, private, deleted by the caller. */
   readonly directory: string;
+  /** Files of the message: put into ATTACHMENTS_FOLDER of `directory`, read-only; absent = none. */
+  readonly attachments?: readonly Attachment[];
   /** Names and values that are added to its environment by the dispatcher itself (not from the operator's). */
   readonly extraEnv: Readonly<Record<string, string>>;
   /** Called once, right after the process exists and before it gets its prompt, so that it can be journalled. */
@@ -75,6 +83,8 @@ export type AttemptOutcome =
       /** Name and version of the program, such as `claude 2.1.329`; null when unknown. */
       readonly agent: string | null;
       readonly durationMs: number;
+      /** What it left in OUTPUT_FOLDER, with harmless names; absent = nothing. */
+      readonly files?: readonly Attachment[];
     }
   | {
       readonly kind: 'failed';

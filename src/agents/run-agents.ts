@@ -9,6 +9,7 @@ import { modeOf, type Adapter, type Invocation, type Mode, type Parsed } from '.
 import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
 import { cleanOutput } from './clean-output.ts';
+import { closeExchange, collectOutput, openExchange } from './exchange-files.ts';
 import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
 import { createRedactor, secretsOf, type Redact } from './redact.ts';
 import { runService } from './run-service.ts';
@@ -88,6 +89,8 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
   if (entry.model?.startsWith('-') === true) return failed('setup', `"model: ${entry.model}" would be taken for an option`);
   const mode = modeOf(entry, known);
   if (mode.kind === 'refused') return failed('setup', mode.why);
+  if (service !== undefined && (request.attachments ?? []).length > 0)
+    return failed('attachment', `"adapter: ${service.name}" reads no files; ask a model that runs a program`);
   if (service !== undefined) return runService(request, { service, ...context });
   return adapter === undefined ? LOST : startProgram(request, { adapter, mode: mode.mode, context });
 }
@@ -123,13 +126,30 @@ async function startIn(cwd: string, request: AttemptRequest, { adapter, mode, co
   const obstacle = await failureOf(() => makePrivate(scratch));
   if (obstacle !== null) return failed('setup', `the folder for temporary files cannot be made: ${obstacle}`);
   try {
+    const exchange = await openExchange(request).catch((error: unknown) => errorText(error));
+    if (typeof exchange === 'string') return failed('setup', `the folders for files cannot be made: ${exchange}`);
     const session = request.session !== null && SESSION_ID.test(request.session) ? request.session : null;
-    const prepared = { request: { ...request, session }, adapter, mode, cwd, scratch };
-    return (await runOnce(prepared, context)) ?? (await runOnce({ ...prepared, request: { ...request, session: null } }, context)) ?? LOST;
+    const given = { ...request, extraEnv: { ...request.extraEnv, ...exchange } };
+    const prepared = { request: { ...given, session }, adapter, mode, cwd, scratch };
+    const outcome =
+      (await runOnce(prepared, context)) ?? (await runOnce({ ...prepared, request: { ...given, session: null } }, context)) ?? LOST;
+    return await withFiles(outcome, { directory: request.directory, redact: context.redact });
   } finally {
+    await failureOf(() => closeExchange(request));
     // What an agent has made undeletable is left to the owner of the directory; the answer is worth more.
     await failureOf(() => rm(scratch, { recursive: true, force: true }));
   }
+}
+
+/** An answer with what was left beside it. What cannot be published is said instead of the answer, which is kept on this host. */
+async function withFiles(
+  outcome: AttemptOutcome,
+  { directory, redact }: { readonly directory: string; readonly redact: Redact },
+): Promise<AttemptOutcome> {
+  if (outcome.kind !== 'answered') return outcome;
+  const collected = await collectOutput(directory, redact);
+  if (collected.kind === 'collected') return collected.files.length === 0 ? outcome : { ...outcome, files: collected.files };
+  return { ...failed('attachment', redact(collected.why)), usage: outcome.usage, rawOutput: Buffer.from(outcome.text) };
 }
 
 const LOST = failed('invalid', 'it asks for a session although none was to be continued');
@@ -164,7 +184,7 @@ interface Starting {
 function start({ request, adapter, cwd, scratch }: Prepared, { context, invocation, onLine }: Starting): Promise<ProcessEnd> {
   const { entry } = request;
   const program = expandHome(invocation.program, context.operatorEnv['HOME']);
-  const argv = [...entry.wrapper, program, ...invocation.args];
+  const argv = [...entry.wrapper.map((word) => word.replaceAll('{attempt}', request.directory)), program, ...invocation.args];
   const bytesMax = entry.outputBytesMax;
   return runProcess(
     {

@@ -33,6 +33,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       { name: 'as', value: 'path', about: 'persona file of the transport for the model' },
       { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
       { name: 'project', value: 'name', about: 'project directory of the host that the model works in' },
+      { name: 'file', value: 'path', many: true, about: 'a file that goes with it (32 of them, 8 MiB together)' },
       { name: 'edit', about: 'write it in $VISUAL or $EDITOR' },
       { name: 'wait', value: 's', optional: true, about: 'print the answers; for at most so long (default: 10m)' },
       { name: 'from', value: 'name', about: 'who writes (default: $CROSSTALK_FROM, then git user.name)' },

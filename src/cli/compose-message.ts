@@ -13,6 +13,8 @@ export interface Letter {
   readonly path: string;
   readonly content: string | Uint8Array;
   readonly message: Message;
+  /** Files that go with it, at their paths in the transport; absent = none. */
+  readonly attachments?: readonly { readonly path: string; readonly bytes: Uint8Array }[];
 }
 
 /** The file of a new message. What would be written is read again first: nothing is sent that others could not read. Throws MESSAGE_REJECTED. */

@@ -11,6 +11,7 @@ import type { Message, MessageFields, NewMessage } from '../protocol/message.ts'
 import { CHANNEL_RULE, isChannel } from '../protocol/names.ts';
 import { CHANNELS, newMessagePath, parseMessagePath } from '../protocol/paths.ts';
 import { given, type Invocation, option } from './command.ts';
+import { attachFiles, attachNamed } from './attach-files.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
@@ -75,8 +76,10 @@ async function composeNew(invocation: Invocation, session: TransportSession, { s
   const nowMs = systemClock.wallMs();
   const channel = chooseChannel(invocation, answered);
   const re = fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
-  return composeLetter(
-    newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom)),
+  const path = newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom));
+  const attached = await attachFiles(invocation, path);
+  const letter = composeLetter(
+    path,
     {
       to: fields?.to.map(formatAddress) ?? chooseRecipients(invocation, session, { answered, sender }),
       from: sender.name,
@@ -85,9 +88,11 @@ async function composeNew(invocation: Invocation, session: TransportSession, { s
       hops: sender.agent?.hops,
       wait: sender.agent !== null && sending.waits,
       ...chooseDetails(invocation, fields),
+      ...(attached.length === 0 ? {} : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
     },
     body,
   );
+  return { ...letter, attachments: attached };
 }
 
 /** What may be said besides: in the text itself, else by options. */
@@ -190,7 +195,7 @@ async function readWritten(
   if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8')))
     return plainDraft(await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }));
   const message = requireMessage(file, bytes);
-  const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from'].find((name) => given(invocation, name));
+  const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find((name) => given(invocation, name));
   if (refused !== undefined)
     throw new CrosstalkError('USAGE', `${file} has front matter of its own, so --${refused} would have to change it`, {
       fix: `write "${refused}:" in the file, or send its text without front matter`,
@@ -208,7 +213,8 @@ async function readWritten(
     throw new CrosstalkError('MESSAGE_REJECTED', `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`, {
       fix: `mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
     });
-  return plainDraft({ path, content: bytes, message }, [
+  const attachments = await attachNamed(session.located.clone, path, message.fields.files);
+  return plainDraft({ path, content: bytes, message, attachments }, [
     `before the next "git pull" in the clone: git add ${path}   (git keeps your copy, it is the same)`,
   ]);
 }

@@ -59,8 +59,13 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
       name: `send ${letter.path}`,
       fences: [],
       decide: async (view) => {
+        const attachments = letter.attachments ?? [];
         const channel = channelOf(letter.path) ?? '';
-        const [standing, archived] = await view.lookUp([letter.path, archivedPath(channel)]);
+        const [standing, archived, ...files] = await view.lookUp([
+          letter.path,
+          archivedPath(channel),
+          ...attachments.map(({ path }) => path),
+        ]);
         if (archived != null)
           throw new CrosstalkError('REFUSED', `the channel "${channel}" is archived: nobody would answer there`, {
             fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
@@ -69,7 +74,11 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
         if (seen.isOccupied) return null;
         const { identity } = sender;
         const atMs = systemClock.wallMs();
-        return [{ writes: [{ path: letter.path, content: letter.content }], author: identity, committer: identity, atMs, message }];
+        // What stands there already was said before, and is what the message means.
+        const added = attachments.filter((_, at) => files[at] == null).map(({ path, bytes }) => ({ path, content: bytes }));
+        return [
+          { writes: [{ path: letter.path, content: letter.content }, ...added], author: identity, committer: identity, atMs, message },
+        ];
       },
     },
   ]);

@@ -1,5 +1,6 @@
 /** `crosstalkd show <id>`: one message, how it stands, and every answer to it. */
 import { type Invocation, given } from './command.ts';
+import { type AttachmentSeen, formatAttachments, listAttachments } from './attach-files.ts';
 import { paint, plain } from './io.ts';
 import { readStates } from './message-state.ts';
 import {
@@ -40,12 +41,18 @@ export function showMessage(invocation: Invocation): Promise<number> {
     }
     const [state] = await readStates(session, [message]);
     if (state === undefined) throw new CrosstalkError('INTERNAL', `${file.path} has no state`);
-    print(invocation, { said: message, state });
+    const listed = await Promise.all([message, ...state.replies].map((one) => listAttachments(session, one)));
+    print(
+      invocation,
+      { said: message, state },
+      new Map(listed.map((files, at) => [[message, ...state.replies][at]?.file.path ?? '', files])),
+    );
     return 0;
   });
 }
 
-function print(invocation: Invocation, shown: Shown): void {
+function print(invocation: Invocation, shown: Shown, files: ReadonlyMap<string, readonly AttachmentSeen[]>): void {
+  const filesOf = ({ file }: Said): readonly AttachmentSeen[] => files.get(file.path) ?? [];
   const { io } = invocation;
   if (wantsJson(invocation)) {
     const replies = shown.state.replies.map((reply) => ({
@@ -53,12 +60,18 @@ function print(invocation: Invocation, shown: Shown): void {
       from: reply.from,
       ...replyFacts(reply),
       body: reply.message.body,
+      files: filesOf(reply),
     }));
-    printJson(invocation, { ok: true, health: 'good', message: { ...toJson(shown, { withBody: true }), replies } });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      message: { ...toJson(shown, { withBody: true }), files: filesOf(shown.said), replies },
+    });
     return;
   }
-  for (const line of formatWhole(io, shown)) io.print(line);
-  for (const reply of shown.state.replies) io.print(`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`);
+  for (const line of [...formatWhole(io, shown), ...formatAttachments(filesOf(shown.said))]) io.print(line);
+  for (const reply of shown.state.replies)
+    io.print([`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`, ...formatAttachments(filesOf(reply))].join('\n'));
   if (shown.state.kind === 'open' || shown.state.kind === 'stale')
     io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shown.said.file.path}`);
 }

@@ -8,6 +8,8 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-changes.ts';
+import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
+import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { readThread } from './read-thread.ts';
 
@@ -24,10 +26,22 @@ export interface AttemptInput {
   readonly idleTimeoutMs: number | null;
   /** Whether it works in a worktree of its project. */
   readonly isolation: IsolationRead;
+  readonly attachments: AttachmentsRead;
+}
+
+export interface AttemptPlace {
+  /** Bytes of thread that may go along. */
+  readonly threadBytesMax: number;
+  /** The attempt's own directory. */
+  readonly directory: string;
 }
 
 /** The input of the next invocation for a held claim. The agent gets exactly the claimed blob, whatever the file says by now. */
-export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, threadBytesMax: number): Promise<AttemptInput> {
+export async function composeAttemptPrompt(
+  dispatcher: Dispatcher,
+  held: Held,
+  { threadBytesMax, directory }: AttemptPlace,
+): Promise<AttemptInput> {
   const { doors, settings, mirror } = dispatcher;
   const { message } = held.work;
   const [blob] = await doors.repository.readBlobs([held.claim.blob], MESSAGE_BYTES_MAX);
@@ -48,6 +62,8 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
   const thread = tip === null ? { entries: [], session: null } : await readThread(doors.repository, { tip, ...query });
   const persona = fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);
   const body = read?.kind === 'message' ? read.message.body : '';
+  const files = { message: message.path, files: fields?.files ?? [] };
+  const attachments: AttachmentsRead = tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
   const prompt = composePrompt({
     recipient: held.work.recipient,
     host: settings.alias,
@@ -57,6 +73,7 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
     subject: fields?.subject ?? null,
     timestampMs: message.timestampMs,
     persona: null,
+    files: tellFiles(attachments, directory),
     thread: thread.entries,
     threadBytesMax,
     body,
@@ -64,7 +81,21 @@ export async function composeAttemptPrompt(dispatcher: Dispatcher, held: Held, t
   const isolation: IsolationRead = read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
   const models = new Set(mirror.index().models);
   const loop = findLoop({ thread: thread.entries, from: message.from, recipient: held.work.recipient, body, models });
-  return { prompt, message: body, persona, loop, isolation, ...continueAs(fields, { alias: settings.alias, session: thread.session }) };
+  return {
+    prompt,
+    message: body,
+    persona,
+    loop,
+    isolation,
+    attachments,
+    ...continueAs(fields, { alias: settings.alias, session: thread.session }),
+  };
+}
+
+function tellFiles(read: AttachmentsRead, directory: string) {
+  if (read.kind === 'refused' || read.files.length === 0) return null;
+  const names = read.files.map(({ name }) => name);
+  return { folder: `${directory}/${ATTACHMENTS_FOLDER}`, output: `${directory}/${OUTPUT_FOLDER}`, names };
 }
 
 /** A task of a workflow that continues a session names it, and the host that has it; anywhere else it begins anew. */

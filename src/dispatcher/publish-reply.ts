@@ -4,7 +4,7 @@
  */
 import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
-import { replyPath } from '../protocol/paths.ts';
+import { attachmentFolder, replyPath } from '../protocol/paths.ts';
 import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts';
 import type { OutboxItem } from '../local/local-state.ts';
 import type { Work } from '../protocol/open-work.ts';
@@ -87,15 +87,22 @@ export function replyTransaction(dispatcher: Dispatcher, parts: { readonly paylo
     fences: [{ ref: parts.ref, expected: parts.payload.claimOid, next: null }],
     decide: async (view) => {
       const path = replyPath(currentPath(dispatcher, work), work.recipient);
-      const [standing] = await view.lookUp([path]);
+      const folder = attachmentFolder(path);
+      const [standing, inTheWay] = await view.lookUp([path, ...(reply.alone === undefined ? [] : [folder])]);
       if (standing != null) return null;
+      // Only ever added: where somebody put something before, the answer goes without its files and says so.
+      const { content, commitMessage } = inTheWay == null ? reply : (reply.alone ?? reply);
+      const files = inTheWay == null ? (reply.files ?? []) : [];
       return [
         {
-          writes: [{ path, content: reply.content }],
+          writes: [
+            { path, content },
+            ...files.map(({ name, base64 }) => ({ path: `${folder}/${name}`, content: Buffer.from(base64, 'base64') })),
+          ],
           author: reply.author,
           committer: reply.committer,
           atMs: reply.atMs,
-          message: reply.commitMessage,
+          message: commitMessage,
         },
       ];
     },
@@ -216,7 +223,8 @@ async function isPublished(dispatcher: Dispatcher, { work, reply }: OutboxPayloa
   const { mirror, doors } = dispatcher;
   const { tip } = mirror.index();
   const path = replyPath(currentPath(dispatcher, work), work.recipient);
-  return tip !== null && (await readTextAt(doors.repository, tip, path)) === reply.content;
+  const standing = tip === null ? null : await readTextAt(doors.repository, tip, path);
+  return standing !== null && (standing === reply.content || standing === reply.alone?.content);
 }
 
 async function keepLate(

@@ -12,7 +12,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
-import { failureBody } from './failure-body.ts';
+import { failureBody, notStarted } from './failure-body.ts';
 import { noteFailure, park, parkFailed, recent } from './park-model.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -95,8 +95,9 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
   try {
-    const input = await composeAttemptPrompt(dispatcher, held, current.threadBytesMax);
-    if (input.loop !== null) return inCircles(input.loop);
+    const input = await composeAttemptPrompt(dispatcher, held, { threadBytesMax: current.threadBytesMax, directory });
+    if (input.loop !== null) return notStarted('loop', input.loop);
+    if (input.attachments.kind === 'refused') return notStarted('attachment', input.attachments.why);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
     state.ran.add(held.key);
     while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, current.entry))) return null;
@@ -107,6 +108,7 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     const request: AttemptRequest = {
       attemptId,
       ...input,
+      attachments: input.attachments.files,
       entry: narrowEntry(projectEntry(dispatcher, held, current.entry), input),
       directory,
       extraEnv: {
@@ -138,12 +140,6 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   }
 }
 
-/** Nothing is started for it. */
-function inCircles(detail: string): Failed {
-  const usage = { tokensIn: null, tokensOut: null, costUsd: null };
-  return { kind: 'failed', class: 'loop', detail, resetAtMs: null, usage, durationMs: 0, rawOutput: null };
-}
-
 /** A message that names a project runs in that directory of this host. */
 function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): ModelEntry {
   const { project } = held.work.message;
@@ -163,6 +159,7 @@ async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outco
     failure: null,
     durationMs: outcome.durationMs,
     ...outcome.usage,
+    ...(outcome.files === undefined ? {} : { files: outcome.files }),
     session: outcome.session,
     agent: entry.name === held.work.recipient ? program : `${entry.name} (${program})`,
   });
@@ -188,7 +185,8 @@ async function afterFailure(
     resetInMs,
   });
   const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.parks.get(tried.entry.name) ?? 0 });
-  if (parkMs === null) noteFailure(dispatcher, tried.entry.name, outcome);
+  // What is wrong with a message says nothing of the model.
+  if (parkMs === null && outcome.class !== 'attachment') noteFailure(dispatcher, tried.entry.name, outcome);
   switch (decision.kind) {
     case 'wait':
       await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);

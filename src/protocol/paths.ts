@@ -16,6 +16,9 @@ export const CHANNEL_FILE = 'CHANNEL.md';
 /** Stands alone in the folder of a channel whose files are in the archive. */
 export const ARCHIVED_FILE = 'ARCHIVED';
 
+/** What the folder of a message's or reply's own files ends with. Nothing below such a folder is a message, whatever it is called. */
+const ATTACHMENTS_SUFFIX = '.files';
+
 const PATH_BYTES_MAX = 1_024;
 const REPLY_NAME = /^(.+)\.re\.([a-z0-9][a-z0-9._-]{0,63})\.md$/;
 const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
@@ -91,7 +94,7 @@ export function pathProblem(path: string): string | null {
 /** What a path below `data/channels` is by its name; null for everything that is no message (CHANNEL.md, other endings, other folders). */
 export function parseMessagePath(path: string): MessagePath | null {
   const channel = channelOf(path);
-  if (channel === null || !path.endsWith('.md') || pathProblem(path) !== null) return null;
+  if (channel === null || !path.endsWith('.md') || isAttachment(path) || pathProblem(path) !== null) return null;
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
   if (name === CHANNEL_FILE || name === '.md') return null;
@@ -104,6 +107,16 @@ export function parseMessagePath(path: string): MessagePath | null {
 /** Where the one reply of `recipient` to the message at `path` stands. */
 export function replyPath(path: string, recipient: string): string {
   return `${path.slice(0, -3)}.re.${recipient}.md`;
+}
+
+/** The folder of the files that belong to the message or reply at `path`: `q.re.opus.md` → `q.re.opus.files`. */
+export function attachmentFolder(path: string): string {
+  return `${path.slice(0, -3)}${ATTACHMENTS_SUFFIX}`;
+}
+
+/** True for what lies in such a folder, at any depth. */
+export function isAttachment(path: string): boolean {
+  return path.slice(0, path.lastIndexOf('/') + 1).includes(`${ATTACHMENTS_SUFFIX}/`);
 }
 
 /** The ULID that a stem ends with (upper case), or null for hand-made names. */

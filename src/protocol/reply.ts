@@ -1,7 +1,8 @@
 /** A reply: the terminal answer to one (message, recipient), as a file and as the commit that people read in `git log`. PROTOCOL.md "Replies". */
 import { formatIso } from '../base/clock.ts';
+import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { writeFrontMatter } from './front-matter.ts';
-import { messageId, replyPath } from './paths.ts';
+import { attachmentFolder, messageId, replyPath } from './paths.ts';
 
 /** What is known when an answer, or the lack of one, is final. */
 export interface ReplyFacts {
@@ -23,6 +24,8 @@ export interface ReplyFacts {
   readonly costUsd: number | null;
   readonly session: string | null;
   readonly agent: string | null;
+  /** What it left in its output folder; the names are harmless. */
+  readonly files?: readonly Attachment[];
   /** What it left in its project. */
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }
@@ -35,6 +38,10 @@ export interface Reply {
   readonly author: { readonly name: string; readonly email: string };
   readonly committer: { readonly name: string; readonly email: string };
   readonly atMs: number;
+  /** Its files, for the folder beside it. As text (base64), because the outbox keeps them so. */
+  readonly files?: readonly { readonly name: string; readonly base64: string }[];
+  /** The same reply without them, for when something stands in their place already. */
+  readonly alone?: { readonly content: string; readonly commitMessage: string };
 }
 
 const BODY_LINES_MAX = 20;
@@ -42,6 +49,8 @@ const SUBJECT_MAX = 100;
 
 /** The reply's file and commit. The text of an agent is only ever the body: every field is the dispatcher's own. */
 export function composeReply(facts: ReplyFacts): Reply {
+  const path = replyPath(facts.message, facts.recipient);
+  const files = facts.files ?? [];
   const fields = {
     to: facts.asker,
     from: facts.recipient,
@@ -61,15 +70,34 @@ export function composeReply(facts: ReplyFacts): Reply {
     agent: facts.agent,
     branch: facts.work?.branch,
     commit: facts.work?.commit,
+    files:
+      files.length === 0
+        ? undefined
+        : fieldOfAttachments(
+            path,
+            files.map(({ name }) => name),
+          ),
   };
   return {
-    path: replyPath(facts.message, facts.recipient),
+    path,
     content: writeFrontMatter(fields, facts.body),
     commitMessage: composeCommitMessage(facts),
     author: modelIdentity(facts.recipient, facts.host),
     committer: dispatcherIdentity(facts.host),
     atMs: facts.atMs,
+    ...(files.length === 0 ? {} : { files: files.map(toText), alone: composeAlone(facts, files.length) }),
   };
+}
+
+function composeAlone(facts: ReplyFacts, count: number): NonNullable<Reply['alone']> {
+  const folder = attachmentFolder(replyPath(facts.message, facts.recipient));
+  const body = `${facts.body.trimEnd()}\n\n(${count} files of this answer are left out: something stood at ${folder} already)\n`;
+  const { content, commitMessage } = composeReply({ ...facts, files: [], body });
+  return { content, commitMessage };
+}
+
+function toText({ name, bytes }: Attachment): { readonly name: string; readonly base64: string } {
+  return { name, base64: Buffer.from(bytes).toString('base64') };
 }
 
 /** `opus <opus@mbp.crosstalk>`. */
@@ -116,6 +144,7 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
     ['Tokens', facts.tokensIn === null && facts.tokensOut === null ? null : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`],
+    ['Files', facts.files === undefined || facts.files.length === 0 ? null : facts.files.map(({ name }) => name).join(', ')],
     ['Branch', facts.work?.branch ?? null],
     ['Commit', facts.work?.branch == null ? null : facts.work.commit],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],

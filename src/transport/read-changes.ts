@@ -18,6 +18,7 @@ import {
   CHANNELS,
   foldersAsFiles,
   identityOf,
+  isAttachment,
   type MessagePath,
   MODELS_FILE,
   newMessagePath,
@@ -342,6 +343,7 @@ function decodeBlob(blob: BlobRead | undefined) {
 function oddFile(change: Written): string | null {
   const problem = pathProblem(change.path);
   if (problem !== null) return problem;
+  if (isAttachment(change.path) && change.entry === 'file') return null;
   if (channelOf(change.path) === null) return 'a folder or file that is no channel';
   if (change.entry === 'other') return 'a link or submodule';
   return change.path.endsWith('.md') && !change.path.endsWith(`/${CHANNEL_FILE}`) ? 'a name that is no message' : null;

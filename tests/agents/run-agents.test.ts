@@ -83,6 +83,7 @@ describe('a command runs', () => {
     const { env } = JSON.parse(outcome.kind === 'answered' ? outcome.text : '{}') as { env: Record<string, string> };
     expect(Object.keys(env).sort()).toEqual([
       'CROSSTALK_HOPS',
+      'CROSSTALK_OUTPUT',
       'CROSSTALK_RUN',
       'HOME',
       'LANG',

@@ -275,6 +275,7 @@ describe('a prompt', () => {
     subject: null,
     timestampMs: 0,
     persona: null,
+    files: null,
     thread: [],
     threadBytesMax: 1_000,
     body: '/help',
