@@ -53,14 +53,16 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
   };
 });
 
+const findJsonOnce = rememberText(findJson);
+
 /** The JSON of the answer and everything that is wrong with it; nothing wrong = it may be used. */
 export function judgeAnswer(body: string, expected: Expectation): { readonly json: Json; readonly errors: readonly string[] } {
   if (expected.judge !== undefined) return { json: null, errors: expected.judge(body) };
-  const found = expected.schema === null ? undefined : findJson(body);
+  const found = expected.schema === null ? undefined : findJsonOnce(body);
   if (expected.schema !== null && found === undefined) return { json: null, errors: ['the answer holds no JSON'] };
   const json = found ?? null;
   const errors = expected.schema === null ? [] : validateJson(expected.schema, json);
-  if (errors.length > 0) return { json, errors };
+  if (errors.length > 0 || expected.checks.length === 0) return { json, errors };
   const values = expected.valuesWith({ text: body, json });
   return { json, errors: expected.checks.filter((check) => evaluateTemplate(check.that, values) !== true).map((check) => check.message) };
 }

@@ -22,7 +22,8 @@ export interface ChainSpec {
   readonly phase: 'fanout' | 'synthesize' | 'compile';
   readonly models: readonly string[];
   readonly prompt: (nonce: string) => string;
-  readonly extra: Readonly<Record<string, Json | undefined>>;
+  /** Further front matter; `base` is part of the content key. Read when a task is composed. */
+  readonly extra: () => Readonly<Record<string, Json | undefined>>;
   readonly expectation: Expectation;
   readonly reask: number;
   readonly retry: Retry;
@@ -30,7 +31,6 @@ export interface ChainSpec {
   readonly cache: Prompt['cache'];
   /** Its effects are commits of its own branch: a task whose host was lost is asked again, whatever `retry` says. */
   readonly isRepeatable: boolean;
-  readonly base: string | null;
   readonly caps: readonly Cap[];
   readonly priority: number;
   readonly atMs: number;
@@ -220,6 +220,7 @@ function proposalName(spec: ChainSpec, at: Position): string {
 
 function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
   const full = (nonce: string): string => `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${at.addition(nonce)}`;
+  const extra = spec.extra();
   const keep = spec.session === 'last' && at.session !== null;
   return {
     path: taskPath(spec.folder, at.n),
@@ -235,11 +236,11 @@ function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
       prompt: full(NONCE_PLACEHOLDER),
       models: spec.models,
       schema: spec.expectation.schema,
-      base: spec.base,
+      base: typeof extra['base'] === 'string' ? extra['base'] : null,
       turn: spec.turn,
     }),
     extra: {
-      ...spec.extra,
+      ...extra,
       fallback: spec.models.length > at.model + 1 ? spec.models.slice(at.model + 1) : undefined,
       ...(keep ? { session: at.session.id, dispatch_host: at.session.host ?? undefined } : {}),
     },

@@ -121,10 +121,9 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
   const { step, level } = unit;
   const own: readonly Cap[] =
     step.maxParallel === null ? [] : [{ key: unit.stepFolder, max: step.maxParallel, unit: unitFolder(unit, null) }];
-  const worktree = worktreeOf(fold, unit, prompt);
   return {
     step: step.id,
-    extra: {
+    extra: () => ({
       as: prompt.as ?? undefined,
       project: prompt.isolation.project ?? undefined,
       priority: step.priority === 0 ? undefined : step.priority,
@@ -132,8 +131,8 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
       idle_minutes: prompt.idleMinutes ?? undefined,
       effects: prompt.effects ?? undefined,
       dispatch_host: fold.plan.dispatchHost ?? undefined,
-      ...worktree,
-    },
+      ...worktreeOf(fold, unit, prompt),
+    }),
     expectation: {
       schema: prompt.schema,
       checks: prompt.checks,
@@ -144,7 +143,6 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
     session: prompt.session,
     cache: prompt.cache,
     isRepeatable: prompt.effects === 'git',
-    base: typeof worktree['base'] === 'string' ? worktree['base'] : null,
     caps: [...level.caps, ...own],
     priority: level.priority + step.priority,
     atMs: unit.atMs,
@@ -259,7 +257,10 @@ function synthesisChain(fold: Fold, unit: Unit, { prompt, answered, costs }: Joi
     atMs: costs.atMs,
     expectation: { ...base.expectation, schema: own?.schema ?? null, checks: [] },
     isRepeatable: false,
-    extra: { priority: base.extra['priority'], dispatch_host: base.extra['dispatch_host'] },
+    extra: () => {
+      const { priority, dispatch_host: host } = base.extra();
+      return { priority, dispatch_host: host };
+    },
     prompt: (nonce) => {
       const task = own?.prompt === null || own === null ? '' : renderPrompt(own.prompt, unit.values, nonce);
       return synthesisPrompt(task, renderPrompt(prompt.prompt, unit.values, nonce), { candidates: given, nonce });

@@ -146,7 +146,7 @@ function foldCompile(fold: Fold): Outcome {
     phase: 'compile',
     models: compileModels(input),
     prompt: () => compilePrompt(input),
-    extra: {},
+    extra: () => ({}),
     expectation: {
       schema: null,
       checks: [],
@@ -163,7 +163,6 @@ function foldCompile(fold: Fold): Outcome {
     session: 'fresh',
     cache: 'false',
     isRepeatable: false,
-    base: null,
     caps: [],
     priority: 0,
     atMs: fold.header.atMs,

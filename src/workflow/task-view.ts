@@ -48,8 +48,16 @@ export const OPEN_VIEW: Answered = {
 
 /** A task with its answer; `errors` say why the answer cannot be used. */
 export function answeredView(answer: Answer, errors: readonly string[]): Answered {
+  const view = VIEWS.get(answer) ?? viewOf(answer);
+  VIEWS.set(answer, view);
+  return answer.failure !== null || errors.length === 0 ? view : { ...view, state: 'rejected', why: errors.join('; ') };
+}
+
+/** An answer is read once, so its view is made once. */
+const VIEWS = new WeakMap<Answer, Answered>();
+
+function viewOf(answer: Answer): Answered {
   const { host, session, attempt, usd, tokens, durationMs, isReused } = answer;
   const own = { host, session: session === null ? null : { id: session, host }, attempts: attempt, usd, tokens, durationMs, isReused };
-  if (answer.failure !== null) return { ...own, state: 'failed', why: failureLine(answer) };
-  return errors.length > 0 ? { ...own, state: 'rejected', why: errors.join('; ') } : { ...own, state: 'succeeded', why: null };
+  return answer.failure === null ? { ...own, state: 'succeeded', why: null } : { ...own, state: 'failed', why: failureLine(answer) };
 }

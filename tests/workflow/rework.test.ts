@@ -124,3 +124,15 @@ test('a fork waits again when it waits for something else, or from that step on'
     expect(describeRun(inputOf(other)).status).toBe('waiting');
   }
 });
+
+test('of many tasks only those that have a place are composed', () => {
+  const items = JSON.stringify(Array.from({ length: 200 }, (_, index) => index));
+  const at = world(`model: opus\nmax-parallel: 3\nsteps:\n  a: { each: ${items}, cache: global, prompt: "\${{ item }}" }`, () => null);
+  const looked: string[] = [];
+  settle(at, (path) => {
+    const input = inputOf(at, path);
+    return { ...input, lookUp: { ...input.lookUp, cached: (key) => (looked.push(key), null) } };
+  });
+  expect(openTasks(at)).toHaveLength(3);
+  expect(looked).toHaveLength(3);
+});
