@@ -117,6 +117,14 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
   },
   {
+    name: 'mcp',
+    args: '',
+    about: 'serve send, wait, reading and workflows to any agent as tools (Model Context Protocol)',
+    group: 'talk',
+    options: [],
+    load: () => import('./mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
+  },
+  {
     name: 'completion',
     args: '<shell>',
     about: 'completion script for bash, zsh or fish',
