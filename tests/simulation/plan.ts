@@ -68,7 +68,7 @@ export function planOf(seed: number, smaller: Smaller = {}): Plan {
     seed,
     faultEveryMs: random.int(8, 60) * 1_000,
     faultRate: quiet ? 0 : random.pick([0.002, 0.01, 0.03]),
-    faultsUntilMs: random.int(2, 6) * 60_000,
+    faultsUntilMs: random.int(3, 8) * 30_000,
     atomic: !random.chance(0.1),
     rewrite: !quiet && random.chance(0.03),
   };

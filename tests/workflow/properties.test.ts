@@ -35,7 +35,9 @@ function full(): World {
     return text === '' ? { failed: 'crash' } : text;
   });
   drive(at);
-  post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'no, again');
+  const no = post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'no, again');
+  // Another who says yes in the same second: the path decides between them, not the order in which the files are read.
+  at.files.set(no.replace('message-', 'message-x'), (at.files.get(no) ?? '').replace('no, again', 'yes'));
   drive(at);
   post(at, `re: data/channels/${at.run}/gates/gate.r2/ask.md`, 'yes');
   expect(drive(at)).toContain('panel by sonnet');
