@@ -143,6 +143,11 @@ async function buildOnTip(
       outcomes.set(transaction, { kind: 'dropped' });
       continue;
     }
+    const blocked = await findBlocked(publisher.repository, tip, decided);
+    if (blocked !== null) {
+      outcomes.set(transaction, { kind: 'refused', line: blocked });
+      continue;
+    }
     for (const draft of decided) for (const { path, content } of draft.writes) added.set(path, typeof content === 'string' ? content : '');
     drafts.push(...decided);
     parts.push({ transaction, count: decided.length });
@@ -153,6 +158,21 @@ async function buildOnTip(
   const placed = parts.map(({ transaction, count }) => ({ transaction, commits: commits.slice(at, (at += count)) }));
   const branch: readonly RefUpdate[] = head === tip ? [] : [{ ref: publisher.branchRef, expected: tip, next: head }];
   return { tip, head, parts: placed, updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)] };
+}
+
+/** Why a file of a transaction cannot be placed, or null: what somebody put in its way must hold up no other transaction. */
+async function findBlocked(repository: Repository, tip: Oid | null, drafts: readonly CommitDraft[]): Promise<string | null> {
+  if (tip === null) return null;
+  const paths = drafts.flatMap(({ writes }) => writes.map(({ path }) => path));
+  const folders = [...new Set(paths.flatMap((path) => path.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))))].filter(
+    (folder) => folder !== '',
+  );
+  const entries = await repository.lookUp(tip, [...paths, ...folders]);
+  const at = entries.findIndex((entry, index) => entry !== null && (entry.kind === 'tree') === index < paths.length);
+  if (at < 0) return null;
+  return at < paths.length
+    ? `cannot write "${paths[at] ?? ''}": a folder stands there`
+    : `cannot write below "${folders[at - paths.length] ?? ''}": a file stands there`;
 }
 
 function createView(repository: Repository, tip: Oid | null, added: ReadonlyMap<string, string>): TipView {

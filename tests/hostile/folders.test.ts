@@ -40,3 +40,19 @@ it.each([
   expect(await countRuns('fresh')).toBe(0);
   expect((await cli.json(['verify'])).data).toMatchObject({ ok: true });
 });
+
+it('a folder where a run has to write holds up that run only', async () => {
+  const run = 'steps:\n  ok: { ask: { title: ok } }\n  make: { prompt: x, model: echo, needs: ok }';
+  cli.say({ [`${GENERAL}/w.md`]: `---\nto: workflow\ntype: workflow\nfrom: ada\n${run}\n---\ngo\n` });
+  await cli.answer();
+  const channel = /data\/channels\/run-\w+/.exec(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote))?.[0] ?? '';
+  cli.say({ [`${channel}/steps/make/one/task.md/note.txt`]: 'in the way' });
+  const { code } = await cli.run(['workflow', 'approve', 'w', 'ok', '--from', 'ada']);
+  expect(code).toBe(0);
+  const host = cli.start(['run', '--alias', 'mbp']);
+  await host.until('a folder stands there');
+  cli.say({ [`${GENERAL}/later.md`]: letter('echo', 'hello') });
+  await host.until('"event":"reply.published"');
+  await host.stop();
+  expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(`${GENERAL}/later.re.echo.md`);
+});
