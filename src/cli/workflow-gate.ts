@@ -29,10 +29,7 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
   const { run, marker, files } = seen.input;
   const gate = chooseGate(seen, invocation.args[1] ?? null);
   const sender = await identifyPerson(invocation, around.session);
-  if (!gate.approvers.includes(sender.name))
-    throw new CrosstalkError('REFUSED', `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${sender.name}"`, {
-      fix: `crosstalkd workflow ${decision} ${run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
-    });
+  refuseStranger(gate, { sender: sender.name, run, decision });
   const text = option(invocation, 'message') ?? '';
   const choice = option(invocation, 'choice');
   const asks = files.get(gate.path) ?? '';
@@ -66,9 +63,17 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
     invocation.io.print(
       plain(`${decision === 'deny' ? 'denied' : first === 'approve' ? 'approved' : 'answered'} gate ${gate.gate} of ${run}: ${gate.title}`),
     );
-    if (decision === 'approve' && missing > 0) invocation.io.print(`  ${missing} more of ${gate.approvers.join(', ')} have to agree`);
+    if (decision === 'approve' && missing > 0)
+      invocation.io.print(`  ${missing} more ${gate.anyone ? '' : `of ${gate.approvers.join(', ')} `}have to agree`);
   }
   return 0;
+}
+
+function refuseStranger(gate: GateView, by: { readonly sender: string; readonly run: string; readonly decision: string }): void {
+  if (gate.anyone || gate.approvers.includes(by.sender)) return;
+  throw new CrosstalkError('REFUSED', `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender}"`, {
+    fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
+  });
 }
 
 function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {

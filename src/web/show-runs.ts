@@ -79,7 +79,7 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
       ...gate,
       id: messageId(gate.path),
       asks: await bodyAt(moment, gate.path),
-      mine: me !== null && gate.approvers.includes(me),
+      mine: me !== null && (gate.anyone || gate.approvers.includes(me)),
     })),
   );
   return {

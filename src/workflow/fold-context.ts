@@ -97,7 +97,10 @@ export interface GateView {
   readonly title: string;
   readonly state: 'open' | 'decided';
   readonly decision: string | null;
+  /** Who is told. */
   readonly approvers: readonly string[];
+  /** Nobody was named: any person's answer counts. */
+  readonly anyone: boolean;
   readonly received: number;
   readonly quorum: number;
 }

@@ -48,6 +48,7 @@ export function foldAsk(
     state: isJsonObject(decided) ? 'decided' : 'open',
     decision: isJsonObject(decided) ? (decision?.decision ?? null) : null,
     approvers,
+    anyone: ask.approvers.length === 0,
     received: votes.filter((vote) => vote.problem === null).length,
     quorum: ask.quorum,
   });

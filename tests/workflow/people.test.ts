@@ -33,6 +33,16 @@ test('a gate is answered by a file added with plain git, if an approver committe
   expect(drive(at)).toContain('done');
 });
 
+test('a gate that names nobody tells who asked, and any person may answer', () => {
+  const at = world(GATE('{ title: "Ship?" }'));
+  drive(at);
+  expect(at.files.get(`data/channels/${at.run}/gates/gate/ask.md`)).toContain('to: maintainer');
+  const file = `data/channels/${at.run}/gates/gate/approve`;
+  at.files.set(file, '');
+  at.authors.set(file, 'mallory');
+  expect(drive(at)).toContain('done');
+});
+
 test('neither a model nor a stranger can approve, and a quorum counts each person once', () => {
   const at = world(GATE('{ title: "Ship?", approvers: [anna, ben, eve], quorum: 2 }'));
   drive(at);
