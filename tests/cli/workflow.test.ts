@@ -15,7 +15,7 @@ const STEPS = `name: hello
 inputs: { who: { type: string, required: true } }
 steps:
   a: { model: echo, prompt: "Hi \${{ inputs.who }}" }
-  ok: { needs: [a], ask: { title: "Fine?", approvers: [maintainer] } }
+  ok: { needs: [a], ask: { title: "Fine?", approvers: [ada] } }
   b: { needs: [ok], model: echo, prompt: "Again" }`;
 
 function write(name: string, head: string): string {
