@@ -23,7 +23,7 @@ export const FAILURE_CLASSES = [
   'empty', // ended well and said nothing
   'too-large', // more output than the cap
   'invalid', // output that is not text, or not what the program promises
-  'missing', // the program is not there or cannot be executed
+  'missing', // the program is not there or cannot be executed: nothing ran
   'setup', // the program refuses to work in this environment
   'loop', // models talk in circles; concluded by the dispatcher, nothing is started
   'attachment', // a file of the message cannot be given to an agent, or one that the agent left cannot be published

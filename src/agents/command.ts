@@ -1,8 +1,8 @@
 /**
  * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout; exit status 0 with something in it is an
  * answer. A program that can say more of a failure uses the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or
- * elsewhere; 77 (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could not be executed. Everything
- * else is `crash`. `options: {input: message}` gives it the bare message instead of the whole prompt, for programs that are no agents. The last lines of stderr become the reason that people see.
+ * elsewhere; 77 (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could not be executed: `setup`, and
+ * not `missing`, because a script may have acted before it came to that line. Everything else is `crash`. `options: {input: message}` gives it the bare message instead of the whole prompt, for programs that are no agents. The last lines of stderr become the reason that people see.
  */
 import { isBlank, lastLines } from './clean-output.ts';
 import {
@@ -18,7 +18,7 @@ import {
 import { describe } from '../protocol/yaml.ts';
 import type { FailureClass } from './agent.ts';
 
-const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = { 75: 'unavailable', 77: 'auth', 126: 'missing', 127: 'missing' };
+const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = { 75: 'unavailable', 77: 'auth', 126: 'setup', 127: 'setup' };
 const STDERR_LINES = 3;
 
 /** The adapter for any program. */

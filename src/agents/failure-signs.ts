@@ -57,10 +57,11 @@ export interface Said {
 export function failureFrom(said: Said, output: ProgramOutput): Parsed {
   const text = isBlank(said.text) ? lastLines(output.stderr, 3) : said.text;
   if (output.resumed && LOST_SESSION.test(text)) return { kind: 'lost-session' };
-  const executable = output.exitCode === 126 || output.exitCode === 127;
+  // A shell that found no program. It may have run others before, so it is not `missing`, which says that nothing ran.
+  const isShellFailure = output.exitCode === 126 || output.exitCode === 127;
   return {
     kind: 'failure',
-    class: classify(text, said.status ?? null) ?? (executable ? 'missing' : (said.fallback ?? 'crash')),
+    class: classify(text, said.status ?? null) ?? (isShellFailure ? 'setup' : (said.fallback ?? 'crash')),
     detail: isBlank(text) ? describeExit(output) : plainMessage(text),
     resetAtMs: said.resetAtMs ?? parseReset(text, output.nowMs),
     usage: said.usage ?? NO_USAGE,

@@ -254,7 +254,7 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
   const parsed = prepared.adapter.parse({ stdout: stdout.text, stderr, exitCode, signal, resumed: session !== null, nowMs });
   if (end.cause !== 'exited' && end.cause !== 'gave-up')
     return limitReached(end.cause, { entry, redact: context.redact, raw, said: stderr, parsed });
-  if (parsed.kind === 'lost-session') return session === null ? LOST : null;
+  if (parsed.kind === 'lost-session') return afterLostSession({ session, hasBegun: shown.trim() !== '', effects: entry.effects });
   const judging = { entry, redact: context.redact, raw, fallbackVersion: context.versionOf?.(prepared.adapter.name) ?? null };
   if (parsed.kind === 'failure') return failure(withAdvice(parsed, prepared.adapter), judging);
   if (stdout.kind === 'invalid')
@@ -264,6 +264,16 @@ function read(end: Extract<ProcessEnd, { kind: 'ended' }>, { prepared, context, 
       rawOutput: keepRaw(raw),
     };
   return answer(parsed, judging);
+}
+
+/** Null: once more, without the session. What may have acted is not started twice. */
+function afterLostSession(run: {
+  readonly session: string | null;
+  readonly hasBegun: boolean;
+  readonly effects: ModelEntry['effects'];
+}): AttemptOutcome | null {
+  if (run.session === null) return LOST;
+  return run.hasBegun && run.effects === 'external' ? failed('crash', 'its session was gone after it had begun; it may have acted') : null;
 }
 
 /** Both outputs as they came, the second one under a line that says so. */

@@ -115,8 +115,9 @@ describe('a command fails', () => {
   test.each([
     ['75', 'unavailable'],
     ['77', 'auth'],
-    ['126', 'missing'],
-    ['127', 'missing'],
+    // A script may have acted before the line that failed: "missing" would let a fallback act again.
+    ['126', 'setup'],
+    ['127', 'setup'],
     ['3', 'crash'],
     ['1', 'crash'],
   ])('with status %s as %s, and says what it said last, without secrets', async (status, kind) => {
@@ -288,7 +289,8 @@ describe('any adapter', () => {
       invoke: ({ session }) => invocation(sessions.push(session) > 0 ? 'echo hi' : ''),
       parse: (output) => (output.resumed ? { kind: 'lost-session' } : command.parse(output)),
     };
-    expect(await runWith(adapter, fixtureEntry('echo'), { session: 's1' })).toMatchObject({ kind: 'answered', text: 'hi' });
+    const entry = fixtureEntry('echo', { effects: 'none' });
+    expect(await runWith(adapter, entry, { session: 's1' })).toMatchObject({ kind: 'answered', text: 'hi' });
     expect(sessions).toEqual(['s1', null]);
   });
 
@@ -314,6 +316,25 @@ describe('any adapter', () => {
       class: 'setup',
       detail: expect.stringContaining('no space') as string,
     });
+  });
+
+  test('that has lost it after it had begun is not run again when it may have acted', async () => {
+    const starts: (string | null)[] = [];
+    const adapter: Partial<Adapter> = {
+      output: { kind: 'json-lines', view: (line) => ({ keep: true, show: line.includes('tool') ? line : null }) },
+      invoke: ({ session }) => invocation(starts.push(session) > 0 ? 'echo "$SAID"' : ''),
+      parse: (output) => (output.resumed ? { kind: 'lost-session' } : command.parse(output)),
+    };
+    const runSaying = (said: string, effects: string) =>
+      runWith(adapter, fixtureEntry('echo', { effects }), { session: 's1', extraEnv: { SAID: said } });
+    expect(await runSaying('tool', 'external')).toMatchObject({
+      class: 'crash',
+      detail: expect.stringContaining('may have acted') as string,
+    });
+    expect(starts).toEqual(['s1']);
+    expect(await runSaying('tool', 'none')).toMatchObject({ kind: 'answered' });
+    expect(await runSaying('nothing', 'external')).toMatchObject({ kind: 'answered' });
+    expect(starts).toEqual(['s1', 's1', null, 's1', null]);
   });
 
   test('never sees a session that could be taken for something else', async () => {

@@ -59,6 +59,36 @@ describe('a host whose program is not signed in', () => {
   });
 });
 
+describe('a model that may act', () => {
+  const failing = (script: string, more = '') =>
+    agentEntry('opus', { place: agents, script, keys: `effects: external, concurrency: 8${more}` });
+
+  it('is answered with its first failure and rests; what comes next waits, and nothing is started twice', async () => {
+    const script = `const { existsSync } = await import('node:fs');\nif (!existsSync(process.env.RUN_LOG + '.signed')) { console.error('not logged in'); process.exit(77); }\nconsole.log('done');`;
+    const fleet = await fleetOf(failing(script));
+    fleet.say({ [`${general}/first.md`]: ask('opus', 'act') });
+    const host = fleet.start('only');
+    await host.until(({ event }) => event === 'model.parked');
+    expect(await replyOf(fleet, 'first', 'opus')).toContain('not logged in');
+    fleet.say({ [`${general}/second.md`]: ask('opus', 'act') });
+    const why = async (): Promise<string> => (await fleet.run(['why', 'general/second', ...state(fleet, 'only')])).stdout;
+    await expect.poll(why, { timeout: 90_000 }).toContain('not logged in');
+    writeFileSync(join(fleet.place, 'runs.log.signed'), '');
+    expect((await fleet.run(['resume', ...state(fleet, 'only')])).code).toBe(0);
+    expect(await replyOf(fleet, 'second', 'opus')).toContain('done');
+    expect(fleet.agentRuns()).toEqual(['first', 'second'].map((name) => `opus ${general}/${name}.md`));
+  });
+
+  it('is not followed by its fallback when its shell found no program, because it may have acted before', async () => {
+    const spare = agentEntry('spare', { place: agents, script: `console.log('from the spare');` });
+    const fleet = await fleetOf(`${failing('process.exit(127);', ', fallback: [spare]')}${spare}`);
+    fleet.say({ [`${general}/first.md`]: ask('opus', 'act') });
+    fleet.start('only');
+    expect(await replyOf(fleet, 'first', 'opus')).toMatch(/^error: setup|No answer: setup/m);
+    expect(fleet.agentRuns()).toEqual([`opus ${general}/first.md`]);
+  });
+});
+
 describe('a provider', () => {
   const serve = async (answer: (asked: number) => Answer): Promise<LlmEndpoint> => {
     const endpoint: LlmEndpoint = await startLlmEndpoint(() => answer(endpoint.questions.length));
