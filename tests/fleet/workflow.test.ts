@@ -191,6 +191,7 @@ describe('a host that is gone', () => {
     );
     fleet.start('a', ['--only', 'opus']);
     const gone = fleet.start('c', ['--only', 'builder']);
+    await fleet.present('a', 'c');
     fleet.open('held', 'steps:\n  build: { model: builder, prompt: "HOLD tools\\nSAY built" }');
     await gone.until(({ event }) => event === 'attempt.started');
     gone.kill('SIGKILL');

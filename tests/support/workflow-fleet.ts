@@ -36,6 +36,8 @@ export interface WorkflowFleet extends Fleet {
   readonly subjects: (run: string) => readonly string[];
   /** Agents that were started for a run, as `model path`. */
   readonly startsIn: (run: string) => readonly string[];
+  /** Waits until these hosts are seen by the others. Before that a plan for what only they serve is refused. */
+  readonly present: (...aliases: readonly string[]) => Promise<void>;
   /** Lets agents go on that HOLD. */
   readonly release: (name: string) => void;
   /** A command of the fleet's person. */
@@ -89,6 +91,11 @@ export async function startWorkflowFleet(
       return all.flatMap((subject) => (subject.startsWith(start) ? [subject.slice(start.length)] : []));
     },
     startsIn: (run) => fleet.agentRuns().filter((line) => line.includes(` data/channels/${run}/`)),
+    present: (...aliases) =>
+      untilTrue(() => {
+        const beats = fleet.git('ls-remote', 'origin', 'refs/crosstalk/hosts/*');
+        return aliases.every((alias) => beats.includes(`refs/crosstalk/hosts/${alias}.`));
+      }),
     release: (name) => writeFileSync(`${fleet.env['RUN_LOG'] ?? ''}.${name}`, ''),
     json: async (...args) => {
       const { code, stdout } = await person(...args, '--json');
