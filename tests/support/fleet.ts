@@ -100,10 +100,20 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
     close: async () => {
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
-      // A git of a host that was killed may still write for a moment.
-      rmSync(place, { recursive: true, force: true, maxRetries: 100, retryDelay: 100 });
+      // A git of a host that was killed may still write for a moment; the retries of rmSync do not look into the folder again.
+      await untilTrue(() => isRemoved(place));
     },
   };
+}
+
+function isRemoved(place: string): boolean {
+  try {
+    rmSync(place, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    return false;
+  }
 }
 
 /** Checks again and again, letting others run in between, until it holds. Fails after the limit. */
