@@ -107,7 +107,7 @@ interface Looked {
 async function look(at: Looked, unread: boolean): Promise<{ listing: RefListing; traits: RemoteTraits }> {
   const { repository, mirror } = at;
   const known = mirror.index().tip;
-  if (unread && known !== null && (await repository.hasObject(known)))
+  if (unread && known !== null && (await repository.hasHistory(known)))
     return { listing: { tip: known, refs: new Map() }, traits: await readTraits(repository, known) };
   const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
   const listed = await repository.listRefs(prefixes);
@@ -251,5 +251,5 @@ async function readUp(mirror: Mirror, listing: RefListing, directory: StateDirec
 }
 
 async function readTraits(repository: Repository, tip: Oid | null): Promise<RemoteTraits> {
-  return readRemoteTraits(tip === null || !(await repository.hasObject(tip)) ? null : await readTextAt(repository, tip, VERSION_FILE));
+  return readRemoteTraits(tip === null || !(await repository.hasHistory(tip)) ? null : await readTextAt(repository, tip, VERSION_FILE));
 }

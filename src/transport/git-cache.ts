@@ -8,8 +8,11 @@ import type { Random } from '../base/random.ts';
 import type { Git } from './git-runner.ts';
 import type { ObjectFormat } from './loose-objects.ts';
 
-/** The ref that keeps what was fetched: it moves only after everything below it has arrived. */
-const TIP = 'refs/crosstalk/tip';
+/** The refs that keep what was fetched: each moves only after everything below it has arrived. */
+const KEPT = 'refs/crosstalk/';
+/** The one of the branch. */
+const TIP = 'tip';
+const BRANCHES = 'branches';
 const REPACK_MS = 30 * MINUTE;
 /** Below these a repack would cost more than it saves. */
 const LOOSE_MIN = 1_000;
@@ -26,6 +29,10 @@ export interface GitCache {
   create(format: ObjectFormat): Promise<void>;
   readTip(): Oid | null;
   writeTip(oid: Oid): void;
+  /** Keeps the tip of another branch, given by its full name, that has arrived whole. */
+  writeBranch(ref: string, oid: Oid): void;
+  /** True for the commits that these refs stand at. */
+  keeps(commit: Oid): boolean;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
   /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
@@ -38,20 +45,30 @@ export interface GitCache {
 export function openGitCache(git: Git, gitDir: string, random: Random): GitCache {
   let format = readFormat(gitDir);
   const packs = `${gitDir}/objects/pack`;
-  const readTip = (): Oid | null => (existsSync(`${gitDir}/${TIP}`) ? parseOid(readFileSync(`${gitDir}/${TIP}`, 'utf8').trim()) : null);
+  const read = (name: string): Oid | null => {
+    const file = `${gitDir}/${KEPT}${name}`;
+    return existsSync(file) ? parseOid(readFileSync(file, 'utf8').trim()) : null;
+  };
+  const branches = (): readonly string[] => {
+    const folder = `${gitDir}/${KEPT}${BRANCHES}`;
+    return existsSync(folder) ? readdirSync(folder).map((name) => `${BRANCHES}/${name}`) : [];
+  };
+  const write = (name: string, oid: Oid): void => {
+    const [tmp, file] = [`${gitDir}/tip-${random.hex(6)}`, `${gitDir}/${KEPT}${name}`];
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(tmp, `${oid}\n`);
+    renameSync(tmp, file);
+  };
   return {
     format: () => format,
     create: async (wanted) => {
       await createBare(git, { gitDir, format: wanted, making: `${gitDir}.new-${random.hex(6)}` });
       format = wanted;
     },
-    readTip,
-    writeTip: (oid) => {
-      const tmp = `${gitDir}/tip-${random.hex(6)}`;
-      mkdirSync(dirname(`${gitDir}/${TIP}`), { recursive: true });
-      writeFileSync(tmp, `${oid}\n`);
-      renameSync(tmp, `${gitDir}/${TIP}`);
-    },
+    readTip: () => read(TIP),
+    writeTip: (oid) => write(TIP, oid),
+    writeBranch: (ref, oid) => write(`${BRANCHES}/${encodeURIComponent(ref)}`, oid),
+    keeps: (commit) => [TIP, ...branches()].some((name) => read(name) === commit),
     unlockPacks: () => {
       for (const name of readdirSync(packs)) if (name.endsWith('.keep')) unlinkSync(`${packs}/${name}`);
     },
@@ -63,7 +80,7 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
     },
     check: async (usable) => {
-      const tip = readTip();
+      const tip = read(TIP);
       const isWhole = tip !== null && (await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] })).code === 0;
       await usable;
       if (tip === null || isWhole) return;

@@ -81,6 +81,7 @@ function composeRepository(parts: Parts): Repository {
       return ready.kind === 'reached' ? store.fetch(tip, records) : ready;
     },
     hasObject: async (oid) => parts.cache.format() !== null && reader.has(oid),
+    hasHistory: async (commit) => parts.cache.format() !== null && store.isWhole(commit),
     diff: (range) => reader.diff(range),
     lookUp: (commit, paths) => reader.lookUp(commit, paths),
     readBlobs: (oids, sizeBytesMax) => reader.readBlobs(oids, sizeBytesMax),
@@ -103,6 +104,10 @@ function composeRepository(parts: Parts): Repository {
   };
 }
 
+function isBranch(ref: string): boolean {
+  return ref.startsWith('refs/heads/');
+}
+
 /** Own commits of which is remembered that everything below them is in the cache. */
 const BUILT_KEPT = 10_000;
 
@@ -111,12 +116,13 @@ interface Store {
   ready(): Promise<Reached<null>>;
   writer(): Promise<ObjectWriter>;
   noteBuilt(commits: readonly Oid[]): void;
+  isWhole(commit: Oid): Promise<boolean>;
   fetch(tip: Oid | null, records: ReadonlyMap<string, Oid>): Promise<Reached<null>>;
 }
 
 /** The cache's life: made when needed, its tip moved only when everything below has arrived. */
 function createStore(parts: Parts, reader: ObjectReader): Store {
-  const { cache, remote, gitDir, random, branchRef } = parts;
+  const { git, cache, remote, gitDir, random, branchRef } = parts;
   const built = new Set<Oid>();
   let making: Promise<void> | null = null;
   let writer: ObjectWriter | null = null;
@@ -137,7 +143,7 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
     }
     return { kind: 'reached', value: null };
   };
-  const isComplete = (tip: Oid): boolean => built.has(tip) || cache.readTip() === tip;
+  const isKept = (commit: Oid): boolean => built.has(commit) || cache.keeps(commit);
   return {
     ensure,
     ready,
@@ -155,13 +161,20 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
         built.delete(commit);
       }
     },
+    isWhole: async (commit) => {
+      if (isKept(commit)) return true;
+      const tip = cache.readTip();
+      return tip !== null && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, tip]));
+    },
     fetch: async (tip, records) => {
-      const known = await Promise.all([...records].map(([, oid]) => reader.has(oid)));
+      const known = await Promise.all([...records].map(([ref, oid]) => (isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid))));
       const wanted = new Map([...records].filter((_, i) => known[i] === false));
-      if (tip !== null && !isComplete(tip)) wanted.set(branchRef, tip);
+      if (tip !== null && !isKept(tip)) wanted.set(branchRef, tip);
       const fetched = await remote.fetch(wanted);
       if (wanted.size > 0) cache.unlockPacks();
-      if (fetched.kind === 'unreachable' || tip === null) return fetched;
+      if (fetched.kind === 'unreachable') return fetched;
+      for (const [ref, oid] of records) if (isBranch(ref) && wanted.has(ref) && (await reader.has(oid))) cache.writeBranch(ref, oid);
+      if (tip === null) return fetched;
       if (!(await reader.has(tip)))
         return { kind: 'unreachable', failure: { reason: 'missing', line: `the branch moved away from ${tip} while it was fetched` } };
       if (cache.readTip() !== tip) cache.writeTip(tip);

@@ -10,7 +10,7 @@ export async function fetchArchive(repository: Repository, branchRef: string): P
   const listed = await repository.listRefs([ref]);
   if (listed.kind === 'unreachable') return listed;
   const oid = listed.value.refs.get(ref) ?? null;
-  if (oid === null || (await repository.hasObject(oid))) return { kind: 'reached', value: oid };
+  if (oid === null || (await repository.hasHistory(oid))) return { kind: 'reached', value: oid };
   const fetched = await repository.fetch({ tip: null, records: new Map([[ref, oid]]) });
   return fetched.kind === 'reached' ? { kind: 'reached', value: oid } : fetched;
 }

@@ -95,10 +95,15 @@ export interface Repository {
   listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
   /**
    * Brings commits into the cache with everything they need. `tip` is the branch's (its history comes along); `records` are parentless
-   * commits, named by the refs they stand at. A record that has vanished meanwhile is not an error: `hasObject` tells.
+   * commits or another branch's tip, named by the refs they stand at. One that has vanished meanwhile is not an error: `hasObject` tells.
    */
   fetch(want: { readonly tip: Oid | null; readonly records: ReadonlyMap<string, Oid> }): Promise<Reached<null>>;
   hasObject(oid: Oid): Promise<boolean>;
+  /**
+   * True when a branch's commit is in the cache with everything below it. `hasObject` proves that for a record only: a commit arrives before
+   * its trees, so it may be all that a killed fetch has left, or that the fetch of another process has brought so far.
+   */
+  hasHistory(commit: Oid): Promise<boolean>;
   /** Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit order. `from: null` = against an empty tree. */
   diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */

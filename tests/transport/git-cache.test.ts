@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
+import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createGitFixture, draftOf, oidOf, processesNaming, reached, type GitFixture } from '../support/git-fixture.ts';
 import { startHttpRemote } from '../support/http-remote.ts';
@@ -92,6 +93,23 @@ describe('the private cache', () => {
     await host.maintain();
     expect([...old, `${dir}.new-00ff00`].filter(existsSync)).toEqual([]);
     expect(young.filter(existsSync)).toEqual(young);
+  });
+
+  it('brings what a killed fetch, or one that another process is in the middle of, has not brought yet', async () => {
+    const first = await fixture.open();
+    await publish(first, { 'm/0.md': '0' });
+    const reader = await fixture.open();
+    const mirror = createMirror(reader, null);
+    reached(await mirror.pull({ tip: reached(await reader.listRefs([])).tip, asOf: mirror.epoch() }));
+    const tip = await publish(first, { 'm/1.md': '1' });
+    // A commit is the first that git writes of what arrives.
+    const commit = fixture.git(['cat-file', 'commit', tip], { cwd: fixture.remoteDir });
+    fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: fixture.cacheDir(), input: `${commit}\n` });
+    expect([await reader.hasObject(tip), await reader.hasHistory(tip)]).toEqual([true, false]);
+    reached(await mirror.pull({ tip, asOf: mirror.epoch() }));
+    expect([mirror.index().tip, await reader.hasHistory(tip), await textAt(reader, tip, 'm/1.md')]).toEqual([tip, true, '1']);
+    const [older] = (await reader.readCommit(tip))?.parents ?? [];
+    expect(await reader.hasHistory(older!)).toBe(true);
   });
 
   it('a reader whose process was killed goes on', async () => {
