@@ -100,6 +100,9 @@ export type AttemptOutcome =
     }
   | { readonly kind: 'stopped'; readonly textSoFar: string; readonly durationMs: number };
 
+export type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
+export type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
+
 /** Runs attempts. Never rejects for anything the program does. */
 export interface Agents {
   run(request: AttemptRequest): Promise<AttemptOutcome>;

@@ -2,14 +2,12 @@
 import { formatDuration } from '../base/duration.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { NO_USAGE, type Parsed } from './adapter.ts';
-import type { AttemptOutcome, AttemptRequest, FailureClass } from './agent.ts';
+import type { AttemptOutcome, AttemptRequest, Failed, FailureClass } from './agent.ts';
 import { cleanText, isBlank, lastLines, oneLine } from './clean-output.ts';
 import type { Redact } from './redact.ts';
 
 /** Longest detail of a failure. */
 const DETAIL_MAX = 400;
-
-type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
 
 /** What an outcome is judged with. */
 export interface Judging {

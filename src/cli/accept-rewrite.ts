@@ -1,25 +1,28 @@
 /** `crosstalkd accept-rewrite`: shows what a rewritten branch lost and, when a person says so, goes on with it as it is now. */
-import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
-import { systemRandom } from '../base/random.ts';
 import { blocksOf } from '../dispatcher/recover.ts';
 import { writeCheckpoint } from '../local/checkpoint.ts';
 import { sendControl } from '../local/control-client.ts';
-import { openLocalState } from '../local/open-local-state.ts';
-import { stateRoot } from '../local/state-directory.ts';
 import { encodeIndex, listWork } from '../protocol/open-work.ts';
 import { CHANNELS, messageId } from '../protocol/paths.ts';
 import { createGit } from '../transport/git-runner.ts';
-import { given, type Invocation, option } from './command.ts';
+import type { Invocation } from './command.ts';
+import { isConfirmed, type Question } from './confirm.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
+import { openState } from './open-state.ts';
 import { plain } from './io.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { counted } from './status-needs.ts';
 import { unreachable } from './transport-session.ts';
 
 const LINES_MAX = 20;
+const QUESTION: Question = {
+  asks: 'Go on with the branch as it is now?',
+  refusal: 'nobody is here to confirm it',
+  fix: 'crosstalkd accept-rewrite --yes',
+};
 
 /** Exit 3 when there is nothing to accept. */
 export async function acceptRewritten(invocation: Invocation): Promise<number> {
@@ -34,7 +37,7 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
       });
     const lost = await readLost(invocation, around, { was: rewrite.was, now: rewrite.now });
     if (!wantsJson(invocation)) show(invocation, lost);
-    if (!(await isConfirmed(invocation))) return ERROR_CODES.REFUSED.exit;
+    if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
     return await accept(invocation, around, lost);
   } finally {
     await around.session.close();
@@ -89,16 +92,6 @@ function show({ io }: Invocation, lost: Lost): void {
   io.print('Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent anew.');
 }
 
-async function isConfirmed(invocation: Invocation): Promise<boolean> {
-  if (given(invocation, 'yes')) return true;
-  if (!process.stdin.isTTY || !invocation.io.isTerminal)
-    throw new CrosstalkError('REFUSED', 'nobody is here to confirm it', { fix: 'crosstalkd accept-rewrite --yes' });
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const said = await lines.question('Go on with the branch as it is now? [y/N] ');
-  lines.close();
-  return /^y(es)?$/i.test(said.trim());
-}
-
 async function accept(invocation: Invocation, around: Surroundings, lost: Lost): Promise<number> {
   const { session } = around;
   const accepted = await session.mirror.accept(lost.now);
@@ -115,14 +108,7 @@ async function accept(invocation: Invocation, around: Surroundings, lost: Lost):
 /** No dispatcher runs: what the journal says was started here is kept from a second run by this command, before the checkpoint says that all is well. */
 async function blockWhatRanHere(invocation: Invocation, { session, claims }: Surroundings): Promise<void> {
   const { config, mirror } = session;
-  const local = await openLocalState({
-    root: stateRoot(option(invocation, 'state'), invocation.env),
-    transport: { remoteUrl: session.located.url, rootCommit: session.rootCommit },
-    clock: systemClock,
-    random: systemRandom,
-    alias: config.alias,
-    onDamage: () => undefined,
-  });
+  const local = await openState(invocation, session);
   try {
     const entries = await local.state.readJournal();
     const ran = new Set(entries.flatMap((entry) => (entry.kind === 'starting' ? [entry.key] : [])));
@@ -139,7 +125,7 @@ async function blockWhatRanHere(invocation: Invocation, { session, claims }: Sur
 async function settleHalt(invocation: Invocation, around: Surroundings): Promise<number> {
   if (around.here?.halted !== true)
     throw new CrosstalkError('NOT_FOUND', 'the branch was not rewritten; there is nothing to accept', { fix: 'crosstalkd status' });
-  if (!(await isConfirmed(invocation))) return ERROR_CODES.REFUSED.exit;
+  if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
   const told = await tellDispatcher(around.session.directory.path);
   if (wantsJson(invocation)) printJson(invocation, { ok: told, health: 'good', dispatcher_told: told });
   else invocation.io.print('The dispatcher here goes on with the branch as it is now.');

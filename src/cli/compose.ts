@@ -14,13 +14,13 @@ import { createDispatcher, type Dispatcher, type Doors, type Workspace } from '.
 import { createWorktrees } from '../local/git-worktree.ts';
 import { createPoke } from '../local/poke-hosts.ts';
 import { createProjectGit } from '../transport/git-runner.ts';
-import { openLocalState } from '../local/open-local-state.ts';
 import { createSessionFolders, type SessionFolders } from '../local/session-folders.ts';
-import { homeOf, stateRoot } from '../local/state-directory.ts';
+import { homeOf } from '../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../local/wake-secret.ts';
-import { type Invocation, option } from './command.ts';
+import type { Invocation } from './command.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
+import { openState } from './open-state.ts';
 import { createServing } from './serving.ts';
 import type { TransportSession } from './transport-session.ts';
 import { VERSION } from './version.ts';
@@ -40,14 +40,9 @@ export async function composeDispatcher(
 ): Promise<Composed> {
   const { invocation, log } = parts;
   const { config, directory } = session;
-  const local = await openLocalState({
-    root: stateRoot(option(invocation, 'state'), invocation.env),
-    transport: { remoteUrl: session.located.url, rootCommit: session.rootCommit },
-    clock: systemClock,
-    random: systemRandom,
-    alias: config.alias,
-    onDamage: (damage) => log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
-  });
+  const local = await openState(invocation, session, (damage) =>
+    log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
+  );
   const poke = await composePoke(session, invocation);
   const sessions = createSessionFolders(directory.sessions, systemClock);
   const dispatcher = createDispatcher({

@@ -2,18 +2,18 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { systemRandom } from '../base/random.ts';
 import { forgetApprovals } from '../local/approvals.ts';
 import { quotePath } from '../local/durable-file.ts';
-import { openLocalState } from '../local/open-local-state.ts';
 import { stateRoot } from '../local/state-directory.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { given, type Invocation, option } from './command.ts';
+import { isConfirmed, type Question } from './confirm.ts';
 import { plain } from './io.ts';
+import { openState } from './open-state.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { managerHere, removeService, serviceOf } from './service.ts';
 import { counted } from './status-needs.ts';
@@ -26,16 +26,9 @@ export async function forgetTransport(invocation: Invocation): Promise<number> {
   try {
     const isForced = given(invocation, 'force');
     if (!isForced) await refuseLoss(session);
-    if (!(await isConfirmed(invocation, session))) return 1;
+    if (!isForced && !(await isConfirmed(invocation, questionOf(session)))) return 1;
     // The lock says that no dispatcher runs, and whose the refs are.
-    const local = await openLocalState({
-      root: stateRoot(option(invocation, 'state'), invocation.env),
-      transport: { remoteUrl: session.located.url, rootCommit: session.rootCommit },
-      clock: systemClock,
-      random: systemRandom,
-      alias: session.config.alias,
-      onDamage: () => undefined,
-    });
+    const local = await openState(invocation, session);
     try {
       if (await removeService(serviceOf(invocation, session, managerHere()))) done.push('its service');
       const refs = await removeRefs(session, { instance: local.state.instance, isForced });
@@ -73,14 +66,12 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
       });
 }
 
-async function isConfirmed(invocation: Invocation, { located, directory }: TransportSession): Promise<boolean> {
-  if (given(invocation, 'yes') || given(invocation, 'force')) return true;
-  if (!process.stdin.isTTY || !invocation.io.isTerminal)
-    throw new CrosstalkError('REFUSED', 'nobody is here to confirm it; nothing was removed', { fix: 'crosstalkd forget <dir> --yes' });
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const said = await lines.question(plain(`Forget ${located.url} on this host (${directory.path})? [y/N] `));
-  lines.close();
-  return /^y(es)?$/i.test(said.trim());
+function questionOf({ located, directory }: TransportSession): Question {
+  return {
+    asks: `Forget ${located.url} on this host (${directory.path})?`,
+    refusal: 'nobody is here to confirm it; nothing was removed',
+    fix: 'crosstalkd forget <dir> --yes',
+  };
 }
 
 /** This host's beats and claims. An agent that acted leaves a claim of its own kind: taking it away says that nobody waits for it any more. */

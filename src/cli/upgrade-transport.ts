@@ -3,14 +3,14 @@
  * last commit that touched it is one of `init` or of this command: what people changed or removed stays as it is.
  */
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
 import { MINUTE, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { createGit } from '../transport/git-runner.ts';
 import type { CommitDraft } from '../transport/repository.ts';
-import { given, type Invocation } from './command.ts';
+import type { Invocation } from './command.ts';
+import { isConfirmed, type Question } from './confirm.ts';
 import { plain } from './io.ts';
 import { identifySender, type Sender } from './person.ts';
 import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
@@ -21,6 +21,11 @@ import { publishFor, type TransportSession } from './transport-session.ts';
 const TRAILER = 'crosstalkd upgrade-transport';
 /** The second line of commits that write the template: of this command, and of `init`. */
 const OURS = /^crosstalkd (?:upgrade-transport$|init )/m;
+const QUESTION: Question = {
+  asks: 'Commit and push this?',
+  refusal: 'nobody is here to confirm it; nothing was changed',
+  fix: 'crosstalkd upgrade-transport --yes',
+};
 
 interface Plan {
   /** Files that are ours, or that never were there: path and new text. */
@@ -49,7 +54,7 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       for (const path of plan.left) invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
     if (plan.writes.length === 0)
       return tell(invocation, { plan, commit: null, says: 'Nothing to upgrade: the pages are those of this version.' });
-    if (!(await isConfirmed(invocation))) return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
+    if (!(await isConfirmed(invocation, QUESTION))) return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
     const commit = await publishPlan(invocation, session, sender);
     return tell(invocation, {
       plan,
@@ -95,16 +100,6 @@ async function publishPlan(invocation: Invocation, session: TransportSession, se
     },
   ]);
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
-}
-
-async function isConfirmed(invocation: Invocation): Promise<boolean> {
-  if (given(invocation, 'yes')) return true;
-  if (!process.stdin.isTTY || !invocation.io.isTerminal)
-    throw new CrosstalkError('REFUSED', 'nobody is here to confirm it; nothing was changed', { fix: 'crosstalkd upgrade-transport --yes' });
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const said = await lines.question('Commit and push this? [y/N] ');
-  lines.close();
-  return /^y(es)?$/i.test(said.trim());
 }
 
 function tell(invocation: Invocation, told: { readonly plan: Plan; readonly commit: string | null; readonly says: string }): number {

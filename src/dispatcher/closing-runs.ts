@@ -11,11 +11,20 @@ import { readTextAt } from '../transport/read-changes.ts';
 import { parseHeader } from '../workflow/header.ts';
 import type { Dispatcher, MarkerPlace } from './dispatcher.ts';
 
-/** Their markers, as they would stand in the index were they open. */
-export async function listClosingRuns(
-  dispatcher: Dispatcher,
-  seen: { readonly tip: Oid; readonly open: readonly OpenMessage[] },
-): Promise<readonly OpenMessage[]> {
+/** What is looked at: a commit and the markers that are open there. */
+interface Seen {
+  readonly tip: Oid;
+  readonly open: readonly OpenMessage[];
+}
+
+/** Their markers, as they would stand in the index were they open. Read once a tip: between two looks nothing of it changes. */
+export async function listClosingRuns(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
+  const { state } = dispatcher;
+  if (state.closing.tip !== seen.tip) state.closing = { tip: seen.tip, markers: await findClosing(dispatcher, seen) };
+  return state.closing.markers;
+}
+
+async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
   const { state, mirror } = dispatcher;
   const open = new Set(seen.open.map(({ path }) => path));
   const channels = new Set([...state.channelOf].flatMap(([path, run]) => (open.has(path) ? [] : [run])));

@@ -7,6 +7,7 @@ import { beatName, parseBeatName } from '../protocol/beat.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { recordAt } from './observe.ts';
+import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
 import { judgeAllWork } from './tick.ts';
 
@@ -138,10 +139,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     })),
     waitingCount: waiting.length,
     serves: [...state.serving.models.keys()],
-    parked: [
-      ...[...state.parked].flatMap(([model, { untilMs, why }]) => (untilMs > nowMs ? [{ model, why, forMs: untilMs - nowMs }] : [])),
-      ...[...state.spentOut].map(([model, { untilMs, why }]) => ({ model, why, forMs: Math.max(0, untilMs - doors.clock.wallMs()) })),
-    ],
+    parked: listResting(dispatcher).map(({ model, why, forMs }) => ({ model, why, forMs })),
     unsent: state.outgoing.length,
     outage: state.outage?.line ?? null,
     halted: state.halted !== null,

@@ -15,7 +15,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { OpenIndex, Work } from '../protocol/open-work.ts';
+import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
@@ -211,6 +211,8 @@ export interface State {
   readonly channelOf: Map<string, string>;
   /** The marker of each run that has a task open, by channel. */
   readonly markerOf: Map<string, MarkerPlace>;
+  /** The closing runs at a tip (closing-runs.ts); null = none was looked at yet. */
+  closing: { readonly tip: Oid | null; readonly markers: readonly OpenMessage[] };
   readonly advancing: Set<string>;
   /** The commit at which the engine was last asked about every run that may move. */
   advancedTip: Oid | null;
@@ -294,6 +296,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       runTexts: new Map(),
       channelOf: new Map(),
       markerOf: new Map(),
+      closing: { tip: null, markers: [] },
       advancing: new Set(),
       advancedTip: null,
       folderTexts: new Map(),

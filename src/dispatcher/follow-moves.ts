@@ -9,14 +9,16 @@ import type { Dispatcher } from './dispatcher.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
-  const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
-  return followMoves(listWork(dispatcher.mirror.index()), new Map([...readStrays(dispatcher), ...ours]));
+  return followClaims(dispatcher, listWork(dispatcher.mirror.index()));
 }
 
 /** What a claim may still stand for although somebody asked for it again by another message. */
 export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   const works = listSuperseded(dispatcher.mirror.index());
-  if (works.length === 0) return works;
+  return works.length === 0 ? works : followClaims(dispatcher, works);
+}
+
+function followClaims(dispatcher: Dispatcher, works: readonly Work[]): readonly Work[] {
   const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
   return followMoves(works, new Map([...readStrays(dispatcher), ...ours]));
 }

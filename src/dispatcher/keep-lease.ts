@@ -3,6 +3,7 @@ import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
+import { listResting } from './park-model.ts';
 import { stopAttempt } from './run-attempt.ts';
 
 /** Pushes a beat when one is due: at every interval while claims are held, when what this host offers changes, and now and then to be remembered. */
@@ -99,19 +100,14 @@ function beatRef(dispatcher: Dispatcher): string {
 }
 
 function describePresence(dispatcher: Dispatcher): string {
-  const { mode, serving, parked, spentOut } = dispatcher.state;
-  const nowMs = dispatcher.doors.clock.monotonicMs();
-  const blocked = [
-    ...[...parked].filter(([, { untilMs }]) => untilMs > nowMs).map(([model, { why }]) => [model, why]),
-    // What was used changes with every reply; that the budget is used up is all that others need at once.
-    ...[...spentOut].map(([model, { untilMs }]) => [model, untilMs]),
-  ];
+  const { mode, serving } = dispatcher.state;
+  // How long a rest takes, or what a budget has used, changes all the time; that the model rests is all that others need at once.
+  const blocked = listResting(dispatcher).map(({ model, why, untilMs, isSpent }) => [model, isSpent ? untilMs : why]);
   return JSON.stringify([mode, dispatcher.settings.concurrency, [...serving.models.keys()].sort(), blocked]);
 }
 
 function composeBeat(dispatcher: Dispatcher): Beat {
   const { settings, state, doors, run } = dispatcher;
-  const [wallMs, nowMs] = [doors.clock.wallMs(), doors.clock.monotonicMs()];
   return {
     alias: settings.alias,
     instance: doors.local.instance,
@@ -122,13 +118,8 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     slots: settings.concurrency,
     busy: [...state.held.values()].filter(({ phase }) => phase === 'attempt').length,
     models: [...state.serving.models.keys()].sort(),
-    blocked: [
-      ...[...state.parked]
-        .filter(([, { untilMs }]) => untilMs > nowMs)
-        .map(([model, { why, untilMs }]) => ({ model, why, untilMs: wallMs + untilMs - nowMs })),
-      ...[...state.spentOut].map(([model, { why, untilMs }]) => ({ model, why, untilMs })),
-    ],
+    blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
     wake: settings.wakeAddress,
-    atMs: wallMs,
+    atMs: doors.clock.wallMs(),
   };
 }

@@ -1,13 +1,44 @@
 /** Models that this host leaves alone for a while: because their program or provider cannot answer, or because they fail again and again. */
-import type { AttemptOutcome } from '../agents/agent.ts';
+import type { Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
-
 /** For so long a host leaves a model alone that keeps failing there: something is broken here. */
 const CIRCUIT_MS = 5 * MINUTE;
+
+/** A model that this host does not run now: for how long, and until when by the wall clock. */
+export interface Resting {
+  readonly model: string;
+  readonly why: string;
+  readonly forMs: number;
+  readonly untilMs: number;
+  /** At the end of a budget: what was used, and so the reason, changes with every reply. */
+  readonly isSpent: boolean;
+}
+
+/** What rests now: parked for a while, or at the end of a budget. */
+export function listResting({ state, doors }: Dispatcher): readonly Resting[] {
+  const nowMs = doors.clock.monotonicMs();
+  const wallMs = doors.clock.wallMs();
+  const parked = [...state.parked].filter(([, { untilMs }]) => untilMs > nowMs);
+  return [
+    ...parked.map(([model, { why, untilMs }]) => ({
+      model,
+      why,
+      forMs: untilMs - nowMs,
+      untilMs: wallMs + untilMs - nowMs,
+      isSpent: false,
+    })),
+    ...[...state.spentOut].map(([model, { why, untilMs }]) => ({
+      model,
+      why,
+      forMs: Math.max(0, untilMs - wallMs),
+      untilMs,
+      isSpent: true,
+    })),
+  ];
+}
 
 /** Parks a model after a failure of a class that is parked. */
 export function parkFailed(

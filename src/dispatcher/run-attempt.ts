@@ -3,7 +3,7 @@
  * failure is decided by protocol/failure-policy.ts; this file performs it. Before each start the journal says so, durably: after a crash
  * the next run knows whether an agent may have acted.
  */
-import type { AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
+import type { Answered, AttemptOutcome, AttemptRequest, Failed } from '../agents/agent.ts';
 import { aheadMs, MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { formatClaim } from '../protocol/claim.ts';
@@ -12,7 +12,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import { type Dispatcher, type Held, type StopReason, wake } from './dispatcher.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
-import { failureBody, notStarted } from './failure-body.ts';
+import { failedHere, failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, recent } from './park-model.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -96,8 +96,8 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
   const directory = await doors.workspace.open(attemptId);
   try {
     const input = await composeAttemptPrompt(dispatcher, held, { threadBytesMax: current.threadBytesMax, directory });
-    if (input.loop !== null) return notStarted('loop', input.loop);
-    if (input.attachments.kind === 'refused') return notStarted('attachment', input.attachments.why);
+    if (input.loop !== null) return failedHere('loop', input.loop);
+    if (input.attachments.kind === 'refused') return failedHere('attachment', input.attachments.why);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
     state.ran.add(held.key);
     while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, current.entry))) return null;
@@ -145,9 +145,6 @@ function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Mo
   const { project } = held.work.message;
   return project === null ? entry : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
 }
-
-type Answered = Extract<AttemptOutcome, { kind: 'answered' }>;
-type Failed = Extract<AttemptOutcome, { kind: 'failed' }>;
 
 async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outcome: Answered; readonly entry: ModelEntry }): Promise<null> {
   const { outcome, entry } = said;

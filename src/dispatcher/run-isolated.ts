@@ -2,12 +2,13 @@
  * An attempt in a worktree of a project: opened before the agent starts, committed and pushed when it has answered, removed whatever happened.
  * An attempt that failed or was stopped leaves nothing in the project.
  */
-import type { AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
+import type { Answered, AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
 import { firstLine, modelIdentity, oneLine } from '../protocol/reply.ts';
 import { messageId } from '../protocol/paths.ts';
 import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
+import { failedHere } from './failure-body.ts';
 
 interface IsolatedRun {
   readonly request: AttemptRequest;
@@ -19,13 +20,13 @@ export async function runIsolated(dispatcher: Dispatcher, held: Held, { request,
   const { doors, settings } = dispatcher;
   delete held.saved;
   if (isolation.kind === 'none') return doors.agents.run(request);
-  if (isolation.kind === 'refused') return failed('invalid', isolation.why);
+  if (isolation.kind === 'refused') return failedHere('invalid', isolation.why);
   const name = held.work.message.project ?? '';
   const project = settings.projects[name];
-  if (project === undefined) return failed('setup', `${settings.alias} has no project "${name}"`);
+  if (project === undefined) return failedHere('setup', `${settings.alias} has no project "${name}"`);
   const { attemptId, entry } = request;
   const opened = await doors.worktrees.open({ attemptId, project, ...isolation.isolation });
-  if (opened.kind === 'failed') return failed('setup', opened.why);
+  if (opened.kind === 'failed') return failedHere('setup', opened.why);
   const { worktree } = opened;
   const extraEnv = { ...request.extraEnv, CROSSTALK_BRANCH: worktree.branch };
   let isKept = false;
@@ -44,7 +45,7 @@ export async function runIsolated(dispatcher: Dispatcher, held: Held, { request,
 async function saveWork(
   { doors, settings }: Dispatcher,
   held: Held,
-  done: { readonly worktree: Worktree; readonly outcome: Extract<AttemptOutcome, { kind: 'answered' }> },
+  done: { readonly worktree: Worktree; readonly outcome: Answered },
 ): Promise<AttemptOutcome> {
   const { worktree, outcome } = done;
   const { path } = held.work.message;
@@ -52,12 +53,7 @@ async function saveWork(
   const message = `${subject}\n\nCrosstalk-Message: ${messageId(path)}\nCrosstalk-Channel: ${held.work.message.channel}\n`;
   const saved = await doors.worktrees.save(worktree, { message, ...modelIdentity(held.work.recipient, settings.alias) });
   if (saved.kind === 'failed')
-    return { ...failed('crash', `its work could not be saved: ${saved.why}`), durationMs: outcome.durationMs, usage: outcome.usage };
+    return { ...failedHere('crash', `its work could not be saved: ${saved.why}`), durationMs: outcome.durationMs, usage: outcome.usage };
   held.saved = { branch: saved.branch, commit: saved.commit };
   return outcome;
-}
-
-function failed(kind: 'invalid' | 'setup' | 'crash', detail: string): Extract<AttemptOutcome, { kind: 'failed' }> {
-  const usage = { tokensIn: null, tokensOut: null, costUsd: null };
-  return { kind: 'failed', class: kind, detail, resetAtMs: null, usage, durationMs: 0, rawOutput: null };
 }
