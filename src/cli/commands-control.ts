@@ -10,7 +10,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'what is going on, and what needs you with the command that fixes it',
     group: 'look',
     options: [{ name: 'config', about: 'print every setting of this host and where it comes from' }],
-    load: () => import('./status.ts').then(({ showStatus }) => ({ execute: showStatus })),
+    load: () => import('./explain/status.ts').then(({ showStatus }) => ({ execute: showStatus })),
   },
   {
     name: 'why',
@@ -18,7 +18,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'where a message, model or host stands, why, and what moves it',
     group: 'look',
     options: [],
-    load: () => import('./why.ts').then(({ explain }) => ({ execute: explain })),
+    load: () => import('./explain/why.ts').then(({ explain }) => ({ execute: explain })),
   },
   {
     name: 'hosts',
@@ -26,7 +26,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'every host: what it serves, how busy it is, what it holds',
     group: 'look',
     options: [],
-    load: () => import('./hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
+    load: () => import('./explain/hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
   },
   {
     name: 'metrics',
@@ -34,7 +34,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'work, hosts, models, replies, tokens and cost as numbers for Prometheus',
     group: 'look',
     options: [{ name: 'out', value: 'file', about: 'put them into a file at once, for the textfile collector' }],
-    load: () => import('./metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
+    load: () => import('./read/metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
   },
   {
     name: 'web',
@@ -56,7 +56,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'close a message for everybody who has not answered; running agents are stopped',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
-    load: () => import('./cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
+    load: () => import('./settle/cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
   },
   {
     name: 'retry',
@@ -64,7 +64,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'ask again, as a new message, those who failed or never answered',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
-    load: () => import('./retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
+    load: () => import('./settle/retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
   },
   {
     name: 'pause',
@@ -72,7 +72,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'claim nothing new until resume; what runs goes on',
     group: 'control',
     options: [ALL],
-    load: () => import('./control.ts').then(({ pause }) => ({ execute: pause })),
+    load: () => import('./host/control.ts').then(({ pause }) => ({ execute: pause })),
   },
   {
     name: 'resume',
@@ -80,7 +80,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'take work again',
     group: 'control',
     options: [ALL],
-    load: () => import('./control.ts').then(({ resume }) => ({ execute: resume })),
+    load: () => import('./host/control.ts').then(({ resume }) => ({ execute: resume })),
   },
   {
     name: 'drain',
@@ -88,7 +88,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'finish what runs, claim nothing new, then end',
     group: 'control',
     options: [ALL],
-    load: () => import('./control.ts').then(({ drain }) => ({ execute: drain })),
+    load: () => import('./host/control.ts').then(({ drain }) => ({ execute: drain })),
   },
   {
     name: 'stop',
@@ -96,7 +96,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'end within the grace period, like SIGTERM',
     group: 'control',
     options: [ALL],
-    load: () => import('./control.ts').then(({ stop }) => ({ execute: stop })),
+    load: () => import('./host/control.ts').then(({ stop }) => ({ execute: stop })),
   },
 ];
 
@@ -123,7 +123,7 @@ const SERVICE_COMMAND: CommandSpec = {
         { name: 'force', about: 'replace one of ours that was changed by hand' },
         MANAGER,
       ],
-      load: () => import('./service.ts').then(({ installService }) => ({ execute: installService })),
+      load: () => import('./host/service.ts').then(({ installService }) => ({ execute: installService })),
     },
     {
       name: 'service uninstall',
@@ -131,7 +131,7 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'stop it and take the unit away',
       group: 'care',
       options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
-      load: () => import('./service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
+      load: () => import('./host/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
     },
     {
       name: 'service status',
@@ -139,10 +139,10 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'whether it is installed and runs, and where its log is',
       group: 'care',
       options: [MANAGER],
-      load: () => import('./service.ts').then(({ showService }) => ({ execute: showService })),
+      load: () => import('./host/service.ts').then(({ showService }) => ({ execute: showService })),
     },
   ],
-  load: () => import('./service.ts').then(({ showService }) => ({ execute: showService })),
+  load: () => import('./host/service.ts').then(({ showService }) => ({ execute: showService })),
 };
 
 export const CARE_COMMANDS: readonly CommandSpec[] = [
@@ -152,7 +152,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'check git, remote, state and models of this host',
     group: 'care',
     options: [{ name: 'fix', about: 'repair what can be repaired, then check again' }],
-    load: () => import('./doctor.ts').then(({ examine }) => ({ execute: examine })),
+    load: () => import('./care/doctor.ts').then(({ examine }) => ({ execute: examine })),
   },
   {
     name: 'verify',
@@ -160,7 +160,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'check the promises of the protocol over the whole history',
     group: 'care',
     options: [],
-    load: () => import('./verify.ts').then(({ verify }) => ({ execute: verify })),
+    load: () => import('./care/verify.ts').then(({ verify }) => ({ execute: verify })),
   },
   {
     name: 'archive',
@@ -173,7 +173,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       { name: 'dry-run', about: 'say what would go and what would stay, and do nothing' },
       { name: 'undo', about: 'bring the channels named back to the tip' },
     ],
-    load: () => import('./archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
+    load: () => import('./read/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
   },
   {
     name: 'accept-rewrite',
@@ -181,7 +181,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'go on with a branch whose history was rewritten, after showing what vanished',
     group: 'care',
     options: [YES],
-    load: () => import('./accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
+    load: () => import('./care/accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
   },
   SERVICE_COMMAND,
   {
@@ -190,7 +190,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'bring the pages that init wrote to those of this version; what people changed stays',
     group: 'care',
     options: [YES],
-    load: () => import('./upgrade-transport.ts').then(({ upgradeTransport }) => ({ execute: upgradeTransport })),
+    load: () => import('./setup/upgrade-transport.ts').then(({ upgradeTransport }) => ({ execute: upgradeTransport })),
   },
   {
     name: 'forget',
@@ -198,6 +198,6 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: "take a transport off this host: state, service, approvals, and this host's refs on the remote",
     group: 'care',
     options: [YES, { name: 'force', about: 'also what exists nowhere else, and when the remote is away' }],
-    load: () => import('./forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
+    load: () => import('./host/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
   },
 ];

@@ -1,6 +1,6 @@
 /** The commands by which people talk and read: their rows of the table. */
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { FILTER_OPTIONS } from './filter-options.ts';
+import { FILTER_OPTIONS } from './read/filter-options.ts';
 
 const COUNT: OptionSpec = { name: 'number', short: 'n', value: 'n', about: 'how many, the newest ones' };
 
@@ -12,7 +12,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'clone a transport and see what this host can serve',
     group: 'begin',
     options: [{ name: 'branch', value: 'name', about: "branch of the conversation (default: the remote's)" }],
-    load: () => import('./join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
+    load: () => import('./setup/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
   },
   {
     name: 'send',
@@ -39,7 +39,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       { name: 'from', value: 'name', about: 'who writes (default: $CROSSTALK_FROM, then git user.name)' },
       { name: 'force', about: 'also to names that nobody here answers to' },
     ],
-    load: () => import('./send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
+    load: () => import('./talk/send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
   },
   {
     name: 'wait',
@@ -47,7 +47,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'wait until a message is answered and print the answers (default: 10m)',
     group: 'talk',
     options: [],
-    load: () => import('./wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
+    load: () => import('./talk/wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
   },
   {
     name: 'channels',
@@ -55,7 +55,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'the channels: what they are for, how much is said, what is open',
     group: 'look',
     options: [],
-    load: () => import('./channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
+    load: () => import('./read/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
   },
   {
     name: 'log',
@@ -63,7 +63,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
     group: 'look',
     options: [COUNT, { name: 'follow', short: 'f', about: 'print what comes from now on, too' }, ...FILTER_OPTIONS],
-    load: () => import('./log.ts').then(({ showLog }) => ({ execute: showLog })),
+    load: () => import('./read/log.ts').then(({ showLog }) => ({ execute: showLog })),
   },
   {
     name: 'show',
@@ -74,7 +74,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       { name: 'raw', about: 'the file as it is' },
       { name: 'transcript', about: 'what the agents of this host printed for it' },
     ],
-    load: () => import('./show.ts').then(({ showMessage }) => ({ execute: showMessage })),
+    load: () => import('./read/show.ts').then(({ showMessage }) => ({ execute: showMessage })),
   },
   {
     name: 'thread',
@@ -82,7 +82,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'everything around a message as a tree',
     group: 'look',
     options: [],
-    load: () => import('./thread.ts').then(({ showThread }) => ({ execute: showThread })),
+    load: () => import('./read/thread.ts').then(({ showThread }) => ({ execute: showThread })),
   },
   {
     name: 'search',
@@ -90,7 +90,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'messages that say it',
     group: 'look',
     options: [{ name: 'channel', value: 'name', about: 'only in this channel' }, COUNT, ...FILTER_OPTIONS],
-    load: () => import('./search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
+    load: () => import('./read/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
   },
   {
     name: 'models',
@@ -98,7 +98,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'who can be addressed, and what this host serves',
     group: 'look',
     options: [],
-    load: () => import('./models.ts').then(({ listModels }) => ({ execute: listModels })),
+    load: () => import('./models/models.ts').then(({ listModels }) => ({ execute: listModels })),
   },
   {
     name: 'allow',
@@ -106,7 +106,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
     group: 'begin',
     options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
-    load: () => import('./allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
+    load: () => import('./models/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
   },
   {
     name: 'lint',
@@ -114,7 +114,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'check message files and models.yaml before they are sent',
     group: 'care',
     options: [],
-    load: () => import('./lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
+    load: () => import('./care/lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
   },
   {
     name: 'mcp',

@@ -24,7 +24,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'branch', value: 'name', about: 'branch of the conversation (default: main)' },
       { name: 'alias', value: 'name', about: "this host's name in addresses (default: its host name)" },
     ],
-    load: () => import('./init.ts').then(({ initTransport }) => ({ execute: initTransport })),
+    load: () => import('./setup/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
   },
   {
     name: 'run',
@@ -41,7 +41,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'trace', value: 'file', about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev' },
       { name: 'otel', about: 'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name' },
     ],
-    load: () => import('./run.ts').then(({ runHost }) => ({ execute: runHost })),
+    load: () => import('./host/run.ts').then(({ runHost }) => ({ execute: runHost })),
   },
   ...LOOK_COMMANDS,
   ...TALK_COMMANDS,

@@ -18,10 +18,10 @@ import { createSessionFolders, type SessionFolders } from '../local/session-fold
 import { homeOf } from '../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../local/wake-secret.ts';
 import type { Invocation } from './command.ts';
-import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
-import { letSend } from './let-send.ts';
+import { keepTranscripts, type OutputPiece } from './host/keep-transcripts.ts';
+import { letSend } from './talk/let-send.ts';
 import { openState } from './open-state.ts';
-import { createServing } from './serving.ts';
+import { createServing } from './models/serving.ts';
 import type { TransportSession } from './transport-session.ts';
 import { VERSION } from './version.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { VERSION_FILE } from '../protocol/paths.ts';
-import { openPersonGit } from './person-git.ts';
+import { openPersonGit } from './talk/person-git.ts';
 
 /** A transport as found: where its remote is, and the clone it was found in, if any. */
 export interface Located {

@@ -26,9 +26,9 @@ import { publish, type Publisher, type Transaction, type TransactionOutcome } fr
 import { readTextAt } from '../transport/read-changes.ts';
 import type { RefListing, Repository } from '../transport/repository.ts';
 import { type Invocation, option } from './command.ts';
-import { hostname } from './host-name.ts';
+import { hostname } from './host/host-name.ts';
 import { locateTransport, type Located } from './locate.ts';
-import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
+import { readRemoteTraits, type RemoteTraits } from './care/remote-traits.ts';
 
 export interface TransportSession {
   readonly located: Located;

@@ -1,14 +1,14 @@
 /** What the page can change. Each is the command of the same name, called as from the command line: the page can do nothing that it cannot. */
 import { CrosstalkError } from '../base/errors.ts';
-import { cancelMessage } from '../cli/cancel.ts';
+import { cancelMessage } from '../cli/settle/cancel.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Io } from '../cli/io.ts';
-import { retryMessage } from '../cli/retry.ts';
-import { sendMessage } from '../cli/send.ts';
-import { cancelRun, pauseRun, resumeRun } from '../cli/workflow-control.ts';
-import { retryRun } from '../cli/workflow-fork.ts';
-import { approve, deny } from '../cli/workflow-gate.ts';
-import { searchMessages } from '../cli/search.ts';
+import { retryMessage } from '../cli/settle/retry.ts';
+import { sendMessage } from '../cli/talk/send.ts';
+import { cancelRun, pauseRun, resumeRun } from '../cli/workflow/control.ts';
+import { retryRun } from '../cli/workflow/fork.ts';
+import { approve, deny } from '../cli/workflow/gate.ts';
+import { searchMessages } from '../cli/read/search.ts';
 
 /** How a command ended: its JSON object and what it said beside. */
 export interface Done {

@@ -2,8 +2,8 @@
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
-import { describeStatus } from '../cli/status.ts';
-import { explainFrom } from '../cli/why.ts';
+import { describeStatus } from '../cli/explain/status.ts';
+import { explainFrom } from '../cli/explain/why.ts';
 import { search } from './act.ts';
 import type { Desk, Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';

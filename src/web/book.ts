@@ -2,7 +2,7 @@
 import type { Oid } from '../base/ids.ts';
 import { CHANNEL_FILE, CHANNELS, channelFolder, channelOf, messageId, parseMessagePath } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
-import type { ListedFile, Said, SaidAndNot } from '../cli/read-conversation.ts';
+import type { ListedFile, Said, SaidAndNot } from '../cli/read/read-conversation.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
 
 /** One message or reply. Numbers are null where the file does not say them. */

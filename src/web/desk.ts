@@ -7,8 +7,8 @@ import { SECOND, systemClock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { followControl } from '../local/control-client.ts';
 import type { Invocation } from '../cli/command.ts';
-import { lookFrom, type Surroundings } from '../cli/look-around.ts';
-import { readSaid } from '../cli/read-conversation.ts';
+import { lookFrom, type Surroundings } from '../cli/explain/look-around.ts';
+import { readSaid } from '../cli/read/read-conversation.ts';
 import { openSession, type TransportSession } from '../cli/transport-session.ts';
 import { type Book, EMPTY_BOOK, readOn } from './book.ts';
 

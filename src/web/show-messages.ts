@@ -2,10 +2,10 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { firstLine, oneLine } from '../protocol/reply.ts';
-import { readStates } from '../cli/message-state.ts';
-import { toJson } from '../cli/print-message.ts';
-import { decodeBlob, type Said, scanBlobs } from '../cli/read-conversation.ts';
-import { matchId } from '../cli/resolve-id.ts';
+import { readStates } from '../cli/read/message-state.ts';
+import { toJson } from '../cli/read/print-message.ts';
+import { decodeBlob, type Said, scanBlobs } from '../cli/read/read-conversation.ts';
+import { matchId } from '../cli/read/resolve-id.ts';
 import type { Entry } from './book.ts';
 import type { Moment } from './desk.ts';
 import { parentOf, type Thread } from './threads.ts';

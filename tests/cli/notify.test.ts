@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatMail } from '../../src/cli/deliver-notice.ts';
-import { noticeOfEvent, noticeOfNeed } from '../../src/cli/notify.ts';
+import { formatMail } from '../../src/cli/host/deliver-notice.ts';
+import { noticeOfEvent, noticeOfNeed } from '../../src/cli/host/notify.ts';
 import { decodeNotify } from '../../src/local/notify-settings.ts';
 import { type Cli, letter, startCli } from '../support/cli.ts';
 

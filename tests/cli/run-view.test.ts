@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { listFailed } from '../../src/cli/failed-lately.ts';
-import { describeReport } from '../../src/cli/run-keys.ts';
-import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/run-view.ts';
-import { shortId } from '../../src/cli/short-id.ts';
+import { listFailed } from '../../src/cli/explain/failed-lately.ts';
+import { describeReport } from '../../src/cli/host/run-keys.ts';
+import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/host/run-view.ts';
+import { shortId } from '../../src/cli/read/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';
 

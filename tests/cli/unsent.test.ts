@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Invocation } from '../../src/cli/command.ts';
 import { systemIo } from '../../src/cli/io.ts';
 import { openSession } from '../../src/cli/transport-session.ts';
-import { describeUnsent, findUnsent, type Unsent } from '../../src/cli/unsent.ts';
+import { describeUnsent, findUnsent, type Unsent } from '../../src/cli/talk/unsent.ts';
 import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
 
 let cli: Cli;

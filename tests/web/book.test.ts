@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import { decodeBlob, type ListedFile, type Said, scanBlobs } from '../../src/cli/read-conversation.ts';
+import { decodeBlob, type ListedFile, type Said, scanBlobs } from '../../src/cli/read/read-conversation.ts';
 import { EMPTY_BOOK, readOn } from '../../src/web/book.ts';
 import { draftOf } from '../support/git-fixture.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';

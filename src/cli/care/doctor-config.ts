@@ -1,0 +1,59 @@
+/** What `doctor` says of this host's configuration: who may write it, whether it can be read, and who may read the keys in it. */
+import { chmod, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { type ConfigDirectory, locateConfigDirectory } from '../../local/config-directory.ts';
+import { isOurs, quotePath } from '../../local/durable-file.ts';
+import { readConfig } from '../../local/read-config.ts';
+import { wakeSecretFile } from '../../local/wake-secret.ts';
+import type { Invocation } from '../command.ts';
+import { type Finding, fine, trouble } from './finding.ts';
+import { hostname } from '../host/host-name.ts';
+
+/** Findings about the configuration. What is wrong with permissions comes first: the rest shows when that is mended. */
+export async function examineConfig({ env }: Invocation): Promise<readonly Finding[]> {
+  const directory = locateConfigDirectory(env);
+  const open = await examinePermissions(directory);
+  if (open.length > 0) return open;
+  try {
+    const { warnings } = await readConfig({ env, flags: {}, hostname: hostname() });
+    const [warning] = warnings;
+    return [
+      warning === undefined
+        ? fine('configuration', directory.path)
+        : trouble('warn', 'configuration', { says: warning, fix: 'crosstalkd status --config' }),
+    ];
+  } catch (error) {
+    const fix = error instanceof CrosstalkError ? error.fix : null;
+    return [trouble('bad', 'configuration', { says: errorText(error), fix })];
+  }
+}
+
+/** Files whose permissions we can mend ourselves; those of other users are for the administrator. */
+async function examinePermissions(directory: ConfigDirectory): Promise<readonly Finding[]> {
+  const written = [directory.path, directory.configFile, directory.modelsFile, directory.approvalsFile];
+  const secret = [wakeSecretFile(directory), join(directory.path, 'service.env')];
+  const findings = [
+    ...written.map((path) => examineMode(path, { name: 'configuration', forbidden: 0o022, says: 'may write it, and what it says is run' })),
+    ...secret.map((path) => examineMode(path, { name: 'secrets', forbidden: 0o077, says: 'may read the keys in it' })),
+  ];
+  return (await Promise.all(findings)).filter((finding) => finding !== null);
+}
+
+async function examineMode(
+  path: string,
+  { name, forbidden, says }: { readonly name: string; readonly forbidden: number; readonly says: string },
+): Promise<Finding | null> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || !isOurs(found.uid) || (found.mode & forbidden) === 0) return null;
+  const isOpenToAll = (found.mode & forbidden & 0o007) !== 0;
+  // A secret that others can read is refused; a group may be meant to write the configuration.
+  return trouble(isOpenToAll || forbidden === 0o077 ? 'bad' : 'warn', name, {
+    says: `${path}: ${isOpenToAll ? 'every user' : 'its group'} ${says}`,
+    fix: `chmod ${forbidden === 0o022 ? 'go-w' : '600'} ${quotePath(path)}   # after looking at what it says`,
+    repair: async () => {
+      await chmod(path, found.mode & ~forbidden & 0o7777);
+      return `only its owner may ${forbidden === 0o022 ? 'write' : 'read'} ${path} now; look at what it says`;
+    },
+  });
+}

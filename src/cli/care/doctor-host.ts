@@ -1,0 +1,168 @@
+/** What `doctor` asks of this machine: configuration, state directory, lock, leftovers, cache, and the programs behind its models. */
+import { readdir, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MINUTE, systemClock } from '../../base/clock.ts';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { byCodeUnit } from '../../base/order.ts';
+import { listLate } from '../../local/late.ts';
+import { isOurs, quotePath } from '../../local/durable-file.ts';
+import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
+import { ownIdentity } from '../../local/process-identity.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import type { Invocation } from '../command.ts';
+import { examinePrograms } from './doctor-programs.ts';
+import { type Finding, fine, trouble } from './finding.ts';
+import { findProgram } from '../models/find-program.ts';
+import type { Surroundings } from '../explain/look-around.ts';
+import { describeOffer } from '../models/serving.ts';
+import { counted } from '../explain/status-needs.ts';
+
+const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
+const FSCK_MS = MINUTE;
+/** Every git of ours has ended or was killed long before. */
+const GIT_LOCK_MS = 30 * MINUTE;
+
+/** Findings about this machine. */
+export async function examineHost(invocation: Invocation, around: Surroundings): Promise<readonly Finding[]> {
+  return [
+    ...(await examineState(around)),
+    await examineDispatcher(around),
+    ...(await examineLeftovers(around)),
+    await examineCache(invocation, around),
+    ...(await examineCacheLocks(around)),
+    ...examineModels(invocation, around),
+    ...(await examinePrograms(invocation, around)),
+  ];
+}
+
+async function examineState({ session }: Surroundings): Promise<readonly Finding[]> {
+  const { path } = session.directory;
+  const { uid } = await stat(path);
+  // That others can read it is mended by whoever opens it.
+  const owner = isOurs(uid)
+    ? fine('state', `${path} is private`)
+    : trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${quotePath(path)}` });
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
+  const level = free < FREE_BYTES.bad ? 'bad' : free < FREE_BYTES.warn ? 'warn' : null;
+  const says = `${Math.floor(free / 1_048_576)} MiB are free`;
+  return [owner, level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${quotePath(path)}` })];
+}
+
+async function examineDispatcher({ session, here, hereSilent }: Surroundings): Promise<Finding> {
+  if (here !== null) return fine('dispatcher', `${here.alias} runs here and answers (${here.state})`);
+  const name = 'dispatcher';
+  try {
+    const lock = await readLock(session.directory.path);
+    if (lock.kind === 'held' || hereSilent) {
+      const isElsewhere = lock.kind === 'held' && isOfAnotherContainer(lock.holder, await ownIdentity());
+      // Its pid is another process here.
+      const pid = lock.kind === 'held' && !isElsewhere ? lock.holder.pid : null;
+      if (isElsewhere)
+        return trouble('bad', name, {
+          says: `process ${lock.holder.pid} of another container holds the state directory and does not answer`,
+          fix: `end that container; when it is gone: rm ${quotePath(session.directory.path)}/lock.*`,
+        });
+      return trouble('bad', name, {
+        says: `${pid === null ? 'a process' : `process ${pid}`} holds the state directory and does not answer`,
+        fix: pid === null ? 'crosstalkd status' : `kill ${pid}`,
+      });
+    }
+    return fine(name, lock.kind === 'gone' ? 'none runs here; the last one was killed, the next settles what it left' : 'none runs here');
+  } catch (error) {
+    const fix = error instanceof CrosstalkError ? error.fix : null;
+    return trouble('bad', name, { says: errorText(error), fix: fix ?? `ls -l ${quotePath(session.directory.path)}` });
+  }
+}
+
+async function examineLeftovers({ session, here }: Surroundings): Promise<readonly Finding[]> {
+  const outbox = (await readdir(session.directory.outbox)).filter((name) => name.endsWith('.json')).length;
+  const late = await listLate(session.directory.late);
+  return [
+    outbox > 0 && here === null
+      ? trouble('warn', 'outbox', { says: `${counted(outbox, 'finished answer')} not delivered`, fix: 'crosstalkd run --once' })
+      : fine('outbox', outbox === 0 ? 'empty' : `${counted(outbox, 'answer')} on the way`),
+    ...(late.length === 0
+      ? []
+      : [
+          trouble('warn', 'late output', {
+            says: `${counted(late.length, 'output')} came too late to be a reply and ${late.length === 1 ? 'is' : 'are'} kept for you`,
+            fix: `ls ${quotePath(session.directory.late)}   (remove what you have read)`,
+          }),
+        ]),
+  ];
+}
+
+async function examineCache(invocation: Invocation, { session, here, hereSilent }: Surroundings): Promise<Finding> {
+  const { cache } = session.directory;
+  const git = createGit({ env: invocation.env, gitDir: cache, clock: systemClock });
+  const checked = await git.run({ args: ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'], limitMs: FSCK_MS });
+  if (checked.ended === 'timeout') return trouble('warn', 'cache', { says: 'is too large to check within a minute', fix: null });
+  if (checked.code === 0) return fine('cache', 'whole');
+  const isFree = here === null && !hereSilent;
+  return trouble('bad', 'cache', {
+    says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
+    fix: isFree ? 'crosstalkd doctor --fix' : 'crosstalkd stop, then crosstalkd doctor --fix',
+    ...(isFree
+      ? {
+          repair: async () => {
+            await session.repository.close();
+            await rm(cache, { recursive: true, force: true });
+            await rm(session.directory.checkpointFile, { force: true });
+            return 'threw the cache away; it is fetched anew';
+          },
+        }
+      : {}),
+  });
+}
+
+/** Locks that a git left in the cache when the machine went down: nothing waits for them but the housekeeping, which then never comes. */
+async function examineCacheLocks({ session, here, hereSilent }: Surroundings): Promise<readonly Finding[]> {
+  const { cache } = session.directory;
+  const names = (await readdir(cache, { recursive: true })).filter((name) => name.endsWith('.lock') || name === 'gc.pid');
+  const old: string[] = [];
+  for (const name of names) {
+    const found = await stat(join(cache, name)).catch(() => null);
+    if (found !== null && systemClock.wallMs() - found.mtimeMs > GIT_LOCK_MS) old.push(join(cache, name));
+  }
+  if (old.length === 0) return [];
+  const isFree = here === null && !hereSilent;
+  return [
+    trouble('warn', 'git locks', {
+      says: `left by a git that was killed: ${old.join(', ')}`,
+      fix: isFree ? 'crosstalkd doctor --fix' : 'crosstalkd stop, then crosstalkd doctor --fix',
+      ...(isFree
+        ? {
+            repair: async () => {
+              for (const path of old) await rm(path, { force: true });
+              return `removed ${old.join(', ')}`;
+            },
+          }
+        : {}),
+    }),
+  ];
+}
+
+function examineModels(invocation: Invocation, { offers, offersProblem }: Surroundings): readonly Finding[] {
+  if (offersProblem !== null) return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
+  if (offers.length === 0) return [trouble('warn', 'models', { says: 'there is no model at all', fix: 'add one to data/models.yaml' })];
+  return [...offers]
+    .sort((a, b) => byCodeUnit(a.name, b.name))
+    .map((offer) => {
+      const name = `model ${offer.name}`;
+      const program = offer.entry === null ? null : findProgram(offer.entry, invocation.env);
+      switch (offer.state.kind) {
+        case 'served':
+          return program?.path === null
+            ? trouble('bad', name, { says: `its program "${program.name}" is not on this host's PATH`, fix: 'crosstalkd models' })
+            : fine(name, `served${program === null ? '' : ` by ${program.path}`}`);
+        case 'invalid':
+          return trouble('bad', name, { says: describeOffer(offer), fix: 'crosstalkd lint data/models.yaml' });
+        case 'unapproved':
+        case 'changed-since-approval':
+          return trouble('warn', name, { says: 'waits for your approval on this host', fix: `crosstalkd allow ${offer.name}` });
+        case 'excluded':
+          return fine(name, describeOffer(offer));
+      }
+    });
+}

@@ -1,0 +1,216 @@
+/** What `doctor` asks of the remote: does it answer, take pushes, keep the promises that the version file makes for it, and protect the history? */
+import { existsSync } from 'node:fs';
+import { DAY, systemClock } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { systemRandom } from '../../base/random.ts';
+import { VERSION_FILE } from '../../protocol/paths.ts';
+import type { RefUpdate, Repository } from '../../transport/repository.ts';
+import type { Invocation } from '../command.ts';
+import { type Finding, fine, trouble } from './finding.ts';
+import type { Surroundings } from '../explain/look-around.ts';
+import { identifySender } from '../talk/person.ts';
+import { probeRemote } from './probe-remote.ts';
+import { formatVersionFile, type RemoteTraits } from './remote-traits.ts';
+import { publishFor, type TransportSession } from '../transport-session.ts';
+import { openPersonGit } from '../talk/person-git.ts';
+
+const DEAD_MS = 7 * DAY;
+const AHEAD_MS = 5 * 60_000;
+
+/** Findings about the remote, by asking it; leaves nothing there. */
+export async function examineRemote(invocation: Invocation, around: Surroundings): Promise<readonly Finding[]> {
+  const { session, outage, rewrite } = around;
+  if (outage !== null)
+    return [
+      trouble('bad', 'remote', { says: `${session.located.url} does not answer: ${outage}`, fix: `git ls-remote ${session.located.url}` }),
+    ];
+  const reached = fine('remote', `${session.located.url} answers (branch ${session.branch})`);
+  if (rewrite !== null)
+    return [reached, trouble('bad', 'history', { says: 'the branch was rewritten; nothing runs', fix: 'crosstalkd accept-rewrite' })];
+  return [
+    reached,
+    ...(await examineTraits(invocation, session)),
+    ...(await examineProtection(session)),
+    ...examineRefs(around),
+    ...(await examineClock(around)),
+  ];
+}
+
+async function examineTraits(invocation: Invocation, session: TransportSession): Promise<readonly Finding[]> {
+  const probed = await probeRemote(session.repository, systemRandom.hex(6));
+  if ('refusal' in probed)
+    return [
+      trouble('bad', 'push', { says: `the remote takes no pushes: ${probed.refusal}`, fix: 'ask for write access to the repository' }),
+    ];
+  const { traits: written } = session;
+  const limits = [
+    ...(probed.customRefs ? [] : ['no refs of our own: claims stand below refs/heads/crosstalk/']),
+    ...(probed.atomic ? [] : ['no all-or-nothing pushes: still one reply, but the server does not fence it']),
+  ];
+  const taken = fine('push', `takes pushes${limits.length === 0 ? ', refs of our own and all-or-nothing pushes' : ''}`);
+  const limited = limits.map((says) => trouble('warn', 'push', { says, fix: null }));
+  const wrong = [
+    ...(written.customRefs === probed.customRefs ? [] : ['custom-refs']),
+    ...(written.atomic === probed.atomic ? [] : ['atomic-push']),
+  ];
+  const promised = (written.customRefs && !probed.customRefs) || (written.atomic && !probed.atomic);
+  const recorded =
+    wrong.length === 0
+      ? fine('version file', `${VERSION_FILE} says what the remote can do`)
+      : trouble(promised ? 'bad' : 'warn', 'version file', {
+          says: `${VERSION_FILE} says otherwise about ${wrong.join(' and ')} than the remote does${promised ? '; claims or replies fail' : ''}`,
+          fix: 'crosstalkd doctor --fix   (all dispatchers have to be started again)',
+          repair: () => writeTraits(invocation, session, probed),
+        });
+  return [taken, ...limited, recorded, await examineDeletes(session, probed)];
+}
+
+async function writeTraits(invocation: Invocation, session: TransportSession, traits: RemoteTraits): Promise<string> {
+  const { identity } = await identifySender(invocation, session);
+  await publishFor(session, [
+    {
+      name: `write ${VERSION_FILE}`,
+      fences: [],
+      decide: () =>
+        Promise.resolve([
+          {
+            writes: [{ path: VERSION_FILE, content: formatVersionFile(traits) }],
+            author: identity,
+            committer: identity,
+            atMs: systemClock.wallMs(),
+            message: `Record what the remote can do\n\ncrosstalkd doctor --fix\n`,
+          },
+        ]),
+    },
+  ]);
+  return `${VERSION_FILE} says what the remote can do; start the dispatchers again`;
+}
+
+/** A claim has to go with its reply. Servers forbid the deletion of branches more often than that of other refs. */
+async function examineDeletes(session: TransportSession, { customRefs }: RemoteTraits): Promise<Finding> {
+  const ref = `${customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk'}/probe/${systemRandom.hex(6)}-delete`;
+  const refusal = await tryDelete(session.repository, ref);
+  if (refusal === null) return fine('delete', 'claims can be deleted');
+  const path = localPath(session);
+  return trouble('bad', 'delete', {
+    says: `claims cannot be deleted, so no reply would land: ${refusal} (left behind: ${ref})`,
+    fix:
+      path === null
+        ? 'allow the deletion of refs below crosstalk/ in the settings of the git host'
+        : `git -C ${path} config receive.denyDeletes false`,
+    ...(path === null
+      ? {}
+      : {
+          repair: async () => {
+            await openPersonGit(path).raw(['config', 'receive.denyDeletes', 'false']);
+            await removeRefs(session, [ref]);
+            return 'receive.denyDeletes is off on the remote: claims stand among its branches';
+          },
+        }),
+  });
+}
+
+async function tryDelete(repository: Repository, ref: string): Promise<string | null> {
+  const record = await repository.writeRecord(JSON.stringify({ v: 1, probe: ref }));
+  const push = async (update: RefUpdate): Promise<string | null> => {
+    const pushed = await repository.push([update], { atomic: false });
+    const result = pushed.kind === 'unknown' ? null : pushed.refs.get(ref);
+    if (result?.kind === 'landed') return null;
+    return result?.kind === 'refused' ? result.line : pushed.kind === 'unknown' ? pushed.failure.line : 'the ref did not move';
+  };
+  return (await push({ ref, expected: null, next: record })) ?? (await push({ ref, expected: record, next: null }));
+}
+
+async function removeRefs(session: TransportSession, refs: readonly string[]): Promise<void> {
+  const listed = await session.repository.listRefs(refs);
+  if (listed.kind === 'unreachable') return;
+  const updates = refs.flatMap((ref) => {
+    const expected = listed.value.refs.get(ref);
+    return expected === undefined ? [] : [{ ref, expected, next: null }];
+  });
+  if (updates.length > 0) await session.repository.push(updates, { atomic: false });
+}
+
+/** The remote as a folder of this machine, or null. */
+function localPath({ located }: TransportSession): string | null {
+  const path = located.url.replace(/^file:\/\//, '');
+  return path.startsWith('/') && existsSync(path) ? path : null;
+}
+
+async function examineProtection(session: TransportSession): Promise<readonly Finding[]> {
+  const path = localPath(session);
+  if (path === null)
+    return [fine('protection', `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`)];
+  const git = openPersonGit(path);
+  // Claims among the branches have to be deletable.
+  const wanted = [
+    'receive.denyNonFastForwards',
+    ...(session.traits.customRefs ? ['receive.denyDeletes'] : []),
+    'receive.fsckObjects',
+    'transfer.fsckObjects',
+  ];
+  const missing: string[] = [];
+  for (const key of wanted)
+    if ((await git.raw(['config', '--type=bool', '--get', key]).catch(() => '')).trim() !== 'true') missing.push(key);
+  if (missing.length === 0) return [fine('protection', 'the remote refuses rewritten history and broken objects')];
+  return [
+    trouble('warn', 'protection', {
+      says: `the remote does not set ${missing.join(', ')}: history could be rewritten or broken`,
+      fix: missing.map((key) => `git -C ${path} config ${key} true`).join(' && '),
+      repair: async () => {
+        for (const key of missing) await git.raw(['config', key, 'true']);
+        return `set ${missing.join(', ')} on the remote`;
+      },
+    }),
+  ];
+}
+
+/** Records on the remote that nobody will clean up by itself. */
+function examineRefs({ claims, hosts, refs, session }: Surroundings): readonly Finding[] {
+  const garbage = [...claims.values()].filter(({ claim }) => claim === null).map(({ ref }) => ref);
+  const seen = new Set(hosts.map(({ ref }) => ref));
+  const broken = [...refs.keys()].filter((ref) => ref.startsWith(session.refs.hosts) && !seen.has(ref));
+  const dead = hosts.filter(({ beat, ageMs, claims: held }) => held.length === 0 && (beat === null || (ageMs ?? 0) > DEAD_MS));
+  const remove = (list: readonly string[]) => async (): Promise<string> => {
+    await removeRefs(session, list);
+    return `removed ${list.join(', ')}`;
+  };
+  const found = [
+    ...(garbage.length === 0
+      ? []
+      : [
+          trouble('warn', 'claims', {
+            says: `${garbage.length} cannot be read: ${garbage.join(', ')}`,
+            fix: 'crosstalkd doctor --fix',
+            repair: remove(garbage),
+          }),
+        ]),
+    ...(dead.length + broken.length === 0
+      ? []
+      : [
+          trouble('warn', 'hosts', {
+            says: `not seen for more than ${formatDuration(DEAD_MS)}, or unreadable: ${[...dead.map(({ alias }) => alias), ...broken].join(', ')}`,
+            fix: 'crosstalkd doctor --fix',
+            repair: remove([...dead.map(({ ref }) => ref), ...broken]),
+          }),
+        ]),
+  ];
+  return found.length > 0 ? found : [fine('records', `${claims.size} claims and ${hosts.length} hosts, all readable`)];
+}
+
+/** Clocks only order what people read, but a wrong one makes messages stale or young. */
+async function examineClock({ session, hosts }: Surroundings): Promise<readonly Finding[]> {
+  const { tip } = session.mirror.index();
+  const nowMs = systemClock.wallMs();
+  const commit = tip === null ? null : await session.repository.readCommit(tip);
+  const ahead = (commit?.authoredMs ?? 0) - nowMs;
+  const others = hosts.filter(({ beat }) => beat !== null && beat.atMs - nowMs > AHEAD_MS).map(({ alias }) => alias);
+  if (ahead <= AHEAD_MS && others.length === 0) return [fine('clock', 'no clock is ahead of this one')];
+  const who = others.length > 0 ? `the clock of ${others.join(', ')} is` : 'the newest commit is';
+  return [
+    trouble('warn', 'clock', {
+      says: `${who} ahead of this machine's by ${formatDuration(Math.max(ahead, AHEAD_MS))} or more`,
+      fix: 'timedatectl status',
+    }),
+  ];
+}

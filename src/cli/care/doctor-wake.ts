@@ -1,0 +1,88 @@
+/** What `doctor` says of the ways in which this host is woken. */
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { isLoopback } from '../../local/wake-listener.ts';
+import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
+import { parseListenAddress } from '../../protocol/wake-address.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import { findWatchPlace } from '../../transport/watch-remote.ts';
+import type { Invocation } from '../command.ts';
+import { type Finding, fine, trouble } from './finding.ts';
+import type { Surroundings } from '../explain/look-around.ts';
+import type { TransportSession } from '../transport-session.ts';
+
+/** Findings about watching, listening and calling. */
+export async function examineWakes(invocation: Invocation, { session, here }: Surroundings): Promise<readonly Finding[]> {
+  const calls = await examineCalls(invocation, session);
+  const watch = await describeWatch(invocation, session);
+  const unwatched = here !== null && watch.expected && here.wakes?.watched === false;
+  return [
+    unwatched
+      ? trouble('warn', 'watch', {
+          says: 'the dispatcher that runs here asks the remote again and again',
+          fix: 'crosstalkd stop, then crosstalkd run',
+        })
+      : fine('watch', watch.says),
+    ...calls,
+  ];
+}
+
+async function describeWatch(
+  { env }: Invocation,
+  session: TransportSession,
+): Promise<{ readonly expected: boolean; readonly says: string }> {
+  if (!session.config.watch) return { expected: false, says: 'off by "watch"; the remote is asked' };
+  const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
+  try {
+    const place = await findWatchPlace(git, session.located.url);
+    if (place.kind === 'here') return { expected: true, says: `the files of ${place.gitDir} are watched` };
+    return {
+      expected: false,
+      says: place.kind === 'remote' ? 'the remote is on another machine and is asked' : `${place.why}; the remote is asked`,
+    };
+  } finally {
+    await git.close();
+  }
+}
+
+async function examineCalls({ env }: Invocation, { config, configDirectory }: TransportSession): Promise<readonly Finding[]> {
+  const at = config.listen === null ? null : parseListenAddress(config.listen);
+  const fix = makeSecretCommand(configDirectory);
+  try {
+    const secret = await readWakeSecret(env, configDirectory);
+    const listening =
+      at === null
+        ? []
+        : secret === null && !isLoopback(at)
+          ? [trouble('bad', 'listen', { says: `${at.host} can be reached by others and there is no secret`, fix })]
+          : [
+              fine(
+                'listen',
+                `calls are taken at ${String(config.listen)}${secret === null ? ', from anybody on this machine' : ', with the secret'}`,
+              ),
+            ];
+    const peers = config.wakePeers.join(', ');
+    const calling =
+      peers === ''
+        ? []
+        : [
+            secret === null
+              ? trouble('bad', 'wake-peers', { says: 'there is no secret to sign calls with', fix })
+              : fine('wake-peers', `may call ${peers}`),
+          ];
+    // An address that nobody listens at makes every other host call in vain.
+    const address =
+      config.wakeAddress !== null && at === null
+        ? [
+            trouble('warn', 'wake-address', {
+              says: `the beat says ${config.wakeAddress}, and this host does not listen`,
+              fix: 'crosstalkd run --listen 0.0.0.0:7420',
+            }),
+          ]
+        : [];
+    return [...listening, ...calling, ...address];
+  } catch (error) {
+    if (!(error instanceof CrosstalkError)) throw error;
+    return [trouble('bad', 'wake-secret', { says: errorText(error), fix: error.fix })];
+  }
+}

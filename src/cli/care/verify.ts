@@ -1,0 +1,112 @@
+/** `crosstalkd verify`: the promises of the protocol, checked over the whole history of the branch. */
+import { systemClock } from '../../base/clock.ts';
+import { ERROR_CODES } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
+import { type CheckedCommit, createChecker, INVARIANTS, type Violation } from '../../protocol/invariants.ts';
+import { CHANNELS } from '../../protocol/paths.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import type { Repository } from '../../transport/repository.ts';
+import { createRunChecker } from '../../workflow/run-invariants.ts';
+import { walkHistory, type WalkedCommit } from '../../transport/walk-history.ts';
+import type { Invocation } from '../command.ts';
+import { plain } from '../io.ts';
+import { lookAround, type Surroundings } from '../explain/look-around.ts';
+import { printJson, tipOf, wantsJson } from '../read/reading.ts';
+import { unreachable } from '../transport-session.ts';
+
+/** Commits whose files are read together. */
+const CHUNK = 256;
+/** More violations than these tell nothing new. */
+const VIOLATIONS_MAX = 50;
+
+interface Verified {
+  readonly commits: number;
+  readonly violations: readonly Violation[];
+}
+
+/** Checks everything. Exit 1 at a violation. */
+export async function verify(invocation: Invocation): Promise<number> {
+  const around = await lookAround(invocation);
+  try {
+    if (around.outage !== null) throw unreachable(around.session.located.url, around.outage);
+    const verified = await verifyHistory(invocation, around);
+    print(invocation, verified);
+    return verified.violations.length === 0 ? 0 : ERROR_CODES.REFUSED.exit;
+  } finally {
+    await around.session.close();
+  }
+}
+
+async function verifyHistory(invocation: Invocation, { session, rewrite }: Surroundings): Promise<Verified> {
+  const violations: Violation[] = [];
+  if (rewrite !== null)
+    violations.push({
+      invariant: 'I6',
+      commit: rewrite.was,
+      path: null,
+      says: `was the tip when this host last looked, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
+    });
+  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+  const [check, checkRuns] = [createChecker(), createRunChecker()];
+  let commits = 0;
+  let waiting: WalkedCommit[] = [];
+  const flush = async (): Promise<void> => {
+    for (const commit of await readCommits(session.repository, waiting)) violations.push(...check(commit), ...checkRuns(commit));
+    waiting = [];
+  };
+  try {
+    for await (const commit of walkHistory(git, rewrite?.now ?? tipOf(session))) {
+      commits += 1;
+      waiting.push(commit);
+      if (waiting.length >= CHUNK) await flush();
+      if (violations.length >= VIOLATIONS_MAX) break;
+    }
+    await flush();
+  } finally {
+    await git.close();
+  }
+  return { commits, violations };
+}
+
+async function readCommits(repository: Repository, commits: readonly WalkedCommit[]): Promise<readonly CheckedCommit[]> {
+  const wanted = commits.flatMap(({ changes }) =>
+    changes.flatMap(({ path, blob, isFile }) => (blob !== null && isFile && isRead(path) ? [blob] : [])),
+  );
+  const unique: readonly Oid[] = [...new Set(wanted)];
+  const blobs = unique.length === 0 ? [] : await repository.readBlobs(unique, MESSAGE_BYTES_MAX);
+  const byOid = new Map(unique.map((oid, index) => [oid, blobs[index]]));
+  return commits.map(({ oid, parents, committer, changes }) => ({
+    oid,
+    parents: parents.length,
+    committerEmail: committer.email,
+    changes: changes.map(({ status, path, blob }) => {
+      const read = blob === null ? undefined : byOid.get(blob);
+      return { status, path, bytes: read?.kind === 'bytes' ? read.bytes : null };
+    }),
+  }));
+}
+
+function isRead(path: string): boolean {
+  return path.startsWith(`${CHANNELS}/`) && /(\.md|\/RUN\.json|\/ADMIT\.json|\/(PLAN|plan\/\d+)\.yaml)$/.test(path);
+}
+
+function print(invocation: Invocation, { commits, violations }: Verified): void {
+  const { io } = invocation;
+  if (wantsJson(invocation)) {
+    printJson(invocation, { ok: violations.length === 0, health: violations.length === 0 ? 'good' : 'degraded', commits, violations });
+    return;
+  }
+  const [first] = violations;
+  if (first === undefined) {
+    io.print(`All promises hold over ${commits} commits.`);
+    return;
+  }
+  io.print(`${first.invariant} is violated: ${INVARIANTS[first.invariant]}`);
+  io.print(plain(`  commit  ${first.commit}`));
+  if (first.path !== null) io.print(plain(`  path    ${first.path}`));
+  io.print(plain(`  found   ${first.says}`));
+  for (const { invariant, commit, path, says } of violations.slice(1))
+    io.print(plain(`also ${invariant}: ${commit.slice(0, 12)} ${path ?? ''}: ${says}`));
+  io.print(`  crosstalkd doctor   (or look: git show ${first.commit})`);
+}

@@ -1,0 +1,169 @@
+/** Messages as people read them on a terminal and as programs read them in JSON. Everything passes `plain` or `oneLine`. */
+import { formatIso } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { messageId } from '../../protocol/paths.ts';
+import { firstLine, oneLine } from '../../protocol/reply.ts';
+import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
+import { type Colour, type Io, paint, plain } from '../io.ts';
+import type { MessageState, StateKind } from './message-state.ts';
+import type { Said, Unreadable } from './read-conversation.ts';
+import { shortIds } from './resolve-id.ts';
+
+const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
+  answered: 'green',
+  failed: 'red',
+  'by hand': 'green',
+  open: 'yellow',
+  running: 'cyan',
+  stale: 'red',
+  note: 'dim',
+  reply: 'dim',
+};
+
+/** With less room than this the text gets a line of its own. */
+const TEXT_MIN = 16;
+
+/** One message with its state, ready to be shown. */
+export interface Shown {
+  readonly said: Said;
+  readonly state: MessageState;
+  /** The line shown instead of the first one, such as the one that was searched for. */
+  readonly excerpt?: string;
+}
+
+/** One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns fit each other and the terminal. */
+export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] {
+  const ids = shortIds(shown.map(({ said }) => said.file.path));
+  const cells = shown.map((one) => ({
+    one,
+    id: oneLine(ids.get(one.said.file.path) ?? '', 80),
+    who: oneLine(`${whoSaid(one.said)} → ${one.said.to.join(', ')}`, 80),
+  }));
+  const widest = (key: 'id' | 'who'): number => Math.max(0, ...cells.map((cell) => displayWidth(cell[key])));
+  // On a narrow terminal the text matters most: ids stay whole, because they are what a person types next.
+  const who = Math.min(widest('who'), Math.max(8, Math.floor(io.columns / 4)));
+  const id = widest('id');
+  return cells.map((cell) => {
+    const { state } = cell.one;
+    const time = formatTime(cell.one.said.atMs, io.columns);
+    const used = displayWidth(time) + id + who + 6;
+    const tail = state.kind === 'reply' ? '' : `  ${stateText(state)}`;
+    const said = cell.one.excerpt ?? headline(cell.one.said);
+    const marked = tail === '' ? '' : `  ${paint(io, STATE_COLOURS[state.kind], tail.slice(2))}`;
+    const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}`;
+    const room = io.columns - used - displayWidth(tail);
+    return room < TEXT_MIN ? `${head}${marked}\n    ${fitWidth(said, io.columns - 4)}` : `${head}  ${fitWidth(said, room)}${marked}`;
+  });
+}
+
+/** What a message is about in one line: its subject, else its first line. */
+export function headline({ message }: Said): string {
+  return oneLine(message.fields.subject ?? firstLine(message.body), 300);
+}
+
+/** `opus@mbp` for an answer, the name for everything else. */
+export function whoSaid({ from, message: { fields } }: Said): string {
+  return fields.host === null ? from : `${from}@${fields.host}`;
+}
+
+/** The state in words: `answered`, `failed: timeout`, `open: opus, codex`. */
+export function stateText(state: MessageState): string {
+  if (state.kind === 'open' || state.kind === 'running')
+    return state.replies.length === 0 ? state.kind : `${state.kind}: ${state.open.join(', ')}`;
+  const error = state.replies.find(({ message }) => message.fields.failed)?.message.fields.error;
+  return state.kind === 'failed' && error != null ? `failed: ${oneLine(error, 40)}` : state.kind;
+}
+
+/** `2026-11-21 06:40`, shorter on a narrow terminal. In UTC, as the files say it. */
+export function formatTime(atMs: number, columns: number): string {
+  const iso = formatIso(atMs).replace('T', ' ');
+  return columns < 60 ? iso.slice(5, 16) : iso.slice(0, 16);
+}
+
+/** A message in full: what is known about it, then its text. */
+export function formatWhole(io: Io, { said, state }: Shown): readonly string[] {
+  const { message, file } = said;
+  const { fields } = message;
+  const facts: readonly (readonly [string, string | null])[] = [
+    ['message', `${messageId(file.path)}   ${file.path}`],
+    ['from', `${whoSaid(said)} → ${said.to.join(', ')}`],
+    ['at', formatIso(said.atMs)],
+    ['subject', fields.subject],
+    ['re', fields.re.length === 0 ? null : fields.re.join(', ')],
+    ['as', fields.as],
+    ['priority', fields.priority === 0 ? null : String(fields.priority)],
+    ['hops', fields.hops === 0 || file.replyTo !== null ? null : String(fields.hops)],
+    ['state', state.kind === 'reply' ? null : stateText(state)],
+    ['error', fields.failed ? fields.error : null],
+    ['effort', formatEffort(said)],
+  ];
+  const head = facts.flatMap(([key, value]) => (value === null ? [] : [`${paint(io, 'dim', key.padEnd(8))} ${oneLine(value, 600)}`]));
+  return [...head, ...message.warnings.map((warning) => `${paint(io, 'yellow', 'warning ')} ${oneLine(warning, 300)}`), '', bodyOf(said)];
+}
+
+/** A file that is no message: why, and how to look closer. */
+export function formatUnreadable(io: Io, { file, rejection }: Unreadable): string {
+  return `${paint(io, 'red', 'rejected')}  ${oneLine(file.path, 300)}:${rejection.line}: found ${oneLine(rejection.found, 200)}; expected ${oneLine(rejection.expected, 200)}`;
+}
+
+/** A body for a terminal. */
+export function bodyOf({ message }: Said): string {
+  return plain(message.body).replace(/^\n+/, '').trimEnd();
+}
+
+/** What an answer took: program, attempt, time, tokens, cost. Null for a message of a person. */
+export function formatEffort({ message: { fields } }: Said): string | null {
+  const parts = [
+    fields.agent,
+    fields.attempt === null || fields.attempt === 1 ? null : `attempt ${fields.attempt}`,
+    fields.durationMs === null ? null : formatDuration(fields.durationMs),
+    fields.tokensIn === null && fields.tokensOut === null ? null : `${fields.tokensIn ?? 0} + ${fields.tokensOut ?? 0} tokens`,
+    fields.costUsd === null ? null : `${fields.costUsd.toFixed(4)} USD`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(', ');
+}
+
+/** A message for a program: the text is as it was written, JSON keeps it from doing harm. */
+export function toJson({ said, state, excerpt }: Shown, options: { readonly withBody: boolean }): Readonly<Record<string, unknown>> {
+  const { file, message } = said;
+  const { fields } = message;
+  return {
+    id: messageId(file.path),
+    path: file.path,
+    channel: file.channel,
+    at: formatIso(said.atMs),
+    from: said.from,
+    to: said.to,
+    re: fields.re,
+    subject: fields.subject,
+    first_line: firstLine(message.body),
+    ...(excerpt === undefined ? {} : { excerpt }),
+    state: state.kind,
+    open: state.open,
+    reply_to: file.replyTo?.path ?? null,
+    replies: state.replies.map((reply) => reply.file.path),
+    ...(file.replyTo === null ? {} : replyFacts(said)),
+    ...(options.withBody ? { body: message.body, warnings: message.warnings } : {}),
+  };
+}
+
+/** What a reply says of the run that made it. */
+export function replyFacts({ message: { fields } }: Said): Readonly<Record<string, unknown>> {
+  return {
+    failed: fields.failed,
+    error: fields.error,
+    model: fields.model,
+    host: fields.host,
+    attempt: fields.attempt,
+    agent: fields.agent,
+    duration_ms: fields.durationMs,
+    tokens_in: fields.tokensIn,
+    tokens_out: fields.tokensOut,
+    cost_usd: fields.costUsd,
+  };
+}
+
+/** A rejected file for a program. */
+export function unreadableToJson({ file, rejection }: Unreadable): Readonly<Record<string, unknown>> {
+  return { path: file.path, ...rejection };
+}

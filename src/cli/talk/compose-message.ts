@@ -1,0 +1,53 @@
+/** What `send` publishes: the file of a new message, its path, and the commit in which people read it. Pure. */
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Rejection } from '../../protocol/front-matter.ts';
+import { decodeMessage, formatMessage, type Message, type NewMessage } from '../../protocol/message.ts';
+import { messageId } from '../../protocol/paths.ts';
+import { firstLine, oneLine } from '../../protocol/reply.ts';
+
+const SUBJECT_MAX = 100;
+const BODY_LINES_MAX = 20;
+
+/** A file to be published as a message. */
+export interface Letter {
+  readonly path: string;
+  readonly content: string | Uint8Array;
+  readonly message: Message;
+  /** Files that go with it, at their paths in the transport; absent = none. */
+  readonly attachments?: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+}
+
+/** The file of a new message. What would be written is read again first: nothing is sent that others could not read. Throws MESSAGE_REJECTED. */
+export function composeLetter(path: string, fields: NewMessage, body: string): Letter {
+  const content = formatMessage(fields, body);
+  return { path, content, message: requireMessage(path, Buffer.from(content)) };
+}
+
+/** The message in the bytes of a file. Throws MESSAGE_REJECTED saying where and why. */
+export function requireMessage(name: string, bytes: Uint8Array): Message {
+  const read = decodeMessage(bytes);
+  if (read.kind === 'message') return read.message;
+  throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, { fix: 'crosstalkd lint <file>' });
+}
+
+/** `3: found …; expected …`: the line, then what is wrong with it. */
+export function formatRejection({ line, found, expected }: Rejection): string {
+  return `${line}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`;
+}
+
+/** `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have too. */
+export function composeCommitMessage(
+  letter: Letter,
+  who: { readonly from: string; readonly to: string; readonly channel: string },
+): string {
+  const { fields, body } = letter.message;
+  const said = fields.subject ?? firstLine(body);
+  const subject = oneLine(`${who.from} → ${who.to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
+  const lines = body.trim().split(/\r?\n/);
+  const text = [
+    ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
+    ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
+  ].join('\n');
+  const trailers = [...fields.re.map((path) => `Crosstalk-Re: ${oneLine(messageId(path), 300)}`), `Crosstalk-Channel: ${who.channel}`];
+  return `${subject}\n\n${text === '' ? '' : `${text}\n\n`}${trailers.join('\n')}\n`;
+}

@@ -1,0 +1,251 @@
+/** What a person wants to say, from wherever they wrote it: -m, a file, standard input or their editor; made into a letter ready to be sent. */
+import { readFile, realpath } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { newUlid } from '../../base/ids.ts';
+import { systemRandom } from '../../base/random.ts';
+import { formatAddress } from '../../protocol/address.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
+import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
+import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
+import { CHANNELS, newMessagePath, parseMessagePath } from '../../protocol/paths.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { attachFiles, attachNamed } from './attach-files.ts';
+import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
+import { editText, keepingText, removeEdited } from './edit-text.ts';
+import type { Sender } from './person.ts';
+import { readSaid, type Said } from '../read/read-conversation.ts';
+import { startDirectory } from '../read/reading.ts';
+import { parseRecipients } from './recipients.ts';
+import { resolveId } from '../read/resolve-id.ts';
+import type { TransportSession } from '../transport-session.ts';
+
+const DEFAULT_CHANNEL = 'general';
+
+/** A letter, and what has to happen around sending it. */
+export interface Draft {
+  readonly letter: Letter;
+  /** Lines for the person once it is sent. */
+  readonly notes: readonly string[];
+  /** Runs what may fail; an edited text is kept then and its place is told. */
+  readonly keeping: <T>(act: () => Promise<T>) => Promise<T>;
+  readonly done: () => Promise<void>;
+}
+
+/** The situation in which it is sent. */
+export interface Sending {
+  readonly sender: Sender;
+  /** The sender waits for the answer. */
+  readonly waits: boolean;
+}
+
+/** Reads the text from the one place that was given. Throws USAGE for none or several, MESSAGE_REJECTED for a text that is no message. */
+export async function readDraft(invocation: Invocation, session: TransportSession, sending: Sending): Promise<Draft> {
+  const [file] = invocation.args;
+  const places = [option(invocation, 'message'), file, given(invocation, 'edit') ? '--edit' : null].filter((place) => place != null);
+  if (places.length > 1)
+    throw new CrosstalkError('USAGE', 'send: the text comes from one place: -m, a file, - or --edit', { fix: 'crosstalkd send --help' });
+  const text = option(invocation, 'message');
+  if (text !== null) return plainDraft(await composeNew(invocation, session, { sending, body: text }));
+  if (given(invocation, 'edit')) return readEdited(invocation, session, sending);
+  if (file === '-') return plainDraft(await composeNew(invocation, session, { sending, body: await invocation.io.readStdin() }));
+  if (file !== undefined) return readWritten(invocation, session, { sending, file });
+  throw new CrosstalkError('USAGE', 'send: there is nothing to send', {
+    fix: 'crosstalkd send --to <model> -m "text"   (or a file, or - for standard input, or --edit)',
+  });
+}
+
+function plainDraft(letter: Letter, notes: readonly string[] = []): Draft {
+  return { letter, notes, keeping: (act) => act(), done: () => Promise.resolve() };
+}
+
+interface NewText {
+  readonly sending: Sending;
+  readonly body: string;
+  /** Fields that were written in the text itself; they come before options. */
+  readonly written?: Message;
+}
+
+async function composeNew(invocation: Invocation, session: TransportSession, { sending, body, written }: NewText): Promise<Letter> {
+  if (body.trim() === '')
+    throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', { fix: 'crosstalkd send -m "text"' });
+  const { sender } = sending;
+  const fields = written?.fields ?? null;
+  const answered = await readAnswered(invocation, session, sender);
+  const nowMs = systemClock.wallMs();
+  const channel = chooseChannel(invocation, answered);
+  const re = fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
+  const path = newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom));
+  const attached = await attachFiles(invocation, path);
+  const letter = composeLetter(
+    path,
+    {
+      to: fields?.to.map(formatAddress) ?? chooseRecipients(invocation, session, { answered, sender }),
+      from: sender.name,
+      timestamp: formatIso(nowMs),
+      re,
+      hops: sender.agent?.hops,
+      wait: sender.agent !== null && sending.waits,
+      ...chooseDetails(invocation, fields),
+      ...(attached.length === 0 ? {} : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
+    },
+    body,
+  );
+  return { ...letter, attachments: attached };
+}
+
+/** What may be said besides: in the text itself, else by options. */
+function chooseDetails(invocation: Invocation, fields: MessageFields | null): Partial<NewMessage> {
+  const files = fields?.files ?? [];
+  return {
+    subject: fields?.subject ?? option(invocation, 'subject') ?? undefined,
+    as: fields?.as ?? option(invocation, 'as') ?? undefined,
+    priority: (fields?.priority ?? 0) === 0 ? priorityOption(invocation) : fields?.priority,
+    project: fields?.project ?? option(invocation, 'project') ?? undefined,
+    files: files.length === 0 ? undefined : files,
+  };
+}
+
+/** The message that this one answers: --re, or what an agent was asked. */
+async function readAnswered(invocation: Invocation, session: TransportSession, { agent }: Sender): Promise<readonly Said[]> {
+  const asked = invocation.options.get('re') ?? (agent === null ? [] : [agent.message]);
+  const files = await Promise.all(asked.map((id) => resolveId(session, id)));
+  const { said, unreadable } = await readSaid(session, files);
+  const [broken] = unreadable;
+  if (broken === undefined) return said;
+  throw new CrosstalkError('MESSAGE_REJECTED', `${broken.file.path} is no message, so it cannot be answered`, {
+    fix: `crosstalkd show ${broken.file.path}`,
+  });
+}
+
+function chooseRecipients(
+  invocation: Invocation,
+  session: TransportSession,
+  { answered, sender }: { readonly answered: readonly Said[]; readonly sender: Sender },
+): readonly string[] {
+  const asked = invocation.options.get('to') ?? [];
+  if (asked.length > 0) return parseRecipients(asked).map(formatAddress);
+  // Writing once more to one's own message means to go on talking to the same.
+  const authors = answered.flatMap((said) => (said.from === sender.name ? said.to : [said.from]));
+  if (authors.length > 0 && sender.agent === null) return [...new Set(authors)];
+  const { models } = session.mirror.index();
+  throw new CrosstalkError('USAGE', `send: --to is missing; models here: ${models.join(', ') || 'none'}`, {
+    fix: `crosstalkd send --to ${models[0] ?? '<model>'} …`,
+  });
+}
+
+function chooseChannel(invocation: Invocation, answered: readonly Said[]): string {
+  const channel = option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL;
+  if (isChannel(channel)) return channel;
+  throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, { fix: 'crosstalkd channels' });
+}
+
+function priorityOption(invocation: Invocation): number | undefined {
+  const text = option(invocation, 'priority');
+  if (text === null) return undefined;
+  if (/^[+-]?[0-9]$/.test(text)) return Number(text);
+  throw new CrosstalkError('USAGE', `--priority "${text}": expected a whole number from -9 to 9`);
+}
+
+async function readEdited(invocation: Invocation, session: TransportSession, sending: Sending): Promise<Draft> {
+  const edited = await editText(invocation, await composeTemplate(invocation, session, sending.sender));
+  return keepingText(edited, async () => {
+    const text = Buffer.from(edited.bytes).toString('utf8');
+    if (bodyBelowHead(text).trim() === '') {
+      await removeEdited(edited);
+      throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', { fix: 'crosstalkd send --edit' });
+    }
+    const written = requireMessage(edited.path, edited.bytes);
+    const letter = await composeNew(invocation, session, { sending, body: written.body.replace(/^\n+/, ''), written });
+    return { letter, notes: [], keeping: (act) => keepingText(edited, act), done: () => removeEdited(edited) };
+  });
+}
+
+async function composeTemplate(invocation: Invocation, session: TransportSession, sender: Sender): Promise<string> {
+  const answered = await readAnswered(invocation, session, sender);
+  const { models } = session.mirror.index();
+  const asked = (invocation.options.get('to') ?? []).length > 0 || answered.length > 0;
+  const to = asked ? chooseRecipients(invocation, session, { answered, sender }) : models.slice(0, 1);
+  const subject = option(invocation, 'subject');
+  return [
+    '---',
+    `# Models here: ${models.join(', ') || 'none'}. The text goes below the second ---; an empty one sends nothing.`,
+    `to: ${to.join(', ')}`,
+    `subject: ${subject === null ? '' : JSON.stringify(subject)}`,
+    ...answered.map(({ file, from }) => `# in answer to ${from}: ${file.path}`),
+    '---',
+    '',
+    '',
+  ].join('\n');
+}
+
+function bodyBelowHead(text: string): string {
+  return /^---[ \t]*\r?\n[^]*?\n---[ \t]*\r?(?:\n|$)([^]*)$/.exec(text)?.[1] ?? text;
+}
+
+/** A file: with front matter it is a message written by hand and goes out byte for byte; without, its text is the body. */
+async function readWritten(
+  invocation: Invocation,
+  session: TransportSession,
+  { sending, file }: { readonly sending: Sending; readonly file: string },
+): Promise<Draft> {
+  const full = resolve(startDirectory(invocation), file);
+  const bytes = await readFileOf(full, file);
+  if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8')))
+    return plainDraft(await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }));
+  const message = requireMessage(file, bytes);
+  const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find((name) => given(invocation, name));
+  if (refused !== undefined)
+    throw new CrosstalkError('USAGE', `${file} has front matter of its own, so --${refused} would have to change it`, {
+      fix: `write "${refused}:" in the file, or send its text without front matter`,
+    });
+  const path = await pathInClone(session.located.clone, full);
+  if (path === null) {
+    const where = newMessagePath(chooseChannel(invocation, []), systemClock.wallMs(), newUlid(systemClock, systemRandom));
+    return plainDraft({ path: where, content: bytes, message });
+  }
+  if (given(invocation, 'channel'))
+    throw new CrosstalkError('USAGE', `${file} lies in a channel already, so --channel would have to move it`, {
+      fix: 'leave out --channel',
+    });
+  if (parseMessagePath(path) === null)
+    throw new CrosstalkError('MESSAGE_REJECTED', `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`, {
+      fix: `mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
+    });
+  const attachments = await attachNamed(session.located.clone, path, message.fields.files);
+  return plainDraft({ path, content: bytes, message, attachments }, [
+    `before the next "git pull" in the clone: git add ${path}   (git keeps your copy, it is the same)`,
+  ]);
+}
+
+async function readFileOf(full: string, name: string): Promise<Uint8Array> {
+  try {
+    const bytes = await readFile(full);
+    if (bytes.length <= MESSAGE_BYTES_MAX) return bytes;
+    throw new CrosstalkError('MESSAGE_REJECTED', `${name} has ${bytes.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`);
+  } catch (error) {
+    if (error instanceof CrosstalkError) throw error;
+    throw new CrosstalkError('USAGE', `send: cannot read the file "${name}"`, {
+      fix: `crosstalkd send -m ${JSON.stringify(name)} sends it as text`,
+      cause: error,
+    });
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new CrosstalkError('MESSAGE_REJECTED', `${name} is not text in UTF-8`, { fix: 'save it as UTF-8', cause: error });
+  }
+}
+
+/** The path in the transport of a file that lies below its clone's channels, or null. */
+async function pathInClone(clone: string | null, full: string): Promise<string | null> {
+  if (clone === null) return null;
+  const path = relative(await realpath(clone), await realpath(full))
+    .split(sep)
+    .join('/');
+  return path.startsWith(`${CHANNELS}/`) ? path : null;
+}

@@ -1,0 +1,107 @@
+/** `crosstalkd send`: publishes one message from the object database. The clone's work tree, index and branches are not touched. */
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { formatAddress } from '../../protocol/address.ts';
+import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
+import { type Invocation, option } from '../command.ts';
+import { type Letter, composeCommitMessage } from './compose-message.ts';
+import { identifySender, type Sender } from './person.ts';
+import { durationValue, printJson, wantsJson, withSession } from '../read/reading.ts';
+import { refuseUnknown, warnAboutHosts } from './recipients.ts';
+import { readDraft } from './read-draft.ts';
+import { publishFor, type TransportSession } from '../transport-session.ts';
+import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
+import { given } from '../command.ts';
+
+/** A dispatcher that does not take a wake-up at once will find the message by itself. */
+const WAKE_MS = 1_000;
+
+/** Sends a message and, with --wait, prints the answers. */
+export function sendMessage(invocation: Invocation): Promise<number> {
+  const waitMs = given(invocation, 'wait') ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait') : null;
+  return withSession(invocation, async (session) => {
+    const sender = await identifySender(invocation, session);
+    refuseTooFar(session, sender);
+    const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null });
+    const commit = await draft.keeping(async () => {
+      if (!given(invocation, 'force')) await refuseUnknown(session, draft.letter.message.fields.to);
+      return publishLetter(session, sender, draft.letter);
+    });
+    await draft.done();
+    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: WAKE_MS }).catch(() => undefined);
+    const { letter } = draft;
+    for (const warning of [...warnAboutHosts(session, letter.message.fields.to), ...letter.message.warnings]) invocation.io.warn(warning);
+    if (waitMs === null) return tellSent(invocation, { letter, commit, notes: draft.notes });
+    if (!wantsJson(invocation)) for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes]) invocation.io.warn(line);
+    const answers = await waitForReplies(invocation, session, { path: letter.path, limitMs: waitMs });
+    return tellAnswers(invocation, answers, { commit });
+  });
+}
+
+/** An agent whose message nobody would run is told so, instead of waiting for nothing. */
+function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
+  if (agent === null || agent.hops < config.hopsMax) return;
+  throw new CrosstalkError('REFUSED', `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`, {
+    fix: 'answer with what is known',
+  });
+}
+
+async function publishLetter(session: TransportSession, sender: Sender, letter: Letter): Promise<string> {
+  const message = composeCommitMessage(letter, {
+    from: letter.message.fields.from ?? sender.name,
+    to: letter.message.fields.to.map(formatAddress).join(', '),
+    channel: channelOf(letter.path) ?? '',
+  });
+  const seen = { isOccupied: false };
+  const [outcome] = await publishFor(session, [
+    {
+      name: `send ${letter.path}`,
+      fences: [],
+      decide: async (view) => {
+        const attachments = letter.attachments ?? [];
+        const channel = channelOf(letter.path) ?? '';
+        const [standing, archived, ...files] = await view.lookUp([
+          letter.path,
+          archivedPath(channel),
+          ...attachments.map(({ path }) => path),
+        ]);
+        if (archived != null)
+          throw new CrosstalkError('REFUSED', `the channel "${channel}" is archived: nobody would answer there`, {
+            fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
+          });
+        seen.isOccupied = standing != null;
+        if (seen.isOccupied) return null;
+        const { identity } = sender;
+        const atMs = systemClock.wallMs();
+        // What stands there already was said before, and is what the message means.
+        const added = attachments.filter((_, at) => files[at] == null).map(({ path, bytes }) => ({ path, content: bytes }));
+        return [
+          { writes: [{ path: letter.path, content: letter.content }, ...added], author: identity, committer: identity, atMs, message },
+        ];
+      },
+    },
+  ]);
+  const commit = outcome?.kind === 'landed' ? outcome.commits[0] : undefined;
+  if (commit !== undefined) return commit;
+  throw new CrosstalkError(
+    seen.isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
+    seen.isOccupied ? `${letter.path} was sent already; what was said is never changed` : `${letter.path} did not land`,
+    { fix: `crosstalkd show ${letter.path}   (and give the new text another file name)` },
+  );
+}
+
+function tellSent(
+  invocation: Invocation,
+  sent: { readonly letter: Letter; readonly commit: string; readonly notes: readonly string[] },
+): number {
+  const { path } = sent.letter;
+  if (wantsJson(invocation)) {
+    printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, commit: sent.commit, notes: sent.notes });
+    return 0;
+  }
+  invocation.io.print(`sent ${messageId(path)}`);
+  invocation.io.print(`  ${path}`);
+  for (const note of sent.notes) invocation.io.warn(note);
+  return 0;
+}

@@ -1,0 +1,122 @@
+/** `crosstalkd wait <id>`: until every model asked has answered; also what `send --wait` does after it has sent. */
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { messageId, parseMessagePath } from '../../protocol/paths.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import type { RefListing } from '../../transport/repository.ts';
+import { type Invocation } from '../command.ts';
+import { followTip } from '../read/follow-tip.ts';
+import { paint } from '../io.ts';
+import { openNames, readStates } from '../read/message-state.ts';
+import { bodyOf, replyFacts, whoSaid } from '../read/print-message.ts';
+import { readSaid, type Said } from '../read/read-conversation.ts';
+import { durationValue, printJson, tipOf, wantsJson, withSession } from '../read/reading.ts';
+import { resolveId } from '../read/resolve-id.ts';
+import { type TransportSession, unreachable } from '../transport-session.ts';
+
+/** How long is waited when nothing is said about it. */
+export const WAIT_DEFAULT = '10m';
+/** After so long without a claim a person is told how to find out why. */
+const HINT_MS = 5_000;
+
+/** Waits for the answers to a message and prints them. */
+export function waitForMessage(invocation: Invocation): Promise<number> {
+  const limitMs = durationValue(invocation.args[1] ?? WAIT_DEFAULT, 'wait');
+  return withSession(invocation, async (session) => {
+    const file = await resolveId(session, invocation.args[0] ?? '');
+    const path = file.replyTo?.path ?? file.path;
+    const answers = await waitForReplies(invocation, session, { path, limitMs });
+    if (answers.replies.length === 0 && answers.pending.length === 0)
+      throw new CrosstalkError('NOT_FOUND', `${messageId(path)} asks no model: there is nothing to wait for`, {
+        fix: `crosstalkd show ${path}`,
+      });
+    return tellAnswers(invocation, answers, {});
+  });
+}
+
+/** What came within the time. `pending`: the names that have not answered. */
+export interface Answers {
+  readonly path: string;
+  readonly replies: readonly Said[];
+  readonly pending: readonly string[];
+  readonly limitMs: number;
+}
+
+/** Waits until nobody is awaited any more or the time is up. Throws REMOTE_UNREACHABLE when the remote was out of view at the end. */
+export async function waitForReplies(
+  invocation: Invocation,
+  session: TransportSession,
+  wait: { readonly path: string; readonly limitMs: number },
+): Promise<Answers> {
+  const { io } = invocation;
+  const startedMs = systemClock.monotonicMs();
+  let isHinted = false;
+  const hint = (listing: RefListing): void => {
+    const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
+    if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
+    isHinted = true;
+    io.warn(`no host has taken it yet: crosstalkd why ${wait.path}   (is "crosstalkd run" running anywhere?)`);
+  };
+  if (pendingOf(session, wait.path).length > 0) {
+    const end = await followTip(session, {
+      onTip: () => Promise.resolve(pendingOf(session, wait.path).length === 0),
+      onQuiet: hint,
+      onOutage: (line) => io.warn(line),
+      untilMs: startedMs + wait.limitMs,
+    });
+    if (end === 'unreachable') throw unreachable(session.located.url, `no answer within ${formatDuration(wait.limitMs)}`);
+  }
+  return { ...wait, replies: await readReplies(session, wait.path), pending: pendingOf(session, wait.path) };
+}
+
+/** Prints answers and gives the exit code: 0 all answered, 1 one of them failed, 3 not all came in time. */
+export function tellAnswers(invocation: Invocation, answers: Answers, more: Readonly<Record<string, unknown>>): number {
+  const { io } = invocation;
+  const failed = answers.replies.filter(({ message }) => message.fields.failed);
+  const code = answers.pending.length > 0 ? 3 : failed.length > 0 ? 1 : 0;
+  if (wantsJson(invocation)) {
+    printJson(invocation, {
+      ok: code === 0,
+      health: code === 0 ? 'good' : 'degraded',
+      id: messageId(answers.path),
+      path: answers.path,
+      ...more,
+      replies: answers.replies.map((reply) => ({
+        path: reply.file.path,
+        from: reply.from,
+        ...replyFacts(reply),
+        body: reply.message.body,
+      })),
+      pending: answers.pending,
+    });
+    return code;
+  }
+  const isAlone = answers.replies.length + answers.pending.length === 1;
+  for (const reply of answers.replies.filter(({ message }) => !message.fields.failed)) {
+    if (!isAlone) io.print(paint(io, 'bold', `── ${whoSaid(reply)}`));
+    io.print(bodyOf(reply));
+  }
+  for (const reply of failed)
+    io.warn(
+      `${paint(io, 'red', `${whoSaid(reply)} failed (${oneLine(reply.message.fields.error ?? 'no reason given', 80)}):`)} ${bodyOf(reply)}`,
+    );
+  if (failed.length > 0) io.warn(`  fix: crosstalkd retry ${answers.path}`);
+  if (answers.pending.length > 0)
+    io.warn(`no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${answers.path}`);
+  return code;
+}
+
+/** Models that have not answered yet. Names of people are no reason to wait: nothing tells when a person is done. */
+function pendingOf(session: TransportSession, path: string): readonly string[] {
+  const { models } = session.mirror.index();
+  return openNames(session, path).filter((name) => models.includes(name) || name === 'workflow');
+}
+
+async function readReplies(session: TransportSession, path: string): Promise<readonly Said[]> {
+  const [entry] = await session.repository.lookUp(tipOf(session), [path]);
+  const parsed = parseMessagePath(path);
+  if (entry?.kind !== 'file' || parsed === null) return [];
+  const { said } = await readSaid(session, [{ ...parsed, blob: entry.oid }]);
+  return (await readStates(session, said)).flatMap(({ replies }) => replies);
+}

@@ -1,0 +1,152 @@
+/** Control messages to a run: published as the person, then the answer of the engine is waited for a moment, if a host is up to give one. */
+import { SECOND, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { decodeMessage } from '../../protocol/message.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
+import { readTextAt } from '../../transport/read-changes.ts';
+import { OPS } from '../../workflow/controls.ts';
+import { type Invocation, option } from '../command.ts';
+import { followTip } from '../read/follow-tip.ts';
+import { liveHosts } from '../explain/host-opinions.ts';
+import { plain } from '../io.ts';
+import { lookToAct, type Surroundings } from '../explain/look-around.ts';
+import { printJson, tipOf, wantsJson } from '../read/reading.ts';
+import { checkSourceText, tellErrors } from './check.ts';
+import { composeFile, identifyPerson, publishFile } from './publish.ts';
+import { findRun, type RunSeen } from './runs.ts';
+import { readCheckOptions, readWorkflow } from './source.ts';
+import { isOver } from './why.ts';
+
+/** A dispatcher that is up has answered by then. */
+const ANSWER_MS = 8 * SECOND;
+
+export interface Order {
+  readonly op: (typeof OPS)[number];
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly body?: string;
+}
+
+/** Ends a run. */
+export function cancelRun(invocation: Invocation): Promise<number> {
+  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'cancel' } }));
+}
+
+/** Starts nothing new in a run. */
+export function pauseRun(invocation: Invocation): Promise<number> {
+  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'pause' } }));
+}
+
+/** Goes on with a paused run. */
+export function resumeRun(invocation: Invocation): Promise<number> {
+  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'resume' } }));
+}
+
+/** Tells a run that something happened. */
+export function signalRun(invocation: Invocation): Promise<number> {
+  const event = invocation.args[1] ?? '';
+  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'signal', fields: { event } } }));
+}
+
+/** Shows the budget of a run, or sets limits. */
+export function budgetRun(invocation: Invocation): Promise<number> {
+  const fields = Object.fromEntries(
+    ['usd', 'tokens', 'agents', 'minutes'].flatMap((key) => {
+      const text = option(invocation, key);
+      if (text === null) return [];
+      if (!/^\d+(\.\d+)?$/.test(text)) throw new CrosstalkError('USAGE', `--${key} "${text}": expected a number from 0`);
+      return [[key, Number(text)]];
+    }),
+  );
+  return withRun(invocation, (around, seen) =>
+    Object.keys(fields).length === 0
+      ? Promise.resolve(tellBudget(invocation, seen))
+      : order(invocation, around, { seen, order: { op: 'budget', fields } }),
+  );
+}
+
+/** Changes the plan of a run. */
+export function amendRun(invocation: Invocation): Promise<number> {
+  return withRun(invocation, async (around, seen) => {
+    const known = await readCheckOptions(around);
+    const source = await readWorkflow(invocation, known, invocation.args[1] ?? '');
+    const { errors } = checkSourceText(source, known);
+    if (errors.length > 0) return tellErrors(invocation, source, errors);
+    return order(invocation, around, { seen, order: { op: 'amend', body: source.text } });
+  });
+}
+
+/** Opens the transport and finds the run that the first argument names. */
+export async function withRun(invocation: Invocation, act: (around: Surroundings, seen: RunSeen) => Promise<number>): Promise<number> {
+  const around = await lookToAct(invocation);
+  try {
+    return await act(around, await findRun(around, invocation.args[0] ?? ''));
+  } finally {
+    await around.session.close();
+  }
+}
+
+/** Publishes an order and prints what the engine says to it. Exit 1 when it refuses. Throws REFUSED for a run that is over. */
+export async function order(
+  invocation: Invocation,
+  around: Surroundings,
+  { seen, order: given }: { readonly seen: RunSeen; readonly order: Order },
+): Promise<number> {
+  const { run } = seen.input;
+  if (isOver(seen)) throw new CrosstalkError('REFUSED', `${run} is over: ${seen.view.status}`, { fix: `crosstalkd workflow rerun ${run}` });
+  const sender = await identifyPerson(invocation, around.session);
+  const fields = { to: 'workflow', op: given.op, ...given.fields };
+  const letter = composeFile(sender, { channel: run, fields, body: given.body ?? option(invocation, 'message') ?? '' });
+  const commit = await publishFile(around.session, sender, letter);
+  const answer = await waitForAnswer(around, letter.path);
+  const says = answer?.body.trim() ?? null;
+  if (wantsJson(invocation)) {
+    const ok = answer?.failed !== true;
+    printJson(invocation, {
+      ok,
+      health: ok ? 'good' : 'degraded',
+      run,
+      op: given.op,
+      id: messageId(letter.path),
+      path: letter.path,
+      commit,
+      answer: says,
+    });
+  } else if (answer === null)
+    invocation.io.print(`asked ${run} to ${given.op}; the next host that looks answers: crosstalkd workflow why ${run}`);
+  else if (answer.failed) invocation.io.warn(plain(`${run} refuses: ${says ?? ''}`));
+  else invocation.io.print(plain(`${run}: ${says ?? ''}`));
+  return answer?.failed === true ? 1 : 0;
+}
+
+async function waitForAnswer(around: Surroundings, path: string): Promise<{ readonly body: string; readonly failed: boolean } | null> {
+  const { session } = around;
+  if (around.here === null && liveHosts(around).every(({ beat }) => beat === null || beat.state === 'stopped')) return null;
+  const reply = replyPath(path, 'workflow');
+  const read = (): Promise<string | null> => readTextAt(session.repository, tipOf(session), reply);
+  const seen: { text: string | null } = { text: null };
+  await followTip(session, {
+    onTip: async () => (seen.text = await read()) !== null,
+    onOutage: () => undefined,
+    untilMs: systemClock.monotonicMs() + ANSWER_MS,
+  });
+  const decoded = seen.text === null ? null : decodeMessage(Buffer.from(seen.text));
+  return decoded?.kind === 'message' ? { body: decoded.message.body, failed: decoded.message.fields.failed } : null;
+}
+
+function tellBudget(invocation: Invocation, { input, view }: RunSeen): number {
+  const { budget } = view;
+  if (wantsJson(invocation)) {
+    printJson(invocation, { ok: true, health: 'good', run: input.run, budget });
+    return 0;
+  }
+  if (budget === null) invocation.io.print(`${input.run} has no plan yet, and so no budget`);
+  else
+    for (const key of ['agents', 'usd', 'tokens', 'minutes'] as const) {
+      const limit = budget.limits[key];
+      const used = key === 'minutes' ? null : budget[key];
+      invocation.io.print(
+        `${key.padEnd(8)}${used === null ? '' : `${Number(used.toFixed(4))} used, `}${limit === null ? 'no limit' : `limit ${limit}`}`,
+      );
+    }
+  return 0;
+}

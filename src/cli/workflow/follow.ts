@@ -1,0 +1,68 @@
+/** Following a run until its answer comes: one line a commit of the run, then the routed reply. */
+import { systemClock } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { channelFolder, replyPath } from '../../protocol/paths.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { followTip } from '../read/follow-tip.ts';
+import { paint, plain } from '../io.ts';
+import { durationValue, tipOf, wantsJson } from '../read/reading.ts';
+import { readTextAt } from '../../transport/read-changes.ts';
+import { type TransportSession, unreachable } from '../transport-session.ts';
+import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
+
+/** A run that was started just now. */
+export interface Started {
+  readonly run: string;
+  readonly marker: string;
+  readonly commit: string;
+}
+
+const COMMITS_MAX = 500;
+
+/** How long --wait waits; null when it was not given. */
+export function waitOption(invocation: Invocation): number | null {
+  return given(invocation, 'wait') ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait') : null;
+}
+
+/** Follows a run to its end and prints its answer. Gives the exit code of `wait`. */
+export async function followRun(
+  invocation: Invocation,
+  session: TransportSession,
+  follow: Started & { readonly limitMs: number },
+): Promise<number> {
+  const { io } = invocation;
+  const startedMs = systemClock.monotonicMs();
+  let told = tipOf(session);
+  const gates = new Set<string>();
+  const onTip = async (): Promise<boolean> => {
+    const tip = tipOf(session);
+    const commits = await session.repository.history({ from: told, to: tip, max: COMMITS_MAX });
+    told = tip;
+    for (const { message } of commits) {
+      const [subject = ''] = message.split('\n');
+      if (!message.includes(`\nCrosstalk-Run: ${follow.run}\n`) || wantsJson(invocation)) continue;
+      io.warn(
+        paint(
+          io,
+          'dim',
+          plain(`${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`),
+        ),
+      );
+      const gate = /: ask (\S+)/.exec(subject)?.[1];
+      if (gate !== undefined && !gates.has(gate))
+        io.warn(`         it waits for a person: crosstalkd workflow approve ${follow.run} ${gate}`);
+      if (gate !== undefined) gates.add(gate);
+    }
+    return (await readTextAt(session.repository, tip, replyPath(follow.marker, 'workflow'))) !== null;
+  };
+  const end = (await onTip())
+    ? 'done'
+    : await followTip(session, { onTip, onOutage: (line) => io.warn(line), untilMs: startedMs + follow.limitMs });
+  if (end === 'unreachable') throw unreachable(session.located.url, `no answer within ${formatDuration(follow.limitMs)}`);
+  const answers = await waitForReplies(invocation, session, { path: follow.marker, limitMs: 1 });
+  if (answers.pending.length > 0 && !wantsJson(invocation)) {
+    io.warn(`the run is not over after ${formatDuration(follow.limitMs)}: crosstalkd workflow why ${follow.run}`);
+    return 3;
+  }
+  return tellAnswers(invocation, answers, { run: follow.run, commit: follow.commit, folder: channelFolder(follow.run) });
+}

@@ -1,0 +1,69 @@
+/** Files that people add to runs: markers, control messages, answers to gates. Composed, read again, and published as one commit each. */
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { newUlid } from '../../base/ids.ts';
+import { systemRandom } from '../../base/random.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { formatAddress } from '../../protocol/address.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { channelOf, newMessagePath } from '../../protocol/paths.ts';
+import type { Invocation } from '../command.ts';
+import { composeCommitMessage, type Letter, requireMessage } from '../talk/compose-message.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+import { publishFor, type TransportSession } from '../transport-session.ts';
+
+/** The sender of a command that steers a run. Throws REFUSED for agents: only people decide about runs. */
+export async function identifyPerson(invocation: Invocation, session: TransportSession): Promise<Sender> {
+  const sender = await identifySender(invocation, session);
+  if (sender.agent === null) return sender;
+  throw new CrosstalkError('REFUSED', 'an agent cannot steer a run; people do', { fix: 'crosstalkd workflow why <run>' });
+}
+
+/** The same call without the options named: `--from` means a step there, not a person. */
+export function withoutOptions(invocation: Invocation, names: readonly string[]): Invocation {
+  return { ...invocation, options: new Map([...invocation.options].filter(([name]) => !names.includes(name))) };
+}
+
+export interface NewFileParts {
+  readonly channel: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+
+/** A message by `sender`, now, at a path of its own. Throws MESSAGE_REJECTED when others could not read it. */
+export function composeFile(sender: Sender, { channel, fields, body }: NewFileParts): Letter {
+  const atMs = systemClock.wallMs();
+  const path = newMessagePath(channel, atMs, newUlid(systemClock, systemRandom));
+  const { to, ...rest } = fields;
+  const hops = sender.agent?.hops;
+  const content = writeFrontMatter({ to, from: sender.name, timestamp: formatIso(atMs), hops, ...rest }, body);
+  return { path, content, message: requireMessage(path, Buffer.from(content)) };
+}
+
+/** Publishes a file and wakes the dispatcher of this host. Gives the commit. */
+export async function publishFile(session: TransportSession, sender: Sender, letter: Letter): Promise<string> {
+  const { identity } = sender;
+  const message = composeCommitMessage(letter, {
+    from: sender.name,
+    to: letter.message.fields.op ?? letter.message.fields.to.map(formatAddress).join(', '),
+    channel: channelOf(letter.path) ?? '',
+  });
+  const [outcome] = await publishFor(session, [
+    {
+      name: `send ${letter.path}`,
+      fences: [],
+      decide: () =>
+        Promise.resolve([
+          {
+            writes: [{ path: letter.path, content: letter.content }],
+            author: identity,
+            committer: identity,
+            atMs: systemClock.wallMs(),
+            message,
+          },
+        ]),
+    },
+  ]);
+  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
+  return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
+}

@@ -1,0 +1,69 @@
+/** `crosstalkd workflow run`: publishes the marker that starts a workflow, after checking it as every host will. */
+import { CrosstalkError } from '../../base/errors.ts';
+import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
+import { runChannel } from '../../workflow/marker.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { liveHosts } from '../explain/host-opinions.ts';
+import { lookToAct, type Surroundings } from '../explain/look-around.ts';
+import { identifySender } from '../talk/person.ts';
+import { printJson, wantsJson } from '../read/reading.ts';
+import { checkInputs, checkSourceText, tellErrors } from './check.ts';
+import { followRun, type Started, waitOption } from './follow.ts';
+import { composeFile, publishFile } from './publish.ts';
+import { markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
+
+/** Starts a run and prints its channel; with --wait follows it to its answer. */
+export async function startWorkflow(invocation: Invocation): Promise<number> {
+  const limitMs = waitOption(invocation);
+  const channel = option(invocation, 'channel') ?? 'general';
+  if (!isChannel(channel)) throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
+  const around = await lookToAct(invocation);
+  try {
+    const known = await readCheckOptions(around);
+    const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
+    // Inputs may come with -i; they are checked below, together with those of the file.
+    const errors = checkSourceText(source, known).errors.filter(({ message }) => !/^(the|there is no) input "/.test(message));
+    if (errors.length > 0) return tellErrors(invocation, source, errors);
+    const wrong = await checkInputs(invocation, source, known);
+    if (wrong.length > 0) throw wrongInputs(invocation.args[0] ?? '', wrong);
+    const more = { 'dry-run': given(invocation, 'dry-run') ? true : undefined };
+    const parts = markerOf(source, { inputs: await readInputs(invocation), more });
+    const started = await publishMarker(invocation, around, { channel, ...parts });
+    return limitMs === null
+      ? tellStarted(invocation, around, started)
+      : await followRun(invocation, around.session, { ...started, limitMs });
+  } finally {
+    await around.session.close();
+  }
+}
+
+function wrongInputs(asked: string, wrong: readonly { readonly message: string }[]): CrosstalkError {
+  return new CrosstalkError('USAGE', wrong.map(({ message }) => message).join('; '), {
+    fix: `crosstalkd workflow run ${asked} -i key=value`,
+  });
+}
+
+/** Publishes a marker as the caller. */
+export async function publishMarker(
+  invocation: Invocation,
+  around: Surroundings,
+  parts: { readonly channel: string; readonly fields: Readonly<Record<string, unknown>>; readonly body: string },
+): Promise<Started> {
+  const sender = await identifySender(invocation, around.session);
+  const letter = composeFile(sender, parts);
+  const commit = await publishFile(around.session, sender, letter);
+  return { run: runChannel(letter.path, letter.message), marker: letter.path, commit };
+}
+
+/** Says where the run is and how to look at it. */
+export function tellStarted(invocation: Invocation, around: Surroundings, { run, marker, commit }: Started): number {
+  if (wantsJson(invocation)) {
+    printJson(invocation, { ok: true, health: 'good', run, marker, commit });
+    return 0;
+  }
+  const { io } = invocation;
+  io.print(`started ${run}`);
+  io.print(`  crosstalkd workflow show ${run}`);
+  if (around.here === null && liveHosts(around).length === 0) io.warn('no dispatcher is up to run it: crosstalkd run');
+  return 0;
+}

@@ -1,0 +1,141 @@
+/** The workflow that a person names: a saved one of the transport or a file, its check, and the marker that starts it. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CrosstalkError } from '../../base/errors.ts';
+import { suggestName } from '../../protocol/address.ts';
+import { MESSAGE_BYTES_MAX, readFrontMatter } from '../../protocol/front-matter.ts';
+import { isName } from '../../protocol/names.ts';
+import { SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
+import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
+import { readFolder } from '../../transport/read-folder.ts';
+import type { WorkflowCheckOptions } from '../../workflow/check.ts';
+import type { Invocation } from '../command.ts';
+import type { Surroundings } from '../explain/look-around.ts';
+import { startDirectory } from '../read/reading.ts';
+import { servedNow } from './runs.ts';
+
+/** What was found under a name. */
+export interface WorkflowText {
+  /** As errors name it: the file as it was given, or its path in the transport. */
+  readonly label: string;
+  readonly text: string;
+  /** Name of the saved workflow; null for a file of the disk. */
+  readonly saved: string | null;
+}
+
+/** What is known of the transport; `null` where there is none at hand. */
+export async function readCheckOptions(around: Surroundings | null): Promise<WorkflowCheckOptions & { readonly names: readonly string[] }> {
+  const tip = around?.index.tip ?? null;
+  if (around === null || tip === null)
+    return { models: null, served: new Map(), savedWorkflow: () => null, schemaFile: () => null, names: [] };
+  const { repository } = around.session;
+  const workflows = await readFolder(repository, { commit: tip, folder: WORKFLOWS }, new Map());
+  const schemas = await readFolder(repository, { commit: tip, folder: SCHEMAS }, new Map());
+  return {
+    models: around.index.models,
+    served: servedNow(around),
+    savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
+    schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
+    names: [...workflows.keys()].flatMap((path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? []),
+  };
+}
+
+type Known = Awaited<ReturnType<typeof readCheckOptions>>;
+
+/** The workflow named: a saved one by its name, else a file. Throws NOT_FOUND naming what is near. */
+export async function readWorkflow(invocation: Invocation, known: Known, asked: string): Promise<WorkflowText> {
+  const text = isName(asked) ? known.savedWorkflow(asked) : null;
+  if (text !== null) return { label: workflowFile(asked), text, saved: asked };
+  const file = await readFile(resolve(startDirectory(invocation), asked)).catch(() => null);
+  if (file !== null && file.length <= MESSAGE_BYTES_MAX) return { label: asked, text: file.toString('utf8'), saved: null };
+  if (file !== null)
+    throw new CrosstalkError('MESSAGE_REJECTED', `${asked} has ${file.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`);
+  const here = resolve(startDirectory(invocation), workflowFile(asked));
+  if (isName(asked) && (await readFile(here).catch(() => null)) !== null)
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `${workflowFile(asked)} is in this directory but not on the remote yet, so "${asked}" is no saved workflow`,
+      {
+        fix: `crosstalkd workflow check ${workflowFile(asked)}   (or commit and push it)`,
+      },
+    );
+  const near = suggestName(asked, known.names);
+  throw new CrosstalkError('NOT_FOUND', `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`, {
+    fix: known.names.length === 0 ? 'crosstalkd workflow run <file>' : `saved workflows: ${known.names.join(', ')}`,
+  });
+}
+
+/** The inputs of `-i key=value` and `-i key=@file`. Throws USAGE. */
+export async function readInputs(invocation: Invocation): Promise<Readonly<Record<string, string>>> {
+  const inputs: Record<string, string> = {};
+  for (const given of invocation.options.get('input') ?? []) {
+    const [, key, value = ''] = /^([A-Za-z_][A-Za-z0-9_-]*)=([\s\S]*)$/.exec(given) ?? [];
+    if (key === undefined) throw new CrosstalkError('USAGE', `-i "${given}": expected key=value, or key=@file`);
+    inputs[key] = value.startsWith('@') ? await readInputFile(invocation, value.slice(1)) : value;
+  }
+  return inputs;
+}
+
+async function readInputFile(invocation: Invocation, name: string): Promise<string> {
+  try {
+    return await readFile(resolve(startDirectory(invocation), name), 'utf8');
+  } catch (error) {
+    throw new CrosstalkError('USAGE', `-i: cannot read the file "${name}"`, {
+      fix: 'a value that begins with @ names a file',
+      cause: error,
+    });
+  }
+}
+
+/** Front matter and text of the marker that starts a workflow. Throws USAGE for a file that is something else. */
+export function markerOf(
+  source: WorkflowText,
+  given: { readonly inputs: Readonly<Record<string, unknown>>; readonly more: Readonly<Record<string, unknown>> },
+): { readonly fields: Readonly<Record<string, unknown>>; readonly body: string } {
+  const { inputs, more } = given;
+  const hasInputs = Object.keys(inputs).length > 0;
+  if (source.saved !== null) {
+    const fields = {
+      to: 'workflow',
+      type: 'workflow',
+      subject: source.saved,
+      uses: source.saved,
+      with: hasInputs ? inputs : undefined,
+      ...more,
+    };
+    return { fields, body: '' };
+  }
+  const { raw, body } = splitFile(source);
+  const { to } = raw;
+  const kept = without(raw, ['on', 'to', 'type', 'from', 'timestamp']);
+  if (to !== undefined && to !== 'workflow')
+    throw new CrosstalkError('USAGE', `${source.label} is a message to ${JSON.stringify(to)}, no workflow`, {
+      fix: `crosstalkd send ${source.label}`,
+    });
+  const own = isMapping(kept['with']) ? kept['with'] : {};
+  const both = { ...own, ...inputs };
+  return {
+    fields: {
+      to: 'workflow',
+      type: 'workflow',
+      subject: kept['name'],
+      ...kept,
+      with: Object.keys(both).length > 0 ? both : undefined,
+      ...more,
+    },
+    body,
+  };
+}
+
+/** A file without front matter is a task in prose. */
+function splitFile({ text }: WorkflowText): { readonly raw: Readonly<Record<string, unknown>>; readonly body: string } {
+  if (!/^(?:\ufeff)?---[ \t]*\r?$/m.test(text.split('\n')[0] ?? '')) return { raw: {}, body: text };
+  const read = readFrontMatter(Buffer.from(text));
+  const yaml = read.kind === 'read' ? readYamlMapping(read.yaml, 'typed') : null;
+  return { raw: yaml?.kind === 'mapping' ? yaml.value : {}, body: read.kind === 'read' ? read.body : '' };
+}
+
+/** The fields but those named. */
+export function without(fields: Readonly<Record<string, unknown>>, names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
+}
