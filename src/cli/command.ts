@@ -41,7 +41,19 @@ export interface Invocation {
   readonly io: Io;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** The table of all commands, for those that tell of it. */
+  readonly commands: readonly CommandSpec[];
 }
+
+/** The headings of help and man page, in order. */
+export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
+  { group: 'begin', title: 'Begin' },
+  { group: 'talk', title: 'Talk' },
+  { group: 'look', title: 'Look' },
+  { group: 'control', title: 'Control' },
+  { group: 'workflow', title: 'Workflows' },
+  { group: 'care', title: 'Care' },
+];
 
 /** Options that every command takes. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [

@@ -4,15 +4,6 @@ import { CARE_COMMANDS, CONTROL_COMMANDS, LOOK_COMMANDS } from './commands-contr
 import { TALK_COMMANDS } from './commands-talk.ts';
 import { WORKFLOW_COMMAND } from './commands-workflow.ts';
 
-export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly title: string }[] = [
-  { group: 'begin', title: 'Begin' },
-  { group: 'talk', title: 'Talk' },
-  { group: 'look', title: 'Look' },
-  { group: 'control', title: 'Control' },
-  { group: 'workflow', title: 'Workflows' },
-  { group: 'care', title: 'Care' },
-];
-
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'init',

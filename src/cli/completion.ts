@@ -1,10 +1,9 @@
 /** `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same table as the help. */
 import { CrosstalkError } from '../base/errors.ts';
 import { COMMON_OPTIONS, type CommandSpec, type Invocation } from './command.ts';
-import { COMMANDS } from './commands.ts';
 
 /** Shells for which a script can be printed, with the line that puts it in force. */
-const SHELLS: Readonly<Record<string, { readonly write: () => string; readonly use: string }>> = {
+const SHELLS: Readonly<Record<string, { readonly write: (commands: readonly CommandSpec[]) => string; readonly use: string }>> = {
   bash: { write: writeBash, use: 'crosstalkd completion bash > ~/.local/share/bash-completion/completions/crosstalkd' },
   zsh: { write: writeZsh, use: 'crosstalkd completion zsh > "${fpath[1]}/_crosstalkd"' },
   fish: { write: writeFish, use: 'crosstalkd completion fish > ~/.config/fish/completions/crosstalkd.fish' },
@@ -18,7 +17,7 @@ export function printCompletion(invocation: Invocation): Promise<number> {
     throw new CrosstalkError('USAGE', `completion: "${name}" is none of ${Object.keys(SHELLS).join(', ')}`, {
       fix: 'crosstalkd completion bash',
     });
-  invocation.io.print(`# ${shell.use}\n${shell.write()}`);
+  invocation.io.print(`# ${shell.use}\n${shell.write(invocation.commands)}`);
   return Promise.resolve(0);
 }
 
@@ -35,8 +34,8 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function writeBash(): string {
-  const cases = COMMANDS.map((spec) => `    ${spec.name}) words=${quote(wordsOf(spec).join(' '))} ;;`);
+function writeBash(specs: readonly CommandSpec[]): string {
+  const cases = specs.map((spec) => `    ${spec.name}) words=${quote(wordsOf(spec).join(' '))} ;;`);
   return [
     '_crosstalkd() {',
     '  local current="${COMP_WORDS[COMP_CWORD]}" command="" words word',
@@ -44,7 +43,7 @@ function writeBash(): string {
     '    case "$word" in -*) ;; *) command="$word"; break ;; esac',
     '  done',
     '  case "$command" in',
-    `    '') words=${quote(COMMANDS.map(({ name }) => name).join(' '))} ;;`,
+    `    '') words=${quote(specs.map(({ name }) => name).join(' '))} ;;`,
     ...cases,
     '  esac',
     '  COMPREPLY=()',
@@ -56,10 +55,10 @@ function writeBash(): string {
   ].join('\n');
 }
 
-function writeZsh(): string {
+function writeZsh(specs: readonly CommandSpec[]): string {
   const escape = (text: string): string => text.replace(/[:[\]]/g, ' ');
-  const commands = COMMANDS.map(({ name, about }) => `    ${quote(`${name}:${escape(about)}`)}`);
-  const cases = COMMANDS.map((spec) => {
+  const commands = specs.map(({ name, about }) => `    ${quote(`${name}:${escape(about)}`)}`);
+  const cases = specs.map((spec) => {
     const options = [...spec.options, ...COMMON_OPTIONS].map(({ name, value, about }) =>
       quote(`*--${name}${value === undefined ? '' : '='}[${escape(about)}]${value === undefined ? '' : `:${escape(value)}:_files`}`),
     );
@@ -82,9 +81,9 @@ function writeZsh(): string {
   ].join('\n');
 }
 
-function writeFish(): string {
-  const commands = COMMANDS.map(({ name, about }) => `complete -c crosstalkd -f -n __fish_use_subcommand -a ${name} -d ${quote(about)}`);
-  const options = COMMANDS.flatMap((spec) =>
+function writeFish(specs: readonly CommandSpec[]): string {
+  const commands = specs.map(({ name, about }) => `complete -c crosstalkd -f -n __fish_use_subcommand -a ${name} -d ${quote(about)}`);
+  const options = specs.flatMap((spec) =>
     [...spec.options, ...COMMON_OPTIONS].map(({ name, short, value, optional, about }) => {
       const takes = value !== undefined && optional !== true ? ' -r' : '';
       return `complete -c crosstalkd -n '__fish_seen_subcommand_from ${spec.name}' -l ${name}${short === undefined ? '' : ` -s ${short}`}${takes} -d ${quote(about)}`;

@@ -2,8 +2,8 @@
 import { cac } from 'cac';
 import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
-import { COMMON_OPTIONS, type CommandSpec, type Invocation, parseWords } from './command.ts';
-import { COMMANDS, GROUPS } from './commands.ts';
+import { COMMON_OPTIONS, type CommandSpec, GROUPS, type Invocation, parseWords } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { formatJson, type Io, paint, plain, systemIo } from './io.ts';
 import { VERSION } from './version.ts';
 
@@ -24,7 +24,7 @@ export async function main(words: readonly string[]): Promise<number> {
       showHelp(spec);
       return 0;
     }
-    const invocation: Invocation = { args, options, io, env, cwd: process.cwd() };
+    const invocation: Invocation = { args, options, io, env, cwd: process.cwd(), commands: COMMANDS };
     return await (await spec.load()).execute(invocation);
   } catch (error) {
     return report(error, io, wantsJson);

@@ -1,18 +1,17 @@
 /** `crosstalkd man`: the manual page, made from the same tables as the help, so that it cannot say anything else. The package brings it as a file. */
 import { ERROR_CODES } from '../base/errors.ts';
 import { SETTINGS } from '../local/config-settings.ts';
-import { COMMON_OPTIONS, type CommandSpec, type Invocation, type OptionSpec } from './command.ts';
-import { COMMANDS, GROUPS } from './commands.ts';
+import { COMMON_OPTIONS, type CommandSpec, GROUPS, type Invocation, type OptionSpec } from './command.ts';
 import { VERSION } from './version.ts';
 
 /** Prints the page for `man -l -`. */
-export function printManPage({ io }: Invocation): Promise<number> {
-  io.write(formatManPage());
+export function printManPage({ io, commands }: Invocation): Promise<number> {
+  io.write(formatManPage(commands));
   return Promise.resolve(0);
 }
 
 /** The page in the language of man(7), in ASCII. */
-export function formatManPage(): string {
+export function formatManPage(commands: readonly CommandSpec[]): string {
   const exits = new Map<number, string[]>([[0, ['done']]]);
   for (const [code, { exit, cause }] of Object.entries(ERROR_CODES)) exits.set(exit, [...(exits.get(exit) ?? []), `${code}: ${cause}`]);
   const variables = Object.values(SETTINGS).flatMap(({ env, meaning }) => (env === null ? [] : [item(env, meaning)]));
@@ -30,7 +29,7 @@ export function formatManPage(): string {
     ...GROUPS.map(({ group, title }) =>
       formatGroup(
         title,
-        COMMANDS.filter((spec) => spec.group === group),
+        commands.filter((spec) => spec.group === group),
       ),
     ),
     section(

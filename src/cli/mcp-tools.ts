@@ -1,6 +1,5 @@
 /** The tools of `crosstalkd mcp`: which command each one is, and which of its arguments and options it takes. A table; nothing is done here. */
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { COMMANDS } from './commands.ts';
 
 /** One tool. `inputs` name arguments first, in order, then options of the command. */
 export interface McpTool {
@@ -31,20 +30,23 @@ const TABLE: readonly (readonly [tool: string, command: string, options: readonl
 
 const CHANGES = ['send', 'workflow_run', 'workflow_approve', 'workflow_deny'];
 
-export const MCP_TOOLS: readonly McpTool[] = TABLE.map(([name, command, options]) => {
-  const spec = findSpec(command);
-  return {
-    name,
-    spec,
-    args: name === 'send' ? [] : spec.args.split(' ').flatMap(readSlot),
-    options: spec.options.filter((one) => options.includes(one.name)),
-    readOnly: !CHANGES.includes(name),
-  };
-});
+/** The tools, out of the table of all commands. */
+export function toolsOf(commands: readonly CommandSpec[]): readonly McpTool[] {
+  return TABLE.map(([name, command, options]) => {
+    const spec = findSpec(commands, command);
+    return {
+      name,
+      spec,
+      args: name === 'send' ? [] : spec.args.split(' ').flatMap(readSlot),
+      options: spec.options.filter((one) => options.includes(one.name)),
+      readOnly: !CHANGES.includes(name),
+    };
+  });
+}
 
-function findSpec(command: string): CommandSpec {
+function findSpec(commands: readonly CommandSpec[], command: string): CommandSpec {
   const [parent = ''] = command.split(' ');
-  const top = COMMANDS.find(({ name }) => name === parent);
+  const top = commands.find(({ name }) => name === parent);
   const spec = top?.name === command ? top : top?.subcommands?.find(({ name }) => name === command);
   if (spec === undefined) throw new Error(`no command "${command}"`);
   return spec;

@@ -9,7 +9,7 @@ import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
 import { isName } from '../protocol/names.ts';
 import type { Invocation } from './command.ts';
 import type { Io } from './io.ts';
-import { inputSchemaOf, MCP_TOOLS, type McpTool } from './mcp-tools.ts';
+import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from './version.ts';
 
 const INSTRUCTIONS =
@@ -23,15 +23,16 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
   const served = new McpServer({ name: 'crosstalkd', version: VERSION }, { capabilities: { tools: {} }, instructions: INSTRUCTIONS });
   // The tools are the table of commands, whose schemas are there already; the upper layer would want them written once more.
   const { server } = served;
+  const tools = toolsOf(invocation.commands);
   server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: MCP_TOOLS.map((tool) => ({
+    tools: tools.map((tool) => ({
       name: tool.name,
       description: tool.spec.about,
       inputSchema: inputSchemaOf(tool),
       annotations: { readOnlyHint: tool.readOnly, destructiveHint: false },
     })),
   }));
-  server.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(invocation, params.name, params.arguments ?? {}));
+  server.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(invocation, tools, params));
   const ended = new Promise<void>((done) => {
     process.stdin.once('end', done);
     server.onclose = done;
@@ -42,11 +43,16 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-async function callTool(base: Invocation, name: string, given: Readonly<Record<string, unknown>>): Promise<CallToolResult> {
+interface Call {
+  readonly name: string;
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined;
+}
+
+async function callTool(base: Invocation, tools: readonly McpTool[], { name, arguments: given = {} }: Call): Promise<CallToolResult> {
   const said: string[] = [];
   try {
-    const tool = MCP_TOOLS.find((one) => one.name === name);
-    if (tool === undefined) throw new CrosstalkError('USAGE', `no tool "${name}"; expected ${MCP_TOOLS.map((one) => one.name).join(', ')}`);
+    const tool = tools.find((one) => one.name === name);
+    if (tool === undefined) throw new CrosstalkError('USAGE', `no tool "${name}"; expected ${tools.map((one) => one.name).join(', ')}`);
     const words = readInput(tool, given);
     const common = [...base.options].filter(([key]) => key === 'dir' || key === 'state');
     const options = new Map([...common, ...words.options, ['json', ['']] as const]);
