@@ -3,13 +3,14 @@
  * that were rejected), so its size is that of the open work and not of the history. It is a function of the tree: a host that joins later, or
  * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
  */
-import { decodeTime } from 'ulid';
 import type { Oid } from '../base/ids.ts';
 import { by } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
-import { claimKey, identityOf, newMessagePath, parseMessagePath, ulidOf } from './paths.ts';
+import type { OlderAnswer } from './older-answer.ts';
+import { claimKey, identityOf, parseMessagePath } from './paths.ts';
+import { canonicalPath } from './twins.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
 export interface OpenMessage {
@@ -52,6 +53,8 @@ export interface OpenIndex {
   readonly rejected: ReadonlyMap<string, RejectedFile>;
   /** Message that asks again → the one it closes. */
   readonly retried: ReadonlyMap<string, string>;
+  /** Messages of older programs that answer others, by their paths: so many as an older transport brought. */
+  readonly older: ReadonlyMap<string, OlderAnswer>;
   /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
 }
@@ -63,6 +66,7 @@ export const EMPTY_INDEX: OpenIndex = {
   superseded: new Map(),
   rejected: new Map(),
   retried: new Map(),
+  older: new Map(),
   people: new Set(),
 };
 
@@ -77,6 +81,10 @@ export interface ChangeBatch {
   readonly replies: readonly { readonly path: string; readonly recipient: string }[];
   /** Messages that ask again (`by`) for another one, which is closed by it. */
   readonly retried: readonly { readonly by: string; readonly path: string }[];
+  /** Answers in the form of older programs that stand now. */
+  readonly older: readonly OlderAnswer[];
+  /** One that stood before is gone or says something else. */
+  readonly withdrawn: boolean;
   readonly removed: readonly string[];
   /** Messages among `messages` that stood before and are open again because their reply was removed. */
   readonly reopened: readonly string[];
@@ -104,6 +112,9 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   }
   closeTwins(messages, rejected, batch.replies);
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
+  const older =
+    batch.older.length === 0 ? index.older : new Map([...index.older, ...batch.older.map((answer) => [answer.by, answer] as const)]);
+  closeOlder(messages, older);
   const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
   closeForPeople(messages, { ...batch, people: batch.people.filter((name) => !index.people.has(name)) });
   const superseded = takeOut(messages, retried);
@@ -114,6 +125,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     superseded,
     rejected,
     retried,
+    older,
     people: new Set([...index.people, ...batch.people]),
   };
 }
@@ -153,8 +165,7 @@ function idOf(path: string): string | null {
 /** A message at the place that its ULID names counts before any copy of it. */
 function isCanonical(path: string): boolean {
   const file = parseMessagePath(path);
-  const ulid = file === null ? null : ulidOf(file.stem);
-  return file !== null && ulid !== null && newMessagePath(file.channel, decodeTime(ulid), ulid) === path;
+  return file !== null && canonicalPath(file) === path;
 }
 
 /** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */
@@ -163,6 +174,12 @@ function closeForPeople(messages: Map<string, OpenMessage>, { people, models }: 
   if (names.size === 0) return;
   for (const { path, recipients } of messages.values())
     for (const { name } of recipients) if (names.has(name)) closeRecipient(messages, path, name);
+}
+
+/** Held against everything that is open, since either may have come first. */
+function closeOlder(messages: Map<string, OpenMessage>, older: OpenIndex['older']): void {
+  for (const { paths, recipient, to } of older.values())
+    for (const path of paths) if (to.includes(messages.get(path)?.from ?? '')) closeRecipient(messages, path, recipient);
 }
 
 function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {
@@ -246,7 +263,7 @@ function worksOf(messages: OpenIndex['messages']): readonly Work[] {
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
-const CHECKPOINT_VERSION = 5;
+const CHECKPOINT_VERSION = 6;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -257,6 +274,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     messages: [...index.messages.values(), ...index.superseded.values()],
     rejected: [...index.rejected.values()],
     retried: [...index.retried],
+    older: [...index.older.values()],
     people: [...index.people],
   };
 }
@@ -270,6 +288,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     messages: OpenMessage[];
     rejected: RejectedFile[];
     retried: [string, string][];
+    older: OlderAnswer[];
     people: string[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
@@ -283,6 +302,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     superseded,
     rejected: new Map(raw.rejected.map((file) => [file.path, file])),
     retried,
+    older: new Map(raw.older.map((answer) => [answer.by, answer])),
     people: new Set(raw.people),
   };
 }

@@ -52,9 +52,10 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const text = await readTextAt(repository, tip, MODELS_FILE);
     const models = listModelNames(text);
     const base = usableBase(from, models);
-    const batch = await readChanges(repository, { from: base.tip, to: tip, people: base.people, models });
+    const { people, older } = base;
+    const batch = await readChanges(repository, { from: base.tip, to: tip, people, older, models });
     index = movesOthers(base, batch)
-      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people: base.people, models }))
+      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people, older: EMPTY_INDEX.older, models }))
       : foldChanges(base, batch);
     modelsText = text;
     readAt = tip;
@@ -105,11 +106,11 @@ function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
 }
 
 /**
- * A message that others hang on is gone: one that closed its copy or the one it asks again, or one whose reply wakes a model. What counts now only a
+ * A message that others hang on is gone: one that closed its copy, the one it asks again or the one it answers, or one whose reply wakes a model. What counts now only a
  * look at the whole tree tells. Rare.
  */
 function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
-  if (batch.archived.length > 0 && judgesAnew(index, batch)) return true;
+  if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
   if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
   return (

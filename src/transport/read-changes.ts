@@ -3,14 +3,15 @@
  * with the protocol's pure rules; it keeps nothing.
  */
 import type { Oid } from '../base/ids.ts';
-import { by, byCodeUnit } from '../base/order.ts';
+import { byCodeUnit } from '../base/order.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { actsOutside } from '../protocol/isolation.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
+import { type OlderAnswer, olderAnswer, olderEnd } from '../protocol/older-answer.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
-import { type ChangeBatch, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
+import { type ChangeBatch, type OpenIndex, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
 import {
   archivedChannel,
   CHANNEL_FILE,
@@ -21,13 +22,11 @@ import {
   isAttachment,
   type MessagePath,
   MODELS_FILE,
-  newMessagePath,
   parseMessagePath,
   pathProblem,
   replyPath,
-  ulidOf,
 } from '../protocol/paths.ts';
-import { decodeTime } from 'ulid';
+import { canonicalPath, findTwins } from '../protocol/twins.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
 import { readReopened } from './read-reopened.ts';
 import { createExists, type Exists } from './standing-paths.ts';
@@ -41,6 +40,8 @@ export interface ChangeRange {
   readonly to: Oid;
   /** Names known to belong to people. */
   readonly people: ReadonlySet<string>;
+  /** Answers of older programs that stood in `from`. */
+  readonly older: OpenIndex['older'];
   /** `listModelNames` of data/models.yaml in `to`. */
   readonly models: readonly string[];
 }
@@ -63,11 +64,11 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : []));
   const reopened = await readReopened(repository, range, removed);
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
-  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], people: [] };
+  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], people: [] };
   for (const change of changes)
     if (change.kind === 'written')
       judged.replies.push(...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []));
-  const twins = range.from === null ? findTwins(written) : new Map<string, string>();
+  const twins = range.from === null ? findTwins(written.map(({ path }) => path)) : new Map<string, string>();
   const judge: Judge = { repository, range, models, exists, twins };
   const waiting: Candidate[] = [];
   // One chunk ahead: while git reads the next one, this one is decoded.
@@ -79,7 +80,8 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   }
   await judgeMessages(judge, waiting, judged);
   const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
-  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), archived, ...judged };
+  const withdrawn = changes.some(({ path }) => range.older.has(path));
+  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, ...judged };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
@@ -104,6 +106,7 @@ interface Judged {
   readonly rejected: RejectedFile[];
   readonly replies: { path: string; recipient: string }[];
   readonly retried: { by: string; path: string }[];
+  readonly older: OlderAnswer[];
   readonly people: string[];
 }
 
@@ -149,9 +152,11 @@ async function readCandidates(judge: Judge, written: readonly Written[], into: J
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
     if (isReply) into.replies.push(file.replyTo);
     const read = decodeBlob(blobs[index]);
-    if (read.kind === 'message')
-      candidates.push({ file, blob, fields: read.message.fields, isExternal: actsOutside(file.path, read.message) });
-    else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
+    if (read.kind === 'message') {
+      const { fields } = read.message;
+      candidates.push({ file, blob, fields, isExternal: actsOutside(file.path, read.message) });
+      into.older.push(...[olderAnswer(file, fields, judge.models)].filter((answer) => answer !== null));
+    } else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
   });
   return candidates;
 }
@@ -183,6 +188,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
     waking.flatMap((candidate) => recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name))),
   );
   const twins = await readTwins(judge, waking);
+  const ended = await readOlderEnds(judge, waking);
   for (const candidate of waking) {
     const { file, blob, fields, isExternal } = candidate;
     const author = authors.get(file.path);
@@ -197,7 +203,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       ({ name }) =>
         (name !== from || startsChild(fields)) &&
         !answers.has(replyPath(file.path, name)) &&
-        (name === 'workflow' ? asksWorkflow(fields) : judge.models.includes(name) || !isPerson(judge, name, from)),
+        (name === 'workflow' ? asksWorkflow(fields) && !ended.has(file.path) : judge.models.includes(name) || !isPerson(judge, name, from)),
     );
     into.messages.push({
       path: file.path,
@@ -216,6 +222,15 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
     });
   }
+}
+
+/** Markers whose run an older program has brought to its end. */
+async function readOlderEnds(judge: Judge, waking: readonly Candidate[]): Promise<ReadonlySet<string>> {
+  const markers = waking.flatMap(({ file, fields }) =>
+    fields.childChannel === null ? [] : [{ path: file.path, proof: olderEnd(fields.childChannel) }],
+  );
+  const standing = await judge.exists(markers.flatMap(({ proof }) => proof));
+  return new Set(markers.flatMap(({ path, proof: [end, header] }) => (standing.has(end) && !standing.has(header) ? [path] : [])));
 }
 
 /** A reply wakes its addressee only when it answers a message that is not itself a reply and whose sender does not wait for it: no loop can begin. */
@@ -281,34 +296,6 @@ async function readTwins(judge: Judge, candidates: readonly Candidate[]): Promis
   });
   const standing = await judge.exists(pairs.map(({ proof }) => proof));
   return new Map(pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other]));
-}
-
-/** Where a dispatcher would have put a message with this id; null for names made by hand. */
-function canonicalPath(file: MessagePath): string | null {
-  const ulid = ulidOf(file.stem);
-  return ulid === null ? null : newMessagePath(file.channel, decodeTime(ulid), ulid);
-}
-
-/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first. */
-function findTwins(written: readonly Written[]): ReadonlyMap<string, string> {
-  const first = new Map<string, string>();
-  const twins = new Map<string, string>();
-  const files = written.flatMap(({ path }) => parseMessagePath(path) ?? []);
-  const answered = new Set(files.flatMap(({ replyTo }) => replyTo?.path ?? []));
-  for (const file of files.sort(by(({ path }) => `${answered.has(path) ? 0 : 1}${path}`))) {
-    const { path } = file;
-    if (file.replyTo !== null) continue;
-    const identity = `${file.channel}/${identityOf(file)}`;
-    const before = first.get(identity);
-    if (before === undefined) first.set(identity, path);
-    else if (canonicalPath(file) !== path) twins.set(path, before);
-    else {
-      first.set(identity, path);
-      twins.set(before, path);
-      for (const [twin, counts] of twins) if (counts === before) twins.set(twin, path);
-    }
-  }
-  return twins;
 }
 
 function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {

@@ -61,7 +61,10 @@ export function describeRun(input: RunInput): RunView {
         blockedBy: [{ what: `it was started by engine ${String(stage.engine)}; this host is older`, command: 'npm install -g crosstalkd' }],
       };
     case 'ended':
-      return stage.header === null ? { ...empty, status: 'failed' } : { ...describeFolded(input, stage.header), blockedBy: [] };
+      // Without a header the marker was refused, or an older program has ended the run and left no reply that says how.
+      return stage.header === null
+        ? { ...empty, status: input.marker.reply === null ? 'succeeded' : 'failed' }
+        : { ...describeFolded(input, stage.header), blockedBy: [] };
     case 'open':
       return describeFolded(input, stage.header);
   }

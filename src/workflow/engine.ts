@@ -2,6 +2,7 @@
  * The door of the workflow core. Files in, at most one transition out: the files of one commit. Everything is derived anew from the files of the
  * run, so it does not matter which host asks, or how often. Never throws for any files.
  */
+import { olderEnd } from '../protocol/older-answer.ts';
 import { channelRoot } from '../protocol/paths.ts';
 import { admission } from './admit.ts';
 import { amendBy, followSaved, planInForce } from './amend.ts';
@@ -59,13 +60,20 @@ export function stageOf(input: RunInput): Stage {
   const isMine = header?.marker === input.marker.path && header.run === input.run;
   if (isMine && input.files.has(`${root}COMPLETE`)) return { kind: 'ended', header };
   if (!isMine) {
-    if (input.marker.reply !== null) return { kind: 'ended', header: null };
+    if (input.marker.reply !== null || hasOlderEnd(input)) return { kind: 'ended', header: null };
     const marker = text === undefined ? null : (header?.marker ?? 'RUN.json is damaged');
-    const problem = channelProblem(input.marker.path, input.run, { files: input.files.size, marker });
+    const isOlder = input.files.has(`${root}PLAN.json`);
+    const problem = channelProblem(input.marker.path, input.run, { files: input.files.size, marker, isOlder });
     if (problem !== null) return { kind: 'refused', problems: [problem] };
     return text === undefined ? { kind: 'unopened' } : { kind: 'refused', problems: [`RUN.json of "${input.run}" is damaged`] };
   }
   return header.engine > ENGINE ? { kind: 'newer', engine: header.engine } : { kind: 'open', header };
+}
+
+/** An older program has brought the run to its end. */
+function hasOlderEnd({ run, files }: RunInput): boolean {
+  const [end, header] = olderEnd(run);
+  return files.has(end) && !files.has(header);
 }
 
 function advance(input: RunInput, run: FoldedRun): Transition | null {

@@ -98,14 +98,16 @@ export function runChannel(path: string, message: Message): string {
   return `${slug === '' ? 'run' : slug}-${createHash('sha256').update(path).digest('hex').slice(0, 10)}`;
 }
 
-/** Why the run may not live in `run`, or null. `runHeader` is RUN.json of that channel, if it has one. */
+/** Why the run may not live in `run`, or null. `marker` is that of RUN.json there; `isOlder` when an older program has put its plan there. */
 export function channelProblem(
   path: string,
   run: string,
-  existing: { readonly files: number; readonly marker: string | null },
+  existing: { readonly files: number; readonly marker: string | null; readonly isOlder: boolean },
 ): string | null {
   if (run === channelOf(path)) return `child_channel "${run}" is the channel of the marker itself`;
   if (existing.marker !== null && existing.marker !== path) return `child_channel "${run}" is the channel of another run`;
+  if (existing.marker === null && existing.isOlder)
+    return `the run "${run}" was begun by an older program and is not carried on: send the message again, without child_channel`;
   return existing.marker === null && existing.files > 0 ? `child_channel "${run}" is a channel that exists already` : null;
 }
 

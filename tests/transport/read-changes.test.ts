@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { EMPTY_INDEX, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
 import { MODELS_FILE } from '../../src/protocol/paths.ts';
+import { createMirror } from '../../src/transport/mirror.ts';
 import { listModelNames, readChanges, readTextAt } from '../../src/transport/read-changes.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
@@ -34,7 +35,7 @@ async function world(): Promise<{
 
 async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<OpenIndex> {
   const models = listModelNames(await readTextAt(repository, to, MODELS_FILE));
-  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people, models }));
+  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people, older: index.older, models }));
 }
 
 /** The index must be the same whether the history was followed commit by commit or read at once. */
@@ -131,6 +132,61 @@ describe('the index of open work', () => {
     });
     const second = await say(first, {}, [`${general}/a.re.opus.md`, `${general}/b.md`]);
     expect(openWork(await bothWays(repository, [first, second]))).toEqual(['a.md opus']);
+  });
+
+  it('closes what an older program answered at a place of its own, also when the question is touched later', async () => {
+    const { repository, say } = await world();
+    const older = (from: string, more = ''): string => `---\nfrom: ${from}\nto: ada\nre: ${general}/q.md\n${more}---\nhello\n`;
+    const first = await say(null, { 'data/models.yaml': models, [`${general}/q.md`]: ask('opus, gpt', 'from: ada\n') });
+    const second = await say(first, {
+      [`${general}/1.md`]: older('opus'),
+      // An agent tells its asker something while it works; a stranger uses the name elsewhere; a person says something.
+      [`${general}/2.md`]: older('gpt', 'hops: 1\n'),
+      'data/channels/other/3.md': older('gpt'),
+      [`${general}/4.md`]: older('grace'),
+      [`${general}/5.md`]: older('gpt').replace('to: ada', 'to: grace'),
+    });
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(['q.md gpt']);
+    const third = await say(second, { [`${general}/q.md`]: `${ask('opus, gpt', 'from: ada\n')}And a word more.\n` });
+    expect(openWork(await bothWays(repository, [first, second, third]))).toEqual(['q.md gpt']);
+  });
+
+  it('opens a message again when its answer of an older program is removed or says something else', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/q.md`]: ask('opus', 'from: ada\n'),
+      [`${general}/a.md`]: `---\nfrom: opus\nto: ada\nre: ${general}/q.md\n---\nhello\n`,
+    });
+    const mirror = createMirror(repository, null);
+    await mirror.pull({ tip: first, asOf: mirror.epoch() });
+    expect(openWork(mirror.index())).toEqual([]);
+    for (const commit of [
+      await say(first, {}, [`${general}/a.md`]),
+      await say(first, { [`${general}/a.md`]: '---\nfrom: opus\nto: ada\n---\nnever mind\n' }),
+    ]) {
+      const later = createMirror(repository, mirror.index());
+      await later.pull({ tip: commit, asOf: later.epoch() });
+      expect(openWork(later.index())).toEqual(['q.md opus']);
+      expect(later.index().older.size).toBe(0);
+    }
+  });
+
+  it('leaves a marker alone whose run an older program has ended', async () => {
+    const { repository, say } = await world();
+    const marker = (run: string): string => ask('workflow', `from: ada\ntype: workflow\nchild_channel: ${run}\n`);
+    const tip = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/ended.md`]: marker('one'),
+      [`${general}/begun.md`]: marker('two'),
+      [`${general}/ours.md`]: marker('three'),
+      'data/channels/one/PLAN.json': '{}',
+      'data/channels/one/COMPLETE': 'done',
+      'data/channels/two/PLAN.json': '{}',
+      'data/channels/three/RUN.json': '{}',
+      'data/channels/three/COMPLETE': '{}',
+    });
+    expect(openWork(await bothWays(repository, [tip]))).toEqual(['begun.md workflow', 'ours.md workflow']);
   });
 
   it('reports a second file with the same id and never runs both', async () => {

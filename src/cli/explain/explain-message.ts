@@ -101,6 +101,11 @@ function explainSilence(
   { said, name, retried }: { readonly said: Said; readonly name: string; readonly retried: string | null },
 ): Bare {
   if (retried !== null) return { kind: 'retried', says: `was asked again by ${shortId(retried)}`, fix: `crosstalkd why ${retried}` };
+  const answer = [...around.index.older.values()].find(({ recipient, paths }) => recipient === name && paths.includes(said.file.path));
+  if (answer !== undefined)
+    return { kind: 'answered', says: `answered by ${shortId(answer.by)}`, fix: `crosstalkd show ${messageId(answer.by)}` };
+  if (name === 'workflow' && said.message.fields.childChannel !== null)
+    return { kind: 'answered', says: `was ended by an older program in ${said.message.fields.childChannel}`, fix: `crosstalkd channels` };
   if (name === said.from) return { kind: 'own', says: `wrote it, and nobody answers themselves`, fix: null };
   if (said.file.replyTo !== null) return { kind: 'reply', says: 'is answered with this; nothing follows by itself', fix: null };
   if (around.index.people.has(name)) return { kind: 'person', says: `is a person; people answer when they want to`, fix: null };

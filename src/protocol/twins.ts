@@ -1,0 +1,32 @@
+/** Files that are one message: the same id twice, by a copy or by the case or normalisation of a name. */
+import { decodeTime } from 'ulid';
+import { by } from '../base/order.ts';
+import { identityOf, type MessagePath, newMessagePath, parseMessagePath, ulidOf } from './paths.ts';
+
+/** Where a dispatcher would have put a message with this id; null for names made by hand. */
+export function canonicalPath(file: MessagePath): string | null {
+  const ulid = ulidOf(file.stem);
+  return ulid === null ? null : newMessagePath(file.channel, decodeTime(ulid), ulid);
+}
+
+/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first. */
+export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
+  const twins = new Map<string, string>();
+  const files = paths.flatMap((path) => parseMessagePath(path) ?? []);
+  const answered = new Set(files.flatMap(({ replyTo }) => replyTo?.path ?? []));
+  for (const file of files.sort(by(({ path }) => `${answered.has(path) ? 0 : 1}${path}`))) {
+    const { path } = file;
+    if (file.replyTo !== null) continue;
+    const identity = `${file.channel}/${identityOf(file)}`;
+    const before = first.get(identity);
+    if (before === undefined) first.set(identity, path);
+    else if (canonicalPath(file) !== path) twins.set(path, before);
+    else {
+      first.set(identity, path);
+      twins.set(before, path);
+      for (const [twin, counts] of twins) if (counts === before) twins.set(twin, path);
+    }
+  }
+  return twins;
+}
