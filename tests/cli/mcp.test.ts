@@ -1,5 +1,6 @@
 /** The tools of `crosstalkd mcp`, called by the SDK's own client over the built program's standard input and output. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,12 +59,59 @@ describe('mcp', () => {
       expect(await call(client, tool, args), tool).toMatchObject({ isError: false });
   });
 
+  it('starts a workflow, shows it, approves and denies its gate, and gives what came of it', async () => {
+    fleet.say({
+      'data/workflows/gated.md':
+        '---\nname: gated\ninputs: { about: { type: string, required: true } }\nmodel: a\nsteps:\n  ok: { ask: { title: "Go on?" } }\n  then: { needs: [ok], prompt: "on ${{ inputs.about }}" }\n---\n',
+    });
+    fleet.start('h');
+    const client = await connect();
+    const start = async (about: string): Promise<{ run: string; id: string }> => {
+      const { isError, data } = await call(client, 'workflow_run', { name: 'gated', input: `about=${about}` });
+      expect(isError).toBe(false);
+      return { run: String(data['run']), id: String(data['marker']) };
+    };
+    const [yes, no] = [await start('birds'), await start('bees')];
+    for (const { run } of [yes, no]) await fleet.untilPulled(() => existsSync(join(fleet.clone, `data/channels/${run}/gates/ok/ask.md`)));
+    expect(await call(client, 'workflow_show', { run: yes.run })).toMatchObject({
+      isError: false,
+      data: { status: 'waiting-human', gates: [{ gate: 'ok', state: 'open' }] },
+    });
+    expect(await call(client, 'workflow_approve', { run: yes.run, gate: 'ok', message: 'go' })).toMatchObject({ isError: false });
+    expect(await call(client, 'workflow_deny', { run: no.run, message: 'too many bees' })).toMatchObject({ isError: false });
+    expect(await call(client, 'wait', { id: yes.id, s: '2m' })).toMatchObject({ isError: false });
+    const denied = await call(client, 'wait', { id: no.id, s: '2m' });
+    expect(JSON.stringify(denied)).toContain('too many bees');
+    const shown = await call(client, 'workflow_show', { run: yes.run });
+    expect(shown).toMatchObject({ isError: false, data: { status: 'succeeded', gates: [{ decision: 'approve' }] } });
+    expect(String(shown.data['reply'])).toContain('on birds');
+    expect(await call(client, 'workflow_show', { run: no.run })).toMatchObject({
+      data: { status: 'failed', gates: [{ decision: 'deny' }] },
+    });
+    const again = await call(client, 'workflow_deny', { run: no.run });
+    expect(again).toMatchObject({ isError: true, data: { ok: false } });
+  });
+
   it('refuses what does not fit, with the command that fixes it, and reads no file of the machine', async () => {
     const client = await connect();
     expect(await call(client, 'show', { id: 'nothing' })).toMatchObject({ isError: true, data: { error: { code: 'NOT_FOUND' } } });
     expect(await call(client, 'send', { file: '/etc/passwd', to: 'a', message: 'x' })).toMatchObject({ isError: true });
     expect(await call(client, 'workflow_run', { name: './evil.md' })).toMatchObject({ isError: true, data: { error: { code: 'USAGE' } } });
     expect(await call(client, 'workflow_run', { name: 'w', input: 'x=@/etc/passwd' })).toMatchObject({ isError: true });
+    const refused = async (name: string, args: Record<string, unknown>): Promise<string> => {
+      const { isError, data } = await call(client, name, args);
+      expect(isError).toBe(true);
+      const { message, fix } = data['error'] as { message: string; fix: string };
+      expect(fix, name).not.toBe('');
+      return message;
+    };
+    expect(await refused('workflow_show', { run: 'none' })).toContain('none');
+    expect(await refused('workflow_approve', { run: 'none' })).toContain('none');
+    expect(await refused('workflow_run', { name: 'nowhere' })).toContain('nowhere');
+    expect(await refused('wait', {})).toContain('"id" is missing');
+    expect(await refused('show', { id: 7, more: true })).toContain('"more" is not known; expected id');
+    expect(await refused('show', { id: { deep: 1 } })).toContain('expected a text, found {"deep":1}');
+    expect(await refused('erase', {})).toContain('no tool "erase"');
   });
 
   it('does inside of an agent what send may do there, and steers no run', async () => {
