@@ -4,7 +4,7 @@ import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher, Held } from './dispatcher.ts';
 import { listResting } from './park-model.ts';
-import { stopAttempt } from './run-attempt.ts';
+import { stopAttempt } from './hold-claim.ts';
 
 /** Pushes a beat when one is due: at every interval while claims are held, when what this host offers changes, and now and then to be remembered. */
 export async function keepBeat(dispatcher: Dispatcher): Promise<void> {

@@ -8,7 +8,7 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
-import { stopAttempt } from './run-attempt.ts';
+import { stopAttempt } from './hold-claim.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
 
 export interface LoopOptions {
