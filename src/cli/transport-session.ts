@@ -2,7 +2,7 @@
  * A transport opened for a command: cache, mirror and host configuration, read up to the remote's tip. Commands that only look and commands
  * that publish use the same one; the dispatcher builds on it in compose.ts.
  */
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { HOUR, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
-import { readCheckpoint, writeCheckpoint } from '../local/checkpoint.ts';
+import { openCheckpoint, type SeenCheckpoint } from '../local/checkpoint.ts';
 import type { Config, Origins } from '../local/config.ts';
 import type { ConfigDirectory } from '../local/config-directory.ts';
 import { ensurePrivateDirectory, removeTemporaries, writeDurableFile } from '../local/durable-file.ts';
@@ -40,6 +40,7 @@ export interface TransportSession {
   readonly origins: Origins;
   readonly configDirectory: ConfigDirectory;
   readonly directory: StateDirectory;
+  readonly checkpoint: SeenCheckpoint;
   /** 16 hex of remote and root commit: the key of approvals. */
   readonly id: string;
   readonly rootCommit: Oid;
@@ -70,9 +71,10 @@ export async function openSession(invocation: Invocation, options: SessionOption
   await ensurePrivateDirectory(root);
   const { directory, id, rootCommit, branch } = await openPlace({ root, invocation, located, config: read.config });
   const repository = await openAt(directory.cache, { root, invocation, located, config: read.config, branch });
-  const mirror = createMirror(repository, decodeIndex(await readCheckpoint(directory.checkpointFile)));
+  const checkpoint = await openCheckpoint(directory.checkpointFile);
+  const mirror = createMirror(repository, decodeIndex(checkpoint.value));
   try {
-    const { listing, traits } = await look({ repository, mirror, directory, url: located.url }, options.unread === true);
+    const { listing, traits } = await look({ repository, mirror, checkpoint, url: located.url }, options.unread === true);
     return {
       located,
       branch,
@@ -83,6 +85,7 @@ export async function openSession(invocation: Invocation, options: SessionOption
       origins: read.origins,
       configDirectory: read.directory,
       directory,
+      checkpoint,
       id,
       rootCommit,
       refs: refNames(traits.customRefs),
@@ -99,7 +102,7 @@ export async function openSession(invocation: Invocation, options: SessionOption
 interface Looked {
   readonly repository: Repository;
   readonly mirror: Mirror;
-  readonly directory: StateDirectory;
+  readonly checkpoint: SeenCheckpoint;
   readonly url: string;
 }
 
@@ -112,7 +115,7 @@ async function look(at: Looked, unread: boolean): Promise<{ listing: RefListing;
   const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
   const listed = await repository.listRefs(prefixes);
   if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure.line);
-  if (!unread) await readUp(mirror, listed.value, at.directory);
+  if (!unread) await readUp(mirror, listed.value, at.checkpoint);
   const { tip } = listed.value;
   if (unread && tip !== null) await repository.fetch({ tip, records: new Map() });
   return { listing: listed.value, traits: await readTraits(repository, tip) };
@@ -152,6 +155,9 @@ interface Place {
 }
 /** Whoever writes a pointer for longer than this was killed. */
 const HALF_WRITTEN_MS = HOUR;
+/** Where the first command of a transport fetches before it knows the name of the state directory. */
+const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
+const FIRST_FETCH_MS_MAX = 24 * HOUR;
 type BranchPlace = Place & { readonly branch: string };
 
 function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
@@ -187,9 +193,20 @@ async function openPlace(place: Place): Promise<{ directory: StateDirectory; id:
     await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
     await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
     await removeTemporaries(dirname(pointer), systemClock.wallMs() - HALF_WRITTEN_MS);
+    await removeFirstCaches(place.root);
   }
   await makeStateDirectory(directory);
   return { directory, id: transportId(transport), rootCommit, branch };
+}
+
+/** What a first command that was killed while it fetched has left: with a large transport that is much. */
+async function removeFirstCaches(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!FIRST_CACHE.test(name)) continue;
+    const found = await stat(join(root, name)).catch(() => null);
+    if (found !== null && found.mtimeMs < systemClock.wallMs() - FIRST_FETCH_MS_MAX)
+      await rm(join(root, name), { recursive: true, force: true });
+  }
 }
 
 function parsePointer(text: string): { rootCommit: Oid; branch: string } | null {
@@ -242,12 +259,12 @@ async function defaultBranch(place: Place): Promise<string> {
   return /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout.toString('utf8'))?.[1] ?? 'main';
 }
 
-async function readUp(mirror: Mirror, listing: RefListing, directory: StateDirectory): Promise<void> {
+async function readUp(mirror: Mirror, listing: RefListing, checkpoint: SeenCheckpoint): Promise<void> {
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip: listing.tip, asOf: mirror.epoch() });
   if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure.line);
   if (pulled.value.kind === 'rewritten') throw rewritten();
-  if (mirror.index().tip !== before) await writeCheckpoint(directory.checkpointFile, encodeIndex(mirror.index()));
+  if (mirror.index().tip !== before) await checkpoint.keep(encodeIndex(mirror.index()));
 }
 
 async function readTraits(repository: Repository, tip: Oid | null): Promise<RemoteTraits> {

@@ -1,5 +1,5 @@
 /** The private bare repository: made on first use, written by nobody else, and thrown away without loss when it is damaged. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -19,8 +19,10 @@ const LOOSE_MIN = 1_000;
 const PACKS_MIN = 20;
 /** Whoever writes a file for longer than this is dead. */
 const HALF_WRITTEN_MS = 60 * MINUTE;
-/** Names under which git and this program write before they rename. */
-const HALF_WRITTEN = /^(tmp_|tip-[0-9a-f]+$|\.tmp-)/;
+/** Names under which git and this program write before they rename, and locks, for which the housekeeping of git would wait for ever. */
+const HALF_WRITTEN = /^(tmp_|tip-[0-9a-f]+$|\.tmp-)|\.lock$/;
+/** Another cache that was being made, or was being thrown away, beside this one. */
+const BESIDE = /^\.(new|gone)-[0-9a-f]+$/;
 
 /** The cache as a folder. */
 export interface GitCache {
@@ -33,6 +35,8 @@ export interface GitCache {
   writeBranch(ref: string, oid: Oid): void;
   /** True for the commits that these refs stand at. */
   keeps(commit: Oid): boolean;
+  /** Names this very folder: another one has been made in its place when it differs. Null while there is none. */
+  identity(): string | null;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
   /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
@@ -46,31 +50,38 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
   let format = readFormat(gitDir);
   const packs = `${gitDir}/objects/pack`;
   const read = (name: string): Oid | null => {
-    const file = `${gitDir}/${KEPT}${name}`;
-    return existsSync(file) ? parseOid(readFileSync(file, 'utf8').trim()) : null;
+    const text = textOf(`${gitDir}/${KEPT}${name}`);
+    return text === null ? null : parseOid(text.trim());
   };
   const branches = (): readonly string[] => {
     const folder = `${gitDir}/${KEPT}${BRANCHES}`;
-    return existsSync(folder) ? readdirSync(folder).map((name) => `${BRANCHES}/${name}`) : [];
+    return namesIn(folder).map((name) => `${BRANCHES}/${name}`);
   };
   const write = (name: string, oid: Oid): void => {
     const [tmp, file] = [`${gitDir}/tip-${random.hex(6)}`, `${gitDir}/${KEPT}${name}`];
-    mkdirSync(dirname(file), { recursive: true });
+    // First what fails when the cache has been thrown away: a folder made in its place would be a wreck.
     writeFileSync(tmp, `${oid}\n`);
+    mkdirSync(dirname(file), { recursive: true });
     renameSync(tmp, file);
   };
+  const isThere = (): boolean => existsSync(`${gitDir}/HEAD`);
   return {
-    format: () => format,
+    format: () => (isThere() ? format : null),
     create: async (wanted) => {
-      await createBare(git, { gitDir, format: wanted, making: `${gitDir}.new-${random.hex(6)}` });
+      await createBare(git, { gitDir, format: wanted, random });
       format = wanted;
     },
     readTip: () => read(TIP),
     writeTip: (oid) => write(TIP, oid),
     writeBranch: (ref, oid) => write(`${BRANCHES}/${encodeURIComponent(ref)}`, oid),
     keeps: (commit) => [TIP, ...branches()].some((name) => read(name) === commit),
+    identity: () => {
+      const found = statSync(`${gitDir}/HEAD`, { throwIfNoEntry: false });
+      return found === undefined ? null : `${found.ino} ${found.mtimeMs}`;
+    },
     unlockPacks: () => {
-      for (const name of readdirSync(packs)) if (name.endsWith('.keep')) unlinkSync(`${packs}/${name}`);
+      // Commands that read do this at the same time: whoever comes second finds nothing.
+      for (const name of namesIn(packs)) if (name.endsWith('.keep')) rmSync(`${packs}/${name}`, { force: true });
     },
     keep: async (nowMs) => {
       removeHalfWritten(gitDir, nowMs - HALF_WRITTEN_MS);
@@ -80,45 +91,91 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
     },
     check: async (usable) => {
-      const tip = read(TIP);
-      const isWhole = tip !== null && (await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] })).code === 0;
+      const isDamaged = async (): Promise<boolean> => {
+        const tip = read(TIP);
+        if (tip === null || !isThere()) return isThere() && PARTS.some((name) => !existsSync(`${gitDir}/${name}`));
+        // What took too long, or was killed, says nothing about the cache.
+        const asked = await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] });
+        return asked.ended === 'exited' && asked.code !== null && asked.code !== 0;
+      };
+      const first = await isDamaged();
       await usable;
-      if (tip === null || isWhole) return;
-      rmSync(gitDir, { recursive: true, force: true });
+      // Asked twice: another process may have thrown it away, and made it anew, in between.
+      if (!first || !(await isDamaged())) return;
+      throwAway(gitDir, random);
       format = null;
     },
   };
 }
 
+/** What makes a folder a repository. Whoever removes one and is killed leaves some of it. */
+const PARTS = ['objects', 'refs', 'config'] as const;
+
+/** Under another name first: others see it whole or not at all, also when this process is killed while it removes. */
+function throwAway(gitDir: string, random: Random): void {
+  const gone = `${gitDir}.gone-${random.hex(6)}`;
+  try {
+    renameSync(gitDir, gone);
+  } catch (error) {
+    if (existsSync(gitDir)) throw error;
+  }
+  rmSync(gone, { recursive: true, force: true });
+}
+
+/** The names in a folder; none when another process has removed it. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return [];
+  }
+}
+
 function removeHalfWritten(gitDir: string, beforeMs: number): void {
   const objects = `${gitDir}/objects`;
-  const folders = [
-    gitDir,
-    `${objects}/pack`,
-    ...readdirSync(objects).flatMap((name) => (/^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [])),
-  ];
-  for (const folder of folders)
-    for (const name of readdirSync(folder)) {
+  const info = ['info', 'info/commit-graphs', 'pack'].map((name) => `${objects}/${name}`);
+  const loose = namesIn(objects).flatMap((name) => (/^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : []));
+  for (const folder of [gitDir, `${gitDir}/refs/crosstalk`, ...info, ...loose])
+    for (const name of namesIn(folder)) {
       const path = `${folder}/${name}`;
-      const found = HALF_WRITTEN.test(name) ? statSync(path, { throwIfNoEntry: false }) : undefined;
-      if (found?.isFile() === true && found.mtimeMs < beforeMs) rmSync(path, { force: true });
+      if (HALF_WRITTEN.test(name) || isPackWithoutIndex(path)) removeOld(path, beforeMs);
     }
-  // Another half-made cache beside this one.
   const beside = dirname(gitDir);
-  for (const name of readdirSync(beside).filter((each) => each.startsWith(`${basename(gitDir)}.new-`)))
-    if ((statSync(`${beside}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? beforeMs) < beforeMs)
-      rmSync(`${beside}/${name}`, { recursive: true, force: true });
+  for (const name of namesIn(beside))
+    if (name.startsWith(basename(gitDir)) && BESIDE.test(name.slice(basename(gitDir).length))) removeOld(`${beside}/${name}`, beforeMs);
+}
+
+/** The index is written last; without it nothing reads the pack. */
+function isPackWithoutIndex(path: string): boolean {
+  return path.endsWith('.pack') && !existsSync(path.replace(/pack$/, 'idx'));
+}
+
+function removeOld(path: string, beforeMs: number): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && found.mtimeMs < beforeMs) rmSync(path, { recursive: true, force: true });
 }
 
 function readFormat(gitDir: string): ObjectFormat | null {
   if (!existsSync(`${gitDir}/HEAD`)) return null;
-  return /objectformat\s*=\s*sha256/i.test(readFileSync(`${gitDir}/config`, 'utf8')) ? 'sha256' : 'sha1';
+  return /objectformat\s*=\s*sha256/i.test(textOf(`${gitDir}/config`) ?? '') ? 'sha256' : 'sha1';
+}
+
+/** The text of a file; null when it is not there, or another process has just removed it. */
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return null;
+  }
 }
 
 async function createBare(
   git: Git,
-  { gitDir, format, making }: { readonly gitDir: string; readonly format: ObjectFormat; readonly making: string },
+  { gitDir, format, random }: { readonly gitDir: string; readonly format: ObjectFormat; readonly random: Random },
 ): Promise<void> {
+  const making = `${gitDir}.new-${random.hex(6)}`;
   mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 });
   // No template: a user's template may bring hooks and settings of its own.
   const result = await git.run({ args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making] });
@@ -127,17 +184,24 @@ async function createBare(
   try {
     renameSync(making, gitDir);
   } catch (error) {
-    rmSync(making, { recursive: true, force: true });
     // Another process of this program has made it in between.
-    if (!existsSync(`${gitDir}/HEAD`)) throw error;
+    if (existsSync(`${gitDir}/HEAD`)) rmSync(making, { recursive: true, force: true });
+    else replaceWreck(error, { gitDir, making, random });
   }
+}
+
+/** What is left of a cache that somebody was removing when he was killed stands in the way. */
+function replaceWreck(error: unknown, place: { readonly gitDir: string; readonly making: string; readonly random: Random }): void {
+  if (!existsSync(place.gitDir)) throw error;
+  throwAway(place.gitDir, place.random);
+  renameSync(place.making, place.gitDir);
 }
 
 function isWorthRepacking(gitDir: string): boolean {
   // Names are hashes, so one folder in sixteen says how many there are, within a few parts in a hundred.
   const folders = Array.from('0123456789abcdef').map((digit) => `${gitDir}/objects/${digit}7`);
-  const sampled = folders.map((folder) => (existsSync(folder) ? readdirSync(folder).length : 0));
+  const sampled = folders.map((folder) => namesIn(folder).length);
   const loose = sampled.reduce((sum, count) => sum + count, 0) * 16;
-  const packs = readdirSync(`${gitDir}/objects/pack`).filter((name) => name.endsWith('.pack')).length;
+  const packs = namesIn(`${gitDir}/objects/pack`).filter((name) => name.endsWith('.pack')).length;
   return loose >= LOOSE_MIN || packs >= PACKS_MIN;
 }

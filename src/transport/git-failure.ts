@@ -62,6 +62,11 @@ export function vanishedIn(result: GitResult): string | null {
   return /not our ref ([0-9a-f]{40,64})/.exec(result.stderr)?.[1] ?? /couldn't find remote ref (\S+)/.exec(result.stderr)?.[1] ?? null;
 }
 
+/** A folder of the cache was removed, because another process had just packed what was in it, at the moment in which git wrote there. */
+export function lostItsFolder(result: GitResult): boolean {
+  return /unable to (create temporary|write).*No such file or directory/.test(result.stderr);
+}
+
 /** Whether the remote gives objects only by the names of its refs (protocol version 0). */
 export function wantsNames(result: GitResult): boolean {
   return /unadvertised object/.test(result.stderr);

@@ -1,7 +1,7 @@
 /** The three conversations with the remote: list, fetch, push. */
 import { parseOid, type Oid } from '../base/ids.ts';
 import { checkRemoteUrl, isHttpUrl } from './git-environment.ts';
-import { judgeFailure, judgePush, vanishedIn, wantsNames } from './git-failure.ts';
+import { judgeFailure, judgePush, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';
 import { fetchOverHttp } from './git-http-fetch.ts';
 import type { Git, GitResult } from './git-runner.ts';
 import type { ObjectFormat } from './loose-objects.ts';
@@ -24,8 +24,8 @@ export type Wanted = ReadonlyMap<string, Oid>;
 /** The remote repository. */
 export interface GitRemote {
   listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
-  /** Brings what is still there of `wanted` into the cache. */
-  fetch(wanted: Wanted): Promise<Reached<null>>;
+  /** Brings what is still there of `wanted` into the cache, and tells what came: by name a server gives what stands there by then. */
+  fetch(wanted: Wanted): Promise<Reached<Wanted>>;
   push(updates: readonly RefUpdate[], atomic: boolean): Promise<PushOutcome>;
   /** The format of the remote's ids, also of one that has no refs yet. */
   probeFormat(): Promise<Reached<ObjectFormat>>;
@@ -82,22 +82,39 @@ async function resolveUrl({ git, url, allowHttp }: RemoteOptions): Promise<strin
   return checkRemoteUrl(result.code === 0 ? result.stdout.toString('utf8').trim() : url, allowHttp);
 }
 
+/** Times that a fetch is begun again because the cache was packed meanwhile. */
+const FOLDER_TRIES = 3;
+
 type Ask = 'by-id' | 'by-name';
 
-async function fetchAll(options: RemoteOptions, wanted: Wanted): Promise<Reached<null>> {
+async function fetchAll(options: RemoteOptions, wanted: Wanted): Promise<Reached<Wanted>> {
   const left = new Map(wanted);
+  let named: Wanted | null = null;
+  let triesLeft = FOLDER_TRIES;
   let ask: Ask = 'by-id';
   // Each round that fails in an expected way takes one away or changes the way of asking, so it ends.
   while (left.size > 0) {
     const result = await transfer(options, left, ask);
+    named = ask === 'by-name' && !isHttpUrl(options.url) ? parseNamed(result.stdout.toString('utf8')) : null;
     if (result.ended === 'exited' && (result.code === 0 || (ask === 'by-name' && /no such remote ref/.test(result.stderr)))) break;
     const vanished = vanishedIn(result);
     const name = [...left].find(([ref, oid]) => ref === vanished || oid === vanished)?.[0];
     if (name !== undefined) left.delete(name);
     else if (ask === 'by-id' && wantsNames(result)) ask = 'by-name';
+    else if (triesLeft > 0 && lostItsFolder(result)) triesLeft -= 1;
     else return { kind: 'unreachable', failure: judgeFailure(result) };
   }
-  return { kind: 'reached', value: null };
+  return { kind: 'reached', value: named ?? left };
+}
+
+/** What fetch-pack says of what it brought by name: `<id> <name>` a line. */
+function parseNamed(text: string): Wanted {
+  const named = new Map<string, Oid>();
+  for (const [id = '', name = ''] of text.split('\n').map((line) => line.split(' '))) {
+    const oid = parseOid(id);
+    if (oid !== null) named.set(name, oid);
+  }
+  return named;
 }
 
 /**
@@ -118,8 +135,8 @@ async function transfer(options: RemoteOptions, wanted: Wanted, ask: Ask): Promi
 }
 
 /** For servers without protocol version 2, where fetch-pack cannot be used over http. */
-async function fetchByPorcelain({ git, url, branchRef }: RemoteOptions, wanted: Wanted): Promise<GitResult> {
+async function fetchByPorcelain({ git, url }: RemoteOptions, wanted: Wanted): Promise<GitResult> {
   const flags = ['--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', '--no-auto-maintenance', '--progress'];
-  const names = [...wanted.keys()].map((ref) => (ref === branchRef ? `+${ref}:refs/crosstalk/arriving` : ref));
-  return git.run({ args: ['fetch', ...flags, '--', url, ...names], network: true });
+  // Into no ref: its lock would be in the way of another process, or stay when this one is killed.
+  return git.run({ args: ['fetch', ...flags, '--', url, ...wanted.keys()], network: true });
 }

@@ -82,6 +82,7 @@ function composeRepository(parts: Parts): Repository {
     },
     hasObject: async (oid) => parts.cache.format() !== null && reader.has(oid),
     hasHistory: async (commit) => parts.cache.format() !== null && store.isWhole(commit),
+    keeps: (commit) => store.isKept(commit),
     diff: (range) => reader.diff(range),
     lookUp: (commit, paths) => reader.lookUp(commit, paths),
     readBlobs: (oids, sizeBytesMax) => reader.readBlobs(oids, sizeBytesMax),
@@ -116,6 +117,7 @@ interface Store {
   ready(): Promise<Reached<null>>;
   writer(): Promise<ObjectWriter>;
   noteBuilt(commits: readonly Oid[]): void;
+  isKept(commit: Oid): boolean;
   isWhole(commit: Oid): Promise<boolean>;
   fetch(tip: Oid | null, records: ReadonlyMap<string, Oid>): Promise<Reached<null>>;
 }
@@ -124,11 +126,12 @@ interface Store {
 function createStore(parts: Parts, reader: ObjectReader): Store {
   const { git, cache, remote, gitDir, random, branchRef } = parts;
   const built = new Set<Oid>();
+  let builtIn: string | null = null;
   let making: Promise<void> | null = null;
   let writer: ObjectWriter | null = null;
 
   const ensure = (format: ObjectFormat): Promise<void> => {
-    if (cache.format() === null) making ??= cache.create(format);
+    if (cache.format() === null) making ??= cache.create(format).finally(() => (making = null));
     else if (cache.format() !== format)
       throw new CrosstalkError('STATE_UNUSABLE', `the remote has ${format} objects, the cache ${gitDir} has others`, {
         fix: `remove ${gitDir}; it is made again`,
@@ -143,7 +146,10 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
     }
     return { kind: 'reached', value: null };
   };
-  const isKept = (commit: Oid): boolean => built.has(commit) || cache.keeps(commit);
+  const isKept = (commit: Oid): boolean => (built.has(commit) && builtIn === cache.identity()) || cache.keeps(commit);
+  /** `commit` came with `brought`. That it lies in the cache alone would prove nothing: see `hasHistory`. */
+  const isBelow = async (commit: Oid, brought: Oid | undefined): Promise<boolean> =>
+    brought !== undefined && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, brought]));
   return {
     ensure,
     ready,
@@ -155,12 +161,15 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       return writer;
     },
     noteBuilt: (commits) => {
+      if (builtIn !== cache.identity()) built.clear();
+      builtIn = cache.identity();
       for (const commit of commits) built.add(commit);
       for (const commit of built) {
         if (built.size <= BUILT_KEPT) break;
         built.delete(commit);
       }
     },
+    isKept,
     isWhole: async (commit) => {
       if (isKept(commit)) return true;
       const tip = cache.readTip();
@@ -173,12 +182,13 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       const fetched = await remote.fetch(wanted);
       if (wanted.size > 0) cache.unlockPacks();
       if (fetched.kind === 'unreachable') return fetched;
-      for (const [ref, oid] of records) if (isBranch(ref) && wanted.has(ref) && (await reader.has(oid))) cache.writeBranch(ref, oid);
-      if (tip === null) return fetched;
-      if (!(await reader.has(tip)))
+      const hasCome = (ref: string, oid: Oid): Promise<boolean> => isBelow(oid, fetched.value.get(ref));
+      for (const [ref, oid] of records) if (isBranch(ref) && wanted.has(ref) && (await hasCome(ref, oid))) cache.writeBranch(ref, oid);
+      if (tip === null) return { kind: 'reached', value: null };
+      if (!isKept(tip) && !(await hasCome(branchRef, tip)))
         return { kind: 'unreachable', failure: { reason: 'missing', line: `the branch moved away from ${tip} while it was fetched` } };
       if (cache.readTip() !== tip) cache.writeTip(tip);
-      return fetched;
+      return { kind: 'reached', value: null };
     },
   };
 }

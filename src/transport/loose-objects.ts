@@ -42,20 +42,24 @@ export async function writeLoose(gitDir: string, objects: readonly NewObject[], 
   const suffix = random.hex(8);
   for (const [i, object] of objects.entries()) {
     if (i > 0 && i % OBJECTS_A_TURN === 0) await new Promise(setImmediate);
-    writeOne(`${gitDir}/objects/${object.oid.slice(0, 2)}`, object, `tmp_obj_${suffix}_${i}`);
+    writeOne(gitDir, object, `tmp_obj_${suffix}_${i}`);
   }
 }
 
 // Synchronous on purpose: at a few hundred bytes an object this costs 0.1 ms; through the thread pool it costs more.
-function writeOne(folder: string, { oid, type, bytes }: NewObject, tmpName: string): void {
+function writeOne(gitDir: string, { oid, type, bytes }: NewObject, tmpName: string): void {
+  const folder = `${gitDir}/objects/${oid.slice(0, 2)}`;
   const path = `${folder}/${oid.slice(2)}`;
-  if (existsSync(path)) return;
+  // A power cut leaves files without content under whole names; what cannot be read is written anew.
+  if (readLoose(gitDir, oid) !== null) return;
   const content = deflateSync(Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]), { level: 1 });
   // In the object's own folder, as git does: in the common one above, ext4 takes four times as long to make the file.
   const tmp = `${folder}/${tmpName}`;
   try {
-    writeIn(folder, tmp, content);
-    renameSync(tmp, path);
+    writeIn(folder, () => {
+      writeFileSync(tmp, content, { mode: 0o444 });
+      renameSync(tmp, path);
+    });
   } catch (error) {
     // A full disk would be filled further by what did not fit on it.
     rmSync(tmp, { force: true });
@@ -63,13 +67,18 @@ function writeOne(folder: string, { oid, type, bytes }: NewObject, tmpName: stri
   }
 }
 
-function writeIn(folder: string, tmp: string, content: Buffer): void {
-  try {
-    writeFileSync(tmp, content, { mode: 0o444 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(tmp, content, { mode: 0o444 });
+/** Times that a folder is made which another process, that has just packed what was in it, removes. */
+const FOLDER_TRIES_MAX = 5;
+
+function writeIn(folder: string, write: () => void): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      write();
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries > FOLDER_TRIES_MAX) throw error;
+      mkdirSync(folder, { recursive: true });
+    }
   }
 }
 

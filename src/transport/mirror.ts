@@ -65,7 +65,8 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   const bring = async (seen: SeenTip, ours: boolean): Promise<Reached<null>> => {
     const { tip, records = new Map() } = seen;
     // Asked also for a tip that is known: the cache may have been thrown away since. A commit of ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring it once more.
-    const fresh = tip !== null && tip !== readAt && (ours || !(await repository.hasHistory(tip))) ? tip : null;
+    const isStanding = tip === readAt && tip !== null && repository.keeps(tip);
+    const fresh = tip !== null && !isStanding && (ours || !(await repository.hasHistory(tip))) ? tip : null;
     return fresh === null && records.size === 0 ? { kind: 'reached', value: null } : repository.fetch({ tip: fresh, records });
   };
 

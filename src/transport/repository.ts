@@ -104,6 +104,8 @@ export interface Repository {
    * its trees, so it may be all that a killed fetch has left, or that the fetch of another process has brought so far.
    */
   hasHistory(commit: Oid): Promise<boolean>;
+  /** Like `hasHistory`, as far as it can be told at once: false also when git would have to be asked, or somebody has thrown the cache away. */
+  keeps(commit: Oid): boolean;
   /** Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit order. `from: null` = against an empty tree. */
   diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */

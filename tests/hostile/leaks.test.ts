@@ -106,5 +106,5 @@ it.runIf(existsSync('/proc/self/fd'))(
     host.kill('SIGTERM');
     expect(await host.ended).toBe(0);
   },
-  240_000,
+  120_000 + BATCHES * 60_000,
 );

@@ -176,6 +176,7 @@ function openHost(server: Server, host: Host): Repository {
         const changes = diffFolders({ from: side(from), to: side(to), prefix: under === '' ? '' : `${under}/` });
         return changes.sort(by((change) => change.path));
       }),
+    keeps: (commit) => host.has.has(commit),
     hasHistory: (commit) => local('hasHistory', () => host.has.has(commit)),
     lookUp: (commit, paths) => local('lookUp', () => paths.map((path) => lookUp(universe, own(commit).root, path))),
     readBlobs: (oids, sizeBytesMax) => local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax))),

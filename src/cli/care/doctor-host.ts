@@ -119,7 +119,9 @@ async function examineCache(invocation: Invocation, { session, here, hereSilent 
 /** Locks that a git left in the cache when the machine went down: nothing waits for them but the housekeeping, which then never comes. */
 async function examineCacheLocks({ session, here, hereSilent }: Surroundings): Promise<readonly Finding[]> {
   const { cache } = session.directory;
-  const names = (await readdir(cache, { recursive: true })).filter((name) => name.endsWith('.lock') || name === 'gc.pid');
+  // A dispatcher packs meanwhile, and folders vanish while they are read.
+  const all = await readdir(cache, { recursive: true }).catch((): readonly string[] => []);
+  const names = all.filter((name) => name.endsWith('.lock') || name === 'gc.pid');
   const old: string[] = [];
   for (const name of names) {
     const found = await stat(join(cache, name)).catch(() => null);

@@ -8,7 +8,6 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
-import { writeCheckpoint } from '../../local/checkpoint.ts';
 import { sendControl } from '../../local/control-client.ts';
 import type { ModelOffer } from '../../local/served-models.ts';
 import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
@@ -119,7 +118,7 @@ async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip, asOf, records });
   if (pulled.kind === 'unreachable') return { ...nothing, refs, outage: pulled.failure.line };
-  if (mirror.index().tip !== before) await writeCheckpoint(session.directory.checkpointFile, encodeIndex(mirror.index()));
+  if (mirror.index().tip !== before) await session.checkpoint.keep(encodeIndex(mirror.index()));
   const rewrite = pulled.value.kind === 'rewritten' ? pulled.value : null;
   return { outage: null, rewrite, refs, ...(await readRecords(session, refs)) };
 }
