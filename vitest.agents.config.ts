@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 180_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // They wait for each other's processors less than for their own clocks.
+    maxWorkers: 4,
   },
 });

@@ -1,5 +1,6 @@
-// The README's test command for CI. Tests with real processes share their machine, so a test file that fails runs once more, alone: what fails then
-// fails the run, and what passes is named, because a test that only sometimes passes has to be mended all the same.
+// Runs a command of tests for CI, `node scripts/ci-tests.mjs npm test --`: the words take more for vitest behind them. Tests with real processes
+// share their machine, so a test file that fails runs once more, alone: what fails then fails the run, and what passes is named, because a test
+// that only sometimes passes has to be mended all the same.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ const AGAIN_FILES_MAX = 3;
 /** CI ends after 15 minutes; a run that took longer than this leaves no time to look again. */
 const AGAIN_BEFORE_MS = 11 * 60_000;
 
+const [program, ...words] = process.argv.slice(2);
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-ci-'));
 const report = join(place, 'report.json');
 const started = performance.now();
@@ -21,7 +23,7 @@ rmSync(place, { recursive: true, force: true });
 process.exit(first === 0 ? 0 : again(failed));
 
 function runTests(args) {
-  return spawnSync('npm', ['test', '--', ...args], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
+  return spawnSync(program, [...words, ...args], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
 }
 
 /** Failed files, relative to the root; none when the run failed as a whole. */

@@ -5,21 +5,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { MORE, PROGRAMS } from './agent-programs.mjs';
 
-// As seen and written down by the adapters. What is installed for another version of the program stays beside it.
-const PROGRAMS = {
-  claude: '@anthropic-ai/claude-code@2.1.329',
-  codex: '@openai/codex@0.169.0',
-  opencode: 'opencode-ai@1.18.33',
-  pi: '@earendil-works/pi-coding-agent@0.74.2',
-};
-// By hand: hundreds of megabytes more.
-const MORE = {
-  gemini: '@google/gemini-cli@0.61.0',
-  qwen: '@qwen-code/qwen-code@0.15.10',
-  copilot: '@github/copilot@1.0.102',
-  droid: 'droid@0.215.0',
-};
 const REGISTRY_FAILURE =
   /\b(E404|E40[13]|E429|E5\d\d|ETARGET|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ERR_SOCKET_TIMEOUT|EINTEGRITY|network|registry)\b/i;
 const LIMIT_MS = Number(process.env.CROSSTALK_CLIS_LIMIT_S || 480) * 1_000;

@@ -111,7 +111,7 @@ export interface Adapter {
   readonly output: OutputForm;
   /**
    * For programs that try again and again without a way to tell them not to: whether a line of stderr, or of JSON lines, says that it does.
-   * Waiting is the dispatcher's, so the program is ended at the line after `RETRIES_MAX` of them.
+   * Waiting is the dispatcher's, so the program is ended at the line after `RETRIES_MAX` of them; work that is shown in between begins the count anew.
    */
   readonly saysRetry?: (line: string) => boolean;
   /** It finds a session only in the directory where that was begun: entries without `cwd:` run in one that stays, unless they may write. */

@@ -17,6 +17,9 @@ import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['thread.started', 'turn.completed', 'turn.failed', 'error']);
 
+/** While nobody listens it says this again and again, without end, whatever its settings of retries are. */
+const WAITS_FOR_NETWORK = '{"type":"error","message":"Reconnecting... waiting for network';
+
 /** The adapter for Codex. */
 export const codex: Adapter = {
   name: 'codex',
@@ -24,6 +27,7 @@ export const codex: Adapter = {
   options: [],
   modes: ['read', 'write'],
   output: { kind: 'json-lines', view },
+  saysRetry: (line) => line.startsWith(WAITS_FOR_NETWORK),
   invoke,
   parse,
   detection: {

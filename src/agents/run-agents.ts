@@ -19,7 +19,7 @@ import { runProcess, type ProcessEnd } from './run-process.ts';
 /** A JSON form may need this many bytes for one byte of answer, and the other a start: escapes, thoughts, tool output. */
 const JSON_FACTOR = 8;
 const JSON_BASE = 1_048_576;
-/** So often a program that cannot be told not to may try again by itself. */
+/** So often in a row a program that cannot be told not to may try again by itself. */
 const RETRIES_MAX = 1;
 /** The scratch folder inside the attempt's directory: TMPDIR of the agent and files of the adapter. Removed after the attempt. */
 const SCRATCH = '.tmp';
@@ -214,12 +214,14 @@ function start({ request, adapter, cwd, scratch }: Prepared, { context, invocati
   );
 }
 
-function countRetries({ saysRetry }: Adapter): { readonly givesUp?: (line: string) => boolean } {
+/** Counts retries in a row: after one that helped, which shows in work that goes on, it begins anew. */
+function countRetries({ saysRetry, output }: Adapter): { readonly givesUp?: (line: string) => boolean } {
   if (saysRetry === undefined) return {};
   let seen = 0;
   return {
     givesUp: (line) => {
       if (saysRetry(line)) seen += 1;
+      else if (seen > 0 && output.kind === 'json-lines' && output.view(line).show !== null) seen = 0;
       return seen > RETRIES_MAX;
     },
   };

@@ -13,6 +13,5 @@ describeCli({
   knowsCost: false,
   knowsTokens: false,
   failures: ['auth', 'context', 'cut'],
-  patience: '60s',
   slots: 3,
 });

@@ -15,6 +15,5 @@ describeCli({
   // Every failure is "Exec failed": it cannot be told why.
   failures: ['auth'],
   classes: { auth: ['crash', 'auth'] },
-  patience: '60s',
   slots: 3,
 });

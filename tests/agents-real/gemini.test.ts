@@ -8,7 +8,7 @@ describeCli({
     '.gemini/settings.json': JSON.stringify({ security: { auth: { selectedType: 'gemini-api-key' } }, general: { maxAttempts: 1 } }),
   }),
   env: ({ url }) => ({ GEMINI_API_KEY: 'test-key-of-gemini', GOOGLE_GEMINI_BASE_URL: url }),
-  sleepTool: { kind: 'tool', name: 'run_shell_command', input: { command: 'tail -f /dev/null', description: 'wait' } },
+  sleepTool: { kind: 'tool', name: 'run_shell_command', input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait' } },
   knowsCost: false,
   slots: 3,
 });

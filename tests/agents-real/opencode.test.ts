@@ -12,10 +12,10 @@ describeCli({
     return { '.config/opencode/opencode.json': JSON.stringify({ provider: { there: provider(url), down: provider(NOBODY) } }) };
   },
   env: () => ({ OPENAI_API_KEY: 'test-key-of-opencode' }),
-  sleepTool: { kind: 'tool', name: 'bash', input: { command: 'tail -f /dev/null', description: 'wait' } },
+  sleepTool: { kind: 'tool', name: 'bash', input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait' } },
   knowsCost: true,
-  patience: '40s',
+  // A start takes it some seconds of the processor.
+  toolLimit: '50s',
   // A cut stream it begins again without a word.
   classes: { cut: ['unavailable', 'timeout'] },
-  slots: 4,
 });

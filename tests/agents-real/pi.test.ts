@@ -13,6 +13,6 @@ describeCli({
     return { '.pi/agent/models.json': JSON.stringify({ providers: { there: provider(url), down: provider(NOBODY) } }) };
   },
   env: () => ({ OPENAI_API_KEY: 'test-key-of-pi' }),
-  sleepTool: { kind: 'tool', name: 'bash', input: { command: 'tail -f /dev/null' } },
+  sleepTool: { kind: 'tool', name: 'bash', input: { command: 'touch begun; exec tail -f /dev/null' } },
   knowsCost: true,
 });

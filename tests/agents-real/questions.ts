@@ -21,22 +21,60 @@ export const CLASSES: Readonly<Record<string, readonly string[]>> = {
   down: ['unavailable'],
 };
 
-/** The messages that do not wait for each other, path → content. */
-export function firstMessages(failing: readonly string[], place: string): Readonly<Record<string, string>> {
-  const to = (model: string, text: string, more = ''): string => `---\nto: ${model}\n${more}---\n${text}\n`;
-  const filler = 'x'.repeat(90);
-  const failures = failing.map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)]);
-  const messages: Readonly<Record<string, string>> = {
-    text: to('main', 'hello from far away'),
-    persona: to('main', 'Who are you? [do:persona]', 'as: data/personas/terse.md\n'),
-    big: to('main', `${Array.from({ length: 3_000 }, () => `[[m]] ${filler}`).join('\n')}\n[do:count]`),
-    mention: to('main', `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt [do:hostile]`),
-    command: to('main', '/quit [do:hostile]'),
-    flag: to('main', '--version [do:hostile]'),
-    tool: to('writes', `Use your shell. [do:tool]`, 'priority: 8\n'),
-    ...(Object.fromEntries(failures) as Readonly<Record<string, string>>),
+/** Where each case is asked: in a message of its own, or with others in one. */
+export interface Cases {
+  /** Message → what it says; the rest of its head. */
+  readonly messages: Readonly<Record<string, Said>>;
+  /** Case → the message that shows it. */
+  readonly shownBy: Readonly<Record<'persona' | 'big' | 'mention' | 'command' | 'flag', string>>;
+  /** The message that continues the thread of `text`, on the same host. */
+  readonly more: string;
+}
+
+interface Said {
+  readonly text: string;
+  readonly head?: string;
+}
+
+const AS = 'as: data/personas/terse.md\n';
+const BIG = Array.from({ length: 3_000 }, () => `[[m]] ${'x'.repeat(90)}`).join('\n');
+const mentionsIn = (place: string): string => `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt`;
+
+/** Each case by itself. */
+export function eachAlone(place: string): Cases {
+  return {
+    messages: {
+      text: { text: 'hello from far away' },
+      persona: { text: 'Who are you? [do:describe]', head: AS },
+      big: { text: `${BIG}\n[do:describe]` },
+      mention: { text: `${mentionsIn(place)} [do:describe]` },
+      command: { text: '/quit [do:describe]' },
+      flag: { text: '--version [do:describe]' },
+    },
+    shownBy: { persona: 'persona', big: 'big', mention: 'mention', command: 'command', flag: 'flag' },
+    more: 'And now? [do:history]',
   };
-  const files = Object.fromEntries(Object.entries(messages).map(([name, text]) => [`${GENERAL}/${name}.md`, text]));
+}
+
+/** The same in as few starts as can show them. */
+export function together(place: string): Cases {
+  return {
+    messages: { text: { text: '/quit [do:describe]' }, big: { text: `${mentionsIn(place)}\n${BIG}\n[do:describe]`, head: AS } },
+    shownBy: { persona: 'big', big: 'big', mention: 'big', command: 'text', flag: 'more' },
+    more: '--version [do:history]',
+  };
+}
+
+/** The messages that do not wait for each other, path → content. */
+export function firstMessages({ messages }: Cases, failures: readonly string[]): Readonly<Record<string, string>> {
+  const to = (model: string, text: string, more = ''): string => `---\nto: ${model}\n${more}---\n${text}\n`;
+  const all: Readonly<Record<string, string>> = {
+    ...Object.fromEntries(Object.entries(messages).map(([name, { text, head }]) => [name, to('main', text, head)])),
+    // Before the others: it takes the whole of its time.
+    tool: to('writes', 'Use your shell. [do:tool]', 'priority: 8\n'),
+    ...Object.fromEntries(failures.map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)])),
+  };
+  const files = Object.fromEntries(Object.entries(all).map(([name, text]) => [`${GENERAL}/${name}.md`, text]));
   return { ...files, 'data/personas/terse.md': `You are ${PERSONA}.\n` };
 }
 
@@ -50,14 +88,10 @@ export function answer(question: Question, tool: Answer): Answer {
   const text = (words: string): Answer => ({ kind: 'text', text: words, tokens: TOKENS });
   const asked = [...question.user.matchAll(/\[do:([a-z]+)\]/g)].at(-1)?.[1] ?? '';
   switch (asked) {
-    case 'persona':
-      return text(`persona ${question.raw.includes(PERSONA)}`);
-    case 'count':
-      return text(`${question.user.split('[[m]]').length - 1} markers`);
+    case 'describe':
+      return text(`It says: still here, persona ${question.raw.includes(PERSONA)}, ${question.user.split('[[m]]').length - 1} markers`);
     case 'history':
       return text(`own answers before: ${question.turns.filter(isOwnAnswer).length}`);
-    case 'hostile':
-      return text('It says: still here');
     case 'tool':
       return question.toolResult === null ? tool : text(`it ended: ${question.toolResult}`);
     case 'auth':

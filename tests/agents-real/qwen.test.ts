@@ -8,7 +8,7 @@ describeCli({
   sleepTool: {
     kind: 'tool',
     name: 'run_shell_command',
-    input: { command: 'tail -f /dev/null', description: 'wait', is_background: false },
+    input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait', is_background: false },
   },
   knowsCost: false,
   // A limit and a server that is away it sits out for minutes.

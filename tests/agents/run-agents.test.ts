@@ -356,6 +356,18 @@ describe('any adapter', () => {
     });
   });
 
+  test('that tries again by itself is ended at the second time in a row, not when it worked in between', async () => {
+    const adapter: Partial<Adapter> = {
+      output: { kind: 'json-lines', view: (line) => ({ keep: true, show: line.startsWith('work') ? line : null }) },
+      saysRetry: (line) => line.startsWith('again'),
+      invoke: () => invocation('eval "$SAID"'),
+      parse: (output) => (output.exitCode === 0 ? command.parse(output) : failureFrom({ text: 'connection refused' }, output)),
+    };
+    const runSaying = (said: string) => runWith(adapter, fixtureEntry('echo'), { extraEnv: { SAID: said } });
+    expect(await runSaying('echo again; echo work; echo again')).toMatchObject({ kind: 'answered' });
+    expect(await runSaying('echo again; echo aside; echo again >&2; sleep 60')).toMatchObject({ class: 'unavailable' });
+  });
+
   test('is named with its version when it tells or was found', async () => {
     const parts = { versionOf: () => '1.2.3' };
     expect(await run(attempt(fixtureEntry('echo')), parts)).toMatchObject({ agent: 'command 1.2.3' });
