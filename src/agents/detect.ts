@@ -152,18 +152,23 @@ interface VersionQuestion {
   readonly args: readonly string[];
 }
 
+/** How many programs this process has asked. */
+let asked = 0;
+
 /** What it says of its version; null when it does not start or end in time. */
 async function askVersion(
   { path, adapter, args }: VersionQuestion,
   { operatorEnv, clock, limitMs }: DetectionParts,
 ): Promise<string | null> {
+  // A name of its own for each: whoever ends first looks for what is left under its name, and would end another program that is being asked.
+  asked += 1;
   const env = buildAgentEnv({
     operator: withDirectoryOf(operatorEnv, path),
     names: [],
     adapter: {},
     extra: {},
     tmpDir: tmpdir(),
-    attemptId: `detect-${adapter}-${String(process.pid)}`,
+    attemptId: `detect-${adapter}-${process.pid}-${asked}`,
   });
   const end = await runProcess(
     {
