@@ -9,6 +9,7 @@ import { listWork, type OpenMessage } from '../protocol/open-work.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import { channelFolder } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/engine.ts';
+import { createFoldMemo } from '../workflow/fold-memo.ts';
 import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts';
 import type { Transaction, TipView } from '../transport/publish.ts';
 import type { CommitDraft } from '../transport/repository.ts';
@@ -57,7 +58,7 @@ function knowsBeats({ state, settings }: Dispatcher): boolean {
 
 function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {
   const open = new Set(markers.map(({ path }) => path));
-  for (const known of [state.runs, state.runTexts, state.channelOf])
+  for (const known of [state.runs, state.runTexts, state.foldMemos, state.channelOf])
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
   const runs = new Set(state.channelOf.values());
   for (const name of state.folderTexts.keys()) if (name.startsWith('fork ') && !runs.has(name.slice(5))) state.folderTexts.delete(name);
@@ -157,7 +158,10 @@ async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, ot
     [...state.refs].filter(([ref]) => ref.startsWith(settings.refs.hosts)).map(([ref, oid]) => [ref, state.records.get(oid)]),
   );
   const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.serving.models.keys()] });
-  return readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
+  const memo = state.foldMemos.get(marker.path) ?? createFoldMemo();
+  state.foldMemos.set(marker.path, memo);
+  const input = await readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
+  return input === null ? null : { ...input, memo };
 }
 
 /** All open runs, as far as concurrency groups need to know of each other. */

@@ -21,6 +21,7 @@ import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher, Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, Repository } from '../transport/repository.ts';
+import type { FoldMemo } from '../workflow/fold-memo.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import type { Schedules } from './fire-schedules.ts';
 import { createHints, type Hints } from './hints.ts';
@@ -208,6 +209,8 @@ export interface State {
   /** Open workflow runs by marker path: what was seen of each, its texts, its channel, and whether a transition is on its way. */
   readonly runs: Map<string, RunSeen>;
   readonly runTexts: Map<string, TextMemory>;
+  /** What folds of each found, by marker path: it only saves work. */
+  readonly foldMemos: Map<string, FoldMemo>;
   readonly channelOf: Map<string, string>;
   /** The marker of each run that has a task open, by channel. */
   readonly markerOf: Map<string, MarkerPlace>;
@@ -294,6 +297,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       records: new Map(),
       runs: new Map(),
       runTexts: new Map(),
+      foldMemos: new Map(),
       channelOf: new Map(),
       markerOf: new Map(),
       closing: { tip: null, markers: [] },

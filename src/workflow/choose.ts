@@ -1,24 +1,27 @@
 /** Which of the proposals becomes the next commit: files first, then as many tasks of one step as the caps let through. */
-import type { Cap, Fold } from './fold-context.ts';
+import { type Cap, composeProposal, type Fold } from './fold-context.ts';
 import type { NewFile, Transition } from './run-input.ts';
 
 /** The next transition among the proposals, or null when all are held back. `agentsLeft` tasks may still be added in this run. */
 export function chooseTransition(fold: Fold, agentsLeft: number): Transition | null {
   const file = fold.proposals.find((proposal) => proposal.kind === 'file');
-  if (file !== undefined) return { name: file.name, files: file.compose().files };
+  if (file !== undefined) return { name: file.name, files: composeProposal(fold, file).files };
   const tasks = [...fold.proposals].sort((a, b) => b.priority - a.priority);
   const files: NewFile[] = [];
   let [first, count] = ['', 0];
-  const active = new Map([...fold.active].map(([key, units]) => [key, new Set(units)] as const));
+  const active = new Map<string, Set<string>>();
+  const occupy = ({ key, unit }: Cap): void => void active.set(key, (active.get(key) ?? new Set<string>()).add(unit));
+  fold.occupied.forEach(occupy);
   let left = agentsLeft;
-  for (const { name, caps, compose } of tasks) {
+  for (const proposal of tasks) {
+    const { name, caps } = proposal;
     if (count > 0 && first !== name) continue;
     // What is answered already would need no place; to find out is dear, and the next free place comes soon.
     if (!caps.every((cap) => hasPlace(cap, active))) continue;
-    const { files: added, isAgent, isOpen } = compose();
+    const { files: added, isAgent, isOpen } = composeProposal(fold, proposal);
     if (isAgent && left <= 0) continue;
     if (isAgent) left -= 1;
-    if (isOpen) for (const { key, unit } of caps) active.set(key, (active.get(key) ?? new Set<string>()).add(unit));
+    if (isOpen) caps.forEach(occupy);
     files.push(...added);
     [first, count] = [name, count + 1];
   }

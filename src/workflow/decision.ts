@@ -3,8 +3,10 @@ import { by } from '../base/order.ts';
 import { firstLine } from '../protocol/reply.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Fold } from './fold-context.ts';
+import { ask as askFold, readFile } from './fold-memo.ts';
 import { findJson, type Json } from './json.ts';
 import type { Ask } from './plan.ts';
+import type { RunMessages } from './run-messages.ts';
 import { validateJson } from './schema.ts';
 
 /** One person's answer; `problem` says why it does not count. */
@@ -33,24 +35,28 @@ const NO = ['deny', 'denied', 'no', 'reject', 'rejected', '-1'];
 /** Every answer to the gate in `folder`, in order of time; only the last of each person. */
 export function votesOn(fold: Fold, { folder, ask }: { readonly folder: string; readonly ask: Ask }): readonly Vote[] {
   const path = `${folder}ask.md`;
-  const { lookUp, files } = fold.input;
-  const messages = fold.messages.others
-    .filter((each) => each.message.fields.re.includes(path) || each.path === replyPath(path, each.from))
+  const messages = messagesOf(fold)
+    .others.filter((each) => each.message.fields.re.includes(path) || each.path === replyPath(path, each.from))
     .map((each): Omit<Vote, 'problem'> => {
       const { decision } = each.keys;
       const says = typeof decision === 'string' ? decision : firstWord(ask, each.message.body);
       return { path: each.path, from: each.from, atMs: each.atMs, says, text: each.message.body.trim() };
     });
   const marks = (['approve', 'deny'] as const).flatMap((says): Omit<Vote, 'problem'>[] => {
-    const text = files.get(`${folder}${says}`);
+    const text = readFile(fold, `${folder}${says}`);
     if (text === undefined) return [];
-    const from = lookUp.author(`${folder}${says}`) ?? 'unknown';
+    const from = askFold(fold, ({ input }) => input.lookUp.author(`${folder}${says}`)) ?? 'unknown';
     return [{ path: `${folder}${says}`, from, atMs: 0, says, text: text.trim() }];
   });
   const votes = [...marks, ...messages].map((vote): Vote => ({ ...vote, problem: problemOf(fold, ask, vote) }));
   const last = new Map<string, Vote>();
   for (const vote of votes) if (vote.problem === null) last.set(vote.from, vote);
   return votes.filter((vote) => vote.problem !== null || last.get(vote.from) === vote);
+}
+
+/** What people wrote, as something that a step may hang on. */
+export function messagesOf(fold: Fold): RunMessages {
+  return askFold(fold, ({ messages }) => messages);
 }
 
 /** The decision that the votes make, or null while it is open. Answers are counted in order of time. */

@@ -5,6 +5,7 @@
 import { parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readAnswer } from './answer.ts';
 import { type Fold, stopBelow, type TaskView } from './fold-context.ts';
+import { loosen } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
 import { answeredView, OPEN_VIEW, readTask } from './task-view.ts';
 import { modelOf } from './task-file.ts';
@@ -26,7 +27,8 @@ export function noteEarlierRounds(
 }
 
 function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly TaskView[] {
-  return fold.paths.flatMap((path) => {
+  loosen(fold);
+  return fold.paths().flatMap((path) => {
     if (!path.startsWith(stepFolder) || !/\/task(\.\d+)?\.md$/.test(path) || parseMessagePath(path) === null) return [];
     if (roundOf(path.slice(stepFolder.length)) >= round) return [];
     return [viewOf(fold, path)];

@@ -5,7 +5,8 @@
 import { formatIso } from '../base/clock.ts';
 import { replyPath } from '../protocol/paths.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
-import { type Cap, type Fold, occupy, type Outcome, outcome, proposeTask } from './fold-context.ts';
+import { type Cap, type Fold, occupy, type Outcome, outcome } from './fold-context.ts';
+import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
 import type { Prompt, Retry } from './plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
@@ -71,7 +72,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
   let failed: Outcome | null = null;
   for (; at.n <= TASKS_MAX;) {
     const path = taskPath(spec.folder, at.n);
-    const text = fold.input.files.get(path);
+    const text = readFile(fold, path);
     if (text === undefined) {
       const asked = failed === null ? null : askedAgain(fold, spec, at);
       return failed === null || asked !== null ? proposeNext(fold, spec, asked ?? at) : giveUp(fold, spec, { at, failed });
@@ -80,7 +81,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
     if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
     else if (failed !== null) return giveUp(fold, spec, { at, failed });
     const reply = replyPath(path, modelOf(task.to));
-    const replyText = fold.input.files.get(reply);
+    const replyText = readFile(fold, reply);
     const answer = replyText === undefined ? null : readAnswer(replyText);
     const judged = answer === null || answer.failure !== null ? null : judge(fold, spec, { n: at.n, body: answer.body });
     note(fold, spec, { path, reply, to: task.to, contentKey: task.contentKey, answer, errors: judged?.errors ?? [] });
@@ -101,7 +102,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
 
 /** A plan that was asked for again was no plan, whatever the models of today would say about it. */
 function judge(fold: Fold, spec: ChainSpec, { n, body }: { readonly n: number; readonly body: string }): ReturnType<typeof judgeAnswer> {
-  if (spec.phase === 'compile' && fold.input.files.has(taskPath(spec.folder, n + 1))) return { json: null, errors: ['asked again'] };
+  if (spec.phase === 'compile' && hasFile(fold, taskPath(spec.folder, n + 1))) return { json: null, errors: ['asked again'] };
   return judgeAnswer(body, spec.expectation);
 }
 
@@ -171,7 +172,7 @@ function fallBack(at: Position, why: string, spec: ChainSpec): Next {
 
 /** Where a person's `op: retry` put the chain, or null. The mark and not the task itself, so that caps hold back what does not fit yet. */
 function askedAgain(fold: Fold, spec: ChainSpec, at: Position): Position | null {
-  const mark = fold.input.files.get(againPath(spec, at));
+  const mark = readFile(fold, againPath(spec, at));
   if (mark === undefined) return null;
   const json = parseJson(mark);
   const askedMs = isJsonObject(json) && typeof json['timestamp'] === 'string' ? Date.parse(json['timestamp']) : 0;
@@ -193,16 +194,18 @@ function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; reado
 
 function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
   const running = outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
-  if (fold.input.nowMs < at.notBeforeMs) return { ...running, status: 'waiting', why: 'a retry is due later' };
+  if (at.notBeforeMs > 0 && !ask(fold, ({ input }) => input.nowMs >= at.notBeforeMs))
+    return { ...running, status: 'waiting', why: 'a retry is due later' };
   const path = taskPath(spec.folder, at.n);
-  proposeTask(fold, {
-    path,
+  fold.proposals.push({
+    kind: 'task',
     name: proposalName(spec, at),
     priority: spec.priority,
+    paths: [path],
     caps: [...spec.caps, runCap(fold, path)],
-    compose: () => {
-      const task = composeTask(fold, spec, at);
-      const ready = readyReply(fold, spec, task);
+    compose: (now) => {
+      const task = composeTask(now, spec, at);
+      const ready = readyReply(now, spec, task);
       if (ready !== null) return { files: [taskFile(task), ready], isAgent: false, isOpen: false };
       return { files: [taskFile(task)], isAgent: task.to !== 'workflow', isOpen: true };
     },
@@ -283,6 +286,7 @@ function taskOf(text: string, expected: string | undefined): TaskHead & { readon
 /** The session of this very task in the pass or round before. */
 function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
   if (spec.session !== 'last') return null;
+  loosen(fold);
   const place = placeOf(spec.folder);
   return (
     [...fold.tasks].reverse().find((task) => task.step === spec.step && task.session !== null && placeOf(task.path) === place)?.session ??

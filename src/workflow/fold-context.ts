@@ -4,6 +4,7 @@
  */
 import { formatIso } from '../base/clock.ts';
 import type { Values } from './expression-evaluate.ts';
+import { ask, type FoldMemo, hasFile, type Recording } from './fold-memo.ts';
 import type { RunHeader } from './header.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, Step } from './plan.ts';
@@ -66,8 +67,8 @@ export interface Proposal {
   readonly paths: readonly string[];
   /** What it takes if an agent is needed. */
   readonly caps: readonly Cap[];
-  /** Made when it is asked for: of a thousand tasks that wait for a place, few are written at once. */
-  readonly compose: () => Composed;
+  /** Made when it is asked for: of a thousand tasks that wait for a place, few are written at once. A later fold may be the one that asks. */
+  readonly compose: (fold: Fold) => Composed;
 }
 
 /** A task as people see it. */
@@ -129,18 +130,24 @@ export interface Fold {
   readonly root: string;
   readonly nonce: string;
   /** Every path of the run's files, in code-unit order. */
-  readonly paths: readonly string[];
+  readonly paths: () => readonly string[];
   readonly messages: RunMessages;
   readonly reuse: Reuse;
   readonly proposals: Proposal[];
   readonly tasks: TaskView[];
   readonly gates: GateView[];
   readonly steps: StepView[];
-  readonly active: Map<string, Set<string>>;
+  /** Caps of everything that is at work. */
+  readonly occupied: Cap[];
   /** Chains that failed for good, with what a retry would add. */
   readonly failedChains: FailedChain[];
   /** Steps whose own budget is used up: nothing in them can be retried. */
   readonly spentSteps: string[];
+  /** Proposals that were looked at. */
+  readonly composed: Map<Proposal, Composed>;
+  readonly memo: FoldMemo;
+  /** The parts that are being folded now, the innermost last. */
+  readonly recordings: Recording[];
 }
 
 /** One level of steps in the run: where its files are and what its expressions see. */
@@ -203,7 +210,7 @@ export function settle(
   fold: Fold,
   file: { readonly path: string; readonly name: string; readonly atMs: number; readonly content: JsonObject },
 ): boolean {
-  if (fold.input.files.has(file.path)) return true;
+  if (hasFile(fold, file.path)) return true;
   const content = `${JSON.stringify({ ...file.content, timestamp: formatIso(file.atMs) }, null, 2)}\n`;
   propose(fold, file.name, [{ path: file.path, content }]);
   return false;
@@ -215,19 +222,18 @@ export function propose(fold: Fold, name: string, files: readonly NewFile[]): vo
   fold.proposals.push({ kind: 'file', name, priority: 0, paths, caps: [], compose: () => ({ files, isAgent: false, isOpen: false }) });
 }
 
-/** Proposes a task, which is composed once and only when it is looked at. */
-export function proposeTask(
-  fold: Fold,
-  task: Pick<Proposal, 'name' | 'priority' | 'caps'> & { readonly path: string; readonly compose: () => Composed },
-): void {
-  let composed: Composed | null = null;
-  const compose = (): Composed => (composed ??= task.compose());
-  fold.proposals.push({ kind: 'task', name: task.name, priority: task.priority, paths: [task.path], caps: task.caps, compose });
+/** What a proposal adds, made once in a fold. */
+export function composeProposal(fold: Fold, proposal: Proposal): Composed {
+  const known = fold.composed.get(proposal);
+  if (known !== undefined) return known;
+  const composed = proposal.compose(fold);
+  fold.composed.set(proposal, composed);
+  return composed;
 }
 
 /** True when something proposed would ask an agent. */
-export function wantsAgent(proposal: Proposal): boolean {
-  return proposal.kind === 'task' && proposal.compose().isAgent;
+export function wantsAgent(fold: Fold, proposal: Proposal): boolean {
+  return proposal.kind === 'task' && composeProposal(fold, proposal).isAgent;
 }
 
 /** Takes back proposals. */
@@ -238,21 +244,21 @@ export function withdraw(fold: Fold, isWithdrawn: (proposal: Proposal) => boolea
 
 /** True when any file of the run stands below the folder. */
 export function hasBelow(fold: Fold, folder: string): boolean {
-  let [low, high] = [0, fold.paths.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((fold.paths[middle] ?? '') < folder) low = middle + 1;
-    else high = middle;
-  }
-  return fold.paths[low]?.startsWith(folder) === true;
+  return ask(fold, ({ paths }) => {
+    const sorted = paths();
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] ?? '') < folder) low = middle + 1;
+      else high = middle;
+    }
+    return sorted[low]?.startsWith(folder) === true;
+  });
 }
 
 /** Notes that a unit is at work below a cap. */
 export function occupy(fold: Fold, caps: readonly Cap[]): void {
-  for (const { key, unit } of caps) {
-    const units = fold.active.get(key) ?? new Set<string>();
-    fold.active.set(key, units.add(unit));
-  }
+  fold.occupied.push(...caps);
 }
 
 /**
@@ -269,7 +275,7 @@ export function stopBelow(
   const closing = open.map((task) =>
     closedReply(task.path, task.to.split('@')[0] ?? task.to, { atMs: stop.atMs, hops: fold.header.hops + 1, text: stop.why }),
   );
-  const files = [...(stop.files ?? []).filter((file) => !fold.input.files.has(file.path)), ...closing];
+  const files = [...(stop.files ?? []).filter((file) => !hasFile(fold, file.path)), ...closing];
   if (files.length > 0) propose(fold, stop.name, files);
   return files.length === 0;
 }

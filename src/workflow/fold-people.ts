@@ -4,9 +4,10 @@ import { formatDuration } from '../base/duration.ts';
 import { writeFrontMatter } from '../protocol/front-matter.ts';
 import { plainBody } from '../protocol/reply.ts';
 import { oneLine } from '../protocol/reply.ts';
-import { decide, type Decision, votesOn } from './decision.ts';
+import { decide, type Decision, messagesOf, votesOn } from './decision.ts';
 import { showValue } from './expression-evaluate.ts';
 import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
+import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
 import { readMessage } from './message-memo.ts';
@@ -31,14 +32,14 @@ export function foldAsk(
   const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), 120);
   const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
   const path = `${folder}ask.md`;
-  if (!fold.input.files.has(path)) {
+  if (!hasFile(fold, path)) {
     const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
     const taken = takeDecision(fold, unit, { ...given, folder, content });
     if (taken === null) propose(fold, `ask ${gate}`, [{ path, content }]);
     else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
     return outcome('pending', unit.atMs);
   }
-  const decided = parseJson(fold.input.files.get(`${folder}decision.json`) ?? '');
+  const decided = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
   const votes = votesOn(fold, { folder, ask });
   const decision = isJsonObject(decided) ? readDecision(decided) : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask));
   fold.gates.push({
@@ -66,7 +67,7 @@ function takeDecision(
   given: { readonly ask: Ask; readonly mayRework: boolean; readonly folder: string; readonly content: string },
 ): { readonly decision: string; readonly file: NewFile } | null {
   const { ask, folder, content } = given;
-  const found = fold.reuse.gate({ relative: folder.slice(fold.root.length), step: unit.step.id });
+  const found = askFold(fold, ({ reuse }) => reuse).gate({ relative: folder.slice(fold.root.length), step: unit.step.id });
   const raw = found === null ? undefined : parseJson(found.decision);
   if (found === null || !isJsonObject(raw) || questionOf(found.ask, found.folder) !== questionOf(content, folder)) return null;
   const { atMs: decidedMs, ...decided } = readDecision(raw);
@@ -88,7 +89,7 @@ function questionOf(text: string, folder: string): string | null {
 /** The outcome of a `wait`; proposes the file that says it is over. */
 export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
   const path = `${unit.stepFolder}${unit.prefix}one/fired.json`;
-  const fired = parseJson(fold.input.files.get(path) ?? '');
+  const fired = parseJson(readFile(fold, path) ?? '');
   if (isJsonObject(fired)) {
     const atMs = typeof fired['timestamp'] === 'string' ? (parseIso(fired['timestamp']) ?? unit.atMs) : unit.atMs;
     return outcome('succeeded', Math.max(unit.atMs, atMs), { text: typeof fired['text'] === 'string' ? fired['text'] : '' });
@@ -112,7 +113,7 @@ function takeWait(
   unit: Unit,
   { path, waited }: { readonly path: string; readonly waited: string },
 ): Parameters<typeof settle>[1] | null {
-  const found = fold.reuse.wait({ relative: path.slice(fold.root.length), step: unit.step.id });
+  const found = askFold(fold, ({ reuse }) => reuse).wait({ relative: path.slice(fold.root.length), step: unit.step.id });
   const fired = found === null ? undefined : parseJson(found.text);
   if (found === null || !isJsonObject(fired) || fired['waited'] !== waited) return null;
   const { timestamp, ...content } = fired;
@@ -149,7 +150,7 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
       return atMs === null ? { kind: 'never', why: `"${text.slice(0, 40)}" is no time` } : atTime(fold, atMs, text);
     }
     case 'message': {
-      const found = fold.messages.others.find(
+      const found = messagesOf(fold).others.find(
         (each) => (what.from === null || each.from === what.from) && (what.contains === null || each.message.body.includes(what.contains)),
       );
       if (found !== undefined)
@@ -160,7 +161,7 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
       };
     }
     case 'event': {
-      const signal = acknowledged(fold.messages, ['signal']).find((each) => each.keys['event'] === what.name);
+      const signal = acknowledged(messagesOf(fold), ['signal']).find((each) => each.keys['event'] === what.name);
       if (signal !== undefined)
         return { kind: 'now', atMs: Math.max(unit.atMs, signal.atMs), text: signal.message.body.trim(), because: signal.path };
       return { kind: 'later', why: `the event "${what.name}"` };
@@ -168,15 +169,19 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
   }
 }
 
+function isPast(fold: Fold, dueMs: number): boolean {
+  return askFold(fold, ({ input }) => input.nowMs >= dueMs);
+}
+
 function atTime(fold: Fold, dueMs: number, because: string): Due {
   // What is written is the time that was waited for, not the time it was noticed.
-  return fold.input.nowMs >= dueMs ? { kind: 'now', atMs: dueMs, text: '', because } : { kind: 'later', why: `until ${formatIso(dueMs)}` };
+  return isPast(fold, dueMs) ? { kind: 'now', atMs: dueMs, text: '', because } : { kind: 'later', why: `until ${formatIso(dueMs)}` };
 }
 
 function timedOut(fold: Fold, unit: Unit, ask: Ask): Decision | null {
   if (ask.timeoutMinutes === null || ask.onTimeout === 'wait') return null;
   const dueMs = unit.atMs + ask.timeoutMinutes * MINUTE;
-  if (fold.input.nowMs < dueMs) return null;
+  if (!isPast(fold, dueMs)) return null;
   const decision = ask.onTimeout === 'fail' ? 'timeout' : ask.onTimeout;
   return { decision, by: [], answers: [], text: `nobody answered within ${String(ask.timeoutMinutes)} minutes`, json: null, atMs: dueMs };
 }

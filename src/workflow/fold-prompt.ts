@@ -4,6 +4,7 @@ import { fieldOf } from './answer.ts';
 import { evaluateTemplate } from './template.ts';
 import { type ChainSpec, foldChain } from './fold-chain.ts';
 import { type Cap, type Fold, isEnded, isUsable, type Level, type Outcome, outcome, outcomeValue, stopBelow } from './fold-context.ts';
+import { readFile } from './fold-memo.ts';
 import { canonicalJson, isJsonObject, type Json, parseJson } from './json.ts';
 import { COUNT_MAX, type Prompt, type Step } from './plan.ts';
 import { renderPrompt, reworkRequest, synthesisPrompt, withLabel } from './prompt-text.ts';
@@ -201,7 +202,7 @@ function decisionPath(unit: Unit): string {
 }
 
 function readWinner(fold: Fold, unit: Unit): string | null {
-  const json = parseJson(fold.input.files.get(decisionPath(unit)) ?? '');
+  const json = parseJson(readFile(fold, decisionPath(unit)) ?? '');
   return isJsonObject(json) && typeof json['winner'] === 'string' ? json['winner'] : null;
 }
 

@@ -18,6 +18,7 @@ import {
   wantsAgent,
   withdraw,
 } from './fold-context.ts';
+import { beginFold, createFoldMemo, keepValue } from './fold-memo.ts';
 import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from './json.ts';
@@ -26,7 +27,7 @@ import type { Plan, Step } from './plan.ts';
 import { runNonce } from './prompt-text.ts';
 import { inOrder } from './reach.ts';
 import { createReuse } from './reuse.ts';
-import { readRunMessages } from './run-messages.ts';
+import { messageFiles, readRunMessages } from './run-messages.ts';
 import type { RunInput } from './run-input.ts';
 
 /** Why nothing more is started. */
@@ -53,20 +54,28 @@ export interface FoldedRun {
 /** The state of a fold before anything is folded. */
 export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold {
   const root = channelRoot(header.run);
+  const memo = input.memo ?? createFoldMemo();
+  beginFold(memo, [header, plan, input.lookUp.models.join(' ')]);
+  const files = messageFiles(input, root);
+  const authors = files.map(([path]) => input.lookUp.author(path));
+  let paths: readonly string[] | null = null;
   return {
     input,
     header,
     plan,
     root,
+    memo,
+    recordings: [],
     nonce: runNonce(header.run),
-    paths: [...input.files.keys()].sort(byCodeUnit),
-    messages: readRunMessages(input, root),
+    paths: () => (paths ??= [...input.files.keys()].sort(byCodeUnit)),
+    messages: keepValue(memo, { key: 'messages', basis: [...files.flat(), ...authors] }, () => readRunMessages(input, files)),
     reuse: createReuse(input, header, plan),
     proposals: [],
     tasks: [],
     gates: [],
     steps: [],
-    active: new Map(),
+    occupied: [],
+    composed: new Map(),
     failedChains: [],
     spentSteps: [],
   };
@@ -96,7 +105,8 @@ export function foldRun(input: RunInput, header: RunHeader): FoldedRun {
       undone: [],
     };
   }
-  const level = topLevel(fold, Math.max(header.atMs, compile?.atMs ?? 0));
+  const atMs = Math.max(header.atMs, compile?.atMs ?? 0);
+  const level = keepValue(fold.memo, { key: 'level', basis: [atMs] }, () => topLevel(fold, atMs));
   const main = foldLevel(fold, level);
   const budget = budgetUse(fold);
   const held = holdOf(fold, budget);
@@ -193,13 +203,13 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   const standing = parseJson(fold.input.files.get(path) ?? '');
   const { onExceed } = fold.plan.budget;
   if (!isJsonObject(standing)) {
-    if (budget.reached === null || !fold.proposals.some(wantsAgent)) return { isHeld: false, stop: null };
-    withdraw(fold, wantsAgent);
+    if (budget.reached === null || !fold.proposals.some((proposal) => wantsAgent(fold, proposal))) return { isHeld: false, stop: null };
+    withdraw(fold, (proposal) => wantsAgent(fold, proposal));
     const atMs = Math.max(fold.header.atMs, ...fold.messages.controls.map((each) => (each.op === 'budget' ? each.atMs : 0)));
     settle(fold, { path, name: `budget hold (${budget.reached})`, atMs, content: { limit: budget.reached, 'on-exceed': onExceed } });
     return { isHeld: true, stop: null };
   }
-  withdraw(fold, wantsAgent);
+  withdraw(fold, (proposal) => wantsAgent(fold, proposal));
   const why = `the budget is used up (${typeof standing['limit'] === 'string' ? standing['limit'] : '?'})`;
   // What runs is paid for already: its answers are awaited.
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
@@ -247,16 +257,24 @@ function foldEnd(run: FoldedRun, level: Level): FoldedRun {
   const undone: string[] = [];
   const atMs = Math.max(level.atMs, run.stop?.atMs ?? 0, ...[...run.main.values()].map((each) => each.atMs));
   const outer = run.main;
+  const basis = [level, atMs, ...outer.values()];
   const begun = begunUndos(fold);
   for (const step of begun.size > 0 || isFailing(run) ? [...inOrder(fold.plan.steps)].reverse() : []) {
     const undo = step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
     const done = run.main.get(step.id);
     if (undo === undefined || done === undefined || !isUsable(done) || !(isFailing(run) || begun.has(undo.id))) continue;
-    const [result = outcome('skipped', atMs)] = foldLevel(fold, { ...level, steps: [{ ...undo, needs: [] }], outer, atMs }).values();
+    const own = keepValue(fold.memo, { key: `undo ${undo.id}`, basis: [undo, ...basis] }, () => ({
+      ...level,
+      steps: [{ ...undo, needs: [] }],
+      outer,
+      atMs,
+    }));
+    const [result = outcome('skipped', atMs)] = foldLevel(fold, own).values();
     if (!isEnded(result)) return { ...run, undone, budget: budgetUse(fold) };
     undone.push(`${undo.id}: ${result.status}`);
   }
-  const final = foldLevel(fold, { ...level, steps: fold.plan.final, outer, atMs });
+  const last = keepValue(fold.memo, { key: 'final', basis }, () => ({ ...level, steps: fold.plan.final, outer, atMs }));
+  const final = foldLevel(fold, last);
   const isDone = [...final.values()].every(isEnded);
   return { ...run, final, undone, budget: budgetUse(fold), isDone: isDone && fold.proposals.length === 0 };
 }

@@ -14,6 +14,7 @@ import {
   stopBelow,
 } from './fold-context.ts';
 import { noteEarlierRounds } from './earlier-rounds.ts';
+import { foldPart, keepValue } from './fold-memo.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
 import { foldUses } from './fold-uses.ts';
 import { foldOwnLimits } from './step-budget.ts';
@@ -36,7 +37,11 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
     if (undoing.has(step.id)) continue;
     const at = fold.steps.length;
     const round = rounds.get(step.id) ?? FIRST_ROUND;
-    const folded = tolerate(step, foldRounds(fold, level, { step, outcomes, round }));
+    // What a step hangs on beyond what it needs directly, that hangs on as well: it is the same while they are.
+    const inputs = [level, step, round.round, round.atMs, ...round.notes, ...step.needs.map((need) => outcomes.get(need))];
+    const folded = foldPart(fold, { key: `step ${level.folder}steps/${step.id}/`, inputs }, () =>
+      tolerate(step, foldRounds(fold, level, { step, outcomes, round, inputs })),
+    );
     outcomes.set(step.id, folded);
     const view = {
       id: step.id,
@@ -55,6 +60,8 @@ interface StepContext {
   readonly step: Step;
   readonly outcomes: ReadonlyMap<string, Outcome>;
   readonly round: Round;
+  /** All that the step is given, for the memo. */
+  readonly inputs: readonly unknown[];
 }
 
 /** What the expressions of a step see, and when it could begin. */
@@ -89,36 +96,40 @@ function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
 }
 
 function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
-  const { step, outcomes, round } = context;
+  const { step, outcomes, round, inputs } = context;
   const waiting = step.needs.filter((need) => !isEnded(outcomes.get(need) ?? outcome('pending', 0)));
   if (waiting.length > 0) return outcome('pending', level.atMs, { why: `waits for ${waiting.join(', ')}` });
-  const { values, visible, ...seen } = visibleTo(level, step, outcomes);
-  const atMs = Math.max(seen.atMs, round.atMs);
+  const stepFolder = `${level.folder}steps/${step.id}/`;
+  const unit = keepValue(fold.memo, { key: `unit ${stepFolder}`, basis: inputs }, () => unitOf(level, context));
+  const { values, atMs, prefix } = unit;
   const asked = step.when === null ? new Set<string>() : stepsRead(step.when, ['status', 'failed']);
   const blocked = step.needs.filter((need) => !isUsable(outcomes.get(need) ?? outcome('pending', 0)) && !asked.has(need));
   const blocker = blocked[0];
   if (blocker !== undefined) return outcome('skipped', atMs, { why: `"${blocker}" ${outcomes.get(blocker)?.status ?? 'is missing'}` });
-  const stepFolder = `${level.folder}steps/${step.id}/`;
-  const prefix = round.round > 1 ? `r${String(round.round)}-` : '';
   if (step.when !== null && evaluateTemplate(step.when, values) !== true) {
     const stands = settle(fold, { path: `${stepFolder}${prefix}skipped.json`, name: `skip ${step.id}`, atMs, content: { why: 'if' } });
     return stands ? outcome('skipped', atMs, { why: 'its "if" does not hold' }) : outcome('pending', atMs);
   }
-  const unit: Unit = {
+  const folded = isListStep(step) ? foldItems(fold, unit) : foldPasses(fold, unit, round.round);
+  return foldOwnLimits(fold, unit, folded);
+}
+
+/** A step that may begin. */
+function unitOf(level: Level, { step, outcomes, round }: StepContext): Unit {
+  const { values, visible, atMs } = visibleTo(level, step, outcomes);
+  return {
     step,
     level,
     values,
     visible,
-    stepFolder,
+    stepFolder: `${level.folder}steps/${step.id}/`,
     key: null,
-    prefix,
+    prefix: round.round > 1 ? `r${String(round.round)}-` : '',
     pass: 1,
     turn: turnOf(level.turn, round),
-    atMs,
+    atMs: Math.max(atMs, round.atMs),
     notes: round.notes,
   };
-  const folded = isListStep(step) ? foldItems(fold, unit) : foldPasses(fold, unit, round);
-  return foldOwnLimits(fold, unit, folded);
 }
 
 /** Work that was sent back is done again, also where nothing in its prompt says so. */
@@ -132,9 +143,14 @@ function tolerate(step: Step, folded: Outcome): Outcome {
 }
 
 function foldItems(fold: Fold, unit: Unit): Outcome {
-  const items = itemsOf(unit.step, unit.values);
+  const items = keepValue(fold.memo, { key: `items ${unit.stepFolder}`, basis: [unit] }, () => itemsOf(unit.step, unit.values));
   if (typeof items === 'string') return outcome('failed', unit.atMs, { why: items });
-  const folded = items.map((item) => ({ item, outcome: foldPasses(fold, unitOf(unit, item), { ...FIRST_ROUND, notes: unit.notes }) }));
+  const folded = items.map((item) => ({
+    item,
+    outcome: foldPart(fold, { key: `item ${unit.stepFolder}${item.key}`, inputs: [unit, item] }, () =>
+      foldPasses(fold, itemUnit(fold, unit, item), 1),
+    ),
+  }));
   const failed = folded.filter((each) => each.outcome.status === 'failed');
   const [first] = failed;
   if (unit.step.failFast && first !== undefined) {
@@ -149,28 +165,24 @@ function foldItems(fold: Fold, unit: Unit): Outcome {
   return summarize(unit, folded);
 }
 
-function unitOf(unit: Unit, item: Item): Unit {
-  return { ...unit, key: item.key, values: new Map([...unit.values, ...item.names]) };
+function itemUnit(fold: Fold, unit: Unit, item: Item): Unit {
+  const { key } = item;
+  return keepValue(fold.memo, { key: `unit ${unit.stepFolder}${key}`, basis: [unit, item] }, () => ({
+    ...unit,
+    key,
+    values: new Map([...unit.values, ...item.names]),
+  }));
 }
 
 /** The passes of a loop; one pass where there is none. */
-function foldPasses(fold: Fold, unit: Unit, round: Round): Outcome {
-  const roundPrefix = unit.prefix;
+function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
   const { step } = unit;
-  let prev: JsonObject = Object.fromEntries(loopMembers(step).map((id) => [id, null]));
+  let before: ReadonlyMap<string, Outcome> = new Map();
   let spent = { usd: 0, tokens: 0 };
   let atMs = unit.atMs;
   const last = step.repeat?.max ?? 1;
   for (let pass = 1; pass <= last; pass += 1) {
-    const loop: JsonObject = { n: pass, prev };
-    const inner: Unit = {
-      ...unit,
-      atMs,
-      pass,
-      prefix: pass === 1 ? roundPrefix : `${roundPrefix}n${String(pass)}-`,
-      turn: step.repeat === null || pass === 1 ? unit.turn : [unit.turn, String(pass)].filter((part) => part !== '').join('.'),
-      values: step.repeat === null ? unit.values : new Map([...unit.values, ['loop', loop]]),
-    };
+    const inner = step.repeat === null ? unit : passUnit(fold, unit, { pass, before, atMs });
     const folded = foldBody(fold, inner, round);
     const { outcome: of, children } = folded;
     const total = { ...of, usd: of.usd + spent.usd, tokens: of.tokens + spent.tokens };
@@ -181,16 +193,35 @@ function foldPasses(fold: Fold, unit: Unit, round: Round): Outcome {
       return step.repeat.onMax === 'last'
         ? total
         : { ...total, status: 'failed', isFailed: true, why: `"until" did not hold after ${String(last)} passes` };
-    prev =
-      children === null ? { [step.id]: outcomeValue(of) } : Object.fromEntries([...children].map(([id, each]) => [id, outcomeValue(each)]));
+    before = children ?? new Map([[step.id, of]]);
     spent = { usd: total.usd, tokens: total.tokens };
     atMs = Math.max(atMs, of.atMs);
   }
   return outcome('failed', atMs, { why: 'the loop has no pass' });
 }
 
-function loopMembers(step: Step): readonly string[] {
-  return step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
+interface Pass {
+  readonly pass: number;
+  /** What its steps came to in the pass before; empty in the first. */
+  readonly before: ReadonlyMap<string, Outcome>;
+  readonly atMs: number;
+}
+
+function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): Unit {
+  const { step, stepFolder, key, prefix, turn, values } = unit;
+  return keepValue(fold.memo, { key: `pass ${String(pass)} ${stepFolder}${key ?? ''}`, basis: [unit, atMs, ...before.values()] }, () => {
+    const members = step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
+    const valueOf = (of: Outcome | undefined): Json => (of === undefined ? null : outcomeValue(of));
+    const prev = Object.fromEntries(members.map((id) => [id, valueOf(before.get(id))]));
+    return {
+      ...unit,
+      atMs,
+      pass,
+      prefix: pass === 1 ? prefix : `${prefix}n${String(pass)}-`,
+      turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
+      values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
+    };
+  });
 }
 
 function withChildren(values: Values, children: ReadonlyMap<string, Outcome>): Values {
@@ -205,7 +236,7 @@ interface Body {
   readonly children: ReadonlyMap<string, Outcome> | null;
 }
 
-function foldBody(fold: Fold, unit: Unit, round: Round): Body {
+function foldBody(fold: Fold, unit: Unit, round: number): Body {
   const { step, level } = unit;
   const { body } = step;
   switch (body.kind) {
@@ -219,7 +250,7 @@ function foldBody(fold: Fold, unit: Unit, round: Round): Body {
     case 'ask': {
       const gate = gateName(level, step);
       const mayRework = reworksLeft(fold, level, step) > 0;
-      return { outcome: foldAsk(fold, unit, { ask: body, gate, round: round.round, context: contextOf(unit), mayRework }), children: null };
+      return { outcome: foldAsk(fold, unit, { ask: body, gate, round, context: contextOf(unit), mayRework }), children: null };
     }
     case 'wait':
       return { outcome: foldWait(fold, unit, body), children: null };
@@ -235,7 +266,7 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
   const folder = unitFolder(unit, null);
   const name = folder.slice(unit.stepFolder.length, -1);
   const own: readonly Cap[] = step.maxParallel === null ? [] : [{ key: unit.stepFolder, max: step.maxParallel, unit: unit.key ?? 'one' }];
-  const children = foldLevel(fold, {
+  const inner = keepValue(fold.memo, { key: `level ${folder}`, basis: [unit] }, () => ({
     folder,
     gatePrefix: `${level.gatePrefix}${step.id}.${name}.`,
     steps,
@@ -246,7 +277,8 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
     priority: level.priority + step.priority,
     turn: unit.turn,
     worktree: level.worktree ?? `${step.id}${unit.key === null ? '' : `-${unit.key}`}`,
-  });
+  }));
+  const children = foldLevel(fold, inner);
   const made = groupOutcome(unit, steps, children);
   if (!isEnded(made) && hasBelow(fold, folder)) occupy(fold, own);
   return { outcome: made, children };

@@ -1,6 +1,7 @@
 /** RUN.json: the frozen header of a run. */
 import { isJsonObject, type JsonObject, parseJson } from './json.ts';
 import type { Fork } from './marker.ts';
+import { rememberText } from './text-memo.ts';
 
 /** Raised when a run written by this engine cannot be continued by an older one. */
 export const ENGINE = 1;
@@ -24,7 +25,7 @@ export function formatHeader(header: RunHeader): string {
 }
 
 /** The header in a text, or null when it is none of ours. */
-export function parseHeader(text: string): RunHeader | null {
+export const parseHeader: (text: string) => RunHeader | null = rememberText((text) => {
   const raw = parseJson(text);
   if (!isJsonObject(raw)) return null;
   const { engine, run, marker, blob, from, atMs, hops, inputs, source, fork } = raw;
@@ -48,4 +49,4 @@ export function parseHeader(text: string): RunHeader | null {
         ? { run: fork['run'], at: orNull(fork['at']), from: orNull(fork['from']) }
         : null,
   };
-}
+});

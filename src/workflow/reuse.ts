@@ -33,11 +33,14 @@ export interface Reuse {
   readonly wait: (wait: { readonly relative: string; readonly step: string }) => Reusable | null;
 }
 
+/** Of a run that is no fork. Always the same, so that steps may hang on it. */
+const NOTHING: Reuse = { answer: () => null, gate: () => null, wait: () => null };
+
 /** Looks into the run that this one is forked from. */
 export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reuse {
   const { fork } = header;
   const files = fork === null ? null : input.lookUp.runFiles(fork.run, fork.at);
-  if (fork === null || files === null) return { answer: () => null, gate: () => null, wait: () => null };
+  if (fork === null || files === null) return NOTHING;
   const again = stepsAgain(plan, fork.from);
   const root = channelRoot(fork.run);
   const finished = finishedTasks(files, root);

@@ -1,6 +1,7 @@
 /** Rounds: a gate that is denied with `rework` sends a step, and everything after it, into its next round. Counted from the decisions that stand. */
 import { parseIso } from '../base/clock.ts';
 import { type Fold, type Level } from './fold-context.ts';
+import { readFile } from './fold-memo.ts';
 import { gateFolder } from './fold-people.ts';
 import { isJsonObject, parseJson } from './json.ts';
 import type { Step } from './plan.ts';
@@ -67,7 +68,7 @@ function denialsOf(fold: Fold, level: Level, step: Step): Denials {
     1 +
     level.steps.reduce((sum, each) => sum + (each.body.kind === 'ask' && each.body.onDeny.kind === 'rework' ? each.body.onDeny.max : 0), 0);
   for (let round = 1; round <= highest && texts.length < onDeny.max; round += 1) {
-    const decided = parseJson(fold.input.files.get(`${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '');
+    const decided = parseJson(readFile(fold, `${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '');
     if (!isJsonObject(decided) || decided['decision'] !== 'deny') continue;
     texts.push(typeof decided['text'] === 'string' ? decided['text'] : '');
     const { timestamp } = decided;

@@ -1,5 +1,6 @@
 /** What the engine is given and what it gives back: files in, files to add out. */
 import type { Message } from '../protocol/message.ts';
+import type { FoldMemo } from './fold-memo.ts';
 
 /** A file to add. Never one that exists. */
 export interface NewFile {
@@ -66,4 +67,6 @@ export interface RunInput {
   readonly lookUp: LookUp;
   /** Decides only whether waits and timeouts fire; it never reaches a file. */
   readonly nowMs: number;
+  /** What earlier folds of this run found; without it everything is looked at anew, and the result is the same. */
+  readonly memo?: FoldMemo | undefined;
 }

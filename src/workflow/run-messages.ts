@@ -30,11 +30,17 @@ export interface RunMessages {
   readonly others: readonly PersonMessage[];
 }
 
-/** Reads the channel's messages. Files of the engine (steps, plan, asks, replies) are none of people's. */
-export function readRunMessages(input: RunInput, root: string): RunMessages {
+/** The files that may be messages of people, in whatever order: few, also where the engine's are many. */
+export function messageFiles(input: RunInput, root: string): readonly (readonly [path: string, text: string])[] {
+  const files: (readonly [string, string])[] = [];
+  for (const file of input.files) if (file[0].startsWith(root) && !isEnginePath(file[0], root.length)) files.push(file);
+  return files;
+}
+
+/** Reads them. Files of the engine (steps, plan, asks, replies) are none of people's. */
+export function readRunMessages(input: RunInput, files: ReturnType<typeof messageFiles>): RunMessages {
   const messages: PersonMessage[] = [];
-  for (const [path, text] of input.files) {
-    if (!path.startsWith(root) || isEnginePath(path.slice(root.length))) continue;
+  for (const [path, text] of files) {
     const parsed = parseMessagePath(path);
     if (parsed === null || parsed.replyTo?.recipient === 'workflow') continue;
     const read = readMessage(text);
@@ -58,8 +64,12 @@ export function acknowledged(messages: RunMessages, ops: readonly string[]): rea
     .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
 }
 
-function isEnginePath(relative: string): boolean {
-  return /^(steps|plan)\//.test(relative) || /^gates\/.*\/ask\.md$/.test(relative);
+function isEnginePath(path: string, from: number): boolean {
+  return (
+    path.startsWith('steps/', from) ||
+    path.startsWith('plan/', from) ||
+    (path.startsWith('gates/', from) && /^gates\/.*\/ask\.md$/.test(path.slice(from)))
+  );
 }
 
 function readAck(text: string | undefined): { readonly seq: number | null; readonly isRefused: boolean } {

@@ -1,5 +1,6 @@
 /** The budget of a single step. */
 import { type Fold, isEnded, type Outcome, settle, stopBelow, wantsAgent, withdraw } from './fold-context.ts';
+import { loosen, readFile } from './fold-memo.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, parseJson } from './json.ts';
 
@@ -7,7 +8,7 @@ import { isJsonObject, parseJson } from './json.ts';
 export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome {
   const { step, stepFolder, prefix } = unit;
   const path = `${stepFolder}${prefix}failed.json`;
-  const standing = parseJson(fold.input.files.get(path) ?? '');
+  const standing = parseJson(readFile(fold, path) ?? '');
   const why = isJsonObject(standing) && typeof standing['why'] === 'string' ? standing['why'] : null;
   if (why !== null) {
     noRetry(fold, unit);
@@ -15,10 +16,12 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
     return done ? { ...folded, status: 'failed', isFailed: true, why } : { ...folded, status: 'running' };
   }
   if (step.budget === null || isEnded(folded)) return folded;
+  // Whether a proposal wants an agent is known only when it is composed, which may ask for anything.
+  loosen(fold);
   const mine = fold.tasks.filter((task) => task.path.startsWith(stepFolder) && !task.isReused);
   const left = (step.budget.agents ?? Infinity) - mine.length;
   const isMine = (paths: readonly string[]): boolean => paths.some((path) => path.startsWith(stepFolder));
-  const wanted = fold.proposals.filter((proposal) => isMine(proposal.paths) && wantsAgent(proposal));
+  const wanted = fold.proposals.filter((proposal) => isMine(proposal.paths) && wantsAgent(fold, proposal));
   const [usd, tokens] = [mine.reduce((sum, task) => sum + task.usd, 0), mine.reduce((sum, task) => sum + task.tokens, 0)];
   const isSpent = usd >= (step.budget.usd ?? Infinity) || tokens >= (step.budget.tokens ?? Infinity) || left <= 0;
   if (isSpent) noRetry(fold, unit);

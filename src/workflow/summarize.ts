@@ -21,7 +21,7 @@ export function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
       .map((each) => each.outcome.text)
       .join('\n\n'),
     json: folded.map((each) => each.outcome.json),
-    list: folded.map(({ item, outcome: of }, index): JsonObject => ({ ...outcomeValue(of), key: item.key, index })),
+    list: folded.map(listed),
   };
   const atMs = Math.max(unit.atMs, ...folded.map((each) => each.outcome.atMs));
   const open = folded.filter((each) => !isEnded(each.outcome));
@@ -43,6 +43,17 @@ export function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
   const degraded = folded.filter((each) => each.outcome.status === 'degraded');
   return outcome(degraded.length > 0 ? 'degraded' : 'succeeded', atMs, { ...total, why: degraded[0]?.outcome.why ?? null });
 }
+
+/** What expressions see of an item. Most items are as they were in the fold before, so what was made of their outcome is kept with it. */
+function listed({ item: { key }, outcome: of }: FoldedItem, index: number): JsonObject {
+  const known = LISTED.get(of);
+  if (known !== undefined && known['key'] === key && known['index'] === index) return known;
+  const made = { ...outcomeValue(of), key, index };
+  LISTED.set(of, made);
+  return made;
+}
+
+const LISTED = new WeakMap<Outcome, JsonObject>();
 
 /** The outcome of a group: that of its last step, failed when one of its steps failed. */
 export function groupOutcome(unit: Unit, steps: readonly Step[], children: ReadonlyMap<string, Outcome>): Outcome {
