@@ -17,9 +17,10 @@ import { measureReading } from './rows/read.mjs';
 import { measureStarts, measureVersion } from './rows/start.mjs';
 import { startSsh } from './ssh-server.mjs';
 import { measureWakes } from './rows/wake.mjs';
+import { measureWorkflows } from './rows/workflow.mjs';
 import { formatTable } from './table.mjs';
 
-const GROUPS = ['version', 'reply', 'http', 'ssh', 'throughput', 'hosts', 'race', 'start', 'read', 'wake'];
+const GROUPS = ['version', 'reply', 'http', 'ssh', 'throughput', 'hosts', 'race', 'start', 'read', 'wake', 'workflow'];
 const { values } = parseArgs({
   options: {
     large: { type: 'boolean', default: false },
@@ -54,6 +55,7 @@ try {
       add(await measureReading({ place, base: await remote(count), count }), count);
   if (only.includes('race')) add(await measureRace({ place, base: await remote(small) }), small);
   if (only.includes('wake')) add(await measureWakes({ place, base: await remote(small) }), small);
+  if (only.includes('workflow')) add(await measureWorkflows({ place }), null);
   if (only.includes('throughput'))
     add(throughputRows(await measureHosts({ place, base: await remote(small), hosts: 1, count: 1_000 })), small);
   if (only.includes('hosts')) for (const hosts of values.large ? [2, 4, 8, 16] : [2, 4, 8]) add(await hostRows(hosts), small);
