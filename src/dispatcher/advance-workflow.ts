@@ -99,6 +99,7 @@ async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: r
   if ((await nextWithCache(cacheAt(dispatcher, view.tip), input)) === null) return;
   state.advancing.add(marker.path);
   enqueue(dispatcher, {
+    about: marker.path,
     transaction: workflowTransaction(dispatcher, marker),
     done: (outcome) => {
       state.advancing.delete(marker.path);

@@ -38,6 +38,8 @@ export interface HostReport {
   readonly parked: readonly { readonly model: string; readonly why: string; readonly forMs: number }[];
   /** Finished answers that are not on the remote yet. */
   readonly unsent: number;
+  /** What of it cannot be published, and why; `blocked`: something stands in its way on the branch. Absent from a version that did not know of it. */
+  readonly refused?: readonly { readonly about: string; readonly reason: string; readonly blocked: boolean; readonly forMs: number }[];
   readonly outage: string | null;
   readonly halted: boolean;
   /** For how long this observer has seen neither the claim nor its holder's beat change, by key. */
@@ -141,6 +143,9 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     serves: [...state.serving.models.keys()],
     parked: listResting(dispatcher).map(({ model, why, forMs }) => ({ model, why, forMs })),
     unsent: state.outgoing.length,
+    refused: state.outgoing.flatMap(({ about, refusal }) =>
+      refusal === null ? [] : [{ about, reason: refusal.line, blocked: refusal.blockedAt !== null, forMs: nowMs - refusal.sinceMs }],
+    ),
     outage: state.outage?.line ?? null,
     halted: state.halted !== null,
     silent: listSilent(dispatcher),

@@ -25,6 +25,7 @@ import type { FoldMemo } from '../workflow/fold-memo.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import type { Schedules } from './fire-schedules.ts';
 import { createHints, type Hints } from './hints.ts';
+import type { Refusal } from './refused-work.ts';
 
 export interface Settings {
   readonly alias: string;
@@ -149,6 +150,10 @@ export interface DayBook {
 /** A transaction that waits for the publisher, and who wants to know. */
 export interface Outgoing {
   readonly transaction: Transaction;
+  /** The message, marker or ref that it is about. */
+  readonly about: string;
+  /** Why it waits although nothing else does; null = it does not. */
+  refusal: Refusal | null;
   readonly done: (outcome: TransactionOutcome) => Promise<void>;
 }
 
@@ -191,6 +196,8 @@ export interface State {
   /** Beats of dead hosts that this host tried to remove, by object: each once. */
   readonly forgotten: Set<Oid>;
   readonly outgoing: Outgoing[];
+  /** Reasons of refusals that were told of. */
+  readonly refusalsTold: Set<string>;
   publishing: boolean;
   /** How long the last push of the branch took; 0 = none yet. */
   pushMs: number;
@@ -285,6 +292,7 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
       warnedTwins: new Set(),
       forgotten: new Set(),
       outgoing: [],
+      refusalsTold: new Set(),
       publishing: false,
       pushMs: 0,
       parked: new Map(),

@@ -50,6 +50,7 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
   if (state.firing.has(entry.name)) return;
   state.firing.add(entry.name);
   enqueue(dispatcher, {
+    about: entry.name,
     transaction: {
       name: `schedule ${entry.name}`,
       fences: [],

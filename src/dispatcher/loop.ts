@@ -8,6 +8,7 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
+import { isStuck } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
 
@@ -21,7 +22,7 @@ export interface LoopOptions {
 }
 
 /** Why the loop ended. */
-export type LoopEnd = 'stopped' | 'nothing-left' | 'unreachable' | 'halted';
+export type LoopEnd = 'stopped' | 'nothing-left' | 'refused' | 'unreachable' | 'halted';
 
 /** With `--once`, so many looks in a row may fail before it gives up. */
 const ONCE_OUTAGES_MAX = 3;
@@ -43,17 +44,19 @@ export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions
   options.stop.addEventListener('abort', onStop);
   doors.log.status('dispatcher.started', { alias: dispatcher.settings.alias, run: dispatcher.run, instance: doors.local.instance });
   await recoverLocal(dispatcher);
-  const end = await keepTicking(dispatcher, options);
+  const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
+  const end = await keepTicking(dispatcher, options, pace);
   await shutDown(dispatcher, options);
+  // Up to its own last reply: a rewrite that drops just that must be noticed by the next start.
+  await checkpoint(dispatcher, { ...pace, checkpointMs: Number.NEGATIVE_INFINITY });
   state.ending.abort();
   options.stop.removeEventListener('abort', onStop);
   doors.log.status('dispatcher.ended', { why: end, outbox: state.outgoing.length });
   return end;
 }
 
-async function keepTicking(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
+async function keepTicking(dispatcher: Dispatcher, options: LoopOptions, pace: Pace): Promise<LoopEnd> {
   const { state } = dispatcher;
-  const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
   while (!isStopped(options)) {
     const result = await tickOnce(dispatcher);
     pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
@@ -130,18 +133,23 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   if (result === 'unreachable')
     return failures >= ONCE_OUTAGES_MAX && ![...state.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
   const isAsking = [...state.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
+  const stuck = isStuck(dispatcher);
   const busy =
     isAsking ||
     // Something ended since the look: what it freed, a claim that was removed for one, is seen by the next.
     state.wake.signal.aborted ||
     // A reply that landed since then may move a run on.
     (state.runs.size > 0 && state.mode === 'running' && state.advancedTip !== dispatcher.mirror.index().tip) ||
-    state.advancing.size > 0 ||
-    state.held.size > 0 ||
     state.uncertain.size > 0 ||
-    state.outgoing.length > 0 ||
-    state.publishing;
-  return !busy && !judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready') ? 'nothing-left' : null;
+    state.publishing ||
+    // Runs, claims and schedules that wait for what cannot be published wait for a person.
+    (stuck ? [...state.held.values()].some(({ phase }) => phase === 'attempt') : isOnItsWay(dispatcher));
+  if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
+  return stuck ? 'refused' : 'nothing-left';
+}
+
+function isOnItsWay({ state }: Dispatcher): boolean {
+  return state.advancing.size > 0 || state.held.size > 0 || state.outgoing.length > 0;
 }
 
 async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
@@ -171,7 +179,8 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
     if (options.kill.aborted) killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
     const running = [...state.held.values()].filter(({ phase }) => phase === 'attempt');
     if (nowMs >= stopAtMs || over) for (const held of running) stopAttempt(held, 'shutdown');
-    const cannotPublish = state.halted !== null || state.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
+    const cannotPublish =
+      isStuck(dispatcher) || state.halted !== null || state.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
     if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }

@@ -14,6 +14,7 @@ import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
 import { currentWork, supersededWork } from './follow-moves.ts';
 import { pokeOthers } from './poke-others.ts';
+import { forgetRefusals, listDue, noteRefusal, tellRefusal } from './refused-work.ts';
 
 /** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
 export interface OutboxPayload {
@@ -61,6 +62,7 @@ export async function publishReply(dispatcher: Dispatcher, held: Held, facts: Re
 export function sendReply(dispatcher: Dispatcher, held: Held, payload: OutboxPayload): void {
   held.phase = 'publishing';
   enqueue(dispatcher, {
+    about: held.work.message.path,
     transaction: replyTransaction(dispatcher, { payload, ref: held.ref }),
     done: (outcome) => settleReply(dispatcher, held, { payload, outcome }),
   });
@@ -70,6 +72,7 @@ export function sendReply(dispatcher: Dispatcher, held: Held, payload: OutboxPay
 export function releaseClaim(dispatcher: Dispatcher, held: Held, how: string): void {
   held.phase = 'publishing';
   enqueue(dispatcher, {
+    about: held.work.message.path,
     transaction: {
       name: `release ${held.ref}`,
       fences: [{ ref: held.ref, expected: held.oid, next: null }],
@@ -110,8 +113,8 @@ export function replyTransaction(dispatcher: Dispatcher, parts: { readonly paylo
 }
 
 /** Adds to what the publisher will push, and starts it if it rests. */
-export function enqueue(dispatcher: Dispatcher, outgoing: Outgoing): void {
-  dispatcher.state.outgoing.push(outgoing);
+export function enqueue(dispatcher: Dispatcher, outgoing: Omit<Outgoing, 'refusal'>): void {
+  dispatcher.state.outgoing.push({ ...outgoing, refusal: null });
   resumePublishing(dispatcher);
 }
 
@@ -119,7 +122,7 @@ export function enqueue(dispatcher: Dispatcher, outgoing: Outgoing): void {
 export function resumePublishing(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
   // Before the first look there is no tip to decide on.
-  if (state.publishing || state.outgoing.length === 0 || state.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY) return;
+  if (state.publishing || listDue(dispatcher).length === 0 || state.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY) return;
   state.publishing = true;
   publishOutgoing(dispatcher)
     .catch((error: unknown) => {
@@ -132,14 +135,15 @@ export function resumePublishing(dispatcher: Dispatcher): void {
     });
 }
 
-/** One round after the other until nothing waits. */
+/** One round after the other until nothing waits but what is refused. */
 async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   const { state, doors, publisher } = dispatcher;
   let losses = 0;
   let batchMax = BATCH_MAX;
   await gather(dispatcher);
-  while (state.outgoing.length > 0 && state.halted === null && !state.ending.signal.aborted) {
-    const batch = state.outgoing.slice(0, batchMax);
+  while (state.halted === null && !state.ending.signal.aborted) {
+    const batch = listDue(dispatcher).slice(0, batchMax);
+    if (batch.length === 0) break;
     const round = await publishOnce(
       publisher,
       batch.map(({ transaction }) => transaction),
@@ -148,24 +152,39 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
-    const refusal = [...round.outcomes.values()].find((outcome) => outcome.kind === 'refused');
-    if (refusal !== undefined) {
-      doors.log.alert('publish.refused', { reason: refusal.line, waiting: state.outgoing.length, fix: 'crosstalkd doctor' });
-      // One reply that the remote does not take must not hold back the others: alone, and behind them.
-      if (batch.length === 1) state.outgoing.push(...state.outgoing.splice(0, 1));
-    }
-    batchMax = refusal === undefined ? BATCH_MAX : 1;
-    losses = settled > 0 && refusal === undefined ? 0 : losses + 1;
-    if (losses > 0) {
+    const isRefused = noteRefused(dispatcher, batch, round);
+    forgetRefusals(dispatcher);
+    // One reply that the remote does not take must not hold back the others: alone, and then after a pause of its own.
+    batchMax = isRefused ? 1 : BATCH_MAX;
+    losses = settled > 0 && !isRefused ? 0 : losses + 1;
+    if (losses > 0 && listDue(dispatcher).length > 0) {
       doors.log.status('publish.retried', {
         losses,
         waiting: state.outgoing.length,
-        reason: round.failure?.line ?? refusal?.line ?? 'another host was first',
+        reason: round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
       });
-      await doors.clock.sleep(backoffMs(losses, refusal === undefined ? round.pushMs : REFUSED_MS, doors.random), state.ending.signal);
+      await doors.clock.sleep(backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random), state.ending.signal);
       await catchUp(publisher);
     }
   }
+}
+
+/** Notes which of the batch cannot be published. True when the remote refuses: of several at once nobody knows which it means. */
+function noteRefused(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): boolean {
+  let isRefused = false;
+  const pushed = batch.filter(({ transaction }) => !isBlocked(round.outcomes.get(transaction)));
+  for (const one of batch) {
+    const outcome = round.outcomes.get(one.transaction);
+    if (outcome?.kind !== 'refused') one.refusal = outcome === undefined ? one.refusal : null;
+    else if (isBlocked(outcome) || pushed.length === 1) noteRefusal(dispatcher, one, outcome);
+    else tellRefusal(dispatcher, outcome, {});
+    isRefused ||= outcome?.kind === 'refused' && !isBlocked(outcome);
+  }
+  return isRefused;
+}
+
+function isBlocked(outcome: TransactionOutcome | undefined): boolean {
+  return outcome?.kind === 'refused' && outcome.blocked === true;
 }
 
 /**

@@ -100,6 +100,7 @@ function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
   dispatcher.state.settling.add(ref);
   dispatcher.doors.log.status('claim.removed', { ref, why: 'its message is answered or gone, or it was never started' });
   enqueue(dispatcher, {
+    about: ref,
     transaction: { name: `remove ${ref}`, fences: [{ ref, expected: oid, next: null }], decide: () => Promise.resolve([]) },
     done: () => settled(dispatcher, ref),
   });
@@ -147,6 +148,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
     fix: `crosstalkd retry ${work.message.path}`,
   });
   enqueue(dispatcher, {
+    about: work.message.path,
     transaction: replyTransaction(dispatcher, { payload: { work, claim, claimOid: oid, reply, failed: true }, ref }),
     done: () => settled(dispatcher, ref),
   });

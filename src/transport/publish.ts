@@ -34,8 +34,8 @@ export type TransactionOutcome =
   | { readonly kind: 'dropped' }
   /** A fence stood elsewhere: somebody else holds the claim. */
   | { readonly kind: 'fenced' }
-  /** The remote forbids it. */
-  | { readonly kind: 'refused'; readonly line: string }
+  /** The remote forbids it; `blocked`: something stands in its way on the branch. */
+  | { readonly kind: 'refused'; readonly line: string; readonly blocked?: true }
   /** Nobody knows yet and the caller said to stop waiting. */
   | { readonly kind: 'unsettled'; readonly failure: RemoteFailure | null }
   | { readonly kind: 'rewritten' };
@@ -145,7 +145,7 @@ async function buildOnTip(
     }
     const blocked = await findBlocked(publisher.repository, tip, decided);
     if (blocked !== null) {
-      outcomes.set(transaction, { kind: 'refused', line: blocked });
+      outcomes.set(transaction, { kind: 'refused', line: blocked, blocked: true });
       continue;
     }
     for (const draft of decided) for (const { path, content } of draft.writes) added.set(path, typeof content === 'string' ? content : '');

@@ -158,6 +158,9 @@ interface Troubled {
   readonly trouble: Trouble;
 }
 
+/** Answered without asking anybody: nothing that could fail, and no moment in which a process could end. */
+const AT_ONCE = new Set(['keeps']);
+
 /** Doors that count their calls together, and spoil the chosen one. */
 function troubled({ world, host, counter, trouble }: Troubled): Tamper {
   const die = (): Promise<never> => {
@@ -168,7 +171,7 @@ function troubled({ world, host, counter, trouble }: Troubled): Tamper {
     new Proxy(door, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key);
-        if (typeof value !== 'function') return value;
+        if (typeof value !== 'function' || AT_ONCE.has(String(key))) return value;
         return (...args: unknown[]): unknown => {
           const call = (): unknown => Reflect.apply(value, target, args);
           counter.calls += 1;

@@ -1,4 +1,5 @@
 /** Folders where files are expected: every host comes to the same conclusion, whether it saw them come or not, and no agent runs for nothing. */
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Cli, letter, startCli } from '../support/cli.ts';
@@ -49,10 +50,39 @@ it('a folder where a run has to write holds up that run only', async () => {
   cli.say({ [`${channel}/steps/make/one/task.md/note.txt`]: 'in the way' });
   const { code } = await cli.run(['workflow', 'approve', 'w', 'ok', '--from', 'ada']);
   expect(code).toBe(0);
-  const host = cli.start(['run', '--alias', 'mbp']);
+  const once = await cli.run(['run', '--once', '--alias', 'mbp']);
+  expect([once.code, alertsOf(once.stdout)]).toEqual([1, [expect.stringContaining('a folder stands there')]]);
+  const host = cli.start(['run', '--alias', 'mbp', '--interval', '0.2']);
   await host.until('a folder stands there');
-  cli.say({ [`${GENERAL}/later.md`]: letter('echo', 'hello') });
-  await host.until('"event":"reply.published"');
-  await host.stop();
-  expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(`${GENERAL}/later.re.echo.md`);
+  for (const name of ['later', 'last']) {
+    cli.say({ [`${GENERAL}/${name}.md`]: letter('echo', 'hello') });
+    await host.until(`${name}.md","model":"echo","attempt":1,"failed":false`);
+  }
+  const { data } = await cli.json(['status']);
+  const blocked = { kind: 'refused', about: [`${GENERAL}/w.md`], what: expect.stringContaining('a folder stands there') as unknown };
+  expect(data['needs']).toContainEqual(expect.objectContaining(blocked));
+  expect((await cli.run(['why', 'w'])).stdout).toContain('cannot be published');
+  const said = await host.stop();
+  expect(alertsOf(said.stdout)).toHaveLength(1);
+  const files = cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote);
+  expect(files).toContain(`${GENERAL}/last.re.echo.md`);
 });
+
+it('an answer that the remote never takes ends `run --once` with a reason, and waits for the next', async () => {
+  const hook = join(cli.remote, 'hooks', 'update');
+  writeFileSync(hook, '#!/bin/sh\n[ "$1" != refs/heads/main ] || { echo "nobody may" >&2; exit 1; }\n', { mode: 0o755 });
+  const once = await cli.run(['run', '--once', '--alias', 'mbp']);
+  expect([once.code, alertsOf(once.stdout)]).toEqual([1, [expect.stringContaining('hook declined')]]);
+  rmSync(hook);
+  expect((await cli.run(['run', '--once', '--alias', 'mbp'])).code).toBe(0);
+  expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(`${GENERAL}/m.re.echo.md`);
+  // What it published last is known to the next start: a rewrite that drops just that is noticed.
+  const [head, parent] = cli.git(['rev-list', '--max-count=2', 'main'], cli.remote).split('\n');
+  cli.git(['update-ref', 'refs/heads/main', parent ?? '', head ?? ''], cli.remote);
+  const after = await cli.run(['run', '--once', '--alias', 'mbp']);
+  expect([after.code, after.stdout.includes('"attempt.started"'), after.stdout.includes('transport.rewritten')]).toEqual([1, false, true]);
+});
+
+function alertsOf(stdout: string): readonly string[] {
+  return stdout.split('\n').filter((line) => line.includes('"level":"alert"') && line.includes('"publish.'));
+}

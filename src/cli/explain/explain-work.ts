@@ -1,5 +1,6 @@
 /** Why a piece of open work stands where it stands: the words of select-work.ts for this host, and for each other host what its own beat says. */
 import { formatDuration } from '../../base/duration.ts';
+import { fixOf } from '../../dispatcher/refused-work.ts';
 import { judgeWork, type Verdict, type WorkView } from '../../dispatcher/select-work.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -11,6 +12,7 @@ import { describeOffer } from '../models/serving.ts';
 /** What becomes of a piece of work. */
 export type StandingKind =
   | 'running'
+  | 'refused'
   | 'holder-silent'
   | 'ready'
   | 'waiting'
@@ -112,6 +114,16 @@ function explainClaim(around: Scene, work: Work): Standing | null {
   const own = around.here?.running.find(({ key }) => key === work.key);
   const holder = around.hosts.find(({ alias, instance }) => alias === claim.alias && instance === claim.instance);
   const attempt = claim.attempt === 1 ? '' : `, attempt ${claim.attempt}`;
+  const refused = around.here?.refused?.find(({ about }) => about === work.message.path);
+  if (own?.publishing === true && refused !== undefined)
+    return {
+      kind: 'refused',
+      says: `is answered on ${claim.alias} (this host)${attempt}, but the answer cannot be published: ${refused.reason}`,
+      fix: fixOf(refused.blocked),
+      // Told among what the host needs.
+      needsPerson: false,
+      hosts: [],
+    };
   if (own !== undefined) {
     const does = own.publishing
       ? 'its answer is on its way out'

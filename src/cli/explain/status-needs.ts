@@ -1,6 +1,7 @@
 /** What needs a person, worst first, each with the command that fixes it. The same list gives `status` its verdict. */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import type { FailedLately } from './failed-lately.ts';
 import type { Standing } from './explain-work.ts';
@@ -91,6 +92,11 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
           ),
         ]
       : []),
+    ...(here?.refused ?? []).map(({ about, reason, blocked, forMs }) => ({
+      ...need('refused', `${about} cannot be published for ${formatDuration(forMs)}: ${reason}`, fixOf(blocked)),
+      about: [about],
+      count: 1,
+    })),
     ...(here?.pausedHere === true ? [need('paused-here', `${here.alias} (this host) is paused`, 'crosstalkd resume')] : []),
     ...changed.map((offer) =>
       need(

@@ -82,6 +82,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
       kill: stopping.kill.signal,
     });
     if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
+    if (end === 'refused') return ERROR_CODES.REFUSED.exit;
     return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
   } finally {
     unhear();

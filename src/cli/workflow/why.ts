@@ -1,4 +1,5 @@
 /** `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it. */
+import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer, type Standing } from '../explain/explain-work.ts';
 import { paint, plain } from '../io.ts';
@@ -55,7 +56,13 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
       return [{ name, to: task.to, says: stands.says, command: stands.fix, needsPerson: stands.needsPerson }];
     }),
   );
+  const refused = (around.here?.refused ?? []).filter(({ about }) => about === seen.input.marker.path);
   const waits = [
+    ...refused.map(({ reason, blocked }) => ({
+      what: `its next files cannot be published: ${reason}`,
+      command: fixOf(blocked),
+      needsPerson: true,
+    })),
     ...known.map((each) => ({ ...each, needsPerson: each.command !== null && !/workflow list$/.test(each.command) })),
     ...tasks,
   ];

@@ -1,0 +1,93 @@
+/**
+ * What cannot be published for now: something stands in its way on the branch, or the remote forbids it. It stays, holds up nothing else, and is
+ * tried again less and less often; what stands in the way can only have gone when the branch has moved.
+ */
+import type { Clock } from '../base/clock.ts';
+import { MINUTE, SECOND } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
+import type { TransactionOutcome } from '../transport/publish.ts';
+import type { Dispatcher, Outgoing } from './dispatcher.ts';
+
+/** Why one transaction waits, since when, and until when. Monotonic times. */
+export interface Refusal {
+  readonly line: string;
+  /** The tip at which something stood in its way; null = the remote forbids it. */
+  readonly blockedAt: { readonly tip: Oid | null } | null;
+  readonly times: number;
+  readonly sinceMs: number;
+  readonly nextMs: number;
+}
+
+export type Refused = Extract<TransactionOutcome, { kind: 'refused' }>;
+
+const PAUSE_MS = SECOND;
+const PAUSE_MS_MAX = 5 * MINUTE;
+/** A remote may forbid something for a moment; so often in a row it means it. */
+const TIMES_MEANT = 3;
+
+/** The next state of one that was refused (again). Pure. */
+export function nextRefusal(before: Refusal | null, outcome: Refused, now: { readonly ms: number; readonly tip: Oid | null }): Refusal {
+  const times = (before?.times ?? 0) + 1;
+  return {
+    line: outcome.line,
+    blockedAt: outcome.blocked === true ? { tip: now.tip } : null,
+    times,
+    sinceMs: before?.sinceMs ?? now.ms,
+    nextMs: now.ms + Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** Math.min(times - 1, 20)),
+  };
+}
+
+/** Whether it is time to try it. Pure. */
+export function isDue(refusal: Refusal | null, now: { readonly ms: number; readonly tip: Oid | null }): boolean {
+  if (refusal === null || now.ms >= refusal.nextMs) return true;
+  return refusal.blockedAt !== null && refusal.blockedAt.tip !== now.tip;
+}
+
+/** Whether this host has to give up on it for now: nothing but the branch, the remote or a person can change that. Pure. */
+export function isMeant(refusal: Refusal | null): boolean {
+  return refusal !== null && (refusal.blockedAt !== null || refusal.times >= TIMES_MEANT);
+}
+
+/** What of the outgoing is to be tried now. */
+export function listDue({ state, doors, mirror }: Pick<Dispatcher, 'state' | 'doors' | 'mirror'>): readonly Outgoing[] {
+  const now = momentOf(doors.clock, mirror.index().tip);
+  return state.outgoing.filter(({ refusal }) => isDue(refusal, now));
+}
+
+/** True when something is left to publish and none of it can be. */
+export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
+  return !state.publishing && state.outgoing.length > 0 && state.outgoing.every(({ refusal }) => isMeant(refusal));
+}
+
+/** Notes that one was refused, and tells of it: each reason once while it lasts. */
+export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refused): void {
+  const { doors, mirror } = dispatcher;
+  one.refusal = nextRefusal(one.refusal, outcome, momentOf(doors.clock, mirror.index().tip));
+  tellRefusal(dispatcher, outcome, { message: one.about });
+}
+
+/** Tells of a refusal. `fields`: what it is about, when it is about one thing. */
+export function tellRefusal({ doors, state }: Dispatcher, outcome: Refused, fields: Readonly<Record<string, string>>): void {
+  if (state.refusalsTold.has(outcome.line)) return;
+  state.refusalsTold.add(outcome.line);
+  doors.log.alert('publish.refused', {
+    ...fields,
+    reason: outcome.line,
+    waiting: state.outgoing.length,
+    fix: fixOf(outcome.blocked === true),
+  });
+}
+
+/** Everything that was refused has gone its way: what is refused from now on is news. */
+export function forgetRefusals({ state }: Dispatcher): void {
+  if (state.outgoing.every(({ refusal }) => refusal === null)) state.refusalsTold.clear();
+}
+
+/** What a person does about it. */
+export function fixOf(blocked: boolean): string {
+  return blocked ? 'take away what stands there: git rm, commit, push' : 'crosstalkd doctor';
+}
+
+function momentOf(clock: Clock, tip: Oid | null): { readonly ms: number; readonly tip: Oid | null } {
+  return { ms: clock.monotonicMs(), tip };
+}
