@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { HOUR, systemClock } from '../base/clock.ts';
+import { DAY, HOUR, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
@@ -158,6 +158,8 @@ const HALF_WRITTEN_MS = HOUR;
 /** Where the first command of a transport fetches before it knows the name of the state directory. */
 const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
 const FIRST_FETCH_MS_MAX = 24 * HOUR;
+/** So far apart the clocks of those who commit may be, when it is settled what is too old to be work. */
+const CLOCKS_APART_MS = DAY;
 type BranchPlace = Place & { readonly branch: string };
 
 function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
@@ -171,6 +173,9 @@ function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
     random: systemRandom,
     networkMs: config.networkTimeoutMs,
     allowHttp: config.allowHttp,
+    partial: config.partialCache,
+    settledAfterMs: config.maxAgeMs + CLOCKS_APART_MS,
+    onWhole: (why) => invocation.io.warn(`partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`),
   });
 }
 

@@ -10,6 +10,7 @@ import { giveBackUncertain } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { isStuck } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
+import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
 
 export interface LoopOptions {
@@ -93,6 +94,11 @@ async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {
   try {
     return await tick(dispatcher);
   } catch (error) {
+    // A partial cache reads older contents from the remote, and that may be down for a while.
+    if (error instanceof CrosstalkError && error.code === 'REMOTE_UNREACHABLE') {
+      sawOutage(dispatcher, { reason: 'unknown', line: errorText(error) });
+      return 'unreachable';
+    }
     // A full disk empties again, and until then the agents that run must not be left without their dispatcher.
     if (error instanceof CrosstalkError && error.code !== 'INTERNAL' && error.code !== 'STATE_UNUSABLE') throw error;
     dispatcher.doors.log.alert('tick.broken', { reason: errorText(error), fix: 'crosstalkd doctor' });

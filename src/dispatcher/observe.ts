@@ -66,7 +66,8 @@ function reportRejected({ state, mirror, doors }: Dispatcher): void {
     doors.log.warning('message.rejected', { more: fresh.length - REJECTED_TOLD_MAX, next: 'crosstalkd status lists them all' });
 }
 
-function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['outage']>): Observed {
+/** Notes that the remote cannot be reached; told once for each reason. */
+export function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['outage']>): Observed {
   const { state, doors } = dispatcher;
   if (state.outage?.reason !== failure.reason)
     doors.log.warning('remote.unreachable', {

@@ -25,15 +25,10 @@ export async function readAttachments(
       const found = entry === null ? 'nothing stands there' : entry.kind === 'tree' ? 'a folder' : 'a link or submodule';
       return { kind: 'refused', why: `files: ${JSON.stringify(named.files[at]?.path)}: ${found}; expected a regular file` };
     }
-  const problem = amountProblem(
-    'files',
-    entries.map((entry) => entry?.sizeBytes ?? 0),
-  );
+  const oids = entries.flatMap((entry) => (entry === null ? [] : [entry.oid]));
+  const problem = amountProblem('files', await repository.sizesOf(oids));
   if (problem !== null) return { kind: 'refused', why: problem };
-  const blobs = await repository.readBlobs(
-    entries.flatMap((entry) => (entry === null ? [] : [entry.oid])),
-    ATTACHMENTS_BYTES_MAX,
-  );
+  const blobs = await repository.readBlobs(oids, ATTACHMENTS_BYTES_MAX);
   const missing = blobs.findIndex((blob) => blob.kind !== 'bytes');
   if (missing >= 0) return { kind: 'refused', why: `files: ${JSON.stringify(named.files[missing]?.path)} cannot be read` };
   return {

@@ -143,4 +143,5 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   wakeAddress: setting({ key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' }, wakeAddress),
   wakePeers: setting({ key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' }, peers),
   notify: setting({ key: 'notify', inFileOnly: true, meaning: 'who is told, and how, when something needs a person' }, notifiers),
+  partialCache: setting({ key: 'partial-cache', meaning: 'a new cache leaves out what older messages say until it is read' }, choice),
 };

@@ -52,6 +52,8 @@ export interface Config {
   readonly wakePeers: readonly string[];
   /** Who is told, and how, when something needs a person. Default nobody. */
   readonly notify: readonly Notifier[];
+  /** The cache begins without the contents of older messages; they are fetched when they are read. Default false. */
+  readonly partialCache: boolean;
 }
 
 /** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
@@ -80,6 +82,7 @@ export const DEFAULTS = {
   wakeAddress: null,
   wakePeers: [],
   notify: [],
+  partialCache: false,
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

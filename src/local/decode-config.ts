@@ -131,6 +131,7 @@ function takeAll(take: Take): Written {
     wakeAddress: take('wakeAddress'),
     wakePeers: take('wakePeers'),
     notify: take('notify'),
+    partialCache: take('partialCache'),
   };
 }
 

@@ -100,11 +100,24 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
  * Many objects at once, in the order asked, by a process of their own: its output is not flushed after each. The bytes of one that is larger
  * than `sizeBytesMax` are let through and not kept.
  */
-export async function askMany(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly (CatObject | null)[]> {
+export function askMany(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly (CatObject | null)[]> {
+  return askAll(git, oids, { mode: '--batch', sizeBytesMax });
+}
+
+/** As `askMany`, without the bytes. */
+export function askHeaders(git: Git, oids: readonly Oid[]): Promise<readonly (CatObject | null)[]> {
+  return askAll(git, oids, { mode: '--batch-check', sizeBytesMax: 0 });
+}
+
+async function askAll(
+  git: Git,
+  oids: readonly Oid[],
+  { mode, sizeBytesMax }: { readonly mode: Mode; readonly sizeBytesMax: number },
+): Promise<readonly (CatObject | null)[]> {
   const answers: (CatObject | null)[] = [];
-  const parse = createParser('--batch', (object) => answers.push(object), sizeBytesMax);
+  const parse = createParser(mode, (object) => answers.push(object), sizeBytesMax);
   const result = await git.run({
-    args: ['cat-file', '--batch', '--buffer'],
+    args: ['cat-file', mode, '--buffer'],
     stdin: oids.map((oid) => `${oid}\n`).join(''),
     onStdout: parse,
     limitMs: MANY_MS,

@@ -13,6 +13,11 @@ const KEPT = 'refs/crosstalk/';
 /** The one of the branch. */
 const TIP = 'tip';
 const BRANCHES = 'branches';
+/**
+ * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with that every git in the cache, the held ones too, would
+ * fetch what it misses by itself, one blob at a time.
+ */
+const PARTIAL = 'crosstalk-partial';
 const REPACK_MS = 30 * MINUTE;
 /** Below these a repack would cost more than it saves. */
 const LOOSE_MIN = 1_000;
@@ -24,6 +29,11 @@ const HALF_WRITTEN = /^(tmp_|tip-[0-9a-f]+$|\.tmp-)|\.lock$/;
 /** Another cache that was being made, or was being thrown away, beside this one. */
 const BESIDE = /^\.(new|gone)-[0-9a-f]+$/;
 
+/** Whether the cache in a folder may lack contents of older commits. */
+export function isPartialCache(gitDir: string): boolean {
+  return existsSync(`${gitDir}/${PARTIAL}`);
+}
+
 /** The cache as a folder. */
 export interface GitCache {
   /** The object format, or null while there is no cache. */
@@ -33,10 +43,16 @@ export interface GitCache {
   writeTip(oid: Oid): void;
   /** Keeps the tip of another branch, given by its full name, that has arrived whole. */
   writeBranch(ref: string, oid: Oid): void;
+  /** True when something of a branch is kept: of the transport's (null) or of another one, given by its full name. */
+  hasBranch(ref: string | null): boolean;
   /** True for the commits that these refs stand at. */
   keeps(commit: Oid): boolean;
   /** Names this very folder: another one has been made in its place when it differs. Null while there is none. */
   identity(): string | null;
+  /** True when contents of older commits were left out when it was filled. */
+  isPartial(): boolean;
+  /** Notes that they will be; before the first of it arrives. */
+  markPartial(): void;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
   /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
@@ -74,11 +90,14 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     readTip: () => read(TIP),
     writeTip: (oid) => write(TIP, oid),
     writeBranch: (ref, oid) => write(`${BRANCHES}/${encodeURIComponent(ref)}`, oid),
+    hasBranch: (ref) => read(ref === null ? TIP : `${BRANCHES}/${encodeURIComponent(ref)}`) !== null,
     keeps: (commit) => [TIP, ...branches()].some((name) => read(name) === commit),
     identity: () => {
       const found = statSync(`${gitDir}/HEAD`, { throwIfNoEntry: false });
       return found === undefined ? null : `${found.ino} ${found.mtimeMs}`;
     },
+    isPartial: () => isPartialCache(gitDir),
+    markPartial: () => writeFileSync(`${gitDir}/${PARTIAL}`, 'blob:none\n'),
     unlockPacks: () => {
       // Commands that read do this at the same time: whoever comes second finds nothing.
       for (const name of namesIn(packs)) if (name.endsWith('.keep')) rmSync(`${packs}/${name}`, { force: true });

@@ -3,7 +3,7 @@ import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git, GitCall } from './git-runner.ts';
 import type { ObjectReader } from './object-reader.ts';
-import type { CommitInfo } from './repository.ts';
+import type { CommitInfo, SettledPart } from './repository.ts';
 
 interface Range {
   readonly from: Oid | null;
@@ -15,6 +15,8 @@ const PATHS_NAMED_MAX = 200;
 /** First parents tried in process before a git process is started. */
 const STEPS_IN_PROCESS = 32;
 const WALK_MS = 300_000;
+/** So many commits in a row are before a time until all is taken to be. */
+const OLD_IN_ROW = 32;
 
 /** Whether `ancestor` is `tip` or one of its ancestors. */
 export async function isAncestorOf(git: Git, reader: ObjectReader, [ancestor, tip]: readonly [Oid, Oid]): Promise<boolean> {
@@ -41,6 +43,40 @@ export async function readHistory(git: Git, reader: ObjectReader, range: Range &
     .flatMap((line) => parseOid(line) ?? []);
   const commits = await reader.readCommits(oids);
   return commits.filter((commit) => commit !== null).reverse();
+}
+
+/**
+ * The newest commit of the first-parent line that was committed before a time, as was everything before it for a while: one clock that is wrong does
+ * not make the youngest part old. With it the names of the authors from there on. Null when nothing is that old.
+ */
+export async function findSettled(git: Git, tip: Oid, beforeMs: number): Promise<SettledPart | null> {
+  let first: readonly string[] = [];
+  const authors = new Set<string>();
+  const take = (line: string): void => {
+    const [hash = '', seconds = '', author = ''] = line.split('\u0001');
+    const isOld = Number(seconds) * 1_000 < beforeMs;
+    if (isOld) authors.add(author);
+    if (first.length < OLD_IN_ROW) first = isOld ? [...first, hash] : [];
+  };
+  const walk = createLines(take);
+  const args = ['log', '--first-parent', '--no-color', '--no-show-signature', '--encoding=UTF-8', '--format=%H%x01%ct%x01%an', tip, '--'];
+  const result = await git.run({ args, onStdout: walk.push, limitMs: WALK_MS });
+  if (result.code !== 0) throw failed('log', result.stderr);
+  const commit = first.length < OLD_IN_ROW ? null : parseOid(first[0] ?? '');
+  return commit === null ? null : { commit, authors };
+}
+
+/** Hands on one line after the other of what comes in pieces; each ends with a line feed. */
+function createLines(take: (line: string) => void): { readonly push: (chunk: Buffer) => void } {
+  let rest = Buffer.alloc(0);
+  return {
+    push: (chunk) => {
+      const held = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const end = held.lastIndexOf(0x0a) + 1;
+      for (const line of held.toString('utf8', 0, end).split('\n')) if (line !== '') take(line);
+      rest = Buffer.from(held.subarray(end));
+    },
+  };
 }
 
 /** For each path the newest commit of the range that added it. A merge adds only what none of its parents has. */

@@ -5,10 +5,17 @@
 import type { Clock } from '../base/clock.ts';
 import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
 
+/** Which objects, and how fetch-pack is told to ask for them: `before` its name and `flags` after it. */
+export interface HttpOrder {
+  readonly oids: readonly string[];
+  readonly before: readonly string[];
+  readonly flags: readonly string[];
+}
+
 /** Brings objects by id; null when the server has no protocol version 2, so that another way must be taken. */
 export async function fetchOverHttp(
   { git, clock, url }: { readonly git: Git; readonly clock: Clock; readonly url: string },
-  oids: readonly string[],
+  order: HttpOrder,
 ): Promise<GitResult | null> {
   const helper = git.start({ args: [url.startsWith('https:') ? 'remote-https' : 'remote-http', url, url], network: true });
   let timedOut = false;
@@ -27,8 +34,13 @@ export async function fetchOverHttp(
     await helper.ended;
     return null;
   }
-  const ended = await joinFetchPack(git, helper, { url, oids, said: answer.subarray(1) });
+  const ended = await joinFetchPack(git, helper, { url, order, said: answer.subarray(1) });
   return resultOf(ended.end, { helper, fetchPack: ended.fetchPack, timedOut });
+}
+
+/** A packet of git's protocol: its length, in four hexadecimal digits that count too, and the text. */
+function toPacket(text: string): string {
+  return (text.length + 4).toString(16).padStart(4, '0') + text;
 }
 
 type End = Awaited<GitProcess['ended']>;
@@ -36,9 +48,12 @@ type End = Awaited<GitProcess['ended']>;
 async function joinFetchPack(
   git: Git,
   helper: GitProcess,
-  { url, oids, said }: { readonly url: string; readonly oids: readonly string[]; readonly said: Buffer },
+  { url, order, said }: { readonly url: string; readonly order: HttpOrder; readonly said: Buffer },
 ): Promise<{ readonly end: End; readonly fetchPack: GitProcess }> {
-  const fetchPack = git.start({ args: ['fetch-pack', '--stateless-rpc', '--thin', '--lock-pack', url, ...oids], network: true });
+  const { oids, before, flags } = order;
+  const fetchPack = git.start({ args: [...before, 'fetch-pack', '--stateless-rpc', ...flags, '--stdin', url], network: true });
+  // Here the ids are packets before those of the conversation, and no arguments: there may be more of them than a command line takes.
+  fetchPack.stdin.write(`${oids.map((oid) => toPacket(`${oid}\n`)).join('')}0000`);
   // Whichever goes first takes the other along.
   void helper.ended.then(() => fetchPack.stdin.end());
   if (said.length > 0) fetchPack.stdin.write(said);

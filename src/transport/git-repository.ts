@@ -6,8 +6,9 @@ import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { openGitCache, type GitCache } from './git-cache.ts';
 import { branchRef, checkRemoteUrl, isSshUrl, type Environment } from './git-environment.ts';
-import { findAdding, isAncestorOf, readHistory } from './git-history.ts';
-import { createGitRemote, type GitRemote } from './git-remote.ts';
+import { createBlobSupply } from './blob-supply.ts';
+import { findAdding, findSettled, isAncestorOf, readHistory } from './git-history.ts';
+import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
@@ -29,6 +30,12 @@ export interface GitRepositoryOptions {
   readonly networkMs?: number;
   /** Allows unencrypted http:// URLs. */
   readonly allowHttp?: boolean;
+  /** A cache that is made now leaves out what older files say, when the remote can do that. One that exists stays what it is. */
+  readonly partial?: boolean;
+  /** How long after its commit a message is too old to become work. Default: it never is. */
+  readonly settledAfterMs?: number;
+  /** Told why the remote cannot, when everything is fetched after all. */
+  readonly onWhole?: (why: string) => void;
 }
 
 /**
@@ -45,7 +52,8 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   const checked = checkGit(git);
   // Every command waits for these: side by side they take the time of one. A git that cannot be used must not condemn the cache.
   await Promise.all([checked, isSshUrl(url) ? adoptSshCommand(git, options.env) : null, cache.check(checked)]);
-  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache });
+  const { partial = false, settledAfterMs = Number.POSITIVE_INFINITY, onWhole = () => undefined } = options;
+  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache, partial, settledAfterMs, onWhole });
 }
 
 /** GIT_SSH_COMMAND, which is always set for git, would hide the user's core.sshCommand. */
@@ -63,12 +71,16 @@ interface Parts {
   readonly cache: GitCache;
   readonly clock: Clock;
   readonly random: Random;
+  readonly partial: boolean;
+  readonly settledAfterMs: number;
+  readonly onWhole: (why: string) => void;
 }
 
 function composeRepository(parts: Parts): Repository {
   const { git, remote, clock } = parts;
   const reader = openObjectReader(git, parts.gitDir);
   const store = createStore(parts, reader);
+  const supply = createBlobSupply({ reader, remote, cache: parts.cache });
   return {
     listRefs: async (prefixes) => {
       const listed = await remote.listRefs(prefixes);
@@ -85,7 +97,16 @@ function composeRepository(parts: Parts): Repository {
     keeps: (commit) => store.isKept(commit),
     diff: (range) => reader.diff(range),
     lookUp: (commit, paths) => reader.lookUp(commit, paths),
-    readBlobs: (oids, sizeBytesMax) => reader.readBlobs(oids, sizeBytesMax),
+    sizesOf: async (oids) => {
+      await supply.bring(oids);
+      return reader.sizesOf(oids);
+    },
+    readBlobs: async (oids, sizeBytesMax) => {
+      await supply.bring(oids);
+      return reader.readBlobs(oids, sizeBytesMax);
+    },
+    bringBlobs: (oids) => supply.bring(oids),
+    settledPart: (tip) => (parts.cache.isPartial() ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs) : Promise.resolve(null)),
     readCommit: (oid) => reader.readCommit(oid),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
@@ -150,6 +171,17 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
   /** `commit` came with `brought`. That it lies in the cache alone would prove nothing: see `hasHistory`. */
   const isBelow = async (commit: Oid, brought: Oid | undefined): Promise<boolean> =>
     brought !== undefined && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, brought]));
+  /** Whether a fetch leaves contents out: that of a branch of which the cache has nothing yet. What is new to a branch is wanted whole, and at once. */
+  const leavesOut = async (wanted: Wanted): Promise<Reached<boolean>> => {
+    const isFirst = [...wanted.keys()].some((ref) => isBranch(ref) && !cache.hasBranch(ref === branchRef ? null : ref));
+    if (!isFirst || cache.isPartial()) return { kind: 'reached', value: isFirst };
+    if (!parts.partial || cache.readTip() !== null) return { kind: 'reached', value: false };
+    const able = await remote.probeFilter();
+    if (able.kind === 'unreachable') return able;
+    if (able.value.kind === 'able') cache.markPartial();
+    else parts.onWhole(able.value.why);
+    return { kind: 'reached', value: able.value.kind === 'able' };
+  };
   return {
     ensure,
     ready,
@@ -179,7 +211,9 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       const known = await Promise.all([...records].map(([ref, oid]) => (isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid))));
       const wanted = new Map([...records].filter((_, i) => known[i] === false));
       if (tip !== null && !isKept(tip)) wanted.set(branchRef, tip);
-      const fetched = await remote.fetch(wanted);
+      const bare = await leavesOut(wanted);
+      if (bare.kind === 'unreachable') return bare;
+      const fetched = await remote.fetch(wanted, { bare: bare.value, partial: cache.isPartial() });
       if (wanted.size > 0) cache.unlockPacks();
       if (fetched.kind === 'unreachable') return fetched;
       const hasCome = (ref: string, oid: Oid): Promise<boolean> => isBelow(oid, fetched.value.get(ref));

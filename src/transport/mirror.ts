@@ -52,11 +52,12 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const text = await readTextAt(repository, tip, MODELS_FILE);
     const models = listModelNames(text);
     const base = usableBase(from, models);
-    const { people, older } = base;
-    const batch = await readChanges(repository, { from: base.tip, to: tip, people, older, models });
-    index = movesOthers(base, batch)
-      ? foldChanges(EMPTY_INDEX, await readChanges(repository, { from: null, to: tip, people, older: EMPTY_INDEX.older, models }))
-      : foldChanges(base, batch);
+    const read = async (known: OpenIndex): Promise<ChangeBatch> => {
+      const settled = known.tip === null ? await repository.settledPart(tip) : null;
+      return readChanges(repository, { from: known.tip, to: tip, people: base.people, older: known.older, models, settled });
+    };
+    const batch = await read(base);
+    index = movesOthers(base, batch) ? foldChanges(EMPTY_INDEX, await read(EMPTY_INDEX)) : foldChanges(base, batch);
     modelsText = text;
     readAt = tip;
     epoch += 1;

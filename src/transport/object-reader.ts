@@ -2,7 +2,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
-import { askMany, openCatFile, type CatObject } from './cat-file.ts';
+import { askHeaders, askMany, openCatFile, type CatObject } from './cat-file.ts';
 import { parseCommit } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
 import { readLoose } from './loose-objects.ts';
@@ -29,7 +29,10 @@ export interface ObjectReader {
   readTree(oid: Oid): Promise<Buffer>;
   /** Tells of a tree that was just written, so that it is not read again. */
   keepTree(oid: Oid, bytes: Buffer): void;
+  sizesOf(oids: readonly Oid[]): Promise<readonly number[]>;
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
+  /** Those of the ids that are not in the cache. */
+  missing(oids: readonly Oid[]): Promise<readonly Oid[]>;
   diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   close(): Promise<void>;
@@ -57,7 +60,6 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     return commit.tree;
   };
   const askHeader = async (oid: Oid): Promise<CatObject | null> => looseAt(gitDir, oid) ?? headers.ask(oid);
-  const sizeOf = async (oid: Oid): Promise<number> => (await askHeader(oid))?.sizeBytes ?? 0;
   const readBlob = async (oid: Oid, sizeBytesMax: number): Promise<BlobRead> => {
     const loose = looseAt(gitDir, oid);
     const header = loose ?? (await headers.ask(oid));
@@ -76,6 +78,17 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     rootOf,
     readTree,
     keepTree: (oid, bytes) => trees.set(oid, bytes),
+    sizesOf: (oids) =>
+      Promise.all(
+        oids.map(async (oid) => {
+          const header = await askHeader(oid);
+          return header?.type === 'blob' ? header.sizeBytes : 0;
+        }),
+      ),
+    missing: async (oids) => {
+      const found = oids.length >= MANY ? await askHeaders(git, oids) : await Promise.all(oids.map(askHeader));
+      return oids.filter((_, at) => found[at] == null);
+    },
     readBlobs: (oids, sizeBytesMax) =>
       oids.length >= MANY ? readManyBlobs(git, oids, sizeBytesMax) : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
     diff: async ({ from, to, under }) => {
@@ -87,7 +100,7 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     },
     lookUp: async (commit, paths) => {
       const root = await rootOf(commit);
-      return Promise.all(paths.map((path) => lookUpPath({ readTree, sizeOf }, root, path)));
+      return Promise.all(paths.map((path) => lookUpPath(readTree, root, path)));
     },
     close: async () => {
       await Promise.all([headers.close(), contents.close()]);
@@ -176,15 +189,9 @@ async function findFolder(readTree: ReadTree, root: Oid, path: string): Promise<
   return item !== null && kindOfMode(item.mode) === 'tree' ? item.oid : null;
 }
 
-async function lookUpPath(
-  read: { readonly readTree: ReadTree; readonly sizeOf: (oid: Oid) => Promise<number> },
-  root: Oid,
-  path: string,
-): Promise<TreeEntry | null> {
-  const item = await findAt(read.readTree, root, path);
-  if (item === null) return null;
-  const kind = kindOfMode(item.mode);
-  return { kind, oid: item.oid, sizeBytes: kind === 'file' ? await read.sizeOf(item.oid) : 0 };
+async function lookUpPath(readTree: ReadTree, root: Oid, path: string): Promise<TreeEntry | null> {
+  const item = await findAt(readTree, root, path);
+  return item === null ? null : { kind: kindOfMode(item.mode), oid: item.oid };
 }
 
 interface FolderPair {

@@ -181,9 +181,7 @@ function createView(repository: Repository, tip: Oid | null, added: ReadonlyMap<
     added,
     lookUp: async (paths) => {
       const standing = tip === null ? paths.map(() => null) : await repository.lookUp(tip, paths);
-      return paths.map((path, index) =>
-        added.has(path) && tip !== null ? { kind: 'file', oid: tip, sizeBytes: 0 } : (standing[index] ?? null),
-      );
+      return paths.map((path, index) => (added.has(path) && tip !== null ? { kind: 'file', oid: tip } : (standing[index] ?? null)));
     },
   };
 }

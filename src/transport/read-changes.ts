@@ -14,23 +14,21 @@ import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import { type ChangeBatch, type OpenIndex, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
 import {
   archivedChannel,
-  CHANNEL_FILE,
-  channelOf,
   CHANNELS,
   foldersAsFiles,
   identityOf,
-  isAttachment,
   type MessagePath,
   MODELS_FILE,
   parseMessagePath,
-  pathProblem,
   replyPath,
 } from '../protocol/paths.ts';
 import { canonicalPath, findTwins } from '../protocol/twins.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
 import { readReopened } from './read-reopened.ts';
+import { bringUnsettled, judgeSettled, peopleOf } from './read-settled.ts';
+import { oddFile } from './odd-file.ts';
 import { createExists, type Exists } from './standing-paths.ts';
-import type { BlobRead, CommitInfo, Repository, TreeChange } from './repository.ts';
+import type { BlobRead, CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
 
 /** Blobs held in memory at once while reading. */
 const CHUNK = 1_024;
@@ -44,6 +42,8 @@ export interface ChangeRange {
   readonly older: OpenIndex['older'];
   /** `listModelNames` of data/models.yaml in `to`. */
   readonly models: readonly string[];
+  /** With `from: null`, the part of which nothing is read that is answered. */
+  readonly settled?: SettledPart | null;
 }
 
 type Written = Extract<TreeChange, { kind: 'written' }>;
@@ -58,18 +58,25 @@ interface Candidate {
 /** Reads what `to` changed since `from` (null: everything in it). */
 export async function readChanges(repository: Repository, range: ChangeRange): Promise<ChangeBatch> {
   const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
-  const { models } = range;
   const exists = createExists(repository, range, changes);
   // A folder at a reply's path leaves no place for the reply: it closes the message as the file would, on every host, or agents would run for nothing.
   const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : []));
   const reopened = await readReopened(repository, range, removed);
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
-  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], people: [] };
+  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], people: [...peopleOf(range)] };
   for (const change of changes)
     if (change.kind === 'written')
       judged.replies.push(...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []));
   const twins = range.from === null ? findTwins(written.map(({ path }) => path)) : new Map<string, string>();
-  const judge: Judge = { repository, range, models, exists, twins };
+  const judge: Judge = {
+    repository,
+    range,
+    models: range.models,
+    exists,
+    twins,
+    isSettled: await judgeSettled(repository, range, written),
+  };
+  if (range.from === null) await bringUnsettled(repository, written, judge.isSettled);
   const waiting: Candidate[] = [];
   // One chunk ahead: while git reads the next one, this one is decoded.
   let ahead = readChunk(judge, { written, at: 0, into: judged });
@@ -81,7 +88,7 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   await judgeMessages(judge, waiting, judged);
   const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
   const withdrawn = changes.some(({ path }) => range.older.has(path));
-  return { tip: range.to, models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, ...judged };
+  return { tip: range.to, models: range.models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, ...judged };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
@@ -116,6 +123,7 @@ interface Judge {
   readonly models: readonly string[];
   readonly exists: Exists;
   readonly twins: ReadonlyMap<string, string>;
+  readonly isSettled: (path: string) => boolean;
 }
 
 function readChunk(
@@ -141,7 +149,9 @@ async function readCandidates(judge: Judge, written: readonly Written[], into: J
     listed.map(({ file }) => file.channel),
   );
   for (const { file } of listed) if (closed.has(file.channel)) into.rejected.push(rejectArchived(file));
-  const files = listed.filter(({ file }) => !closed.has(file.channel));
+  const open = listed.filter(({ file }) => !closed.has(file.channel));
+  for (const { file } of open) if (file.replyTo !== null && judge.isSettled(file.path)) into.replies.push(file.replyTo);
+  const files = open.filter(({ file }) => !judge.isSettled(file.path));
   const blobs = await judge.repository.readBlobs(
     files.map(({ blob }) => blob),
     MESSAGE_BYTES_MAX,
@@ -324,14 +334,4 @@ function decodeBlob(blob: BlobRead | undefined) {
   if (blob?.kind === 'bytes') return decodeMessage(blob.bytes);
   const found = blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
   return { kind: 'rejected', rejection: { line: 1, found, expected: `at most ${MESSAGE_BYTES_MAX} bytes of text` } } as const;
-}
-
-/** Why a file that is no message path deserves a line in `status`, or null for files that belong there. */
-function oddFile(change: Written): string | null {
-  const problem = pathProblem(change.path);
-  if (problem !== null) return problem;
-  if (isAttachment(change.path) && change.entry === 'file') return null;
-  if (channelOf(change.path) === null) return 'a folder or file that is no channel';
-  if (change.entry === 'other') return 'a link or submodule';
-  return change.path.endsWith('.md') && !change.path.endsWith(`/${CHANNEL_FILE}`) ? 'a name that is no message' : null;
 }

@@ -34,11 +34,18 @@ export type TreeChange =
   | { readonly kind: 'written'; readonly path: string; readonly entry: EntryKind; readonly blob: Oid }
   | { readonly kind: 'removed'; readonly path: string };
 
-/** What stands at a path of a commit's tree. `sizeBytes` is 0 for anything but a file; `kind: 'tree'` is a folder. */
+/** What stands at a path of a commit's tree. `kind: 'tree'` is a folder. */
 export interface TreeEntry {
   readonly kind: EntryKind | 'tree';
   readonly oid: Oid;
-  readonly sizeBytes: number;
+}
+
+/** The part of a history whose contents need not be read to know what is open now. */
+export interface SettledPart {
+  /** What stands in this commit and is answered is settled. */
+  readonly commit: Oid;
+  /** Names of the authors of it and of those before it, as they stand there. */
+  readonly authors: ReadonlySet<string>;
 }
 
 /** A blob's bytes, or why they were not read. `too-large` is decided from the header: the bytes are never loaded. */
@@ -101,7 +108,8 @@ export interface Repository {
   hasObject(oid: Oid): Promise<boolean>;
   /**
    * True when a branch's commit is in the cache with everything below it. `hasObject` proves that for a record only: a commit arrives before
-   * its trees, so it may be all that a killed fetch has left, or that the fetch of another process has brought so far.
+   * its trees, so it may be all that a killed fetch has left, or that the fetch of another process has brought so far. Contents that a partial cache
+   * left out may be missing.
    */
   hasHistory(commit: Oid): Promise<boolean>;
   /** Like `hasHistory`, as far as it can be told at once: false also when git would have to be asked, or somebody has thrown the cache away. */
@@ -110,8 +118,14 @@ export interface Repository {
   diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
-  /** Blobs in the order asked. */
+  /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
+  sizesOf(oids: readonly Oid[]): Promise<readonly number[]>;
+  /** Blobs in the order asked. Those that a partial cache lacks are fetched together first; throws REMOTE_UNREACHABLE when they cannot be. */
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
+  /** Fetches in one conversation what a partial cache lacks of blobs that are about to be read piece by piece. Throws REMOTE_UNREACHABLE. */
+  bringBlobs(oids: readonly Oid[]): Promise<void>;
+  /** Of a partial cache, the part below `tip` that is too old to become work; null when the cache is whole or nothing is that old. */
+  settledPart(tip: Oid): Promise<SettledPart | null>;
   /** A commit in the cache, or null. */
   readCommit(oid: Oid): Promise<CommitInfo | null>;
   /** For each path the commit within `from..to` (`from: null` = all history) that added it; the newest one when several did. Paths not found are left out. */

@@ -147,6 +147,17 @@ describe('doctor', () => {
     await running.stop();
   });
 
+  it('tells a partial cache from a damaged one, and one that the remote made whole', async () => {
+    const env = { ...cli.env, CROSSTALK_PARTIAL_CACHE: 'true' };
+    const look = async (name: string): Promise<Json | undefined> =>
+      named((await cli.json(['doctor', '--state', join(cli.place, name)], { env })).data, 'cache');
+    expect(await look('partial')).toMatchObject({ level: 'ok', says: 'partial: what older messages say is fetched when it is read' });
+    cli.git(['config', 'uploadpack.allowFilter', 'false'], cli.remote);
+    const told = await cli.run(['log', '--state', join(cli.place, 'whole')], { env });
+    expect(told.stderr).toContain('partial-cache: the remote cannot leave contents out: it allows no filters');
+    expect(await look('whole')).toMatchObject({ level: 'warn' });
+  });
+
   it('names a git that is too old', async () => {
     const bin = join(cli.place, 'old-git');
     mkdirSync(bin);

@@ -2,12 +2,13 @@ import { renameSync } from 'node:fs';
 import { createGitFixture, oidOf, type GitFixture } from '../support/git-fixture.ts';
 import { describeRepositoryContract, type ContractWorld } from './repository-contract.ts';
 
-/** Real git on a bare remote given by path. */
-function createGitWorld(): Promise<ContractWorld> {
+/** Real git on a bare remote given by path; with `partial`, its hosts leave out what older files say. */
+function createGitWorld(partial = false): Promise<ContractWorld> {
   const fixture = createGitFixture();
+  fixture.remote(['config', 'uploadpack.allowFilter', String(partial)]);
   const remote: GitFixture['remote'] = (args, run) => fixture.remote(args, run);
   return Promise.resolve({
-    open: () => fixture.open(),
+    open: () => fixture.open({ partial }),
     merge: (parents, files) => {
       const env = { GIT_INDEX_FILE: `${fixture.root}/merge-index` };
       remote(['read-tree', parents[0]], { env });
@@ -34,4 +35,5 @@ function createGitWorld(): Promise<ContractWorld> {
   });
 }
 
-describeRepositoryContract('real git', createGitWorld);
+describeRepositoryContract('real git', () => createGitWorld());
+describeRepositoryContract('real git with a partial cache', () => createGitWorld(true));

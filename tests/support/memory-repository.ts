@@ -178,7 +178,11 @@ function openHost(server: Server, host: Host): Repository {
       }),
     keeps: (commit) => host.has.has(commit),
     hasHistory: (commit) => local('hasHistory', () => host.has.has(commit)),
-    lookUp: (commit, paths) => local('lookUp', () => paths.map((path) => lookUp(universe, own(commit).root, path))),
+    lookUp: (commit, paths) => local('lookUp', () => paths.map((path) => lookUp(own(commit).root, path))),
+    sizesOf: (oids) => local('sizesOf', () => oids.map((oid) => universe.blobs.get(oid)?.length ?? 0)),
+    // It always has everything: nothing happens here that could be the place of a fault.
+    bringBlobs: () => Promise.resolve(),
+    settledPart: () => Promise.resolve(null),
     readBlobs: (oids, sizeBytesMax) => local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax))),
     readCommit: (oid) => local('readCommit', () => (host.has.has(oid) ? (universe.commits.get(oid)?.info ?? null) : null)),
     findAddingCommits: (paths, range) =>
@@ -342,11 +346,9 @@ function folderAt(root: Folder, path: string): Folder {
   return node?.kind === 'tree' ? node : EMPTY;
 }
 
-function lookUp(universe: Universe, root: Folder, path: string): TreeEntry | null {
+function lookUp(root: Folder, path: string): TreeEntry | null {
   const node = nodeAt(root, path);
-  return node === null
-    ? null
-    : { kind: node.kind, oid: node.oid, sizeBytes: node.kind === 'file' ? (universe.blobs.get(node.oid)?.length ?? 0) : 0 };
+  return node === null ? null : { kind: node.kind, oid: node.oid };
 }
 
 function readBlob(universe: Universe, oid: Oid, sizeBytesMax: number): BlobRead {

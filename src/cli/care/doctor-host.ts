@@ -8,7 +8,8 @@ import { listLate } from '../../local/late.ts';
 import { isOurs, quotePath } from '../../local/durable-file.ts';
 import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
 import { ownIdentity } from '../../local/process-identity.ts';
-import { createGit } from '../../transport/git-runner.ts';
+import { isPartialCache } from '../../transport/git-cache.ts';
+import { createGit, type GitResult } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { examinePrograms } from './doctor-programs.ts';
 import { type Finding, fine, trouble } from './finding.ts';
@@ -98,7 +99,14 @@ async function examineCache(invocation: Invocation, { session, here, hereSilent 
   const git = createGit({ env: invocation.env, gitDir: cache, clock: systemClock });
   const checked = await git.run({ args: ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'], limitMs: FSCK_MS });
   if (checked.ended === 'timeout') return trouble('warn', 'cache', { says: 'is too large to check within a minute', fix: null });
-  if (checked.code === 0) return fine('cache', 'whole');
+  const isPartial = isPartialCache(cache);
+  if (checked.code === 0 && !isPartial && session.config.partialCache)
+    return trouble('warn', 'cache', {
+      says: 'is whole although partial-cache is set: it was made before, or the remote allows no filters',
+      fix: null,
+    });
+  if (checked.code === 0) return fine('cache', isPartial ? 'partial, and lacks nothing by now' : 'whole');
+  if (isPartial && lacksOnlyBlobs(checked)) return fine('cache', 'partial: what older messages say is fetched when it is read');
   const isFree = here === null && !hereSilent;
   return trouble('bad', 'cache', {
     says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
@@ -114,6 +122,17 @@ async function examineCache(invocation: Invocation, { session, here, hereSilent 
         }
       : {}),
   });
+}
+
+/** A partial cache lacks blobs by intention; it must lack nothing else. */
+function lacksOnlyBlobs({ stdout, stderr }: GitResult): boolean {
+  return (
+    stderr.split('\n').every((line) => line === '' || line.startsWith('notice: ')) &&
+    stdout
+      .toString('utf8')
+      .split('\n')
+      .every((line) => line === '' || /^(missing blob |broken link from +tree | +to +blob )/.test(line))
+  );
 }
 
 /** Locks that a git left in the cache when the machine went down: nothing waits for them but the housekeeping, which then never comes. */

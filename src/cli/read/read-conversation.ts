@@ -96,6 +96,8 @@ export async function scanBlobs(
   files: readonly ListedFile[],
   take: (file: ListedFile, blob: BlobRead) => void,
 ): Promise<void> {
+  // Of a partial cache all that is missing comes in one conversation, not in one a chunk.
+  if (files.length > CHUNK) await repository.bringBlobs(files.map(({ blob }) => blob));
   for (let at = 0; at < files.length; at += CHUNK) {
     const chunk = files.slice(at, at + CHUNK);
     const blobs = await repository.readBlobs(

@@ -59,7 +59,14 @@ async function makeRemote(path: string, branch: string): Promise<string> {
   await mkdir(path, { recursive: true });
   const git = openPersonGit(path);
   await git.raw(['init', '--quiet', '--bare', `--initial-branch=${branch}`]);
-  for (const key of ['receive.denyNonFastForwards', 'receive.denyDeletes', 'receive.fsckObjects', 'transfer.fsckObjects'])
+  // The last one is for hosts with `partial-cache`.
+  for (const key of [
+    'receive.denyNonFastForwards',
+    'receive.denyDeletes',
+    'receive.fsckObjects',
+    'transfer.fsckObjects',
+    'uploadpack.allowFilter',
+  ])
     await git.raw(['config', key, 'true']);
   return path;
 }

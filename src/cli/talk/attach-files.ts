@@ -94,7 +94,10 @@ export async function listAttachments(session: TransportSession, { file, message
   if (named.kind === 'refused' || named.files.length === 0) return [];
   const paths = named.files.map(({ path }) => path);
   const entries = await session.repository.lookUp(tipOf(session), paths);
-  return paths.map((path, at) => ({ path, bytes: entries[at]?.kind === 'file' ? entries[at].sizeBytes : null }));
+  const files = paths.flatMap((path, at) => (entries[at]?.kind === 'file' ? [{ path, oid: entries[at].oid }] : []));
+  const sizes = await session.repository.sizesOf(files.map(({ oid }) => oid));
+  const bytes = new Map(files.map(({ path }, at) => [path, sizes[at] ?? 0]));
+  return paths.map((path) => ({ path, bytes: bytes.get(path) ?? null }));
 }
 
 /** A line for each. */
