@@ -71,8 +71,11 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
   );
   const clone = join(place, 'team');
-  const run: Cli['run'] = (args, start = {}) =>
-    spawnBin(args, { cwd: existsSync(clone) ? clone : place, ...start, env: { ...env, ...start.env } }).ended;
+  const run: Cli['run'] = (args, start = {}) => {
+    const spawned = spawnBin(args, { cwd: existsSync(clone) ? clone : place, ...start, env: { ...env, ...start.env } });
+    spawned.endWithin(LIMIT_MS);
+    return spawned.ended;
+  };
   const git: Cli['git'] = (args, cwd = clone) =>
     execFileSync('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
       .toString('utf8')
@@ -136,6 +139,8 @@ interface Spawned {
   readonly ended: Promise<Ended>;
   readonly output: () => string;
   readonly stop: () => void;
+  /** Kills it when it has not ended by then. */
+  readonly endWithin: (limitMs: number) => void;
 }
 
 function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | 'env'>> & Start): Spawned {
@@ -145,7 +150,8 @@ function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | '
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   child.stdin.on('error', () => undefined);
   child.stdin.end(start.input ?? '');
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const endWithin = (limitMs: number): void => void (timer = setTimeout(() => child.kill('SIGKILL'), limitMs));
   const ended = new Promise<Ended>((done, fail) => {
     child.once('error', fail);
     child.once('close', (code) => {
@@ -153,7 +159,7 @@ function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | '
       done({ code, stdout, stderr });
     });
   });
-  return { ended, output: () => stdout + stderr, stop: () => child.kill('SIGTERM') };
+  return { ended, output: () => stdout + stderr, stop: () => child.kill('SIGTERM'), endWithin };
 }
 
 function startBin(args: readonly string[], start: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Running {
@@ -168,6 +174,7 @@ function startBin(args: readonly string[], start: { readonly cwd: string; readon
     },
     stop: () => {
       spawned.stop();
+      spawned.endWithin(LIMIT_MS);
       return spawned.ended;
     },
   };
