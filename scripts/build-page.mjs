@@ -12,7 +12,7 @@ export async function buildPage(root) {
     absWorkingDir: root,
     outdir: join(to, 'assets'),
     bundle: true,
-    target: ['es2022', 'chrome115', 'firefox115', 'safari16.4'],
+    target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
     minify: true,
     legalComments: 'none',
     metafile: true,

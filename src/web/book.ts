@@ -1,6 +1,6 @@
 /** Every message of the transport without its text, kept up with the tip: each change is read once, and texts are read when they are shown. */
 import type { Oid } from '../base/ids.ts';
-import { CHANNEL_FILE, CHANNELS, channelFolder, channelOf, messageId, parseMessagePath } from '../protocol/paths.ts';
+import { archivedPath, CHANNEL_FILE, CHANNELS, channelFolder, channelOf, messageId, parseMessagePath } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedFile, Said, SaidAndNot } from '../cli/read/read-conversation.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
@@ -30,15 +30,17 @@ export interface Book {
   readonly runs: ReadonlySet<string>;
   /** Channel → blob of its CHANNEL.md. */
   readonly described: ReadonlyMap<string, Oid>;
+  /** Channels whose files are in the archive. */
+  readonly archived: ReadonlySet<string>;
   readonly threads: () => Threads<Entry>;
 }
 
 /** Files read at a time: their texts are in memory meanwhile. */
 const SLICE = 5_000;
 
-export const EMPTY_BOOK: Book = createBook(null, { entries: new Map(), runs: new Set(), described: new Map() });
+export const EMPTY_BOOK: Book = createBook(null, { entries: new Map(), runs: new Set(), described: new Map(), archived: new Set() });
 
-type Pages = Pick<Book, 'entries' | 'runs' | 'described'>;
+type Pages = Pick<Book, 'entries' | 'runs' | 'described' | 'archived'>;
 
 /** Where a book is read from. `read` decodes files that were added after `from`. */
 export interface BookSources {
@@ -55,16 +57,15 @@ export async function readOn({ repository, read }: BookSources, book: Book, tip:
   const entries = new Map(isAhead ? book.entries : []);
   const runs = new Set(isAhead ? book.runs : []);
   const described = new Map(isAhead ? book.described : []);
+  const archived = new Set(isAhead ? book.archived : []);
   const written: ListedFile[] = [];
   for (const change of changes) {
     const channel = channelOf(change.path);
     if (channel === null) continue;
     entries.delete(change.path);
     const isThere = change.kind === 'written';
-    if (change.path === `${channelFolder(channel)}/RUN.json`) {
-      if (isThere) runs.add(channel);
-      else runs.delete(channel);
-    }
+    if (change.path === `${channelFolder(channel)}/RUN.json`) mark(runs, channel, isThere);
+    if (change.path === archivedPath(channel)) mark(archived, channel, isThere);
     if (change.path === `${channelFolder(channel)}/${CHANNEL_FILE}`) {
       if (isThere) described.set(channel, change.blob);
       else described.delete(channel);
@@ -76,7 +77,12 @@ export async function readOn({ repository, read }: BookSources, book: Book, tip:
     const { said } = await read(written.slice(at, at + SLICE), from);
     for (const one of said) entries.set(one.file.path, toEntry(one));
   }
-  return createBook(tip, { entries, runs, described });
+  return createBook(tip, { entries, runs, described, archived });
+}
+
+function mark(channels: Set<string>, channel: string, isThere: boolean): void {
+  if (isThere) channels.add(channel);
+  else channels.delete(channel);
 }
 
 function createBook(tip: Oid | null, pages: Pages): Book {

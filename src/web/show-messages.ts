@@ -63,6 +63,14 @@ export async function showChannels({ book, around, session }: Moment) {
 export async function showChannel(moment: Moment, name: string, from: number) {
   const { book } = moment;
   const all = book.threads().byChannel.get(name);
+  if (all === undefined && book.archived.has(name))
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `the channel "${name}" is in the archive: the command line reads it as ever, and can bring it back`,
+      {
+        fix: `crosstalkd archive --undo ${name}`,
+      },
+    );
   if (all === undefined && !book.described.has(name) && !book.runs.has(name))
     throw new CrosstalkError('NOT_FOUND', `there is no channel "${name}"`, { fix: 'crosstalkd channels' });
   const page = (all ?? []).slice(from, from + THREADS_PAGE);

@@ -7,7 +7,7 @@ import type { Values } from './expression-evaluate.ts';
 import { ask, type FoldMemo, hasFile, type Recording } from './fold-memo.ts';
 import type { RunHeader } from './header.ts';
 import type { Json, JsonObject } from './json.ts';
-import type { Plan, Step } from './plan.ts';
+import type { Ask, Plan, Step } from './plan.ts';
 import type { RunMessages } from './run-messages.ts';
 import type { Reuse } from './reuse.ts';
 import type { NewFile, RunInput } from './run-input.ts';
@@ -96,6 +96,9 @@ export interface GateView {
   readonly gate: string;
   readonly path: string;
   readonly title: string;
+  readonly form: Ask['form'];
+  /** What a gate of the form `choose` offers. */
+  readonly choices: readonly string[];
   readonly state: 'open' | 'decided';
   readonly decision: string | null;
   /** Who is told. */

@@ -46,6 +46,8 @@ export function foldAsk(
     gate,
     path,
     title,
+    form: ask.form,
+    choices: ask.choices,
     state: isJsonObject(decided) ? 'decided' : 'open',
     decision: isJsonObject(decided) ? (decision?.decision ?? null) : null,
     approvers,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { startBrowser, startWeb, type WebChild } from '../support/browser.ts';
 import { type Cli, letter, listOf, type Running, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** Answers at once, never by itself, or not at all. */
+/** Answers at once, never by itself, not at all, or from the second time on. */
 function modelsOf(place: string): string {
   const agent = (name: string, script: string, keys = ''): string => {
     const path = join(place, `${name}.mjs`);
@@ -14,7 +14,8 @@ function modelsOf(place: string): string {
     writeFileSync(path, script);
     return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], effects: none${keys} }\n`;
   };
-  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('broken', 'process.exit(3)', ', attempts: 1')}`;
+  const moody = `import { existsSync, writeFileSync } from 'node:fs';\nconst seen = ${JSON.stringify(join(place, 'seen'))};\nif (existsSync(seen)) console.log('Now'); else { writeFileSync(seen, ''); process.exit(3); }`;
+  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('broken', 'process.exit(3)', ', attempts: 1')}${agent('moody', moody, ', attempts: 1')}`;
 }
 
 let cli: Cli;
@@ -256,6 +257,85 @@ describe('the page', () => {
     await seen(page.locator('.row', { hasText: 'swift on mbp' }));
   });
 
+  it('gives the answer that a gate takes: a no with its reason, a choice, a text', async () => {
+    cli.say({
+      'data/channels/general/asks.md':
+        '---\nto: workflow\ntype: workflow\nchild_channel: asks\nsteps:\n  where: { ask: { title: "Where to?", kind: choose, choices: [mail, chat] } }\n  whom: { needs: [where], ask: { title: "For whom?", kind: input } }\n  ok: { needs: [whom], ask: { title: "Really?" } }\n---\n',
+    });
+    await page.goto(`${web.origin}/runs/asks`);
+    const gate = (title: string): Locator => page.locator('.gate', { hasText: title });
+    await seen(gate('Where to?'));
+    expect(await gate('Where to?').getByRole('button').allTextContents()).toEqual(['mail …', 'chat …']);
+    for (const words of [['deny'], ['approve', '--choice', 'nowhere']])
+      expect((await cli.run(['workflow', words[0] ?? '', 'asks', 'where', ...words.slice(1)])).stderr).toContain(
+        'takes one of mail, chat; found',
+      );
+    await gate('Where to?').getByRole('button', { name: 'chat …' }).click();
+    await seen(page.getByText('crosstalkd workflow approve asks where --choice chat'));
+    await confirm('chat');
+    await gate('For whom?').getByRole('button', { name: 'Answer …' }).click();
+    await confirm('Answer');
+    expect(await page.locator('dialog textarea:invalid').count()).toBe(1);
+    await page.locator('dialog textarea').fill('the neighbours');
+    await confirm('Answer');
+    await gate('Really?').getByRole('button', { name: 'Deny …' }).click();
+    await page.locator('dialog textarea').fill('On second thoughts, no');
+    await confirm('Deny');
+    await seen(page.locator('h1 .pill', { hasText: 'failed' }));
+    const { gates } = (await cli.json(['workflow', 'show', 'asks'])).data;
+    expect(gates).toMatchObject([{ decision: 'chat' }, { decision: 'answer' }, { decision: 'deny' }]);
+    await seen(page.locator('.section .card', { hasText: 'On second thoughts, no' }));
+  });
+
+  it('pauses a run and lets it go on, and runs again what failed', async () => {
+    const run = (name: string, steps: string): string => `---\nto: workflow\ntype: workflow\nchild_channel: ${name}\nsteps:\n${steps}---\n`;
+    cli.say({
+      'data/channels/general/held.md': run('held', '  ok: { ask: { title: "Now?" } }\n  a: { needs: [ok], model: swift, prompt: "Go" }\n'),
+      'data/channels/general/mended.md': run('mended', '  a: { model: moody, prompt: "Go" }\n'),
+    });
+    const pill = (word: string): Locator => page.locator('h1 .pill', { hasText: word });
+    await page.goto(`${web.origin}/runs/held`);
+    await seen(page.locator('.gate', { hasText: 'Now?' }));
+    await page.getByRole('button', { name: 'Pause …' }).click();
+    await confirm('Pause');
+    await seen(pill('paused'));
+    await page.getByRole('button', { name: 'Go on …' }).click();
+    await confirm('Go on');
+    await page.getByRole('button', { name: 'Approve …' }).click();
+    await confirm('Approve');
+    await seen(pill('succeeded'));
+    await page.goto(`${web.origin}/runs/mended`);
+    await seen(pill('failed'));
+    await page.getByRole('button', { name: 'Retry …' }).click();
+    await confirm('Run again what failed');
+    // A run that is over is not changed: the page goes on to the one that takes over from it.
+    await seen(pill('succeeded'));
+    expect(page.url()).not.toMatch(/mended$/);
+  });
+
+  it('shows a long conversation from its end, and the rest when it is asked for', async () => {
+    const note = (at: number): string => letter('ada', `Word ${at}`, at === 0 ? '' : 're: data/channels/long/000.md\n');
+    const name = (at: number): string => `data/channels/long/${String(at).padStart(3, '0')}.md`;
+    cli.say(Object.fromEntries(Array.from({ length: 150 }, (_, at) => [name(at), note(at)])));
+    await page.goto(`${web.origin}/m/${encodeURIComponent(name(0))}`);
+    await seen(page.getByText('Word 149', { exact: true }));
+    expect(await page.getByText('Word 5', { exact: true }).count()).toBe(0);
+    await page.getByRole('button', { name: '89 earlier messages' }).click();
+    await seen(page.getByText('Word 5', { exact: true }));
+    await eventually(
+      () => page.locator('.message').count(),
+      (count) => count === 150,
+    );
+  });
+
+  it('says of an archived channel where it is', async () => {
+    cli.say({ 'data/channels/attic/a.md': letter('ada', 'Old things') });
+    expect((await cli.run(['archive', 'attic'])).code).toBe(0);
+    await page.goto(`${web.origin}/c/attic`);
+    await seen(page.getByText('the channel "attic" is in the archive'));
+    await seen(page.locator('.command', { hasText: 'crosstalkd archive --undo attic' }));
+  });
+
   it('tells what needs a person first, with the command that helps, and rejected files among it', async () => {
     cli.say({ 'data/channels/general/bad.md': '---\nto: [\n---\nx\n' });
     await page.goto(web.origin);
@@ -344,6 +424,28 @@ describe('the page', () => {
     await phone.page.getByRole('link', { name: 'Runs' }).click();
     await phone.page.getByRole('heading', { name: 'Runs' }).waitFor();
     await phone.context.close();
+  });
+
+  it('says that the remote is away, refuses what needs it with the reason, and goes on when it is back', async () => {
+    const failed = listOf((await cli.json(['log', '--failed', '--model', 'broken'])).data, 'messages')[0]?.['id'];
+    const question = String(failed).replace('.re.broken', '');
+    await page.goto(`${web.origin}/m/${question}`);
+    await seen(page.locator('.message.is-failed'));
+    renameSync(cli.remote, `${cli.remote}.away`);
+    try {
+      await seen(page.locator('.banner', { hasText: 'The remote does not answer' }));
+      await seen(page.locator('.message.is-failed'));
+      await page.locator('.reply textarea').fill('Hello?');
+      await page.locator('.reply').getByLabel('To').fill('swift');
+      await page.locator('.reply').getByRole('button', { name: 'Send …' }).click();
+      await confirm('Send');
+      await seen(page.locator('dialog .trouble', { hasText: 'cannot reach' }));
+    } finally {
+      renameSync(`${cli.remote}.away`, cli.remote);
+    }
+    await page.locator('.banner').waitFor({ state: 'detached' });
+    await confirm('Send');
+    await seen(page.locator('.message', { hasText: 'Hello?' }));
   });
 
   it('has asked nobody but its own server, and nothing went wrong on it', () => {

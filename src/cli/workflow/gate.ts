@@ -1,6 +1,7 @@
 /** `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the channel of the run. */
 import { CrosstalkError } from '../../base/errors.ts';
 import { messageId } from '../../protocol/paths.ts';
+import { firstLine } from '../../protocol/reply.ts';
 import type { GateView } from '../../workflow/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
@@ -26,19 +27,14 @@ interface Answer {
 }
 
 async function answerGate(invocation: Invocation, around: Surroundings, { seen, decision }: Answer): Promise<number> {
-  const { run, marker, files } = seen.input;
+  const { run, marker } = seen.input;
   const gate = chooseGate(seen, invocation.args[1] ?? null);
   const sender = await identifyPerson(invocation, around.session);
   refuseStranger(gate, { sender: sender.name, run, decision });
   const text = option(invocation, 'message') ?? '';
   const choice = option(invocation, 'choice');
-  const asks = files.get(gate.path) ?? '';
-  // A gate that offers choices or asks for text is answered with exactly that.
-  const isApproval = /begins with "approve" or "deny"/.test(asks);
-  if (!isApproval && decision === 'approve' && choice === null && text === '')
-    throw new CrosstalkError('USAGE', `the gate "${gate.gate}" asks for more than a yes: ${gate.title}`, {
-      fix: `crosstalkd workflow approve ${run} ${gate.gate} -m <answer>   (it asks: crosstalkd show ${gate.path})`,
-    });
+  refuseUseless(gate, { run, decision, answer: choice ?? firstLine(text) });
+  const isApproval = gate.form === 'approve';
   const first = decision === 'deny' || isApproval ? decision : choice;
   const body = [first, text].filter((part) => part !== null && part !== '').join('\n\n');
   const letter = composeFile(sender, {
@@ -67,6 +63,22 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
       invocation.io.print(`  ${missing} more ${gate.anyone ? '' : `of ${gate.approvers.join(', ')} `}have to agree`);
   }
   return 0;
+}
+
+/** A gate that offers choices or asks for text is answered with exactly that. What would not count is not published. */
+function refuseUseless(gate: GateView, given: { readonly run: string; readonly decision: string; readonly answer: string }): void {
+  const { run, decision, answer } = given;
+  const { form, choices, title, path } = gate;
+  if (form === 'choose' && (decision === 'deny' || !choices.some((one) => one.toLowerCase() === answer.trim().toLowerCase())))
+    throw new CrosstalkError(
+      'USAGE',
+      `the gate "${gate.gate}" takes one of ${choices.join(', ')}; found ${decision === 'deny' ? 'a no' : JSON.stringify(answer)}: ${title}`,
+      { fix: `crosstalkd workflow approve ${run} ${gate.gate} --choice ${JSON.stringify(choices[0] ?? '')}` },
+    );
+  if (form === 'input' && decision === 'approve' && answer === '')
+    throw new CrosstalkError('USAGE', `the gate "${gate.gate}" asks for more than a yes: ${title}`, {
+      fix: `crosstalkd workflow approve ${run} ${gate.gate} -m <answer>   (it asks: crosstalkd show ${path})`,
+    });
 }
 
 function refuseStranger(gate: GateView, by: { readonly sender: string; readonly run: string; readonly decision: string }): void {

@@ -31,17 +31,23 @@ export function confirmCancel(id: string, names: readonly string[]): void {
   });
 }
 
-/** Answers a gate. */
-export function confirmGate(run: string, gate: Gate, decision: 'approve' | 'deny'): void {
-  const isYes = decision === 'approve';
+/** Answers a gate with a yes, a no, or one of the choices that it offers. One that asks for a text needs it. */
+export function confirmGate(run: string, gate: Gate, answer: { readonly decision: 'approve' | 'deny'; readonly choice?: string }): void {
+  const { decision, choice } = answer;
+  const isNo = decision === 'deny';
+  const verb = choice ?? (isNo ? 'Deny' : gate.form === 'input' ? 'Answer' : 'Approve');
+  const label = isNo ? 'Why not' : gate.form === 'input' ? 'Your answer' : 'What you have to say to it (may be empty)';
   confirmation.set({
-    title: isYes ? `Approve "${gate.title}"?` : `Deny "${gate.title}"?`,
-    text: isYes ? 'The run goes on with your yes.' : 'The run goes the way that it has for a no.',
-    command: `crosstalkd workflow ${decision} ${shell(run)} ${shell(gate.gate)}`,
-    verb: isYes ? 'Approve' : 'Deny',
-    isHarsh: !isYes,
-    asks: { label: isYes ? 'What you have to say to it (may be empty)' : 'Why not', isNeeded: false },
-    act: (message) => actOn(`run/${decision}`, { run, gate: gate.gate, message }, () => (isYes ? 'Approved' : 'Denied')),
+    title: choice === undefined ? `${verb} "${gate.title}"?` : `"${choice}" for "${gate.title}"?`,
+    text: isNo ? 'The run goes the way that it has for a no.' : `The run goes on with your ${gate.form === 'approve' ? 'yes' : 'answer'}.`,
+    command: `crosstalkd workflow ${decision} ${shell(run)} ${shell(gate.gate)}${choice === undefined ? '' : ` --choice ${shell(choice)}`}`,
+    verb,
+    isHarsh: isNo,
+    asks: { label, isNeeded: gate.form === 'input' && !isNo },
+    act: (message) =>
+      actOn(`run/${decision}`, { run, gate: gate.gate, message, ...(choice === undefined ? {} : { choice }) }, () =>
+        isNo ? 'Denied' : gate.form === 'approve' ? 'Approved' : 'Answered',
+      ),
   });
 }
 
@@ -59,6 +65,12 @@ export function confirmRun(run: string, op: 'cancel' | 'pause' | 'resume' | 'ret
     command: `crosstalkd workflow ${op} ${shell(run)}`,
     verb,
     isHarsh: op === 'cancel',
-    act: () => actOn(`run/${op}`, { run }, (data) => textIn(data, 'answer', 'Done')),
+    act: () =>
+      actOn(`run/${op}`, { run }, (data) => {
+        // What is over is never changed: a second run takes over what the first had finished.
+        const next = textIn(data, 'run', run);
+        if (next !== run) goTo({ at: 'run', id: next, tab: 'graph' });
+        return next === run ? textIn(data, 'answer', 'Done') : `Started ${next}`;
+      }),
   });
 }

@@ -80,7 +80,13 @@ async function read(question: string, entry: Kept): Promise<Answer<unknown> | nu
     const response = await fetch(`/api/${question}`, { cache: 'no-store', ...(headers === undefined ? {} : { headers }) });
     if (response.status === 304) return null;
     const body = (await response.json()) as unknown;
-    if (!response.ok) return { data: entry.answer.data, problem: (body as { error: Problem }).error };
+    if (!response.ok) {
+      const problem = (body as { error: Problem }).error;
+      // What is gone is not shown any longer; with any other trouble what was known last is better than nothing.
+      const isGone = problem.code === 'NOT_FOUND';
+      if (isGone) entry.etag = null;
+      return { data: isGone ? null : entry.answer.data, problem };
+    }
     entry.etag = response.headers.get('etag');
     return { data: body, problem: null };
   } catch {

@@ -238,3 +238,23 @@ export function useWidth(): readonly [{ current: HTMLDivElement | null }, number
   }, []);
   return [ref, width];
 }
+
+/** The first row of a table: columns of words, then columns of numbers. */
+export function TableHead({ words, numbers }: { readonly words: readonly string[]; readonly numbers: readonly string[] }): VNode {
+  return (
+    <thead>
+      <tr>
+        {words.map((word) => (
+          <th scope="col" key={word}>
+            {word}
+          </th>
+        ))}
+        {numbers.map((word) => (
+          <th scope="col" class="number" key={word}>
+            {word}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}

@@ -1,4 +1,5 @@
 /** What the server answers: the other side of answers.ts, as far as the page uses it. */
+import type { Figures } from '../figures.ts';
 
 export interface Channel {
   readonly name: string;
@@ -192,6 +193,8 @@ export interface Gate {
   readonly gate: string;
   readonly id: string;
   readonly title: string;
+  readonly form: string;
+  readonly choices: readonly string[];
   readonly state: string;
   readonly decision: string | null;
   readonly approvers: readonly string[];
@@ -228,16 +231,6 @@ export interface Parked {
   readonly model: string;
   readonly why: string;
   readonly untilMs: number | null;
-}
-
-export interface Figures {
-  readonly answers: number;
-  readonly failed: number;
-  readonly medianMs: number | null;
-  readonly slowMs: number | null;
-  readonly tokensIn: number;
-  readonly tokensOut: number;
-  readonly usd: number;
 }
 
 export interface Board {
@@ -279,10 +272,4 @@ export interface Board {
     readonly lines: readonly { readonly name: string; readonly unit: string; readonly used: number; readonly limit: number }[];
   } | null;
   readonly leaseMs: number;
-}
-
-export interface Charts {
-  readonly days: readonly string[];
-  readonly total: Figures;
-  readonly series: readonly { readonly name: string; readonly total: Figures; readonly daily: readonly Figures[] }[];
 }

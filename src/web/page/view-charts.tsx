@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
-import { Choice, Empty, Head, Loading, Trouble, useWidth } from './parts.tsx';
-import type { Charts, Figures } from './told.ts';
+import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
+import type { Charts, Figures } from '../figures.ts';
 
 const SPANS = [
   ['7', 'Week'],
@@ -88,16 +88,10 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
         <h2>{by === 'model' ? 'Models' : 'Hosts'}</h2>
         <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">{by === 'model' ? 'Model' : 'Host'}</th>
-                {['Answers', 'Failed', 'Median', '9 of 10', 'Tokens in', 'Tokens out', 'Cost'].map((word) => (
-                  <th scope="col" class="number" key={word}>
-                    {word}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <TableHead
+              words={[by === 'model' ? 'Model' : 'Host']}
+              numbers={['Answers', 'Failed', 'Median', '9 of 10', 'Tokens in', 'Tokens out', 'Cost']}
+            />
             <tbody>
               {charts.series.map(({ name, total: own }) => (
                 <tr key={name}>

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, plural, shortId } from './format.ts';
-import { Ago, Avatar, Command, Empty, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import { Ago, Avatar, Command, Empty, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
 import { clock, useCell } from './state.ts';
 import type { Board } from './told.ts';
 
@@ -38,28 +38,7 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
         ) : (
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Models">
             <table class="models">
-              <thead>
-                <tr>
-                  <th scope="col">Model</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Hosts</th>
-                  <th scope="col" class="number">
-                    Running
-                  </th>
-                  <th scope="col" class="number">
-                    Waiting
-                  </th>
-                  <th scope="col" class="number">
-                    Week
-                  </th>
-                  <th scope="col" class="number">
-                    Median
-                  </th>
-                  <th scope="col" class="number">
-                    Cost
-                  </th>
-                </tr>
-              </thead>
+              <TableHead words={['Model', 'State', 'Hosts']} numbers={['Running', 'Waiting', 'Week', 'Median', 'Cost']} />
               <tbody>
                 {data.models.map((model) => (
                   <ModelRow key={model.name} model={model} />

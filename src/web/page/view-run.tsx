@@ -143,14 +143,7 @@ function GateCard({ run, gate, me }: { readonly run: string; readonly gate: Gate
       {questionOf(gate) === '' ? null : <Markdown text={questionOf(gate)} />}
       <div class="gate-foot">
         {gate.mine ? (
-          <>
-            <button type="button" class="button main" onClick={() => confirmGate(run, gate, 'approve')}>
-              Approve …
-            </button>
-            <button type="button" class="button" onClick={() => confirmGate(run, gate, 'deny')}>
-              Deny …
-            </button>
-          </>
+          <Answers run={run} gate={gate} />
         ) : (
           <span class="soft">
             You are {me ?? 'nobody that git knows'}; it is for {gate.approvers.join(', ')}.
@@ -160,6 +153,29 @@ function GateCard({ run, gate, me }: { readonly run: string; readonly gate: Gate
         <Go to={{ at: 'message', id: gate.id }}>Open the question</Go>
       </div>
     </article>
+  );
+}
+
+function Answers({ run, gate }: { readonly run: string; readonly gate: Gate }): VNode {
+  if (gate.form === 'choose')
+    return (
+      <>
+        {gate.choices.map((choice) => (
+          <button type="button" class="button" key={choice} onClick={() => confirmGate(run, gate, { decision: 'approve', choice })}>
+            {choice} …
+          </button>
+        ))}
+      </>
+    );
+  return (
+    <>
+      <button type="button" class="button main" onClick={() => confirmGate(run, gate, { decision: 'approve' })}>
+        {gate.form === 'input' ? 'Answer …' : 'Approve …'}
+      </button>
+      <button type="button" class="button" onClick={() => confirmGate(run, gate, { decision: 'deny' })}>
+        Deny …
+      </button>
+    </>
   );
 }
 
