@@ -34,7 +34,7 @@ const GENERAL: readonly (readonly [FailureClass, RegExp])[] = [
   ],
   [
     'unavailable',
-    /failed to get response|unexpected EOF|\b(500|502|503|504|520|522|524)\b|connection (refused|error|reset|closed)|could ?n.t connect|(could not|cannot) connect|socket (hang up|connection was closed)|closed unexpectedly|unable to connect|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|fetch failed|stream (disconnected|error)|high demand|reconnecting|timed out|network|server error|service unavailable|^terminated$|error: terminated/im,
+    /failed to get response|unexpected EOF|\b(500|502|503|504|520|522|524)\b|connection (refused|error|reset|closed)|could ?n.t connect|(could not|cannot) connect|socket (hang up|connection was closed)|other side closed|closed unexpectedly|unable to connect|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|fetch failed|stream (disconnected|error)|high demand|reconnecting|timed out|network|server error|service unavailable|^terminated$|error: terminated/im,
   ],
 ];
 

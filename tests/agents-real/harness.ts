@@ -52,8 +52,8 @@ export interface Place {
 /** Whether each case is a message of its own. Otherwise every promise is kept in fewer starts: a start of some programs takes seconds. */
 const ASKS_EACH_ALONE = process.env['CROSSTALK_AGENTS_ALL'] === '1';
 
-/** An address at which nobody listens. */
-export const NOBODY = 'http://127.0.0.1:1';
+/** An address at which nobody listens: the kernel gives this port to nobody, and clients do not refuse it as they do low ones. */
+export const NOBODY = 'http://127.0.0.1:65535';
 
 const cache = process.env['CROSSTALK_CLIS'] ?? join(homedir(), '.cache', 'crosstalk-clis');
 

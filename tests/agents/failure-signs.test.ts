@@ -9,6 +9,7 @@ describe('words for a failure', () => {
     ['401: {"error":"x"}', 'auth'],
     ['invalid x-api-key', 'auth'],
     ['HTTP 503 Service Unavailable', 'unavailable'],
+    ['SocketError: other side closed', 'unavailable'],
     ['getaddrinfo EAI_AGAIN api.example.org', 'unavailable'],
     ['error: unknown option --tools', 'setup'],
     ['it took 512 ms and 4010 tokens', null],
