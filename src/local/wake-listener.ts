@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly onWake: () => void;
   /** A call was not taken; told at most once a minute. */
   readonly onRefused: (why: string) => void;
+  /** How long a call may take to arrive. Default 10 s. */
+  readonly requestMsMax?: number;
 }
 
 /** An open listener. */
@@ -39,7 +41,14 @@ export function isLoopback({ host }: WakeAddress): boolean {
 
 /** Listens. Rejects with the system's reason when the address cannot be had. */
 export async function listenForWakes(options: ListenOptions): Promise<WakeListener> {
-  const server = createServer({ requestTimeout: REQUEST_MS_MAX, headersTimeout: HEADERS_MS_MAX, keepAliveTimeout: 1_000 });
+  const requestTimeout = options.requestMsMax ?? REQUEST_MS_MAX;
+  const server = createServer({
+    requestTimeout,
+    headersTimeout: Math.min(HEADERS_MS_MAX, requestTimeout),
+    keepAliveTimeout: 1_000,
+    // Node looks for calls that are overdue every 30 s only, and as long a few slow ones keep everybody out.
+    connectionsCheckingInterval: requestTimeout / 5,
+  });
   server.maxConnections = CONNECTIONS_MAX;
   const refuse = limitRefusals(options);
   const isTooOften = limitRate(options.clock);

@@ -16,6 +16,8 @@ export interface Vote {
   readonly atMs: number;
   readonly says: string | null;
   readonly text: string;
+  /** How many agents stand between a person and this; 0 = a person wrote it. */
+  readonly hops: number;
   readonly problem: string | null;
 }
 
@@ -40,13 +42,13 @@ export function votesOn(fold: Fold, { folder, ask }: { readonly folder: string; 
     .map((each): Omit<Vote, 'problem'> => {
       const { decision } = each.keys;
       const says = typeof decision === 'string' ? decision : firstWord(ask, each.message.body);
-      return { path: each.path, from: each.from, atMs: each.atMs, says, text: each.message.body.trim() };
+      return { path: each.path, from: each.from, atMs: each.atMs, says, text: each.message.body.trim(), hops: each.message.fields.hops };
     });
   const marks = (['approve', 'deny'] as const).flatMap((says): Omit<Vote, 'problem'>[] => {
     const text = readFile(fold, `${folder}${says}`);
     if (text === undefined) return [];
     const from = askFold(fold, ({ input }) => input.lookUp.author(`${folder}${says}`)) ?? 'unknown';
-    return [{ path: `${folder}${says}`, from, atMs: 0, says, text: text.trim() }];
+    return [{ path: `${folder}${says}`, from, atMs: 0, says, text: text.trim(), hops: 0 }];
   });
   const votes = [...marks, ...messages].map((vote): Vote => ({ ...vote, problem: problemOf(fold, ask, vote) }));
   const last = new Map<string, Vote>();
@@ -92,7 +94,8 @@ function firstWord(ask: Ask, body: string): string | null {
 }
 
 function problemOf(fold: Fold, ask: Ask, vote: Omit<Vote, 'problem'>): string | null {
-  if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow') return `${vote.from} is no person`;
+  // A model that only some host knows is told by what it sends: that carries the hops of what it works on.
+  if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow' || vote.hops > 0) return `${vote.from} is no person`;
   if (ask.approvers.length > 0 && !ask.approvers.includes(vote.from)) return `${vote.from} is not among ${ask.approvers.join(', ')}`;
   if (vote.says === null) return ask.form === 'choose' ? `says none of ${ask.choices.join(', ')}` : 'says neither "approve" nor "deny"';
   if (ask.form !== 'input' || ask.schema === null) return null;

@@ -24,7 +24,7 @@ interface Listening {
   readonly refused: readonly string[];
 }
 
-async function listen(secret: string | null, host = '127.0.0.1'): Promise<Listening> {
+async function listen(secret: string | null, host = '127.0.0.1', requestMsMax?: number): Promise<Listening> {
   let wakes = 0;
   const refused: string[] = [];
   const listener = await listenForWakes({
@@ -33,6 +33,7 @@ async function listen(secret: string | null, host = '127.0.0.1'): Promise<Listen
     clock: systemClock,
     onWake: () => (wakes += 1),
     onRefused: (why) => refused.push(why),
+    ...(requestMsMax === undefined ? {} : { requestMsMax }),
   });
   onTestFinished(() => listener.close());
   return { port: parseWakeAddress(listener.at)?.port ?? 0, at: listener.at, wakes: () => wakes, refused };
@@ -104,6 +105,20 @@ describe('a call that says "look now"', () => {
     const more = await Promise.all(Array.from({ length: 60 }, () => call(listening).catch(() => 0)));
     expect(new Set([...answers, ...more])).toContain(401);
     expect(listening.refused).toHaveLength(1);
+  });
+
+  it('that comes slowly is cut off, so that as many as can be do not keep others out', async () => {
+    const listening = await listen(SECRET, '127.0.0.1', 500);
+    const starts = ['', 'POST /wake HTTP/1.1\r\nHost: x\r\n', 'POST /wake HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12'];
+    const sockets = Array.from({ length: 64 }, (_, index) => {
+      const socket = connect(listening.port, '127.0.0.1').on('error', () => undefined);
+      socket.write(starts[index % starts.length] ?? '');
+      // What the listener says before it hangs up.
+      return new Promise((closed) => socket.resume().once('close', closed));
+    });
+    await Promise.all(sockets);
+    expect(await call(listening, { headers: { 'X-Gitlab-Token': SECRET } })).toBe(202);
+    expect(listening.wakes()).toBe(1);
   });
 
   it('that is garbage, or never ends, harms nobody', async () => {

@@ -43,6 +43,17 @@ test('a gate that names nobody tells who asked, and any person may answer', () =
   expect(drive(at)).toContain('done');
 });
 
+test('what an agent sends is no answer of a person, also when its model is known to one host only', () => {
+  const at = world(GATE('{ title: "Ship?" }'));
+  drive(at);
+  const re = `re: data/channels/${at.run}/gates/gate/ask.md`;
+  const path = post(at, `${re}\nhops: 1`, 'approve');
+  at.files.set(path, at.files.get(path)!.replace('from: maintainer', 'from: helper'));
+  expect(drive(at)).toBeNull();
+  post(at, re, 'approve');
+  expect(drive(at)).toContain('done');
+});
+
 test('neither a model nor a stranger can approve, and a quorum counts each person once', () => {
   const at = world(GATE('{ title: "Ship?", approvers: [anna, ben, eve], quorum: 2 }'));
   drive(at);

@@ -194,6 +194,15 @@ async function readWritten(
   const bytes = await readFileOf(full, file);
   if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8')))
     return plainDraft(await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }));
+  // Whatever stands there would be believed: another sender, fewer hops, an order to a run.
+  if (sending.sender.agent !== null)
+    throw new CrosstalkError(
+      'REFUSED',
+      `${file} has front matter of its own; what an agent sends is a text, and its head is written for it`,
+      {
+        fix: 'crosstalkd send --to <model> -   (the text on standard input)',
+      },
+    );
   const message = requireMessage(file, bytes);
   const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find((name) => given(invocation, name));
   if (refused !== undefined)
