@@ -4,12 +4,13 @@
  * host goes first, the others step in when nothing has moved for a moment.
  */
 import type { Oid } from '../base/ids.ts';
-import { oneLine, dispatcherIdentity } from '../protocol/reply.ts';
+import { dispatcherIdentity } from '../protocol/reply.ts';
 import { listWork, type OpenMessage } from '../protocol/open-work.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import { channelFolder } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/engine.ts';
 import { createFoldMemo } from '../workflow/fold-memo.ts';
+import { tellTransition } from '../workflow/tell-transition.ts';
 import type { RunInput, RunSummary, Transition } from '../workflow/run-input.ts';
 import type { Transaction, TipView } from '../transport/publish.ts';
 import type { CommitDraft } from '../transport/repository.ts';
@@ -138,12 +139,14 @@ function cacheAt({ doors, state }: Dispatcher, tip: Oid | null) {
 }
 
 function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {
+  const { subject, text, trailers } = tellTransition(input, transition);
+  const parts = [subject, ...(text === '' ? [] : [text]), [...trailers, `Crosstalk-Host: ${dispatcher.settings.alias}`].join('\n')];
   return {
     writes: transition.files,
     author: { name: 'workflow', email: 'workflow@crosstalk' },
     committer: dispatcherIdentity(dispatcher.settings.alias),
     atMs: dispatcher.doors.clock.wallMs(),
-    message: `${oneLine(`workflow ${input.run}: ${transition.name}`, 100)}\n\nCrosstalk-Run: ${input.run}\nCrosstalk-Host: ${dispatcher.settings.alias}\n`,
+    message: `${parts.join('\n\n')}\n`,
   };
 }
 

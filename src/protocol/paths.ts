@@ -104,6 +104,13 @@ export function parseMessagePath(path: string): MessagePath | null {
   return { path, channel, stem: reply[1], replyTo: { path: `${path.slice(0, slash)}/${reply[1]}.md`, recipient: reply[2] } };
 }
 
+/** The run and the gate that a question stands for: `…/<run>/gates/<gate>/ask.md`; null for every other path. */
+export function parseGatePath(path: string): { readonly run: string; readonly gate: string } | null {
+  const [, gate] = /\/gates\/([^/]+?)(?:\.r\d+)?\/ask\.md$/.exec(path) ?? [];
+  const run = channelOf(path);
+  return gate === undefined || run === null ? null : { run, gate };
+}
+
 /** Where the one reply of `recipient` to the message at `path` stands. */
 export function replyPath(path: string, recipient: string): string {
   return `${path.slice(0, -3)}.re.${recipient}.md`;

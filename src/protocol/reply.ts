@@ -130,14 +130,19 @@ export function firstLine(text: string): string {
   return line.replace(/^[\s#>*-]+/, '').trim();
 }
 
-function composeCommitMessage(facts: ReplyFacts): string {
-  const said = facts.failure === null ? firstLine(facts.body) : `${facts.failure.class}: ${facts.failure.detail}`;
-  const subject = oneLine(`${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`, SUBJECT_MAX);
-  const lines = facts.body.trimEnd().split('\n');
-  const body = [
+/** The beginning of a text as the body of a commit message: at most 20 lines, none of them endless. */
+export function textForLog(text: string): string {
+  const lines = text.trimEnd().split(/\r?\n/);
+  const kept = [
     ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
     ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
   ];
+  return kept.join('\n').trim();
+}
+
+function composeCommitMessage(facts: ReplyFacts): string {
+  const said = facts.failure === null ? firstLine(facts.body) : `${facts.failure.class}: ${facts.failure.detail}`;
+  const subject = oneLine(`${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`, SUBJECT_MAX);
   const trailers = [
     ['Re', messageId(facts.message)],
     ['Channel', facts.channel],
@@ -149,5 +154,5 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Commit', facts.work?.branch == null ? null : facts.work.commit],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
   ].flatMap(([key, value]) => (value == null ? [] : [`Crosstalk-${key}: ${oneLine(value, 300)}`]));
-  return `${subject}\n\n${body.join('\n').trim()}\n\n${trailers.join('\n')}\n`;
+  return `${subject}\n\n${textForLog(facts.body)}\n\n${trailers.join('\n')}\n`;
 }

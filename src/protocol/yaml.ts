@@ -48,23 +48,54 @@ export function describe(value: unknown): string {
   return `${typeof value === 'string' ? 'text' : typeof value} "${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
 }
 
-/** The line (1-based) on which the nested key `path` is written, or 1: good enough to lead a person there. */
+/**
+ * The line (1-based) on which the nested key `path` is written. Where a key is missing it is the line of what it would stand in, and 1 for the whole:
+ * good enough to lead a person there.
+ */
 export function lineOfKey(text: string, path: readonly string[]): number {
   const lines = text.split('\n');
-  let at = 0;
-  let indent = -1;
+  let [from, end, at, isInline] = [0, lines.length, 0, false];
   for (const key of path) {
-    const found = lines.findIndex((line, index) => {
-      if (index < at) return false;
-      const match = /^(\s*)(?:- )?["']?([^"':#]+)["']?\s*:/.exec(line);
-      return match?.[2]?.trim() === key && (match[1]?.length ?? 0) > indent;
-    });
-    if (found < 0) {
-      const inline = lines.findIndex((line, index) => index >= Math.max(0, at - 1) && line.includes(`${key}:`));
-      return (inline < 0 ? Math.max(0, at - 1) : inline) + 1;
+    const child = lines.findIndex((line, index) => index >= from && index < end && isContent(line));
+    const depth = indentOf(lines[child] ?? '');
+    const isKey = (line: string, index: number): boolean => index >= from && index < end && keyOf(line) === key && indentOf(line) === depth;
+    const found = isInline ? -1 : lines.findIndex(isKey);
+    if (found >= 0) {
+      [at, from, end] = [found + 1, found + 1, endOfBlock(lines, found, end)];
+      continue;
     }
-    indent = /^\s*/.exec(lines[found] ?? '')?.[0].length ?? 0;
-    at = found + 1;
+    // Keys in braces, on the line of what they stand in or below it.
+    const begin = Math.max(0, at - 1);
+    const braces = lines.findIndex(
+      (line, index) => index >= begin && index < end && new RegExp(`(?:[{,]|^)\\s*["']?${escape(key)}["']?\\s*:`).test(line),
+    );
+    if (braces < 0) break;
+    [at, isInline] = [braces + 1, true];
   }
   return Math.max(1, at);
+}
+
+function keyOf(line: string): string | null {
+  return /^\s*(?:- )?["']?([^"':#]+)["']?\s*:/.exec(line)?.[1]?.trim() ?? null;
+}
+
+function indentOf(line: string): number {
+  return /^\s*/.exec(line)?.[0].length ?? 0;
+}
+
+function isContent(line: string): boolean {
+  return !/^\s*(?:#.*)?$/.test(line);
+}
+
+/** The line behind the block of the key on line `index`; items of a list may stand as far left as their key. */
+function endOfBlock(lines: readonly string[], index: number, end: number): number {
+  const indent = indentOf(lines[index] ?? '');
+  const isBehind = (line: string): boolean =>
+    isContent(line) && (indentOf(line) < indent || (indentOf(line) === indent && !/^\s*- /.test(line)));
+  const next = lines.findIndex((line, at) => at > index && at < end && isBehind(line));
+  return next < 0 ? end : next;
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -127,10 +127,7 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
     });
   }
   for (const gate of fold.gates.filter((each) => each.state === 'open'))
-    blockers.push({
-      what: `gate ${gate.gate}: "${gate.title}" waits for ${gate.approvers.join(', ')}${gate.quorum > 1 ? ` (${String(gate.received)} of ${String(gate.quorum)})` : ''}`,
-      command: `crosstalkd workflow approve ${id} ${gate.gate}`,
-    });
+    blockers.push({ what: describeGate(gate), command: `crosstalkd workflow approve ${id} ${gate.gate}${answerOption(gate)}` });
   for (const task of fold.tasks.filter((each) => each.state === 'open')) blockers.push(taskBlocker(input, task));
   for (const step of fold.steps.filter((each) => each.status === 'waiting')) {
     const event = /^the event "(.*)"$/.exec(step.why ?? '')?.[1];
@@ -140,6 +137,18 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
     });
   }
   return blockers;
+}
+
+function describeGate({ gate, title, approvers, quorum, received, answers }: GateView): string {
+  const votes = quorum > 1 ? ` (${String(received)} of ${String(quorum)})` : '';
+  const ignored = answers.flatMap(({ from, problem }) => (problem === null ? [] : [`; the answer of ${from} does not count: ${problem}`]));
+  return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}`;
+}
+
+/** What the command needs that answers the gate, with what else it takes. */
+function answerOption({ form, choices }: GateView): string {
+  if (form === 'input') return ' -m <answer>';
+  return form === 'approve' ? '' : ` --choice ${JSON.stringify(choices[0] ?? '')}   (or: ${choices.slice(1).join(', ')})`;
 }
 
 function taskBlocker(input: RunInput, task: TaskView): Blocker {

@@ -131,8 +131,9 @@ function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {
   if (run.stop === null && isPaused(fold.messages)) return null;
   if (compile?.status === 'succeeded') {
     const compiled = readCompiled(input, compile.text);
+    const count = 'plan' in compiled ? compiled.plan.steps.length : 0;
     if ('plan' in compiled)
-      return { name: `plan (${String(compiled.plan.steps.length)} steps)`, files: [planFile(fold.root, compiled.raw)] };
+      return { name: `plan (${count === 1 ? '1 step' : `${String(count)} steps`})`, files: [planFile(fold.root, compiled.raw)] };
   }
   const next = chooseTransition(fold, (run.budget.limits.agents ?? Infinity) - run.budget.agents);
   if (next !== null) return next;

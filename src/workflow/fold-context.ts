@@ -107,6 +107,11 @@ export interface GateView {
   readonly anyone: boolean;
   readonly received: number;
   readonly quorum: number;
+  readonly schema: Json | null;
+  /** What people have said, in order of time; `problem`: why it does not count. */
+  readonly answers: readonly { readonly from: string; readonly says: string | null; readonly problem: string | null }[];
+  /** Whose answers made the decision; nobody's = its time was over. */
+  readonly by: readonly string[];
 }
 
 /** A step as people see it, groups with their inner steps. */

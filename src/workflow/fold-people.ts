@@ -54,6 +54,9 @@ export function foldAsk(
     anyone: ask.approvers.length === 0,
     received: votes.filter((vote) => vote.problem === null).length,
     quorum: ask.quorum,
+    schema: ask.schema,
+    answers: votes.map(({ from, says, problem }) => ({ from, says, problem })),
+    by: isJsonObject(decided) ? (decision?.by ?? []) : [],
   });
   if (decision === null) return outcome('waiting-human', unit.atMs, { why: `${title} (${approvers.join(', ')})` });
   const { atMs: decidedMs, ...content } = decision;
@@ -204,7 +207,8 @@ function readDecision(raw: Readonly<Record<string, Json>>): Decision {
 
 function afterDecision(ask: Ask, { decision, text, json, by, atMs }: Decision): Outcome {
   const parts = { decision, text, json };
-  const who = by.length === 0 ? text : `${by.join(', ')}: ${text}`;
+  const said = text.replace(/^den(?:y|ied)\b[\s,:.]*/i, '');
+  const who = by.length === 0 ? text : [by.join(', '), ...(said === '' ? [] : [said])].join(': ');
   if (decision === 'timeout') return outcome('failed', atMs, { ...parts, why: text });
   if (decision !== 'deny') return outcome('succeeded', atMs, parts);
   const why = oneLine(`denied by ${who}`, 160);

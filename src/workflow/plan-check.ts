@@ -1,5 +1,6 @@
 /** Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of conditions, models that exist. */
 import { parseAddress, suggestName } from '../protocol/address.ts';
+import { MODELS_FILE } from '../protocol/paths.ts';
 import type { TypeScope } from './expression-check.ts';
 import type { Json } from './json.ts';
 import { allSteps, type InputSpec, isListStep, type ListSource, type Plan, type Prompt, type Step } from './plan.ts';
@@ -16,6 +17,8 @@ export interface CheckOptions {
   /** Model → live hosts; empty when no host is known. */
   readonly served: ReadonlyMap<string, readonly string[]>;
 }
+
+const MODELS_SHOWN = 12;
 
 /** One level of steps and what is visible around it. */
 interface Level {
@@ -255,13 +258,18 @@ function checkServed(list: readonly string[], options: CheckOptions, say: (messa
   const { models, served } = options;
   const names = list.flatMap((text) => parseAddress(text) ?? []);
   const unknown = models === null ? [] : names.filter(({ name }) => !models.includes(name) && !served.has(name));
-  for (const { name } of unknown) say(`there is no model "${name}" in this transport`, didYouMean(name, models ?? []));
+  for (const { name } of unknown) say(`there is no model "${name}" in this transport`, nearModel(name, models ?? []));
   if (unknown.length > 0 || served.size === 0 || names.length === 0) return;
   const answered = names.some(({ name, host }) => {
     const hosts = served.get(name) ?? [];
     return host === null ? hosts.length > 0 : hosts.includes(host);
   });
   if (!answered) say(`no live host serves ${list.join(' or ')}`, `served now: ${[...served.keys()].join(', ')}`);
+}
+
+function nearModel(name: string, models: readonly string[]): string {
+  const shown = models.length > MODELS_SHOWN ? [...models.slice(0, MODELS_SHOWN), '…'] : models;
+  return didYouMean(name, models) ?? (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`);
 }
 
 function checkApprovers(

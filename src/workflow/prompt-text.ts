@@ -56,6 +56,11 @@ export function reaskRequest(previous: string, errors: readonly string[], nonce:
   return `\n\nAn earlier answer to this could not be used.\n\n${fence(previous, 'earlier answer', nonce)}\n\nWhat is wrong with it:\n\n${errors.map((error) => `- ${error}`).join('\n')}\n\nAnswer again, completely.`;
 }
 
+/** The errors that a task asks about again; empty in any other. */
+export function errorsAskedAbout(task: string): string {
+  return /^What is wrong with it:\n\n((?:- .*\n)+)\nAnswer again, completely\.$/m.exec(task)?.[1] ?? '';
+}
+
 /** What is said when people sent the work back. */
 export function reworkRequest(notes: readonly string[], nonce: string): string {
   if (notes.length === 0) return '';

@@ -8,7 +8,7 @@ export interface NewFile {
   readonly content: string;
 }
 
-/** One commit: `workflow <run>: <name>` is its subject. */
+/** One commit. tell-transition.ts says what its message is. */
 export interface Transition {
   readonly name: string;
   readonly files: readonly NewFile[];

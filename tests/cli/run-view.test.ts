@@ -141,10 +141,24 @@ it('failures of the last day are listed until somebody asks again or cancels', (
   const failed = commit('opus ✗ ada: crash: exit status 1\n\nx\n\nCrosstalk-Re: my note\nCrosstalk-Host: mbp\n');
   const unknown = commit('opus ✗ ada: host-lost: outcome unknown: host mbp died\n\nCrosstalk-Re: other\n');
   expect(listFailed([failed, unknown], 2_000)).toEqual([
-    { id: 'other', model: 'opus', reason: 'host-lost: outcome unknown: host mbp died', ageMs: 1_000, isUnknown: true },
-    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false },
+    {
+      id: 'other',
+      model: 'opus',
+      reason: 'host-lost: outcome unknown: host mbp died',
+      ageMs: 1_000,
+      isUnknown: true,
+      command: 'crosstalkd retry other',
+    },
+    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false, command: 'crosstalkd retry my note' },
   ]);
   expect(listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000)).toEqual([]);
   expect(listFailed([failed], 3 * 86_400_000)).toEqual([]);
+  // Of a run that failed it is the run that is told, not each of its tasks.
+  const engine = { author: { name: 'workflow', email: 'workflow@crosstalk' } };
+  const ended = commit('workflow docs-1: route (failed): a: crash\n\nCrosstalk-Re: marker\nCrosstalk-Run: docs-1\n', engine);
+  const task = commit('opus ✗ workflow: crash: exit status 1\n\nCrosstalk-Re: steps/a/one/task\n');
+  expect(listFailed([task, ended], 2_000)).toEqual([
+    { id: 'marker', model: 'docs-1', reason: 'a: crash', ageMs: 1_000, isUnknown: false, command: 'crosstalkd workflow retry marker' },
+  ]);
   expect(listFailed([{ ...failed, author: { name: 'Ada', email: 'ada@example.org' } }], 2_000)).toEqual([]);
 });

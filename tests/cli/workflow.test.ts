@@ -78,19 +78,75 @@ describe('workflow', () => {
       expect(said.stdout).toContain('"Fine?" waits for ada');
       expect(said.stdout).toContain(`crosstalkd workflow approve ${run} ok`);
     }
+    const standing = (await cli.run(['status'])).stdout;
+    expect(standing).toMatch(/Runs\n {2}gated {2}waiting-human {2}1\/1 tasks {2}since .*\n {4}crosstalkd workflow why gated/);
+    expect(standing).not.toContain('its run shows where it stands');
     expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({ code: 1 });
     expect((await cli.json(['workflow', 'approve', run, '-m', 'go on'])).data).toMatchObject({ ok: true, gate: 'ok', decision: 'approve' });
     await cli.answer();
     const shown = await cli.run(['workflow', 'show', 'gat']);
     expect(shown.stdout).toContain('✓ gated');
     expect(shown.stdout).toMatch(/✓ a +echo@mbp/);
-    expect(shown.stdout).toContain('approve: Fine?');
+    expect(shown.stdout).toContain('approve by ada: Fine?');
+    expect(shown.stdout).toMatch(/answer: crosstalkd show \S+\.re\.workflow/);
+    expect(cli.git(['log', '--format=%s', '--author=Ada', '-1', 'main'], cli.remote)).toBe('ada → gate ok of gated: approve, go on');
     const first = cli.git(['log', '--format=%H', '--grep', 'fanout a', 'main'], cli.remote);
     expect((await cli.json(['workflow', 'show', run, '--at', first])).data).toMatchObject({ status: 'running' });
     expect(listOf((await cli.json(['workflow', 'list'])).data, 'runs')[0]).toMatchObject({ run, status: 'succeeded' });
     expect((await cli.json(['workflow', 'list', '--open'])).code).toBe(3);
     expect(await cli.run(['workflow', 'pause', run])).toMatchObject({ code: 1 });
     expect(await cli.run(['workflow', 'retry', run])).toMatchObject({ code: 1 });
+  });
+
+  it('refuses an answer that a gate does not take, counts each person once, and says which answers do not count', async () => {
+    const run = await start(
+      'asked',
+      `name: asked
+steps:
+  where: { ask: { title: "Where?", kind: choose, choices: [blog, mail] } }
+  size: { ask: { title: "How many?", kind: input, schema: { type: object, required: [n] } } }
+  both: { ask: { title: "Both?", approvers: [bob, eve], quorum: 2 } }`,
+    );
+    await cli.answer();
+    const answer = (...words: readonly string[]) => cli.run(['workflow', ...words]);
+    expect((await answer('approve', run, 'where', '-m', 'nowhere')).stderr).toContain('takes one of blog, mail; found "nowhere"');
+    expect((await answer('deny', run, 'where')).stderr).toContain('takes one of blog, mail; found a no');
+    expect((await answer('approve', run, 'both', '--choice', 'blog', '--from', 'bob')).stderr).toContain('has no choices');
+    expect((await answer('approve', run, 'size', '-m', 'many')).stderr).toContain('it holds no JSON');
+    expect((await answer('approve', run)).stderr).toContain('3 open gates: where, size, both');
+    for (const time of [1, 2])
+      expect((await answer('approve', run, 'both', '--from', 'bob')).stdout, String(time)).toContain('1 more has to agree: eve');
+    cli.say({ [`data/channels/${run}/gates/both/deny`]: '' });
+    expect((await answer('why', run)).stdout).toMatch(
+      /waits for bob, eve \(1 of 2\); the answer of \S+ does not count: \S+ is not among bob, eve/,
+    );
+    expect((await answer('why', run)).stdout).toContain(`crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`);
+    expect((await answer('approve', run, 'where', '-m', 'Blog')).code).toBe(0);
+    expect((await answer('approve', run, 'size', '-m', '{"n": 3}')).code).toBe(0);
+    expect((await answer('approve', run, 'both', '--from', 'eve')).stdout).not.toContain('more');
+    await cli.answer();
+    expect(await status(run)).toBe('succeeded');
+  });
+
+  it('shows a group by item and pass, and why a run failed with the command that goes on', async () => {
+    const run = await start(
+      'grouped',
+      `name: grouped
+steps:
+  part:
+    each: [{ id: one-half }, { id: other }]
+    repeat: { until: "\${{ loop.n == 2 && item.id == 'other' }}", max: 2 }
+    steps: { say: { model: echo, prompt: "\${{ item.id }}" } }`,
+    );
+    await cli.answer();
+    const shown = (await cli.run(['workflow', 'show', run])).stdout;
+    expect(shown).toMatch(/▸ one-half\n {2}✓ say[^]*▸ one-half, pass 2\n[^]*▸ other\n[^]*▸ other, pass 2\n/);
+    const steps = listOf((await cli.json(['workflow', 'show', run])).data, 'steps');
+    expect(steps.map((step) => listOf(step, 'tasks').length)).toEqual([0, 1, 1, 1, 1]);
+    const why = (await cli.run(['workflow', 'why', run])).stdout;
+    expect(why).toContain('is over: failed\n  part: ');
+    expect(why).toContain('crosstalkd workflow retry grouped');
+    expect((await cli.run(['status'])).stdout).toMatch(/grouped {2}.* ago: part: .*\(crosstalkd workflow retry /);
   });
 
   it('denies, signals, pauses, resumes, sets a budget, amends and cancels', async () => {

@@ -108,6 +108,12 @@ test.each<[string, string, string]>([
     'model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: y, each: "${{ steps.a.text }}" }',
     '"each" needs a list, found text',
   ],
+  [
+    'a model of all steps that nobody knows, at the first step that has none of its own',
+    'model: nobody-here\nsteps:\n  a: { prompt: x }\n  b:\n    prompt: x\n    model: ci',
+    '4: there is no model "nobody-here" in this transport (data/models.yaml has opus, gpt',
+  ],
+  ['letters exchanged', 'steps:\n  a: { prompt: x, modle: opus }', 'did you mean "model"?'],
   ['a model nobody knows', 'steps:\n  a: { prompt: x, model: opsu }', '3: there is no model "opsu" in this transport (did you mean'],
   ['a model nobody serves', 'steps:\n  a: { prompt: x, model: idle }', '3: no live host serves idle (served now: opus, gpt, ci)'],
   ['no model at all', 'steps:\n  a: { prompt: x }', 'step "a" has no model'],

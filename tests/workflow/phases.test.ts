@@ -11,7 +11,7 @@ test('prose is compiled, fanned out, synthesized and routed, each as one commit'
     return key === 'join' ? 'the best of all' : `answer ${key}`;
   });
   expect(drive(at)).toContain('the best of all');
-  expect(subjects(at)).toEqual(['open', 'compile', 'plan (1 steps)', 'fanout task (3 tasks)', 'synthesize task', 'route (succeeded)']);
+  expect(subjects(at)).toEqual(['open', 'compile', 'plan (1 step)', 'fanout task (3 tasks)', 'synthesize task', 'route (succeeded)']);
   expect(at.asked.filter((each) => each.step === 'task').map((each) => `${each.key}:${each.to}`)).toEqual([
     'c1:gpt',
     'c2:gpt',

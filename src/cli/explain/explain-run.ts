@@ -1,4 +1,6 @@
 /** Runs in `crosstalkd why` and `status`: what each waits for, in the words of `workflow why`. */
+import { systemClock } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { channelFolder, messageId } from '../../protocol/paths.ts';
 import type { Told } from './explain-message.ts';
@@ -6,7 +8,7 @@ import type { Surroundings } from './look-around.ts';
 import { tipOf } from '../read/reading.ts';
 import type { Need } from './status-needs.ts';
 import { findRun, openMarkers, readMarkerRun, type RunSeen } from '../workflow/runs.ts';
-import { isOver, statusOf, waitsOf } from '../workflow/why.ts';
+import { isOver, reasonsOf, statusOf, waitsOf } from '../workflow/why.ts';
 
 /** The run that `asked` names by its channel or its open marker, explained; null when it names none. */
 export async function tellRun(around: Surroundings, asked: string): Promise<Told | null> {
@@ -15,7 +17,7 @@ export async function tellRun(around: Surroundings, asked: string): Promise<Told
   if (seen === null) return null;
   const status = statusOf(around, seen);
   const none = isOver(seen) ? `is over: ${status}` : 'nothing holds it: a host moves it on with its next look';
-  const waits = waitsOf(around, seen);
+  const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
   const parts = waits.length === 0 ? [{ what: none, command: `crosstalkd workflow show ${seen.input.run}` }] : waits;
   return {
     kind: 'run',
@@ -24,23 +26,44 @@ export async function tellRun(around: Surroundings, asked: string): Promise<Told
   };
 }
 
-/** What open runs want of people beside their tasks: gates, pauses, budgets. */
-export async function needsOfRuns(around: Surroundings): Promise<readonly Need[]> {
+/** Every run that is not over, as the tip shows it. */
+export async function readOpenRuns(around: Surroundings): Promise<readonly RunSeen[]> {
   if (around.index.tip === null) return [];
-  const needs: Need[] = [];
+  const runs: RunSeen[] = [];
   for (const { path } of openMarkers(around)) {
     const seen = await readMarkerRun(around, path);
-    if (seen === null || isOver(seen)) continue;
-    for (const { what, command } of seen.view.blockedBy)
-      if (/^(gate |it is paused|its budget)/.test(what) && command !== null)
-        needs.push({ kind: 'run', what: `${seen.input.run}: ${what}`, fix: command, about: [path], count: 1 });
+    if (seen !== null && !isOver(seen)) runs.push(seen);
   }
-  return needs;
+  return runs;
 }
 
-/** The question of a gate is told as the gate of its run, not as a message that somebody did not answer. */
-export function isGateQuestion(path: string): boolean {
-  return /\/gates\/[^/]+\/ask\.md$/.test(path);
+/** What open runs want of people beside their tasks: gates, pauses, budgets. */
+export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
+  return runs.flatMap(({ input, view }) =>
+    view.blockedBy.flatMap(({ what, command }): Need[] => {
+      if (!isForPeople(what) || command === null) return [];
+      return [{ kind: 'run', what: `${input.run}: ${what}`, fix: command, about: [input.marker.path], count: 1 }];
+    }),
+  );
+}
+
+/** One open run in a line, without what is told as a need of it, and the command that tells more. */
+export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line: string; readonly command: string } {
+  const { run } = seen.input;
+  const { counts, atMs } = seen.view;
+  const waits = waitsOf(around, seen);
+  const other = waits.find(({ what }) => !isForPeople(what));
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
+  const why = other === undefined ? (waits.length === 0 ? 'moves on with the next look of a host' : 'waits for people') : other.what;
+  return {
+    line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
+    command: `crosstalkd workflow why ${run}`,
+  };
+}
+
+function isForPeople(what: string): boolean {
+  return /^(gate |it is paused|its budget)/.test(what);
 }
 
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {

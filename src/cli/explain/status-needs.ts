@@ -154,8 +154,8 @@ function describeGroup(group: readonly Stood[]): Need {
 function needsOfFailures(failed: readonly FailedLately[]): readonly Need[] {
   return failed
     .filter(({ isUnknown }) => isUnknown)
-    .map(({ id, model, reason, ageMs }) => ({
-      ...need('outcome-unknown', `${id} to ${model}, ${formatDuration(ageMs)} ago: ${reason}`, `crosstalkd retry ${id}`),
+    .map(({ id, model, reason, ageMs, command }) => ({
+      ...need('outcome-unknown', `${id} to ${model}, ${formatDuration(ageMs)} ago: ${reason}`, command),
       about: [id],
       count: 1,
     }));

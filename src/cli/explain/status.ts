@@ -7,9 +7,9 @@ import { SETTINGS } from '../../local/config-settings.ts';
 import type { Config } from '../../local/config.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
-import { messageId } from '../../protocol/paths.ts';
+import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { given, type Invocation } from '../command.ts';
-import { isGateQuestion, needsOfRuns } from './explain-run.ts';
+import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
 import { type FailedLately, readFailedLately } from './failed-lately.ts';
 import { liveHosts } from './host-opinions.ts';
@@ -19,6 +19,7 @@ import { describeOffer } from '../models/serving.ts';
 import { shortId } from '../read/short-id.ts';
 import { counted, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { openSession } from '../transport-session.ts';
+import type { RunSeen } from '../workflow/runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from '../talk/unsent.ts';
 
 /** Lines of one kind that are shown to people; `--json` has all. */
@@ -50,19 +51,25 @@ interface Told {
   readonly stood: readonly Stood[];
   readonly needs: readonly Need[];
   readonly failed: readonly FailedLately[];
+  readonly runs: readonly RunSeen[];
 }
 
 async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Promise<Told> {
   const explain = createExplainer(around);
-  const stood = around.works.filter(({ message }) => !isGateQuestion(message.path)).map((work) => ({ work, standing: explain(work) }));
+  const stood = around.works
+    .filter(({ message }) => parseGatePath(message.path) === null)
+    .map((work) => ({ work, standing: explain(work) }));
   const [failed, unsent, runs, outbox] = await Promise.all([
     readFailedLately(around.session),
     findUnsent(around.session, clone),
-    needsOfRuns(around),
+    readOpenRuns(around),
     readdir(around.session.directory.outbox).catch(() => []),
   ]);
-  const needs = [...runs, ...listNeeds({ around, stood, failed, unsent, outbox: outbox.filter((name) => name.endsWith('.json')).length })];
-  return { around, stood, needs, failed };
+  const needs = [
+    ...needsOfRuns(runs),
+    ...listNeeds({ around, stood, failed, unsent, outbox: outbox.filter((name) => name.endsWith('.json')).length }),
+  ];
+  return { around, stood, needs, failed, runs };
 }
 
 function verdictOf({ needs, stood }: Told): string {
@@ -80,7 +87,7 @@ function healthOf({ around, needs }: Told): string {
 }
 
 function toJson(told: Told) {
-  const { around, stood, needs, failed } = told;
+  const { around, stood, needs, failed, runs } = told;
   const { here, index } = around;
   return {
     ok: around.outage === null && around.rewrite === null,
@@ -97,6 +104,7 @@ function toJson(told: Told) {
         ...pick(standing),
         attempt: around.claims.get(work.key)?.claim?.attempt ?? null,
       })),
+    runs: runs.map(({ input, view }) => ({ run: input.run, status: view.status, marker: input.marker.path })),
     hosts: around.hosts.map((host) => ({
       alias: host.alias,
       instance: host.instance,
@@ -141,8 +149,16 @@ function print(io: Io, told: Told): void {
     lines: ({ work, standing }) => [`${shortId(work.message.path)}  ${work.recipient}  ${standing.says}`],
   });
   section(io, {
+    title: 'Runs',
+    items: told.runs,
+    lines: (seen) => {
+      const { line, command } = lineOfRun(around, seen);
+      return [line, { command }];
+    },
+  });
+  section(io, {
     title: 'Waiting',
-    items: stood.filter(({ standing }) => standing.kind !== 'running' && !standing.needsPerson),
+    items: stood.filter(({ standing }) => !['running', 'workflow'].includes(standing.kind) && !standing.needsPerson),
     lines: ({ work, standing }) => [
       `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${standing.says}`,
     ],
@@ -150,9 +166,7 @@ function print(io: Io, told: Told): void {
   section(io, {
     title: 'Failed in the last day',
     items: told.failed.filter(({ isUnknown }) => !isUnknown),
-    lines: ({ id, model, reason, ageMs }) => [
-      `${shortOf(id)}  ${model}  ${formatDuration(ageMs)} ago: ${reason}   (crosstalkd retry ${id})`,
-    ],
+    lines: ({ id, model, reason, ageMs, command }) => [`${shortOf(id)}  ${model}  ${formatDuration(ageMs)} ago: ${reason}   (${command})`],
   });
   section(io, {
     title: 'Resting models',

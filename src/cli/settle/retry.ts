@@ -59,7 +59,7 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
     );
   const [one] = said;
   if (one === undefined) throw new CrosstalkError('NOT_FOUND', `no message "${text}"`);
-  if (one.message.fields.type === 'workflow')
+  if (one.message.fields.op === null && one.message.fields.to.some(({ name }) => name === 'workflow'))
     throw new CrosstalkError('REFUSED', `${shortId(file.path)} is a workflow`, {
       fix: `crosstalkd workflow retry ${messageId(file.path)}`,
     });

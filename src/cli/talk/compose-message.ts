@@ -2,11 +2,10 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Rejection } from '../../protocol/front-matter.ts';
 import { decodeMessage, formatMessage, type Message, type NewMessage } from '../../protocol/message.ts';
-import { messageId } from '../../protocol/paths.ts';
-import { firstLine, oneLine } from '../../protocol/reply.ts';
+import { messageId, parseGatePath } from '../../protocol/paths.ts';
+import { firstLine, oneLine, textForLog } from '../../protocol/reply.ts';
 
 const SUBJECT_MAX = 100;
-const BODY_LINES_MAX = 20;
 
 /** A file to be published as a message. */
 export interface Letter {
@@ -35,19 +34,29 @@ export function formatRejection({ line, found, expected }: Rejection): string {
   return `${line}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`;
 }
 
-/** `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have too. */
+/**
+ * `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have too. An answer to a gate is one to the gate, whoever
+ * reads it: `maintainer → gate ok of docs-1: approve, it reads well`.
+ */
 export function composeCommitMessage(
   letter: Letter,
-  who: { readonly from: string; readonly to: string; readonly channel: string },
+  who: { readonly from: string; readonly to: string; readonly channel: string; readonly said?: string | null },
 ): string {
   const { fields, body } = letter.message;
-  const said = fields.subject ?? firstLine(body);
-  const subject = oneLine(`${who.from} → ${who.to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
-  const lines = body.trim().split(/\r?\n/);
-  const text = [
-    ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
-    ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
-  ].join('\n');
+  const [gate] = fields.re.flatMap((path) => parseGatePath(path) ?? []);
+  const to = gate === undefined ? who.to : `gate ${gate.gate} of ${gate.run}`;
+  const said = who.said ?? (gate === undefined ? (fields.subject ?? firstLine(body)) : firstTwoLines(body));
+  const subject = oneLine(`${who.from} → ${to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
+  const text = textForLog(body);
   const trailers = [...fields.re.map((path) => `Crosstalk-Re: ${oneLine(messageId(path), 300)}`), `Crosstalk-Channel: ${who.channel}`];
   return `${subject}\n\n${text === '' ? '' : `${text}\n\n`}${trailers.join('\n')}\n`;
+}
+
+/** A decision and its reason. */
+function firstTwoLines(body: string): string {
+  return body
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(0, 2)
+    .join(', ');
 }

@@ -97,11 +97,13 @@ export function tellAnswers(invocation: Invocation, answers: Answers, more: Read
     if (!isAlone) io.print(paint(io, 'bold', `── ${whoSaid(reply)}`));
     io.print(bodyOf(reply));
   }
-  for (const reply of failed)
-    io.warn(
-      `${paint(io, 'red', `${whoSaid(reply)} failed (${oneLine(reply.message.fields.error ?? 'no reason given', 80)}):`)} ${bodyOf(reply)}`,
-    );
-  if (failed.length > 0) io.warn(`  fix: crosstalkd retry ${answers.path}`);
+  for (const reply of failed) {
+    const { error } = reply.message.fields;
+    const why = error === 'workflow' ? '' : ` (${oneLine(error ?? 'no reason given', 80)})`;
+    io.warn(`${paint(io, 'red', `${whoSaid(reply)} failed${why}:`)} ${bodyOf(reply)}`);
+  }
+  // The answer of a run ends with what to do about it.
+  if (failed.some(({ message }) => message.fields.model !== 'workflow')) io.warn(`  fix: crosstalkd retry ${answers.path}`);
   if (answers.pending.length > 0)
     io.warn(`no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${answers.path}`);
   return code;

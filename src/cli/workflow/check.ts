@@ -8,6 +8,7 @@ import { type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../explain/look-around.ts';
+import { counted } from '../explain/status-needs.ts';
 import { printJson, wantsJson } from '../read/reading.ts';
 import { markerOf, readCheckOptions, readInputs, readWorkflow, type WorkflowText } from './source.ts';
 
@@ -29,7 +30,7 @@ export async function checkFile(invocation: Invocation): Promise<number> {
       invocation.io.print(
         steps === null
           ? `${plain(source.label)}: fine; a model makes the plan when it runs`
-          : `${plain(source.label)}: fine, ${steps} steps`,
+          : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
       );
     if (around === null && !wantsJson(invocation))
       invocation.io.warn('no transport is at hand: models and saved workflows were not checked');

@@ -1,8 +1,9 @@
 /** A run as lines of text: steps in order with what they need, their tasks below them, as wide as the terminal. Pure. */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
-import type { StepView, TaskView } from '../../workflow/fold-context.ts';
+import type { GateView, StepView, TaskView } from '../../workflow/fold-context.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
@@ -37,22 +38,66 @@ const MARKS: Readonly<Record<string, readonly [string, Colour]>> = {
 export function drawRun(io: Io, drawing: Drawing): readonly string[] {
   const { view } = drawing.seen;
   const compile = view.tasks.filter(({ phase }) => phase === 'compile');
+  const isLast = view.steps.length === 0;
   return [
     ...headLines(io, drawing),
     '',
-    ...(compile.length === 0 ? [] : drawStep(io, drawing, { step: COMPILE, tasks: compile, isLast: view.steps.length === 0 })),
-    ...view.steps.flatMap((step, at) =>
-      drawStep(io, drawing, {
-        step,
-        tasks: view.tasks.filter((task) => task.step === step.id && task.phase !== 'compile' && task.path.startsWith(step.folder)),
-        isLast: at === view.steps.length - 1,
-      }),
-    ),
+    ...(compile.length === 0 ? [] : drawStep(io, drawing, { step: compileStep(compile), tasks: compile, isLast })),
+    ...view.steps.flatMap((step, at) => [
+      ...turnLine(io, step, view.steps[at - 1]),
+      ...drawStep(io, drawing, { step, tasks: tasksOfStep(view.tasks, step), isLast: at === view.steps.length - 1 }),
+    ]),
     ...waitLines(io, drawing),
+    ...answerLines(io, drawing),
   ];
 }
 
-const COMPILE: StepView = { id: 'compile', kind: 'prompt', folder: '', needs: [], status: 'succeeded', why: null };
+/** The tasks of one step as it is drawn: of a group, those of this item and pass only. */
+export function tasksOfStep(tasks: readonly TaskView[], step: StepView): readonly TaskView[] {
+  return tasks.filter((task) => task.step === step.id && task.phase !== 'compile' && task.path.startsWith(step.folder));
+}
+
+/** The making of the plan, drawn as a step: its last task tells how it went. */
+function compileStep(tasks: readonly TaskView[]): StepView {
+  const state = tasks.at(-1)?.state ?? 'open';
+  const status = state === 'open' ? 'running' : state === 'succeeded' ? 'succeeded' : 'failed';
+  return { id: 'compile', kind: 'prompt', folder: '', needs: [], status, why: null };
+}
+
+/** Which item and pass of its group the steps below are about, where that is another than before. */
+function turnLine(io: Io, step: StepView, before: StepView | undefined): readonly string[] {
+  const turn = turnOf(step);
+  if (turn === '' || (before !== undefined && turn === turnOf(before) && parentOf(step) === parentOf(before))) return [];
+  return [fitWidth(`${indentOf(step)}${paint(io, 'dim', `▸ ${plain(turn)}`)}`, io.columns)];
+}
+
+function turnOf(step: StepView): string {
+  const [, round, pass, key = ''] = /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(parentOf(step).split('/').at(-1) ?? '') ?? [];
+  if (depthOf(step) === 0) return '';
+  return [key === 'one' ? '' : key, pass === undefined ? '' : `pass ${pass}`, round === undefined ? '' : `round ${round}`]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+/** The folder that a step's own `steps/<id>/` stands in. */
+function parentOf({ folder }: StepView): string {
+  return folder.replace(/\/steps\/[^/]+\/$/, '');
+}
+
+function depthOf({ folder }: StepView): number {
+  return Math.max(0, (folder.match(/\/steps\//g) ?? []).length - 1);
+}
+
+function indentOf(step: StepView): string {
+  return '  '.repeat(Math.min(4, depthOf(step)));
+}
+
+/** Where the answer of a run that is over stands. */
+function answerLines(io: Io, { seen }: Drawing): readonly string[] {
+  if (seen.input.marker.reply === null) return [];
+  const answer = messageId(replyPath(seen.input.marker.path, 'workflow'));
+  return ['', `answer: ${paint(io, 'cyan', plain(`crosstalkd show ${answer}`))}`];
+}
 
 function headLines(io: Io, { seen, status }: Drawing): readonly string[] {
   const { view, input } = seen;
@@ -79,8 +124,7 @@ interface DrawnStep {
 
 function drawStep(io: Io, drawing: Drawing, { step, tasks, isLast }: DrawnStep): readonly string[] {
   const [mark, colour] = MARKS[step.status] ?? ['○', 'dim'];
-  const depth = Math.max(0, (step.folder.match(/\/steps\/|\/(?=[^/]+\/$)/g) ?? []).length - 2);
-  const indent = '  '.repeat(Math.min(4, depth));
+  const indent = indentOf(step);
   const [only] = tasks;
   const gate = drawing.seen.view.gates.find((each) => each.gate === step.id);
   const about =
@@ -129,9 +173,16 @@ function drawTasks(
 
 /** What tells a task from the others of its step: item, candidate, pass, and which try. */
 function labelOf({ path, key }: TaskView): string {
-  const pass = /\/(r\d+-)?n(\d+)-/.exec(path)?.[2];
+  const [, round, pass] = /^(?:r(\d+)-)?(?:n(\d+)-)?/.exec(path.replace(/^.*\/steps\/[^/]+\//, '')) ?? [];
   const time = /\/task\.(\d+)\.md$/.exec(path)?.[1];
-  return `${key}${pass === undefined ? '' : ` pass ${pass}`}${time === undefined ? '' : ` (${time})`}`;
+  return [
+    key === 'one' ? '' : key,
+    pass === undefined ? '' : `pass ${pass}`,
+    round === undefined ? '' : `round ${round}`,
+    time === undefined ? '' : `(${time})`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
 }
 
 function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
@@ -155,8 +206,13 @@ function groupText(tasks: readonly TaskView[]): string {
   return parts.filter((part) => part !== null).join(', ');
 }
 
-function gateText(gate: RunSeen['view']['gates'][number]): string {
-  if (gate.state === 'decided') return `${gate.decision ?? 'decided'}: ${gate.title}`;
+/** `approve by ada, grace`; nobody's decision was made by the clock. */
+export function describeDecision({ decision, by }: GateView): string {
+  return `${decision ?? 'decided'} ${by.length === 0 ? '(nobody answered in time)' : `by ${by.join(', ')}`}`;
+}
+
+function gateText(gate: GateView): string {
+  if (gate.state === 'decided') return `${describeDecision(gate)}: ${gate.title}`;
   const votes = gate.quorum > 1 ? ` (${gate.received} of ${gate.quorum})` : '';
   return `waits for ${gate.approvers.join(', ')}${votes}: ${gate.title}`;
 }

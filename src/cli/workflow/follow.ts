@@ -48,7 +48,7 @@ export async function followRun(
           plain(`${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`),
         ),
       );
-      const gate = /: ask (\S+)/.exec(subject)?.[1];
+      const gate = /: ask ([^\s:]+)/.exec(subject)?.[1];
       if (gate !== undefined && !gates.has(gate))
         io.warn(`         it waits for a person: crosstalkd workflow approve ${follow.run} ${gate}`);
       if (gate !== undefined) gates.add(gate);

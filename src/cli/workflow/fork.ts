@@ -91,6 +91,7 @@ async function startAgain(invocation: Invocation, around: Surroundings, again: A
     channel: channelOf(input.marker.path) ?? 'general',
     fields,
     body: parts.body,
+    retries: input.marker.path,
   });
   return limitMs === null ? tellStarted(invocation, around, started) : followRun(invocation, around.session, { ...started, limitMs });
 }

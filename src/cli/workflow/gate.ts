@@ -1,10 +1,13 @@
 /** `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the channel of the run. */
 import { CrosstalkError } from '../../base/errors.ts';
 import { messageId } from '../../protocol/paths.ts';
-import { firstLine } from '../../protocol/reply.ts';
 import type { GateView } from '../../workflow/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
+import { firstLine } from '../../protocol/reply.ts';
+import { findJson } from '../../workflow/json.ts';
+import { validateJson } from '../../workflow/schema.ts';
 import { plain } from '../io.ts';
+import { describeDecision } from './draw.ts';
 import type { Surroundings } from '../explain/look-around.ts';
 import { printJson, wantsJson } from '../read/reading.ts';
 import { withRun } from './control.ts';
@@ -31,54 +34,75 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
   const gate = chooseGate(seen, invocation.args[1] ?? null);
   const sender = await identifyPerson(invocation, around.session);
   refuseStranger(gate, { sender: sender.name, run, decision });
-  const text = option(invocation, 'message') ?? '';
-  const choice = option(invocation, 'choice');
-  refuseUseless(gate, { run, decision, answer: choice ?? firstLine(text) });
-  const isApproval = gate.form === 'approve';
-  const first = decision === 'deny' || isApproval ? decision : choice;
-  const body = [first, text].filter((part) => part !== null && part !== '').join('\n\n');
+  const says = wordsFor(invocation, { run, gate, decision });
   const letter = composeFile(sender, {
     channel: run,
-    fields: { to: marker.from, re: gate.path, decision: decision === 'deny' || isApproval ? decision : undefined },
-    body: `${body}\n`,
+    fields: { to: marker.from, re: gate.path, decision: says.decision ?? undefined },
+    body: `${says.body}\n`,
   });
   const commit = await publishFile(around.session, sender, letter);
-  if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      run,
-      gate: gate.gate,
-      decision: first ?? 'answer',
-      id: messageId(letter.path),
-      path: letter.path,
-      commit,
-    });
-  else {
-    const missing = gate.quorum - gate.received - 1;
-    invocation.io.print(
-      plain(`${decision === 'deny' ? 'denied' : first === 'approve' ? 'approved' : 'answered'} gate ${gate.gate} of ${run}: ${gate.title}`),
-    );
-    if (decision === 'approve' && missing > 0)
-      invocation.io.print(`  ${missing} more ${gate.anyone ? '' : `of ${gate.approvers.join(', ')} `}have to agree`);
+  if (wantsJson(invocation)) {
+    const told = { run, gate: gate.gate, decision: says.told, by: sender.name };
+    printJson(invocation, { ok: true, health: 'good', ...told, id: messageId(letter.path), path: letter.path, commit });
+    return 0;
   }
+  const { io } = invocation;
+  const did = { approve: 'approved', deny: 'denied' }[says.told] ?? 'answered';
+  io.print(plain(`${did} gate ${gate.gate} of ${run} as ${sender.name}: ${gate.title}`));
+  if (decision === 'approve') tellQuorum(invocation, { gate, sender: sender.name, told: says.told });
   return 0;
 }
 
-/** A gate that offers choices or asks for text is answered with exactly that. What would not count is not published. */
-function refuseUseless(gate: GateView, given: { readonly run: string; readonly decision: string; readonly answer: string }): void {
-  const { run, decision, answer } = given;
-  const { form, choices, title, path } = gate;
-  if (form === 'choose' && (decision === 'deny' || !choices.some((one) => one.toLowerCase() === answer.trim().toLowerCase())))
-    throw new CrosstalkError(
-      'USAGE',
-      `the gate "${gate.gate}" takes one of ${choices.join(', ')}; found ${decision === 'deny' ? 'a no' : JSON.stringify(answer)}: ${title}`,
-      { fix: `crosstalkd workflow approve ${run} ${gate.gate} --choice ${JSON.stringify(choices[0] ?? '')}` },
-    );
-  if (form === 'input' && decision === 'approve' && answer === '')
-    throw new CrosstalkError('USAGE', `the gate "${gate.gate}" asks for more than a yes: ${title}`, {
-      fix: `crosstalkd workflow approve ${run} ${gate.gate} -m <answer>   (it asks: crosstalkd show ${path})`,
-    });
+interface Words {
+  /** What the engine reads; null = the text is the answer. */
+  readonly decision: 'approve' | 'deny' | null;
+  readonly body: string;
+  /** What is told: approve, deny, the choice, or `answer`. */
+  readonly told: string;
+}
+
+/** The answer in the form that the gate asks for. Throws USAGE for any other: it would not count. */
+function wordsFor(
+  invocation: Invocation,
+  { run, gate, decision }: { readonly run: string; readonly gate: GateView; readonly decision: 'approve' | 'deny' },
+): Words {
+  const text = option(invocation, 'message') ?? '';
+  const choice = option(invocation, 'choice');
+  const usage = (what: string): CrosstalkError =>
+    new CrosstalkError('USAGE', what, { fix: `${exampleOf(gate, run)}   (it asks: crosstalkd show ${gate.path})` });
+  const joined = (first: string): string => [first, text].filter((part) => part !== '').join('\n\n');
+  if (choice !== null && gate.form !== 'choose') throw usage(`the gate "${gate.gate}" has no choices: ${gate.title}`);
+  if (gate.form === 'approve' || (decision === 'deny' && gate.form === 'input'))
+    return { decision, body: joined(decision), told: decision };
+  if (gate.form === 'choose') {
+    const asked = choice ?? firstLine(text).trim();
+    const chosen = decision === 'deny' ? undefined : gate.choices.find((each) => each.toLowerCase() === asked.toLowerCase());
+    const found = decision === 'deny' ? 'a no' : JSON.stringify(asked);
+    if (chosen === undefined) throw usage(`the gate "${gate.gate}" takes one of ${gate.choices.join(', ')}; found ${found}: ${gate.title}`);
+    return { decision: null, body: choice === null ? text : joined(chosen), told: chosen };
+  }
+  if (text === '') throw usage(`the gate "${gate.gate}" asks for more than a yes: ${gate.title}`);
+  const json = gate.schema === null ? null : findJson(text);
+  const errors = json === undefined ? ['it holds no JSON'] : gate.schema === null ? [] : validateJson(gate.schema, json);
+  if (errors.length > 0) throw usage(`the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`);
+  return { decision: null, body: text, told: 'answer' };
+}
+
+function exampleOf({ gate, form, choices }: GateView, run: string): string {
+  const answer = form === 'choose' ? ` --choice ${JSON.stringify(choices[0] ?? '')}` : form === 'input' ? ' -m <answer>' : '';
+  return `crosstalkd workflow approve ${run} ${gate}${answer}`;
+}
+
+/** Who still has to say the same. A second answer of one person takes the place of the first. */
+function tellQuorum(
+  { io }: Invocation,
+  { gate, sender, told }: { readonly gate: GateView; readonly sender: string; readonly told: string },
+): void {
+  const same = new Set(gate.answers.flatMap(({ from, says, problem }) => (problem === null && says === told ? [from] : [])));
+  const missing = gate.quorum - same.add(sender).size;
+  if (missing <= 0) return;
+  const others = gate.anyone ? [] : gate.approvers.filter((name) => !same.has(name));
+  io.print(plain(`  ${missing} more ${missing === 1 ? 'has' : 'have'} to agree${others.length === 0 ? '' : `: ${others.join(', ')}`}`));
 }
 
 function refuseStranger(gate: GateView, by: { readonly sender: string; readonly run: string; readonly decision: string }): void {
@@ -99,11 +123,11 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
     });
   const decided = view.gates.find((each) => each.gate === asked && each.state === 'decided');
   if (decided !== undefined)
-    throw new CrosstalkError('REFUSED', `the gate "${decided.gate}" is decided already: ${decided.decision ?? ''}`, {
+    throw new CrosstalkError('REFUSED', `the gate "${decided.gate}" is decided already: ${describeDecision(decided)}`, {
       fix: `crosstalkd workflow show ${input.run}`,
     });
-  const hint = open.length === 0 ? 'no gate is open' : `open: ${open.map((each) => each.gate).join(', ')}`;
-  throw new CrosstalkError('NOT_FOUND', `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}; ${hint}`, {
+  const hint = open.length === 0 ? '' : `; open: ${open.map((each) => each.gate).join(', ')}`;
+  throw new CrosstalkError('NOT_FOUND', `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}${hint}`, {
     fix: `crosstalkd workflow why ${input.run}`,
   });
 }

@@ -6,8 +6,10 @@ import { systemRandom } from '../../base/random.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { channelOf, newMessagePath } from '../../protocol/paths.ts';
+import { channelOf, messageId, newMessagePath } from '../../protocol/paths.ts';
+import { readYamlMapping } from '../../protocol/yaml.ts';
 import type { Invocation } from '../command.ts';
+import { RETRIES_TRAILER } from '../explain/failed-lately.ts';
 import { composeCommitMessage, type Letter, requireMessage } from '../talk/compose-message.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { publishFor, type TransportSession } from '../transport-session.ts';
@@ -40,14 +42,22 @@ export function composeFile(sender: Sender, { channel, fields, body }: NewFilePa
   return { path, content, message: requireMessage(path, Buffer.from(content)) };
 }
 
-/** Publishes a file and wakes the dispatcher of this host. Gives the commit. */
-export async function publishFile(session: TransportSession, sender: Sender, letter: Letter): Promise<string> {
+/** Publishes a file and wakes the dispatcher of this host. `retries`: the message that is asked again with it. Gives the commit. */
+export async function publishFile(
+  session: TransportSession,
+  sender: Sender,
+  letter: Letter & { readonly retries?: string | undefined },
+): Promise<string> {
   const { identity } = sender;
-  const message = composeCommitMessage(letter, {
-    from: sender.name,
-    to: letter.message.fields.op ?? letter.message.fields.to.map(formatAddress).join(', '),
-    channel: channelOf(letter.path) ?? '',
-  });
+  const channel = channelOf(letter.path) ?? '';
+  const isOrder = letter.message.fields.op !== null;
+  const to = isOrder ? channel : letter.message.fields.to.map(formatAddress).join(', ');
+  const told = composeCommitMessage(letter, { from: sender.name, to, channel, said: isOrder ? describeOrder(letter) : null });
+  const { retries } = letter;
+  const message =
+    retries === undefined
+      ? told
+      : `${told.trimEnd()}\n${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
   const [outcome] = await publishFor(session, [
     {
       name: `send ${letter.path}`,
@@ -66,4 +76,16 @@ export async function publishFile(session: TransportSession, sender: Sender, let
   ]);
   await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
+}
+
+/** An order with what belongs to it: `pause`, `signal deployed`, `budget usd 20`. */
+function describeOrder({ message }: Letter): string {
+  const read = readYamlMapping(message.yaml, 'typed');
+  const keys = read.kind === 'mapping' ? read.value : {};
+  const told = ['event', 'step', 'usd', 'tokens', 'agents', 'minutes'].flatMap((key) => {
+    const value = keys[key];
+    if (typeof value !== 'string' && typeof value !== 'number') return [];
+    return [['event', 'step'].includes(key) ? String(value) : `${key} ${String(value)}`];
+  });
+  return [message.fields.op ?? '', ...told].join(' ');
 }

@@ -9,7 +9,7 @@ import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../read/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
-import { composeFile, publishFile } from './publish.ts';
+import { composeFile, type NewFileParts, publishFile } from './publish.ts';
 import { markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
 
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
@@ -47,11 +47,11 @@ function wrongInputs(asked: string, wrong: readonly { readonly message: string }
 export async function publishMarker(
   invocation: Invocation,
   around: Surroundings,
-  parts: { readonly channel: string; readonly fields: Readonly<Record<string, unknown>>; readonly body: string },
+  parts: NewFileParts & { readonly retries?: string },
 ): Promise<Started> {
   const sender = await identifySender(invocation, around.session);
   const letter = composeFile(sender, parts);
-  const commit = await publishFile(around.session, sender, letter);
+  const commit = await publishFile(around.session, sender, { ...letter, retries: parts.retries });
   return { run: runChannel(letter.path, letter.message), marker: letter.path, commit };
 }
 

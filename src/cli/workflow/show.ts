@@ -6,7 +6,7 @@ import { createGit } from '../../transport/git-runner.ts';
 import { type Invocation, option } from '../command.ts';
 import { lookAround, type Surroundings } from '../explain/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../read/reading.ts';
-import { drawRun } from './draw.ts';
+import { drawRun, tasksOfStep } from './draw.ts';
 import { findRun, type RunSeen } from './runs.ts';
 import { standingsOf, statusOf, waitsOf } from './why.ts';
 
@@ -74,7 +74,7 @@ export function describeRunSeen({ input, view }: RunSeen) {
     marker: marker.path,
     from: marker.from,
     started: formatIso(view.atMs),
-    steps: view.steps.map((step) => ({ ...step, tasks: view.tasks.filter((task) => task.step === step.id) })),
+    steps: view.steps.map((step) => ({ ...step, tasks: tasksOfStep(view.tasks, step) })),
     tasks: view.tasks,
     gates: view.gates,
     counts: view.counts,

@@ -1,6 +1,7 @@
 /** `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it. */
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Invocation } from '../command.ts';
+import { decodeMessage } from '../../protocol/message.ts';
 import { createExplainer, type Standing } from '../explain/explain-work.ts';
 import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../explain/look-around.ts';
@@ -27,8 +28,10 @@ export async function explainRun(invocation: Invocation): Promise<number> {
     const waits = waitsOf(around, seen);
     const status = statusOf(around, seen);
     const over = isOver(seen);
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', run: seen.input.run, status, blocked_by: waits });
-    else printWaits(invocation, { run: seen.input.run, status, waits, over });
+    const ended_by = over ? reasonsOf(seen) : [];
+    if (wantsJson(invocation))
+      printJson(invocation, { ok: true, health: 'good', run: seen.input.run, status, blocked_by: waits, ended_by });
+    else printWaits(invocation, { run: seen.input.run, status, waits: [...waits, ...ended_by], over });
     return 0;
   } finally {
     await around.session.close();
@@ -67,6 +70,16 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
     ...tasks,
   ];
   return [...waits.filter(({ needsPerson }) => needsPerson), ...waits.filter(({ needsPerson }) => !needsPerson)];
+}
+
+/** Why a run ended as it did, out of its answer; for one that can go on, with the command. */
+export function reasonsOf({ input, view }: RunSeen): readonly Wait[] {
+  if (view.status === 'succeeded') return [];
+  const read = input.marker.reply === null ? null : decodeMessage(Buffer.from(input.marker.reply));
+  const lines = read?.kind === 'message' ? read.message.body.split('\n') : [];
+  const reasons = lines.flatMap((line) => (line.startsWith('- ') ? [line.slice(2)] : []));
+  const again = view.status === 'degraded' || view.status === 'dropped' ? null : `crosstalkd workflow retry ${input.run}`;
+  return reasons.map((what, at) => ({ what, command: at === reasons.length - 1 ? again : null, needsPerson: false }));
 }
 
 interface TaskWait {
