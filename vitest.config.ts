@@ -9,6 +9,7 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the processors of a small machine: tests wait for processes, and processes for each other.
+    maxWorkers: 3,
   },
 });

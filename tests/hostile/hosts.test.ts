@@ -30,7 +30,7 @@ beforeAll(async () => {
   planter = createPlanter(fleet.remote, fleet.env);
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
-}, 60_000);
+});
 afterAll(async () => {
   await fleet.close();
   rmSync(agents, { recursive: true, force: true });
@@ -114,7 +114,7 @@ describe('the remote', () => {
     planter.git(['update-ref', 'refs/heads/main', tip]);
     await oneMoreAnswer(host, planter.write);
     expect(eventsOf(host, 'transport.rewritten')).toHaveLength(1);
-  }, 40_000);
+  });
 });
 
 describe('SIGTERM', () => {
@@ -134,5 +134,5 @@ describe('SIGTERM', () => {
     await again.ended;
     expect(performance.now() - killedMs).toBeLessThan(8_000);
     expect(processesNaming(agents)).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -79,7 +79,7 @@ it.runIf(existsSync('/proc/self/fd'))(
       const names = Array.from({ length: count }, (_, index) => `data/channels/general/m${sent + index}.md`);
       sent += count;
       fleet.say(Object.fromEntries(names.map((name) => [name, '---\nto: echo\n---\nhello\n'])));
-      await untilHost(host, () => answered() === sent, 60_000);
+      await untilHost(host, () => answered() === sent, 150_000);
     };
     await talk(BATCH);
     const id = readdirSync(join(fleet.place, 'state-a')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '';
@@ -88,7 +88,7 @@ it.runIf(existsSync('/proc/self/fd'))(
     await untilHost(host, atRest);
     const before = measure(host, state);
     for (let batch = 1; batch < BATCHES; batch += 1) await talk(BATCH);
-    await untilHost(host, () => statSync(looks).size >= LOOKS, 90_000);
+    await untilHost(host, () => statSync(looks).size >= LOOKS, 150_000);
     await untilHost(host, atRest);
     const after = measure(host, state);
     expect(after.rssMiB - before.rssMiB).toBeLessThan(80);
@@ -106,5 +106,5 @@ it.runIf(existsSync('/proc/self/fd'))(
     host.kill('SIGTERM');
     expect(await host.ended).toBe(0);
   },
-  120_000 + BATCHES * 60_000,
+  120_000 + BATCHES * 150_000,
 );

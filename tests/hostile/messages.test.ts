@@ -123,7 +123,7 @@ beforeAll(async () => {
     eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/${String(name)}`);
   await untilHost(host, () => answered.every(isAnswered));
   for (let times = 0; times < 3; times += 1) await oneMoreAnswer(host, planter.write);
-}, 100_000);
+});
 
 afterAll(async () => {
   await fleet.close();
@@ -260,7 +260,7 @@ describe('a commit full of odd files', () => {
       const { stdout } = await ask(fleet, 'a', [...args, '--json']);
       expect(() => JSON.parse(stdout) as unknown, args.join(' ')).not.toThrow();
     }
-  }, 60_000);
+  });
 
   it('is judged by lint as by the host, without a control code', async () => {
     const wrong: string[] = [];

@@ -27,7 +27,7 @@ beforeAll(async () => {
   plantGarbage();
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
-}, 60_000);
+});
 afterAll(async () => {
   await fleet.close();
   rmSync(agents, { recursive: true, force: true });
@@ -116,7 +116,7 @@ describe('refs full of garbage', () => {
     const told = eventsOf(host, 'claim.removed').map(({ ref }) => ref);
     expect(new Set(told).size).toBe(told.length);
     await untilHost(host, () => !/claims/.test(refs().replaceAll(/.*shadowed.*/g, '')));
-  }, 40_000);
+  });
 
   it('with a name below that of a claim rest only that claim, and not its model', async () => {
     setRef(`claims/${keyOf('shadowed')}/x`, planter.record('x'));
@@ -125,7 +125,7 @@ describe('refs full of garbage', () => {
     for (let times = 0; times < 2; times += 1) await oneMoreAnswer(host, planter.write);
     expect(performance.now() - startedMs).toBeLessThan(15_000);
     await untilHost(host, () => eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/shadowed.md`));
-  }, 60_000);
+  });
 
   it('that claim in the name of others run nothing by themselves: they expire, and the message is answered once', async () => {
     const forged = {
@@ -146,14 +146,14 @@ describe('refs full of garbage', () => {
     for (const name of Object.keys(forged)) expect(runs.filter((line) => line.endsWith(`/${name}.md`)).length, name).toBeLessThanOrEqual(1);
     expect(runs.some((line) => line.startsWith('once '))).toBe(false);
     expect(existsSync(join(fleet.place, 'EXECUTED'))).toBe(false);
-  }, 60_000);
+  });
 
   it('show as text in every command that tells of hosts and claims', async () => {
     for (const args of [['status'], ['hosts'], ['why', 'echo'], ['why', 'mallory'], ['doctor'], ['why', `${GENERAL}/plain.md`]]) {
       await ask(fleet, 'a', args);
       await askJson(fleet, 'a', args);
     }
-  }, 40_000);
+  });
 
   it('leave the history as it should be', async () => {
     expect(await askJson(fleet, 'a', ['verify'])).toMatchObject({ ok: true });
