@@ -69,7 +69,7 @@ function print(report, tookMs) {
   const width = Math.max(...lines.map(([name]) => name.length)) + 2;
   console.log(lines.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n'));
   console.log(
-    `\n${seconds(tookMs)} of real time. When answers wait too long: several transports, each a branch of its own; one \`crosstalkd run\` for each serves them all from one host.`,
+    `\n${seconds(tookMs)} of real time. When answers wait too long: several transports, each a branch of its own; \`crosstalkd run <dir> <dir> …\` serves them all from one host.`,
   );
 }
 

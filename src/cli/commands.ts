@@ -19,7 +19,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'run',
-    args: '[dir|url]',
+    args: '[dir|url...]',
     about: 'the dispatcher: take messages for the models of this host, run them, publish the replies',
     group: 'begin',
     options: [

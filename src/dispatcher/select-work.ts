@@ -128,6 +128,8 @@ function judgeMoment(work: Work, view: WorkView): Verdict | null {
 /** The work to claim now: no more than there are free slots, our own share first, another host's only after it had its chance. */
 export function selectWork(works: readonly Work[], view: WorkView): readonly { readonly work: Work; readonly entry: ModelEntry }[] {
   const hosts = peersOf(view);
+  // Nothing is ranked for a host that is full: with many hosts and much work that is dear.
+  if (view.held.size >= view.concurrency) return [];
   const ranked = rankByShare(works, view, hosts);
   const held = new Map(view.held);
   const chosen: { work: Work; entry: ModelEntry }[] = [];
@@ -144,9 +146,37 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
 function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly Peer[]): readonly Work[] {
   if (hosts.length === 0) return works;
   const all = [{ alias: view.alias, instance: view.instance }, ...hosts];
-  const own = (work: Work): boolean =>
-    work.hosts !== null || preferredInstance(work.key, candidatesFor(work.message, all)) === view.instance;
-  return [...works.filter(own), ...works.filter((work) => !own(work) && hasWaited(work, view, view.stealAfterMs))];
+  const everybody = all.map(({ instance }) => instance).sort();
+  const winners = winnersAmong(everybody);
+  const preferred = ({ key, message }: Work): string => {
+    if (message.preferredHost !== null) return preferredInstance(key, candidatesFor(message, all));
+    const winner = winners.get(key) ?? preferredInstance(key, everybody);
+    winners.set(key, winner);
+    return winner;
+  };
+  const [own, others]: [Work[], Work[]] = [[], []];
+  for (const work of works)
+    if (work.hosts !== null || preferred(work) === view.instance) own.push(work);
+    else if (hasWaited(work, view, view.stealAfterMs)) others.push(work);
+  return [...own, ...others];
+}
+
+/** Key → preferred instance, by who is in view. The same work is ranked with every look while it waits, and who is in view changes seldom. */
+const winnersBy = new Map<string, Map<string, string>>();
+const VIEWS_KEPT = 8;
+const WINNERS_MAX = 20_000;
+
+function winnersAmong(instances: readonly string[]): Map<string, string> {
+  const view = instances.join(' ');
+  const known = winnersBy.get(view);
+  const winners = known === undefined || known.size >= WINNERS_MAX ? new Map<string, string>() : known;
+  winnersBy.delete(view);
+  winnersBy.set(view, winners);
+  for (const oldest of winnersBy.keys()) {
+    if (winnersBy.size <= VIEWS_KEPT) break;
+    winnersBy.delete(oldest);
+  }
+  return winners;
 }
 
 function hasWaited({ key }: Work, { firstSeen, monotonicMs }: WorkView, ms: number): boolean {
@@ -178,23 +208,10 @@ export function preferredInstance(key: string, instances: readonly string[]): st
   let best = '';
   let bestScore = '';
   for (const instance of instances) {
-    const score = scoreOf(`${key}\0${instance}`);
+    const score = createHash('sha256').update(`${key}\0${instance}`).digest('hex');
     if (score > bestScore) [best, bestScore] = [instance, score];
   }
   return best;
-}
-
-const scores = new Map<string, string>();
-const SCORES_MAX = 20_000;
-
-/** The same pairs are compared with every look while work waits. */
-function scoreOf(pair: string): string {
-  const known = scores.get(pair);
-  if (known !== undefined) return known;
-  const score = createHash('sha256').update(pair).digest('hex');
-  if (scores.size >= SCORES_MAX) scores.clear();
-  scores.set(pair, score);
-  return score;
 }
 
 function countHeld(held: ReadonlyMap<string, string>, model: string): number {

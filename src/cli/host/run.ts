@@ -1,9 +1,10 @@
 /** `crosstalkd run`: this host's dispatcher in the foreground. */
+import { basename } from 'node:path';
 import { createLog, type Log, type LogRecord } from '../../base/log.ts';
 import { systemClock } from '../../base/clock.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { DEFAULTS } from '../../local/config.ts';
-import { ERROR_CODES, errorText } from '../../base/errors.ts';
+import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { type Dispatcher, wake } from '../../dispatcher/dispatcher.ts';
 import { pokeOthers } from '../../dispatcher/poke-others.ts';
 import { acceptRewrite, drainHost, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
@@ -13,6 +14,7 @@ import type { ConfigSources } from '../../local/decode-config.ts';
 import { openLogFile } from '../../local/log-file.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
+import { plain } from '../io.ts';
 import { composeDispatcher } from '../compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
@@ -24,23 +26,63 @@ import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../transport-session.ts';
 import { describeUnsent, findUnsent } from '../talk/unsent.ts';
 
-/** Runs until stopped, or with --once until nothing is left. */
+/** Runs until stopped, or with --once until nothing is left: one transport, or several side by side. */
 export async function runHost(invocation: Invocation): Promise<number> {
+  const stopping = listenForSignals();
+  try {
+    return await (invocation.args.length > 1 ? runSeveral(invocation, stopping) : runTransport(invocation, { stopping, where: null }));
+  } finally {
+    stopping.close();
+  }
+}
+
+/** Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is told, and the others go on. */
+async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<number> {
+  const refused = ['trace', 'listen'].find((name) => given(invocation, name));
+  if (refused !== undefined)
+    throw new CrosstalkError('USAGE', `run: --${refused} is for one transport, and ${invocation.args.length} are named`, {
+      fix: `crosstalkd run ${invocation.args[0] ?? '<dir>'} --${refused} …`,
+    });
+  const codes = invocation.args.map(async (where) => {
+    try {
+      return await runTransport({ ...invocation, args: [where] }, { stopping, where });
+    } catch (error) {
+      const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+      const { exit, next } = ERROR_CODES[known.code];
+      invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
+      invocation.io.warn(plain(`  fix: ${known.fix ?? next}`));
+      return exit;
+    }
+  });
+  return Math.max(...(await Promise.all(codes)));
+}
+
+interface Side {
+  readonly stopping: Stopping;
+  /** How it is told from the others; null = it is alone, and has the footer and the keys of a terminal. */
+  readonly where: string | null;
+}
+
+async function runTransport(invocation: Invocation, { stopping, where }: Side): Promise<number> {
   const names = { alias: '' };
-  const view = createRunView(invocation.io, () => names.alias);
+  const view = createRunView(invocation.io, () => (where === null ? names.alias : `${names.alias} ${basename(where, '.git')}`));
   const [events, output] = [createChannel<LogRecord>(), createChannel<OutputPiece>()];
-  events.follow(view.show);
+  events.follow((record) => view.show(where === null || invocation.io.isTerminal ? record : ofTransport(record, where)));
   output.follow(view.overhear);
   const log = createLog(events.emit);
-  const stopping = listenForSignals();
   try {
     const session = await openSession(invocation, { where: invocation.args[0] ?? null, flags: settingFlags(invocation), unread: true });
     names.alias = session.config.alias;
-    return await runSession(session, { invocation, log, events, output, view, stopping }).finally(() => session.close());
+    return await runSession(session, { invocation, log, events, output, view, stopping, isAlone: where === null }).finally(() =>
+      session.close(),
+    );
   } finally {
     view.close();
-    stopping.close();
   }
+}
+
+function ofTransport({ level, event, fields }: LogRecord, transport: string): LogRecord {
+  return { level, event, fields: { transport, ...fields } };
 }
 
 interface Parts {
@@ -51,10 +93,12 @@ interface Parts {
   readonly output: Channel<OutputPiece>;
   readonly view: ReturnType<typeof createRunView>;
   readonly stopping: Stopping;
+  /** No other transport shares the terminal. */
+  readonly isAlone: boolean;
 }
 
 async function runSession(session: TransportSession, parts: Parts): Promise<number> {
-  const { invocation, log, events, view, stopping } = parts;
+  const { invocation, log, events, view, stopping, isAlone } = parts;
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
   const composed = trace.composed(await composeDispatcher(trace.session(session), { invocation, log, onOutput: parts.output.emit }));
@@ -69,8 +113,10 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   });
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
-  view.follow(() => reportHost(composed.dispatcher));
-  const unhear = listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
+  if (isAlone) view.follow(() => reportHost(composed.dispatcher));
+  const unhear = !isAlone
+    ? () => undefined
+    : listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
   await mentionUnsent(session, log);
   const once = given(invocation, 'once');
   let sources: WakeSources | null = null;
