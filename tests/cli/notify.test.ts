@@ -6,7 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatMail } from '../../src/cli/host/deliver-notice.ts';
 import { noticeOfEvent, noticeOfNeed } from '../../src/cli/host/notify.ts';
 import { decodeNotify } from '../../src/local/notify-settings.ts';
+import { formatClaim } from '../../src/protocol/claim.ts';
+import { claimKey } from '../../src/protocol/paths.ts';
 import { type Cli, letter, startCli } from '../support/cli.ts';
+import { untilTrue } from '../support/fleet.ts';
+import { oidOf } from '../support/git-fixture.ts';
+import { createPlanter } from '../support/plant.ts';
 
 const SECRET = 'what was asked is nobody else’s business';
 const MODELS = `models:
@@ -106,14 +111,52 @@ describe('notify:', () => {
     expect(heard()).toContain('nobodi');
   });
 
+  it('tells of a budget that is reached, and of a host that is gone', async () => {
+    configure([{ command: listen() }]);
+    const planter = createPlanter(cli.remote, cli.env);
+    const [asked, at] = ['data/channels/general/lost.md', new Date().toISOString()];
+    const tip = planter.write({
+      'data/models.yaml': `${MODELS}  costly: { adapter: command, command: [cat], effects: none }\n`,
+      'data/budgets.yaml': 'models:\n  costly: { usd-per-day: 1 }\n',
+      'data/channels/general/paid.md': letter('costly', 'x'),
+      'data/channels/general/paid.re.costly.md': `---\nto: ada\nfrom: costly\nmodel: costly\ntimestamp: ${at}\ncost_usd: 2\n---\nx\n`,
+      [asked]: letter('echo', SECRET),
+    });
+    // The claim of a host that never beats: it lapses, and the work is taken over.
+    const claim = formatClaim({
+      message: asked,
+      blob: oidOf(planter.git(['rev-parse', `${tip}:${asked}`])),
+      recipient: 'echo',
+      alias: 'far',
+      instance: '0123456789ab',
+      run: '0123456789abcdef',
+      attempt: 1,
+      nonce: 'aaaaaaaaaaaaaaaa',
+      effects: 'none',
+    });
+    const key = claimKey({ channel: 'general', identity: 'lost', recipient: 'echo' });
+    planter.git(['update-ref', `refs/crosstalk/claims/${key}`, planter.record(claim)]);
+    expect((await cli.run(['allow', '--all'])).code).toBe(0);
+    const running = cli.start(['run', '--interval', '0.3'], {
+      CROSSTALK_LEASE: '4s',
+      CROSSTALK_BEAT: '1s',
+      CROSSTALK_LEASE_MARGIN: '500ms',
+    });
+    await untilTrue(() => heard().includes('== host-gone') && heard().includes('== budget'));
+    expect(await running.stop()).toMatchObject({ code: 0 });
+    expect(heard()).toContain('costly stops at its budget');
+    expect(heard()).toMatch(/host far is gone: it was silent while it ran echo/);
+    expect(heard().match(/^== (budget|host-gone)$/gm)).toHaveLength(2);
+    expect(heard()).not.toContain(SECRET);
+  });
+
   it('a run that waits for a person is told of by a dispatcher that goes on', async () => {
     configure([{ command: listen() }]);
     const running = cli.start(['run', '--interval', '1']);
     await running.until('models.loaded');
     const flow = '---\nto: workflow\ntype: workflow\nsteps:\n  ok: { ask: { title: "Go?", kind: approve } }\n---\n';
     cli.say({ 'data/channels/general/go.md': flow });
-    const deadline = performance.now() + 80_000;
-    while (!heard().includes('== needs-person') && performance.now() < deadline) await new Promise((next) => setTimeout(next, 50));
+    await untilTrue(() => heard().includes('== needs-person'));
     expect(await running.stop()).toMatchObject({ code: 0 });
     expect(heard()).toMatch(/gate/);
   });

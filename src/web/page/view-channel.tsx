@@ -120,7 +120,7 @@ function ThreadRowView({ thread, current }: { readonly thread: ThreadRow; readon
         </span>
         <Ago atMs={thread.lastMs} />
       </span>
-      <span class="thread-title">{title === '' ? 'without words' : title}</span>
+      <span class="thread-title">{title !== '' ? title : thread.to.includes('workflow') ? 'A workflow' : 'without words'}</span>
       {thread.preview === '' ? null : <span class="thread-preview">{thread.preview}</span>}
       <span class="thread-foot">
         <span class="stack">
