@@ -17,7 +17,7 @@ import {
   historyOf,
 } from '../simulation/invariants.ts';
 import { foundTransport } from '../simulation/people.ts';
-import { drawsOf, type Plan } from '../simulation/plan.ts';
+import { drawsOf, type Plan, QUIET } from '../simulation/plan.ts';
 import { BRANCH, createWorld, type World } from '../simulation/world.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 
@@ -27,18 +27,7 @@ const HOWS: readonly How[] = ['error', 'before', 'after'];
 const CALLS_MAX = 2_000;
 const REST_MS_MAX = 2 * 3_600_000;
 const EVENTS_MAX = 200_000;
-const QUIET: Plan = {
-  seed: 7,
-  hosts: 1,
-  actions: 0,
-  faults: new Set(),
-  faultEveryMs: 1,
-  faultRate: 0,
-  faultsUntilMs: 0,
-  atomic: true,
-  rewrite: false,
-  markers: [],
-};
+const PLAN: Plan = { ...QUIET, seed: 7, hosts: 1 };
 const never = new Promise<never>(() => undefined);
 
 /** What is asked, the reply that ends it, and how many replies there are at the end. */
@@ -81,7 +70,7 @@ interface Trouble {
 
 /** One life: with the trouble, then again without. `hit`: the call that was chosen. */
 async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: string | null; readonly problems: readonly string[] }> {
-  const world = createWorld(QUIET, () => undefined);
+  const world = createWorld(PLAN, () => undefined);
   foundTransport(world);
   const person = { name: 'Ada', email: 'ada@example.org' };
   const tip = world.remote.refs.get(BRANCH);
@@ -96,7 +85,7 @@ async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: str
   const host = createHost(world, {
     name: 'h0',
     alias: 'h0',
-    random: drawsOf(QUIET, 'h0'),
+    random: drawsOf(PLAN, 'h0'),
     serves: new Set(['opus', 'mailer']),
     concurrency: 2,
   });

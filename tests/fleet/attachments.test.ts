@@ -1,7 +1,6 @@
 /** Files that go to an agent with its message and come back with its reply. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, startFleet } from '../support/fleet.ts';
@@ -26,18 +25,13 @@ if (wish === 'large') { writeFileSync(output + '/big', ''); truncateSync(output 
 if (wish === 'many') for (let i = 0; i < 40; i += 1) writeFileSync(output + '/' + i, '');
 console.log(JSON.stringify({ names, texts: names.map((name) => readFileSync(given + '/' + name, 'utf8')), told, wrote }));
 `;
-let agents: string;
 let fleet: Fleet;
 
 beforeEach(async () => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
-  fleet = await startFleet(`models:\n${agentEntry('a', { place: agents, script: WORKS })}`);
+  fleet = await startFleet((place) => `models:\n${agentEntry('a', { place, script: WORKS })}`);
   fleet.say({ 'data/models.yaml': 'models:\n  a: { adapter: command, command: [cat] }\n' });
 });
-afterEach(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterEach(() => fleet.close());
 
 /** Runs one host until nothing is left; gives the reply to a message of that name. */
 async function answer(name: string): Promise<string> {
@@ -49,7 +43,7 @@ async function answer(name: string): Promise<string> {
 
 describe('files', () => {
   it('go with a message as a read-only folder, and come back with the reply in its commit', async () => {
-    const place = mkdtempSync(join(agents, 'mine-'));
+    const place = mkdtempSync(join(fleet.place, 'mine-'));
     writeFileSync(join(place, 'notes.txt'), 'from ada');
     const sent = await fleet.run([
       'send',

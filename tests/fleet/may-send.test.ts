@@ -1,8 +1,7 @@
 /** Agents that ask other models: with leave to do so, within hops; and not without. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, startFleet } from '../support/fleet.ts';
 
 const general = 'data/channels/general';
@@ -26,20 +25,12 @@ const INSISTS = ASKS.replace(
   `process.execPath, [${JSON.stringify(resolve(import.meta.dirname, '../../bin/crosstalkd.js'))}, 'send', '-C', process.cwd().split('/state-')[0] + '/team',`,
 );
 const ANSWERS = "console.log('it is forty-two');";
-let agents: string;
 let fleet: Fleet;
 
-beforeEach(() => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
-});
-afterEach(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterEach(() => fleet.close());
 
 async function askA(keys: string, { more = '', script = ASKS } = {}): Promise<string> {
-  const a = agentEntry('a', { place: agents, script, keys });
-  fleet = await startFleet(`models:\n${a}${agentEntry('b', { place: agents, script: ANSWERS })}`);
+  fleet = await startFleet((place) => `models:\n${agentEntry('a', { place, script, keys })}${agentEntry('b', { place, script: ANSWERS })}`);
   const known = 'models:\n  a: { adapter: command, command: [cat] }\n  b: { adapter: command, command: [cat] }\n';
   fleet.say({ 'data/models.yaml': known, [`${general}/hello.md`]: `---\nto: a\n${more}---\nAsk b, please\n` });
   fleet.start('only');

@@ -1,6 +1,5 @@
 /** FAULTS §5, cases 27, 29, 34, 36, 51, 55, 60–62: one real host and what people, agents and the remote do to it. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
@@ -14,27 +13,21 @@ const letter = (to: string, more = ''): string => `---\nto: ${to}\n${more}---\nh
 let fleet: Fleet;
 let host: Host;
 let planter: Planter;
-let agents: string;
 beforeAll(async () => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
   const script = "console.log('seen');";
-  const entry = (name: string, keys: string): string => agentEntry(name, { place: agents, script, keys });
-  const models = [
-    agentEntry('echo', { place: agents, script }),
-    entry('capped', 'effects: none, runs-per-hour: 1'),
-    agentEntry('endless', { place: agents, script: 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);' }),
+  const models = (place: string): readonly string[] => [
+    agentEntry('echo', { place, script }),
+    agentEntry('capped', { place, script, keys: 'effects: none, runs-per-hour: 1' }),
+    agentEntry('endless', { place, script: 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);' }),
     '  early: { adapter: command, command: [sh, -c, "exec 0<&-; echo seen"], effects: none }\n',
     '  gone: { adapter: command, command: [/no/such/program], effects: none }\n',
   ];
-  fleet = await startFleet(`models:\n${models.join('')}`, { CROSSTALK_SHUTDOWN_GRACE: '2s' });
+  fleet = await startFleet((place) => `models:\n${models(place).join('')}`, { CROSSTALK_SHUTDOWN_GRACE: '2s' });
   planter = createPlanter(fleet.remote, fleet.env);
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
 });
-afterAll(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterAll(() => fleet.close());
 
 const published = (path: string): boolean => eventsOf(host, 'reply.published').some(({ message }) => message === path);
 const runsFor = (path: string): number => fleet.agentRuns().filter((line) => line.endsWith(path)).length;
@@ -133,6 +126,6 @@ describe('SIGTERM', () => {
     const killedMs = performance.now();
     await again.ended;
     expect(performance.now() - killedMs).toBeLessThan(8_000);
-    expect(processesNaming(agents)).toEqual([]);
+    expect(processesNaming(join(fleet.place, 'agents'))).toEqual([]);
   });
 });

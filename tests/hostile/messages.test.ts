@@ -1,7 +1,6 @@
 /** FAULTS §5, cases 1–13, 20, 22, 23, 37 and odd trees: one commit full of files that are not what they should be, and neighbours that must not notice. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
@@ -95,12 +94,10 @@ const CASES: readonly Case[] = [
 let fleet: Fleet;
 let host: Host;
 let planter: Planter;
-let agents: string;
 
 beforeAll(async () => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
   const script = "console.log('seen ' + prompt.trimEnd().split('\\n').at(-1));";
-  fleet = await startFleet(`models:\n${agentEntry('echo', { place: agents, script })}`);
+  fleet = await startFleet((place) => `models:\n${agentEntry('echo', { place, script })}`);
   // What careful people set for themselves must not cut a host off from a transport with odd trees in it; this remote takes them. And filters and
   // drivers that the repository's attributes would like to see used.
   const touch = `touch ${join(fleet.place, MARK)}; cat`;
@@ -125,10 +122,7 @@ beforeAll(async () => {
   for (let times = 0; times < 3; times += 1) await oneMoreAnswer(host, planter.write);
 });
 
-afterAll(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterAll(() => fleet.close());
 
 function plantCases(): void {
   const oidOf = ({ content, mode }: Case): string => (mode === '160000' ? '1'.repeat(40) : planter.blob(content));

@@ -1,6 +1,5 @@
 /** Claims, beats and control that are garbage or forged: denial of service at most, and only to the message they name. FAULTS §2 and case 48 of its threat model. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatClaim } from '../../src/protocol/claim.ts';
@@ -17,21 +16,18 @@ const ODD = '\u001b[31m\u009b2J\u202e\u0000'.replace('\u0000', '');
 let fleet: Fleet;
 let host: Host;
 let planter: Planter;
-let agents: string;
 beforeAll(async () => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
   const script = "console.log('seen');";
-  const once = agentEntry('once', { place: agents, script, keys: 'effects: external' });
-  fleet = await startFleet(`models:\n${agentEntry('echo', { place: agents, script })}${once}`, FAST);
+  fleet = await startFleet(
+    (place) => `models:\n${agentEntry('echo', { place, script })}${agentEntry('once', { place, script, keys: 'effects: external' })}`,
+    FAST,
+  );
   planter = createPlanter(fleet.remote, fleet.env);
   plantGarbage();
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
 });
-afterAll(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterAll(() => fleet.close());
 
 const keyOf = (name: string, recipient = 'echo'): string => claimKey({ channel: 'general', identity: name, recipient });
 const setRef = (name: string, oid: string): string => planter.git(['update-ref', `refs/crosstalk/${name}`, oid]);
@@ -121,9 +117,8 @@ describe('refs full of garbage', () => {
   it('with a name below that of a claim rest only that claim, and not its model', async () => {
     setRef(`claims/${keyOf('shadowed')}/x`, planter.record('x'));
     planter.write({ [`${GENERAL}/shadowed.md`]: '---\nto: echo\n---\nx\n' });
-    const startedMs = performance.now();
+    // A model that rests would be away for minutes.
     for (let times = 0; times < 2; times += 1) await oneMoreAnswer(host, planter.write);
-    expect(performance.now() - startedMs).toBeLessThan(15_000);
     await untilHost(host, () => eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/shadowed.md`));
   });
 

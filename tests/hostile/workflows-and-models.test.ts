@@ -1,6 +1,5 @@
 /** FAULTS §5, cases 56, 57, 59, and hostile `data/models.yaml`: garbage in run channels and in the list of models stops at the run or the entry it stands in. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
@@ -13,19 +12,14 @@ const ODD = '\u001b]0;owned\u0007\u009b2J\u202e';
 let fleet: Fleet;
 let host: Host;
 let planter: Planter;
-let agents: string;
 beforeAll(async () => {
-  agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
   const script = "console.log('seen');";
-  fleet = await startFleet(`models:\n${agentEntry('echo', { place: agents, script })}`);
+  fleet = await startFleet((place) => `models:\n${agentEntry('echo', { place, script })}`);
   planter = createPlanter(fleet.remote, fleet.env);
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
 });
-afterAll(async () => {
-  await fleet.close();
-  rmSync(agents, { recursive: true, force: true });
-});
+afterAll(() => fleet.close());
 
 const mark = (): string => join(fleet.place, 'EXECUTED');
 const marker = (name: string, head: string, body = 'run'): Readonly<Record<string, string>> => ({

@@ -21,10 +21,6 @@ const TAKER = `
   const { acquireLock } = await load('local/lock.js');
   const { systemClock } = await load('base/clock.js');
   const { systemRandom } = await load('base/random.js');
-  const { createInterface } = await import('node:readline');
-  const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-  await say('ready');
-  await input.next();
   const lock = await acquireLock(args[0], { alias: 'racer', clock: systemClock, random: systemRandom }).catch((error) => error);
   await say(lock.holder === undefined ? lock.code : 'won');
   await input.next();
@@ -32,7 +28,7 @@ const TAKER = `
   process.exit(0);`;
 
 function startTaker(directory: string, end: 'release' | 'die'): Child {
-  return startChild(built, { code: TAKER, args: [directory, end] });
+  return startChild(built, { code: TAKER, args: [directory, end], waits: true });
 }
 
 async function race(directory: string, end: 'release' | 'die', takers = 6): Promise<readonly (string | null)[]> {

@@ -52,11 +52,26 @@ export interface Child {
   say(line: string): void;
 }
 
+interface Program {
+  readonly code: string;
+  readonly args?: readonly string[];
+  readonly uid?: number;
+  readonly umask?: string;
+  /** It says "ready" and begins when it is told the first line; `input.next()` is the next one. So several begin at the same time. */
+  readonly waits?: boolean;
+}
+
+const WAITING = `const { createInterface } = await import('node:readline');
+    const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+    await say('ready');
+    await input.next();`;
+
 /** Starts `code` (a module; `load('local/lock.js')` imports from the built sources) with `args` as `args`. Killed with the test at the latest. */
-export function startChild(built: string, program: { code: string; args?: readonly string[]; uid?: number; umask?: string }): Child {
+export function startChild(built: string, program: Program): Child {
   const prelude = `const load = (path) => import(${JSON.stringify(`${pathToFileURL(built).href}/`)} + path); const args = process.argv.slice(1);
     const say = (line) => new Promise((done) => process.stdout.write(line + '\\n', done));
-    ${program.umask === undefined ? '' : `process.umask(${program.umask});`}\n`;
+    ${program.umask === undefined ? '' : `process.umask(${program.umask});`}
+    ${program.waits === true ? WAITING : ''}\n`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + program.code, '--', ...(program.args ?? [])], {
     stdio: 'pipe',
     cwd: built,

@@ -83,10 +83,6 @@ const APPROVER = `
   const { locateConfigDirectory } = await load('local/config-directory.js');
   const { systemClock } = await load('base/clock.js');
   const { systemRandom } = await load('base/random.js');
-  const { createInterface } = await import('node:readline');
-  const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-  await say('ready');
-  await input.next();
   for (const turn of [0, 1, 2]) {
     const entries = [{ name: args[1] + turn, hash: 'h' }];
     await approve(locateConfigDirectory({ CROSSTALK_CONFIG_DIR: args[0] }), { transport: 't', entries }, { clock: systemClock, random: systemRandom });
@@ -139,7 +135,7 @@ describe('approvals', () => {
     const built = await buildSources();
     onTestFinished(() => rm(built, { recursive: true, force: true }));
     const config = await directory();
-    const children = ['a', 'b', 'c', 'd', 'e'].map((name) => startChild(built, { code: APPROVER, args: [config.path, name] }));
+    const children = ['a', 'b', 'c', 'd', 'e'].map((name) => startChild(built, { code: APPROVER, args: [config.path, name], waits: true }));
     for (const child of children) expect(await child.nextLine()).toBe('ready');
     for (const child of children) child.say('go');
     for (const child of children) expect(await child.nextLine()).toBe('approved');

@@ -48,6 +48,20 @@ export interface Plan {
   readonly markers: readonly string[];
 }
 
+/** A world in which nothing happens by itself. */
+export const QUIET: Plan = {
+  seed: 1,
+  hosts: 2,
+  actions: 0,
+  faults: new Set(),
+  faultEveryMs: 1,
+  faultRate: 0,
+  faultsUntilMs: 0,
+  atomic: true,
+  rewrite: false,
+  markers: [],
+};
+
 /** Limits for a smaller version of a plan. */
 export interface Smaller {
   readonly hosts?: number;

@@ -2,21 +2,8 @@
 import type { Act } from '../support/fake-agents.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { commitAs, foundTransport } from './people.ts';
-import { drawsOf, type Plan } from './plan.ts';
+import { drawsOf, QUIET } from './plan.ts';
 import { BRANCH, createWorld, REFS, type World } from './world.ts';
-
-const QUIET: Plan = {
-  seed: 1,
-  hosts: 2,
-  actions: 0,
-  faults: new Set(),
-  faultEveryMs: 1,
-  faultRate: 0,
-  faultsUntilMs: 0,
-  atomic: true,
-  rewrite: false,
-  markers: [],
-};
 
 /** A world in which nothing happens but what the story says. */
 export interface Story {

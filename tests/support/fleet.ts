@@ -46,8 +46,11 @@ export interface Fleet {
   readonly close: () => Promise<void>;
 }
 
-/** A transport whose hosts serve the models given (entries of the host's own models.yaml). `env` overrides settings. */
-export async function startFleet(models: string, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
+/** The text of the host's own models.yaml; a function is given a folder of the fleet for the programs of `agentEntry`. */
+type FleetModels = string | ((agents: string) => string);
+
+/** A transport whose hosts serve the models given. `env` overrides settings. */
+export async function startFleet(models: FleetModels, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-fleet-'));
   const hosts: Host[] = [];
   const full: Readonly<Record<string, string>> = {
@@ -60,7 +63,8 @@ export async function startFleet(models: string, env: Readonly<Record<string, st
     ...env,
   };
   mkdirSync(join(place, 'config'), { mode: 0o700 });
-  writeFileSync(join(place, 'config', 'models.yaml'), models, { mode: 0o600 });
+  const text = typeof models === 'string' ? models : models(join(place, 'agents'));
+  writeFileSync(join(place, 'config', 'models.yaml'), text, { mode: 0o600 });
   writeFileSync(join(place, 'gitconfig'), '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n');
   writeFileSync(join(place, 'runs.log'), '');
   const [clone, remote] = [join(place, 'team'), join(place, 'team.git')];

@@ -1,6 +1,5 @@
 /** A fleet for workflows: agents that do what their prompt says, markers, and the files of a run as a person's clone shows them. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentEntry, type Fleet, startFleet, untilTrue } from './fleet.ts';
 
@@ -54,12 +53,10 @@ export async function startWorkflowFleet(
   scripts: Scripts,
   options: { readonly env?: Readonly<Record<string, string>>; readonly keys?: Readonly<Record<string, string>> } = {},
 ): Promise<WorkflowFleet> {
-  const agents = mkdtempSync(join(tmpdir(), 'crosstalk-agents-'));
   const keysOf = (name: string): string => options.keys?.[name] ?? 'effects: none, concurrency: 8, attempts: 1';
-  const entries = Object.entries(scripts).map(([name, script]) =>
-    agentEntry(name, { place: agents, script: script ?? OBEDIENT, keys: keysOf(name) }),
-  );
-  const fleet = await startFleet(`models:\n${entries.join('')}`, options.env);
+  const entries = (place: string): readonly string[] =>
+    Object.entries(scripts).map(([name, script]) => agentEntry(name, { place, script: script ?? OBEDIENT, keys: keysOf(name) }));
+  const fleet = await startFleet((place) => `models:\n${entries(place).join('')}`, options.env);
   const names = Object.keys(scripts).map((name) => `  ${name}: { adapter: command, command: [cat] }\n`);
   fleet.say({ 'data/models.yaml': `models:\n${names.join('')}` });
   const read = (path: string): string => readFileSync(join(fleet.clone, path), 'utf8');
@@ -100,10 +97,6 @@ export async function startWorkflowFleet(
     json: async (...args) => {
       const { code, stdout } = await person(...args, '--json');
       return { code, data: JSON.parse(stdout) as Record<string, unknown> };
-    },
-    close: async () => {
-      await fleet.close();
-      rmSync(agents, { recursive: true, force: true });
     },
   };
 }
