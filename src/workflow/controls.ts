@@ -48,9 +48,8 @@ export function limitsNow(limits: Limits, messages: RunMessages): Limits {
 
 /** The transition that answers a control message. `amend` decides about plans. */
 export function answerControl(fold: Fold, control: Control, amend: (control: Control) => Handled): Transition {
-  const handled = fold.input.lookUp.models.includes(control.from)
-    ? refuse(`"${control.from}" is a model; only people control runs`)
-    : handle(fold, control, amend);
+  const isAgent = fold.input.lookUp.models.includes(control.from) || control.message.fields.hops > 0;
+  const handled = isAgent ? refuse(`"${control.from}" is a model; only people control runs`) : handle(fold, control, amend);
   const seq = 1 + fold.messages.controls.filter((each) => each.seq !== null).length;
   const fields = {
     to: control.from === 'unknown' ? fold.header.from : control.from,

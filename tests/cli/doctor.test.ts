@@ -1,6 +1,6 @@
 /** Each fault that `doctor` knows is planted, named, and with --fix repaired and looked at again; those that only a person can mend are named. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
@@ -189,5 +189,71 @@ describe('doctor', () => {
     const { code, data } = await cli.json(['doctor']);
     expect(code).toBe(0);
     expect(named(data, 'clock')).toMatchObject({ level: 'warn', fix: 'timedatectl status' });
+  });
+
+  const CALLS = { CROSSTALK_LISTEN: '0.0.0.0:7420', CROSSTALK_WAKE_PEERS: '10.0.0.0/8' };
+  it.each<{ fault: string; env?: Readonly<Record<string, string>>; plant?: () => () => void; found: readonly string[]; code: number }>([
+    {
+      fault: 'what waits on this disk',
+      plant: () => {
+        const files = [join(state, 'outbox', 'one.json'), join(state, 'late', '000000001-two.txt')];
+        for (const file of files) writeFileSync(file, `${JSON.stringify({ key: 'k', attemptId: 'a', reason: 'r' })}\n\nlate`);
+        return () => files.forEach((file) => rmSync(file));
+      },
+      found: ['warn outbox', 'warn late output'],
+      code: 0,
+    },
+    {
+      fault: 'calls without a secret',
+      env: CALLS,
+      plant: () => {
+        rmSync(config('wake-secret'), { force: true });
+        return () => undefined;
+      },
+      found: ['bad listen', 'bad wake-peers'],
+      code: 1,
+    },
+    {
+      fault: 'an address at which nobody listens',
+      env: { CROSSTALK_WAKE_ADDRESS: 'mbp.example:7420' },
+      found: ['warn wake-address'],
+      code: 0,
+    },
+    { fault: 'a secret that is short', env: { CROSSTALK_WAKE_SECRET: 'short' }, found: ['bad wake-secret'], code: 1 },
+    {
+      fault: 'a remote that takes no pushes',
+      plant: () => {
+        const hook = join(cli.remote, 'hooks', 'pre-receive');
+        writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+        return () => rmSync(hook);
+      },
+      found: ['bad push'],
+      code: 1,
+    },
+    {
+      fault: 'a branch that was rewritten',
+      plant: () => {
+        const [tip = ''] = cli.git(['rev-list', 'main'], cli.remote).split('\n');
+        cli.git(['update-ref', 'refs/heads/main', cli.git(['commit-tree', `${tip}^{tree}`, '-m', 'new'], cli.remote)], cli.remote);
+        return () => cli.git(['update-ref', 'refs/heads/main', tip], cli.remote);
+      },
+      found: ['bad history'],
+      code: 1,
+    },
+    {
+      fault: 'a remote that is gone',
+      plant: () => {
+        renameSync(cli.remote, `${cli.remote}.away`);
+        return () => renameSync(`${cli.remote}.away`, cli.remote);
+      },
+      found: ['bad remote'],
+      code: 4,
+    },
+  ])('names $fault', async ({ env = {}, plant = () => () => undefined, found, code }) => {
+    const mend = plant();
+    const told = await cli.json(['doctor'], { env: { ...cli.env, ...env } });
+    mend();
+    expect(checks(told.data).filter((check) => !check.startsWith('ok '))).toEqual(expect.arrayContaining([...found]));
+    expect(told.code).toBe(code);
   });
 });
