@@ -1,8 +1,8 @@
-import { describeCli } from './harness.ts';
+import { describeCli, NOBODY } from './harness.ts';
 
 describeCli({
   name: 'qwen',
-  entry: () => 'model: m',
+  entry: (_, down) => `model: m${down ? `, wrapper: [env, "OPENAI_BASE_URL=${NOBODY}/v1"]` : ''}`,
   options: { 'auth-type': 'openai' },
   env: ({ url }) => ({ OPENAI_API_KEY: 'test-key-of-qwen', OPENAI_BASE_URL: `${url}/v1` }),
   sleepTool: {
@@ -11,7 +11,7 @@ describeCli({
     input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait', is_background: false },
   },
   knowsCost: false,
-  // A limit and a server that is away it sits out for minutes.
-  failures: ['auth', 'context'],
   slots: 3,
+  // A limit it sits out to the end of its time, a server that fails for two minutes, and half an answer it takes for a whole one.
+  failures: ['auth', 'context', 'down'],
 });
