@@ -223,7 +223,7 @@ describe('a commit full of odd files', () => {
     expect(existsSync(join(process.cwd(), MARK))).toBe(false);
     expect(fleet.git('for-each-ref', '--format=%(refname)', 'refs/heads')).toBe('refs/heads/main\n');
     expect(eventsOf(host, 'tick.broken', 'stderr', 'remote.unreachable', 'attempt.broken', 'publish.broken')).toEqual([]);
-    const known = ['.gitconfig', 'config', 'gitconfig', 'runs.log', 'state-a', 'state-maker', 'team', 'team.git'];
+    const known = ['.gitconfig', 'agents', 'config', 'gitconfig', 'runs.log', 'state-a', 'state-maker', 'team', 'team.git'];
     expect(readdirSync(fleet.place).sort()).toEqual(known);
   });
 
