@@ -64,6 +64,7 @@ describe('workflow', () => {
     const missing = await cli.run(['workflow', 'run', good]);
     expect(missing).toMatchObject({ code: 2 });
     expect(missing.stderr).toContain('the input "who" is missing');
+    expect(missing.stderr).toContain('good.md -i who=…');
     expect((await cli.run(['workflow', 'run', 'vote-of-fuor'])).stderr).toContain('did you mean "vote-of-four"?');
   });
 
@@ -170,7 +171,7 @@ steps:
     const amended = write('amended.md', head.replace('before', 'after'));
     expect((await cli.run(['workflow', 'resume', run])).code).toBe(0);
     expect((await cli.run(['workflow', 'amend', run, amended])).code).toBe(0);
-    expect((await cli.run(['workflow', 'signal', run, 'ready'])).code).toBe(0);
+    expect(await cli.run(['workflow', 'signal', run, 'ready'])).toMatchObject({ code: 0, stderr: '' });
     await cli.answer();
     expect((await cli.json(['workflow', 'show', run])).data['reply']).toContain('after');
     const other = await start('stopped', head);
@@ -201,6 +202,41 @@ steps:
       ]);
     }
     expect((await cli.run(['workflow', 'rerun', run, '--from', 'nothing'])).stderr).toContain('steps: a, b');
+    // From an old commit: what had finished there is taken over, what finished later is not.
+    const old = cli.git(['log', '--format=%H', '--grep', `workflow ${run}: fanout b`, 'main'], cli.remote);
+    expect((await cli.json(['workflow', 'show', run, '--at', old])).data).toMatchObject({
+      at: old,
+      status: 'running',
+      counts: { succeeded: 1, open: 1 },
+    });
+    const fork = await cli.json(['workflow', 'fork', run, '--at', old]);
+    expect(fork).toMatchObject({ code: 0 });
+    await cli.answer();
+    const forked = (await cli.json(['workflow', 'show', String(fork.data['run'])])).data;
+    expect(listOf(forked, 'tasks').map(({ step, isReused }) => [step, isReused])).toEqual([
+      ['a', true],
+      ['b', false],
+    ]);
+  });
+
+  it('runs again with an edited plan only what depends on the edit', async () => {
+    const head = (prompt: string): string => `name: edited
+model: echo
+steps:
+  a: { prompt: one }
+  b: { needs: [a], prompt: ${prompt} }
+  c: { needs: [a], prompt: three }
+  d: { needs: [b], prompt: "after \${{ steps.b.text }}" }
+  e: { needs: [c], prompt: "after \${{ steps.c.text }}" }`;
+    const run = await start('before', head('two'));
+    await cli.answer();
+    const again = await cli.json(['workflow', 'fork', run, '--file', write('after.md', head('another'))]);
+    expect(again).toMatchObject({ code: 0 });
+    await cli.answer();
+    const { data } = await cli.json(['workflow', 'show', String(again.data['run'])]);
+    expect(data).toMatchObject({ status: 'succeeded' });
+    const reused = new Map(listOf(data, 'tasks').map(({ step, isReused }) => [step, isReused]));
+    expect(Object.fromEntries(reused)).toEqual({ a: true, b: false, c: true, d: false, e: true });
   });
 });
 

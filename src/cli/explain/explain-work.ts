@@ -202,17 +202,14 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
       hosts: [],
     };
   }
-  if (hosts.some(({ wouldTake }) => wouldTake))
-    return {
-      kind: 'ready',
-      says: `is ready; ${hosts
-        .filter(({ wouldTake }) => wouldTake)
-        .map(({ host }) => host)
-        .join(' or ')} takes it with its next look`,
-      fix: null,
-      needsPerson: false,
-      hosts,
-    };
+  const takers = hosts.filter(({ wouldTake }) => wouldTake).map(({ host }) => host);
+  const { project } = work.message;
+  if (takers.length > 0) {
+    // Beats do not say which projects a host has.
+    const isOpen = project !== null && verdict.kind !== 'ready';
+    const says = `is ready; ${takers.join(' or ')} takes it with its next look${isOpen ? `, if its config.yaml has the project "${project}"` : ''}`;
+    return { kind: 'ready', says, fix: isOpen ? projectFix(project) : null, needsPerson: false, hosts };
+  }
   if (around.control?.op === 'pause')
     return {
       kind: 'paused',
@@ -263,11 +260,17 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
     };
   const reasons = hosts.filter(({ says }) => !says.startsWith('does not serve')).map(({ host, says }) => `${host}: ${says}`);
   const says = reasons.join('; ');
+  if (verdict.kind === 'no-project' && work.message.project !== null)
+    return { kind: 'waiting', says, fix: projectFix(work.message.project), needsPerson: true, hosts };
   if (verdict.kind === 'parked' || hosts.some((host) => host.says.includes('rests')))
     return { kind: 'parked', says, fix: 'crosstalkd models', needsPerson: true, hosts };
   if (verdict.kind === 'paused' && around.here?.pausedHere === true)
     return { kind: 'paused', says, fix: 'crosstalkd resume', needsPerson: true, hosts };
   return { kind: 'waiting', says, fix: null, needsPerson: false, hosts };
+}
+
+function projectFix(project: string): string {
+  return `put "projects: { ${project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`;
 }
 
 /** What the dispatcher of this host says of the work; where none runs, what it would say. */

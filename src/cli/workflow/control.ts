@@ -44,7 +44,15 @@ export function resumeRun(invocation: Invocation): Promise<number> {
 /** Tells a run that something happened. */
 export function signalRun(invocation: Invocation): Promise<number> {
   const event = invocation.args[1] ?? '';
-  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'signal', fields: { event } } }));
+  return withRun(invocation, (around, seen) => {
+    // A signal may come before its step does, but a slip of the pen should not go unnoticed.
+    const awaited = seen.view.steps.flatMap(({ status, why }) =>
+      status === 'waiting' ? (/^the event "(.*)"$/.exec(why ?? '')?.[1] ?? []) : [],
+    );
+    if (awaited.length > 0 && !awaited.includes(event))
+      invocation.io.warn(plain(`no step waits for "${event}" now; ${seen.input.run} waits for ${awaited.join(', ')}`));
+    return order(invocation, around, { seen, order: { op: 'signal', fields: { event } } });
+  });
 }
 
 /** Shows the budget of a run, or sets limits. */

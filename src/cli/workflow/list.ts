@@ -47,7 +47,8 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
     printJson(invocation, { ok: true, health: 'good', runs: list });
     return;
   }
-  if (runs.length === 0) io.print('no runs: crosstalkd workflow run <file|name>');
+  const none = given(invocation, 'open') ? 'no run is open' : 'no runs';
+  if (runs.length === 0) io.print(`${none}: crosstalkd workflow run <file|name>`);
   const rows = told.map(({ seen: { input, view }, status, waits }) => [
     input.run,
     status,

@@ -38,8 +38,9 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
 }
 
 function wrongInputs(asked: string, wrong: readonly { readonly message: string }[]): CrosstalkError {
+  const missing = wrong.flatMap(({ message }) => /^the input "([^"]+)" is missing/.exec(message)?.[1] ?? []);
   return new CrosstalkError('USAGE', wrong.map(({ message }) => message).join('; '), {
-    fix: `crosstalkd workflow run ${asked} -i key=value`,
+    fix: `crosstalkd workflow run ${asked} ${missing.length === 0 ? '-i key=value' : missing.map((name) => `-i ${name}=…`).join(' ')}`,
   });
 }
 
