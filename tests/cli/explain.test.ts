@@ -204,7 +204,11 @@ describe('why a message stands where it stands', () => {
 
   it('the dispatcher here: runs it, and has no place for the next', async () => {
     // Both are there before it starts: a push of ours would race with its own.
-    cli.say({ [`${AT}/s1.md`]: letter('slow', 'x', 'priority: 9\n'), [`${AT}/s2.md`]: letter('slow', 'x') });
+    cli.say({
+      [`${AT}/s1.md`]: letter('slow', 'x', 'priority: 9\n'),
+      [`${AT}/s2.md`]: letter('slow', 'x'),
+      [`${AT}/code.md`]: letter('echo', 'x', 'project: app\n'),
+    });
     const host = cli.start(['run', '--interval', '0.2']);
     try {
       await eventually(
@@ -220,8 +224,13 @@ describe('why a message stands where it stands', () => {
         says: expect.stringMatching(/^runs on mbp \(this host\); its agent has run for/) as unknown,
       });
       expect(await firstPart('s2')).toMatchObject({ says: 'mbp (this host): slow runs 1 of 1 at a time', fix: null });
+      expect(await firstPart('code')).toMatchObject({
+        says: expect.stringContaining('mbp has no project "app" in its config.yaml') as unknown,
+        fix: expect.stringContaining('put "projects: { app: <directory> }" into the config.yaml') as unknown,
+      });
       expect(listOf((await cli.json(['status'])).data, 'running')).toHaveLength(1);
     } finally {
+      await cli.run(['cancel', 'code']);
       await cli.run(['cancel', 's1']);
       await cli.run(['cancel', 's2']);
       await host.stop();

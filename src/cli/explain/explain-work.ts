@@ -203,12 +203,11 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
     };
   }
   const takers = hosts.filter(({ wouldTake }) => wouldTake).map(({ host }) => host);
-  const { project } = work.message;
   if (takers.length > 0) {
     // Beats do not say which projects a host has.
-    const isOpen = project !== null && verdict.kind !== 'ready';
-    const says = `is ready; ${takers.join(' or ')} takes it with its next look${isOpen ? `, if its config.yaml has the project "${project}"` : ''}`;
-    return { kind: 'ready', says, fix: isOpen ? projectFix(project) : null, needsPerson: false, hosts };
+    const fix = projectFix(work, verdict);
+    const isOpen = fix === null ? '' : `, if its config.yaml has the project "${work.message.project ?? ''}"`;
+    return { kind: 'ready', says: `is ready; ${takers.join(' or ')} takes it with its next look${isOpen}`, fix, needsPerson: false, hosts };
   }
   if (around.control?.op === 'pause')
     return {
@@ -260,17 +259,18 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
     };
   const reasons = hosts.filter(({ says }) => !says.startsWith('does not serve')).map(({ host, says }) => `${host}: ${says}`);
   const says = reasons.join('; ');
-  if (verdict.kind === 'no-project' && work.message.project !== null)
-    return { kind: 'waiting', says, fix: projectFix(work.message.project), needsPerson: true, hosts };
   if (verdict.kind === 'parked' || hosts.some((host) => host.says.includes('rests')))
     return { kind: 'parked', says, fix: 'crosstalkd models', needsPerson: true, hosts };
   if (verdict.kind === 'paused' && around.here?.pausedHere === true)
     return { kind: 'paused', says, fix: 'crosstalkd resume', needsPerson: true, hosts };
-  return { kind: 'waiting', says, fix: null, needsPerson: false, hosts };
+  const fix = projectFix(work, verdict);
+  return { kind: 'waiting', says, fix, needsPerson: fix !== null, hosts };
 }
 
-function projectFix(project: string): string {
-  return `put "projects: { ${project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`;
+/** Where a project is written that this host lacks; null when that is not what the work waits for. */
+function projectFix({ message }: Work, verdict: Verdict): string | null {
+  if (verdict.kind !== 'no-project' || message.project === null) return null;
+  return `put "projects: { ${message.project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`;
 }
 
 /** What the dispatcher of this host says of the work; where none runs, what it would say. */
