@@ -1,6 +1,6 @@
 /**
  * Runs whose marker is closed before they came to their end: somebody answered it by hand, or removed it. They are no open work any more, but their
- * tasks are, and somebody has to end them. Found by what this host has seen of them, or by a task that still waits.
+ * tasks are, and somebody has to end them. The index knows every run that has not ended, so a host that has lost its memory finds them as well.
  */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
@@ -27,15 +27,16 @@ export async function listClosingRuns(dispatcher: Dispatcher, seen: Seen): Promi
 async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
   const { state, mirror } = dispatcher;
   const open = new Set(seen.open.map(({ path }) => path));
-  const channels = new Set([...state.channelOf].flatMap(([path, run]) => (open.has(path) ? [] : [run])));
-  for (const { channel, from } of mirror.index().messages.values()) if (from === 'workflow') channels.add(channel);
+  const { runs } = mirror.index();
+  for (const channel of state.markerOf.keys()) if (!runs.has(channel)) state.markerOf.delete(channel);
   const found: OpenMessage[] = [];
-  for (const channel of channels) {
+  const openHere = new Set([...open].map((path) => state.channelOf.get(path)));
+  for (const channel of runs) {
+    if (openHere.has(channel)) continue;
     const marker = await markerOf(dispatcher, seen.tip, channel);
     if (marker === null || open.has(marker.path)) continue;
     const closing = await readClosed(dispatcher, seen.tip, { channel, marker });
-    if (closing === null) state.markerOf.delete(channel);
-    else found.push(closing);
+    if (closing !== null) found.push(closing);
   }
   return found;
 }

@@ -219,7 +219,7 @@ export interface State {
   /** What folds of each found, by marker path: it only saves work. */
   readonly foldMemos: Map<string, FoldMemo>;
   readonly channelOf: Map<string, string>;
-  /** The marker of each run that has a task open, by channel. */
+  /** The marker of each run that has not ended, by channel. */
   readonly markerOf: Map<string, MarkerPlace>;
   /** The closing runs at a tip (closing-runs.ts); null = none was looked at yet. */
   closing: { readonly tip: Oid | null; readonly markers: readonly OpenMessage[] };

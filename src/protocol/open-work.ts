@@ -4,7 +4,7 @@
  * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
  */
 import type { Oid } from '../base/ids.ts';
-import { by } from '../base/order.ts';
+import { by, byCodeUnit } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
@@ -57,6 +57,8 @@ export interface OpenIndex {
   readonly older: ReadonlyMap<string, OlderAnswer>;
   /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
+  /** Channels of the runs that have begun and not ended, whatever became of their markers. */
+  readonly runs: ReadonlySet<string>;
 }
 
 export const EMPTY_INDEX: OpenIndex = {
@@ -68,6 +70,7 @@ export const EMPTY_INDEX: OpenIndex = {
   retried: new Map(),
   older: new Map(),
   people: new Set(),
+  runs: new Set(),
 };
 
 /** What one step from commit to commit changed, already read and judged (transport/read-changes.ts). */
@@ -86,11 +89,15 @@ export interface ChangeBatch {
   /** One that stood before is gone or says something else. */
   readonly withdrawn: boolean;
   readonly removed: readonly string[];
+  /** Written messages that everybody they ask has answered. */
+  readonly answered: readonly string[];
   /** Messages among `messages` that stood before and are open again because their reply was removed. */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
   /** Channels that went to the archive or came back from it. */
   readonly archived: readonly string[];
+  /** Runs that began, ended or came back: whether each is open now. */
+  readonly runs: ReadonlyMap<string, boolean>;
 }
 
 /** The index after a batch. Of the tree alone: what way led to it makes no difference. */
@@ -101,6 +108,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     messages.delete(path);
     rejected.delete(path);
   }
+  for (const path of batch.answered) messages.delete(path);
   for (const message of batch.messages) {
     rejected.delete(message.path);
     if (message.recipients.length === 0) messages.delete(message.path);
@@ -110,7 +118,8 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     messages.delete(file.path);
     rejected.set(file.path, file);
   }
-  closeTwins(messages, rejected, batch.replies);
+  closeTwins(messages, rejected, [...batch.replies.map(({ path }) => path), ...batch.answered]);
+  closeCopies(messages, rejected, batch.messages);
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
   const older =
     batch.older.length === 0 ? index.older : new Map([...index.older, ...batch.older.map((answer) => [answer.by, answer] as const)]);
@@ -127,7 +136,16 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     retried,
     older,
     people: new Set([...index.people, ...batch.people]),
+    runs: batch.runs.size === 0 ? index.runs : openRuns(index.runs, batch.runs),
   };
+}
+
+function openRuns(before: OpenIndex['runs'], now: ChangeBatch['runs']): ReadonlySet<string> {
+  const open = new Set(before);
+  for (const [channel, isOpen] of now)
+    if (isOpen) open.add(channel);
+    else open.delete(channel);
+  return open;
 }
 
 /** What is asked again elsewhere is no open message any more. */
@@ -146,15 +164,28 @@ export function rejectTwin(path: string, twinOf: string): RejectedFile {
 }
 
 /** Two names that differ in case, normalisation or folder only are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
-function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, replies: ChangeBatch['replies']): void {
+function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, answered: readonly string[]): void {
   const open = new Map<string, string[]>();
   for (const { path } of messages.values()) {
     const id = isCanonical(path) ? null : idOf(path);
     if (id !== null) open.set(id, [...(open.get(id) ?? []), path]);
   }
-  for (const { path } of open.size === 0 ? [] : replies)
+  for (const path of open.size === 0 ? [] : answered)
     for (const twin of open.get(idOf(path) ?? '') ?? [])
       if (twin !== path && messages.delete(twin)) rejected.set(twin, rejectTwin(twin, path));
+}
+
+/** Of several that are open with one id the canonical one counts, else the first: for every host, also one that has met them one after the other. */
+function closeCopies(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, fresh: readonly OpenMessage[]): void {
+  if (fresh.length === 0) return;
+  const keyOfId = ({ channel, identity }: OpenMessage): string => `${channel}/${identity}`;
+  const copies = new Map<string, string[]>(fresh.map((message) => [keyOfId(message), []]));
+  for (const message of messages.values()) copies.get(keyOfId(message))?.push(message.path);
+  for (const paths of copies.values()) {
+    if (paths.length < 2) continue;
+    const counts = paths.find(isCanonical) ?? [...paths].sort(byCodeUnit)[0];
+    for (const path of paths) if (path !== counts && messages.delete(path)) rejected.set(path, rejectTwin(path, counts ?? path));
+  }
 }
 
 function idOf(path: string): string | null {
@@ -263,7 +294,7 @@ function worksOf(messages: OpenIndex['messages']): readonly Work[] {
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
-const CHECKPOINT_VERSION = 6;
+const CHECKPOINT_VERSION = 7;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -276,6 +307,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     retried: [...index.retried],
     older: [...index.older.values()],
     people: [...index.people],
+    runs: [...index.runs],
   };
 }
 
@@ -290,6 +322,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     retried: [string, string][];
     older: OlderAnswer[];
     people: string[];
+    runs: string[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
   const messages = new Map(raw.messages.map((message) => [message.path, message]));
@@ -304,5 +337,6 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     retried,
     older: new Map(raw.older.map((answer) => [answer.by, answer])),
     people: new Set(raw.people),
+    runs: new Set(raw.runs),
   };
 }

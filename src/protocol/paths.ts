@@ -43,6 +43,19 @@ export function channelRoot(channel: string): string {
   return `${channelFolder(channel)}/`;
 }
 
+/** The two files that say where a run is: the one that it begins with, and the one that it ends with. */
+export function runFiles(channel: string): { readonly header: string; readonly complete: string } {
+  const root = channelRoot(channel);
+  return { header: `${root}RUN.json`, complete: `${root}COMPLETE` };
+}
+
+/** The channel whose run such a file belongs to, or null for any other path. */
+export function runOfMark(path: string): string | null {
+  if (!path.endsWith('/RUN.json') && !path.endsWith('/COMPLETE')) return null;
+  const channel = channelOf(path);
+  return channel !== null && Object.values(runFiles(channel)).includes(path) ? channel : null;
+}
+
 /** The file of a saved workflow. */
 export function workflowFile(name: string): string {
   return `${WORKFLOWS}/${name}.md`;

@@ -22,11 +22,13 @@ import {
   parseMessagePath,
   replyPath,
 } from '../protocol/paths.ts';
-import { canonicalPath, findTwins } from '../protocol/twins.ts';
+import { findTwins } from '../protocol/twins.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
 import { readReopened } from './read-reopened.ts';
 import { bringUnsettled, judgeSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
+import { readRunMarks } from './read-run-marks.ts';
+import { readTwins } from './read-twins.ts';
 import { createExists, type Exists } from './standing-paths.ts';
 import type { BlobRead, CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
 
@@ -63,7 +65,7 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : []));
   const reopened = await readReopened(repository, range, removed);
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
-  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], people: [...peopleOf(range)] };
+  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], answered: [], people: [...peopleOf(range)] };
   for (const change of changes)
     if (change.kind === 'written')
       judged.replies.push(...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []));
@@ -88,7 +90,8 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   await judgeMessages(judge, waiting, judged);
   const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
   const withdrawn = changes.some(({ path }) => range.older.has(path));
-  return { tip: range.to, models: range.models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, ...judged };
+  const runs = await readRunMarks(exists, changes);
+  return { tip: range.to, models: range.models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, runs, ...judged };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
@@ -114,6 +117,7 @@ interface Judged {
   readonly replies: { path: string; recipient: string }[];
   readonly retried: { by: string; path: string }[];
   readonly older: OlderAnswer[];
+  readonly answered: string[];
   readonly people: string[];
 }
 
@@ -178,7 +182,11 @@ async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], 
   const answers = await judge.exists(waking.flatMap(repliesOf));
   return waking.filter((candidate) => {
     const isAnswered = !asksAll(candidate.fields) && repliesOf(candidate).every((path) => answers.has(path));
-    if (isAnswered) noteFields(judge, candidate, into);
+    if (isAnswered) {
+      noteFields(judge, candidate, into);
+      // One that was edited may have waited for somebody else before.
+      if (judge.range.from !== null) into.answered.push(candidate.file.path);
+    }
     return !isAnswered;
   });
 }
@@ -197,7 +205,7 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
   const answers = await judge.exists(
     waking.flatMap((candidate) => recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name))),
   );
-  const twins = await readTwins(judge, waking);
+  const twins = judge.range.from === null ? judge.twins : await readTwins(judge, waking);
   const ended = await readOlderEnds(judge, waking);
   for (const candidate of waking) {
     const { file, blob, fields, isExternal } = candidate;
@@ -291,21 +299,6 @@ async function readEveryone(
     everyone.set(file.path, then.length === 0 ? judge.models : then);
   }
   return everyone;
-}
-
-async function readTwins(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, string>> {
-  if (judge.range.from === null) return judge.twins;
-  const pairs = candidates.flatMap((candidate) => {
-    if (candidate.file.replyTo !== null) return [];
-    const canonical = canonicalPath(candidate.file);
-    const { path } = candidate.file;
-    if (canonical !== null) return canonical === path ? [] : [{ path, other: canonical, proof: canonical }];
-    // A hand-made name in another normalisation or case: of two that are open the index tells which one counts, an answered one always does.
-    const others = new Set([path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter((other) => other !== path));
-    return [...others].flatMap((other) => candidate.fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })));
-  });
-  const standing = await judge.exists(pairs.map(({ proof }) => proof));
-  return new Map(pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other]));
 }
 
 function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {

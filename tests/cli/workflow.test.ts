@@ -372,3 +372,22 @@ describe('isolate: worktree', () => {
     expect(git('status', '--porcelain')).toBe('');
   });
 });
+
+// The last of all: its run stays as it is.
+it('names what stands where an answer belongs, and what to do, when nobody can answer a task', async () => {
+  const run = await start('blocked', STEPS.replace('name: hello', 'name: blocked'), ['-i', 'who=Bob']);
+  await cli.answer();
+  const reply = `data/channels/${run}/steps/b/one/task.re.echo.md`;
+  cli.say({ [`${reply}/notes.txt`]: 'a folder' });
+  expect((await cli.run(['workflow', 'approve', run, 'ok', '--from', 'ada'])).code).toBe(0);
+  await cli.answer();
+  for (const words of [
+    ['workflow', 'why', run],
+    ['why', run],
+    ['why', reply.replace('.re.echo', '')],
+  ]) {
+    const { stdout } = await cli.run(words);
+    expect(stdout).toContain(`a folder stands where the answer belongs (${reply})`);
+    expect(stdout).toContain(`git rm -r ${reply}`);
+  }
+});

@@ -145,6 +145,34 @@ it.each([
   expect(files.filter(([path]) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(removes.length === 0 ? 1 : 0);
 });
 
+// Nothing of such a run is open work: every host that has lost its memory knows it by the index alone, read anew or from a checkpoint.
+it.each([
+  ['answered by hand', true, { 'data/channels/general/wf.re.workflow.md': 'never mind\n' }, []],
+  ['removed', true, {}, ['data/channels/general/wf.md']],
+  ['removed', false, {}, ['data/channels/general/wf.md']],
+])(
+  'a run that waits at a gate is ended when its marker is %s while nobody looks (with checkpoint: %s)',
+  async (...[, kept, adds, removes]) => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }));
+    const marker = 'data/channels/general/wf.md';
+    story.say({ [marker]: '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { ask: { title: "Good?" } }\n---\n' });
+    await story.pass(20_000);
+    expect([...story.files().keys()].filter((path) => path.endsWith('/gates/a/ask.md'))).toHaveLength(1);
+    for (const host of story.hosts) {
+      killProcess(story.world, host, 'process');
+      if (!kept) host.disk.checkpoint = null;
+    }
+    story.say(adds, removes);
+    for (const host of story.hosts) story.start(host);
+    await story.pass(60_000);
+    const complete = [...story.files()].filter(([path]) => path.endsWith('/COMPLETE'));
+    expect(complete.map(([, text]) => (JSON.parse(text) as { status: string }).status)).toEqual(['cancelled']);
+    expect([...story.files().keys()].filter((path) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(
+      removes.length === 0 ? 1 : 0,
+    );
+  },
+);
+
 /** Puts the machine that is first about to start an agent to sleep for a minute, in that moment. */
 function sleepsBeforeItStarts(storyOf: () => Story): { readonly tamper: Tamper; readonly sleeper: () => string | null } {
   let sleeper: string | null = null;

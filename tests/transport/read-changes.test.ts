@@ -1,7 +1,9 @@
+import fc from 'fast-check';
+import { decodeTime } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import { EMPTY_INDEX, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
-import { MODELS_FILE } from '../../src/protocol/paths.ts';
+import { decodeIndex, EMPTY_INDEX, encodeIndex, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
+import { MODELS_FILE, newMessagePath } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { listModelNames, readChanges, readTextAt } from '../../src/transport/read-changes.ts';
 import type { Repository } from '../../src/transport/repository.ts';
@@ -45,6 +47,7 @@ async function bothWays(repository: Repository, commits: readonly Oid[]): Promis
   const atOnce = await step(repository, EMPTY_INDEX, commits.at(-1)!);
   expect([...followed.messages.values()]).toEqual(expect.arrayContaining([...atOnce.messages.values()]));
   expect(followed.messages.size).toBe(atOnce.messages.size);
+  expect([...followed.runs].sort()).toEqual([...atOnce.runs].sort());
   return atOnce;
 }
 
@@ -63,6 +66,18 @@ describe('the index of open work', () => {
       [`${general}/odd.md`]: ask('opus', 'from: opus\ntype: workflow\n'),
     });
     expect(openWork(await bothWays(repository, [tip]))).toEqual(['child.md workflow']);
+  });
+
+  it('knows the runs that have begun and not ended, whatever becomes of their markers', async () => {
+    const { repository, say } = await world();
+    const at = (run: string, name: string): string => `data/channels/${run}/${name}`;
+    const first = await say(null, { [at('a', 'RUN.json')]: '{}', [at('b', 'RUN.json')]: '{}', [at('c', 'steps/x/RUN.json')]: '{}' });
+    const second = await say(first, { [at('a', 'COMPLETE')]: '{}', [at('d', 'COMPLETE')]: '{}' });
+    const third = await say(second, { [at('d', 'RUN.json')]: '{}' }, [at('a', 'COMPLETE'), at('b', 'RUN.json')]);
+    expect([...(await bothWays(repository, [first, second])).runs]).toEqual(['b']);
+    const index = await bothWays(repository, [first, second, third]);
+    expect([...index.runs]).toEqual(['a']);
+    expect(decodeIndex(JSON.parse(JSON.stringify(encodeIndex(index))))).toEqual(index);
   });
 
   it('knows what may act outside: what says so, and git work that nothing keeps apart', async () => {
@@ -203,6 +218,47 @@ describe('the index of open work', () => {
     const index = await step(repository, EMPTY_INDEX, first);
     expect(openWork(index)).toHaveLength(2);
     expect([...index.rejected.keys()].sort()).toEqual([copy, `${general}/hello.md`].sort());
+  });
+
+  it('comes to one conclusion about copies of a message, however they came, moved, were answered and went', async () => {
+    const day = `${general}/2024/11/18`;
+    const paths = [newMessagePath('general', decodeTime(ULID), ULID), `${day}/aa-${ULID}.md`, `${general}/zz-${ULID}.md`];
+    const act = fc.record({
+      at: fc.constantFrom(...paths),
+      what: fc.constantFrom('opus', 'sonnet', 'opus, sonnet', 'reply opus', 'reply sonnet', 'remove', 'move'),
+      to: fc.constantFrom(...paths),
+    });
+    const open = (index: OpenIndex): string[] =>
+      listWork(index)
+        .map(({ message, recipient, twinOf }) => `${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`)
+        .sort();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(act, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 6 }), async (commits) => {
+        const { repository, say } = await world();
+        let tip = await say(null, { 'data/models.yaml': models });
+        const follower = createMirror(repository, null);
+        const files = new Map<string, string>();
+        for (const acts of commits) {
+          const before = new Map(files);
+          for (const { at, what, to } of acts) {
+            const text = files.get(at);
+            if (what === 'remove' || what === 'move') files.delete(at);
+            if (what === 'move' && text !== undefined) files.set(to, text);
+            const by = what.replace('reply ', '');
+            if (what.startsWith('reply')) {
+              if (text !== undefined) files.set(`${at.slice(0, -3)}.re.${by}.md`, reply(by, 'ada', at));
+            } else if (what !== 'remove' && what !== 'move') files.set(at, ask(what, 'from: ada\n'));
+          }
+          const removes = [...before.keys()].filter((path) => !files.has(path));
+          tip = await say(tip, Object.fromEntries([...files].filter(([path, text]) => before.get(path) !== text)), removes);
+          await follower.pull({ tip, asOf: follower.epoch() });
+          const newcomer = createMirror(repository, null);
+          await newcomer.pull({ tip, asOf: 0 });
+          expect([[...files.keys()], open(follower.index())]).toEqual([[...files.keys()], open(newcomer.index())]);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('reports files that are no messages with the reason, and delays nobody for them', async () => {

@@ -7,6 +7,7 @@ import { createExplainer } from './explain-work.ts';
 import { RETRIES_TRAILER } from './failed-lately.ts';
 import type { HostOpinion } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
+import { findOddReplies } from './odd-reply.ts';
 import { isByHand, readStates } from '../read/message-state.ts';
 import { type ListedFile, readSaid, type Said } from '../read/read-conversation.ts';
 import { tipOf } from '../read/reading.ts';
@@ -63,7 +64,13 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
   const asked = expandAddresses(said.message.fields.to, around.index.models).map(({ name }) => name);
   const names = [...new Set([...open.keys(), ...(said.file.replyTo === null ? asked : [])])];
   const retried = names.some((name) => !open.has(name) && !replies.has(replyPath(path, name))) ? await findRetry(around, path) : null;
+  const odd = await findOddReplies(
+    around,
+    names.map((name) => replyPath(path, name)),
+  );
   return names.map((name): Part => {
+    const blocked = odd.get(replyPath(path, name));
+    if (blocked !== undefined) return { name, kind: 'blocked', ...blocked, hosts: [] };
     const work = open.get(name);
     if (work !== undefined) {
       const { kind, says, fix, hosts } = explain(work);

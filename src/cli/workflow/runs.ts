@@ -18,6 +18,7 @@ import { runChannel } from '../../workflow/marker.ts';
 import type { RunInput, RunSummary } from '../../workflow/run-input.ts';
 import { liveHosts } from '../explain/host-opinions.ts';
 import type { Surroundings } from '../explain/look-around.ts';
+import { findOddReplies, type OddReply } from '../explain/odd-reply.ts';
 import { archiveOf } from '../read/read-archive.ts';
 import { lookUpFiles, readSaid } from '../read/read-conversation.ts';
 import { tipOf } from '../read/reading.ts';
@@ -28,6 +29,8 @@ export interface RunSeen {
   readonly marker: OpenMessage;
   readonly input: RunInput;
   readonly view: RunView;
+  /** What stands where answers to its open tasks belong, by the path of the reply. */
+  readonly odd: ReadonlyMap<string, OddReply>;
 }
 
 /** The commits whose trailers are read for the runs that moved lately. */
@@ -87,7 +90,7 @@ export function openMarkers(around: Surroundings): readonly OpenMessage[] {
 async function readSeen(
   around: Surroundings,
   { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
-): Promise<{ readonly input: RunInput; readonly view: RunView } | null> {
+): Promise<Omit<RunSeen, 'marker'> | null> {
   const reader = readerOf(around, at);
   const alone = at === null && marker.recipients.length === 0 ? await readEnded(around, reader, marker) : await readRun(reader, marker);
   if (alone === null) return null;
@@ -95,7 +98,9 @@ async function readSeen(
   const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
   const otherRuns = isGrouped ? (await summariesOf(around)).filter(({ run }) => run !== alone.run) : [];
   const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
-  return { input, view: describeRun(input) };
+  const view = describeRun(input);
+  const awaited = view.tasks.flatMap(({ state, reply }) => (at === null && state === 'open' ? [reply] : []));
+  return { input, view, odd: await findOddReplies(around, awaited) };
 }
 
 /** A run that may be in the archive; its marker and the reply to it may have gone there before it, or not yet. */

@@ -52,6 +52,8 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
     seen.view.tasks.flatMap((task): TaskWait[] => {
       if (task.state !== 'open') return [];
       const name = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}`;
+      const odd = seen.odd.get(task.reply);
+      if (odd !== undefined) return [{ name, to: task.to, says: odd.says, command: odd.fix, needsPerson: true }];
       const stands = standing.get(task.path);
       if (task.to === 'workflow')
         return [{ name, to: 'a run of its own', says: 'is not over', command: `crosstalkd workflow why ${task.path}`, needsPerson: false }];

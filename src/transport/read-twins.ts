@@ -1,0 +1,47 @@
+/** New messages that another one with the same id counts before: what a reader of the whole tree would see, asked for few. */
+import type { Oid } from '../base/ids.ts';
+import type { MessageFields } from '../protocol/message.ts';
+import { channelFolder, type MessagePath, parseMessagePath, replyPath, ulidOf } from '../protocol/paths.ts';
+import { canonicalPath, findTwins } from '../protocol/twins.ts';
+import type { Repository } from './repository.ts';
+import type { Exists } from './standing-paths.ts';
+
+interface Asked {
+  readonly repository: Repository;
+  readonly range: { readonly to: Oid };
+  readonly exists: Exists;
+}
+
+/** Path of a new message → path of the one that counts. Of two that are open the index tells which one does. */
+export async function readTwins(
+  asked: Asked,
+  candidates: readonly { readonly file: MessagePath; readonly fields: MessageFields }[],
+): Promise<ReadonlyMap<string, string>> {
+  const messages = candidates.filter(({ file }) => file.replyTo === null);
+  const pairs = messages.flatMap(({ file, fields }) => {
+    if (canonicalPath(file) !== null) return [];
+    const { path } = file;
+    // A hand-made name in another normalisation or case: an answered one always counts.
+    const others = new Set([path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter((other) => other !== path));
+    return [...others].flatMap((other) => fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })));
+  });
+  const standing = await asked.exists(pairs.map(({ proof }) => proof));
+  const named = pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other] as const);
+  const moved = messages.flatMap(({ file }) => ([null, file.path].includes(canonicalPath(file)) ? [] : [file]));
+  return new Map([...named, ...(await readMoved(asked, moved))]);
+}
+
+/** Files with an id that somebody has put elsewhere: what else has that id only the listing of the channel tells. Rare. */
+async function readMoved({ repository, range }: Asked, moved: readonly MessagePath[]): Promise<ReadonlyMap<string, string>> {
+  const twins = new Map<string, string>();
+  for (const channel of new Set(moved.map((file) => file.channel))) {
+    const ids = new Set(moved.flatMap((file) => (file.channel === channel ? ulidOf(file.stem) : [])));
+    const listed = await repository.diff({ from: null, to: range.to, under: channelFolder(channel) });
+    const same = listed.flatMap(({ path }) => {
+      const file = parseMessagePath(path);
+      return file !== null && ids.has(ulidOf(file.stem)) ? [path] : [];
+    });
+    for (const [path, counts] of findTwins(same)) twins.set(path, counts);
+  }
+  return twins;
+}
