@@ -33,16 +33,16 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   const open = openMarkers(dispatcher);
   const markers = tip === null ? open : [...open, ...(await listClosingRuns(dispatcher, { tip, open }))];
   forgetEnded(dispatcher, markers);
-  state.advancedTip = tip;
-  if (tip === null || markers.length === 0 || state.mode !== 'running') return;
+  state.workflows.advancedTip = tip;
+  if (tip === null || markers.length === 0 || state.host.mode !== 'running') return;
   const folders = await doors.repository.lookUp(
     tip,
-    markers.map((marker) => channelFolder(state.channelOf.get(marker.path) ?? '-')),
+    markers.map((marker) => channelFolder(state.workflows.channelOf.get(marker.path) ?? '-')),
   );
   let others: readonly RunSummary[] | null = null;
   for (const [index, marker] of markers.entries()) {
     const tree = folders[index]?.oid ?? null;
-    if (state.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
+    if (state.workflows.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
     // Who serves what is read with the next look, now that a run is known; a plan must not be refused for want of it.
     if (!knowsBeats(dispatcher)) {
       wake(dispatcher);
@@ -59,10 +59,11 @@ function knowsBeats({ state, settings }: Dispatcher): boolean {
 
 function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {
   const open = new Set(markers.map(({ path }) => path));
-  for (const known of [state.runs, state.runTexts, state.foldMemos, state.channelOf])
+  for (const known of [state.workflows.runs, state.workflows.runTexts, state.workflows.foldMemos, state.workflows.channelOf])
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
-  const runs = new Set(state.channelOf.values());
-  for (const name of state.folderTexts.keys()) if (name.startsWith('fork ') && !runs.has(name.slice(5))) state.folderTexts.delete(name);
+  const runs = new Set(state.workflows.channelOf.values());
+  for (const name of state.workflows.folderTexts.keys())
+    if (name.startsWith('fork ') && !runs.has(name.slice(5))) state.workflows.folderTexts.delete(name);
 }
 
 function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
@@ -74,10 +75,10 @@ function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
 function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): boolean {
   const { state, doors, settings } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const seen = state.runs.get(marker.path);
+  const seen = state.workflows.runs.get(marker.path);
   const changed = seen?.tree !== tree;
-  if (changed) state.runs.set(marker.path, { tree, seenMs: nowMs, askedMs: Number.NEGATIVE_INFINITY });
-  const last = state.runs.get(marker.path);
+  if (changed) state.workflows.runs.set(marker.path, { tree, seenMs: nowMs, askedMs: Number.NEGATIVE_INFINITY });
+  const last = state.workflows.runs.get(marker.path);
   if (last === undefined || nowMs - last.askedMs < REVISIT_MS) return false;
   const others = [...state.refs.keys()].flatMap((ref) =>
     ref.startsWith(settings.refs.hosts) ? (parseBeatName(ref.slice(settings.refs.hosts.length)) ?? []) : [],
@@ -91,23 +92,23 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
 async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: readonly RunSummary[]): Promise<void> {
   const { state, doors, mirror } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const before = state.runs.get(marker.path);
-  state.runs.set(marker.path, { tree: before?.tree ?? null, seenMs: before?.seenMs ?? nowMs, askedMs: nowMs });
+  const before = state.workflows.runs.get(marker.path);
+  state.workflows.runs.set(marker.path, { tree: before?.tree ?? null, seenMs: before?.seenMs ?? nowMs, askedMs: nowMs });
   const view = { tip: mirror.index().tip, added: new Map<string, string>() };
   const input = await readInput(dispatcher, marker, { view, others });
   if (input === null) return;
-  state.channelOf.set(marker.path, input.run);
+  state.workflows.channelOf.set(marker.path, input.run);
   if ((await nextWithCache(cacheAt(dispatcher, view.tip), input)) === null) return;
-  state.advancing.add(marker.path);
+  state.workflows.advancing.add(marker.path);
   enqueue(dispatcher, {
     about: marker.path,
     transaction: workflowTransaction(dispatcher, marker),
     done: (outcome) => {
-      state.advancing.delete(marker.path);
+      state.workflows.advancing.delete(marker.path);
       if (outcome.kind === 'landed')
         doors.log.status('workflow.advanced', { run: input.run, message: marker.path, commits: outcome.commits.length });
-      const seen = state.runs.get(marker.path);
-      if (seen !== undefined) state.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
+      const seen = state.workflows.runs.get(marker.path);
+      if (seen !== undefined) state.workflows.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
       return Promise.resolve();
     },
   });
@@ -135,7 +136,7 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
 }
 
 function cacheAt({ doors, state }: Dispatcher, tip: Oid | null) {
-  return { repository: doors.repository, tip, cache: state.answers };
+  return { repository: doors.repository, tip, cache: state.workflows.answers };
 }
 
 function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {
@@ -161,9 +162,9 @@ async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, ot
   const hosts = new Map(
     [...state.refs].filter(([ref]) => ref.startsWith(settings.refs.hosts)).map(([ref, oid]) => [ref, state.records.get(oid)]),
   );
-  const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.serving.models.keys()] });
-  const memo = state.foldMemos.get(marker.path) ?? createFoldMemo();
-  state.foldMemos.set(marker.path, memo);
+  const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.models.serving.models.keys()] });
+  const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
+  state.workflows.foldMemos.set(marker.path, memo);
   const input = await readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
   return input === null ? null : { ...input, memo };
 }
@@ -180,8 +181,8 @@ async function summarizeRuns(dispatcher: Dispatcher, view: Pick<TipView, 'tip' |
 
 function readerAt(dispatcher: Dispatcher, marker: OpenMessage, seen: Seen & { readonly served: RunReader['served'] }): RunReader {
   const { doors, state, mirror } = dispatcher;
-  const memory = state.runTexts.get(marker.path) ?? new Map<Oid, string>();
-  state.runTexts.set(marker.path, memory);
+  const memory = state.workflows.runTexts.get(marker.path) ?? new Map<Oid, string>();
+  state.workflows.runTexts.set(marker.path, memory);
   return {
     repository: doors.repository,
     view: seen.view,
@@ -189,7 +190,7 @@ function readerAt(dispatcher: Dispatcher, marker: OpenMessage, seen: Seen & { re
     served: seen.served,
     summaries: seen.others,
     memory,
-    memories: state.folderTexts,
+    memories: state.workflows.folderTexts,
     nowMs: doors.clock.wallMs(),
   };
 }

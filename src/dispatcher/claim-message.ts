@@ -8,7 +8,8 @@ import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
-import type { Dispatcher, Held, UncertainClaim } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held, UncertainClaim } from './state.ts';
 import { isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
@@ -37,18 +38,18 @@ export async function claimMessages(dispatcher: Dispatcher, requests: readonly C
   for (const { request, claim, update, oid } of drafts) {
     const result = pushed.kind === 'unknown' ? { kind: 'unknown' as const } : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
     if (result.kind === 'landed' || result.kind === 'unknown')
-      state.uncertain.set(update.ref, { oid, work: request.work, claim, ...pushing });
+      state.claims.uncertain.set(update.ref, { oid, work: request.work, claim, ...pushing });
     else await loseClaim(dispatcher, request.work, { claim, ...(result.kind === 'refused' ? { refusal: result.line } : {}) });
   }
-  if (state.uncertain.size > 0 && (await observe(dispatcher)) === 'seen') await adoptClaims(dispatcher);
+  if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen') await adoptClaims(dispatcher);
 }
 
 /** Starts or gives back the claims whose push is now known to have landed; forgets the others. Called after every look. */
 export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
   const { state, doors } = dispatcher;
-  for (const [ref, pushed] of state.uncertain) {
+  for (const [ref, pushed] of state.claims.uncertain) {
     if (pushed.startedMs > state.seenMs) continue;
-    state.uncertain.delete(ref);
+    state.claims.uncertain.delete(ref);
     if (state.refs.get(ref) !== pushed.oid) {
       await loseClaim(dispatcher, pushed.work, { claim: pushed.claim });
       continue;
@@ -71,13 +72,13 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
 
 /** Takes back, at the end, claims of which nobody knows whether they landed: nothing was started for them, and nobody has to wait out their lease. */
 export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
-  const given = [...state.uncertain];
+  const given = [...state.claims.uncertain];
   if (given.length === 0) return;
   const updates = given.map(([ref, { oid }]): RefUpdate => ({ ref, expected: oid, next: null }));
   // Nobody waits long for a remote that does not answer: then the lease does it, or the next start.
-  await Promise.race([doors.repository.push(updates, { atomic: false }), doors.clock.sleep(GIVE_BACK_MS, state.ending.signal)]);
+  await Promise.race([doors.repository.push(updates, { atomic: false }), doors.clock.sleep(GIVE_BACK_MS, state.loop.ending.signal)]);
   for (const [ref, { work }] of given) {
-    state.uncertain.delete(ref);
+    state.claims.uncertain.delete(ref);
     doors.log.status('claim.released', { message: work.message.path, model: work.recipient, why: 'shutdown' });
   }
 }
@@ -123,7 +124,10 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly cl
   if (lost.refusal === undefined) doors.log.status('claim.lost', fields);
   else {
     doors.log.alert('claim.refused', { ...fields, reason: lost.refusal, fix: 'crosstalkd doctor' });
-    state.parked.set(work.recipient, { untilMs: doors.clock.monotonicMs() + 60_000, why: `the remote refuses claims: ${lost.refusal}` });
+    state.models.parked.set(work.recipient, {
+      untilMs: doors.clock.monotonicMs() + 60_000,
+      why: `the remote refuses claims: ${lost.refusal}`,
+    });
   }
   await doors.local.journal({ kind: 'settled', key: work.key, nonce: lost.claim.nonce, how: 'lost' });
 }
@@ -143,6 +147,6 @@ function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim):
     abort: new AbortController(),
     startedMs: null,
   };
-  dispatcher.state.held.set(held.key, held);
+  dispatcher.state.claims.held.set(held.key, held);
   return held;
 }

@@ -9,7 +9,8 @@ import type { OpenMessage } from '../protocol/open-work.ts';
 import { channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { parseHeader } from '../workflow/header.ts';
-import type { Dispatcher, MarkerPlace } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { MarkerPlace } from './state.ts';
 
 /** What is looked at: a commit and the markers that are open there. */
 interface Seen {
@@ -20,17 +21,17 @@ interface Seen {
 /** Their markers, as they would stand in the index were they open. Read once a tip: between two looks nothing of it changes. */
 export async function listClosingRuns(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
   const { state } = dispatcher;
-  if (state.closing.tip !== seen.tip) state.closing = { tip: seen.tip, markers: await findClosing(dispatcher, seen) };
-  return state.closing.markers;
+  if (state.workflows.closing.tip !== seen.tip) state.workflows.closing = { tip: seen.tip, markers: await findClosing(dispatcher, seen) };
+  return state.workflows.closing.markers;
 }
 
 async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
   const { state, mirror } = dispatcher;
   const open = new Set(seen.open.map(({ path }) => path));
   const { runs } = mirror.index();
-  for (const channel of state.markerOf.keys()) if (!runs.has(channel)) state.markerOf.delete(channel);
+  for (const channel of state.workflows.markerOf.keys()) if (!runs.has(channel)) state.workflows.markerOf.delete(channel);
   const found: OpenMessage[] = [];
-  const openHere = new Set([...open].map((path) => state.channelOf.get(path)));
+  const openHere = new Set([...open].map((path) => state.workflows.channelOf.get(path)));
   for (const channel of runs) {
     if (openHere.has(channel)) continue;
     const marker = await markerOf(dispatcher, seen.tip, channel);
@@ -43,12 +44,12 @@ async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly
 
 /** The marker of the run in a channel; null when no run is there. RUN.json never changes. */
 async function markerOf({ state, doors }: Dispatcher, tip: Oid, channel: string): Promise<MarkerPlace | null> {
-  const known = state.markerOf.get(channel);
+  const known = state.workflows.markerOf.get(channel);
   if (known !== undefined) return known;
   const header = parseHeader((await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '');
   if (header === null) return null;
   const marker = { path: header.marker, blob: parseOid(header.blob) };
-  state.markerOf.set(channel, marker);
+  state.workflows.markerOf.set(channel, marker);
   return marker;
 }
 

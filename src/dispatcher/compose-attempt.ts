@@ -10,7 +10,8 @@ import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
-import type { Dispatcher, Held } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { readThread } from './read-thread.ts';
 
 export interface AttemptInput {

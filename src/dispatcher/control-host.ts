@@ -56,9 +56,9 @@ const WAITING_MAX = 1_000;
 /** Claims nothing new until `resumeHost`; what runs goes on. */
 export function pauseHost(dispatcher: Dispatcher): HostReport {
   const { state, doors } = dispatcher;
-  state.pausedHere = true;
-  if (state.mode === 'running') {
-    state.mode = 'paused';
+  state.host.pausedHere = true;
+  if (state.host.mode === 'running') {
+    state.host.mode = 'paused';
     doors.log.status('host.paused', { by: 'this host' });
   }
   wake(dispatcher);
@@ -68,14 +68,14 @@ export function pauseHost(dispatcher: Dispatcher): HostReport {
 /** Takes work again, unless all hosts are ordered to pause. Throws REFUSED for one that is about to end. */
 export function resumeHost(dispatcher: Dispatcher): HostReport {
   const { state, doors } = dispatcher;
-  if (state.mode === 'draining')
+  if (state.host.mode === 'draining')
     throw new CrosstalkError('REFUSED', 'this dispatcher ends when its agents are done; start it again then: crosstalkd run');
-  state.pausedHere = false;
+  state.host.pausedHere = false;
   // Whoever has signed in to a program says so with this.
-  state.parked.clear();
-  state.parks.clear();
-  if (state.mode === 'paused' && state.control?.op !== 'pause') {
-    state.mode = 'running';
+  state.models.parked.clear();
+  state.models.parks.clear();
+  if (state.host.mode === 'paused' && state.host.control?.op !== 'pause') {
+    state.host.mode = 'running';
     doors.log.status('host.running', { by: 'this host' });
   }
   wake(dispatcher);
@@ -85,8 +85,8 @@ export function resumeHost(dispatcher: Dispatcher): HostReport {
 /** Claims nothing new and ends when what runs is done. */
 export function drainHost(dispatcher: Dispatcher): HostReport {
   const { state, doors } = dispatcher;
-  if (state.mode !== 'draining') doors.log.status('host.draining', { by: 'this host' });
-  state.mode = 'draining';
+  if (state.host.mode !== 'draining') doors.log.status('host.draining', { by: 'this host' });
+  state.host.mode = 'draining';
   wake(dispatcher);
   return reportHost(dispatcher);
 }
@@ -106,7 +106,7 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
     await blockWhatRan(dispatcher);
     doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
   }
-  state.halted = null;
+  state.host.halted = null;
   wake(dispatcher);
   return reportHost(dispatcher);
 }
@@ -115,16 +115,16 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
 export function reportHost(dispatcher: Dispatcher): HostReport {
   const { settings, state, doors, run } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const held = [...state.held.values()];
+  const held = [...state.claims.held.values()];
   const waiting = judgeAllWork(dispatcher).filter(({ verdict }) => verdict.kind !== 'held');
   return {
     alias: settings.alias,
     instance: doors.local.instance,
     run,
     version: settings.version,
-    state: state.mode,
-    pausedHere: state.pausedHere,
-    orderedBy: state.control?.by ?? null,
+    state: state.host.mode,
+    pausedHere: state.host.pausedHere,
+    orderedBy: state.host.control?.by ?? null,
     slots: settings.concurrency,
     running: held.map(({ key, work, claim, startedMs, phase }) => ({
       key,
@@ -137,21 +137,21 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     waiting: waiting.slice(0, WAITING_MAX).map(({ work, verdict }) => ({
       key: work.key,
       ...verdict,
-      forMs: nowMs - (state.firstSeen.get(work.key) ?? nowMs),
+      forMs: nowMs - (state.claims.firstSeen.get(work.key) ?? nowMs),
     })),
     waitingCount: waiting.length,
-    serves: [...state.serving.models.keys()],
+    serves: [...state.models.serving.models.keys()],
     parked: listResting(dispatcher).map(({ model, why, forMs }) => ({ model, why, forMs })),
-    unsent: state.outgoing.length,
-    refused: state.outgoing.flatMap(({ about, refusal }) =>
+    unsent: state.post.outgoing.length,
+    refused: state.post.outgoing.flatMap(({ about, refusal }) =>
       refusal === null ? [] : [{ about, reason: refusal.line, blocked: refusal.blockedAt !== null, forMs: nowMs - refusal.sinceMs }],
     ),
-    outage: state.outage?.line ?? null,
-    halted: state.halted !== null,
+    outage: state.host.outage?.line ?? null,
+    halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
     leaseMs: settings.leaseMs,
-    nextLookMs: Math.max(0, state.nextLookMs - nowMs),
-    wakes: { watched: state.hints.watch === 'trusted', heard: Object.fromEntries(state.hints.heard) },
+    nextLookMs: Math.max(0, state.loop.nextLookMs - nowMs),
+    wakes: { watched: state.loop.hints.watch === 'trusted', heard: Object.fromEntries(state.loop.hints.heard) },
   };
 }
 

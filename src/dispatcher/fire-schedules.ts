@@ -6,24 +6,15 @@ import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { dispatcherIdentity, oneLine } from '../protocol/reply.ts';
 import { WORKFLOWS } from '../protocol/paths.ts';
-import { dueFiring, type ScheduleInput } from '../workflow/schedule.ts';
+import { dueFiring } from '../workflow/schedule.ts';
 import { readSource } from '../workflow/source.ts';
 import type { NewFile } from '../workflow/run-input.ts';
 import type { TipView } from '../transport/publish.ts';
 import { readFolder } from '../transport/read-folder.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { Scheduled } from './state.ts';
 import { enqueue } from './publish-reply.ts';
-
-/** The saved workflows with a schedule, as of one tree of data/workflows. */
-export interface Schedules {
-  readonly tree: Oid | null;
-  readonly entries: readonly Scheduled[];
-  /** Wall time before which nothing can be due: a schedule has minutes as its smallest unit. */
-  readonly nextMs: number;
-}
-
-type Scheduled = Pick<ScheduleInput, 'name' | 'text' | 'sinceMs'>;
 
 /** Commits that are searched for the one that gave a workflow its present form. */
 const HISTORY_MAX = 5_000;
@@ -32,13 +23,13 @@ const HISTORY_MAX = 5_000;
 export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
   const { tip } = mirror.index();
-  if (tip === null || state.mode !== 'running') return;
+  if (tip === null || state.host.mode !== 'running') return;
   const [folder] = await doors.repository.lookUp(tip, [WORKFLOWS]);
   const tree = folder?.kind === 'tree' ? folder.oid : null;
   const nowMs = doors.clock.wallMs();
-  if (state.schedules.tree === tree && nowMs < state.schedules.nextMs) return;
-  const entries = state.schedules.tree === tree ? state.schedules.entries : await readSchedules(dispatcher, tip);
-  state.schedules = { tree, entries, nextMs: (Math.floor(nowMs / MINUTE) + 1) * MINUTE };
+  if (state.workflows.schedules.tree === tree && nowMs < state.workflows.schedules.nextMs) return;
+  const entries = state.workflows.schedules.tree === tree ? state.workflows.schedules.entries : await readSchedules(dispatcher, tip);
+  state.workflows.schedules = { tree, entries, nextMs: (Math.floor(nowMs / MINUTE) + 1) * MINUTE };
   for (const entry of entries) {
     const due = await firingAt(dispatcher, entry, { tip, lookUp: (paths) => doors.repository.lookUp(tip, paths) });
     if (due !== null) fire(dispatcher, entry);
@@ -47,8 +38,8 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
 
 function fire(dispatcher: Dispatcher, entry: Scheduled): void {
   const { state, doors, settings } = dispatcher;
-  if (state.firing.has(entry.name)) return;
-  state.firing.add(entry.name);
+  if (state.workflows.firing.has(entry.name)) return;
+  state.workflows.firing.add(entry.name);
   enqueue(dispatcher, {
     about: entry.name,
     transaction: {
@@ -63,7 +54,7 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
       },
     },
     done: (outcome) => {
-      state.firing.delete(entry.name);
+      state.workflows.firing.delete(entry.name);
       if (outcome.kind === 'landed') doors.log.status('schedule.fired', { workflow: entry.name });
       return Promise.resolve();
     },

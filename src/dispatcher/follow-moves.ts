@@ -19,7 +19,7 @@ export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
 }
 
 function followClaims(dispatcher: Dispatcher, works: readonly Work[]): readonly Work[] {
-  const ours = [...dispatcher.state.held.values()].map(({ key, claim }) => [key, claim] as const);
+  const ours = [...dispatcher.state.claims.held.values()].map(({ key, claim }) => [key, claim] as const);
   return followMoves(works, new Map([...readStrays(dispatcher), ...ours]));
 }
 

@@ -3,7 +3,8 @@ import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
-import type { Dispatcher, Held, StopReason } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held, StopReason } from './state.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 
 /** What every reply of a claim says, however it ended. */
@@ -42,7 +43,7 @@ export async function renewClaim(dispatcher: Dispatcher, held: Held, entry: Mode
       next: 'the attempt ends here; whoever holds the claim goes on',
     });
     await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: 'lost' });
-    dispatcher.state.held.delete(held.key);
+    dispatcher.state.claims.held.delete(held.key);
     return false;
   }
   Object.assign(held, { claim, oid, ...renewed, confirmedMs: doors.clock.monotonicMs() });
@@ -87,7 +88,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
     });
   } else if (reason === 'claim-lost') {
     await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: reason });
-    state.held.delete(held.key);
+    state.claims.held.delete(held.key);
   } else releaseClaim(dispatcher, held, reason);
 }
 
@@ -102,7 +103,7 @@ export function stopAttempt(held: Held, reason: StopReason): void {
 export async function watchLease(dispatcher: Dispatcher, held: Held, done: AbortSignal): Promise<void> {
   const { doors, settings, state } = dispatcher;
   while (!done.aborted) {
-    const deadlineMs = Math.max(held.renewedMs, state.beat.startedMs) + settings.leaseMs - settings.marginMs;
+    const deadlineMs = Math.max(held.renewedMs, state.host.beat.startedMs) + settings.leaseMs - settings.marginMs;
     const leftMs = deadlineMs - doors.clock.monotonicMs();
     if (leftMs <= 0) {
       stopAttempt(held, 'lease-lapsed');

@@ -2,7 +2,8 @@
 import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
-import type { Dispatcher, Held } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 
@@ -12,18 +13,18 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const nowMs = doors.clock.monotonicMs();
   const presence = describePresence(dispatcher);
   const ref = beatRef(dispatcher);
-  const intervalMs = state.held.size > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
-  const due = nowMs - state.beat.startedMs >= intervalMs || !state.refs.has(ref);
-  if (!due && presence === state.beat.presence) return;
+  const intervalMs = state.claims.held.size > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
+  const due = nowMs - state.host.beat.startedMs >= intervalMs || !state.refs.has(ref);
+  if (!due && presence === state.host.beat.presence) return;
   const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
   const pushed = await doors.repository.push([{ ref, expected: state.refs.get(ref) ?? null, next }], { atomic: false });
   const landed = pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
   if (landed) {
-    state.beat = { count: state.beat.count + 1, startedMs: nowMs, presence };
+    state.host.beat = { count: state.host.beat.count + 1, startedMs: nowMs, presence };
     state.refs = new Map([...state.refs, [ref, next]]);
   } else {
     // Another count, so that the next try is another object; the lease goes on from the last beat that landed.
-    state.beat = { ...state.beat, count: state.beat.count + 1 };
+    state.host.beat = { ...state.host.beat, count: state.host.beat.count + 1 };
     doors.log.warning('beat.failed', { next: 'tries again with the next tick; agents are stopped before the lease is over' });
   }
 }
@@ -39,12 +40,12 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
     ([ref, oid]) =>
       ref.startsWith(settings.refs.hosts) &&
       ref !== own &&
-      !state.forgotten.has(oid) &&
+      !state.host.forgotten.has(oid) &&
       (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
   );
   if (dead.length === 0) return;
   for (const [ref, oid] of dead) {
-    state.forgotten.add(oid);
+    state.host.forgotten.add(oid);
     doors.log.status('host.forgotten', { host: ref.slice(settings.refs.hosts.length) });
   }
   await doors.repository.push(
@@ -63,7 +64,7 @@ export async function endBeat(dispatcher: Dispatcher): Promise<void> {
 /** Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or the message has its answer. */
 export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
   const { state } = dispatcher;
-  for (const held of state.held.values()) {
+  for (const held of state.claims.held.values()) {
     if (held.phase !== 'attempt' || state.seenMs < held.confirmedMs) continue;
     if (state.refs.get(held.ref) !== held.oid) stopAttempt(held, 'claim-lost');
     else if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
@@ -85,8 +86,8 @@ function warnOfTwins(dispatcher: Dispatcher): void {
   for (const [ref, sighting] of state.book.refs) {
     const host = ref.startsWith(settings.refs.hosts) ? parseBeatName(ref.slice(settings.refs.hosts.length)) : null;
     if (host?.alias !== settings.alias || host.instance === doors.local.instance) continue;
-    if (sighting.sinceMs === 0 || state.warnedTwins.has(ref)) continue;
-    state.warnedTwins.add(ref);
+    if (sighting.sinceMs === 0 || state.host.warnedTwins.has(ref)) continue;
+    state.host.warnedTwins.add(ref);
     doors.log.warning('host.alias-twice', {
       alias: settings.alias,
       other: host.instance,
@@ -100,7 +101,8 @@ function beatRef(dispatcher: Dispatcher): string {
 }
 
 function describePresence(dispatcher: Dispatcher): string {
-  const { mode, serving } = dispatcher.state;
+  const { mode } = dispatcher.state.host;
+  const { serving } = dispatcher.state.models;
   // How long a rest takes, or what a budget has used, changes all the time; that the model rests is all that others need at once.
   const blocked = listResting(dispatcher).map(({ model, why, untilMs, isSpent }) => [model, isSpent ? untilMs : why]);
   return JSON.stringify([mode, dispatcher.settings.concurrency, [...serving.models.keys()].sort(), blocked]);
@@ -112,12 +114,12 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     alias: settings.alias,
     instance: doors.local.instance,
     run,
-    count: state.beat.count + 1,
+    count: state.host.beat.count + 1,
     version: settings.version,
-    state: state.mode,
+    state: state.host.mode,
     slots: settings.concurrency,
-    busy: [...state.held.values()].filter(({ phase }) => phase === 'attempt').length,
-    models: [...state.serving.models.keys()].sort(),
+    busy: [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length,
+    models: [...state.models.serving.models.keys()].sort(),
     blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
     wake: settings.wakeAddress,
     atMs: doors.clock.wallMs(),

@@ -50,9 +50,9 @@ export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions
   await shutDown(dispatcher, options);
   // Up to its own last reply: a rewrite that drops just that must be noticed by the next start.
   await checkpoint(dispatcher, { ...pace, checkpointMs: Number.NEGATIVE_INFINITY });
-  state.ending.abort();
+  state.loop.ending.abort();
   options.stop.removeEventListener('abort', onStop);
-  doors.log.status('dispatcher.ended', { why: end, outbox: state.outgoing.length });
+  doors.log.status('dispatcher.ended', { why: end, outbox: state.post.outgoing.length });
   return end;
 }
 
@@ -65,7 +65,7 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions, pace: P
       await checkpoint(dispatcher, pace);
       keepUp(dispatcher);
     }
-    if (state.stopOrdered || (state.mode === 'draining' && state.held.size === 0)) return 'stopped';
+    if (state.host.stopOrdered || (state.host.mode === 'draining' && state.claims.held.size === 0)) return 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
     // A look that fails takes long, and the rest after it longer: an order to stop that came meanwhile must not wait for either.
@@ -80,8 +80,8 @@ function isStopped({ stop }: LoopOptions): boolean {
 
 /** Packs what lies loose in the cache: soon when nothing is going on, at last also when something always is. Beats go on meanwhile. */
 function keepUp({ state, doors, mirror }: Dispatcher): void {
-  const { upkeep } = state;
-  const isIdle = state.held.size === 0 && state.outgoing.length === 0;
+  const { upkeep } = state.loop;
+  const isIdle = state.claims.held.size === 0 && state.post.outgoing.length === 0;
   if (upkeep.running || mirror.epoch() - upkeep.epoch < (isIdle ? UPKEEP_IDLE : UPKEEP_BUSY)) return;
   Object.assign(upkeep, { running: true, epoch: mirror.epoch() });
   doors.repository
@@ -116,46 +116,46 @@ interface Pace {
 async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Promise<void> {
   const { settings, state, doors } = dispatcher;
   const { pollMsMin, pollMsMax } = settings;
-  pace.quietMs = state.active ? pollMsMin : Math.min(pollMsMax, pace.quietMs * 2);
-  const woken = state.wake.signal.aborted;
-  state.active = false;
-  state.wake = new AbortController();
+  pace.quietMs = state.loop.active ? pollMsMin : Math.min(pollMsMax, pace.quietMs * 2);
+  const woken = state.loop.wake.signal.aborted;
+  state.loop.active = false;
+  state.loop.wake = new AbortController();
   if (woken && result === 'done') return;
   const watching = [...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims));
   const lookMsMax = settings.leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
   // Whoever holds claims has to be back with a beat before they lapse.
-  const waitMs = result !== 'unreachable' ? lookMs : state.held.size > 0 ? Math.min(backoffMs, lookMsMax) : backoffMs;
+  const waitMs = result !== 'unreachable' ? lookMs : state.claims.held.size > 0 ? Math.min(backoffMs, lookMsMax) : backoffMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
-  state.nextLookMs = doors.clock.monotonicMs() + restMs;
-  await doors.clock.sleep(restMs, state.wake.signal);
+  state.loop.nextLookMs = doors.clock.monotonicMs() + restMs;
+  await doors.clock.sleep(restMs, state.loop.wake.signal);
 }
 
 function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number): LoopEnd | null {
   const { state } = dispatcher;
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
-    return failures >= ONCE_OUTAGES_MAX && ![...state.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
-  const isAsking = [...state.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
+    return failures >= ONCE_OUTAGES_MAX && ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
+  const isAsking = [...state.workflows.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
   const stuck = isStuck(dispatcher);
   const busy =
     isAsking ||
     // Something ended since the look: what it freed, a claim that was removed for one, is seen by the next.
-    state.wake.signal.aborted ||
+    state.loop.wake.signal.aborted ||
     // A reply that landed since then may move a run on.
-    (state.runs.size > 0 && state.mode === 'running' && state.advancedTip !== dispatcher.mirror.index().tip) ||
-    state.uncertain.size > 0 ||
-    state.publishing ||
+    (state.workflows.runs.size > 0 && state.host.mode === 'running' && state.workflows.advancedTip !== dispatcher.mirror.index().tip) ||
+    state.claims.uncertain.size > 0 ||
+    state.post.publishing ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
-    (stuck ? [...state.held.values()].some(({ phase }) => phase === 'attempt') : isOnItsWay(dispatcher));
+    (stuck ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt') : isOnItsWay(dispatcher));
   if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
   return stuck ? 'refused' : 'nothing-left';
 }
 
 function isOnItsWay({ state }: Dispatcher): boolean {
-  return state.advancing.size > 0 || state.held.size > 0 || state.outgoing.length > 0;
+  return state.workflows.advancing.size > 0 || state.claims.held.size > 0 || state.post.outgoing.length > 0;
 }
 
 async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
@@ -175,22 +175,22 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
 /** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. No program outlives this. */
 async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<void> {
   const { state, settings, doors } = dispatcher;
-  state.mode = 'draining';
+  state.host.mode = 'draining';
   const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
   const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, KILL_MS);
   let killAtMs = deadlineMs + KILL_MS;
-  while (state.held.size > 0 || state.outgoing.length > 0) {
+  while (state.claims.held.size > 0 || state.post.outgoing.length > 0) {
     const nowMs = doors.clock.monotonicMs();
     const over = nowMs >= deadlineMs || options.kill.aborted;
     if (options.kill.aborted) killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
-    const running = [...state.held.values()].filter(({ phase }) => phase === 'attempt');
+    const running = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt');
     if (nowMs >= stopAtMs || over) for (const held of running) stopAttempt(held, 'shutdown');
     const cannotPublish =
-      isStuck(dispatcher) || state.halted !== null || state.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
+      isStuck(dispatcher) || state.host.halted !== null || state.host.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
     if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }
-  if (options.kill.aborted || state.halted !== null) return;
+  if (options.kill.aborted || state.host.halted !== null) return;
   await giveBackUncertain(dispatcher);
-  if (state.outage === null) await endBeat(dispatcher);
+  if (state.host.outage === null) await endBeat(dispatcher);
 }

@@ -32,13 +32,13 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const fetched = strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
   if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
   looked(tip !== wasTip || !isSame(refs, state.refs));
-  if (state.outage !== null) doors.log.status('remote.reached', {});
-  state.outage = null;
-  state.halted = null;
+  if (state.host.outage !== null) doors.log.status('remote.reached', {});
+  state.host.outage = null;
+  state.host.halted = null;
   state.refs = refs;
   state.seenMs = startedMs;
   state.book = book;
-  if (pulled.value.kind === 'advanced') state.active = true;
+  if (pulled.value.kind === 'advanced') state.loop.active = true;
   reportRejected(dispatcher);
   await readRecords(dispatcher, new Map([...wantedRecords(dispatcher, refs, book), ...strays]));
   return 'seen';
@@ -67,43 +67,43 @@ function reportRejected({ state, mirror, doors }: Dispatcher): void {
 }
 
 /** Notes that the remote cannot be reached; told once for each reason. */
-export function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['outage']>): Observed {
+export function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['host']['outage']>): Observed {
   const { state, doors } = dispatcher;
-  if (state.outage?.reason !== failure.reason)
+  if (state.host.outage?.reason !== failure.reason)
     doors.log.warning('remote.unreachable', {
       reason: failure.line,
       next: 'tries again, less and less often; finished answers wait in the outbox',
     });
-  state.outage = failure;
+  state.host.outage = failure;
   state.book = observeOutage(state.book);
   return 'unreachable';
 }
 
 function sawRewrite(dispatcher: Dispatcher, rewrite: { readonly was: Oid; readonly now: Oid | null }): Observed {
   const { state, doors } = dispatcher;
-  if (state.halted?.now !== rewrite.now || state.halted.was !== rewrite.was) {
+  if (state.host.halted?.now !== rewrite.now || state.host.halted.was !== rewrite.was) {
     doors.log.alert('transport.rewritten', {
       was: rewrite.was,
       now: rewrite.now,
       fix: 'look at the branch, then: crosstalkd accept-rewrite',
     });
   }
-  state.halted = rewrite;
+  state.host.halted = rewrite;
   return 'halted';
 }
 
 /** Claims are fetched only once they have stood for a while: most are gone before anybody needs to know whose they are. */
 function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, book: LeaseBook): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
-  const ours = new Set([...state.held.values()].map(({ oid }) => oid));
+  const ours = new Set([...state.claims.held.values()].map(({ oid }) => oid));
   const wanted = new Map<string, Oid>();
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
     const isClaim = ref.startsWith(settings.refs.claims);
     const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
-    const orphan = isClaim && state.orphans.has(ref);
+    const orphan = isClaim && state.claims.orphans.has(ref);
     // Who serves what decides whether a workflow step can run at all; who can be called stands there too.
-    const beat = ref.startsWith(settings.refs.hosts) && (state.runs.size > 0 || settings.pokes);
+    const beat = ref.startsWith(settings.refs.hosts) && (state.workflows.runs.size > 0 || settings.pokes);
     if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }
   return wanted;
@@ -112,7 +112,7 @@ function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, b
 /** Claims of no open work are looked at once: a message that was moved is known to be claimed only by what the claim says. */
 function strayRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
-  const ours = new Set([...state.held.values(), ...state.uncertain.values()].map(({ oid }) => oid));
+  const ours = new Set([...state.claims.held.values(), ...state.claims.uncertain.values()].map(({ oid }) => oid));
   const strays = [...strayClaims(dispatcher, refs)].filter(([, oid]) => !state.records.has(oid) && !ours.has(oid));
   return new Map(strays.map(([key, oid]) => [settings.refs.claims + key, oid]));
 }
@@ -126,5 +126,5 @@ async function readRecords(dispatcher: Dispatcher, wanted: ReadonlyMap<string, O
   const standing = new Set(state.refs.values());
   for (const oid of state.records.keys()) if (!standing.has(oid)) state.records.delete(oid);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
-  state.control = control == null ? null : parseControl(control.text);
+  state.host.control = control == null ? null : parseControl(control.text);
 }

@@ -21,7 +21,7 @@ export interface Resting {
 export function listResting({ state, doors }: Dispatcher): readonly Resting[] {
   const nowMs = doors.clock.monotonicMs();
   const wallMs = doors.clock.wallMs();
-  const parked = [...state.parked].filter(([, { untilMs }]) => untilMs > nowMs);
+  const parked = [...state.models.parked].filter(([, { untilMs }]) => untilMs > nowMs);
   return [
     ...parked.map(([model, { why, untilMs }]) => ({
       model,
@@ -30,7 +30,7 @@ export function listResting({ state, doors }: Dispatcher): readonly Resting[] {
       untilMs: wallMs + untilMs - nowMs,
       isSpent: false,
     })),
-    ...[...state.spentOut].map(([model, { why, untilMs }]) => ({
+    ...[...state.models.spentOut].map(([model, { why, untilMs }]) => ({
       model,
       why,
       forMs: Math.max(0, untilMs - wallMs),
@@ -46,7 +46,7 @@ export function parkFailed(
   model: string,
   { ms, outcome }: { readonly ms: number; readonly outcome: Failed },
 ): void {
-  const { parks } = dispatcher.state;
+  const { parks } = dispatcher.state.models;
   parks.set(model, (parks.get(model) ?? 0) + 1);
   park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}` });
 }
@@ -55,18 +55,18 @@ export function parkFailed(
 export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms: number; readonly why: string }): void {
   const { state, doors } = dispatcher;
   const untilMs = doors.clock.monotonicMs() + rest.ms;
-  if ((state.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
-  state.parked.set(model, { untilMs, why: rest.why });
+  if ((state.models.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
+  state.models.parked.set(model, { untilMs, why: rest.why });
   doors.log.alert('model.parked', { model, for_ms: rest.ms, reason: rest.why, fix: 'crosstalkd models' });
 }
 
 /** Counts a failure; too many in a short time park the model. */
 export function noteFailure(dispatcher: Dispatcher, model: string, outcome: Failed): void {
   const { state, doors, settings } = dispatcher;
-  const failures = recent(state.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: settings.failureWindowMs });
-  state.failures.set(model, failures);
+  const failures = recent(state.models.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: settings.failureWindowMs });
+  state.models.failures.set(model, failures);
   if (failures.length < settings.failuresMax) return;
-  state.failures.delete(model);
+  state.models.failures.delete(model);
   park(dispatcher, model, {
     ms: CIRCUIT_MS,
     why: `${failures.length} failures within ${formatDuration(settings.failureWindowMs)}, the last: ${outcome.class}: ${outcome.detail}`,

@@ -11,7 +11,8 @@ import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { backoffMs, catchUp, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
-import { type Dispatcher, type Held, type Outgoing, wake } from './dispatcher.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import type { Held, Outgoing } from './state.ts';
 import { currentWork, supersededWork } from './follow-moves.ts';
 import { pokeOthers } from './poke-others.ts';
 import { forgetRefusals, listDue, noteRefusal, tellRefusal } from './refused-work.ts';
@@ -114,7 +115,7 @@ export function replyTransaction(dispatcher: Dispatcher, parts: { readonly paylo
 
 /** Adds to what the publisher will push, and starts it if it rests. */
 export function enqueue(dispatcher: Dispatcher, outgoing: Omit<Outgoing, 'refusal'>): void {
-  dispatcher.state.outgoing.push({ ...outgoing, refusal: null });
+  dispatcher.state.post.outgoing.push({ ...outgoing, refusal: null });
   resumePublishing(dispatcher);
 }
 
@@ -122,15 +123,20 @@ export function enqueue(dispatcher: Dispatcher, outgoing: Omit<Outgoing, 'refusa
 export function resumePublishing(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
   // Before the first look there is no tip to decide on.
-  if (state.publishing || listDue(dispatcher).length === 0 || state.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY) return;
-  state.publishing = true;
+  if (state.post.publishing || listDue(dispatcher).length === 0 || state.host.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY)
+    return;
+  state.post.publishing = true;
   publishOutgoing(dispatcher)
     .catch((error: unknown) => {
-      doors.log.alert('publish.broken', { reason: errorText(error), waiting: state.outgoing.length, next: 'tries again after a moment' });
-      return doors.clock.sleep(BROKEN_MS, state.ending.signal);
+      doors.log.alert('publish.broken', {
+        reason: errorText(error),
+        waiting: state.post.outgoing.length,
+        next: 'tries again after a moment',
+      });
+      return doors.clock.sleep(BROKEN_MS, state.loop.ending.signal);
     })
     .finally(() => {
-      state.publishing = false;
+      state.post.publishing = false;
       wake(dispatcher);
     });
 }
@@ -141,14 +147,14 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   let losses = 0;
   let batchMax = BATCH_MAX;
   await gather(dispatcher);
-  while (state.halted === null && !state.ending.signal.aborted) {
+  while (state.host.halted === null && !state.loop.ending.signal.aborted) {
     const batch = listDue(dispatcher).slice(0, batchMax);
     if (batch.length === 0) break;
     const round = await publishOnce(
       publisher,
       batch.map(({ transaction }) => transaction),
     );
-    if (round.pushMs > 0) state.pushMs = round.pushMs;
+    if (round.pushMs > 0) state.post.pushMs = round.pushMs;
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
@@ -160,10 +166,10 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     if (losses > 0 && listDue(dispatcher).length > 0) {
       doors.log.status('publish.retried', {
         losses,
-        waiting: state.outgoing.length,
+        waiting: state.post.outgoing.length,
         reason: round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
       });
-      await doors.clock.sleep(backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random), state.ending.signal);
+      await doors.clock.sleep(backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random), state.loop.ending.signal);
       await catchUp(publisher);
     }
   }
@@ -192,13 +198,13 @@ function isBlocked(outcome: TransactionOutcome | undefined): boolean {
  * last push took, and nobody waits when nothing else runs here.
  */
 async function gather({ state, doors }: Dispatcher): Promise<void> {
-  const others = [...state.held.values()].filter(({ phase }) => phase === 'attempt').length;
-  const ms = Math.min(GATHER_MS_MAX, state.pushMs / GATHER_PART);
-  if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.ending.signal);
+  const others = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length;
+  const ms = Math.min(GATHER_MS_MAX, state.post.pushMs / GATHER_PART);
+  if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.loop.ending.signal);
 }
 
 async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): Promise<number> {
-  const { outgoing } = dispatcher.state;
+  const { outgoing } = dispatcher.state.post;
   const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
   for (const one of settled) outgoing.splice(outgoing.indexOf(one), 1);
   // All at once, so that they share their waits for the disk.
@@ -266,7 +272,7 @@ async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<
     await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
     await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });
   } finally {
-    if (state.held.get(held.key) === held) state.held.delete(held.key);
+    if (state.claims.held.get(held.key) === held) state.claims.held.delete(held.key);
   }
 }
 

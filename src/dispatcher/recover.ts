@@ -6,7 +6,8 @@ import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { listWork, type Work } from '../protocol/open-work.ts';
-import type { Dispatcher, Held } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 
 /** Settled claims whose start is remembered over a restart. */
@@ -23,8 +24,8 @@ export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
   const { doors, state } = dispatcher;
   const entries = await doors.local.readJournal();
   for (const entry of entries) {
-    if (entry.kind === 'starting') state.ran.add(entry.key);
-    if (entry.kind === 'settled' && entry.how === RAN_BEFORE) state.blocked.add(entry.key);
+    if (entry.kind === 'starting') state.claims.ran.add(entry.key);
+    if (entry.kind === 'settled' && entry.how === RAN_BEFORE) state.claims.blocked.add(entry.key);
   }
   const traces = traceClaims(entries);
   const settledAttempts = new Set(
@@ -48,12 +49,12 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
     state.records.set(oid, commit === null ? null : { text: commit.message });
     const claim = commit === null ? null : parseClaim(commit.message);
     if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run) continue;
-    if (state.held.has(ref.slice(settings.refs.claims.length))) continue;
+    if (state.claims.held.has(ref.slice(settings.refs.claims.length))) continue;
     const trace = traces.get(claim.nonce);
     // A claim of ours that the journal does not know is from a time that this state directory has forgotten: it counts as started.
-    state.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
+    state.claims.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
   }
-  const live = new Set([...state.held.values()].map(({ claim }) => claim.nonce));
+  const live = new Set([...state.claims.held.values()].map(({ claim }) => claim.nonce));
   const late = new Set([...traces].flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : [])).slice(-RAN_KEPT));
   await doors.local.compactJournal(
     entries.filter(
@@ -70,10 +71,10 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
 
 /** What a rewritten branch shows as open although it was run here is not run again: a person decides about that. */
 export async function blockWhatRan({ state, doors, mirror, settings }: Dispatcher): Promise<void> {
-  const orphaned = [...state.orphans.keys()].map((ref) => ref.slice(settings.refs.claims.length));
-  const spared = new Set([...state.held.keys(), ...orphaned, ...state.blocked]);
-  for (const entry of blocksOf(listWork(mirror.index()), { ran: state.ran, spared })) {
-    state.blocked.add(entry.key);
+  const orphaned = [...state.claims.orphans.keys()].map((ref) => ref.slice(settings.refs.claims.length));
+  const spared = new Set([...state.claims.held.keys(), ...orphaned, ...state.claims.blocked]);
+  for (const entry of blocksOf(listWork(mirror.index()), { ran: state.claims.ran, spared })) {
+    state.claims.blocked.add(entry.key);
     await doors.local.journal(entry);
   }
 }
@@ -91,7 +92,7 @@ export function blocksOf(
 }
 
 function isOrphan(dispatcher: Dispatcher, traces: ReadonlyMap<string, Trace>, nonce: string): boolean {
-  return dispatcher.state.orphans.size > 0 && traces.get(nonce)?.settled === false;
+  return dispatcher.state.claims.orphans.size > 0 && traces.get(nonce)?.settled === false;
 }
 
 function traceClaims(entries: readonly JournalEntry[]): ReadonlyMap<string, Trace> {
@@ -128,7 +129,7 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
     abort: new AbortController(),
     startedMs: null,
   };
-  state.held.set(held.key, held);
+  state.claims.held.set(held.key, held);
   doors.log.status('outbox.resumed', { message: payload.work.message.path, model: payload.work.recipient });
   sendReply(dispatcher, held, payload);
 }

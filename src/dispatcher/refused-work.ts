@@ -6,7 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import type { TransactionOutcome } from '../transport/publish.ts';
-import type { Dispatcher, Outgoing } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Outgoing } from './state.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {
@@ -51,12 +52,12 @@ export function isMeant(refusal: Refusal | null): boolean {
 /** What of the outgoing is to be tried now. */
 export function listDue({ state, doors, mirror }: Pick<Dispatcher, 'state' | 'doors' | 'mirror'>): readonly Outgoing[] {
   const now = momentOf(doors.clock, mirror.index().tip);
-  return state.outgoing.filter(({ refusal }) => isDue(refusal, now));
+  return state.post.outgoing.filter(({ refusal }) => isDue(refusal, now));
 }
 
 /** True when something is left to publish and none of it can be. */
 export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
-  return !state.publishing && state.outgoing.length > 0 && state.outgoing.every(({ refusal }) => isMeant(refusal));
+  return !state.post.publishing && state.post.outgoing.length > 0 && state.post.outgoing.every(({ refusal }) => isMeant(refusal));
 }
 
 /** Notes that one was refused, and tells of it: each reason once while it lasts. */
@@ -68,19 +69,19 @@ export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refu
 
 /** Tells of a refusal. `fields`: what it is about, when it is about one thing. */
 export function tellRefusal({ doors, state }: Dispatcher, outcome: Refused, fields: Readonly<Record<string, string>>): void {
-  if (state.refusalsTold.has(outcome.line)) return;
-  state.refusalsTold.add(outcome.line);
+  if (state.post.refusalsTold.has(outcome.line)) return;
+  state.post.refusalsTold.add(outcome.line);
   doors.log.alert('publish.refused', {
     ...fields,
     reason: outcome.line,
-    waiting: state.outgoing.length,
+    waiting: state.post.outgoing.length,
     fix: fixOf(outcome.blocked === true),
   });
 }
 
 /** Everything that was refused has gone its way: what is refused from now on is news. */
 export function forgetRefusals({ state }: Dispatcher): void {
-  if (state.outgoing.every(({ refusal }) => refusal === null)) state.refusalsTold.clear();
+  if (state.post.outgoing.every(({ refusal }) => refusal === null)) state.post.refusalsTold.clear();
 }
 
 /** What a person does about it. */

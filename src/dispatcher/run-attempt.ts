@@ -9,7 +9,8 @@ import { errorText } from '../base/errors.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
-import { type Dispatcher, type Held, wake } from './dispatcher.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
 import { failedHere, failureBody } from './failure-body.ts';
@@ -48,12 +49,12 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
 
 /** It may have acted and nothing came of it: settled like the claim of a process that died. */
 function abandonClaim({ state }: Dispatcher, held: Held): void {
-  state.held.delete(held.key);
-  state.orphans.set(held.ref, { oid: held.oid, started: true });
+  state.claims.held.delete(held.key);
+  state.claims.orphans.set(held.ref, { oid: held.oid, started: true });
 }
 
 async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
-  const { serving } = dispatcher.state;
+  const { serving } = dispatcher.state.models;
   const entry = serving.models.get(held.work.recipient);
   if (entry === undefined) {
     releaseClaim(dispatcher, held, 'no longer served');
@@ -80,11 +81,11 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
 
 /** The recipient, or the first of its fallbacks when those before it rest here. */
 function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try {
-  const chain = [entry, ...entry.fallback.flatMap((name) => state.serving.models.get(name) ?? [])];
+  const chain = [entry, ...entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? [])];
   const nowMs = doors.clock.monotonicMs();
   const at = Math.max(
     0,
-    chain.findIndex(({ name }) => (state.parked.get(name)?.untilMs ?? nowMs) <= nowMs),
+    chain.findIndex(({ name }) => (state.models.parked.get(name)?.untilMs ?? nowMs) <= nowMs),
   );
   return { entry: chain[at] ?? entry, fallbacks: chain.slice(at + 1), invocation: 1, threadBytesMax: settings.threadBytesMax };
 }
@@ -99,11 +100,14 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
     if (input.loop !== null) return failedHere('loop', input.loop);
     if (input.attachments.kind === 'refused') return failedHere('attachment', input.attachments.why);
     await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
-    state.ran.add(held.key);
+    state.claims.ran.add(held.key);
     while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, current.entry))) return null;
     if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
     held.startedMs = doors.clock.monotonicMs();
-    state.starts.set(current.entry.name, recent(state.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }));
+    state.models.starts.set(
+      current.entry.name,
+      recent(state.models.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }),
+    );
     doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
     const request: AttemptRequest = {
       attemptId,
@@ -148,7 +152,7 @@ function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Mo
 
 async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outcome: Answered; readonly entry: ModelEntry }): Promise<null> {
   const { outcome, entry } = said;
-  dispatcher.state.parks.delete(entry.name);
+  dispatcher.state.models.parks.delete(entry.name);
   const program = outcome.agent ?? entry.adapter;
   await publishReply(dispatcher, held, {
     ...replyBasics(dispatcher, held),
@@ -181,7 +185,7 @@ async function afterFailure(
     isToldAtOnce: held.work.message.hasFallback,
     resetInMs,
   });
-  const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.parks.get(tried.entry.name) ?? 0 });
+  const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.models.parks.get(tried.entry.name) ?? 0 });
   // What is wrong with a message says nothing of the model.
   if (parkMs === null && outcome.class !== 'attachment') noteFailure(dispatcher, tried.entry.name, outcome);
   switch (decision.kind) {

@@ -7,7 +7,8 @@ import { firstLine, modelIdentity, oneLine } from '../protocol/reply.ts';
 import { messageId } from '../protocol/paths.ts';
 import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
-import type { Dispatcher, Held } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { failedHere } from './failure-body.ts';
 
 interface IsolatedRun {

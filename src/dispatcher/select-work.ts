@@ -11,7 +11,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
-import type { Parked, Serving } from './dispatcher.ts';
+import type { Parked, Serving } from './state.ts';
 
 export interface WorkView {
   readonly alias: string;

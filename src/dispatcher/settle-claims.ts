@@ -48,7 +48,7 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
     if (!ref.startsWith(settings.refs.claims) || isOurs(dispatcher, ref)) continue;
     const key = ref.slice(settings.refs.claims.length);
     const lapsed = readLapsed(dispatcher, ref, { work: byKey.get(key) ?? null, closed: closed.get(key) ?? null });
-    if (lapsed === null || state.settling.has(ref)) continue;
+    if (lapsed === null || state.claims.settling.has(ref)) continue;
     const verdict = judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover({ ...view, held: new Map([...view.held, ...taken]) }, { ref, oid, lapsed });
@@ -64,7 +64,7 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
 
 function isOurs(dispatcher: Dispatcher, ref: string): boolean {
   const key = ref.slice(dispatcher.settings.refs.claims.length);
-  return dispatcher.state.held.has(key) || dispatcher.state.uncertain.has(ref);
+  return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
 }
 
 /** The claim at `ref` if it has lapsed in our eyes, else null. */
@@ -73,8 +73,8 @@ function readLapsed(dispatcher: Dispatcher, ref: string, found: Pick<Lapsed, 'wo
   const record = recordAt(dispatcher, ref);
   if (record === undefined) return null;
   const claim = record === null ? null : parseClaim(record.text);
-  const attemptsMax = state.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
-  const orphan = state.orphans.get(ref);
+  const attemptsMax = state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
+  const orphan = state.claims.orphans.get(ref);
   if (orphan !== undefined && orphan.oid === state.refs.get(ref)) return { claim, ...found, started: orphan.started, attemptsMax };
   // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
   if (claim?.run === dispatcher.run) return { claim, ...found, started: false, attemptsMax };
@@ -97,7 +97,7 @@ function announceTakeover({ doors }: Dispatcher, { work, attempt }: ClaimRequest
 }
 
 function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
-  dispatcher.state.settling.add(ref);
+  dispatcher.state.claims.settling.add(ref);
   dispatcher.doors.log.status('claim.removed', { ref, why: 'its message is answered or gone, or it was never started' });
   enqueue(dispatcher, {
     about: ref,
@@ -139,7 +139,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
     session: null,
     agent: null,
   });
-  dispatcher.state.settling.add(ref);
+  dispatcher.state.claims.settling.add(ref);
   dispatcher.doors.log.alert('host.lost', {
     message: claim.message,
     model: claim.recipient,
@@ -155,7 +155,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
 }
 
 function settled(dispatcher: Dispatcher, ref: string): Promise<void> {
-  dispatcher.state.settling.delete(ref);
-  dispatcher.state.orphans.delete(ref);
+  dispatcher.state.claims.settling.delete(ref);
+  dispatcher.state.claims.orphans.delete(ref);
   return Promise.resolve();
 }

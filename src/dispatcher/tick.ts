@@ -20,11 +20,11 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   const { state, doors, mirror } = dispatcher;
   const observed = await observe(dispatcher);
   if (observed !== 'seen') return observed;
-  state.recovered ||= await recoverClaims(dispatcher);
-  if (!state.recovered) return 'unreachable';
+  state.claims.recovered ||= await recoverClaims(dispatcher);
+  if (!state.claims.recovered) return 'unreachable';
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
-  state.serving = await doors.serving(mirror.modelsText());
+  state.models.serving = await doors.serving(mirror.modelsText());
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
   await keepBeat(dispatcher);
@@ -51,26 +51,29 @@ export function judgeAllWork(dispatcher: Dispatcher): readonly { readonly work: 
 /** The moment, as select-work.ts sees it. */
 export function viewWork(dispatcher: Dispatcher): WorkView {
   const { settings, state, doors } = dispatcher;
-  const held = [...state.held.values()];
+  const held = [...state.claims.held.values()];
   return {
     alias: settings.alias,
     instance: doors.local.instance,
-    mode: state.mode,
-    serving: state.serving,
+    mode: state.host.mode,
+    serving: state.models.serving,
     refs: state.refs,
     claimsPrefix: settings.refs.claims,
     hostsPrefix: settings.refs.hosts,
     // A claim that may have landed takes its slot too.
     held: new Map(
-      [...held.filter(({ phase }) => phase === 'attempt'), ...state.uncertain.values()].map(({ work }) => [work.key, work.recipient]),
+      [...held.filter(({ phase }) => phase === 'attempt'), ...state.claims.uncertain.values()].map(({ work }) => [
+        work.key,
+        work.recipient,
+      ]),
     ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
-    blocked: state.blocked,
-    parked: state.parked,
-    budgets: state.day.budgets,
-    spentOut: state.spentOut,
-    starts: state.starts,
-    firstSeen: state.firstSeen,
+    blocked: state.claims.blocked,
+    parked: state.models.parked,
+    budgets: state.models.day.budgets,
+    spentOut: state.models.spentOut,
+    starts: state.models.starts,
+    firstSeen: state.claims.firstSeen,
     concurrency: settings.concurrency,
     maxAgeMs: settings.maxAgeMs,
     hopsMax: settings.hopsMax,
@@ -84,17 +87,17 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
 /** Orders to all hosts: a pause holds while it stands; drain and stop reach only the runs that they name. */
 function obeyControl(dispatcher: Dispatcher): void {
   const { state, run, doors } = dispatcher;
-  const { control } = state;
+  const { control } = state.host;
   const named = control !== null && control.op !== 'pause' && control.runs.includes(run);
-  const before = state.mode;
-  if (named && control.op === 'stop') state.stopOrdered = true;
-  if (state.mode === 'draining' || named) state.mode = 'draining';
-  else state.mode = state.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
-  if (state.mode !== before) doors.log.status(`host.${state.mode}`, { by: control?.by ?? 'this host' });
+  const before = state.host.mode;
+  if (named && control.op === 'stop') state.host.stopOrdered = true;
+  if (state.host.mode === 'draining' || named) state.host.mode = 'draining';
+  else state.host.mode = state.host.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
+  if (state.host.mode !== before) doors.log.status(`host.${state.host.mode}`, { by: control?.by ?? 'this host' });
 }
 
 function noteFirstSeen(dispatcher: Dispatcher, works: readonly Work[]): void {
-  const { firstSeen } = dispatcher.state;
+  const { firstSeen } = dispatcher.state.claims;
   const nowMs = dispatcher.doors.clock.monotonicMs();
   const open = new Set(works.map(({ key }) => key));
   for (const key of open) if (!firstSeen.has(key)) firstSeen.set(key, nowMs);

@@ -17,28 +17,28 @@ const DOUBT_MS = 2_000;
 /** The remote may have changed: look soon. */
 export function hint(dispatcher: Dispatcher, source: WakeSource): void {
   const { state, settings, doors } = dispatcher;
-  const { hints } = state;
+  const { hints } = state.loop;
   hints.heard.set(source, (hints.heard.get(source) ?? 0) + 1);
   if (hints.pending) return;
   hints.pending = true;
   const nowMs = doors.clock.monotonicMs();
   const waitMs = Math.max(SETTLE_MS, hints.lastMs + settings.pollMsMin - nowMs);
-  void doors.clock.sleep(waitMs, state.ending.signal).then(() => {
+  void doors.clock.sleep(waitMs, state.loop.ending.signal).then(() => {
     hints.pending = false;
     hints.lastMs = doors.clock.monotonicMs();
-    if (!state.ending.signal.aborted) wake(dispatcher);
+    if (!state.loop.ending.signal.aborted) wake(dispatcher);
   });
 }
 
 /** From now on every change of the remote is announced by `hint`. */
 export function trustWatch(dispatcher: Dispatcher, where: string): void {
-  dispatcher.state.hints.watch = 'trusted';
+  dispatcher.state.loop.hints.watch = 'trusted';
   dispatcher.doors.log.status('remote.watched', { where, safety_ms: safetyMs(dispatcher) });
 }
 
 /** Changes are not announced any more, or never were. */
 export function loseWatch(dispatcher: Dispatcher, why: string): void {
-  const { hints } = dispatcher.state;
+  const { hints } = dispatcher.state.loop;
   Object.assign(hints, { watch: 'none', doubt: null });
   dispatcher.doors.log.warning('remote.unwatched', { reason: why, next: 'the remote is asked at the usual pace' });
 }
@@ -47,9 +47,17 @@ export function loseWatch(dispatcher: Dispatcher, why: string): void {
 export function needsNoLook(dispatcher: Dispatcher): boolean {
   const { state, settings, doors } = dispatcher;
   judgeDoubt(dispatcher);
-  if (state.hints.watch !== 'trusted' || state.hints.lookDue || state.hints.doubt !== null || !state.recovered) return false;
-  if (state.outage !== null || state.halted !== null || state.publishing || state.outgoing.length > 0) return false;
-  const ours = [state.held, state.uncertain, state.orphans, state.settling, state.advancing, state.firing];
+  if (state.loop.hints.watch !== 'trusted' || state.loop.hints.lookDue || state.loop.hints.doubt !== null || !state.claims.recovered)
+    return false;
+  if (state.host.outage !== null || state.host.halted !== null || state.post.publishing || state.post.outgoing.length > 0) return false;
+  const ours = [
+    state.claims.held,
+    state.claims.uncertain,
+    state.claims.orphans,
+    state.claims.settling,
+    state.workflows.advancing,
+    state.workflows.firing,
+  ];
   if (ours.some(({ size }) => size > 0)) return false;
   // While anybody holds a claim, time without a look is time in which nobody is seen to be silent.
   if ([...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims))) return false;
@@ -59,9 +67,11 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
 /** A look begins. The result, called with whether it found a change, notes a change that should have been announced. */
 export function beginLook(dispatcher: Dispatcher): (changed: boolean) => void {
   const { state, doors } = dispatcher;
-  const { hints } = state;
-  const idle = state.held.size === 0 && state.uncertain.size === 0 && !state.publishing && state.advancing.size === 0;
-  const unasked = hints.watch === 'trusted' && !hints.lookDue && !hints.pending && idle && state.outage === null && hints.doubt === null;
+  const { hints } = state.loop;
+  const idle =
+    state.claims.held.size === 0 && state.claims.uncertain.size === 0 && !state.post.publishing && state.workflows.advancing.size === 0;
+  const unasked =
+    hints.watch === 'trusted' && !hints.lookDue && !hints.pending && idle && state.host.outage === null && hints.doubt === null;
   hints.lookDue = false;
   const heard = hints.heard.get('watch') ?? 0;
   return (changed) => {
@@ -71,9 +81,9 @@ export function beginLook(dispatcher: Dispatcher): (changed: boolean) => void {
 
 function judgeDoubt(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
-  const { doubt, heard } = state.hints;
+  const { doubt, heard } = state.loop.hints;
   if (doubt === null) return;
-  if ((heard.get('watch') ?? 0) > doubt.heard) state.hints.doubt = null;
+  if ((heard.get('watch') ?? 0) > doubt.heard) state.loop.hints.doubt = null;
   else if (doors.clock.monotonicMs() - doubt.sinceMs >= DOUBT_MS)
     loseWatch(dispatcher, 'the file system of the remote did not report a change');
 }

@@ -23,31 +23,35 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
   const { tip } = mirror.index();
   const wallMs = doors.clock.wallMs();
-  if (tip !== null && tip !== state.day.tip) {
+  if (tip !== null && tip !== state.models.day.tip) {
     await readBudgets(dispatcher, tip);
-    if (state.day.budgets === NO_BUDGETS) state.day.tip = null;
+    if (state.models.day.budgets === NO_BUDGETS) state.models.day.tip = null;
     else await countReplies(dispatcher, tip);
   }
-  for (const [path, { atMs }] of state.day.spent) if (atMs < wallMs - 2 * DAY) state.day.spent.delete(path);
-  const reached = reachedBudgets(state.day.budgets, { spent: state.day.spent.values(), models: [...state.serving.models.keys()], wallMs });
+  for (const [path, { atMs }] of state.models.day.spent) if (atMs < wallMs - 2 * DAY) state.models.day.spent.delete(path);
+  const reached = reachedBudgets(state.models.day.budgets, {
+    spent: state.models.day.spent.values(),
+    models: [...state.models.serving.models.keys()],
+    wallMs,
+  });
   for (const [model, { why }] of reached)
-    if (!state.spentOut.has(model)) doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
-  state.spentOut = reached;
+    if (!state.models.spentOut.has(model)) doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
+  state.models.spentOut = reached;
 }
 
 /** A file that is broken leaves the budgets as they were in force. */
 async function readBudgets({ state, doors }: Dispatcher, tip: Oid): Promise<void> {
   const text = await readTextAt(doors.repository, tip, BUDGETS_FILE);
-  if (text === state.day.text) return;
-  state.day.text = text;
+  if (text === state.models.day.text) return;
+  state.models.day.text = text;
   const { budgets, problems } = text === null ? { budgets: NO_BUDGETS, problems: [] } : decodeBudgets(text);
   for (const problem of problems) doors.log.warning('budgets.invalid', { ...problem, next: 'the budgets as they were stay in force' });
-  state.day.budgets = budgets ?? state.day.budgets;
+  state.models.day.budgets = budgets ?? state.models.day.budgets;
 }
 
 async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
   const { state, doors } = dispatcher;
-  const known = state.day.tip;
+  const known = state.models.day.tip;
   const isAhead = known !== null && (await doors.repository.isAncestor(known, tip));
   const from = isAhead ? known : await dayStart(dispatcher, tip);
   const changes = await doors.repository.diff({ from, to: tip, under: CHANNELS });
@@ -67,10 +71,10 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
       const fields = read?.kind === 'message' ? read.message.fields : null;
       if (fields?.model == null || fields.timestampMs === null) return;
       const { model, timestampMs: atMs, tokensIn, tokensOut, costUsd } = fields;
-      state.day.spent.set(path, { model, atMs, usd: costUsd ?? 0, tokens: (tokensIn ?? 0) + (tokensOut ?? 0) });
+      state.models.day.spent.set(path, { model, atMs, usd: costUsd ?? 0, tokens: (tokensIn ?? 0) + (tokensOut ?? 0) });
     });
   }
-  state.day.tip = tip;
+  state.models.day.tip = tip;
 }
 
 /** The newest commit from before this day; null when the whole history is of today, or longer than a day can be. */

@@ -136,8 +136,13 @@ function repliesOf(world: World): readonly string[] {
 /** It has looked, and nothing goes on. */
 function isIdle(world: World, { process, programs }: Host): boolean {
   const state = process?.dispatcher.state;
-  if (state === undefined || !state.recovered || programs.size > 0) return false;
-  return state.held.size === 0 && state.outgoing.length === 0 && state.uncertain.size === 0 && checkClaimsGone(world).length === 0;
+  if (state === undefined || !state.claims.recovered || programs.size > 0) return false;
+  return (
+    state.claims.held.size === 0 &&
+    state.post.outgoing.length === 0 &&
+    state.claims.uncertain.size === 0 &&
+    checkClaimsGone(world).length === 0
+  );
 }
 
 interface Troubled {

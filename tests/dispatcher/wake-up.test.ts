@@ -141,7 +141,7 @@ describe('a watched remote', () => {
     stage.say('second');
     hint(stage.dispatcher, 'watch');
     await stage.hand.pass(10);
-    expect(stage.dispatcher.state.wake.signal.aborted).toBe(true);
+    expect(stage.dispatcher.state.loop.wake.signal.aborted).toBe(true);
     await tick(stage.dispatcher);
     expect(stage.dispatcher.mirror.index().tip).toBe(stage.remote.refs.get(MAIN));
   });
@@ -187,14 +187,14 @@ describe('a flood of calls', () => {
     for (let n = 0; n < 1_000; n += 1) {
       hint(dispatcher, 'webhook');
       await hand.pass(5);
-      if (!dispatcher.state.wake.signal.aborted) continue;
+      if (!dispatcher.state.loop.wake.signal.aborted) continue;
       wakes += 1;
-      dispatcher.state.wake = new AbortController();
+      dispatcher.state.loop.wake = new AbortController();
     }
     expect(wakes).toBeGreaterThan(1);
     expect(wakes).toBeLessThanOrEqual(5_000 / 500 + 1);
     await hand.pass(500);
-    expect(dispatcher.state.wake.signal.aborted).toBe(true);
-    expect(dispatcher.state.hints.heard.get('webhook')).toBe(1_000);
+    expect(dispatcher.state.loop.wake.signal.aborted).toBe(true);
+    expect(dispatcher.state.loop.hints.heard.get('webhook')).toBe(1_000);
   });
 });

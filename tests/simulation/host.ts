@@ -5,7 +5,8 @@
 import { CrosstalkError, errorText } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import { createDispatcher, type Dispatcher, type Doors, type Serving, type Settings } from '../../src/dispatcher/dispatcher.ts';
+import { createDispatcher, type Dispatcher, type Doors, type Settings } from '../../src/dispatcher/dispatcher.ts';
+import type { Serving } from '../../src/dispatcher/state.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { decodeIndex } from '../../src/protocol/open-work.ts';

@@ -39,7 +39,7 @@ export async function runRewrite(plan: Plan, tamper: Tamper = (doors) => doors):
   const startedMeanwhile = world.runs.length;
   await pass(world, 120_000);
   const problems = [
-    ...hosts.flatMap(({ name, process }) => (process?.dispatcher.state.halted == null ? [`${name} has not halted`] : [])),
+    ...hosts.flatMap(({ name, process }) => (process?.dispatcher.state.host.halted == null ? [`${name} has not halted`] : [])),
     ...(world.runs.length > startedMeanwhile ? ['programs are started although the branch was wound back'] : []),
     ...(world.remote.refs.get(BRANCH) === tip ? [] : ['a host has pushed to a branch that was wound back']),
     ...(lost === undefined ? ['nothing was wound back'] : []),
@@ -64,6 +64,6 @@ async function acceptEverywhere(world: World, hosts: readonly Host[]): Promise<r
   const before = world.runs.length;
   for (const { process } of hosts) if (process !== null) void acceptRewrite(process.dispatcher);
   await pass(world, 300_000);
-  const halted = hosts.filter(({ process }) => process?.dispatcher.state.halted != null).map(({ name }) => `${name} stays halted`);
+  const halted = hosts.filter(({ process }) => process?.dispatcher.state.host.halted != null).map(({ name }) => `${name} stays halted`);
   return world.runs.length > before ? halted : [...halted, 'nothing is started after the rewrite was accepted'];
 }

@@ -151,7 +151,7 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
     living.some(
       (dispatcher) =>
         dispatcher !== undefined &&
-        (dispatcher.state.uncertain.size > 0 || dispatcher.state.outgoing.length > 0 || dispatcher.state.held.size > 0),
+        (dispatcher.state.claims.uncertain.size > 0 || dispatcher.state.post.outgoing.length > 0 || dispatcher.state.claims.held.size > 0),
     )
   )
     return false;
@@ -208,10 +208,10 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
     return `I9 ${path} for ${recipient} is not answered; ${verdicts.join('; ')}`;
   });
   const busy = hosts.flatMap(({ name, process }) =>
-    process === null || (process.dispatcher.state.held.size === 0 && process.dispatcher.state.outgoing.length === 0)
+    process === null || (process.dispatcher.state.claims.held.size === 0 && process.dispatcher.state.post.outgoing.length === 0)
       ? []
       : [
-          `I9 ${name} holds ${[...process.dispatcher.state.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.outgoing.map(({ transaction }) => transaction.name).join()}`,
+          `I9 ${name} holds ${[...process.dispatcher.state.claims.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.post.outgoing.map(({ transaction }) => transaction.name).join()}`,
         ],
   );
   const found = [...open, ...busy, ...checkClaimsGone(world)];

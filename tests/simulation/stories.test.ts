@@ -108,7 +108,7 @@ it('what a host has run is not run again there when the branch was rewritten, af
   story.world.remote.setRef(BRANCH, before ?? null);
   await story.pass(30_000);
   const [host] = story.hosts;
-  expect(host!.process?.dispatcher.state.halted).not.toBeNull();
+  expect(host!.process?.dispatcher.state.host.halted).not.toBeNull();
   void acceptRewrite(host!.process!.dispatcher);
   await story.pass(30_000);
   story.say({ 'data/channels/general/new.md': ask('opus') });

@@ -2,7 +2,7 @@
 import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import type { Serving } from '../../dispatcher/dispatcher.ts';
+import type { Serving } from '../../dispatcher/state.ts';
 import type { Verdict, WorkView } from '../../dispatcher/select-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import type { HostSeen, Surroundings } from './look-around.ts';

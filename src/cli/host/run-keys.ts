@@ -40,7 +40,7 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
   switch (key) {
     case 'p':
       // While it drains there is nothing to pause and nothing to resume.
-      if (dispatcher.state.mode !== 'draining') (dispatcher.state.pausedHere ? resumeHost : pauseHost)(dispatcher);
+      if (dispatcher.state.host.mode !== 'draining') (dispatcher.state.host.pausedHere ? resumeHost : pauseHost)(dispatcher);
       return;
     case 'd':
       drainHost(dispatcher);

@@ -8,7 +8,7 @@ import type { ConfigDirectory } from '../../local/config-directory.ts';
 import { readHostModels } from '../../local/host-models.ts';
 import { type ModelOffer, selectServedModels } from '../../local/served-models.ts';
 import { decodeModels } from '../../protocol/models.ts';
-import type { Serving } from '../../dispatcher/dispatcher.ts';
+import type { Serving } from '../../dispatcher/state.ts';
 
 export interface ServingSources {
   readonly configDirectory: ConfigDirectory;

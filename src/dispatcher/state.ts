@@ -1,0 +1,304 @@
+/**
+ * What the verbs of a dispatcher share between two looks. Everything here is lost at a crash; what must not be lost is on the remote or behind the
+ * door to local state.
+ */
+import type { Oid } from '../base/ids.ts';
+import type { HostState } from '../protocol/beat.ts';
+import { type Budgets, NO_BUDGETS, type Reached, type Spent } from '../protocol/budgets.ts';
+import type { Claim } from '../protocol/claim.ts';
+import type { Control } from '../protocol/control.ts';
+import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
+import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
+import type { TextMemory } from '../transport/read-folder.ts';
+import type { RemoteFailure } from '../transport/repository.ts';
+import type { ScheduleInput } from '../workflow/schedule.ts';
+import type { FoldMemo } from '../workflow/fold-memo.ts';
+import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
+import { createHints, type Hints } from './hints.ts';
+import type { Refusal } from './refused-work.ts';
+
+/** The models that this host would run now, and why it does not run the others. */
+export interface Serving {
+  readonly models: ReadonlyMap<string, ModelEntry>;
+  /** Model name → reason, such as "not approved on this host: crosstalkd allow opus". */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** Why a running attempt is ended by us. */
+export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';
+
+/** A claim of ours that stands on the remote as far as we know. */
+export interface Held {
+  readonly key: string;
+  readonly ref: string;
+  readonly work: Work;
+  claim: Claim;
+  oid: Oid;
+  /** Monotonic time at which the push that made (or renewed) it began: its lease runs from here. */
+  renewedMs: number;
+  /** What the wall clock was ahead of the monotonic one then: when the machine sleeps, it grows. */
+  renewedAheadMs: number;
+  /** Monotonic time from which a listing without this claim means that it is lost; infinite while a renewal is on its way. */
+  confirmedMs: number;
+  /** `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its way. */
+  phase: 'attempt' | 'publishing';
+  stopped: StopReason | null;
+  readonly abort: AbortController;
+  /** When the agent that runs now was started; null = none. */
+  startedMs: number | null;
+  /** What the attempt left in its project; absent = nothing. */
+  saved?: { readonly branch: string | null; readonly commit: string };
+}
+
+/** A claim that was pushed and not yet seen on the remote by a later look. */
+export interface UncertainClaim {
+  readonly oid: Oid;
+  readonly work: Work;
+  readonly claim: Claim;
+  readonly startedMs: number;
+  /** As `renewedAheadMs` of a held claim. */
+  readonly aheadMs: number;
+}
+
+export interface Parked {
+  readonly untilMs: number;
+  readonly why: string;
+}
+
+/** What is known of the day's spending. Without data/budgets.yaml it stays empty. */
+export interface DayBook {
+  /** The commit up to which replies are counted; null = none yet. */
+  tip: Oid | null;
+  /** data/budgets.yaml as it was last read. */
+  text: string | null;
+  budgets: Budgets;
+  /** By the path of the reply: one that is read twice counts once. */
+  readonly spent: Map<string, Spent>;
+}
+
+/** A transaction that waits for the publisher, and who wants to know. */
+export interface Outgoing {
+  readonly transaction: Transaction;
+  /** The message, marker or ref that it is about. */
+  readonly about: string;
+  /** Why it waits although nothing else does; null = it does not. */
+  refusal: Refusal | null;
+  readonly done: (outcome: TransactionOutcome) => Promise<void>;
+}
+
+/** What was last seen of a workflow run, so that one that cannot move costs one look-up a tick. */
+export interface RunSeen {
+  /** The tree of its channel; null = none yet. */
+  readonly tree: Oid | null;
+  /** Monotonic time at which that tree was first seen, and at which the engine was last asked. */
+  readonly seenMs: number;
+  readonly askedMs: number;
+}
+
+/** One record of a claim or host that somebody else wrote; null = unreadable. */
+export type Records = Map<Oid, { readonly text: string } | null>;
+
+/** Where the marker of a run was when the run began; null = its header does not say which file. */
+export interface MarkerPlace {
+  readonly path: string;
+  readonly blob: Oid | null;
+}
+
+/** The saved workflows with a schedule, as of one tree of data/workflows. */
+export interface Schedules {
+  readonly tree: Oid | null;
+  readonly entries: readonly Scheduled[];
+  /** Wall time before which nothing can be due: a schedule has minutes as its smallest unit. */
+  readonly nextMs: number;
+}
+
+/** What is asked of a saved workflow when its time may have come. */
+export type Scheduled = Pick<ScheduleInput, 'name' | 'text' | 'sinceMs'>;
+
+/** Which models run here, and what keeps one from running. */
+export interface ModelState {
+  serving: Serving;
+  readonly parked: Map<string, Parked>;
+  /** What the models of all hosts have used today, and which of them are at the end of their budget. */
+  readonly day: DayBook;
+  spentOut: ReadonlyMap<string, Reached>;
+  /** How often in a row each model was parked without an answer in between. */
+  readonly parks: Map<string, number>;
+  /** Wall-independent times of attempts of the last hour, by model. */
+  readonly starts: Map<string, readonly number[]>;
+  readonly failures: Map<string, readonly number[]>;
+}
+
+/** Claims on their way from the push to the settled end. */
+export interface ClaimState {
+  readonly held: Map<string, Held>;
+  /** Claims whose push had no answer, by ref: settled by the next look. */
+  readonly uncertain: Map<string, UncertainClaim>;
+  /** False until the claims of an earlier run were looked for. */
+  recovered: boolean;
+  /** Claims of an earlier run of this state directory: their process is dead, whatever their lease says. Ref → whether its agent was started. */
+  readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
+  /** Claim refs of others whose removal or failure reply is on its way. */
+  readonly settling: Set<string>;
+  /** Keys of work whose agent this state directory has started, as far back as its journal goes. */
+  readonly ran: Set<string>;
+  /** Of these, what a rewritten branch shows as open: it is not run a second time here. */
+  readonly blocked: Set<string>;
+  /** When each open piece of work was first seen, monotonic. */
+  readonly firstSeen: Map<string, number>;
+}
+
+/** What waits for the publisher. */
+export interface PostState {
+  readonly outgoing: Outgoing[];
+  publishing: boolean;
+  /** How long the last push of the branch took; 0 = none yet. */
+  pushMs: number;
+  /** Reasons of refusals that were told of. */
+  readonly refusalsTold: Set<string>;
+}
+
+/** What was read of workflow runs, so that one that cannot move costs a look-up a tick. */
+export interface WorkflowState {
+  /** Open workflow runs by marker path: what was seen of each, its texts, its channel, and whether a transition is on its way. */
+  readonly runs: Map<string, RunSeen>;
+  readonly runTexts: Map<string, TextMemory>;
+  /** What folds of each found, by marker path: it only saves work. */
+  readonly foldMemos: Map<string, FoldMemo>;
+  readonly channelOf: Map<string, string>;
+  /** The marker of each run that has not ended, by channel. */
+  readonly markerOf: Map<string, MarkerPlace>;
+  /** The closing runs at a tip (closing-runs.ts); null = none was looked at yet. */
+  closing: { readonly tip: Oid | null; readonly markers: readonly OpenMessage[] };
+  readonly advancing: Set<string>;
+  /** The commit at which the engine was last asked about every run that may move. */
+  advancedTip: Oid | null;
+  /** Texts of saved workflows, schemas and forked runs, by a name for each. */
+  readonly folderTexts: Map<string, TextMemory>;
+  /** Answers of every run, for steps with `cache: global`. */
+  readonly answers: AnswerCache;
+  schedules: Schedules;
+  /** Saved workflows whose marker is on its way. */
+  readonly firing: Set<string>;
+}
+
+/** How this host stands: as its operator, the remote and its alias make it. */
+export interface HostCondition {
+  /** Beat refs under our alias that were reported. */
+  readonly warnedTwins: Set<string>;
+  /** Beats of dead hosts that this host tried to remove, by object: each once. */
+  readonly forgotten: Set<Oid>;
+  mode: Exclude<HostState, 'stopped'>;
+  /** Paused by this host's operator (as opposed to by `--all`). */
+  pausedHere: boolean;
+  control: Control | null;
+  beat: { readonly count: number; readonly startedMs: number; readonly presence: string };
+  /** Why nothing may run, or null. */
+  halted: { readonly was: Oid; readonly now: Oid | null } | null;
+  outage: RemoteFailure | null;
+  /** Ordered to end as by SIGTERM. */
+  stopOrdered: boolean;
+}
+
+/** When the loop looks next, and what wakes it. */
+export interface LoopState {
+  /** Monotonic time of the next look, as planned. */
+  nextLookMs: number;
+  /** The cache's upkeep: whether it goes on now, and the mirror's epoch when it last began. */
+  readonly upkeep: { running: boolean; epoch: number };
+  /** Something happened since the last tick: poll fast. */
+  active: boolean;
+  readonly hints: Hints;
+  wake: AbortController;
+  /** Aborted when the dispatcher ends: nothing begins any more. */
+  readonly ending: AbortController;
+}
+
+/** What the verbs of a dispatcher share. What the last successful look saw stands at the top. */
+export interface State {
+  /** Every ref of claims, hosts and control that the last successful poll saw. */
+  refs: ReadonlyMap<string, Oid>;
+  /** Monotonic time at which that poll began. */
+  seenMs: number;
+  book: LeaseBook;
+  /** The rejected files that were reported, as the index last had them. */
+  rejected: OpenIndex['rejected'];
+  readonly records: Records;
+  readonly models: ModelState;
+  readonly claims: ClaimState;
+  readonly post: PostState;
+  readonly workflows: WorkflowState;
+  readonly host: HostCondition;
+  readonly loop: LoopState;
+}
+
+/** The state of a dispatcher that has not looked at anything yet. */
+export function createState(): State {
+  return {
+    refs: new Map(),
+    seenMs: Number.NEGATIVE_INFINITY,
+    book: EMPTY_LEASES,
+    rejected: new Map(),
+    records: new Map(),
+    models: {
+      serving: { models: new Map(), refused: new Map() },
+      parked: new Map(),
+      day: { tip: null, text: null, budgets: NO_BUDGETS, spent: new Map() },
+      spentOut: new Map(),
+      parks: new Map(),
+      starts: new Map(),
+      failures: new Map(),
+    },
+    claims: {
+      held: new Map(),
+      uncertain: new Map(),
+      recovered: false,
+      orphans: new Map(),
+      settling: new Set(),
+      ran: new Set(),
+      blocked: new Set(),
+      firstSeen: new Map(),
+    },
+    post: {
+      outgoing: [],
+      publishing: false,
+      pushMs: 0,
+      refusalsTold: new Set(),
+    },
+    workflows: {
+      runs: new Map(),
+      runTexts: new Map(),
+      foldMemos: new Map(),
+      channelOf: new Map(),
+      markerOf: new Map(),
+      closing: { tip: null, markers: [] },
+      advancing: new Set(),
+      advancedTip: null,
+      folderTexts: new Map(),
+      answers: createAnswerCache(),
+      schedules: { tree: null, entries: [], nextMs: 0 },
+      firing: new Set(),
+    },
+    host: {
+      warnedTwins: new Set(),
+      forgotten: new Set(),
+      mode: 'running',
+      pausedHere: false,
+      control: null,
+      beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '' },
+      halted: null,
+      outage: null,
+      stopOrdered: false,
+    },
+    loop: {
+      nextLookMs: 0,
+      upkeep: { running: false, epoch: 0 },
+      active: true,
+      hints: createHints(),
+      wake: new AbortController(),
+      ending: new AbortController(),
+    },
+  };
+}
