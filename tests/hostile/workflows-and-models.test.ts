@@ -115,9 +115,13 @@ describe('a run channel full of garbage', () => {
       planter.write(marker(run, `child_channel: ${run}\n${STEPS}`));
     }
     planter.write(marker('good', `child_channel: good\n${STEPS}`));
-    const names = [...Object.keys(GARBAGE).map((_, index) => `garbage-${index}`), 'good'];
-    await untilHost(host, () => names.every((name) => routed(name) !== ''), 50_000);
+    // A run that says it is complete, and does not say how it began, is one of an older program: nobody answers it, and why says so.
+    const ended = `garbage-${Object.keys(GARBAGE).indexOf('COMPLETE')}`;
+    const names = [...Object.keys(GARBAGE).map((_, index) => `garbage-${index}`), 'good'].filter((name) => name !== ended);
+    await untilHost(host, () => names.every((name) => routed(name) !== ''));
     expect(routed('good')).not.toContain('failed: true');
+    expect((await ask(fleet, 'a', ['why', `${GENERAL}/${ended}.md`])).stdout).toContain(`was ended by an older program in ${ended}`);
+    expect(routed(ended)).toBe('');
     const added = planter
       .git(['ls-tree', '-r', '--name-only', 'main'])
       .split('\n')
