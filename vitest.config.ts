@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongFirst } from './tests/support/long-first.ts';
 
 export default defineConfig({
   test: {
@@ -11,5 +12,6 @@ export default defineConfig({
     pool: 'forks',
     // One more than the processors of a small machine: tests wait for processes, and processes for each other.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
   },
 });

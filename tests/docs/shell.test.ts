@@ -4,5 +4,5 @@ import { runBlocks } from './run-blocks.ts';
 
 describe.each([
   ['README.md', 1],
-  ['GUIDE-CLI.md', 4],
+  ['GUIDE-CLI.md', 5],
 ])('%s', runBlocks);

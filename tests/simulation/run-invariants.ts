@@ -53,9 +53,9 @@ export function listOpenRuns(files: ReadonlyMap<string, string>): readonly strin
   });
 }
 
-/** The kind of a transition: its commit's subject without the names of steps. */
+/** The kind of a transition: its commit's subject without the names of steps and what it comes to. */
 function transitionOf({ commit }: HistoryStep): string | null {
-  const [, name] = /^workflow [^:]+: (.*)/.exec(commit.message) ?? [];
+  const [, name] = /^workflow [^:]+: ([^:\n]*)/.exec(commit.message) ?? [];
   if (name === undefined) return null;
   if (/ pass \d/.test(name)) return 'next pass';
   if (/ \((left|right)\)$/.test(name)) return 'decide (choice)';
