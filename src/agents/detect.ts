@@ -1,5 +1,5 @@
 /** Which agent programs this host has, in which version, and whether somebody has signed in to them. For `init`, `models` and `doctor`. */
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { SECOND, type Clock } from '../base/clock.ts';
@@ -7,6 +7,7 @@ import { byCodeUnit } from '../base/order.ts';
 import type { Adapter, Detection } from './adapter.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
 import { cleanOutput } from './clean-output.ts';
+import { isExecutable } from './executable.ts';
 import { runProcess } from './run-process.ts';
 
 /** For `doctor`, which may take its time. */
@@ -135,15 +136,6 @@ function withoutSign(files: readonly string[]): SignedIn {
 function findExecutable(names: readonly string[], directories: readonly string[]): string | null {
   const paths = names.flatMap((name) => directories.map((directory) => join(directory, name)));
   return paths.find(isExecutable) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 interface VersionQuestion {

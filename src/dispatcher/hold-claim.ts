@@ -5,6 +5,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held, StopReason } from './state.ts';
+import { NO_RUN } from '../protocol/reply.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 
 /** What every reply of a claim says, however it ended. */
@@ -79,12 +80,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
       ...replyBasics(dispatcher, held),
       body: `No answer: ${detail}. See crosstalkd retry.\n`,
       failure: { class: 'host-lost', detail },
-      durationMs: null,
-      tokensIn: null,
-      tokensOut: null,
-      costUsd: null,
-      session: null,
-      agent: null,
+      ...NO_RUN,
     });
   } else if (reason === 'claim-lost') {
     await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: reason });

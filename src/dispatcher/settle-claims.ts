@@ -5,7 +5,7 @@ import { type Claim, parseClaim } from '../protocol/claim.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { MODEL_DEFAULTS } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
-import { composeReply } from '../protocol/reply.ts';
+import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { supersededWork } from './follow-moves.ts';
@@ -132,12 +132,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
     hops: work.message.hops,
     body: `No answer: ${detail}. To run it again: crosstalkd retry ${work.message.path}\n`,
     failure: { class: 'host-lost', detail },
-    durationMs: null,
-    tokensIn: null,
-    tokensOut: null,
-    costUsd: null,
-    session: null,
-    agent: null,
+    ...NO_RUN,
   });
   dispatcher.state.claims.settling.add(ref);
   dispatcher.doors.log.alert('host.lost', {

@@ -30,6 +30,16 @@ export interface ReplyFacts {
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }
 
+/** What is told of a run when there is none to tell of: nobody knows how far it came. */
+export const NO_RUN: Pick<ReplyFacts, 'durationMs' | 'tokensIn' | 'tokensOut' | 'costUsd' | 'session' | 'agent'> = {
+  durationMs: null,
+  tokensIn: null,
+  tokensOut: null,
+  costUsd: null,
+  session: null,
+  agent: null,
+};
+
 /** A reply ready to be committed. */
 export interface Reply {
   readonly path: string;

@@ -169,8 +169,8 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
   };
   const isKept = (commit: Oid): boolean => (built.has(commit) && builtIn === cache.identity()) || cache.keeps(commit);
   /** `commit` came with `brought`. That it lies in the cache alone would prove nothing: see `hasHistory`. */
-  const isBelow = async (commit: Oid, brought: Oid | undefined): Promise<boolean> =>
-    brought !== undefined && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, brought]));
+  const isBelow = async (commit: Oid, brought: Oid | null): Promise<boolean> =>
+    brought !== null && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, brought]));
   /** Whether a fetch leaves contents out: that of a branch of which the cache has nothing yet. What is new to a branch is wanted whole, and at once. */
   const leavesOut = async (wanted: Wanted): Promise<Reached<boolean>> => {
     const isFirst = [...wanted.keys()].some((ref) => isBranch(ref) && !cache.hasBranch(ref === branchRef ? null : ref));
@@ -202,11 +202,7 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       }
     },
     isKept,
-    isWhole: async (commit) => {
-      if (isKept(commit)) return true;
-      const tip = cache.readTip();
-      return tip !== null && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, tip]));
-    },
+    isWhole: async (commit) => isKept(commit) || (await isBelow(commit, cache.readTip())),
     fetch: async (tip, records) => {
       const known = await Promise.all([...records].map(([ref, oid]) => (isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid))));
       const wanted = new Map([...records].filter((_, i) => known[i] === false));
@@ -216,7 +212,7 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       const fetched = await remote.fetch(wanted, { bare: bare.value, partial: cache.isPartial() });
       if (wanted.size > 0) cache.unlockPacks();
       if (fetched.kind === 'unreachable') return fetched;
-      const hasCome = (ref: string, oid: Oid): Promise<boolean> => isBelow(oid, fetched.value.get(ref));
+      const hasCome = (ref: string, oid: Oid): Promise<boolean> => isBelow(oid, fetched.value.get(ref) ?? null);
       for (const [ref, oid] of records) if (isBranch(ref) && wanted.has(ref) && (await hasCome(ref, oid))) cache.writeBranch(ref, oid);
       if (tip === null) return { kind: 'reached', value: null };
       if (!isKept(tip) && !(await hasCome(branchRef, tip)))

@@ -127,7 +127,7 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
     });
   }
   for (const gate of fold.gates.filter((each) => each.state === 'open'))
-    blockers.push({ what: describeGate(gate), command: `crosstalkd workflow approve ${id} ${gate.gate}${answerOption(gate)}` });
+    blockers.push({ what: describeGate(gate), command: answerCommand(id, gate) + otherChoices(gate) });
   for (const task of fold.tasks.filter((each) => each.state === 'open')) blockers.push(taskBlocker(input, task));
   for (const step of fold.steps.filter((each) => each.status === 'waiting')) {
     const event = /^the event "(.*)"$/.exec(step.why ?? '')?.[1];
@@ -145,10 +145,14 @@ function describeGate({ gate, title, approvers, quorum, received, answers }: Gat
   return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}`;
 }
 
-/** What the command needs that answers the gate, with what else it takes. */
-function answerOption({ form, choices }: GateView): string {
-  if (form === 'input') return ' -m <answer>';
-  return form === 'approve' ? '' : ` --choice ${JSON.stringify(choices[0] ?? '')}   (or: ${choices.slice(1).join(', ')})`;
+/** The command that answers a gate, with what it needs for that. */
+export function answerCommand(run: string, { gate, form, choices }: Pick<GateView, 'gate' | 'form' | 'choices'>): string {
+  const answer = form === 'choose' ? ` --choice ${JSON.stringify(choices[0] ?? '')}` : form === 'input' ? ' -m <answer>' : '';
+  return `crosstalkd workflow approve ${run} ${gate}${answer}`;
+}
+
+function otherChoices({ form, choices }: GateView): string {
+  return form === 'choose' ? `   (or: ${choices.slice(1).join(', ')})` : '';
 }
 
 function taskBlocker(input: RunInput, task: TaskView): Blocker {

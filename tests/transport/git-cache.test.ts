@@ -6,6 +6,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createGitFixture, draftOf, oidOf, processesNaming, reached, type GitFixture } from '../support/git-fixture.ts';
+import { publishFiles } from '../support/publish-files.ts';
 import { startHttpRemote } from '../support/http-remote.ts';
 
 const BRANCH = 'refs/heads/main';
@@ -17,15 +18,6 @@ beforeEach(() => {
 });
 afterEach(() => fixture.dispose());
 
-async function publish(host: Repository, files: Readonly<Record<string, string | null>>): Promise<Oid> {
-  const { tip } = reached(await host.listRefs([]));
-  reached(await host.fetch({ tip, records: NONE }));
-  const [next] = await host.buildCommits(tip, [draftOf(files)]);
-  const outcome = await host.push([{ ref: BRANCH, expected: tip, next: next! }], { atomic: true });
-  expect(outcome).toMatchObject({ kind: 'answered', refs: new Map([[BRANCH, { kind: 'landed' }]]) });
-  return next!;
-}
-
 async function textAt(host: Repository, commit: Oid, path: string): Promise<string> {
   const [entry] = await host.lookUp(commit, [path]);
   const [blob] = await host.readBlobs([entry!.oid], 10_000);
@@ -35,8 +27,8 @@ async function textAt(host: Repository, commit: Oid, path: string): Promise<stri
 describe('the private cache', () => {
   it('is bare, knows no remote and no hook, and holds one ref', async () => {
     const host = await fixture.open();
-    await publish(host, { a: '1' });
-    const tip = await publish(host, { b: '1' });
+    await publishFiles(host, { a: '1' });
+    const tip = await publishFiles(host, { b: '1' });
     reached(await host.fetch({ tip, records: NONE }));
     const dir = fixture.cacheDir();
     expect(fixture.git(['for-each-ref', '--format=%(refname)'], { cwd: dir })).toBe('refs/crosstalk/tip');
@@ -49,7 +41,7 @@ describe('the private cache', () => {
   it('is read and added to while it is repacked and pruned, twenty times, and nothing is lost', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
-    let tip = await publish(host, { 'm/0.md': '0' });
+    let tip = await publishFiles(host, { 'm/0.md': '0' });
     for (let round = 1; round <= 20; round++) {
       reached(await host.fetch({ tip, records: NONE }));
       const gc = Promise.resolve().then(() => fixture.git(['gc', '-q', '--prune=1.hour.ago'], { cwd: dir }));
@@ -69,7 +61,7 @@ describe('the private cache', () => {
 
   it('upkeep packs what lies loose, also what no ref holds', async () => {
     const host = await fixture.open();
-    const tip = await publish(host, { 'm/3/3.md': 'm3' });
+    const tip = await publishFiles(host, { 'm/3/3.md': 'm3' });
     // Records are always loose; large sets of objects are packs from the start.
     let record = await host.writeRecord('{"n":0}');
     for (let n = 1; n <= 4_000; n += 1) record = await host.writeRecord(`{"n":${n}}`);
@@ -82,7 +74,7 @@ describe('the private cache', () => {
 
   it('upkeep removes what killed processes left half-written an hour ago, and nothing younger', async () => {
     const host = await fixture.open();
-    await publish(host, { a: '1' });
+    await publishFiles(host, { a: '1' });
     const dir = fixture.cacheDir();
     const old = ['objects/aa/tmp_obj_1', 'objects/pack/tmp_pack_1', 'tip-00ff'].map((name) => join(dir, name));
     const young = ['objects/aa/tmp_obj_2', 'objects/pack/tmp_pack_2'].map((name) => join(dir, name));
@@ -97,11 +89,11 @@ describe('the private cache', () => {
 
   it('brings what a killed fetch, or one that another process is in the middle of, has not brought yet', async () => {
     const first = await fixture.open();
-    await publish(first, { 'm/0.md': '0' });
+    await publishFiles(first, { 'm/0.md': '0' });
     const reader = await fixture.open();
     const mirror = createMirror(reader, null);
     reached(await mirror.pull({ tip: reached(await reader.listRefs([])).tip, asOf: mirror.epoch() }));
-    const tip = await publish(first, { 'm/1.md': '1' });
+    const tip = await publishFiles(first, { 'm/1.md': '1' });
     // A commit is the first that git writes of what arrives.
     const commit = fixture.git(['cat-file', 'commit', tip], { cwd: fixture.remoteDir });
     fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: fixture.cacheDir(), input: `${commit}\n` });
@@ -114,14 +106,14 @@ describe('the private cache', () => {
 
   it('a reader whose process was killed goes on', async () => {
     const host = await fixture.open();
-    const tip = await publish(host, { a: 'one' });
+    const tip = await publishFiles(host, { a: 'one' });
     expect(await textAt(host, tip, 'a')).toBe('one');
     for (const { pid } of processesNaming(`--git-dir=${fixture.cacheDir()}`)) process.kill(pid, 'SIGKILL');
     expect(await textAt(host, tip, 'a')).toBe('one');
   });
 
   it('an idle look starts no process but ls-remote, and leaves none', async () => {
-    await publish(await fixture.open(), { a: '1' });
+    await publishFiles(await fixture.open(), { a: '1' });
     const host = await fixture.open();
     for (let i = 0; i < 3; i++) reached(await host.listRefs(['refs/crosstalk/claims/']));
     expect(processesNaming(`--git-dir=${fixture.cacheDir()}`)).toEqual([]);
@@ -130,7 +122,7 @@ describe('the private cache', () => {
 
 describe('what the user has configured', () => {
   it('has no effect on what is built, pushed and read', async () => {
-    const plain = await publish(await fixture.open(), { 'data/ä b.md': 'x\n', 'data/old.md': 'same\n'.repeat(40) });
+    const plain = await publishFiles(await fixture.open(), { 'data/ä b.md': 'x\n', 'data/old.md': 'same\n'.repeat(40) });
     const trap = `${fixture.root}/executed`;
     const script = join(fixture.root, 'trap.sh');
     writeFileSync(script, `#!/bin/sh\necho "$0 $*" >> ${trap}\n`, { mode: 0o755 });
@@ -186,7 +178,7 @@ describe('what the user has configured', () => {
     // The far side has a configuration of its own: with a remote given by path, its hooks would be the user's.
     const server = await startHttpRemote({ root: fixture.root, env: { ...fixture.env, HOME: fixture.remoteDir } });
     const host = await fixture.open({ url: `${server.url}/remote.git`, allowHttp: true });
-    const next = await publish(host, { 'data/old.md': null, 'data/new.md': 'same\n'.repeat(40), 'data/crlf.md': 'a\r\nb\n' });
+    const next = await publishFiles(host, { 'data/old.md': null, 'data/new.md': 'same\n'.repeat(40), 'data/crlf.md': 'a\r\nb\n' });
     expect((await host.diff({ from: plain, to: next, under: 'data' })).map(({ kind, path }) => `${kind} ${path}`)).toEqual([
       'written data/crlf.md',
       'written data/new.md',
@@ -216,7 +208,7 @@ describe('what the user has configured', () => {
       ...{ GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.bare', GIT_CONFIG_VALUE_0: 'false', GIT_NAMESPACE: 'x', GIT_TRACE: '1' },
     };
     const host = await fixture.open({ env });
-    const tip = await publish(host, { a: 'x' });
+    const tip = await publishFiles(host, { a: 'x' });
     expect(await textAt(host, tip, 'a')).toBe('x');
     expect(fixture.remote(['rev-parse', 'refs/heads/main'])).toBe(tip);
     expect(fixture.git(['count-objects'], { cwd: elsewhere })).toMatch(/^0 objects/);
@@ -293,7 +285,7 @@ describe('trees that no honest tool makes', () => {
     plant(odd);
     const before = fixture.remote(['ls-tree', '-r', BRANCH]).split('\n');
     const host = await fixture.open();
-    await publish(host, { 'm.md': 'new' });
+    await publishFiles(host, { 'm.md': 'new' });
     const after = fixture.remote(['ls-tree', '-r', BRANCH]).split('\n');
     expect(after.filter((line) => !line.endsWith('m.md'))).toEqual(before);
     expect(after).toHaveLength(before.length + 1);

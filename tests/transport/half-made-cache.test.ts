@@ -6,6 +6,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createGitFixture, draftOf, type GitFixture, processesNaming, reached } from '../support/git-fixture.ts';
+import { publishFiles } from '../support/publish-files.ts';
 import { makeSlowGit, type SlowGit } from '../support/slow-git.ts';
 
 const BRANCH = 'refs/heads/main';
@@ -23,15 +24,6 @@ afterEach(async () => {
 });
 
 const slow = (): { readonly PATH: string } => ({ ...fixture.env, PATH: git.path });
-
-async function publish(host: Repository, files: Readonly<Record<string, string>>): Promise<Oid> {
-  const { tip } = reached(await host.listRefs([]));
-  reached(await host.fetch({ tip, records: NONE }));
-  const [next] = await host.buildCommits(tip, [draftOf(files)]);
-  const outcome = await host.push([{ ref: BRANCH, expected: tip, next: next! }], { atomic: true });
-  expect(outcome).toMatchObject({ kind: 'answered', refs: new Map([[BRANCH, { kind: 'landed' }]]) });
-  return next!;
-}
 
 async function pullAll(host: Repository, mirror: Mirror): Promise<Oid | null> {
   const asOf = mirror.epoch();
@@ -58,11 +50,11 @@ describe('a fetch', () => {
   it('killed after any part of what it brings is brought anew by whoever comes next, and nothing is pushed that is not whole', async () => {
     const author = await fixture.open();
     const cacheDir = join(fixture.root, 'reader', 'cache.git');
-    let tip = await publish(author, { 'data/channels/general/0.md': '0', 'README.md': 'r' });
+    let tip = await publishFiles(author, { 'data/channels/general/0.md': '0', 'README.md': 'r' });
     const halves = new Set<number>();
     // One object of this size after the other: commit, four trees, a blob.
     for (const bytes of [0, 150, 330, 450]) {
-      const expected = await publish(author, { [`data/channels/general/${bytes + 1}.md`]: `new ${bytes}` });
+      const expected = await publishFiles(author, { [`data/channels/general/${bytes + 1}.md`]: `new ${bytes}` });
       git.stopAfter(bytes);
       const first = await fixture.open({ cacheDir, env: slow() });
       const mirror = createMirror(first, null);
@@ -77,7 +69,7 @@ describe('a fetch', () => {
       const mine = createMirror(next, null);
       expect(await pullAll(next, mine)).toBe(expected);
       expect(await filesAt(next, expected)).toContain(`data/channels/general/${bytes + 1}.md`);
-      tip = await publish(next, { [`data/channels/general/${bytes + 2}.md`]: 'own' });
+      tip = await publishFiles(next, { [`data/channels/general/${bytes + 2}.md`]: 'own' });
       await next.close();
     }
     expect(
@@ -91,14 +83,14 @@ describe('a fetch', () => {
   it('of another process that is in the middle holds up nobody, and both have everything', async () => {
     const author = await fixture.open();
     const cacheDir = join(fixture.root, 'shared', 'cache.git');
-    await publish(author, { a: '0' });
+    await publishFiles(author, { a: '0' });
     const slowOne = await fixture.open({ cacheDir, env: slow() });
     const slowMirror = createMirror(slowOne, null);
     await pullAll(slowOne, slowMirror);
     const readers = await Promise.all([1, 2, 3].map(() => fixture.open({ cacheDir })));
     const mirrors = readers.map((reader) => createMirror(reader, null));
     for (const bytes of [120, 200, 300]) {
-      const tip = await publish(author, { [`d/e/${bytes}`]: String(bytes) });
+      const tip = await publishFiles(author, { [`d/e/${bytes}`]: String(bytes) });
       git.stopAfter(bytes);
       const late = pullAll(slowOne, slowMirror);
       await git.untilStopped();
@@ -112,7 +104,7 @@ describe('a fetch', () => {
   });
 
   it('whose folder another process removes, because it has packed what was in it, is begun again', async () => {
-    const tip = await publish(await fixture.open(), { a: '0' });
+    const tip = await publishFiles(await fixture.open(), { a: '0' });
     const [bin, path] = [join(fixture.root, 'bin'), fixture.env['PATH'] ?? ''];
     mkdirSync(bin);
     const fail = `echo 'error: unable to create temporary file: No such file or directory' >&2; exit 128`;
@@ -125,11 +117,11 @@ describe('a fetch', () => {
 
   it('of what vanished meanwhile is not done because a killed one has left its commit', async () => {
     const author = await fixture.open();
-    await publish(author, { a: '0' });
+    await publishFiles(author, { a: '0' });
     const reader = await fixture.open();
     const mirror = createMirror(reader, null);
     const standing = await pullAll(reader, mirror);
-    const gone = await publish(author, { 'd/b': '1' });
+    const gone = await publishFiles(author, { 'd/b': '1' });
     const commit = fixture.remote(['cat-file', 'commit', gone]);
     fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: fixture.cacheDir(), input: `${commit}\n` });
     fixture.remote(['update-ref', BRANCH, standing!]);
@@ -148,7 +140,7 @@ describe('a cache', () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
     const mirror = createMirror(host, null);
-    await publish(host, { 'data/a.md': '1' });
+    await publishFiles(host, { 'data/a.md': '1' });
     const tip = await pullAll(host, mirror);
     const [own] = await host.buildCommits(tip, [draftOf({ 'data/b.md': '2' })]);
     expect(await host.hasHistory(own!)).toBe(true);
@@ -156,14 +148,14 @@ describe('a cache', () => {
     expect([await host.hasHistory(own!), await host.hasHistory(tip!)]).toEqual([false, false]);
     expect(await pullAll(host, mirror)).toBe(tip);
     expect(await filesAt(host, tip!)).toEqual(['data/a.md']);
-    const next = await publish(host, { 'data/b.md': '2' });
+    const next = await publishFiles(host, { 'data/b.md': '2' });
     expect(await filesAt(host, next)).toEqual(['data/a.md', 'data/b.md']);
   });
 
   it('of which a killed removal has left a part is made anew', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
-    const tip = await publish(host, { a: '1' });
+    const tip = await publishFiles(host, { a: '1' });
     reached(await host.fetch({ tip, records: NONE }));
     await host.close();
     for (const part of ['HEAD', 'objects', 'refs', 'config', 'refs/crosstalk/tip']) {
@@ -179,7 +171,7 @@ describe('a cache', () => {
   it('is not thrown away because the git that was to look at it was killed', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
-    const tip = await publish(host, { a: '1' });
+    const tip = await publishFiles(host, { a: '1' });
     reached(await host.fetch({ tip, records: NONE }));
     await host.close();
     const inode = statSync(dir).ino;
@@ -195,7 +187,7 @@ describe('a cache', () => {
   it('with files that a power cut has left empty gets them again when they are written', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
-    const tip = await publish(host, { a: '1' });
+    const tip = await publishFiles(host, { a: '1' });
     const [first] = await host.buildCommits(tip, [draftOf({ b: '2' })]);
     const loose = fixture.git(['rev-list', '--objects', '--no-object-names', first!, `^${tip}`], { cwd: dir }).split('\n');
     const paths = loose.map((oid) => join(dir, 'objects', oid.slice(0, 2), oid.slice(2))).filter(existsSync);

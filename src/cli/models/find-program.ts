@@ -1,7 +1,7 @@
 /** Whether the program behind a model is on this host: what `models`, `allow` and `join` say of it. Looks only, starts nothing. */
-import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
+import { isExecutable } from '../../agents/executable.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -30,13 +30,4 @@ function findExecutable(name: string, env: Env): string | null {
   // A relative path would depend on the directory of the attempt; the search path is what counts.
   const directories = (env['PATH'] ?? '').split(delimiter).filter((directory) => isAbsolute(directory));
   return directories.map((directory) => join(directory, name)).find(isExecutable) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -7,19 +7,20 @@ import { sendControl } from '../../local/control-client.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
 import { messageId, newMessagePath } from '../../protocol/paths.ts';
 import { type Invocation } from '../command.ts';
-import { composeCommitMessage, composeLetter, type Letter } from '../talk/compose-message.ts';
+import { composeLetter, type Letter } from '../talk/compose-message.ts';
+import { publishLetter } from '../talk/publish-letter.ts';
 import { wantedNames } from './cancel.ts';
 import { createExplainer, type Standing } from '../explain/explain-work.ts';
 import { RETRIES_TRAILER } from '../explain/failed-lately.ts';
 import { lookToAct, type Surroundings } from '../explain/look-around.ts';
 import { readStates } from '../read/message-state.ts';
 import { plain } from '../io.ts';
-import { identifySender } from '../talk/person.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
 import { readSaid, type Said } from '../read/read-conversation.ts';
 import { printJson, tipOf, wantsJson } from '../read/reading.ts';
 import { resolveId } from '../read/resolve-id.ts';
 import { shortId } from '../read/short-id.ts';
-import { publishFor, type TransportSession } from '../transport-session.ts';
+import type { TransportSession } from '../transport-session.ts';
 
 const COMMITS_MAX = 2_000;
 
@@ -30,8 +31,9 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
     const said = await readOriginal(around.session, invocation.args[0] ?? '');
     await refuseRetried(around.session, said);
     const recipients = await selectRecipients(around, said, wantedNames(invocation));
-    const letter = await composeRetry(invocation, around, { said, recipients });
-    const commit = await publishRetry(invocation, around.session, { said, letter });
+    const sender = await identifySender(invocation, around.session);
+    const letter = composeRetry(sender, { said, recipients });
+    const commit = await publishLetter(around.session, { sender, letter }, { retries: said.file.path });
     await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
     const id = messageId(letter.path);
     if (wantsJson(invocation))
@@ -125,13 +127,8 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   });
 }
 
-async function composeRetry(
-  invocation: Invocation,
-  around: Surroundings,
-  { said, recipients }: { readonly said: Said; readonly recipients: Recipients },
-): Promise<Letter> {
+function composeRetry(sender: Sender, { said, recipients }: { readonly said: Said; readonly recipients: Recipients }): Letter {
   const { fields, body } = said.message;
-  const sender = await identifySender(invocation, around.session);
   const atMs = systemClock.wallMs();
   return composeLetter(
     newMessagePath(said.file.channel, atMs, newUlid(systemClock, systemRandom)),
@@ -152,32 +149,4 @@ async function composeRetry(
     },
     body,
   );
-}
-
-async function publishRetry(
-  invocation: Invocation,
-  session: TransportSession,
-  { said, letter }: { readonly said: Said; readonly letter: Letter },
-): Promise<string> {
-  const sender = await identifySender(invocation, session);
-  const to = letter.message.fields.to.map(formatAddress).join(', ');
-  const told = composeCommitMessage(letter, { from: sender.name, to, channel: said.file.channel });
-  const message = `${told.trimEnd()}\n${RETRIES_TRAILER}: ${messageId(said.file.path)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
-  const [outcome] = await publishFor(session, [
-    {
-      name: `retry ${letter.path}`,
-      fences: [],
-      decide: () =>
-        Promise.resolve([
-          {
-            writes: [{ path: letter.path, content: letter.content }],
-            author: sender.identity,
-            committer: sender.identity,
-            atMs: systemClock.wallMs(),
-            message,
-          },
-        ]),
-    },
-  ]);
-  return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
 }

@@ -1,6 +1,7 @@
 /** `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the channel of the run. */
 import { CrosstalkError } from '../../base/errors.ts';
 import { messageId } from '../../protocol/paths.ts';
+import { answerCommand } from '../../workflow/describe.ts';
 import type { GateView } from '../../workflow/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
@@ -69,7 +70,7 @@ function wordsFor(
   const text = option(invocation, 'message') ?? '';
   const choice = option(invocation, 'choice');
   const usage = (what: string): CrosstalkError =>
-    new CrosstalkError('USAGE', what, { fix: `${exampleOf(gate, run)}   (it asks: crosstalkd show ${gate.path})` });
+    new CrosstalkError('USAGE', what, { fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${gate.path})` });
   const joined = (first: string): string => [first, text].filter((part) => part !== '').join('\n\n');
   if (choice !== null && gate.form !== 'choose') throw usage(`the gate "${gate.gate}" has no choices: ${gate.title}`);
   if (gate.form === 'approve' || (decision === 'deny' && gate.form === 'input'))
@@ -86,11 +87,6 @@ function wordsFor(
   const errors = json === undefined ? ['it holds no JSON'] : gate.schema === null ? [] : validateJson(gate.schema, json);
   if (errors.length > 0) throw usage(`the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`);
   return { decision: null, body: text, told: 'answer' };
-}
-
-function exampleOf({ gate, form, choices }: GateView, run: string): string {
-  const answer = form === 'choose' ? ` --choice ${JSON.stringify(choices[0] ?? '')}` : form === 'input' ? ' -m <answer>' : '';
-  return `crosstalkd workflow approve ${run} ${gate}${answer}`;
 }
 
 /** Who still has to say the same. A second answer of one person takes the place of the first. */

@@ -4,15 +4,14 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { formatAddress } from '../../protocol/address.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { channelOf, messageId, newMessagePath } from '../../protocol/paths.ts';
+import { newMessagePath } from '../../protocol/paths.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import type { Invocation } from '../command.ts';
-import { RETRIES_TRAILER } from '../explain/failed-lately.ts';
-import { composeCommitMessage, type Letter, requireMessage } from '../talk/compose-message.ts';
+import { type Letter, requireMessage } from '../talk/compose-message.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
-import { publishFor, type TransportSession } from '../transport-session.ts';
+import { publishLetter } from '../talk/publish-letter.ts';
+import type { TransportSession } from '../transport-session.ts';
 
 /** The sender of a command that steers a run. Throws REFUSED for agents: only people decide about runs. */
 export async function identifyPerson(invocation: Invocation, session: TransportSession): Promise<Sender> {
@@ -48,34 +47,10 @@ export async function publishFile(
   sender: Sender,
   letter: Letter & { readonly retries?: string | undefined },
 ): Promise<string> {
-  const { identity } = sender;
-  const channel = channelOf(letter.path) ?? '';
-  const isOrder = letter.message.fields.op !== null;
-  const to = isOrder ? channel : letter.message.fields.to.map(formatAddress).join(', ');
-  const told = composeCommitMessage(letter, { from: sender.name, to, channel, said: isOrder ? describeOrder(letter) : null });
-  const { retries } = letter;
-  const message =
-    retries === undefined
-      ? told
-      : `${told.trimEnd()}\n${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
-  const [outcome] = await publishFor(session, [
-    {
-      name: `send ${letter.path}`,
-      fences: [],
-      decide: () =>
-        Promise.resolve([
-          {
-            writes: [{ path: letter.path, content: letter.content }],
-            author: identity,
-            committer: identity,
-            atMs: systemClock.wallMs(),
-            message,
-          },
-        ]),
-    },
-  ]);
+  const order = letter.message.fields.op === null ? null : describeOrder(letter);
+  const commit = await publishLetter(session, { sender, letter }, { order, retries: letter.retries });
   await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
-  return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
+  return commit;
 }
 
 /** An order with what belongs to it: `pause`, `signal deployed`, `budget usd 20`. */

@@ -1,0 +1,33 @@
+/** A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts. */
+import { systemClock } from '../../base/clock.ts';
+import { formatAddress } from '../../protocol/address.ts';
+import { channelOf, messageId } from '../../protocol/paths.ts';
+import { RETRIES_TRAILER } from '../explain/failed-lately.ts';
+import { publishFor, type TransportSession } from '../transport-session.ts';
+import { composeCommitMessage, type Letter } from './compose-message.ts';
+import type { Sender } from './person.ts';
+
+/** What the commit says beside what the letter says. */
+export interface Told {
+  /** An order to a run: instead of recipients and first line. */
+  readonly order?: string | null;
+  /** The message that is asked again with it. */
+  readonly retries?: string | undefined;
+}
+
+/** Publishes it. Gives the commit, or an empty text when nothing had to be added. */
+export async function publishLetter(
+  session: TransportSession,
+  { sender, letter }: { readonly sender: Sender; readonly letter: Letter },
+  { order = null, retries }: Told = {},
+): Promise<string> {
+  const channel = channelOf(letter.path) ?? '';
+  const to = order === null ? letter.message.fields.to.map(formatAddress).join(', ') : channel;
+  const told = composeCommitMessage(letter, { from: sender.name, to, channel, said: order });
+  const again = retries === undefined ? '' : `${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
+  const { identity } = sender;
+  const writes = [{ path: letter.path, content: letter.content }];
+  const draft = { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message: `${told}${again}` };
+  const [outcome] = await publishFor(session, [{ name: `send ${letter.path}`, fences: [], decide: () => Promise.resolve([draft]) }]);
+  return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
+}
