@@ -1,5 +1,5 @@
 /**
- * Every code that can end a command: its exit status, one sentence of cause, and the command to go on with when the error itself names none. GUIDE-CLI.md lists the same table; a test compares them.
+ * Every code that can end a command: its exit status, one sentence of cause, and the command to go on with when the error itself names none. docs/reference.md lists the same table; a test compares them.
  * What is expected to happen (a lost claim, a rejected push, a failing agent) is a value, not one of these.
  */
 export const ERROR_CODES = {

@@ -1,9 +1,9 @@
-/** The worked examples of GUIDE-CLI.md: each is checked by the program, and runs to its end on a real host with real agent processes. */
+/** The worked examples of docs/workflows.md: each is checked by the program, and runs to its end on a real host with real agent processes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
 import { blocksOf, readPage } from './page.ts';
 
-const EXAMPLES = blocksOf(readPage('GUIDE-CLI.md'))
+const EXAMPLES = blocksOf(readPage('docs/workflows.md'))
   .filter(({ info }) => info === 'yaml workflow')
   .map(({ text }) => ({ name: /^name: (\S+)$/m.exec(text)?.[1] ?? '', text: `${text}\n` }));
 

@@ -4,7 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { anchorsOf, codesIn, proseOf, readPage, ROOT } from './page.ts';
 
-const DOCS = ['docs/tutorial.md', 'docs/recipes.md', 'docs/security.md', 'docs/compare.md'];
+const DOCS = readdirSync(resolve(ROOT, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`);
 const PAGES = ['README.md', 'PROTOCOL.md', 'GUIDE-CLI.md', 'CHANGELOG.md', 'src/README.md', 'tests/README.md', ...DOCS];
 const TEMPLATE = ['template/README.md', 'template/PROTOCOL.md', 'template/CROSSTALK.md', 'template/CLAUDE.md', 'template/AGENTS.md'];
 

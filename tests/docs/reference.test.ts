@@ -1,4 +1,4 @@
-/** GUIDE-CLI.md against the code. The generated parts are made anew with: UPDATE_DOCS=1 npx vitest run tests/docs/reference.test.ts */
+/** docs/reference.md against the code. The generated parts are made anew with: UPDATE_DOCS=1 npx vitest run tests/docs/reference.test.ts */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,35 +10,42 @@ import { type Config, DEFAULTS } from '../../src/local/config.ts';
 import { SETTINGS } from '../../src/local/config-settings.ts';
 import { codesIn, generatedPart, proseOf, readPage, ROOT, tableAt } from './page.ts';
 
-const GUIDE = 'GUIDE-CLI.md';
+const REFERENCE = 'docs/reference.md';
+const PAGES = [
+  'README.md',
+  'GUIDE-CLI.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 describe('the generated reference says what the code says', () => {
   it('every command with every option', () => {
     const made = `${formatOptions('Options of every command:', COMMON_OPTIONS)}\n${GROUPS.map(formatGroup).join('')}`;
-    expect(generatedPart(GUIDE, 'commands', made)).toBe(made);
+    expect(generatedPart(REFERENCE, 'commands', made)).toBe(made);
   });
 
   it('every error code with its exit code', () => {
     const rows = Object.entries(ERROR_CODES).map(([code, { exit, cause, next }]) => `| \`${code}\` | ${exit} | ${cause} | \`${next}\` |\n`);
     const made = `| code | exit | cause | next, when the error names nothing nearer |\n|---|---|---|---|\n${rows.join('')}`;
-    expect(generatedPart(GUIDE, 'errors', made)).toBe(made);
+    expect(generatedPart(REFERENCE, 'errors', made)).toBe(made);
   });
 
   it('every setting with key, variable, flag and default', () => {
     const fields = Object.keys(SETTINGS) as (keyof Config)[];
     const made = `| key | variable | flag | default | meaning |\n|---|---|---|---|---|\n${fields.map(formatSetting).join('')}`;
-    expect(generatedPart(GUIDE, 'settings', made)).toBe(made);
+    expect(generatedPart(REFERENCE, 'settings', made)).toBe(made);
   });
 });
 
 describe('the tables written by hand fit the code', () => {
   it('exit codes of errors are all explained', () => {
-    const section = readPage(GUIDE).split('### Exit codes')[1]?.split('###')[0] ?? '';
+    const section = readPage(REFERENCE).split('## Exit codes')[1]?.split('\n## ')[0] ?? '';
     for (const { exit } of Object.values(ERROR_CODES)) expect(section).toContain(`| ${exit} |`);
   });
 
   it('adapters with their modes and options', () => {
-    const written = tableAt(readPage(GUIDE), 'table: adapters').map(([name, modes, options]) => [
+    const written = tableAt(readPage(REFERENCE), 'table: adapters').map(([name, modes, options]) => [
       codesIn(name ?? '')[0],
       modes,
       codesIn(options ?? ''),
@@ -51,25 +58,14 @@ describe('the tables written by hand fit the code', () => {
 
   it('log events with their levels', () => {
     const written = new Map<string, string>();
-    for (const [names, levels] of tableAt(readPage(GUIDE), 'table: events'))
+    for (const [names, levels] of tableAt(readPage(REFERENCE), 'table: events'))
       for (const name of codesIn(names ?? '')) written.set(name, levels ?? '');
     expect(Object.fromEntries([...written].sort())).toEqual(Object.fromEntries([...loggedEvents()].sort()));
   });
 
   it('no command is named that does not exist', () => {
     const known = new Set([...COMMANDS.map(({ name }) => name), 'wf']);
-    for (const path of [
-      'README.md',
-      GUIDE,
-      'docs/tutorial.md',
-      'docs/recipes.md',
-      'docs/security.md',
-      'docs/compare.md',
-      'PROTOCOL.md',
-      'template/README.md',
-      'template/CROSSTALK.md',
-      'template/PROTOCOL.md',
-    ]) {
+    for (const path of [...PAGES, 'PROTOCOL.md', 'template/README.md', 'template/CROSSTALK.md', 'template/PROTOCOL.md']) {
       const named = [...readPage(path).matchAll(/^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)(?! on )/gm)].filter(
         ([all]) => !all.endsWith('crosstalkd on'),
       );
@@ -84,8 +80,10 @@ describe('the tables written by hand fit the code', () => {
         ...COMMANDS.flatMap(({ options, subcommands = [] }) => [...options, ...subcommands.flatMap((each) => each.options)]),
       ].map(({ name }) => name),
     );
-    const mentioned = [...proseOf(readPage(GUIDE)).matchAll(/`--([a-z-]+)/g)].map(([, name]) => name ?? '');
-    for (const name of mentioned.filter((each) => each !== 'name')) expect(known).toContain(name);
+    for (const path of PAGES) {
+      const mentioned = [...proseOf(readPage(path)).matchAll(/`--([a-z-]+)/g)].map(([, name]) => name ?? '');
+      for (const name of mentioned.filter((each) => each !== 'name')) expect(known, path).toContain(name);
+    }
   });
 });
 

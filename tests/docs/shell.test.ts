@@ -1,8 +1,9 @@
-/** Every `sh` block of README.md and GUIDE-CLI.md is run, in the order of its page, in a home of its own. */
+/** Every `sh` block of README.md, GUIDE-CLI.md and docs/operate.md is run, in the order of its page, in a home of its own. */
 import { describe } from 'vitest';
 import { runBlocks } from './run-blocks.ts';
 
 describe.each([
   ['README.md', 1],
-  ['GUIDE-CLI.md', 5],
+  ['GUIDE-CLI.md', 0],
+  ['docs/operate.md', 5],
 ])('%s', runBlocks);
