@@ -1,6 +1,7 @@
 // What the product costs beside what raw git costs, measured in the same run:
-//   npm run bench [-- --large] [--only version,reply,…] [--sizes 1k,10k] [--json FILE] [--plot FILE.svg] [--from FILE.json,…]
-// `--from` adds rows of earlier runs to the picture, `--large` a million messages and sixteen hosts.
+//   npm run bench [-- --large] [--quick] [--only version,reply,…] [--sizes 1k,10k] [--json FILE] [--plot FILE.svg] [--from FILE.json,…]
+// `--from` adds rows of earlier runs to the picture, `--large` a million messages and sixteen hosts; `--quick` measures each once, to see that it
+// can be measured: its numbers say nothing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { drawPlot } from './plot.mjs';
+import { beQuick, few } from './measure.mjs';
 import { makeRemote } from './repository.mjs';
 import { measureHosts } from './rows/hosts.mjs';
 import { measureRace } from './rows/race.mjs';
@@ -20,10 +22,10 @@ import { measureWakes } from './rows/wake.mjs';
 import { measureWorkflows } from './rows/workflow.mjs';
 import { formatTable } from './table.mjs';
 
-const GROUPS = ['version', 'reply', 'http', 'ssh', 'throughput', 'hosts', 'race', 'start', 'read', 'wake', 'workflow'];
 const { values } = parseArgs({
   options: {
     large: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     sizes: { type: 'string' },
     json: { type: 'string' },
@@ -31,34 +33,37 @@ const { values } = parseArgs({
     from: { type: 'string' },
   },
 });
-const only = values.only?.split(',').filter((group) => group !== 'none') ?? GROUPS;
-const unknown = only.filter((group) => !GROUPS.includes(group));
-if (unknown.length > 0) fail(`no group of rows "${unknown[0]}"; there are: ${GROUPS.join(', ')}`);
 const sizes = values.sizes?.split(',').map(parseSize) ?? (values.large ? [1_000, 10_000, 100_000, 1_000_000] : [1_000, 10_000, 100_000]);
 const small = Math.min(...sizes);
+const hostCounts = values.quick ? [2] : values.large ? [2, 4, 8, 16] : [2, 4, 8];
+const readSizes = values.quick ? [small] : [20_000, ...(sizes.includes(100_000) ? [100_000] : [])];
 // Targets are for an idle machine with two processors; a machine that does other things is shown, so that nobody reads too much into a number.
 const startedMs = performance.now();
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-bench-'));
 const children = [];
 const results = [];
+/** What is measured, in this order: the sizes of a group (null = it has none) and the rows of one of them. */
+const GROUPS = [
+  { name: 'version', sizes: [null], rows: async () => [await measureVersion()] },
+  { name: 'reply', sizes, rows: async (count) => measureReplies({ place, base: await remote(count), label: String(count) }) },
+  { name: 'start', sizes, rows: async (count) => measureStarts({ place, base: await remote(count), count }) },
+  { name: 'http', sizes: [small], rows: httpRows },
+  { name: 'ssh', sizes: [small], rows: sshRows },
+  { name: 'read', sizes: readSizes, rows: async (count) => measureReading({ place, base: await remote(count), count }) },
+  { name: 'race', sizes: [small], rows: async (count) => measureRace({ place, base: await remote(count) }) },
+  { name: 'wake', sizes: [small], rows: async (count) => measureWakes({ place, base: await remote(count) }) },
+  { name: 'workflow', sizes: [null], rows: () => measureWorkflows({ place }) },
+  { name: 'throughput', sizes: [small], rows: throughputRows },
+  ...hostCounts.map((hosts) => ({ name: 'hosts', sizes: [small], rows: () => hostRows(hosts) })),
+];
+const names = [...new Set(GROUPS.map(({ name }) => name))];
+const only = values.only?.split(',').filter((name) => name !== 'none') ?? names;
+const unknown = only.filter((name) => !names.includes(name));
+if (unknown.length > 0) fail(`no group of rows "${unknown[0]}"; there are: ${names.join(', ')}`);
+if (values.quick) beQuick();
 
 try {
-  if (only.includes('version')) add([await measureVersion()], null);
-  for (const count of sizes) {
-    if (only.includes('reply')) add(await measureReplies({ place, base: await remote(count), label: String(count) }), count);
-    if (only.includes('start')) add(await measureStarts({ place, base: await remote(count), count }), count);
-  }
-  if (only.includes('http')) add(await httpRows(small), small);
-  if (only.includes('ssh')) add(await sshRows(small), small);
-  if (only.includes('read'))
-    for (const count of [20_000, ...(sizes.includes(100_000) ? [100_000] : [])])
-      add(await measureReading({ place, base: await remote(count), count }), count);
-  if (only.includes('race')) add(await measureRace({ place, base: await remote(small) }), small);
-  if (only.includes('wake')) add(await measureWakes({ place, base: await remote(small) }), small);
-  if (only.includes('workflow')) add(await measureWorkflows({ place }), null);
-  if (only.includes('throughput'))
-    add(throughputRows(await measureHosts({ place, base: await remote(small), hosts: 1, count: 1_000 })), small);
-  if (only.includes('hosts')) for (const hosts of values.large ? [2, 4, 8, 16] : [2, 4, 8]) add(await hostRows(hosts), small);
+  for (const group of GROUPS.filter(({ name }) => only.includes(name))) for (const size of group.sizes) await measure(group, size);
 } finally {
   for (const child of children) child.kill();
   rmSync(place, { recursive: true, force: true });
@@ -88,8 +93,13 @@ if (values.plot !== undefined)
   writeFileSync(values.plot, drawPlot([...results, ...earlier], `${cpus().length} processors, load average ${report.load[0]}`));
 process.exitCode = missed.length === 0 ? 0 : 1;
 
-function add(rows, size) {
-  for (const row of rows) {
+/** One group that breaks must not take with it what the others have measured: it is a row that misses. */
+async function measure({ name, rows }, size) {
+  const measured = await rows(size).catch((error) => {
+    console.error(error);
+    return [{ row: `${name}: not measured`, unit: '', target: String(error.message).split('\n')[0], ok: false }];
+  });
+  for (const row of measured) {
     results.push({ size, ...row });
     process.stderr.write(`${row.ok ? 'ok  ' : 'miss'} ${size ?? ''} ${row.row}\n`);
   }
@@ -122,10 +132,12 @@ async function sshRows(count) {
   return rows.map((row) => ({ ...row, row: `ssh: ${row.row}` }));
 }
 
-function throughputRows(told) {
+async function throughputRows(size) {
+  const count = few(1_000);
+  const told = await measureHosts({ place, base: await remote(size), hosts: 1, count });
   return [
     {
-      row: '1,000 messages, 1 host, concurrency 16',
+      row: `${count.toLocaleString('en')} messages, 1 host, concurrency 16`,
       unit: '/s',
       ours: told.perSecond,
       target: '≥ 50 /s',
@@ -137,7 +149,7 @@ function throughputRows(told) {
 }
 
 async function hostRows(hosts) {
-  const count = values.large ? 1_000 : 400;
+  const count = few(values.large ? 1_000 : 400);
   const told = await measureHosts({ place, base: await remote(small), hosts, count });
   const name = `${count} messages, ${hosts} hosts`;
   const needed = hosts > 8 ? 0 : 20;

@@ -1,6 +1,23 @@
 // Numbers that mean something on a shared machine: medians, and two things measured alternately so that both meet the same noise.
 import { ChildProcess } from 'node:child_process';
 
+let quick = false;
+
+/** From here on everything is measured once. */
+export function beQuick() {
+  quick = true;
+}
+
+/** How often something is measured. */
+export function times(count) {
+  return quick ? 1 : count;
+}
+
+/** So many things to measure with; a few when it has to be quick. */
+export function few(count) {
+  return quick ? Math.min(count, 20) : count;
+}
+
 export function median(values) {
   return quantile(values, 0.5);
 }
@@ -30,7 +47,7 @@ export async function alternate(rounds, { floor, ours, warmUp = 1 }) {
     const { ms, value } = await timed(act);
     return typeof value === 'number' ? value : ms;
   };
-  for (let round = -warmUp; round < rounds; round += 1) {
+  for (let round = -warmUp; round < times(rounds); round += 1) {
     const pair = {};
     for (const side of round % 2 === 0 ? ['floor', 'ours'] : ['ours', 'floor']) pair[side] = await read(side === 'floor' ? floor : ours);
     if (round < 0) continue;

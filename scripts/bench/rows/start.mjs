@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { makeHome } from '../host.mjs';
-import { alternate, median } from '../measure.mjs';
+import { alternate, median, times } from '../measure.mjs';
 import { copyRemote } from '../repository.mjs';
 
 const BIN = fileURLToPath(new URL('../../../bin/crosstalkd.js', import.meta.url));
@@ -24,8 +24,8 @@ export async function measureStarts({ place, base, count }) {
   const home = makeHome(place, `start-${count}`);
   const first = await startOnce(home, url);
   const [withOne, without] = [[], []];
-  for (let round = 0; round < RESTARTS; round += 1) withOne.push(await startOnce(home, url));
-  for (let round = 0; round < (count > 200_000 ? 1 : 2); round += 1) {
+  for (let round = 0; round < times(RESTARTS); round += 1) withOne.push(await startOnce(home, url));
+  for (let round = 0; round < times(count > 200_000 ? 1 : 2); round += 1) {
     rmSync(join(home.state, stateOf(home), 'checkpoint'));
     without.push(await startOnce(home, url));
   }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeHome } from '../host.mjs';
-import { median } from '../measure.mjs';
+import { median, times } from '../measure.mjs';
 import { ask } from '../person.mjs';
 import { copyRemote, git } from '../repository.mjs';
 
@@ -57,7 +57,7 @@ async function pokeRow({ place, url }) {
 
 async function sample(name, { url, claims, push }) {
   const readings = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < times(ROUNDS); round += 1) {
     const claimed = claims.next('message.claimed');
     const done = claims.next('reply.published');
     await push();

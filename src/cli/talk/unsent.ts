@@ -1,4 +1,5 @@
 /** What a person has written in their clone and not sent. Only reads; not even the clone's index is refreshed. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quotePath } from '../../local/durable-file.ts';
@@ -17,24 +18,31 @@ export interface Unsent {
   readonly commits: number;
 }
 
+/** Files that everybody can see may have been edited; so many of them are looked at, the latest. */
+const EDITED_MAX = 100;
+
 /** What git says of a clone. */
 export interface CloneSeen {
   readonly clone: string;
-  readonly status: string;
+  /** Files that are in no commit, whether staged or not. */
+  readonly written: readonly string[];
   readonly ahead: string;
 }
 
-/** Asks git about the clone of a session; null when there is none. In a large clone it takes longer than to ask the remote, so it may be begun early. */
+/**
+ * Asks git about the clone of a session; null when there is none. It may be begun early. Not by `git status`: that looks at each of the files that were
+ * ever sent, which takes longer in a large clone than everything else.
+ */
 export async function lookAtClone(session: TransportSession): Promise<CloneSeen | null> {
   const { clone } = session.located;
   if (clone === null) return null;
   const ask = createAsk(clone);
-  const flags = ['--porcelain=v1', '-z', '--no-renames', '--untracked-files=all', '--ignore-submodules=all'];
-  const [status, ahead] = await Promise.all([
-    ask('status', ...flags, '--', CHANNELS),
+  const [untracked, staged, ahead] = await Promise.all([
+    ask('ls-files', '-z', '--others', '--exclude-standard', '--', CHANNELS),
+    ask('diff-index', '-z', '--cached', '--no-renames', '--name-only', '--diff-filter=AM', 'HEAD', '--', CHANNELS),
     ask('rev-list', '--count', '@{upstream}..HEAD', '--', CHANNELS),
   ]);
-  return { clone, status, ahead };
+  return { clone, written: [...new Set([...pathsOf(untracked), ...pathsOf(staged)])], ahead };
 }
 
 /** What is unsent in the clone of a session, or null when there is no clone or nothing is. A file whose bytes were sent already does not count. */
@@ -44,10 +52,10 @@ export async function findUnsent(
 ): Promise<Unsent | null> {
   const seen = await looking;
   if (seen === null) return null;
-  const { clone, status, ahead } = seen;
-  const changed = status.split('\0').flatMap((line) => (/^.D|^D/.test(line) ? [] : [line.slice(3)]));
-  const written = changed.filter((path) => parseMessagePath(path) !== null).sort(byCodeUnit);
-  const files = await dropSent(session, clone, written);
+  const { clone, written, ahead } = seen;
+  const changed = new Set([...written, ...(await listEdited(session, clone))]);
+  const messages = [...changed].filter((path) => parseMessagePath(path) !== null && existsSync(join(clone, path))).sort(byCodeUnit);
+  const files = await dropSent(session, clone, messages);
   const commits = /^\d+$/.test(ahead.trim()) ? Number(ahead) : 0;
   return files.length === 0 && commits === 0 ? null : { clone, files, commits };
 }
@@ -66,6 +74,18 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
       ? []
       : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${quotePath(clone)} push`]),
   ];
+}
+
+/** Sent files that were edited since. An answered message is nothing that an edit could change: only what waits, or was rejected, is looked at. */
+async function listEdited(session: TransportSession, clone: string): Promise<readonly string[]> {
+  const { messages, rejected } = session.mirror.index();
+  const paths = [...messages.keys(), ...rejected.keys()].slice(-EDITED_MAX);
+  if (paths.length === 0) return [];
+  return pathsOf(await createAsk(clone)('diff-files', '-z', '--no-renames', '--name-only', '--diff-filter=M', '--', ...paths));
+}
+
+function pathsOf(listed: string): readonly string[] {
+  return listed.split('\0').filter((path) => path !== '');
 }
 
 /** One question to git in the clone; an empty answer when git cannot tell. */
