@@ -43,6 +43,12 @@ export function formatIso(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
+/** `2026-11-21 06:40:20` as the clocks on the wall of this machine show it: for people. */
+export function formatLocal(wallMs: number): string {
+  const at = new Date(wallMs);
+  return new Date(wallMs - at.getTimezoneOffset() * MINUTE).toISOString().slice(0, 19).replace('T', ' ');
+}
+
 /** Milliseconds since the epoch of an ISO 8601 text, or null when it is none. */
 export function parseIso(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$/.test(text)) return null;

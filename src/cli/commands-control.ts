@@ -14,8 +14,8 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'why',
-    args: '<id|model|host>',
-    about: 'where a message, model or host stands, why, and what moves it',
+    args: '<id|run|model|host>',
+    about: 'where a message, run, gate, model or host stands, why, and what moves it',
     group: 'look',
     options: [],
     load: () => import('./explain/why.ts').then(({ explain }) => ({ execute: explain })),

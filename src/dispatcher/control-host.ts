@@ -32,7 +32,15 @@ export interface HostReport {
     readonly publishing: boolean;
   }[];
   /** Open work that this host does not run now, and its reason; the first of them when there are many. */
-  readonly waiting: readonly { readonly key: string; readonly kind: string; readonly detail: string; readonly forMs: number }[];
+  readonly waiting: readonly {
+    readonly key: string;
+    readonly kind: string;
+    readonly detail: string;
+    readonly forMs: number;
+    /** Absent from a version that did not say it. */
+    readonly message?: string;
+    readonly model?: string;
+  }[];
   readonly waitingCount: number;
   readonly serves: readonly string[];
   readonly parked: readonly { readonly model: string; readonly why: string; readonly forMs: number }[];
@@ -137,6 +145,8 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     waiting: waiting.slice(0, WAITING_MAX).map(({ work, verdict }) => ({
       key: work.key,
       ...verdict,
+      message: work.message.path,
+      model: work.recipient,
       forMs: nowMs - (state.claims.firstSeen.get(work.key) ?? nowMs),
     })),
     waitingCount: waiting.length,

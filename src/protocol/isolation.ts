@@ -28,7 +28,9 @@ export function readIsolation(path: string, message: Message): IsolationRead {
   if (wanted !== 'worktree') return { kind: 'refused', why: `"isolate" must be worktree or none, got ${JSON.stringify(wanted)}` };
   if (message.fields.project === null) return { kind: 'refused', why: '"isolate: worktree" needs a "project"' };
   const base = raw['base'] ?? 'HEAD';
-  const branch = raw['branch'] ?? `ct/${parseMessagePath(path)?.channel ?? 'message'}/${slug(messageId(path))}`;
+  const channel = parseMessagePath(path)?.channel ?? 'message';
+  const id = messageId(path);
+  const branch = raw['branch'] ?? `ct/${channel}/${slug(id.startsWith(`${channel}/`) ? id.slice(channel.length + 1) : id)}`;
   if (typeof base !== 'string' || !BASE.test(base))
     return { kind: 'refused', why: `"base" is no commit or branch: ${JSON.stringify(base)}` };
   if (typeof branch !== 'string' || !BRANCH.test(branch))

@@ -144,13 +144,18 @@ export function ulidOf(stem: string): string | null {
   return ULID.exec(stem)?.[1]?.toUpperCase() ?? null;
 }
 
-/** How people name a message: its ULID, else its path below the channel without `.md`. */
+/** Folders in which every run has files of the same names. */
+const OF_EVERY_RUN = /^(?:plan|steps|gates)\//;
+
+/** How people name a message: its ULID, else its path below the channel without `.md`, with the channel before it where every run has such a path. */
 export function messageId(path: string): string {
   const parsed = parseMessagePath(path);
   if (parsed === null) return path;
   const ulid = ulidOf(parsed.stem);
   const suffix = parsed.replyTo === null ? '' : `.re.${parsed.replyTo.recipient}`;
-  return ulid === null ? path.slice(channelFolder(parsed.channel).length + 1, -3) : `${ulid}${suffix}`;
+  if (ulid !== null) return `${ulid}${suffix}`;
+  const below = path.slice(channelFolder(parsed.channel).length + 1, -3);
+  return OF_EVERY_RUN.test(below) ? `${parsed.channel}/${below}` : below;
 }
 
 /** The part of a message's identity that copies and case or normalisation twins share: the ULID if it has one, else its path, folded. */

@@ -13,7 +13,11 @@ import { evaluateTemplate } from './template.ts';
 export type Admission =
   | { readonly kind: 'free' }
   | { readonly kind: 'admit'; readonly group: string; readonly files: readonly NewFile[] }
-  | { readonly kind: 'queued'; readonly group: string; readonly behind: number }
+  | {
+      readonly kind: 'queued';
+      readonly group: string;
+      /** Runs before it, in the order in which they have or get a place. */ readonly behind: readonly string[];
+    }
   | { readonly kind: 'dropped'; readonly group: string };
 
 /** The file that says a run has its place. */
@@ -48,7 +52,7 @@ export function admission(input: RunInput, root: string, given: { readonly plan:
   if (overflow === 'cancel-oldest' && oldest !== undefined && ahead.length === 0)
     // Its place is free once that run has ended; the mark stands in its channel, so it is asked once.
     return { kind: 'admit', group, files: [admit, cancelMark(oldest, input.run)] };
-  return { kind: 'queued', group, behind: active.length + ahead.length };
+  return { kind: 'queued', group, behind: [...active, ...ahead.sort(by(orderKey))].map(({ run }) => run) };
 }
 
 /** What other runs need to know of this one. */

@@ -111,11 +111,15 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
   const blockers: Blocker[] = [];
   if (status === 'queued') {
     const admitted = admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs });
-    if (admitted.kind === 'queued')
+    if (admitted.kind === 'queued') {
+      const [first = id, ...more] = admitted.behind;
       blockers.push({
-        what: `the group "${admitted.group}" is full: ${String(admitted.behind)} before it`,
-        command: `crosstalkd workflow list`,
+        what: `the group "${admitted.group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${String(more.length)} more`} to end`,
+        command: `crosstalkd workflow why ${first}`,
       });
+    }
+    // No step of it has begun.
+    return blockers;
   }
   if (isPaused(fold.messages)) blockers.push({ what: 'it is paused', command: `crosstalkd workflow resume ${id}` });
   const { reached } = run.budget;
@@ -127,7 +131,7 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
     });
   }
   for (const gate of fold.gates.filter((each) => each.state === 'open'))
-    blockers.push({ what: describeGate(gate), command: answerCommand(id, gate) + otherChoices(gate) });
+    blockers.push({ what: describeGate(gate), command: answerCommands(id, gate) });
   for (const task of fold.tasks.filter((each) => each.state === 'open')) blockers.push(taskBlocker(input, task));
   for (const step of fold.steps.filter((each) => each.status === 'waiting')) {
     const event = /^the event "(.*)"$/.exec(step.why ?? '')?.[1];
@@ -139,7 +143,8 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
   return blockers;
 }
 
-function describeGate({ gate, title, approvers, quorum, received, answers }: GateView): string {
+/** A gate that is open, in words. */
+export function describeGate({ gate, title, approvers, quorum, received, answers }: GateView): string {
   const votes = quorum > 1 ? ` (${String(received)} of ${String(quorum)})` : '';
   const ignored = answers.flatMap(({ from, problem }) => (problem === null ? [] : [`; the answer of ${from} does not count: ${problem}`]));
   return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}`;
@@ -151,8 +156,10 @@ export function answerCommand(run: string, { gate, form, choices }: Pick<GateVie
   return `crosstalkd workflow approve ${run} ${gate}${answer}`;
 }
 
-function otherChoices({ form, choices }: GateView): string {
-  return form === 'choose' ? `   (or: ${choices.slice(1).join(', ')})` : '';
+/** The same, with what else it takes. */
+export function answerCommands(run: string, gate: Pick<GateView, 'gate' | 'form' | 'choices'>): string {
+  const others = gate.form === 'choose' ? gate.choices.slice(1) : [];
+  return answerCommand(run, gate) + (others.length === 0 ? '' : `   (or: ${others.join(', ')})`);
 }
 
 function taskBlocker(input: RunInput, task: TaskView): Blocker {

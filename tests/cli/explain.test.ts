@@ -176,9 +176,18 @@ describe('why a message stands where it stands', () => {
       'delta: all 2 slots are busy',
       'gamma: is paused',
     ]);
+    // A host with room for other models may have none for this one.
+    cli.say({ [`${AT}/next.md`]: letter('slow', 'x') });
+    plantBeat('zeta', { models: ['slow'] });
+    plantClaim(`${AT}/who.md`, 'slow', 'zeta');
+    expect(await firstPart('next')).toMatchObject({
+      kind: 'waiting',
+      says: expect.stringContaining('slow runs there 1 of 1 at a time') as unknown,
+    });
+    expect((await cli.run(['why', 'next'])).stdout).toContain('slow: no host takes it now');
     plantBeat('epsilon', { models: ['echo'] });
     expect(await firstPart('who')).toMatchObject({ kind: 'ready', says: expect.stringContaining('epsilon takes it') as unknown });
-    expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(5);
+    expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(6);
     expect(await why('beta')).toMatchObject({ kind: 'host' });
     unplant();
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { listFailed } from '../../src/cli/explain/failed-lately.ts';
 import { describeReport } from '../../src/cli/host/run-keys.ts';
 import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/host/run-view.ts';
+import { sumCostOfDay } from '../../src/cli/read/reply-totals.ts';
 import { shortId } from '../../src/cli/read/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';
@@ -32,7 +33,35 @@ const ULID = '01JD0000000000000000000000';
 
 describe('the footer of run', () => {
   it('says how things stand in one line', () => {
-    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 so far · next look 2s · remote ok');
+    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok');
+  });
+
+  it('leaves out words, not facts, in a narrow window, and tells of trouble first', () => {
+    const footer = (columns: number, more: Partial<HostReport> = {}): string =>
+      composeFooter({ columns, colors: false }, { ...REPORT, ...more }, 0.5);
+    expect(footer(81)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok');
+    expect(footer(80)).toBe('mbp running · 1/4 · 3 waiting · $0.50 · 2s · remote ok');
+    expect(footer(40)).toBe('1/4 · 3 waiting · $0.50 · 2s · ok');
+    expect(footer(40, { state: 'paused', waitingCount: 12 })).toBe('paused · 1/4 · 12 waiting · $0.50 · 2s…');
+    expect(footer(40, { outage: 'no route' })).toBe('remote: no route · 1/4 · 3 waiting · $…');
+  });
+
+  it('counts what the answers of this host have cost today, also before it was started', () => {
+    const commit = (email: string, authoredMs: number, usd: string) => ({
+      oid: parseOid('a'.repeat(40))!,
+      parents: [],
+      author: { name: 'opus', email },
+      authoredMs,
+      message: `opus → ada: x\n\nCrosstalk-Host: mbp\nCrosstalk-Cost: ${usd} USD\n`,
+    });
+    const [today, yesterday] = [Date.UTC(2026, 10, 21, 1), Date.UTC(2026, 10, 20, 23)];
+    const commits = [
+      commit('opus@mbp.crosstalk', today, '0.2500'),
+      commit('gpt@mbp.crosstalk', today, '0.5000'),
+      commit('opus@mbp.crosstalk', yesterday, '4.0000'),
+      commit('opus@server.crosstalk', today, '8.0000'),
+    ];
+    expect(sumCostOfDay(commits, { host: 'mbp', wallMs: Date.UTC(2026, 10, 21, 9) })).toBe(0.75);
   });
 
   it('never takes more than the window, and tells of an outage without control codes', () => {
@@ -77,6 +106,16 @@ describe('a line of run', () => {
     expect(line('remote.watched', { where: '/srv/team.git', safety_ms: 300_000 })).toBe(
       'mbp the remote is on this machine: looks when its files change',
     );
+    expect(
+      line('attempt.started', { message: 'data/channels/ship-0a1b/steps/build/n2-login/test/task.2.md', model: 'opus', attempt: 1 }),
+    ).toBe('mbp opus  ship-0a1b build/n2-login/test  runs');
+    expect(line('attempt.started', { message: 'data/channels/ship-0a1b/steps/plan/one/task.md', model: 'opus', attempt: 1 })).toBe(
+      'mbp opus  ship-0a1b plan  runs',
+    );
+    const rejected = { path: 'data/channels/general/bad.md', line: 3, found: 'no "to:"', expected: 'a recipient' };
+    expect(formatEvent(WIDE, { level: 'warning', event: 'message.rejected', fields: rejected }, 'mbp')?.slice(9)).toBe(
+      'mbp rejected data/channels/general/bad.md:3: found no "to:"; expected a recipient → crosstalkd lint data/channels/general/bad.md',
+    );
     expect(line('dispatcher.started', { alias: 'mbp' })).toBe('mbp is up; Ctrl-C ends it');
   });
 
@@ -120,6 +159,19 @@ describe('a line of run', () => {
 it('a report says what runs and what waits', () => {
   expect(describeReport(REPORT)).toEqual(['opus  hello  runs for 1m 05s']);
   expect(describeReport({ ...REPORT, running: [] })).toEqual(['nothing runs and nothing waits']);
+  const wait = (kind: string, name: string, model: string) => ({
+    key: name,
+    kind,
+    detail: 'is 9d old',
+    forMs: 1,
+    message: `data/channels/general/${name}.md`,
+    model,
+  });
+  const waiting = [wait('stale', 'hello', 'opus'), wait('workflow', 'ask', 'workflow')];
+  expect(describeReport({ ...REPORT, running: [], waiting, waitingCount: 2 })).toEqual([
+    'opus  hello  waits: is 9d old',
+    '1 run of a workflow is open: crosstalkd workflow list --open',
+  ]);
 });
 
 it('a short id is a prefix that can be typed back; hand-made names stay whole', () => {

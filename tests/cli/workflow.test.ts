@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WORKFLOW_COMMAND } from '../../src/cli/commands-workflow.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cli, listOf, startCli } from '../support/cli.ts';
 
 let cli: Cli;
@@ -100,15 +101,31 @@ describe('workflow', () => {
   });
 
   it('refuses an answer that a gate does not take, counts each person once, and says which answers do not count', async () => {
-    const run = await start(
-      'asked',
-      `name: asked
+    const run = 'asked';
+    const file = write(
+      'asked.md',
+      `to: workflow
+type: workflow
+name: asked
+child_channel: asked
 steps:
   where: { ask: { title: "Where?", kind: choose, choices: [blog, mail] } }
   size: { ask: { title: "How many?", kind: input, schema: { type: object, required: [n] } } }
   both: { ask: { title: "Both?", approvers: [bob, eve], quorum: 2 } }`,
     );
+    const following = cli.start(['workflow', 'run', file, '--wait', '90s']);
+    await eventually(
+      () => status(run),
+      (now) => now === 'queued',
+    );
     await cli.answer();
+    // Whoever follows the run is given each answer as it has to be typed.
+    await following.until(`waits for a person: crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`);
+    await following.until(`waits for a person: crosstalkd workflow approve ${run} size -m <answer>`);
+    const gate = `crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`;
+    for (const name of [`${run}/gates/where`, `data/channels/${run}/gates/where/ask.md`])
+      expect((await cli.json(['why', name])).data, name).toMatchObject({ kind: 'gate', parts: [{ kind: 'open', fix: gate }] });
+    expect((await cli.json(['why', 'aske'])).data).toMatchObject({ kind: 'run' });
     const answer = (...words: readonly string[]) => cli.run(['workflow', ...words]);
     expect((await answer('approve', run, 'where', '-m', 'nowhere')).stderr).toContain('takes one of blog, mail; found "nowhere"');
     expect((await answer('deny', run, 'where')).stderr).toContain('takes one of blog, mail; found a no');
@@ -127,6 +144,24 @@ steps:
     expect((await answer('approve', run, 'both', '--from', 'eve')).stdout).not.toContain('more');
     await cli.answer();
     expect(await status(run)).toBe('succeeded');
+    await following.until('succeeded');
+    expect((await following.stop()).stderr).toContain('ask where');
+    expect((await cli.run(['why', `${run}/gates/where`])).stdout).toContain('is decided: blog by ada');
+  });
+
+  it('names a place in a group by the run that has it, and what has a name in every run by its run as well', async () => {
+    const head = 'concurrency: { group: turns }\nsteps:\n  a: { model: echo, prompt: "x" }\n  go: { wait: { event: go } }';
+    for (const name of ['first', 'second']) await start(name, head);
+    await cli.answer();
+    expect((await cli.json(['workflow', 'why', 'second'])).data).toMatchObject({
+      status: 'queued',
+      blocked_by: [{ what: 'the group "turns" is full: it waits for first to end', command: 'crosstalkd workflow why first' }],
+    });
+    const { data } = await cli.json(['show', 'first/steps/a/one/task']);
+    expect(data).toMatchObject({ message: { id: 'first/steps/a/one/task', path: 'data/channels/first/steps/a/one/task.md' } });
+    // The run "gated" has one of that name, too.
+    expect((await cli.run(['show', 'steps/a/one/task'])).stderr).toContain('fits 2 messages');
+    for (const name of ['first', 'second']) await cli.run(['workflow', 'cancel', name]);
   });
 
   it('shows a group by item and pass, and why a run failed with the command that goes on', async () => {

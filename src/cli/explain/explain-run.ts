@@ -7,14 +7,20 @@ import type { Told } from './explain-message.ts';
 import type { Surroundings } from './look-around.ts';
 import { tipOf } from '../read/reading.ts';
 import type { Need } from './status-needs.ts';
-import { findRun, openMarkers, readMarkerRun, type RunSeen } from '../workflow/runs.ts';
+import { answerCommands, describeGate } from '../../workflow/describe.ts';
+import type { ListedFile } from '../read/read-conversation.ts';
+import { describeDecision } from '../workflow/draw.ts';
+import { findByPrefix, findRun, openMarkers, readMarkerRun, type RunSeen } from '../workflow/runs.ts';
 import { isOver, reasonsOf, statusOf, waitsOf } from '../workflow/why.ts';
 
 /** The run that `asked` names by its channel or its open marker, explained; null when it names none. */
 export async function tellRun(around: Surroundings, asked: string): Promise<Told | null> {
   const marker = openMarkers(around).find(({ path }) => path === asked || messageId(path) === asked);
   const seen = marker === undefined ? await findChannel(around, asked) : await readMarkerRun(around, marker.path);
-  if (seen === null) return null;
+  return seen === null ? null : explainSeen(around, seen);
+}
+
+function explainSeen(around: Surroundings, seen: RunSeen): Told {
   const status = statusOf(around, seen);
   const none = isOver(seen) ? `is over: ${status}` : 'nothing holds it: a host moves it on with its next look';
   const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
@@ -23,6 +29,32 @@ export async function tellRun(around: Surroundings, asked: string): Promise<Told
     kind: 'run',
     about: `${seen.input.run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
     parts: parts.map(({ what, command }) => ({ name: null, kind: status, says: what, fix: command, hosts: [] })),
+  };
+}
+
+/** The run whose channel begins with `asked`, explained; null when there is none. Throws ID_AMBIGUOUS. */
+export async function tellRunByPrefix(around: Surroundings, asked: string): Promise<Told | null> {
+  if (around.index.tip === null) return null;
+  const marker = await findByPrefix(around, asked);
+  const seen = marker === null ? null : await readMarkerRun(around, marker);
+  return seen === null ? null : explainSeen(around, seen);
+}
+
+/** The gate that asks with this file, explained; null when it is no question of a gate. */
+export async function tellGate(around: Surroundings, { path, channel, replyTo }: ListedFile): Promise<Told | null> {
+  if (replyTo !== null || !path.startsWith(`${channelFolder(channel)}/gates/`)) return null;
+  const seen = await findChannel(around, channel);
+  const gate = seen?.view.gates.find((one) => one.path === path);
+  if (seen == null || gate === undefined) return null;
+  const isOpen = gate.state === 'open' && !isOver(seen);
+  const says = isOpen
+    ? describeGate(gate)
+    : `gate ${gate.gate}: "${gate.title}" ${gate.state === 'open' ? 'was not answered before its run ended' : `is decided: ${describeDecision(gate)}`}`;
+  const fix = isOpen ? answerCommands(channel, gate) : `crosstalkd workflow show ${channel}`;
+  return {
+    kind: 'gate',
+    about: `${gate.gate} is a gate of the run ${channel}, which is ${statusOf(around, seen)}`,
+    parts: [{ name: null, kind: gate.state, says, fix, hosts: [] }],
   };
 }
 

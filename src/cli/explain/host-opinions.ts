@@ -23,11 +23,22 @@ export function liveHosts(around: Surroundings): readonly HostSeen[] {
 export function opinionsOn(around: Surroundings, work: Work, verdict: Verdict): readonly HostOpinion[] {
   const own: readonly HostOpinion[] =
     around.here === null ? [] : [{ host: `${around.here.alias} (this host)`, says: verdict.detail, wouldTake: verdict.kind === 'ready' }];
-  const others = around.hosts.filter(({ instance }) => instance !== around.here?.instance).map((host) => opinionOf(host, work));
+  const offer = around.offers.find(({ name }) => name === work.recipient);
+  // The entry that all hosts share; one of this host's own says nothing of the others.
+  const atATime = offer?.source === 'transport' ? (offer.entry?.concurrency ?? null) : null;
+  const others = around.hosts
+    .filter(({ instance }) => instance !== around.here?.instance)
+    .map((host) => opinionOf(host, { work, atATime }));
   return [...own, ...others];
 }
 
-function opinionOf(host: HostSeen, work: Work): HostOpinion {
+interface Asked {
+  readonly work: Work;
+  /** How many of the model a host runs at a time; null = not known here. */
+  readonly atATime: number | null;
+}
+
+function opinionOf(host: HostSeen, { work, atATime }: Asked): HostOpinion {
   const told = (says: string, wouldTake = false): HostOpinion => ({ host: host.alias, says, wouldTake });
   const { beat } = host;
   if (beat === null) return told('its beat cannot be read');
@@ -41,6 +52,8 @@ function opinionOf(host: HostSeen, work: Work): HostOpinion {
     );
   if (beat.state !== 'running') return told(`is ${beat.state}`);
   // What it holds is on the remote; its last beat may be from before.
+  const same = host.claims.filter(({ claim }) => claim?.recipient === work.recipient).length;
+  if (atATime !== null && same >= atATime) return told(`${work.recipient} runs there ${same} of ${atATime} at a time`);
   const free = beat.slots - host.claims.length;
   if (free <= 0) return told(`all ${beat.slots} slots are busy`);
   return told(`serves it and has ${free} of ${beat.slots} slots free`, true);

@@ -1,4 +1,4 @@
-/** `crosstalkd why`: where a message, a model or a host stands, why, and the command that moves it. It always has an answer. */
+/** `crosstalkd why`: where a message, run, gate, model or host stands, why, and the command that moves it. It always has an answer. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -9,7 +9,7 @@ import { messageId } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Told } from './explain-message.ts';
-import { tellRun } from './explain-run.ts';
+import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { liveHosts } from './host-opinions.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { paint, plain } from '../io.ts';
@@ -54,7 +54,10 @@ function print({ io }: Invocation, told: Told & { readonly notes: readonly strin
   for (const note of told.notes) io.print(paint(io, 'yellow', plain(note)));
   io.print(paint(io, 'bold', plain(told.about)));
   for (const { name, says, fix, hosts } of told.parts) {
-    io.print(`  ${plain(name === null ? says : `${name}: ${says}`)}`);
+    // What follows says it host by host.
+    const isRepeated = hosts.length > 0 && hosts.some(({ host, says: opinion }) => says.startsWith(`${host}: ${opinion}`));
+    const head = isRepeated ? 'no host takes it now' : says;
+    io.print(`  ${plain(name === null ? head : `${name}: ${head}`)}`);
     for (const { host, says: opinion } of hosts) io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
     if (fix !== null) io.print(`    ${paint(io, 'cyan', plain(fix))}`);
   }
@@ -163,9 +166,12 @@ async function tellMessage(invocation: Invocation, around: Surroundings, asked: 
   const rejected = findRejected(around, asked);
   if (rejected !== null) return rejected;
   try {
-    return await explainMessage(around, await resolveId(around.session, asked));
+    const file = await resolveId(around.session, asked);
+    return (await tellGate(around, file)) ?? (await explainMessage(around, file));
   } catch (error) {
     if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
+    const run = await tellRunByPrefix(around, asked);
+    if (run !== null) return run;
     throw await describeUnknown(invocation, around, asked);
   }
 }
@@ -195,7 +201,7 @@ async function describeUnknown(invocation: Invocation, around: Surroundings, ask
   const near = suggestName(asked, [...around.index.models, ...around.hosts.map(({ alias }) => alias), ...files.map(({ stem }) => stem)]);
   const [first] = near === null ? [] : matchId(files, near);
   const hint = near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;
-  return new CrosstalkError('NOT_FOUND', `"${asked}" is no message, model or host of this transport${hint}`, {
+  return new CrosstalkError('NOT_FOUND', `"${asked}" is no message, run, model or host of this transport${hint}`, {
     fix: 'crosstalkd log   (or: crosstalkd models, crosstalkd hosts)',
   });
 }

@@ -3,7 +3,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { drainHost, type HostReport, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
 import { type Io, plain } from '../io.ts';
-import { shortId } from '../read/short-id.ts';
+import { shownId } from './run-view.ts';
 
 export interface RunKeys {
   readonly dispatcher: Dispatcher;
@@ -62,14 +62,24 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
 }
 
 /** What runs and what waits, a line each. */
-export function describeReport({ running, waiting, waitingCount, parked }: HostReport): readonly string[] {
+export function describeReport({ running, waiting: open, waitingCount, parked }: HostReport): readonly string[] {
+  const waiting = open.filter(({ kind }) => kind !== 'workflow');
+  const runs = open.length - waiting.length;
   const lines = [
     ...running.map(
       ({ model, message, forMs, publishing }) =>
-        `${model}  ${shortId(message)}  ${publishing ? 'is published' : forMs === null ? 'starts' : `runs for ${formatDuration(forMs)}`}`,
+        `${model}  ${shownId(message)}  ${publishing ? 'is published' : forMs === null ? 'starts' : `runs for ${formatDuration(forMs)}`}`,
     ),
-    ...waiting.slice(0, LINES_MAX).map(({ detail }) => `waits: ${detail}`),
-    ...(waitingCount > LINES_MAX ? [`… and ${waitingCount - LINES_MAX} more: crosstalkd status`] : []),
+    ...waiting
+      .slice(0, LINES_MAX)
+      .map(
+        ({ message, model, detail }) =>
+          `${model === undefined ? '' : `${model}  `}${message === undefined ? '' : `${shownId(message)}  `}waits: ${detail}`,
+      ),
+    ...(waitingCount - runs > LINES_MAX ? [`… and ${waitingCount - runs - LINES_MAX} more: crosstalkd status`] : []),
+    ...(runs === 0
+      ? []
+      : [`${runs} ${runs === 1 ? 'run of a workflow is' : 'runs of workflows are'} open: crosstalkd workflow list --open`]),
     ...parked.map(({ model, why, forMs }) => `${model} rests for ${formatDuration(forMs)}: ${why}`),
   ];
   return lines.length === 0 ? ['nothing runs and nothing waits'] : lines.map((line) => plain(line));

@@ -2,12 +2,12 @@
  * What `crosstalkd run` shows: one line an event, and on a terminal a last line that says how things stand. Lines and footer go out in one
  * write, so nothing flickers. Piped, it is one JSON object a line.
  */
-import { formatIso, systemClock } from '../../base/clock.ts';
+import { DAY, formatLocal, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { LogRecord } from '../../base/log.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { formatLogLine } from '../../local/log-file.ts';
-import { fitWidth } from '../display-width.ts';
+import { displayWidth, fitWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { shortId } from '../read/short-id.ts';
@@ -20,8 +20,8 @@ export interface RunView {
   readonly overhear: (piece: OutputPiece) => void;
   /** Switches it on or off; true = on. */
   readonly toggleOutput: () => boolean;
-  /** Begins to keep the footer up to date. */
-  readonly follow: (report: () => HostReport) => void;
+  /** Begins to keep the footer up to date. `spentUsd`: what the agents of this host have cost today (UTC) before it started. */
+  readonly follow: (report: () => HostReport, spentUsd: number) => void;
   readonly close: () => void;
 }
 
@@ -45,14 +45,20 @@ export function createRunView(io: Io, alias: () => string): RunView {
 
 function createTerminalView(io: Io, alias: () => string): RunView {
   const end = new AbortController();
-  const spent = { usd: 0 };
+  const spent = { day: utcDay(), usd: 0 };
+  const spend = (usd: number): number => {
+    const day = utcDay();
+    spent.usd = (day === spent.day ? spent.usd : 0) + usd;
+    spent.day = day;
+    return spent.usd;
+  };
   const overheard = createOverhearing(io);
   let footer = '';
   const draw = (above: string): void => io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
   return {
     show: (record) => {
       const cost = record.fields['cost_usd'];
-      if (typeof cost === 'number') spent.usd += cost;
+      if (typeof cost === 'number') spend(cost);
       if (record.event === 'attempt.ended') draw(overheard.end(text(record.fields['message']), text(record.fields['model'])));
       const line = formatEvent(io, record, alias());
       if (line !== null) draw(`${line}\n`);
@@ -63,12 +69,13 @@ function createTerminalView(io: Io, alias: () => string): RunView {
     },
     toggleOutput: overheard.toggle,
     say: (lines) => draw(lines.map((line) => `${paint(io, 'dim', line)}\n`).join('')),
-    follow: (report) => {
+    follow: (report, spentUsd) => {
+      spend(spentUsd);
       if (!io.redraws) return;
       void (async () => {
         while (!end.signal.aborted) {
           const startedMs = systemClock.monotonicMs();
-          const next = composeFooter(io, report(), spent.usd);
+          const next = composeFooter(io, report(), spend(0));
           if (next !== footer) {
             footer = next;
             draw('');
@@ -121,20 +128,48 @@ export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
   };
 }
 
-/** `mbp running · 2 of 4 agents · 3 waiting · next look 12s · remote ok`, cut to the window. */
-export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostReport, costUsd: number): string {
-  const remote = report.halted ? 'history rewritten' : report.outage === null ? 'remote ok' : `remote: ${plain(report.outage)}`;
-  const parts = [
-    `${report.alias} ${report.state}`,
-    `${report.running.filter(({ publishing }) => !publishing).length} of ${report.slots} agents`,
-    `${report.waitingCount} waiting`,
-    ...(report.unsent > 0 ? [`${report.unsent} unsent`] : []),
-    ...(costUsd > 0 ? [`$${costUsd.toFixed(2)} so far`] : []),
-    report.nextLookMs <= 0 ? 'looking' : `next look ${Math.ceil(report.nextLookMs / 1_000)}s`,
-    remote,
-  ];
-  const text = fitWidth(parts.join(' · '), io.columns - 1);
-  return paint(io, report.halted || report.outage !== null ? 'yellow' : 'dim', text);
+function utcDay(): number {
+  return Math.floor(systemClock.wallMs() / DAY);
+}
+
+/** `mbp running · 2 of 4 agents · 3 waiting · $0.50 today · next look 12s · remote ok`; said with fewer words where the window is narrow. */
+export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostReport, usdToday: number): string {
+  const isTrouble = report.halted || report.outage !== null;
+  const busy = report.running.filter(({ publishing }) => !publishing).length;
+  const waiting = `${report.waitingCount} waiting`;
+  const unsent = report.unsent > 0 ? [`${report.unsent} unsent`] : [];
+  const usd = `$${usdToday.toFixed(2)}`;
+  const lookS = Math.ceil(report.nextLookMs / 1_000);
+  const why = report.halted ? 'history rewritten' : `remote: ${plain(report.outage ?? '')}`;
+  const look = lookS <= 0 ? 'looking' : `next look ${lookS}s`;
+  const soon = lookS <= 0 ? [] : [`${lookS}s`];
+  const state = `${report.alias} ${report.state}`;
+  const forms = [
+    [
+      state,
+      `${busy} of ${report.slots} agents`,
+      waiting,
+      ...unsent,
+      ...(usdToday > 0 ? [`${usd} today`] : []),
+      look,
+      isTrouble ? why : 'remote ok',
+    ],
+    [state, `${busy}/${report.slots}`, waiting, ...unsent, ...(usdToday > 0 ? [usd] : []), ...soon, isTrouble ? why : 'remote ok'],
+    // Whatever is cut off then, trouble is not.
+    [
+      ...(isTrouble ? [why] : []),
+      ...(report.state === 'running' ? [] : [report.state]),
+      `${busy}/${report.slots}`,
+      waiting,
+      ...unsent,
+      ...(usdToday > 0 ? [usd] : []),
+      ...soon,
+      ...(isTrouble ? [] : ['ok']),
+    ],
+  ].map((parts) => parts.join(' · '));
+  const width = io.columns - 1;
+  const text = forms.find((form) => displayWidth(form) <= width) ?? forms.at(-1) ?? '';
+  return paint(io, isTrouble ? 'yellow' : 'dim', fitWidth(text, width));
 }
 
 type Fields = LogRecord['fields'];
@@ -158,6 +193,8 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'host.running': () => 'takes work again',
   'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
   'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
+  'message.rejected': ({ path, line, found, expected }) =>
+    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)} → crosstalkd lint ${text(path)}`,
 };
 
 /** One event as one line: time, host, model, message, what happened, and for trouble what happens next or what a person can do. */
@@ -166,9 +203,9 @@ export function formatEvent(io: Pick<Io, 'columns' | 'colors'>, record: LogRecor
   const phrase = PHRASES[event];
   const said = phrase === undefined ? describeFields(event, fields) : phrase(fields);
   if (said === null) return null;
-  const time = formatIso(systemClock.wallMs()).slice(11, 19);
+  const time = formatLocal(systemClock.wallMs()).slice(11);
   const model = fields['model'] === undefined ? '' : plain(text(fields['model']));
-  const message = typeof fields['message'] === 'string' ? shortId(fields['message']) : '';
+  const message = typeof fields['message'] === 'string' ? shownId(fields['message']) : '';
   const colour: Colour = level === 'alert' ? 'red' : level === 'warning' ? 'yellow' : colourOf(fields);
   const next = fields['fix'] ?? fields['next'];
   const tail = next === undefined ? '' : ` → ${text(next)}`;
@@ -198,4 +235,10 @@ function text(value: Fields[string] | undefined): string {
 
 function oneLine(value: string): string {
   return plain(value).replace(/\s*\n\s*/g, ' ');
+}
+
+/** A message as a line of `run` names it: its short id; for a task its run, step and key. */
+export function shownId(path: string): string {
+  const [, run, task] = /^data\/channels\/([^/]+)\/steps\/(.+?)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
+  return run === undefined || task === undefined ? shortId(path) : plain(`${run} ${task.replace(/\/one$/, '')}`);
 }

@@ -21,6 +21,7 @@ import { listenForKeys } from './run-keys.ts';
 import { openNotices } from './notify.ts';
 import { openSpans } from './otel.ts';
 import { createRunView } from './run-view.ts';
+import { sumCostOfDay } from '../read/reply-totals.ts';
 import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../transport-session.ts';
@@ -113,7 +114,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   });
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
-  if (isAlone) view.follow(() => reportHost(composed.dispatcher));
+  if (isAlone) view.follow(() => reportHost(composed.dispatcher), invocation.io.redraws ? await costOfToday(session) : 0);
   const unhear = !isAlone
     ? () => undefined
     : listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
@@ -141,6 +142,16 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     file.close();
     trace.close();
   }
+}
+
+const COMMITS_MAX = 2_000;
+
+/** What this host's replies of the day (UTC) say that they have cost, in US dollars, as far as the cache knows. */
+async function costOfToday({ repository, mirror, config }: TransportSession): Promise<number> {
+  const { tip } = mirror.index();
+  if (tip === null) return 0;
+  const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
+  return sumCostOfDay(commits, { host: config.alias, wallMs: systemClock.wallMs() });
 }
 
 /** A message that was written and not sent looks like one that nobody answers. */

@@ -1,5 +1,5 @@
 /** Messages as people read them on a terminal and as programs read them in JSON. Everything passes `plain` or `oneLine`. */
-import { formatIso } from '../../base/clock.ts';
+import { formatIso, formatLocal } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { firstLine, oneLine } from '../../protocol/reply.ts';
@@ -74,10 +74,10 @@ export function stateText(state: MessageState): string {
   return state.kind === 'failed' && error != null ? `failed: ${oneLine(error, 40)}` : state.kind;
 }
 
-/** `2026-11-21 06:40`, shorter on a narrow terminal. In UTC, as the files say it. */
+/** `2026-11-21 06:40`, shorter on a narrow terminal. As the clocks on the wall show it; files and `show` say it in UTC. */
 export function formatTime(atMs: number, columns: number): string {
-  const iso = formatIso(atMs).replace('T', ' ');
-  return columns < 60 ? iso.slice(5, 16) : iso.slice(0, 16);
+  const local = formatLocal(atMs);
+  return columns < 60 ? local.slice(5, 16) : local.slice(0, 16);
 }
 
 /** A message in full: what is known about it, then its text. */

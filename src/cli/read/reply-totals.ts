@@ -3,11 +3,12 @@
  * commit that they reach to are kept in the state directory, so that only what is new is read. They never fall, but by an accepted rewrite.
  */
 import { join } from 'node:path';
-import { MINUTE, systemClock } from '../../base/clock.ts';
+import { DAY, MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { isMapping } from '../../protocol/yaml.ts';
+import type { CommitInfo } from '../../transport/repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import type { TransportSession } from '../transport-session.ts';
@@ -84,6 +85,15 @@ function addReply(sums: Map<string, ReplyTotals>, line: string): void {
   sum.tokensIn += numberOf(used?.[1]);
   sum.tokensOut += numberOf(used?.[2]);
   sum.costUsd += numberOf(/^(\d{1,12}(?:\.\d+)?) USD$/.exec(cost)?.[1]);
+}
+
+/** What the replies of one host say that they have cost on the day (UTC) of `wallMs`, in US dollars. */
+export function sumCostOfDay(commits: readonly CommitInfo[], day: { readonly host: string; readonly wallMs: number }): number {
+  const since = day.wallMs - (day.wallMs % DAY);
+  return commits.reduce((sum, { author, authoredMs, message }) => {
+    if (authoredMs < since || !author.email.endsWith(`@${day.host}.crosstalk`)) return sum;
+    return sum + numberOf(/^Crosstalk-Cost: (\d{1,12}(?:\.\d+)?) USD$/m.exec(message)?.[1]);
+  }, 0);
 }
 
 function numberOf(text: string | undefined): number {

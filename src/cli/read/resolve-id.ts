@@ -33,7 +33,11 @@ export function matchId(files: readonly ListedFile[], text: string): readonly Li
     (file) => ulidOf(file.stem) === upper,
     (file) => belowChannel(file) === wanted || `${file.channel}/${belowChannel(file)}` === wanted,
     (file) => file.stem === wanted,
-    (file) => ulidOf(file.stem)?.startsWith(upper) === true || belowChannel(file).startsWith(wanted) || file.stem.startsWith(wanted),
+    (file) =>
+      ulidOf(file.stem)?.startsWith(upper) === true ||
+      (wanted.includes('/') && `${file.channel}/${belowChannel(file)}`.startsWith(wanted)) ||
+      belowChannel(file).startsWith(wanted) ||
+      file.stem.startsWith(wanted),
   ];
   for (const rule of rules) {
     const found = messages.filter(rule);

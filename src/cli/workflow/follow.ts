@@ -3,11 +3,14 @@ import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { channelFolder, replyPath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
+import { lookFrom } from '../explain/look-around.ts';
 import { followTip } from '../read/follow-tip.ts';
 import { paint, plain } from '../io.ts';
 import { durationValue, tipOf, wantsJson } from '../read/reading.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { type TransportSession, unreachable } from '../transport-session.ts';
+import { answerCommands } from '../../workflow/describe.ts';
+import { readMarkerRun } from './runs.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
 
 /** A run that was started just now. */
@@ -33,11 +36,12 @@ export async function followRun(
   const { io } = invocation;
   const startedMs = systemClock.monotonicMs();
   let told = tipOf(session);
-  const gates = new Set<string>();
+  const toldGates = new Set<string>();
   const onTip = async (): Promise<boolean> => {
     const tip = tipOf(session);
     const commits = await session.repository.history({ from: told, to: tip, max: COMMITS_MAX });
     told = tip;
+    let asks = false;
     for (const { message } of commits) {
       const [subject = ''] = message.split('\n');
       if (!message.includes(`\nCrosstalk-Run: ${follow.run}\n`) || wantsJson(invocation)) continue;
@@ -48,11 +52,9 @@ export async function followRun(
           plain(`${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`),
         ),
       );
-      const gate = /: ask ([^\s:]+)/.exec(subject)?.[1];
-      if (gate !== undefined && !gates.has(gate))
-        io.warn(`         it waits for a person: crosstalkd workflow approve ${follow.run} ${gate}`);
-      if (gate !== undefined) gates.add(gate);
+      asks ||= subject.includes(': ask ');
     }
+    if (asks) for (const line of await tellGates(session, follow, toldGates)) io.warn(plain(`         ${line}`));
     return (await readTextAt(session.repository, tip, replyPath(follow.marker, 'workflow'))) !== null;
   };
   const end = (await onTip())
@@ -65,4 +67,12 @@ export async function followRun(
     return 3;
   }
   return tellAnswers(invocation, answers, { run: follow.run, commit: follow.commit, folder: channelFolder(follow.run) });
+}
+
+/** What the open gates of the run take that were not told yet. */
+async function tellGates(session: TransportSession, { marker, run }: Started, told: Set<string>): Promise<readonly string[]> {
+  const seen = await readMarkerRun(await lookFrom(session), marker);
+  const fresh = (seen?.view.gates ?? []).filter(({ state, path }) => state === 'open' && !told.has(path));
+  for (const { path } of fresh) told.add(path);
+  return fresh.map((gate) => `it waits for a person: ${answerCommands(run, gate)}`);
 }

@@ -177,7 +177,8 @@ async function markerOfRun({ session }: Surroundings, run: string): Promise<stri
   return text === null ? null : (parseHeader(text)?.marker ?? null);
 }
 
-async function findByPrefix(around: Surroundings, text: string): Promise<string | null> {
+/** The marker of the run whose channel begins with `text`, or null. Throws ID_AMBIGUOUS. */
+export async function findByPrefix(around: Surroundings, text: string): Promise<string | null> {
   const known = new Map<string, string | null>();
   for (const marker of openMarkers(around)) {
     const run = await channelOfMarker(around, marker);

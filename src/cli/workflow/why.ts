@@ -68,7 +68,7 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
       command: fixOf(blocked),
       needsPerson: true,
     })),
-    ...known.map((each) => ({ ...each, needsPerson: each.command !== null && !/workflow list$/.test(each.command) })),
+    ...known.map((each) => ({ ...each, needsPerson: each.command !== null && !/^the group |^task .* is a child run$/.test(each.what) })),
     ...tasks,
   ];
   return [...waits.filter(({ needsPerson }) => needsPerson), ...waits.filter(({ needsPerson }) => !needsPerson)];
