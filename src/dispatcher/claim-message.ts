@@ -118,6 +118,9 @@ async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promis
   };
 }
 
+/** Begins the reason why a model rests whose claims the remote does not take. */
+export const CLAIMS_REFUSED = 'the remote refuses claims';
+
 async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly claim: Claim; readonly refusal?: string }): Promise<void> {
   const { doors, state } = dispatcher;
   const fields = { message: work.message.path, model: work.recipient };
@@ -126,7 +129,7 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly cl
     doors.log.alert('claim.refused', { ...fields, reason: lost.refusal, fix: 'crosstalkd doctor' });
     state.models.parked.set(work.recipient, {
       untilMs: doors.clock.monotonicMs() + 60_000,
-      why: `the remote refuses claims: ${lost.refusal}`,
+      why: `${CLAIMS_REFUSED}: ${lost.refusal}`,
     });
   }
   await doors.local.journal({ kind: 'settled', key: work.key, nonce: lost.claim.nonce, how: 'lost' });

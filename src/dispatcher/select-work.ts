@@ -77,7 +77,7 @@ function judgeMessage(work: Work, view: WorkView): Verdict | null {
   if (work.twinOf !== null) return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
   if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
   const ageMs = view.wallMs - message.timestampMs;
-  if (ageMs > view.maxAgeMs) return { kind: 'stale', detail: `is ${formatDuration(ageMs)} old (max_age ${formatDuration(view.maxAgeMs)})` };
+  if (ageMs > view.maxAgeMs) return { kind: 'stale', detail: `is ${formatDuration(ageMs)} old (max-age ${formatDuration(view.maxAgeMs)})` };
   if (message.hops >= view.hopsMax) return { kind: 'hops', detail: `has come ${message.hops} hops (limit ${view.hopsMax})` };
   return null;
 }

@@ -3,6 +3,9 @@ import { DAY, formatIso, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
+/** Begins the reason why a model rests that has used up a budget. */
+export const BUDGET_REACHED = 'budget: ';
+
 /** What may be used; null = no limit. */
 export interface Budget {
   readonly usdPerDay: number | null;
@@ -107,7 +110,7 @@ export function reachedBudgets(
           model,
         );
       if (why === null) return hour === null ? [] : [[model, hour] as const];
-      return [[model, { why: `budget: ${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`, untilMs }] as const];
+      return [[model, { why: `${BUDGET_REACHED}${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`, untilMs }] as const];
     }),
   );
 }
@@ -122,7 +125,7 @@ function reachedHour(
   const times = spent.flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : [])).sort((a, b) => a - b);
   if (times.length < runsPerHour) return null;
   const untilMs = (times.at(-Math.max(1, runsPerHour)) ?? now.wallMs) + HOUR;
-  const why = `budget: ${now.model} had ${times.length} of ${runsPerHour} runs of an hour; goes on at ${formatIso(untilMs).slice(0, 16)}Z`;
+  const why = `${BUDGET_REACHED}${now.model} had ${times.length} of ${runsPerHour} runs of an hour; goes on at ${formatIso(untilMs).slice(0, 16)}Z`;
   return { why, untilMs };
 }
 

@@ -216,6 +216,8 @@ describe('accept-rewrite', () => {
     const files = cli.git(['ls-tree', '-r', '--name-only', 'main', AT], cli.remote);
     expect(files).toContain('b.re.echo.md');
     expect(files).not.toContain('a.re.echo.md');
+    const { parts } = (await cli.json(['why', 'a'])).data as { readonly parts: readonly Json[] };
+    expect(parts).toMatchObject([{ kind: 'ran-before', fix: 'crosstalkd cancel a   (then: crosstalkd retry a)' }]);
   });
 
   it('sets a running dispatcher going again', async () => {

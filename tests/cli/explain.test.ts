@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBeat } from '../../src/protocol/beat.ts';
@@ -115,6 +115,21 @@ describe('why a message stands where it stands', () => {
       fix: `crosstalkd lint ${AT}/wrong.md`,
       says: expect.stringContaining('line 3') as unknown,
     });
+  });
+
+  it('a copy of a message: its name says so, and the id is that of the message that counts', async () => {
+    const [id, text] = ['01KAJ3V5QCXJ5M3G0Y9T8Z7WRA', letter('nobody-yet', 'x')];
+    cli.say({ [`${AT}/a-${id}.md`]: text, [`${AT}/copy-${id}.md`]: text });
+    expect(await firstPart(`copy-${id}`)).toMatchObject({ kind: 'rejected', fix: `git rm ${AT}/copy-${id}.md` });
+    expect(await firstPart(id)).toMatchObject({ kind: 'unknown-name' });
+    expect((await cli.run(['cancel', id])).code).toBe(0);
+  });
+
+  it('a message that was never pushed: the command that sends it', async () => {
+    mkdirSync(join(cli.clone, AT), { recursive: true });
+    writeFileSync(join(cli.clone, AT, 'forgotten.md'), letter('echo', 'x'));
+    expect((await cli.run(['why', 'forgotten'])).stderr).toContain(`crosstalkd send ${AT}/forgotten.md`);
+    rmSync(join(cli.clone, AT, 'forgotten.md'));
   });
 
   it('a name that nobody has: did you mean', async () => {

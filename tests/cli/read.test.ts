@@ -128,7 +128,10 @@ describe('show and thread', () => {
     expect(several.stderr).toContain('ID_AMBIGUOUS');
     expect(several.stderr).toContain(`${GENERAL}/first.md`);
     const none = await cli.json(['show', 'nothing-like-it']);
-    expect(none).toMatchObject({ code: 3, data: { ok: false, error: { code: 'NOT_FOUND', fix: 'crosstalkd log' } } });
+    expect(none).toMatchObject({
+      code: 3,
+      data: { ok: false, error: { code: 'NOT_FOUND', fix: 'crosstalkd log   (not pushed yet? crosstalkd status)' } },
+    });
     expect((await cli.run(['show', '../../../etc/passwd'])).code).toBe(3);
   });
 

@@ -52,7 +52,11 @@ async function openKnown(invocation: Invocation): Promise<{ readonly session: Tr
 async function lintFile(invocation: Invocation, file: string, session: TransportSession | null): Promise<Linted> {
   const full = resolve(startDirectory(invocation), file);
   const bytes = await readFile(full).catch((error: unknown) => {
-    throw new CrosstalkError('USAGE', `lint: cannot read the file "${file}"`, { cause: error });
+    const isTheirs = session !== null && file.startsWith(`${CHANNELS}/`);
+    throw new CrosstalkError('USAGE', `lint: cannot read the file "${file}"`, {
+      cause: error,
+      ...(isTheirs ? { fix: 'git pull   (then the same again)' } : {}),
+    });
   });
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
   const read = decodeMessage(bytes);

@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { expandAddresses } from '../../protocol/address.ts';
+import type { RejectedFile } from '../../protocol/open-work.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { createExplainer } from './explain-work.ts';
 import { RETRIES_TRAILER } from './failed-lately.ts';
@@ -36,14 +37,23 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
   const { said, unreadable } = await readSaid(around.session, [file]);
   const [broken] = unreadable;
   if (broken !== undefined) {
-    const says = `is no message: line ${broken.rejection.line}: found ${broken.rejection.found}; expected ${broken.rejection.expected}`;
-    return { kind: 'rejected', about: file.path, parts: [part('rejected', says, `crosstalkd lint ${file.path}`)] };
+    const { says, fix } = describeRejected({ path: file.path, ...broken.rejection });
+    return { kind: 'rejected', about: file.path, parts: [part('rejected', `is no message: ${says}`, fix)] };
   }
   const [one] = said;
   if (one === undefined) return { kind: 'message', about: file.path, parts: [part('gone', 'is not there any more', 'crosstalkd log')] };
   const about = `${shortId(file.path)} from ${one.from} to ${one.to.join(', ') || 'nobody'}, ${formatDuration(Math.max(0, systemClock.wallMs() - one.atMs))} ago (${file.path})`;
   const own = file.replyTo === null ? [] : [describeAnswer(one, file.replyTo)];
   return { kind: file.replyTo === null ? 'message' : 'reply', about, parts: [...own, ...(await explainRecipients(around, one))] };
+}
+
+/** What is wrong with a file that is no message, and the command that says or does more about it. A copy has nothing wrong with it but its name. */
+export function describeRejected({ path, line, found, expected, twinOf }: RejectedFile): { readonly says: string; readonly fix: string } {
+  const named = /\bor: (crosstalkd .+)$/.exec(expected)?.[1];
+  return {
+    says: `line ${line}: found ${found}; expected ${expected}`,
+    fix: twinOf !== undefined ? `git rm ${path}` : (named ?? `crosstalkd lint ${path}`),
+  };
 }
 
 function part(kind: string, says: string, fix: string | null = null): Part {

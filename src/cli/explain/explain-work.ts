@@ -1,8 +1,10 @@
 /** Why a piece of open work stands where it stands: the words of select-work.ts for this host, and for each other host what its own beat says. */
 import { formatDuration } from '../../base/duration.ts';
+import { CLAIMS_REFUSED } from '../../dispatcher/claim-message.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import { judgeWork, type Verdict, type WorkView } from '../../dispatcher/select-work.ts';
 import { suggestName } from '../../protocol/address.ts';
+import { BUDGET_REACHED } from '../../protocol/budgets.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import { type HostOpinion, liveHosts, opinionsOn, viewOf } from './host-opinions.ts';
@@ -20,6 +22,7 @@ export type StandingKind =
   | 'parked'
   | 'not-allowed'
   | 'nobody-serves'
+  | 'ran-before'
   | 'unknown-name'
   | 'pinned'
   | 'stale'
@@ -209,6 +212,14 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
     const isOpen = fix === null ? '' : `, if its config.yaml has the project "${work.message.project ?? ''}"`;
     return { kind: 'ready', says: `is ready; ${takers.join(' or ')} takes it with its next look${isOpen}`, fix, needsPerson: false, hosts };
   }
+  if (verdict.kind === 'ran-before')
+    return {
+      kind: 'ran-before',
+      says: verdict.detail,
+      fix: `crosstalkd cancel ${id}   (then: crosstalkd retry ${id})`,
+      needsPerson: true,
+      hosts,
+    };
   if (around.control?.op === 'pause')
     return {
       kind: 'paused',
@@ -224,7 +235,6 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
 function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Standing {
   const { live } = around;
   const served = live.some(({ beat }) => beat?.models.includes(work.recipient) === true);
-  const offer = around.offers.find(({ name }) => name === work.recipient);
   if (work.hosts !== null && !live.some(({ alias }) => work.hosts?.includes(alias) === true))
     return {
       kind: 'pinned',
@@ -233,38 +243,41 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
       needsPerson: true,
       hosts,
     };
-  if (!served && offer?.state.kind === 'served' && around.here === null)
-    return {
-      kind: 'nobody-serves',
-      says: `no dispatcher that serves ${work.recipient} is up; this host could`,
-      fix: 'crosstalkd run',
-      needsPerson: true,
-      hosts,
-    };
-  if (!served && (offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval'))
-    return {
-      kind: 'not-allowed',
-      says: `no host that is up serves ${work.recipient}; here it is ${describeOffer(offer)}`,
-      fix: `crosstalkd allow ${work.recipient}`,
-      needsPerson: true,
-      hosts,
-    };
-  if (!served)
-    return {
-      kind: 'nobody-serves',
-      says: `no host that is up serves ${work.recipient}`,
-      fix: 'crosstalkd models',
-      needsPerson: true,
-      hosts,
-    };
+  if (!served) return { ...explainUnserved(around, work.recipient), needsPerson: true, hosts };
   const reasons = hosts.filter(({ says }) => !says.startsWith('does not serve')).map(({ host, says }) => `${host}: ${says}`);
   const says = reasons.join('; ');
   if (verdict.kind === 'parked' || hosts.some((host) => host.says.includes('rests')))
-    return { kind: 'parked', says, fix: 'crosstalkd models', needsPerson: true, hosts };
+    return { kind: 'parked', says, fix: fixOfRest(says), needsPerson: true, hosts };
   if (verdict.kind === 'paused' && around.here?.pausedHere === true)
     return { kind: 'paused', says, fix: 'crosstalkd resume', needsPerson: true, hosts };
   const fix = projectFix(work, verdict);
   return { kind: 'waiting', says, fix, needsPerson: fix !== null, hosts };
+}
+
+/** No host that is up says that it serves the model. */
+function explainUnserved({ here, offers }: Scene, model: string): Pick<Standing, 'kind' | 'says' | 'fix'> {
+  const offer = offers.find(({ name }) => name === model);
+  if (offer?.state.kind === 'served' && here === null)
+    return { kind: 'nobody-serves', says: `no dispatcher that serves ${model} is up; this host could`, fix: 'crosstalkd run' };
+  if (offer?.state.kind === 'served' && here !== null)
+    return {
+      kind: 'nobody-serves',
+      says: `${here.alias} (this host) serves ${model}, but its sign of life is not on the remote`,
+      fix: 'crosstalkd doctor',
+    };
+  if (offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval')
+    return {
+      kind: 'not-allowed',
+      says: `no host that is up serves ${model}; here it is ${describeOffer(offer)}`,
+      fix: `crosstalkd allow ${model}`,
+    };
+  return { kind: 'nobody-serves', says: `no host that is up serves ${model}`, fix: 'crosstalkd models' };
+}
+
+/** What ends a rest before its time. The reasons are our own words, and come from other hosts as text. */
+function fixOfRest(says: string): string {
+  if (says.includes(BUDGET_REACHED)) return 'edit data/budgets.yaml, or wait';
+  return says.includes(CLAIMS_REFUSED) ? 'crosstalkd doctor' : 'crosstalkd models';
 }
 
 /** Where a project is written that this host lacks; null when that is not what the work waits for. */

@@ -89,7 +89,7 @@ export function viewOf(around: Surroundings): WorkView {
     budgets: NO_BUDGETS,
     spentOut: new Map(),
     starts: new Map(),
-    blocked: new Set(),
+    blocked: around.ranBefore,
     firstSeen: new Map(),
     concurrency: config.concurrency,
     maxAgeMs: config.maxAgeMs,

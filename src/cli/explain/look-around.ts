@@ -3,12 +3,15 @@
  * what this host would serve, and what a dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
+import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
 import { sendControl } from '../../local/control-client.ts';
+import { parseJournal } from '../../local/journal.ts';
+import { RAN_BEFORE } from '../../local/local-state.ts';
 import type { ModelOffer } from '../../local/served-models.ts';
 import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { type Claim, parseClaim } from '../../protocol/claim.ts';
@@ -60,6 +63,8 @@ export interface Surroundings {
   readonly here: HostReport | null;
   /** A process holds the state directory but does not answer. */
   readonly hereSilent: boolean;
+  /** Where no dispatcher runs: what this host ran before the branch was rewritten, and so does not run again by itself. */
+  readonly ranBefore: ReadonlySet<string>;
 }
 
 /**
@@ -154,9 +159,17 @@ function seeHost(
   return { ...named, beat, ageMs, claims: own, silent: own.length > 0 && ageMs !== null && ageMs > seen.leaseMs };
 }
 
-async function askHere(session: TransportSession): Promise<Pick<Surroundings, 'here' | 'hereSilent'>> {
+async function askHere(session: TransportSession): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore'>> {
   const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
-  return { here: asked.kind === 'answered' ? decodeHostReport(asked.state) : null, hereSilent: asked.kind === 'silent' };
+  const here = asked.kind === 'answered' ? decodeHostReport(asked.state) : null;
+  return { here, hereSilent: asked.kind === 'silent', ranBefore: here === null ? await readRanBefore(session) : new Set() };
+}
+
+/** What cannot be read counts as nothing: the dispatcher that starts next reads it again, and says so. */
+async function readRanBefore({ directory }: TransportSession): Promise<ReadonlySet<string>> {
+  const text = await readFile(directory.journalFile, 'utf8').catch(() => '');
+  const entries = parseJournal(text, () => undefined);
+  return new Set(entries.flatMap((entry) => (entry.kind === 'settled' && entry.how === RAN_BEFORE ? [entry.key] : [])));
 }
 
 async function readOffersHere(session: TransportSession): Promise<Pick<Surroundings, 'offers' | 'offersProblem'>> {

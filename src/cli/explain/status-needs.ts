@@ -3,6 +3,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
+import { describeRejected } from './explain-message.ts';
 import type { FailedLately } from './failed-lately.ts';
 import type { Standing } from './explain-work.ts';
 import type { Surroundings } from './look-around.ts';
@@ -114,9 +115,9 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
 function needsOfFiles({ index }: Surroundings): readonly Need[] {
   return [...index.rejected.values()]
     .sort((a, b) => byCodeUnit(a.path, b.path))
-    .map(({ path, line, found, expected }) => ({
-      ...need('rejected', `${path}:${line}: found ${found}; expected ${expected}`, `crosstalkd lint ${path}`),
-      about: [path],
+    .map((file) => ({
+      ...need('rejected', `${file.path}:${file.line}: found ${file.found}; expected ${file.expected}`, describeRejected(file).fix),
+      about: [file.path],
       count: 1,
     }));
 }

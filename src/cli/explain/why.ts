@@ -8,7 +8,7 @@ import { suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
-import { explainMessage, type Told } from './explain-message.ts';
+import { describeRejected, explainMessage, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { liveHosts } from './host-opinions.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
@@ -18,6 +18,7 @@ import { matchId, resolveId } from '../read/resolve-id.ts';
 import { listAll } from '../read/read-conversation.ts';
 import { describeOffer } from '../models/serving.ts';
 import { shortId } from '../read/short-id.ts';
+import { findUnsent } from '../talk/unsent.ts';
 import { lineOfHost } from './status.ts';
 
 /** Explains one thing. */
@@ -176,26 +177,30 @@ async function tellMessage(invocation: Invocation, around: Surroundings, asked: 
   }
 }
 
+/** By its path, its name, or its id; the id of a copy is that of the message that counts. */
 function findRejected(around: Surroundings, asked: string): Told | null {
-  const { rejected } = around.index;
-  const path = [...rejected.keys()].find((one) => one === asked || one.endsWith(`/${asked}`) || messageId(one) === asked);
-  const file = path === undefined ? undefined : rejected.get(path);
+  const file = [...around.index.rejected.values()].find(
+    ({ path, twinOf }) =>
+      path === asked || path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) || (twinOf === undefined && messageId(path) === asked),
+  );
   if (file === undefined) return null;
-  const says = `is no message: line ${file.line}: found ${file.found}; expected ${file.expected}`;
-  return {
-    kind: 'rejected',
-    about: file.path,
-    parts: [{ name: null, kind: 'rejected', says, fix: `crosstalkd lint ${file.path}`, hosts: [] }],
-  };
+  const { says, fix } = describeRejected(file);
+  return { kind: 'rejected', about: file.path, parts: [{ name: null, kind: 'rejected', says: `is no message: ${says}`, fix, hosts: [] }] };
 }
 
 /** Not in the transport: a file that was never sent, or a slip. */
 async function describeUnknown(invocation: Invocation, around: Surroundings, asked: string): Promise<CrosstalkError> {
   const { clone } = around.session.located;
   const file = [resolve(invocation.cwd, asked), ...(clone === null ? [] : [join(clone, asked)])].find((path) => existsSync(path));
-  if (file !== undefined)
-    return new CrosstalkError('NOT_FOUND', `${asked} is on this disk and not in the transport: it was never sent`, {
-      fix: `crosstalkd send ${asked}`,
+  const unsent = await findUnsent(around.session);
+  const draft = file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;
+  if (draft !== undefined)
+    return new CrosstalkError('NOT_FOUND', `${draft} is on this disk and not in the transport: it was never sent`, {
+      fix: `crosstalkd send ${draft}`,
+    });
+  if (unsent !== null && unsent.commits > 0)
+    return new CrosstalkError('NOT_FOUND', `"${asked}" is not in the transport, and this clone has commits that were never pushed`, {
+      fix: 'git push',
     });
   const files = await listAll(around.session);
   const near = suggestName(asked, [...around.index.models, ...around.hosts.map(({ alias }) => alias), ...files.map(({ stem }) => stem)]);

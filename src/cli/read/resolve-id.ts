@@ -2,6 +2,7 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { channelFolder, CHANNELS, messageId, parseMessagePath, replyPath, ulidOf } from '../../protocol/paths.ts';
+import { findTwins } from '../../protocol/twins.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from '../transport-session.ts';
 
@@ -16,10 +17,12 @@ export async function resolveId(session: TransportSession, text: string): Promis
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);
-  throw new CrosstalkError('NOT_FOUND', `no message "${text}" in ${session.located.url}`, { fix: 'crosstalkd log' });
+  throw new CrosstalkError('NOT_FOUND', `no message "${text}" in ${session.located.url}`, {
+    fix: 'crosstalkd log   (not pushed yet? crosstalkd status)',
+  });
 }
 
-/** What an id fits, by the first rule that fits anything: the whole id, the stem of the file, the beginning of either. */
+/** What an id fits, by the first rule that fits anything: the whole id, the stem of the file, the beginning of either. Of copies the one that counts. */
 export function matchId(files: readonly ListedFile[], text: string): readonly ListedFile[] {
   const [, base = '', recipient] = /^(.+)\.re\.([a-z0-9][a-z0-9._-]*?)(?:\.md)?$/.exec(text) ?? [];
   if (recipient !== undefined) {
@@ -41,9 +44,17 @@ export function matchId(files: readonly ListedFile[], text: string): readonly Li
   ];
   for (const rule of rules) {
     const found = messages.filter(rule);
-    if (found.length > 0) return found;
+    if (found.length > 0) return withoutCopies(files, found);
   }
   return [];
+}
+
+function withoutCopies(files: readonly ListedFile[], found: readonly ListedFile[]): readonly ListedFile[] {
+  if (found.length < 2) return found;
+  const paths = new Set(found.map(({ path }) => path));
+  const around = files.filter(({ path, replyTo }) => paths.has(replyTo?.path ?? path));
+  const copies = findTwins(around.map(({ path }) => path));
+  return found.filter(({ path }) => !copies.has(path));
 }
 
 /** Short names for messages that are shown together: as much of each id as tells it from the others, and no less than ten characters. */
