@@ -7,7 +7,7 @@ export const ERROR_CODES = {
   CONFIG_INVALID: {
     exit: 2,
     cause: 'A configuration file or environment variable has a value that cannot be used.',
-    next: 'crosstalkd status --config',
+    next: 'crosstalkd doctor',
   },
   NOT_A_TRANSPORT: { exit: 2, cause: 'The directory or URL given is not a crosstalk transport.', next: 'crosstalkd init <dir>' },
   GIT_UNUSABLE: { exit: 2, cause: 'The program git is missing, too old, or refuses to work in this directory.', next: 'git --version' },

@@ -18,6 +18,7 @@ export async function readConfig(sources: Omit<ConfigSources, 'file'>): Promise<
   const warnings = await checkConfigDirectory(directory);
   const text = await readConfigFile(directory.configFile);
   const decoded = decodeConfig({ ...sources, file: text === null ? null : { path: directory.configFile, text } });
-  if (decoded.kind === 'refused') throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'));
+  if (decoded.kind === 'refused')
+    throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), { fix: 'correct it, then: crosstalkd doctor' });
   return { config: decoded.config, origins: decoded.origins, warnings: [...warnings, ...decoded.warnings], directory };
 }
