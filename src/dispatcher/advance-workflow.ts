@@ -19,6 +19,7 @@ import { listClosingRuns } from './closing-runs.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
 import { readRun, type RunReader, servedByHosts } from './read-run.ts';
+import { refsUnder } from './refs-under.ts';
 import { candidatesFor, preferredInstance } from './select-work.ts';
 
 /** Transitions of one run in one push. */
@@ -54,7 +55,7 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
 }
 
 function knowsBeats({ state, settings }: Dispatcher): boolean {
-  return [...state.refs].every(([ref, oid]) => !ref.startsWith(settings.refs.hosts) || state.records.has(oid));
+  return refsUnder(state.refs, settings.refs.hosts).every(([, oid]) => state.records.has(oid));
 }
 
 function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {
@@ -159,9 +160,7 @@ interface Seen {
 
 async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, others }: Seen): Promise<RunInput | null> {
   const { settings, state } = dispatcher;
-  const hosts = new Map(
-    [...state.refs].filter(([ref]) => ref.startsWith(settings.refs.hosts)).map(([ref, oid]) => [ref, state.records.get(oid)]),
-  );
+  const hosts = new Map(refsUnder(state.refs, settings.refs.hosts).map(([ref, oid]) => [ref, state.records.get(oid)]));
   const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.models.serving.models.keys()] });
   const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
   state.workflows.foldMemos.set(marker.path, memo);

@@ -4,11 +4,10 @@ import type { HostState } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { beatName, parseBeatName } from '../protocol/beat.ts';
-import { parseClaim } from '../protocol/claim.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
-import { recordAt } from './observe.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
+import { refsUnder } from './refs-under.ts';
 import { judgeAllWork } from './tick.ts';
 
 /** One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to the reader. */
@@ -167,10 +166,8 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
 
 function listSilent(dispatcher: Dispatcher): HostReport['silent'] {
   const { settings, state } = dispatcher;
-  return [...state.refs.keys()].flatMap((ref) => {
-    if (!ref.startsWith(settings.refs.claims)) return [];
-    const record = recordAt(dispatcher, ref);
-    const claim = record == null ? null : parseClaim(record.text);
+  return refsUnder(state.refs, settings.refs.claims).flatMap(([ref, oid]) => {
+    const claim = state.records.get(oid)?.claim ?? null;
     const silent = silentMs(state.book, { claim: ref, beat: claim === null ? null : settings.refs.hosts + beatName(claim) });
     return silent === null ? [] : [{ key: ref.slice(settings.refs.claims.length), silentMs: silent }];
   });

@@ -3,24 +3,28 @@
  * it, the claim keeps the key of the old path and is found again by the bytes that it names. So nobody takes it a second time.
  */
 import type { Oid } from '../base/ids.ts';
-import { type Claim, parseClaim } from '../protocol/claim.ts';
-import { listSuperseded, listWork, openKeys, type Work } from '../protocol/open-work.ts';
+import type { Claim } from '../protocol/claim.ts';
+import { listSuperseded, listWork, openByKey, type OpenIndex, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { refsUnder } from './refs-under.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
-  return followClaims(dispatcher, listWork(dispatcher.mirror.index()));
+  const index = dispatcher.mirror.index();
+  const stray = [...listClaims(dispatcher)].filter(([key]) => !openByKey(index).has(key));
+  return stray.length === 0 ? listWork(index) : followMoves(listWork(index), new Map(stray));
 }
 
 /** What a claim may still stand for although somebody asked for it again by another message. */
 export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   const works = listSuperseded(dispatcher.mirror.index());
-  return works.length === 0 ? works : followClaims(dispatcher, works);
+  return works.length === 0 ? works : followMoves(works, new Map(listClaims(dispatcher)));
 }
 
-function followClaims(dispatcher: Dispatcher, works: readonly Work[]): readonly Work[] {
+/** Claims that may stand for what was moved: those of no open work, and all that this host holds. */
+function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, claim: Claim])[] {
   const ours = [...dispatcher.state.claims.held.values()].map(({ key, claim }) => [key, claim] as const);
-  return followMoves(works, new Map([...readStrays(dispatcher), ...ours]));
+  return [...readStrays(dispatcher), ...ours];
 }
 
 /**
@@ -29,15 +33,15 @@ function followClaims(dispatcher: Dispatcher, works: readonly Work[]): readonly 
  */
 export function isStillOurs(dispatcher: Dispatcher, { key, claim }: { readonly key: string; readonly claim: Claim }): boolean {
   const { state, settings, mirror } = dispatcher;
-  const works = listWork(mirror.index()).filter(({ twinOf }) => twinOf === null);
-  const work = works.find((candidate) => candidate.key === key) ?? works.find((candidate) => isFor(claim, candidate));
+  const index = mirror.index();
+  const work = openByKey(index).get(key) ?? listWork(index).find((candidate) => candidate.twinOf === null && isFor(claim, candidate));
   if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key))) return false;
   return ![...readStrays(dispatcher)].some(([other, stray]) => other !== key && isFor(stray, work));
 }
 
 function readStrays(dispatcher: Dispatcher): ReadonlyMap<string, Claim> {
   const { refs, records } = dispatcher.state;
-  const read = [...strayClaims(dispatcher, refs)].map(([key, oid]) => [key, parseClaim(records.get(oid)?.text ?? '')] as const);
+  const read = [...strayClaims(dispatcher, refs)].map(([key, oid]) => [key, records.get(oid)?.claim ?? null] as const);
   return new Map(read.flatMap(([key, claim]) => (claim === null ? [] : [[key, claim] as const])));
 }
 
@@ -47,12 +51,22 @@ function isFor(claim: Claim, { message, recipient }: Work): boolean {
 
 /** Key and object of each claim that stands for no open work by its key: of a moved message, or left over. */
 export function strayClaims(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+  const index = dispatcher.mirror.index();
+  const known = straysOf.get(refs);
+  if (known?.index === index) return known.strays;
   const prefix = dispatcher.settings.refs.claims;
-  const claims = [...refs].flatMap(([ref, oid]) => (ref.startsWith(prefix) ? [[ref.slice(prefix.length), oid] as const] : []));
-  if (claims.length === 0) return new Map();
-  const open = openKeys(dispatcher.mirror.index());
-  return new Map(claims.filter(([key]) => !open.has(key)));
+  const open = openByKey(index);
+  const strays = new Map<string, Oid>();
+  for (const [ref, oid] of refsUnder(refs, prefix)) {
+    const key = ref.slice(prefix.length);
+    if (!open.has(key)) strays.set(key, oid);
+  }
+  straysOf.set(refs, { index, strays });
+  return strays;
 }
+
+/** What a listing has of them, by the last index it was held against: asked for several times between two looks. */
+const straysOf = new WeakMap<ReadonlyMap<string, Oid>, { readonly index: OpenIndex; readonly strays: ReadonlyMap<string, Oid> }>();
 
 /** Gives work the key of the claim that was made for its bytes at another path. Pure. */
 export function followMoves(works: readonly Work[], claims: ReadonlyMap<string, Claim>): readonly Work[] {

@@ -6,6 +6,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
+import { refsUnder } from './refs-under.ts';
 
 /** Pushes a beat when one is due: at every interval while claims are held, when what this host offers changes, and now and then to be remembered. */
 export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
@@ -36,12 +37,9 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
 export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
   const own = beatRef(dispatcher);
-  const dead = [...state.refs].filter(
+  const dead = refsUnder(state.refs, settings.refs.hosts).filter(
     ([ref, oid]) =>
-      ref.startsWith(settings.refs.hosts) &&
-      ref !== own &&
-      !state.host.forgotten.has(oid) &&
-      (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
+      ref !== own && !state.host.forgotten.has(oid) && (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
   );
   if (dead.length === 0) return;
   for (const [ref, oid] of dead) {
@@ -83,10 +81,11 @@ async function isAnswered({ mirror, doors }: Dispatcher, { work }: Held): Promis
 /** Another living host under our alias: both may work, each under its own claims, but `opus@alias` means two machines. */
 function warnOfTwins(dispatcher: Dispatcher): void {
   const { settings, doors, state } = dispatcher;
-  for (const [ref, sighting] of state.book.refs) {
-    const host = ref.startsWith(settings.refs.hosts) ? parseBeatName(ref.slice(settings.refs.hosts.length)) : null;
+  for (const [ref] of refsUnder(state.refs, settings.refs.hosts)) {
+    const name = ref.slice(settings.refs.hosts.length);
+    const host = name.startsWith(settings.alias) ? parseBeatName(name) : null;
     if (host?.alias !== settings.alias || host.instance === doors.local.instance) continue;
-    if (sighting.sinceMs === 0 || state.host.warnedTwins.has(ref)) continue;
+    if ((state.book.refs.get(ref)?.sinceMs ?? 0) === 0 || state.host.warnedTwins.has(ref)) continue;
     state.host.warnedTwins.add(ref);
     doors.log.warning('host.alias-twice', {
       alias: settings.alias,

@@ -8,6 +8,7 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
+import { refsUnder } from './refs-under.ts';
 import { isStuck } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
@@ -121,7 +122,7 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   state.loop.active = false;
   state.loop.wake = new AbortController();
   if (woken && result === 'done') return;
-  const watching = [...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims));
+  const watching = refsUnder(state.refs, settings.refs.claims).length > 0;
   const lookMsMax = settings.leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));

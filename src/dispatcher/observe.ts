@@ -1,10 +1,12 @@
 /** One look at the remote: refs, tip, and the records that matter by now. Everything a tick decides rests on what this saw. */
 import type { Oid } from '../base/ids.ts';
+import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
 import { CONTROL_NAME } from '../protocol/control.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
+import type { SeenRecord } from './state.ts';
 import { beginLook, needsNoLook } from './wake-up.ts';
 
 /** Rejected files that one look tells of by name. */
@@ -25,7 +27,8 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const wasTip = mirror.index().tip;
   const nowMs = doors.clock.monotonicMs();
   const book = observeRefs(state.book, { refs, nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 });
-  const pulled = await mirror.pull({ tip, asOf, records: wantedRecords(dispatcher, refs, book) });
+  const wanted = wantedRecords(dispatcher, refs, book);
+  const pulled = await mirror.pull({ tip, asOf, records: wanted });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
   if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);
   const strays = strayRecords(dispatcher, refs);
@@ -40,7 +43,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   state.book = book;
   if (pulled.value.kind === 'advanced') state.loop.active = true;
   reportRejected(dispatcher);
-  await readRecords(dispatcher, new Map([...wantedRecords(dispatcher, refs, book), ...strays]));
+  await readRecords(dispatcher, new Map([...wanted, ...strays]));
   return 'seen';
 }
 
@@ -49,9 +52,21 @@ function isSame(now: ReadonlyMap<string, Oid>, before: ReadonlyMap<string, Oid>)
 }
 
 /** The record at a ref as we have it; undefined = not fetched (it was not needed yet). */
-export function recordAt(dispatcher: Dispatcher, ref: string): { readonly text: string } | null | undefined {
+export function recordAt(dispatcher: Dispatcher, ref: string): SeenRecord | null | undefined {
   const oid = dispatcher.state.refs.get(ref);
   return oid === undefined ? undefined : dispatcher.state.records.get(oid);
+}
+
+/** Lets go of records that stand at no ref any more. They do no harm: it is enough that there never are more of them than of refs. */
+function forgetRecords({ refs, records }: Dispatcher['state']): void {
+  if (records.size <= refs.size) return;
+  const standing = new Set(refs.values());
+  for (const oid of records.keys()) if (!standing.has(oid)) records.delete(oid);
+}
+
+/** A record with this text. It is read once: a claim that stands for long is asked about with every look. */
+export function createRecord(text: string): SeenRecord {
+  return { text, claim: parseClaim(text) };
 }
 
 /** A file that is no message is told of when it appears and when it changes, not with every look. */
@@ -121,10 +136,9 @@ async function readRecords(dispatcher: Dispatcher, wanted: ReadonlyMap<string, O
   const { doors, state, settings } = dispatcher;
   for (const oid of wanted.values()) {
     const commit = await doors.repository.readCommit(oid);
-    state.records.set(oid, commit === null ? null : { text: commit.message });
+    state.records.set(oid, commit === null ? null : createRecord(commit.message));
   }
-  const standing = new Set(state.refs.values());
-  for (const oid of state.records.keys()) if (!standing.has(oid)) state.records.delete(oid);
+  forgetRecords(state);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
   state.host.control = control == null ? null : parseControl(control.text);
 }

@@ -4,11 +4,12 @@
  */
 import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
-import { parseClaim } from '../protocol/claim.ts';
 import { listWork, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
+import { createRecord } from './observe.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
+import { refsUnder } from './refs-under.ts';
 
 /** Settled claims whose start is remembered over a restart. */
 const RAN_KEPT = 500;
@@ -39,15 +40,16 @@ export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
 /** Finds the claims of earlier runs on the remote. True when that is done; false when the remote could not be asked. */
 export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
   const { doors, state, settings } = dispatcher;
-  const claims = new Map([...state.refs].filter(([ref]) => ref.startsWith(settings.refs.claims)));
+  const claims = new Map(refsUnder(state.refs, settings.refs.claims));
   const fetched = claims.size === 0 ? null : await doors.repository.fetch({ tip: null, records: claims });
   if (fetched?.kind === 'unreachable') return false;
   const entries = await doors.local.readJournal();
   const traces = traceClaims(entries);
   for (const [ref, oid] of claims) {
     const commit = await doors.repository.readCommit(oid);
-    state.records.set(oid, commit === null ? null : { text: commit.message });
-    const claim = commit === null ? null : parseClaim(commit.message);
+    const record = commit === null ? null : createRecord(commit.message);
+    state.records.set(oid, record);
+    const claim = record?.claim ?? null;
     if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run) continue;
     if (state.claims.held.has(ref.slice(settings.refs.claims.length))) continue;
     const trace = traces.get(claim.nonce);

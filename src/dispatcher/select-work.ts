@@ -11,6 +11,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
+import { refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
 
 export interface WorkView {
@@ -127,24 +128,33 @@ function judgeMoment(work: Work, view: WorkView): Verdict | null {
 
 /** The work to claim now: no more than there are free slots, our own share first, another host's only after it had its chance. */
 export function selectWork(works: readonly Work[], view: WorkView): readonly { readonly work: Work; readonly entry: ModelEntry }[] {
-  const hosts = peersOf(view);
-  // Nothing is ranked for a host that is full: with many hosts and much work that is dear.
-  if (view.held.size >= view.concurrency) return [];
-  const ranked = rankByShare(works, view, hosts);
+  // With many hosts and much work ranking is dear: no more of it than there are free slots for.
+  if (view.mode !== 'running' || view.held.size >= view.concurrency) return [];
   const held = new Map(view.held);
+  const now = { ...view, held };
+  const isOurShare = judgeShare(view);
   const chosen: { work: Work; entry: ModelEntry }[] = [];
-  for (const work of ranked) {
-    if (held.size >= view.concurrency) break;
+  const take = (work: Work): void => {
     const entry = view.serving.models.get(work.recipient);
-    if (entry === undefined || judgeWork(work, { ...view, held }).kind !== 'ready') continue;
+    if (entry === undefined || held.size >= view.concurrency || judgeWork(work, now).kind !== 'ready') return;
     held.set(work.key, work.recipient);
     chosen.push({ work, entry });
+  };
+  const others: Work[] = [];
+  for (const work of works) {
+    if (held.size >= view.concurrency) return chosen;
+    if (view.refs.has(view.claimsPrefix + work.key)) continue;
+    if (isOurShare(work)) take(work);
+    else if (hasWaited(work, view, view.stealAfterMs)) others.push(work);
   }
+  others.forEach(take);
   return chosen;
 }
 
-function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly Peer[]): readonly Work[] {
-  if (hosts.length === 0) return works;
+/** Says which work this host may take at once, before the grace period is over. */
+function judgeShare(view: WorkView): (work: Work) => boolean {
+  const hosts = peersOf(view);
+  if (hosts.length === 0) return () => true;
   const all = [{ alias: view.alias, instance: view.instance }, ...hosts];
   const everybody = all.map(({ instance }) => instance).sort();
   const winners = winnersAmong(everybody);
@@ -154,11 +164,7 @@ function rankByShare(works: readonly Work[], view: WorkView, hosts: readonly Pee
     winners.set(key, winner);
     return winner;
   };
-  const [own, others]: [Work[], Work[]] = [[], []];
-  for (const work of works)
-    if (work.hosts !== null || preferred(work) === view.instance) own.push(work);
-    else if (hasWaited(work, view, view.stealAfterMs)) others.push(work);
-  return [...own, ...others];
+  return (work) => work.hosts !== null || preferred(work) === view.instance;
 }
 
 /** Key → preferred instance, by who is in view. The same work is ranked with every look while it waits, and who is in view changes seldom. */
@@ -197,8 +203,8 @@ export function candidatesFor({ preferredHost }: { readonly preferredHost: strin
 
 /** The other hosts in view. A dead one among them costs its share only the grace period. */
 function peersOf(view: WorkView): readonly Peer[] {
-  return [...view.refs.keys()]
-    .flatMap((ref) => (ref.startsWith(view.hostsPrefix) ? (parseBeatName(ref.slice(view.hostsPrefix.length)) ?? []) : []))
+  return refsUnder(view.refs, view.hostsPrefix)
+    .flatMap(([ref]) => parseBeatName(ref.slice(view.hostsPrefix.length)) ?? [])
     .filter(({ instance }) => instance !== view.instance)
     .sort(by(({ instance }) => instance));
 }
@@ -222,6 +228,7 @@ function countHeld(held: ReadonlyMap<string, string>, model: string): number {
 
 function rateReached(model: string, entry: ModelEntry, view: WorkView): Verdict | null {
   const limit = Math.min(entry.runsPerHour ?? Infinity, view.budgets.models.get(model)?.runsPerHour ?? Infinity);
+  if (limit === Infinity) return null;
   const runs = (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR);
   if (runs.length < limit) return null;
   const resumesInMs = Math.max(0, HOUR - (view.monotonicMs - (runs.at(-Math.max(1, limit)) ?? view.monotonicMs)));

@@ -1,7 +1,7 @@
 /** Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is decided by `judgeLapsed`; the remote decides who does it. */
 import type { Oid } from '../base/ids.ts';
 import { beatName } from '../protocol/beat.ts';
-import { type Claim, parseClaim } from '../protocol/claim.ts';
+import type { Claim } from '../protocol/claim.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { MODEL_DEFAULTS } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
@@ -9,8 +9,8 @@ import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { supersededWork } from './follow-moves.ts';
-import { recordAt } from './observe.ts';
 import { enqueue, replyTransaction } from './publish-reply.ts';
+import { refsUnder } from './refs-under.ts';
 import { judgeWork, type WorkView } from './select-work.ts';
 
 /** What is known of a claim that lapsed. */
@@ -40,15 +40,14 @@ export function judgeLapsed({ claim, work, closed, started, attemptsMax }: Lapse
 /** Looks through the claims on the remote that are not ours and settles what has lapsed. */
 export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[], view: WorkView): Promise<void> {
   const { state, settings } = dispatcher;
-  const byKey = new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])));
-  const closed = new Map(supersededWork(dispatcher).map((work) => [work.key, work]));
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
-  for (const [ref, oid] of state.refs) {
-    if (!ref.startsWith(settings.refs.claims) || isOurs(dispatcher, ref)) continue;
-    const key = ref.slice(settings.refs.claims.length);
-    const lapsed = readLapsed(dispatcher, ref, { work: byKey.get(key) ?? null, closed: closed.get(key) ?? null });
-    if (lapsed === null || state.claims.settling.has(ref)) continue;
+  let byKey: ReturnType<typeof workByKey> | null = null;
+  for (const [ref, oid] of refsUnder(state.refs, settings.refs.claims)) {
+    const found = isOurs(dispatcher, ref) || state.claims.settling.has(ref) ? null : readLapsed(dispatcher, ref, oid);
+    if (found === null) continue;
+    byKey ??= workByKey(dispatcher, works);
+    const lapsed: Lapsed = { ...found, ...byKey(ref.slice(settings.refs.claims.length)) };
     const verdict = judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover({ ...view, held: new Map([...view.held, ...taken]) }, { ref, oid, lapsed });
@@ -62,25 +61,32 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
   await claimMessages(dispatcher, takeovers);
 }
 
+/** Finds what a claim stands for. Made only when a claim has lapsed: most looks see none. */
+function workByKey(dispatcher: Dispatcher, works: readonly Work[]): (key: string) => Pick<Lapsed, 'work' | 'closed'> {
+  const open = new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])));
+  const closed = new Map(supersededWork(dispatcher).map((work) => [work.key, work]));
+  return (key) => ({ work: open.get(key) ?? null, closed: closed.get(key) ?? null });
+}
+
 function isOurs(dispatcher: Dispatcher, ref: string): boolean {
   const key = ref.slice(dispatcher.settings.refs.claims.length);
   return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
 }
 
 /** The claim at `ref` if it has lapsed in our eyes, else null. */
-function readLapsed(dispatcher: Dispatcher, ref: string, found: Pick<Lapsed, 'work' | 'closed'>): Lapsed | null {
+function readLapsed(dispatcher: Dispatcher, ref: string, oid: Oid): Omit<Lapsed, 'work' | 'closed'> | null {
   const { state, settings } = dispatcher;
-  const record = recordAt(dispatcher, ref);
+  const record = state.records.get(oid);
   if (record === undefined) return null;
-  const claim = record === null ? null : parseClaim(record.text);
+  const claim = record?.claim ?? null;
   const attemptsMax = state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
   const orphan = state.claims.orphans.get(ref);
-  if (orphan !== undefined && orphan.oid === state.refs.get(ref)) return { claim, ...found, started: orphan.started, attemptsMax };
+  if (orphan?.oid === oid) return { claim, started: orphan.started, attemptsMax };
   // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
-  if (claim?.run === dispatcher.run) return { claim, ...found, started: false, attemptsMax };
+  if (claim?.run === dispatcher.run) return { claim, started: false, attemptsMax };
   const beat = claim === null ? null : settings.refs.hosts + beatName(claim);
   const silent = silentMs(state.book, { claim: ref, beat });
-  return silent !== null && silent >= settings.leaseMs ? { claim, ...found, started: true, attemptsMax } : null;
+  return silent !== null && silent >= settings.leaseMs ? { claim, started: true, attemptsMax } : null;
 }
 
 /** The request for a takeover, if this host would take the work were it free: the same rules and slots as for any other. */

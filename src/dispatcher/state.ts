@@ -97,8 +97,14 @@ export interface RunSeen {
   readonly askedMs: number;
 }
 
-/** One record of a claim or host that somebody else wrote; null = unreadable. */
-export type Records = Map<Oid, { readonly text: string } | null>;
+/** What somebody else wrote of a claim or host. `claim` is null when it is none that can be read. */
+export interface SeenRecord {
+  readonly text: string;
+  readonly claim: Claim | null;
+}
+
+/** Records by object; null = not there. */
+export type Records = Map<Oid, SeenRecord | null>;
 
 /** Where the marker of a run was when the run began; null = its header does not say which file. */
 export interface MarkerPlace {
@@ -148,6 +154,8 @@ export interface ClaimState {
   readonly blocked: Set<string>;
   /** When each open piece of work was first seen, monotonic. */
   readonly firstSeen: Map<string, number>;
+  /** The work that the last look saw: what was noted of it needs no second look. */
+  seenWorks: readonly Work[];
 }
 
 /** What waits for the publisher. */
@@ -260,6 +268,7 @@ export function createState(): State {
       ran: new Set(),
       blocked: new Set(),
       firstSeen: new Map(),
+      seenWorks: [],
     },
     post: {
       outgoing: [],

@@ -97,7 +97,10 @@ function obeyControl(dispatcher: Dispatcher): void {
 }
 
 function noteFirstSeen(dispatcher: Dispatcher, works: readonly Work[]): void {
-  const { firstSeen } = dispatcher.state.claims;
+  const { claims } = dispatcher.state;
+  if (works === claims.seenWorks) return;
+  claims.seenWorks = works;
+  const { firstSeen } = claims;
   const nowMs = dispatcher.doors.clock.monotonicMs();
   const open = new Set(works.map(({ key }) => key));
   for (const key of open) if (!firstSeen.has(key)) firstSeen.set(key, nowMs);

@@ -5,6 +5,7 @@
 import { MINUTE } from '../base/clock.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { WakeSource } from './hints.ts';
+import { refsUnder } from './refs-under.ts';
 
 /** A push moves several refs one after the other; a look in the middle would have to be made again. */
 const SETTLE_MS = 5;
@@ -60,7 +61,7 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
   ];
   if (ours.some(({ size }) => size > 0)) return false;
   // While anybody holds a claim, time without a look is time in which nobody is seen to be silent.
-  if ([...state.refs.keys()].some((ref) => ref.startsWith(settings.refs.claims))) return false;
+  if (refsUnder(state.refs, settings.refs.claims).length > 0) return false;
   return doors.clock.monotonicMs() - state.seenMs < safetyMs(dispatcher);
 }
 

@@ -4,7 +4,7 @@
  * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
  */
 import type { Oid } from '../base/ids.ts';
-import { by, byCodeUnit } from '../base/order.ts';
+import { byCodeUnit } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
@@ -165,14 +165,16 @@ export function rejectTwin(path: string, twinOf: string): RejectedFile {
 
 /** Two names that differ in case, normalisation or folder only are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
 function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, answered: readonly string[]): void {
-  const open = new Map<string, string[]>();
-  for (const { path } of messages.values()) {
-    const id = isCanonical(path) ? null : idOf(path);
-    if (id !== null) open.set(id, [...(open.get(id) ?? []), path]);
+  const byIdentity = new Map<string, string[]>();
+  for (const path of answered) {
+    const file = parseMessagePath(path);
+    if (file !== null && file.replyTo === null) byIdentity.set(identityOf(file), [...(byIdentity.get(identityOf(file)) ?? []), path]);
   }
-  for (const path of open.size === 0 ? [] : answered)
-    for (const twin of open.get(idOf(path) ?? '') ?? [])
-      if (twin !== path && messages.delete(twin)) rejected.set(twin, rejectTwin(twin, path));
+  if (byIdentity.size === 0) return;
+  for (const { path: twin, identity } of [...messages.values()])
+    for (const path of byIdentity.get(identity) ?? [])
+      if (twin !== path && idOf(path) === idOf(twin) && !isCanonical(twin) && messages.delete(twin))
+        rejected.set(twin, rejectTwin(twin, path));
 }
 
 /** Of several that are open with one id the canonical one counts, else the first: for every host, also one that has met them one after the other. */
@@ -242,9 +244,9 @@ export function listWork(index: OpenIndex): readonly Work[] {
   return openOf(index).works;
 }
 
-/** The keys of every piece of open work. */
-export function openKeys(index: OpenIndex): ReadonlySet<string> {
-  return openOf(index).keys;
+/** Every piece of open work by its key; of twins the one that counts. */
+export function openByKey(index: OpenIndex): ReadonlyMap<string, Work> {
+  return openOf(index).byKey;
 }
 
 /** What would be work, had nobody asked again. */
@@ -254,7 +256,7 @@ export function listSuperseded(index: OpenIndex): readonly Work[] {
 
 interface Open {
   readonly works: readonly Work[];
-  readonly keys: ReadonlySet<string>;
+  readonly byKey: ReadonlyMap<string, Work>;
 }
 
 const openByIndex = new WeakMap<OpenIndex, Open>();
@@ -263,7 +265,7 @@ function openOf(index: OpenIndex): Open {
   const known = openByIndex.get(index);
   if (known !== undefined) return known;
   const works = worksOf(index.messages);
-  const open = { works, keys: new Set(works.map(({ key }) => key)) };
+  const open = { works, byKey: new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : []))) };
   openByIndex.set(index, open);
   return open;
 }
@@ -280,17 +282,27 @@ function keyOf(message: OpenMessage, recipient: string): string {
 }
 
 function worksOf(messages: OpenIndex['messages']): readonly Work[] {
-  const first = new Map<string, string>();
-  const byPath = [...messages.values()].sort(by((message) => message.path));
-  const works = byPath.flatMap((message) =>
+  const first = new Map<string, Work>();
+  const works = [...messages.values()].flatMap((message) =>
     message.recipients.map(({ name, hosts }): Work => {
-      const key = keyOf(message, name);
-      const twinOf = first.get(key) ?? null;
-      if (twinOf === null) first.set(key, message.path);
-      return { key, message, recipient: name, hosts, twinOf };
+      const work = { key: keyOf(message, name), message, recipient: name, hosts, twinOf: null };
+      const before = first.get(work.key);
+      if (before === undefined || message.path < before.message.path) first.set(work.key, work);
+      return work;
     }),
   );
-  return works.sort((a, b) => b.message.priority - a.message.priority || a.message.timestampMs - b.message.timestampMs);
+  const judged = first.size === works.length ? works : works.map((work) => asTwin(work, first.get(work.key) ?? work));
+  // Few are of one moment, so hardly ever does it come to comparing paths.
+  return judged.sort(
+    (a, b) =>
+      b.message.priority - a.message.priority ||
+      a.message.timestampMs - b.message.timestampMs ||
+      byCodeUnit(a.message.path, b.message.path),
+  );
+}
+
+function asTwin(work: Work, first: Work): Work {
+  return work === first ? work : { ...work, twinOf: first.message.path };
 }
 
 /** Raised when the index means something else than before: an older checkpoint is then read anew. */
