@@ -61,23 +61,22 @@ const SUBJECT_MAX = 100;
 export function composeReply(facts: ReplyFacts): Reply {
   const path = replyPath(facts.message, facts.recipient);
   const files = facts.files ?? [];
+  // In this order a git host's table of the head begins with what people look for; what is long comes last.
   const fields = {
-    to: facts.asker,
     from: facts.recipient,
-    re: facts.message,
-    timestamp: formatIso(facts.atMs),
-    hops: facts.hops + 1,
+    to: facts.asker,
     failed: facts.failure === null ? undefined : true,
     error: facts.failure?.class,
-    model: facts.recipient,
     host: facts.host,
-    attempt: facts.attempt,
     duration_ms: facts.durationMs === null ? undefined : Math.round(facts.durationMs),
+    cost_usd: facts.costUsd,
     tokens_in: facts.tokensIn,
     tokens_out: facts.tokensOut,
-    cost_usd: facts.costUsd,
-    session: facts.session,
+    attempt: facts.attempt,
+    model: facts.recipient,
     agent: facts.agent,
+    timestamp: formatIso(facts.atMs),
+    hops: facts.hops + 1,
     branch: facts.work?.branch,
     commit: facts.work?.commit,
     files:
@@ -87,6 +86,8 @@ export function composeReply(facts: ReplyFacts): Reply {
             path,
             files.map(({ name }) => name),
           ),
+    re: facts.message,
+    session: facts.session,
   };
   return {
     path,
