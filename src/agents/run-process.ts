@@ -3,14 +3,15 @@
  * then KILL to everything it started. Nothing a program does makes it throw.
  *
  * A run is *starting* (spawned, told to `onStarted`, no input yet), *running* (input written; ends by itself or by one of the limits),
- * *ending* (TERM sent; KILL after the grace), *draining* (the leader is gone; others may still hold its pipes, for one second at most) and
- * *swept* (the group and every marked process killed).
+ * *ending* (TERM sent; KILL after the grace), *draining* (the leader is gone; others may still hold its pipes, for a second of silence, three in all)
+ * and *swept* (the group and every marked process killed).
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { Buffer } from 'node:buffer';
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
+import { untilDrained } from '../base/drain-pipes.ts';
 import { errorText } from '../base/errors.ts';
 import type { StartedProcess } from './agent.ts';
 import { watchLimits } from './limits.ts';
@@ -19,7 +20,7 @@ import { killMarked, listProcesses, readStartTicks, RUN_MARKER, signalGroup } fr
 
 const STDERR_BYTES_MAX = 65_536;
 const GRACE_MS = 5 * SECOND;
-/** How long the pipes may stay open after the leader has gone. */
+/** How long the pipes may stay open and say nothing after the leader has gone. */
 const CLOSE_WAIT_MS = 1 * SECOND;
 /** In a shorter time than this no system hands out a process id twice, so what was there before cannot be ours. */
 const IDS_STABLE_MS = 10 * SECOND;
@@ -126,7 +127,7 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
       clock,
     );
     await untilAborted(state.exited.signal);
-    await clock.sleep(CLOSE_WAIT_MS, state.closed.signal);
+    await untilDrained([child.stdout, child.stderr], { clock, closed: state.closed.signal, quietMs: CLOSE_WAIT_MS });
     destroy(child);
     stdout.finish();
     const known = clock.monotonicMs() - startedMs < IDS_STABLE_MS ? before : undefined;

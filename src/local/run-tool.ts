@@ -1,5 +1,7 @@
 /** Runs one of the platform's own programs, or a command that the operator configured: its words as a list, never through a shell. */
 import { spawn } from 'node:child_process';
+import { systemClock } from '../base/clock.ts';
+import { untilDrained } from '../base/drain-pipes.ts';
 
 /** How a program is started. */
 export interface ToolStart {
@@ -45,17 +47,17 @@ export function runTool({ argv, env, input, limitMs }: ToolStart): Promise<ToolE
     child.stdin.end(input ?? '');
     child.once('error', (error) => end(null, `${program} cannot be started: ${error.message}`));
     child.once('exit', (code, signal) => {
+      const closed = new AbortController();
+      child.once('close', () => closed.abort());
       // What it printed last may still be on its way.
-      const last = setTimeout(() => end(code, signal === null ? null : `${program} was ended by ${signal}`), DRAIN_MS);
-      child.once('close', () => {
-        clearTimeout(last);
-        end(code, signal === null ? null : `${program} was ended by ${signal}`);
-      });
+      void untilDrained([child.stdout, child.stderr], { clock: systemClock, closed: closed.signal, quietMs: QUIET_MS }).then(() =>
+        end(code, signal === null ? null : `${program} was ended by ${signal}`),
+      );
     });
   });
 }
 
-const DRAIN_MS = 500;
+const QUIET_MS = 500;
 
 function kill(pid: number | undefined): void {
   if (pid === undefined) return;

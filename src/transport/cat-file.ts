@@ -5,7 +5,7 @@
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
-import type { Git, GitProcess } from './git-runner.ts';
+import type { Git, GitProcess, GitResult } from './git-runner.ts';
 
 /** An object; `bytes` is empty when only its header was asked for. */
 export interface CatObject {
@@ -122,13 +122,18 @@ async function askAll(
     onStdout: parse,
     limitMs: MANY_MS,
   });
-  if (answers.length !== oids.length) throw unreadable(oids[answers.length] ?? oids[0] ?? ('' as Oid), result.stderr);
+  if (answers.length !== oids.length)
+    throw unreadable(oids[answers.length] ?? oids[0] ?? ('' as Oid), `${result.stderr}\n${describeEnd(result)}`);
   return answers;
 }
 
 function unreadable(oid: Oid, why: string): CrosstalkError {
   const line = why.trim().split('\n')[0] ?? '';
   return new CrosstalkError('INTERNAL', `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`);
+}
+
+function describeEnd({ ended, code }: GitResult): string {
+  return `git cat-file ended early (${ended}, ${code === null ? 'by a signal' : `exit code ${code}`})`;
 }
 
 /** Takes stdout piece by piece and hands on one answer after the other; of one larger than `sizeBytesMax` only what it is. */

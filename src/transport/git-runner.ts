@@ -5,6 +5,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
+import { untilDrained } from '../base/drain-pipes.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { buildEnvironment, buildProjectEnvironment, HARDENING, PROJECT_HARDENING, type Environment } from './git-environment.ts';
 
@@ -206,7 +207,7 @@ function endOf(child: Child, clock: Clock): GitProcess['ended'] {
     });
     child.on('exit', () => {
       // A grandchild may hold the pipes open for ever; what it would still say is of no use.
-      void clock.sleep(EXIT_TO_CLOSE_MS, closed.signal).then(() => {
+      void untilDrained([child.stdout, child.stderr], { clock, closed: closed.signal, quietMs: EXIT_TO_CLOSE_MS }).then(() => {
         if (!closed.signal.aborted) for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
       });
     });

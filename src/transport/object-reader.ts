@@ -5,6 +5,7 @@ import { parseOid, type Oid } from '../base/ids.ts';
 import { askHeaders, askMany, openCatFile, type CatObject } from './cat-file.ts';
 import { parseCommit } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
+import { type ListedEntry, listTree } from './list-tree.ts';
 import { readLoose } from './loose-objects.ts';
 import type { BlobRead, CommitInfo, TreeChange, TreeEntry } from './repository.ts';
 import { decodeName, differingItems, encodeName, findItem, kindOfMode, type TreeItem } from './tree-codec.ts';
@@ -94,9 +95,10 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     diff: async ({ from, to, under }) => {
       const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
         commit === null ? null : findFolder(readTree, await rootOf(commit), under);
+      const prefix = under === '' ? '' : `${under}/`;
       const [left, right] = await Promise.all([folderOf(from), folderOf(to)]);
-      const changes = await diffFolders(readTree, { from: left, to: right, prefix: under === '' ? '' : `${under}/` });
-      return inOrder(changes);
+      if (left === null && right !== null) return inOrder((await listTree(git, readTree, { tree: right, prefix })).map(written));
+      return inOrder(await diffFolders(readTree, { from: left, to: right, prefix }));
     },
     lookUp: async (commit, paths) => {
       const root = await rootOf(commit);
@@ -192,6 +194,10 @@ async function findFolder(readTree: ReadTree, root: Oid, path: string): Promise<
 async function lookUpPath(readTree: ReadTree, root: Oid, path: string): Promise<TreeEntry | null> {
   const item = await findAt(readTree, root, path);
   return item === null ? null : { kind: kindOfMode(item.mode), oid: item.oid };
+}
+
+function written(file: ListedEntry): TreeChange {
+  return { kind: 'written', ...file };
 }
 
 interface FolderPair {

@@ -15,14 +15,17 @@ export type TreeEdit = { readonly mode: number; readonly oid: Oid } | null;
 
 export const MODE_FILE = 0o100644;
 export const MODE_FOLDER = 0o040000;
-const FILE_MODES: ReadonlySet<number> = new Set([0o100644, 0o100755, 0o100664]);
+/** What says whether an entry is a file, a link, …: git itself looks at no more of a mode that it finds in a tree. */
+const TYPE_BITS = 0o170000;
+const TYPE_FILE = 0o100000;
 const SPACE = 0x20;
 const ZERO = 0x30;
 
 /** What a mode stands for; links, submodules and anything odd are `other`. */
 export function kindOfMode(mode: number): EntryKind | 'tree' {
-  if (mode === MODE_FOLDER) return 'tree';
-  return FILE_MODES.has(mode) ? 'file' : 'other';
+  const type = mode & TYPE_BITS;
+  if (type === MODE_FOLDER) return 'tree';
+  return type === TYPE_FILE ? 'file' : 'other';
 }
 
 /** A name's key as text; bytes that are no UTF-8 become U+FFFD. */
@@ -103,6 +106,11 @@ function commonStart(from: Buffer, to: Buffer, hashBytes: number): number {
     start = end;
   }
   return start;
+}
+
+/** All entries of a tree. */
+export function itemsOf(tree: Buffer, hashBytes: number): IterableIterator<TreeItem> {
+  return itemsFrom(tree, 0, hashBytes).values();
 }
 
 function itemsFrom(tree: Buffer, from: number, hashBytes: number): Map<string, TreeItem> {

@@ -274,6 +274,33 @@ describe('trees that no honest tool makes', () => {
     ]);
   });
 
+  it('of two entries with one name the first counts, whether a few folders are listed or many', async () => {
+    const [one, two] = [blobOf('1'), blobOf('2')];
+    const treeOf = (...lines: readonly string[]): string => fixture.remote(['mktree', '--missing'], { input: lines.join('\n') });
+    const folder = (oid: string): string =>
+      treeOf(`100644 blob ${oid}\tx.md`, `040000 tree ${treeOf(`100644 blob ${oid}\tbelow.md`)}\tdeep`);
+    const [left, right] = [folder(one), folder(two)];
+    const odd = [
+      ['100644', 'blob', one, 'file-first'],
+      ['040000', 'tree', right, 'file-first'],
+      ['040000', 'tree', left, 'folder'],
+      ['040000', 'tree', right, 'folder'],
+      ['100644', 'blob', one, 'file'],
+      ['100644', 'blob', two, 'file'],
+    ] as const;
+    const many = Array.from({ length: 150 }, (_, n) => ['040000', 'tree', left, `many-${n}`] as const);
+    const host = await fixture.open();
+    const list = async (tip: Oid): Promise<readonly string[]> => {
+      reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
+      const changes = await host.diff({ from: null, to: tip, under: '' });
+      return changes.map((change) => `${change.path} ${change.kind === 'written' && change.blob === one ? 1 : 2}`);
+    };
+    const [few, all] = [await list(plant(odd)), await list(plant([...odd, ...many]))];
+    expect(few).toEqual(['file 1', 'file-first 1', 'folder/deep/below.md 1', 'folder/x.md 1']);
+    expect(all.filter((line) => !line.startsWith('many-'))).toEqual(few);
+    expect(all).toHaveLength(few.length + 300);
+  });
+
   it('a commit on top of them keeps every entry as it is', async () => {
     const blob = blobOf('x');
     const odd = [
