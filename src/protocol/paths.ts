@@ -100,7 +100,9 @@ export function pathProblem(path: string): string | null {
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\\]/.test(path))
     return 'the name has control codes or bytes that are no UTF-8';
   if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path)) return 'the path has an empty, "..", or ".git" part';
-  return path.length > PATH_BYTES_MAX / 3 && Buffer.byteLength(path) > PATH_BYTES_MAX ? `the path is longer than ${String(PATH_BYTES_MAX)} bytes` : null;
+  return path.length > PATH_BYTES_MAX / 3 && Buffer.byteLength(path) > PATH_BYTES_MAX
+    ? `the path is longer than ${String(PATH_BYTES_MAX)} bytes`
+    : null;
 }
 
 /** What a path below `data/channels` is by its name; null for everything that is no message (CHANNEL.md, other endings, other folders). */

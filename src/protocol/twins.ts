@@ -15,9 +15,10 @@ export function findTwins(paths: readonly string[]): ReadonlyMap<string, string>
   const twins = new Map<string, string>();
   const files = paths.flatMap((path) => parseMessagePath(path) ?? []);
   const answered = new Set(files.flatMap(({ replyTo }) => replyTo?.path ?? []));
-  for (const file of files.sort(by(({ path }) => `${answered.has(path) ? 0 : 1}${path}`))) {
+  const messages = files.filter(({ replyTo }) => replyTo === null).sort(by(({ path }) => path));
+  const isAnswered = ({ path }: MessagePath): boolean => answered.has(path);
+  for (const file of [...messages.filter(isAnswered), ...messages.filter((message) => !isAnswered(message))]) {
     const { path } = file;
-    if (file.replyTo !== null) continue;
     const identity = `${file.channel}/${identityOf(file)}`;
     const before = first.get(identity);
     if (before === undefined) first.set(identity, path);

@@ -9,6 +9,7 @@ import { branchRef, checkRemoteUrl, isSshUrl, type Environment } from './git-env
 import { createBlobSupply } from './blob-supply.ts';
 import { findAdding, findSettled, isAncestorOf, readHistory } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
+import { findTextIn } from './find-text.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
@@ -109,6 +110,7 @@ function composeRepository(parts: Parts): Repository {
     settledPart: (tip) => (parts.cache.isPartial() ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs) : Promise.resolve(null)),
     readCommit: (oid) => reader.readCommit(oid),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
+    findText: (commit, wanted) => (parts.cache.isPartial() ? Promise.resolve(null) : findTextIn(git, commit, wanted)),
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
     history: (range) => readHistory(git, reader, range),
     buildCommits: async (parent, drafts) => {

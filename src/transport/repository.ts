@@ -133,6 +133,11 @@ export interface Repository {
     paths: readonly string[],
     range: { readonly from: Oid | null; readonly to: Oid },
   ): Promise<ReadonlyMap<string, CommitInfo>>;
+  /**
+   * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`, which is printable ASCII; its letters in either case. Null
+   * when it cannot be told without fetching: in a partial cache.
+   */
+  findText(commit: Oid, wanted: { readonly text: string; readonly under: string }): Promise<ReadonlySet<string> | null>;
   /** True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the cache. */
   isAncestor(ancestor: Oid, tip: Oid): Promise<boolean>;
   /** Commits between `from` (not included, null = from the root) and `to`, first parents only, oldest first. At most `max`, the newest ones. */

@@ -379,6 +379,25 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         expect(await list(commits[3]!, 5)).toEqual([]);
       });
 
+      it('finds the files that say something, whatever the case of its letters, below the folder it is given', async () => {
+        const tip = await publish(
+          a,
+          draftOf({
+            'd/a.md': 'What is the COST: $5?\n',
+            'd/é b.md': '-e cost: 5',
+            'd/c.md': 'no price\n\0 in it: cost: $5',
+            'cost.md': 'cost:',
+          }),
+        );
+        const find = async (text: string, under = 'd'): Promise<readonly string[]> =>
+          [...((await a.findText(tip, { text, under })) ?? [])].sort();
+        expect(await find('cost: ')).toEqual(['d/a.md', 'd/c.md', 'd/é b.md']);
+        expect(await find('Cost: $5')).toEqual(['d/a.md', 'd/c.md']);
+        expect(await find('-e C')).toEqual(['d/é b.md']);
+        expect(await find('c.st')).toEqual([]);
+        expect(await find('cost', 'nowhere')).toEqual([]);
+      });
+
       it('finds the commit that added each path, the newest when there were several', async () => {
         const first = await publish(a, draftOf({ 'a.md': '1', 'again.md': '1', 'é b.md': '1' }));
         const gone = await publish(a, draftOf({ 'again.md': null, 'a.md': 'edited' }));

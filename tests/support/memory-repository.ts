@@ -187,6 +187,16 @@ function openHost(server: Server, host: Host): Repository {
     readCommit: (oid) => local('readCommit', () => (host.has.has(oid) ? (universe.commits.get(oid)?.info ?? null) : null)),
     findAddingCommits: (paths, range) =>
       local('findAddingCommits', () => findAdding(universe, { paths, commits: commitsBetween(universe, own, range) })),
+    findText: (commit, { text, under }) =>
+      local('findText', () => {
+        const listed = diffFolders({ from: EMPTY, to: folderAt(own(commit).root, under), prefix: under === '' ? '' : `${under}/` });
+        const says = (blob: Oid): boolean =>
+          Buffer.from(universe.blobs.get(blob) ?? [])
+            .toString('latin1')
+            .toLowerCase()
+            .includes(text.toLowerCase());
+        return new Set(listed.flatMap((change) => (change.kind === 'written' && says(change.blob) ? [change.path] : [])));
+      }),
     isAncestor: (ancestor, tip) =>
       local('isAncestor', () => host.has.has(ancestor) && host.has.has(tip) && ancestorsOf(universe, tip).has(ancestor)),
     history: (range) => local('history', () => history(universe, own, range)),

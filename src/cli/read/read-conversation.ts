@@ -70,6 +70,18 @@ export async function listArchived(session: TransportSession, channel: string | 
   return archive === null ? [] : listFiles(session.repository, { from: null, to: archive, channel });
 }
 
+/** Paths of the tip and of the archive whose files contain a text of printable ASCII, in either case, in no order; null when a partial cache cannot tell. */
+export async function findPaths(
+  session: TransportSession,
+  { text, channel }: { readonly text: string; readonly channel: string | null },
+): Promise<readonly string[] | null> {
+  const under = channel === null ? CHANNELS : channelFolder(channel);
+  const archive = await archiveOf(session);
+  const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
+  const found = await Promise.all(commits.map((commit) => session.repository.findText(commit, { text, under })));
+  return found.includes(null) ? null : [...new Set(found.flatMap((paths) => [...(paths ?? [])]))];
+}
+
 /** The files at paths, at the tip or else in the archive; null where nothing stands. */
 export async function lookUpFiles(session: TransportSession, paths: readonly string[]): Promise<readonly (ListedFile | null)[]> {
   const found = await lookUpAt(session.repository, tipOf(session), paths);

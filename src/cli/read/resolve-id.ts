@@ -8,12 +8,11 @@ import type { TransportSession } from '../transport-session.ts';
 
 const CANDIDATES_SHOWN = 10;
 
-/** The one message or reply that `text` names. Throws NOT_FOUND, or ID_AMBIGUOUS listing what it could be. */
-export async function resolveId(session: TransportSession, text: string): Promise<ListedFile> {
+/** The one message or reply that `text` names; `files`: what `listAll` gave, if it was asked. Throws NOT_FOUND, or ID_AMBIGUOUS listing what it could be. */
+export async function resolveId(session: TransportSession, text: string, files?: readonly ListedFile[]): Promise<ListedFile> {
   const asPath = await findPath(session, text);
   if (asPath !== null) return asPath;
-  const files = await listAll(session);
-  const found = matchId(files, text);
+  const found = matchId(files ?? (await listAll(session)), text);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);

@@ -5,7 +5,7 @@ import { type Invocation, option } from '../command.ts';
 import { createFilter, requireChannel } from './filters.ts';
 import { readStates } from './message-state.ts';
 import { formatLines, type Shown, toJson } from './print-message.ts';
-import { decodeBlob, inOrder, listAll, type ListedFile, type Said, scanBlobs, sign } from './read-conversation.ts';
+import { decodeBlob, findPaths, inOrder, listAll, type ListedFile, lookUpFiles, type Said, scanBlobs, sign } from './read-conversation.ts';
 import { countOption, printJson, wantsJson, withSession } from './reading.ts';
 import type { TransportSession } from '../transport-session.ts';
 
@@ -18,7 +18,8 @@ export function searchMessages(invocation: Invocation): Promise<number> {
     const channel = await requireChannel(session, option(invocation, 'channel'));
     const max = countOption(invocation, 'number', COUNT_DEFAULT);
     const needle = (invocation.args[0] ?? '').toLowerCase();
-    const found = inOrder((await findText(session, await listAll(session, channel), needle)).filter(createFilter(invocation).fits));
+    const files = (await listSaying(session, channel, needle)) ?? (await listAll(session, channel));
+    const found = inOrder((await findText(session, files, needle)).filter(createFilter(invocation).fits));
     const newest = found.slice(-max);
     const states = await readStates(session, newest);
     const shown = newest.flatMap((said, at): readonly Shown[] => {
@@ -39,6 +40,13 @@ export function searchMessages(invocation: Invocation): Promise<number> {
     }
     return found.length === 0 ? 3 : 0;
   });
+}
+
+/** The files that may say it, as git finds them; null when it has to be looked for here: git folds the case of other letters otherwise. */
+async function listSaying(session: TransportSession, channel: string | null, needle: string): Promise<readonly ListedFile[] | null> {
+  if (!/^[\x20-\x7e]+$/.test(needle)) return null;
+  const paths = await findPaths(session, { text: needle, channel });
+  return paths === null ? null : (await lookUpFiles(session, paths)).filter((file) => file !== null);
 }
 
 async function findText(session: TransportSession, files: readonly ListedFile[], needle: string): Promise<readonly Said[]> {

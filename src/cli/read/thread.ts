@@ -6,7 +6,7 @@ import { fitWidth } from '../display-width.ts';
 import { paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
 import { formatTime, headline, stateText, toJson, whoSaid } from './print-message.ts';
-import { decodeBlob, inOrder, listAll, type ListedFile, readSaid, type Said, scanBlobs } from './read-conversation.ts';
+import { decodeBlob, findPaths, inOrder, listAll, type ListedFile, readSaid, type Said, scanBlobs } from './read-conversation.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { resolveId, shortIds } from './resolve-id.ts';
 import type { TransportSession } from '../transport-session.ts';
@@ -17,8 +17,8 @@ const DEPTH_MAX = 200;
 /** Prints the whole thread around one message. */
 export function showThread(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const asked = await resolveId(session, invocation.args[0] ?? '');
     const files = await listAll(session);
+    const asked = await resolveId(session, invocation.args[0] ?? '', files);
     const links = await readLinks(session, files);
     const members = collectThread(links, asked.path);
     const read = await readSaid(
@@ -57,11 +57,13 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
     const original = direct(file);
     if (original !== null) links.set(file.path, [original]);
   }
+  const naming = await findPaths(session, { text: 're:', channel: null });
+  const mayName = naming === null ? null : new Set(naming);
   await scanBlobs(
     session.repository,
-    files.filter(({ path }) => !links.has(path)),
+    files.filter(({ path }) => !links.has(path) && mayName?.has(path) !== false),
     (file, blob) => {
-      if (blob.kind !== 'bytes' || !Buffer.from(blob.bytes).subarray(0, 65_536).includes('re:')) return;
+      if (blob.kind !== 'bytes') return;
       const decoded = decodeBlob(blob);
       const answered =
         decoded.kind === 'message' ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path) : [];
