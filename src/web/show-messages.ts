@@ -2,6 +2,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { firstLine, oneLine } from '../protocol/reply.ts';
+import { findRejected } from '../cli/explain/why.ts';
 import { readStates } from '../cli/read/message-state.ts';
 import { toJson } from '../cli/read/print-message.ts';
 import { decodeBlob, type Said, scanBlobs } from '../cli/read/read-conversation.ts';
@@ -171,13 +172,16 @@ function waitsOf({ around }: Moment, path: string) {
 }
 
 /** The message that an id, the beginning of one, or a path names. Throws NOT_FOUND and ID_AMBIGUOUS. */
-export function findEntry({ book }: Moment, asked: string): Entry {
+export function findEntry({ book, around }: Moment, asked: string): Entry {
   const direct = book.entries.get(asked);
   if (direct !== undefined) return direct;
   const files = [...book.entries.values()].map(({ file }) => file);
   const found = matchId(files, asked);
   const [only] = found;
   const entry = only === undefined ? undefined : book.entries.get(only.path);
+  const [rejected] = entry === undefined ? (findRejected(around, asked)?.parts ?? []) : [];
+  if (rejected !== undefined)
+    throw new CrosstalkError('NOT_FOUND', `"${asked}" ${rejected.says}`, { fix: rejected.fix ?? 'crosstalkd lint' });
   if (entry === undefined) throw new CrosstalkError('NOT_FOUND', `there is no message "${asked}"`, { fix: 'crosstalkd log' });
   if (found.length > 1)
     throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" fits ${found.length} messages`, { fix: 'give more of the id, or the path' });

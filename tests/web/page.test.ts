@@ -235,7 +235,7 @@ describe('the page', () => {
     const file = join(cli.place, 'drawn.md');
     writeFileSync(
       file,
-      `---\nto: workflow\ntype: workflow\nname: drawn\nchild_channel: drawn\nsteps:\n  a: { model: swift, prompt: "Begin" }\n  ok: { needs: [a], ask: { title: "Go on?" } }\n  b: { needs: [ok], model: swift, prompt: "End" }\n---\n`,
+      `---\nto: workflow\ntype: workflow\nname: drawn\nchild_channel: drawn\nsteps:\n  a: { model: swift, prompt: "Begin" }\n  ok: { needs: [a], ask: { title: "Go on?" } }\n  each: { needs: [a], matrix: { side: [left, right] }, steps: { in: { model: swift, prompt: "x" } } }\n  b: { needs: [ok, each], model: swift, prompt: "End" }\n---\n`,
     );
     await page.goto(`${web.origin}/runs`);
     await cli.run(['workflow', 'run', file]);
@@ -250,11 +250,21 @@ describe('the page', () => {
     await seen(box('b', 'succeeded'));
     await seen(page.locator('h1 .pill', { hasText: 'succeeded' }));
     expect((await cli.json(['workflow', 'show', 'drawn'])).data).toMatchObject({ status: 'succeeded', gates: [{ decision: 'approve' }] });
+    // Steps in a group say for which item they are, and hang on their own.
+    expect(await page.locator('[data-step="in"]').count()).toBe(2);
+    await seen(page.getByRole('link', { name: /^in, right: succeeded/ }));
+    expect(await page.locator('.edge').count()).toBe(7);
     await page.getByRole('button', { name: 'Timeline' }).click();
-    expect(await page.locator('.timeline-row').count()).toBe(2);
+    expect(await page.locator('.timeline-row').count()).toBe(4);
+    await seen(page.locator('.timeline-row', { hasText: 'inleft' }));
     expect(page.url()).toBe(`${web.origin}/runs/drawn/timeline`);
     await page.getByRole('button', { name: 'Tasks' }).click();
+    const task = page.locator('.row', { hasText: 'a' }).first();
     await seen(page.locator('.row', { hasText: 'swift on mbp' }));
+    // Every run has a task of this name; its address says of which run.
+    expect(await task.getAttribute('href')).toBe('/m/drawn%2Fsteps%2Fa%2Fone%2Ftask');
+    await task.click();
+    await seen(page.locator('.message', { hasText: 'Begin' }));
   });
 
   it('gives the answer that a gate takes: a no with its reason, a choice, a text', async () => {
@@ -356,45 +366,84 @@ describe('the page', () => {
     await seen(page.locator('tbody tr', { hasText: 'mbp' }));
   });
 
-  it('is used with the keyboard alone', async () => {
+  it('is used with the keyboard alone: every key of its list', async () => {
     await page.goto(web.origin);
     await seen(page.locator('.verdict'));
-    await page.keyboard.press('?');
-    await seen(page.getByRole('dialog', { name: 'Keys' }));
-    await page.keyboard.press('Escape');
-    await eventually(
-      () => page.locator('dialog').count(),
-      (count) => count === 0,
-    );
-    for (const [keys, path] of [
-      ['gr', '/runs'],
-      ['gh', '/hosts'],
-      ['gs', '/charts'],
-      ['gn', '/'],
-      ['gc', '/c/general'],
-    ] as const) {
+    const press = async (...keys: readonly string[]): Promise<void> => {
       for (const key of keys) await page.keyboard.press(key);
-      await eventually(
+    };
+    const at = (path: string): Promise<unknown> =>
+      eventually(
         () => new URL(page.url()).pathname,
         (now) => now === path,
       );
+    for (const [keys, path] of [
+      [['g', 'r'], '/runs'],
+      [['g', 'h'], '/hosts'],
+      [['g', 's'], '/charts'],
+      [['g', 'n'], '/'],
+      [['g', 'c'], '/c/general'],
+    ] as const) {
+      await press(...keys);
+      await at(path);
     }
     await seen(page.locator('.thread-row'));
-    await page.keyboard.press('j');
-    await page.keyboard.press('Enter');
+    const focus = (): Promise<{ readonly row: number; readonly isSeen: boolean; readonly inside: string }> =>
+      page.evaluate(`(() => {
+        const now = document.activeElement;
+        const { outlineStyle, boxShadow, backgroundColor } = getComputedStyle(now);
+        const rows = [...document.querySelectorAll('[data-row]')].filter((row) => row.offsetParent !== null);
+        return {
+          row: rows.indexOf(now),
+          isSeen: now.matches(':focus-visible') && (outlineStyle !== 'none' || boxShadow !== 'none'),
+          inside: now.closest('dialog')?.getAttribute('aria-label') ?? now.tagName,
+        };
+      })()`);
+    await press('j', 'j', 'k');
+    expect(await focus()).toMatchObject({ row: 0, isSeen: true });
+    // What stands above the page has the focus until it is closed, and gives it back.
+    for (const [key, label] of [
+      ['?', 'Keys'],
+      ['c', 'New message'],
+    ] as const) {
+      await press(key);
+      await seen(page.getByRole('dialog', { name: label }));
+      expect((await focus()).inside).toBe(label);
+      for (let times = 0; times < 4; times += 1) {
+        await press('Tab');
+        // After the last one comes the browser's own window.
+        expect([label, 'BODY']).toContain((await focus()).inside);
+      }
+      await press('Escape');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+      expect(await focus()).toMatchObject({ row: 0 });
+    }
+    await press('Enter');
     await seen(page.locator('.message'));
     expect(page.url()).toContain('/m/');
-    await page.keyboard.press('u');
-    await eventually(
-      () => new URL(page.url()).pathname,
-      (now) => now === '/c/general',
-    );
-    await page.keyboard.press('t');
-    await page.keyboard.press('t');
+    // While somebody writes, keys are letters.
+    const conversation = page.url();
+    await press('r');
+    await page.keyboard.type('c?jkrut/gn');
+    expect(await page.locator('.reply textarea').inputValue()).toBe('c?jkrut/gn');
+    expect([page.url(), await page.locator('dialog').count()]).toEqual([conversation, 0]);
+    await press('Escape');
+    expect((await focus()).inside).toBe('BODY');
+    await press('u');
+    await at('/c/general');
+    await press('t', 't');
     expect(await page.evaluate<string>(`document.documentElement.dataset['theme']`)).toBe('dark');
     await page.reload();
     expect(await page.evaluate<string>('getComputedStyle(document.body).colorScheme')).toBe('dark');
-    await page.keyboard.press('t');
+    await press('t');
+    // Tab goes in the order of the page, from a way past the places at the side.
+    await seen(page.locator('.thread-row'));
+    await press('Tab');
+    expect(await page.evaluate<string>('document.activeElement.textContent')).toBe('Skip to the content');
+    await press('Enter', 'Tab');
+    expect(await page.evaluate<boolean>(`document.querySelector('main').contains(document.activeElement)`)).toBe(true);
+    await press('Shift+Tab', 'Shift+Tab');
+    expect(await page.evaluate<boolean>(`document.querySelector('nav').contains(document.activeElement)`)).toBe(true);
   });
 
   it('never scrolls sideways on a phone', async () => {

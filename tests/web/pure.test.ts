@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countAnswers } from '../../src/web/figures.ts';
-import { formatAgo, formatCount, formatSpan } from '../../src/web/page/format.ts';
+import { formatAgo, formatCount, formatSpan, formatUsd, shortenMark, splitFix } from '../../src/web/page/format.ts';
+import { groupsOf, labelOf, nodesOf } from '../../src/web/page/place-in-run.ts';
 import { curve, type GraphNode, layoutGraph } from '../../src/web/page/layout-graph.ts';
 import { barOf, spanOf, spanTicks, timeTicks, valueTicks } from '../../src/web/page/layout-time.ts';
 import { addressOf, type Place, placeOf, RUN_TABS } from '../../src/web/page/route.ts';
@@ -12,6 +13,63 @@ const SIZE = { width: 180, height: 60, gapAlong: 50, gapAcross: 18, direction: '
 const graphs = fc
   .array(fc.array(fc.nat(24), { maxLength: 4 }), { minLength: 1, maxLength: 25 })
   .map((all): readonly GraphNode[] => all.map((needs, at) => ({ id: `s${at}`, needs: needs.map((need) => `s${need}`) })));
+
+describe('steps in groups', () => {
+  const root = 'data/channels/ship-0a/steps/';
+  const step = (path: string, needs: readonly string[] = []) => ({ id: path.split('/').at(-1) ?? '', folder: `${root}${path}/`, needs });
+  const pass = (key: string) => [step(`build/${key}/steps/write`), step(`build/${key}/steps/test`, ['write'])];
+
+  it('hang on their own item and pass, and what follows the group on the last of each item', () => {
+    const nodes = nodesOf([
+      step('plan'),
+      step('build', ['plan']),
+      ...['login', 'n2-login', 'logout'].flatMap(pass),
+      step('panel', ['build']),
+      step('alone'),
+    ]);
+    const bare = (folder: string): string => folder.slice(root.length, -1);
+    const needs = Object.fromEntries(nodes.map((node) => [bare(node.id), node.needs.map(bare)] as const));
+    expect(needs).toEqual({
+      plan: [],
+      build: ['plan'],
+      'build/login/steps/write': ['build'],
+      'build/login/steps/test': ['build/login/steps/write'],
+      'build/n2-login/steps/write': ['build/login/steps/test'],
+      'build/n2-login/steps/test': ['build/n2-login/steps/write'],
+      'build/logout/steps/write': ['build'],
+      'build/logout/steps/test': ['build/logout/steps/write'],
+      panel: ['build/n2-login/steps/test', 'build/logout/steps/test'],
+      alone: [],
+    });
+  });
+
+  it('and their tasks are told apart by item, pass, candidate and try', () => {
+    expect(groupsOf(`${root}build/n2-login/steps/test/`)).toBe('login, pass 2');
+    expect(groupsOf(`${root}build/one/steps/test/`)).toBe('');
+    expect(groupsOf(`${root}test/`)).toBe('');
+    const label = (path: string, key: string): string => labelOf({ path: `${root}${path}`, key });
+    expect(label('build/login/steps/test/one/task.md', 'one')).toBe('login');
+    expect(label('build/r2-n3-login/steps/panel/opus-c1/task.2.md', 'opus-c1')).toBe('login, pass 3, round 2 · opus-c1 · try 2');
+    expect(label('poll/n2-one/task.md', 'one')).toBe('pass 2');
+    expect(label('plan/one/task.md', 'one')).toBe('');
+  });
+});
+
+describe('what is said on the page', () => {
+  it('has round marks at the axes, also for money', () => {
+    expect([0.5, 1, 1.5, 10, 0.005].map((usd) => shortenMark(formatUsd(usd)))).toEqual(['$0.50', '$1', '$1.50', '$10', '$0.0050']);
+    expect(shortenMark(formatSpan(2_000))).toBe('2 s');
+  });
+
+  it('offers to copy of a hint what is a command, and no more', () => {
+    expect(splitFix('crosstalkd workflow approve r where --choice "a b"   (or: mail)')).toEqual({
+      command: 'crosstalkd workflow approve r where --choice "a b"',
+      says: '(or: mail)',
+    });
+    expect(splitFix('crosstalkd run')).toEqual({ command: 'crosstalkd run', says: '' });
+    expect(splitFix('correct "to:" in data/channels/a.md (or: crosstalkd cancel a)').command).toBeNull();
+  });
+});
 
 describe('the layout of a graph', () => {
   it('lays no box over another, and lets every line lead forward', () => {

@@ -9,7 +9,6 @@ import { messageId } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import { type HostOpinion, liveHosts, opinionsOn, viewOf } from './host-opinions.ts';
 import type { HostSeen, Surroundings } from './look-around.ts';
-import { describeOffer } from '../models/serving.ts';
 
 /** What becomes of a piece of work. */
 export type StandingKind =
@@ -231,6 +230,8 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
   return explainIdle(around, { work, id, verdict, hosts });
 }
 
+const NOT_ALLOWED = { unapproved: 'is not approved', 'changed-since-approval': 'was changed since it was approved' } as const;
+
 /** Nobody would take it now: the reason that a person can do most about comes first. */
 function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Standing {
   const { live } = around;
@@ -268,7 +269,7 @@ function explainUnserved({ here, offers }: Scene, model: string): Pick<Standing,
   if (offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval')
     return {
       kind: 'not-allowed',
-      says: `no host that is up serves ${model}; here it is ${describeOffer(offer)}`,
+      says: `no host that is up serves ${model}; here it ${NOT_ALLOWED[offer.state.kind]}`,
       fix: `crosstalkd allow ${model}`,
     };
   return { kind: 'nobody-serves', says: `no host that is up serves ${model}`, fix: 'crosstalkd models' };

@@ -85,7 +85,10 @@ function tellModel(around: Surroundings, name: string): Told {
   const blocked = around.hosts.flatMap(({ alias, beat }) =>
     (beat?.blocked ?? []).filter(({ model }) => model === name).map((one) => ({ alias, ...one })),
   );
-  const here = offer === undefined ? `has no entry in data/models.yaml or this host's models.yaml` : describeOffer(offer);
+  const here =
+    offer === undefined
+      ? `has no entry in data/models.yaml or this host's models.yaml`
+      : describeOffer(offer).replace(/^not approved on this host: .*$/, 'not approved');
   const mayServe = offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval';
   const fix =
     live.length > 0
@@ -177,8 +180,8 @@ async function tellMessage(invocation: Invocation, around: Surroundings, asked: 
   }
 }
 
-/** By its path, its name, or its id; the id of a copy is that of the message that counts. */
-function findRejected(around: Surroundings, asked: string): Told | null {
+/** What is said of a file that is no message, by its path, its name, or its id; the id of a copy is that of the message that counts. */
+export function findRejected(around: Surroundings, asked: string): Told | null {
   const file = [...around.index.rejected.values()].find(
     ({ path, twinOf }) =>
       path === asked || path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) || (twinOf === undefined && messageId(path) === asked),

@@ -49,6 +49,17 @@ export function formatUsd(usd: number): string {
   return `$${usd < 0.1 ? usd.toFixed(4) : usd < 100 ? usd.toFixed(2) : Math.round(usd).toLocaleString('en-GB')}`;
 }
 
+/** The text of a mark of an axis: `$1` for `$1.00`, `2 s` for `2.0 s`. */
+export function shortenMark(text: string): string {
+  return text.replace(/\.0+(?!\d)/, '');
+}
+
+/** A hint of what to do, cut into the command, if it begins with one, and what is said beside it. */
+export function splitFix(fix: string): { readonly command: string | null; readonly says: string } {
+  const [, command = '', says = ''] = /^((?:crosstalkd|git|npm|ls) .*?)(?:\s{2,}(.*))?$/.exec(fix) ?? [];
+  return command === '' ? { command: null, says: fix } : { command, says };
+}
+
 /** `1 answer`, `3 answers`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-GB')} ${count === 1 ? one : many}`;

@@ -1,8 +1,10 @@
 /** A run as a graph: a box for each step with its state, a line for each need. */
 import type { VNode } from 'preact';
 import { formatSpan, formatUsd } from './format.ts';
+import { useEffect, useRef } from 'preact/hooks';
 import { curve, type GraphLayout, type GraphNode, layoutGraph } from './layout-graph.ts';
 import { toneOf, useWidth } from './parts.tsx';
+import { groupsOf, nodesOf } from './place-in-run.ts';
 import { goTo } from './state.ts';
 import type { Run, Step, Task } from './told.ts';
 import { whoDoes } from './who-does.ts';
@@ -24,10 +26,14 @@ const ROOM = 52;
 export function Graph({ run }: { readonly run: Run }): VNode {
   const [ref, width] = useWidth();
   const steps = stepsOf(run);
-  const nodes = nodesOf(steps);
+  const nodes: readonly GraphNode[] = nodesOf(steps);
   const direction = width < NARROW ? 'down' : 'right';
   const [boxWidth, layout] = fitLayout(nodes, direction, width - ROOM);
   const byFolder = new Map(steps.map((step) => [step.folder, step]));
+  useSight(ref, width === 0 ? null : layout, {
+    run: run.run,
+    folder: (steps.find(({ status }) => ['waiting-human', 'running'].includes(status)) ?? steps[0])?.folder,
+  });
   return (
     <div class="graph" ref={ref} tabIndex={0} role="group" aria-label={`Graph of ${run.run}`}>
       {steps.length === 0 ? (
@@ -55,6 +61,21 @@ export function Graph({ run }: { readonly run: Run }): VNode {
   );
 }
 
+/** A graph that is wider than its frame is first seen where something goes on, else at its beginning. */
+function useSight(
+  frame: { readonly current: HTMLElement | null },
+  layout: GraphLayout | null,
+  about: { readonly run: string; readonly folder: string | undefined },
+): void {
+  const shown = useRef('');
+  useEffect(() => {
+    const place = layout?.nodes.find(({ id }) => id === about.folder);
+    if (frame.current === null || place === undefined || shown.current === about.run) return;
+    shown.current = about.run;
+    frame.current.scrollLeft = place.x + MARGIN - frame.current.clientWidth / 3;
+  });
+}
+
 function fitLayout(nodes: readonly GraphNode[], direction: 'down' | 'right', room: number): readonly [number, GraphLayout] {
   const laid = SIZES.map(([width, gap]) => {
     const size = { width, height: BOX_HEIGHT, gapAlong: direction === 'right' ? gap : 36, gapAcross: 18, direction };
@@ -70,24 +91,6 @@ function stepsOf(run: Run): readonly Step[] {
   return [
     { id: 'compile', kind: 'prompt', folder: 'compile/', needs: [], status: run.status === 'compile' ? 'running' : 'pending', why: null },
   ];
-}
-
-/** A step inside of a group hangs on its group, unless it needs a neighbour. */
-function nodesOf(steps: readonly Step[]): readonly GraphNode[] {
-  return steps.map((step) => {
-    const parent = parentOf(step, steps);
-    const level = steps.filter((other) => other !== step && parentOf(other, steps) === parent);
-    const needs = step.needs.flatMap((need) => level.find(({ id }) => id === need || id.endsWith(`/${need}`))?.folder ?? []);
-    return { id: step.folder, needs: needs.length > 0 || parent === null ? needs : [parent.folder] };
-  });
-}
-
-function parentOf(step: Step, steps: readonly Step[]): Step | null {
-  const around = steps.filter((other) => other !== step && step.folder.startsWith(other.folder));
-  return around.reduce<Step | null>(
-    (deepest, other) => (deepest === null || other.folder.length > deepest.folder.length ? other : deepest),
-    null,
-  );
 }
 
 export function tasksOf(step: Step, run: Run): readonly Task[] {
@@ -107,6 +110,7 @@ function Box({
   const tasks = tasksOf(step, run);
   const gate = run.gates.find((each) => each.gate === step.id);
   const status = gate?.state === 'open' ? 'waiting-human' : step.status;
+  const { groups, name, rows } = headOf(step);
   const [only] = tasks;
   const target = gate?.id ?? only?.id ?? null;
   const open = (): void =>
@@ -123,7 +127,7 @@ function Box({
       transform={`translate(${at.x} ${at.y})`}
       tabIndex={target === null ? undefined : 0}
       role={target === null ? 'img' : 'link'}
-      aria-label={`${step.id}: ${status}${about === '' ? '' : `, ${about}`}`}
+      aria-label={`${name}: ${status}${about === '' ? '' : `, ${about}`}`}
       data-row={target === null ? undefined : ''}
       data-step={step.id}
       data-status={status}
@@ -132,25 +136,35 @@ function Box({
         if (event.key === 'Enter') open();
       }}
     >
-      <title>{step.why ?? `${step.id}: ${status}`}</title>
+      <title>{step.why === null ? `${name}: ${status}` : `${name}: ${step.why}`}</title>
       <rect width={at.width} height={BOX_HEIGHT} rx={10} />
-      <circle class="state" cx={18} cy={22} r={4.5} />
-      <text class="box-name" x={31} y={26}>
+      <circle class="state" cx={18} cy={rows[0] - 4} r={4.5} />
+      <text class="box-name" x={31} y={rows[0]}>
         {fit(step.id, Math.floor((at.width - 40) / 7.4))}
       </text>
-      <text class="box-about" x={31} y={45}>
+      <text class="box-about" x={31} y={36}>
+        {fit(groups, Math.floor((at.width - 38) / 6.1))}
+      </text>
+      <text class="box-about" x={31} y={rows[1]}>
         {fit(about === '' ? status : about, Math.floor((at.width - 38) / 6.1))}
       </text>
-      {tasks.length > 1 ? <TaskDots tasks={tasks} room={at.width - 44} /> : null}
+      {tasks.length > 1 ? <TaskDots tasks={tasks} room={at.width - 44} top={rows[2]} /> : null}
     </g>
   );
 }
 
+/** What a box is called, and where its lines stand: name, who does it, dashes. One in a group has a line more, for its item and pass. */
+function headOf(step: Step): { readonly groups: string; readonly name: string; readonly rows: readonly [number, number, number] } {
+  const groups = groupsOf(step.folder);
+  if (groups === '') return { groups, name: step.id, rows: [26, 45, BOX_HEIGHT - 10] };
+  return { groups, name: `${step.id}, ${groups}`, rows: [20, 52, BOX_HEIGHT - 7] };
+}
+
 /** A dash for each task of a step that has several. */
-function TaskDots({ tasks, room }: { readonly tasks: readonly Task[]; readonly room: number }): VNode {
+function TaskDots({ tasks, room, top }: { readonly tasks: readonly Task[]; readonly room: number; readonly top: number }): VNode {
   const width = Math.min(14, room / tasks.length);
   return (
-    <g transform={`translate(31 ${BOX_HEIGHT - 10})`}>
+    <g transform={`translate(31 ${top})`}>
       {tasks.slice(0, 60).map((task, at) => (
         <rect
           key={task.path}

@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Problem } from './api.ts';
-import { formatAgo, formatMoment } from './format.ts';
+import { formatAgo, formatMoment, splitFix } from './format.ts';
 import { addressOf, type Place } from './route.ts';
 import { clock, goTo, say, useCell } from './state.ts';
 
@@ -148,6 +148,17 @@ export function Command({ text }: { readonly text: string }): VNode {
   );
 }
 
+/** What helps: the command to copy, and what is said beside it. */
+export function Fix({ text }: { readonly text: string }): VNode {
+  const { command, says } = splitFix(text);
+  return (
+    <>
+      {command === null ? null : <Command text={command} />}
+      {says === '' ? null : <span class="fix-says">{says}</span>}
+    </>
+  );
+}
+
 /** Copies a text and says so. */
 export function copy(text: string, word: string): void {
   navigator.clipboard.writeText(text).then(
@@ -161,7 +172,7 @@ export function Trouble({ problem }: { readonly problem: Problem }): VNode {
   return (
     <div class="trouble" role="alert">
       <p>{problem.message}</p>
-      {problem.fix === null ? null : <Command text={problem.fix} />}
+      {problem.fix === null ? null : <Fix text={problem.fix} />}
     </div>
   );
 }

@@ -1,10 +1,11 @@
 /** A run over time: for each task when it waited and when somebody worked on it. */
 import type { VNode } from 'preact';
-import { formatMoment, formatSpan } from './format.ts';
+import { formatMoment, formatSpan, shortenMark } from './format.ts';
 import { barOf, spanOf, timeTicks } from './layout-time.ts';
 import { Go, toneOf, useWidth } from './parts.tsx';
 import { clock, useCell } from './state.ts';
 import type { Run } from './told.ts';
+import { labelOf } from './place-in-run.ts';
 import { whoDoes } from './who-does.ts';
 
 export function Timeline({ run }: { readonly run: Run }): VNode {
@@ -23,7 +24,7 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
         <div>
           {ticks.map((ms) => (
             <span key={ms} style={{ left: `${(ms / length) * 100}%` }}>
-              {ms === 0 ? '0' : formatSpan(ms).replace('.0', '')}
+              {ms === 0 ? '0' : shortenMark(formatSpan(ms))}
             </span>
           ))}
         </div>
@@ -31,12 +32,13 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
       {tasks.map((task) => {
         const bar = barOf(task, { ...span, isHeld: task.heldBy !== null });
         const state = task.state === 'open' ? (task.heldBy === null ? 'open' : 'running') : task.state;
-        const says = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}, ${whoDoes(task)}: ${state}${task.durationMs === null ? '' : `, ${formatSpan(task.durationMs)}`}${task.askedMs === null ? '' : `, asked ${formatMoment(task.askedMs)}`}`;
+        const label = labelOf(task);
+        const says = `${task.step}${label === '' ? '' : ` ${label}`}, ${whoDoes(task)}: ${state}${task.durationMs === null ? '' : `, ${formatSpan(task.durationMs)}`}${task.askedMs === null ? '' : `, asked ${formatMoment(task.askedMs)}`}`;
         return (
           <Go key={task.path} to={{ at: 'message', id: task.id }} class="timeline-row" row title={says}>
             <span class="timeline-name">
               {task.step}
-              <span class="soft">{task.key === 'one' ? whoDoes(task) : task.key}</span>
+              <span class={label === '' ? 'soft who' : 'soft'}>{label === '' ? whoDoes(task) : label}</span>
             </span>
             <span class="timeline-lane">
               {ticks.map((ms) => (

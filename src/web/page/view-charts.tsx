@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
-import { formatCount, formatSpan, formatUsd } from './format.ts';
+import { formatCount, formatSpan, formatUsd, shortenMark } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
 import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
 import type { Charts, Figures } from '../figures.ts';
@@ -181,7 +181,7 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
             <g key={tick}>
               <line class="grid" x1={ROOM.left} x2={width - ROOM.right} y1={y(tick)} y2={y(tick)} />
               <text class="axis" x={ROOM.left - 8} y={y(tick) + 4} text-anchor="end">
-                {tick === 0 ? '0' : show(tick).replace('.0', '')}
+                {tick === 0 ? '0' : shortenMark(show(tick))}
               </text>
             </g>
           ))}

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, plural, shortId } from './format.ts';
-import { Ago, Avatar, Command, Empty, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
+import { Ago, Avatar, Command, Empty, Fix, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
 import { clock, useCell } from './state.ts';
 import type { Board } from './told.ts';
 
@@ -125,7 +125,7 @@ function ModelRow({ model }: { readonly model: Board['models'][number] }): VNode
       <td>
         <Pill state={state} text={text} />
         {rest === undefined ? null : <p class="soft small">{rest.why}</p>}
-        {here !== null && here.fix !== null && hosts.length === 0 ? <Command text={here.fix} /> : null}
+        {here !== null && here.fix !== null && hosts.length === 0 ? <Fix text={here.fix} /> : null}
       </td>
       <td>{hosts.length === 0 ? <span class="soft">–</span> : hosts.join(', ')}</td>
       <td class="number">{numberOf(model.running)}</td>

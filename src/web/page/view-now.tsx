@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { confirmRetry } from './acts.ts';
 import { formatSpan, shortId } from './format.ts';
-import { Ago, Avatar, Command, Empty, Go, Loading, Pill, Trouble } from './parts.tsx';
+import { Ago, Avatar, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
 import type { Place } from './route.ts';
 import type { Status, Summary, Work } from './told.ts';
 
@@ -32,7 +32,7 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
           <article class="need" key={`${need.kind} ${need.what}`}>
             <p>{need.what}</p>
             <div class="need-foot">
-              <Command text={need.fix} />
+              <Fix text={need.fix} />
               <NeedLink kind={need.kind} fix={need.fix} about={need.about} />
             </div>
           </article>

@@ -5,8 +5,9 @@ import { confirmGate, confirmRun } from './acts.ts';
 import { formatCount, formatSpan, formatUsd } from './format.ts';
 import { Graph } from './graph.tsx';
 import { Markdown } from './markdown.tsx';
-import { Ago, Avatar, Choice, Command, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import { Ago, Avatar, Choice, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import type { RunTab } from './route.ts';
+import { labelOf } from './place-in-run.ts';
 import { goTo } from './state.ts';
 import { whoDoes } from './who-does.ts';
 import { Timeline } from './timeline.tsx';
@@ -63,7 +64,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
       {needs.slice(0, 5).map(({ what, command }) => (
         <article class="need" key={what}>
           <p>{what}</p>
-          {command === null ? null : <Command text={command} />}
+          {command === null ? null : <Fix text={command} />}
         </article>
       ))}
       <div class="tabs">
@@ -189,7 +190,7 @@ function Tasks({ tasks }: { readonly tasks: readonly Task[] }): VNode {
           <span class="row-main">
             <b>
               {task.step}
-              {task.key === 'one' ? null : <span class="soft"> {task.key}</span>}
+              {labelOf(task) === '' ? null : <span class="soft"> {labelOf(task)}</span>}
             </b>
             <span class="row-text">{task.why ?? whoDoes(task)}</span>
           </span>

@@ -6,7 +6,7 @@ import { confirmCancel, confirmRetry } from './acts.ts';
 import { confirmSend, submitOnKeys } from './dialogs.tsx';
 import { formatCount, formatSpan, formatUsd, plural } from './format.ts';
 import { Markdown } from './markdown.tsx';
-import { Ago, Avatar, Command, copy, Empty, Go, Icon, Loading, Pill, Trouble } from './parts.tsx';
+import { Ago, Avatar, Empty, Fix, Go, Icon, Loading, Pill, Trouble, copy } from './parts.tsx';
 import { goTo } from './state.ts';
 import type { Message, Summary, ThreadPage, Why } from './told.ts';
 
@@ -255,7 +255,7 @@ function WhyView({ id }: { readonly id: string }): VNode {
               {host}: {opinion}
             </p>
           ))}
-          {fix === null ? null : <Command text={fix} />}
+          {fix === null ? null : <Fix text={fix} />}
         </div>
       ))}
     </div>
