@@ -77,6 +77,19 @@ export function parseProcStat(line: string): { readonly start: string; readonly 
   return state === undefined || start === undefined ? null : { start, ended: state === 'Z' || state === 'X' };
 }
 
+/** True when our terminal belongs to other processes now, as after `&`: whoever reads keys there is stopped by the system. False where that cannot be told. */
+export async function isInBackground(): Promise<boolean> {
+  const line = await readOrNull('/proc/self/stat');
+  const [group, foreground] =
+    line === null
+      ? ((await ask('ps', ['-o', 'pgid=,tpgid=', '-p', String(process.pid)]))?.split(/\s+/) ?? [])
+      : line
+          .slice(line.lastIndexOf(')') + 2)
+          .split(' ')
+          .filter((_, index) => index === 2 || index === 5);
+  return Number(foreground) > 0 && group !== foreground;
+}
+
 /** Hashed, because the id itself is meant to stay on its machine. */
 async function readMachineId(): Promise<string | null> {
   const id = await readOrNull('/etc/machine-id');

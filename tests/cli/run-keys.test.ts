@@ -22,9 +22,10 @@ interface Terminal {
   readonly end: () => void;
 }
 
-/** A terminal of 200 columns in which `crosstalkd run` has been started. */
-function openTerminal(): Terminal {
-  const command = `stty cols 200; exec ${process.execPath} ${BIN} run --interval 0.3`;
+/** A terminal of 200 columns in which `crosstalkd run` has been started; `behind`: by `&`, from a shell that goes on. */
+function openTerminal(behind = false): Terminal {
+  const run = `${process.execPath} ${BIN} run --interval 0.3`;
+  const command = `stty cols 200; ${behind ? `set -m; ${run} & cat` : `exec ${run}`}`;
   const child = spawn('script', ['-q', '-e', '-f', '-c', command, '/dev/null'], {
     cwd: cli.clone,
     env: { ...cli.env, TERM: 'xterm', SHELL: '/bin/sh', CROSSTALK_MAX_AGE: '3650d' },
@@ -52,7 +53,6 @@ beforeEach(async () => {
   cli = await startCli();
   const entry = JSON.stringify({ slow: { adapter: 'command', command: ['sh', '-c', AGENT, cli.place], effects: 'none' } });
   writeFileSync(join(cli.place, 'config', 'models.yaml'), `models: ${entry}\n`, { mode: 0o600 });
-  terminal = openTerminal();
 });
 afterEach(async () => {
   terminal.end();
@@ -61,7 +61,20 @@ afterEach(async () => {
 });
 
 describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
+  test('in the background it tells what happens, draws no footer, and leaves the keys to others', async () => {
+    terminal = openTerminal(true);
+    await terminal.until('serves echo');
+    terminal.press('typed for cat\n');
+    cli.say({ 'data/channels/general/ask.md': letter('echo', 'over there') });
+    await terminal.until('reply published');
+    // As the terminal echoes it, and as cat got it.
+    expect(terminal.screen().match(/typed for cat/g)).toHaveLength(2);
+    expect(terminal.screen()).not.toMatch(/keys:|0 of 4 agents/);
+    expect((await cli.run(['stop'])).code).toBe(0);
+  });
+
   test('shows what an agent prints from one press of o to the next, pauses, says what runs, and quits', async () => {
+    terminal = openTerminal();
     await terminal.until('keys: p pause or resume');
     cli.say({ 'data/channels/general/ask.md': letter('slow', 'take your time') });
     await terminal.until('1 of');

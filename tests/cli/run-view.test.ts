@@ -116,7 +116,7 @@ describe('a line of run', () => {
     expect(formatEvent(WIDE, { level: 'warning', event: 'message.rejected', fields: rejected }, 'mbp')?.slice(9)).toBe(
       'mbp rejected data/channels/general/bad.md:3: found no "to:"; expected a recipient → crosstalkd lint data/channels/general/bad.md',
     );
-    expect(line('dispatcher.started', { alias: 'mbp' })).toBe('mbp is up; Ctrl-C ends it');
+    expect(line('dispatcher.started', { alias: 'mbp' })).toBe('mbp is up; Ctrl-C or "crosstalkd stop" ends it');
   });
 
   it('has time, host, model, message, and what happened with how long and how much', () => {

@@ -175,7 +175,7 @@ export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostRe
 type Fields = LogRecord['fields'];
 /** What an event says to a person. Null = not worth a line there (it is in the log file). */
 const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
-  'dispatcher.started': () => `is up; Ctrl-C ends it`,
+  'dispatcher.started': () => 'is up; Ctrl-C or "crosstalkd stop" ends it',
   'models.loaded': ({ serves }) =>
     Array.isArray(serves) && serves.length > 0 ? `serves ${serves.join(', ')}` : 'serves no model: crosstalkd models',
   'message.claimed': () => null,

@@ -12,6 +12,7 @@ import type { LocalOp } from '../../local/control.ts';
 import { type ControlServer, serveControl } from '../../local/control-server.ts';
 import type { ConfigSources } from '../../local/decode-config.ts';
 import { openLogFile } from '../../local/log-file.ts';
+import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
@@ -28,13 +29,20 @@ import { openSession, type TransportSession } from '../transport-session.ts';
 import { describeUnsent, findUnsent } from '../talk/unsent.ts';
 
 /** Runs until stopped, or with --once until nothing is left: one transport, or several side by side. */
-export async function runHost(invocation: Invocation): Promise<number> {
+export async function runHost(asked: Invocation): Promise<number> {
   const stopping = listenForSignals();
+  const invocation = await inBackground(asked);
   try {
     return await (invocation.args.length > 1 ? runSeveral(invocation, stopping) : runTransport(invocation, { stopping, where: null }));
   } finally {
     stopping.close();
   }
+}
+
+/** After `&` the prompt and the keys of the terminal belong to somebody else: what happens is told in lines below each other. */
+async function inBackground(invocation: Invocation): Promise<Invocation> {
+  const isBehind = invocation.io.redraws && (await isInBackground());
+  return isBehind ? { ...invocation, io: { ...invocation.io, redraws: false } } : invocation;
 }
 
 /** Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is told, and the others go on. */
