@@ -125,11 +125,19 @@ async function sshRows(count) {
   const ssh = await startSsh(place);
   if (ssh === null) return [{ row: 'ssh: no sshd on this machine', unit: '', target: '', ok: true }];
   children.push(ssh.child);
-  process.env.GIT_SSH_COMMAND = ssh.command;
-  const rows = await measureReplies({ place, base: await remote(count), label: `ssh-${count}`, serve: (path) => `${ssh.url}${path}` });
+  const base = await remote(count);
+  const serve = (path) => `${ssh.url}${path}`;
+  const rows = [];
+  for (const [name, command] of [
+    ['ssh', ssh.command],
+    ['ssh, one connection', ssh.shared],
+  ]) {
+    process.env.GIT_SSH_COMMAND = command;
+    const measured = await measureReplies({ place, base, label: `${name.replace(/\W+/g, '-')}-${count}`, serve });
+    rows.push(...measured.map((row) => ({ ...row, row: `${name}: ${row.row}` })));
+  }
   delete process.env.GIT_SSH_COMMAND;
-  // A connection for each of ours and of git's: what is between them is a small part, and how long sshd takes varies.
-  return rows.map((row) => ({ ...row, row: `ssh: ${row.row}` }));
+  return rows;
 }
 
 async function throughputRows(size) {

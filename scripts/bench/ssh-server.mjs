@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 const SSHD = '/usr/sbin/sshd';
 
-/** Null where there is no sshd. `command` is what git has to use as ssh. */
+/** Null where there is no sshd. `command` is what git has to use as ssh, `shared` the same with one connection for all calls. */
 export async function startSsh(place) {
   if (!existsSync(SSHD)) return null;
   const dir = join(place, 'ssh');
@@ -38,10 +38,12 @@ export async function startSsh(place) {
     'LogLevel=ERROR',
     `IdentityFile=${dir}/user`,
   ];
+  const command = `ssh -F /dev/null ${options.map((option) => `-o${option}`).join(' ')}`;
   return {
     child,
     url: `ssh://${userInfo().username}@127.0.0.1:${port}`,
-    command: `ssh -F /dev/null ${options.map((option) => `-o${option}`).join(' ')}`,
+    command,
+    shared: `${command} -oControlMaster=auto -oControlPath=${dir}/%C -oControlPersist=20`,
   };
 }
 

@@ -98,7 +98,10 @@ async function openFloor({ place, label, path, url, refs }) {
   return { ...createFloor({ gitDir, url, refs }), repository, refs, isHttp: url.startsWith('http') };
 }
 
-/** What raw git needs for the four steps, the sum of their times. What it takes to make the objects is not part of it. */
+/**
+ * What raw git needs for the steps of a reply, the sum of their times: look, fetch, claim, look again (an agent starts only after a look that is later than its
+ * claim), publish. What it takes to make the objects is not part of it.
+ */
 async function floorReply(floor, path) {
   const fetch = (oid) => (floor.isHttp ? floor.fetchHttp(oid) : floor.fetchPack(oid));
   await fetch(git(path, ['rev-parse', 'refs/heads/main']));
@@ -116,6 +119,7 @@ async function floorReply(floor, path) {
   await step(() => fetch(tip));
   floor.keep(tip);
   await step(() => floor.claim(ref, claim));
+  await step(() => floor.lsRemote());
   const [next] = await floor.repository.buildCommits(tip, [
     {
       writes: [{ path: replyPath(paths[0], 'echo'), content: 'An answer.\n' }],
