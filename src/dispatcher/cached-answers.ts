@@ -6,7 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
-import { CHANNELS } from '../protocol/paths.ts';
+import { CHANNELS, parseMessagePath, parseTaskPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Repository } from '../transport/repository.ts';
 import { nextTransition } from '../workflow/engine.ts';
@@ -34,7 +34,6 @@ interface CacheView {
   readonly cache: AnswerCache;
 }
 
-const TASK = /^(data\/channels\/[^/]+\/steps\/.+\/task(?:\.\d+)?)(\.re\.[a-z0-9][a-z0-9._-]*)?\.md$/;
 const CHUNK = 512;
 
 /** What the engine says, with the answers of other runs that it asked for in the asking. */
@@ -59,11 +58,11 @@ async function follow(repository: Repository, cache: AnswerCache, tip: Oid): Pro
   const changes = await repository.diff({ from: cache.tip, to: tip, under: CHANNELS });
   const tasks: { readonly path: string; readonly blob: Oid }[] = [];
   for (const change of changes) {
-    const [, stem, reply] = TASK.exec(change.path) ?? [];
-    if (stem === undefined) continue;
-    const task = `${stem}.md`;
-    if (change.kind === 'removed') forget(cache, task, reply);
-    else if (reply !== undefined) cache.replies.set(task, change.path);
+    const file = parseMessagePath(change.path);
+    const task = file?.replyTo?.path ?? change.path;
+    if (file === null || parseTaskPath(task) === null) continue;
+    if (change.kind === 'removed') forget(cache, task, file.replyTo !== null);
+    else if (file.replyTo !== null) cache.replies.set(task, change.path);
     else tasks.push({ path: task, blob: change.blob });
   }
   for (let at = 0; at < tasks.length; at += CHUNK) {
@@ -87,8 +86,8 @@ function remember(cache: AnswerCache, task: string, key: string): void {
   cache.tasks.set(key, same.add(task));
 }
 
-function forget(cache: AnswerCache, task: string, reply: string | undefined): void {
-  if (reply !== undefined) {
+function forget(cache: AnswerCache, task: string, isReply: boolean): void {
+  if (isReply) {
     cache.replies.delete(task);
     return;
   }

@@ -125,6 +125,13 @@ export function parseGatePath(path: string): { readonly run: string; readonly ga
   return gate === undefined || run === null ? null : { run, gate };
 }
 
+/** The run and the step, with its key, that a task is asked for: `…/<run>/steps/<step>/…/task.2.md`; null for every other path, also that of a reply. */
+export function parseTaskPath(path: string): { readonly run: string; readonly step: string } | null {
+  const [, step] = /^data\/channels\/[^/]+\/steps\/(.+)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
+  const run = channelOf(path);
+  return step === undefined || run === null ? null : { run, step };
+}
+
 /** Where the one reply of `recipient` to the message at `path` stands. */
 export function replyPath(path: string, recipient: string): string {
   return `${path.slice(0, -3)}.re.${recipient}.md`;

@@ -10,6 +10,7 @@ import { formatLogLine } from '../../local/log-file.ts';
 import { displayWidth, fitWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
+import { parseTaskPath } from '../../protocol/paths.ts';
 import { shortId } from '../read/short-id.ts';
 
 export interface RunView {
@@ -239,6 +240,6 @@ function oneLine(value: string): string {
 
 /** A message as a line of `run` names it: its short id; for a task its run, step and key. */
 export function shownId(path: string): string {
-  const [, run, task] = /^data\/channels\/([^/]+)\/steps\/(.+?)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
-  return run === undefined || task === undefined ? shortId(path) : plain(`${run} ${task.replace(/\/one$/, '')}`);
+  const task = parseTaskPath(path);
+  return task === null ? shortId(path) : plain(`${task.run} ${task.step.replace(/\/one$/, '')}`);
 }
