@@ -31,6 +31,31 @@ describe('crosstalkd forget', () => {
     expect((await cli.run(['status'])).code).toBe(0);
   });
 
+  it.runIf(process.platform === 'linux')('stops the service that runs, and leaves no more than without one', async () => {
+    const tools = join(cli.place, 'tools');
+    mkdirSync(tools);
+    // As systemd does: the service is stopped when `disable --now` returns.
+    const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
+    writeFileSync(
+      join(tools, 'systemctl'),
+      `#!/bin/sh\ncase "$*" in *disable*) exec '${process.execPath}' '${bin}' stop -C '${cli.clone}';; esac\n`,
+      { mode: 0o755 },
+    );
+    const env = { PATH: `${tools}:${cli.env['PATH'] ?? ''}` };
+    expect((await cli.run(['service', 'install'], { env })).code).toBe(0);
+    const running = cli.start(['run']);
+    await running.until('models.loaded');
+    expect(await cli.run(['forget', '.', '--yes'], { env })).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('its service') as string,
+    });
+    expect((await running.stop()).code).toBe(0);
+    expect(existsSync(join(cli.place, 'state'))).toBe(false);
+    expect(readdirSync(join(cli.place, 'home', '.config', 'systemd', 'user'))).toEqual([]);
+    expect(cli.git(['for-each-ref', 'refs/crosstalk'], cli.remote)).toBe('');
+  });
+
   it('keeps what belongs to another transport', async () => {
     expect((await cli.run(['init', 'other', '--alias', 'mbp'], { cwd: cli.place })).code).toBe(0);
     expect((await cli.run(['status'])).code).toBe(0);

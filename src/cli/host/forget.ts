@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
+import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { forgetApprovals } from '../../local/approvals.ts';
 import { quotePath } from '../../local/durable-file.ts';
+import type { OpenLocalState } from '../../local/open-local-state.ts';
 import { stateRoot } from '../../local/state-directory.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
 import { parseClaim } from '../../protocol/claim.ts';
@@ -19,7 +20,7 @@ import { managerHere, removeService, serviceOf } from './service.ts';
 import { counted } from '../explain/status-needs.ts';
 import { openSession, type TransportSession, unreachable } from '../transport-session.ts';
 
-/** Forgets a transport. Throws HELD_BY_ANOTHER while a dispatcher runs, REFUSED while something would be lost. */
+/** Forgets a transport. Its service is stopped; throws HELD_BY_ANOTHER while another dispatcher runs, REFUSED while something would be lost. */
 export async function forgetTransport(invocation: Invocation): Promise<number> {
   const session = await openSession(invocation, { where: invocation.args[0] ?? null, unread: true });
   const done: string[] = [];
@@ -27,10 +28,20 @@ export async function forgetTransport(invocation: Invocation): Promise<number> {
     const isForced = given(invocation, 'force');
     if (!isForced) await refuseLoss(session);
     if (!isForced && !(await isConfirmed(invocation, questionOf(session)))) return 1;
+    const dropService = async (): Promise<boolean> => {
+      const removed = await removeService(serviceOf(invocation, session, managerHere()));
+      if (removed) done.push('its service');
+      return removed;
+    };
     // The lock says that no dispatcher runs, and whose the refs are.
-    const local = await openState(invocation, session);
+    const local = await openState(invocation, session).catch(async (error: unknown) => {
+      if (!isHeld(error) || !(await dropService())) throw error;
+      return openAfterService(invocation, session);
+    });
     try {
-      if (await removeService(serviceOf(invocation, session, managerHere()))) done.push('its service');
+      // What the service was at may have ended meanwhile.
+      if (!isForced) await refuseLoss(session);
+      await dropService();
       const refs = await removeRefs(session, { instance: local.state.instance, isForced });
       if (refs > 0) done.push(counted(refs, 'ref') + ' on the remote');
     } finally {
@@ -43,6 +54,24 @@ export async function forgetTransport(invocation: Invocation): Promise<number> {
   await removeState(invocation, session);
   done.push(session.directory.path);
   return tell(invocation, session, done);
+}
+
+function isHeld(error: unknown): boolean {
+  return error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER';
+}
+
+const ENDING_MS = 30 * SECOND;
+
+/** The state once the dispatcher of the service has ended. Throws HELD_BY_ANOTHER when it does not, or when the one that runs was no service. */
+async function openAfterService(invocation: Invocation, session: TransportSession): Promise<OpenLocalState> {
+  const untilMs = systemClock.monotonicMs() + ENDING_MS;
+  for (;;)
+    try {
+      return await openState(invocation, session);
+    } catch (error) {
+      if (!isHeld(error) || systemClock.monotonicMs() > untilMs) throw error;
+      await systemClock.sleep(200);
+    }
 }
 
 /** What exists nowhere else. */

@@ -33,8 +33,7 @@ export async function installService(invocation: Invocation): Promise<number> {
   for (const line of notesOn(invocation)) invocation.io.warn(line);
   if (given(invocation, 'no-start')) return 0;
   for (const argv of startWith(at)) await mustRun(at, argv);
-  invocation.io.print(`${places.name} runs now, and again after every ${at.manager === 'systemd' ? 'boot' : 'login'}`);
-  await mentionLinger(at);
+  for (const line of await whenItRuns(at)) invocation.io.print(line);
   invocation.io.print(`its log: ${plain(logCommand(at))}`);
   return 0;
 }
@@ -269,12 +268,17 @@ function logCommand({ manager, places }: ServiceAt): string {
   return manager === 'systemd' ? `journalctl --user -u ${places.name} -f` : `tail -F ${quotePath(eventsLink(places) ?? '')}`;
 }
 
-/** A user's services end with the last session unless the user lingers. */
-async function mentionLinger(at: ServiceAt): Promise<void> {
-  if (at.manager !== 'systemd') return;
+/** A user's services end with the last session, and begin with the first, unless the user lingers. */
+async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
+  const { name } = at.places;
+  if (at.manager !== 'systemd') return [`${name} runs now, and again after every login`];
   const asked = await tool(at, ['loginctl', 'show-user', '--property=Linger', '--value', String(process.getuid?.() ?? '')]);
-  if (asked.stdout.trim() === 'no')
-    at.invocation.io.print('it ends when you log out, and does not start at boot, unless you say once: loginctl enable-linger');
+  const lingers = asked.stdout.trim();
+  if (lingers === 'yes') return [`${name} runs now, and again after every boot`];
+  const once = 'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
+  return lingers === 'no'
+    ? [`${name} runs now, ends when you log out, and runs again when you log in`, once]
+    : [`${name} runs now, and again when you log in`, once];
 }
 
 /** What this shell has and the service will not. */
