@@ -151,14 +151,15 @@ function tell(invocation: Invocation, { directory, url, session, views, programs
   return 0;
 }
 
-/** Two commands: what lets this host answer, and what asks something. */
+/** What lets this host answer, and what asks something. */
 function nextCommands(directory: string, views: readonly ModelView[]): readonly string[] {
   const servable = views.find(({ isServed }) => isServed);
   const waiting = views.find(({ offer, program }) => offer.state.kind === 'unapproved' && program?.path !== null);
-  const first =
-    servable === undefined && waiting !== undefined
-      ? `crosstalkd allow -C ${directory} ${waiting.offer.name}`
-      : `crosstalkd run ${directory}`;
+  const allow = servable === undefined && waiting !== undefined ? [`crosstalkd allow -C ${directory} ${waiting.offer.name}`] : [];
   const model = servable ?? waiting ?? views[0];
-  return [first, `crosstalkd send -C ${directory} --to ${model?.offer.name ?? '<model>'} --wait -m "Hello"`];
+  return [
+    ...allow,
+    `crosstalkd run ${directory}`,
+    `crosstalkd send -C ${directory} --to ${model?.offer.name ?? '<model>'} --wait -m "Hello"`,
+  ];
 }
