@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatMail } from '../../src/cli/host/deliver-notice.ts';
+import { desktopCommand, formatMail } from '../../src/cli/host/deliver-notice.ts';
 import { noticeOfEvent, noticeOfNeed } from '../../src/cli/host/notify.ts';
 import { decodeNotify } from '../../src/local/notify-settings.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
@@ -183,6 +183,26 @@ describe('what is told', () => {
     expect(need('stale', '3 messages to opus: is 8d old')[0]?.key).toBe(need('stale', '4 messages to opus: is 9d old')[0]?.key);
     expect(need('paused-here', 'x')).toEqual([]);
     expect(need('run', 'r: its budget is used up')).toMatchObject([{ kind: 'budget' }]);
+  });
+
+  it('a desktop shows what a stranger wrote as it is, not as markup, and says nothing twice', () => {
+    const text = 'r: gate ok: "<img src="file:///x"> & go?" waits for ada';
+    const shown = desktopCommand('linux', `crosstalkd: ${text}`, {
+      kind: 'needs-person',
+      title: '',
+      text,
+      fix: 'crosstalkd workflow approve r ok',
+    });
+    expect(shown).toEqual(['notify-send', '--app-name=crosstalkd', '--', `crosstalkd: ${text}`, 'crosstalkd workflow approve r ok']);
+    const failed = {
+      kind: 'failed',
+      title: '',
+      text: 'opus has no answer to a <b>, for good: data/a <b>.md',
+      fix: 'crosstalkd why a <b>',
+    } as const;
+    expect(desktopCommand('linux', 'crosstalkd: opus has no answer to a <b>, for good', failed).at(-1)).toBe(
+      'data/a &lt;b&gt;.md\ncrosstalkd why a &lt;b&gt;',
+    );
   });
 
   it('a mail keeps any subject in ASCII and the text whole', () => {

@@ -30,9 +30,14 @@ export async function deliverNotice(notice: Notice, notifier: Notifier, env: Env
   };
   switch (notifier.way) {
     case 'webhook':
-      return post(notifier.url, { kind: notice.kind, title, text: `${title}\n${text}`, fix: notice.fix });
+      return post(notifier.url, {
+        kind: notice.kind,
+        title,
+        text: [title, restOf(title, notice.text), '', notice.fix].filter((line, at) => line !== '' || at === 2).join('\n'),
+        fix: notice.fix,
+      });
     case 'desktop':
-      return run(desktopCommand(title, notice), { env: told, input: '' });
+      return run(desktopCommand(process.platform, title, notice), { env: told, input: '' });
     case 'command':
       return run(notifier.argv, { env: told, input: `${title}\n\n${text}` });
     case 'mail':
@@ -40,11 +45,25 @@ export async function deliverNotice(notice: Notice, notifier: Notifier, env: Env
   }
 }
 
-/** AppleScript reads the texts from the environment, where they are data and no script. */
-function desktopCommand(title: string, notice: Notice): readonly [string, ...string[]] {
-  if (process.platform !== 'darwin') return ['notify-send', '--app-name=crosstalkd', '--', title, `${notice.text}\n${notice.fix}`];
+/** The program that shows a notice on the desktop, with its arguments. Bodies are markup there (Desktop Notifications, "Markup"), titles are not. */
+export function desktopCommand(platform: NodeJS.Platform, title: string, notice: Notice): readonly [string, ...string[]] {
+  if (platform !== 'darwin') {
+    const body = [restOf(title, notice.text), notice.fix].filter((line) => line !== '').join('\n');
+    return ['notify-send', '--app-name=crosstalkd', '--', title, escapeMarkup(body)];
+  }
+  // AppleScript reads the texts from the environment, where they are data and no script.
   const script = 'display notification (system attribute "CROSSTALK_NOTICE_TEXT") with title (system attribute "CROSSTALK_NOTICE_TITLE")';
   return ['osascript', '-e', script];
+}
+
+/** What a text says that its title does not. */
+function restOf(title: string, text: string): string {
+  const told = title.replace(/^crosstalkd: /, '');
+  return text.startsWith(told) ? text.slice(told.length).replace(/^: /, '') : text;
+}
+
+function escapeMarkup(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** A mail in UTF-8; the subject is encoded when it is more than ASCII. */
