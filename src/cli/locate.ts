@@ -62,20 +62,26 @@ async function locateRemote(clone: string): Promise<Located> {
       return null;
     }
   };
-  const branch = await ask('symbolic-ref', '--quiet', '--short', 'HEAD');
-  const askBranch = (key: string): Promise<string | null> =>
-    branch === null ? Promise.resolve(null) : ask('config', '--get', `branch.${branch}.${key}`);
-  // Nearly always it is origin, so that is asked for together with the rest: every command waits for this.
-  const [configured, merge, origin] = await Promise.all([
-    askBranch('remote'),
-    askBranch('merge'),
+  // Every command waits for these, so all are asked at once. Nearly always it is origin.
+  const [branch, branches, origin] = await Promise.all([
+    ask('symbolic-ref', '--quiet', '--short', 'HEAD'),
+    ask('config', '--null', '--get-regexp', '^branch\\..*\\.(remote|merge)$'),
     ask('remote', 'get-url', '--', 'origin'),
   ]);
+  const settings = new Map((branches ?? '').split('\0').map((setting) => splitSetting(setting)));
+  const configured = settings.get(`branch.${branch ?? ''}.remote`);
+  const merge = settings.get(`branch.${branch ?? ''}.merge`);
   const remote = configured ?? 'origin';
   const url = remote === 'origin' ? origin : await ask('remote', 'get-url', '--', remote);
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, { fix: 'git remote add origin <url>' });
   return { url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url), branch: merge?.replace(/^refs\/heads\//, '') ?? branch, clone };
+}
+
+/** `key\nvalue`, as git config prints it. */
+function splitSetting(setting: string): readonly [key: string, value: string] {
+  const end = setting.indexOf('\n');
+  return [setting.slice(0, end), setting.slice(end + 1)];
 }
 
 function notATransport(why: string): CrosstalkError {

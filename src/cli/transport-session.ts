@@ -18,7 +18,7 @@ import type { ConfigSources } from '../local/decode-config.ts';
 import { readConfig } from '../local/read-config.ts';
 import { locateStateDirectory, makeStateDirectory, type StateDirectory, stateRoot, transportId } from '../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../protocol/open-work.ts';
-import { type RefNames, refNames, VERSION_FILE } from '../protocol/paths.ts';
+import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../protocol/paths.ts';
 import { openGitRepository } from '../transport/git-repository.ts';
 import { createGit } from '../transport/git-runner.ts';
 import { createMirror, type Mirror } from '../transport/mirror.ts';
@@ -46,8 +46,10 @@ export interface TransportSession {
   readonly rootCommit: Oid;
   readonly refs: RefNames;
   readonly traits: RemoteTraits;
-  /** What the remote showed when the session was opened. */
+  /** What the remote showed when the session was opened, the branch of the archive included; without refs when it was not asked. */
   readonly listing: RefListing;
+  /** Whether it was. */
+  readonly listed: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -74,7 +76,7 @@ export async function openSession(invocation: Invocation, options: SessionOption
   const checkpoint = await openCheckpoint(directory.checkpointFile);
   const mirror = createMirror(repository, decodeIndex(checkpoint.value));
   try {
-    const { listing, traits } = await look({ repository, mirror, checkpoint, url: located.url }, options.unread === true);
+    const { listing, listed, traits } = await look({ repository, mirror, checkpoint, url: located.url, branch }, options.unread === true);
     return {
       located,
       branch,
@@ -91,6 +93,7 @@ export async function openSession(invocation: Invocation, options: SessionOption
       refs: refNames(traits.customRefs),
       traits,
       listing,
+      listed,
       close: () => repository.close(),
     };
   } catch (error) {
@@ -104,21 +107,22 @@ interface Looked {
   readonly mirror: Mirror;
   readonly checkpoint: SeenCheckpoint;
   readonly url: string;
+  readonly branch: string;
 }
 
 /** The first look. A caller that reads for itself (`run`) needs none when the cache knows the transport: it must start while the remote is down. */
-async function look(at: Looked, unread: boolean): Promise<{ listing: RefListing; traits: RemoteTraits }> {
+async function look(at: Looked, unread: boolean): Promise<Pick<TransportSession, 'listing' | 'listed' | 'traits'>> {
   const { repository, mirror } = at;
   const known = mirror.index().tip;
   if (unread && known !== null && (await repository.hasHistory(known)))
-    return { listing: { tip: known, refs: new Map() }, traits: await readTraits(repository, known) };
+    return { listing: { tip: known, refs: new Map() }, listed: false, traits: await readTraits(repository, known) };
   const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
-  const listed = await repository.listRefs(prefixes);
+  const listed = await repository.listRefs([...prefixes, archiveRef(`refs/heads/${at.branch}`)]);
   if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure.line);
   if (!unread) await readUp(mirror, listed.value, at.checkpoint);
   const { tip } = listed.value;
   if (unread && tip !== null) await repository.fetch({ tip, records: new Map() });
-  return { listing: listed.value, traits: await readTraits(repository, tip) };
+  return { listing: listed.value, listed: true, traits: await readTraits(repository, tip) };
 }
 
 /** Publishes what a person asked for, or throws saying why it did not land. */

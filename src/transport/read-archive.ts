@@ -2,12 +2,12 @@
 import type { Oid } from '../base/ids.ts';
 import type { RejectedFile } from '../protocol/open-work.ts';
 import { archivedPath, archiveRef, type MessagePath } from '../protocol/paths.ts';
-import type { Reached, Repository } from './repository.ts';
+import type { Reached, RefListing, Repository } from './repository.ts';
 
-/** The tip of the archive with everything it needs in the cache; null when there is none. */
-export async function fetchArchive(repository: Repository, branchRef: string): Promise<Reached<Oid | null>> {
+/** The tip of the archive with everything it needs in the cache; null when there is none. `seen`: what a listing of the remote has shown, if there was one. */
+export async function fetchArchive(repository: Repository, branchRef: string, seen?: RefListing): Promise<Reached<Oid | null>> {
   const ref = archiveRef(branchRef);
-  const listed = await repository.listRefs([ref]);
+  const listed = seen === undefined ? await repository.listRefs([ref]) : ({ kind: 'reached', value: seen } as const);
   if (listed.kind === 'unreachable') return listed;
   const oid = listed.value.refs.get(ref) ?? null;
   if (oid === null || (await repository.hasHistory(oid))) return { kind: 'reached', value: oid };
