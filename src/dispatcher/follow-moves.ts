@@ -6,7 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { listSuperseded, listWork, openByKey, type OpenIndex, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { refsUnder } from './refs-under.ts';
+import { namesUnder } from './refs-under.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
@@ -54,13 +54,9 @@ export function strayClaims(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oi
   const index = dispatcher.mirror.index();
   const known = straysOf.get(refs);
   if (known?.index === index) return known.strays;
-  const prefix = dispatcher.settings.refs.claims;
   const open = openByKey(index);
   const strays = new Map<string, Oid>();
-  for (const [ref, oid] of refsUnder(refs, prefix)) {
-    const key = ref.slice(prefix.length);
-    if (!open.has(key)) strays.set(key, oid);
-  }
+  for (const [key, oid] of namesUnder(refs, dispatcher.settings.refs.claims)) if (!open.has(key)) strays.set(key, oid);
   straysOf.set(refs, { index, strays });
   return strays;
 }

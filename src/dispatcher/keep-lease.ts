@@ -36,6 +36,8 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
  */
 export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
+  // Nobody was silent for longer than this host has looked.
+  if (state.book.connectedMs < settings.forgetBeatMs) return;
   const own = beatRef(dispatcher);
   const dead = refsUnder(state.refs, settings.refs.hosts).filter(
     ([ref, oid]) =>

@@ -48,7 +48,9 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
 }
 
 function isSame(now: ReadonlyMap<string, Oid>, before: ReadonlyMap<string, Oid>): boolean {
-  return now.size === before.size && [...now].every(([ref, oid]) => before.get(ref) === oid);
+  if (now.size !== before.size) return false;
+  for (const [ref, oid] of now) if (before.get(ref) !== oid) return false;
+  return true;
 }
 
 /** The record at a ref as we have it; undefined = not fetched (it was not needed yet). */

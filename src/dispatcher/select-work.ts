@@ -11,7 +11,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
-import { refsUnder } from './refs-under.ts';
+import { namesUnder, refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
 
 export interface WorkView {
@@ -114,7 +114,7 @@ function parkedOf(model: string, view: WorkView): Parked | null {
 }
 
 function judgeMoment(work: Work, view: WorkView): Verdict | null {
-  if (view.refs.has(view.claimsPrefix + work.key)) return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
+  if (namesUnder(view.refs, view.claimsPrefix).has(work.key)) return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
   if (view.mode !== 'running') return { kind: 'paused', detail: `${view.alias} is ${view.mode}` };
   const entry = view.serving.models.get(work.recipient);
   if (entry === undefined) return null;
@@ -133,6 +133,7 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
   const held = new Map(view.held);
   const now = { ...view, held };
   const isOurShare = judgeShare(view);
+  const claimed = namesUnder(view.refs, view.claimsPrefix);
   const chosen: { work: Work; entry: ModelEntry }[] = [];
   const take = (work: Work): void => {
     const entry = view.serving.models.get(work.recipient);
@@ -143,7 +144,7 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
   const others: Work[] = [];
   for (const work of works) {
     if (held.size >= view.concurrency) return chosen;
-    if (view.refs.has(view.claimsPrefix + work.key)) continue;
+    if (claimed.has(work.key)) continue;
     if (isOurShare(work)) take(work);
     else if (hasWaited(work, view, view.stealAfterMs)) others.push(work);
   }

@@ -44,8 +44,8 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
   const taken = new Map<string, string>();
   let byKey: ReturnType<typeof workByKey> | null = null;
   for (const [ref, oid] of refsUnder(state.refs, settings.refs.claims)) {
-    const found = isOurs(dispatcher, ref) || state.claims.settling.has(ref) ? null : readLapsed(dispatcher, ref, oid);
-    if (found === null) continue;
+    const found = readLapsed(dispatcher, ref, oid);
+    if (found === null || isOurs(dispatcher, ref) || state.claims.settling.has(ref)) continue;
     byKey ??= workByKey(dispatcher, works);
     const lapsed: Lapsed = { ...found, ...byKey(ref.slice(settings.refs.claims.length)) };
     const verdict = judgeLapsed(lapsed);
@@ -84,9 +84,9 @@ function readLapsed(dispatcher: Dispatcher, ref: string, oid: Oid): Omit<Lapsed,
   if (orphan?.oid === oid) return { claim, started: orphan.started, attemptsMax };
   // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
   if (claim?.run === dispatcher.run) return { claim, started: false, attemptsMax };
-  const beat = claim === null ? null : settings.refs.hosts + beatName(claim);
-  const silent = silentMs(state.book, { claim: ref, beat });
-  return silent !== null && silent >= settings.leaseMs ? { claim, started: true, attemptsMax } : null;
+  const hasLapsed = (beat: string | null): boolean => (silentMs(state.book, { claim: ref, beat }) ?? 0) >= settings.leaseMs;
+  if (!hasLapsed(null)) return null;
+  return claim === null || hasLapsed(settings.refs.hosts + beatName(claim)) ? { claim, started: true, attemptsMax } : null;
 }
 
 /** The request for a takeover, if this host would take the work were it free: the same rules and slots as for any other. */

@@ -102,7 +102,12 @@ function noteFirstSeen(dispatcher: Dispatcher, works: readonly Work[]): void {
   claims.seenWorks = works;
   const { firstSeen } = claims;
   const nowMs = dispatcher.doors.clock.monotonicMs();
+  let count = 0;
+  for (const { key, twinOf } of works) {
+    if (!firstSeen.has(key)) firstSeen.set(key, nowMs);
+    if (twinOf === null) count += 1;
+  }
+  if (firstSeen.size === count) return;
   const open = new Set(works.map(({ key }) => key));
-  for (const key of open) if (!firstSeen.has(key)) firstSeen.set(key, nowMs);
   for (const key of firstSeen.keys()) if (!open.has(key)) firstSeen.delete(key);
 }

@@ -102,7 +102,8 @@ export interface ChangeBatch {
 
 /** The index after a batch. Of the tree alone: what way led to it makes no difference. */
 export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
-  const messages = new Map([...index.messages, ...index.superseded]);
+  const messages = new Map(index.messages);
+  for (const [path, message] of index.superseded) messages.set(path, message);
   const rejected = new Map(index.rejected);
   for (const path of batch.removed) {
     messages.delete(path);
