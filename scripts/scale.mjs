@@ -41,7 +41,10 @@ try {
   const startedMs = performance.now();
   const report = await runScale({
     ...options,
-    onProgress: (answered, virtualMs) => process.stderr.write(`${answered} answered after ${seconds(virtualMs)} of virtual time\n`),
+    onProgress: (answered, virtualMs) =>
+      process.stderr.write(
+        `${answered} answered after ${seconds(virtualMs)} of virtual time, ${seconds(performance.now() - startedMs)} of real time\n`,
+      ),
   });
   print(report, performance.now() - startedMs);
   process.exitCode = report.unanswered === 0 && report.twice.length === 0 ? 0 : 1;
@@ -65,6 +68,7 @@ function print(report, tookMs) {
     ],
     ['replies in a push', report.repliesAPush.toFixed(1)],
     ['pushes of claims', `${report.claimPushes}`],
+    ['looks at the remote', `${report.looksPerSecond.toFixed(0)} a second`],
   ];
   const width = Math.max(...lines.map(([name]) => name.length)) + 2;
   console.log(lines.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n'));

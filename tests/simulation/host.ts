@@ -10,7 +10,7 @@ import type { Serving } from '../../src/dispatcher/state.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { decodeIndex } from '../../src/protocol/open-work.ts';
-import { createMirror } from '../../src/transport/mirror.ts';
+import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
 import { type Act, createFakeAgents } from '../support/fake-agents.ts';
 import { createManualClock, type Hands } from '../support/manual-clock.ts';
 import { createMemoryDisk, type MemoryDisk, openMemoryLocalState } from '../support/memory-local-state.ts';
@@ -29,6 +29,10 @@ export interface Host {
   readonly random: SeededRandom;
   readonly serves: ReadonlySet<string>;
   readonly concurrency: number;
+  /** In place of the settings of the simulation. */
+  readonly settings?: Partial<Settings>;
+  /** Stands before its mirror; absent = nothing does. */
+  readonly view?: (mirror: Mirror) => Mirror;
   hands: Hands;
   disk: MemoryDisk;
   cache: Set<Oid>;
@@ -55,7 +59,10 @@ export interface Process {
 }
 
 /** A machine that is switched on and runs nothing yet. */
-export function createHost(world: World, parts: Pick<Host, 'name' | 'alias' | 'random' | 'serves' | 'concurrency'>): Host {
+export function createHost(
+  world: World,
+  parts: Pick<Host, 'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view'>,
+): Host {
   const drift = world.plan.faults.has('drift') ? (parts.random.next() - 0.5) * 0.04 : 0;
   if (drift !== 0) world.count('fault drift');
   return {
@@ -114,7 +121,8 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
   });
   const { repository } = doors;
   const checkpoint = decodeIndex(host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint));
-  const mirror = createMirror(repository, checkpoint);
+  const { view = (mirror: Mirror) => mirror } = host;
+  const mirror = view(createMirror(repository, checkpoint));
   const publisher = { repository, mirror, clock, random: doors.random, branchRef: BRANCH, atomic: world.plan.atomic };
   const dispatcher = createDispatcher({ settings: settingsOf(world, host), doors, mirror, publisher });
   const process: Process = { owner, dispatcher, stop: new AbortController(), kill: new AbortController(), directories, ended: null };
@@ -175,6 +183,7 @@ function settingsOf(world: World, host: Host): Settings {
     failuresMax: 6,
     failureWindowMs: 60_000,
     projects: {},
+    ...host.settings,
   };
 }
 

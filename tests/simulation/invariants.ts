@@ -87,7 +87,7 @@ function checkReply({ name, path, message, messages }: ReplyFile): readonly stri
 }
 
 /** I2 across moves: one reply of a model to one message, wherever its file stands. A person's own answer counts as one. */
-export function checkSingleReplies(history: readonly HistoryStep[], runs: readonly Run[]): readonly string[] {
+export function checkSingleReplies(history: readonly Pick<HistoryStep, 'added' | 'commit'>[], runs: readonly Run[]): readonly string[] {
   const byRun = new Map(runs.map((run) => [run.id, run]));
   const answered = new Map<string, string>();
   const problems: string[] = [];

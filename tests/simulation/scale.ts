@@ -3,13 +3,17 @@
  * waits, how many pushes it takes. The dispatcher is the one of production; time is virtual. Used by scripts/scale.mjs.
  */
 import { ulid } from 'ulid';
-import type { Doors } from '../../src/dispatcher/dispatcher.ts';
+import type { Oid } from '../../src/base/ids.ts';
+import type { Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
+import { DEFAULTS } from '../../src/local/config.ts';
 import { formatMessage } from '../../src/protocol/message.ts';
 import { newMessagePath } from '../../src/protocol/paths.ts';
+import type { OpenIndex } from '../../src/protocol/open-work.ts';
+import type { Mirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import { createHost, startProcess } from './host.ts';
-import { historyOf, checkSingleReplies, listUnanswered } from './invariants.ts';
+import { checkSingleReplies, listUnanswered } from './invariants.ts';
 import { drawsOf, type Plan } from './plan.ts';
 import { BRANCH, createWorld, type World } from './world.ts';
 
@@ -39,27 +43,44 @@ export interface ScaleReport {
   readonly pushes: { readonly landed: number; readonly lost: number; readonly perLanded: number; readonly perReply: number };
   readonly claimPushes: number;
   readonly repliesAPush: number;
+  /** `ls-remote`s of all hosts. */
+  readonly looksPerSecond: number;
 }
 
 const CHANNELS = 20;
 const MODELS_YAML = 'models:\n  echo: {adapter: command, command: [x], effects: none, concurrency: 64}\n';
 const EVENTS_MAX = 500_000_000;
+const TIPS_MAX = 64;
+/** What a host has that nobody has set anything on. */
+const SETTINGS: Partial<Settings> = {
+  leaseMs: DEFAULTS.leaseMs,
+  beatMs: DEFAULTS.beatMs,
+  marginMs: DEFAULTS.leaseMarginMs,
+  pollMsMin: DEFAULTS.intervalMinMs,
+  pollMsMax: DEFAULTS.intervalMaxMs,
+  forgetBeatMs: 86_400_000,
+};
 
 /** What the remote was asked, and when answers were finished and landed. */
 interface Counts {
   landed: number;
   lost: number;
   claims: number;
-  busyUntilMs: number;
+  looks: number;
+  /** Settles when the push that the remote has in hand is decided; null = it has none. */
+  busy: Promise<unknown> | null;
   answered: number;
+  /** The newest commit that a host has landed. */
+  head: Oid | null;
   readonly waits: number[];
 }
 
 /** Runs until every message is answered, or the time is ten times what writing them took. */
 export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   const world = createWorld(planOf(options), () => undefined);
-  const counts: Counts = { landed: 0, lost: 0, claims: 0, busyUntilMs: 0, answered: 0, waits: [] };
+  const counts: Counts = { landed: 0, lost: 0, claims: 0, looks: 0, busy: null, answered: 0, head: null, waits: [] };
   commit(world, [{ path: 'data/models.yaml', content: MODELS_YAML }]);
+  const view = shareIndexes();
   const hosts = Array.from({ length: options.hosts }, (_, index) =>
     createHost(world, {
       name: `h${index}`,
@@ -67,6 +88,8 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
       random: drawsOf(world.plan, `h${index}`),
       serves: new Set(['echo']),
       concurrency: options.concurrency,
+      settings: SETTINGS,
+      view,
     }),
   );
   for (const host of hosts) void startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
@@ -75,12 +98,15 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   const writingMs = (options.messages / options.rate) * 1_000;
   await scheduler.run({ untilMs: writingMs * 10 + 3_600_000, eventsMax: EVENTS_MAX, stop: () => counts.answered >= options.messages });
   const virtualMs = scheduler.nowMs();
-  const tip = world.remote.refs.get(BRANCH) ?? null;
-  const unanswered = tip === null ? [] : listUnanswered(world.remote.filesOf(tip), () => true).filter(({ eligible }) => eligible);
+  const tip = world.remote.refs.get(BRANCH);
+  const files = tip === undefined ? new Map<string, string>() : world.remote.filesOf(tip);
+  const unanswered = listUnanswered(files, () => true).filter(({ eligible }) => eligible);
+  // Nobody takes anything away here, so every reply that was ever added stands at the end.
+  const newest = counts.head === null ? null : world.remote.commitInfo(counts.head);
   return {
     answered: counts.answered,
     unanswered: unanswered.length,
-    twice: checkSingleReplies(historyOf(world.remote, tip), world.runs),
+    twice: newest === null ? [] : checkSingleReplies([{ commit: newest, added: files }], world.runs),
     virtualMs,
     perSecond: (counts.answered * 1_000) / virtualMs,
     waitMs: { p50: quantile(counts.waits, 0.5), p95: quantile(counts.waits, 0.95), max: quantile(counts.waits, 1) },
@@ -93,12 +119,26 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     },
     claimPushes: counts.claims,
     repliesAPush: counts.answered / counts.landed,
+    looksPerSecond: (counts.looks * 1_000) / virtualMs,
   };
 }
 
 function planOf({ seed, hosts, messages }: ScaleOptions): Plan {
   const calm = { faults: new Set<never>(), faultEveryMs: 1_000, faultRate: 0, faultsUntilMs: 0 };
   return { seed, hosts, actions: messages, atomic: true, rewrite: false, markers: [], ...calm };
+}
+
+/** The index is a function of the tree, so hosts at one commit share it: what is worked out of it is worked out once and not by each of a hundred. */
+function shareIndexes(): (mirror: Mirror) => Mirror {
+  const byTip = new Map<Oid, OpenIndex>();
+  const share = (index: OpenIndex): OpenIndex => {
+    if (index.tip === null) return index;
+    const shared = byTip.get(index.tip) ?? index;
+    byTip.set(index.tip, shared);
+    if (byTip.size > TIPS_MAX) for (const oldest of [...byTip.keys()].slice(0, TIPS_MAX / 2)) byTip.delete(oldest);
+    return shared;
+  };
+  return (mirror) => ({ ...mirror, index: () => share(mirror.index()) });
 }
 
 /** The doors of one process: its pushes of the branch take their turn at the remote, and its answers are timed. */
@@ -113,17 +153,26 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
     }
     // A server says at once that a ref stands elsewhere; only what it takes in has to wait for its turn, and takes its time.
     const fits = (): boolean => world.remote.refs.get(BRANCH) === branch.expected;
-    while (fits() && counts.busyUntilMs > scheduler.nowMs())
-      await scheduler.wait(null, counts.busyUntilMs - scheduler.nowMs(), 'wire').done;
-    if (fits()) {
-      counts.busyUntilMs = scheduler.nowMs() + options.pushMs;
-      await scheduler.wait(null, options.pushMs, 'wire').done;
-    }
-    const outcome = await doors.repository.push(updates, how);
+    while (fits() && counts.busy !== null) await counts.busy;
+    const isTaken = fits();
+    const pushing = (isTaken ? scheduler.wait(null, options.pushMs, 'wire').done : Promise.resolve()).then(() =>
+      doors.repository.push(updates, how),
+    );
+    // Until it is decided: whoever waits must not begin on a tip that is about to go.
+    if (isTaken) counts.busy = pushing.finally(() => (counts.busy = null));
+    const outcome = await pushing;
     const landed = outcome.kind === 'answered' && outcome.refs.get(BRANCH)?.kind === 'landed';
     counts[landed ? 'landed' : 'lost'] += 1;
+    if (landed) counts.head = branch.next;
+    else if (branch.next !== null) world.remote.forgetBuilt(branch.next);
     return outcome;
   };
+  const listRefs: Repository['listRefs'] = (prefixes) => {
+    counts.looks += 1;
+    return doors.repository.listRefs(prefixes);
+  };
+  // No host is started again here, and a hundred of them write long texts.
+  const writeCheckpoint: Doors['local']['writeCheckpoint'] = () => doors.local.writeCheckpoint(null);
   const note: Doors['log'] = {
     ...doors.log,
     status: (event, fields = {}) => {
@@ -138,7 +187,7 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
       doors.log.status(event, fields);
     },
   };
-  return { ...doors, log: note, repository: { ...doors.repository, push } };
+  return { ...doors, log: note, local: { ...doors.local, writeCheckpoint }, repository: { ...doors.repository, push, listRefs } };
 }
 
 /** People push once in ten seconds what they wrote meanwhile; they do not take turns with the hosts. */

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
-import { by } from '../../src/base/order.ts';
+import { by, byCodeUnit } from '../../src/base/order.ts';
 import type {
   BlobRead,
   CommitDraft,
@@ -58,10 +58,17 @@ export interface MemoryRemote {
   setPolicy(refuse: (update: RefUpdate) => string | null): void;
   /** Removes every object that no ref needs. */
   forgetUnreferenced(): void;
+  /** Removes a commit and those before it, everywhere, as far as the remote never had them: what a host built and will not push again. */
+  forgetBuilt(commit: Oid): void;
 }
 
 interface Folder {
   readonly kind: 'tree';
+  readonly oid: Oid;
+  /** What it has, by name, in `PARTS` parts; a part without a name is absent. */
+  readonly parts: readonly (Part | undefined)[];
+}
+interface Part {
   readonly oid: Oid;
   readonly entries: ReadonlyMap<string, Node>;
 }
@@ -85,6 +92,8 @@ interface Universe {
   readonly texts: Map<Oid, string>;
 }
 
+/** Names of a folder are spread over so many parts, so that a change of a large one copies, hashes and compares a part and not the whole. */
+const PARTS = 16;
 const OFFLINE: RemoteFailure = { reason: 'refused', line: 'the remote in memory does not answer' };
 const NO_STEP: Step = () => Promise.resolve('go');
 
@@ -101,6 +110,7 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
     universe,
     branchRef: `refs/heads/${branch}`,
     refs: new Map(),
+    listings: new Map(),
     has: new Set(),
     moves: [],
     reachable: true,
@@ -112,6 +122,7 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
     moves: server.moves,
     open: ({ step = NO_STEP, host = '', cache = new Set<Oid>() } = {}) => openHost(server, { step, host, has: cache }),
     setRef: (ref, oid) => {
+      server.listings.clear();
       if (oid === null) server.refs.delete(ref);
       else server.refs.set(ref, oid);
     },
@@ -133,6 +144,13 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
       server.has.clear();
       for (const oid of server.refs.values()) copyCommits(universe, oid, server.has);
     },
+    forgetBuilt: (commit) => {
+      for (let oid: Oid | undefined = commit; oid !== undefined && !server.has.has(oid);) {
+        const parent: Oid | undefined = universe.commits.get(oid)?.info.parents[0];
+        universe.commits.delete(oid);
+        oid = parent;
+      }
+    },
   };
 }
 
@@ -140,6 +158,8 @@ interface Server {
   readonly universe: Universe;
   readonly branchRef: string;
   readonly refs: Map<string, Oid>;
+  /** What `listRefs` answered since a ref last moved: hosts that ask for the same get the same, as it never changes. */
+  readonly listings: Map<string, RefListing>;
   readonly has: Set<Oid>;
   readonly moves: RefMove[];
   reachable: boolean;
@@ -198,7 +218,7 @@ function openHost(server: Server, host: Host): Repository {
         return new Set(listed.flatMap((change) => (change.kind === 'written' && says(change.blob) ? [change.path] : [])));
       }),
     isAncestor: (ancestor, tip) =>
-      local('isAncestor', () => host.has.has(ancestor) && host.has.has(tip) && ancestorsOf(universe, tip).has(ancestor)),
+      local('isAncestor', () => host.has.has(ancestor) && host.has.has(tip) && isAncestor(universe, ancestor, tip)),
     history: (range) => local('history', () => history(universe, own, range)),
     buildCommits: (parent, drafts) =>
       local('buildCommits', () => {
@@ -281,6 +301,7 @@ function judge(server: Server, update: RefUpdate): RefResult {
 }
 
 function moveRef(server: Server, host: Host, update: RefUpdate): void {
+  server.listings.clear();
   if (update.next === null) server.refs.delete(update.ref);
   else {
     copyCommits(server.universe, update.next, server.has);
@@ -290,9 +311,19 @@ function moveRef(server: Server, host: Host, update: RefUpdate): void {
 }
 
 function listRefs(server: Server, prefixes: readonly string[]): RefListing {
-  const wanted = ([name]: readonly [string, Oid]): boolean =>
-    prefixes.some((prefix) => (prefix.endsWith('/') ? name.startsWith(prefix) : name === prefix));
-  return { tip: server.refs.get(server.branchRef) ?? null, refs: new Map([...server.refs].filter(wanted)) };
+  const asked = prefixes.join(' ');
+  const known = server.listings.get(asked) ?? readRefs(server, prefixes);
+  server.listings.set(asked, known);
+  return known;
+}
+
+function readRefs(server: Server, prefixes: readonly string[]): RefListing {
+  const names = new Set(prefixes.filter((prefix) => !prefix.endsWith('/')));
+  const folders = prefixes.filter((prefix) => prefix.endsWith('/'));
+  const wanted = (name: string): boolean => names.has(name) || folders.some((folder) => name.startsWith(folder));
+  const refs = new Map<string, Oid>();
+  for (const [name, oid] of server.refs) if (wanted(name)) refs.set(name, oid);
+  return { tip: server.refs.get(server.branchRef) ?? null, refs };
 }
 
 function fetchInto(
@@ -330,12 +361,30 @@ export function blobIdOf(content: string | Uint8Array): Oid {
   return sha1('blob', content);
 }
 
-function makeFolder(entries: ReadonlyMap<string, Node>): Folder {
-  const text = [...entries].sort(by(([name]) => name)).map(([name, node]) => `${node.kind} ${node.oid} ${name}`);
-  return { kind: 'tree', oid: sha1('tree', ...text), entries };
+function makeFolder(parts: Folder['parts']): Folder {
+  return { kind: 'tree', oid: sha1('tree', parts.map((part) => part?.oid ?? '').join(' ')), parts };
 }
 
-const EMPTY: Folder = makeFolder(new Map());
+function makePart(entries: ReadonlyMap<string, Node>): Part {
+  const lines = [...entries].map(([name, node]) => `${node.kind} ${node.oid} ${name}`).sort(byCodeUnit);
+  return { oid: sha1('part', lines.join('\n')), entries };
+}
+
+const EMPTY: Folder = makeFolder(Array.from({ length: PARTS }, () => undefined));
+
+function partOf(name: string): number {
+  let hash = 0;
+  for (let at = 0; at < name.length; at += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) | 0;
+  return (hash >>> 0) % PARTS;
+}
+
+function entryOf(folder: Folder, name: string): Node | undefined {
+  return folder.parts[partOf(name)]?.entries.get(name);
+}
+
+function entriesOf(folder: Folder): readonly (readonly [name: string, node: Node])[] {
+  return folder.parts.flatMap((part) => (part === undefined ? [] : [...part.entries])).sort(by(([name]) => name));
+}
 
 function rootOf(universe: Universe, commit: Oid): Folder {
   return universe.commits.get(commit)?.root ?? EMPTY;
@@ -344,7 +393,7 @@ function rootOf(universe: Universe, commit: Oid): Folder {
 function nodeAt(root: Folder, path: string): Node | null {
   let node: Node = root;
   for (const name of path.split('/')) {
-    const below: Node | undefined = node.kind === 'tree' ? node.entries.get(name) : undefined;
+    const below: Node | undefined = node.kind === 'tree' ? entryOf(node, name) : undefined;
     if (below === undefined) return null;
     node = below;
   }
@@ -368,15 +417,17 @@ function readBlob(universe: Universe, oid: Oid, sizeBytesMax: number): BlobRead 
 }
 
 function allFiles(folder: Folder, prefix: string): { readonly path: string; readonly blob: Oid }[] {
-  return [...folder.entries].flatMap(([name, node]) =>
+  return entriesOf(folder).flatMap(([name, node]) =>
     node.kind === 'tree' ? allFiles(node, `${prefix}${name}/`) : [{ path: prefix + name, blob: node.oid }],
   );
 }
 
 function diffFolders({ from, to, prefix }: { readonly from: Folder; readonly to: Folder; readonly prefix: string }): TreeChange[] {
   if (from.oid === to.oid) return [];
-  return [...new Set([...from.entries.keys(), ...to.entries.keys()])].flatMap((name): TreeChange[] => {
-    const [old, now] = [from.entries.get(name), to.entries.get(name)];
+  const changed = to.parts.flatMap((part, at) => (part?.oid === from.parts[at]?.oid ? [] : [[from.parts[at]?.entries, part?.entries]]));
+  const names = changed.flatMap(([before, after]) => [...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])]);
+  return names.flatMap((name): TreeChange[] => {
+    const [old, now] = [entryOf(from, name), entryOf(to, name)];
     if (old?.kind === now?.kind && old?.oid === now?.oid) return [];
     const path = prefix + name;
     const below = diffFolders({ from: old?.kind === 'tree' ? old : EMPTY, to: now?.kind === 'tree' ? now : EMPTY, prefix: `${path}/` });
@@ -418,7 +469,7 @@ function putCommit(universe: Universe, parts: Omit<CommitInfo, 'oid'>, root: Fol
 function withNode(root: Folder, path: string, node: File | null): Folder {
   const [name = '', ...rest] = path.split('/');
   if (name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git') throw impossible(path);
-  const old = root.entries.get(name);
+  const old = entryOf(root, name);
   if (rest.length === 0) {
     if (node !== null && old?.kind === 'tree') throw impossible(path);
     return withEntry(root, name, node);
@@ -428,18 +479,31 @@ function withNode(root: Folder, path: string, node: File | null): Folder {
     throw impossible(path);
   }
   const below = withNode(old ?? EMPTY, rest.join('/'), node);
-  return withEntry(root, name, below.entries.size === 0 ? null : below);
+  return withEntry(root, name, below.oid === EMPTY.oid ? null : below);
 }
 
 function withEntry(folder: Folder, name: string, node: Node | null): Folder {
-  const entries = new Map(folder.entries);
+  const at = partOf(name);
+  const entries = new Map(folder.parts[at]?.entries);
   if (node === null) entries.delete(name);
   else entries.set(name, node);
-  return makeFolder(entries);
+  return makeFolder(folder.parts.with(at, entries.size === 0 ? undefined : makePart(entries)));
 }
 
 function impossible(path: string): CrosstalkError {
   return new CrosstalkError('INTERNAL', `cannot write ${JSON.stringify(path)}: something else stands there`);
+}
+
+/** Goes back from `tip` no further than commits that could still come after `ancestor`. */
+function isAncestor(universe: Universe, ancestor: Oid, tip: Oid): boolean {
+  const generation = universe.commits.get(ancestor)?.generation ?? 0;
+  const seen = new Set<Oid>([tip]);
+  for (const oid of seen) {
+    if (oid === ancestor) return true;
+    const commit = universe.commits.get(oid);
+    if (commit !== undefined && commit.generation > generation) for (const parent of commit.info.parents) seen.add(parent);
+  }
+  return false;
 }
 
 function ancestorsOf(universe: Universe, tip: Oid): ReadonlySet<Oid> {
