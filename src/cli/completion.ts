@@ -1,6 +1,6 @@
 /** `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same table as the help. */
 import { CrosstalkError } from '../base/errors.ts';
-import { COMMON_OPTIONS, type CommandSpec, type Invocation } from './command.ts';
+import { COMMON_OPTIONS, type CommandSpec, type Invocation, type OptionSpec } from './command.ts';
 
 /** Shells for which a script can be printed, with the line that puts it in force. */
 const SHELLS: Readonly<Record<string, { readonly write: (commands: readonly CommandSpec[]) => string; readonly use: string }>> = {
@@ -21,12 +21,30 @@ export function printCompletion(invocation: Invocation): Promise<number> {
   return Promise.resolve(0);
 }
 
-function wordsOf(spec: CommandSpec): readonly string[] {
-  const below = (spec.subcommands ?? []).map(({ name }) => name.slice(spec.name.length + 1));
-  return [
-    ...below,
-    ...[...spec.options, ...COMMON_OPTIONS].flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
-  ];
+/** Something that can be typed so far, with what may follow it. */
+interface Level {
+  /** Empty = nothing but the program's name. */
+  readonly typed: string;
+  /** Words that may follow; empty = anything, such as a file. */
+  readonly next: readonly { readonly word: string; readonly about: string }[];
+  readonly options: readonly OptionSpec[];
+}
+
+/** Every command, those that hold others with the names of these, and the beginning of the line. */
+function levelsOf(specs: readonly CommandSpec[]): readonly Level[] {
+  const levelOf = (spec: CommandSpec): readonly Level[] => {
+    const below = spec.subcommands ?? [];
+    const next =
+      spec.name === 'completion'
+        ? Object.keys(SHELLS).map((word) => ({ word, about: 'shell' }))
+        : below.map(({ name, about }) => ({ word: name.slice(spec.name.length + 1), about }));
+    return [{ typed: spec.name, next, options: [...spec.options, ...COMMON_OPTIONS] }, ...below.flatMap(levelOf)];
+  };
+  return [{ typed: '', next: specs.map(({ name, about }) => ({ word: name, about })), options: [] }, ...specs.flatMap(levelOf)];
+}
+
+function groupsOf(specs: readonly CommandSpec[]): readonly string[] {
+  return specs.filter(({ subcommands }) => subcommands !== undefined).map(({ name }) => name);
 }
 
 /** In single quotes for any of the shells; texts of the table have no backslashes. */
@@ -35,21 +53,27 @@ function quote(text: string): string {
 }
 
 function writeBash(specs: readonly CommandSpec[]): string {
-  const cases = specs.map((spec) => `    ${spec.name}) words=${quote(wordsOf(spec).join(' '))} ;;`);
+  const cases = levelsOf(specs).map(({ typed, next, options }) => {
+    const words = options.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+    return `    ${quote(typed)}) next=${quote(next.map(({ word }) => word).join(' '))} options=${quote(words.join(' '))} ;;`;
+  });
   return [
     '_crosstalkd() {',
-    '  local current="${COMP_WORDS[COMP_CWORD]}" command="" words word',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" typed="" next="" options="" word',
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
-    '    case "$word" in -*) ;; *) command="$word"; break ;; esac',
+    '    [[ "$word" == wf && -z "$typed" ]] && word=workflow',
+    '    case "$typed $word" in',
+    `      *" "-*) ;;`,
+    `      " "*) typed="$word" ;;`,
+    ...groupsOf(specs).map((name) => `      ${quote(`${name} `)}*) typed="$typed $word" ;;`),
+    '    esac',
     '  done',
-    '  case "$command" in',
-    `    '') words=${quote(specs.map(({ name }) => name).join(' '))} ;;`,
+    '  case "$typed" in',
     ...cases,
     '  esac',
     '  COMPREPLY=()',
-    '  if [[ -z "$command" || "$current" == -* || "$command" == workflow ]]; then',
-    '    COMPREPLY=($(compgen -W "$words" -- "$current"))',
-    '  fi',
+    '  if [[ "$current" == -* ]]; then next="$options"; fi',
+    '  if [[ -n "$next" ]]; then COMPREPLY=($(compgen -W "$next" -- "$current")); fi',
     '}',
     'complete -o bashdefault -o default -F _crosstalkd crosstalkd',
   ].join('\n');
@@ -57,37 +81,62 @@ function writeBash(specs: readonly CommandSpec[]): string {
 
 function writeZsh(specs: readonly CommandSpec[]): string {
   const escape = (text: string): string => text.replace(/[:[\]]/g, ' ');
-  const commands = specs.map(({ name, about }) => `    ${quote(`${name}:${escape(about)}`)}`);
-  const cases = specs.map((spec) => {
-    const options = [...spec.options, ...COMMON_OPTIONS].map(({ name, value, about }) =>
+  const cases = levelsOf(specs).map(({ typed, next, options }) => {
+    const described = next.map(({ word, about }) => quote(`${word}:${escape(about)}`)).join(' ');
+    const words = options.map(({ name, value, about }) =>
       quote(`*--${name}${value === undefined ? '' : '='}[${escape(about)}]${value === undefined ? '' : `:${escape(value)}:_files`}`),
     );
-    return `    ${spec.name}) _arguments ${options.join(' ')} '*:file:_files' ;;`;
+    const line = next.length === 0 ? '' : `next=(${described}); `;
+    return `    ${quote(typed)}) ${line}options=(${words.join(' ')}) ;;`;
   });
   return [
     '#compdef crosstalkd',
     '_crosstalkd() {',
-    '  local -a commands',
-    '  commands=(',
-    ...commands,
-    '  )',
-    '  if (( CURRENT == 2 )); then _describe command commands; return; fi',
-    '  local command="$words[2]"',
-    '  case "$command" in',
+    '  local -a next options',
+    '  local typed="" word',
+    '  for word in "${(@)words[2,CURRENT-1]}"; do',
+    '    [[ "$word" == wf && -z "$typed" ]] && word=workflow',
+    '    case "$typed $word" in',
+    `      *" "-*) ;;`,
+    `      " "*) typed="$word" ;;`,
+    ...groupsOf(specs).map((name) => `      ${quote(`${name} `)}*) typed="$typed $word" ;;`),
+    '    esac',
+    '  done',
+    '  case "$typed" in',
     ...cases,
     '  esac',
+    '  if (( $#next )) && [[ "$words[CURRENT]" != -* ]]; then _describe command next; return; fi',
+    `  _arguments $options '*:file:_files'`,
     '}',
     'compdef _crosstalkd crosstalkd',
   ].join('\n');
 }
 
 function writeFish(specs: readonly CommandSpec[]): string {
-  const commands = specs.map(({ name, about }) => `complete -c crosstalkd -f -n __fish_use_subcommand -a ${name} -d ${quote(about)}`);
-  const options = specs.flatMap((spec) =>
-    [...spec.options, ...COMMON_OPTIONS].map(({ name, short, value, optional, about }) => {
+  const levels = levelsOf(specs);
+  const words = levels.flatMap(({ typed, next }) =>
+    next.map(({ word, about }) => `complete -c crosstalkd -f -n ${quote(`__crosstalkd_is ${typed}`.trim())} -a ${word} -d ${quote(about)}`),
+  );
+  const options = levels.flatMap(({ typed, options: own }) =>
+    own.map(({ name, short, value, optional, about }) => {
       const takes = value !== undefined && optional !== true ? ' -r' : '';
-      return `complete -c crosstalkd -n '__fish_seen_subcommand_from ${spec.name}' -l ${name}${short === undefined ? '' : ` -s ${short}`}${takes} -d ${quote(about)}`;
+      return `complete -c crosstalkd -n ${quote(`__crosstalkd_in ${typed}`)} -l ${name}${short === undefined ? '' : ` -s ${short}`}${takes} -d ${quote(about)}`;
     }),
   );
-  return [...commands, ...options].join('\n');
+  return [
+    '# The commands that are typed so far, without options.',
+    'function __crosstalkd_typed',
+    '  for word in (commandline -opc)[2..-1]',
+    `    string match -q -- '-*' $word; or echo $word`,
+    '  end | string replace -r "^wf\\$" workflow',
+    'end',
+    'function __crosstalkd_is',
+    '  test "$(__crosstalkd_typed | string join " ")" = "$(string join " " -- $argv)"',
+    'end',
+    'function __crosstalkd_in',
+    '  string match -q -- "$(string join " " -- $argv) *" "$(__crosstalkd_typed | string join " ") "',
+    'end',
+    ...words,
+    ...options,
+  ].join('\n');
 }

@@ -90,6 +90,11 @@ describe('completion', () => {
         .trim();
     expect(complete('crosstalkd', 'cha')).toBe('channels');
     expect(complete('crosstalkd', 'send', '--sub')).toBe('--subject');
+    expect(complete('crosstalkd', 'workflow', 'app')).toBe('approve');
+    expect(complete('crosstalkd', 'wf', 'run', '--inp')).toBe('--input');
+    expect(complete('crosstalkd', 'workflow', 'approve', 'a')).toBe('');
+    expect(complete('crosstalkd', 'service', '--json', '')).toBe('install uninstall status');
+    expect(complete('crosstalkd', 'completion', 'z')).toBe('zsh');
   });
 
   it('refuses other shells', async () => {
