@@ -128,10 +128,11 @@ async function sshRows(count) {
   const base = await remote(count);
   const serve = (path) => `${ssh.url}${path}`;
   const rows = [];
-  for (const [name, command] of [
+  const ways = [
     ['ssh', ssh.command],
     ['ssh, one connection', ssh.shared],
-  ]) {
+  ];
+  for (const [name, command] of values.quick ? ways.slice(1) : ways) {
     process.env.GIT_SSH_COMMAND = command;
     const measured = await measureReplies({ place, base, label: `${name.replace(/\W+/g, '-')}-${count}`, serve });
     rows.push(...measured.map((row) => ({ ...row, row: `${name}: ${row.row}` })));

@@ -43,7 +43,7 @@ export async function startSsh(place) {
     child,
     url: `ssh://${userInfo().username}@127.0.0.1:${port}`,
     command,
-    shared: `${command} -oControlMaster=auto -oControlPath=${dir}/%C -oControlPersist=20`,
+    shared: `${command} -oControlMaster=auto -oControlPath=${dir}/m -oControlPersist=20`,
   };
 }
 
