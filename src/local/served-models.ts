@@ -56,12 +56,20 @@ export function unknownOnly(only: readonly string[] | null, offers: readonly Mod
   return (only ?? []).filter((name) => !offers.some((offer) => offer.name === name));
 }
 
+/** Entries whose adapter this version does not have. */
+export function unknownAdapters(
+  { models, lineOf }: Pick<ModelsFile, 'models' | 'lineOf'>,
+  adapters: readonly string[],
+): readonly (ModelProblem & { readonly name: string })[] {
+  const expected = `one of ${[...adapters].sort(byCodeUnit).join(', ')}`;
+  return [...models.values()]
+    .filter(({ adapter }) => !adapters.includes(adapter))
+    .map(({ name, adapter }) => ({ name, line: lineOf(name, 'adapter'), found: `adapter "${adapter}"`, expected }));
+}
+
 function judge(entry: ModelEntry, source: ModelSource, input: ServedModelsInput): Pick<ModelOffer, 'entry' | 'state'> {
-  if (!input.adapters.includes(entry.adapter)) {
-    const expected = `one of ${[...input.adapters].sort(byCodeUnit).join(', ')}`;
-    const problem = { name: entry.name, line: 1, found: `adapter "${entry.adapter}"`, expected };
-    return { entry: null, state: { kind: 'invalid', problem } };
-  }
+  const [problem] = unknownAdapters({ models: new Map([[entry.name, entry]]), lineOf: input[source].lineOf }, input.adapters);
+  if (problem !== undefined) return { entry: null, state: { kind: 'invalid', problem } };
   if (input.only !== null && !input.only.includes(entry.name)) return { entry, state: { kind: 'excluded' } };
   const approvedHash = input.approvals.get(entry.name);
   if (source === 'host' || approvedHash === entry.hash) return { entry, state: { kind: 'served' } };

@@ -55,6 +55,8 @@ export interface ModelProblem {
 export interface ModelsFile {
   readonly models: ReadonlyMap<string, ModelEntry>;
   readonly problems: readonly ModelProblem[];
+  /** Line of a key of an entry. */
+  readonly lineOf: (name: string, key: string) => number;
 }
 
 export const MODEL_DEFAULTS = {
@@ -70,9 +72,14 @@ export const READ_ONLY_ADAPTERS: readonly string[] = ['claude', 'codex', 'gemini
 
 /** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
 export function decodeModels(text: string): ModelsFile {
+  const lineOf = (name: string, key: string): number => lineOfKey(text, ['models', name, key]);
   const read = readYamlMapping(text, 'typed');
   if (read.kind === 'refused')
-    return { models: new Map(), problems: [{ name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' }] };
+    return {
+      models: new Map(),
+      problems: [{ name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' }],
+      lineOf,
+    };
   const section = read.value['models'] ?? {};
   if (!isMapping(section))
     return {
@@ -80,6 +87,7 @@ export function decodeModels(text: string): ModelsFile {
       problems: [
         { name: null, line: lineOfKey(text, ['models']), found: describe(section), expected: '"models:" to be a mapping of names' },
       ],
+      lineOf,
     };
   const models = new Map<string, ModelEntry>();
   const problems: ModelProblem[] = Object.keys(read.value)
@@ -97,7 +105,7 @@ export function decodeModels(text: string): ModelsFile {
         })),
       );
   }
-  return { models, problems };
+  return { models, problems, lineOf };
 }
 
 /** The hash an operator approves: any change to the entry, in any key, changes it. */

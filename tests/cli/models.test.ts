@@ -163,6 +163,8 @@ describe('lint', () => {
   it('checks models.yaml, and syntax alone outside of a clone', async () => {
     const models = put('models.yaml', 'models:\n  a: { adapter: command }\n');
     expect((await cli.run(['lint', models])).stdout).toContain(`${models}:2: rejected`);
+    const slip = put('models.yaml', 'models:\n  a:\n    effects: none\n    adapter: comand\n');
+    expect((await cli.run(['lint', slip])).stdout).toContain(`${slip}:4: rejected: found adapter "comand"; expected one of`);
     const outside = await cli.run(['lint', put('good.md', '---\nto: anybody\n---\nx\n')], { cwd: join(cli.place, 'tmp') });
     expect(outside.code).toBe(0);
     expect(outside.stderr).toContain('names were not checked');

@@ -66,7 +66,7 @@ describe('the models of a host', () => {
   it('with an adapter that this version does not have are invalid, with those it has', () => {
     const offers = selectServedModels({ transport: shared, host: none, approvals: new Map(), only: null, adapters: ['command'] });
     const opus = offers.find(({ name }) => name === 'opus');
-    expect(opus?.state).toMatchObject({ kind: 'invalid', problem: { found: 'adapter "claude"', expected: 'one of command' } });
+    expect(opus?.state).toMatchObject({ kind: 'invalid', problem: { line: 2, found: 'adapter "claude"', expected: 'one of command' } });
   });
 
   it('not named by --only are excluded, and a name that nobody has is found out', () => {

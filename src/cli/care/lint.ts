@@ -1,7 +1,9 @@
 /** `crosstalkd lint <file…>`: what a dispatcher would say of these files, before they are sent. Works anywhere; inside a clone it knows the names too. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
+import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { unknownAdapters } from '../../local/served-models.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import { CHANNEL_FILE, CHANNELS, parseMessagePath } from '../../protocol/paths.ts';
@@ -67,8 +69,8 @@ async function lintFile(invocation: Invocation, file: string, session: Transport
 }
 
 function lintModels(file: string, bytes: Uint8Array): Linted {
-  const { problems } = decodeModels(Buffer.from(bytes).toString('utf8'));
-  return { file, problems, warnings: [] };
+  const decoded = decodeModels(Buffer.from(bytes).toString('utf8'));
+  return { file, problems: [...decoded.problems, ...unknownAdapters(decoded, ADAPTER_NAMES)], warnings: [] };
 }
 
 /** Where the file would stand in the transport, or null when it lies elsewhere. */

@@ -173,13 +173,14 @@ function print(io: Io, told: Told): void {
     items: listParked(around),
     lines: ({ host, model, why, forMs }) => [`${model} on ${host}${forMs === null ? '' : ` for ${formatDuration(forMs)}`}: ${why}`],
   });
+  const notServed = around.offers.filter(({ state }) => state.kind === 'unapproved' || state.kind === 'invalid');
   section(io, {
     title: 'Not served here',
-    items: around.offers.filter(({ state }) => state.kind === 'unapproved'),
+    items: notServed,
     lines: (offer) => [`${offer.name}: ${describeOffer(offer)}`],
   });
   section(io, { title: 'Hosts', items: around.hosts, lines: (host) => [lineOfHost(host, around)] });
-  if (needs.length + stood.length + around.hosts.length > 0) io.print('');
+  if (needs.length + stood.length + notServed.length + around.hosts.length > 0) io.print('');
   if (around.here === null && !around.hereSilent && around.outage === null)
     io.print('No dispatcher runs on this host for this transport: crosstalkd run');
   io.print(paint(io, 'dim', `${plain(around.session.located.url)} (branch ${around.session.branch})`));
