@@ -200,6 +200,8 @@ describe('why a message stands where it stands', () => {
       says: expect.stringContaining('slow runs there 1 of 1 at a time') as unknown,
     });
     expect((await cli.run(['why', 'next'])).stdout).toContain('slow: no host takes it now');
+    plantBeat('zeta', { models: ['slow'], state: 'paused' });
+    expect(await firstPart('next')).toMatchObject({ kind: 'paused', fix: 'crosstalkd resume   (on zeta)' });
     plantBeat('epsilon', { models: ['echo'] });
     expect(await firstPart('who')).toMatchObject({ kind: 'ready', says: expect.stringContaining('epsilon takes it') as unknown });
     expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(6);
@@ -268,6 +270,7 @@ describe('why a message stands where it stands', () => {
     expect(draft).toMatchObject({ code: 3 });
     expect(draft.stderr).toContain(`crosstalkd send ${AT}/draft.md`);
     expect((await cli.run(['why', 'echoo'])).stderr).toContain('did you mean "echo"?');
+    expect((await cli.run(['why', 'general'])).stderr).toContain('crosstalkd log general');
     expect((await cli.run(['why', 'zzzzzz'])).code).toBe(3);
   });
 });

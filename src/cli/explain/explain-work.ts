@@ -251,8 +251,16 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
     return { kind: 'parked', says, fix: fixOfRest(says), needsPerson: true, hosts };
   if (verdict.kind === 'paused' && around.here?.pausedHere === true)
     return { kind: 'paused', says, fix: 'crosstalkd resume', needsPerson: true, hosts };
+  const paused = pausedElsewhere(live, work.recipient);
+  if (paused !== null) return { kind: 'paused', says, fix: `crosstalkd resume   (on ${paused})`, needsPerson: true, hosts };
   const fix = projectFix(work, verdict);
   return { kind: 'waiting', says, fix, needsPerson: fix !== null, hosts };
+}
+
+/** The first host that serves the model, when everyone who does is paused; else null: somebody takes it when there is room. */
+function pausedElsewhere(live: readonly HostSeen[], model: string): string | null {
+  const serving = live.filter(({ beat }) => beat?.models.includes(model) === true);
+  return serving.every(({ beat }) => beat?.state === 'paused') ? (serving[0]?.alias ?? null) : null;
 }
 
 /** No host that is up says that it serves the model. */

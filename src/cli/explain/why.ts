@@ -206,6 +206,10 @@ async function describeUnknown(invocation: Invocation, around: Surroundings, ask
       fix: 'git push',
     });
   const files = await listAll(around.session);
+  if (files.some(({ channel }) => channel === asked))
+    return new CrosstalkError('NOT_FOUND', `"${asked}" is a channel; what stands where is said of its messages`, {
+      fix: `crosstalkd log ${asked}   (then: crosstalkd why <id>)`,
+    });
   const near = suggestName(asked, [...around.index.models, ...around.hosts.map(({ alias }) => alias), ...files.map(({ stem }) => stem)]);
   const [first] = near === null ? [] : matchId(files, near);
   const hint = near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;

@@ -195,7 +195,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
   'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
   'message.rejected': ({ path, line, found, expected }) =>
-    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)} → crosstalkd lint ${text(path)}`,
+    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${text(path)}`}`,
 };
 
 /** One event as one line: time, host, model, message, what happened, and for trouble what happens next or what a person can do. */
