@@ -164,8 +164,10 @@ async function examineCacheLocks({ session, here, hereSilent }: Surroundings): P
   ];
 }
 
-function examineModels(invocation: Invocation, { offers, offersProblem }: Surroundings): readonly Finding[] {
+function examineModels(invocation: Invocation, { offers, offersProblem, outage }: Surroundings): readonly Finding[] {
   if (offersProblem !== null) return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
+  // What the transport offers is then not known; that it does not answer is told already.
+  if (offers.length === 0 && outage !== null) return [];
   if (offers.length === 0) return [trouble('warn', 'models', { says: 'there is no model at all', fix: 'add one to data/models.yaml' })];
   return [...offers]
     .sort((a, b) => byCodeUnit(a.name, b.name))

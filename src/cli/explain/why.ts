@@ -203,7 +203,7 @@ async function describeUnknown(invocation: Invocation, around: Surroundings, ask
     });
   if (unsent !== null && unsent.commits > 0)
     return new CrosstalkError('NOT_FOUND', `"${asked}" is not in the transport, and this clone has commits that were never pushed`, {
-      fix: 'git push',
+      fix: 'git pull --rebase && git push',
     });
   const files = await listAll(around.session);
   if (files.some(({ channel }) => channel === asked))
