@@ -67,9 +67,10 @@ try {
 
   say('What was said, by plain git');
   git('pull', '-q');
+  const format = '%h %<(12,trunc)%an %s';
   show(
-    'git log --reverse',
-    spawnSync('git', ['log', '--reverse', '--format=%C(auto)%h %<(24,trunc)%an %s'], { cwd: team, env, encoding: 'utf8' }).stdout,
+    `git log --reverse --format='${format}'`,
+    spawnSync('git', ['log', '--reverse', `--format=${format}`], { cwd: team, env, encoding: 'utf8' }).stdout,
   );
   show('the answer to the workflow', readFileSync(join(team, 'data/channels/general/compare.re.workflow.md'), 'utf8'));
   await crosstalkd(['workflow', 'show', 'compare', '-C', team, '--state', state('laptop')]);
