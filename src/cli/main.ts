@@ -13,8 +13,10 @@ export async function main(words: readonly string[]): Promise<number> {
   const io = systemIo(env);
   process.stdout.on('error', () => process.exit(0)); // `| head` closes early: that is no failure of ours
   const wantsJson = words.includes('--json');
+  let command: string | null = null;
   try {
     const { spec, rest } = findCommand(words);
+    command = spec?.name ?? null;
     if (spec === null) {
       io.print(overview());
       return 0;
@@ -27,7 +29,7 @@ export async function main(words: readonly string[]): Promise<number> {
     const invocation: Invocation = { args, options, io, env, cwd: process.cwd(), commands: COMMANDS };
     return await (await spec.load()).execute(invocation);
   } catch (error) {
-    return report(error, io, wantsJson);
+    return report(error, { io, wantsJson, command });
   }
 }
 
@@ -117,10 +119,17 @@ function overview(): string {
   return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd <command> --help tells more. Agents run with your rights and are not sandboxed.`;
 }
 
-function report(error: unknown, io: Io, wantsJson: boolean): number {
+interface Reported {
+  readonly io: Io;
+  readonly wantsJson: boolean;
+  /** Null when the words named none. */
+  readonly command: string | null;
+}
+
+function report(error: unknown, { io, wantsJson, command }: Reported): number {
   const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
   const { exit, next } = ERROR_CODES[known.code];
-  const fix = known.fix ?? next;
+  const fix = (known.fix ?? next).replace('<command>', command ?? '<command>');
   if (wantsJson) io.print(formatJson({ ok: false, health: 'failed', error: { code: known.code, message: known.message, fix } }));
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);

@@ -116,17 +116,18 @@ export async function ensurePrivateDirectory(path: string): Promise<void> {
 }
 
 /** `mkdir -p` that gives each new directory its mode at once, or an odd umask would lock us out of the next one. */
-async function makeDirectories(path: string): Promise<void> {
+async function makeDirectories(path: string, isParentMade = false): Promise<void> {
   try {
     await mkdir(path, { mode: DIRECTORY_MODE });
     await chmod(path, DIRECTORY_MODE);
     await syncDirectory(dirname(path));
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return;
-    // Named by the level that failed, not by the one that was asked for.
-    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw localFailure(error, path);
+    // Named by the level that failed, not by the one that was asked for. File systems that take no directories, such as /proc, say that there is
+    // none, and go on saying so when the one above is there.
+    if (isParentMade || !isErrno(error, 'ENOENT') || dirname(path) === path) throw localFailure(error, path);
     await makeDirectories(dirname(path));
-    await makeDirectories(path);
+    await makeDirectories(path, true);
   }
 }
 
@@ -149,7 +150,7 @@ export function isOurs(uid: number): boolean {
 }
 
 /** True when `error` is a system error with one of these codes. */
-export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
@@ -166,6 +167,11 @@ export async function attempt<T>(path: string, work: () => Promise<T>): Promise<
 export function localFailure(error: unknown, path: string): CrosstalkError {
   if (error instanceof CrosstalkError) return error;
   const cause = error;
+  if (isErrno(error, 'ENOENT') && error.path === path && error.syscall === 'mkdir')
+    return new CrosstalkError('STATE_UNUSABLE', `${path}: no directory can be made there (ENOENT); expected a place that takes files.`, {
+      fix: `ls -ld ${quotePath(dirname(path))}   # then choose another directory, with --state or CROSSTALK_STATE_DIR`,
+      cause,
+    });
   if (isErrno(error, 'EACCES', 'EPERM', 'EROFS'))
     return new CrosstalkError(
       'STATE_UNUSABLE',

@@ -9,12 +9,12 @@ beforeAll(async () => (cli = await startCli()));
 afterAll(() => cli.close());
 
 describe('an error', () => {
-  it('that names no command itself leads on by its code', async () => {
+  it('that names no command itself leads on by its code, to the help of its own command', async () => {
     const ended = await cli.run(['log', '--since', 'many']);
     expect(ended).toMatchObject({ code: 2, stdout: '' });
-    expect(ended.stderr).toMatch(/^USAGE: --since "many": expected .*\n {2}fix: crosstalkd <command> --help\n$/);
+    expect(ended.stderr).toMatch(/^USAGE: --since "many": expected .*\n {2}fix: crosstalkd log --help\n$/);
     const { code, data } = await cli.json(['log', '--since', 'many']);
-    expect({ code, data }).toMatchObject({ code: 2, data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd <command> --help' } } });
+    expect({ code, data }).toMatchObject({ code: 2, data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd log --help' } } });
   });
 
   it('ID_AMBIGUOUS: a beginning that fits two messages names both', async () => {

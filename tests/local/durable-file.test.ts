@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -99,6 +100,13 @@ describe('a directory that cannot be used', () => {
     await chmod(path, 0o777);
     await ensurePrivateDirectory(path);
     expect((await stat(path)).mode & 0o777).toBe(0o700);
+  });
+
+  it.runIf(existsSync('/proc/self'))('is refused where no directory can be made, at once', async () => {
+    await expect(ensurePrivateDirectory('/proc/nowhere/at/all')).rejects.toMatchObject({
+      code: 'STATE_UNUSABLE',
+      message: expect.stringContaining('/proc/nowhere: no directory can be made there') as string,
+    });
   });
 
   it('is refused when a file stands in its place or above it', async () => {

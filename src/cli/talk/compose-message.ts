@@ -22,11 +22,11 @@ export function composeLetter(path: string, fields: NewMessage, body: string): L
   return { path, content, message: requireMessage(path, Buffer.from(content)) };
 }
 
-/** The message in the bytes of a file. Throws MESSAGE_REJECTED saying where and why. */
-export function requireMessage(name: string, bytes: Uint8Array): Message {
+/** The message in the bytes of a file, which is `fileName` where it is on a disk. Throws MESSAGE_REJECTED saying where and why. */
+export function requireMessage(name: string, bytes: Uint8Array, fileName = '<file>'): Message {
   const read = decodeMessage(bytes);
   if (read.kind === 'message') return read.message;
-  throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, { fix: 'crosstalkd lint <file>' });
+  throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, { fix: `crosstalkd lint ${fileName}` });
 }
 
 /** `3: found …; expected …`: the line, then what is wrong with it. */

@@ -240,6 +240,11 @@ function Facts({ message }: { readonly message: Message }): VNode | null {
   );
 }
 
+/** What follows host by host is not said before it as well. */
+function headOf(says: string, hosts: Why['parts'][number]['hosts']): string {
+  return hosts.some((one) => says.startsWith(`${one.host}: ${one.says}`)) ? 'no host takes it now' : says;
+}
+
 function WhyView({ id }: { readonly id: string }): VNode {
   const { data, problem } = useAnswer<Why>(`why?id=${encodeURIComponent(id)}`);
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
@@ -248,7 +253,7 @@ function WhyView({ id }: { readonly id: string }): VNode {
       {[...data.notes.map((says) => ({ name: null, says, fix: null, hosts: [] })), ...data.parts].map(({ name, says, fix, hosts }) => (
         <div key={`${name ?? ''} ${says}`}>
           <p>
-            {name === null ? null : <b>{name}</b>} {says}
+            {name === null ? null : <b>{name}</b>} {headOf(says, hosts)}
           </p>
           {hosts.map(({ host, says: opinion }) => (
             <p class="soft" key={host}>
