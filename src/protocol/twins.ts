@@ -13,9 +13,14 @@ export function canonicalPath(file: MessagePath): string | null {
 export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
   const first = new Map<string, string>();
   const twins = new Map<string, string>();
-  const files = paths.flatMap((path) => parseMessagePath(path) ?? []);
-  const answered = new Set(files.flatMap(({ replyTo }) => replyTo?.path ?? []));
-  const messages = files.filter(({ replyTo }) => replyTo === null).sort(by(({ path }) => path));
+  const answered = new Set<string>();
+  const messages: MessagePath[] = [];
+  for (const path of paths) {
+    const file = parseMessagePath(path);
+    if (file?.replyTo === null) messages.push(file);
+    else if (file !== null) answered.add(file.replyTo.path);
+  }
+  messages.sort(by(({ path }) => path));
   const isAnswered = ({ path }: MessagePath): boolean => answered.has(path);
   for (const file of [...messages.filter(isAnswered), ...messages.filter((message) => !isAnswered(message))]) {
     const { path } = file;
