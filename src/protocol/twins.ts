@@ -11,8 +11,8 @@ export function canonicalPath(file: MessagePath): string | null {
 
 /** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first. */
 export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
-  const first = new Map<string, string>();
-  const twins = new Map<string, string>();
+  const counting = new Map<string, string>();
+  const rivals = new Map<string, string[]>();
   const answered = new Set<string>();
   const messages: MessagePath[] = [];
   for (const path of paths) {
@@ -25,14 +25,13 @@ export function findTwins(paths: readonly string[]): ReadonlyMap<string, string>
   for (const file of [...messages.filter(isAnswered), ...messages.filter((message) => !isAnswered(message))]) {
     const { path } = file;
     const identity = `${file.channel}/${identityOf(file)}`;
-    const before = first.get(identity);
-    if (before === undefined) first.set(identity, path);
-    else if (canonicalPath(file) !== path) twins.set(path, before);
-    else {
-      first.set(identity, path);
-      twins.set(before, path);
-      for (const [twin, counts] of twins) if (counts === before) twins.set(twin, path);
-    }
+    const before = counting.get(identity);
+    const wins = before === undefined || canonicalPath(file) === path;
+    if (wins) counting.set(identity, path);
+    if (before === undefined) continue;
+    const others = rivals.get(identity) ?? [];
+    others.push(wins ? before : path);
+    rivals.set(identity, others);
   }
-  return twins;
+  return new Map([...rivals].flatMap(([identity, paths]) => paths.map((path) => [path, counting.get(identity) ?? path] as const)));
 }
