@@ -45,7 +45,7 @@ interface Shell {
 
 const END = 'END-OF-BLOCK';
 
-/** A shell in a fresh home below `place`, whose remotes all machines of a page share: git has a name and finds `git@example.com:` on the disk, `crosstalkd` is the built program, the editor writes by itself. */
+/** A shell in a fresh home below `place`, whose remotes all machines of a page share: git has a name and finds `git@example.com:` on the disk, `crosstalkd` is the built program, the editor writes by itself. How git pulls is left as it is for somebody who has set nothing. */
 function openShell(place: string, machine: string): Shell {
   const [own, remotes] = [join(place, machine), join(place, 'remotes')];
   const [home, bin] = [join(own, 'home'), join(own, 'bin')];
@@ -106,8 +106,6 @@ function gitConfig(remotes: string): string {
 	email = maintainer@example.com
 [init]
 	defaultBranch = main
-[pull]
-	rebase = true
 [advice]
 	defaultBranchName = false
 [gc]
