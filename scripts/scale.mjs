@@ -6,6 +6,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const DEFAULTS = { hosts: '100', messages: '10000', rate: '5', concurrency: '4', 'push-ms': '1000', seed: '1' };
+/** A wait for the branch that nobody minds, and by what part a run may stay behind the rate by chance. */
+const WAIT_MS = 10_000;
+const SLACK = 0.2;
 const { values } = parseArgs({
   options: Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, { type: 'string', default: value }])),
 });
@@ -59,7 +62,10 @@ function print(report, tookMs) {
     ['messages written', `${options.messages}, ${options.rate} a second`],
     ['the remote takes', `one push of the branch in ${options.pushMs} ms`],
     ['answered / not / twice', `${report.answered} / ${report.unanswered} / ${report.twice.length}`],
-    ['replies a second', `${report.perSecond.toFixed(2)}, over ${seconds(report.virtualMs)}`],
+    [
+      'replies a second',
+      `${report.perSecond.toFixed(2)} over ${seconds(report.virtualMs)}, ${report.steadyPerSecond.toFixed(2)} while messages came in`,
+    ],
     ['a finished answer waits', `p50 ${seconds(waitMs.p50)}, p95 ${seconds(waitMs.p95)}, longest ${seconds(waitMs.max)}`],
     ['the longest, in fair shares', `${report.fairShares.toFixed(2)} (1 = every host lands one push)`],
     [
@@ -72,9 +78,26 @@ function print(report, tookMs) {
   ];
   const width = Math.max(...lines.map(([name]) => name.length)) + 2;
   console.log(lines.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n'));
-  console.log(
-    `\n${seconds(tookMs)} of real time. When answers wait too long: several transports, each a branch of its own; \`crosstalkd run <dir> <dir> …\` serves them all from one host.`,
-  );
+  console.log(`\n${seconds(tookMs)} of real time.\n${tellBeyond(report)}`);
+}
+
+/** How many transports the rate asks for, and how many a short wait: what an answer waits for is the hosts beside its own on the branch. */
+function tellBeyond({ steadyPerSecond, waitMs }) {
+  const forRate = Math.ceil(options.rate / steadyPerSecond - SLACK);
+  const forWait = Math.min(options.hosts, Math.ceil(waitMs.p50 / WAIT_MS));
+  const carried =
+    forRate <= 1
+      ? `This branch carries the ${options.rate} messages a second.`
+      : `This branch carries ${steadyPerSecond.toFixed(1)} of ${options.rate} messages a second: the rate takes ${forRate} transports.`;
+  const transports = Math.max(forRate, forWait);
+  if (transports <= 1) return carried;
+  const each = { hosts: Math.ceil(options.hosts / transports), rate: Number((options.rate / transports).toFixed(2)) };
+  const command = `node scripts/scale.mjs --hosts ${each.hosts} --messages ${Math.ceil(each.rate * 300)} --rate ${each.rate}`;
+  return [
+    carried,
+    `For a middle wait below ${seconds(WAIT_MS)}: ${transports} transports, each a branch of its own, with ${each.hosts} hosts on each. One of them: ${command}`,
+    'A host can serve several of them: `crosstalkd run <dir> <dir> …`; with all hosts on every branch less is gained.',
+  ].join('\n');
 }
 
 function seconds(ms) {

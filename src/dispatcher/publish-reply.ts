@@ -9,11 +9,21 @@ import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts'
 import type { OutboxItem } from '../local/local-state.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
-import { backoffMs, catchUp, publishOnce, type PublishRound, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import {
+  backoffMs,
+  catchUp,
+  publishOnce,
+  type PublishRound,
+  rivalryMs,
+  type Transaction,
+  type TransactionOutcome,
+  yieldMs,
+} from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { Held, Outgoing } from './state.ts';
 import { currentWork, supersededWork } from './follow-moves.ts';
+import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
 import { forgetRefusals, listDue, noteRefusal, tellRefusal } from './refused-work.ts';
 
@@ -154,7 +164,6 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       publisher,
       batch.map(({ transaction }) => transaction),
     );
-    if (round.pushMs > 0) state.post.pushMs = round.pushMs;
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
@@ -162,14 +171,23 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     forgetRefusals(dispatcher);
     // One reply that the remote does not take must not hold back the others: alone, and then after a pause of its own.
     batchMax = isRefused ? 1 : BATCH_MAX;
+    const before = losses;
     losses = settled > 0 && !isRefused ? 0 : losses + 1;
+    const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
     if (losses > 0 && listDue(dispatcher).length > 0) {
       doors.log.status('publish.retried', {
         losses,
         waiting: state.post.outgoing.length,
         reason: round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
       });
-      await doors.clock.sleep(backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random), state.loop.ending.signal);
+      const isRivalry = !isRefused && round.failure === null;
+      const waitMs = isRivalry
+        ? rivalryMs(losses, crowd, doors.random)
+        : backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random);
+      await doors.clock.sleep(waitMs, state.loop.ending.signal);
+      await catchUp(publisher);
+    } else if (hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running') {
+      await doors.clock.sleep(yieldMs(crowd, doors.random), state.loop.ending.signal);
       await catchUp(publisher);
     }
   }

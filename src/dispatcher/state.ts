@@ -162,8 +162,12 @@ export interface ClaimState {
 export interface PostState {
   readonly outgoing: Outgoing[];
   publishing: boolean;
-  /** How long the last push of the branch took; 0 = none yet. */
+  /** How long the last push took; 0 = none yet. */
   pushMs: number;
+  /** How long one takes that lands on the branch: the last that did, or the longest while none has. */
+  landing: { readonly ms: number; readonly hasLanded: boolean };
+  /** How many hosts seem to push at the same time: doubles with a loss, halves when a push lands at once. */
+  rivals: number;
   /** Reasons of refusals that were told of. */
   readonly refusalsTold: Set<string>;
 }
@@ -274,6 +278,8 @@ export function createState(): State {
       outgoing: [],
       publishing: false,
       pushMs: 0,
+      landing: { ms: 0, hasLanded: false },
+      rivals: 1,
       refusalsTold: new Set(),
     },
     workflows: {

@@ -36,6 +36,8 @@ export interface ScaleReport {
   readonly twice: readonly string[];
   readonly virtualMs: number;
   readonly perSecond: number;
+  /** The same while messages came in, from when half of them were written. */
+  readonly steadyPerSecond: number;
   /** From a finished answer to its reply on the branch. */
   readonly waitMs: { readonly p50: number; readonly p95: number; readonly max: number };
   /** The longest of these waits, in rounds in which every host lands one push. */
@@ -70,6 +72,8 @@ interface Counts {
   /** Settles when the push that the remote has in hand is decided; null = it has none. */
   busy: Promise<unknown> | null;
   answered: number;
+  /** Of these, in the second half of the time in which people wrote. */
+  steady: number;
   /** The newest commit that a host has landed. */
   head: Oid | null;
   readonly waits: number[];
@@ -78,7 +82,7 @@ interface Counts {
 /** Runs until every message is answered, or the time is ten times what writing them took. */
 export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   const world = createWorld(planOf(options), () => undefined);
-  const counts: Counts = { landed: 0, lost: 0, claims: 0, looks: 0, busy: null, answered: 0, head: null, waits: [] };
+  const counts: Counts = { landed: 0, lost: 0, claims: 0, looks: 0, busy: null, answered: 0, steady: 0, head: null, waits: [] };
   commit(world, [{ path: 'data/models.yaml', content: MODELS_YAML }]);
   const view = shareIndexes();
   const hosts = Array.from({ length: options.hosts }, (_, index) =>
@@ -109,6 +113,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     twice: newest === null ? [] : checkSingleReplies([{ commit: newest, added: files }], world.runs),
     virtualMs,
     perSecond: (counts.answered * 1_000) / virtualMs,
+    steadyPerSecond: (counts.steady * 2_000) / writingMs,
     waitMs: { p50: quantile(counts.waits, 0.5), p95: quantile(counts.waits, 0.95), max: quantile(counts.waits, 1) },
     fairShares: quantile(counts.waits, 1) / ((options.hosts * virtualMs) / counts.landed),
     pushes: {
@@ -144,6 +149,7 @@ function shareIndexes(): (mirror: Mirror) => Mirror {
 /** The doors of one process: its pushes of the branch take their turn at the remote, and its answers are timed. */
 function measured(world: World, { doors, counts, options }: { doors: Doors; counts: Counts; options: ScaleOptions }): Doors {
   const { scheduler } = world;
+  const writingMs = (options.messages / options.rate) * 1_000;
   const finished = new Map<string, number>();
   const push: Repository['push'] = async (updates, how) => {
     const branch = updates.find(({ ref }) => ref === BRANCH);
@@ -180,6 +186,7 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
       if (event === 'attempt.ended') finished.set(message, scheduler.nowMs());
       if (event === 'reply.published') {
         counts.answered += 1;
+        if (scheduler.nowMs() >= writingMs / 2 && scheduler.nowMs() < writingMs) counts.steady += 1;
         counts.waits.push(scheduler.nowMs() - (finished.get(message) ?? scheduler.nowMs()));
         finished.delete(message);
         if (counts.answered % 500 === 0) options.onProgress?.(counts.answered, scheduler.nowMs());
@@ -204,7 +211,7 @@ async function writeMessages(world: World, { messages, rate, seed }: ScaleOption
 }
 
 function writeMessage(world: World, { number, seed }: { readonly number: number; readonly seed: number }) {
-  const atMs = BEGINNING_MS + world.scheduler.nowMs();
+  const atMs = Math.round(BEGINNING_MS + world.scheduler.nowMs());
   const random = drawsOf(world.plan, `message ${seed} ${number}`);
   return {
     path: newMessagePath(
