@@ -6,9 +6,10 @@ import { confirmCancel, confirmRetry } from './acts.ts';
 import { confirmSend, submitOnKeys } from './dialogs.tsx';
 import { formatCount, formatSpan, formatUsd, plural } from './format.ts';
 import { Markdown } from './markdown.tsx';
-import { Ago, Avatar, Empty, Fix, Go, Icon, Loading, Pill, Trouble, copy } from './parts.tsx';
+import { Ago, Avatar, Empty, Go, Icon, Loading, Pill, Trouble, copy } from './parts.tsx';
+import { WhyView } from './why.tsx';
 import { goTo } from './state.ts';
-import type { Message, Summary, ThreadPage, Why } from './told.ts';
+import type { Message, Summary, ThreadPage } from './told.ts';
 
 export function ThreadView({
   asked,
@@ -237,33 +238,6 @@ function Facts({ message }: { readonly message: Message }): VNode | null {
         <span key={fact}>{fact}</span>
       ))}
     </p>
-  );
-}
-
-/** What follows host by host is not said before it as well. */
-function headOf(says: string, hosts: Why['parts'][number]['hosts']): string {
-  return hosts.some((one) => says.startsWith(`${one.host}: ${one.says}`)) ? 'no host takes it now' : says;
-}
-
-function WhyView({ id }: { readonly id: string }): VNode {
-  const { data, problem } = useAnswer<Why>(`why?id=${encodeURIComponent(id)}`);
-  if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
-  return (
-    <div class="why">
-      {[...data.notes.map((says) => ({ name: null, says, fix: null, hosts: [] })), ...data.parts].map(({ name, says, fix, hosts }) => (
-        <div key={`${name ?? ''} ${says}`}>
-          <p>
-            {name === null ? null : <b>{name}</b>} {headOf(says, hosts)}
-          </p>
-          {hosts.map(({ host, says: opinion }) => (
-            <p class="soft" key={host}>
-              {host}: {opinion}
-            </p>
-          ))}
-          {fix === null ? null : <Fix text={fix} />}
-        </div>
-      ))}
-    </div>
   );
 }
 
