@@ -10,7 +10,7 @@ import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
 import type { OlderAnswer } from './older-answer.ts';
 import { claimKey, identityOf, parseMessagePath } from './paths.ts';
-import { canonicalPath } from './twins.ts';
+import { isCanonical } from './twins.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
 export interface OpenMessage {
@@ -194,12 +194,6 @@ function closeCopies(messages: Map<string, OpenMessage>, rejected: Map<string, R
 function idOf(path: string): string | null {
   const file = parseMessagePath(path);
   return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;
-}
-
-/** A message at the place that its ULID names counts before any copy of it. */
-function isCanonical(path: string): boolean {
-  const file = parseMessagePath(path);
-  return file !== null && canonicalPath(file) === path;
 }
 
 /** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */

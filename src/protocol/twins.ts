@@ -9,7 +9,16 @@ export function canonicalPath(file: MessagePath): string | null {
   return ulid === null ? null : newMessagePath(file.channel, decodeTime(ulid), ulid);
 }
 
-/** In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first. */
+/** A message at the place that its ULID names counts before any copy of it. */
+export function isCanonical(path: string): boolean {
+  const file = parseMessagePath(path);
+  return file !== null && canonicalPath(file) === path;
+}
+
+/**
+ * In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first.
+ * When several were answered, and a dispatcher would have chosen none of them, nobody is asked any more: each is a twin of another one.
+ */
 export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
   const counting = new Map<string, string>();
   const rivals = new Map<string, string[]>();
@@ -33,5 +42,12 @@ export function findTwins(paths: readonly string[]): ReadonlyMap<string, string>
     others.push(wins ? before : path);
     rivals.set(identity, others);
   }
-  return new Map([...rivals].flatMap(([identity, paths]) => paths.map((path) => [path, counting.get(identity) ?? path] as const)));
+  const twins = new Map<string, string>();
+  for (const [identity, others] of rivals) {
+    const counts = counting.get(identity) ?? '';
+    for (const path of others) twins.set(path, counts);
+    const answeredToo = isCanonical(counts) ? undefined : others.find((path) => answered.has(path));
+    if (answeredToo !== undefined) twins.set(counts, answeredToo);
+  }
+  return twins;
 }

@@ -205,7 +205,8 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
   const answers = await judge.exists(
     waking.flatMap((candidate) => recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name))),
   );
-  const twins = judge.range.from === null ? judge.twins : await readTwins(judge, waking);
+  const { twins, answered: moved } = judge.range.from === null ? { twins: judge.twins, answered: [] } : await readTwins(judge, waking);
+  into.answered.push(...moved);
   const ended = await readOlderEnds(judge, waking);
   for (const candidate of waking) {
     const { file, blob, fields, isExternal } = candidate;

@@ -12,11 +12,19 @@ interface Asked {
   readonly exists: Exists;
 }
 
-/** Path of a new message → path of the one that counts. Of two that are open the index tells which one does. */
+/** What new messages have beside them. */
+export interface TwinsRead {
+  /** Path of a new message → path of the one that counts. Of two that are open the index tells which one does. */
+  readonly twins: ReadonlyMap<string, string>;
+  /** Those of them, put where no dispatcher would, that come to an answer: other copies are closed by it as by one that comes later. */
+  readonly answered: readonly string[];
+}
+
+/** Looks for what else has the ids of new messages. */
 export async function readTwins(
   asked: Asked,
   candidates: readonly { readonly file: MessagePath; readonly fields: MessageFields }[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<TwinsRead> {
   const messages = candidates.filter(({ file }) => file.replyTo === null);
   const pairs = messages.flatMap(({ file, fields }) => {
     if (canonicalPath(file) !== null) return [];
@@ -28,20 +36,24 @@ export async function readTwins(
   const standing = await asked.exists(pairs.map(({ proof }) => proof));
   const named = pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other] as const);
   const moved = messages.flatMap(({ file }) => ([null, file.path].includes(canonicalPath(file)) ? [] : [file]));
-  return new Map([...named, ...(await readMoved(asked, moved))]);
+  const found = await readMoved(asked, moved);
+  return { twins: new Map([...named, ...found.twins]), answered: found.answered };
 }
 
 /** Files with an id that somebody has put elsewhere: what else has that id only the listing of the channel tells. Rare. */
-async function readMoved({ repository, range }: Asked, moved: readonly MessagePath[]): Promise<ReadonlyMap<string, string>> {
+async function readMoved({ repository, range }: Asked, moved: readonly MessagePath[]): Promise<TwinsRead> {
   const twins = new Map<string, string>();
+  const answered = new Set<string>();
+  const paths = new Set(moved.map(({ path }) => path));
   for (const channel of new Set(moved.map((file) => file.channel))) {
     const ids = new Set(moved.flatMap((file) => (file.channel === channel ? ulidOf(file.stem) : [])));
     const listed = await repository.diff({ from: null, to: range.to, under: channelFolder(channel) });
     const same = listed.flatMap(({ path }) => {
       const file = parseMessagePath(path);
-      return file !== null && ids.has(ulidOf(file.stem)) ? [path] : [];
+      return file !== null && ids.has(ulidOf(file.stem)) ? [file] : [];
     });
-    for (const [path, counts] of findTwins(same)) twins.set(path, counts);
+    for (const { replyTo } of same) if (replyTo !== null && paths.has(replyTo.path)) answered.add(replyTo.path);
+    for (const [path, counts] of findTwins(same.map(({ path: one }) => one))) twins.set(path, counts);
   }
-  return twins;
+  return { twins, answered: [...answered] };
 }

@@ -271,7 +271,7 @@ describe.concurrent('runs beside each other', () => {
     expect(await status('queue-2')).toBe('queued');
     fleet.open('queue-3', held(group, 'q3'));
     expect(await fleet.routed('queue-3')).toContain('the concurrency group "queueing" is full');
-    expect(JSON.stringify((await fleet.json('workflow', 'why', 'queue-2')).data)).toContain('1 before it');
+    expect(JSON.stringify((await fleet.json('workflow', 'why', 'queue-2')).data)).toContain('it waits for queue-1 to end');
     expect(fleet.startsIn('queue-2')).toEqual([]);
     fleet.release('q1');
     await isOpen('queue-2');

@@ -223,6 +223,9 @@ describe('the index of open work', () => {
   it('comes to one conclusion about copies of a message, however they came, moved, were answered and went', async () => {
     const day = `${general}/2024/11/18`;
     const paths = [newMessagePath('general', decodeTime(ULID), ULID), `${day}/aa-${ULID}.md`, `${general}/zz-${ULID}.md`];
+    const at = (index: number): string => paths[index] ?? '';
+    const does = (index: number, what: string) => ({ at: at(index), what, to: at(0) });
+    const asks = (index: number, whom: string) => does(index, whom);
     const act = fc.record({
       at: fc.constantFrom(...paths),
       what: fc.constantFrom('opus', 'sonnet', 'opus, sonnet', 'reply opus', 'reply sonnet', 'remove', 'move'),
@@ -257,7 +260,22 @@ describe('the index of open work', () => {
           expect([[...files.keys()], open(follower.index())]).toEqual([[...files.keys()], open(newcomer.index())]);
         }
       }),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        // Two copies that are answered, neither where a dispatcher would have put it; and one that comes back to the answer it had.
+        examples: [
+          [[[asks(1, 'opus'), asks(2, 'opus')], [does(1, 'reply sonnet'), does(2, 'reply opus')], [asks(1, 'opus, sonnet')]]],
+          [
+            [
+              [asks(2, 'opus'), does(2, 'reply opus')],
+              [asks(1, 'opus')],
+              [does(1, 'reply opus'), asks(0, 'opus, sonnet')],
+              [does(1, 'remove'), { ...does(0, 'move'), to: at(2) }],
+              [asks(1, 'opus, sonnet')],
+            ],
+          ],
+        ],
+      },
     );
   });
 
