@@ -1,4 +1,5 @@
 /** What a reply says of an attempt that failed. */
+import { shellWord } from '../base/shell-word.ts';
 import type { Failed, FailureClass } from '../agents/agent.ts';
 import { messageId } from '../protocol/paths.ts';
 
@@ -6,7 +7,9 @@ import { messageId } from '../protocol/paths.ts';
 export function failureBody(outcome: Failed, message: string): { body: string; failure: { class: string; detail: string } } {
   const { class: kind, detail, rawOutput } = outcome;
   const hint =
-    rawOutput === null ? '' : `\nAll that it printed is kept on the host that ran it: crosstalkd show --transcript ${messageId(message)}\n`;
+    rawOutput === null
+      ? ''
+      : `\nAll that it printed is kept on the host that ran it: crosstalkd show --transcript ${shellWord(messageId(message))}\n`;
   return { body: `No answer: ${kind}. ${detail}\n${hint}`, failure: { class: kind, detail } };
 }
 

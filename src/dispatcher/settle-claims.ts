@@ -1,5 +1,6 @@
 /** Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is decided by `judgeLapsed`; the remote decides who does it. */
 import type { Oid } from '../base/ids.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { beatName } from '../protocol/beat.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { silentMs } from '../protocol/lease.ts';
@@ -136,7 +137,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
     attempt: claim.attempt,
     atMs: dispatcher.doors.clock.wallMs(),
     hops: work.message.hops,
-    body: `No answer: ${detail}. To run it again: crosstalkd retry ${work.message.path}\n`,
+    body: `No answer: ${detail}. To run it again: crosstalkd retry ${shellWord(work.message.path)}\n`,
     failure: { class: 'host-lost', detail },
     ...NO_RUN,
   });
@@ -146,7 +147,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
     model: claim.recipient,
     host: claim.alias,
     reason: detail,
-    fix: `crosstalkd retry ${work.message.path}`,
+    fix: `crosstalkd retry ${shellWord(work.message.path)}`,
   });
   enqueue(dispatcher, {
     about: work.message.path,

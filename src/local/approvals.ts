@@ -4,9 +4,10 @@ import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Random } from '../base/random.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
-import { ensurePrivateDirectory, quotePath, removeDurableFile, writeDurableFile } from './durable-file.ts';
+import { ensurePrivateDirectory, removeDurableFile, writeDurableFile } from './durable-file.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 
 /** Other commands that approve hold the lock for milliseconds. */
@@ -108,7 +109,7 @@ function isAllApprovals(value: Readonly<Record<string, unknown>>): value is AllA
 
 function damaged(path: string): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`, {
-    fix: `mv ${quotePath(path)} ${quotePath(`${path}.damaged`)}   # then: crosstalkd allow`,
+    fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # then: crosstalkd allow`,
   });
 }
 
@@ -117,7 +118,7 @@ function stuck(path: string): CrosstalkError {
     'HELD_BY_ANOTHER',
     `${path}: another command that approves has held it for ${LOCK_WAIT_MS / SECOND} s; nothing was approved.`,
     {
-      fix: `cat ${quotePath(path)}/lock.*   # names its process; end it, then the same command again`,
+      fix: `cat ${shellWord(path)}/lock.*   # names its process; end it, then the same command again`,
     },
   );
 }

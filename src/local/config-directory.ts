@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
-import { attempt, ensurePrivateDirectory, isErrno, isOurs, quotePath, readTextFile } from './durable-file.ts';
+import { shellWord } from '../base/shell-word.ts';
+import { attempt, ensurePrivateDirectory, isErrno, isOurs, readTextFile } from './durable-file.ts';
 import { homeOf, present, type Env } from './state-directory.ts';
 
 /** The paths of the configuration. */
@@ -45,7 +46,7 @@ export async function checkConfigDirectory(directory: ConfigDirectory): Promise<
     // The administrator may write everything anyway, and may have put the configuration there.
     if (!isOurs(found.uid) && found.uid !== 0) throw notOurs(path, found.uid);
     if ((found.mode & 0o002) !== 0) throw openToAll(path);
-    if ((found.mode & 0o020) !== 0) warnings.push(`${path}: its group may write it, and what it says is run; chmod g-w ${quotePath(path)}`);
+    if ((found.mode & 0o020) !== 0) warnings.push(`${path}: its group may write it, and what it says is run; chmod g-w ${shellWord(path)}`);
   }
   return warnings;
 }
@@ -68,13 +69,13 @@ async function statOrNull(path: string) {
 
 function notADirectory(path: string): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${path}: found a file; expected the configuration directory.`, {
-    fix: `mv ${quotePath(path)} ${quotePath(`${path}.old`)}`,
+    fix: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
   });
 }
 
 function notOurs(path: string, uid: number): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${path}: belongs to user ${uid}; expected it to belong to the user who runs this.`, {
-    fix: `sudo chown -R "$(id -u)" ${quotePath(path)}   # after looking at what it says`,
+    fix: `sudo chown -R "$(id -u)" ${shellWord(path)}   # after looking at what it says`,
   });
 }
 
@@ -83,14 +84,14 @@ function openToAll(path: string): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: every user may write it; expected only its owner, because commands in it are run.`,
     {
-      fix: `chmod go-w ${quotePath(path)}   # after looking at what it says`,
+      fix: `chmod go-w ${shellWord(path)}   # after looking at what it says`,
     },
   );
 }
 
 function unreadable(path: string, cause: unknown): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${path}: cannot be read; expected a text file of this user.`, {
-    fix: `ls -l ${quotePath(path)}`,
+    fix: `ls -l ${shellWord(path)}`,
     cause,
   });
 }

@@ -7,6 +7,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CrosstalkError, errorText } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -169,7 +170,7 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
   const cause = error;
   if (isErrno(error, 'ENOENT') && error.path === path && error.syscall === 'mkdir')
     return new CrosstalkError('STATE_UNUSABLE', `${path}: no directory can be made there (ENOENT); expected a place that takes files.`, {
-      fix: `ls -ld ${quotePath(dirname(path))}   # then choose another directory, with --state or CROSSTALK_STATE_DIR`,
+      fix: `ls -ld ${shellWord(dirname(path))}   # then choose another directory, with --state or CROSSTALK_STATE_DIR`,
       cause,
     });
   if (isErrno(error, 'EACCES', 'EPERM', 'EROFS'))
@@ -177,13 +178,13 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
       'STATE_UNUSABLE',
       `${path}: this user may not write there (${codeOf(error)}); expected a writable directory.`,
       {
-        fix: `ls -ld ${quotePath(dirname(path))}   # then give this user write access, or choose another directory`,
+        fix: `ls -ld ${shellWord(dirname(path))}   # then give this user write access, or choose another directory`,
         cause,
       },
     );
   if (isErrno(error, 'ENOSPC', 'EDQUOT'))
     return new CrosstalkError('STATE_UNUSABLE', `${path}: no space left to write (${codeOf(error)}); expected room on its file system.`, {
-      fix: `df -h ${quotePath(dirname(path))}   # then make room`,
+      fix: `df -h ${shellWord(dirname(path))}   # then make room`,
       cause,
     });
   if (isErrno(error, 'ENOTDIR', 'EEXIST', 'EISDIR')) return notADirectory(path, cause);
@@ -192,7 +193,7 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
 
 function notADirectory(path: string, cause?: unknown): CrosstalkError {
   return new CrosstalkError('STATE_UNUSABLE', `${path}: a file stands where a directory is expected, or the reverse.`, {
-    fix: `ls -ld ${quotePath(path)}   # then move it away, or choose another directory`,
+    fix: `ls -ld ${shellWord(path)}   # then move it away, or choose another directory`,
     cause,
   });
 }
@@ -200,15 +201,10 @@ function notADirectory(path: string, cause?: unknown): CrosstalkError {
 function notOurs(path: string, uid: number): CrosstalkError {
   const own = process.getuid?.() ?? 0;
   return new CrosstalkError('STATE_UNUSABLE', `${path}: belongs to user ${uid}; expected it to belong to user ${own}, who runs this.`, {
-    fix: `run as user ${uid}, or: sudo chown -R ${own} ${quotePath(path)}`,
+    fix: `run as user ${uid}, or: sudo chown -R ${own} ${shellWord(path)}`,
   });
 }
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : errorText(error);
-}
-
-/** `path` as one word of a shell command. */
-export function quotePath(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

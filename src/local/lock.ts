@@ -10,8 +10,9 @@ import { dirname, join } from 'node:path';
 import { formatIso, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { isMapping } from '../protocol/yaml.ts';
-import { attempt, isErrno, quotePath, readTextFile, syncDirectory, writeDurableFile, writeTemporary } from './durable-file.ts';
+import { attempt, isErrno, readTextFile, syncDirectory, writeDurableFile, writeTemporary } from './durable-file.ts';
 import { type FreeKernelLock, isKernelLocked, takeKernelLock } from './kernel-lock.ts';
 import { isProvablyGone, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
@@ -205,7 +206,7 @@ function decodeLock(text: string, path: string): LockHolder | null {
   // What an older version wrote has no lock of the kernel.
   if (isMapping(value) && isHolder(value)) return { ...value, kernelLock: value.kernelLock === true };
   throw new CrosstalkError('STATE_UNUSABLE', `${path}: not readable as a lock; expected JSON with pid, boot and token.`, {
-    fix: `rm ${quotePath(path)}   # only when no dispatcher runs with this state directory`,
+    fix: `rm ${shellWord(path)}   # only when no dispatcher runs with this state directory`,
   });
 }
 
@@ -241,6 +242,6 @@ function heldBy(
   return new CrosstalkError(
     'HELD_BY_ANOTHER',
     `${where} already serves this transport, or did before that container ended: ${who}; from here nobody can see which.`,
-    { fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${quotePath(directory)}/lock.*` },
+    { fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${shellWord(directory)}/lock.*` },
   );
 }

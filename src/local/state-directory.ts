@@ -5,7 +5,8 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, normalize, resolve } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { attempt, ensurePrivateDirectory, quotePath, readTextFile, writeDurableFile } from './durable-file.ts';
+import { shellWord } from '../base/shell-word.ts';
+import { attempt, ensurePrivateDirectory, readTextFile, writeDurableFile } from './durable-file.ts';
 import { readBootId } from './process-identity.ts';
 
 /** The environment as a record: read in cli/, handed in. */
@@ -146,7 +147,7 @@ async function ensureStateId(directory: StateDirectory, random: Random): Promise
       'STATE_UNUSABLE',
       `${directory.idFile}: found ${JSON.stringify(found.slice(0, 40))}; expected 32 hex digits.`,
       {
-        fix: `rm ${quotePath(directory.idFile)}   # a new one is made; claims of the old one expire by themselves`,
+        fix: `rm ${shellWord(directory.idFile)}   # a new one is made; claims of the old one expire by themselves`,
       },
     );
   const id = random.hex(16);

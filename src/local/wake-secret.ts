@@ -2,8 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { type ConfigDirectory, readConfigFile } from './config-directory.ts';
-import { attempt, isOurs, quotePath } from './durable-file.ts';
+import { attempt, isOurs } from './durable-file.ts';
 import { type Env, present } from './state-directory.ts';
 
 const VARIABLE = 'CROSSTALK_WAKE_SECRET';
@@ -16,7 +17,7 @@ export function wakeSecretFile(directory: ConfigDirectory): string {
 
 /** The command that makes one. */
 export function makeSecretCommand(directory: ConfigDirectory): string {
-  const path = quotePath(wakeSecretFile(directory));
+  const path = shellWord(wakeSecretFile(directory));
   return `(umask 077; head -c 32 /dev/urandom | base64 > ${path})`;
 }
 
@@ -30,7 +31,7 @@ export async function readWakeSecret(env: Env, directory: ConfigDirectory): Prom
   const { mode, uid } = await attempt(path, () => stat(path));
   if ((mode & 0o077) !== 0 || !isOurs(uid))
     throw new CrosstalkError('CONFIG_INVALID', `${path}: others can read it; expected a file of mode 600 that belongs to you.`, {
-      fix: `chmod 600 ${quotePath(path)}`,
+      fix: `chmod 600 ${shellWord(path)}`,
     });
   return check(text.trim(), path, directory);
 }

@@ -1,4 +1,5 @@
 /** A run as people see it: its status, every step and task, what it waits for, and the command that moves it on. */
+import { shellWord } from '../base/shell-word.ts';
 import { budgetUse, type BudgetUse } from './budget.ts';
 import { admission } from './admit.ts';
 import { isPaused } from './controls.ts';
@@ -170,5 +171,5 @@ function taskBlocker(input: RunInput, task: TaskView): Blocker {
   if (hosts.length === 0) return { what: `${name}: no live host serves ${model}`, command: `crosstalkd run --only ${model}` };
   if (host !== undefined && !hosts.includes(host))
     return { what: `${name}: it may run only on ${host}, which is not alive`, command: `crosstalkd hosts` };
-  return { what: `${name} is with ${model} (${hosts.join(', ')})`, command: `crosstalkd why ${task.path}` };
+  return { what: `${name} is with ${model} (${hosts.join(', ')})`, command: `crosstalkd why ${shellWord(task.path)}` };
 }

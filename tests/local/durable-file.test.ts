@@ -6,7 +6,6 @@ import {
   attempt,
   ensurePrivateDirectory,
   localFailure,
-  quotePath,
   readTextFile,
   removeDurableFile,
   removeTemporaries,
@@ -161,10 +160,5 @@ describe('a directory that cannot be used', () => {
     await expect(attempt(path, () => writeFile(path, 'x'))).rejects.toMatchObject({
       message: expect.stringContaining('no space left') as string,
     });
-  });
-
-  it('quotes a path so that the shell reads one word', () => {
-    expect(quotePath('/a/b-c.d')).toBe('/a/b-c.d');
-    expect(quotePath("/it's $HOME")).toBe(`'/it'\\''s $HOME'`);
   });
 });

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { listLate } from '../../local/late.ts';
-import { isOurs, quotePath } from '../../local/durable-file.ts';
+import { isOurs } from '../../local/durable-file.ts';
 import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
 import { ownIdentity } from '../../local/process-identity.ts';
 import { isPartialCache } from '../../transport/git-cache.ts';
@@ -42,12 +43,12 @@ async function examineState({ session }: Surroundings): Promise<readonly Finding
   // That others can read it is mended by whoever opens it.
   const owner = isOurs(uid)
     ? fine('state', `${path} is private`)
-    : trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${quotePath(path)}` });
+    : trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${shellWord(path)}` });
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
   const level = free < FREE_BYTES.bad ? 'bad' : free < FREE_BYTES.warn ? 'warn' : null;
   const says = `${Math.floor(free / 1_048_576)} MiB are free`;
-  return [owner, level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${quotePath(path)}` })];
+  return [owner, level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${shellWord(path)}` })];
 }
 
 async function examineDispatcher({ session, here, hereSilent }: Surroundings): Promise<Finding> {
@@ -62,7 +63,7 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
       if (isElsewhere)
         return trouble('bad', name, {
           says: `process ${lock.holder.pid} of another container holds the state directory and does not answer`,
-          fix: `end that container; when it is gone: rm ${quotePath(session.directory.path)}/lock.*`,
+          fix: `end that container; when it is gone: rm ${shellWord(session.directory.path)}/lock.*`,
         });
       return trouble('bad', name, {
         says: `${pid === null ? 'a process' : `process ${pid}`} holds the state directory and does not answer`,
@@ -72,7 +73,7 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
     return fine(name, lock.kind === 'gone' ? 'none runs here; the last one was killed, the next settles what it left' : 'none runs here');
   } catch (error) {
     const fix = error instanceof CrosstalkError ? error.fix : null;
-    return trouble('bad', name, { says: errorText(error), fix: fix ?? `ls -l ${quotePath(session.directory.path)}` });
+    return trouble('bad', name, { says: errorText(error), fix: fix ?? `ls -l ${shellWord(session.directory.path)}` });
   }
 }
 
@@ -88,7 +89,7 @@ async function examineLeftovers({ session, here }: Surroundings): Promise<readon
       : [
           trouble('warn', 'late output', {
             says: `${counted(late.length, 'output')} came too late to be a reply and ${late.length === 1 ? 'is' : 'are'} kept for you`,
-            fix: `ls ${quotePath(session.directory.late)}   (remove what you have read)`,
+            fix: `ls ${shellWord(session.directory.late)}   (remove what you have read)`,
           }),
         ]),
   ];

@@ -1,6 +1,7 @@
 /** Where a message stands for each of those it asks, open or answered. */
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { expandAddresses } from '../../protocol/address.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
@@ -52,7 +53,7 @@ export function describeRejected({ path, line, found, expected, twinOf }: Reject
   const named = /\bor: (crosstalkd .+)$/.exec(expected)?.[1];
   return {
     says: `line ${line}: found ${found}; expected ${expected}`,
-    fix: twinOf !== undefined ? `git rm ${path}` : (named ?? `crosstalkd lint ${path}`),
+    fix: twinOf !== undefined ? `git rm ${shellWord(path)}` : (named ?? `crosstalkd lint ${shellWord(path)}`),
   };
 }
 
@@ -62,7 +63,11 @@ function part(kind: string, says: string, fix: string | null = null): Part {
 
 function describeAnswer(said: Said, replyTo: NonNullable<ListedFile['replyTo']>): Part {
   const how = said.message.fields.failed ? `failure (${said.message.fields.error ?? 'no reason given'})` : 'answer';
-  return part('reply', `is the ${how} of ${replyTo.recipient} to ${shortId(replyTo.path)}`, `crosstalkd why ${messageId(replyTo.path)}`);
+  return part(
+    'reply',
+    `is the ${how} of ${replyTo.recipient} to ${shortId(replyTo.path)}`,
+    `crosstalkd why ${shellWord(messageId(replyTo.path))}`,
+  );
 }
 
 async function explainRecipients(around: Surroundings, said: Said): Promise<readonly Part[]> {
@@ -98,18 +103,23 @@ function explainReply(said: Said, reply: Said): Bare {
   const ago = `${formatDuration(Math.max(0, systemClock.wallMs() - reply.atMs))} ago`;
   const id = messageId(said.file.path);
   if (fields.error === 'cancelled' && isByHand(reply))
-    return { kind: 'cancelled', says: `cancelled by ${reply.from}, ${ago}`, fix: `crosstalkd retry ${id}` };
+    return { kind: 'cancelled', says: `cancelled by ${reply.from}, ${ago}`, fix: `crosstalkd retry ${shellWord(id)}` };
   if (isByHand(reply)) return { kind: 'answered-by-hand', says: `answered by hand by ${reply.from}, ${ago}`, fix: null };
   const where = `on ${fields.host ?? 'a host'}, attempt ${fields.attempt ?? 1}${fields.durationMs === null ? '' : `, ${formatDuration(fields.durationMs)}`}`;
   if (fields.model === 'workflow')
     return {
       kind: fields.failed ? 'failed' : 'answered',
       says: `${fields.failed ? 'failed' : 'answered'} ${ago} by its run`,
-      fix: `crosstalkd workflow show ${id}`,
+      fix: `crosstalkd workflow show ${shellWord(id)}`,
     };
-  if (!fields.failed) return { kind: 'answered', says: `answered ${ago} (${where})`, fix: `crosstalkd show ${messageId(reply.file.path)}` };
+  if (!fields.failed)
+    return { kind: 'answered', says: `answered ${ago} (${where})`, fix: `crosstalkd show ${shellWord(messageId(reply.file.path))}` };
   const line = reply.message.body.trim().split('\n')[0] ?? '';
-  return { kind: 'failed', says: `failed ${ago}: ${fields.error ?? 'no reason given'} (${where}): ${line}`, fix: `crosstalkd retry ${id}` };
+  return {
+    kind: 'failed',
+    says: `failed ${ago}: ${fields.error ?? 'no reason given'} (${where}): ${line}`,
+    fix: `crosstalkd retry ${shellWord(id)}`,
+  };
 }
 
 /** Closed without an answer: it was never a question to that name, or somebody asked again. */
@@ -117,17 +127,22 @@ function explainSilence(
   around: Surroundings,
   { said, name, retried }: { readonly said: Said; readonly name: string; readonly retried: string | null },
 ): Bare {
-  if (retried !== null) return { kind: 'retried', says: `was asked again by ${shortId(retried)}`, fix: `crosstalkd why ${retried}` };
+  if (retried !== null)
+    return { kind: 'retried', says: `was asked again by ${shortId(retried)}`, fix: `crosstalkd why ${shellWord(retried)}` };
   const answer = [...around.index.older.values()].find(({ recipient, paths }) => recipient === name && paths.includes(said.file.path));
   if (answer !== undefined)
-    return { kind: 'answered', says: `answered by ${shortId(answer.by)}`, fix: `crosstalkd show ${messageId(answer.by)}` };
+    return { kind: 'answered', says: `answered by ${shortId(answer.by)}`, fix: `crosstalkd show ${shellWord(messageId(answer.by))}` };
   if (name === 'workflow' && said.message.fields.childChannel !== null)
     return { kind: 'answered', says: `was ended by an older program in ${said.message.fields.childChannel}`, fix: `crosstalkd channels` };
   if (name === said.from) return { kind: 'own', says: `wrote it, and nobody answers themselves`, fix: null };
   if (said.file.replyTo !== null) return { kind: 'reply', says: 'is answered with this; nothing follows by itself', fix: null };
   if (around.index.people.has(name)) return { kind: 'person', says: `is a person; people answer when they want to`, fix: null };
   if (around.rewrite !== null || around.outage !== null) return { kind: 'unread', says: 'is not read yet', fix: 'crosstalkd status' };
-  return { kind: 'closed', says: 'is not awaited: the message was closed', fix: `crosstalkd thread ${messageId(said.file.path)}` };
+  return {
+    kind: 'closed',
+    says: 'is not awaited: the message was closed',
+    fix: `crosstalkd thread ${shellWord(messageId(said.file.path))}`,
+  };
 }
 
 async function findRetry(around: Surroundings, path: string): Promise<string | null> {

@@ -1,5 +1,6 @@
 /** Why a piece of open work stands where it stands: the words of select-work.ts for this host, and for each other host what its own beat says. */
 import { formatDuration } from '../../base/duration.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { CLAIMS_REFUSED } from '../../dispatcher/claim-message.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import { judgeWork, type Verdict, type WorkView } from '../../dispatcher/select-work.ts';
@@ -83,16 +84,16 @@ function explainMessage(verdict: Verdict, { work, id }: { readonly work: Work; r
   const told = (kind: StandingKind, says: string, fix: string): Standing => ({ kind, says, fix, needsPerson: true, hosts: [] });
   switch (verdict.kind) {
     case 'stale':
-      return told('stale', `${verdict.detail}; nobody runs it by itself`, `crosstalkd retry ${id}`);
+      return told('stale', `${verdict.detail}; nobody runs it by itself`, `crosstalkd retry ${shellWord(id)}`);
     case 'hops':
-      return told('hops', `${verdict.detail}: agents have answered agents too often`, `crosstalkd cancel ${id}`);
+      return told('hops', `${verdict.detail}: agents have answered agents too often`, `crosstalkd cancel ${shellWord(id)}`);
     case 'twin':
-      return told('twin', `${verdict.detail}; this copy is never run`, `remove the copy: git rm ${work.message.path}`);
+      return told('twin', `${verdict.detail}; this copy is never run`, `remove the copy: git rm ${shellWord(work.message.path)}`);
     case 'workflow':
       return {
         kind: 'workflow',
         says: 'is a workflow; its run shows where it stands',
-        fix: `crosstalkd workflow show ${id}`,
+        fix: `crosstalkd workflow show ${shellWord(id)}`,
         needsPerson: false,
         hosts: [],
       };
@@ -135,7 +136,7 @@ function explainClaim(around: Scene, work: Work): Standing | null {
     return {
       kind: 'running',
       says: `runs on ${claim.alias} (this host)${attempt}; ${does}`,
-      fix: `crosstalkd cancel ${messageId(work.message.path)}`,
+      fix: `crosstalkd cancel ${shellWord(messageId(work.message.path))}`,
       needsPerson: false,
       hosts: [],
     };
@@ -169,7 +170,7 @@ function explainHolder(
     return {
       kind: 'running',
       says: `runs on ${alias}${attempt}; ${sign}`,
-      fix: `crosstalkd cancel ${messageId(work.message.path)}`,
+      fix: `crosstalkd cancel ${shellWord(messageId(work.message.path))}`,
       needsPerson: false,
       hosts: [],
     };
@@ -199,7 +200,10 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
     return {
       kind: 'unknown-name',
       says,
-      fix: near === null ? `crosstalkd cancel ${id}` : `correct "to:" in ${work.message.path} (or: crosstalkd cancel ${id})`,
+      fix:
+        near === null
+          ? `crosstalkd cancel ${shellWord(id)}`
+          : `correct "to:" in ${work.message.path} (or: crosstalkd cancel ${shellWord(id)})`,
       needsPerson: true,
       hosts: [],
     };
@@ -215,7 +219,7 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
     return {
       kind: 'ran-before',
       says: verdict.detail,
-      fix: `crosstalkd cancel ${id}   (then: crosstalkd retry ${id})`,
+      fix: `crosstalkd cancel ${shellWord(id)}   (then: crosstalkd retry ${shellWord(id)})`,
       needsPerson: true,
       hosts,
     };
@@ -240,7 +244,7 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
     return {
       kind: 'pinned',
       says: `${verdict.kind === 'pinned' ? verdict.detail : `is for ${work.recipient} on ${work.hosts.join(' or ')} only`}, and no such host is up`,
-      fix: `crosstalkd run --alias ${work.hosts[0] ?? ''}   (there), or: crosstalkd cancel ${id}`,
+      fix: `crosstalkd run --alias ${work.hosts[0] ?? ''}   (there), or: crosstalkd cancel ${shellWord(id)}`,
       needsPerson: true,
       hosts,
     };

@@ -1,5 +1,6 @@
 /** Failure replies and failed runs of the last day that nobody has asked again for, read from the subjects and trailers of the newest commits. */
 import { DAY, systemClock } from '../../base/clock.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import type { CommitInfo } from '../../transport/repository.ts';
 import type { TransportSession } from '../transport-session.ts';
 
@@ -53,7 +54,7 @@ export function listFailed(commits: readonly CommitInfo[], wallMs: number): read
 
 /** What asks again for the answer of a model, or of a workflow's run. */
 export function retryCommand(recipient: string, id: string): string {
-  return `crosstalkd ${recipient === 'workflow' ? 'workflow retry' : 'retry'} ${id}`;
+  return `crosstalkd ${recipient === 'workflow' ? 'workflow retry' : 'retry'} ${shellWord(id)}`;
 }
 
 function trailer(message: string, key: string): string | null {

@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { given, type Invocation } from '../command.ts';
 import { liveHosts } from './host-opinions.ts';
@@ -54,5 +55,6 @@ function print(io: Io, host: HostSeen, around: Surroundings): void {
     if (claim !== null)
       io.print(plain(`    holds ${shortId(claim.message)} for ${claim.recipient}${claim.attempt > 1 ? `, attempt ${claim.attempt}` : ''}`));
   if (!liveHosts(around).includes(host))
-    for (const { claim } of host.claims.slice(0, 1)) if (claim !== null) io.print(plain(`    crosstalkd why ${messageId(claim.message)}`));
+    for (const { claim } of host.claims.slice(0, 1))
+      if (claim !== null) io.print(plain(`    crosstalkd why ${shellWord(messageId(claim.message))}`));
 }

@@ -1,4 +1,5 @@
 /** What stands where an answer belongs and is none, such as a folder: nobody can answer there until a person has removed it. */
+import { shellWord } from '../../base/shell-word.ts';
 import type { TreeEntry } from '../../transport/repository.ts';
 import { tipOf } from '../read/reading.ts';
 import type { Surroundings } from './look-around.ts';
@@ -15,7 +16,7 @@ export async function findOddReplies({ session }: Surroundings, replies: readonl
     replies.flatMap((path, index) => {
       const what = describeOdd(entries[index] ?? null);
       if (what === null) return [];
-      const fix = `git rm -r ${path} && git commit -m "Make room for the answer" && git push`;
+      const fix = `git rm -r ${shellWord(path)} && git commit -m "Make room for the answer" && git push`;
       return [
         [path, { says: `cannot be answered: ${what} stands where the answer belongs (${path}); remove it in a clone`, fix }] as const,
       ];

@@ -1,6 +1,7 @@
 /** What needs a person, worst first, each with the command that fixes it. The same list gives `status` its verdict. */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import { describeRejected } from './explain-message.ts';
@@ -175,7 +176,7 @@ function needsOfClone(unsent: Unsent | null): readonly Need[] {
             ...need(
               'unsent',
               `${counted(files.length, 'message')} in this clone ${isHere(files.length)}`,
-              `crosstalkd send -C ${clone} ${first}`,
+              `crosstalkd send -C ${shellWord(clone)} ${shellWord(first)}`,
             ),
             about: files.slice(0, ABOUT_MAX),
             count: files.length,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
@@ -199,7 +200,7 @@ async function describeUnknown(invocation: Invocation, around: Surroundings, ask
   const draft = file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;
   if (draft !== undefined)
     return new CrosstalkError('NOT_FOUND', `${draft} is on this disk and not in the transport: it was never sent`, {
-      fix: `crosstalkd send ${draft}`,
+      fix: `crosstalkd send ${shellWord(draft)}`,
     });
   if (unsent !== null && unsent.commits > 0)
     return new CrosstalkError('NOT_FOUND', `"${asked}" is not in the transport, and this clone has commits that were never pushed`, {

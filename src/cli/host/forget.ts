@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { forgetApprovals } from '../../local/approvals.ts';
-import { quotePath } from '../../local/durable-file.ts';
 import type { OpenLocalState } from '../../local/open-local-state.ts';
 import { stateRoot } from '../../local/state-directory.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
@@ -80,12 +80,12 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
     (await readdir(path).catch(() => [])).filter((name) => !name.startsWith('.')).length;
   const lost = [
     [await count(directory.outbox), 'finished answer', 'not delivered yet', 'crosstalkd run --once'],
-    [await count(directory.late), 'answer', 'that came too late and is only here', `ls ${quotePath(directory.late)}`],
+    [await count(directory.late), 'answer', 'that came too late and is only here', `ls ${shellWord(directory.late)}`],
     [
       await count(join(directory.path, 'worktrees')),
       'worktree',
       'that a message asked to keep',
-      `ls ${quotePath(join(directory.path, 'worktrees'))}`,
+      `ls ${shellWord(join(directory.path, 'worktrees'))}`,
     ],
   ] as const;
   for (const [number, noun, why, fix] of lost)

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DAY, HOUR, MINUTE, SECOND, systemClock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log, LogRecord } from '../../base/log.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { describeNotifier, type Notifier } from '../../local/notify-settings.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -218,7 +219,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
         kind: 'failed',
         title: `crosstalkd: ${what}`,
         text: `${what}: ${message}`,
-        fix: `crosstalkd why ${id}`,
+        fix: `crosstalkd why ${shellWord(id)}`,
       },
     ];
   }
@@ -242,7 +243,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
         kind: 'host-gone',
         title: `crosstalkd: ${what}`,
         text: `${what} for ${message}. ${text('reason') || text('next')}`,
-        fix: `crosstalkd why ${id}`,
+        fix: `crosstalkd why ${shellWord(id)}`,
       },
     ];
   }

@@ -5,6 +5,7 @@
 import { DAY, formatLocal, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { LogRecord } from '../../base/log.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { formatLogLine } from '../../local/log-file.ts';
 import { displayWidth, fitWidth } from '../display-width.ts';
@@ -195,7 +196,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
   'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
   'message.rejected': ({ path, line, found, expected }) =>
-    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${text(path)}`}`,
+    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${shellWord(text(path))}`}`,
 };
 
 /** One event as one line: time, host, model, message, what happened, and for trouble what happens next or what a person can do. */

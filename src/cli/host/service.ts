@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { makeConfigDirectory } from '../../local/config-directory.ts';
-import { quotePath } from '../../local/durable-file.ts';
 import { runTool, type ToolEnded } from '../../local/run-tool.ts';
 import { formatService, ownerOf, placeService, type ServiceManager, type ServicePlaces } from '../../local/service-unit.ts';
 import { homeOf, present, stateRoot } from '../../local/state-directory.ts';
@@ -201,7 +201,7 @@ async function readOwned({ places, invocation }: ServiceAt, to: 'install' | 'uni
   if (owner === 'ours' || (owner === 'edited' && given(invocation, 'force'))) return text;
   throw owner === 'foreign'
     ? new CrosstalkError('ALREADY_EXISTS', `${places.file} was not made by crosstalkd; it is left as it is`, {
-        fix: `mv ${quotePath(places.file)} ${quotePath(`${places.file}.old`)}`,
+        fix: `mv ${shellWord(places.file)} ${shellWord(`${places.file}.old`)}`,
       })
     : new CrosstalkError('ALREADY_EXISTS', `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`, {
         fix: `crosstalkd service ${to} --force   (the changes are lost)`,
@@ -265,7 +265,7 @@ async function askState(at: ServiceAt): Promise<string> {
 }
 
 function logCommand({ manager, places }: ServiceAt): string {
-  return manager === 'systemd' ? `journalctl --user -u ${places.name} -f` : `tail -F ${quotePath(eventsLink(places) ?? '')}`;
+  return manager === 'systemd' ? `journalctl --user -u ${places.name} -f` : `tail -F ${shellWord(eventsLink(places) ?? '')}`;
 }
 
 /** A user's services end with the last session, and begin with the first, unless the user lingers. */

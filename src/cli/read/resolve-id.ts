@@ -1,6 +1,7 @@
 /** From what a person types to one message: its id, the beginning of it, its path, or its path below the channel. */
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { channelFolder, CHANNELS, messageId, parseMessagePath, replyPath, ulidOf } from '../../protocol/paths.ts';
 import { findTwins } from '../../protocol/twins.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
@@ -104,6 +105,6 @@ function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
   const shown = found.slice(0, CANDIDATES_SHOWN).map(({ path }) => `\n  ${path}`);
   const more = found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
   return new CrosstalkError('ID_AMBIGUOUS', `"${text}" fits ${found.length} messages:${shown.join('')}${more}`, {
-    fix: `crosstalkd show ${found[0]?.path ?? ''}   (or the same command with more of the id)`,
+    fix: `crosstalkd show ${shellWord(found[0]?.path ?? '')}   (or the same command with more of the id)`,
   });
 }

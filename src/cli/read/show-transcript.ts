@@ -1,4 +1,5 @@
 /** `crosstalkd show <id> --transcript` and `crosstalkd log -f <id>`: what the agents of this host printed for a message, kept and as it comes. */
+import { shellWord } from '../../base/shell-word.ts';
 import { followControl } from '../../local/control-client.ts';
 import { readTranscripts, type Transcript } from '../../local/transcripts.ts';
 import { isMapping } from '../../protocol/yaml.ts';
@@ -18,7 +19,7 @@ export async function showTranscripts(invocation: Invocation, session: Transport
       if (transcript.raw !== null) invocation.io.print(`the bytes as they came: ${plain(transcript.raw)}`);
     }
   if (transcripts.length > 0) return 0;
-  if (!wantsJson(invocation)) invocation.io.warn(`no agent of this host has worked on it: crosstalkd why ${message}`);
+  if (!wantsJson(invocation)) invocation.io.warn(`no agent of this host has worked on it: crosstalkd why ${shellWord(message)}`);
   return 3;
 }
 

@@ -21,6 +21,7 @@ import { resolveId } from './resolve-id.ts';
 import { showTranscripts } from './show-transcript.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { TransportSession } from '../transport-session.ts';
 
@@ -73,7 +74,7 @@ function print(invocation: Invocation, shown: Shown, files: ReadonlyMap<string, 
   for (const reply of shown.state.replies)
     io.print([`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`, ...formatAttachments(filesOf(reply))].join('\n'));
   if (shown.state.kind === 'open' || shown.state.kind === 'stale')
-    io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shown.said.file.path}`);
+    io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shellWord(shown.said.file.path)}`);
 }
 
 function replyHead({ io }: Invocation, reply: Said): string {

@@ -4,6 +4,7 @@
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
@@ -51,7 +52,7 @@ async function identifyPerson(invocation: Invocation, around: Surroundings): Pro
   const sender = await identifySender(invocation, around.session);
   if (sender.agent === null) return sender;
   throw new CrosstalkError('REFUSED', 'an agent cannot cancel messages', {
-    fix: `ask a person: crosstalkd cancel ${invocation.args[0] ?? ''}`,
+    fix: `ask a person: crosstalkd cancel ${shellWord(invocation.args[0] ?? '')}`,
   });
 }
 
@@ -108,11 +109,13 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
 
 function tell(invocation: Invocation, { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] }): number {
   if (cancelled.length === 0)
-    throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, { fix: `crosstalkd why ${messageId(path)}` });
+    throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, {
+      fix: `crosstalkd why ${shellWord(messageId(path))}`,
+    });
   if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });
   else {
     invocation.io.print(plain(`cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`));
-    invocation.io.print(plain(`  to ask again: crosstalkd retry ${messageId(path)}`));
+    invocation.io.print(plain(`  to ask again: crosstalkd retry ${shellWord(messageId(path))}`));
   }
   return 0;
 }

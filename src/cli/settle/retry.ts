@@ -3,6 +3,7 @@ import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
 import { messageId, newMessagePath } from '../../protocol/paths.ts';
@@ -38,7 +39,7 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
     const id = messageId(letter.path);
     if (wantsJson(invocation))
       printJson(invocation, { ok: true, health: 'good', id, path: letter.path, retries: said.file.path, to: recipients.to, commit });
-    else invocation.io.print(plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${id}`));
+    else invocation.io.print(plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`));
     return 0;
   } finally {
     await around.session.close();
@@ -56,14 +57,14 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
       'MESSAGE_REJECTED',
       `${file.path}:${broken.rejection.line}: found ${broken.rejection.found}; expected ${broken.rejection.expected}`,
       {
-        fix: `crosstalkd lint ${file.path}`,
+        fix: `crosstalkd lint ${shellWord(file.path)}`,
       },
     );
   const [one] = said;
   if (one === undefined) throw new CrosstalkError('NOT_FOUND', `no message "${text}"`);
   if (one.message.fields.op === null && one.message.fields.to.some(({ name }) => name === 'workflow'))
     throw new CrosstalkError('REFUSED', `${shortId(file.path)} is a workflow`, {
-      fix: `crosstalkd workflow retry ${messageId(file.path)}`,
+      fix: `crosstalkd workflow retry ${shellWord(messageId(file.path))}`,
     });
   return one;
 }
@@ -75,7 +76,7 @@ async function refuseRetried(session: TransportSession, said: Said): Promise<voi
   if (again === undefined) return;
   const newer = /^Crosstalk-Message: (.+)$/m.exec(again.message)?.[1] ?? '';
   throw new CrosstalkError('REFUSED', `${shortId(said.file.path)} was asked again already`, {
-    fix: `crosstalkd retry ${newer}   (or: crosstalkd why ${newer})`,
+    fix: `crosstalkd retry ${shellWord(newer)}   (or: crosstalkd why ${shellWord(newer)})`,
   });
 }
 
@@ -120,10 +121,10 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   const [waiting] = open.filter(({ name }) => wanted === null || wanted.includes(name));
   if (waiting !== undefined)
     return new CrosstalkError('REFUSED', `${waiting.name} is still awaited: it ${waiting.standing.says}`, {
-      fix: `crosstalkd cancel ${id}   (then crosstalkd retry ${id}), or wait: crosstalkd wait ${id}`,
+      fix: `crosstalkd cancel ${shellWord(id)}   (then crosstalkd retry ${shellWord(id)}), or wait: crosstalkd wait ${shellWord(id)}`,
     });
   return new CrosstalkError('REFUSED', replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer', {
-    fix: `crosstalkd show ${id}   (to ask something new: crosstalkd send --re ${id} …)`,
+    fix: `crosstalkd show ${shellWord(id)}   (to ask something new: crosstalkd send --re ${shellWord(id)} …)`,
   });
 }
 

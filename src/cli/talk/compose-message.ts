@@ -1,5 +1,6 @@
 /** What `send` publishes: the file of a new message, its path, and the commit in which people read it. Pure. */
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import type { Rejection } from '../../protocol/front-matter.ts';
 import { decodeMessage, formatMessage, type Message, type NewMessage } from '../../protocol/message.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
@@ -26,7 +27,9 @@ export function composeLetter(path: string, fields: NewMessage, body: string): L
 export function requireMessage(name: string, bytes: Uint8Array, fileName = '<file>'): Message {
   const read = decodeMessage(bytes);
   if (read.kind === 'message') return read.message;
-  throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, { fix: `crosstalkd lint ${fileName}` });
+  throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, {
+    fix: `crosstalkd lint ${shellWord(fileName)}`,
+  });
 }
 
 /** `3: found …; expected …`: the line, then what is wrong with it. */

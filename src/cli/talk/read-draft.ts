@@ -5,7 +5,7 @@ import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
-import { quotePath } from '../../local/durable-file.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
@@ -116,7 +116,7 @@ async function readAnswered(invocation: Invocation, session: TransportSession, {
   const [broken] = unreadable;
   if (broken === undefined) return said;
   throw new CrosstalkError('MESSAGE_REJECTED', `${broken.file.path} is no message, so it cannot be answered`, {
-    fix: `crosstalkd show ${broken.file.path}`,
+    fix: `crosstalkd show ${shellWord(broken.file.path)}`,
   });
 }
 
@@ -204,7 +204,7 @@ async function readWritten(
         fix: 'crosstalkd send --to <model> -   (the text on standard input)',
       },
     );
-  const message = requireMessage(file, bytes, quotePath(file));
+  const message = requireMessage(file, bytes, shellWord(file));
   const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find((name) => given(invocation, name));
   if (refused !== undefined)
     throw new CrosstalkError('USAGE', `${file} has front matter of its own, so --${refused} would have to change it`, {

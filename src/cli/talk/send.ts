@@ -1,6 +1,7 @@
 /** `crosstalkd send`: publishes one message from the object database. The clone's work tree, index and branches are not touched. */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
@@ -87,7 +88,7 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
   throw new CrosstalkError(
     seen.isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
     seen.isOccupied ? `${letter.path} was sent already; what was said is never changed` : `${letter.path} did not land`,
-    { fix: `crosstalkd show ${letter.path}   (and give the new text another file name)` },
+    { fix: `crosstalkd show ${shellWord(letter.path)}   (and give the new text another file name)` },
   );
 }
 

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quotePath } from '../../local/durable-file.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { CHANNELS, parseMessagePath } from '../../protocol/paths.ts';
 import { openPersonGit } from './person-git.ts';
@@ -68,11 +68,11 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
     ...(first === undefined
       ? []
       : [
-          `${files.length} unsent ${files.length === 1 ? 'message' : 'messages'} in ${clone}: crosstalkd send -C ${quotePath(clone)} ${quotePath(first)}`,
+          `${files.length} unsent ${files.length === 1 ? 'message' : 'messages'} in ${clone}: crosstalkd send -C ${shellWord(clone)} ${shellWord(first)}`,
         ]),
     ...(commits === 0
       ? []
-      : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${quotePath(clone)} push`]),
+      : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${shellWord(clone)} push`]),
   ];
 }
 

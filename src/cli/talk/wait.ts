@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { formatDuration } from '../../base/duration.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { messageId, parseMessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { RefListing } from '../../transport/repository.ts';
@@ -29,7 +30,7 @@ export function waitForMessage(invocation: Invocation): Promise<number> {
     const answers = await waitForReplies(invocation, session, { path, limitMs });
     if (answers.replies.length === 0 && answers.pending.length === 0)
       throw new CrosstalkError('NOT_FOUND', `${messageId(path)} asks no model: there is nothing to wait for`, {
-        fix: `crosstalkd show ${path}`,
+        fix: `crosstalkd show ${shellWord(path)}`,
       });
     return tellAnswers(invocation, answers, {});
   });
@@ -56,7 +57,7 @@ export async function waitForReplies(
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
     if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
     isHinted = true;
-    io.warn(`no host has taken it yet: crosstalkd why ${wait.path}   (is "crosstalkd run" running anywhere?)`);
+    io.warn(`no host has taken it yet: crosstalkd why ${shellWord(wait.path)}   (is "crosstalkd run" running anywhere?)`);
   };
   if (pendingOf(session, wait.path).length > 0) {
     const end = await followTip(session, {
@@ -103,9 +104,11 @@ export function tellAnswers(invocation: Invocation, answers: Answers, more: Read
     io.warn(`${paint(io, 'red', `${whoSaid(reply)} failed${why}:`)} ${bodyOf(reply)}`);
   }
   // The answer of a run ends with what to do about it.
-  if (failed.some(({ message }) => message.fields.model !== 'workflow')) io.warn(`  fix: crosstalkd retry ${answers.path}`);
+  if (failed.some(({ message }) => message.fields.model !== 'workflow')) io.warn(`  fix: crosstalkd retry ${shellWord(answers.path)}`);
   if (answers.pending.length > 0)
-    io.warn(`no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${answers.path}`);
+    io.warn(
+      `no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${shellWord(answers.path)}`,
+    );
   return code;
 }
 

@@ -1,6 +1,7 @@
 /** A run as lines of text: steps in order with what they need, their tasks below them, as wide as the terminal. Pure. */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/fold-context.ts';
@@ -96,7 +97,7 @@ function indentOf(step: StepView): string {
 function answerLines(io: Io, { seen }: Drawing): readonly string[] {
   if (seen.input.marker.reply === null) return [];
   const answer = messageId(replyPath(seen.input.marker.path, 'workflow'));
-  return ['', `answer: ${paint(io, 'cyan', plain(`crosstalkd show ${answer}`))}`];
+  return ['', `answer: ${paint(io, 'cyan', plain(`crosstalkd show ${shellWord(answer)}`))}`];
 }
 
 function headLines(io: Io, { seen, status }: Drawing): readonly string[] {

@@ -1,5 +1,6 @@
 /** `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the channel of the run. */
 import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { answerCommand } from '../../workflow/describe.ts';
 import type { GateView } from '../../workflow/fold-context.ts';
@@ -70,7 +71,7 @@ function wordsFor(
   const text = option(invocation, 'message') ?? '';
   const choice = option(invocation, 'choice');
   const usage = (what: string): CrosstalkError =>
-    new CrosstalkError('USAGE', what, { fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${gate.path})` });
+    new CrosstalkError('USAGE', what, { fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${shellWord(gate.path)})` });
   const joined = (first: string): string => [first, text].filter((part) => part !== '').join('\n\n');
   if (choice !== null && gate.form !== 'choose') throw usage(`the gate "${gate.gate}" has no choices: ${gate.title}`);
   if (gate.form === 'approve' || (decision === 'deny' && gate.form === 'input'))

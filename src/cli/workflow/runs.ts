@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { readRun } from '../../dispatcher/read-run.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
@@ -44,7 +45,9 @@ export async function findRun(around: Surroundings, text: string, at: Oid | null
   const marker = await openMarker(around, path);
   const seen = marker === null ? null : await readSeen(around, { marker, at });
   if (marker === null || seen === null)
-    throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, { fix: `crosstalkd show ${path}` });
+    throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, {
+      fix: `crosstalkd show ${shellWord(path)}`,
+    });
   return { marker, ...seen };
 }
 

@@ -1,4 +1,5 @@
 /** `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it. */
+import { shellWord } from '../../base/shell-word.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Invocation } from '../command.ts';
 import { decodeMessage } from '../../protocol/message.ts';
@@ -56,8 +57,17 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
       if (odd !== undefined) return [{ name, to: task.to, says: odd.says, command: odd.fix, needsPerson: true }];
       const stands = standing.get(task.path);
       if (task.to === 'workflow')
-        return [{ name, to: 'a run of its own', says: 'is not over', command: `crosstalkd workflow why ${task.path}`, needsPerson: false }];
-      if (stands === undefined) return [{ name, to: task.to, says: 'waits', command: `crosstalkd why ${task.path}`, needsPerson: false }];
+        return [
+          {
+            name,
+            to: 'a run of its own',
+            says: 'is not over',
+            command: `crosstalkd workflow why ${shellWord(task.path)}`,
+            needsPerson: false,
+          },
+        ];
+      if (stands === undefined)
+        return [{ name, to: task.to, says: 'waits', command: `crosstalkd why ${shellWord(task.path)}`, needsPerson: false }];
       return [{ name, to: task.to, says: stands.says, command: stands.fix, needsPerson: stands.needsPerson }];
     }),
   );

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { shellWord } from '../../src/base/shell-word.ts';
+
+it('leaves plain words as they are', () => {
+  expect(shellWord('/a/b-c.d')).toBe('/a/b-c.d');
+  expect(shellWord("/it's $HOME")).toBe(`'/it'\\''s $HOME'`);
+});
+
+it('is one word for a shell, whatever is in it', () => {
+  const text = fc.string({
+    unit: fc.constantFrom(
+      'a',
+      ' ',
+      '/',
+      '$',
+      '(',
+      ')',
+      '{',
+      '}',
+      ';',
+      '&',
+      '|',
+      '<',
+      '>',
+      '*',
+      '?',
+      '!',
+      '"',
+      "'",
+      '`',
+      '~',
+      '#',
+      '\\',
+      'é',
+    ),
+    minLength: 1,
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 50, maxLength: 50 }), (texts) => {
+      const said = execFileSync('sh', ['-c', `printf '%s\\n' ${texts.map(shellWord).join(' ')}`]).toString();
+      expect(said.split('\n').slice(0, -1)).toEqual(texts);
+    }),
+    { numRuns: 5 },
+  );
+});
