@@ -201,7 +201,7 @@ it('failures of the last day are listed until somebody asks again or cancels', (
       isUnknown: true,
       command: 'crosstalkd retry other',
     },
-    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false, command: 'crosstalkd retry my note' },
+    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false, command: "crosstalkd retry 'my note'" },
   ]);
   expect(listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000)).toEqual([]);
   expect(listFailed([failed], 3 * 86_400_000)).toEqual([]);
