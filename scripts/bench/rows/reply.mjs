@@ -12,7 +12,7 @@ import { ask } from '../person.mjs';
 import { copyRemote, git } from '../repository.mjs';
 
 const IDENTITY = { name: 'echo', email: 'echo@bench.crosstalk' };
-const ROUNDS = { idle: 15, reply: 7 };
+const ROUNDS = { idle: 41, reply: 7 };
 
 /** All rows of one size and one kind of remote. `serve` turns a path into the URL to use. */
 export async function measureReplies({ place, base, label, serve = (path) => path }) {
@@ -40,7 +40,11 @@ export async function measureReplies({ place, base, label, serve = (path) => pat
 }
 
 async function measureIdle(host, floor) {
-  const time = await alternate(ROUNDS.idle, { floor: () => floor.lsRemote().then(() => undefined), ours: () => tick(host.dispatcher) });
+  const time = await alternate(ROUNDS.idle, {
+    floor: () => floor.lsRemote().then(() => undefined),
+    ours: () => tick(host.dispatcher),
+    warmUp: 5,
+  });
   const [bare, ours] = [await countSpawns(floor.lsRemote), await countSpawns(() => tick(host.dispatcher))];
   return [
     { row: 'idle tick', unit: 'ms', ...time, target: '≤ 1.2 × ls-remote', ok: time.ratio <= 1.2 },
