@@ -52,15 +52,9 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function writeBash(specs: readonly CommandSpec[]): string {
-  const cases = levelsOf(specs).map(({ typed, next, options }) => {
-    const words = options.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
-    return `    ${quote(typed)}) next=${quote(next.map(({ word }) => word).join(' '))} options=${quote(words.join(' '))} ;;`;
-  });
+/** The body of a loop over the words before this one, as bash and zsh both take it, and then what is to be offered after them: `cases`. */
+function followTyped(specs: readonly CommandSpec[], cases: readonly string[]): readonly string[] {
   return [
-    '_crosstalkd() {',
-    '  local current="${COMP_WORDS[COMP_CWORD]}" typed="" next="" options="" word',
-    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
     '    [[ "$word" == wf && -z "$typed" ]] && word=workflow',
     '    case "$typed $word" in',
     `      *" "-*) ;;`,
@@ -71,6 +65,19 @@ function writeBash(specs: readonly CommandSpec[]): string {
     '  case "$typed" in',
     ...cases,
     '  esac',
+  ];
+}
+
+function writeBash(specs: readonly CommandSpec[]): string {
+  const cases = levelsOf(specs).map(({ typed, next, options }) => {
+    const words = options.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+    return `    ${quote(typed)}) next=${quote(next.map(({ word }) => word).join(' '))} options=${quote(words.join(' '))} ;;`;
+  });
+  return [
+    '_crosstalkd() {',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" typed="" next="" options="" word',
+    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+    ...followTyped(specs, cases),
     '  COMPREPLY=()',
     '  if [[ "$current" == -* ]]; then next="$options"; fi',
     '  if [[ -n "$next" ]]; then COMPREPLY=($(compgen -W "$next" -- "$current")); fi',
@@ -95,16 +102,7 @@ function writeZsh(specs: readonly CommandSpec[]): string {
     '  local -a next options',
     '  local typed="" word',
     '  for word in "${(@)words[2,CURRENT-1]}"; do',
-    '    [[ "$word" == wf && -z "$typed" ]] && word=workflow',
-    '    case "$typed $word" in',
-    `      *" "-*) ;;`,
-    `      " "*) typed="$word" ;;`,
-    ...groupsOf(specs).map((name) => `      ${quote(`${name} `)}*) typed="$typed $word" ;;`),
-    '    esac',
-    '  done',
-    '  case "$typed" in',
-    ...cases,
-    '  esac',
+    ...followTyped(specs, cases),
     '  if (( $#next )) && [[ "$words[CURRENT]" != -* ]]; then _describe command next; return; fi',
     `  _arguments $options '*:file:_files'`,
     '}',

@@ -37,15 +37,18 @@ const COMMITS_MAX = 5_000;
 export async function explainMessage(around: Surroundings, file: ListedFile): Promise<Told> {
   const { said, unreadable } = await readSaid(around.session, [file]);
   const [broken] = unreadable;
-  if (broken !== undefined) {
-    const { says, fix } = describeRejected({ path: file.path, ...broken.rejection });
-    return { kind: 'rejected', about: file.path, parts: [part('rejected', `is no message: ${says}`, fix)] };
-  }
+  if (broken !== undefined) return tellRejected({ path: file.path, ...broken.rejection });
   const [one] = said;
   if (one === undefined) return { kind: 'message', about: file.path, parts: [part('gone', 'is not there any more', 'crosstalkd log')] };
   const about = `${shortId(file.path)} from ${one.from} to ${one.to.join(', ') || 'nobody'}, ${formatDuration(Math.max(0, systemClock.wallMs() - one.atMs))} ago (${file.path})`;
   const own = file.replyTo === null ? [] : [describeAnswer(one, file.replyTo)];
   return { kind: file.replyTo === null ? 'message' : 'reply', about, parts: [...own, ...(await explainRecipients(around, one))] };
+}
+
+/** A file that is no message, explained. */
+export function tellRejected(file: RejectedFile): Told {
+  const { says, fix } = describeRejected(file);
+  return { kind: 'rejected', about: file.path, parts: [part('rejected', `is no message: ${says}`, fix)] };
 }
 
 /** What is wrong with a file that is no message, and the command that says or does more about it. A copy has nothing wrong with it but its name. */

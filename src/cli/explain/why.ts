@@ -9,7 +9,7 @@ import { suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
-import { describeRejected, explainMessage, type Told } from './explain-message.ts';
+import { explainMessage, tellRejected, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { liveHosts } from './host-opinions.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
@@ -89,7 +89,9 @@ function tellModel(around: Surroundings, name: string): Told {
   const here =
     offer === undefined
       ? `has no entry in data/models.yaml or this host's models.yaml`
-      : describeOffer(offer).replace(/^not approved on this host: .*$/, 'not approved');
+      : offer.state.kind === 'unapproved'
+        ? 'not approved'
+        : describeOffer(offer);
   const mayServe = offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval';
   const fix =
     live.length > 0
@@ -188,8 +190,7 @@ export function findRejected(around: Surroundings, asked: string): Told | null {
       path === asked || path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) || (twinOf === undefined && messageId(path) === asked),
   );
   if (file === undefined) return null;
-  const { says, fix } = describeRejected(file);
-  return { kind: 'rejected', about: file.path, parts: [{ name: null, kind: 'rejected', says: `is no message: ${says}`, fix, hosts: [] }] };
+  return tellRejected(file);
 }
 
 /** Not in the transport: a file that was never sent, or a slip. */

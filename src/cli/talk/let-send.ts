@@ -1,6 +1,7 @@
 /** Lets the agents of models with `may-send: true` find their way back to the transport with `crosstalkd send`. The others learn nothing of it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { shellWord } from '../../base/shell-word.ts';
 import type { Agents } from '../../agents/agent.ts';
 import { stateRoot } from '../../local/state-directory.ts';
 import { type Invocation, option } from '../command.ts';
@@ -33,10 +34,9 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
 /** A folder with the command `crosstalkd` that starts this very program: a service has a bare PATH, a checkout is in none. */
 function makeCommand(session: TransportSession): string {
   const folder = join(session.directory.path, 'bin');
-  const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const text = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(process.argv[1] ?? '')} "$@"\n`;
+    const text = `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(process.argv[1] ?? '')} "$@"\n`;
     writeFileSync(join(folder, 'crosstalkd'), text, { mode: 0o700 });
   } catch {
     // Without it an installed crosstalkd on the PATH does as well.
