@@ -1,5 +1,11 @@
-// The layers of src/README.md, in words: base ← protocol ← workflow; transport, agents and local never see each other; dispatcher sees their doors.
-const layer = (name, from, forbidden) => ({ name, severity: 'error', from: { path: `^src/${from}/` }, to: { path: forbidden } });
+// The layers of src/README.md, in words: base ← protocol ← workflow; transport, agents and local
+// never see each other; dispatcher sees their doors.
+const layer = (name, from, forbidden) => ({
+  name,
+  severity: 'error',
+  from: { path: `^src/${from}/` },
+  to: { path: forbidden },
+});
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -16,11 +22,15 @@ module.exports = {
       comment: 'Of agents and local only the doors; real parts are wired in cli/compose.ts.',
       severity: 'error',
       from: { path: '^src/dispatcher/' },
-      to: { path: '^src/(agents|local)/', pathNot: '^src/(agents/agent|local/local-state|local/worktree)\\.ts$' },
+      to: {
+        path: '^src/(agents|local)/',
+        pathNot: '^src/(agents/agent|local/local-state|local/worktree)\\.ts$',
+      },
     },
     {
       name: 'pure-stays-pure',
-      comment: 'protocol and workflow return values: no files, processes or network. node:module loads a parser late.',
+      comment:
+        'protocol and workflow return values: no files, processes or network. node:module loads a parser late.',
       severity: 'error',
       from: { path: '^src/(protocol|workflow)/' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|module)$' },
@@ -41,13 +51,27 @@ module.exports = {
     },
     {
       name: 'page-is-for-browsers',
-      comment: 'What runs in the browser knows nothing of this machine, but the types of the figures that it draws.',
+      comment:
+        'What runs in the browser knows nothing of this machine, but the types of the figures that it draws.',
       severity: 'error',
       from: { path: '^src/web/page/' },
-      to: { path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)', pathNot: '^src/web/(page/|figures[.]ts$)' },
+      to: {
+        path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)',
+        pathNot: '^src/web/(page/|figures[.]ts$)',
+      },
     },
-    { name: 'server-is-not-page', severity: 'error', from: { path: '^src/web/[^/]+$' }, to: { path: '^src/web/page/' } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' }, to: {} },
+    {
+      name: 'server-is-not-page',
+      severity: 'error',
+      from: { path: '^src/web/[^/]+$' },
+      to: { path: '^src/web/page/' },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' },
+      to: {},
+    },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

@@ -2,10 +2,22 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const AMBIENT = [
-  { selector: "MemberExpression[object.name='Date'][property.name='now']", message: 'Take the time from the Clock door.' },
-  { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Take the time from the Clock door.' },
-  { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'Take randomness from the Random door.' },
-  { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'Read the environment in cli/ and pass it in.' },
+  {
+    selector: "MemberExpression[object.name='Date'][property.name='now']",
+    message: 'Take the time from the Clock door.',
+  },
+  {
+    selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+    message: 'Take the time from the Clock door.',
+  },
+  {
+    selector: "MemberExpression[object.name='Math'][property.name='random']",
+    message: 'Take randomness from the Random door.',
+  },
+  {
+    selector: "MemberExpression[object.name='process'][property.name='env']",
+    message: 'Read the environment in cli/ and pass it in.',
+  },
   {
     selector: "CallExpression[callee.property.name='localeCompare']",
     message: 'Order by code unit (base/order.ts): the same on every host.',
@@ -16,13 +28,23 @@ const AMBIENT = [
 
 export default tseslint.config(
   {
-    ignores: ['dist/', 'node_modules/', 'src/web/static/', '*.config.js', '*.config.ts', '.dependency-cruiser.cjs', 'coverage/'],
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'src/web/static/',
+      '*.config.js',
+      '*.config.ts',
+      '.dependency-cruiser.cjs',
+      'coverage/',
+    ],
   },
   js.configs.recommended,
   {
     files: ['src/**/*.{ts,tsx}', 'tests/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       'no-restricted-syntax': ['error', ...AMBIENT],
@@ -30,7 +52,10 @@ export default tseslint.config(
       'max-params': ['error', 3],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 20],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
     },

@@ -10,7 +10,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // One more than the processors of a small machine: tests wait for processes, and processes for each other.
+    // One more than the processors of a small machine: tests wait for processes, and processes for
+    // each other.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
   },

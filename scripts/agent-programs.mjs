@@ -1,4 +1,5 @@
-// The agent programs that tests/agents-real runs, name → package, as seen and written down by their adapters.
+// The agent programs that tests/agents-real runs, name → package, as seen and written down by their
+// adapters.
 
 /** Those that CI runs. */
 export const PROGRAMS = {

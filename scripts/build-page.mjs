@@ -1,8 +1,12 @@
-// The page of `crosstalkd web` to dist/web/static: bundled once at package time, so that it needs nothing else when it runs.
+// The page of `crosstalkd web` to dist/web/static: bundled once at package time, so that it needs
+// nothing else when it runs.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Builds the page of the checkout at `root`. Throws when esbuild is not installed or a file of the page is wrong. */
+/**
+ * Builds the page of the checkout at `root`. Throws when esbuild is not installed or a file of the
+ * page is wrong.
+ */
 export async function buildPage(root) {
   const { build } = await import('esbuild');
   const [from, to] = [join(root, 'src/web/page'), join(root, 'dist/web/static')];
@@ -19,7 +23,11 @@ export async function buildPage(root) {
     logLevel: 'warning',
     tsconfig: join(from, 'tsconfig.json'),
   };
-  const { metafile } = await build({ ...how, entryPoints: { page: join(from, 'main.tsx') }, format: 'esm' });
+  const { metafile } = await build({
+    ...how,
+    entryPoints: { page: join(from, 'main.tsx') },
+    format: 'esm',
+  });
   // Runs before anything is drawn, so it is no module.
   await build({ ...how, entryPoints: { theme: join(from, 'theme.ts') }, format: 'iife' });
   cpSync(join(from, 'index.html'), join(to, 'index.html'));
@@ -29,7 +37,11 @@ export async function buildPage(root) {
 
 /** The licences of what is bundled: they ask to come along. */
 function licensesOf(root, inputs) {
-  const packages = [...new Set(inputs.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))].sort();
+  const packages = [
+    ...new Set(
+      inputs.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
+    ),
+  ].sort();
   return packages
     .map((name) => {
       const folder = join(root, 'node_modules', name);

@@ -1,4 +1,5 @@
-// Everything but the tests that has to be true of a commit, one line each; `npm run check` then runs the tests too.
+// Everything but the tests that has to be true of a commit, one line each; `npm run check` then
+// runs the tests too.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,7 @@
-// Runs a command of tests for CI, `node scripts/ci-tests.mjs npm test --`: the words take more for vitest behind them. Tests with real processes
-// share their machine, so a test file that fails runs once more, alone: what fails then fails the run, and what passes is named, because a test
-// that only sometimes passes has to be mended all the same.
+// Runs a command of tests for CI, `node scripts/ci-tests.mjs npm test --`: the words take more for
+// vitest behind them. Tests with real processes share their machine, so a test file that fails runs
+// once more, alone: what fails then fails the run, and what passes is named, because a test that
+// only sometimes passes has to be mended all the same.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** More files than this do not fail by chance. */
 const AGAIN_FILES_MAX = 3;
-/** CI ends after 15 minutes: when this command has taken longer than this, there is no time to look again. */
+/**
+ * CI ends after 15 minutes: when this command has taken longer than this, there is no time to look
+ * again.
+ */
 const AGAIN_BEFORE_MS = 1_000 * Number(process.env.AGAIN_BEFORE_S ?? 660);
 
 const [program, ...words] = process.argv.slice(2);
@@ -30,13 +34,24 @@ function runTests(args) {
 function filesFailed() {
   if (!existsSync(report)) return [];
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
-  return testResults.filter(({ status }) => status === 'failed').map(({ name }) => relative(ROOT, name));
+  return testResults
+    .filter(({ status }) => status === 'failed')
+    .map(({ name }) => relative(ROOT, name));
 }
 
 function again(files) {
-  if (files.length === 0 || files.length > AGAIN_FILES_MAX || performance.now() - started > AGAIN_BEFORE_MS) return 1;
+  if (
+    files.length === 0 ||
+    files.length > AGAIN_FILES_MAX ||
+    performance.now() - started > AGAIN_BEFORE_MS
+  )
+    return 1;
   console.log(`\nonce more, alone: ${files.join(', ')}`);
   const status = runTests(files);
-  console.log(status === 0 ? `\nUNSTABLE, to be mended: ${files.join(', ')}` : `\nfailed twice: ${files.join(', ')}`);
+  console.log(
+    status === 0
+      ? `\nUNSTABLE, to be mended: ${files.join(', ')}`
+      : `\nfailed twice: ${files.join(', ')}`,
+  );
   return status;
 }

@@ -1,4 +1,5 @@
-// `npm run demo`: the main job on the spot, in a temporary directory: a transport, two hosts, an embedded agent, messages, a workflow, `git log`.
+// `npm run demo`: the main job on the spot, in a temporary directory: a transport, two hosts, an
+// embedded agent, messages, a workflow, `git log`.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,10 @@ const env = {
   GIT_CONFIG_NOSYSTEM: '1',
   NO_COLOR: '1',
 };
-writeFileSync(join(place, 'gitconfig'), '[user]\n\tname = Maintainer\n\temail = maintainer@example.com\n');
+writeFileSync(
+  join(place, 'gitconfig'),
+  '[user]\n\tname = Maintainer\n\temail = maintainer@example.com\n',
+);
 const hosts = [];
 
 try {
@@ -70,16 +74,25 @@ try {
   const format = '%h %<(12,trunc)%an %s';
   show(
     `git log --reverse --format='${format}'`,
-    spawnSync('git', ['log', '--reverse', `--format=${format}`], { cwd: team, env, encoding: 'utf8' }).stdout,
+    spawnSync('git', ['log', '--reverse', `--format=${format}`], {
+      cwd: team,
+      env,
+      encoding: 'utf8',
+    }).stdout,
   );
-  show('the answer to the workflow', readFileSync(join(team, 'data/channels/general/compare.re.workflow.md'), 'utf8'));
+  show(
+    'the answer to the workflow',
+    readFileSync(join(team, 'data/channels/general/compare.re.workflow.md'), 'utf8'),
+  );
   await crosstalkd(['workflow', 'show', 'compare', '-C', team, '--state', state('laptop')]);
   await crosstalkd(['status', '-C', team, '--state', state('laptop')]);
 } finally {
   await Promise.all(hosts.map((host) => host.end()));
   rmSync(place, { recursive: true, force: true });
 }
-console.log('\nThat was crosstalkd. Your own: crosstalkd init <dir>, then crosstalkd run <dir> on every machine.');
+console.log(
+  '\nThat was crosstalkd. Your own: crosstalkd init <dir>, then crosstalkd run <dir> on every machine.',
+);
 
 function WORKFLOW() {
   return `---
@@ -94,7 +107,9 @@ Two drafts and a verdict.
 `;
 }
 
-/** Embedded agents: tiny programs that read a prompt and answer, so that the demo needs no account. */
+/**
+ * Embedded agents: tiny programs that read a prompt and answer, so that the demo needs no account.
+ */
 function writeModels() {
   const agents = join(place, 'agents');
   mkdirSync(agents);
@@ -109,9 +124,14 @@ function writeModels() {
     'poet',
     "console.log('You ask: ' + asked[0]);\nconsole.log('A tree of snapshots, quietly kept; a letter that nobody can unsend.');",
   );
-  const critic = agent('critic', "console.log('On \"' + asked[0] + '\": plain, durable, and everywhere already. I have no objection.');");
+  const critic = agent(
+    'critic',
+    "console.log('On \"' + asked[0] + '\": plain, durable, and everywhere already. I have no objection.');",
+  );
   mkdirSync(env.CROSSTALK_CONFIG_DIR, { recursive: true, mode: 0o700 });
-  writeFileSync(join(env.CROSSTALK_CONFIG_DIR, 'models.yaml'), `models:\n${poet}${critic}`, { mode: 0o600 });
+  writeFileSync(join(env.CROSSTALK_CONFIG_DIR, 'models.yaml'), `models:\n${poet}${critic}`, {
+    mode: 0o600,
+  });
   const models = join(team, 'data/models.yaml');
   writeFileSync(
     models,
@@ -123,10 +143,14 @@ function writeModels() {
 }
 
 function startHost(alias) {
-  const child = spawn(process.execPath, [bin, 'run', `${team}.git`, '--alias', alias, '--interval', '0.5', '--state', state(alias)], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [bin, 'run', `${team}.git`, '--alias', alias, '--interval', '0.5', '--state', state(alias)],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let rest = '';
   const ended = new Promise((resolve) => child.on('exit', resolve));
   const up = new Promise((resolve) => {
@@ -164,10 +188,14 @@ function tell(alias, line) {
 
 /** Waits until every recipient of a message has answered, as a person would: by the command. */
 async function settled(id) {
-  const child = spawn(process.execPath, [bin, 'wait', id, '60', '-C', team, '--state', state('laptop')], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [bin, 'wait', id, '60', '-C', team, '--state', state('laptop')],
+    {
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   const code = await new Promise((resolve) => child.on('exit', resolve));
   if (code !== 0) throw new Error(`no answer to ${id} (exit code ${code})`);
 }
@@ -182,7 +210,8 @@ async function crosstalkd(args) {
   );
   const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (piece) => (text += piece));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (piece) => (text += piece));
   const code = await new Promise((resolve) => child.on('close', resolve));
   console.log(indent(text.replaceAll(place, '…')));
   if (code !== 0) throw new Error(`crosstalkd ${args[0]} ended with ${code}`);

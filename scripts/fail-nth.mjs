@@ -1,5 +1,6 @@
-// Fail the Nth: one message is answered again and again by the real program with real git, and each time another one of its calls of the disk, of git or
-// of the agent fails, is the last thing before a kill, or is never reached. Then the host starts again, and what is promised has to hold.
+// Fail the Nth: one message is answered again and again by the real program with real git, and each
+// time another one of its calls of the disk, of git or of the agent fails, is the last thing before
+// a kill, or is never reached. Then the host starts again, and what is promised has to hold.
 //   node scripts/fail-nth.mjs [--sample] [--workers 2] [--only external/after/57]
 // --sample takes each kind of call once instead of every call.
 import { parseArgs } from 'node:util';
@@ -27,21 +28,27 @@ const BEYOND = 5;
 const counts = { replays: 0, hit: 0, hung: 0, seconds: performance.now() };
 const problems = [];
 if (values.only !== undefined) await runOnly(values.only);
-else for (const variant of values.sample ? VARIANTS.slice(0, 1) : VARIANTS) await runVariant(variant);
+else
+  for (const variant of values.sample ? VARIANTS.slice(0, 1) : VARIANTS) await runVariant(variant);
 counts.seconds = Math.round((performance.now() - counts.seconds) / 1_000);
 for (const [name, value] of Object.entries({ ...counts, violations: problems.length }))
   console.log(`| ${name.padEnd(10)} | ${String(value).padEnd(8)} |`);
 process.exit(problems.length === 0 && counts.hit > 0 ? 0 : 1);
 
 async function runVariant(variant) {
-  const workers = await Promise.all(Array.from({ length: Number(values.workers) }, () => makeScene(variant)));
+  const workers = await Promise.all(
+    Array.from({ length: Number(values.workers) }, () => makeScene(variant)),
+  );
   try {
     const labels = await countCalls(workers[0]);
     const jobs = values.sample ? sampleOf(labels) : everyCall(labels);
-    console.log(`${variant.effects}, ${variant.warm ? 'warm' : 'new'}: ${labels.length} calls, ${jobs.length} replays`);
+    console.log(
+      `${variant.effects}, ${variant.warm ? 'warm' : 'new'}: ${labels.length} calls, ${jobs.length} replays`,
+    );
     await Promise.all(
       workers.map(async (scene) => {
-        for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await replay(scene, variant, job);
+        for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
+          await replay(scene, variant, job);
       }),
     );
   } finally {
@@ -79,8 +86,9 @@ function howsOf(label) {
 }
 
 /**
- * Every kind of call once: of the disk it fails and the next kind is the last before a kill, in turn; git and agents do both, and what they say gets lost
- * once. Reads of the disk, and all that a kind of call can do, are left to the whole run. The same choice every time.
+ * Every kind of call once: of the disk it fails and the next kind is the last before a kill, in
+ * turn; git and agents do both, and what they say gets lost once. Reads of the disk, and all that a
+ * kind of call can do, are left to the whole run. The same choice every time.
  */
 function sampleOf(labels) {
   const kinds = [...new Set(labels)].filter((label) => !READS.test(label));
@@ -88,7 +96,9 @@ function sampleOf(labels) {
     // The last of its kind: most begin with the host, before there is anything to lose.
     const n = labels.lastIndexOf(label) + 1;
     const isStart = /^(git|spawn) /.test(label);
-    const hows = isStart ? howsOf(label).filter((how) => how !== 'before') : [index % 2 === 0 ? 'error' : 'after'];
+    const hows = isStart
+      ? howsOf(label).filter((how) => how !== 'before')
+      : [index % 2 === 0 ? 'error' : 'after'];
     return hows.map((how) => ({ n, how }));
   });
 }
@@ -104,7 +114,8 @@ async function replay(scene, { effects }, { n, how }) {
   const drained = await scene.drain();
   const found = await scene.judge({ whole: !values.sample, how });
   if (first.hung) found.push('the troubled process hung');
-  if (drained.hung || drained.code !== 0) found.push(`the drain ended with ${drained.hung ? 'a kill' : drained.code}`);
+  if (drained.hung || drained.code !== 0)
+    found.push(`the drain ended with ${drained.hung ? 'a kill' : drained.code}`);
   if (found.length === 0) return;
   const problem = `${effects}/${how}/${n} ${hit.slice(4)}:\n  ${found.join('\n  ')}\n${indent(first.said)}\n  --\n${indent(drained.said)}`;
   problems.push(problem);

@@ -1,5 +1,6 @@
-// Takes away one guard after the other, in a copy of the source, and runs the tests that should notice: the suite has to be green with all guards and red
-// without any one of them. A pattern has to match exactly once, so a guard that moves is never passed over in silence. FAULTS §6.
+// Takes away one guard after the other, in a copy of the source, and runs the tests that should
+// notice: the suite has to be green with all guards and red without any one of them. A pattern has
+// to match exactly once, so a guard that moves is never passed over in silence. FAULTS §6.
 //   node scripts/guards.mjs [--only "hop limit"]
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,7 +12,10 @@ import { parseArgs } from 'node:util';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 
-/** Lives of a transport in simulation, one after the other: the first that breaks a promise is enough. */
+/**
+ * Lives of a transport in simulation, one after the other: the first that breaks a promise is
+ * enough.
+ */
 const SEEDS = 'tests/seeds.test.ts';
 const SEEDS_TEST = `import { expect, it } from 'vitest';
 import { planOf } from './simulation/plan.ts';
@@ -21,13 +25,17 @@ it('every promise is kept', async () => {
 }, 3_600_000);
 `;
 
-/** What is taken away: in `file`, `find` becomes `without`. `tests`: files (or `file -t name`) of which at least one test has to fail. */
+/**
+ * What is taken away: in `file`, `find` becomes `without`. `tests`: files (or `file -t name`) of
+ * which at least one test has to fail.
+ */
 const GUARDS = [
   {
     name: 'lease on the branch',
     file: 'transport/publish.ts',
     find: '[{ ref: publisher.branchRef, expected: tip, next: head }]',
-    without: '[{ ref: publisher.branchRef, expected: (await publisher.repository.listRefs([])).value?.tip ?? null, next: head }]',
+    without:
+      '[{ ref: publisher.branchRef, expected: (await publisher.repository.listRefs([])).value?.tip ?? null, next: head }]',
     tests: [SEEDS],
   },
   {
@@ -121,7 +129,15 @@ const place = mkdtempSync(join(tmpdir(), 'crosstalk-guards-'));
 let failures = 0;
 try {
   // Tests reach the source by relative paths: a copy beside it is what they then judge.
-  for (const name of ['src', 'tests', 'scripts', 'bin', 'template', 'package.json', 'tsconfig.json'])
+  for (const name of [
+    'src',
+    'tests',
+    'scripts',
+    'bin',
+    'template',
+    'package.json',
+    'tsconfig.json',
+  ])
     cpSync(join(ROOT, name), join(place, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(place, 'node_modules'));
   writeFileSync(
@@ -130,7 +146,8 @@ try {
   );
   writeFileSync(join(place, SEEDS), SEEDS_TEST);
   const named = GUARDS.filter(({ name }) => values.only === undefined || name === values.only);
-  if (named.length === 0) throw new Error(`no such guard; there are: ${GUARDS.map(({ name }) => name).join(', ')}`);
+  if (named.length === 0)
+    throw new Error(`no such guard; there are: ${GUARDS.map(({ name }) => name).join(', ')}`);
   for (const guard of GUARDS) takeAway(guard, readFileSync(join(place, 'src', guard.file), 'utf8'));
   tell('all guards', judge([...new Set(named.flatMap(({ tests }) => tests))], true), true);
   for (const guard of named) {
@@ -146,35 +163,52 @@ try {
 process.exit(failures === 0 ? 0 : 1);
 
 function takeAway({ name, file, find, without }, text) {
-  const count = typeof find === 'string' ? text.split(find).length - 1 : (text.match(find) ?? []).length;
+  const count =
+    typeof find === 'string' ? text.split(find).length - 1 : (text.match(find) ?? []).length;
   if (count !== 1)
-    throw new Error(`the guard "${name}" stands ${count} times in src/${file}, expected once: mend its pattern in scripts/guards.mjs`);
+    throw new Error(
+      `the guard "${name}" stands ${count} times in src/${file}, expected once: mend its pattern in scripts/guards.mjs`,
+    );
   return text.replace(find, () => without);
 }
 
-/** Runs the tests, all of them or up to the first that fails. `green`: all passed. A suite that could not even be loaded counts as neither. */
+/**
+ * Runs the tests, all of them or up to the first that fails. `green`: all passed. A suite that
+ * could not even be loaded counts as neither.
+ */
 function judge(tests, all) {
   const started = performance.now();
   const results = [];
   for (const each of tests) {
-    const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules', '.bin', 'vitest'), ['run', ...each.split(' ')], {
-      cwd: place,
-      encoding: 'utf8',
-      env: { ...process.env, NO_COLOR: '1' },
-      maxBuffer: 64 * 1024 * 1024,
-    });
+    const { status, stdout, stderr } = spawnSync(
+      join(ROOT, 'node_modules', '.bin', 'vitest'),
+      ['run', ...each.split(' ')],
+      {
+        cwd: place,
+        encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1' },
+        maxBuffer: 64 * 1024 * 1024,
+      },
+    );
     const failed = /Tests +(\d+) failed/.exec(stdout)?.[1] ?? '0';
     results.push({ status, output: `${stdout}${stderr}`, failed });
     if (!all && failed !== '0') break;
   }
   const green = results.every(({ status }) => status === 0);
   const failed = results.reduce((sum, each) => sum + Number(each.failed), 0);
-  return { colour: green ? 'green' : failed > 0 ? 'red' : 'broken', failed, results, seconds: (performance.now() - started) / 1_000 };
+  return {
+    colour: green ? 'green' : failed > 0 ? 'red' : 'broken',
+    failed,
+    results,
+    seconds: (performance.now() - started) / 1_000,
+  };
 }
 
 function tell(what, { colour, failed, results, seconds }, wantsGreen) {
   const good = colour === (wantsGreen ? 'green' : 'red');
-  console.log(`${good ? 'ok  ' : 'FAIL'} ${what.padEnd(32)} ${colour}${failed > 0 ? ` (${failed})` : ''}, ${seconds.toFixed(0)} s`);
+  console.log(
+    `${good ? 'ok  ' : 'FAIL'} ${what.padEnd(32)} ${colour}${failed > 0 ? ` (${failed})` : ''}, ${seconds.toFixed(0)} s`,
+  );
   if (good) return;
   failures += 1;
   for (const { output } of results) console.log(output.split('\n').slice(-40).join('\n'));

@@ -1,6 +1,8 @@
-// The agent programs that tests/agents-real runs, from npm into a cache outside of the repository; each is a folder of its own and stays.
-// All at once: what takes the time is one large file each. Names as arguments install only those; without, the four that CI runs.
-// Exit status: 0 with all of them, 0 and a printed reason for those that the registry did not give, 1 when one cannot be installed otherwise.
+// The agent programs that tests/agents-real runs, from npm into a cache outside of the repository;
+// each is a folder of its own and stays. All at once: what takes the time is one large file each.
+// Names as arguments install only those; without, the four that CI runs. Exit status: 0 with all of
+// them, 0 and a printed reason for those that the registry did not give, 1 when one cannot be
+// installed otherwise.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -15,10 +17,14 @@ const cache = process.env.CROSSTALK_CLIS || join(homedir(), '.cache', 'crosstalk
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in PROGRAMS) && !(name in MORE));
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; known are ${Object.keys({ ...PROGRAMS, ...MORE }).join(', ')}`);
+  console.error(
+    `unknown: ${unknown.join(', ')}; known are ${Object.keys({ ...PROGRAMS, ...MORE }).join(', ')}`,
+  );
   process.exit(1);
 }
-const wanted = Object.entries({ ...PROGRAMS, ...MORE }).filter(([name]) => (asked.length === 0 ? name in PROGRAMS : asked.includes(name)));
+const wanted = Object.entries({ ...PROGRAMS, ...MORE }).filter(([name]) =>
+  asked.length === 0 ? name in PROGRAMS : asked.includes(name),
+);
 const running = new Set();
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => {
@@ -29,28 +35,56 @@ const begun = performance.now();
 const results = await Promise.all(wanted.map(([name, spec]) => provide(name, spec)));
 const count = (...kinds) => results.filter((kind) => kinds.includes(kind)).length;
 const seconds = Math.round((performance.now() - begun) / 1_000);
-console.log(`agent programs: ${count('ok', 'new')} there, ${count('skip')} skipped, ${count('FAIL')} failed, after ${seconds} s`);
+console.log(
+  `agent programs: ${count('ok', 'new')} there, ${count('skip')} skipped, ${count('FAIL')} failed, after ${seconds} s`,
+);
 process.exit(count('FAIL') === 0 ? 0 : 1);
 
-/** Says what became of one program: `ok` it was there, `new`, `skip` the registry did not give it, `FAIL`. */
+/**
+ * Says what became of one program: `ok` it was there, `new`, `skip` the registry did not give it,
+ * `FAIL`.
+ */
 async function provide(name, spec) {
   const version = spec.slice(spec.lastIndexOf('@') + 1);
   const place = join(cache, `${name}-${version}`);
   const isThere = existsSync(join(place, 'node_modules', '.bin', name));
   const failure = isThere ? null : await install(name, { spec, place });
-  const kind = isThere ? 'ok' : failure === null ? 'new' : REGISTRY_FAILURE.test(failure) ? 'skip' : 'FAIL';
-  const why = kind === 'skip' ? `: the registry did not give it: ${failure}` : kind === 'FAIL' ? `: ${failure}` : '';
+  const kind = isThere
+    ? 'ok'
+    : failure === null
+      ? 'new'
+      : REGISTRY_FAILURE.test(failure)
+        ? 'skip'
+        : 'FAIL';
+  const why =
+    kind === 'skip'
+      ? `: the registry did not give it: ${failure}`
+      : kind === 'FAIL'
+        ? `: ${failure}`
+        : '';
   console.log(`${kind.padEnd(5)} ${name} ${version}${why}`);
   return kind;
 }
 
-/** Null, or why not. Only a whole installation gets its name, so that an interrupted one is begun anew. */
+/**
+ * Null, or why not. Only a whole installation gets its name, so that an interrupted one is begun
+ * anew.
+ */
 async function install(name, { spec, place }) {
   const partial = `${place}.partial-${process.pid}`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   const { status, stderr } = await npm(
-    ['install', '--prefix', partial, '--no-audit', '--no-fund', '--no-save', '--loglevel=error', spec],
+    [
+      'install',
+      '--prefix',
+      partial,
+      '--no-audit',
+      '--no-fund',
+      '--no-save',
+      '--loglevel=error',
+      spec,
+    ],
     partial,
   );
   if (status === 0 && existsSync(join(partial, 'node_modules', '.bin', name))) {

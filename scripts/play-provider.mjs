@@ -1,7 +1,9 @@
-// A provider of language models on loopback, for whoever looks at an agent program by hand: the endpoint of the tests, which speaks the forms of
-// Anthropic, OpenAI (chat completions, responses) and Gemini. `node scripts/play-provider.mjs` prints its address and a line for each question.
-// Words in a prompt steer the answer, as in tests/agents-real/questions.ts: [do:auth] 401, [do:rate] 429, [do:reset] 429 with a time, [do:quota],
-// [do:broken] 500, [do:context], [do:cut]; [do:describe] says how much arrived, [do:history] how many answers the program remembers.
+// A provider of language models on loopback, for whoever looks at an agent program by hand: the
+// endpoint of the tests, which speaks the forms of Anthropic, OpenAI (chat completions, responses)
+// and Gemini. `node scripts/play-provider.mjs` prints its address and a line for each question.
+// Words in a prompt steer the answer, as in tests/agents-real/questions.ts: [do:auth] 401,
+// [do:rate] 429, [do:reset] 429 with a time, [do:quota], [do:broken] 500, [do:context], [do:cut];
+// [do:describe] says how much arrived, [do:history] how many answers the program remembers.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +31,14 @@ async function load() {
   try {
     const outfile = join(place, 'provider.mjs');
     const stdin = { contents: CODE, resolveDir: ROOT, loader: 'ts' };
-    await build({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
+    await build({
+      stdin,
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      logLevel: 'error',
+    });
     return await import(pathToFileURL(outfile).href);
   } finally {
     rmSync(place, { recursive: true });

@@ -1,4 +1,5 @@
-// `npm run -s demo | node scripts/record.mjs`: draws parts of a real run of the demo as docs/demo.svg, for the first screen of README.md.
+// `npm run -s demo | node scripts/record.mjs`: draws parts of a real run of the demo as
+// docs/demo.svg, for the first screen of README.md.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +17,9 @@ if (shown.includes(undefined) || !text.includes('That was crosstalkd.')) {
   process.exit(1);
 }
 // The last section goes on with what the picture has no room for.
-const lines = shown.flatMap((section) => [...`# ${section}`.split('\n$ the answer')[0].trimEnd().split('\n'), '']).slice(0, -1);
+const lines = shown
+  .flatMap((section) => [...`# ${section}`.split('\n$ the answer')[0].trimEnd().split('\n'), ''])
+  .slice(0, -1);
 writeFileSync(fileURLToPath(new URL('../docs/demo.svg', import.meta.url)), draw(lines.map(fit)));
 
 function fit(line) {
@@ -27,8 +30,14 @@ function fit(line) {
 function draw(rows) {
   const [width, height] = [COLUMNS * COLUMN_PX + 2 * EDGE_PX, rows.length * LINE_PX + 2 * EDGE_PX];
   const texts = rows.map((row, at) => {
-    const kind = row.startsWith('# ') ? ' class="title"' : row.startsWith('$ ') ? ' class="typed"' : '';
-    return row === '' ? '' : `<text${kind} x="${EDGE_PX}" y="${EDGE_PX + at * LINE_PX + 13}" xml:space="preserve">${escape(row)}</text>\n`;
+    const kind = row.startsWith('# ')
+      ? ' class="title"'
+      : row.startsWith('$ ')
+        ? ' class="typed"'
+        : '';
+    return row === ''
+      ? ''
+      : `<text${kind} x="${EDGE_PX}" y="${EDGE_PX + at * LINE_PX + 13}" xml:space="preserve">${escape(row)}</text>\n`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="A recorded run of npm run demo">
 <style>

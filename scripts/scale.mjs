@@ -1,16 +1,30 @@
-// Many hosts, many messages and a remote that takes one push a second, in virtual time: what one branch can carry, and what to do beyond.
-//   node scripts/scale.mjs [--hosts 100] [--messages 10000] [--rate 5] [--concurrency 4] [--push-ms 1000] [--seed 1]
+// Many hosts, many messages and a remote that takes one push a second, in virtual time: what one
+// branch can carry, and what to do beyond.
+//   node scripts/scale.mjs [--hosts 100] [--messages 10000] [--rate 5] [--concurrency 4] [--push-ms
+//   1000] [--seed 1]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const DEFAULTS = { hosts: '100', messages: '10000', rate: '5', concurrency: '4', 'push-ms': '1000', seed: '1' };
-/** A wait for the branch that nobody minds, and by what part a run may stay behind the rate by chance. */
+const DEFAULTS = {
+  hosts: '100',
+  messages: '10000',
+  rate: '5',
+  concurrency: '4',
+  'push-ms': '1000',
+  seed: '1',
+};
+/**
+ * A wait for the branch that nobody minds, and by what part a run may stay behind the rate by
+ * chance.
+ */
 const WAIT_MS = 10_000;
 const SLACK = 0.2;
 const { values } = parseArgs({
-  options: Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, { type: 'string', default: value }])),
+  options: Object.fromEntries(
+    Object.entries(DEFAULTS).map(([name, value]) => [name, { type: 'string', default: value }]),
+  ),
 });
 const options = {
   hosts: Number(values.hosts),
@@ -20,7 +34,8 @@ const options = {
   pushMs: Number(values['push-ms']),
   seed: Number(values.seed),
 };
-for (const [name, value] of Object.entries(options)) if (!(value > 0)) throw new Error(`--${name}: expected a number above 0`);
+for (const [name, value] of Object.entries(options))
+  if (!(value > 0)) throw new Error(`--${name}: expected a number above 0`);
 
 const { build } = await import('esbuild').catch(() => {
   throw new Error('the simulation needs the development dependencies: npm ci');
@@ -61,13 +76,22 @@ function print(report, tookMs) {
     ['hosts × agents', `${options.hosts} × ${options.concurrency}`],
     ['messages written', `${options.messages}, ${options.rate} a second`],
     ['the remote takes', `one push of the branch in ${options.pushMs} ms`],
-    ['answered / not / twice', `${report.answered} / ${report.unanswered} / ${report.twice.length}`],
+    [
+      'answered / not / twice',
+      `${report.answered} / ${report.unanswered} / ${report.twice.length}`,
+    ],
     [
       'replies a second',
       `${report.perSecond.toFixed(2)} over ${seconds(report.virtualMs)}, ${report.steadyPerSecond.toFixed(2)} while messages came in`,
     ],
-    ['a finished answer waits', `p50 ${seconds(waitMs.p50)}, p95 ${seconds(waitMs.p95)}, longest ${seconds(waitMs.max)}`],
-    ['the longest, in fair shares', `${report.fairShares.toFixed(2)} (1 = every host lands one push)`],
+    [
+      'a finished answer waits',
+      `p50 ${seconds(waitMs.p50)}, p95 ${seconds(waitMs.p95)}, longest ${seconds(waitMs.max)}`,
+    ],
+    [
+      'the longest, in fair shares',
+      `${report.fairShares.toFixed(2)} (1 = every host lands one push)`,
+    ],
     [
       'pushes of the branch',
       `${pushes.landed} landed, ${pushes.lost} lost: ${pushes.perLanded.toFixed(2)} for each that landed, ${pushes.perReply.toFixed(2)} a reply`,
@@ -81,7 +105,10 @@ function print(report, tookMs) {
   console.log(`\n${seconds(tookMs)} of real time.\n${tellBeyond(report)}`);
 }
 
-/** How many transports the rate asks for, and how many a short wait: what an answer waits for is the hosts beside its own on the branch. */
+/**
+ * How many transports the rate asks for, and how many a short wait: what an answer waits for is the
+ * hosts beside its own on the branch.
+ */
 function tellBeyond({ steadyPerSecond, waitMs }) {
   const forRate = Math.ceil(options.rate / steadyPerSecond - SLACK);
   const forWait = Math.min(options.hosts, Math.ceil(waitMs.p50 / WAIT_MS));
@@ -91,7 +118,10 @@ function tellBeyond({ steadyPerSecond, waitMs }) {
       : `This branch carries ${steadyPerSecond.toFixed(1)} of ${options.rate} messages a second: the rate takes ${forRate} transports.`;
   const transports = Math.max(forRate, forWait);
   if (transports <= 1) return carried;
-  const each = { hosts: Math.ceil(options.hosts / transports), rate: Number((options.rate / transports).toFixed(2)) };
+  const each = {
+    hosts: Math.ceil(options.hosts / transports),
+    rate: Number((options.rate / transports).toFixed(2)),
+  };
   const command = `node scripts/scale.mjs --hosts ${each.hosts} --messages ${Math.ceil(each.rate * 300)} --rate ${each.rate}`;
   return [
     carried,

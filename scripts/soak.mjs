@@ -1,6 +1,8 @@
-// Real dispatchers under real faults: processes killed and stopped at random, a remote that refuses and forgets to answer, fetches that fail. Prints
-// one table; exit 1 when anything was lost, doubled or left behind.
-//   node scripts/soak.mjs [--hosts 6] [--messages 400] [--seconds 180] [--seed N] [--simulation 50000]
+// Real dispatchers under real faults: processes killed and stopped at random, a remote that refuses
+// and forgets to answer, fetches that fail. Prints one table; exit 1 when anything was lost,
+// doubled or left behind.
+//   node scripts/soak.mjs [--hosts 6] [--messages 400] [--seconds 180] [--seed N] [--simulation
+//   50000]
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +19,9 @@ const { values } = parseArgs({
     simulation: { type: 'string', default: '0' },
   },
 });
-const options = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Number(value)]));
+const options = Object.fromEntries(
+  Object.entries(values).map(([key, value]) => [key, Number(value)]),
+);
 const GENERAL = 'data/channels/general';
 const WORKFLOWS = 3;
 const BATCH = 20;
@@ -30,7 +34,9 @@ for (const problem of problems) console.log(`  ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);
 
 async function soak() {
-  console.log(`soak: ${options.hosts} hosts, ${options.messages} messages, ${WORKFLOWS} workflows; --seed ${options.seed}`);
+  console.log(
+    `soak: ${options.hosts} hosts, ${options.messages} messages, ${WORKFLOWS} workflows; --seed ${options.seed}`,
+  );
   const stage = makeStage();
   const hosts = Array.from({ length: options.hosts }, (_, index) => stage.start(`h${index}`));
   const startedMs = performance.now();
@@ -47,7 +53,13 @@ async function soak() {
     const lost = await untilAnswered(stage, expected, deadlineMs);
     const claims = lost.length > 0 ? '?' : await untilNoClaims(stage, deadlineMs);
     const stuck = await endHosts(hosts);
-    return report(stage, { expected, lost, claims, stuck, seconds: (performance.now() - startedMs) / 1_000 });
+    return report(stage, {
+      expected,
+      lost,
+      claims,
+      stuck,
+      seconds: (performance.now() - startedMs) / 1_000,
+    });
   } finally {
     for (const { child } of hosts) child.kill('SIGKILL');
     for (const pid of stage.left()) kill(Number(pid));
@@ -56,16 +68,29 @@ async function soak() {
 }
 
 function sendBatch(stage, first) {
-  const numbers = Array.from({ length: Math.min(BATCH, options.messages - first) }, (_, index) => first + index);
-  const messages = numbers.map((number) => ({ path: `${GENERAL}/m${number}.md`, to: number % 5 === 0 ? 'once' : 'echo' }));
-  stage.say(Object.fromEntries(messages.map(({ path, to }) => [path, `---\nto: ${to}\n---\n${path}\n`])));
+  const numbers = Array.from(
+    { length: Math.min(BATCH, options.messages - first) },
+    (_, index) => first + index,
+  );
+  const messages = numbers.map((number) => ({
+    path: `${GENERAL}/m${number}.md`,
+    to: number % 5 === 0 ? 'once' : 'echo',
+  }));
+  stage.say(
+    Object.fromEntries(messages.map(({ path, to }) => [path, `---\nto: ${to}\n---\n${path}\n`])),
+  );
   return messages.map(({ path, to }) => `${path.slice(0, -3)}.re.${to}.md`);
 }
 
 function sendWorkflows(stage) {
-  const steps = 'steps:\n  make: { prompt: make it, model: echo, count: 3 }\n  end: { needs: [make], prompt: end it, model: echo }';
+  const steps =
+    'steps:\n  make: { prompt: make it, model: echo, count: 3 }\n  end: { needs: [make], prompt: end it, model: echo }';
   const markers = Array.from({ length: WORKFLOWS }, (_, index) => `${GENERAL}/w${index}.md`);
-  stage.say(Object.fromEntries(markers.map((path) => [path, `---\nto: workflow\ntype: workflow\n${steps}\n---\nrun\n`])));
+  stage.say(
+    Object.fromEntries(
+      markers.map((path) => [path, `---\nto: workflow\ntype: workflow\n${steps}\n---\nrun\n`]),
+    ),
+  );
   return markers.map((path) => `${path.slice(0, -3)}.re.workflow.md`);
 }
 
@@ -92,7 +117,9 @@ async function makeTrouble(stage, hosts, { untilMs }) {
 
 async function untilAnswered(stage, expected, deadlineMs) {
   for (;;) {
-    const standing = new Set(stage.git('ls-tree', '-r', '--name-only', remoteTip(stage)).split('\n'));
+    const standing = new Set(
+      stage.git('ls-tree', '-r', '--name-only', remoteTip(stage)).split('\n'),
+    );
     const lost = expected.filter((path) => !standing.has(path));
     if (lost.length === 0 || performance.now() > deadlineMs) return lost;
     await rest(500);
@@ -112,7 +139,10 @@ function remoteTip(stage) {
 
 async function untilNoClaims(stage, deadlineMs) {
   for (;;) {
-    const claims = stage.git('ls-remote', 'origin', 'refs/crosstalk/claims/*').split('\n').filter(Boolean).length;
+    const claims = stage
+      .git('ls-remote', 'origin', 'refs/crosstalk/claims/*')
+      .split('\n')
+      .filter(Boolean).length;
     if (claims === 0 || performance.now() > deadlineMs) return claims;
     await rest(300);
   }
@@ -121,7 +151,9 @@ async function untilNoClaims(stage, deadlineMs) {
 /** TERM to all; who is not gone in time is counted. */
 async function endHosts(hosts) {
   for (const { child } of hosts) child.kill('SIGTERM');
-  const ends = await Promise.all(hosts.map(({ ended }) => Promise.race([ended, rest(20_000).then(() => 'stuck')])));
+  const ends = await Promise.all(
+    hosts.map(({ ended }) => Promise.race([ended, rest(20_000).then(() => 'stuck')])),
+  );
   return ends.filter((end) => end === 'stuck').length;
 }
 
@@ -131,7 +163,15 @@ function report(stage, { expected, lost, claims, stuck, seconds }) {
   const external = starts.filter((line) => line.startsWith('once '));
   const twice = external.length - new Set(external).size;
   const replies = stage
-    .git('log', '--first-parent', '--diff-filter=A', '--no-renames', '--name-only', '--format=', 'origin/main')
+    .git(
+      'log',
+      '--first-parent',
+      '--diff-filter=A',
+      '--no-renames',
+      '--name-only',
+      '--format=',
+      'origin/main',
+    )
     .split('\n')
     .filter((path) => path.includes('.re.'));
   const rows = {
@@ -144,15 +184,34 @@ function report(stage, { expected, lost, claims, stuck, seconds }) {
     'claims left': claims,
     'hosts that did not end': stuck,
     'processes left': stage.left().length,
-    fsck: tell(() => stage.git('-C', join(stage.place, 'team.git'), 'fsck', '--strict', '--no-dangling', '--no-progress')),
+    fsck: tell(() =>
+      stage.git(
+        '-C',
+        join(stage.place, 'team.git'),
+        'fsck',
+        '--strict',
+        '--no-dangling',
+        '--no-progress',
+      ),
+    ),
     verify: tell(() => stage.run('verify')),
     seconds: seconds.toFixed(0),
   };
-  for (const [name, value] of Object.entries(rows)) console.log(`| ${name.padEnd(24)} | ${String(value).padEnd(24)} |`);
-  const zero = ['lost', 'duplicates', 'external started twice', 'claims left', 'hosts that did not end', 'processes left'];
+  for (const [name, value] of Object.entries(rows))
+    console.log(`| ${name.padEnd(24)} | ${String(value).padEnd(24)} |`);
+  const zero = [
+    'lost',
+    'duplicates',
+    'external started twice',
+    'claims left',
+    'hosts that did not end',
+    'processes left',
+  ];
   return [
     ...zero.filter((name) => rows[name] !== 0).map((name) => `${name}: ${rows[name]}`),
-    ...['fsck', 'verify'].filter((name) => rows[name] !== 'clean').map((name) => `${name}: ${rows[name]}`),
+    ...['fsck', 'verify']
+      .filter((name) => rows[name] !== 'clean')
+      .map((name) => `${name}: ${rows[name]}`),
     ...lost.slice(0, 10).map((path) => `no ${path}`),
   ];
 }
@@ -169,12 +228,16 @@ function tell(check) {
 /** The leak test at its full length: 1,000 messages and 1,000 looks. */
 function leaks() {
   console.log('leaks: 1000 messages, 1000 looks');
-  return vitest(['tests/hostile/leaks.test.ts', '--testTimeout=1200000'], { LEAK_BATCHES: '10' }) ? [] : ['something is left behind'];
+  return vitest(['tests/hostile/leaks.test.ts', '--testTimeout=1200000'], { LEAK_BATCHES: '10' })
+    ? []
+    : ['something is left behind'];
 }
 
 function simulate(seeds) {
   console.log(`simulation: ${seeds} seeds`);
-  return vitest(['tests/simulation', '--testTimeout=7200000'], { SEEDS: String(seeds) }) ? [] : ['the simulation found a violation'];
+  return vitest(['tests/simulation', '--testTimeout=7200000'], { SEEDS: String(seeds) })
+    ? []
+    : ['the simulation found a violation'];
 }
 
 function vitest(args, env) {
@@ -184,7 +247,13 @@ function vitest(args, env) {
     console.log('needs the development dependencies');
     return false;
   }
-  return spawnSync(program, ['run', ...args], { cwd: root, env: { ...process.env, ...env }, stdio: 'inherit' }).status === 0;
+  return (
+    spawnSync(program, ['run', ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: 'inherit',
+    }).status === 0
+  );
 }
 
 function kill(pid) {

@@ -1,9 +1,10 @@
-// The agent programs themselves, through the built program: `npm run test:agents [-- --all] [-- --installed]`.
-//   (nothing)    what CI runs: each promise of tests/agents-real in as few starts as can show it
-//   <name>       only this program
-//   --all        each case of a promise as a message of its own; also the other programs, where they are installed
-//   --installed  nothing is installed first
-// Anything else goes to vitest.
+// The agent programs themselves, through the built program: `npm run test:agents [-- --all] [--
+// --installed]`.
+//   (nothing) what CI runs: each promise of tests/agents-real in as few starts as can show it
+//   <name> only this program
+//   --all each case of a promise as a message of its own; also the other programs, where they are
+//   installed
+//   --installed nothing is installed first Anything else goes to vitest.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MORE, PROGRAMS } from './agent-programs.mjs';
@@ -14,12 +15,28 @@ const args = process.argv.slice(2);
 const isAll = args.includes('--all');
 const others = args.filter((arg) => !OWN.includes(arg));
 const isPicked = others.some((arg) => !arg.startsWith('-'));
-const files = isAll || isPicked ? [] : Object.keys(PROGRAMS).map((name) => `tests/agents-real/${name}.test.ts`);
+const files =
+  isAll || isPicked ? [] : Object.keys(PROGRAMS).map((name) => `tests/agents-real/${name}.test.ts`);
 // One that npm does not have is put there by hand.
-const toInstall = isPicked ? others.filter((arg) => arg in { ...PROGRAMS, ...MORE }) : Object.keys(PROGRAMS);
+const toInstall = isPicked
+  ? others.filter((arg) => arg in { ...PROGRAMS, ...MORE })
+  : Object.keys(PROGRAMS);
 
-const installed = args.includes('--installed') || toInstall.length === 0 ? 0 : run('scripts/install-clis.mjs', ...toInstall);
-process.exit(installed || run('node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.agents.config.ts', ...files, ...others));
+const installed =
+  args.includes('--installed') || toInstall.length === 0
+    ? 0
+    : run('scripts/install-clis.mjs', ...toInstall);
+process.exit(
+  installed ||
+    run(
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--config',
+      'vitest.agents.config.ts',
+      ...files,
+      ...others,
+    ),
+);
 
 /** Runs a script to its end; its exit status. */
 function run(...argv) {

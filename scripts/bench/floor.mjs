@@ -1,4 +1,5 @@
-// The physical floor: the same git commands that a dispatcher cannot do without, with the arguments it uses, and nothing around them.
+// The physical floor: the same git commands that a dispatcher cannot do without, with the arguments
+// it uses, and nothing around them.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { buildEnvironment, HARDENING } from '../../dist/transport/git-environment.js';
@@ -11,10 +12,23 @@ export function createFloor({ gitDir, url, refs }) {
   const run = (args, input = '') => runGit([...HARDENING, `--git-dir=${gitDir}`, ...args], input);
   return {
     /** One look at the branch, the claims and the beats. */
-    lsRemote: () => run(['ls-remote', '--refs', '--quiet', '--', url, BRANCH, `${refs.claims}*`, `${refs.hosts}*`, `${refs.control}*`]),
+    lsRemote: () =>
+      run([
+        'ls-remote',
+        '--refs',
+        '--quiet',
+        '--',
+        url,
+        BRANCH,
+        `${refs.claims}*`,
+        `${refs.hosts}*`,
+        `${refs.control}*`,
+      ]),
     /** One commit, as a path or ssh remote gives it. */
     fetchPack: (oid) => run(['fetch-pack', '--thin', '--lock-pack', '--stdin', url], `${oid}\n`),
-    /** One commit over http: fetch-pack cannot do that by itself, so the floor is git's own fetch. */
+    /**
+     * One commit over http: fetch-pack cannot do that by itself, so the floor is git's own fetch.
+     */
     fetchHttp: (oid) =>
       run([
         'fetch',
@@ -77,7 +91,11 @@ function runGit(args, input) {
     child.on('close', (code) => {
       if (code === 0) resolve(Buffer.concat(out).toString('utf8'));
       else
-        reject(new Error(`git ${args.find((word) => /^[a-z]/.test(word) && !word.includes('='))}: ${Buffer.concat(err).toString('utf8')}`));
+        reject(
+          new Error(
+            `git ${args.find((word) => /^[a-z]/.test(word) && !word.includes('='))}: ${Buffer.concat(err).toString('utf8')}`,
+          ),
+        );
     });
     child.stdin.end(input);
   });

@@ -1,29 +1,56 @@
-// One dispatcher as a process: the loop of `crosstalkd run` with an agent that answers at once. Started by the rows, never by hand.
+// One dispatcher as a process: the loop of `crosstalkd run` with an agent that answers at once.
+// Started by the rows, never by hand.
 import { runDispatcher } from '../../dist/dispatcher/loop.js';
 import { openHost } from './host.mjs';
 
 const options = JSON.parse(process.argv[2]);
-const tell = (fact) => process.stdout.write(`${JSON.stringify({ atMs: performance.timeOrigin + performance.now(), ...fact })}\n`);
+const tell = (fact) =>
+  process.stdout.write(
+    `${JSON.stringify({ atMs: performance.timeOrigin + performance.now(), ...fact })}\n`,
+  );
 const pushes = { claims: 0, branch: 0, branchLanded: 0 };
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 
 const host = await openHost({
   ...options,
-  door: (repository) => ({ ...repository, push: (updates, how) => countPush(repository, updates, how) }),
+  door: (repository) => ({
+    ...repository,
+    push: (updates, how) => countPush(repository, updates, how),
+  }),
   onEvent: ({ event, fields }) =>
-    ['attempt.started', 'attempt.ended', 'reply.published', 'claim.lost', 'publish.retried', 'models.loaded'].includes(event) &&
-    tell({ event, message: fields.message ?? null }),
+    [
+      'attempt.started',
+      'attempt.ended',
+      'reply.published',
+      'claim.lost',
+      'publish.retried',
+      'models.loaded',
+    ].includes(event) && tell({ event, message: fields.message ?? null }),
 });
 tell({ event: 'open' });
-await runDispatcher(host.dispatcher, { once: false, stop: stop.signal, kill: new AbortController().signal });
+await runDispatcher(host.dispatcher, {
+  once: false,
+  stop: stop.signal,
+  kill: new AbortController().signal,
+});
 await host.close();
-tell({ event: 'end', pushes, rss: process.memoryUsage.rss(), cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1000 });
+tell({
+  event: 'end',
+  pushes,
+  rss: process.memoryUsage.rss(),
+  cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1000,
+});
 
 async function countPush(repository, updates, how) {
   const branch = updates.some(({ ref }) => ref === 'refs/heads/main');
   pushes[branch ? 'branch' : 'claims'] += 1;
   const outcome = await repository.push(updates, how);
-  if (branch && outcome.kind === 'answered' && outcome.refs.get('refs/heads/main')?.kind === 'landed') pushes.branchLanded += 1;
+  if (
+    branch &&
+    outcome.kind === 'answered' &&
+    outcome.refs.get('refs/heads/main')?.kind === 'landed'
+  )
+    pushes.branchLanded += 1;
   return outcome;
 }

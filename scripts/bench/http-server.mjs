@@ -1,4 +1,5 @@
-// Repositories below a folder over http, by node in front of `git http-backend`. A process of its own: it must not share our event loop.
+// Repositories below a folder over http, by node in front of `git http-backend`. A process of its
+// own: it must not share our event loop.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 

@@ -1,4 +1,5 @@
-// Numbers that mean something on a shared machine: medians, and two things measured alternately so that both meet the same noise.
+// Numbers that mean something on a shared machine: medians, and two things measured alternately so
+// that both meet the same noise.
 import { ChildProcess } from 'node:child_process';
 
 let quick = false;
@@ -38,8 +39,9 @@ export async function timed(act) {
 }
 
 /**
- * Floor and ours by turns, `rounds` times, who begins alternating. Each side may give a number (its own reading) instead of being timed from
- * outside. `ratio` is the median of the pairs' ratios: what slowed both sides of a pair cancels out.
+ * Floor and ours by turns, `rounds` times, who begins alternating. Each side may give a number (its
+ * own reading) instead of being timed from outside. `ratio` is the median of the pairs' ratios:
+ * what slowed both sides of a pair cancels out.
  */
 export async function alternate(rounds, { floor, ours, warmUp = 1 }) {
   const readings = { floor: [], ours: [] };
@@ -49,7 +51,8 @@ export async function alternate(rounds, { floor, ours, warmUp = 1 }) {
   };
   for (let round = -warmUp; round < times(rounds); round += 1) {
     const pair = {};
-    for (const side of round % 2 === 0 ? ['floor', 'ours'] : ['ours', 'floor']) pair[side] = await read(side === 'floor' ? floor : ours);
+    for (const side of round % 2 === 0 ? ['floor', 'ours'] : ['ours', 'floor'])
+      pair[side] = await read(side === 'floor' ? floor : ours);
     if (round < 0) continue;
     readings.floor.push(pair.floor);
     readings.ours.push(pair.ours);

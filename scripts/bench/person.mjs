@@ -1,4 +1,5 @@
-// A person who writes straight into a remote on this disk: what a host sees of it is the same as after any push.
+// A person who writes straight into a remote on this disk: what a host sees of it is the same as
+// after any push.
 import { ulid } from 'ulid';
 import { newMessagePath, replyPath } from '../../dist/protocol/paths.js';
 import { git, messageText } from './repository.mjs';
@@ -29,6 +30,14 @@ export function tipOf(remotePath) {
 
 /** Of these messages, how many have no reply on the branch. */
 export function unanswered(remotePath, paths) {
-  const standing = new Set(git(remotePath, ['ls-tree', '-r', '--name-only', 'refs/heads/main', 'data/channels/general/']).split('\n'));
+  const standing = new Set(
+    git(remotePath, [
+      'ls-tree',
+      '-r',
+      '--name-only',
+      'refs/heads/main',
+      'data/channels/general/',
+    ]).split('\n'),
+  );
   return paths.filter((path) => !standing.has(replyPath(path, 'echo'))).length;
 }

@@ -1,17 +1,37 @@
-// Cost against size as a picture: both axes logarithmic, one line a row of the table. Plain SVG, so that it needs nothing to be looked at.
+// Cost against size as a picture: both axes logarithmic, one line a row of the table. Plain SVG, so
+// that it needs nothing to be looked at.
 const WIDTH = 760;
 const HEIGHT = 420;
 const EDGE = { left: 70, right: 250, top: 30, bottom: 50 };
 const LINES = [
   { row: 'reply overhead', of: 'ours', name: 'one reply, all of it', color: '#0b6e4f' },
-  { row: 'reply overhead', of: 'floor', name: 'the same in raw git', color: '#8fbfae', dash: '5 4' },
+  {
+    row: 'reply overhead',
+    of: 'floor',
+    name: 'the same in raw git',
+    color: '#8fbfae',
+    dash: '5 4',
+  },
   { row: 'reply: our own part', of: 'ours', name: 'our own part of a reply', color: '#b5541c' },
   { row: 'idle tick', of: 'ours', name: 'idle tick', color: '#2f5fa8' },
-  { row: 'restart with a checkpoint', of: 'ours', name: 'restart with a checkpoint', color: '#7a3f9d' },
-  { row: 'restart without one', of: 'ours', name: 'restart without one', color: '#c79be0', dash: '5 4' },
+  {
+    row: 'restart with a checkpoint',
+    of: 'ours',
+    name: 'restart with a checkpoint',
+    color: '#7a3f9d',
+  },
+  {
+    row: 'restart without one',
+    of: 'ours',
+    name: 'restart without one',
+    color: '#c79be0',
+    dash: '5 4',
+  },
 ];
 
-/** The picture of the rows that were measured at two sizes or more. `where` says on what machine. */
+/**
+ * The picture of the rows that were measured at two sizes or more. `where` says on what machine.
+ */
 export function drawPlot(results, where) {
   const lines = LINES.map((line) => ({
     ...line,
@@ -40,9 +60,19 @@ export function drawPlot(results, where) {
     ]),
     ...y.marks.flatMap((mark) => [
       rule([EDGE.left, y.at(mark)], [WIDTH - EDGE.right, y.at(mark)]),
-      text(EDGE.left - 8, y.at(mark) + 4, mark >= 1_000 ? `${mark / 1_000} s` : `${mark} ms`, 'end'),
+      text(
+        EDGE.left - 8,
+        y.at(mark) + 4,
+        mark >= 1_000 ? `${mark / 1_000} s` : `${mark} ms`,
+        'end',
+      ),
     ]),
-    text((EDGE.left + WIDTH - EDGE.right) / 2, HEIGHT - 12, `answered messages in the transport (${where})`, 'middle'),
+    text(
+      (EDGE.left + WIDTH - EDGE.right) / 2,
+      HEIGHT - 12,
+      `answered messages in the transport (${where})`,
+      'middle',
+    ),
     ...lines.map(
       ({ points, color, dash }) =>
         `<polyline fill="none" stroke="${color}" stroke-width="2"${dash === undefined ? '' : ` stroke-dasharray="${dash}"`} points="${points
@@ -50,10 +80,19 @@ export function drawPlot(results, where) {
           .join(' ')}"/>`,
     ),
     ...lines.flatMap(({ points, color }) =>
-      points.map(({ size, value }) => `<circle cx="${round(x.at(size))}" cy="${round(y.at(value))}" r="3" fill="${color}"/>`),
+      points.map(
+        ({ size, value }) =>
+          `<circle cx="${round(x.at(size))}" cy="${round(y.at(value))}" r="3" fill="${color}"/>`,
+      ),
     ),
     ...ends.map(({ line, at }) =>
-      text(WIDTH - EDGE.right + 10, at + 4, `${line.name}: ${readable(line.points.at(-1).value)}`, 'start', line.color),
+      text(
+        WIDTH - EDGE.right + 10,
+        at + 4,
+        `${line.name}: ${readable(line.points.at(-1).value)}`,
+        'start',
+        line.color,
+      ),
     ),
     '</svg>',
   ].join('\n')}\n`;
@@ -95,5 +134,9 @@ function readable(ms) {
 }
 
 function shorten(size) {
-  return size >= 1_000_000 ? `${size / 1_000_000} M` : size >= 1_000 ? `${size / 1_000} k` : String(size);
+  return size >= 1_000_000
+    ? `${size / 1_000_000} M`
+    : size >= 1_000
+      ? `${size / 1_000} k`
+      : String(size);
 }

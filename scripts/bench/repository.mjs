@@ -1,4 +1,5 @@
-// Remotes of a given size, made by one `git fast-import`: answered messages in dated folders, as the product itself lays them out.
+// Remotes of a given size, made by one `git fast-import`: answered messages in dated folders, as
+// the product itself lays them out.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
@@ -9,14 +10,21 @@ import { newMessagePath, replyPath } from '../../dist/protocol/paths.js';
 const DAY_MS = 24 * 3_600_000;
 const CHANNELS = ['general', 'reviews', 'research', 'support'];
 const MESSAGES_A_DAY = 100;
-/** Messages of one commit: a history as long as the conversation is many commits, but not one for each line that was ever said. */
+/**
+ * Messages of one commit: a history as long as the conversation is many commits, but not one for
+ * each line that was ever said.
+ */
 const MESSAGES_A_COMMIT = 10;
 /** How much of the stream is handed over at once. */
 const CHUNK_BYTES = 1 << 20;
 
-export const MODELS_TEXT = 'models:\n  echo: { adapter: command, command: [cat], effects: none, concurrency: 64 }\n';
+export const MODELS_TEXT =
+  'models:\n  echo: { adapter: command, command: [cat], effects: none, concurrency: 64 }\n';
 
-/** A bare repository in which `count` messages were asked and answered (so `2 * count` files). Made once for each size. */
+/**
+ * A bare repository in which `count` messages were asked and answered (so `2 * count` files). Made
+ * once for each size.
+ */
 export async function makeRemote(place, count) {
   const path = join(place, `messages-${count}.git`);
   if (existsSync(path)) return path;
@@ -32,7 +40,9 @@ export async function makeRemote(place, count) {
 
 /** A remote of its own for a test that writes: objects are shared with the one it is made from. */
 export function copyRemote(from, to) {
-  const { status, stderr } = spawnSync('git', ['clone', '--quiet', '--bare', '--local', from, to], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('git', ['clone', '--quiet', '--bare', '--local', from, to], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`git clone: ${stderr}`);
   for (const setting of [
     ['gc.auto', '0'],
@@ -64,7 +74,9 @@ function replyText(path, n, atMs) {
 }
 
 async function importHistory(gitDir, count) {
-  const child = spawn('git', [`--git-dir=${gitDir}`, 'fast-import', '--quiet', '--done'], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const child = spawn('git', [`--git-dir=${gitDir}`, 'fast-import', '--quiet', '--done'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
   const exited = once(child, 'exit');
   let waiting = [];
   let bytes = 0;

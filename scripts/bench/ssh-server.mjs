@@ -1,4 +1,5 @@
-// Repositories on this disk over ssh: an sshd on loopback with keys of its own, run as whoever measures.
+// Repositories on this disk over ssh: an sshd on loopback with keys of its own, run as whoever
+// measures.
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -7,12 +8,16 @@ import { join } from 'node:path';
 
 const SSHD = '/usr/sbin/sshd';
 
-/** Null where there is no sshd. `command` is what git has to use as ssh, `shared` the same with one connection for all calls. */
+/**
+ * Null where there is no sshd. `command` is what git has to use as ssh, `shared` the same with one
+ * connection for all calls.
+ */
 export async function startSsh(place) {
   if (!existsSync(SSHD)) return null;
   const dir = join(place, 'ssh');
   mkdirSync(dir, { mode: 0o700 });
-  for (const key of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
+  for (const key of ['host', 'user'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
   copyFileSync(join(dir, 'user.pub'), join(dir, 'authorized'));
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const port = await freePort();

@@ -7,7 +7,9 @@ export function formatTable(results) {
   return lines
     .map((cells) =>
       cells
-        .map((cell, column) => (column === 0 || column >= 5 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+        .map((cell, column) =>
+          column === 0 || column >= 5 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+        )
         .join('  ')
         .trimEnd(),
     )
@@ -15,7 +17,8 @@ export function formatTable(results) {
 }
 
 function toCells({ row, size, floor, ours, ratio, unit, target, ok }) {
-  const value = (number) => (number === undefined ? '' : `${formatNumber(number)}${unit === '' ? '' : ` ${unit}`}`);
+  const value = (number) =>
+    number === undefined ? '' : `${formatNumber(number)}${unit === '' ? '' : ` ${unit}`}`;
   const shown = ratio ?? (floor === undefined || unit === '' ? undefined : ours / floor);
   return [
     row,
@@ -35,5 +38,9 @@ function formatNumber(number) {
 }
 
 function formatSize(size) {
-  return size % 1_000_000 === 0 ? `${size / 1_000_000}m` : size % 1_000 === 0 ? `${size / 1_000}k` : String(size);
+  return size % 1_000_000 === 0
+    ? `${size / 1_000_000}m`
+    : size % 1_000 === 0
+      ? `${size / 1_000}k`
+      : String(size);
 }

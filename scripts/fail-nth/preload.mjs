@@ -1,8 +1,9 @@
-// Loaded before the program by `NODE_OPTIONS=--import`: counts every file call below FAIL_WITHIN and every spawn, and at call FAIL_N does what FAIL_HOW
-// says. Nothing in the program knows of it.
-//   error: the call fails and has no effect     lost: it has its effect, and is told as failed
-//   before: the process is killed instead of it     after: it has its effect, and the process is killed before it hears of it
-// FAIL_LOG gets one line a call: its number and what it is; `hit` follows the one that was chosen.
+// Loaded before the program by `NODE_OPTIONS=--import`: counts every file call below FAIL_WITHIN
+// and every spawn, and at call FAIL_N does what FAIL_HOW says. Nothing in the program knows of it.
+//   error: the call fails and has no effect lost: it has its effect, and is told as failed
+//   before: the process is killed instead of it after: it has its effect, and the process is killed
+//   before it hears of it FAIL_LOG gets one line a call: its number and what it is; `hit` follows
+//   the one that was chosen.
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -30,7 +31,11 @@ function die() {
 }
 
 function failure(name) {
-  return Object.assign(new Error(`EIO: i/o error, ${name}`), { code: 'EIO', errno: -5, syscall: name });
+  return Object.assign(new Error(`EIO: i/o error, ${name}`), {
+    code: 'EIO',
+    errno: -5,
+    syscall: name,
+  });
 }
 
 function inside(path) {
@@ -114,7 +119,19 @@ function wrapPromise(name) {
 }
 
 function wrapHandle(handle, path) {
-  for (const name of ['writeFile', 'appendFile', 'write', 'sync', 'datasync', 'chmod', 'truncate', 'readFile', 'read', 'stat', 'close']) {
+  for (const name of [
+    'writeFile',
+    'appendFile',
+    'write',
+    'sync',
+    'datasync',
+    'chmod',
+    'truncate',
+    'readFile',
+    'read',
+    'stat',
+    'close',
+  ]) {
     const real = handle[name];
     const around = aroundAsync(`handle.${name}`, real);
     // What one of these calls of itself is part of the same call.
@@ -161,7 +178,9 @@ for (const name of [
 /** `git push`, `git cat-file`, `agent.sh`: the program and, of git, its command. */
 function labelOfSpawn(command, args) {
   if (basename(command) !== 'git') return `spawn ${basename(command)}`;
-  const at = args.findIndex((arg, index) => !arg.startsWith('-') && args[index - 1] !== '-c' && args[index - 1] !== '-C');
+  const at = args.findIndex(
+    (arg, index) => !arg.startsWith('-') && args[index - 1] !== '-c' && args[index - 1] !== '-C',
+  );
   return `git ${args[at] ?? '?'}`;
 }
 
@@ -170,7 +189,8 @@ childProcess.spawn = function (command, args, options) {
   const label = labelOfSpawn(command, args);
   if (!isChosen(label)) return spawn.call(this, command, args, options);
   if (FAIL_HOW === 'before') die();
-  if (FAIL_HOW === 'error') return spawn.call(this, 'sh', ['-c', 'echo "fatal: no answer" >&2; exit 128'], options);
+  if (FAIL_HOW === 'error')
+    return spawn.call(this, 'sh', ['-c', 'echo "fatal: no answer" >&2; exit 128'], options);
   const child = spawn.call(this, command, args, options);
   if (FAIL_HOW === 'after') {
     child.prependOnceListener('exit', die);
@@ -185,7 +205,9 @@ childProcess.spawn = function (command, args, options) {
 function forgetful(child) {
   const { emit } = child;
   child.emit = function (event, ...rest) {
-    return event === 'exit' || event === 'close' ? emit.call(this, event, 128, null) : emit.call(this, event, ...rest);
+    return event === 'exit' || event === 'close'
+      ? emit.call(this, event, 128, null)
+      : emit.call(this, event, ...rest);
   };
   for (const stream of [child.stdout, child.stderr]) {
     const said = stream.emit;

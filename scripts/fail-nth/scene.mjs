@@ -1,7 +1,17 @@
-// One small scene in a temporary directory: a remote with one message, and a host that answers it. It can be put back to its beginning, so that the same
-// morning is lived through again and again, and each time another call fails.
+// One small scene in a temporary directory: a remote with one message, and a host that answers it.
+// It can be put back to its beginning, so that the same morning is lived through again and again,
+// and each time another call fails.
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +23,10 @@ const RUN_MS = 30_000;
 const MESSAGE = 'data/channels/general/m.md';
 const TEXT = '---\nto: echo\n---\nhello\n';
 
-/** A scene whose model has these effects. `warm`: the host has answered before, so that it finds a state directory. */
+/**
+ * A scene whose model has these effects. `warm`: the host has answered before, so that it finds a
+ * state directory.
+ */
 export async function makeScene({ effects, warm }) {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-nth-'));
   const at = (...names) => join(place, ...names);
@@ -30,16 +43,25 @@ export async function makeScene({ effects, warm }) {
     CROSSTALK_LEASE_MARGIN: '1s',
   };
   for (const directory of ['config', 'tmp']) mkdirSync(at(directory), { mode: 0o700 });
-  writeFileSync(at('gitconfig'), '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n');
-  writeFileSync(at('agent'), '#!/bin/sh\necho started >> "$RUN_LOG"\ncat > /dev/null\necho done\n', { mode: 0o755 });
+  writeFileSync(
+    at('gitconfig'),
+    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n',
+  );
+  writeFileSync(
+    at('agent'),
+    '#!/bin/sh\necho started >> "$RUN_LOG"\ncat > /dev/null\necho done\n',
+    { mode: 0o755 },
+  );
   writeFileSync(
     at('config', 'models.yaml'),
     `models:\n  echo: { adapter: command, command: [${JSON.stringify(at('agent'))}], env: [RUN_LOG], effects: ${effects} }\n`,
     { mode: 0o600 },
   );
-  const git = (...args) => execFileSync('git', args, { cwd: place, env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+  const git = (...args) =>
+    execFileSync('git', args, { cwd: place, env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
   const program = (args, more = {}) => finish(args, { cwd: place, env: { ...env, ...more } });
-  const host = (more) => program(['run', at('team.git'), '--once', '--alias', 'a', '--state', at('state')], more);
+  const host = (more) =>
+    program(['run', at('team.git'), '--once', '--alias', 'a', '--state', at('state')], more);
   await program(['init', at('team'), '--alias', 'maker', '--state', at('state-maker')]);
   const say = (path) => {
     mkdirSync(at('team', 'data', 'channels', 'general'), { recursive: true });
@@ -72,11 +94,26 @@ export async function makeScene({ effects, warm }) {
     },
     /** The host, with the trouble at call `n` (0 = none). */
     live: (n, how) =>
-      host({ NODE_OPTIONS: `--import ${PRELOAD}`, FAIL_WITHIN: at('state'), FAIL_LOG: at('calls'), FAIL_N: String(n), FAIL_HOW: how }),
+      host({
+        NODE_OPTIONS: `--import ${PRELOAD}`,
+        FAIL_WITHIN: at('state'),
+        FAIL_LOG: at('calls'),
+        FAIL_N: String(n),
+        FAIL_HOW: how,
+      }),
     /** The host once more, untroubled. */
     drain: () => host(),
     calls: () => readFileSync(at('calls'), 'utf8').split('\n').filter(Boolean),
-    judge: ({ whole, how }) => judge({ place, at, git, program, effects, whole, isKilled: how === 'before' || how === 'after' }),
+    judge: ({ whole, how }) =>
+      judge({
+        place,
+        at,
+        git,
+        program,
+        effects,
+        whole,
+        isKilled: how === 'before' || how === 'after',
+      }),
     close: () => rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }
@@ -88,13 +125,25 @@ async function judge({ place, at, git, program, effects, whole, isKilled }) {
   const problems = [];
   const expect = (holds, says) => (holds ? undefined : problems.push(says));
   const starts = readFileSync(at('runs.log'), 'utf8').split('\n').filter(Boolean).length;
-  const log = remote('log', '--first-parent', '--raw', '--no-renames', '--no-abbrev', '--format=%ce %P', 'main', '--', reply, MESSAGE);
+  const log = remote(
+    'log',
+    '--first-parent',
+    '--raw',
+    '--no-renames',
+    '--no-abbrev',
+    '--format=%ce %P',
+    'main',
+    '--',
+    reply,
+    MESSAGE,
+  );
   const added = log.split('\n').filter((line) => line.endsWith(reply));
   expect(added.length === 1, `I2 the reply was written ${added.length} times`);
   expect(!/^:\S+ \S+ \S+ \S+ [MDT]/m.test(log), `I1/I5 a file was changed:\n${log}`);
   expect(remote('show', `main:${MESSAGE}`) === TEXT, 'I5 the message was changed');
   const failed = added.length > 0 && /^failed: true$/m.test(remote('show', `main:${reply}`));
-  if (effects === 'external') expect(starts <= 1, `I8 an agent with side effects was started ${starts} times`);
+  if (effects === 'external')
+    expect(starts <= 1, `I8 an agent with side effects was started ${starts} times`);
   expect(failed || starts > 0, 'I8 answered without a start');
   expect(
     !failed || !isKilled || effects === 'external',
@@ -103,16 +152,28 @@ async function judge({ place, at, git, program, effects, whole, isKilled }) {
   const refs = remote('for-each-ref', '--format=%(refname)').trim().split('\n');
   expect(refs.length === 1, `I11 refs are left: ${refs.join(' ')}`);
   const files = existsSync(at('state')) ? readdirSync(at('state'), { recursive: true }) : [];
-  // What a kill leaves half-written in the cache or among the pointers is removed an hour later (tests/transport/git-cache.test.ts).
-  const left = files.filter((path) => /(^|\/)\.[^/]*\.tmp$|outbox\/.+|scratch\/.+|^new-/.test(path) && !/\.new-|^roots\//.test(path));
+  // What a kill leaves half-written in the cache or among the pointers is removed an hour later
+  // (tests/transport/git-cache.test.ts).
+  const left = files.filter(
+    (path) =>
+      /(^|\/)\.[^/]*\.tmp$|outbox\/.+|scratch\/.+|^new-/.test(path) &&
+      !/\.new-|^roots\//.test(path),
+  );
   expect(left.length === 0, `I11 files are left: ${left.join(' ')}`);
-  expect(readdirSync(at('tmp')).length === 0, `I11 temporary files are left: ${readdirSync(at('tmp')).join(' ')}`);
+  expect(
+    readdirSync(at('tmp')).length === 0,
+    `I11 temporary files are left: ${readdirSync(at('tmp')).join(' ')}`,
+  );
   const processes = await untilNone(() => processesNaming(place));
   expect(processes.length === 0, `I11 processes are left: ${processes.join(' | ')}`);
   if (whole) {
     const [cache] = files.filter((path) => path.endsWith('/cache.git'));
     for (const repository of [at('team.git'), ...(cache === undefined ? [] : [at('state', cache)])])
-      expect(attempt(() => git('--git-dir', repository, 'fsck', '--no-dangling', '--no-progress')) === null, `fsck of ${repository}`);
+      expect(
+        attempt(() => git('--git-dir', repository, 'fsck', '--no-dangling', '--no-progress')) ===
+          null,
+        `fsck of ${repository}`,
+      );
     const verified = await program(['verify', '-C', at('team'), '--state', at('state')]);
     expect(verified.code === 0, `verify: ${verified.said}`);
   }
@@ -154,9 +215,13 @@ function attemptRead(path) {
 
 /** Runs the program to its end. `hung`: it had to be killed. */
 function finish(args, options) {
-  const child = spawn(process.execPath, [BIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (said += text));
   return new Promise((done) => {
     const timer = setTimeout(() => {
       hung = true;

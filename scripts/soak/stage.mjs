@@ -1,6 +1,15 @@
-// The stage of a soak: a transport whose remote refuses and forgets to answer, a git that fails, and agents that record each start.
+// The stage of a soak: a transport whose remote refuses and forgets to answer, a git that fails,
+// and agents that record each start.
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +36,10 @@ export function makeStage() {
     chmodSync(path, mode);
   };
   mkdirSync(at('config'), { mode: 0o700 });
-  write(at('gitconfig'), '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n');
+  write(
+    at('gitconfig'),
+    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n',
+  );
   write(at('agent.mjs'), AGENT);
   const command = `command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(at('agent.mjs'))}], env: [RUN_LOG]`;
   write(
@@ -35,12 +47,22 @@ export function makeStage() {
     `models:\n  echo: { adapter: command, ${command}, effects: none, concurrency: 4, attempts: 10 }\n  once: { adapter: command, ${command}, effects: external, concurrency: 4 }\n`,
   );
   write(env.RUN_LOG, '');
-  execFileSync(process.execPath, [BIN, 'init', at('team'), '--alias', 'maker', '--state', at('state-maker')], {
-    env,
-    cwd: place,
-    stdio: 'pipe',
-  });
-  const git = (...args) => execFileSync('git', args, { cwd: at('team'), env, stdio: 'pipe', maxBuffer: 256 * 1024 * 1024 }).toString();
+  execFileSync(
+    process.execPath,
+    [BIN, 'init', at('team'), '--alias', 'maker', '--state', at('state-maker')],
+    {
+      env,
+      cwd: place,
+      stdio: 'pipe',
+    },
+  );
+  const git = (...args) =>
+    execFileSync('git', args, {
+      cwd: at('team'),
+      env,
+      stdio: 'pipe',
+      maxBuffer: 256 * 1024 * 1024,
+    }).toString();
   write(at('team.git', 'hooks', 'pre-receive'), PRE_RECEIVE, 0o755);
   write(at('team.git', 'hooks', 'post-receive'), POST_RECEIVE, 0o755);
   const real = execFileSync('sh', ['-c', 'command -v git'], { env }).toString().trim();
@@ -56,7 +78,8 @@ export function makeStage() {
         env: { ...env, CROSSTALK_STATE_DIR: at('state-maker') },
         stdio: 'pipe',
       }).toString(),
-    start: (alias) => startHost(alias, { place, env: { ...env, PATH: `${at('bin')}:${env.PATH}` } }),
+    start: (alias) =>
+      startHost(alias, { place, env: { ...env, PATH: `${at('bin')}:${env.PATH}` } }),
     starts: () => readFileSync(env.RUN_LOG, 'utf8').split('\n').filter(Boolean),
     left: () => processesNaming(place),
     close: () => rmSync(place, { recursive: true, force: true, maxRetries: 3 }),
@@ -124,8 +147,16 @@ function startHost(alias, { place, env }) {
     '--concurrency',
     '4',
   ];
-  const child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const host = { alias, child, stderr: '', ended: new Promise((done) => child.once('exit', (code, signal) => done(signal ?? code))) };
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const host = {
+    alias,
+    child,
+    stderr: '',
+    ended: new Promise((done) => child.once('exit', (code, signal) => done(signal ?? code))),
+  };
   child.stderr.on('data', (chunk) => (host.stderr = `${host.stderr}${chunk}`.slice(-4_000)));
   return host;
 }
@@ -133,7 +164,11 @@ function startHost(alias, { place, env }) {
 function processesNaming(text) {
   return readdirSync('/proc').filter((name) => {
     try {
-      return /^\d+$/.test(name) && Number(name) !== process.pid && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text);
+      return (
+        /^\d+$/.test(name) &&
+        Number(name) !== process.pid &&
+        readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text)
+      );
     } catch {
       return false;
     }

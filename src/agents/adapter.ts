@@ -1,6 +1,7 @@
 /**
- * The door to one kind of agent program. An adapter is two pure functions, how to call the program and how to read what it wrote, and some
- * facts about it. It starts nothing, keeps nothing and reads no file; run-agents.ts does all that, in the same way for every program.
+ * The door to one kind of agent program. An adapter is two pure functions, how to call the program
+ * and how to read what it wrote, and some facts about it. It starts nothing, keeps nothing and
+ * reads no file; run-agents.ts does all that, in the same way for every program.
  */
 import type { ModelEntry } from '../protocol/models.ts';
 import type { FailureClass, Usage } from './agent.ts';
@@ -12,14 +13,20 @@ export interface InvocationRequest {
   readonly mode: Mode;
   readonly prompt: string;
   readonly message: string;
-  /** To be used as system prompt where the program takes one from a file, else put before the prompt (`withPersona`). Never an argument. */
+  /**
+   * To be used as system prompt where the program takes one from a file, else put before the prompt
+   * (`withPersona`). Never an argument.
+   */
   readonly persona: string | null;
   readonly session: string | null;
   /** An empty private folder outside of the agent's directory: `files` are written there. */
   readonly scratch: string;
 }
 
-/** `chat`: no tools. `read`: may look around in its directory. `write`: may change things; only ever with `effects: external`. */
+/**
+ * `chat`: no tools. `read`: may look around in its directory. `write`: may change things; only ever
+ * with `effects: external`.
+ */
 export type Mode = 'chat' | 'read' | 'write';
 
 export type Invocation =
@@ -44,7 +51,9 @@ export interface ProgramOutput {
   readonly stderr: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** True when a session was continued: what the program then reports may be the sum over all of it. */
+  /**
+   * True when a session was continued: what the program then reports may be the sum over all of it.
+   */
   readonly resumed: boolean;
   /** For limits that are told as "in 20 minutes". */
   readonly nowMs: number;
@@ -66,10 +75,15 @@ export type Parsed =
       readonly resetAtMs: number | null;
       readonly usage: Usage;
     }
-  /** The session to be continued does not exist any more: the attempt is run once more without it. */
+  /**
+   * The session to be continued does not exist any more: the attempt is run once more without it.
+   */
   | { readonly kind: 'lost-session' };
 
-/** What becomes of one line of output: is it needed for the answer, and what of it is shown to people who watch. */
+/**
+ * What becomes of one line of output: is it needed for the answer, and what of it is shown to
+ * people who watch.
+ */
 export interface LineView {
   readonly keep: boolean;
   readonly show: string | null;
@@ -79,7 +93,9 @@ export interface LineView {
 export type OutputForm =
   /** Standard output is the answer. */
   | { readonly kind: 'text' }
-  /** One JSON value at the end. Silence before it says nothing, so the idle limit does not apply. */
+  /**
+   * One JSON value at the end. Silence before it says nothing, so the idle limit does not apply.
+   */
   | { readonly kind: 'json' }
   /** A JSON value a line, as things happen. */
   | { readonly kind: 'json-lines'; readonly view: (line: string) => LineView };
@@ -89,7 +105,10 @@ export interface Detection {
   /** Names to look for on the PATH, the best first. */
   readonly executables: readonly string[];
   readonly versionArgs: readonly string[];
-  /** Names of the environment of which one is enough to be signed in; they belong into `env:` of the entry. */
+  /**
+   * Names of the environment of which one is enough to be signed in; they belong into `env:` of the
+   * entry.
+   */
   readonly keyNames: readonly string[];
   /** Files of which one exists when somebody has signed in. */
   readonly loginFiles: (env: OperatorEnv) => readonly string[];
@@ -110,11 +129,16 @@ export interface Adapter {
   readonly modes: readonly Mode[];
   readonly output: OutputForm;
   /**
-   * For programs that try again and again without a way to tell them not to: whether a line of stderr, or of JSON lines, says that it does.
-   * Waiting is the dispatcher's, so the program is ended at the line after `RETRIES_MAX` of them; work that is shown in between begins the count anew.
+   * For programs that try again and again without a way to tell them not to: whether a line of
+   * stderr, or of JSON lines, says that it does. Waiting is the dispatcher's, so the program is
+   * ended at the line after `RETRIES_MAX` of them; work that is shown in between begins the count
+   * anew.
    */
   readonly saysRetry?: (line: string) => boolean;
-  /** It finds a session only in the directory where that was begun: entries without `cwd:` run in one that stays, unless they may write. */
+  /**
+   * It finds a session only in the directory where that was begun: entries without `cwd:` run in
+   * one that stays, unless they may write.
+   */
   readonly sessionsByDirectory?: boolean;
   readonly invoke: (request: InvocationRequest) => Invocation;
   readonly parse: (output: ProgramOutput) => Parsed;
@@ -126,39 +150,62 @@ export interface Adapter {
 export const NO_USAGE: Usage = { tokensIn: null, tokensOut: null, costUsd: null };
 
 /** The prompt with the persona before it, for programs without a system prompt of their own. */
-export function withPersona({ prompt, persona }: Pick<InvocationRequest, 'prompt' | 'persona'>): string {
+export function withPersona({
+  prompt,
+  persona,
+}: Pick<InvocationRequest, 'prompt' | 'persona'>): string {
   return persona === null || persona.trim() === '' ? prompt : `${persona.trimEnd()}\n\n${prompt}`;
 }
 
 /** The program and first arguments of an entry: its own `command:` or the adapter's program. */
-export function programOf(entry: ModelEntry, program: string): { readonly program: string; readonly args: readonly string[] } {
+export function programOf(
+  entry: ModelEntry,
+  program: string,
+): { readonly program: string; readonly args: readonly string[] } {
   const [own, ...args] = entry.command;
   return own === undefined ? { program, args: [] } : { program: own, args };
 }
 
-/** A key of the entry's `options:` that is a text or a number, as an argument; null when it is neither. */
+/**
+ * A key of the entry's `options:` that is a text or a number, as an argument; null when it is
+ * neither.
+ */
 export function optionText(entry: ModelEntry, key: string): string | null {
   const value = entry.options[key];
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 }
 
 /** `exit status 3` or `ended by SIGKILL`. */
-export function describeExit({ exitCode, signal }: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
+export function describeExit({
+  exitCode,
+  signal,
+}: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
   if (signal !== null) return `ended by ${signal}`;
   return exitCode === null ? 'it could not be ended' : `exit status ${exitCode}`;
 }
 
-export type ModeChoice = { readonly kind: 'mode'; readonly mode: Mode } | { readonly kind: 'refused'; readonly why: string };
+export type ModeChoice =
+  | { readonly kind: 'mode'; readonly mode: Mode }
+  | { readonly kind: 'refused'; readonly why: string };
 
-/** The mode an entry asks for. `write` needs both `options: { mode: write }` and `effects: external`, so that it is never chosen by one slip. */
+/**
+ * The mode an entry asks for. `write` needs both `options: { mode: write }` and `effects:
+ * external`, so that it is never chosen by one slip.
+ */
 export function modeOf(entry: ModelEntry, adapter: Pick<Adapter, 'name' | 'modes'>): ModeChoice {
   const asked = entry.options['mode'];
   const fallback = adapter.modes[0] ?? 'chat';
   if (asked === undefined) return { kind: 'mode', mode: fallback };
   const mode = adapter.modes.find((known) => known === asked);
   if (mode === undefined)
-    return { kind: 'refused', why: `options: "mode" must be one of ${adapter.modes.join(', ')} for "adapter: ${adapter.name}"` };
+    return {
+      kind: 'refused',
+      why: `options: "mode" must be one of ${adapter.modes.join(', ')} for "adapter: ${adapter.name}"`,
+    };
   if (mode === 'write' && entry.effects !== 'external')
-    return { kind: 'refused', why: 'options: "mode: write" needs "effects: external": what may change things must never be run twice' };
+    return {
+      kind: 'refused',
+      why: 'options: "mode: write" needs "effects: external": what may change things must never be run twice',
+    };
   return { kind: 'mode', mode };
 }

@@ -24,4 +24,7 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = { ...VERIFIED, ...DOC
 export const SERVICES: Readonly<Record<string, Service>> = { http };
 
 /** Every name that `adapter:` can give. */
-export const ADAPTER_NAMES: readonly string[] = [...Object.keys(ADAPTERS), ...Object.keys(SERVICES)];
+export const ADAPTER_NAMES: readonly string[] = [
+  ...Object.keys(ADAPTERS),
+  ...Object.keys(SERVICES),
+];

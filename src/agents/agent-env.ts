@@ -1,12 +1,27 @@
-/** The environment of an agent: built, not inherited. What is not named here or in the model's `env:` does not exist for it. */
+/**
+ * The environment of an agent: built, not inherited. What is not named here or in the model's
+ * `env:` does not exist for it.
+ */
 import { delimiter, dirname, isAbsolute } from 'node:path';
 import { RUN_MARKER } from './process-group.ts';
 
-/** Names that every agent gets when the operator has them: where things are, in which language, and how to reach the network. */
+/**
+ * Names that every agent gets when the operator has them: where things are, in which language, and
+ * how to reach the network.
+ */
 const PASSED = [
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ'],
   ...['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'],
-  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...[
+    'http_proxy',
+    'https_proxy',
+    'all_proxy',
+    'no_proxy',
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'ALL_PROXY',
+    'NO_PROXY',
+  ],
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
 ];
 
@@ -20,7 +35,10 @@ export interface AgentEnvParts {
   readonly operator: OperatorEnv;
   /** The model's `env:`. */
   readonly names: readonly string[];
-  /** What the adapter sets for its program; the operator's own value wins when `names` lets it through. */
+  /**
+   * What the adapter sets for its program; the operator's own value wins when `names` lets it
+   * through.
+   */
   readonly adapter: Env;
   /** What the dispatcher adds. */
   readonly extra: Env;
@@ -28,7 +46,10 @@ export interface AgentEnvParts {
   readonly attemptId: string;
 }
 
-/** The whole environment of one attempt. Later parts win: passed, adapter's, the model's `env:`, the dispatcher's, marker and TMPDIR. */
+/**
+ * The whole environment of one attempt. Later parts win: passed, adapter's, the model's `env:`, the
+ * dispatcher's, marker and TMPDIR.
+ */
 export function buildAgentEnv(parts: AgentEnvParts): Env {
   return {
     ...ALWAYS,
@@ -43,9 +64,14 @@ export function buildAgentEnv(parts: AgentEnvParts): Env {
   };
 }
 
-/** The environment with the directory of a program, given by its whole path, at the end of PATH: a script may need what was installed beside it. */
+/**
+ * The environment with the directory of a program, given by its whole path, at the end of PATH: a
+ * script may need what was installed beside it.
+ */
 export function withDirectoryOf(env: OperatorEnv, program: string): OperatorEnv {
-  return isAbsolute(program) ? { ...env, PATH: [env['PATH'] ?? ALWAYS.PATH, dirname(program)].join(delimiter) } : env;
+  return isAbsolute(program)
+    ? { ...env, PATH: [env['PATH'] ?? ALWAYS.PATH, dirname(program)].join(delimiter) }
+    : env;
 }
 
 function pick(env: OperatorEnv, names: readonly string[]): Env {

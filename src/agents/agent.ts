@@ -1,15 +1,22 @@
 /**
- * The door to other people's programs. An adapter turns one attempt into one invocation of a program and its output into an answer or a
- * failure of a known class. It knows nothing of git, claims or files of the transport.
+ * The door to other people's programs. An adapter turns one attempt into one invocation of a
+ * program and its output into an answer or a failure of a known class. It knows nothing of git,
+ * claims or files of the transport.
  */
 import type { Attachment } from '../protocol/attachments.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 
-/** Folders of an attempt, in its directory: what it is given to read, and what it may leave to be published with its answer. */
+/**
+ * Folders of an attempt, in its directory: what it is given to read, and what it may leave to be
+ * published with its answer.
+ */
 export const ATTACHMENTS_FOLDER = 'attachments';
 export const OUTPUT_FOLDER = 'output';
 
-/** Why an attempt gave no answer. What follows from a class is one table in protocol/failure-policy.ts. */
+/**
+ * Why an attempt gave no answer. What follows from a class is one table in
+ * protocol/failure-policy.ts.
+ */
 export const FAILURE_CLASSES = [
   'auth', // the program is not signed in, or its key is refused
   'rate-limit', // asked too often; may carry a reset time
@@ -40,14 +47,23 @@ export interface Usage {
 }
 
 export interface AttemptRequest {
-  /** Unique per invocation; put into the environment of everything that is started (CROSSTALK_RUN), so that survivors can be found. */
+  /**
+   * Unique per invocation; put into the environment of everything that is started (CROSSTALK_RUN),
+   * so that survivors can be found.
+   */
   readonly attemptId: string;
   readonly entry: ModelEntry;
   /** The whole prompt, for stdin. Never put into arguments. */
   readonly prompt: string;
-  /** The message alone, as it was written: what `input: message` gives a program instead of the prompt. */
+  /**
+   * The message alone, as it was written: what `input: message` gives a program instead of the
+   * prompt.
+   */
   readonly message: string;
-  /** Persona text; adapters that know a system prompt use it there, others have it in `prompt` already when this is null. */
+  /**
+   * Persona text; adapters that know a system prompt use it there, others have it in `prompt`
+   * already when this is null.
+   */
   readonly persona: string | null;
   /** A session of the same program on this host to be continued, or null. */
   readonly session: string | null;
@@ -55,9 +71,15 @@ export interface AttemptRequest {
   readonly directory: string;
   /** Files of the message: put into ATTACHMENTS_FOLDER of `directory`, read-only; absent = none. */
   readonly attachments?: readonly Attachment[];
-  /** Names and values that are added to its environment by the dispatcher itself (not from the operator's). */
+  /**
+   * Names and values that are added to its environment by the dispatcher itself (not from the
+   * operator's).
+   */
   readonly extraEnv: Readonly<Record<string, string>>;
-  /** Called once, right after the process exists and before it gets its prompt, so that it can be journalled. */
+  /**
+   * Called once, right after the process exists and before it gets its prompt, so that it can be
+   * journalled.
+   */
   readonly onStarted: (process: StartedProcess) => Promise<void>;
   /** Called with pieces of output as they come, decoded; for people who watch. */
   readonly onOutput: (text: string) => void;
@@ -68,7 +90,10 @@ export interface AttemptRequest {
 /** Enough to find the process group again after a restart and not to mistake another for it. */
 export interface StartedProcess {
   readonly pgid: number;
-  /** The kernel's start time of the leader (clock ticks since boot), or null where the system does not tell. */
+  /**
+   * The kernel's start time of the leader (clock ticks since boot), or null where the system does
+   * not tell.
+   */
   readonly startTicks: string | null;
 }
 

@@ -1,4 +1,7 @@
-/** Antigravity CLI. From its documentation alone. It reads stdin only as a stream of JSON; whatever status it tells, no text is no answer. */
+/**
+ * Antigravity CLI. From its documentation alone. It reads stdin only as a stream of JSON; whatever
+ * status it tells, no text is no answer.
+ */
 import {
   programOf,
   withPersona,
@@ -41,7 +44,13 @@ function invoke(request: InvocationRequest): Invocation {
     program,
     args: [
       ...args,
-      ...['--input-format', 'stream-json', '--output-format', 'stream-json', '--disable-slash-commands'],
+      ...[
+        '--input-format',
+        'stream-json',
+        '--output-format',
+        'stream-json',
+        '--disable-slash-commands',
+      ],
       ...(entry.model === null ? [] : ['--model', entry.model]),
       ...(session === null ? [] : ['--conversation', session]),
       ...(request.mode === 'write' ? ['--dangerously-skip-permissions'] : ['--mode', 'plan']),
@@ -55,16 +64,33 @@ function invoke(request: InvocationRequest): Invocation {
 function view(line: string): LineView {
   const record = parseRecord(line);
   const event = textAt(record, 'event');
-  return { keep: record === null || event === 'result', show: textAt(record, 'step_update', 'text_delta') };
+  return {
+    keep: record === null || event === 'result',
+    show: textAt(record, 'step_update', 'text_delta'),
+  };
 }
 
 function parse(output: ProgramOutput): Parsed {
   const result = parseRecords(output.stdout).findLast((record) => record['event'] === 'result');
   const number = (key: string) => numberAt(result, 'result', 'usage', key);
-  const usage = { tokensIn: number('input_tokens'), tokensOut: sum([number('output_tokens'), number('thinking_tokens')]), costUsd: null };
+  const usage = {
+    tokensIn: number('input_tokens'),
+    tokensOut: sum([number('output_tokens'), number('thinking_tokens')]),
+    costUsd: null,
+  };
   const text = textAt(result, 'result', 'response') ?? '';
   if (output.exitCode === 0 && textAt(result, 'result', 'status') === 'SUCCESS' && text !== '')
-    return { kind: 'answer', text, session: textAt(result, 'result', 'conversation_id'), usage, version: null };
-  const said = textAt(result, 'result', 'error') ?? [otherLines(output.stdout), output.stderr].join('\n');
-  return failureFrom({ text: said, usage, fallback: output.exitCode === 0 ? 'empty' : 'crash' }, output);
+    return {
+      kind: 'answer',
+      text,
+      session: textAt(result, 'result', 'conversation_id'),
+      usage,
+      version: null,
+    };
+  const said =
+    textAt(result, 'result', 'error') ?? [otherLines(output.stdout), output.stderr].join('\n');
+  return failureFrom(
+    { text: said, usage, fallback: output.exitCode === 0 ? 'empty' : 'crash' },
+    output,
+  );
 }

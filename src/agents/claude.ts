@@ -1,4 +1,7 @@
-/** Claude Code. Facts seen with 2.1.329. It streams, so that silence means something and people can watch. */
+/**
+ * Claude Code. Facts seen with 2.1.329. It streams, so that silence means something and people can
+ * watch.
+ */
 import { join } from 'node:path';
 import { SECOND } from '../base/clock.ts';
 import {
@@ -15,7 +18,18 @@ import {
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
 import { failureFrom } from './failure-signs.ts';
-import { at, blockText, listAt, numberAt, otherLines, parseRecord, parseRecords, sum, textAt, type JsonRecord } from './json-values.ts';
+import {
+  at,
+  blockText,
+  listAt,
+  numberAt,
+  otherLines,
+  parseRecord,
+  parseRecords,
+  sum,
+  textAt,
+  type JsonRecord,
+} from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
 
 const PERSONA = 'persona.md';
@@ -41,7 +55,9 @@ export const claude: Adapter = {
     executables: ['claude'],
     versionArgs: ['--version'],
     keyNames: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
-    loginFiles: (env) => [join(env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? '', '.claude'), '.credentials.json')],
+    loginFiles: (env) => [
+      join(env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? '', '.claude'), '.credentials.json'),
+    ],
     signIn: 'run "claude" once and follow /login, or set ANTHROPIC_API_KEY',
     impostor: null,
   },
@@ -63,7 +79,9 @@ function invoke(request: InvocationRequest): Invocation {
       ...(entry.model === null ? [] : ['--model', entry.model]),
       ...(persona === null ? [] : ['--append-system-prompt-file', join(scratch, PERSONA)]),
       // A continued session keeps the system prompt it began with, unless told not to.
-      ...(session === null ? [] : ['--resume', session, ...(persona === null ? [] : ['--system-prompt-snapshot', 'off'])]),
+      ...(session === null
+        ? []
+        : ['--resume', session, ...(persona === null ? [] : ['--system-prompt-snapshot', 'off'])]),
       ...option('max-turns'),
       ...option('max-budget-usd'),
       ...MODE_ARGS[request.mode],
@@ -83,9 +101,12 @@ function view(line: string): LineView {
   const record = parseRecord(line);
   if (record === null) return { keep: true, show: null };
   const type = textAt(record, 'type');
-  if (type !== 'assistant') return { keep: KEPT.has(type ?? '') || textAt(record, 'subtype') === 'init', show: null };
+  if (type !== 'assistant')
+    return { keep: KEPT.has(type ?? '') || textAt(record, 'subtype') === 'init', show: null };
   const blocks = listAt(record, 'message', 'content');
-  const tools = blocks.flatMap((block) => (textAt(block, 'type') === 'tool_use' ? [`[${textAt(block, 'name') ?? 'tool'}]`] : []));
+  const tools = blocks.flatMap((block) =>
+    textAt(block, 'type') === 'tool_use' ? [`[${textAt(block, 'name') ?? 'tool'}]`] : [],
+  );
   const shown = [blockText(blocks), ...tools].filter((text) => text !== '').join('\n');
   return { keep: false, show: shown === '' ? null : `${shown}\n` };
 }
@@ -95,12 +116,19 @@ function parse(output: ProgramOutput): Parsed {
   const result = records.findLast((record) => record['type'] === 'result');
   if (result === undefined)
     return failureFrom(
-      { text: `${otherLines(output.stdout)}\n${output.stderr}`, fallback: output.exitCode === 0 ? 'invalid' : 'crash' },
+      {
+        text: `${otherLines(output.stdout)}\n${output.stderr}`,
+        fallback: output.exitCode === 0 ? 'invalid' : 'crash',
+      },
       output,
     );
   const usage = usageOf(result, output.resumed);
   const text = textAt(result, 'result') ?? '';
-  if (output.exitCode === 0 && result['is_error'] !== true && textAt(result, 'subtype') === 'success')
+  if (
+    output.exitCode === 0 &&
+    result['is_error'] !== true &&
+    textAt(result, 'subtype') === 'success'
+  )
     return {
       kind: 'answer',
       text,
@@ -115,16 +143,27 @@ function parse(output: ProgramOutput): Parsed {
   const errorText = result['is_error'] === true ? text : '';
   const errors = listAt(result, 'errors').filter((error) => typeof error === 'string');
   const subtype = textAt(result, 'subtype') ?? '';
-  const said = [errorText, ...errors, subtype === 'success' ? '' : subtype, textAt(result, 'api_error_type') ?? ''].filter(
-    (part) => part !== '',
-  );
+  const said = [
+    errorText,
+    ...errors,
+    subtype === 'success' ? '' : subtype,
+    textAt(result, 'api_error_type') ?? '',
+  ].filter((part) => part !== '');
   const resetAtMs = resetOf(records);
-  return failureFrom({ text: said.join(' · '), status: numberAt(result, 'api_error_status'), usage, resetAtMs }, output);
+  return failureFrom(
+    { text: said.join(' · '), status: numberAt(result, 'api_error_status'), usage, resetAtMs },
+    output,
+  );
 }
 
-/** The end of a subscription's limit, in seconds since the epoch, from the last event that says it is used up. */
+/**
+ * The end of a subscription's limit, in seconds since the epoch, from the last event that says it
+ * is used up.
+ */
 function resetOf(records: readonly JsonRecord[]): number | null {
-  const event = records.findLast((record) => textAt(record, 'rate_limit_info', 'status') === 'rejected');
+  const event = records.findLast(
+    (record) => textAt(record, 'rate_limit_info', 'status') === 'rejected',
+  );
   const seconds = numberAt(event, 'rate_limit_info', 'resetsAt');
   return seconds === null ? null : seconds * SECOND;
 }
@@ -135,7 +174,11 @@ function usageOf(result: JsonRecord, resumed: boolean): Usage {
   const models = Object.values((at(result, 'modelUsage') ?? {}) as JsonRecord);
   const guessed = models.some((model) => textAt(model, 'costBasis') === 'unknown');
   return {
-    tokensIn: sum(['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) => numberAt(usage, key))),
+    tokensIn: sum(
+      ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) =>
+        numberAt(usage, key),
+      ),
+    ),
     tokensOut: numberAt(usage, 'output_tokens'),
     // The cost of a continued session is the sum over all of it.
     costUsd: resumed || guessed ? null : numberAt(result, 'total_cost_usd'),

@@ -6,9 +6,16 @@ const BEL = String.fromCharCode(0x07);
 const C1_CSI = String.fromCharCode(0x9b);
 const REPLACEMENT = '\ufffd';
 
-/** Colours, cursor moves, titles, links and clipboard writes. A string sequence without an end takes its line, never more. */
+/**
+ * Colours, cursor moves, titles, links and clipboard writes. A string sequence without an end takes
+ * its line, never more.
+ */
 const ESCAPE_SEQUENCE = new RegExp(
-  [`(?:${ESC}\\[|${C1_CSI})[0-?]*[ -/]*[@-~]`, `${ESC}[\\]PX^_][^${BEL}${ESC}\\n]*(?:${BEL}|${ESC}\\\\)?`, `${ESC}[ -/]*[0-~]`].join('|'),
+  [
+    `(?:${ESC}\\[|${C1_CSI})[0-?]*[ -/]*[@-~]`,
+    `${ESC}[\\]PX^_][^${BEL}${ESC}\\n]*(?:${BEL}|${ESC}\\\\)?`,
+    `${ESC}[ -/]*[0-~]`,
+  ].join('|'),
   'g',
 );
 
@@ -29,10 +36,18 @@ const SIGNATURES: readonly (readonly [hex: string, hint: string])[] = [
   ['feff', 'UTF-16 text; UTF-8 is needed'],
 ];
 
-/** Output as clean text, or why it is none. `text` of an invalid one is a rough reading, only good for finding words in it. */
+/**
+ * Output as clean text, or why it is none. `text` of an invalid one is a rough reading, only good
+ * for finding words in it.
+ */
 export type CleanOutput =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'invalid'; readonly text: string; readonly bytes: number; readonly hint: string };
+  | {
+      readonly kind: 'invalid';
+      readonly text: string;
+      readonly bytes: number;
+      readonly hint: string;
+    };
 
 /** Decodes and cleans output. Binary data is `invalid`; single damaged characters become U+FFFD. */
 export function cleanOutput(bytes: Uint8Array): CleanOutput {
@@ -40,12 +55,14 @@ export function cleanOutput(bytes: Uint8Array): CleanOutput {
   const decoded = raw.toString('utf8');
   const hint = binaryHint(raw, decoded);
   const text = cleanText(decoded);
-  return hint === null ? { kind: 'text', text } : { kind: 'invalid', text, bytes: bytes.byteLength, hint };
+  return hint === null
+    ? { kind: 'text', text }
+    : { kind: 'invalid', text, bytes: bytes.byteLength, hint };
 }
 
 /**
- * Text without escape sequences, control codes (but newline and tab), bidirectional overrides and halves of surrogate pairs; line ends are
- * `\n`. Cleaning twice changes nothing.
+ * Text without escape sequences, control codes (but newline and tab), bidirectional overrides and
+ * halves of surrogate pairs; line ends are `\n`. Cleaning twice changes nothing.
  */
 export function cleanText(text: string): string {
   return text
@@ -62,7 +79,9 @@ export function isBlank(text: string): boolean {
   return !/[^\s\u00ad\u200b-\u200d\u2060\ufeff\u2800\u3164]/u.test(text);
 }
 
-/** The last lines with words in them, as one line: what a program said last is mostly why it failed. */
+/**
+ * The last lines with words in them, as one line: what a program said last is mostly why it failed.
+ */
 export function lastLines(text: string, linesMax: number): string {
   const lines = cleanText(text)
     .split('\n')
@@ -85,7 +104,8 @@ function binaryHint(raw: Buffer, decoded: string): string | null {
   const signature = utf8 ? undefined : SIGNATURES.find(([hex]) => start.startsWith(hex));
   if (signature !== undefined) return `it looks like ${signature[1]}`;
   const nuls = decoded.split('\0').length - 1;
-  if (nuls > Math.max(1, decoded.length * NUL_SHARE_MAX)) return `it holds ${String(nuls)} NUL bytes`;
+  if (nuls > Math.max(1, decoded.length * NUL_SHARE_MAX))
+    return `it holds ${String(nuls)} NUL bytes`;
   const damaged = utf8 ? 0 : decoded.split(REPLACEMENT).length - 1;
   return damaged > Math.max(1, decoded.length * DAMAGE_SHARE_MAX) ? 'it is not UTF-8 text' : null;
 }

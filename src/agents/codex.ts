@@ -17,7 +17,10 @@ import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['thread.started', 'turn.completed', 'turn.failed', 'error']);
 
-/** While nobody listens it says this again and again, without end, whatever its settings of retries are. */
+/**
+ * While nobody listens it says this again and again, without end, whatever its settings of retries
+ * are.
+ */
 const WAITS_FOR_NETWORK = '{"type":"error","message":"Reconnecting... waiting for network';
 
 /** The adapter for Codex. */
@@ -34,7 +37,9 @@ export const codex: Adapter = {
     executables: ['codex'],
     versionArgs: ['--version'],
     keyNames: ['CODEX_API_KEY', 'OPENAI_API_KEY'],
-    loginFiles: (env) => [join(env['CODEX_HOME'] ?? join(env['HOME'] ?? '', '.codex'), 'auth.json')],
+    loginFiles: (env) => [
+      join(env['CODEX_HOME'] ?? join(env['HOME'] ?? '', '.codex'), 'auth.json'),
+    ],
     signIn: 'run "codex login", or set CODEX_API_KEY',
     impostor: null,
   },
@@ -71,18 +76,26 @@ function view(line: string): LineView {
   if (type === 'item.started' && item === 'command_execution')
     return { keep: false, show: `$ ${textAt(record, 'item', 'command') ?? ''}\n` };
   const isMessage = type === 'item.completed' && item === 'agent_message';
-  return { keep: isMessage || KEPT.has(type), show: isMessage ? `${textAt(record, 'item', 'text') ?? ''}\n` : null };
+  return {
+    keep: isMessage || KEPT.has(type),
+    show: isMessage ? `${textAt(record, 'item', 'text') ?? ''}\n` : null,
+  };
 }
 
 function parse(output: ProgramOutput): Parsed {
   const records = parseRecords(output.stdout);
   const last = (type: string) => records.findLast((record) => record['type'] === type);
   const completed = last('turn.completed');
-  // What it reports is the sum over the thread: of a continued one, the part of this run is not known.
+  // What it reports is the sum over the thread: of a continued one, the part of this run is not
+  // known.
   const usage =
     completed === undefined || output.resumed
       ? NO_USAGE
-      : { tokensIn: numberAt(completed, 'usage', 'input_tokens'), tokensOut: numberAt(completed, 'usage', 'output_tokens'), costUsd: null };
+      : {
+          tokensIn: numberAt(completed, 'usage', 'input_tokens'),
+          tokensOut: numberAt(completed, 'usage', 'output_tokens'),
+          costUsd: null,
+        };
   if (output.exitCode === 0 && completed !== undefined && last('turn.failed') === undefined)
     return {
       kind: 'answer',

@@ -1,8 +1,12 @@
 /**
- * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout; exit status 0 with something in it is an
- * answer. A program that can say more of a failure uses the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or
- * elsewhere; 77 (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could not be executed: `setup`, and
- * not `missing`, because a script may have acted before it came to that line. Everything else is `crash`. `options: {input: message}` gives it the bare message instead of the whole prompt, for programs that are no agents. The last lines of stderr become the reason that people see.
+ * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout;
+ * exit status 0 with something in it is an answer. A program that can say more of a failure uses
+ * the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or elsewhere; 77
+ * (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could
+ * not be executed: `setup`, and not `missing`, because a script may have acted before it came to
+ * that line. Everything else is `crash`. `options: {input: message}` gives it the bare message
+ * instead of the whole prompt, for programs that are no agents. The last lines of stderr become the
+ * reason that people see.
  */
 import { isBlank, lastLines } from './clean-output.ts';
 import {
@@ -18,7 +22,12 @@ import {
 import { describe } from '../protocol/yaml.ts';
 import type { FailureClass } from './agent.ts';
 
-const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = { 75: 'unavailable', 77: 'auth', 126: 'setup', 127: 'setup' };
+const EXIT_CLASSES: Readonly<Record<number, FailureClass>> = {
+  75: 'unavailable',
+  77: 'auth',
+  126: 'setup',
+  127: 'setup',
+};
 const STDERR_LINES = 3;
 
 /** The adapter for any program. */
@@ -35,21 +44,38 @@ export const command: Adapter = {
 
 function invoke(request: InvocationRequest): Invocation {
   const [program, ...args] = request.entry.command;
-  if (program === undefined) return { kind: 'refused', why: '"adapter: command" needs "command: [program, argument, …]"' };
+  if (program === undefined)
+    return { kind: 'refused', why: '"adapter: command" needs "command: [program, argument, …]"' };
   const input = request.entry.options['input'] ?? 'prompt';
   if (input !== 'prompt' && input !== 'message')
     return { kind: 'refused', why: `"input" is ${describe(input)}; expected prompt or message` };
-  return { kind: 'invocation', program, args, env: {}, files: {}, input: input === 'message' ? request.message : withPersona(request) };
+  return {
+    kind: 'invocation',
+    program,
+    args,
+    env: {},
+    files: {},
+    input: input === 'message' ? request.message : withPersona(request),
+  };
 }
 
 function parse(output: ProgramOutput): Parsed {
   if (output.exitCode === 0 && !isBlank(output.stdout))
     return { kind: 'answer', text: output.stdout, session: null, usage: NO_USAGE, version: null };
-  return failure(output.exitCode === 0 ? 'empty' : (EXIT_CLASSES[output.exitCode ?? -1] ?? 'crash'), output);
+  return failure(
+    output.exitCode === 0 ? 'empty' : (EXIT_CLASSES[output.exitCode ?? -1] ?? 'crash'),
+    output,
+  );
 }
 
 function failure(kind: FailureClass, output: ProgramOutput): Parsed {
   const how = kind === 'empty' ? 'it ended well and wrote nothing' : describeExit(output);
   const why = lastLines(output.stderr, STDERR_LINES);
-  return { kind: 'failure', class: kind, detail: why === '' ? how : `${how}: ${why}`, resetAtMs: null, usage: NO_USAGE };
+  return {
+    kind: 'failure',
+    class: kind,
+    detail: why === '' ? how : `${how}: ${why}`,
+    resetAtMs: null,
+    usage: NO_USAGE,
+  };
 }

@@ -1,4 +1,7 @@
-/** GitHub Copilot CLI. Facts seen with 1.0.102. It denies what is not allowed, and tells no token counts. */
+/**
+ * GitHub Copilot CLI. Facts seen with 1.0.102. It denies what is not allowed, and tells no token
+ * counts.
+ */
 import { join } from 'node:path';
 import {
   NO_USAGE,
@@ -47,7 +50,9 @@ function invoke(request: InvocationRequest): Invocation {
       ...['--output-format', 'json'],
       ...(entry.model === null ? [] : [`--model=${entry.model}`]),
       ...(session === null ? [] : [`--resume=${session}`]),
-      ...(request.mode === 'write' ? ['--allow-all'] : ['--deny-tool=shell', '--deny-tool=write', '--disable-builtin-mcps']),
+      ...(request.mode === 'write'
+        ? ['--allow-all']
+        : ['--deny-tool=shell', '--deny-tool=write', '--disable-builtin-mcps']),
     ],
     env: { COPILOT_AUTO_UPDATE: 'false' },
     files: {},
@@ -58,9 +63,13 @@ function invoke(request: InvocationRequest): Invocation {
 function view(line: string): LineView {
   const record = parseRecord(line);
   const type = textAt(record, 'type') ?? '';
-  if (type === 'tool.execution_start') return { keep: false, show: `[${textAt(record, 'data', 'toolName') ?? 'tool'}]\n` };
+  if (type === 'tool.execution_start')
+    return { keep: false, show: `[${textAt(record, 'data', 'toolName') ?? 'tool'}]\n` };
   const text = type === 'assistant.message' ? textAt(record, 'data', 'content') : null;
-  return { keep: record === null || KEPT.has(type), show: text === null || text === '' ? null : `${text}\n` };
+  return {
+    keep: record === null || KEPT.has(type),
+    show: text === null || text === '' ? null : `${text}\n`,
+  };
 }
 
 function parse(output: ProgramOutput): Parsed {
@@ -76,7 +85,16 @@ function parse(output: ProgramOutput): Parsed {
       usage: NO_USAGE,
       version: null,
     };
-  const said = [textAt(error, 'data', 'errorType'), textAt(error, 'data', 'message')].filter((part) => part !== null).join(': ');
+  const said = [textAt(error, 'data', 'errorType'), textAt(error, 'data', 'message')]
+    .filter((part) => part !== null)
+    .join(': ');
   const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
-  return failureFrom({ text: said === '' ? output.stderr : said, status: numberAt(error, 'data', 'statusCode'), fallback }, output);
+  return failureFrom(
+    {
+      text: said === '' ? output.stderr : said,
+      status: numberAt(error, 'data', 'statusCode'),
+      fallback,
+    },
+    output,
+  );
 }

@@ -1,4 +1,7 @@
-/** Which agent programs this host has, in which version, and whether somebody has signed in to them. For `init`, `models` and `doctor`. */
+/**
+ * Which agent programs this host has, in which version, and whether somebody has signed in to them.
+ * For `init`, `models` and `doctor`.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -28,7 +31,12 @@ const HOME_DIRECTORIES = [
   '.claude/local',
   'bin',
 ];
-const SYSTEM_DIRECTORIES = ['/usr/local/bin', '/opt/homebrew/bin', '/home/linuxbrew/.linuxbrew/bin', '/snap/bin'];
+const SYSTEM_DIRECTORIES = [
+  '/usr/local/bin',
+  '/opt/homebrew/bin',
+  '/home/linuxbrew/.linuxbrew/bin',
+  '/snap/bin',
+];
 
 /** `unknown`: it may be kept where nothing can be seen, such as a keychain. */
 export type SignedIn = 'yes' | 'no' | 'unknown';
@@ -39,7 +47,10 @@ export interface FoundAgent {
   /** False: the adapter was built from documentation alone. */
   readonly verified: boolean;
   readonly path: string;
-  /** False: it is in none of the directories of PATH and no entry names its path, so an entry needs `command: [<path>]`. */
+  /**
+   * False: it is in none of the directories of PATH and no entry names its path, so an entry needs
+   * `command: [<path>]`.
+   */
   readonly onPath: boolean;
   readonly version: string | null;
   /** False: it did not answer the question for its version in time, or could not be started. */
@@ -71,11 +82,18 @@ export interface NamedProgram {
   readonly path: string;
 }
 
-/** Looks for every adapter's program and asks each one found for its version, all at once. In the order of the adapters, those that are named last. */
+/**
+ * Looks for every adapter's program and asks each one found for its version, all at once. In the
+ * order of the adapters, those that are named last.
+ */
 export async function detectAgents(parts: DetectionParts): Promise<readonly FoundAgent[]> {
-  const path = (parts.operatorEnv['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  const path = (parts.operatorEnv['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => directory !== '');
   const extra = parts.extraDirectories ?? usualDirectories(parts.operatorEnv['HOME'] ?? '');
-  const places = Object.values(parts.adapters).flatMap((adapter) => locate(adapter, { path, extra, named: parts.named ?? [] }));
+  const places = Object.values(parts.adapters).flatMap((adapter) =>
+    locate(adapter, { path, extra, named: parts.named ?? [] }),
+  );
   const found = await Promise.all(places.map((place) => askAgent(place, parts)));
   return found.filter((agent) => agent !== null);
 }
@@ -96,7 +114,9 @@ interface Places {
 function locate(adapter: Adapter, { path, extra, named }: Places): readonly Place[] {
   const { detection } = adapter;
   if (detection === null) return [];
-  const own = named.filter((program) => program.adapter === adapter.name && isExecutable(program.path)).map((program) => program.path);
+  const own = named
+    .filter((program) => program.adapter === adapter.name && isExecutable(program.path))
+    .map((program) => program.path);
   const onPath = findExecutable(detection.executables, path);
   const usual = onPath ?? findExecutable(detection.executables, extra);
   // What stands beside the PATH does not matter where an entry says which one it means.
@@ -107,8 +127,14 @@ function locate(adapter: Adapter, { path, extra, named }: Places): readonly Plac
   ];
 }
 
-async function askAgent({ adapter, detection, path, onPath }: Place, parts: DetectionParts): Promise<FoundAgent | null> {
-  const said = await askVersion({ path, adapter: adapter.name, args: detection.versionArgs }, parts);
+async function askAgent(
+  { adapter, detection, path, onPath }: Place,
+  parts: DetectionParts,
+): Promise<FoundAgent | null> {
+  const said = await askVersion(
+    { path, adapter: adapter.name, args: detection.versionArgs },
+    parts,
+  );
   if (said !== null && detection.impostor?.test(said) === true) return null;
   const env = detection.keyNames.filter((name) => (parts.operatorEnv[name] ?? '') !== '');
   const files = detection.loginFiles(parts.operatorEnv);
@@ -152,7 +178,8 @@ async function askVersion(
   { path, adapter, args }: VersionQuestion,
   { operatorEnv, clock, limitMs }: DetectionParts,
 ): Promise<string | null> {
-  // A name of its own for each: whoever ends first looks for what is left under its name, and would end another program that is being asked.
+  // A name of its own for each: whoever ends first looks for what is left under its name, and would
+  // end another program that is being asked.
   asked += 1;
   const env = buildAgentEnv({
     operator: withDirectoryOf(operatorEnv, path),
@@ -176,7 +203,9 @@ async function askVersion(
     },
     clock,
   );
-  return end.kind === 'ended' && end.cause === 'exited' ? `${cleanOutput(end.stdout).text}\n${cleanOutput(end.stderr).text}` : null;
+  return end.kind === 'ended' && end.cause === 'exited'
+    ? `${cleanOutput(end.stdout).text}\n${cleanOutput(end.stderr).text}`
+    : null;
 }
 
 function usualDirectories(home: string): readonly string[] {
@@ -184,12 +213,17 @@ function usualDirectories(home: string): readonly string[] {
   const node = join(home, '.nvm', 'versions', 'node');
   return home === ''
     ? SYSTEM_DIRECTORIES
-    : [...below, ...listVersions(node).map((version) => join(node, version, 'bin')), ...SYSTEM_DIRECTORIES];
+    : [
+        ...below,
+        ...listVersions(node).map((version) => join(node, version, 'bin')),
+        ...SYSTEM_DIRECTORIES,
+      ];
 }
 
 /** The newest version first. */
 function listVersions(directory: string): readonly string[] {
-  const key = (version: string): string => version.replace(/\d+/g, (digits) => digits.padStart(6, '0'));
+  const key = (version: string): string =>
+    version.replace(/\d+/g, (digits) => digits.padStart(6, '0'));
   try {
     return readdirSync(directory).sort((a, b) => byCodeUnit(key(b), key(a)));
   } catch {

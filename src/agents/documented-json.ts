@@ -1,6 +1,7 @@
 /**
- * Programs known from their documentation alone that end with one JSON result: cursor-agent, amp, auggie, goose. Where the shape of the result
- * is not documented, that of the others is expected; anything else is `invalid` and its raw output is kept.
+ * Programs known from their documentation alone that end with one JSON result: cursor-agent, amp,
+ * auggie, goose. Where the shape of the result is not documented, that of the others is expected;
+ * anything else is `invalid` and its raw output is kept.
  */
 import { join } from 'node:path';
 import {
@@ -14,7 +15,17 @@ import {
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
 import { failureFrom } from './failure-signs.ts';
-import { blockText, at, listAt, numberAt, otherLines, parseRecord, parseRecords, textAt, type JsonRecord } from './json-values.ts';
+import {
+  blockText,
+  at,
+  listAt,
+  numberAt,
+  otherLines,
+  parseRecord,
+  parseRecords,
+  textAt,
+  type JsonRecord,
+} from './json-values.ts';
 import { withBrokenMentions, withoutCommand } from './prompt-text.ts';
 
 const PROMPT_FILE = 'prompt.md';
@@ -29,15 +40,25 @@ interface Facts {
   readonly detection: Omit<Detection, 'executables' | 'versionArgs'>;
 }
 
-const model = ({ entry }: InvocationRequest): readonly string[] => (entry.model === null ? [] : ['--model', entry.model]);
-const resume = ({ session }: InvocationRequest): readonly string[] => (session === null ? [] : ['--resume', session]);
-const when = (condition: boolean, ...args: readonly string[]): readonly string[] => (condition ? args : []);
+const model = ({ entry }: InvocationRequest): readonly string[] =>
+  entry.model === null ? [] : ['--model', entry.model];
+const resume = ({ session }: InvocationRequest): readonly string[] =>
+  session === null ? [] : ['--resume', session];
+const when = (condition: boolean, ...args: readonly string[]): readonly string[] =>
+  condition ? args : [];
 
 /** The adapter for Cursor's agent. */
 export const cursorAgent = documented({
   name: 'cursor-agent',
   modes: ['read', 'write'],
-  args: (request) => ['-p', '--output-format', 'json', ...model(request), ...resume(request), ...when(request.mode === 'write', '--force')],
+  args: (request) => [
+    '-p',
+    '--output-format',
+    'json',
+    ...model(request),
+    ...resume(request),
+    ...when(request.mode === 'write', '--force'),
+  ],
   detection: {
     keyNames: ['CURSOR_API_KEY'],
     loginFiles: () => [],
@@ -55,7 +76,12 @@ export const amp = documented({
     ...['-x', '--stream-json'],
     ...when(mode === 'write', '--dangerously-allow-all'),
   ],
-  detection: { keyNames: ['AMP_API_KEY'], loginFiles: () => [], signIn: 'run "amp login", or set AMP_API_KEY', impostor: null },
+  detection: {
+    keyNames: ['AMP_API_KEY'],
+    loginFiles: () => [],
+    signIn: 'run "amp login", or set AMP_API_KEY',
+    impostor: null,
+  },
 });
 
 /** The adapter for Augment's CLI. */
@@ -87,14 +113,22 @@ export const goose = documented({
   modes: ['chat', 'write'],
   args: ({ entry }) => {
     const [provider, ...rest] = (entry.model ?? '').split('/');
-    const named = rest.length > 0 && provider !== undefined ? ['--provider', provider, '--model', rest.join('/')] : [];
+    const named =
+      rest.length > 0 && provider !== undefined
+        ? ['--provider', provider, '--model', rest.join('/')]
+        : [];
     return ['run', '-i', '-', '-q', '--output-format', 'json', '--no-session', ...named];
   },
   // Access to a keyring can wait for a person.
-  env: ({ mode }) => ({ GOOSE_DISABLE_KEYRING: '1', GOOSE_MODE: mode === 'write' ? 'auto' : 'chat' }),
+  env: ({ mode }) => ({
+    GOOSE_DISABLE_KEYRING: '1',
+    GOOSE_MODE: mode === 'write' ? 'auto' : 'chat',
+  }),
   detection: {
     keyNames: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GOOGLE_API_KEY', 'OPENROUTER_API_KEY'],
-    loginFiles: (env) => [join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? '', '.config'), 'goose', 'config.yaml')],
+    loginFiles: (env) => [
+      join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? '', '.config'), 'goose', 'config.yaml'),
+    ],
     signIn: 'run "goose configure", and set the key of the provider',
     impostor: /goose version/i,
   },
@@ -126,12 +160,21 @@ function documented(facts: Facts): Adapter {
 
 function parse(output: ProgramOutput): Parsed {
   const whole = parseRecord(output.stdout);
-  const record = whole ?? parseRecords(output.stdout).findLast(({ type }) => type === 'result') ?? null;
+  const record =
+    whole ?? parseRecords(output.stdout).findLast(({ type }) => type === 'result') ?? null;
   const usage = usageOf(record);
-  const messages = listAt(record, 'messages').filter((message) => textAt(message, 'role') === 'assistant');
+  const messages = listAt(record, 'messages').filter(
+    (message) => textAt(message, 'role') === 'assistant',
+  );
   const text = textAt(record, 'result') ?? blockText(at(messages.at(-1), 'content'));
   const subtype = textAt(record, 'subtype') ?? 'success';
-  if (output.exitCode === 0 && record !== null && record['is_error'] !== true && subtype === 'success' && text !== '')
+  if (
+    output.exitCode === 0 &&
+    record !== null &&
+    record['is_error'] !== true &&
+    subtype === 'success' &&
+    text !== ''
+  )
     return { kind: 'answer', text, session: textAt(record, 'session_id'), usage, version: null };
   const said = [
     record?.['is_error'] === true ? text : '',

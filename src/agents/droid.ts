@@ -1,4 +1,7 @@
-/** Factory droid. Facts seen with 0.215.0. Every failure is "Exec failed"; continuing a session did not work. */
+/**
+ * Factory droid. Facts seen with 0.215.0. Every failure is "Exec failed"; continuing a session did
+ * not work.
+ */
 import { join } from 'node:path';
 import {
   optionText,
@@ -17,7 +20,10 @@ import { withBrokenMentions, withoutCommand } from './prompt-text.ts';
 
 const PERSONA = 'persona.md';
 
-/** Its own read-only mode runs what the model declares harmless ("touch" ran), so the tool that executes is taken away. */
+/**
+ * Its own read-only mode runs what the model declares harmless ("touch" ran), so the tool that
+ * executes is taken away.
+ */
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
   chat: ['--only-tools', 'TodoWrite'],
   read: ['--only-tools', 'Read,LS,Grep,Glob'],
@@ -38,7 +44,10 @@ export const droid: Adapter = {
     executables: ['droid'],
     versionArgs: ['--version'],
     keyNames: ['FACTORY_API_KEY'],
-    loginFiles: (env) => ['auth.v2.file', 'auth.encrypted', 'auth.json'].map((name) => join(env['HOME'] ?? '', '.factory', name)),
+    loginFiles: (env) =>
+      ['auth.v2.file', 'auth.encrypted', 'auth.json'].map((name) =>
+        join(env['HOME'] ?? '', '.factory', name),
+      ),
     signIn: 'run "droid" once and log in, or set FACTORY_API_KEY',
     impostor: null,
   },
@@ -47,7 +56,8 @@ export const droid: Adapter = {
 function invoke(request: InvocationRequest): Invocation {
   const { entry, persona, scratch, mode } = request;
   const auto = optionText(entry, 'auto') ?? 'medium';
-  if (!AUTONOMY.includes(auto)) return { kind: 'refused', why: `options: "auto" must be one of ${AUTONOMY.join(', ')}` };
+  if (!AUTONOMY.includes(auto))
+    return { kind: 'refused', why: `options: "auto" must be one of ${AUTONOMY.join(', ')}` };
   const { program, args } = programOf(entry, 'droid');
   return {
     kind: 'invocation',
@@ -69,16 +79,30 @@ function parse(output: ProgramOutput): Parsed {
   const record = parseRecord(output.stdout);
   const usage = usageOf(record);
   const text = textAt(record, 'result') ?? '';
-  if (output.exitCode === 0 && record?.['is_error'] !== true && textAt(record, 'subtype') === 'success')
+  if (
+    output.exitCode === 0 &&
+    record?.['is_error'] !== true &&
+    textAt(record, 'subtype') === 'success'
+  )
     return { kind: 'answer', text, session: null, usage, version: null };
   // Only an error's words tell why: the text of an answer may speak of anything.
-  const said = record?.['is_error'] === true ? [text, output.stderr].filter((part) => part !== '').join(' · ') : output.stderr;
-  return failureFrom({ text: said, usage, fallback: output.exitCode === 0 ? 'invalid' : 'crash' }, output);
+  const said =
+    record?.['is_error'] === true
+      ? [text, output.stderr].filter((part) => part !== '').join(' · ')
+      : output.stderr;
+  return failureFrom(
+    { text: said, usage, fallback: output.exitCode === 0 ? 'invalid' : 'crash' },
+    output,
+  );
 }
 
 function usageOf(record: JsonRecord | null): Usage {
   return {
-    tokensIn: sum(['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) => numberAt(record, 'usage', key))),
+    tokensIn: sum(
+      ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) =>
+        numberAt(record, 'usage', key),
+      ),
+    ),
     tokensOut: numberAt(record, 'usage', 'output_tokens'),
     costUsd: null,
   };

@@ -1,10 +1,19 @@
-/** The two folders of an attempt: what the message brings, to be read only, and what the agent leaves for its reply. */
+/**
+ * The two folders of an attempt: what the message brings, to be read only, and what the agent
+ * leaves for its reply.
+ */
 import { constants, mkdirSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
-import { amountProblem, type Attachment, ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, harmlessNames } from '../protocol/attachments.ts';
+import {
+  amountProblem,
+  type Attachment,
+  ATTACHMENTS_BYTES_MAX,
+  ATTACHMENTS_MAX,
+  harmlessNames,
+} from '../protocol/attachments.ts';
 import { ATTACHMENTS_FOLDER, type AttemptRequest, OUTPUT_FOLDER } from './agent.ts';
 import type { Env } from './agent-env.ts';
 import type { Redact } from './redact.ts';
@@ -12,7 +21,10 @@ import type { Redact } from './redact.ts';
 /** Folders in the output folder are looked into so deep. */
 const DEPTH_MAX = 8;
 
-/** Makes both folders afresh and gives the names by which the agent finds them. Rejects when the disk does. */
+/**
+ * Makes both folders afresh and gives the names by which the agent finds them. Rejects when the
+ * disk does.
+ */
 export async function openExchange({ directory, attachments = [] }: AttemptRequest): Promise<Env> {
   const [given, output] = [join(directory, ATTACHMENTS_FOLDER), join(directory, OUTPUT_FOLDER)];
   await rm(output, { recursive: true, force: true });
@@ -21,13 +33,17 @@ export async function openExchange({ directory, attachments = [] }: AttemptReque
   await unlock(given);
   await rm(given, { recursive: true, force: true });
   await mkdir(given, { mode: 0o700 });
-  for (const { name, bytes } of attachments) await writeFile(join(given, name), bytes, { mode: 0o400, flag: 'wx' });
+  for (const { name, bytes } of attachments)
+    await writeFile(join(given, name), bytes, { mode: 0o400, flag: 'wx' });
   await chmod(given, 0o500);
   return { CROSSTALK_OUTPUT: output, CROSSTALK_ATTACHMENTS: given };
 }
 
 /** Lets the owner of the attempt's directory remove it. */
-export async function closeExchange({ directory, attachments = [] }: AttemptRequest): Promise<void> {
+export async function closeExchange({
+  directory,
+  attachments = [],
+}: AttemptRequest): Promise<void> {
   if (attachments.length > 0) await unlock(join(directory, ATTACHMENTS_FOLDER));
   const output = join(directory, OUTPUT_FOLDER);
   await rm(output, { recursive: true, force: true }).catch(() => undefined);
@@ -40,15 +56,20 @@ async function unlock(folder: string): Promise<void> {
 }
 
 export type Collected =
-  { readonly kind: 'collected'; readonly files: readonly Attachment[] } | { readonly kind: 'refused'; readonly why: string };
+  | { readonly kind: 'collected'; readonly files: readonly Attachment[] }
+  | { readonly kind: 'refused'; readonly why: string };
 
-/** What the agent left: regular files below its output folder, by harmless names (`charts/a.png` → `charts-a.png`). All of them, or a reason. */
+/**
+ * What the agent left: regular files below its output folder, by harmless names (`charts/a.png` →
+ * `charts-a.png`). All of them, or a reason.
+ */
 export async function collectOutput(directory: string, redact: Redact): Promise<Collected> {
   try {
     const output = join(directory, OUTPUT_FOLDER);
     const folder = await lstat(output).catch(() => null);
     if (folder === null) return { kind: 'collected', files: [] };
-    if (!folder.isDirectory()) return refused('the output folder was replaced by something else; expected a folder');
+    if (!folder.isDirectory())
+      return refused('the output folder was replaced by something else; expected a folder');
     const found = await listRegular(output);
     if (found.kind === 'refused') return found;
     const problem = amountProblem(
@@ -60,9 +81,15 @@ export async function collectOutput(directory: string, redact: Redact): Promise<
     const files: Attachment[] = [];
     for (const [at, { path }] of found.paths.entries()) {
       const bytes = await readRegular(join(output, path));
-      if (bytes === null) return refused(`${JSON.stringify(path)} in the output folder is no regular file any more, or grew`);
+      if (bytes === null)
+        return refused(
+          `${JSON.stringify(path)} in the output folder is no regular file any more, or grew`,
+        );
       const text = Buffer.from(bytes).toString('utf8');
-      if (redact(text) !== text) return refused(`${JSON.stringify(path)} in the output folder has a secret of this host in it`);
+      if (redact(text) !== text)
+        return refused(
+          `${JSON.stringify(path)} in the output folder has a secret of this host in it`,
+        );
       files.push({ name: names[at] ?? 'file', bytes });
     }
     return { kind: 'collected', files };
@@ -72,7 +99,10 @@ export async function collectOutput(directory: string, redact: Redact): Promise<
 }
 
 type Listed =
-  | { readonly kind: 'listed'; readonly paths: readonly { readonly path: string; readonly size: number }[] }
+  | {
+      readonly kind: 'listed';
+      readonly paths: readonly { readonly path: string; readonly size: number }[];
+    }
   | { readonly kind: 'refused'; readonly why: string };
 
 async function listRegular(output: string): Promise<Listed> {
@@ -103,11 +133,16 @@ async function listRegular(output: string): Promise<Listed> {
 
 /** The bytes, or null when it is a link, or larger than all may be. */
 async function readRegular(path: string): Promise<Uint8Array | null> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  const file = await open(
+    path,
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  ).catch(() => null);
   if (file === null) return null;
   try {
     const found = await file.stat();
-    return found.isFile() && found.size <= ATTACHMENTS_BYTES_MAX ? (await file.readFile()).subarray(0, found.size) : null;
+    return found.isFile() && found.size <= ATTACHMENTS_BYTES_MAX
+      ? (await file.readFile()).subarray(0, found.size)
+      : null;
   } finally {
     await file.close();
   }

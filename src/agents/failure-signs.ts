@@ -1,4 +1,7 @@
-/** What went wrong, told from the words and numbers that agent programs and providers use for it. One table for all adapters. Pure. */
+/**
+ * What went wrong, told from the words and numbers that agent programs and providers use for it.
+ * One table for all adapters. Pure.
+ */
 import { describeExit, NO_USAGE, type Parsed, type ProgramOutput } from './adapter.ts';
 import type { FailureClass, Usage } from './agent.ts';
 import { isBlank, lastLines } from './clean-output.ts';
@@ -57,11 +60,14 @@ export interface Said {
 export function failureFrom(said: Said, output: ProgramOutput): Parsed {
   const text = isBlank(said.text) ? lastLines(output.stderr, 3) : said.text;
   if (output.resumed && LOST_SESSION.test(text)) return { kind: 'lost-session' };
-  // A shell that found no program. It may have run others before, so it is not `missing`, which says that nothing ran.
+  // A shell that found no program. It may have run others before, so it is not `missing`, which
+  // says that nothing ran.
   const isShellFailure = output.exitCode === 126 || output.exitCode === 127;
   return {
     kind: 'failure',
-    class: classify(text, said.status ?? null) ?? (isShellFailure ? 'setup' : (said.fallback ?? 'crash')),
+    class:
+      classify(text, said.status ?? null) ??
+      (isShellFailure ? 'setup' : (said.fallback ?? 'crash')),
     detail: isBlank(text) ? describeExit(output) : plainMessage(text),
     resetAtMs: said.resetAtMs ?? parseReset(text, output.nowMs),
     usage: said.usage ?? NO_USAGE,
@@ -96,6 +102,7 @@ function classOfStatus(status: number | null): FailureClass | null {
 function plainMessage(text: string): string {
   const start = text.indexOf('{');
   const record = start < 0 ? null : parseRecord(text.slice(start, text.lastIndexOf('}') + 1));
-  const message = textAt(record, 'error', 'message') ?? textAt(record, 'message') ?? textAt(record, 'error');
+  const message =
+    textAt(record, 'error', 'message') ?? textAt(record, 'message') ?? textAt(record, 'error');
   return message === null ? text : `${text.slice(0, start)}${plainMessage(message)}`;
 }

@@ -1,4 +1,7 @@
-/** Gemini CLI. Facts seen with 0.61.0. Its errors are on stderr, and an interrupted answer ends with status 0. */
+/**
+ * Gemini CLI. Facts seen with 0.61.0. Its errors are on stderr, and an interrupted answer ends with
+ * status 0.
+ */
 import { join } from 'node:path';
 import {
   programOf,
@@ -38,7 +41,8 @@ export const gemini: Adapter = {
     versionArgs: ['--version'],
     keyNames: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
     loginFiles: (env) => [join(env['HOME'] ?? '', '.gemini', 'oauth_creds.json')],
-    signIn: 'run "gemini" once and choose how to sign in (also for GEMINI_API_KEY: the choice is kept in ~/.gemini/settings.json)',
+    signIn:
+      'run "gemini" once and choose how to sign in (also for GEMINI_API_KEY: the choice is kept in ~/.gemini/settings.json)',
     impostor: null,
   },
 };
@@ -70,10 +74,21 @@ function parse(output: ProgramOutput): Parsed {
   const record = parseRecord(output.stdout);
   const usage = usageOf(record);
   const response = textAt(record, 'response');
-  if (record !== null && output.exitCode === 0 && response !== null && at(record, 'error') === undefined) {
+  if (
+    record !== null &&
+    output.exitCode === 0 &&
+    response !== null &&
+    at(record, 'error') === undefined
+  ) {
     if (usage.tokensOut === 0 || usage.tokensOut === null)
       return failureFrom({ text: 'the answer was cut off: connection closed', usage }, output);
-    return { kind: 'answer', text: response, session: textAt(record, 'session_id'), usage, version: null };
+    return {
+      kind: 'answer',
+      text: response,
+      session: textAt(record, 'session_id'),
+      usage,
+      version: null,
+    };
   }
   const error = at(record, 'error') ?? at(lastRecord(output.stderr), 'error');
   const code = numberAt(error, 'code') ?? output.exitCode;
@@ -89,7 +104,10 @@ function parse(output: ProgramOutput): Parsed {
   );
 }
 
-/** The HTTP status behind a code: itself, one of its own, or (as exit status) the remainder of a division by 256. */
+/**
+ * The HTTP status behind a code: itself, one of its own, or (as exit status) the remainder of a
+ * division by 256.
+ */
 function statusOf(code: number | null): number | null {
   if (code === null || code in OWN_CODES) return code === null ? null : (OWN_CODES[code] ?? null);
   return code >= 400 ? code : code >= 144 ? code + 256 : null;
@@ -104,6 +122,7 @@ function lastRecord(stderr: string): JsonRecord | null {
 
 function usageOf(record: JsonRecord | null): Usage {
   const models = Object.values((at(record, 'stats', 'models') ?? {}) as JsonRecord);
-  const total = (...keys: readonly string[]) => sum(models.flatMap((model) => keys.map((key) => numberAt(model, 'tokens', key))));
+  const total = (...keys: readonly string[]) =>
+    sum(models.flatMap((model) => keys.map((key) => numberAt(model, 'tokens', key))));
   return { tokensIn: total('prompt'), tokensOut: total('candidates', 'thoughts'), costUsd: null };
 }

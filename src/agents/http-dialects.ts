@@ -1,4 +1,7 @@
-/** The two ways in which providers are asked over HTTP: OpenAI's chat completions, which most speak, and Anthropic's messages. Pure. */
+/**
+ * The two ways in which providers are asked over HTTP: OpenAI's chat completions, which most speak,
+ * and Anthropic's messages. Pure.
+ */
 import type { Usage } from './agent.ts';
 import { at, blockText, listAt, numberAt, sum, textAt, type JsonRecord } from './json-values.ts';
 
@@ -43,11 +46,16 @@ const openai: Dialect = {
   headers: (key) => (key === null ? {} : { authorization: `Bearer ${key}` }),
   body: ({ model, prompt, persona, tokensMax }, base) => ({
     model,
-    messages: [...(persona === null ? [] : [{ role: 'system', content: persona }]), { role: 'user', content: prompt }],
+    messages: [
+      ...(persona === null ? [] : [{ role: 'system', content: persona }]),
+      { role: 'user', content: prompt },
+    ],
     stream: true,
     stream_options: { include_usage: true },
     // Its inventor has given this key another name; the others have not.
-    ...(tokensMax === null ? {} : { [base === openai.baseUrl ? 'max_completion_tokens' : 'max_tokens']: tokensMax }),
+    ...(tokensMax === null
+      ? {}
+      : { [base === openai.baseUrl ? 'max_completion_tokens' : 'max_tokens']: tokensMax }),
   }),
   event: (event) => tellOpenai(event, 'delta'),
   whole: (answer) => tellOpenai(answer, 'message'),
@@ -79,7 +87,10 @@ const anthropic: Dialect = {
   baseUrl: 'https://api.anthropic.com',
   keyName: 'ANTHROPIC_API_KEY',
   url: (base) => (base.endsWith('/v1') ? `${base}/messages` : `${base}/v1/messages`),
-  headers: (key) => ({ 'anthropic-version': '2023-06-01', ...(key === null ? {} : { 'x-api-key': key }) }),
+  headers: (key) => ({
+    'anthropic-version': '2023-06-01',
+    ...(key === null ? {} : { 'x-api-key': key }),
+  }),
   body: ({ model, prompt, persona, tokensMax }) => ({
     model,
     max_tokens: tokensMax ?? ANTHROPIC_TOKENS,
@@ -117,14 +128,20 @@ const anthropic: Dialect = {
 };
 
 function anthropicUsage(usage: unknown): Usage {
-  const input = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) => numberAt(usage, key));
+  const input = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map(
+    (key) => numberAt(usage, key),
+  );
   return { tokensIn: sum(input), tokensOut: numberAt(usage, 'output_tokens'), costUsd: null };
 }
 
 function errorOf(record: JsonRecord): string | null {
   const error = at(record, 'error');
   if (error == null) return null;
-  const parts = [textAt(error, 'type'), textAt(error, 'code'), textAt(error, 'message') ?? (typeof error === 'string' ? error : null)];
+  const parts = [
+    textAt(error, 'type'),
+    textAt(error, 'code'),
+    textAt(error, 'message') ?? (typeof error === 'string' ? error : null),
+  ];
   return [...new Set(parts.filter((part) => part !== null))].join(': ') || 'an error without words';
 }
 

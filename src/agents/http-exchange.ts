@@ -1,4 +1,7 @@
-/** One POST over HTTP and what comes back, event by event. No redirect is followed, no proxy used, nothing kept. */
+/**
+ * One POST over HTTP and what comes back, event by event. No redirect is followed, no proxy used,
+ * nothing kept.
+ */
 import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
@@ -43,7 +46,11 @@ function send({ url, headers, body, signal }: Exchange): Promise<IncomingMessage
   return new Promise((resolve, reject) => {
     const sent = request(url, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) },
+      headers: {
+        ...headers,
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(body)),
+      },
       agent: false,
       signal,
     });
@@ -54,7 +61,10 @@ function send({ url, headers, body, signal }: Exchange): Promise<IncomingMessage
   });
 }
 
-async function read(response: IncomingMessage, { onActivity, onEvent }: Exchange): Promise<ExchangeEnd> {
+async function read(
+  response: IncomingMessage,
+  { onActivity, onEvent }: Exchange,
+): Promise<ExchangeEnd> {
   const status = response.statusCode ?? 0;
   const header = (name: string): string | null => {
     const value = response.headers[name];
@@ -81,7 +91,9 @@ async function read(response: IncomingMessage, { onActivity, onEvent }: Exchange
   return { kind: 'response', status, header, text: texts.join(''), whole: response.complete };
 }
 
-/** Hands on the `data:` of each event. An event may come in any number of pieces, with any line end. */
+/**
+ * Hands on the `data:` of each event. An event may come in any number of pieces, with any line end.
+ */
 function createEventReader(onEvent: (data: string) => void): (text: string) => void {
   let rest = '';
   let data: string[] = [];
@@ -98,7 +110,10 @@ function createEventReader(onEvent: (data: string) => void): (text: string) => v
   };
 }
 
-/** `ECONNREFUSED`, `ENOTFOUND` … with the words around it; a refused connection to a name with two addresses hides them inside. */
+/**
+ * `ECONNREFUSED`, `ENOTFOUND` … with the words around it; a refused connection to a name with two
+ * addresses hides them inside.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   return error instanceof Error ? error.message : 'unknown error';

@@ -1,7 +1,9 @@
 /**
- * `adapter: http`: a provider's own endpoint, for hosts without any agent program. `options:` are `api` (openai or anthropic), `base-url`,
- * `key-env` (the name of the key in the dispatcher's environment), `max-tokens`, and `usd-per-million-in` / `-out` for providers that do not
- * tell what an answer cost. The default key goes to the default address only: an entry with an address of its own names its key, or sends none.
+ * `adapter: http`: a provider's own endpoint, for hosts without any agent program. `options:` are
+ * `api` (openai or anthropic), `base-url`, `key-env` (the name of the key in the dispatcher's
+ * environment), `max-tokens`, and `usd-per-million-in` / `-out` for providers that do not tell what
+ * an answer cost. The default key goes to the default address only: an entry with an address of its
+ * own names its key, or sends none.
  */
 import { MINUTE, parseIso, SECOND } from '../base/clock.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -24,7 +26,14 @@ const ERROR_TEXT_MAX = 4_000;
 export const http: Service = {
   name: 'http',
   verified: true,
-  options: ['api', 'base-url', 'key-env', 'max-tokens', 'usd-per-million-in', 'usd-per-million-out'],
+  options: [
+    'api',
+    'base-url',
+    'key-env',
+    'max-tokens',
+    'usd-per-million-in',
+    'usd-per-million-out',
+  ],
   modes: ['chat'],
   secrets: (entry, env) => {
     const name = keyName(entry);
@@ -66,8 +75,14 @@ async function ask(request: ServiceRequest): Promise<Parsed> {
   const { dialect, base, url, key, model, tokensMax } = target;
   const end = await exchange({
     url,
-    headers: { ...dialect.headers(key), accept: 'text/event-stream, application/json', 'user-agent': 'crosstalkd' },
-    body: JSON.stringify(dialect.body({ model, prompt: request.prompt, persona: request.persona, tokensMax }, base)),
+    headers: {
+      ...dialect.headers(key),
+      accept: 'text/event-stream, application/json',
+      'user-agent': 'crosstalkd',
+    },
+    body: JSON.stringify(
+      dialect.body({ model, prompt: request.prompt, persona: request.persona, tokensMax }, base),
+    ),
     signal: request.signal,
     onActivity: request.onActivity,
     onEvent: (data) => {
@@ -76,10 +91,17 @@ async function ask(request: ServiceRequest): Promise<Parsed> {
     },
   });
   if (request.signal.aborted) return refusal('timeout', 'ended from here');
-  const answer = end.kind === 'response' && end.status === 200 && end.text !== '' ? parseRecord(end.text) : null;
+  const answer =
+    end.kind === 'response' && end.status === 200 && end.text !== '' ? parseRecord(end.text) : null;
   if (answer !== null) hear(dialect.whole(answer));
   const usage = withCost(said.usage, request.entry);
-  return judge(end, { ...said, text: said.text.join(''), usage, dialect, nowMs: request.clock.wallMs() });
+  return judge(end, {
+    ...said,
+    text: said.text.join(''),
+    usage,
+    dialect,
+    nowMs: request.clock.wallMs(),
+  });
 }
 
 interface Heard {
@@ -95,18 +117,35 @@ function judge(end: ExchangeEnd, heard: Heard): Parsed {
   const { usage, nowMs } = heard;
   if (end.kind === 'no-response') return fail(end.why, { fallback: 'unavailable', nowMs });
   const resetAtMs = resetOf(end.header, nowMs);
-  if (end.status >= 300 && end.status < 400) return refusal('setup', describeRedirect(end.header('location')));
+  if (end.status >= 300 && end.status < 400)
+    return refusal('setup', describeRedirect(end.header('location')));
   if (end.status !== 200) {
     const record = parseRecord(end.text);
-    const words = (record === null ? null : heard.dialect.whole(record).error) ?? end.text.slice(0, ERROR_TEXT_MAX);
-    return fail(`HTTP ${end.status}: ${words}`, { status: end.status, resetAtMs, usage, fallback: 'setup', nowMs });
+    const words =
+      (record === null ? null : heard.dialect.whole(record).error) ??
+      end.text.slice(0, ERROR_TEXT_MAX);
+    return fail(`HTTP ${end.status}: ${words}`, {
+      status: end.status,
+      resetAtMs,
+      usage,
+      fallback: 'setup',
+      nowMs,
+    });
   }
-  if (heard.error !== null) return fail(heard.error, { resetAtMs, usage, fallback: 'unavailable', nowMs });
+  if (heard.error !== null)
+    return fail(heard.error, { resetAtMs, usage, fallback: 'unavailable', nowMs });
   if (heard.stop === heard.dialect.cutOff)
-    return { ...refusal('too-large', 'the answer was cut off by the limit of tokens; "max-tokens" in "options:" raises it'), usage };
+    return {
+      ...refusal(
+        'too-large',
+        'the answer was cut off by the limit of tokens; "max-tokens" in "options:" raises it',
+      ),
+      usage,
+    };
   if (!end.whole || (heard.stop === null && heard.text !== ''))
     return { ...refusal('unavailable', 'the stream ended in the middle of the answer'), usage };
-  if (heard.stop === null) return { ...refusal('invalid', 'the answer is none that "api:" promises'), usage };
+  if (heard.stop === null)
+    return { ...refusal('invalid', 'the answer is none that "api:" promises'), usage };
   return { kind: 'answer', text: heard.text, session: null, usage, version: null };
 }
 
@@ -133,7 +172,9 @@ function describeRedirect(location: string | null): string {
   return `it redirects to ${where}, which is not followed; write the final address as "base-url"`;
 }
 
-/** When the limit ends: `retry-after` in seconds or as a date, or what the providers have for it. */
+/**
+ * When the limit ends: `retry-after` in seconds or as a date, or what the providers have for it.
+ */
 function resetOf(header: (name: string) => string | null, nowMs: number): number | null {
   const after = header('retry-after') ?? '';
   if (/^\d+(\.\d+)?$/.test(after)) return nowMs + Number(after) * SECOND;
@@ -156,8 +197,16 @@ const RESET_HEADERS = ['requests', 'tokens'].flatMap((what) => [
 ]) as readonly (readonly [string, string])[];
 
 function withCost(usage: Usage, entry: ModelEntry): Usage {
-  const [perIn, perOut] = ['usd-per-million-in', 'usd-per-million-out'].map((key) => Number(optionText(entry, key) ?? Number.NaN));
-  if (usage.costUsd !== null || perIn === undefined || perOut === undefined || Number.isNaN(perIn + perOut)) return usage;
+  const [perIn, perOut] = ['usd-per-million-in', 'usd-per-million-out'].map((key) =>
+    Number(optionText(entry, key) ?? Number.NaN),
+  );
+  if (
+    usage.costUsd !== null ||
+    perIn === undefined ||
+    perOut === undefined ||
+    Number.isNaN(perIn + perOut)
+  )
+    return usage;
   if (usage.tokensIn === null || usage.tokensOut === null) return usage;
   return { ...usage, costUsd: (usage.tokensIn * perIn + usage.tokensOut * perOut) / MILLION };
 }
@@ -167,22 +216,34 @@ type Refused = { readonly why: string; readonly class: FailureClass };
 function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   const api = optionText(entry, 'api') ?? 'openai';
   const dialect = Object.hasOwn(DIALECTS, api) ? DIALECTS[api] : undefined;
-  if (dialect === undefined) return refuse(`"api" is ${describe(api)}; expected ${Object.keys(DIALECTS).join(' or ')}`);
-  if (entry.model === null) return refuse('"adapter: http" needs "model:", as the provider calls it');
+  if (dialect === undefined)
+    return refuse(`"api" is ${describe(api)}; expected ${Object.keys(DIALECTS).join(' or ')}`);
+  if (entry.model === null)
+    return refuse('"adapter: http" needs "model:", as the provider calls it');
   if (entry.command.length + entry.wrapper.length > 0)
     return refuse('"adapter: http" starts no program: "command" and "wrapper" mean nothing to it');
   const base = (optionText(entry, 'base-url') ?? dialect.baseUrl).replace(/\/+$/, '');
   const url = parseUrl(dialect.url(base));
-  if (url === null) return refuse(`"base-url" is ${describe(entry.options['base-url'])}; expected https://… or http://…, without a user`);
+  if (url === null)
+    return refuse(
+      `"base-url" is ${describe(entry.options['base-url'])}; expected https://… or http://…, without a user`,
+    );
   const tokens = entry.options['max-tokens'] ?? null;
-  if (tokens !== null && !(typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0))
+  if (
+    tokens !== null &&
+    !(typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0)
+  )
     return refuse(`"max-tokens" is ${describe(tokens)}; expected a whole number above zero`);
   const name = keyName(entry);
   const key = name === null ? null : (env[name] ?? '').trim();
-  if (key === '') return { class: 'auth', why: `${name ?? ''} is not set where the dispatcher runs` };
+  if (key === '')
+    return { class: 'auth', why: `${name ?? ''} is not set where the dispatcher runs` };
   // A header takes no other characters, and what the platform says of them would show the key.
   if (key !== null && !/^[\x21-\x7e]+$/.test(key))
-    return { class: 'auth', why: `the value of ${name ?? ''} is no key: it has blanks or other signs` };
+    return {
+      class: 'auth',
+      why: `the value of ${name ?? ''} is no key: it has blanks or other signs`,
+    };
   return { dialect, base, url, key, model: entry.model, tokensMax: tokens };
 }
 
@@ -200,6 +261,9 @@ function keyName(entry: ModelEntry): string | null {
 function parseUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null;
   const url = new URL(text);
-  const plain = (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
+  const plain =
+    (url.protocol === 'https:' || url.protocol === 'http:') &&
+    url.username === '' &&
+    url.password === '';
   return plain ? url : null;
 }

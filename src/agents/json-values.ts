@@ -1,4 +1,7 @@
-/** Reading JSON that other programs wrote: whatever is not as expected is null, nothing throws. Pure. */
+/**
+ * Reading JSON that other programs wrote: whatever is not as expected is null, nothing throws.
+ * Pure.
+ */
 import { isMapping } from '../protocol/yaml.ts';
 
 export type JsonRecord = Readonly<Record<string, unknown>>;
@@ -36,7 +39,10 @@ export function otherLines(text: string): string {
 
 /** What stands at a path of keys, or undefined. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined), value);
+  return path.reduce<unknown>(
+    (inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+    value,
+  );
 }
 
 /** The text at a path, or null. */
@@ -67,6 +73,8 @@ export function sum(numbers: readonly (number | null)[]): number | null {
 export function blockText(content: unknown): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
-  const texts = (content as unknown[]).map((block) => (textAt(block, 'type') === 'text' ? textAt(block, 'text') : null));
+  const texts = (content as unknown[]).map((block) =>
+    textAt(block, 'type') === 'text' ? textAt(block, 'text') : null,
+  );
   return texts.filter((text) => text !== null).join('');
 }

@@ -1,14 +1,22 @@
-/** When a limit ends, as programs tell it in prose: `|1759000000`, `try again in 3 days 6 hours`, `resets 3pm (America/Los_Angeles)`. Pure. */
+/**
+ * When a limit ends, as programs tell it in prose: `|1759000000`, `try again in 3 days 6 hours`,
+ * `resets 3pm (America/Los_Angeles)`. Pure.
+ */
 import { DAY, HOUR, MINUTE, parseIso, SECOND } from '../base/clock.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 /** No limit known is longer; what is, was misread. */
 const RESET_MAX_MS = 40 * DAY;
 
-/** The moment (milliseconds since the epoch) at which the limit ends, or null when the text does not tell. */
+/**
+ * The moment (milliseconds since the epoch) at which the limit ends, or null when the text does not
+ * tell.
+ */
 export function parseReset(text: string, nowMs: number): number | null {
   const found = [epoch(text), iso(text), afterSpan(text, nowMs), atClockTime(text, nowMs)];
-  return found.find((ms) => ms !== null && ms > nowMs - MINUTE && ms < nowMs + RESET_MAX_MS) ?? null;
+  return (
+    found.find((ms) => ms !== null && ms > nowMs - MINUTE && ms < nowMs + RESET_MAX_MS) ?? null
+  );
 }
 
 function epoch(text: string): number | null {
@@ -17,11 +25,14 @@ function epoch(text: string): number | null {
 }
 
 function iso(text: string): number | null {
-  const match = /\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})/.exec(text);
+  const match =
+    /\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})/.exec(text);
   return match === null ? null : parseIso(match[0]);
 }
 
-/** `retry-after: 30`, `try again in 1h2m3.5s`, `resets in 2 hours 5 minutes`, `"retryDelay":"12s"`. */
+/**
+ * `retry-after: 30`, `try again in 1h2m3.5s`, `resets in 2 hours 5 minutes`, `"retryDelay":"12s"`.
+ */
 function afterSpan(text: string, nowMs: number): number | null {
   const match =
     /(?:retry[- ]?after|retry[- ]?delay|(?:again|retry|resets?|refresh(?:es)?) in|wait)["']?[:= ]*["']?((?:\d+(?:\.\d+)?\s*[a-z]*[\s,]*(?:and\s+)?){1,5})/i.exec(
@@ -42,9 +53,15 @@ function unitMs(unit: string): number {
   return UNITS_MS[short] ?? Number.NaN;
 }
 
-/** The next time that a clock in the given zone (or here) shows it; wrong by an hour on the day when the clocks change. */
+/**
+ * The next time that a clock in the given zone (or here) shows it; wrong by an hour on the day when
+ * the clocks change.
+ */
 function atClockTime(text: string, nowMs: number): number | null {
-  const match = /(?:resets?|again|available)(?: at)? (\d{1,2})(?::(\d{2}))? ?([ap]m)(?: \(([\w/+-]+)\))?/i.exec(text);
+  const match =
+    /(?:resets?|again|available)(?: at)? (\d{1,2})(?::(\d{2}))? ?([ap]m)(?: \(([\w/+-]+)\))?/i.exec(
+      text,
+    );
   if (match === null) return null;
   const hour = (Number(match[1]) % 12) + (match[3]?.toLowerCase() === 'pm' ? 12 : 0);
   const shown = clockMs(nowMs, match[4]);
@@ -55,7 +72,12 @@ function atClockTime(text: string, nowMs: number): number | null {
 
 function clockMs(nowMs: number, timeZone: string | undefined): number | null {
   try {
-    const format = new Intl.DateTimeFormat('en-US', { timeZone, hour: 'numeric', minute: 'numeric', hourCycle: 'h23' });
+    const format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      hour: 'numeric',
+      minute: 'numeric',
+      hourCycle: 'h23',
+    });
     const parts = format.formatToParts(new Date(nowMs));
     const read = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
     return read('hour') * HOUR + read('minute') * MINUTE;

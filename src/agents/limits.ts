@@ -18,7 +18,8 @@ export async function watchLimits(limits: Limits, clock: Clock): Promise<void> {
   const deadlineMs = clock.monotonicMs() + limits.timeoutMs;
   for (;;) {
     const nowMs = clock.monotonicMs();
-    const idleAtMs = limits.idleTimeoutMs === null ? Infinity : limits.lastOutputMs() + limits.idleTimeoutMs;
+    const idleAtMs =
+      limits.idleTimeoutMs === null ? Infinity : limits.lastOutputMs() + limits.idleTimeoutMs;
     const reached = deadlineMs <= nowMs ? 'timeout' : idleAtMs <= nowMs ? 'idle' : null;
     if (reached !== null) {
       limits.end(reached);

@@ -1,4 +1,7 @@
-/** opencode. Facts seen with 1.18.33. Without the permissions set here it would run shell commands and edit files. */
+/**
+ * opencode. Facts seen with 1.18.33. Without the permissions set here it would run shell commands
+ * and edit files.
+ */
 import { join } from 'node:path';
 import {
   programOf,
@@ -13,12 +16,23 @@ import {
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
 import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseRecord, parseRecords, sum, textAt, type JsonRecord } from './json-values.ts';
+import {
+  numberAt,
+  parseRecord,
+  parseRecords,
+  sum,
+  textAt,
+  type JsonRecord,
+} from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['text', 'step_start', 'step_finish', 'error']);
-/** A line of its log about the provider; others are about its own affairs, such as a list of models that it could not fetch. */
-const STREAM_ERROR = /^timestamp=\S+ level=ERROR .*message="stream error".* error\.error="((?:[^"\\]|\\.)*)"/;
+/**
+ * A line of its log about the provider; others are about its own affairs, such as a list of models
+ * that it could not fetch.
+ */
+const STREAM_ERROR =
+  /^timestamp=\S+ level=ERROR .*message="stream error".* error\.error="((?:[^"\\]|\\.)*)"/;
 
 const PERMISSIONS: Readonly<Record<Mode, JsonRecord>> = {
   chat: { permission: { '*': 'deny' } },
@@ -40,8 +54,20 @@ export const opencode: Adapter = {
   detection: {
     executables: ['opencode'],
     versionArgs: ['--version'],
-    keyNames: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'OPENROUTER_API_KEY', 'OPENCODE_API_KEY'],
-    loginFiles: (env) => [join(env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? '', '.local', 'share'), 'opencode', 'auth.json')],
+    keyNames: [
+      'ANTHROPIC_API_KEY',
+      'OPENAI_API_KEY',
+      'GEMINI_API_KEY',
+      'OPENROUTER_API_KEY',
+      'OPENCODE_API_KEY',
+    ],
+    loginFiles: (env) => [
+      join(
+        env['XDG_DATA_HOME'] ?? join(env['HOME'] ?? '', '.local', 'share'),
+        'opencode',
+        'auth.json',
+      ),
+    ],
     signIn: 'run "opencode auth login", or set the key of a provider; give "model: provider/model"',
     impostor: null,
   },
@@ -63,7 +89,13 @@ function invoke(request: InvocationRequest): Invocation {
       ...(session === null ? [] : ['-s', session]),
       ...(mode === 'write' ? ['--auto'] : []),
     ],
-    env: { OPENCODE_CONFIG_CONTENT: JSON.stringify({ autoupdate: false, share: 'disabled', ...PERMISSIONS[mode] }) },
+    env: {
+      OPENCODE_CONFIG_CONTENT: JSON.stringify({
+        autoupdate: false,
+        share: 'disabled',
+        ...PERMISSIONS[mode],
+      }),
+    },
     files: {},
     input: withoutCommand(withPersona(request)),
   };
@@ -72,7 +104,8 @@ function invoke(request: InvocationRequest): Invocation {
 function view(line: string): LineView {
   const record = parseRecord(line);
   const type = textAt(record, 'type') ?? '';
-  if (type === 'tool_use') return { keep: false, show: `[${textAt(record, 'part', 'tool') ?? 'tool'}]\n` };
+  if (type === 'tool_use')
+    return { keep: false, show: `[${textAt(record, 'part', 'tool') ?? 'tool'}]\n` };
   const text = type === 'text' ? textAt(record, 'part', 'text') : null;
   return { keep: record === null || KEPT.has(type), show: text === null ? null : `${text}\n` };
 }
@@ -85,13 +118,22 @@ function parse(output: ProgramOutput): Parsed {
   if (output.exitCode === 0 && error === undefined && session !== null)
     return { kind: 'answer', text: lastText(records), session, usage, version: null };
   // It says no more than this of a session that was begun in a directory which is gone.
-  const neverBegan = !records.some((record) => record['type'] === 'step_start') && textAt(error, 'error', 'name') === 'UnknownError';
+  const neverBegan =
+    !records.some((record) => record['type'] === 'step_start') &&
+    textAt(error, 'error', 'name') === 'UnknownError';
   if (output.resumed && neverBegan) return { kind: 'lost-session' };
-  const said = [textAt(error, 'error', 'name'), textAt(error, 'error', 'data', 'message')].filter((part) => part !== null).join(': ');
+  const said = [textAt(error, 'error', 'name'), textAt(error, 'error', 'data', 'message')]
+    .filter((part) => part !== null)
+    .join(': ');
   const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
   const stderr = loggedError(output.stderr);
   return failureFrom(
-    { text: said === '' ? stderr : said, status: numberAt(error, 'error', 'data', 'statusCode'), usage, fallback },
+    {
+      text: said === '' ? stderr : said,
+      status: numberAt(error, 'error', 'data', 'statusCode'),
+      usage,
+      fallback,
+    },
     { ...output, stderr },
   );
 }
@@ -107,7 +149,9 @@ function loggedError(stderr: string): string {
 function lastText(records: readonly JsonRecord[]): string {
   const end = records.findLastIndex((record) => record['type'] === 'text');
   const start = records.slice(0, end).findLastIndex((record) => record['type'] === 'step_start');
-  const texts = records.slice(start + 1, end + 1).flatMap((record) => (record['type'] === 'text' ? [textAt(record, 'part', 'text')] : []));
+  const texts = records
+    .slice(start + 1, end + 1)
+    .flatMap((record) => (record['type'] === 'text' ? [textAt(record, 'part', 'text')] : []));
   return texts.filter((text) => text !== null).join('\n');
 }
 

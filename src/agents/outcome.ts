@@ -1,4 +1,7 @@
-/** From what was parsed to how the attempt ended: checked, cleaned, without secrets. The same for programs and services. */
+/**
+ * From what was parsed to how the attempt ended: checked, cleaned, without secrets. The same for
+ * programs and services.
+ */
 import { formatDuration } from '../base/duration.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { NO_USAGE, type Parsed } from './adapter.ts';
@@ -20,7 +23,10 @@ export interface Judging {
 }
 
 /** The outcome of an answer; a blank or too long one is a failure. */
-export function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { entry, redact, raw, fallbackVersion }: Judging): AttemptOutcome {
+export function answer(
+  parsed: Extract<Parsed, { kind: 'answer' }>,
+  { entry, redact, raw, fallbackVersion }: Judging,
+): AttemptOutcome {
   const refuse = (kind: FailureClass, detail: string): AttemptOutcome => ({
     ...failed(kind, detail),
     usage: parsed.usage,
@@ -30,7 +36,10 @@ export function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { entry, red
   if (isBlank(text)) return refuse('empty', 'it ended well and said nothing');
   const bytes = Buffer.byteLength(text);
   if (bytes > entry.outputBytesMax)
-    return refuse('too-large', `an answer of ${bytes} bytes; "output-bytes-max" is ${entry.outputBytesMax}`);
+    return refuse(
+      'too-large',
+      `an answer of ${bytes} bytes; "output-bytes-max" is ${entry.outputBytesMax}`,
+    );
   const version = parsed.version ?? fallbackVersion;
   return {
     kind: 'answered',
@@ -43,7 +52,10 @@ export function answer(parsed: Extract<Parsed, { kind: 'answer' }>, { entry, red
 }
 
 /** The outcome of a failure that the output tells of. */
-export function failure(parsed: Extract<Parsed, { kind: 'failure' }>, { redact, raw }: Pick<Judging, 'redact' | 'raw'>): Failed {
+export function failure(
+  parsed: Extract<Parsed, { kind: 'failure' }>,
+  { redact, raw }: Pick<Judging, 'redact' | 'raw'>,
+): Failed {
   return {
     ...failed(parsed.class, oneLine(redact(parsed.detail), DETAIL_MAX)),
     resetAtMs: parsed.resetAtMs,
@@ -59,8 +71,16 @@ export interface LimitReached extends Pick<Judging, 'entry' | 'redact' | 'raw'> 
   readonly parsed: Parsed;
 }
 
-/** What was ended while it tried again and again after one of these has failed for that reason, not for the time it took. */
-const WAITING_CLASSES: readonly FailureClass[] = ['auth', 'rate-limit', 'usage-limit', 'unavailable'];
+/**
+ * What was ended while it tried again and again after one of these has failed for that reason, not
+ * for the time it took.
+ */
+const WAITING_CLASSES: readonly FailureClass[] = [
+  'auth',
+  'rate-limit',
+  'usage-limit',
+  'unavailable',
+];
 
 /** The outcome of an attempt that one of its limits has ended. */
 export function limitReached(cause: 'timeout' | 'idle' | 'too-large', limit: LimitReached): Failed {
@@ -70,7 +90,10 @@ export function limitReached(cause: 'timeout' | 'idle' | 'too-large', limit: Lim
     idle: `no output for ${formatDuration(entry.idleTimeoutMs)}, ended ("idle-timeout")`,
     'too-large': `more output than ${entry.outputBytesMax} bytes, ended ("output-bytes-max")`,
   }[cause];
-  const reason = cause !== 'too-large' && parsed.kind === 'failure' && WAITING_CLASSES.includes(parsed.class) ? parsed : null;
+  const reason =
+    cause !== 'too-large' && parsed.kind === 'failure' && WAITING_CLASSES.includes(parsed.class)
+      ? parsed
+      : null;
   const last = oneLine(limit.redact(reason?.detail ?? lastLines(limit.said, 1)), DETAIL_MAX / 2);
   return {
     ...failed(reason?.class ?? cause, last === '' ? what : `${what}; it said last: ${last}`),
@@ -81,7 +104,15 @@ export function limitReached(cause: 'timeout' | 'idle' | 'too-large', limit: Lim
 
 /** A failure of which nothing more is known. */
 export function failed(kind: FailureClass, detail: string): Failed {
-  return { kind: 'failed', class: kind, detail, resetAtMs: null, usage: NO_USAGE, durationMs: 0, rawOutput: null };
+  return {
+    kind: 'failed',
+    class: kind,
+    detail,
+    resetAtMs: null,
+    usage: NO_USAGE,
+    durationMs: 0,
+    rawOutput: null,
+  };
 }
 
 /** Output worth keeping, or null. */
@@ -89,7 +120,10 @@ export function keepRaw(raw: Uint8Array): Uint8Array | null {
   return raw.length === 0 ? null : raw;
 }
 
-/** What people who watch are shown, clean and without secrets, and what is left of it when the attempt is stopped. */
+/**
+ * What people who watch are shown, clean and without secrets, and what is left of it when the
+ * attempt is stopped.
+ */
 export function createShown(request: Pick<AttemptRequest, 'entry' | 'onOutput'>, redact: Redact) {
   const pieces: string[] = [];
   let room = request.entry.outputBytesMax;
@@ -106,7 +140,9 @@ export function createShown(request: Pick<AttemptRequest, 'entry' | 'onOutput'>,
   return { show, text: () => pieces.join('') };
 }
 
-/** Without blank lines before it and white space after it; the indentation of its first line stays. */
+/**
+ * Without blank lines before it and white space after it; the indentation of its first line stays.
+ */
 function trimLines(text: string): string {
   return text.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd();
 }

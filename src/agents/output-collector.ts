@@ -1,4 +1,7 @@
-/** Takes the standard output of a program as it comes: keeps what is needed within a limit, and hands whole lines to whoever watches. */
+/**
+ * Takes the standard output of a program as it comes: keeps what is needed within a limit, and
+ * hands whole lines to whoever watches.
+ */
 import { Buffer } from 'node:buffer';
 
 /** A line longer than this is shown in pieces. */
@@ -6,7 +9,10 @@ const SHOWN_LINE_MAX = 65_536;
 
 export interface CollectorOptions {
   readonly bytesMax: number;
-  /** Sees every line (without its end). Gives false for a line that need not be kept; then it does not count against the limit either. */
+  /**
+   * Sees every line (without its end). Gives false for a line that need not be kept; then it does
+   * not count against the limit either.
+   */
   readonly onLine: (line: string) => boolean;
   /** True: what `onLine` refuses is dropped. False: all bytes are kept as they came. */
   readonly byLine: boolean;
@@ -21,7 +27,9 @@ export interface Collector {
   bytes(): Uint8Array;
 }
 
-/** A collector. Lines are decoded across chunks, so a character split over two of them stays whole. */
+/**
+ * A collector. Lines are decoded across chunks, so a character split over two of them stays whole.
+ */
 export function createCollector(options: CollectorOptions): Collector {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const kept: Uint8Array[] = [];
@@ -29,7 +37,8 @@ export function createCollector(options: CollectorOptions): Collector {
   let pending: string[] = [];
   let pendingLength = 0;
 
-  const isOver = (): boolean => keptBytes > options.bytesMax || pendingLength > Math.max(options.bytesMax, SHOWN_LINE_MAX);
+  const isOver = (): boolean =>
+    keptBytes > options.bytesMax || pendingLength > Math.max(options.bytesMax, SHOWN_LINE_MAX);
   const keep = (bytes: Uint8Array): void => {
     const room = options.bytesMax - keptBytes;
     if (room > 0) kept.push(bytes.length > room ? bytes.slice(0, room) : bytes);

@@ -1,4 +1,7 @@
-/** pi. Facts seen with 0.87.1 and 0.74.2. It has no permissions: what its tools may do is what they are. It ends with status 0 whatever happens. */
+/**
+ * pi. Facts seen with 0.87.1 and 0.74.2. It has no permissions: what its tools may do is what they
+ * are. It ends with status 0 whatever happens.
+ */
 import { join } from 'node:path';
 import {
   programOf,
@@ -12,11 +15,24 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import { failureFrom } from './failure-signs.ts';
-import { at, blockText, numberAt, parseRecord, parseRecords, sum, textAt, type JsonRecord } from './json-values.ts';
+import {
+  at,
+  blockText,
+  numberAt,
+  parseRecord,
+  parseRecords,
+  sum,
+  textAt,
+  type JsonRecord,
+} from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
 
 /** Reading is not the default: nothing would keep it in its directory. */
-const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = { chat: ['--no-tools'], read: ['--tools', 'read,grep,find,ls'], write: [] };
+const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
+  chat: ['--no-tools'],
+  read: ['--tools', 'read,grep,find,ls'],
+  write: [],
+};
 
 /** The adapter for pi. */
 export const pi: Adapter = {
@@ -33,8 +49,10 @@ export const pi: Adapter = {
     executables: ['pi'],
     versionArgs: ['--version'],
     keyNames: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'OPENROUTER_API_KEY'],
-    loginFiles: (env) => ['auth.json', 'models.json'].map((name) => join(env['HOME'] ?? '', '.pi', 'agent', name)),
-    signIn: 'run "pi" once and follow /login, or set the key of a provider; give "model: provider/model"',
+    loginFiles: (env) =>
+      ['auth.json', 'models.json'].map((name) => join(env['HOME'] ?? '', '.pi', 'agent', name)),
+    signIn:
+      'run "pi" once and follow /login, or set the key of a provider; give "model: provider/model"',
     impostor: null,
   },
 };
@@ -61,8 +79,10 @@ function invoke(request: InvocationRequest): Invocation {
 function view(line: string): LineView {
   const record = parseRecord(line);
   const type = textAt(record, 'type');
-  if (type === 'tool_execution_start') return { keep: false, show: `[${textAt(record, 'toolName') ?? 'tool'}]\n` };
-  if (type !== 'message_end' || !isAnswer(record)) return { keep: record === null || type === 'session', show: null };
+  if (type === 'tool_execution_start')
+    return { keep: false, show: `[${textAt(record, 'toolName') ?? 'tool'}]\n` };
+  if (type !== 'message_end' || !isAnswer(record))
+    return { keep: record === null || type === 'session', show: null };
   const text = blockText(at(record, 'message', 'content'));
   return { keep: true, show: text === '' ? null : `${text}\n` };
 }
@@ -73,9 +93,12 @@ function isAnswer(record: JsonRecord | null): boolean {
 
 function parse(output: ProgramOutput): Parsed {
   const records = parseRecords(output.stdout);
-  const messages = records.filter((record) => record['type'] === 'message_end' && isAnswer(record)).map((record) => at(record, 'message'));
+  const messages = records
+    .filter((record) => record['type'] === 'message_end' && isAnswer(record))
+    .map((record) => at(record, 'message'));
   const last = messages.at(-1);
-  const total = (...keys: readonly string[]) => sum(messages.flatMap((message) => keys.map((key) => numberAt(message, 'usage', key))));
+  const total = (...keys: readonly string[]) =>
+    sum(messages.flatMap((message) => keys.map((key) => numberAt(message, 'usage', key))));
   const usage = {
     tokensIn: total('input', 'cacheRead', 'cacheWrite'),
     tokensOut: total('output'),
@@ -95,5 +118,8 @@ function parse(output: ProgramOutput): Parsed {
       version: null,
     };
   const fallback = output.exitCode === 0 && last === undefined ? 'invalid' : 'crash';
-  return failureFrom({ text: textAt(last, 'errorMessage') ?? output.stderr, usage, fallback }, output);
+  return failureFrom(
+    { text: textAt(last, 'errorMessage') ?? output.stderr, usage, fallback },
+    output,
+  );
 }

@@ -1,4 +1,7 @@
-/** Qwen Code. Facts seen with 0.24.4 (needs Node 22); the flags are those that 0.15.10 (Node 20) knows as well. */
+/**
+ * Qwen Code. Facts seen with 0.24.4 (needs Node 22); the flags are those that 0.15.10 (Node 20)
+ * knows as well.
+ */
 import { join } from 'node:path';
 import {
   optionText,
@@ -16,7 +19,11 @@ import { failureFrom } from './failure-signs.ts';
 import { numberAt, parseJson, textAt } from './json-values.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
 
-const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = { chat: ['--bare'], read: [], write: ['--yolo'] };
+const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
+  chat: ['--bare'],
+  read: [],
+  write: ['--yolo'],
+};
 const WALL_TIME_EXIT = 55;
 
 /** 0.15 ends an API error with status 0, "success" and this as the last line of the answer. */
@@ -37,7 +44,8 @@ export const qwen: Adapter = {
     versionArgs: ['--version'],
     keyNames: ['OPENAI_API_KEY', 'DASHSCOPE_API_KEY'],
     loginFiles: (env) => [join(env['HOME'] ?? '', '.qwen', 'oauth_creds.json')],
-    signIn: 'run "qwen" once and follow /auth, or set OPENAI_API_KEY (with OPENAI_BASE_URL) and "options: { auth-type: openai }"',
+    signIn:
+      'run "qwen" once and follow /auth, or set OPENAI_API_KEY (with OPENAI_BASE_URL) and "options: { auth-type: openai }"',
     impostor: null,
   },
 };
@@ -69,17 +77,33 @@ function parse(output: ProgramOutput): Parsed {
   const result = records.findLast((record) => textAt(record, 'type') === 'result');
   const usage = usageOf(result);
   const text = textAt(result, 'result') ?? '';
-  const succeeded = textAt(result, 'subtype') === 'success' && (result as { is_error?: unknown }).is_error !== true;
+  const succeeded =
+    textAt(result, 'subtype') === 'success' && (result as { is_error?: unknown }).is_error !== true;
   if (output.exitCode === 0 && succeeded && !ERROR_AS_ANSWER.test(text))
-    return { kind: 'answer', text, session: textAt(result, 'session_id'), usage, version: textAt(records[0], 'qwen_code_version') };
-  if (output.exitCode === WALL_TIME_EXIT) return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
+    return {
+      kind: 'answer',
+      text,
+      session: textAt(result, 'session_id'),
+      usage,
+      version: textAt(records[0], 'qwen_code_version'),
+    };
+  if (output.exitCode === WALL_TIME_EXIT)
+    return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
   // Only an error's words tell why: the text of an answer may speak of anything.
-  const errorText = ERROR_AS_ANSWER.exec(text)?.[0].trim() ?? (succeeded || text === '' ? output.stderr : text);
+  const errorText =
+    ERROR_AS_ANSWER.exec(text)?.[0].trim() ?? (succeeded || text === '' ? output.stderr : text);
   const said = textAt(result, 'error', 'message') ?? errorText;
-  return failureFrom({ text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' }, output);
+  return failureFrom(
+    { text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' },
+    output,
+  );
 }
 
 function usageOf(result: unknown): Usage {
   // What came from a cache is in the input already.
-  return { tokensIn: numberAt(result, 'usage', 'input_tokens'), tokensOut: numberAt(result, 'usage', 'output_tokens'), costUsd: null };
+  return {
+    tokensIn: numberAt(result, 'usage', 'input_tokens'),
+    tokensOut: numberAt(result, 'usage', 'output_tokens'),
+    costUsd: null,
+  };
 }

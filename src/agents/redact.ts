@@ -18,16 +18,30 @@ export type Redact = (text: string) => string;
 /** The values of an environment whose names say that they are secret, longest first. */
 export function secretsOf(env: OperatorEnv): readonly string[] {
   const values = Object.entries(env).flatMap(([name, value]) =>
-    SECRET_NAME.test(name) && !PLACE_NAME.test(name) && value !== undefined && value.length >= SECRET_LENGTH_MIN ? [value] : [],
+    SECRET_NAME.test(name) &&
+    !PLACE_NAME.test(name) &&
+    value !== undefined &&
+    value.length >= SECRET_LENGTH_MIN
+      ? [value]
+      : [],
   );
-  return [...new Set(values.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]))].sort(
-    (a, b) => b.length - a.length,
-  );
+  return [
+    ...new Set(
+      values.flatMap((value) => [
+        value,
+        encodeURIComponent(value),
+        JSON.stringify(value).slice(1, -1),
+      ]),
+    ),
+  ].sort((a, b) => b.length - a.length);
 }
 
 const USERINFO = new RegExp(`://[^\\s/?#"<>\`]{1,${USERINFO_MAX}}@`, 'g');
 
 /** A redactor for the given secrets. */
 export function createRedactor(secrets: readonly string[]): Redact {
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text).replace(USERINFO, `://${REDACTED}@`);
+  return (text) =>
+    secrets
+      .reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text)
+      .replace(USERINFO, `://${REDACTED}@`);
 }

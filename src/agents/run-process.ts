@@ -1,10 +1,13 @@
 /**
- * Starts any program and always ends it: own process group, exact environment, input on stdin, limits on output, time and silence, TERM and
- * then KILL to everything it started. Nothing a program does makes it throw.
+ * Starts any program and always ends it: own process group, exact environment, input on stdin,
+ * limits on output, time and silence, TERM and then KILL to everything it started. Nothing a
+ * program does makes it throw.
  *
- * A run is *starting* (spawned, told to `onStarted`, no input yet), *running* (input written; ends by itself or by one of the limits),
- * *ending* (TERM sent; KILL after the grace), *draining* (the leader is gone; others may still hold its pipes, for a second of silence, three in all)
- * and *swept* (the group and every marked process killed).
+ * A run is *starting* (spawned, told to `onStarted`, no input yet), *running* (input written; ends
+ * by itself or by one of the limits),
+ * *ending* (TERM sent; KILL after the grace), *draining* (the leader is gone; others may still hold
+ * its pipes, for a second of silence, three in all) and *swept* (the group and every marked process
+ * killed).
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { Buffer } from 'node:buffer';
@@ -16,20 +19,32 @@ import { errorText } from '../base/errors.ts';
 import type { StartedProcess } from './agent.ts';
 import { watchLimits } from './limits.ts';
 import { createCollector, type Collector } from './output-collector.ts';
-import { killMarked, listProcesses, readStartTicks, RUN_MARKER, signalGroup } from './process-group.ts';
+import {
+  killMarked,
+  listProcesses,
+  readStartTicks,
+  RUN_MARKER,
+  signalGroup,
+} from './process-group.ts';
 
 const STDERR_BYTES_MAX = 65_536;
 const GRACE_MS = 5 * SECOND;
 /** How long the pipes may stay open and say nothing after the leader has gone. */
 const CLOSE_WAIT_MS = 1 * SECOND;
-/** In a shorter time than this no system hands out a process id twice, so what was there before cannot be ours. */
+/**
+ * In a shorter time than this no system hands out a process id twice, so what was there before
+ * cannot be ours.
+ */
 const IDS_STABLE_MS = 10 * SECOND;
 
 export interface ProcessRun {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** The whole environment. Processes that leave the group are only found when it has a `CROSSTALK_RUN`. */
+  /**
+   * The whole environment. Processes that leave the group are only found when it has a
+   * `CROSSTALK_RUN`.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** Written to stdin, which is then closed. */
   readonly input: string;
@@ -39,12 +54,17 @@ export interface ProcessRun {
   readonly stdoutBytesMax: number;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
-  /** Awaited before the input is written. When it rejects, the program is ended and `runProcess` rejects likewise. */
+  /**
+   * Awaited before the input is written. When it rejects, the program is ended and `runProcess`
+   * rejects likewise.
+   */
   readonly onStarted?: (process: StartedProcess) => Promise<void>;
   /** Sees every line of stdout. With `dropLines`, a line it answers with false is not kept. */
   readonly onLine?: (line: string) => boolean;
   readonly dropLines?: boolean;
-  /** Sees every line of stderr and, with `dropLines`, of stdout; true ends the program (`gave-up`). */
+  /**
+   * Sees every line of stderr and, with `dropLines`, of stdout; true ends the program (`gave-up`).
+   */
   readonly givesUp?: (line: string) => boolean;
   readonly signal?: AbortSignal;
 }
@@ -53,8 +73,15 @@ export interface ProcessRun {
 export type EndCause = 'exited' | 'gave-up' | 'timeout' | 'idle' | 'too-large' | 'aborted';
 
 export type ProcessEnd =
-  /** It never ran. `missing`: no such program, or not executable. `setup`: the directory is gone, the arguments are too long, … */
-  | { readonly kind: 'not-started'; readonly why: 'missing' | 'setup' | 'aborted'; readonly detail: string }
+  /**
+   * It never ran. `missing`: no such program, or not executable. `setup`: the directory is gone,
+   * the arguments are too long, …
+   */
+  | {
+      readonly kind: 'not-started';
+      readonly why: 'missing' | 'setup' | 'aborted';
+      readonly detail: string;
+    }
   | {
       readonly kind: 'ended';
       readonly cause: EndCause;
@@ -70,7 +97,9 @@ export type ProcessEnd =
     };
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-type Spawned = { readonly kind: 'spawned'; readonly child: Child; readonly pid: number } | Extract<ProcessEnd, { kind: 'not-started' }>;
+type Spawned =
+  | { readonly kind: 'spawned'; readonly child: Child; readonly pid: number }
+  | Extract<ProcessEnd, { kind: 'not-started' }>;
 
 /** What happened to one run so far. Only this file changes it. */
 interface RunState {
@@ -85,7 +114,8 @@ interface RunState {
 
 /** Runs one program to its end. */
 export async function runProcess(run: ProcessRun, clock: Clock): Promise<ProcessEnd> {
-  if (run.signal?.aborted === true) return { kind: 'not-started', why: 'aborted', detail: 'stopped before it was started' };
+  if (run.signal?.aborted === true)
+    return { kind: 'not-started', why: 'aborted', detail: 'stopped before it was started' };
   const startedMs = clock.monotonicMs();
   const before = listProcesses();
   const spawned = await start(run);
@@ -127,7 +157,11 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
       clock,
     );
     await untilAborted(state.exited.signal);
-    await untilDrained([child.stdout, child.stderr], { clock, closed: state.closed.signal, quietMs: CLOSE_WAIT_MS });
+    await untilDrained([child.stdout, child.stderr], {
+      clock,
+      closed: state.closed.signal,
+      quietMs: CLOSE_WAIT_MS,
+    });
     destroy(child);
     stdout.finish();
     const known = clock.monotonicMs() - startedMs < IDS_STABLE_MS ? before : undefined;
@@ -170,10 +204,13 @@ async function start(run: ProcessRun): Promise<Spawned> {
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });
-    // Both stay for the whole life of the child: an error without a listener would end the dispatcher.
+    // Both stay for the whole life of the child: an error without a listener would end the
+    // dispatcher.
     const failed = new Promise<unknown>((resolve) => child.on('error', resolve));
     child.stdin.on('error', () => undefined);
-    return child.pid === undefined ? refusal(run, await failed) : { kind: 'spawned', child, pid: child.pid };
+    return child.pid === undefined
+      ? refusal(run, await failed)
+      : { kind: 'spawned', child, pid: child.pid };
   } catch (error) {
     return refusal(run, error);
   }
@@ -184,10 +221,22 @@ function refusal(run: ProcessRun, error: unknown): Extract<ProcessEnd, { kind: '
   const setup = (detail: string) => ({ kind: 'not-started', why: 'setup', detail }) as const;
   // The system says ENOENT for a missing directory as well, and would blame the program.
   if (!existsSync(run.cwd)) return setup(`the directory ${run.cwd} does not exist`);
-  if (code === 'ENOENT') return { kind: 'not-started', why: 'missing', detail: `${run.program}: no such program on the PATH of the agent` };
+  if (code === 'ENOENT')
+    return {
+      kind: 'not-started',
+      why: 'missing',
+      detail: `${run.program}: no such program on the PATH of the agent`,
+    };
   if (code === 'EACCES' || code === 'ENOTDIR' || code === 'ENOEXEC')
-    return { kind: 'not-started', why: 'missing', detail: `${run.program}: cannot be executed (${code})` };
-  if (code === 'E2BIG') return setup(`${run.program}: arguments and environment are longer than the system takes (E2BIG)`);
+    return {
+      kind: 'not-started',
+      why: 'missing',
+      detail: `${run.program}: cannot be executed (${code})`,
+    };
+  if (code === 'E2BIG')
+    return setup(
+      `${run.program}: arguments and environment are longer than the system takes (E2BIG)`,
+    );
   return setup(`${run.program}: cannot be started: ${errorText(error)}`);
 }
 
@@ -209,7 +258,11 @@ function listen(run: ProcessRun, { child, state, clock, giveUp }: Listening): Co
     stream.on('error', () => undefined);
     stream.on('data', () => (state.lastOutputMs = clock.monotonicMs()));
   }
-  child.stderr.on('data', (chunk: Buffer) => (state.stderr = Buffer.concat([state.stderr, chunk]).subarray(-STDERR_BYTES_MAX)));
+  child.stderr.on(
+    'data',
+    (chunk: Buffer) =>
+      (state.stderr = Buffer.concat([state.stderr, chunk]).subarray(-STDERR_BYTES_MAX)),
+  );
   return createCollector({
     bytesMax: run.stdoutBytesMax,
     byLine: run.dropLines === true,
@@ -220,7 +273,10 @@ function listen(run: ProcessRun, { child, state, clock, giveUp }: Listening): Co
   });
 }
 
-/** The start ticks are read without giving up control, so the child cannot have been reaped and its id given away before. */
+/**
+ * The start ticks are read without giving up control, so the child cannot have been reaped and its
+ * id given away before.
+ */
 async function announce(run: ProcessRun, pid: number): Promise<void> {
   const startTicks = readStartTicks(pid);
   await run.onStarted?.({ pgid: pid, startTicks });
@@ -242,7 +298,8 @@ function endRun(cause: EndCause, { run, pid, state, clock }: Ending): void {
     await clock.sleep(graceMs, state.exited.signal);
     if (state.exited.signal.aborted) return;
     signalGroup(pid, 'SIGKILL');
-    // Whatever neither ends nor may be killed (another user's, stuck in the kernel) is not waited for any longer.
+    // Whatever neither ends nor may be killed (another user's, stuck in the kernel) is not waited
+    // for any longer.
     await clock.sleep(graceMs, state.exited.signal);
     state.exited.abort();
   };
@@ -262,7 +319,9 @@ interface Swept {
 
 async function sweep({ pid, marker, known }: Swept, clock: Clock): Promise<number> {
   signalGroup(pid, 'SIGKILL');
-  return marker === undefined ? 0 : killMarked({ marker, pgid: pid, ...(known === undefined ? {} : { known }) }, clock);
+  return marker === undefined
+    ? 0
+    : killMarked({ marker, pgid: pid, ...(known === undefined ? {} : { known }) }, clock);
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,6 @@
-/** Asks a service within the entry's limits of time, silence and output, and reads what came of it. */
+/**
+ * Asks a service within the entry's limits of time, silence and output, and reads what came of it.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { AttemptOutcome, AttemptRequest } from './agent.ts';
 import type { OperatorEnv } from './agent-env.ts';
@@ -7,7 +9,10 @@ import { answer, createShown, failed, failure, limitReached } from './outcome.ts
 import { createRedactor, secretsOf } from './redact.ts';
 import type { Service } from './service.ts';
 
-/** So many bytes may come for one byte of answer: JSON around each piece of text, thoughts, signs of life. */
+/**
+ * So many bytes may come for one byte of answer: JSON around each piece of text, thoughts, signs of
+ * life.
+ */
 const WIRE_FACTOR = 400;
 const WIRE_BASE = 1_048_576;
 
@@ -20,13 +25,25 @@ export interface ServiceParts {
 type Cause = 'answered' | 'timeout' | 'idle' | 'too-large' | 'aborted';
 
 /** One attempt with a service. */
-export async function runService(request: AttemptRequest, parts: ServiceParts): Promise<AttemptOutcome> {
+export async function runService(
+  request: AttemptRequest,
+  parts: ServiceParts,
+): Promise<AttemptOutcome> {
   const { service, clock, operatorEnv } = parts;
   const { entry } = request;
   if (request.signal.aborted) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
-  const redact = createRedactor([...service.secrets(entry, operatorEnv), ...secretsOf(operatorEnv)]);
+  const redact = createRedactor([
+    ...service.secrets(entry, operatorEnv),
+    ...secretsOf(operatorEnv),
+  ]);
   const shown = createShown(request, redact);
-  const state: { cause: Cause; lastOutputMs: number; textBytes: number; wireBytes: number; line: string } = {
+  const state: {
+    cause: Cause;
+    lastOutputMs: number;
+    textBytes: number;
+    wireBytes: number;
+    line: string;
+  } = {
     cause: 'answered',
     lastOutputMs: clock.monotonicMs(),
     textBytes: 0,
@@ -41,7 +58,10 @@ export async function runService(request: AttemptRequest, parts: ServiceParts): 
   const onAbort = (): void => end('aborted');
   request.signal.addEventListener('abort', onAbort, { once: true });
   const { timeoutMs, idleTimeoutMs } = entry;
-  void watchLimits({ timeoutMs, idleTimeoutMs, lastOutputMs: () => state.lastOutputMs, done: done.signal, end }, clock);
+  void watchLimits(
+    { timeoutMs, idleTimeoutMs, lastOutputMs: () => state.lastOutputMs, done: done.signal, end },
+    clock,
+  );
   const parsed = await service.ask({
     entry,
     prompt: request.prompt,
@@ -71,8 +91,11 @@ export async function runService(request: AttemptRequest, parts: ServiceParts): 
     case 'aborted':
       return { kind: 'stopped', textSoFar: shown.text(), durationMs: 0 };
     case 'answered':
-      if (parsed.kind === 'answer') return answer(parsed, { entry, redact, raw, fallbackVersion: null });
-      return parsed.kind === 'failure' ? failure(parsed, { redact, raw }) : failed('invalid', 'a service keeps no sessions');
+      if (parsed.kind === 'answer')
+        return answer(parsed, { entry, redact, raw, fallbackVersion: null });
+      return parsed.kind === 'failure'
+        ? failure(parsed, { redact, raw })
+        : failed('invalid', 'a service keeps no sessions');
     case 'timeout':
     case 'idle':
     case 'too-large':

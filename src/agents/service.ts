@@ -1,6 +1,7 @@
 /**
- * The second door: to what is asked over the network instead of being started. A service turns one prompt into one request and what comes back
- * into an answer or a failure of a known class. It keeps no time and no limits; run-service.ts does that in the same way for every service.
+ * The second door: to what is asked over the network instead of being started. A service turns one
+ * prompt into one request and what comes back into an answer or a failure of a known class. It
+ * keeps no time and no limits; run-service.ts does that in the same way for every service.
  */
 import type { Clock } from '../base/clock.ts';
 import type { ModelEntry } from '../protocol/models.ts';

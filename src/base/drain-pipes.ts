@@ -2,7 +2,10 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 
-/** So often a pause may be begun anew because something was heard: what a program itself has written is heard in the first two. */
+/**
+ * So often a pause may be begun anew because something was heard: what a program itself has written
+ * is heard in the first two.
+ */
 const PAUSES_MAX = 3;
 
 /** What to wait for. */
@@ -15,15 +18,23 @@ export interface Draining {
 }
 
 /**
- * Resolves when the pipes are closed or have said nothing for a while: a process that the program left behind may hold them open for ever. Whoever was
- * held up meanwhile (busy, or asleep with the machine) finds the time over before it hears what lies in the pipes, so it listens once more before it
- * believes in the silence. The pipes must be flowing. Never rejects.
+ * Resolves when the pipes are closed or have said nothing for a while: a process that the program
+ * left behind may hold them open for ever. Whoever was held up meanwhile (busy, or asleep with the
+ * machine) finds the time over before it hears what lies in the pipes, so it listens once more
+ * before it believes in the silence. The pipes must be flowing. Never rejects.
  */
-export async function untilDrained(pipes: readonly Readable[], { clock, closed, quietMs }: Draining): Promise<void> {
+export async function untilDrained(
+  pipes: readonly Readable[],
+  { clock, closed, quietMs }: Draining,
+): Promise<void> {
   let heard = 0;
   const listen = (): void => void (heard += 1);
   for (const pipe of pipes) pipe.on('data', listen);
-  for (let pause = 0, before = -1; pause < PAUSES_MAX && heard !== before && !closed.aborted; pause += 1) {
+  for (
+    let pause = 0, before = -1;
+    pause < PAUSES_MAX && heard !== before && !closed.aborted;
+    pause += 1
+  ) {
     before = heard;
     await clock.sleep(quietMs, closed);
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,35 +1,85 @@
 /**
- * Every code that can end a command: its exit status, one sentence of cause, and the command to go on with when the error itself names none. docs/reference.md lists the same table; a test compares them.
- * What is expected to happen (a lost claim, a rejected push, a failing agent) is a value, not one of these.
+ * Every code that can end a command: its exit status, one sentence of cause, and the command to go
+ * on with when the error itself names none. docs/reference.md lists the same table; a test compares
+ * them. What is expected to happen (a lost claim, a rejected push, a failing agent) is a value, not
+ * one of these.
  */
 export const ERROR_CODES = {
-  USAGE: { exit: 2, cause: 'The command line cannot be understood.', next: 'crosstalkd <command> --help' },
+  USAGE: {
+    exit: 2,
+    cause: 'The command line cannot be understood.',
+    next: 'crosstalkd <command> --help',
+  },
   CONFIG_INVALID: {
     exit: 2,
     cause: 'A configuration file or environment variable has a value that cannot be used.',
     next: 'crosstalkd doctor',
   },
-  NOT_A_TRANSPORT: { exit: 2, cause: 'The directory or URL given is not a crosstalk transport.', next: 'crosstalkd init <dir>' },
-  GIT_UNUSABLE: { exit: 2, cause: 'The program git is missing, too old, or refuses to work in this directory.', next: 'git --version' },
-  STATE_UNUSABLE: { exit: 2, cause: 'The state directory cannot be written or is damaged.', next: 'crosstalkd doctor' },
-  ALREADY_EXISTS: { exit: 2, cause: 'Something stands where the command would have to write; nothing is ever overwritten.', next: 'ls -l' },
-  MESSAGE_REJECTED: { exit: 2, cause: 'The message breaks a rule of the format and was not sent.', next: 'crosstalkd lint <file>' },
-  ID_AMBIGUOUS: { exit: 2, cause: 'The shortened id fits more than one message.', next: 'crosstalkd log' },
+  NOT_A_TRANSPORT: {
+    exit: 2,
+    cause: 'The directory or URL given is not a crosstalk transport.',
+    next: 'crosstalkd init <dir>',
+  },
+  GIT_UNUSABLE: {
+    exit: 2,
+    cause: 'The program git is missing, too old, or refuses to work in this directory.',
+    next: 'git --version',
+  },
+  STATE_UNUSABLE: {
+    exit: 2,
+    cause: 'The state directory cannot be written or is damaged.',
+    next: 'crosstalkd doctor',
+  },
+  ALREADY_EXISTS: {
+    exit: 2,
+    cause: 'Something stands where the command would have to write; nothing is ever overwritten.',
+    next: 'ls -l',
+  },
+  MESSAGE_REJECTED: {
+    exit: 2,
+    cause: 'The message breaks a rule of the format and was not sent.',
+    next: 'crosstalkd lint <file>',
+  },
+  ID_AMBIGUOUS: {
+    exit: 2,
+    cause: 'The shortened id fits more than one message.',
+    next: 'crosstalkd log',
+  },
   NOT_FOUND: { exit: 3, cause: 'Looked, and there is no such thing.', next: 'crosstalkd status' },
-  REMOTE_UNREACHABLE: { exit: 4, cause: 'The transport could not be reached.', next: 'crosstalkd doctor' },
-  HELD_BY_ANOTHER: { exit: 5, cause: 'Another dispatcher on this host already serves this transport.', next: 'crosstalkd status' },
+  REMOTE_UNREACHABLE: {
+    exit: 4,
+    cause: 'The transport could not be reached.',
+    next: 'crosstalkd doctor',
+  },
+  HELD_BY_ANOTHER: {
+    exit: 5,
+    cause: 'Another dispatcher on this host already serves this transport.',
+    next: 'crosstalkd status',
+  },
   HISTORY_REWRITTEN: {
     exit: 1,
-    cause: 'The branch on the remote moved backwards or disappeared; nothing runs until a person has looked.',
+    cause:
+      'The branch on the remote moved backwards or disappeared; nothing runs until a person has looked.',
     next: 'crosstalkd accept-rewrite',
   },
-  REFUSED: { exit: 1, cause: 'The remote or the state of the conversation does not allow it.', next: 'crosstalkd doctor' },
-  INTERNAL: { exit: 1, cause: 'A promise of the program about itself is broken; please report it.', next: 'crosstalkd doctor' },
+  REFUSED: {
+    exit: 1,
+    cause: 'The remote or the state of the conversation does not allow it.',
+    next: 'crosstalkd doctor',
+  },
+  INTERNAL: {
+    exit: 1,
+    cause: 'A promise of the program about itself is broken; please report it.',
+    next: 'crosstalkd doctor',
+  },
 } as const satisfies Record<string, { exit: number; cause: string; next: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** A failure that ends what was asked for. `message` says what, where, the value found and what was expected; `fix` is the next command. */
+/**
+ * A failure that ends what was asked for. `message` says what, where, the value found and what was
+ * expected; `fix` is the next command.
+ */
 export class CrosstalkError extends Error {
   readonly code: ErrorCode;
   readonly fix: string | null;

@@ -1,9 +1,14 @@
 /** Facts about one event; values are printed as JSON. Message bodies never go here. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | null | readonly string[]>
+>;
 
 export type LogLevel = 'status' | 'warning' | 'alert';
 
-/** One thing that happened: `event` is `noun.verbed`. A warning says what happens next in `next`; an alert needs a person and says `fix`. */
+/**
+ * One thing that happened: `event` is `noun.verbed`. A warning says what happens next in `next`; an
+ * alert needs a person and says `fix`.
+ */
 export interface LogRecord {
   readonly level: LogLevel;
   readonly event: string;

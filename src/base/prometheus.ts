@@ -1,4 +1,7 @@
-/** Measurements in the text format that Prometheus reads (version 0.0.4), also from a file of its textfile collector. */
+/**
+ * Measurements in the text format that Prometheus reads (version 0.0.4), also from a file of its
+ * textfile collector.
+ */
 
 /** One value of a metric, told apart from its other values by labels. */
 export interface Sample {
@@ -15,12 +18,17 @@ export interface Metric {
   readonly samples: readonly Sample[];
 }
 
-/** The text of all metrics; those without a value are left out. Ends with a line end, as the format asks. */
+/**
+ * The text of all metrics; those without a value are left out. Ends with a line end, as the format
+ * asks.
+ */
 export function formatMetrics(metrics: readonly Metric[]): string {
   return metrics
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, type, help, samples }) => {
-      const lines = samples.map(({ labels, value }) => `${name}${formatLabels(labels)} ${formatValue(value)}`);
+      const lines = samples.map(
+        ({ labels, value }) => `${name}${formatLabels(labels)} ${formatValue(value)}`,
+      );
       return `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n${lines.join('\n')}\n`;
     })
     .join('');

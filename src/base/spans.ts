@@ -1,6 +1,7 @@
 /**
- * From events of the log to spans of a trace: one for the time a host has a piece of work, one below it for each invocation of an agent. A message is one
- * trace whichever hosts work on it. Names, places and numbers only: no text of messages, answers or failures.
+ * From events of the log to spans of a trace: one for the time a host has a piece of work, one
+ * below it for each invocation of an agent. A message is one trace whichever hosts work on it.
+ * Names, places and numbers only: no text of messages, answers or failures.
  */
 import { createHash } from 'node:crypto';
 import type { LogFields, LogRecord } from './log.ts';
@@ -48,26 +49,37 @@ export function createSpanFold(newId: () => string): SpanFold {
     if (typeof message !== 'string' || typeof model !== 'string') return [];
     const key = `${message} ${model}`;
     const open = { spanId: newId(), startMs: atMs, events: [] };
-    if (works.size >= OPEN_MAX || attempts.size >= OPEN_MAX) [works, attempts].forEach((map) => map.clear());
+    if (works.size >= OPEN_MAX || attempts.size >= OPEN_MAX)
+      [works, attempts].forEach((map) => map.clear());
     if (event === 'message.claimed') works.set(key, open);
     else if (event === 'attempt.started')
-      attempts.set(key, { ...open, parentSpanId: (works.get(key) ?? onlyOf(works, message))?.spanId ?? null });
+      attempts.set(key, {
+        ...open,
+        parentSpanId: (works.get(key) ?? onlyOf(works, message))?.spanId ?? null,
+      });
     else if (event === 'attempt.ended') {
       const attempt = attempts.get(key);
       attempts.delete(key);
       const error = fields['how'] === 'answered' ? null : String(fields['how']);
-      return attempt === undefined ? [] : [close(attempt, { ...attempt, name: `attempt ${model}`, fields, atMs, error })];
+      return attempt === undefined
+        ? []
+        : [close(attempt, { ...attempt, name: `attempt ${model}`, fields, atMs, error })];
     } else if (Object.hasOwn(ENDS, event)) {
       const work = works.get(key);
       works.delete(key);
       const error = fields['failed'] === true ? 'failed' : (ENDS[event] ?? null);
-      return work === undefined ? [] : [close(work, { parentSpanId: null, name: `work ${model}`, fields, atMs, error })];
+      return work === undefined
+        ? []
+        : [close(work, { parentSpanId: null, name: `work ${model}`, fields, atMs, error })];
     } else if (level !== 'status') works.get(key)?.events.push({ name: event, atMs });
     return [];
   };
 }
 
-/** The work of a message, when there is no doubt which: a fallback model has another name than the recipient it answers for. */
+/**
+ * The work of a message, when there is no doubt which: a fallback model has another name than the
+ * recipient it answers for.
+ */
 function onlyOf(works: ReadonlyMap<string, Open>, message: string): Open | null {
   const found = [...works].filter(([key]) => key.startsWith(`${message} `));
   return found.length === 1 ? (found[0]?.[1] ?? null) : null;
@@ -81,7 +93,10 @@ interface Close {
   readonly error: string | null;
 }
 
-function close({ spanId, startMs, events }: Open, { parentSpanId, name, fields, atMs, error }: Close): Span {
+function close(
+  { spanId, startMs, events }: Open,
+  { parentSpanId, name, fields, atMs, error }: Close,
+): Span {
   const message = String(fields['message']);
   const values = FIELDS.flatMap((field) => {
     const value = fields[field];
@@ -96,7 +111,11 @@ function close({ spanId, startMs, events }: Open, { parentSpanId, name, fields, 
     name,
     startMs,
     endMs: Math.max(startMs, atMs),
-    attributes: { 'crosstalk.message': message, 'crosstalk.model': String(fields['model']), ...Object.fromEntries(values) },
+    attributes: {
+      'crosstalk.message': message,
+      'crosstalk.model': String(fields['model']),
+      ...Object.fromEntries(values),
+    },
     events,
     error,
   };

@@ -1,6 +1,7 @@
 /**
- * Where the time goes, in the format that Chrome and Perfetto show as a picture: one row for each door, one bar for each call through it. Calls
- * that overlap get rows of their own. What is said is how much went through (counts and sizes), never what: no text of messages or answers.
+ * Where the time goes, in the format that Chrome and Perfetto show as a picture: one row for each
+ * door, one bar for each call through it. Calls that overlap get rows of their own. What is said is
+ * how much went through (counts and sizes), never what: no text of messages or answers.
  */
 import type { Clock } from './clock.ts';
 import type { LogRecord } from './log.ts';
@@ -13,7 +14,10 @@ export interface Tracer {
   readonly mark: (record: LogRecord) => void;
 }
 
-/** A tracer whose events go to `write` as text; in a row they are a JSON array that lacks its end, which is what the format allows. */
+/**
+ * A tracer whose events go to `write` as text; in a row they are a JSON array that lacks its end,
+ * which is what the format allows.
+ */
 export function createTracer(clock: Clock, write: (text: string) => void): Tracer {
   const lanes = new Map<string, boolean[]>();
   const rows = new Map<string, number>();
@@ -53,18 +57,33 @@ export function createTracer(clock: Clock, write: (text: string) => void): Trace
     },
     mark: ({ event, fields }) => {
       const { message, model } = fields;
-      emit({ ph: 'i', s: 'p', name: event, pid: 1, tid: rowOf('log'), ts: microseconds(), args: { message, model } });
+      emit({
+        ph: 'i',
+        s: 'p',
+        name: event,
+        pid: 1,
+        tid: rowOf('log'),
+        ts: microseconds(),
+        args: { message, model },
+      });
     },
   };
 }
 
-/** The same door, with a bar in the trace for every call through it. `door` is a plain record of functions and values. */
+/**
+ * The same door, with a bar in the trace for every call through it. `door` is a plain record of
+ * functions and values.
+ */
 export function traceDoor<T extends object>(tracer: Tracer, name: string, door: T): T {
   const traced = Object.entries(door).map(([member, value]: [string, unknown]) => [
     member,
     typeof value === 'function'
       ? (...args: readonly unknown[]): unknown =>
-          tracer.span(name, nameCall(member, args), () => Reflect.apply(value, door, args) as unknown)
+          tracer.span(
+            name,
+            nameCall(member, args),
+            () => Reflect.apply(value, door, args) as unknown,
+          )
       : value,
   ]);
   return Object.fromEntries(traced) as T;

@@ -1,4 +1,7 @@
-/** What a command is: its place in `--help`, its options, and the module that does it. The same table makes help, completion, man page and tests. */
+/**
+ * What a command is: its place in `--help`, its options, and the module that does it. The same
+ * table makes help, completion, man page and tests.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
 import type { Io } from './io.ts';
@@ -59,7 +62,11 @@ export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly t
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: 'dir', short: 'C', value: 'dir', about: 'work as if started in this directory' },
   { name: 'json', about: 'print one JSON object with "ok" and "health"' },
-  { name: 'state', value: 'dir', about: 'state directory (default: $CROSSTALK_STATE_DIR, then XDG)' },
+  {
+    name: 'state',
+    value: 'dir',
+    about: 'state directory (default: $CROSSTALK_STATE_DIR, then XDG)',
+  },
   { name: 'help', short: 'h', about: 'show help for this command' },
 ];
 
@@ -73,7 +80,10 @@ export function given(invocation: Pick<Invocation, 'options'>, name: string): bo
   return invocation.options.has(name);
 }
 
-/** Positional arguments and option values out of the words after the command's name. Throws USAGE naming the word and what would fit. */
+/**
+ * Positional arguments and option values out of the words after the command's name. Throws USAGE
+ * naming the word and what would fit.
+ */
 export function parseWords(
   spec: CommandSpec,
   words: readonly string[],
@@ -101,17 +111,26 @@ export function parseWords(
     if (takesNext) at += 1;
     const value = inline ?? (takesNext ? next : '');
     checkValue(spec, found, { value, isGiven: inline !== null || takesNext });
-    options.set(found.name, [...(found.many === true ? (options.get(found.name) ?? []) : []), value]);
+    options.set(found.name, [
+      ...(found.many === true ? (options.get(found.name) ?? []) : []),
+      value,
+    ]);
   }
   checkArguments(spec, args, options.has('help'));
   return { args, options };
 }
 
-function findOption(spec: CommandSpec, known: readonly OptionSpec[], word: string): { found: OptionSpec; inline: string | null } {
+function findOption(
+  spec: CommandSpec,
+  known: readonly OptionSpec[],
+  word: string,
+): { found: OptionSpec; inline: string | null } {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word : word.slice(0, equals);
   const found = known.find(
-    (candidate) => name === `--${candidate.name}` || (candidate.short !== undefined && name === `-${candidate.short}`),
+    (candidate) =>
+      name === `--${candidate.name}` ||
+      (candidate.short !== undefined && name === `-${candidate.short}`),
   );
   if (found !== undefined) return { found, inline: equals < 0 ? null : word.slice(equals + 1) };
   const near = suggestName(
@@ -121,8 +140,13 @@ function findOption(spec: CommandSpec, known: readonly OptionSpec[], word: strin
   throw usage(spec, `unknown option "${name}"${near === null ? '' : `; did you mean --${near}?`}`);
 }
 
-function checkValue(spec: CommandSpec, found: OptionSpec, { value, isGiven }: { readonly value: string; readonly isGiven: boolean }): void {
-  if (found.value === undefined && isGiven) throw usage(spec, `--${found.name} takes no value, got "${value}"`);
+function checkValue(
+  spec: CommandSpec,
+  found: OptionSpec,
+  { value, isGiven }: { readonly value: string; readonly isGiven: boolean },
+): void {
+  if (found.value === undefined && isGiven)
+    throw usage(spec, `--${found.name} takes no value, got "${value}"`);
   if (found.value !== undefined && found.optional !== true && value === '')
     throw usage(spec, `--${found.name} needs a value: --${found.name} <${found.value}>`);
 }
@@ -132,10 +156,13 @@ function checkArguments(spec: CommandSpec, args: readonly string[], isHelp: bool
   const slots = spec.args.split(' ').filter((slot) => slot !== '');
   const required = slots.filter((slot) => slot.startsWith('<')).length;
   const most = slots.some((slot) => slot.includes('...')) ? Number.POSITIVE_INFINITY : slots.length;
-  if (args.length < required) throw usage(spec, `${slots[args.length] ?? 'an argument'} is missing`);
+  if (args.length < required)
+    throw usage(spec, `${slots[args.length] ?? 'an argument'} is missing`);
   if (args.length > most) throw usage(spec, `one argument too many: "${args[most] ?? ''}"`);
 }
 
 function usage(spec: CommandSpec, what: string): CrosstalkError {
-  return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, { fix: `crosstalkd ${spec.name} --help` });
+  return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, {
+    fix: `crosstalkd ${spec.name} --help`,
+  });
 }

@@ -9,7 +9,9 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'what is going on, and what needs you with the command that fixes it',
     group: 'look',
-    options: [{ name: 'config', about: 'print every setting of this host and where it comes from' }],
+    options: [
+      { name: 'config', about: 'print every setting of this host and where it comes from' },
+    ],
     load: () => import('./explain/status.ts').then(({ showStatus }) => ({ execute: showStatus })),
   },
   {
@@ -33,7 +35,13 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'work, hosts, models, replies, tokens and cost as numbers for Prometheus',
     group: 'look',
-    options: [{ name: 'out', value: 'file', about: 'put them into a file at once, for the textfile collector' }],
+    options: [
+      {
+        name: 'out',
+        value: 'file',
+        about: 'put them into a file at once, for the textfile collector',
+      },
+    ],
     load: () => import('./read/metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
   },
   {
@@ -42,7 +50,11 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'a page on this machine: conversations, runs, hosts and charts, live',
     group: 'look',
     options: [
-      { name: 'port', value: 'n', about: 'port of 127.0.0.1; 0 = any (default: 7433, or any when it is taken)' },
+      {
+        name: 'port',
+        value: 'n',
+        about: 'port of 127.0.0.1; 0 = any (default: 7433, or any when it is taken)',
+      },
       { name: 'no-open', about: 'only print the address; open no browser' },
     ],
     load: () => import('../web/serve-page.ts').then(({ servePage }) => ({ execute: servePage })),
@@ -56,7 +68,8 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'close a message for everybody who has not answered; running agents are stopped',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
-    load: () => import('./settle/cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
+    load: () =>
+      import('./settle/cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
   },
   {
     name: 'retry',
@@ -102,7 +115,11 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
 
 const YES = { name: 'yes', short: 'y', about: 'do it without asking' } as const;
 
-const MANAGER = { name: 'manager', value: 'name', about: 'systemd or launchd (default: that of this platform)' } as const;
+const MANAGER = {
+  name: 'manager',
+  value: 'name',
+  about: 'systemd or launchd (default: that of this platform)',
+} as const;
 
 const SERVICE_COMMAND: CommandSpec = {
   name: 'service',
@@ -123,7 +140,8 @@ const SERVICE_COMMAND: CommandSpec = {
         { name: 'force', about: 'replace one of ours that was changed by hand' },
         MANAGER,
       ],
-      load: () => import('./host/service.ts').then(({ installService }) => ({ execute: installService })),
+      load: () =>
+        import('./host/service.ts').then(({ installService }) => ({ execute: installService })),
     },
     {
       name: 'service uninstall',
@@ -131,7 +149,8 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'stop it and take the unit away',
       group: 'care',
       options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
-      load: () => import('./host/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
+      load: () =>
+        import('./host/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
     },
     {
       name: 'service status',
@@ -165,15 +184,21 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'archive',
     args: '[channel...]',
-    about: 'move channels and runs that have ended out of the tip of the branch, where every push pays for them; they stay readable',
+    about:
+      'move channels and runs that have ended out of the tip of the branch, where every push pays for them; they stay readable',
     group: 'care',
     options: [
-      { name: 'older-than', value: 'time', about: 'every channel in which nothing was written for so long, such as 90d' },
+      {
+        name: 'older-than',
+        value: 'time',
+        about: 'every channel in which nothing was written for so long, such as 90d',
+      },
       { name: 'runs', about: 'only channels of workflow runs' },
       { name: 'dry-run', about: 'say what would go and what would stay, and do nothing' },
       { name: 'undo', about: 'bring the channels named back to the tip' },
     ],
-    load: () => import('./read/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
+    load: () =>
+      import('./read/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
   },
   {
     name: 'accept-rewrite',
@@ -181,7 +206,10 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'go on with a branch whose history was rewritten, after showing what vanished',
     group: 'care',
     options: [YES],
-    load: () => import('./care/accept-rewrite.ts').then(({ acceptRewritten }) => ({ execute: acceptRewritten })),
+    load: () =>
+      import('./care/accept-rewrite.ts').then(({ acceptRewritten }) => ({
+        execute: acceptRewritten,
+      })),
   },
   SERVICE_COMMAND,
   {
@@ -190,14 +218,22 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'bring the pages that init wrote to those of this version; what people changed stays',
     group: 'care',
     options: [YES],
-    load: () => import('./setup/upgrade-transport.ts').then(({ upgradeTransport }) => ({ execute: upgradeTransport })),
+    load: () =>
+      import('./setup/upgrade-transport.ts').then(({ upgradeTransport }) => ({
+        execute: upgradeTransport,
+      })),
   },
   {
     name: 'forget',
     args: '<dir|url>',
-    about: "take a transport off this host: state, service, approvals, and this host's refs on the remote",
+    about:
+      "take a transport off this host: state, service, approvals, and this host's refs on the remote",
     group: 'care',
-    options: [YES, { name: 'force', about: 'also what exists nowhere else, and when the remote is away' }],
-    load: () => import('./host/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
+    options: [
+      YES,
+      { name: 'force', about: 'also what exists nowhere else, and when the remote is away' },
+    ],
+    load: () =>
+      import('./host/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
   },
 ];

@@ -2,7 +2,12 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { FILTER_OPTIONS } from './read/filter-options.ts';
 
-const COUNT: OptionSpec = { name: 'number', short: 'n', value: 'n', about: 'how many, the newest ones' };
+const COUNT: OptionSpec = {
+  name: 'number',
+  short: 'n',
+  value: 'n',
+  about: 'how many, the newest ones',
+};
 
 /** Join, talk and look, in the order of the help. */
 export const TALK_COMMANDS: readonly CommandSpec[] = [
@@ -11,7 +16,13 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<url> [dir]',
     about: 'clone a transport and see what this host can serve',
     group: 'begin',
-    options: [{ name: 'branch', value: 'name', about: "branch of the conversation (default: the remote's)" }],
+    options: [
+      {
+        name: 'branch',
+        value: 'name',
+        about: "branch of the conversation (default: the remote's)",
+      },
+    ],
     load: () => import('./setup/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
   },
   {
@@ -24,19 +35,42 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
         name: 'to',
         value: 'names',
         many: true,
-        about: 'who is asked: a model, model@host, all, or a person (default with --re: its author)',
+        about:
+          'who is asked: a model, model@host, all, or a person (default with --re: its author)',
       },
       { name: 'message', short: 'm', value: 'text', about: 'the text' },
-      { name: 'channel', value: 'name', about: 'where it is said (default: general, or the channel of --re)' },
+      {
+        name: 'channel',
+        value: 'name',
+        about: 'where it is said (default: general, or the channel of --re)',
+      },
       { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
       { name: 'subject', value: 'text', about: 'a title' },
       { name: 'as', value: 'path', about: 'persona file of the transport for the model' },
       { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
-      { name: 'project', value: 'name', about: 'project directory of the host that the model works in' },
-      { name: 'file', value: 'path', many: true, about: 'a file that goes with it (32 of them, 8 MiB together)' },
+      {
+        name: 'project',
+        value: 'name',
+        about: 'project directory of the host that the model works in',
+      },
+      {
+        name: 'file',
+        value: 'path',
+        many: true,
+        about: 'a file that goes with it (32 of them, 8 MiB together)',
+      },
       { name: 'edit', about: 'write it in $VISUAL or $EDITOR' },
-      { name: 'wait', value: 's', optional: true, about: 'print the answers; for at most so long (default: 10m)' },
-      { name: 'from', value: 'name', about: 'who writes (default: $CROSSTALK_FROM, then git user.name)' },
+      {
+        name: 'wait',
+        value: 's',
+        optional: true,
+        about: 'print the answers; for at most so long (default: 10m)',
+      },
+      {
+        name: 'from',
+        value: 'name',
+        about: 'who writes (default: $CROSSTALK_FROM, then git user.name)',
+      },
       { name: 'force', about: 'also to names that nobody here answers to' },
     ],
     load: () => import('./talk/send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
@@ -47,7 +81,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'wait until a message is answered and print the answers (default: 10m)',
     group: 'talk',
     options: [],
-    load: () => import('./talk/wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
+    load: () =>
+      import('./talk/wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
   },
   {
     name: 'channels',
@@ -55,14 +90,20 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'the channels: what they are for, how much is said, what is open',
     group: 'look',
     options: [],
-    load: () => import('./read/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
+    load: () =>
+      import('./read/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
   },
   {
     name: 'log',
     args: '[channel|id]',
-    about: 'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
+    about:
+      'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
     group: 'look',
-    options: [COUNT, { name: 'follow', short: 'f', about: 'print what comes from now on, too' }, ...FILTER_OPTIONS],
+    options: [
+      COUNT,
+      { name: 'follow', short: 'f', about: 'print what comes from now on, too' },
+      ...FILTER_OPTIONS,
+    ],
     load: () => import('./read/log.ts').then(({ showLog }) => ({ execute: showLog })),
   },
   {
@@ -89,8 +130,13 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<text>',
     about: 'messages that say it',
     group: 'look',
-    options: [{ name: 'channel', value: 'name', about: 'only in this channel' }, COUNT, ...FILTER_OPTIONS],
-    load: () => import('./read/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
+    options: [
+      { name: 'channel', value: 'name', about: 'only in this channel' },
+      COUNT,
+      ...FILTER_OPTIONS,
+    ],
+    load: () =>
+      import('./read/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
   },
   {
     name: 'models',
@@ -103,7 +149,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'allow',
     args: '[name...]',
-    about: 'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
+    about:
+      'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
     group: 'begin',
     options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
     load: () => import('./models/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
@@ -130,7 +177,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'completion script for bash, zsh or fish',
     group: 'care',
     options: [],
-    load: () => import('./completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
+    load: () =>
+      import('./completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
   },
   {
     name: 'man',

@@ -1,7 +1,11 @@
 /** `crosstalkd workflow …`: its row of the table, and those below it. */
 import type { CommandSpec, OptionSpec } from './command.ts';
 
-const FROM: OptionSpec = { name: 'from', value: 'name', about: 'who writes (default: $CROSSTALK_FROM, then git user.name)' };
+const FROM: OptionSpec = {
+  name: 'from',
+  value: 'name',
+  about: 'who writes (default: $CROSSTALK_FROM, then git user.name)',
+};
 const INPUT: OptionSpec = {
   name: 'input',
   short: 'i',
@@ -15,12 +19,29 @@ const WAIT: OptionSpec = {
   optional: true,
   about: 'follow the run and print its answer; for at most so long (default: 10m)',
 };
-const REASON: OptionSpec = { name: 'message', short: 'm', value: 'text', about: 'what you have to say to it' };
-const FILE: OptionSpec = { name: 'file', value: 'file', about: 'an edited workflow instead of the one that ran' };
+const REASON: OptionSpec = {
+  name: 'message',
+  short: 'm',
+  value: 'text',
+  about: 'what you have to say to it',
+};
+const FILE: OptionSpec = {
+  name: 'file',
+  value: 'file',
+  about: 'an edited workflow instead of the one that ran',
+};
 
-type Row = Pick<CommandSpec, 'args' | 'about' | 'load'> & { readonly name: string; readonly options?: readonly OptionSpec[] };
+type Row = Pick<CommandSpec, 'args' | 'about' | 'load'> & {
+  readonly name: string;
+  readonly options?: readonly OptionSpec[];
+};
 
-const row = ({ name, options = [], ...rest }: Row): CommandSpec => ({ name: `workflow ${name}`, group: 'workflow', options, ...rest });
+const row = ({ name, options = [], ...rest }: Row): CommandSpec => ({
+  name: `workflow ${name}`,
+  group: 'workflow',
+  options,
+  ...rest,
+});
 
 const ROWS: readonly Row[] = [
   {
@@ -29,12 +50,17 @@ const ROWS: readonly Row[] = [
     about: 'start a saved workflow, or the one in a file',
     options: [
       INPUT,
-      { name: 'channel', value: 'name', about: 'where it is asked and answered (default: general)' },
+      {
+        name: 'channel',
+        value: 'name',
+        about: 'where it is asked and answered (default: general)',
+      },
       { name: 'dry-run', about: 'go through every step with echoes instead of models' },
       WAIT,
       FROM,
     ],
-    load: () => import('./workflow/run.ts').then(({ startWorkflow }) => ({ execute: startWorkflow })),
+    load: () =>
+      import('./workflow/run.ts').then(({ startWorkflow }) => ({ execute: startWorkflow })),
   },
   {
     name: 'check',
@@ -77,7 +103,11 @@ const ROWS: readonly Row[] = [
     name: 'approve',
     args: '<run> [gate]',
     about: 'say yes to a gate, or answer it with -m',
-    options: [REASON, { name: 'choice', value: 'text', about: 'the choice, where the gate offers several' }, FROM],
+    options: [
+      REASON,
+      { name: 'choice', value: 'text', about: 'the choice, where the gate offers several' },
+      FROM,
+    ],
     load: () => import('./workflow/gate.ts').then(({ approve }) => ({ execute: approve })),
   },
   {
@@ -112,14 +142,21 @@ const ROWS: readonly Row[] = [
     name: 'retry',
     args: '<run>',
     about: 'run again what failed, and nothing that finished',
-    options: [{ name: 'step', value: 'id', about: 'only what failed in this step (while the run is open)' }, WAIT],
+    options: [
+      { name: 'step', value: 'id', about: 'only what failed in this step (while the run is open)' },
+      WAIT,
+    ],
     load: () => import('./workflow/fork.ts').then(({ retryRun }) => ({ execute: retryRun })),
   },
   {
     name: 'rerun',
     args: '<run>',
     about: 'run the whole workflow again, or with --from what comes after',
-    options: [{ name: 'from', value: 'step', about: 'keep what finished before this step' }, FILE, WAIT],
+    options: [
+      { name: 'from', value: 'step', about: 'keep what finished before this step' },
+      FILE,
+      WAIT,
+    ],
     load: () => import('./workflow/fork.ts').then(({ rerunRun }) => ({ execute: rerunRun })),
   },
   {

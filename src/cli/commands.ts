@@ -11,26 +11,52 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: 'make a transport, its remote and its first models',
     group: 'begin',
     options: [
-      { name: 'remote', value: 'url', about: 'use this repository (it may be empty) instead of a new <dir>.git beside it' },
+      {
+        name: 'remote',
+        value: 'url',
+        about: 'use this repository (it may be empty) instead of a new <dir>.git beside it',
+      },
       { name: 'branch', value: 'name', about: 'branch of the conversation (default: main)' },
-      { name: 'alias', value: 'name', about: "this host's name in addresses (default: its host name)" },
+      {
+        name: 'alias',
+        value: 'name',
+        about: "this host's name in addresses (default: its host name)",
+      },
     ],
     load: () => import('./setup/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
   },
   {
     name: 'run',
     args: '[dir|url...]',
-    about: 'the dispatcher: take messages for the models of this host, run them, publish the replies',
+    about:
+      'the dispatcher: take messages for the models of this host, run them, publish the replies',
     group: 'begin',
     options: [
       { name: 'once', about: 'until nothing is left to do here, then end' },
       { name: 'alias', value: 'name', about: "this host's name in addresses" },
       { name: 'only', value: 'models', about: 'serve only these models (comma-separated)' },
       { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
-      { name: 'interval', value: 's', about: 'longest pause between two looks at the remote (default: 30s)' },
-      { name: 'listen', value: 'addr', about: 'take push webhooks and calls of other hosts here: a port (this machine only) or host:port' },
-      { name: 'trace', value: 'file', about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev' },
-      { name: 'otel', about: 'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name' },
+      {
+        name: 'interval',
+        value: 's',
+        about: 'longest pause between two looks at the remote (default: 30s)',
+      },
+      {
+        name: 'listen',
+        value: 'addr',
+        about:
+          'take push webhooks and calls of other hosts here: a port (this machine only) or host:port',
+      },
+      {
+        name: 'trace',
+        value: 'file',
+        about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev',
+      },
+      {
+        name: 'otel',
+        about:
+          'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name',
+      },
     ],
     load: () => import('./host/run.ts').then(({ runHost }) => ({ execute: runHost })),
   },

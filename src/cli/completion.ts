@@ -1,12 +1,26 @@
-/** `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same table as the help. */
+/**
+ * `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same
+ * table as the help.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { COMMON_OPTIONS, type CommandSpec, type Invocation, type OptionSpec } from './command.ts';
 
 /** Shells for which a script can be printed, with the line that puts it in force. */
-const SHELLS: Readonly<Record<string, { readonly write: (commands: readonly CommandSpec[]) => string; readonly use: string }>> = {
-  bash: { write: writeBash, use: 'crosstalkd completion bash > ~/.local/share/bash-completion/completions/crosstalkd' },
+const SHELLS: Readonly<
+  Record<
+    string,
+    { readonly write: (commands: readonly CommandSpec[]) => string; readonly use: string }
+  >
+> = {
+  bash: {
+    write: writeBash,
+    use: 'crosstalkd completion bash > ~/.local/share/bash-completion/completions/crosstalkd',
+  },
   zsh: { write: writeZsh, use: 'crosstalkd completion zsh > "${fpath[1]}/_crosstalkd"' },
-  fish: { write: writeFish, use: 'crosstalkd completion fish > ~/.config/fish/completions/crosstalkd.fish' },
+  fish: {
+    write: writeFish,
+    use: 'crosstalkd completion fish > ~/.config/fish/completions/crosstalkd.fish',
+  },
 };
 
 /** Prints the script of one shell. */
@@ -14,9 +28,13 @@ export function printCompletion(invocation: Invocation): Promise<number> {
   const name = invocation.args[0] ?? '';
   const shell = SHELLS[name];
   if (shell === undefined)
-    throw new CrosstalkError('USAGE', `completion: "${name}" is none of ${Object.keys(SHELLS).join(', ')}`, {
-      fix: 'crosstalkd completion bash',
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `completion: "${name}" is none of ${Object.keys(SHELLS).join(', ')}`,
+      {
+        fix: 'crosstalkd completion bash',
+      },
+    );
   invocation.io.print(`# ${shell.use}\n${shell.write(invocation.commands)}`);
   return Promise.resolve(0);
 }
@@ -38,9 +56,15 @@ function levelsOf(specs: readonly CommandSpec[]): readonly Level[] {
       spec.name === 'completion'
         ? Object.keys(SHELLS).map((word) => ({ word, about: 'shell' }))
         : below.map(({ name, about }) => ({ word: name.slice(spec.name.length + 1), about }));
-    return [{ typed: spec.name, next, options: [...spec.options, ...COMMON_OPTIONS] }, ...below.flatMap(levelOf)];
+    return [
+      { typed: spec.name, next, options: [...spec.options, ...COMMON_OPTIONS] },
+      ...below.flatMap(levelOf),
+    ];
   };
-  return [{ typed: '', next: specs.map(({ name, about }) => ({ word: name, about })), options: [] }, ...specs.flatMap(levelOf)];
+  return [
+    { typed: '', next: specs.map(({ name, about }) => ({ word: name, about })), options: [] },
+    ...specs.flatMap(levelOf),
+  ];
 }
 
 function groupsOf(specs: readonly CommandSpec[]): readonly string[] {
@@ -52,7 +76,10 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The body of a loop over the words before this one, as bash and zsh both take it, and then what is to be offered after them: `cases`. */
+/**
+ * The body of a loop over the words before this one, as bash and zsh both take it, and then what is
+ * to be offered after them: `cases`.
+ */
 function followTyped(specs: readonly CommandSpec[], cases: readonly string[]): readonly string[] {
   return [
     '    [[ "$word" == wf && -z "$typed" ]] && word=workflow',
@@ -70,7 +97,10 @@ function followTyped(specs: readonly CommandSpec[], cases: readonly string[]): r
 
 function writeBash(specs: readonly CommandSpec[]): string {
   const cases = levelsOf(specs).map(({ typed, next, options }) => {
-    const words = options.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+    const words = options.flatMap(({ name, short }) => [
+      `--${name}`,
+      ...(short === undefined ? [] : [`-${short}`]),
+    ]);
     return `    ${quote(typed)}) next=${quote(next.map(({ word }) => word).join(' '))} options=${quote(words.join(' '))} ;;`;
   });
   return [
@@ -91,7 +121,9 @@ function writeZsh(specs: readonly CommandSpec[]): string {
   const cases = levelsOf(specs).map(({ typed, next, options }) => {
     const described = next.map(({ word, about }) => quote(`${word}:${escape(about)}`)).join(' ');
     const words = options.map(({ name, value, about }) =>
-      quote(`*--${name}${value === undefined ? '' : '='}[${escape(about)}]${value === undefined ? '' : `:${escape(value)}:_files`}`),
+      quote(
+        `*--${name}${value === undefined ? '' : '='}[${escape(about)}]${value === undefined ? '' : `:${escape(value)}:_files`}`,
+      ),
     );
     const line = next.length === 0 ? '' : `next=(${described}); `;
     return `    ${quote(typed)}) ${line}options=(${words.join(' ')}) ;;`;
@@ -113,7 +145,10 @@ function writeZsh(specs: readonly CommandSpec[]): string {
 function writeFish(specs: readonly CommandSpec[]): string {
   const levels = levelsOf(specs);
   const words = levels.flatMap(({ typed, next }) =>
-    next.map(({ word, about }) => `complete -c crosstalkd -f -n ${quote(`__crosstalkd_is ${typed}`.trim())} -a ${word} -d ${quote(about)}`),
+    next.map(
+      ({ word, about }) =>
+        `complete -c crosstalkd -f -n ${quote(`__crosstalkd_is ${typed}`.trim())} -a ${word} -d ${quote(about)}`,
+    ),
   );
   const options = levels.flatMap(({ typed, options: own }) =>
     own.map(({ name, short, value, optional, about }) => {

@@ -1,4 +1,7 @@
-/** The only place that wires the real parts of a dispatcher together: git, processes, files, clock and randomness behind their doors. */
+/**
+ * The only place that wires the real parts of a dispatcher together: git, processes, files, clock
+ * and randomness behind their doors.
+ */
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +13,12 @@ import { HOUR, MINUTE, systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
-import { createDispatcher, type Dispatcher, type Doors, type Workspace } from '../dispatcher/dispatcher.ts';
+import {
+  createDispatcher,
+  type Dispatcher,
+  type Doors,
+  type Workspace,
+} from '../dispatcher/dispatcher.ts';
 import { createWorktrees } from '../local/git-worktree.ts';
 import { createPoke } from '../local/poke-hosts.ts';
 import { createProjectGit } from '../transport/git-runner.ts';
@@ -33,10 +41,17 @@ export interface Composed {
   readonly close: () => Promise<void>;
 }
 
-/** A dispatcher for an open session, holding the lock of its state directory. Throws HELD_BY_ANOTHER. */
+/**
+ * A dispatcher for an open session, holding the lock of its state directory. Throws
+ * HELD_BY_ANOTHER.
+ */
 export async function composeDispatcher(
   session: TransportSession,
-  parts: { readonly invocation: Invocation; readonly log: Log; readonly onOutput: (piece: OutputPiece) => void },
+  parts: {
+    readonly invocation: Invocation;
+    readonly log: Log;
+    readonly onOutput: (piece: OutputPiece) => void;
+  },
 ): Promise<Composed> {
   const { invocation, log } = parts;
   const { config, directory } = session;
@@ -78,12 +93,17 @@ export async function composeDispatcher(
       agents: composeAgents(session, { ...parts, sessions }),
       workspace: createWorkspace(directory.scratch),
       worktrees: createWorktrees(
-        ({ keep, attemptId }) => join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
+        ({ keep, attemptId }) =>
+          join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
         createProjectGit({ env: invocation.env, clock: systemClock, limitMs: PROJECT_GIT_MS }),
       ),
-      serving: createServing({ configDirectory: session.configDirectory, id: session.id, only: config.only }, log),
+      serving: createServing(
+        { configDirectory: session.configDirectory, id: session.id, only: config.only },
+        log,
+      ),
       reap: async (started) => {
-        for (const { attemptId, ...process } of started) await killOrphan({ ...process, marker: attemptId }, systemClock);
+        for (const { attemptId, ...process } of started)
+          await killOrphan({ ...process, marker: attemptId }, systemClock);
       },
       // Whoever watches is told by keepTranscripts, which knows how far the output has come.
       onOutput: () => undefined,
@@ -99,7 +119,12 @@ export async function composeDispatcher(
 
 function composeAgents(
   session: TransportSession,
-  { invocation, log, onOutput, sessions }: Parameters<typeof composeDispatcher>[1] & { readonly sessions: SessionFolders },
+  {
+    invocation,
+    log,
+    onOutput,
+    sessions,
+  }: Parameters<typeof composeDispatcher>[1] & { readonly sessions: SessionFolders },
 ): Agents {
   const { env } = invocation;
   const agents = createAgents({
@@ -110,11 +135,21 @@ function composeAgents(
     log,
     sessions,
   });
-  return keepTranscripts(letSend(agents, session, invocation), { directory: session.directory.transcripts, env, onOutput });
+  return keepTranscripts(letSend(agents, session, invocation), {
+    directory: session.directory.transcripts,
+    env,
+    onOutput,
+  });
 }
 
-/** How this host calls others; null when its operator names nobody. Throws CONFIG_INVALID when there is no secret to sign with. */
-async function composePoke({ config, configDirectory }: TransportSession, { env }: Invocation): Promise<Doors['poke'] | null> {
+/**
+ * How this host calls others; null when its operator names nobody. Throws CONFIG_INVALID when there
+ * is no secret to sign with.
+ */
+async function composePoke(
+  { config, configDirectory }: TransportSession,
+  { env }: Invocation,
+): Promise<Doors['poke'] | null> {
   if (config.wakePeers.length === 0) return null;
   const secret = await readWakeSecret(env, configDirectory);
   if (secret !== null) return createPoke({ peers: config.wakePeers, secret, clock: systemClock });
@@ -127,8 +162,16 @@ async function composePoke({ config, configDirectory }: TransportSession, { env 
   );
 }
 
-function expandProjects(projects: Readonly<Record<string, string>>, home: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(projects).map(([name, directory]) => [name, directory.replace(/^~(?=\/|$)/, home)]));
+function expandProjects(
+  projects: Readonly<Record<string, string>>,
+  home: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(projects).map(([name, directory]) => [
+      name,
+      directory.replace(/^~(?=\/|$)/, home),
+    ]),
+  );
 }
 
 function createWorkspace(scratch: string): Workspace {

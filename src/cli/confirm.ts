@@ -11,10 +11,17 @@ export interface Question {
   readonly fix: string;
 }
 
-/** True with `--yes`, or when the person at the terminal agrees. Throws REFUSED where nobody is there. */
-export async function isConfirmed(invocation: Invocation, { asks, refusal, fix }: Question): Promise<boolean> {
+/**
+ * True with `--yes`, or when the person at the terminal agrees. Throws REFUSED where nobody is
+ * there.
+ */
+export async function isConfirmed(
+  invocation: Invocation,
+  { asks, refusal, fix }: Question,
+): Promise<boolean> {
   if (given(invocation, 'yes')) return true;
-  if (!process.stdin.isTTY || !invocation.io.isTerminal) throw new CrosstalkError('REFUSED', refusal, { fix });
+  if (!process.stdin.isTTY || !invocation.io.isTerminal)
+    throw new CrosstalkError('REFUSED', refusal, { fix });
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   const said = await lines.question(plain(`${asks} [y/N] `));
   lines.close();

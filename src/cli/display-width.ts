@@ -1,4 +1,7 @@
-/** How much room text takes on a terminal, and cutting it to fit: wide characters take two columns, combining marks none. */
+/**
+ * How much room text takes on a terminal, and cutting it to fit: wide characters take two columns,
+ * combining marks none.
+ */
 
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 /** East Asian wide and full-width forms, and pictures. */
@@ -38,15 +41,23 @@ export function padWidth(text: string, columns: number): string {
   return fitted + ' '.repeat(Math.max(0, columns - displayWidth(fitted)));
 }
 
-/** Lines of a table: every column as wide as its widest cell, two spaces between; the last one is cut to what the terminal has left. */
-export function formatTable(rows: readonly (readonly string[])[], columns: number): readonly string[] {
+/**
+ * Lines of a table: every column as wide as its widest cell, two spaces between; the last one is
+ * cut to what the terminal has left.
+ */
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  columns: number,
+): readonly string[] {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, at) => {
       widths[at] = Math.max(widths[at] ?? 0, displayWidth(cell));
     });
   return rows.map((row) => {
-    const line = row.map((cell, at) => (at === row.length - 1 ? cell : padWidth(cell, widths[at] ?? 0))).join('  ');
+    const line = row
+      .map((cell, at) => (at === row.length - 1 ? cell : padWidth(cell, widths[at] ?? 0)))
+      .join('  ');
     return fitWidth(line, columns).trimEnd();
   });
 }

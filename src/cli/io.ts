@@ -1,4 +1,7 @@
-/** Where a command's words go. Everything that comes from a transport passes `plain` before it reaches a terminal: no control codes get through. */
+/**
+ * Where a command's words go. Everything that comes from a transport passes `plain` before it
+ * reaches a terminal: no control codes get through.
+ */
 
 export interface Io {
   /** One line for people (or the one JSON object) on standard output. */
@@ -42,19 +45,35 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
 /** Text of others for a terminal: line ends and tabs stay, every other control code goes. */
 export function plain(text: string): string {
   // eslint-disable-next-line no-control-regex -- control codes are what is removed
-  return text.replace(/\r\n/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+  return text
+    .replace(/\r\n/g, '\n')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
 }
 
-// What JSON leaves as it is and a terminal takes for more than text: DEL, C1 and marks of direction.
+// What JSON leaves as it is and a terminal takes for more than text: DEL, C1 and marks of
+// direction.
 const UNSAFE_IN_JSON = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A value as one line of JSON that a terminal shows as it is: what could do more there is escaped. */
+/**
+ * A value as one line of JSON that a terminal shows as it is: what could do more there is escaped.
+ */
 export function formatJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    UNSAFE_IN_JSON,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan';
-const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 };
+const CODES: Readonly<Record<Colour, number>> = {
+  bold: 1,
+  dim: 2,
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+  cyan: 36,
+};
 
 /** The text in a colour, where colours are wanted. */
 export function paint(io: Pick<Io, 'colors'>, colour: Colour, text: string): string {

@@ -1,4 +1,7 @@
-/** Which transport a command is about: a URL, or the clone that a directory lies in. Only reads; simple-git does the asking. */
+/**
+ * Which transport a command is about: a URL, or the clone that a directory lies in. Only reads;
+ * simple-git does the asking.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../base/errors.ts';
@@ -13,13 +16,18 @@ export interface Located {
   readonly clone: string | null;
 }
 
-/** The transport that `where` (a directory or URL) or else `cwd` belongs to. Throws NOT_A_TRANSPORT saying what was looked for. */
+/**
+ * The transport that `where` (a directory or URL) or else `cwd` belongs to. Throws NOT_A_TRANSPORT
+ * saying what was looked for.
+ */
 export async function locateTransport(where: string | null, cwd: string): Promise<Located> {
   if (where !== null && isUrl(where)) return { url: where, branch: null, clone: null };
   const start = resolve(cwd, where ?? '.');
-  // A path that is not there may be a remote that is not there now: asking it gives the right error.
+  // A path that is not there may be a remote that is not there now: asking it gives the right
+  // error.
   if (where !== null && !existsSync(start)) return { url: start, branch: null, clone: null };
-  if (!existsSync(start) || !statSync(start).isDirectory()) throw notATransport(`there is no directory ${start}`);
+  if (!existsSync(start) || !statSync(start).isDirectory())
+    throw notATransport(`there is no directory ${start}`);
   if (isBareRepository(start)) return { url: start, branch: null, clone: null };
   const clone = findClone(start);
   if (clone === null) throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
@@ -33,7 +41,11 @@ export function isUrl(text: string): boolean {
 
 /** True for a bare repository by its look. */
 export function isBareRepository(directory: string): boolean {
-  return existsSync(join(directory, 'HEAD')) && existsSync(join(directory, 'objects')) && existsSync(join(directory, 'refs'));
+  return (
+    existsSync(join(directory, 'HEAD')) &&
+    existsSync(join(directory, 'objects')) &&
+    existsSync(join(directory, 'refs'))
+  );
 }
 
 function findClone(start: string): string | null {
@@ -56,9 +68,13 @@ async function locateRemote(clone: string): Promise<Located> {
           cause: error,
         });
       if (/dubious ownership/.test(errorText(error)))
-        throw new CrosstalkError('GIT_UNUSABLE', `git refuses to read ${clone}: ${errorText(error)}`, {
-          fix: `git config --global --add safe.directory ${clone}`,
-        });
+        throw new CrosstalkError(
+          'GIT_UNUSABLE',
+          `git refuses to read ${clone}: ${errorText(error)}`,
+          {
+            fix: `git config --global --add safe.directory ${clone}`,
+          },
+        );
       return null;
     }
   };
@@ -74,8 +90,14 @@ async function locateRemote(clone: string): Promise<Located> {
   const remote = configured ?? 'origin';
   const url = remote === 'origin' ? origin : await ask('remote', 'get-url', '--', remote);
   if (url === null)
-    throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, { fix: 'git remote add origin <url>' });
-  return { url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url), branch: merge?.replace(/^refs\/heads\//, '') ?? branch, clone };
+    throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, {
+      fix: 'git remote add origin <url>',
+    });
+  return {
+    url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url),
+    branch: merge?.replace(/^refs\/heads\//, '') ?? branch,
+    clone,
+  };
 }
 
 /** `key\nvalue`, as git config prints it. */

@@ -1,7 +1,16 @@
-/** `crosstalkd man`: the manual page, made from the same tables as the help, so that it cannot say anything else. The package brings it as a file. */
+/**
+ * `crosstalkd man`: the manual page, made from the same tables as the help, so that it cannot say
+ * anything else. The package brings it as a file.
+ */
 import { ERROR_CODES } from '../base/errors.ts';
 import { SETTINGS } from '../local/config-settings.ts';
-import { COMMON_OPTIONS, type CommandSpec, GROUPS, type Invocation, type OptionSpec } from './command.ts';
+import {
+  COMMON_OPTIONS,
+  type CommandSpec,
+  GROUPS,
+  type Invocation,
+  type OptionSpec,
+} from './command.ts';
 import { VERSION } from './version.ts';
 
 /** Prints the page for `man -l -`. */
@@ -13,11 +22,19 @@ export function printManPage({ io, commands }: Invocation): Promise<number> {
 /** The page in the language of man(7), in ASCII. */
 export function formatManPage(commands: readonly CommandSpec[]): string {
   const exits = new Map<number, string[]>([[0, ['done']]]);
-  for (const [code, { exit, cause }] of Object.entries(ERROR_CODES)) exits.set(exit, [...(exits.get(exit) ?? []), `${code}: ${cause}`]);
-  const variables = Object.values(SETTINGS).flatMap(({ env, meaning }) => (env === null ? [] : [item(env, meaning)]));
+  for (const [code, { exit, cause }] of Object.entries(ERROR_CODES))
+    exits.set(exit, [...(exits.get(exit) ?? []), `${code}: ${cause}`]);
+  const variables = Object.values(SETTINGS).flatMap(({ env, meaning }) =>
+    env === null ? [] : [item(env, meaning)],
+  );
   return [
     `.TH CROSSTALKD 1 "" "crosstalkd ${VERSION}" "User Commands"`,
-    section('NAME', escape('crosstalkd - AI agents that answer mail in git, on all your machines, without a server')),
+    section(
+      'NAME',
+      escape(
+        'crosstalkd - AI agents that answer mail in git, on all your machines, without a server',
+      ),
+    ),
     section('SYNOPSIS', `.B crosstalkd\n.I command\n[${escape('options')}]`),
     section(
       'DESCRIPTION',
@@ -41,9 +58,11 @@ export function formatManPage(commands: readonly CommandSpec[]): string {
     ),
     section(
       'ENVIRONMENT',
-      [item('CROSSTALK_STATE_DIR', 'where state is kept'), item('CROSSTALK_CONFIG_DIR', 'where the configuration is'), ...variables].join(
-        '\n',
-      ),
+      [
+        item('CROSSTALK_STATE_DIR', 'where state is kept'),
+        item('CROSSTALK_CONFIG_DIR', 'where the configuration is'),
+        ...variables,
+      ].join('\n'),
     ),
     section(
       'FILES',
@@ -84,11 +103,16 @@ function item(what: string, says: string): string {
   return `.TP\n.B ${escape(what)}\n${escape(says)}`;
 }
 
-/** Text as troff takes it: dashes that can be copied, nothing at the beginning of a line that would be a request. */
+/**
+ * Text as troff takes it: dashes that can be copied, nothing at the beginning of a line that would
+ * be a request.
+ */
 function escape(text: string): string {
   const safe = text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('"', '\\(dq');
   const ascii = Array.from(safe, (char) =>
-    (char.codePointAt(0) ?? 0) < 127 ? char : `\\[u${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`,
+    (char.codePointAt(0) ?? 0) < 127
+      ? char
+      : `\\[u${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`,
   );
   return ascii.join('').replace(/^([.'])/, '\\&$1');
 }

@@ -1,4 +1,7 @@
-/** The tools of `crosstalkd mcp`: which command each one is, and which of its arguments and options it takes. A table; nothing is done here. */
+/**
+ * The tools of `crosstalkd mcp`: which command each one is, and which of its arguments and options
+ * it takes. A table; nothing is done here.
+ */
 import type { CommandSpec, OptionSpec } from './command.ts';
 
 /** One tool. `inputs` name arguments first, in order, then options of the command. */
@@ -10,9 +13,16 @@ export interface McpTool {
   readonly readOnly: boolean;
 }
 
-/** Tool, command, options. What reads files of this machine is left out: text of a stranger must not choose which of them are published. */
+/**
+ * Tool, command, options. What reads files of this machine is left out: text of a stranger must not
+ * choose which of them are published.
+ */
 const TABLE: readonly (readonly [tool: string, command: string, options: readonly string[]])[] = [
-  ['send', 'send', ['to', 'message', 'channel', 're', 'subject', 'as', 'priority', 'project', 'wait']],
+  [
+    'send',
+    'send',
+    ['to', 'message', 'channel', 're', 'subject', 'as', 'priority', 'project', 'wait'],
+  ],
   ['wait', 'wait', []],
   ['channels', 'channels', []],
   ['log', 'log', ['number', 'from', 'to', 'model', 'failed', 'since']],
@@ -55,7 +65,9 @@ function findSpec(commands: readonly CommandSpec[], command: string): CommandSpe
 /** `<id|model|host>` → `id`, required; `[s]` → `s`. */
 function readSlot(slot: string): readonly { readonly name: string; readonly required: boolean }[] {
   const name = /^[<[]([a-z]+)/.exec(slot)?.[1];
-  return name === undefined ? [] : [{ name: name === 'file' ? 'name' : name, required: slot.startsWith('<') }];
+  return name === undefined
+    ? []
+    : [{ name: name === 'file' ? 'name' : name, required: slot.startsWith('<') }];
 }
 
 /** The JSON Schema of a tool's input. */
@@ -66,7 +78,9 @@ export function inputSchemaOf({ args, options, spec }: McpTool): {
   readonly additionalProperties: false;
 } {
   const properties = Object.fromEntries([
-    ...args.map(({ name }) => [name, { type: 'string', description: `${spec.name}: ${spec.args}` }] as const),
+    ...args.map(
+      ({ name }) => [name, { type: 'string', description: `${spec.name}: ${spec.args}` }] as const,
+    ),
     ...options.map((one) => [one.name, schemaOfOption(one)] as const),
   ]);
   const required = args.flatMap((arg) => (arg.required ? [arg.name] : []));
@@ -76,5 +90,7 @@ export function inputSchemaOf({ args, options, spec }: McpTool): {
 function schemaOfOption({ value, many, about }: OptionSpec): object {
   const text = { type: 'string' };
   if (value === undefined) return { type: 'boolean', description: about };
-  return many === true ? { anyOf: [text, { type: 'array', items: text }], description: about } : { ...text, description: about };
+  return many === true
+    ? { anyOf: [text, { type: 'array', items: text }], description: about }
+    : { ...text, description: about };
 }

@@ -1,4 +1,7 @@
-/** What this host remembers of a session's transport, for commands that write in it: its lock is theirs meanwhile. */
+/**
+ * What this host remembers of a session's transport, for commands that write in it: its lock is
+ * theirs meanwhile.
+ */
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { OnDamage } from '../local/checked-line.ts';

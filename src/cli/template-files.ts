@@ -11,7 +11,9 @@ export interface TemplateFile {
   readonly source: string;
 }
 
-/** All of them. Hooks belong to a remote, where its owner puts them, and not into the conversation. */
+/**
+ * All of them. Hooks belong to a remote, where its owner puts them, and not into the conversation.
+ */
 export async function listTemplate(): Promise<readonly TemplateFile[]> {
   const entries = await readdir(TEMPLATE, { recursive: true, withFileTypes: true });
   return entries.flatMap((entry) => {

@@ -1,6 +1,7 @@
 /**
- * A transport opened for a command: cache, mirror and host configuration, read up to the remote's tip. Commands that only look and commands
- * that publish use the same one; the dispatcher builds on it in compose.ts.
+ * A transport opened for a command: cache, mirror and host configuration, read up to the remote's
+ * tip. Commands that only look and commands that publish use the same one; the dispatcher builds on
+ * it in compose.ts.
  */
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
@@ -13,16 +14,31 @@ import { systemRandom } from '../base/random.ts';
 import { openCheckpoint, type SeenCheckpoint } from '../local/checkpoint.ts';
 import type { Config, Origins } from '../local/config.ts';
 import type { ConfigDirectory } from '../local/config-directory.ts';
-import { ensurePrivateDirectory, removeTemporaries, writeDurableFile } from '../local/durable-file.ts';
+import {
+  ensurePrivateDirectory,
+  removeTemporaries,
+  writeDurableFile,
+} from '../local/durable-file.ts';
 import type { ConfigSources } from '../local/decode-config.ts';
 import { readConfig } from '../local/read-config.ts';
-import { locateStateDirectory, makeStateDirectory, type StateDirectory, stateRoot, transportId } from '../local/state-directory.ts';
+import {
+  locateStateDirectory,
+  makeStateDirectory,
+  type StateDirectory,
+  stateRoot,
+  transportId,
+} from '../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../protocol/open-work.ts';
 import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../protocol/paths.ts';
 import { openGitRepository } from '../transport/git-repository.ts';
 import { createGit } from '../transport/git-runner.ts';
 import { createMirror, type Mirror } from '../transport/mirror.ts';
-import { publish, type Publisher, type Transaction, type TransactionOutcome } from '../transport/publish.ts';
+import {
+  publish,
+  type Publisher,
+  type Transaction,
+  type TransactionOutcome,
+} from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { RefListing, Repository } from '../transport/repository.ts';
 import { type Invocation, option } from './command.ts';
@@ -46,7 +62,10 @@ export interface TransportSession {
   readonly rootCommit: Oid;
   readonly refs: RefNames;
   readonly traits: RemoteTraits;
-  /** What the remote showed when the session was opened, the branch of the archive included; without refs when it was not asked. */
+  /**
+   * What the remote showed when the session was opened, the branch of the archive included; without
+   * refs when it was not asked.
+   */
   readonly listing: RefListing;
   /** Whether it was. */
   readonly listed: boolean;
@@ -62,27 +81,57 @@ export interface SessionOptions {
   readonly unread?: boolean;
 }
 
-/** Opens the transport that an invocation is about. Throws NOT_A_TRANSPORT, CONFIG_INVALID, REMOTE_UNREACHABLE, HISTORY_REWRITTEN. */
-export async function openSession(invocation: Invocation, options: SessionOptions = {}): Promise<TransportSession> {
+/**
+ * Opens the transport that an invocation is about. Throws NOT_A_TRANSPORT, CONFIG_INVALID,
+ * REMOTE_UNREACHABLE, HISTORY_REWRITTEN.
+ */
+export async function openSession(
+  invocation: Invocation,
+  options: SessionOptions = {},
+): Promise<TransportSession> {
   const [located, read] = await Promise.all([
-    locateTransport(options.where ?? null, resolve(invocation.cwd, option(invocation, 'dir') ?? '.')),
+    locateTransport(
+      options.where ?? null,
+      resolve(invocation.cwd, option(invocation, 'dir') ?? '.'),
+    ),
     readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() }),
   ]);
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);
-  const { directory, id, rootCommit, branch } = await openPlace({ root, invocation, located, config: read.config });
-  const repository = await openAt(directory.cache, { root, invocation, located, config: read.config, branch });
+  const { directory, id, rootCommit, branch } = await openPlace({
+    root,
+    invocation,
+    located,
+    config: read.config,
+  });
+  const repository = await openAt(directory.cache, {
+    root,
+    invocation,
+    located,
+    config: read.config,
+    branch,
+  });
   const checkpoint = await openCheckpoint(directory.checkpointFile);
   const mirror = createMirror(repository, decodeIndex(checkpoint.value));
   try {
-    const { listing, listed, traits } = await look({ repository, mirror, checkpoint, url: located.url, branch }, options.unread === true);
+    const { listing, listed, traits } = await look(
+      { repository, mirror, checkpoint, url: located.url, branch },
+      options.unread === true,
+    );
     return {
       located,
       branch,
       repository,
       mirror,
-      publisher: { repository, mirror, clock: systemClock, random: systemRandom, branchRef: `refs/heads/${branch}`, atomic: traits.atomic },
+      publisher: {
+        repository,
+        mirror,
+        clock: systemClock,
+        random: systemRandom,
+        branchRef: `refs/heads/${branch}`,
+        atomic: traits.atomic,
+      },
       config: read.config,
       origins: read.origins,
       configDirectory: read.directory,
@@ -110,13 +159,27 @@ interface Looked {
   readonly branch: string;
 }
 
-/** The first look. A caller that reads for itself (`run`) needs none when the cache knows the transport: it must start while the remote is down. */
-async function look(at: Looked, unread: boolean): Promise<Pick<TransportSession, 'listing' | 'listed' | 'traits'>> {
+/**
+ * The first look. A caller that reads for itself (`run`) needs none when the cache knows the
+ * transport: it must start while the remote is down.
+ */
+async function look(
+  at: Looked,
+  unread: boolean,
+): Promise<Pick<TransportSession, 'listing' | 'listed' | 'traits'>> {
   const { repository, mirror } = at;
   const known = mirror.index().tip;
   if (unread && known !== null && (await repository.hasHistory(known)))
-    return { listing: { tip: known, refs: new Map() }, listed: false, traits: await readTraits(repository, known) };
-  const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [claims, hosts, control]);
+    return {
+      listing: { tip: known, refs: new Map() },
+      listed: false,
+      traits: await readTraits(repository, known),
+    };
+  const prefixes = [refNames(true), refNames(false)].flatMap(({ claims, hosts, control }) => [
+    claims,
+    hosts,
+    control,
+  ]);
   const listed = await repository.listRefs([...prefixes, archiveRef(`refs/heads/${at.branch}`)]);
   if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure.line);
   if (!unread) await readUp(mirror, listed.value, at.checkpoint);
@@ -126,20 +189,31 @@ async function look(at: Looked, unread: boolean): Promise<Pick<TransportSession,
 }
 
 /** Publishes what a person asked for, or throws saying why it did not land. */
-export async function publishFor(session: TransportSession, transactions: readonly Transaction[]): Promise<readonly TransactionOutcome[]> {
-  const outcomes = await publish(session.publisher, transactions, { signal: new AbortController().signal, unreachableMsMax: 20_000 });
+export async function publishFor(
+  session: TransportSession,
+  transactions: readonly Transaction[],
+): Promise<readonly TransactionOutcome[]> {
+  const outcomes = await publish(session.publisher, transactions, {
+    signal: new AbortController().signal,
+    unreachableMsMax: 20_000,
+  });
   for (const outcome of outcomes) {
     if (outcome.kind === 'refused')
-      throw new CrosstalkError('REFUSED', `the remote refuses the push: ${outcome.line}`, { fix: 'crosstalkd doctor' });
+      throw new CrosstalkError('REFUSED', `the remote refuses the push: ${outcome.line}`, {
+        fix: 'crosstalkd doctor',
+      });
     if (outcome.kind === 'rewritten') throw rewritten();
-    if (outcome.kind === 'unsettled') throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
+    if (outcome.kind === 'unsettled')
+      throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
   }
   return outcomes;
 }
 
 /** The error of a remote that does not answer. */
 export function unreachable(url: string, line: string): CrosstalkError {
-  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, { fix: 'crosstalkd doctor' });
+  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, {
+    fix: 'crosstalkd doctor',
+  });
 }
 
 /** The error of a branch that moved backwards. */
@@ -159,10 +233,15 @@ interface Place {
 }
 /** Whoever writes a pointer for longer than this was killed. */
 const HALF_WRITTEN_MS = HOUR;
-/** Where the first command of a transport fetches before it knows the name of the state directory. */
+/**
+ * Where the first command of a transport fetches before it knows the name of the state directory.
+ */
 const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
 const FIRST_FETCH_MS_MAX = 24 * HOUR;
-/** So far apart the clocks of those who commit may be, when it is settled what is too old to be work. */
+/**
+ * So far apart the clocks of those who commit may be, when it is settled what is too old to be
+ * work.
+ */
 const CLOCKS_APART_MS = DAY;
 type BranchPlace = Place & { readonly branch: string };
 
@@ -179,12 +258,20 @@ function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
     allowHttp: config.allowHttp,
     partial: config.partialCache,
     settledAfterMs: config.maxAgeMs + CLOCKS_APART_MS,
-    onWhole: (why) => invocation.io.warn(`partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`),
+    onWhole: (why) =>
+      invocation.io.warn(
+        `partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`,
+      ),
   });
 }
 
-/** State is named by remote and root commit. Which root and branch a URL has is remembered: finding the root reads the history, and needs the remote. */
-async function openPlace(place: Place): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
+/**
+ * State is named by remote and root commit. Which root and branch a URL has is remembered: finding
+ * the root reads the history, and needs the remote.
+ */
+async function openPlace(
+  place: Place,
+): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
   const key = createHash('sha256')
     .update(`${place.located.url}\n${place.located.branch ?? ''}`)
     .digest('hex')
@@ -208,7 +295,10 @@ async function openPlace(place: Place): Promise<{ directory: StateDirectory; id:
   return { directory, id: transportId(transport), rootCommit, branch };
 }
 
-/** What a first command that was killed while it fetched has left: with a large transport that is much. */
+/**
+ * What a first command that was killed while it fetched has left: with a large transport that is
+ * much.
+ */
 async function removeFirstCaches(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     if (!FIRST_CACHE.test(name)) continue;
@@ -236,7 +326,10 @@ async function keepFirst(fresh: string, cache: string): Promise<void> {
   }
 }
 
-async function findRoot(place: Place, cacheDir: string): Promise<{ rootCommit: Oid; branch: string }> {
+async function findRoot(
+  place: Place,
+  cacheDir: string,
+): Promise<{ rootCommit: Oid; branch: string }> {
   const branch = place.located.branch ?? (await defaultBranch(place));
   const repository = await openAt(cacheDir, { ...place, branch });
   try {
@@ -244,9 +337,13 @@ async function findRoot(place: Place, cacheDir: string): Promise<{ rootCommit: O
     if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure.line);
     const { tip } = listed.value;
     if (tip === null)
-      throw new CrosstalkError('NOT_A_TRANSPORT', `${place.located.url} has no branch "${branch}"`, {
-        fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${branch}`,
-      });
+      throw new CrosstalkError(
+        'NOT_A_TRANSPORT',
+        `${place.located.url} has no branch "${branch}"`,
+        {
+          fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${branch}`,
+        },
+      );
     const fetched = await repository.fetch({ tip, records: new Map() });
     if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure.line);
     const git = createGit({ env: place.invocation.env, gitDir: cacheDir, clock: systemClock });
@@ -263,12 +360,23 @@ async function findRoot(place: Place, cacheDir: string): Promise<{ rootCommit: O
 }
 
 async function defaultBranch(place: Place): Promise<string> {
-  const git = createGit({ env: place.invocation.env, gitDir: join(place.root, 'none.git'), clock: systemClock });
-  const listed = await git.run({ args: ['ls-remote', '--symref', '--', place.located.url, 'HEAD'], network: true });
+  const git = createGit({
+    env: place.invocation.env,
+    gitDir: join(place.root, 'none.git'),
+    clock: systemClock,
+  });
+  const listed = await git.run({
+    args: ['ls-remote', '--symref', '--', place.located.url, 'HEAD'],
+    network: true,
+  });
   return /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout.toString('utf8'))?.[1] ?? 'main';
 }
 
-async function readUp(mirror: Mirror, listing: RefListing, checkpoint: SeenCheckpoint): Promise<void> {
+async function readUp(
+  mirror: Mirror,
+  listing: RefListing,
+  checkpoint: SeenCheckpoint,
+): Promise<void> {
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip: listing.tip, asOf: mirror.epoch() });
   if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure.line);
@@ -277,5 +385,9 @@ async function readUp(mirror: Mirror, listing: RefListing, checkpoint: SeenCheck
 }
 
 async function readTraits(repository: Repository, tip: Oid | null): Promise<RemoteTraits> {
-  return readRemoteTraits(tip === null || !(await repository.hasHistory(tip)) ? null : await readTextAt(repository, tip, VERSION_FILE));
+  return readRemoteTraits(
+    tip === null || !(await repository.hasHistory(tip))
+      ? null
+      : await readTextAt(repository, tip, VERSION_FILE),
+  );
 }

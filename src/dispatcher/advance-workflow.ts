@@ -1,6 +1,7 @@
 /**
- * Workflows move on: for each open marker the engine says which files come next, and they are published as one commit for each transition. Any
- * host may do it, two that do agree, and a crash leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
+ * Workflows move on: for each open marker the engine says which files come next, and they are
+ * published as one commit for each transition. Any host may do it, two that do agree, and a crash
+ * leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
  * host goes first, the others step in when nothing has moved for a moment.
  */
 import type { Oid } from '../base/ids.ts';
@@ -24,7 +25,10 @@ import { candidatesFor, preferredInstance } from './select-work.ts';
 
 /** Transitions of one run in one push. */
 const TRANSITIONS_MAX = 16;
-/** A run that did not change is asked again this often: waits, timeouts and other runs may have come due. */
+/**
+ * A run that did not change is asked again this often: waits, timeouts and other runs may have come
+ * due.
+ */
 const REVISIT_MS = 2_000;
 
 /** Publishes what comes next in every open run that this host should move. */
@@ -32,7 +36,8 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
   const { tip } = mirror.index();
   const open = openMarkers(dispatcher);
-  const markers = tip === null ? open : [...open, ...(await listClosingRuns(dispatcher, { tip, open }))];
+  const markers =
+    tip === null ? open : [...open, ...(await listClosingRuns(dispatcher, { tip, open }))];
   forgetEnded(dispatcher, markers);
   state.workflows.advancedTip = tip;
   if (tip === null || markers.length === 0 || state.host.mode !== 'running') return;
@@ -44,7 +49,8 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
   for (const [index, marker] of markers.entries()) {
     const tree = folders[index]?.oid ?? null;
     if (state.workflows.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
-    // Who serves what is read with the next look, now that a run is known; a plan must not be refused for want of it.
+    // Who serves what is read with the next look, now that a run is known; a plan must not be
+    // refused for want of it.
     if (!knowsBeats(dispatcher)) {
       wake(dispatcher);
       return;
@@ -60,11 +66,17 @@ function knowsBeats({ state, settings }: Dispatcher): boolean {
 
 function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): void {
   const open = new Set(markers.map(({ path }) => path));
-  for (const known of [state.workflows.runs, state.workflows.runTexts, state.workflows.foldMemos, state.workflows.channelOf])
+  for (const known of [
+    state.workflows.runs,
+    state.workflows.runTexts,
+    state.workflows.foldMemos,
+    state.workflows.channelOf,
+  ])
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
   const runs = new Set(state.workflows.channelOf.values());
   for (const name of state.workflows.folderTexts.keys())
-    if (name.startsWith('fork ') && !runs.has(name.slice(5))) state.workflows.folderTexts.delete(name);
+    if (name.startsWith('fork ') && !runs.has(name.slice(5)))
+      state.workflows.folderTexts.delete(name);
 }
 
 function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
@@ -78,23 +90,41 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
   const nowMs = doors.clock.monotonicMs();
   const seen = state.workflows.runs.get(marker.path);
   const changed = seen?.tree !== tree;
-  if (changed) state.workflows.runs.set(marker.path, { tree, seenMs: nowMs, askedMs: Number.NEGATIVE_INFINITY });
+  if (changed)
+    state.workflows.runs.set(marker.path, {
+      tree,
+      seenMs: nowMs,
+      askedMs: Number.NEGATIVE_INFINITY,
+    });
   const last = state.workflows.runs.get(marker.path);
   if (last === undefined || nowMs - last.askedMs < REVISIT_MS) return false;
   const others = [...state.refs.keys()].flatMap((ref) =>
-    ref.startsWith(settings.refs.hosts) ? (parseBeatName(ref.slice(settings.refs.hosts.length)) ?? []) : [],
+    ref.startsWith(settings.refs.hosts)
+      ? (parseBeatName(ref.slice(settings.refs.hosts.length)) ?? [])
+      : [],
   );
   const own = { alias: settings.alias, instance: doors.local.instance };
-  const candidates = candidatesFor(marker, [own, ...others.filter(({ instance }) => instance !== own.instance)]);
+  const candidates = candidatesFor(marker, [
+    own,
+    ...others.filter(({ instance }) => instance !== own.instance),
+  ]);
   const isOurs = preferredInstance(marker.path, candidates) === own.instance;
   return isOurs || nowMs - last.seenMs >= settings.stealAfterMs;
 }
 
-async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: readonly RunSummary[]): Promise<void> {
+async function advanceRun(
+  dispatcher: Dispatcher,
+  marker: OpenMessage,
+  others: readonly RunSummary[],
+): Promise<void> {
   const { state, doors, mirror } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
   const before = state.workflows.runs.get(marker.path);
-  state.workflows.runs.set(marker.path, { tree: before?.tree ?? null, seenMs: before?.seenMs ?? nowMs, askedMs: nowMs });
+  state.workflows.runs.set(marker.path, {
+    tree: before?.tree ?? null,
+    seenMs: before?.seenMs ?? nowMs,
+    askedMs: nowMs,
+  });
   const view = { tip: mirror.index().tip, added: new Map<string, string>() };
   const input = await readInput(dispatcher, marker, { view, others });
   if (input === null) return;
@@ -107,15 +137,23 @@ async function advanceRun(dispatcher: Dispatcher, marker: OpenMessage, others: r
     done: (outcome) => {
       state.workflows.advancing.delete(marker.path);
       if (outcome.kind === 'landed')
-        doors.log.status('workflow.advanced', { run: input.run, message: marker.path, commits: outcome.commits.length });
+        doors.log.status('workflow.advanced', {
+          run: input.run,
+          message: marker.path,
+          commits: outcome.commits.length,
+        });
       const seen = state.workflows.runs.get(marker.path);
-      if (seen !== undefined) state.workflows.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
+      if (seen !== undefined)
+        state.workflows.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
       return Promise.resolve();
     },
   });
 }
 
-/** Decides on whatever tip it meets: the engine is asked again there, so a transition made for another tip is never replayed. */
+/**
+ * Decides on whatever tip it meets: the engine is asked again there, so a transition made for
+ * another tip is never replayed.
+ */
 function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Transaction {
   return {
     name: `workflow ${marker.path}`,
@@ -125,8 +163,12 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
       const added = new Map(view.added);
       const others = await summarizeRuns(dispatcher, view);
       for (let count = 0; count < TRANSITIONS_MAX; count += 1) {
-        const input = await readInput(dispatcher, marker, { view: { tip: view.tip, added }, others });
-        const next = input === null ? null : await nextWithCache(cacheAt(dispatcher, view.tip), input);
+        const input = await readInput(dispatcher, marker, {
+          view: { tip: view.tip, added },
+          others,
+        });
+        const next =
+          input === null ? null : await nextWithCache(cacheAt(dispatcher, view.tip), input);
         if (input === null || next === null) break;
         for (const file of next.files) added.set(file.path, file.content);
         drafts.push(toDraft(dispatcher, input, next));
@@ -142,7 +184,11 @@ function cacheAt({ doors, state }: Dispatcher, tip: Oid | null) {
 
 function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {
   const { subject, text, trailers } = tellTransition(input, transition);
-  const parts = [subject, ...(text === '' ? [] : [text]), [...trailers, `Crosstalk-Host: ${dispatcher.settings.alias}`].join('\n')];
+  const parts = [
+    subject,
+    ...(text === '' ? [] : [text]),
+    [...trailers, `Crosstalk-Host: ${dispatcher.settings.alias}`].join('\n'),
+  ];
   return {
     writes: transition.files,
     author: { name: 'workflow', email: 'workflow@crosstalk' },
@@ -158,10 +204,19 @@ interface Seen {
   readonly others: readonly RunSummary[];
 }
 
-async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, others }: Seen): Promise<RunInput | null> {
+async function readInput(
+  dispatcher: Dispatcher,
+  marker: OpenMessage,
+  { view, others }: Seen,
+): Promise<RunInput | null> {
   const { settings, state } = dispatcher;
-  const hosts = new Map(refsUnder(state.refs, settings.refs.hosts).map(([ref, oid]) => [ref, state.records.get(oid)]));
-  const served = servedByHosts(hosts, { alias: settings.alias, models: [...state.models.serving.models.keys()] });
+  const hosts = new Map(
+    refsUnder(state.refs, settings.refs.hosts).map(([ref, oid]) => [ref, state.records.get(oid)]),
+  );
+  const served = servedByHosts(hosts, {
+    alias: settings.alias,
+    models: [...state.models.serving.models.keys()],
+  });
   const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
   state.workflows.foldMemos.set(marker.path, memo);
   const input = await readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
@@ -169,16 +224,25 @@ async function readInput(dispatcher: Dispatcher, marker: OpenMessage, { view, ot
 }
 
 /** All open runs, as far as concurrency groups need to know of each other. */
-async function summarizeRuns(dispatcher: Dispatcher, view: Pick<TipView, 'tip' | 'added'>): Promise<readonly RunSummary[]> {
+async function summarizeRuns(
+  dispatcher: Dispatcher,
+  view: Pick<TipView, 'tip' | 'added'>,
+): Promise<readonly RunSummary[]> {
   const markers = openMarkers(dispatcher);
   if (markers.length < 2) return [];
   const inputs = await Promise.all(
-    markers.map((marker) => readRun(readerAt(dispatcher, marker, { view, served: new Map(), others: [] }), marker)),
+    markers.map((marker) =>
+      readRun(readerAt(dispatcher, marker, { view, served: new Map(), others: [] }), marker),
+    ),
   );
   return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
 }
 
-function readerAt(dispatcher: Dispatcher, marker: OpenMessage, seen: Seen & { readonly served: RunReader['served'] }): RunReader {
+function readerAt(
+  dispatcher: Dispatcher,
+  marker: OpenMessage,
+  seen: Seen & { readonly served: RunReader['served'] },
+): RunReader {
   const { doors, state, mirror } = dispatcher;
   const memory = state.workflows.runTexts.get(marker.path) ?? new Map<Oid, string>();
   state.workflows.runTexts.set(marker.path, memory);

@@ -1,6 +1,7 @@
 /**
- * Answers of earlier runs by content key, for steps with `cache: global`. The index is made when a plan first asks, and follows the branch from
- * then on; a transport where no plan asks never pays for it.
+ * Answers of earlier runs by content key, for steps with `cache: global`. The index is made when a
+ * plan first asks, and follows the branch from then on; a transport where no plan asks never pays
+ * for it.
  */
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
@@ -97,11 +98,17 @@ function forget(cache: AnswerCache, task: string, isReply: boolean): void {
 
 function contentKeyOf(bytes: Uint8Array): string | null {
   const read = decodeMessage(bytes);
-  return read.kind === 'message' ? (/^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(read.message.yaml)?.[1] ?? null) : null;
+  return read.kind === 'message'
+    ? (/^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(read.message.yaml)?.[1] ?? null)
+    : null;
 }
 
 /** The first answer by path, so that every host takes the same one. */
-async function findAnswer({ repository, cache }: CacheView, tip: Oid, key: string): Promise<Reusable | null> {
+async function findAnswer(
+  { repository, cache }: CacheView,
+  tip: Oid,
+  key: string,
+): Promise<Reusable | null> {
   for (const task of [...(cache.tasks.get(key) ?? [])].sort(byCodeUnit)) {
     const path = cache.replies.get(task);
     const text = path === undefined ? null : await readTextAt(repository, tip, path);

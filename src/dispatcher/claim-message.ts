@@ -1,6 +1,7 @@
 /**
- * Where a message is claimed: one push of create-only refs, each winning or losing by itself. An agent starts only after a look at the remote
- * that is later than the push has shown our claim and no reply, because a reply and the deletion of its claim land together.
+ * Where a message is claimed: one push of create-only refs, each winning or losing by itself. An
+ * agent starts only after a look at the remote that is later than the push has shown our claim and
+ * no reply, because a reply and the deletion of its claim land together.
  */
 import { aheadMs } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
@@ -26,7 +27,10 @@ export interface ClaimRequest {
 }
 
 /** Claims what it can of the requests and starts the agents of what it won. */
-export async function claimMessages(dispatcher: Dispatcher, requests: readonly ClaimRequest[]): Promise<void> {
+export async function claimMessages(
+  dispatcher: Dispatcher,
+  requests: readonly ClaimRequest[],
+): Promise<void> {
   if (requests.length === 0) return;
   const { doors, state } = dispatcher;
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
@@ -36,15 +40,26 @@ export async function claimMessages(dispatcher: Dispatcher, requests: readonly C
     { atomic: false },
   );
   for (const { request, claim, update, oid } of drafts) {
-    const result = pushed.kind === 'unknown' ? { kind: 'unknown' as const } : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
+    const result =
+      pushed.kind === 'unknown'
+        ? { kind: 'unknown' as const }
+        : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
     if (result.kind === 'landed' || result.kind === 'unknown')
       state.claims.uncertain.set(update.ref, { oid, work: request.work, claim, ...pushing });
-    else await loseClaim(dispatcher, request.work, { claim, ...(result.kind === 'refused' ? { refusal: result.line } : {}) });
+    else
+      await loseClaim(dispatcher, request.work, {
+        claim,
+        ...(result.kind === 'refused' ? { refusal: result.line } : {}),
+      });
   }
-  if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen') await adoptClaims(dispatcher);
+  if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen')
+    await adoptClaims(dispatcher);
 }
 
-/** Starts or gives back the claims whose push is now known to have landed; forgets the others. Called after every look. */
+/**
+ * Starts or gives back the claims whose push is now known to have landed; forgets the others.
+ * Called after every look.
+ */
 export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
   const { state, doors } = dispatcher;
   for (const [ref, pushed] of state.claims.uncertain) {
@@ -56,7 +71,11 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
     }
     const held = holdClaim(dispatcher, ref, pushed);
     if (!isStillOurs(dispatcher, held)) {
-      doors.log.status('claim.released', { message: pushed.work.message.path, model: pushed.work.recipient, why: 'answered meanwhile' });
+      doors.log.status('claim.released', {
+        message: pushed.work.message.path,
+        model: pushed.work.recipient,
+        why: 'answered meanwhile',
+      });
       releaseClaim(dispatcher, held, 'answered');
       continue;
     }
@@ -70,21 +89,34 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
   }
 }
 
-/** Takes back, at the end, claims of which nobody knows whether they landed: nothing was started for them, and nobody has to wait out their lease. */
+/**
+ * Takes back, at the end, claims of which nobody knows whether they landed: nothing was started for
+ * them, and nobody has to wait out their lease.
+ */
 export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
   const given = [...state.claims.uncertain];
   if (given.length === 0) return;
   const updates = given.map(([ref, { oid }]): RefUpdate => ({ ref, expected: oid, next: null }));
   // Nobody waits long for a remote that does not answer: then the lease does it, or the next start.
-  await Promise.race([doors.repository.push(updates, { atomic: false }), doors.clock.sleep(GIVE_BACK_MS, state.loop.ending.signal)]);
+  await Promise.race([
+    doors.repository.push(updates, { atomic: false }),
+    doors.clock.sleep(GIVE_BACK_MS, state.loop.ending.signal),
+  ]);
   for (const [ref, { work }] of given) {
     state.claims.uncertain.delete(ref);
-    doors.log.status('claim.released', { message: work.message.path, model: work.recipient, why: 'shutdown' });
+    doors.log.status('claim.released', {
+      message: work.message.path,
+      model: work.recipient,
+      why: 'shutdown',
+    });
   }
 }
 
 /** A claim of this process for the next attempt at a piece of work. */
-export function composeClaim(dispatcher: Dispatcher, request: Omit<ClaimRequest, 'expected'>): Claim {
+export function composeClaim(
+  dispatcher: Dispatcher,
+  request: Omit<ClaimRequest, 'expected'>,
+): Claim {
   const { work, entry, attempt } = request;
   return {
     message: work.message.path,
@@ -109,19 +141,32 @@ interface Draft {
 async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promise<Draft> {
   const claim = composeClaim(dispatcher, request);
   const oid = await dispatcher.doors.repository.writeRecord(formatClaim(claim));
-  await dispatcher.doors.local.journal({ kind: 'claiming', key: request.work.key, nonce: claim.nonce, claim: oid });
+  await dispatcher.doors.local.journal({
+    kind: 'claiming',
+    key: request.work.key,
+    nonce: claim.nonce,
+    claim: oid,
+  });
   return {
     request,
     claim,
     oid,
-    update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: request.expected, next: oid },
+    update: {
+      ref: dispatcher.settings.refs.claims + request.work.key,
+      expected: request.expected,
+      next: oid,
+    },
   };
 }
 
 /** Begins the reason why a model rests whose claims the remote does not take. */
 export const CLAIMS_REFUSED = 'the remote refuses claims';
 
-async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly claim: Claim; readonly refusal?: string }): Promise<void> {
+async function loseClaim(
+  dispatcher: Dispatcher,
+  work: Work,
+  lost: { readonly claim: Claim; readonly refusal?: string },
+): Promise<void> {
   const { doors, state } = dispatcher;
   const fields = { message: work.message.path, model: work.recipient };
   if (lost.refusal === undefined) doors.log.status('claim.lost', fields);
@@ -132,7 +177,12 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: { readonly cl
       why: `${CLAIMS_REFUSED}: ${lost.refusal}`,
     });
   }
-  await doors.local.journal({ kind: 'settled', key: work.key, nonce: lost.claim.nonce, how: 'lost' });
+  await doors.local.journal({
+    kind: 'settled',
+    key: work.key,
+    nonce: lost.claim.nonce,
+    how: 'lost',
+  });
 }
 
 function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim): Held {

@@ -1,6 +1,8 @@
 /**
- * Runs whose marker is closed before they came to their end: somebody answered it by hand, or removed it. They are no open work any more, but their
- * tasks are, and somebody has to end them. The index knows every run that has not ended, so a host that has lost its memory finds them as well.
+ * Runs whose marker is closed before they came to their end: somebody answered it by hand, or
+ * removed it. They are no open work any more, but their tasks are, and somebody has to end them.
+ * The index knows every run that has not ended, so a host that has lost its memory finds them as
+ * well.
  */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
@@ -18,10 +20,17 @@ interface Seen {
   readonly open: readonly OpenMessage[];
 }
 
-/** Their markers, as they would stand in the index were they open. Read once a tip: between two looks nothing of it changes. */
-export async function listClosingRuns(dispatcher: Dispatcher, seen: Seen): Promise<readonly OpenMessage[]> {
+/**
+ * Their markers, as they would stand in the index were they open. Read once a tip: between two
+ * looks nothing of it changes.
+ */
+export async function listClosingRuns(
+  dispatcher: Dispatcher,
+  seen: Seen,
+): Promise<readonly OpenMessage[]> {
   const { state } = dispatcher;
-  if (state.workflows.closing.tip !== seen.tip) state.workflows.closing = { tip: seen.tip, markers: await findClosing(dispatcher, seen) };
+  if (state.workflows.closing.tip !== seen.tip)
+    state.workflows.closing = { tip: seen.tip, markers: await findClosing(dispatcher, seen) };
   return state.workflows.closing.markers;
 }
 
@@ -29,7 +38,8 @@ async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly
   const { state, mirror } = dispatcher;
   const open = new Set(seen.open.map(({ path }) => path));
   const { runs } = mirror.index();
-  for (const channel of state.workflows.markerOf.keys()) if (!runs.has(channel)) state.workflows.markerOf.delete(channel);
+  for (const channel of state.workflows.markerOf.keys())
+    if (!runs.has(channel)) state.workflows.markerOf.delete(channel);
   const found: OpenMessage[] = [];
   const openHere = new Set([...open].map((path) => state.workflows.channelOf.get(path)));
   for (const channel of runs) {
@@ -43,17 +53,26 @@ async function findClosing(dispatcher: Dispatcher, seen: Seen): Promise<readonly
 }
 
 /** The marker of the run in a channel; null when no run is there. RUN.json never changes. */
-async function markerOf({ state, doors }: Dispatcher, tip: Oid, channel: string): Promise<MarkerPlace | null> {
+async function markerOf(
+  { state, doors }: Dispatcher,
+  tip: Oid,
+  channel: string,
+): Promise<MarkerPlace | null> {
   const known = state.workflows.markerOf.get(channel);
   if (known !== undefined) return known;
-  const header = parseHeader((await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '');
+  const header = parseHeader(
+    (await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '',
+  );
   if (header === null) return null;
   const marker = { path: header.marker, blob: parseOid(header.blob) };
   state.workflows.markerOf.set(channel, marker);
   return marker;
 }
 
-/** Null when the run has come to its end after all. A marker that was removed is read as it stood when the run began. */
+/**
+ * Null when the run has come to its end after all. A marker that was removed is read as it stood
+ * when the run began.
+ */
 async function readClosed(
   { doors }: Dispatcher,
   tip: Oid,
@@ -65,7 +84,12 @@ async function readClosed(
     replyPath(marker.path, 'workflow'),
   ]);
   const parsed = parseMessagePath(marker.path);
-  if (complete != null || parsed === null || (entry != null && (entry.kind !== 'file' || reply == null))) return null;
+  if (
+    complete != null ||
+    parsed === null ||
+    (entry != null && (entry.kind !== 'file' || reply == null))
+  )
+    return null;
   const oid = entry?.oid ?? marker.blob;
   const [blob] = oid === null ? [] : await doors.repository.readBlobs([oid], MESSAGE_BYTES_MAX);
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;

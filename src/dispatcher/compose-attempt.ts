@@ -37,7 +37,10 @@ export interface AttemptPlace {
   readonly directory: string;
 }
 
-/** The input of the next invocation for a held claim. The agent gets exactly the claimed blob, whatever the file says by now. */
+/**
+ * The input of the next invocation for a held claim. The agent gets exactly the claimed blob,
+ * whatever the file says by now.
+ */
 export async function composeAttemptPrompt(
   dispatcher: Dispatcher,
   held: Held,
@@ -60,11 +63,16 @@ export async function composeAttemptPrompt(
       return read.kind === 'reached' ? read.value : null;
     },
   };
-  const thread = tip === null ? { entries: [], session: null } : await readThread(doors.repository, { tip, ...query });
-  const persona = fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);
+  const thread =
+    tip === null
+      ? { entries: [], session: null }
+      : await readThread(doors.repository, { tip, ...query });
+  const persona =
+    fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);
   const body = read?.kind === 'message' ? read.message.body : '';
   const files = { message: message.path, files: fields?.files ?? [] };
-  const attachments: AttachmentsRead = tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
+  const attachments: AttachmentsRead =
+    tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
   const prompt = composePrompt({
     recipient: held.work.recipient,
     host: settings.alias,
@@ -79,9 +87,16 @@ export async function composeAttemptPrompt(
     threadBytesMax,
     body,
   });
-  const isolation: IsolationRead = read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
+  const isolation: IsolationRead =
+    read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
   const models = new Set(mirror.index().models);
-  const loop = findLoop({ thread: thread.entries, from: message.from, recipient: held.work.recipient, body, models });
+  const loop = findLoop({
+    thread: thread.entries,
+    from: message.from,
+    recipient: held.work.recipient,
+    body,
+    models,
+  });
   return {
     prompt,
     message: body,
@@ -96,10 +111,17 @@ export async function composeAttemptPrompt(
 function tellFiles(read: AttachmentsRead, directory: string) {
   if (read.kind === 'refused' || read.files.length === 0) return null;
   const names = read.files.map(({ name }) => name);
-  return { folder: `${directory}/${ATTACHMENTS_FOLDER}`, output: `${directory}/${OUTPUT_FOLDER}`, names };
+  return {
+    folder: `${directory}/${ATTACHMENTS_FOLDER}`,
+    output: `${directory}/${OUTPUT_FOLDER}`,
+    names,
+  };
 }
 
-/** A task of a workflow that continues a session names it, and the host that has it; anywhere else it begins anew. */
+/**
+ * A task of a workflow that continues a session names it, and the host that has it; anywhere else
+ * it begins anew.
+ */
 function continueAs(
   fields: MessageFields | null,
   here: { readonly alias: string; readonly session: string | null },
@@ -107,11 +129,18 @@ function continueAs(
   if (fields === null) return { session: here.session, timeoutMs: null, idleTimeoutMs: null };
   const minutes = (given: number | null): number | null => (given === null ? null : given * MINUTE);
   const named = fields.dispatchHost === here.alias ? fields.session : null;
-  return { session: named ?? here.session, timeoutMs: minutes(fields.timeoutMinutes), idleTimeoutMs: minutes(fields.idleMinutes) };
+  return {
+    session: named ?? here.session,
+    timeoutMs: minutes(fields.timeoutMinutes),
+    idleTimeoutMs: minutes(fields.idleMinutes),
+  };
 }
 
 /** A message may shorten the limits of the model, never extend them. */
-export function narrowEntry(entry: ModelEntry, { timeoutMs, idleTimeoutMs }: AttemptInput): ModelEntry {
+export function narrowEntry(
+  entry: ModelEntry,
+  { timeoutMs, idleTimeoutMs }: AttemptInput,
+): ModelEntry {
   return {
     ...entry,
     timeoutMs: Math.min(entry.timeoutMs, timeoutMs ?? Infinity),

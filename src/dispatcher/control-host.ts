@@ -1,4 +1,7 @@
-/** What the user of this host can ask of a running dispatcher (pause, resume, drain, look, accept a rewrite), and what it tells about itself. */
+/**
+ * What the user of this host can ask of a running dispatcher (pause, resume, drain, look, accept a
+ * rewrite), and what it tells about itself.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import type { HostState } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
@@ -10,7 +13,10 @@ import { blockWhatRan } from './recover.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeAllWork } from './tick.ts';
 
-/** One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to the reader. */
+/**
+ * One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to
+ * the reader.
+ */
 export interface HostReport {
   readonly alias: string;
   readonly instance: string;
@@ -30,7 +36,10 @@ export interface HostReport {
     readonly forMs: number | null;
     readonly publishing: boolean;
   }[];
-  /** Open work that this host does not run now, and its reason; the first of them when there are many. */
+  /**
+   * Open work that this host does not run now, and its reason; the first of them when there are
+   * many.
+   */
   readonly waiting: readonly {
     readonly key: string;
     readonly kind: string;
@@ -42,11 +51,23 @@ export interface HostReport {
   }[];
   readonly waitingCount: number;
   readonly serves: readonly string[];
-  readonly parked: readonly { readonly model: string; readonly why: string; readonly forMs: number }[];
+  readonly parked: readonly {
+    readonly model: string;
+    readonly why: string;
+    readonly forMs: number;
+  }[];
   /** Finished answers that are not on the remote yet. */
   readonly unsent: number;
-  /** What of it cannot be published, and why; `blocked`: something stands in its way on the branch. Absent from a version that did not know of it. */
-  readonly refused?: readonly { readonly about: string; readonly reason: string; readonly blocked: boolean; readonly forMs: number }[];
+  /**
+   * What of it cannot be published, and why; `blocked`: something stands in its way on the branch.
+   * Absent from a version that did not know of it.
+   */
+  readonly refused?: readonly {
+    readonly about: string;
+    readonly reason: string;
+    readonly blocked: boolean;
+    readonly forMs: number;
+  }[];
   readonly outage: string | null;
   readonly halted: boolean;
   /** For how long this observer has seen neither the claim nor its holder's beat change, by key. */
@@ -54,7 +75,10 @@ export interface HostReport {
   readonly leaseMs: number;
   /** Until the next look at the remote. */
   readonly nextLookMs: number;
-  /** Whether the remote is watched, and how often each source has said "look now". Absent from a version that did not know of it. */
+  /**
+   * Whether the remote is watched, and how often each source has said "look now". Absent from a
+   * version that did not know of it.
+   */
   readonly wakes?: { readonly watched: boolean; readonly heard: Readonly<Record<string, number>> };
 }
 
@@ -72,11 +96,17 @@ export function pauseHost(dispatcher: Dispatcher): HostReport {
   return reportHost(dispatcher);
 }
 
-/** Takes work again, unless all hosts are ordered to pause. Throws REFUSED for one that is about to end. */
+/**
+ * Takes work again, unless all hosts are ordered to pause. Throws REFUSED for one that is about to
+ * end.
+ */
 export function resumeHost(dispatcher: Dispatcher): HostReport {
   const { state, doors } = dispatcher;
   if (state.host.mode === 'draining')
-    throw new CrosstalkError('REFUSED', 'this dispatcher ends when its agents are done; start it again then: crosstalkd run');
+    throw new CrosstalkError(
+      'REFUSED',
+      'this dispatcher ends when its agents are done; start it again then: crosstalkd run',
+    );
   state.host.pausedHere = false;
   // Whoever has signed in to a program says so with this.
   state.models.parked.clear();
@@ -98,18 +128,27 @@ export function drainHost(dispatcher: Dispatcher): HostReport {
   return reportHost(dispatcher);
 }
 
-/** Takes the branch as the remote has it now, although it does not descend from what was read. Does nothing when it does descend. */
+/**
+ * Takes the branch as the remote has it now, although it does not descend from what was read. Does
+ * nothing when it does descend.
+ */
 export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport> {
   const { doors, mirror, state } = dispatcher;
   const asOf = mirror.epoch();
   const listed = await doors.repository.listRefs([]);
-  if (listed.kind === 'unreachable') throw new CrosstalkError('REMOTE_UNREACHABLE', listed.failure.line);
+  if (listed.kind === 'unreachable')
+    throw new CrosstalkError('REMOTE_UNREACHABLE', listed.failure.line);
   const { tip } = listed.value;
-  if (tip === null) throw new CrosstalkError('REFUSED', 'the branch does not exist on the remote; push it again first');
+  if (tip === null)
+    throw new CrosstalkError(
+      'REFUSED',
+      'the branch does not exist on the remote; push it again first',
+    );
   const pulled = await mirror.pull({ tip, asOf });
   if (pulled.kind === 'reached' && pulled.value.kind === 'rewritten') {
     const accepted = await mirror.accept(tip);
-    if (accepted.kind === 'unreachable') throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
+    if (accepted.kind === 'unreachable')
+      throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
     await blockWhatRan(dispatcher);
     doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
   }
@@ -153,14 +192,26 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     parked: listResting(dispatcher).map(({ model, why, forMs }) => ({ model, why, forMs })),
     unsent: state.post.outgoing.length,
     refused: state.post.outgoing.flatMap(({ about, refusal }) =>
-      refusal === null ? [] : [{ about, reason: refusal.line, blocked: refusal.blockedAt !== null, forMs: nowMs - refusal.sinceMs }],
+      refusal === null
+        ? []
+        : [
+            {
+              about,
+              reason: refusal.line,
+              blocked: refusal.blockedAt !== null,
+              forMs: nowMs - refusal.sinceMs,
+            },
+          ],
     ),
     outage: state.host.outage?.line ?? null,
     halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
     leaseMs: settings.leaseMs,
     nextLookMs: Math.max(0, state.loop.nextLookMs - nowMs),
-    wakes: { watched: state.loop.hints.watch === 'trusted', heard: Object.fromEntries(state.loop.hints.heard) },
+    wakes: {
+      watched: state.loop.hints.watch === 'trusted',
+      heard: Object.fromEntries(state.loop.hints.heard),
+    },
   };
 }
 
@@ -168,17 +219,34 @@ function listSilent(dispatcher: Dispatcher): HostReport['silent'] {
   const { settings, state } = dispatcher;
   return refsUnder(state.refs, settings.refs.claims).flatMap(([ref, oid]) => {
     const claim = state.records.get(oid)?.claim ?? null;
-    const silent = silentMs(state.book, { claim: ref, beat: claim === null ? null : settings.refs.hosts + beatName(claim) });
-    return silent === null ? [] : [{ key: ref.slice(settings.refs.claims.length), silentMs: silent }];
+    const silent = silentMs(state.book, {
+      claim: ref,
+      beat: claim === null ? null : settings.refs.hosts + beatName(claim),
+    });
+    return silent === null
+      ? []
+      : [{ key: ref.slice(settings.refs.claims.length), silentMs: silent }];
   });
 }
 
-/** The report in what a control socket answered, or null when it is from a version that says something else. */
+/**
+ * The report in what a control socket answered, or null when it is from a version that says
+ * something else.
+ */
 export function decodeHostReport(value: unknown): HostReport | null {
-  if (!isMapping(value) || parseBeatName(`${String(value['alias'])}.${String(value['instance'])}`) === null) return null;
+  if (
+    !isMapping(value) ||
+    parseBeatName(`${String(value['alias'])}.${String(value['instance'])}`) === null
+  )
+    return null;
   const lists = ['running', 'waiting', 'serves', 'parked', 'silent'];
   const counts = ['slots', 'waitingCount', 'unsent', 'leaseMs', 'nextLookMs'];
-  if (!lists.every((key) => Array.isArray(value[key])) || !counts.every((key) => typeof value[key] === 'number')) return null;
-  // Our own words by our own user's process: only another version could differ, and that shows in the form checked above.
+  if (
+    !lists.every((key) => Array.isArray(value[key])) ||
+    !counts.every((key) => typeof value[key] === 'number')
+  )
+    return null;
+  // Our own words by our own user's process: only another version could differ, and that shows in
+  // the form checked above.
   return value as unknown as HostReport;
 }

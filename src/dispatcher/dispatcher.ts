@@ -1,4 +1,7 @@
-/** What a dispatcher is made of: its settings, the doors it acts through, and the state that its verbs share (state.ts). */
+/**
+ * What a dispatcher is made of: its settings, the doors it acts through, and the state that its
+ * verbs share (state.ts).
+ */
 import type { Agents, StartedProcess } from '../agents/agent.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -36,7 +39,10 @@ export interface Settings {
   readonly failureWindowMs: number;
   /** Directories of this host by the name that a message's `project:` gives; absolute. */
   readonly projects: Readonly<Record<string, string>>;
-  /** A beat that did not change for so long (connected time of this host) is that of a dead host and is removed; a living one renews its own thrice in it. */
+  /**
+   * A beat that did not change for so long (connected time of this host) is that of a dead host and
+   * is removed; a living one renews its own thrice in it.
+   */
   readonly forgetBeatMs: number;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
@@ -65,10 +71,15 @@ export interface Doors {
   /** Re-read when its sources changed; `modelsText` is data/models.yaml at the tip. */
   readonly serving: (modelsText: string | null) => Promise<Serving>;
   /** Ends process groups that an earlier run of this state directory left behind. */
-  readonly reap: (started: readonly (StartedProcess & { readonly attemptId: string })[]) => Promise<void>;
+  readonly reap: (
+    started: readonly (StartedProcess & { readonly attemptId: string })[],
+  ) => Promise<void>;
   /** Pieces of a running agent's output, for people who watch. */
   readonly onOutput: (key: string, text: string) => void;
-  /** Tells other hosts, by the addresses in their beats, that there is something to see. Sends only where this host's operator allows it. */
+  /**
+   * Tells other hosts, by the addresses in their beats, that there is something to see. Sends only
+   * where this host's operator allows it.
+   */
   readonly poke: (addresses: readonly string[]) => void;
 }
 

@@ -4,7 +4,10 @@ import type { Failed, FailureClass } from '../agents/agent.ts';
 import { messageId } from '../protocol/paths.ts';
 
 /** Where the rest can be read is said as a command: paths of a host are nobody else's business. */
-export function failureBody(outcome: Failed, message: string): { body: string; failure: { class: string; detail: string } } {
+export function failureBody(
+  outcome: Failed,
+  message: string,
+): { body: string; failure: { class: string; detail: string } } {
   const { class: kind, detail, rawOutput } = outcome;
   const hint =
     rawOutput === null
@@ -16,5 +19,13 @@ export function failureBody(outcome: Failed, message: string): { body: string; f
 /** A failure that the dispatcher itself tells of: no agent printed anything for it. */
 export function failedHere(kind: FailureClass, detail: string): Failed {
   const usage = { tokensIn: null, tokensOut: null, costUsd: null };
-  return { kind: 'failed', class: kind, detail, resetAtMs: null, usage, durationMs: 0, rawOutput: null };
+  return {
+    kind: 'failed',
+    class: kind,
+    detail,
+    resetAtMs: null,
+    usage,
+    durationMs: 0,
+    rawOutput: null,
+  };
 }

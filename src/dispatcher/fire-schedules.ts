@@ -1,6 +1,7 @@
 /**
- * Saved workflows that start by the clock. Whichever host looks first writes the marker; its path is derived from the time that was due, so all
- * the others find it there. Costs one look-up a tick, and reads files only when data/workflows changed.
+ * Saved workflows that start by the clock. Whichever host looks first writes the marker; its path
+ * is derived from the time that was due, so all the others find it there. Costs one look-up a tick,
+ * and reads files only when data/workflows changed.
  */
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
@@ -28,10 +29,16 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
   const tree = folder?.kind === 'tree' ? folder.oid : null;
   const nowMs = doors.clock.wallMs();
   if (state.workflows.schedules.tree === tree && nowMs < state.workflows.schedules.nextMs) return;
-  const entries = state.workflows.schedules.tree === tree ? state.workflows.schedules.entries : await readSchedules(dispatcher, tip);
+  const entries =
+    state.workflows.schedules.tree === tree
+      ? state.workflows.schedules.entries
+      : await readSchedules(dispatcher, tip);
   state.workflows.schedules = { tree, entries, nextMs: (Math.floor(nowMs / MINUTE) + 1) * MINUTE };
   for (const entry of entries) {
-    const due = await firingAt(dispatcher, entry, { tip, lookUp: (paths) => doors.repository.lookUp(tip, paths) });
+    const due = await firingAt(dispatcher, entry, {
+      tip,
+      lookUp: (paths) => doors.repository.lookUp(tip, paths),
+    });
     if (due !== null) fire(dispatcher, entry);
   }
 }
@@ -50,7 +57,15 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
         if (due === null) return null;
         const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\nCrosstalk-Host: ${settings.alias}\n`;
         const author = { name: 'schedule', email: 'schedule@crosstalk' };
-        return [{ writes: [due], author, committer: dispatcherIdentity(settings.alias), atMs: doors.clock.wallMs(), message }];
+        return [
+          {
+            writes: [due],
+            author,
+            committer: dispatcherIdentity(settings.alias),
+            atMs: doors.clock.wallMs(),
+            message,
+          },
+        ];
       },
     },
     done: (outcome) => {
@@ -62,7 +77,11 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
 }
 
 /** The marker that is due at a tip, or null. */
-async function firingAt(dispatcher: Dispatcher, entry: Scheduled, view: Pick<TipView, 'tip' | 'lookUp'>): Promise<NewFile | null> {
+async function firingAt(
+  dispatcher: Dispatcher,
+  entry: Scheduled,
+  view: Pick<TipView, 'tip' | 'lookUp'>,
+): Promise<NewFile | null> {
   const { mirror, doors } = dispatcher;
   const options = {
     models: mirror.index().models,
@@ -90,7 +109,8 @@ async function readSchedules({ doors }: Dispatcher, tip: Oid): Promise<readonly 
 /** When the file got the form it has: a schedule that was changed at ten does not fire for nine. */
 async function presentSince(repository: Repository, tip: Oid, path: string): Promise<number> {
   const commits = await repository.history({ from: null, to: tip, max: HISTORY_MAX });
-  const blobAt = async (commit: Oid): Promise<Oid | null> => (await repository.lookUp(commit, [path]))[0]?.oid ?? null;
+  const blobAt = async (commit: Oid): Promise<Oid | null> =>
+    (await repository.lookUp(commit, [path]))[0]?.oid ?? null;
   const now = await blobAt(tip);
   let [low, high] = [0, Math.max(0, commits.length - 1)];
   while (low < high) {

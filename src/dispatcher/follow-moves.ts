@@ -1,10 +1,17 @@
 /**
- * Open work under the claims that stand for it. A message without an id of its own is known by its path; when it is moved while somebody works on
- * it, the claim keeps the key of the old path and is found again by the bytes that it names. So nobody takes it a second time.
+ * Open work under the claims that stand for it. A message without an id of its own is known by its
+ * path; when it is moved while somebody works on it, the claim keeps the key of the old path and is
+ * found again by the bytes that it names. So nobody takes it a second time.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';
-import { listSuperseded, listWork, openByKey, type OpenIndex, type Work } from '../protocol/open-work.ts';
+import {
+  listSuperseded,
+  listWork,
+  openByKey,
+  type OpenIndex,
+  type Work,
+} from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { namesUnder } from './refs-under.ts';
 
@@ -21,27 +28,40 @@ export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   return works.length === 0 ? works : followMoves(works, new Map(listClaims(dispatcher)));
 }
 
-/** Claims that may stand for what was moved: those of no open work, and all that this host holds. */
+/**
+ * Claims that may stand for what was moved: those of no open work, and all that this host holds.
+ */
 function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, claim: Claim])[] {
-  const ours = [...dispatcher.state.claims.held.values()].map(({ key, claim }) => [key, claim] as const);
+  const ours = [...dispatcher.state.claims.held.values()].map(
+    ({ key, claim }) => [key, claim] as const,
+  );
   return [...readStrays(dispatcher), ...ours];
 }
 
 /**
- * Whether the work of a claim that was just won is still to be done, and by us alone: the claim that another host made for the same bytes under
- * another path, before or after a move that only one of us had seen, makes both give way.
+ * Whether the work of a claim that was just won is still to be done, and by us alone: the claim
+ * that another host made for the same bytes under another path, before or after a move that only
+ * one of us had seen, makes both give way.
  */
-export function isStillOurs(dispatcher: Dispatcher, { key, claim }: { readonly key: string; readonly claim: Claim }): boolean {
+export function isStillOurs(
+  dispatcher: Dispatcher,
+  { key, claim }: { readonly key: string; readonly claim: Claim },
+): boolean {
   const { state, settings, mirror } = dispatcher;
   const index = mirror.index();
-  const work = openByKey(index).get(key) ?? listWork(index).find((candidate) => candidate.twinOf === null && isFor(claim, candidate));
-  if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key))) return false;
+  const work =
+    openByKey(index).get(key) ??
+    listWork(index).find((candidate) => candidate.twinOf === null && isFor(claim, candidate));
+  if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key)))
+    return false;
   return ![...readStrays(dispatcher)].some(([other, stray]) => other !== key && isFor(stray, work));
 }
 
 function readStrays(dispatcher: Dispatcher): ReadonlyMap<string, Claim> {
   const { refs, records } = dispatcher.state;
-  const read = [...strayClaims(dispatcher, refs)].map(([key, oid]) => [key, records.get(oid)?.claim ?? null] as const);
+  const read = [...strayClaims(dispatcher, refs)].map(
+    ([key, oid]) => [key, records.get(oid)?.claim ?? null] as const,
+  );
   return new Map(read.flatMap(([key, claim]) => (claim === null ? [] : [[key, claim] as const])));
 }
 
@@ -49,29 +69,49 @@ function isFor(claim: Claim, { message, recipient }: Work): boolean {
   return message.blob === claim.blob && recipient === claim.recipient;
 }
 
-/** Key and object of each claim that stands for no open work by its key: of a moved message, or left over. */
-export function strayClaims(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+/**
+ * Key and object of each claim that stands for no open work by its key: of a moved message, or left
+ * over.
+ */
+export function strayClaims(
+  dispatcher: Dispatcher,
+  refs: ReadonlyMap<string, Oid>,
+): ReadonlyMap<string, Oid> {
   const index = dispatcher.mirror.index();
   const known = straysOf.get(refs);
   if (known?.index === index) return known.strays;
   const open = openByKey(index);
   const strays = new Map<string, Oid>();
-  for (const [key, oid] of namesUnder(refs, dispatcher.settings.refs.claims)) if (!open.has(key)) strays.set(key, oid);
+  for (const [key, oid] of namesUnder(refs, dispatcher.settings.refs.claims))
+    if (!open.has(key)) strays.set(key, oid);
   straysOf.set(refs, { index, strays });
   return strays;
 }
 
-/** What a listing has of them, by the last index it was held against: asked for several times between two looks. */
-const straysOf = new WeakMap<ReadonlyMap<string, Oid>, { readonly index: OpenIndex; readonly strays: ReadonlyMap<string, Oid> }>();
+/**
+ * What a listing has of them, by the last index it was held against: asked for several times
+ * between two looks.
+ */
+const straysOf = new WeakMap<
+  ReadonlyMap<string, Oid>,
+  { readonly index: OpenIndex; readonly strays: ReadonlyMap<string, Oid> }
+>();
 
 /** Gives work the key of the claim that was made for its bytes at another path. Pure. */
-export function followMoves(works: readonly Work[], claims: ReadonlyMap<string, Claim>): readonly Work[] {
+export function followMoves(
+  works: readonly Work[],
+  claims: ReadonlyMap<string, Claim>,
+): readonly Work[] {
   const keys = new Set(works.map(({ key }) => key));
   const moved = new Map<Work, string>();
   for (const [key, claim] of claims) {
     if (keys.has(key)) continue;
-    const work = works.find((candidate) => isFor(claim, candidate) && candidate.twinOf === null && !moved.has(candidate));
+    const work = works.find(
+      (candidate) => isFor(claim, candidate) && candidate.twinOf === null && !moved.has(candidate),
+    );
     if (work !== undefined) moved.set(work, key);
   }
-  return moved.size === 0 ? works : works.map((work) => ({ ...work, key: moved.get(work) ?? work.key }));
+  return moved.size === 0
+    ? works
+    : works.map((work) => ({ ...work, key: moved.get(work) ?? work.key }));
 }

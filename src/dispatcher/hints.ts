@@ -1,6 +1,10 @@
-/** What those who know of changes of the remote have said; what follows from it is in wake-up.ts. */
+/**
+ * What those who know of changes of the remote have said; what follows from it is in wake-up.ts.
+ */
 
-/** `watch`: the remote's own files changed. `webhook`: a forge, a hook or another host has called. */
+/**
+ * `watch`: the remote's own files changed. `webhook`: a forge, a hook or another host has called.
+ */
 export type WakeSource = 'watch' | 'webhook';
 
 /** What the sources have said. */
@@ -20,5 +24,12 @@ export interface Hints {
 
 /** Nothing heard yet. */
 export function createHints(): Hints {
-  return { heard: new Map(), pending: false, lastMs: Number.NEGATIVE_INFINITY, watch: 'none', doubt: null, lookDue: true };
+  return {
+    heard: new Map(),
+    pending: false,
+    lastMs: Number.NEGATIVE_INFINITY,
+    watch: 'none',
+    doubt: null,
+    lookDue: true,
+  };
 }

@@ -1,4 +1,7 @@
-/** A held claim while its attempt runs: renewed before it does more, watched so that it is silent before anybody may take over, and ended by us. */
+/**
+ * A held claim while its attempt runs: renewed before it does more, watched so that it is silent
+ * before anybody may take over, and ended by us.
+ */
 import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -24,26 +27,47 @@ export function replyBasics(dispatcher: Dispatcher, held: Held) {
   };
 }
 
-/** The next invocation is another attempt, visible to everybody: the claim says so, and what it may do, before it starts. False when the claim is lost. */
-export async function renewClaim(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Promise<boolean> {
+/**
+ * The next invocation is another attempt, visible to everybody: the claim says so, and what it may
+ * do, before it starts. False when the claim is lost.
+ */
+export async function renewClaim(
+  dispatcher: Dispatcher,
+  held: Held,
+  entry: ModelEntry,
+): Promise<boolean> {
   const { doors } = dispatcher;
   if (held.stopped !== null) {
     await stopClaim(dispatcher, held, '');
     return false;
   }
-  const claim = { ...held.claim, attempt: held.claim.attempt + 1, effects: effectsOf(entry, held.work.message) };
+  const claim = {
+    ...held.claim,
+    attempt: held.claim.attempt + 1,
+    effects: effectsOf(entry, held.work.message),
+  };
   const oid = await doors.repository.writeRecord(formatClaim(claim));
   const renewed = { renewedMs: doors.clock.monotonicMs(), renewedAheadMs: aheadMs(doors.clock) };
   held.confirmedMs = Number.POSITIVE_INFINITY;
-  const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], { atomic: false });
-  const landed = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind === 'landed' : (await refNow(dispatcher, held.ref)) === oid;
+  const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], {
+    atomic: false,
+  });
+  const landed =
+    pushed.kind === 'answered'
+      ? pushed.refs.get(held.ref)?.kind === 'landed'
+      : (await refNow(dispatcher, held.ref)) === oid;
   if (!landed) {
     doors.log.warning('claim.lost', {
       message: held.work.message.path,
       model: held.work.recipient,
       next: 'the attempt ends here; whoever holds the claim goes on',
     });
-    await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: 'lost' });
+    await doors.local.journal({
+      kind: 'settled',
+      key: held.key,
+      nonce: held.claim.nonce,
+      how: 'lost',
+    });
     dispatcher.state.claims.held.delete(held.key);
     return false;
   }
@@ -51,7 +75,10 @@ export async function renewClaim(dispatcher: Dispatcher, held: Held, entry: Mode
   return true;
 }
 
-/** The machine slept since the claim was last renewed: it stands, but somebody may be about to take it over. Only another renewal decides who has it. */
+/**
+ * The machine slept since the claim was last renewed: it stands, but somebody may be about to take
+ * it over. Only another renewal decides who has it.
+ */
 export function hasSlept({ doors, settings }: Dispatcher, held: Held): boolean {
   return aheadMs(doors.clock) - held.renewedAheadMs > settings.marginMs;
 }
@@ -61,7 +88,10 @@ async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | nul
   return listed.kind === 'reached' ? (listed.value.refs.get(ref) ?? null) : null;
 }
 
-/** We ended the attempt ourselves. Its output is kept, never published; whether the claim is given back depends on why, and on what may have happened. */
+/**
+ * We ended the attempt ourselves. Its output is kept, never published; whether the claim is given
+ * back depends on why, and on what may have happened.
+ */
 export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string): Promise<void> {
   const { doors, state } = dispatcher;
   const reason: StopReason = held.stopped ?? 'shutdown';
@@ -71,7 +101,8 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
     reason,
     next: text === '' ? 'nothing was said yet' : 'the output so far is kept under late/',
   });
-  if (text !== '') await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
+  if (text !== '')
+    await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
   const mayHaveActed = held.startedMs !== null && held.claim.effects === 'external';
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';
@@ -83,7 +114,12 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
       ...NO_RUN,
     });
   } else if (reason === 'claim-lost') {
-    await doors.local.journal({ kind: 'settled', key: held.key, nonce: held.claim.nonce, how: reason });
+    await doors.local.journal({
+      kind: 'settled',
+      key: held.key,
+      nonce: held.claim.nonce,
+      how: reason,
+    });
     state.claims.held.delete(held.key);
   } else releaseClaim(dispatcher, held, reason);
 }
@@ -95,11 +131,19 @@ export function stopAttempt(held: Held, reason: StopReason): void {
   held.abort.abort();
 }
 
-/** A holder that could not renew its lease must be silent before anybody may take over: whatever else hangs, this timer does not. */
-export async function watchLease(dispatcher: Dispatcher, held: Held, done: AbortSignal): Promise<void> {
+/**
+ * A holder that could not renew its lease must be silent before anybody may take over: whatever
+ * else hangs, this timer does not.
+ */
+export async function watchLease(
+  dispatcher: Dispatcher,
+  held: Held,
+  done: AbortSignal,
+): Promise<void> {
   const { doors, settings, state } = dispatcher;
   while (!done.aborted) {
-    const deadlineMs = Math.max(held.renewedMs, state.host.beat.startedMs) + settings.leaseMs - settings.marginMs;
+    const deadlineMs =
+      Math.max(held.renewedMs, state.host.beat.startedMs) + settings.leaseMs - settings.marginMs;
     const leftMs = deadlineMs - doors.clock.monotonicMs();
     if (leftMs <= 0) {
       stopAttempt(held, 'lease-lapsed');

@@ -1,4 +1,7 @@
-/** Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer ours. */
+/**
+ * Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer
+ * ours.
+ */
 import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
@@ -8,7 +11,10 @@ import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
 
-/** Pushes a beat when one is due: at every interval while claims are held, when what this host offers changes, and now and then to be remembered. */
+/**
+ * Pushes a beat when one is due: at every interval while claims are held, when what this host
+ * offers changes, and now and then to be remembered.
+ */
 export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
@@ -18,21 +24,28 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const due = nowMs - state.host.beat.startedMs >= intervalMs || !state.refs.has(ref);
   if (!due && presence === state.host.beat.presence) return;
   const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
-  const pushed = await doors.repository.push([{ ref, expected: state.refs.get(ref) ?? null, next }], { atomic: false });
+  const pushed = await doors.repository.push(
+    [{ ref, expected: state.refs.get(ref) ?? null, next }],
+    { atomic: false },
+  );
   const landed = pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
   if (landed) {
     state.host.beat = { count: state.host.beat.count + 1, startedMs: nowMs, presence };
     state.refs = new Map([...state.refs, [ref, next]]);
   } else {
-    // Another count, so that the next try is another object; the lease goes on from the last beat that landed.
+    // Another count, so that the next try is another object; the lease goes on from the last beat
+    // that landed.
     state.host.beat = { ...state.host.beat, count: state.host.beat.count + 1 };
-    doors.log.warning('beat.failed', { next: 'tries again with the next tick; agents are stopped before the lease is over' });
+    doors.log.warning('beat.failed', {
+      next: 'tries again with the next tick; agents are stopped before the lease is over',
+    });
   }
 }
 
 /**
- * Removes beats of hosts that are gone for good: until then a dead host in view delays its share of the work. Told by this host's own clock and only
- * while the remote was in view; a host that was merely away beats anew when it is back.
+ * Removes beats of hosts that are gone for good: until then a dead host in view delays its share of
+ * the work. Told by this host's own clock and only while the remote was in view; a host that was
+ * merely away beats anew when it is back.
  */
 export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
@@ -41,7 +54,9 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const own = beatRef(dispatcher);
   const dead = refsUnder(state.refs, settings.refs.hosts).filter(
     ([ref, oid]) =>
-      ref !== own && !state.host.forgotten.has(oid) && (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
+      ref !== own &&
+      !state.host.forgotten.has(oid) &&
+      (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
   );
   if (dead.length === 0) return;
   for (const [ref, oid] of dead) {
@@ -58,10 +73,14 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
 export async function endBeat(dispatcher: Dispatcher): Promise<void> {
   const ref = beatRef(dispatcher);
   const expected = dispatcher.state.refs.get(ref);
-  if (expected !== undefined) await dispatcher.doors.repository.push([{ ref, expected, next: null }], { atomic: false });
+  if (expected !== undefined)
+    await dispatcher.doors.repository.push([{ ref, expected, next: null }], { atomic: false });
 }
 
-/** Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or the message has its answer. */
+/**
+ * Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or
+ * the message has its answer.
+ */
 export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
   const { state } = dispatcher;
   for (const held of state.claims.held.values()) {
@@ -74,13 +93,24 @@ export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
 
 async function isAnswered({ mirror, doors }: Dispatcher, { work }: Held): Promise<boolean> {
   const { tip, messages } = mirror.index();
-  if (tip === null || (messages.get(work.message.path)?.recipients.some(({ name }) => name === work.recipient) ?? false)) return false;
-  // Not open any more: answered by hand, or moved or deleted, in which case the claimed work goes on.
-  const [reply] = await doors.repository.lookUp(tip, [replyPath(work.message.path, work.recipient)]);
+  if (
+    tip === null ||
+    (messages.get(work.message.path)?.recipients.some(({ name }) => name === work.recipient) ??
+      false)
+  )
+    return false;
+  // Not open any more: answered by hand, or moved or deleted, in which case the claimed work goes
+  // on.
+  const [reply] = await doors.repository.lookUp(tip, [
+    replyPath(work.message.path, work.recipient),
+  ]);
   return reply != null;
 }
 
-/** Another living host under our alias: both may work, each under its own claims, but `opus@alias` means two machines. */
+/**
+ * Another living host under our alias: both may work, each under its own claims, but `opus@alias`
+ * means two machines.
+ */
 function warnOfTwins(dispatcher: Dispatcher): void {
   const { settings, doors, state } = dispatcher;
   for (const [ref] of refsUnder(state.refs, settings.refs.hosts)) {
@@ -98,15 +128,27 @@ function warnOfTwins(dispatcher: Dispatcher): void {
 }
 
 function beatRef(dispatcher: Dispatcher): string {
-  return dispatcher.settings.refs.hosts + beatName({ alias: dispatcher.settings.alias, instance: dispatcher.doors.local.instance });
+  return (
+    dispatcher.settings.refs.hosts +
+    beatName({ alias: dispatcher.settings.alias, instance: dispatcher.doors.local.instance })
+  );
 }
 
 function describePresence(dispatcher: Dispatcher): string {
   const { mode } = dispatcher.state.host;
   const { serving } = dispatcher.state.models;
-  // How long a rest takes, or what a budget has used, changes all the time; that the model rests is all that others need at once.
-  const blocked = listResting(dispatcher).map(({ model, why, untilMs, isSpent }) => [model, isSpent ? untilMs : why]);
-  return JSON.stringify([mode, dispatcher.settings.concurrency, [...serving.models.keys()].sort(), blocked]);
+  // How long a rest takes, or what a budget has used, changes all the time; that the model rests is
+  // all that others need at once.
+  const blocked = listResting(dispatcher).map(({ model, why, untilMs, isSpent }) => [
+    model,
+    isSpent ? untilMs : why,
+  ]);
+  return JSON.stringify([
+    mode,
+    dispatcher.settings.concurrency,
+    [...serving.models.keys()].sort(),
+    blocked,
+  ]);
 }
 
 function composeBeat(dispatcher: Dispatcher): Beat {

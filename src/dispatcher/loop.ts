@@ -1,6 +1,7 @@
 /**
- * The life of a dispatcher: recover, then tick until told to stop, then end in good order. Between ticks it sleeps, shorter after activity and
- * longer when nothing happens; anything that finishes here wakes it.
+ * The life of a dispatcher: recover, then tick until told to stop, then end in good order. Between
+ * ticks it sleeps, shorter after activity and longer when nothing happens; anything that finishes
+ * here wakes it.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { encodeIndex } from '../protocol/open-work.ts';
@@ -40,13 +41,25 @@ const KILL_MS = 6_000;
 const LOOKS_PER_LEASE = 8;
 
 /** Runs until stopped. Throws only when local state cannot be read. */
-export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions): Promise<LoopEnd> {
+export async function runDispatcher(
+  dispatcher: Dispatcher,
+  options: LoopOptions,
+): Promise<LoopEnd> {
   const { doors, state } = dispatcher;
   const onStop = (): void => wake(dispatcher);
   options.stop.addEventListener('abort', onStop);
-  doors.log.status('dispatcher.started', { alias: dispatcher.settings.alias, run: dispatcher.run, instance: doors.local.instance });
+  doors.log.status('dispatcher.started', {
+    alias: dispatcher.settings.alias,
+    run: dispatcher.run,
+    instance: doors.local.instance,
+  });
   await recoverLocal(dispatcher);
-  const pace: Pace = { quietMs: dispatcher.settings.pollMsMin, failures: 0, checkpointOf: null, checkpointMs: Number.NEGATIVE_INFINITY };
+  const pace: Pace = {
+    quietMs: dispatcher.settings.pollMsMin,
+    failures: 0,
+    checkpointOf: null,
+    checkpointMs: Number.NEGATIVE_INFINITY,
+  };
   const end = await keepTicking(dispatcher, options, pace);
   await shutDown(dispatcher, options);
   // Up to its own last reply: a rewrite that drops just that must be noticed by the next start.
@@ -57,7 +70,11 @@ export async function runDispatcher(dispatcher: Dispatcher, options: LoopOptions
   return end;
 }
 
-async function keepTicking(dispatcher: Dispatcher, options: LoopOptions, pace: Pace): Promise<LoopEnd> {
+async function keepTicking(
+  dispatcher: Dispatcher,
+  options: LoopOptions,
+  pace: Pace,
+): Promise<LoopEnd> {
   const { state } = dispatcher;
   while (!isStopped(options)) {
     const result = await tickOnce(dispatcher);
@@ -66,10 +83,12 @@ async function keepTicking(dispatcher: Dispatcher, options: LoopOptions, pace: P
       await checkpoint(dispatcher, pace);
       keepUp(dispatcher);
     }
-    if (state.host.stopOrdered || (state.host.mode === 'draining' && state.claims.held.size === 0)) return 'stopped';
+    if (state.host.stopOrdered || (state.host.mode === 'draining' && state.claims.held.size === 0))
+      return 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
-    // A look that fails takes long, and the rest after it longer: an order to stop that came meanwhile must not wait for either.
+    // A look that fails takes long, and the rest after it longer: an order to stop that came
+    // meanwhile must not wait for either.
     if (!isStopped(options)) await rest(dispatcher, result, pace);
   }
   return 'stopped';
@@ -79,15 +98,24 @@ function isStopped({ stop }: LoopOptions): boolean {
   return stop.aborted;
 }
 
-/** Packs what lies loose in the cache: soon when nothing is going on, at last also when something always is. Beats go on meanwhile. */
+/**
+ * Packs what lies loose in the cache: soon when nothing is going on, at last also when something
+ * always is. Beats go on meanwhile.
+ */
 function keepUp({ state, doors, mirror }: Dispatcher): void {
   const { upkeep } = state.loop;
   const isIdle = state.claims.held.size === 0 && state.post.outgoing.length === 0;
-  if (upkeep.running || mirror.epoch() - upkeep.epoch < (isIdle ? UPKEEP_IDLE : UPKEEP_BUSY)) return;
+  if (upkeep.running || mirror.epoch() - upkeep.epoch < (isIdle ? UPKEEP_IDLE : UPKEEP_BUSY))
+    return;
   Object.assign(upkeep, { running: true, epoch: mirror.epoch() });
   doors.repository
     .maintain()
-    .catch((error: unknown) => doors.log.warning('cache.unkept', { reason: errorText(error), next: 'goes on; tries again later' }))
+    .catch((error: unknown) =>
+      doors.log.warning('cache.unkept', {
+        reason: errorText(error),
+        next: 'goes on; tries again later',
+      }),
+    )
     .finally(() => (upkeep.running = false));
 }
 
@@ -100,9 +128,18 @@ async function tickOnce(dispatcher: Dispatcher): Promise<TickResult> {
       sawOutage(dispatcher, { reason: 'unknown', line: errorText(error) });
       return 'unreachable';
     }
-    // A full disk empties again, and until then the agents that run must not be left without their dispatcher.
-    if (error instanceof CrosstalkError && error.code !== 'INTERNAL' && error.code !== 'STATE_UNUSABLE') throw error;
-    dispatcher.doors.log.alert('tick.broken', { reason: errorText(error), fix: 'crosstalkd doctor' });
+    // A full disk empties again, and until then the agents that run must not be left without their
+    // dispatcher.
+    if (
+      error instanceof CrosstalkError &&
+      error.code !== 'INTERNAL' &&
+      error.code !== 'STATE_UNUSABLE'
+    )
+      throw error;
+    dispatcher.doors.log.alert('tick.broken', {
+      reason: errorText(error),
+      fix: 'crosstalkd doctor',
+    });
     return 'unreachable';
   }
 }
@@ -127,7 +164,12 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
   // Whoever holds claims has to be back with a beat before they lapse.
-  const waitMs = result !== 'unreachable' ? lookMs : state.claims.held.size > 0 ? Math.min(backoffMs, lookMsMax) : backoffMs;
+  const waitMs =
+    result !== 'unreachable'
+      ? lookMs
+      : state.claims.held.size > 0
+        ? Math.min(backoffMs, lookMsMax)
+        : backoffMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
   state.loop.nextLookMs = doors.clock.monotonicMs() + restMs;
@@ -138,25 +180,39 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const { state } = dispatcher;
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
-    return failures >= ONCE_OUTAGES_MAX && ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt') ? 'unreachable' : null;
-  const isAsking = [...state.workflows.runs.values()].some(({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY);
+    return failures >= ONCE_OUTAGES_MAX &&
+      ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
+      ? 'unreachable'
+      : null;
+  const isAsking = [...state.workflows.runs.values()].some(
+    ({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY,
+  );
   const stuck = isStuck(dispatcher);
   const busy =
     isAsking ||
-    // Something ended since the look: what it freed, a claim that was removed for one, is seen by the next.
+    // Something ended since the look: what it freed, a claim that was removed for one, is seen by
+    // the next.
     state.loop.wake.signal.aborted ||
     // A reply that landed since then may move a run on.
-    (state.workflows.runs.size > 0 && state.host.mode === 'running' && state.workflows.advancedTip !== dispatcher.mirror.index().tip) ||
+    (state.workflows.runs.size > 0 &&
+      state.host.mode === 'running' &&
+      state.workflows.advancedTip !== dispatcher.mirror.index().tip) ||
     state.claims.uncertain.size > 0 ||
     state.post.publishing ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
-    (stuck ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt') : isOnItsWay(dispatcher));
+    (stuck
+      ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
+      : isOnItsWay(dispatcher));
   if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
   return stuck ? 'refused' : 'nothing-left';
 }
 
 function isOnItsWay({ state }: Dispatcher): boolean {
-  return state.workflows.advancing.size > 0 || state.claims.held.size > 0 || state.post.outgoing.length > 0;
+  return (
+    state.workflows.advancing.size > 0 ||
+    state.claims.held.size > 0 ||
+    state.post.outgoing.length > 0
+  );
 }
 
 async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
@@ -168,12 +224,19 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
     await dispatcher.doors.local.writeCheckpoint(encodeIndex(index));
     pace.checkpointOf = index.tip;
   } catch (error) {
-    // It only saves reading at the next start: a full disk must not take the dispatcher from the agents that run.
-    dispatcher.doors.log.warning('checkpoint.unwritten', { reason: errorText(error), next: 'goes on; tries again later' });
+    // It only saves reading at the next start: a full disk must not take the dispatcher from the
+    // agents that run.
+    dispatcher.doors.log.warning('checkpoint.unwritten', {
+      reason: errorText(error),
+      next: 'goes on; tries again later',
+    });
   }
 }
 
-/** Lets running agents finish within the grace, ends the rest, and publishes what there is to publish. No program outlives this. */
+/**
+ * Lets running agents finish within the grace, ends the rest, and publishes what there is to
+ * publish. No program outlives this.
+ */
 async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<void> {
   const { state, settings, doors } = dispatcher;
   state.host.mode = 'draining';
@@ -187,7 +250,10 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
     const running = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt');
     if (nowMs >= stopAtMs || over) for (const held of running) stopAttempt(held, 'shutdown');
     const cannotPublish =
-      isStuck(dispatcher) || state.host.halted !== null || state.host.outage !== null || state.seenMs === Number.NEGATIVE_INFINITY;
+      isStuck(dispatcher) ||
+      state.host.halted !== null ||
+      state.host.outage !== null ||
+      state.seenMs === Number.NEGATIVE_INFINITY;
     if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }

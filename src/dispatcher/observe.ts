@@ -1,4 +1,7 @@
-/** One look at the remote: refs, tip, and the records that matter by now. Everything a tick decides rests on what this saw. */
+/**
+ * One look at the remote: refs, tip, and the records that matter by now. Everything a tick decides
+ * rests on what this saw.
+ */
 import type { Oid } from '../base/ids.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
@@ -14,25 +17,38 @@ const REJECTED_TOLD_MAX = 100;
 
 export type Observed = 'seen' | 'unreachable' | 'halted';
 
-/** Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and nothing else; a watched one not even that. */
+/**
+ * Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and
+ * nothing else; a watched one not even that.
+ */
 export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const { settings, doors, mirror, state } = dispatcher;
   if (needsNoLook(dispatcher)) return 'seen';
   const looked = beginLook(dispatcher);
   const asOf = mirror.epoch();
   const startedMs = doors.clock.monotonicMs();
-  const listed = await doors.repository.listRefs([settings.refs.claims, settings.refs.hosts, settings.refs.control]);
+  const listed = await doors.repository.listRefs([
+    settings.refs.claims,
+    settings.refs.hosts,
+    settings.refs.control,
+  ]);
   if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
   const { tip, refs } = listed.value;
   const wasTip = mirror.index().tip;
   const nowMs = doors.clock.monotonicMs();
-  const book = observeRefs(state.book, { refs, nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 });
+  const book = observeRefs(state.book, {
+    refs,
+    nowMs,
+    tookMs: nowMs - startedMs,
+    gapMsMax: settings.pollMsMax * 2,
+  });
   const wanted = wantedRecords(dispatcher, refs, book);
   const pulled = await mirror.pull({ tip, asOf, records: wanted });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
   if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);
   const strays = strayRecords(dispatcher, refs);
-  const fetched = strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
+  const fetched =
+    strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
   if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
   looked(tip !== wasTip || !isSame(refs, state.refs));
   if (state.host.outage !== null) doors.log.status('remote.reached', {});
@@ -59,32 +75,52 @@ export function recordAt(dispatcher: Dispatcher, ref: string): SeenRecord | null
   return oid === undefined ? undefined : dispatcher.state.records.get(oid);
 }
 
-/** Lets go of records that stand at no ref any more. They do no harm: it is enough that there never are more of them than of refs. */
+/**
+ * Lets go of records that stand at no ref any more. They do no harm: it is enough that there never
+ * are more of them than of refs.
+ */
 function forgetRecords({ refs, records }: Dispatcher['state']): void {
   if (records.size <= refs.size) return;
   const standing = new Set(refs.values());
   for (const oid of records.keys()) if (!standing.has(oid)) records.delete(oid);
 }
 
-/** A record with this text. It is read once: a claim that stands for long is asked about with every look. */
+/**
+ * A record with this text. It is read once: a claim that stands for long is asked about with every
+ * look.
+ */
 export function createRecord(text: string): SeenRecord {
   return { text, claim: parseClaim(text) };
 }
 
-/** A file that is no message is told of when it appears and when it changes, not with every look. */
+/**
+ * A file that is no message is told of when it appears and when it changes, not with every look.
+ */
 function reportRejected({ state, mirror, doors }: Dispatcher): void {
   const { rejected } = mirror.index();
   if (rejected === state.rejected) return;
   const fresh = [...rejected.values()].filter((file) => state.rejected.get(file.path) !== file);
   state.rejected = rejected;
   for (const { path, line, found, expected } of fresh.slice(0, REJECTED_TOLD_MAX))
-    doors.log.warning('message.rejected', { path, line, found, expected, next: 'no host runs it; crosstalkd lint says more' });
+    doors.log.warning('message.rejected', {
+      path,
+      line,
+      found,
+      expected,
+      next: 'no host runs it; crosstalkd lint says more',
+    });
   if (fresh.length > REJECTED_TOLD_MAX)
-    doors.log.warning('message.rejected', { more: fresh.length - REJECTED_TOLD_MAX, next: 'crosstalkd status lists them all' });
+    doors.log.warning('message.rejected', {
+      more: fresh.length - REJECTED_TOLD_MAX,
+      next: 'crosstalkd status lists them all',
+    });
 }
 
 /** Notes that the remote cannot be reached; told once for each reason. */
-export function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatcher['state']['host']['outage']>): Observed {
+export function sawOutage(
+  dispatcher: Dispatcher,
+  failure: NonNullable<Dispatcher['state']['host']['outage']>,
+): Observed {
   const { state, doors } = dispatcher;
   if (state.host.outage?.reason !== failure.reason)
     doors.log.warning('remote.unreachable', {
@@ -96,7 +132,10 @@ export function sawOutage(dispatcher: Dispatcher, failure: NonNullable<Dispatche
   return 'unreachable';
 }
 
-function sawRewrite(dispatcher: Dispatcher, rewrite: { readonly was: Oid; readonly now: Oid | null }): Observed {
+function sawRewrite(
+  dispatcher: Dispatcher,
+  rewrite: { readonly was: Oid; readonly now: Oid | null },
+): Observed {
   const { state, doors } = dispatcher;
   if (state.host.halted?.now !== rewrite.now || state.host.halted.was !== rewrite.was) {
     doors.log.alert('transport.rewritten', {
@@ -109,32 +148,55 @@ function sawRewrite(dispatcher: Dispatcher, rewrite: { readonly was: Oid; readon
   return 'halted';
 }
 
-/** Claims are fetched only once they have stood for a while: most are gone before anybody needs to know whose they are. */
-function wantedRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>, book: LeaseBook): ReadonlyMap<string, Oid> {
+/**
+ * Claims are fetched only once they have stood for a while: most are gone before anybody needs to
+ * know whose they are.
+ */
+function wantedRecords(
+  dispatcher: Dispatcher,
+  refs: ReadonlyMap<string, Oid>,
+  book: LeaseBook,
+): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
   const ours = new Set([...state.claims.held.values()].map(({ oid }) => oid));
   const wanted = new Map<string, Oid>();
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
     const isClaim = ref.startsWith(settings.refs.claims);
-    const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
+    const old =
+      isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
     const orphan = isClaim && state.claims.orphans.has(ref);
-    // Who serves what decides whether a workflow step can run at all; who can be called stands there too.
-    const beat = ref.startsWith(settings.refs.hosts) && (state.workflows.runs.size > 0 || settings.pokes);
+    // Who serves what decides whether a workflow step can run at all; who can be called stands
+    // there too.
+    const beat =
+      ref.startsWith(settings.refs.hosts) && (state.workflows.runs.size > 0 || settings.pokes);
     if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }
   return wanted;
 }
 
-/** Claims of no open work are looked at once: a message that was moved is known to be claimed only by what the claim says. */
-function strayRecords(dispatcher: Dispatcher, refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+/**
+ * Claims of no open work are looked at once: a message that was moved is known to be claimed only
+ * by what the claim says.
+ */
+function strayRecords(
+  dispatcher: Dispatcher,
+  refs: ReadonlyMap<string, Oid>,
+): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
-  const ours = new Set([...state.claims.held.values(), ...state.claims.uncertain.values()].map(({ oid }) => oid));
-  const strays = [...strayClaims(dispatcher, refs)].filter(([, oid]) => !state.records.has(oid) && !ours.has(oid));
+  const ours = new Set(
+    [...state.claims.held.values(), ...state.claims.uncertain.values()].map(({ oid }) => oid),
+  );
+  const strays = [...strayClaims(dispatcher, refs)].filter(
+    ([, oid]) => !state.records.has(oid) && !ours.has(oid),
+  );
   return new Map(strays.map(([key, oid]) => [settings.refs.claims + key, oid]));
 }
 
-async function readRecords(dispatcher: Dispatcher, wanted: ReadonlyMap<string, Oid>): Promise<void> {
+async function readRecords(
+  dispatcher: Dispatcher,
+  wanted: ReadonlyMap<string, Oid>,
+): Promise<void> {
   const { doors, state, settings } = dispatcher;
   for (const oid of wanted.values()) {
     const commit = await doors.repository.readCommit(oid);

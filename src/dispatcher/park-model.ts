@@ -1,4 +1,7 @@
-/** Models that this host leaves alone for a while: because their program or provider cannot answer, or because they fail again and again. */
+/**
+ * Models that this host leaves alone for a while: because their program or provider cannot answer,
+ * or because they fail again and again.
+ */
 import type { Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
@@ -52,18 +55,30 @@ export function parkFailed(
 }
 
 /** Takes a model off this host for a while, visibly. */
-export function park(dispatcher: Dispatcher, model: string, rest: { readonly ms: number; readonly why: string }): void {
+export function park(
+  dispatcher: Dispatcher,
+  model: string,
+  rest: { readonly ms: number; readonly why: string },
+): void {
   const { state, doors } = dispatcher;
   const untilMs = doors.clock.monotonicMs() + rest.ms;
   if ((state.models.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
   state.models.parked.set(model, { untilMs, why: rest.why });
-  doors.log.alert('model.parked', { model, for_ms: rest.ms, reason: rest.why, fix: 'crosstalkd models' });
+  doors.log.alert('model.parked', {
+    model,
+    for_ms: rest.ms,
+    reason: rest.why,
+    fix: 'crosstalkd models',
+  });
 }
 
 /** Counts a failure; too many in a short time park the model. */
 export function noteFailure(dispatcher: Dispatcher, model: string, outcome: Failed): void {
   const { state, doors, settings } = dispatcher;
-  const failures = recent(state.models.failures.get(model), { nowMs: doors.clock.monotonicMs(), windowMs: settings.failureWindowMs });
+  const failures = recent(state.models.failures.get(model), {
+    nowMs: doors.clock.monotonicMs(),
+    windowMs: settings.failureWindowMs,
+  });
   state.models.failures.set(model, failures);
   if (failures.length < settings.failuresMax) return;
   state.models.failures.delete(model);

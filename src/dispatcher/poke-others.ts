@@ -1,15 +1,25 @@
-/** When this host has published something, it calls the hosts whose beats say where: they look at once instead of at their next turn. */
+/**
+ * When this host has published something, it calls the hosts whose beats say where: they look at
+ * once instead of at their next turn.
+ */
 import { parseBeat } from '../protocol/beat.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { refsUnder } from './refs-under.ts';
 
-/** Calls them. Only what this host or its user has published is told on, never what was heard: calls cannot go in circles. */
+/**
+ * Calls them. Only what this host or its user has published is told on, never what was heard: calls
+ * cannot go in circles.
+ */
 export function pokeOthers({ settings, state, doors }: Dispatcher): void {
   if (!settings.pokes) return;
   const addresses = refsUnder(state.refs, settings.refs.hosts).flatMap(([, oid]) => {
     const record = state.records.get(oid);
     const beat = record == null ? null : parseBeat(record.text);
-    return beat?.wake == null || beat.instance === doors.local.instance || beat.wake === settings.wakeAddress ? [] : [beat.wake];
+    return beat?.wake == null ||
+      beat.instance === doors.local.instance ||
+      beat.wake === settings.wakeAddress
+      ? []
+      : [beat.wake];
   });
   if (addresses.length > 0) doors.poke(addresses);
 }

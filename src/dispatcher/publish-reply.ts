@@ -1,6 +1,7 @@
 /**
- * From a finished answer to a reply on the branch. Whatever ends a claim goes through here: an answer or failure (a commit, fenced by the claim)
- * or a release (the claim's deletion alone). What waits is published together; while one push is on its way the rest of the dispatcher goes on.
+ * From a finished answer to a reply on the branch. Whatever ends a claim goes through here: an
+ * answer or failure (a commit, fenced by the claim) or a release (the claim's deletion alone). What
+ * waits is published together; while one push is on its way the rest of the dispatcher goes on.
  */
 import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
@@ -27,7 +28,10 @@ import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
 import { forgetRefusals, listDue, noteRefusal, tellRefusal } from './refused-work.ts';
 
-/** What the outbox keeps of a reply: enough to publish it after a restart. Written and read only here. */
+/**
+ * What the outbox keeps of a reply: enough to publish it after a restart. Written and read only
+ * here.
+ */
 export interface OutboxPayload {
   readonly work: Work;
   readonly claim: Claim;
@@ -48,7 +52,11 @@ const REFUSED_MS = 1_000;
 const BROKEN_MS = 2_000;
 
 /** Puts the final answer of a held claim into the outbox and on its way. */
-export async function publishReply(dispatcher: Dispatcher, held: Held, facts: ReplyFacts): Promise<void> {
+export async function publishReply(
+  dispatcher: Dispatcher,
+  held: Held,
+  facts: ReplyFacts,
+): Promise<void> {
   const payload: OutboxPayload = {
     work: held.work,
     claim: held.claim,
@@ -57,9 +65,15 @@ export async function publishReply(dispatcher: Dispatcher, held: Held, facts: Re
     failed: facts.failure !== null,
   };
   try {
-    await dispatcher.doors.local.putOutbox({ key: held.key, nonce: held.claim.nonce, claim: held.oid, payload });
+    await dispatcher.doors.local.putOutbox({
+      key: held.key,
+      nonce: held.claim.nonce,
+      claim: held.oid,
+      payload,
+    });
   } catch (error) {
-    // The outbox is for a crash between here and the remote; without it such a crash is one while the agent ran.
+    // The outbox is for a crash between here and the remote; without it such a crash is one while
+    // the agent ran.
     dispatcher.doors.log.alert('outbox.unwritable', {
       message: held.work.message.path,
       reason: errorText(error),
@@ -93,8 +107,14 @@ export function releaseClaim(dispatcher: Dispatcher, held: Held, how: string): v
   });
 }
 
-/** A failure reply for a claim that is not ours to hold: its holder is lost. Landing it ends the claim. */
-export function replyTransaction(dispatcher: Dispatcher, parts: { readonly payload: OutboxPayload; readonly ref: string }): Transaction {
+/**
+ * A failure reply for a claim that is not ours to hold: its holder is lost. Landing it ends the
+ * claim.
+ */
+export function replyTransaction(
+  dispatcher: Dispatcher,
+  parts: { readonly payload: OutboxPayload; readonly ref: string },
+): Transaction {
   const { work, reply } = parts.payload;
   return {
     name: `reply ${reply.path}`,
@@ -102,16 +122,23 @@ export function replyTransaction(dispatcher: Dispatcher, parts: { readonly paylo
     decide: async (view) => {
       const path = replyPath(currentPath(dispatcher, work), work.recipient);
       const folder = attachmentFolder(path);
-      const [standing, inTheWay] = await view.lookUp([path, ...(reply.alone === undefined ? [] : [folder])]);
+      const [standing, inTheWay] = await view.lookUp([
+        path,
+        ...(reply.alone === undefined ? [] : [folder]),
+      ]);
       if (standing != null) return null;
-      // Only ever added: where somebody put something before, the answer goes without its files and says so.
+      // Only ever added: where somebody put something before, the answer goes without its files and
+      // says so.
       const { content, commitMessage } = inTheWay == null ? reply : (reply.alone ?? reply);
       const files = inTheWay == null ? (reply.files ?? []) : [];
       return [
         {
           writes: [
             { path, content },
-            ...files.map(({ name, base64 }) => ({ path: `${folder}/${name}`, content: Buffer.from(base64, 'base64') })),
+            ...files.map(({ name, base64 }) => ({
+              path: `${folder}/${name}`,
+              content: Buffer.from(base64, 'base64'),
+            })),
           ],
           author: reply.author,
           committer: reply.committer,
@@ -133,7 +160,12 @@ export function enqueue(dispatcher: Dispatcher, outgoing: Omit<Outgoing, 'refusa
 export function resumePublishing(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
   // Before the first look there is no tip to decide on.
-  if (state.post.publishing || listDue(dispatcher).length === 0 || state.host.halted !== null || state.seenMs === Number.NEGATIVE_INFINITY)
+  if (
+    state.post.publishing ||
+    listDue(dispatcher).length === 0 ||
+    state.host.halted !== null ||
+    state.seenMs === Number.NEGATIVE_INFINITY
+  )
     return;
   state.post.publishing = true;
   publishOutgoing(dispatcher)
@@ -169,7 +201,8 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
     const isRefused = noteRefused(dispatcher, batch, round);
     forgetRefusals(dispatcher);
-    // One reply that the remote does not take must not hold back the others: alone, and then after a pause of its own.
+    // One reply that the remote does not take must not hold back the others: alone, and then after
+    // a pause of its own.
     batchMax = isRefused ? 1 : BATCH_MAX;
     const before = losses;
     losses = settled > 0 && !isRefused ? 0 : losses + 1;
@@ -178,7 +211,8 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       doors.log.status('publish.retried', {
         losses,
         waiting: state.post.outgoing.length,
-        reason: round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
+        reason:
+          round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
       });
       const isRivalry = !isRefused && round.failure === null;
       const waitMs = isRivalry
@@ -193,8 +227,15 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   }
 }
 
-/** Notes which of the batch cannot be published. True when the remote refuses: of several at once nobody knows which it means. */
-function noteRefused(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): boolean {
+/**
+ * Notes which of the batch cannot be published. True when the remote refuses: of several at once
+ * nobody knows which it means.
+ */
+function noteRefused(
+  dispatcher: Dispatcher,
+  batch: readonly Outgoing[],
+  round: PublishRound,
+): boolean {
   let isRefused = false;
   const pushed = batch.filter(({ transaction }) => !isBlocked(round.outcomes.get(transaction)));
   for (const one of batch) {
@@ -212,8 +253,9 @@ function isBlocked(outcome: TransactionOutcome | undefined): boolean {
 }
 
 /**
- * The first answer of several waits a moment for the others: alone it would keep them waiting for a whole push. The moment is a small part of what the
- * last push took, and nobody waits when nothing else runs here.
+ * The first answer of several waits a moment for the others: alone it would keep them waiting for a
+ * whole push. The moment is a small part of what the last push took, and nobody waits when nothing
+ * else runs here.
  */
 async function gather({ state, doors }: Dispatcher): Promise<void> {
   const others = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length;
@@ -221,17 +263,30 @@ async function gather({ state, doors }: Dispatcher): Promise<void> {
   if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.loop.ending.signal);
 }
 
-async function settleRound(dispatcher: Dispatcher, batch: readonly Outgoing[], round: PublishRound): Promise<number> {
+async function settleRound(
+  dispatcher: Dispatcher,
+  batch: readonly Outgoing[],
+  round: PublishRound,
+): Promise<number> {
   const { outgoing } = dispatcher.state.post;
   const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
   for (const one of settled) outgoing.splice(outgoing.indexOf(one), 1);
   // All at once, so that they share their waits for the disk.
-  await Promise.all(settled.map((one) => noteOutcome(dispatcher, one, round.outcomes.get(one.transaction))));
+  await Promise.all(
+    settled.map((one) => noteOutcome(dispatcher, one, round.outcomes.get(one.transaction))),
+  );
   return settled.length;
 }
 
-/** It is settled on the remote; what cannot be noted here must not hold back the others, and a restart finds it out again. */
-async function noteOutcome({ doors }: Dispatcher, one: Outgoing, outcome: TransactionOutcome | undefined): Promise<void> {
+/**
+ * It is settled on the remote; what cannot be noted here must not hold back the others, and a
+ * restart finds it out again.
+ */
+async function noteOutcome(
+  { doors }: Dispatcher,
+  one: Outgoing,
+  outcome: TransactionOutcome | undefined,
+): Promise<void> {
   try {
     if (outcome !== undefined) await one.done(outcome);
   } catch (error) {
@@ -250,19 +305,33 @@ async function settleReply(
 ): Promise<void> {
   const { doors } = dispatcher;
   const { payload, outcome } = settled;
-  const fields = { message: payload.work.message.path, model: payload.work.recipient, attempt: payload.claim.attempt };
+  const fields = {
+    message: payload.work.message.path,
+    model: payload.work.recipient,
+    attempt: payload.claim.attempt,
+  };
   const landed = outcome.kind === 'landed' || (await isPublished(dispatcher, payload));
   if (landed) {
     const commit = outcome.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
     doors.log.status('reply.published', { ...fields, failed: payload.failed, commit });
   } else
-    await keepLate(dispatcher, held, { payload, reason: outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over' });
-  if (outcome.kind === 'dropped') releaseClaim(dispatcher, held, landed ? 'published' : 'answered by hand');
+    await keepLate(dispatcher, held, {
+      payload,
+      reason: outcome.kind === 'dropped' ? 'answered by hand' : 'the claim was taken over',
+    });
+  if (outcome.kind === 'dropped')
+    releaseClaim(dispatcher, held, landed ? 'published' : 'answered by hand');
   else await forget(dispatcher, held, landed ? 'published' : 'lost');
 }
 
-/** Our own reply stands there: a push whose answer was lost has landed after all, before a crash or behind our back. */
-async function isPublished(dispatcher: Dispatcher, { work, reply }: OutboxPayload): Promise<boolean> {
+/**
+ * Our own reply stands there: a push whose answer was lost has landed after all, before a crash or
+ * behind our back.
+ */
+async function isPublished(
+  dispatcher: Dispatcher,
+  { work, reply }: OutboxPayload,
+): Promise<boolean> {
   const { mirror, doors } = dispatcher;
   const { tip } = mirror.index();
   const path = replyPath(currentPath(dispatcher, work), work.recipient);
@@ -276,14 +345,25 @@ async function keepLate(
   { payload, reason }: { readonly payload: OutboxPayload; readonly reason: string },
 ): Promise<void> {
   const { work, claim, reply } = payload;
-  const kept = await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: reply.content }).then(
-    () => 'the output is kept in the state directory under late/',
-    (error: unknown) => `the output is lost: ${errorText(error)}`,
-  );
-  doors.log.warning('reply.late', { message: work.message.path, model: work.recipient, attempt: claim.attempt, reason, next: kept });
+  const kept = await doors.local
+    .keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: reply.content })
+    .then(
+      () => 'the output is kept in the state directory under late/',
+      (error: unknown) => `the output is lost: ${errorText(error)}`,
+    );
+  doors.log.warning('reply.late', {
+    message: work.message.path,
+    model: work.recipient,
+    attempt: claim.attempt,
+    reason,
+    next: kept,
+  });
 }
 
-/** Nothing of this claim is left to do here. The outbox goes last: until then a restart would publish again and find it done. */
+/**
+ * Nothing of this claim is left to do here. The outbox goes last: until then a restart would
+ * publish again and find it done.
+ */
 async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<void> {
   const { doors, state } = dispatcher;
   try {
@@ -298,13 +378,19 @@ async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<
 function currentPath(dispatcher: Dispatcher, { key, message }: Work): string {
   const { messages, superseded } = dispatcher.mirror.index();
   if (messages.has(message.path) || superseded.has(message.path)) return message.path;
-  const here = [...currentWork(dispatcher), ...supersededWork(dispatcher)].filter((work) => work.key === key);
-  return (here.find((work) => work.message.blob === message.blob) ?? here[0])?.message.path ?? message.path;
+  const here = [...currentWork(dispatcher), ...supersededWork(dispatcher)].filter(
+    (work) => work.key === key,
+  );
+  return (
+    (here.find((work) => work.message.blob === message.blob) ?? here[0])?.message.path ??
+    message.path
+  );
 }
 
 /** The payload of an outbox item, or null when it is from a version that wrote something else. */
 export function decodeOutbox(item: OutboxItem): OutboxPayload | null {
   const payload = item.payload as Partial<OutboxPayload> | null;
-  if (payload?.work === undefined || payload.claim === undefined || payload.reply === undefined) return null;
+  if (payload?.work === undefined || payload.claim === undefined || payload.reply === undefined)
+    return null;
   return payload as OutboxPayload;
 }

@@ -1,11 +1,21 @@
-/** Everything the workflow engine is given for one run, read at one tip: the engine itself is pure and asks for nothing. */
+/**
+ * Everything the workflow engine is given for one run, read at one tip: the engine itself is pure
+ * and asks for nothing.
+ */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import { slugName } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { channelFolder, channelOf, replyPath, SCHEMAS, workflowFile, WORKFLOWS } from '../protocol/paths.ts';
+import {
+  channelFolder,
+  channelOf,
+  replyPath,
+  SCHEMAS,
+  workflowFile,
+  WORKFLOWS,
+} from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/header.ts';
 import { readMessage } from '../workflow/message-memo.ts';
 import { readMarker, runChannel } from '../workflow/marker.ts';
@@ -33,17 +43,29 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   const { repository, view } = reader;
   if (view.tip === null) return null;
   const [blob] = await repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
-  const read = blob?.kind === 'bytes' ? readMessage(Buffer.from(blob.bytes).toString('utf8')) : null;
+  const read =
+    blob?.kind === 'bytes' ? readMessage(Buffer.from(blob.bytes).toString('utf8')) : null;
   if (read?.kind !== 'message') return null;
   if (!(await isMarker(reader, marker, read.message))) return null;
   const run = runChannel(marker.path, read.message);
   const files = await readRunFiles(reader, run);
   const isGone = (await repository.lookUp(view.tip, [marker.path]))[0] == null;
   const reply =
-    view.added.get(replyPath(marker.path, 'workflow')) ?? (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
-  const workflows = await readFolder(repository, { commit: view.tip, folder: WORKFLOWS }, memoryOf(reader, WORKFLOWS));
-  const schemas = await readFolder(repository, { commit: view.tip, folder: SCHEMAS }, memoryOf(reader, SCHEMAS));
-  const fork = parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ?? readMarker(read.message).fork;
+    view.added.get(replyPath(marker.path, 'workflow')) ??
+    (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
+  const workflows = await readFolder(
+    repository,
+    { commit: view.tip, folder: WORKFLOWS },
+    memoryOf(reader, WORKFLOWS),
+  );
+  const schemas = await readFolder(
+    repository,
+    { commit: view.tip, folder: SCHEMAS },
+    memoryOf(reader, SCHEMAS),
+  );
+  const fork =
+    parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ??
+    readMarker(read.message).fork;
   const forked = fork === null ? null : await readFork(reader, run, fork);
   const authors = await readGateAuthors(reader, [...files.keys()]);
   return {
@@ -66,14 +88,19 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
       served: reader.served,
       otherRuns: reader.summaries.filter((summary) => summary.run !== run),
       cached: () => null,
-      runFiles: (name, at) => (fork !== null && name === fork.run && at === fork.at ? forked : null),
+      runFiles: (name, at) =>
+        fork !== null && name === fork.run && at === fork.at ? forked : null,
       author: (path) => authors.get(path) ?? null,
     },
   };
 }
 
 /** A control message is none, nor is what people say to each other in the channel of a run. */
-async function isMarker({ repository, view }: RunReader, { path }: OpenMessage, { fields }: Message): Promise<boolean> {
+async function isMarker(
+  { repository, view }: RunReader,
+  { path }: OpenMessage,
+  { fields }: Message,
+): Promise<boolean> {
   if (fields.op !== null) return false;
   if (fields.type === 'workflow') return true;
   const header = `${channelFolder(channelOf(path) ?? '')}/RUN.json`;
@@ -88,11 +115,13 @@ export function servedByHosts(
   own: { readonly alias: string; readonly models: readonly string[] },
 ): ReadonlyMap<string, readonly string[]> {
   const served = new Map<string, Set<string>>();
-  const add = (model: string, alias: string): void => void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
+  const add = (model: string, alias: string): void =>
+    void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
   for (const model of own.models) add(model, own.alias);
   for (const record of records.values()) {
     const beat = record == null ? null : parseBeat(record.text);
-    if (beat !== null && beat.state !== 'stopped' && beatName(beat) !== '') for (const model of beat.models) add(model, beat.alias);
+    if (beat !== null && beat.state !== 'stopped' && beatName(beat) !== '')
+      for (const model of beat.models) add(model, beat.alias);
   }
   return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
 }
@@ -107,7 +136,9 @@ async function readRunFiles(reader: RunReader, run: string): Promise<ReadonlyMap
   const { repository, view } = reader;
   const folder = channelFolder(run);
   const standing =
-    view.tip === null ? new Map<string, string>() : await readFolder(repository, { commit: view.tip, folder }, reader.memory);
+    view.tip === null
+      ? new Map<string, string>()
+      : await readFolder(repository, { commit: view.tip, folder }, reader.memory);
   const added = [...view.added].filter(([path]) => path.startsWith(`${folder}/`));
   return added.length === 0 ? standing : new Map([...standing, ...added]);
 }
@@ -121,17 +152,30 @@ async function readFork(
   const commit = at === null ? null : ((await reader.repository.readCommit(at))?.oid ?? null);
   return commit === null
     ? null
-    : readFolder(reader.repository, { commit, folder: channelFolder(fork.run) }, memoryOf(reader, `fork ${run}`));
+    : readFolder(
+        reader.repository,
+        { commit, folder: channelFolder(fork.run) },
+        memoryOf(reader, `fork ${run}`),
+      );
 }
 
 /** A gate may be answered by a bare file: then who committed it is who answered. */
-async function readGateAuthors(reader: RunReader, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+async function readGateAuthors(
+  reader: RunReader,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   const decided = new Set(paths.filter((path) => path.endsWith('/decision.json')));
   const bare = paths.filter(
     (path) =>
-      /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path) && !decided.has(`${path.slice(0, path.lastIndexOf('/'))}/decision.json`),
+      /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path) &&
+      !decided.has(`${path.slice(0, path.lastIndexOf('/'))}/decision.json`),
   );
   if (bare.length === 0 || reader.view.tip === null) return new Map();
-  const commits = await reader.repository.findAddingCommits(bare, { from: null, to: reader.view.tip });
-  return new Map([...commits].map(([path, { author }]) => [path, slugName(author.name, 'someone')]));
+  const commits = await reader.repository.findAddingCommits(bare, {
+    from: null,
+    to: reader.view.tip,
+  });
+  return new Map(
+    [...commits].map(([path, { author }]) => [path, slugName(author.name, 'someone')]),
+  );
 }

@@ -1,4 +1,7 @@
-/** What came before a message: the messages it answers, theirs, and the replies to each, as far as the limits allow. */
+/**
+ * What came before a message: the messages it answers, theirs, and the replies to each, as far as
+ * the limits allow.
+ */
 import type { Oid } from '../base/ids.ts';
 import { decodeMessage, type Message } from '../protocol/message.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
@@ -20,7 +23,10 @@ interface ThreadQuery {
   readonly recipient: string;
   readonly alias: string;
   readonly messagesMax: number;
-  /** The archive, when something that is answered is not at the tip; null = there is none, or it cannot be had now. */
+  /**
+   * The archive, when something that is answered is not at the tip; null = there is none, or it
+   * cannot be had now.
+   */
   readonly archive: () => Promise<Oid | null>;
 }
 
@@ -37,19 +43,26 @@ export async function readThread(repository: Repository, query: ThreadQuery): Pr
     for (const path of paths) seen.add(path);
     const standing = await readMessages(repository, query.tip, paths);
     const left = paths.filter((path) => !standing.some((one) => one.path === path));
-    // Most of what is not there is a reply that nobody has written; what the message itself names was there once.
+    // Most of what is not there is a reply that nobody has written; what the message itself names
+    // was there once.
     if (left.some((path) => query.re.includes(path))) archive ??= query.archive();
     const archived = archive === null ? null : await archive;
-    const read = archived === null ? standing : [...standing, ...(await readMessages(repository, archived, left))];
+    const read =
+      archived === null
+        ? standing
+        : [...standing, ...(await readMessages(repository, archived, left))];
     found.push(...read);
     frontier = read.flatMap(({ path, message }) => [
       ...message.fields.re,
-      ...(parseMessagePath(path)?.replyTo === null ? message.fields.to.map(({ name }) => replyPath(path, name)) : []),
+      ...(parseMessagePath(path)?.replyTo === null
+        ? message.fields.to.map(({ name }) => replyPath(path, name))
+        : []),
     ]);
   }
   const entries = inOrder(found);
   const last = found.filter(
-    ({ message: { fields } }) => fields.model === query.recipient && fields.host === query.alias && fields.session !== null,
+    ({ message: { fields } }) =>
+      fields.model === query.recipient && fields.host === query.alias && fields.session !== null,
   );
   last.sort((a, b) => (b.message.fields.timestampMs ?? 0) - (a.message.fields.timestampMs ?? 0));
   return { entries, session: last[0]?.message.fields.session ?? null };
@@ -77,10 +90,15 @@ async function readMessages(
 }
 
 /** By time. A message without one, written by hand, comes after all that it answers. */
-function inOrder(found: readonly { readonly path: string; readonly message: Message }[]): readonly ThreadEntry[] {
+function inOrder(
+  found: readonly { readonly path: string; readonly message: Message }[],
+): readonly ThreadEntry[] {
   const byPath = new Map(found.map(({ path, message }) => [path, message]));
   const places = new Map<string, { readonly atMs: number; readonly depth: number }>();
-  const placeOf = (path: string, message: Message): { readonly atMs: number; readonly depth: number } => {
+  const placeOf = (
+    path: string,
+    message: Message,
+  ): { readonly atMs: number; readonly depth: number } => {
     const known = places.get(path);
     if (known !== undefined) return known;
     // Stands while it is worked out, so that messages that name each other come to an end.
@@ -101,5 +119,10 @@ function inOrder(found: readonly { readonly path: string; readonly message: Mess
 }
 
 function toEntry({ path, message }: { path: string; message: Message }): ThreadEntry {
-  return { path, from: message.fields.from ?? 'someone', timestampMs: message.fields.timestampMs ?? 0, body: message.body };
+  return {
+    path,
+    from: message.fields.from ?? 'someone',
+    timestampMs: message.fields.timestampMs ?? 0,
+    body: message.body,
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * What an earlier run of this state directory left behind: processes are ended, finished answers go on their way, and claims are settled at once
- * instead of after a lease, because whoever holds the lock of this directory knows that their process is dead.
+ * What an earlier run of this state directory left behind: processes are ended, finished answers go
+ * on their way, and claims are settled at once instead of after a lease, because whoever holds the
+ * lock of this directory knows that their process is dead.
  */
 import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
@@ -30,18 +31,28 @@ export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
   }
   const traces = traceClaims(entries);
   const settledAttempts = new Set(
-    entries.flatMap((entry) => (entry.kind === 'starting' && traces.get(entry.nonce)?.settled === true ? [entry.attemptId] : [])),
+    entries.flatMap((entry) =>
+      entry.kind === 'starting' && traces.get(entry.nonce)?.settled === true
+        ? [entry.attemptId]
+        : [],
+    ),
   );
-  const orphans = entries.flatMap((entry) => (entry.kind === 'started' && !settledAttempts.has(entry.attemptId) ? [entry] : []));
+  const orphans = entries.flatMap((entry) =>
+    entry.kind === 'started' && !settledAttempts.has(entry.attemptId) ? [entry] : [],
+  );
   if (orphans.length > 0) await doors.reap(orphans);
   for (const item of await doors.local.listOutbox()) resumeItem(dispatcher, item);
 }
 
-/** Finds the claims of earlier runs on the remote. True when that is done; false when the remote could not be asked. */
+/**
+ * Finds the claims of earlier runs on the remote. True when that is done; false when the remote
+ * could not be asked.
+ */
 export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
   const { doors, state, settings } = dispatcher;
   const claims = new Map(refsUnder(state.refs, settings.refs.claims));
-  const fetched = claims.size === 0 ? null : await doors.repository.fetch({ tip: null, records: claims });
+  const fetched =
+    claims.size === 0 ? null : await doors.repository.fetch({ tip: null, records: claims });
   if (fetched?.kind === 'unreachable') return false;
   const entries = await doors.local.readJournal();
   const traces = traceClaims(entries);
@@ -50,14 +61,20 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
     const record = commit === null ? null : createRecord(commit.message);
     state.records.set(oid, record);
     const claim = record?.claim ?? null;
-    if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run) continue;
+    if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run)
+      continue;
     if (state.claims.held.has(ref.slice(settings.refs.claims.length))) continue;
     const trace = traces.get(claim.nonce);
-    // A claim of ours that the journal does not know is from a time that this state directory has forgotten: it counts as started.
+    // A claim of ours that the journal does not know is from a time that this state directory has
+    // forgotten: it counts as started.
     state.claims.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
   }
   const live = new Set([...state.claims.held.values()].map(({ claim }) => claim.nonce));
-  const late = new Set([...traces].flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : [])).slice(-RAN_KEPT));
+  const late = new Set(
+    [...traces]
+      .flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : []))
+      .slice(-RAN_KEPT),
+  );
   await doors.local.compactJournal(
     entries.filter(
       (entry) =>
@@ -71,9 +88,14 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
   return true;
 }
 
-/** What a rewritten branch shows as open although it was run here is not run again: a person decides about that. */
+/**
+ * What a rewritten branch shows as open although it was run here is not run again: a person decides
+ * about that.
+ */
 export async function blockWhatRan({ state, doors, mirror, settings }: Dispatcher): Promise<void> {
-  const orphaned = [...state.claims.orphans.keys()].map((ref) => ref.slice(settings.refs.claims.length));
+  const orphaned = [...state.claims.orphans.keys()].map((ref) =>
+    ref.slice(settings.refs.claims.length),
+  );
   const spared = new Set([...state.claims.held.keys(), ...orphaned, ...state.claims.blocked]);
   for (const entry of blocksOf(listWork(mirror.index()), { ran: state.claims.ran, spared })) {
     state.claims.blocked.add(entry.key);
@@ -82,18 +104,28 @@ export async function blockWhatRan({ state, doors, mirror, settings }: Dispatche
 }
 
 /**
- * The journal's lines that keep open work from a second run on this host. `ran`: keys for which an agent was started here; `spared`: those whose
- * claim of ours stands and is settled like any other. Pure.
+ * The journal's lines that keep open work from a second run on this host. `ran`: keys for which an
+ * agent was started here; `spared`: those whose claim of ours stands and is settled like any other.
+ * Pure.
  */
 export function blocksOf(
   works: readonly Work[],
   { ran, spared }: { readonly ran: ReadonlySet<string>; readonly spared: ReadonlySet<string> },
 ): readonly Extract<JournalEntry, { kind: 'settled' }>[] {
   const keys = new Set(works.flatMap(({ key }) => (ran.has(key) && !spared.has(key) ? [key] : [])));
-  return [...keys].map((key) => ({ kind: 'settled', key, nonce: `rewrite ${key}`, how: RAN_BEFORE }));
+  return [...keys].map((key) => ({
+    kind: 'settled',
+    key,
+    nonce: `rewrite ${key}`,
+    how: RAN_BEFORE,
+  }));
 }
 
-function isOrphan(dispatcher: Dispatcher, traces: ReadonlyMap<string, Trace>, nonce: string): boolean {
+function isOrphan(
+  dispatcher: Dispatcher,
+  traces: ReadonlyMap<string, Trace>,
+  nonce: string,
+): boolean {
   return dispatcher.state.claims.orphans.size > 0 && traces.get(nonce)?.settled === false;
 }
 
@@ -102,7 +134,10 @@ function traceClaims(entries: readonly JournalEntry[]): ReadonlyMap<string, Trac
   for (const entry of entries) {
     if (entry.kind === 'started') continue;
     const before = traces.get(entry.nonce) ?? { starting: false, settled: false };
-    traces.set(entry.nonce, { starting: before.starting || entry.kind === 'starting', settled: entry.kind === 'settled' });
+    traces.set(entry.nonce, {
+      starting: before.starting || entry.kind === 'starting',
+      settled: entry.kind === 'settled',
+    });
   }
   return traces;
 }
@@ -132,6 +167,9 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
     startedMs: null,
   };
   state.claims.held.set(held.key, held);
-  doors.log.status('outbox.resumed', { message: payload.work.message.path, model: payload.work.recipient });
+  doors.log.status('outbox.resumed', {
+    message: payload.work.message.path,
+    model: payload.work.recipient,
+  });
   sendReply(dispatcher, held, payload);
 }

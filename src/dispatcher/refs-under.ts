@@ -8,7 +8,10 @@ interface Kind {
   readonly byName: ReadonlyMap<string, Oid>;
 }
 
-/** A listing never changes, and every verb of a tick asks for one kind: with thousands of claims it is gone through once for each. */
+/**
+ * A listing never changes, and every verb of a tick asks for one kind: with thousands of claims it
+ * is gone through once for each.
+ */
 const known = new WeakMap<Refs, Map<string, Kind>>();
 
 /** The refs of a listing that begin with `prefix`, in the order of the listing. */

@@ -1,6 +1,7 @@
 /**
- * What cannot be published for now: something stands in its way on the branch, or the remote forbids it. It stays, holds up nothing else, and is
- * tried again less and less often; what stands in the way can only have gone when the branch has moved.
+ * What cannot be published for now: something stands in its way on the branch, or the remote
+ * forbids it. It stays, holds up nothing else, and is tried again less and less often; what stands
+ * in the way can only have gone when the branch has moved.
  */
 import type { Clock } from '../base/clock.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
@@ -27,7 +28,11 @@ const PAUSE_MS_MAX = 5 * MINUTE;
 const TIMES_MEANT = 3;
 
 /** The next state of one that was refused (again). Pure. */
-export function nextRefusal(before: Refusal | null, outcome: Refused, now: { readonly ms: number; readonly tip: Oid | null }): Refusal {
+export function nextRefusal(
+  before: Refusal | null,
+  outcome: Refused,
+  now: { readonly ms: number; readonly tip: Oid | null },
+): Refusal {
   const times = (before?.times ?? 0) + 1;
   return {
     line: outcome.line,
@@ -39,25 +44,39 @@ export function nextRefusal(before: Refusal | null, outcome: Refused, now: { rea
 }
 
 /** Whether it is time to try it. Pure. */
-export function isDue(refusal: Refusal | null, now: { readonly ms: number; readonly tip: Oid | null }): boolean {
+export function isDue(
+  refusal: Refusal | null,
+  now: { readonly ms: number; readonly tip: Oid | null },
+): boolean {
   if (refusal === null || now.ms >= refusal.nextMs) return true;
   return refusal.blockedAt !== null && refusal.blockedAt.tip !== now.tip;
 }
 
-/** Whether this host has to give up on it for now: nothing but the branch, the remote or a person can change that. Pure. */
+/**
+ * Whether this host has to give up on it for now: nothing but the branch, the remote or a person
+ * can change that. Pure.
+ */
 export function isMeant(refusal: Refusal | null): boolean {
   return refusal !== null && (refusal.blockedAt !== null || refusal.times >= TIMES_MEANT);
 }
 
 /** What of the outgoing is to be tried now. */
-export function listDue({ state, doors, mirror }: Pick<Dispatcher, 'state' | 'doors' | 'mirror'>): readonly Outgoing[] {
+export function listDue({
+  state,
+  doors,
+  mirror,
+}: Pick<Dispatcher, 'state' | 'doors' | 'mirror'>): readonly Outgoing[] {
   const now = momentOf(doors.clock, mirror.index().tip);
   return state.post.outgoing.filter(({ refusal }) => isDue(refusal, now));
 }
 
 /** True when something is left to publish and none of it can be. */
 export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
-  return !state.post.publishing && state.post.outgoing.length > 0 && state.post.outgoing.every(({ refusal }) => isMeant(refusal));
+  return (
+    !state.post.publishing &&
+    state.post.outgoing.length > 0 &&
+    state.post.outgoing.every(({ refusal }) => isMeant(refusal))
+  );
 }
 
 /** Notes that one was refused, and tells of it: each reason once while it lasts. */
@@ -68,7 +87,11 @@ export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refu
 }
 
 /** Tells of a refusal. `fields`: what it is about, when it is about one thing. */
-export function tellRefusal({ doors, state }: Dispatcher, outcome: Refused, fields: Readonly<Record<string, string>>): void {
+export function tellRefusal(
+  { doors, state }: Dispatcher,
+  outcome: Refused,
+  fields: Readonly<Record<string, string>>,
+): void {
   if (state.post.refusalsTold.has(outcome.line)) return;
   state.post.refusalsTold.add(outcome.line);
   doors.log.alert('publish.refused', {
@@ -89,6 +112,9 @@ export function fixOf(blocked: boolean): string {
   return blocked ? 'take away what stands there: git rm, commit, push' : 'crosstalkd doctor';
 }
 
-function momentOf(clock: Clock, tip: Oid | null): { readonly ms: number; readonly tip: Oid | null } {
+function momentOf(
+  clock: Clock,
+  tip: Oid | null,
+): { readonly ms: number; readonly tip: Oid | null } {
   return { ms: clock.monotonicMs(), tip };
 }

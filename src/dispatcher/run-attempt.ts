@@ -1,7 +1,8 @@
 /**
- * A claim that we hold, from the first invocation of an agent to its end: an answer, a failure reply, or the claim given back. What follows a
- * failure is decided by protocol/failure-policy.ts; this file performs it. Before each start the journal says so, durably: after a crash
- * the next run knows whether an agent may have acted.
+ * A claim that we hold, from the first invocation of an agent to its end: an answer, a failure
+ * reply, or the claim given back. What follows a failure is decided by protocol/failure-policy.ts;
+ * this file performs it. Before each start the journal says so, durably: after a crash the next run
+ * knows whether an agent may have acted.
  */
 import type { Answered, AttemptOutcome, AttemptRequest, Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
@@ -41,7 +42,8 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
       fix: 'crosstalkd doctor',
     });
     park(dispatcher, held.work.recipient, { ms: MINUTE, why: errorText(error) });
-    if (held.startedMs === null || held.claim.effects === 'none') releaseClaim(dispatcher, held, 'broken');
+    if (held.startedMs === null || held.claim.effects === 'none')
+      releaseClaim(dispatcher, held, 'broken');
     else abandonClaim(dispatcher, held);
   }
   wake(dispatcher);
@@ -61,15 +63,25 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     return;
   }
   const first = firstTry(dispatcher, entry);
-  // A fallback that begins, because the recipient rests, may do more than the claim says: the claim says so first.
-  if (effectsOf(first.entry, held.work.message) !== held.claim.effects && !(await renewClaim(dispatcher, held, first.entry))) return;
+  // A fallback that begins, because the recipient rests, may do more than the claim says: the claim
+  // says so first.
+  if (
+    effectsOf(first.entry, held.work.message) !== held.claim.effects &&
+    !(await renewClaim(dispatcher, held, first.entry))
+  )
+    return;
   let current: Try | null = first;
   while (current !== null) {
     const outcome: AttemptOutcome | null = await invoke(dispatcher, held, current);
     if (outcome === null) return;
-    // An answer that came in spite of us is offered all the same: whether the claim still stands is decided by the remote.
+    // An answer that came in spite of us is offered all the same: whether the claim still stands is
+    // decided by the remote.
     if (outcome.kind !== 'answered' && (held.stopped !== null || outcome.kind === 'stopped')) {
-      await stopClaim(dispatcher, held, outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail);
+      await stopClaim(
+        dispatcher,
+        held,
+        outcome.kind === 'stopped' ? outcome.textSoFar : outcome.detail,
+      );
       return;
     }
     current =
@@ -81,34 +93,63 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
 
 /** The recipient, or the first of its fallbacks when those before it rest here. */
 function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try {
-  const chain = [entry, ...entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? [])];
+  const chain = [
+    entry,
+    ...entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? []),
+  ];
   const nowMs = doors.clock.monotonicMs();
   const at = Math.max(
     0,
     chain.findIndex(({ name }) => (state.models.parked.get(name)?.untilMs ?? nowMs) <= nowMs),
   );
-  return { entry: chain[at] ?? entry, fallbacks: chain.slice(at + 1), invocation: 1, threadBytesMax: settings.threadBytesMax };
+  return {
+    entry: chain[at] ?? entry,
+    fallbacks: chain.slice(at + 1),
+    invocation: 1,
+    threadBytesMax: settings.threadBytesMax,
+  };
 }
 
 /** Null when the claim was lost before anything was started. */
-async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise<AttemptOutcome | null> {
+async function invoke(
+  dispatcher: Dispatcher,
+  held: Held,
+  current: Try,
+): Promise<AttemptOutcome | null> {
   const { doors, state } = dispatcher;
   const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
   try {
-    const input = await composeAttemptPrompt(dispatcher, held, { threadBytesMax: current.threadBytesMax, directory });
+    const input = await composeAttemptPrompt(dispatcher, held, {
+      threadBytesMax: current.threadBytesMax,
+      directory,
+    });
     if (input.loop !== null) return failedHere('loop', input.loop);
-    if (input.attachments.kind === 'refused') return failedHere('attachment', input.attachments.why);
-    await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });
+    if (input.attachments.kind === 'refused')
+      return failedHere('attachment', input.attachments.why);
+    await doors.local.journal({
+      kind: 'starting',
+      key: held.key,
+      nonce: held.claim.nonce,
+      attemptId,
+    });
     state.claims.ran.add(held.key);
-    while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, current.entry))) return null;
+    while (hasSlept(dispatcher, held))
+      if (!(await renewClaim(dispatcher, held, current.entry))) return null;
     if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
     held.startedMs = doors.clock.monotonicMs();
     state.models.starts.set(
       current.entry.name,
-      recent(state.models.starts.get(current.entry.name), { nowMs: held.startedMs, windowMs: 60 * MINUTE }),
+      recent(state.models.starts.get(current.entry.name), {
+        nowMs: held.startedMs,
+        windowMs: 60 * MINUTE,
+      }),
     );
-    doors.log.status('attempt.started', { message: held.work.message.path, model: current.entry.name, attempt: held.claim.attempt });
+    doors.log.status('attempt.started', {
+      message: held.work.message.path,
+      model: current.entry.name,
+      attempt: held.claim.attempt,
+    });
     const request: AttemptRequest = {
       attemptId,
       ...input,
@@ -121,7 +162,8 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
         CROSSTALK_HOPS: String(held.work.message.hops + 1),
         CROSSTALK_CHANNEL: held.work.message.channel,
       },
-      onStarted: ({ pgid, startTicks }) => doors.local.journal({ kind: 'started', attemptId, pgid, startTicks }),
+      onStarted: ({ pgid, startTicks }) =>
+        doors.local.journal({ kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
       signal: held.abort.signal,
     };
@@ -132,14 +174,20 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
       attempt: held.claim.attempt,
       how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
       duration_ms: Math.round(outcome.durationMs),
-      ...(outcome.kind !== 'stopped' && outcome.usage.costUsd !== null ? { cost_usd: outcome.usage.costUsd } : {}),
+      ...(outcome.kind !== 'stopped' && outcome.usage.costUsd !== null
+        ? { cost_usd: outcome.usage.costUsd }
+        : {}),
       ...(outcome.kind === 'failed' ? { reason: outcome.detail } : {}),
     });
     return outcome;
   } finally {
     // What the agent said is worth more than an empty folder, which the next start removes.
     await doors.workspace.remove(directory).catch((error: unknown) => {
-      doors.log.warning('scratch.kept', { directory, reason: errorText(error), next: 'goes on; the next start removes it' });
+      doors.log.warning('scratch.kept', {
+        directory,
+        reason: errorText(error),
+        next: 'goes on; the next start removes it',
+      });
     });
   }
 }
@@ -147,10 +195,16 @@ async function invoke(dispatcher: Dispatcher, held: Held, current: Try): Promise
 /** A message that names a project runs in that directory of this host. */
 function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): ModelEntry {
   const { project } = held.work.message;
-  return project === null ? entry : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
+  return project === null
+    ? entry
+    : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
 }
 
-async function answer(dispatcher: Dispatcher, held: Held, said: { readonly outcome: Answered; readonly entry: ModelEntry }): Promise<null> {
+async function answer(
+  dispatcher: Dispatcher,
+  held: Held,
+  said: { readonly outcome: Answered; readonly entry: ModelEntry },
+): Promise<null> {
   const { outcome, entry } = said;
   dispatcher.state.models.parks.delete(entry.name);
   const program = outcome.agent ?? entry.adapter;
@@ -174,7 +228,10 @@ async function afterFailure(
 ): Promise<Try | null> {
   const { outcome, tried } = failed;
   const [next, ...rest] = tried.fallbacks;
-  const resetInMs = outcome.resetAtMs === null ? null : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs());
+  const resetInMs =
+    outcome.resetAtMs === null
+      ? null
+      : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs());
   const decision = decideAfterFailure({
     failure: outcome.class,
     effects: effectsOf(tried.entry, held.work.message),
@@ -185,9 +242,13 @@ async function afterFailure(
     isToldAtOnce: held.work.message.hasFallback,
     resetInMs,
   });
-  const parkMs = parkTime(outcome.class, { resetInMs, inARow: dispatcher.state.models.parks.get(tried.entry.name) ?? 0 });
+  const parkMs = parkTime(outcome.class, {
+    resetInMs,
+    inARow: dispatcher.state.models.parks.get(tried.entry.name) ?? 0,
+  });
   // What is wrong with a message says nothing of the model.
-  if (parkMs === null && outcome.class !== 'attachment') noteFailure(dispatcher, tried.entry.name, outcome);
+  if (parkMs === null && outcome.class !== 'attachment')
+    noteFailure(dispatcher, tried.entry.name, outcome);
   switch (decision.kind) {
     case 'wait':
       await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
@@ -200,12 +261,18 @@ async function afterFailure(
       return {
         ...tried,
         invocation: tried.invocation + 1,
-        threadBytesMax: outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
+        threadBytesMax:
+          outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
       };
     case 'fallback':
       if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
       if (next === undefined || !(await renewClaim(dispatcher, held, next))) return null;
-      return { entry: next, fallbacks: rest, invocation: 1, threadBytesMax: dispatcher.settings.threadBytesMax };
+      return {
+        entry: next,
+        fallbacks: rest,
+        invocation: 1,
+        threadBytesMax: dispatcher.settings.threadBytesMax,
+      };
     case 'park':
       parkFailed(dispatcher, tried.entry.name, { ms: parkMs ?? decision.parkMs, outcome });
       if (tried.entry.name !== held.work.recipient)

@@ -1,6 +1,7 @@
 /**
- * An attempt in a worktree of a project: opened before the agent starts, committed and pushed when it has answered, removed whatever happened.
- * An attempt that failed or was stopped leaves nothing in the project.
+ * An attempt in a worktree of a project: opened before the agent starts, committed and pushed when
+ * it has answered, removed whatever happened. An attempt that failed or was stopped leaves nothing
+ * in the project.
  */
 import type { Answered, AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
 import { firstLine, modelIdentity, oneLine } from '../protocol/reply.ts';
@@ -17,14 +18,19 @@ interface IsolatedRun {
 }
 
 /** Runs the agent where its message wants it to. */
-export async function runIsolated(dispatcher: Dispatcher, held: Held, { request, isolation }: IsolatedRun): Promise<AttemptOutcome> {
+export async function runIsolated(
+  dispatcher: Dispatcher,
+  held: Held,
+  { request, isolation }: IsolatedRun,
+): Promise<AttemptOutcome> {
   const { doors, settings } = dispatcher;
   delete held.saved;
   if (isolation.kind === 'none') return doors.agents.run(request);
   if (isolation.kind === 'refused') return failedHere('invalid', isolation.why);
   const name = held.work.message.project ?? '';
   const project = settings.projects[name];
-  if (project === undefined) return failedHere('setup', `${settings.alias} has no project "${name}"`);
+  if (project === undefined)
+    return failedHere('setup', `${settings.alias} has no project "${name}"`);
   const { attemptId, entry } = request;
   const opened = await doors.worktrees.open({ attemptId, project, ...isolation.isolation });
   if (opened.kind === 'failed') return failedHere('setup', opened.why);
@@ -32,13 +38,21 @@ export async function runIsolated(dispatcher: Dispatcher, held: Held, { request,
   const extraEnv = { ...request.extraEnv, CROSSTALK_BRANCH: worktree.branch };
   let isKept = false;
   try {
-    const outcome = await doors.agents.run({ ...request, entry: { ...entry, cwd: worktree.directory }, extraEnv });
+    const outcome = await doors.agents.run({
+      ...request,
+      entry: { ...entry, cwd: worktree.directory },
+      extraEnv,
+    });
     if (outcome.kind !== 'answered' || held.stopped !== null) return outcome;
     const saved = await saveWork(dispatcher, held, { worktree, outcome });
     isKept = worktree.keep && saved.kind === 'answered';
     return saved;
   } finally {
-    if (isKept) doors.log.status('worktree.kept', { message: held.work.message.path, path: worktree.directory });
+    if (isKept)
+      doors.log.status('worktree.kept', {
+        message: held.work.message.path,
+        path: worktree.directory,
+      });
     else await doors.worktrees.close(worktree);
   }
 }
@@ -52,9 +66,16 @@ async function saveWork(
   const { path } = held.work.message;
   const subject = oneLine(firstLine(outcome.text), 72) || `work of ${held.work.recipient}`;
   const message = `${subject}\n\nCrosstalk-Message: ${messageId(path)}\nCrosstalk-Channel: ${held.work.message.channel}\n`;
-  const saved = await doors.worktrees.save(worktree, { message, ...modelIdentity(held.work.recipient, settings.alias) });
+  const saved = await doors.worktrees.save(worktree, {
+    message,
+    ...modelIdentity(held.work.recipient, settings.alias),
+  });
   if (saved.kind === 'failed')
-    return { ...failedHere('crash', `its work could not be saved: ${saved.why}`), durationMs: outcome.durationMs, usage: outcome.usage };
+    return {
+      ...failedHere('crash', `its work could not be saved: ${saved.why}`),
+      durationMs: outcome.durationMs,
+      usage: outcome.usage,
+    };
   held.saved = { branch: saved.branch, commit: saved.commit };
   return outcome;
 }

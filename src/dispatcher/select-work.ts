@@ -1,6 +1,7 @@
 /**
- * Who decides which messages are ours. `judgeWork` says of one piece of work whether this host would take it now and, if not, why not: the same
- * words that `why` prints. `selectWork` takes what is ready, in order, while slots are free. Pure.
+ * Who decides which messages are ours. `judgeWork` says of one piece of work whether this host
+ * would take it now and, if not, why not: the same words that `why` prints. `selectWork` takes what
+ * is ready, in order, while slots are free. Pure.
  */
 import { createHash } from 'node:crypto';
 import type { Oid } from '../base/ids.ts';
@@ -68,66 +69,121 @@ export interface Verdict {
   readonly detail: string;
 }
 
-/** Whether this host takes the work now. Reasons that lie in the message come first, then in the host, then in the moment. */
+/**
+ * Whether this host takes the work now. Reasons that lie in the message come first, then in the
+ * host, then in the moment.
+ */
 export function judgeWork(work: Work, view: WorkView): Verdict {
-  return judgeMessage(work, view) ?? judgeHost(work, view) ?? judgeMoment(work, view) ?? { kind: 'ready', detail: 'ready to be claimed' };
+  return (
+    judgeMessage(work, view) ??
+    judgeHost(work, view) ??
+    judgeMoment(work, view) ?? { kind: 'ready', detail: 'ready to be claimed' }
+  );
 }
 
 function judgeMessage(work: Work, view: WorkView): Verdict | null {
   const { message } = work;
-  if (work.twinOf !== null) return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
+  if (work.twinOf !== null)
+    return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
   if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
   const ageMs = view.wallMs - message.timestampMs;
-  if (ageMs > view.maxAgeMs) return { kind: 'stale', detail: `is ${formatDuration(ageMs)} old (max-age ${formatDuration(view.maxAgeMs)})` };
-  if (message.hops >= view.hopsMax) return { kind: 'hops', detail: `has come ${message.hops} hops (limit ${view.hopsMax})` };
+  if (ageMs > view.maxAgeMs)
+    return {
+      kind: 'stale',
+      detail: `is ${formatDuration(ageMs)} old (max-age ${formatDuration(view.maxAgeMs)})`,
+    };
+  if (message.hops >= view.hopsMax)
+    return { kind: 'hops', detail: `has come ${message.hops} hops (limit ${view.hopsMax})` };
   return null;
 }
 
 function judgeHost(work: Work, view: WorkView): Verdict | null {
-  if (view.held.has(work.key) || view.finishing.has(work.key)) return { kind: 'held', detail: `is in hand on ${view.alias}` };
+  if (view.held.has(work.key) || view.finishing.has(work.key))
+    return { kind: 'held', detail: `is in hand on ${view.alias}` };
   if (work.hosts !== null && !work.hosts.includes(view.alias))
-    return { kind: 'pinned', detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only` };
+    return {
+      kind: 'pinned',
+      detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only`,
+    };
   if (!view.serving.models.has(work.recipient))
-    return { kind: 'not-served', detail: view.serving.refused.get(work.recipient) ?? `no entry for "${work.recipient}" in models.yaml` };
+    return {
+      kind: 'not-served',
+      detail:
+        view.serving.refused.get(work.recipient) ??
+        `no entry for "${work.recipient}" in models.yaml`,
+    };
   if (view.blocked.has(work.key))
-    return { kind: 'ran-before', detail: `was run on ${view.alias} before the branch was rewritten; to have it done again, send it anew` };
+    return {
+      kind: 'ran-before',
+      detail: `was run on ${view.alias} before the branch was rewritten; to have it done again, send it anew`,
+    };
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
-    return { kind: 'no-project', detail: `${view.alias} has no project "${project}" in its config.yaml` };
+    return {
+      kind: 'no-project',
+      detail: `${view.alias} has no project "${project}" in its config.yaml`,
+    };
   const spent = view.spentOut.get(work.recipient);
-  if (spent !== undefined) return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
+  if (spent !== undefined)
+    return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
   const parked = parkedOf(work.recipient, view);
-  // Who is asked next has to learn that it is its turn: when no other host has answered by now, this one tries, and tells.
-  if (parked !== null && !(work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs)))
-    return { kind: 'parked', detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}` };
+  // Who is asked next has to learn that it is its turn: when no other host has answered by now,
+  // this one tries, and tells.
+  if (
+    parked !== null &&
+    !(work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs))
+  )
+    return {
+      kind: 'parked',
+      detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}`,
+    };
   return null;
 }
 
-/** Why a model rests here; null when it does not, or when one of its fallbacks can answer for it. */
+/**
+ * Why a model rests here; null when it does not, or when one of its fallbacks can answer for it.
+ */
 function parkedOf(model: string, view: WorkView): Parked | null {
   const resting = (name: string): Parked | null => {
     const parked = view.parked.get(name);
     return parked !== undefined && parked.untilMs > view.monotonicMs ? parked : null;
   };
-  const fallbacks = (view.serving.models.get(model)?.fallback ?? []).filter((name) => view.serving.models.has(name));
+  const fallbacks = (view.serving.models.get(model)?.fallback ?? []).filter((name) =>
+    view.serving.models.has(name),
+  );
   return fallbacks.some((name) => resting(name) === null) ? null : resting(model);
 }
 
 function judgeMoment(work: Work, view: WorkView): Verdict | null {
-  if (namesUnder(view.refs, view.claimsPrefix).has(work.key)) return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
+  if (namesUnder(view.refs, view.claimsPrefix).has(work.key))
+    return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
   if (view.mode !== 'running') return { kind: 'paused', detail: `${view.alias} is ${view.mode}` };
   const entry = view.serving.models.get(work.recipient);
   if (entry === undefined) return null;
   const busy = countHeld(view.held, work.recipient);
-  if (busy >= entry.concurrency) return { kind: 'model-busy', detail: `${work.recipient} runs ${busy} of ${entry.concurrency} at a time` };
+  if (busy >= entry.concurrency)
+    return {
+      kind: 'model-busy',
+      detail: `${work.recipient} runs ${busy} of ${entry.concurrency} at a time`,
+    };
   const rate = rateReached(work.recipient, entry, view);
   if (rate !== null) return rate;
-  if (view.held.size >= view.concurrency) return { kind: 'slots-busy', detail: `all ${view.concurrency} slots of ${view.alias} are busy` };
+  if (view.held.size >= view.concurrency)
+    return {
+      kind: 'slots-busy',
+      detail: `all ${view.concurrency} slots of ${view.alias} are busy`,
+    };
   return null;
 }
 
-/** The work to claim now: no more than there are free slots, our own share first, another host's only after it had its chance. */
-export function selectWork(works: readonly Work[], view: WorkView): readonly { readonly work: Work; readonly entry: ModelEntry }[] {
+/**
+ * The work to claim now: no more than there are free slots, our own share first, another host's
+ * only after it had its chance.
+ */
+export function selectWork(
+  works: readonly Work[],
+  view: WorkView,
+): readonly { readonly work: Work; readonly entry: ModelEntry }[] {
   // With many hosts and much work ranking is dear: no more of it than there are free slots for.
   if (view.mode !== 'running' || view.held.size >= view.concurrency) return [];
   const held = new Map(view.held);
@@ -137,7 +193,12 @@ export function selectWork(works: readonly Work[], view: WorkView): readonly { r
   const chosen: { work: Work; entry: ModelEntry }[] = [];
   const take = (work: Work): void => {
     const entry = view.serving.models.get(work.recipient);
-    if (entry === undefined || held.size >= view.concurrency || judgeWork(work, now).kind !== 'ready') return;
+    if (
+      entry === undefined ||
+      held.size >= view.concurrency ||
+      judgeWork(work, now).kind !== 'ready'
+    )
+      return;
     held.set(work.key, work.recipient);
     chosen.push({ work, entry });
   };
@@ -168,7 +229,10 @@ function judgeShare(view: WorkView): (work: Work) => boolean {
   return (work) => work.hosts !== null || preferred(work) === view.instance;
 }
 
-/** Key → preferred instance, by who is in view. The same work is ranked with every look while it waits, and who is in view changes seldom. */
+/**
+ * Key → preferred instance, by who is in view. The same work is ranked with every look while it
+ * waits, and who is in view changes seldom.
+ */
 const winnersBy = new Map<string, Map<string, string>>();
 const VIEWS_KEPT = 8;
 const WINNERS_MAX = 20_000;
@@ -176,7 +240,8 @@ const WINNERS_MAX = 20_000;
 function winnersAmong(instances: readonly string[]): Map<string, string> {
   const view = instances.join(' ');
   const known = winnersBy.get(view);
-  const winners = known === undefined || known.size >= WINNERS_MAX ? new Map<string, string>() : known;
+  const winners =
+    known === undefined || known.size >= WINNERS_MAX ? new Map<string, string>() : known;
   winnersBy.delete(view);
   winnersBy.set(view, winners);
   for (const oldest of winnersBy.keys()) {
@@ -197,7 +262,10 @@ export interface Peer {
 }
 
 /** Who may go first: the host that the message prefers while it is in view, else everybody. */
-export function candidatesFor({ preferredHost }: { readonly preferredHost: string | null }, all: readonly Peer[]): readonly string[] {
+export function candidatesFor(
+  { preferredHost }: { readonly preferredHost: string | null },
+  all: readonly Peer[],
+): readonly string[] {
   const preferred = all.filter(({ alias }) => alias === preferredHost);
   return (preferred.length > 0 ? preferred : all).map(({ instance }) => instance);
 }
@@ -228,10 +296,19 @@ function countHeld(held: ReadonlyMap<string, string>, model: string): number {
 }
 
 function rateReached(model: string, entry: ModelEntry, view: WorkView): Verdict | null {
-  const limit = Math.min(entry.runsPerHour ?? Infinity, view.budgets.models.get(model)?.runsPerHour ?? Infinity);
+  const limit = Math.min(
+    entry.runsPerHour ?? Infinity,
+    view.budgets.models.get(model)?.runsPerHour ?? Infinity,
+  );
   if (limit === Infinity) return null;
   const runs = (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR);
   if (runs.length < limit) return null;
-  const resumesInMs = Math.max(0, HOUR - (view.monotonicMs - (runs.at(-Math.max(1, limit)) ?? view.monotonicMs)));
-  return { kind: 'rate', detail: `${model} had its ${limit} runs of this hour; goes on in ${formatDuration(resumesInMs)}` };
+  const resumesInMs = Math.max(
+    0,
+    HOUR - (view.monotonicMs - (runs.at(-Math.max(1, limit)) ?? view.monotonicMs)),
+  );
+  return {
+    kind: 'rate',
+    detail: `${model} had its ${limit} runs of this hour; goes on in ${formatDuration(resumesInMs)}`,
+  };
 }

@@ -1,4 +1,7 @@
-/** Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is decided by `judgeLapsed`; the remote decides who does it. */
+/**
+ * Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is
+ * decided by `judgeLapsed`; the remote decides who does it.
+ */
 import type { Oid } from '../base/ids.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { beatName } from '../protocol/beat.ts';
@@ -20,7 +23,10 @@ export interface Lapsed {
   readonly claim: Claim | null;
   /** The open work it stands for; null when there is none (answered, removed, or never was). */
   readonly work: Work | null;
-  /** The same for a message that was asked again by another: nobody takes it, but what may have been done for it must be told. */
+  /**
+   * The same for a message that was asked again by another: nobody takes it, but what may have been
+   * done for it must be told.
+   */
   readonly closed: Work | null;
   /** Whether the agent may have been started. Only its own host can know that it was not. */
   readonly started: boolean;
@@ -32,14 +38,19 @@ export type LapsedVerdict = 'remove' | 'take-over' | 'outcome-unknown' | 'gave-u
 /** What becomes of a lapsed claim. */
 export function judgeLapsed({ claim, work, closed, started, attemptsMax }: Lapsed): LapsedVerdict {
   if (claim === null || (work ?? closed) === null || !started) return 'remove';
-  // When the message that asks again is taken away, this one is open again: its reply is what keeps it from a second run.
+  // When the message that asks again is taken away, this one is open again: its reply is what keeps
+  // it from a second run.
   if (claim.effects === 'external') return 'outcome-unknown';
   if (work === null) return 'remove';
   return claim.attempt >= attemptsMax ? 'gave-up' : 'take-over';
 }
 
 /** Looks through the claims on the remote that are not ours and settles what has lapsed. */
-export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly Work[], view: WorkView): Promise<void> {
+export async function settleLapsedClaims(
+  dispatcher: Dispatcher,
+  works: readonly Work[],
+  view: WorkView,
+): Promise<void> {
   const { state, settings } = dispatcher;
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
@@ -51,7 +62,10 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
     const lapsed: Lapsed = { ...found, ...byKey(ref.slice(settings.refs.claims.length)) };
     const verdict = judgeLapsed(lapsed);
     if (verdict === 'take-over') {
-      const request = planTakeover({ ...view, held: new Map([...view.held, ...taken]) }, { ref, oid, lapsed });
+      const request = planTakeover(
+        { ...view, held: new Map([...view.held, ...taken]) },
+        { ref, oid, lapsed },
+      );
       if (request === null) continue;
       announceTakeover(dispatcher, request, lapsed.claim?.alias ?? '');
       taken.set(request.work.key, request.work.recipient);
@@ -63,8 +77,13 @@ export async function settleLapsedClaims(dispatcher: Dispatcher, works: readonly
 }
 
 /** Finds what a claim stands for. Made only when a claim has lapsed: most looks see none. */
-function workByKey(dispatcher: Dispatcher, works: readonly Work[]): (key: string) => Pick<Lapsed, 'work' | 'closed'> {
-  const open = new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])));
+function workByKey(
+  dispatcher: Dispatcher,
+  works: readonly Work[],
+): (key: string) => Pick<Lapsed, 'work' | 'closed'> {
+  const open = new Map(
+    works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])),
+  );
   const closed = new Map(supersededWork(dispatcher).map((work) => [work.key, work]));
   return (key) => ({ work: open.get(key) ?? null, closed: closed.get(key) ?? null });
 }
@@ -75,40 +94,78 @@ function isOurs(dispatcher: Dispatcher, ref: string): boolean {
 }
 
 /** The claim at `ref` if it has lapsed in our eyes, else null. */
-function readLapsed(dispatcher: Dispatcher, ref: string, oid: Oid): Omit<Lapsed, 'work' | 'closed'> | null {
+function readLapsed(
+  dispatcher: Dispatcher,
+  ref: string,
+  oid: Oid,
+): Omit<Lapsed, 'work' | 'closed'> | null {
   const { state, settings } = dispatcher;
   const record = state.records.get(oid);
   if (record === undefined) return null;
   const claim = record?.claim ?? null;
-  const attemptsMax = state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
+  const attemptsMax =
+    state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
   const orphan = state.claims.orphans.get(ref);
   if (orphan?.oid === oid) return { claim, started: orphan.started, attemptsMax };
-  // A claim of this very process that it does not hold was pushed without an answer and landed late: nothing was started for it.
+  // A claim of this very process that it does not hold was pushed without an answer and landed
+  // late: nothing was started for it.
   if (claim?.run === dispatcher.run) return { claim, started: false, attemptsMax };
-  const hasLapsed = (beat: string | null): boolean => (silentMs(state.book, { claim: ref, beat }) ?? 0) >= settings.leaseMs;
+  const hasLapsed = (beat: string | null): boolean =>
+    (silentMs(state.book, { claim: ref, beat }) ?? 0) >= settings.leaseMs;
   if (!hasLapsed(null)) return null;
-  return claim === null || hasLapsed(settings.refs.hosts + beatName(claim)) ? { claim, started: true, attemptsMax } : null;
+  return claim === null || hasLapsed(settings.refs.hosts + beatName(claim))
+    ? { claim, started: true, attemptsMax }
+    : null;
 }
 
-/** The request for a takeover, if this host would take the work were it free: the same rules and slots as for any other. */
-function planTakeover(view: WorkView, { ref, oid, lapsed }: Omit<Lost, 'verdict'>): ClaimRequest | null {
+/**
+ * The request for a takeover, if this host would take the work were it free: the same rules and
+ * slots as for any other.
+ */
+function planTakeover(
+  view: WorkView,
+  { ref, oid, lapsed }: Omit<Lost, 'verdict'>,
+): ClaimRequest | null {
   const { claim, work } = lapsed;
   const entry = work === null ? undefined : view.serving.models.get(work.recipient);
   const others = new Map([...view.refs].filter(([name]) => name !== ref));
-  if (work === null || claim === null || entry === undefined || judgeWork(work, { ...view, refs: others }).kind !== 'ready') return null;
+  if (
+    work === null ||
+    claim === null ||
+    entry === undefined ||
+    judgeWork(work, { ...view, refs: others }).kind !== 'ready'
+  )
+    return null;
   return { work, entry, attempt: claim.attempt + 1, expected: oid };
 }
 
-function announceTakeover({ doors }: Dispatcher, { work, attempt }: ClaimRequest, from: string): void {
-  doors.log.warning('claim.taken-over', { message: work.message.path, model: work.recipient, from, attempt, next: 'runs it again here' });
+function announceTakeover(
+  { doors }: Dispatcher,
+  { work, attempt }: ClaimRequest,
+  from: string,
+): void {
+  doors.log.warning('claim.taken-over', {
+    message: work.message.path,
+    model: work.recipient,
+    from,
+    attempt,
+    next: 'runs it again here',
+  });
 }
 
 function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
   dispatcher.state.claims.settling.add(ref);
-  dispatcher.doors.log.status('claim.removed', { ref, why: 'its message is answered or gone, or it was never started' });
+  dispatcher.doors.log.status('claim.removed', {
+    ref,
+    why: 'its message is answered or gone, or it was never started',
+  });
   enqueue(dispatcher, {
     about: ref,
-    transaction: { name: `remove ${ref}`, fences: [{ ref, expected: oid, next: null }], decide: () => Promise.resolve([]) },
+    transaction: {
+      name: `remove ${ref}`,
+      fences: [{ ref, expected: oid, next: null }],
+      decide: () => Promise.resolve([]),
+    },
     done: () => settled(dispatcher, ref),
   });
 }
@@ -151,7 +208,10 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Los
   });
   enqueue(dispatcher, {
     about: work.message.path,
-    transaction: replyTransaction(dispatcher, { payload: { work, claim, claimOid: oid, reply, failed: true }, ref }),
+    transaction: replyTransaction(dispatcher, {
+      payload: { work, claim, claimOid: oid, reply, failed: true },
+      ref,
+    }),
     done: () => settled(dispatcher, ref),
   });
 }

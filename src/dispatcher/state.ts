@@ -1,6 +1,6 @@
 /**
- * What the verbs of a dispatcher share between two looks. Everything here is lost at a crash; what must not be lost is on the remote or behind the
- * door to local state.
+ * What the verbs of a dispatcher share between two looks. Everything here is lost at a crash; what
+ * must not be lost is on the remote or behind the door to local state.
  */
 import type { Oid } from '../base/ids.ts';
 import type { HostState } from '../protocol/beat.ts';
@@ -40,9 +40,15 @@ export interface Held {
   renewedMs: number;
   /** What the wall clock was ahead of the monotonic one then: when the machine sleeps, it grows. */
   renewedAheadMs: number;
-  /** Monotonic time from which a listing without this claim means that it is lost; infinite while a renewal is on its way. */
+  /**
+   * Monotonic time from which a listing without this claim means that it is lost; infinite while a
+   * renewal is on its way.
+   */
   confirmedMs: number;
-  /** `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its way. */
+  /**
+   * `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its
+   * way.
+   */
   phase: 'attempt' | 'publishing';
   stopped: StopReason | null;
   readonly abort: AbortController;
@@ -97,7 +103,9 @@ export interface RunSeen {
   readonly askedMs: number;
 }
 
-/** What somebody else wrote of a claim or host. `claim` is null when it is none that can be read. */
+/**
+ * What somebody else wrote of a claim or host. `claim` is null when it is none that can be read.
+ */
 export interface SeenRecord {
   readonly text: string;
   readonly claim: Claim | null;
@@ -127,7 +135,9 @@ export type Scheduled = Pick<ScheduleInput, 'name' | 'text' | 'sinceMs'>;
 export interface ModelState {
   serving: Serving;
   readonly parked: Map<string, Parked>;
-  /** What the models of all hosts have used today, and which of them are at the end of their budget. */
+  /**
+   * What the models of all hosts have used today, and which of them are at the end of their budget.
+   */
   readonly day: DayBook;
   spentOut: ReadonlyMap<string, Reached>;
   /** How often in a row each model was parked without an answer in between. */
@@ -144,7 +154,10 @@ export interface ClaimState {
   readonly uncertain: Map<string, UncertainClaim>;
   /** False until the claims of an earlier run were looked for. */
   recovered: boolean;
-  /** Claims of an earlier run of this state directory: their process is dead, whatever their lease says. Ref → whether its agent was started. */
+  /**
+   * Claims of an earlier run of this state directory: their process is dead, whatever their lease
+   * says. Ref → whether its agent was started.
+   */
   readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
   /** Claim refs of others whose removal or failure reply is on its way. */
   readonly settling: Set<string>;
@@ -164,9 +177,14 @@ export interface PostState {
   publishing: boolean;
   /** How long the last push took; 0 = none yet. */
   pushMs: number;
-  /** How long one takes that lands on the branch: the last that did, or the longest while none has. */
+  /**
+   * How long one takes that lands on the branch: the last that did, or the longest while none has.
+   */
   landing: { readonly ms: number; readonly hasLanded: boolean };
-  /** How many hosts seem to push at the same time: doubles with a loss, halves when a push lands at once. */
+  /**
+   * How many hosts seem to push at the same time: doubles with a loss, halves when a push lands at
+   * once.
+   */
   rivals: number;
   /** Reasons of refusals that were told of. */
   readonly refusalsTold: Set<string>;
@@ -174,7 +192,10 @@ export interface PostState {
 
 /** What was read of workflow runs, so that one that cannot move costs a look-up a tick. */
 export interface WorkflowState {
-  /** Open workflow runs by marker path: what was seen of each, its texts, its channel, and whether a transition is on its way. */
+  /**
+   * Open workflow runs by marker path: what was seen of each, its texts, its channel, and whether a
+   * transition is on its way.
+   */
   readonly runs: Map<string, RunSeen>;
   readonly runTexts: Map<string, TextMemory>;
   /** What folds of each found, by marker path: it only saves work. */

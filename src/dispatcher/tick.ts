@@ -1,4 +1,7 @@
-/** One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take what is free, move workflows on. */
+/**
+ * One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take
+ * what is free, move workflows on.
+ */
 import type { Work } from '../protocol/open-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
@@ -34,7 +37,12 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   await claimMessages(
     dispatcher,
-    selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({ work, entry, attempt: 1, expected: null })),
+    selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({
+      work,
+      entry,
+      attempt: 1,
+      expected: null,
+    })),
   );
   await fireSchedules(dispatcher);
   await advanceWorkflows(dispatcher);
@@ -43,7 +51,9 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
 }
 
 /** What this host would say of each piece of open work now. */
-export function judgeAllWork(dispatcher: Dispatcher): readonly { readonly work: Work; readonly verdict: Verdict }[] {
+export function judgeAllWork(
+  dispatcher: Dispatcher,
+): readonly { readonly work: Work; readonly verdict: Verdict }[] {
   const view = viewWork(dispatcher);
   return currentWork(dispatcher).map((work) => ({ work, verdict: judgeWork(work, view) }));
 }
@@ -62,10 +72,9 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     hostsPrefix: settings.refs.hosts,
     // A claim that may have landed takes its slot too.
     held: new Map(
-      [...held.filter(({ phase }) => phase === 'attempt'), ...state.claims.uncertain.values()].map(({ work }) => [
-        work.key,
-        work.recipient,
-      ]),
+      [...held.filter(({ phase }) => phase === 'attempt'), ...state.claims.uncertain.values()].map(
+        ({ work }) => [work.key, work.recipient],
+      ),
     ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
     blocked: state.claims.blocked,
@@ -84,7 +93,10 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
   };
 }
 
-/** Orders to all hosts: a pause holds while it stands; drain and stop reach only the runs that they name. */
+/**
+ * Orders to all hosts: a pause holds while it stands; drain and stop reach only the runs that they
+ * name.
+ */
 function obeyControl(dispatcher: Dispatcher): void {
   const { state, run, doors } = dispatcher;
   const { control } = state.host;
@@ -93,7 +105,8 @@ function obeyControl(dispatcher: Dispatcher): void {
   if (named && control.op === 'stop') state.host.stopOrdered = true;
   if (state.host.mode === 'draining' || named) state.host.mode = 'draining';
   else state.host.mode = state.host.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
-  if (state.host.mode !== before) doors.log.status(`host.${state.host.mode}`, { by: control?.by ?? 'this host' });
+  if (state.host.mode !== before)
+    doors.log.status(`host.${state.host.mode}`, { by: control?.by ?? 'this host' });
 }
 
 function noteFirstSeen(dispatcher: Dispatcher, works: readonly Work[]): void {

@@ -1,15 +1,21 @@
 /**
- * Who may make the loop look before its rest is over. All sources come through `hint`: it says "look now" and nothing else, whoever says it is not
- * believed any further, and however often it is said, it costs at most one look in the shortest pause between two looks.
+ * Who may make the loop look before its rest is over. All sources come through `hint`: it says
+ * "look now" and nothing else, whoever says it is not believed any further, and however often it is
+ * said, it costs at most one look in the shortest pause between two looks.
  */
 import { MINUTE } from '../base/clock.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { WakeSource } from './hints.ts';
 import { refsUnder } from './refs-under.ts';
 
-/** A push moves several refs one after the other; a look in the middle would have to be made again. */
+/**
+ * A push moves several refs one after the other; a look in the middle would have to be made again.
+ */
 const SETTLE_MS = 5;
-/** A watched remote is looked at all the same: once in so many of the longest pauses, and once in so long. */
+/**
+ * A watched remote is looked at all the same: once in so many of the longest pauses, and once in so
+ * long.
+ */
 const SAFETY_PAUSES = 10;
 const SAFETY_MS_MAX = 10 * MINUTE;
 /** So long after a look that found what nobody had announced, the announcement may still come. */
@@ -41,16 +47,33 @@ export function trustWatch(dispatcher: Dispatcher, where: string): void {
 export function loseWatch(dispatcher: Dispatcher, why: string): void {
   const { hints } = dispatcher.state.loop;
   Object.assign(hints, { watch: 'none', doubt: null });
-  dispatcher.doors.log.warning('remote.unwatched', { reason: why, next: 'the remote is asked at the usual pace' });
+  dispatcher.doors.log.warning('remote.unwatched', {
+    reason: why,
+    next: 'the remote is asked at the usual pace',
+  });
 }
 
-/** True when a look could show nothing: the remote is watched, nothing was announced, and nothing of ours or anybody else's is on its way. */
+/**
+ * True when a look could show nothing: the remote is watched, nothing was announced, and nothing of
+ * ours or anybody else's is on its way.
+ */
 export function needsNoLook(dispatcher: Dispatcher): boolean {
   const { state, settings, doors } = dispatcher;
   judgeDoubt(dispatcher);
-  if (state.loop.hints.watch !== 'trusted' || state.loop.hints.lookDue || state.loop.hints.doubt !== null || !state.claims.recovered)
+  if (
+    state.loop.hints.watch !== 'trusted' ||
+    state.loop.hints.lookDue ||
+    state.loop.hints.doubt !== null ||
+    !state.claims.recovered
+  )
     return false;
-  if (state.host.outage !== null || state.host.halted !== null || state.post.publishing || state.post.outgoing.length > 0) return false;
+  if (
+    state.host.outage !== null ||
+    state.host.halted !== null ||
+    state.post.publishing ||
+    state.post.outgoing.length > 0
+  )
+    return false;
   const ours = [
     state.claims.held,
     state.claims.uncertain,
@@ -65,18 +88,30 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
   return doors.clock.monotonicMs() - state.seenMs < safetyMs(dispatcher);
 }
 
-/** A look begins. The result, called with whether it found a change, notes a change that should have been announced. */
+/**
+ * A look begins. The result, called with whether it found a change, notes a change that should have
+ * been announced.
+ */
 export function beginLook(dispatcher: Dispatcher): (changed: boolean) => void {
   const { state, doors } = dispatcher;
   const { hints } = state.loop;
   const idle =
-    state.claims.held.size === 0 && state.claims.uncertain.size === 0 && !state.post.publishing && state.workflows.advancing.size === 0;
+    state.claims.held.size === 0 &&
+    state.claims.uncertain.size === 0 &&
+    !state.post.publishing &&
+    state.workflows.advancing.size === 0;
   const unasked =
-    hints.watch === 'trusted' && !hints.lookDue && !hints.pending && idle && state.host.outage === null && hints.doubt === null;
+    hints.watch === 'trusted' &&
+    !hints.lookDue &&
+    !hints.pending &&
+    idle &&
+    state.host.outage === null &&
+    hints.doubt === null;
   hints.lookDue = false;
   const heard = hints.heard.get('watch') ?? 0;
   return (changed) => {
-    if (changed && unasked && hints.watch === 'trusted') hints.doubt = { sinceMs: doors.clock.monotonicMs(), heard };
+    if (changed && unasked && hints.watch === 'trusted')
+      hints.doubt = { sinceMs: doors.clock.monotonicMs(), heard };
   };
 }
 

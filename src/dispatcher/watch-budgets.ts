@@ -1,6 +1,7 @@
 /**
- * What the models have used today, counted from the replies of all hosts. Without data/budgets.yaml nothing is read. Else the first look reads
- * what this day's commits changed, and every later one what is new: never the whole history.
+ * What the models have used today, counted from the replies of all hosts. Without data/budgets.yaml
+ * nothing is read. Else the first look reads what this day's commits changed, and every later one
+ * what is new: never the whole history.
  */
 import { DAY, HOUR } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
@@ -28,14 +29,16 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
     if (state.models.day.budgets === NO_BUDGETS) state.models.day.tip = null;
     else await countReplies(dispatcher, tip);
   }
-  for (const [path, { atMs }] of state.models.day.spent) if (atMs < wallMs - 2 * DAY) state.models.day.spent.delete(path);
+  for (const [path, { atMs }] of state.models.day.spent)
+    if (atMs < wallMs - 2 * DAY) state.models.day.spent.delete(path);
   const reached = reachedBudgets(state.models.day.budgets, {
     spent: state.models.day.spent.values(),
     models: [...state.models.serving.models.keys()],
     wallMs,
   });
   for (const [model, { why }] of reached)
-    if (!state.models.spentOut.has(model)) doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
+    if (!state.models.spentOut.has(model))
+      doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
   state.models.spentOut = reached;
 }
 
@@ -44,8 +47,13 @@ async function readBudgets({ state, doors }: Dispatcher, tip: Oid): Promise<void
   const text = await readTextAt(doors.repository, tip, BUDGETS_FILE);
   if (text === state.models.day.text) return;
   state.models.day.text = text;
-  const { budgets, problems } = text === null ? { budgets: NO_BUDGETS, problems: [] } : decodeBudgets(text);
-  for (const problem of problems) doors.log.warning('budgets.invalid', { ...problem, next: 'the budgets as they were stay in force' });
+  const { budgets, problems } =
+    text === null ? { budgets: NO_BUDGETS, problems: [] } : decodeBudgets(text);
+  for (const problem of problems)
+    doors.log.warning('budgets.invalid', {
+      ...problem,
+      next: 'the budgets as they were stay in force',
+    });
   state.models.day.budgets = budgets ?? state.models.day.budgets;
 }
 
@@ -57,7 +65,9 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
   const changes = await doors.repository.diff({ from, to: tip, under: CHANNELS });
   const replies = changes.flatMap((change) => {
     const parsed = change.kind === 'written' ? parseMessagePath(change.path) : null;
-    return change.kind === 'written' && change.entry !== 'other' && parsed?.replyTo != null ? [change] : [];
+    return change.kind === 'written' && change.entry !== 'other' && parsed?.replyTo != null
+      ? [change]
+      : [];
   });
   for (let at = 0; at < replies.length; at += CHUNK) {
     const chunk = replies.slice(at, at + CHUNK);
@@ -71,13 +81,21 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
       const fields = read?.kind === 'message' ? read.message.fields : null;
       if (fields?.model == null || fields.timestampMs === null) return;
       const { model, timestampMs: atMs, tokensIn, tokensOut, costUsd } = fields;
-      state.models.day.spent.set(path, { model, atMs, usd: costUsd ?? 0, tokens: (tokensIn ?? 0) + (tokensOut ?? 0) });
+      state.models.day.spent.set(path, {
+        model,
+        atMs,
+        usd: costUsd ?? 0,
+        tokens: (tokensIn ?? 0) + (tokensOut ?? 0),
+      });
     });
   }
   state.models.day.tip = tip;
 }
 
-/** The newest commit from before this day; null when the whole history is of today, or longer than a day can be. */
+/**
+ * The newest commit from before this day; null when the whole history is of today, or longer than a
+ * day can be.
+ */
 async function dayStart({ doors }: Dispatcher, tip: Oid): Promise<Oid | null> {
   const wallMs = doors.clock.wallMs();
   const startMs = wallMs - (wallMs % DAY) - SKEW_MS;

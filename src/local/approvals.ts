@@ -1,4 +1,7 @@
-/** Which entries of a transport's models.yaml the operator of this host has approved: by exact hash, so that a changed entry is unapproved again. */
+/**
+ * Which entries of a transport's models.yaml the operator of this host has approved: by exact hash,
+ * so that a changed entry is unapproved again.
+ */
 import { rm } from 'node:fs/promises';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -20,19 +23,29 @@ export type Approvals = ReadonlyMap<string, string>;
 /** Hashes by model name by transport id: the form of approvals.json, below `transports`. */
 type AllApprovals = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** What this host approved for a transport (`transportId`). Throws CONFIG_INVALID when the file is damaged: that approves nothing. */
-export async function readApprovals(directory: ConfigDirectory, transport: string): Promise<Approvals> {
+/**
+ * What this host approved for a transport (`transportId`). Throws CONFIG_INVALID when the file is
+ * damaged: that approves nothing.
+ */
+export async function readApprovals(
+  directory: ConfigDirectory,
+  transport: string,
+): Promise<Approvals> {
   const all = await readAll(directory);
   return new Map(Object.entries(all[transport] ?? {}));
 }
 
 /**
- * Records the hash of each entry as approved for the transport, durably. Of commands at the same moment each sees what the one before it wrote.
- * Throws HELD_BY_ANOTHER when another one does not end.
+ * Records the hash of each entry as approved for the transport, durably. Of commands at the same
+ * moment each sees what the one before it wrote. Throws HELD_BY_ANOTHER when another one does not
+ * end.
  */
 export async function approve(
   directory: ConfigDirectory,
-  approved: { readonly transport: string; readonly entries: readonly { readonly name: string; readonly hash: string }[] },
+  approved: {
+    readonly transport: string;
+    readonly entries: readonly { readonly name: string; readonly hash: string }[];
+  },
   parts: LockParts,
 ): Promise<void> {
   await makeConfigDirectory(directory);
@@ -40,16 +53,29 @@ export async function approve(
   try {
     const all = await readAll(directory);
     const before = all[approved.transport] ?? {};
-    const after = { ...before, ...Object.fromEntries(approved.entries.map(({ name, hash }) => [name, hash])) };
+    const after = {
+      ...before,
+      ...Object.fromEntries(approved.entries.map(({ name, hash }) => [name, hash])),
+    };
     const transports = sortKeys({ ...all, [approved.transport]: sortKeys(after) });
-    await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports }, null, 2)}\n`);
+    await writeDurableFile(
+      directory.approvalsFile,
+      `${JSON.stringify({ version: 1, transports }, null, 2)}\n`,
+    );
   } finally {
     await lock.release();
   }
 }
 
-/** Takes every approval for the transport away; true when there was one. Removes the file when nothing is left in it. */
-export async function forgetApprovals(directory: ConfigDirectory, transport: string, parts: LockParts): Promise<boolean> {
+/**
+ * Takes every approval for the transport away; true when there was one. Removes the file when
+ * nothing is left in it.
+ */
+export async function forgetApprovals(
+  directory: ConfigDirectory,
+  transport: string,
+  parts: LockParts,
+): Promise<boolean> {
   if (!Object.hasOwn(await readAll(directory), transport)) return false;
   const path = `${directory.approvalsFile}.lock`;
   const lock = await lockApprovals(path, parts);
@@ -59,10 +85,16 @@ export async function forgetApprovals(directory: ConfigDirectory, transport: str
 }
 
 async function dropApprovals(directory: ConfigDirectory, transport: string): Promise<boolean> {
-  const rest = Object.fromEntries(Object.entries(await readAll(directory)).filter(([id]) => id !== transport));
+  const rest = Object.fromEntries(
+    Object.entries(await readAll(directory)).filter(([id]) => id !== transport),
+  );
   const isEmpty = Object.keys(rest).length === 0;
   if (isEmpty) await removeDurableFile(directory.approvalsFile);
-  else await writeDurableFile(directory.approvalsFile, `${JSON.stringify({ version: 1, transports: rest }, null, 2)}\n`);
+  else
+    await writeDurableFile(
+      directory.approvalsFile,
+      `${JSON.stringify({ version: 1, transports: rest }, null, 2)}\n`,
+    );
   return isEmpty;
 }
 
@@ -104,13 +136,20 @@ function decodeAll(text: string): AllApprovals | null {
 }
 
 function isAllApprovals(value: Readonly<Record<string, unknown>>): value is AllApprovals {
-  return Object.values(value).every((models) => isMapping(models) && Object.values(models).every((hash) => typeof hash === 'string'));
+  return Object.values(value).every(
+    (models) =>
+      isMapping(models) && Object.values(models).every((hash) => typeof hash === 'string'),
+  );
 }
 
 function damaged(path: string): CrosstalkError {
-  return new CrosstalkError('CONFIG_INVALID', `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`, {
-    fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # then: crosstalkd allow`,
-  });
+  return new CrosstalkError(
+    'CONFIG_INVALID',
+    `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`,
+    {
+      fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # then: crosstalkd allow`,
+    },
+  );
 }
 
 function stuck(path: string): CrosstalkError {

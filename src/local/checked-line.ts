@@ -1,10 +1,14 @@
-/** One line of text that tells by itself whether it is whole: 16 hex of its sha256, a space, JSON. */
+/**
+ * One line of text that tells by itself whether it is whole: 16 hex of its sha256, a space, JSON.
+ */
 import { createHash } from 'node:crypto';
 
 const SUM_LENGTH = 16;
 
 /** The value when the line is whole, else why it is not. */
-export type CheckedLine = { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'damaged'; readonly why: string };
+export type CheckedLine =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'damaged'; readonly why: string };
 
 /** Something in the state directory that cannot be read; it is skipped and stays where it is. */
 export interface Damage {

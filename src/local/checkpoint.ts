@@ -1,4 +1,7 @@
-/** The checkpoint: what the last tick knew, so that a restart reads only what is new. A shortcut: when it is torn or gone, everything is read again. */
+/**
+ * The checkpoint: what the last tick knew, so that a restart reads only what is new. A shortcut:
+ * when it is torn or gone, everything is read again.
+ */
 import { readFile, stat } from 'node:fs/promises';
 import { formatCheckedLine, parseCheckedLine } from './checked-line.ts';
 import { writeShortcutFile } from './durable-file.ts';
@@ -10,7 +13,10 @@ export async function readCheckpoint(path: string): Promise<unknown> {
   return read.kind === 'value' ? read.value : null;
 }
 
-/** Replaces the checkpoint without waiting for the disk; its checksum tells a torn one after a power cut. */
+/**
+ * Replaces the checkpoint without waiting for the disk; its checksum tells a torn one after a power
+ * cut.
+ */
 export async function writeCheckpoint(path: string, value: unknown): Promise<void> {
   await writeShortcutFile(path, `${formatCheckedLine(value)}\n`);
 }
@@ -18,7 +24,10 @@ export async function writeCheckpoint(path: string, value: unknown): Promise<voi
 /** The checkpoint as a command that only looks finds it. */
 export interface SeenCheckpoint {
   readonly value: unknown;
-  /** Keeps what the command has read since, if nobody else has kept anything meanwhile: theirs may be the newer. Never throws, it saves time only. */
+  /**
+   * Keeps what the command has read since, if nobody else has kept anything meanwhile: theirs may
+   * be the newer. Never throws, it saves time only.
+   */
   keep(value: unknown): Promise<void>;
 }
 

@@ -1,4 +1,7 @@
-/** The host's own configuration: commands in it run without asking, so the folder must be nobody else's to write. */
+/**
+ * The host's own configuration: commands in it run without asking, so the folder must be nobody
+ * else's to write.
+ */
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
@@ -28,25 +31,37 @@ export function locateConfigDirectory(env: Env): ConfigDirectory {
   };
 }
 
-/** Makes the folder, private to this user, before something is written in it. An existing one keeps its mode. */
+/**
+ * Makes the folder, private to this user, before something is written in it. An existing one keeps
+ * its mode.
+ */
 export async function makeConfigDirectory(directory: ConfigDirectory): Promise<void> {
   if ((await statOrNull(directory.path)) === null) await ensurePrivateDirectory(directory.path);
 }
 
 /**
- * Looks whether others could have written the configuration. Throws CONFIG_INVALID with the fix when the folder or a file in it belongs to
- * another user or anybody may write it; gives a warning when its group may. What is missing is fine.
+ * Looks whether others could have written the configuration. Throws CONFIG_INVALID with the fix
+ * when the folder or a file in it belongs to another user or anybody may write it; gives a warning
+ * when its group may. What is missing is fine.
  */
 export async function checkConfigDirectory(directory: ConfigDirectory): Promise<readonly string[]> {
   const warnings: string[] = [];
-  for (const path of [directory.path, directory.configFile, directory.modelsFile, directory.approvalsFile]) {
+  for (const path of [
+    directory.path,
+    directory.configFile,
+    directory.modelsFile,
+    directory.approvalsFile,
+  ]) {
     const found = await statOrNull(path);
     if (found === null) continue;
     if (path === directory.path && !found.isDirectory()) throw notADirectory(path);
     // The administrator may write everything anyway, and may have put the configuration there.
     if (!isOurs(found.uid) && found.uid !== 0) throw notOurs(path, found.uid);
     if ((found.mode & 0o002) !== 0) throw openToAll(path);
-    if ((found.mode & 0o020) !== 0) warnings.push(`${path}: its group may write it, and what it says is run; chmod g-w ${shellWord(path)}`);
+    if ((found.mode & 0o020) !== 0)
+      warnings.push(
+        `${path}: its group may write it, and what it says is run; chmod g-w ${shellWord(path)}`,
+      );
   }
   return warnings;
 }
@@ -68,15 +83,23 @@ async function statOrNull(path: string) {
 }
 
 function notADirectory(path: string): CrosstalkError {
-  return new CrosstalkError('CONFIG_INVALID', `${path}: found a file; expected the configuration directory.`, {
-    fix: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
-  });
+  return new CrosstalkError(
+    'CONFIG_INVALID',
+    `${path}: found a file; expected the configuration directory.`,
+    {
+      fix: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
+    },
+  );
 }
 
 function notOurs(path: string, uid: number): CrosstalkError {
-  return new CrosstalkError('CONFIG_INVALID', `${path}: belongs to user ${uid}; expected it to belong to the user who runs this.`, {
-    fix: `sudo chown -R "$(id -u)" ${shellWord(path)}   # after looking at what it says`,
-  });
+  return new CrosstalkError(
+    'CONFIG_INVALID',
+    `${path}: belongs to user ${uid}; expected it to belong to the user who runs this.`,
+    {
+      fix: `sudo chown -R "$(id -u)" ${shellWord(path)}   # after looking at what it says`,
+    },
+  );
 }
 
 function openToAll(path: string): CrosstalkError {
@@ -90,8 +113,12 @@ function openToAll(path: string): CrosstalkError {
 }
 
 function unreadable(path: string, cause: unknown): CrosstalkError {
-  return new CrosstalkError('CONFIG_INVALID', `${path}: cannot be read; expected a text file of this user.`, {
-    fix: `ls -l ${shellWord(path)}`,
-    cause,
-  });
+  return new CrosstalkError(
+    'CONFIG_INVALID',
+    `${path}: cannot be read; expected a text file of this user.`,
+    {
+      fix: `ls -l ${shellWord(path)}`,
+      cause,
+    },
+  );
 }

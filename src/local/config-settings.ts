@@ -1,9 +1,16 @@
-/** How each setting is written: its key in config.yaml, its variable, its flag, and what may stand there. Every source is read as text first. */
+/**
+ * How each setting is written: its key in config.yaml, its variable, its flag, and what may stand
+ * there. Every source is read as text first.
+ */
 import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { isAlias, isName, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
-import { formatWakeAddress, parseListenAddress, parseWakeAddress } from '../protocol/wake-address.ts';
+import {
+  formatWakeAddress,
+  parseListenAddress,
+  parseWakeAddress,
+} from '../protocol/wake-address.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Config } from './config.ts';
 import { isPeer } from './wake-peers.ts';
@@ -25,7 +32,10 @@ export interface Setting<T> {
 }
 
 type Form<T> = Pick<Setting<T>, 'expected' | 'decode'>;
-type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & { readonly flag?: string; readonly inFileOnly?: true };
+type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & {
+  readonly flag?: string;
+  readonly inFileOnly?: true;
+};
 
 /** Beyond this a timer of the platform would fire at once. */
 const TIMER_MS_MAX = 24 * DAY;
@@ -42,7 +52,9 @@ const names: Form<readonly string[] | null> = {
   expected: 'names of models: a list, or one text with commas',
   decode: (raw) => {
     const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
-    return Array.isArray(list) && list.length > 0 && list.every((name): name is string => typeof name === 'string' && isName(name))
+    return Array.isArray(list) &&
+      list.length > 0 &&
+      list.every((name): name is string => typeof name === 'string' && isName(name))
       ? [...new Set(list)]
       : undefined;
   },
@@ -70,10 +82,12 @@ const wakeAddress: Form<string | null> = {
 };
 
 const peers: Form<readonly string[]> = {
-  expected: 'addresses, networks of at least /8 such as 10.0.0.0/8, and host names, without ports: a list, or one text with commas',
+  expected:
+    'addresses, networks of at least /8 such as 10.0.0.0/8, and host names, without ports: a list, or one text with commas',
   decode: (raw) => {
     const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
-    return Array.isArray(list) && list.every((peer): peer is string => typeof peer === 'string' && isPeer(peer))
+    return Array.isArray(list) &&
+      list.every((peer): peer is string => typeof peer === 'string' && isPeer(peer))
       ? [...new Set(list)]
       : undefined;
   },
@@ -85,7 +99,9 @@ const directories: Form<Readonly<Record<string, string>>> = {
     if (!isMapping(raw)) return undefined;
     const entries = Object.entries(raw);
     const isRight = (entry: [string, unknown]): entry is [string, string] =>
-      isName(entry[0]) && typeof entry[1] === 'string' && (isAbsolute(entry[1]) || /^~(\/|$)/.test(entry[1]));
+      isName(entry[0]) &&
+      typeof entry[1] === 'string' &&
+      (isAbsolute(entry[1]) || /^~(\/|$)/.test(entry[1]));
     return entries.every(isRight) ? Object.fromEntries(entries) : undefined;
   },
 };
@@ -120,28 +136,108 @@ function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Form<T>): S
 /** Every setting by its field in Config. */
 export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]> } = {
   alias: setting({ key: 'alias', flag: 'alias', meaning: 'name of this host in addresses' }, alias),
-  concurrency: setting({ key: 'concurrency', flag: 'concurrency', meaning: 'agents at work at the same time' }, count(1, 1_000)),
-  intervalMinMs: setting({ key: 'interval-min', meaning: 'shortest pause between two looks at the remote' }, duration(1)),
-  intervalMaxMs: setting({ key: 'interval', flag: 'interval', meaning: 'longest pause between two looks at the remote' }, duration(1)),
-  leaseMs: setting({ key: 'lease', meaning: 'silence after which a claim may be taken over' }, duration(1)),
+  concurrency: setting(
+    { key: 'concurrency', flag: 'concurrency', meaning: 'agents at work at the same time' },
+    count(1, 1_000),
+  ),
+  intervalMinMs: setting(
+    { key: 'interval-min', meaning: 'shortest pause between two looks at the remote' },
+    duration(1),
+  ),
+  intervalMaxMs: setting(
+    { key: 'interval', flag: 'interval', meaning: 'longest pause between two looks at the remote' },
+    duration(1),
+  ),
+  leaseMs: setting(
+    { key: 'lease', meaning: 'silence after which a claim may be taken over' },
+    duration(1),
+  ),
   beatMs: setting({ key: 'beat', meaning: 'pause between two signs of life' }, duration(1)),
-  leaseMarginMs: setting({ key: 'lease-margin', meaning: 'so long before its lease ends a silent host kills its agents' }, duration(1)),
-  maxAgeMs: setting({ key: 'max-age', meaning: 'older messages are not run' }, duration(1, MAX_AGE_MS_MAX)),
-  hopsMax: setting({ key: 'hops-max', meaning: 'agents answering agents in a row' }, count(1, 1_000)),
+  leaseMarginMs: setting(
+    {
+      key: 'lease-margin',
+      meaning: 'so long before its lease ends a silent host kills its agents',
+    },
+    duration(1),
+  ),
+  maxAgeMs: setting(
+    { key: 'max-age', meaning: 'older messages are not run' },
+    duration(1, MAX_AGE_MS_MAX),
+  ),
+  hopsMax: setting(
+    { key: 'hops-max', meaning: 'agents answering agents in a row' },
+    count(1, 1_000),
+  ),
   allowHttp: setting({ key: 'allow-http', meaning: 'remotes by plain http are allowed' }, choice),
   only: setting({ key: 'only', flag: 'only', meaning: 'the only models to serve' }, names),
-  shutdownGraceMs: setting({ key: 'shutdown-grace', meaning: 'time for running agents when told to end' }, duration(0)),
-  networkTimeoutMs: setting({ key: 'network-timeout', meaning: 'limit of one git command that talks to the remote' }, duration(1)),
-  threadMessagesMax: setting({ key: 'thread-messages-max', meaning: 'earlier messages an agent is shown' }, count(0, COUNT_MAX)),
-  threadBytesMax: setting({ key: 'thread-bytes-max', meaning: 'bytes of thread an agent is shown' }, count(0, BYTES_MAX)),
-  failuresMax: setting({ key: 'failures-max', meaning: 'failures in the window after which a model rests' }, count(1, COUNT_MAX)),
-  failureWindowMs: setting({ key: 'failure-window', meaning: 'time in which failures count' }, duration(1)),
-  logBytesMax: setting({ key: 'log-bytes-max', meaning: 'size at which the log file is rotated' }, count(1_024, BYTES_MAX)),
-  projects: setting({ key: 'projects', inFileOnly: true, meaning: 'directories by project name' }, directories),
-  watch: setting({ key: 'watch', meaning: 'a remote on a file system of this machine is watched instead of asked' }, choice),
-  listen: setting({ key: 'listen', flag: 'listen', meaning: 'port or address where calls that say "look now" are taken' }, listenAddress),
-  wakeAddress: setting({ key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' }, wakeAddress),
-  wakePeers: setting({ key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' }, peers),
-  notify: setting({ key: 'notify', inFileOnly: true, meaning: 'who is told, and how, when something needs a person' }, notifiers),
-  partialCache: setting({ key: 'partial-cache', meaning: 'a new cache leaves out what older messages say until it is read' }, choice),
+  shutdownGraceMs: setting(
+    { key: 'shutdown-grace', meaning: 'time for running agents when told to end' },
+    duration(0),
+  ),
+  networkTimeoutMs: setting(
+    { key: 'network-timeout', meaning: 'limit of one git command that talks to the remote' },
+    duration(1),
+  ),
+  threadMessagesMax: setting(
+    { key: 'thread-messages-max', meaning: 'earlier messages an agent is shown' },
+    count(0, COUNT_MAX),
+  ),
+  threadBytesMax: setting(
+    { key: 'thread-bytes-max', meaning: 'bytes of thread an agent is shown' },
+    count(0, BYTES_MAX),
+  ),
+  failuresMax: setting(
+    { key: 'failures-max', meaning: 'failures in the window after which a model rests' },
+    count(1, COUNT_MAX),
+  ),
+  failureWindowMs: setting(
+    { key: 'failure-window', meaning: 'time in which failures count' },
+    duration(1),
+  ),
+  logBytesMax: setting(
+    { key: 'log-bytes-max', meaning: 'size at which the log file is rotated' },
+    count(1_024, BYTES_MAX),
+  ),
+  projects: setting(
+    { key: 'projects', inFileOnly: true, meaning: 'directories by project name' },
+    directories,
+  ),
+  watch: setting(
+    {
+      key: 'watch',
+      meaning: 'a remote on a file system of this machine is watched instead of asked',
+    },
+    choice,
+  ),
+  listen: setting(
+    {
+      key: 'listen',
+      flag: 'listen',
+      meaning: 'port or address where calls that say "look now" are taken',
+    },
+    listenAddress,
+  ),
+  wakeAddress: setting(
+    { key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' },
+    wakeAddress,
+  ),
+  wakePeers: setting(
+    { key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' },
+    peers,
+  ),
+  notify: setting(
+    {
+      key: 'notify',
+      inFileOnly: true,
+      meaning: 'who is told, and how, when something needs a person',
+    },
+    notifiers,
+  ),
+  partialCache: setting(
+    {
+      key: 'partial-cache',
+      meaning: 'a new cache leaves out what older messages say until it is read',
+    },
+    choice,
+  ),
 };

@@ -1,28 +1,48 @@
-/** The settings of one host: what each means, in which unit, and its default. How they are written stands in config-settings.ts. */
+/**
+ * The settings of one host: what each means, in which unit, and its default. How they are written
+ * stands in config-settings.ts.
+ */
 import { DAY, MINUTE, SECOND } from '../base/clock.ts';
 import type { Notifier } from './notify-settings.ts';
 
-/** Every setting, checked. Durations are milliseconds here and `90s`, `30m`, `7d` or a bare number of seconds where people write them. */
+/**
+ * Every setting, checked. Durations are milliseconds here and `90s`, `30m`, `7d` or a bare number
+ * of seconds where people write them.
+ */
 export interface Config {
   /** Name of this host in addresses (`opus@mbp`). Default: the machine's host name, made to fit. */
   readonly alias: string;
   /** Agents at work at the same time on this host. Default 4. */
   readonly concurrency: number;
-  /** Shortest pause between two looks at the remote, right after something happened. Default 500 ms. */
+  /**
+   * Shortest pause between two looks at the remote, right after something happened. Default 500 ms.
+   */
   readonly intervalMinMs: number;
   /** Longest pause between two looks at the remote, when nothing happens. Default 30 s. */
   readonly intervalMaxMs: number;
-  /** Silence after which a claim may be taken over. All hosts of a transport should have the same. Default 2 m. */
+  /**
+   * Silence after which a claim may be taken over. All hosts of a transport should have the same.
+   * Default 2 m.
+   */
   readonly leaseMs: number;
-  /** Pause between two signs of life while this host holds claims. At most a third of the lease. Default: a quarter of it. */
+  /**
+   * Pause between two signs of life while this host holds claims. At most a third of the lease.
+   * Default: a quarter of it.
+   */
   readonly beatMs: number;
-  /** So long before its lease ends, a host that could not beat kills its agents. Default: a sixth of the lease. */
+  /**
+   * So long before its lease ends, a host that could not beat kills its agents. Default: a sixth of
+   * the lease.
+   */
   readonly leaseMarginMs: number;
   /** Older messages are listed as stale and not run. Default 7 d. */
   readonly maxAgeMs: number;
   /** Messages of agents answering agents, in a row, before it ends. Default 4. */
   readonly hopsMax: number;
-  /** Remotes by http:// are allowed, though anybody on the way can read and change them. Default false. */
+  /**
+   * Remotes by http:// are allowed, though anybody on the way can read and change them. Default
+   * false.
+   */
   readonly allowHttp: boolean;
   /** The only models that this host serves; null = all it can. Default null. */
   readonly only: readonly string[] | null;
@@ -44,19 +64,33 @@ export interface Config {
   readonly projects: Readonly<Record<string, string>>;
   /** A remote on a file system of this machine is watched instead of asked. Default true. */
   readonly watch: boolean;
-  /** Where calls that say "look now" are taken: a port of this machine, or `host:port`; null = nowhere. Default null. */
+  /**
+   * Where calls that say "look now" are taken: a port of this machine, or `host:port`; null =
+   * nowhere. Default null.
+   */
   readonly listen: string | null;
-  /** Where other hosts can call this one, as its beat says: `host:port`; null = its beat says nothing. Default null. */
+  /**
+   * Where other hosts can call this one, as its beat says: `host:port`; null = its beat says
+   * nothing. Default null.
+   */
   readonly wakeAddress: string | null;
-  /** The only addresses, networks and names that this host calls when beats name them. Default none. */
+  /**
+   * The only addresses, networks and names that this host calls when beats name them. Default none.
+   */
   readonly wakePeers: readonly string[];
   /** Who is told, and how, when something needs a person. Default nobody. */
   readonly notify: readonly Notifier[];
-  /** The cache begins without the contents of older messages; they are fetched when they are read. Default false. */
+  /**
+   * The cache begins without the contents of older messages; they are fetched when they are read.
+   * Default false.
+   */
   readonly partialCache: boolean;
 }
 
-/** The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the lease when it is changed. */
+/**
+ * The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the
+ * lease when it is changed.
+ */
 export const DEFAULTS = {
   alias: 'host',
   concurrency: 4,

@@ -1,12 +1,25 @@
-/** The side of the user's other commands: ask the dispatcher of this host, or learn that none runs. */
+/**
+ * The side of the user's other commands: ask the dispatcher of this host, or learn that none runs.
+ */
 import { connect, type Socket } from 'node:net';
-import { createLineSplitter, decodeReply, parseJson, type ControlRequest, type LocalOp } from './control.ts';
+import {
+  createLineSplitter,
+  decodeReply,
+  parseJson,
+  type ControlRequest,
+  type LocalOp,
+} from './control.ts';
 import { findSocketPath } from './control-socket.ts';
 import { isErrno, localFailure } from './durable-file.ts';
 import { readLock, type LockHolder } from './lock.ts';
 
-/** `silent`: a dispatcher holds the state directory but does not answer, because it is just starting, stopped by a signal, or stuck. */
-export type NoAnswer = { readonly kind: 'not-running' } | { readonly kind: 'silent'; readonly holder: LockHolder | null };
+/**
+ * `silent`: a dispatcher holds the state directory but does not answer, because it is just
+ * starting, stopped by a signal, or stuck.
+ */
+export type NoAnswer =
+  | { readonly kind: 'not-running' }
+  | { readonly kind: 'silent'; readonly holder: LockHolder | null };
 
 /** What came of asking. */
 export type ControlAnswer =
@@ -19,7 +32,10 @@ const TIMEOUT_MS = 5_000;
 /** A status with thousands of running attempts is far below this. */
 const REPLY_BYTES_MAX = 16 * 1_048_576;
 
-/** Asks the dispatcher that holds `stateDirectory`. Expected outcomes are values; never waits longer than `timeoutMs` (default 5 s) for a word. */
+/**
+ * Asks the dispatcher that holds `stateDirectory`. Expected outcomes are values; never waits longer
+ * than `timeoutMs` (default 5 s) for a word.
+ */
 export async function sendControl(
   stateDirectory: string,
   request: ControlRequest & { readonly op: Exclude<LocalOp, 'events'> },
@@ -30,7 +46,9 @@ export async function sendControl(
   const line = await firstLine(socket, request);
   const reply = line === null ? null : decodeReply(line);
   if (reply === null) return explainNoAnswer(stateDirectory);
-  return reply.ok ? { kind: 'answered', state: reply.state } : { kind: 'refused', error: reply.error };
+  return reply.ok
+    ? { kind: 'answered', state: reply.state }
+    : { kind: 'refused', error: reply.error };
 }
 
 /** What to do with events. */
@@ -42,7 +60,10 @@ export interface Follower {
 }
 
 /** Hands on the dispatcher's events until `signal` aborts or the dispatcher ends (`ended`). */
-export async function followControl(stateDirectory: string, follower: Follower): Promise<{ readonly kind: 'ended' } | NoAnswer> {
+export async function followControl(
+  stateDirectory: string,
+  follower: Follower,
+): Promise<{ readonly kind: 'ended' } | NoAnswer> {
   const socket = await dial(stateDirectory, TIMEOUT_MS);
   if (socket === null) return explainNoAnswer(stateDirectory);
   const progress = { started: false };
@@ -61,7 +82,9 @@ export async function followControl(stateDirectory: string, follower: Follower):
   if (follower.signal.aborted) leave();
   await converse(socket, { op: 'events' }, hear);
   follower.signal.removeEventListener('abort', leave);
-  return progress.started || follower.signal.aborted ? { kind: 'ended' } : explainNoAnswer(stateDirectory);
+  return progress.started || follower.signal.aborted
+    ? { kind: 'ended' }
+    : explainNoAnswer(stateDirectory);
 }
 
 async function explainNoAnswer(stateDirectory: string): Promise<NoAnswer> {
@@ -84,7 +107,8 @@ async function dial(stateDirectory: string, timeoutMs: number): Promise<Socket |
     });
     const failed = (error: Error): void => {
       socket.destroy();
-      if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ENOTSOCK', 'ECONNRESET')) resolve(null);
+      if (isErrno(error, 'ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ENOTSOCK', 'ECONNRESET'))
+        resolve(null);
       else reject(localFailure(error, path));
     };
     socket.once('error', failed);
@@ -102,7 +126,11 @@ async function firstLine(socket: Socket, request: ControlRequest): Promise<strin
 }
 
 /** Resolves when the connection is over, however that came about. */
-function converse(socket: Socket, request: ControlRequest, onLine: (line: string) => void): Promise<void> {
+function converse(
+  socket: Socket,
+  request: ControlRequest,
+  onLine: (line: string) => void,
+): Promise<void> {
   const split = createLineSplitter(REPLY_BYTES_MAX, onLine);
   return new Promise((resolve) => {
     socket.on('data', (chunk) => {

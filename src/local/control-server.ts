@@ -1,14 +1,27 @@
-/** The dispatcher's side of local control. Whatever a client sends or does not read, the dispatcher goes on. */
+/**
+ * The dispatcher's side of local control. Whatever a client sends or does not read, the dispatcher
+ * goes on.
+ */
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorText } from '../base/errors.ts';
-import { createLineSplitter, decodeRequest, REQUEST_BYTES_MAX, type ControlReply, type ControlRequest, type LocalOp } from './control.ts';
+import {
+  createLineSplitter,
+  decodeRequest,
+  REQUEST_BYTES_MAX,
+  type ControlReply,
+  type ControlRequest,
+  type LocalOp,
+} from './control.ts';
 import { makeSocketPath, removeSocket } from './control-socket.ts';
 import { attempt } from './durable-file.ts';
 
 /** What the dispatcher does when it is asked. */
 export interface ControlHandler {
-  /** Does it, and gives the state after it as JSON; what it throws is the answer. Answers `stop` before it closes the server. */
+  /**
+   * Does it, and gives the state after it as JSON; what it throws is the answer. Answers `stop`
+   * before it closes the server.
+   */
   readonly answer: (op: Exclude<LocalOp, 'events'>) => Promise<unknown>;
   /** Hands every event to `emit` until the function it returns is called. */
   readonly follow: (emit: (event: unknown) => void) => () => void;
@@ -27,8 +40,14 @@ const FAREWELL_MS_MAX = 1_000;
 /** Events that a client has not taken; beyond this it is dropped and may come back. */
 const UNREAD_BYTES_MAX = 1_048_576;
 
-/** Listens for the user's other commands. Needs the lock of the state directory. Throws STATE_UNUSABLE when there is no place to listen. */
-export async function serveControl(stateDirectory: string, handler: ControlHandler): Promise<ControlServer> {
+/**
+ * Listens for the user's other commands. Needs the lock of the state directory. Throws
+ * STATE_UNUSABLE when there is no place to listen.
+ */
+export async function serveControl(
+  stateDirectory: string,
+  handler: ControlHandler,
+): Promise<ControlServer> {
   const path = await makeSocketPath(stateDirectory);
   const clients = new Set<Socket>();
   // A client may close its side after asking (`printf … | nc -U`); it gets its answer all the same.
@@ -48,7 +67,8 @@ export async function serveControl(stateDirectory: string, handler: ControlHandl
   try {
     await attempt(path, () => chmod(path, 0o600));
   } catch (error) {
-    // A socket that others could reach is none; one that stayed open would keep the process from ending.
+    // A socket that others could reach is none; one that stayed open would keep the process from
+    // ending.
     await close();
     throw error;
   }
@@ -95,7 +115,11 @@ function converse(socket: Socket, handler: ControlHandler): void {
   });
 }
 
-async function serve(socket: Socket, request: ControlRequest, handler: ControlHandler): Promise<void> {
+async function serve(
+  socket: Socket,
+  request: ControlRequest,
+  handler: ControlHandler,
+): Promise<void> {
   try {
     if (request.op === 'events') {
       stream(socket, handler);
@@ -108,7 +132,8 @@ async function serve(socket: Socket, request: ControlRequest, handler: ControlHa
 }
 
 function reply(socket: Socket, answer: ControlReply): void {
-  // Nothing more is read, so a client that neither takes its answer nor stops talking falls silent and is let go.
+  // Nothing more is read, so a client that neither takes its answer nor stops talking falls silent
+  // and is let go.
   socket.pause();
   socket.setTimeout(FAREWELL_MS_MAX, () => socket.destroy());
   if (socket.writable) socket.end(`${JSON.stringify(answer)}\n`, () => socket.destroy());

@@ -1,12 +1,25 @@
 /**
- * Control of a running dispatcher by other commands of the same user on the same host: one line of JSON to a socket in its state directory,
- * one line back; `events` streams lines until the client leaves. What the two sides say to each other stands here.
+ * Control of a running dispatcher by other commands of the same user on the same host: one line of
+ * JSON to a socket in its state directory, one line back; `events` streams lines until the client
+ * leaves. What the two sides say to each other stands here.
  */
 import { isMapping } from '../protocol/yaml.ts';
 
 /** Everything that can be asked of a dispatcher on this host. */
-export const LOCAL_OPS = ['pause', 'resume', 'drain', 'stop', 'wake', 'accept-rewrite', 'status', 'events'] as const;
-/** `wake`: look at the remote now. `accept-rewrite`: go on with a branch that moved backwards. `status`: the dispatcher's own view. `events`: what happens from now on. */
+export const LOCAL_OPS = [
+  'pause',
+  'resume',
+  'drain',
+  'stop',
+  'wake',
+  'accept-rewrite',
+  'status',
+  'events',
+] as const;
+/**
+ * `wake`: look at the remote now. `accept-rewrite`: go on with a branch that moved backwards.
+ * `status`: the dispatcher's own view. `events`: what happens from now on.
+ */
 export type LocalOp = (typeof LOCAL_OPS)[number];
 
 /** What a command asks. */
@@ -15,7 +28,8 @@ export interface ControlRequest {
 }
 
 /** What a dispatcher answers with. */
-export type ControlReply = { readonly ok: true; readonly state: unknown } | { readonly ok: false; readonly error: string };
+export type ControlReply =
+  { readonly ok: true; readonly state: unknown } | { readonly ok: false; readonly error: string };
 
 /** A request longer than this is no request. */
 export const REQUEST_BYTES_MAX = 65_536;
@@ -24,7 +38,9 @@ export const REQUEST_BYTES_MAX = 65_536;
 export function decodeRequest(line: string): ControlRequest | { readonly error: string } {
   const value = parseJson(line);
   const op = isMapping(value) ? LOCAL_OPS.find((known) => known === value['op']) : undefined;
-  return op === undefined ? { error: `expected one line of JSON with "op": one of ${LOCAL_OPS.join(', ')}` } : { op };
+  return op === undefined
+    ? { error: `expected one line of JSON with "op": one of ${LOCAL_OPS.join(', ')}` }
+    : { op };
 }
 
 /** The reply in a line, or null when it is none. */
@@ -32,7 +48,9 @@ export function decodeReply(line: string): ControlReply | null {
   const value = parseJson(line);
   if (!isMapping(value)) return null;
   if (value['ok'] === true) return { ok: true, state: value['state'] ?? null };
-  return value['ok'] === false && typeof value['error'] === 'string' ? { ok: false, error: value['error'] } : null;
+  return value['ok'] === false && typeof value['error'] === 'string'
+    ? { ok: false, error: value['error'] }
+    : null;
 }
 
 /** The value in a line of JSON; undefined when it is none. */
@@ -44,8 +62,14 @@ export function parseJson(line: string): unknown {
   }
 }
 
-/** Splits what a socket gives into lines. The result is false when a line is longer than `bytesMax`: then nothing more should be read. */
-export function createLineSplitter(bytesMax: number, onLine: (line: string) => void): (chunk: Buffer) => boolean {
+/**
+ * Splits what a socket gives into lines. The result is false when a line is longer than `bytesMax`:
+ * then nothing more should be read.
+ */
+export function createLineSplitter(
+  bytesMax: number,
+  onLine: (line: string) => void,
+): (chunk: Buffer) => boolean {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
     rest = Buffer.concat([rest, chunk]);

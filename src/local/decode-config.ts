@@ -1,4 +1,7 @@
-/** From what a person wrote (flags, environment, config.yaml) to one checked Config. Pure; reading is in read-config.ts. */
+/**
+ * From what a person wrote (flags, environment, config.yaml) to one checked Config. Pure; reading
+ * is in read-config.ts.
+ */
 import { formatDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
 import { isAlias, slugName } from '../protocol/names.ts';
@@ -20,11 +23,19 @@ export interface ConfigSources {
 
 /** Usable settings, or everything that is wrong with them. */
 export type ConfigDecoded =
-  | { readonly kind: 'config'; readonly config: Config; readonly origins: Origins; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'config';
+      readonly config: Config;
+      readonly origins: Origins;
+      readonly warnings: readonly string[];
+    }
   /** One line a problem: where, what was found, what was expected. */
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
-/** Settings by precedence: flag, then environment, then file, then default. Every problem is listed, not only the first. */
+/**
+ * Settings by precedence: flag, then environment, then file, then default. Every problem is listed,
+ * not only the first.
+ */
 export function decodeConfig(sources: ConfigSources): ConfigDecoded {
   const file = readFileValues(sources);
   const problems: string[] = [...file.problems];
@@ -35,14 +46,22 @@ export function decodeConfig(sources: ConfigSources): ConfigDecoded {
     if (found === null) return undefined;
     const value = setting.decode(found.raw);
     if (value === undefined)
-      problems.push(`${whereOf(found.origin, setting.key)}: found ${describe(found.raw)}, expected ${setting.expected}`);
+      problems.push(
+        `${whereOf(found.origin, setting.key)}: found ${describe(found.raw)}, expected ${setting.expected}`,
+      );
     else origins.set(field, found.origin);
     return value;
   };
   const config = fillDefaults(takeAll(take), { origins, hostname: sources.hostname });
-  if (problems.length === 0) problems.push(...checkRelations(config, (field) => originOf(origins, field)));
+  if (problems.length === 0)
+    problems.push(...checkRelations(config, (field) => originOf(origins, field)));
   if (problems.length > 0) return { kind: 'refused', problems };
-  return { kind: 'config', config, origins: allOrigins(origins), warnings: misspeltVariables(sources.env) };
+  return {
+    kind: 'config',
+    config,
+    origins: allOrigins(origins),
+    warnings: misspeltVariables(sources.env),
+  };
 }
 
 /** `config.yaml line 3`, `CROSSTALK_LEASE`, `--alias`, or why it is a default. */
@@ -66,16 +85,21 @@ interface Raw {
   readonly origin: Origin;
 }
 
-function readFileValues(sources: ConfigSources): { readonly values: ReadonlyMap<string, Raw>; readonly problems: readonly string[] } {
+function readFileValues(sources: ConfigSources): {
+  readonly values: ReadonlyMap<string, Raw>;
+  readonly problems: readonly string[];
+} {
   if (sources.file === null) return { values: new Map(), problems: [] };
   const { path, text } = sources.file;
   const asText = readYamlMapping(text, 'text');
-  if (asText.kind === 'refused') return { values: new Map(), problems: [`${path}:${asText.line}: ${asText.why}`] };
+  if (asText.kind === 'refused')
+    return { values: new Map(), problems: [`${path}:${asText.line}: ${asText.why}`] };
   const values = new Map<string, Raw>();
   const problems: string[] = [];
   for (const key of Object.keys(asText.value)) {
     const line = lineOfKey(text, [key]);
-    if (!KEYS.includes(key)) problems.push(`${path}:${line}: unknown key "${key}"; ${suggestion(key, KEYS)}`);
+    if (!KEYS.includes(key))
+      problems.push(`${path}:${line}: unknown key "${key}"; ${suggestion(key, KEYS)}`);
     // Values stay as written, so that `alias: 007` is a name.
     values.set(key, { raw: asText.value[key], origin: { kind: 'file', path, line } });
   }
@@ -89,12 +113,18 @@ function suggestion(name: string, known: readonly string[]): string {
   return meant === null ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`;
 }
 
-function findRaw(field: keyof Config, sources: ConfigSources, file: ReadonlyMap<string, Raw>): Raw | null {
+function findRaw(
+  field: keyof Config,
+  sources: ConfigSources,
+  file: ReadonlyMap<string, Raw>,
+): Raw | null {
   const setting = SETTINGS[field];
   const flag = sources.flags[field];
-  if (flag !== undefined) return { raw: flag, origin: { kind: 'flag', name: setting.flag ?? setting.key } };
+  if (flag !== undefined)
+    return { raw: flag, origin: { kind: 'flag', name: setting.flag ?? setting.key } };
   const variable = setting.env === null ? null : present(sources.env[setting.env]);
-  if (variable !== null && setting.env !== null) return { raw: variable, origin: { kind: 'env', name: setting.env } };
+  if (variable !== null && setting.env !== null)
+    return { raw: variable, origin: { kind: 'env', name: setting.env } };
   return file.get(setting.key) ?? null;
 }
 
@@ -135,8 +165,14 @@ function takeAll(take: Take): Written {
   };
 }
 
-/** Defaults that depend on something: the alias on the host's name, the beat and its margin on a lease that was set, the fast pause on the slow one. */
-function fillDefaults(written: Written, known: { readonly origins: Map<keyof Config, Origin>; readonly hostname: string }): Config {
+/**
+ * Defaults that depend on something: the alias on the host's name, the beat and its margin on a
+ * lease that was set, the fast pause on the slow one.
+ */
+function fillDefaults(
+  written: Written,
+  known: { readonly origins: Map<keyof Config, Origin>; readonly hostname: string },
+): Config {
   const derive = (field: keyof Config, from: keyof Config, value: number): number => {
     if (!known.origins.has(from)) return DEFAULTS[field] as number;
     known.origins.set(field, { kind: 'derived', from });
@@ -144,14 +180,20 @@ function fillDefaults(written: Written, known: { readonly origins: Map<keyof Con
   };
   const leaseMs = written.leaseMs ?? DEFAULTS.leaseMs;
   const intervalMaxMs = written.intervalMaxMs ?? DEFAULTS.intervalMaxMs;
-  const filled = Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)) as Partial<Config>;
+  const filled = Object.fromEntries(
+    Object.entries(written).filter(([, value]) => value !== undefined),
+  ) as Partial<Config>;
   return {
     ...DEFAULTS,
     ...filled,
     alias: written.alias ?? aliasOf(known.hostname),
     beatMs: written.beatMs ?? derive('beatMs', 'leaseMs', Math.max(1, Math.floor(leaseMs / 4))),
-    leaseMarginMs: written.leaseMarginMs ?? derive('leaseMarginMs', 'leaseMs', Math.max(1, Math.floor(leaseMs / 6))),
-    intervalMinMs: written.intervalMinMs ?? derive('intervalMinMs', 'intervalMaxMs', Math.min(DEFAULTS.intervalMinMs, intervalMaxMs)),
+    leaseMarginMs:
+      written.leaseMarginMs ??
+      derive('leaseMarginMs', 'leaseMs', Math.max(1, Math.floor(leaseMs / 6))),
+    intervalMinMs:
+      written.intervalMinMs ??
+      derive('intervalMinMs', 'intervalMaxMs', Math.min(DEFAULTS.intervalMinMs, intervalMaxMs)),
   };
 }
 
@@ -161,14 +203,23 @@ function aliasOf(hostname: string): string {
 }
 
 /** What must hold between settings, or a host would lose its claims by itself. */
-function checkRelations(config: Config, origin: (field: keyof Config) => Origin): readonly string[] {
-  const say = (field: 'beatMs' | 'leaseMs' | 'leaseMarginMs' | 'intervalMinMs' | 'intervalMaxMs'): string =>
+function checkRelations(
+  config: Config,
+  origin: (field: keyof Config) => Origin,
+): readonly string[] {
+  const say = (
+    field: 'beatMs' | 'leaseMs' | 'leaseMarginMs' | 'intervalMinMs' | 'intervalMaxMs',
+  ): string =>
     `"${SETTINGS[field].key}" ${formatDuration(config[field])} (${formatOrigin(origin(field))})`;
   const problems: string[] = [];
-  if (config.beatMs * 3 > config.leaseMs) problems.push(`${say('beatMs')} must be at most a third of ${say('leaseMs')}`);
+  if (config.beatMs * 3 > config.leaseMs)
+    problems.push(`${say('beatMs')} must be at most a third of ${say('leaseMs')}`);
   if (config.leaseMs - config.leaseMarginMs < config.beatMs * 2)
-    problems.push(`${say('leaseMs')} less ${say('leaseMarginMs')} must leave room for two beats: ${say('beatMs')}`);
-  if (config.intervalMinMs > config.intervalMaxMs) problems.push(`${say('intervalMinMs')} must not be above ${say('intervalMaxMs')}`);
+    problems.push(
+      `${say('leaseMs')} less ${say('leaseMarginMs')} must leave room for two beats: ${say('beatMs')}`,
+    );
+  if (config.intervalMinMs > config.intervalMaxMs)
+    problems.push(`${say('intervalMinMs')} must not be above ${say('intervalMaxMs')}`);
   return problems;
 }
 
@@ -181,12 +232,16 @@ function allOrigins(origins: ReadonlyMap<keyof Config, Origin>): Origins {
   return Object.fromEntries(fields.map((field) => [field, originOf(origins, field)])) as Origins;
 }
 
-/** Variables that are nearly ours. Others that begin with CROSSTALK_ may belong to somebody and are left alone. */
+/**
+ * Variables that are nearly ours. Others that begin with CROSSTALK_ may belong to somebody and are
+ * left alone.
+ */
 function misspeltVariables(env: Env): readonly string[] {
   const known = Object.values(SETTINGS).flatMap(({ env }) => (env === null ? [] : [env]));
   const all = [...known, 'CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR', 'CROSSTALK_WAKE_SECRET'];
   return Object.keys(env).flatMap((name) => {
-    const meant = name.startsWith('CROSSTALK_') && !all.includes(name) ? suggestName(name, all) : null;
+    const meant =
+      name.startsWith('CROSSTALK_') && !all.includes(name) ? suggestName(name, all) : null;
     return meant === null ? [] : [`${name} is set and means nothing; did you mean ${meant}?`];
   });
 }

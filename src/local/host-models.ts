@@ -2,7 +2,10 @@
 import { decodeModels, type ModelsFile } from '../protocol/models.ts';
 import { readConfigFile, type ConfigDirectory } from './config-directory.ts';
 
-/** The host's models; none when the file is missing. Throws CONFIG_INVALID when it cannot be read at all. */
+/**
+ * The host's models; none when the file is missing. Throws CONFIG_INVALID when it cannot be read at
+ * all.
+ */
 export async function readHostModels(directory: ConfigDirectory): Promise<ModelsFile> {
   return decodeModels((await readConfigFile(directory.modelsFile)) ?? '');
 }

@@ -1,4 +1,7 @@
-/** The entries of the journal as they are read back: JSON that somebody may have damaged or a newer version written. */
+/**
+ * The entries of the journal as they are read back: JSON that somebody may have damaged or a newer
+ * version written.
+ */
 import { isMapping } from '../protocol/yaml.ts';
 import type { JournalEntry } from './local-state.ts';
 
@@ -8,11 +11,17 @@ export function decodeJournalEntry(value: unknown): JournalEntry | null {
   const text = (key: string): string | null => (typeof value[key] === 'string' ? value[key] : null);
   switch (value['kind']) {
     case 'claiming':
-      return withClaim(value, (claimed) => withText(text('claim'), (claim) => ({ kind: 'claiming', claim, ...claimed })));
+      return withClaim(value, (claimed) =>
+        withText(text('claim'), (claim) => ({ kind: 'claiming', claim, ...claimed })),
+      );
     case 'starting':
-      return withClaim(value, (claimed) => withText(text('attemptId'), (attemptId) => ({ kind: 'starting', attemptId, ...claimed })));
+      return withClaim(value, (claimed) =>
+        withText(text('attemptId'), (attemptId) => ({ kind: 'starting', attemptId, ...claimed })),
+      );
     case 'settled':
-      return withClaim(value, (claimed) => withText(text('how'), (how) => ({ kind: 'settled', how, ...claimed })));
+      return withClaim(value, (claimed) =>
+        withText(text('how'), (how) => ({ kind: 'settled', how, ...claimed })),
+      );
     case 'started':
       return decodeStarted(value);
     default:
@@ -22,8 +31,11 @@ export function decodeJournalEntry(value: unknown): JournalEntry | null {
 
 function decodeStarted(value: Readonly<Record<string, unknown>>): JournalEntry | null {
   const { attemptId, pgid, startTicks } = value;
-  if (typeof attemptId !== 'string' || typeof pgid !== 'number' || !Number.isSafeInteger(pgid)) return null;
-  return startTicks === null || typeof startTicks === 'string' ? { kind: 'started', attemptId, pgid, startTicks } : null;
+  if (typeof attemptId !== 'string' || typeof pgid !== 'number' || !Number.isSafeInteger(pgid))
+    return null;
+  return startTicks === null || typeof startTicks === 'string'
+    ? { kind: 'started', attemptId, pgid, startTicks }
+    : null;
 }
 
 interface Claimed {
@@ -31,7 +43,10 @@ interface Claimed {
   readonly nonce: string;
 }
 
-function withClaim(value: Readonly<Record<string, unknown>>, then: (claimed: Claimed) => JournalEntry | null): JournalEntry | null {
+function withClaim(
+  value: Readonly<Record<string, unknown>>,
+  then: (claimed: Claimed) => JournalEntry | null,
+): JournalEntry | null {
   const { key, nonce } = value;
   return typeof key === 'string' && typeof nonce === 'string' ? then({ key, nonce }) : null;
 }

@@ -1,6 +1,7 @@
 /**
- * The journal: what this host was about to do, written before it does it. Append-only; one checked line an entry; durable before `append`
- * resolves. Entries that arrive while the disk is busy share the next fsync, so many at once cost little more than one.
+ * The journal: what this host was about to do, written before it does it. Append-only; one checked
+ * line an entry; durable before `append` resolves. Entries that arrive while the disk is busy share
+ * the next fsync, so many at once cost little more than one.
  */
 import { writeFileSync } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
@@ -16,27 +17,45 @@ export interface Journal {
   /** What was durable when it was opened, oldest first. */
   readonly entries: readonly JournalEntry[];
   append(entry: JournalEntry): Promise<void>;
-  /** Puts `entries` in place of everything appended before this call. A kill leaves the old journal or the new one. */
+  /**
+   * Puts `entries` in place of everything appended before this call. A kill leaves the old journal
+   * or the new one.
+   */
   compact(entries: readonly JournalEntry[]): Promise<void>;
   /** Waits for what was asked for, then closes. */
   close(): Promise<void>;
 }
 
-/** Opens or makes the journal at `path`. Needs the lock. A torn last line is dropped; a damaged one before it is reported and skipped. */
+/**
+ * Opens or makes the journal at `path`. Needs the lock. A torn last line is dropped; a damaged one
+ * before it is reported and skipped.
+ */
 export async function openJournal(path: string, onDamage: OnDamage): Promise<Journal> {
   const bytes = await attempt(path, () => readWhole(path));
-  const entries = parseJournal(bytes.toString('utf8'), (line, why) => onDamage({ path, line, why }));
+  const entries = parseJournal(bytes.toString('utf8'), (line, why) =>
+    onDamage({ path, line, why }),
+  );
   const file = await openEnd(path);
   return { entries, ...createWriter(path, file) };
 }
 
-/** The entries in a journal's text. What follows the last newline was never promised to anybody and is left out. */
-export function parseJournal(text: string, onDamage: (line: number, why: string) => void): readonly JournalEntry[] {
+/**
+ * The entries in a journal's text. What follows the last newline was never promised to anybody and
+ * is left out.
+ */
+export function parseJournal(
+  text: string,
+  onDamage: (line: number, why: string) => void,
+): readonly JournalEntry[] {
   const lines = text.split('\n').slice(0, -1);
   return lines.flatMap((line, index) => {
     const read = parseCheckedLine(line);
     const entry = read.kind === 'value' ? decodeJournalEntry(read.value) : null;
-    if (entry === null) onDamage(index + 1, read.kind === 'damaged' ? read.why : 'an entry of a kind that this version does not know');
+    if (entry === null)
+      onDamage(
+        index + 1,
+        read.kind === 'damaged' ? read.why : 'an entry of a kind that this version does not know',
+      );
     return entry === null ? [] : [entry];
   });
 }
@@ -80,7 +99,9 @@ interface Waiting {
 
 function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
   let file: OpenEnd | null = opened;
-  /** The batch that appends still join; null once it is being written or a compaction came after it. */
+  /**
+   * The batch that appends still join; null once it is being written or a compaction came after it.
+   */
   let joinable: Waiting[] | null = null;
   let last: Promise<void> = Promise.resolve();
   let closed = false;
@@ -93,7 +114,8 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
     if (joinable === batch) joinable = null;
     try {
       // The lock may belong to somebody else by now.
-      if (closed && file === null) throw new CrosstalkError('INTERNAL', `${path}: written after it was closed.`);
+      if (closed && file === null)
+        throw new CrosstalkError('INTERNAL', `${path}: written after it was closed.`);
       file ??= await openEnd(path);
       await appendDurably(file, batch.map((item) => item.line).join(''));
       for (const item of batch) item.resolve();
@@ -119,9 +141,13 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
     compact: (entries) => {
       joinable = null;
       return enqueue(async () => {
-        // Whatever becomes of the replacement, the open handle may lead to a file that has no name any more.
+        // Whatever becomes of the replacement, the open handle may lead to a file that has no name
+        // any more.
         await closeFile();
-        await writeDurableFile(path, entries.map((entry) => `${formatCheckedLine(entry)}\n`).join(''));
+        await writeDurableFile(
+          path,
+          entries.map((entry) => `${formatCheckedLine(entry)}\n`).join(''),
+        );
       });
     },
     close: () => {
@@ -139,7 +165,8 @@ async function appendDurably(file: OpenEnd, text: string): Promise<void> {
     await file.handle.datasync();
     file.size += bytes.length;
   } catch (error) {
-    // A full disk may have taken half a line; what was not promised must not be in the way of the next one.
+    // A full disk may have taken half a line; what was not promised must not be in the way of the
+    // next one.
     await file.handle.truncate(file.size).catch(() => undefined);
     throw error;
   }

@@ -1,7 +1,9 @@
 /**
- * A lock that the kernel frees when its holder ends, however it ends: `flock(2)` on an open file. It is taken by the program `flock` on a descriptor that
- * it shares with this process, so it lasts as long as this process keeps the descriptor, and no helper has to live on. Where there is no such program,
- * or the file system does not keep the lock for all, there is none, and nothing may be concluded.
+ * A lock that the kernel frees when its holder ends, however it ends: `flock(2)` on an open file.
+ * It is taken by the program `flock` on a descriptor that it shares with this process, so it lasts
+ * as long as this process keeps the descriptor, and no helper has to live on. Where there is no
+ * such program, or the file system does not keep the lock for all, there is none, and nothing may
+ * be concluded.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -9,14 +11,19 @@ import { closeSync, openSync } from 'node:fs';
 const LIMIT_MS = 5_000;
 /** What `flock -n` ends with when somebody else holds it, in util-linux and in busybox. */
 const CONFLICT = 1;
-/** Takes it on descriptor 3 and sees that descriptor 4, the same file opened again, cannot have it. */
+/**
+ * Takes it on descriptor 3 and sees that descriptor 4, the same file opened again, cannot have it.
+ */
 const TAKE = `flock -n -x 3 || exit 2; flock -n -s 4; [ $? -eq ${CONFLICT} ]`;
 const LOOK = 'flock -n -s 3';
 
 /** Frees it; a second call does nothing. */
 export type FreeKernelLock = () => void;
 
-/** Locks the file for as long as this process lives, or null when that cannot be had here. The file has to exist. */
+/**
+ * Locks the file for as long as this process lives, or null when that cannot be had here. The file
+ * has to exist.
+ */
 export async function takeKernelLock(path: string): Promise<FreeKernelLock | null> {
   if (process.platform !== 'linux') return null;
   const own = openOrNull(path, 'r+');
@@ -32,7 +39,10 @@ export async function takeKernelLock(path: string): Promise<FreeKernelLock | nul
   };
 }
 
-/** Whether anybody on this kernel holds the lock of the file; null when that cannot be told. Disturbs no holder and no taker. */
+/**
+ * Whether anybody on this kernel holds the lock of the file; null when that cannot be told.
+ * Disturbs no holder and no taker.
+ */
 export async function isKernelLocked(path: string): Promise<boolean | null> {
   if (process.platform !== 'linux') return null;
   const descriptor = openOrNull(path, 'r');
@@ -50,7 +60,10 @@ function openOrNull(path: string, flags: 'r' | 'r+'): number | null {
   }
 }
 
-/** Exit status of a fixed line of shell with these descriptors as 3, 4, …; null when it could not be run to its end. */
+/**
+ * Exit status of a fixed line of shell with these descriptors as 3, 4, …; null when it could not be
+ * run to its end.
+ */
 function runShell(line: string, descriptors: readonly number[]): Promise<number | null> {
   return new Promise((resolve) => {
     const child = spawn('/bin/sh', ['-c', line], {

@@ -1,9 +1,18 @@
-/** Output that came too late to be a reply: kept for people, never published. Newest first to stay when the folder is full. */
+/**
+ * Output that came too late to be a reply: kept for people, never published. Newest first to stay
+ * when the folder is full.
+ */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMapping } from '../protocol/yaml.ts';
-import { attempt, isErrno, readTextFile, removeDurableFile, writeDurableFile } from './durable-file.ts';
+import {
+  attempt,
+  isErrno,
+  readTextFile,
+  removeDurableFile,
+  writeDurableFile,
+} from './durable-file.ts';
 import type { LateOutput } from './local-state.ts';
 
 /** How much late output stays. */
@@ -20,13 +29,25 @@ export interface KeptOutput extends LateOutput {
   readonly path: string;
 }
 
-/** Keeps `late` in `directory` as a text file, once for each attempt, and removes the oldest beyond the limits (never the one just kept). */
-export async function keepLate(directory: string, late: LateOutput, limits: LateLimits = LATE_LIMITS): Promise<void> {
+/**
+ * Keeps `late` in `directory` as a text file, once for each attempt, and removes the oldest beyond
+ * the limits (never the one just kept).
+ */
+export async function keepLate(
+  directory: string,
+  late: LateOutput,
+  limits: LateLimits = LATE_LIMITS,
+): Promise<void> {
   const kept = await listFiles(directory);
   const stem = attemptStem(late);
-  const name = kept.find((file) => file.stem === stem)?.name ?? `${String((kept.at(-1)?.number ?? 0) + 1).padStart(9, '0')}-${stem}.txt`;
+  const name =
+    kept.find((file) => file.stem === stem)?.name ??
+    `${String((kept.at(-1)?.number ?? 0) + 1).padStart(9, '0')}-${stem}.txt`;
   const { key, attemptId, reason, text } = late;
-  await writeDurableFile(join(directory, name), `${JSON.stringify({ key, attemptId, reason })}\n\n${text}`);
+  await writeDurableFile(
+    join(directory, name),
+    `${JSON.stringify({ key, attemptId, reason })}\n\n${text}`,
+  );
   await removeOldest(directory, name, limits);
 }
 
@@ -65,7 +86,9 @@ async function listFiles(directory: string): Promise<readonly LateFile[]> {
 /** Attempt ids are ours, but a file name must not depend on that. */
 function attemptStem(late: LateOutput): string {
   const stem = `${late.key}.${late.attemptId}`;
-  return /^[0-9A-Za-z_-]{1,80}\.[0-9A-Za-z_-]{1,80}$/.test(stem) ? stem : createHash('sha256').update(stem).digest('hex');
+  return /^[0-9A-Za-z_-]{1,80}\.[0-9A-Za-z_-]{1,80}$/.test(stem)
+    ? stem
+    : createHash('sha256').update(stem).digest('hex');
 }
 
 async function removeOldest(directory: string, newest: string, limits: LateLimits): Promise<void> {
@@ -74,7 +97,8 @@ async function removeOldest(directory: string, newest: string, limits: LateLimit
     const path = join(directory, name);
     files += 1;
     bytes += (await attempt(path, () => stat(path))).size;
-    if (name !== newest && (files > limits.filesMax || bytes > limits.bytesMax)) await removeDurableFile(path);
+    if (name !== newest && (files > limits.filesMax || bytes > limits.bytesMax))
+      await removeDurableFile(path);
   }
 }
 
@@ -85,7 +109,8 @@ function parseLate(content: string): LateOutput | null {
     const head: unknown = JSON.parse(content.slice(0, end));
     if (!isMapping(head)) return null;
     const { key, attemptId, reason } = head;
-    if (typeof key !== 'string' || typeof attemptId !== 'string' || typeof reason !== 'string') return null;
+    if (typeof key !== 'string' || typeof attemptId !== 'string' || typeof reason !== 'string')
+      return null;
     return { key, attemptId, reason, text: content.slice(end + 2) };
   } catch {
     return null;

@@ -1,9 +1,12 @@
 /**
- * One dispatcher per state directory. The lock is a row of files `lock.1`, `lock.2`, …; the newest one counts. A new one is linked into place
- * with its content (so it is never half-written) and only when its number is free, so of any number of takers exactly one wins each number.
- * A number is never used twice: a released lock stays as a file that says so, and whoever was paused between looking and linking finds newer
- * files afterwards and steps back. A holder is replaced when its process is provably gone, never because of its age. In another container a pid says
- * nothing; there the file itself proves it: where the kernel can, the holder keeps it locked from before it appears until its process ends.
+ * One dispatcher per state directory. The lock is a row of files `lock.1`, `lock.2`, …; the newest
+ * one counts. A new one is linked into place with its content (so it is never half-written) and
+ * only when its number is free, so of any number of takers exactly one wins each number. A number
+ * is never used twice: a released lock stays as a file that says so, and whoever was paused between
+ * looking and linking finds newer files afterwards and steps back. A holder is replaced when its
+ * process is provably gone, never because of its age. In another container a pid says nothing;
+ * there the file itself proves it: where the kernel can, the holder keeps it locked from before it
+ * appears until its process ends.
  */
 import { link, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,7 +15,14 @@ import { CrosstalkError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { isMapping } from '../protocol/yaml.ts';
-import { attempt, isErrno, readTextFile, syncDirectory, writeDurableFile, writeTemporary } from './durable-file.ts';
+import {
+  attempt,
+  isErrno,
+  readTextFile,
+  syncDirectory,
+  writeDurableFile,
+  writeTemporary,
+} from './durable-file.ts';
 import { type FreeKernelLock, isKernelLocked, takeKernelLock } from './kernel-lock.ts';
 import { isProvablyGone, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
@@ -27,7 +37,8 @@ export interface LockHolder extends ProcessIdentity {
 }
 
 /** `gone`: the file names a process that is provably not there any more. */
-export type LockState = { readonly kind: 'free' } | { readonly kind: 'held' | 'gone'; readonly holder: LockHolder };
+export type LockState =
+  { readonly kind: 'free' } | { readonly kind: 'held' | 'gone'; readonly holder: LockHolder };
 
 /** A lock of ours. */
 export interface HeldLock {
@@ -43,12 +54,18 @@ export interface Locker {
   readonly random: Random;
 }
 
-/** Old lock files that stay: many more than can come and go while one process looks through the folder. */
+/**
+ * Old lock files that stay: many more than can come and go while one process looks through the
+ * folder.
+ */
 const OLD_LOCKS_KEPT = 16;
 /** Rounds in which others may be faster; each lost round is a win of somebody else. */
 const ROUNDS_MAX = 100;
 
-/** Takes the lock of `directory`. Throws HELD_BY_ANOTHER naming the holder while that one may be alive. */
+/**
+ * Takes the lock of `directory`. Throws HELD_BY_ANOTHER naming the holder while that one may be
+ * alive.
+ */
 export async function acquireLock(directory: string, locker: Locker): Promise<HeldLock> {
   const own: LockHolder = {
     ...(await ownIdentity()),
@@ -62,7 +79,10 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
     const state = await judge(directory, newest);
     if (state.kind === 'held') {
       const isElsewhere = isOfAnotherContainer(state.holder, own);
-      const isSure = !isElsewhere || (state.holder.kernelLock && (await isKernelLocked(lockPath(directory, newest.number))) === true);
+      const isSure =
+        !isElsewhere ||
+        (state.holder.kernelLock &&
+          (await isKernelLocked(lockPath(directory, newest.number))) === true);
       throw heldBy(state.holder, { directory, isElsewhere, isSure });
     }
     const path = lockPath(directory, newest.number + 1);
@@ -77,10 +97,15 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
     const { holder, free } = linked;
     return { holder, release: () => release(path, holder).finally(free) };
   }
-  throw new CrosstalkError('HELD_BY_ANOTHER', `${directory}: other dispatchers took the lock ${ROUNDS_MAX} times in a row.`);
+  throw new CrosstalkError(
+    'HELD_BY_ANOTHER',
+    `${directory}: other dispatchers took the lock ${ROUNDS_MAX} times in a row.`,
+  );
 }
 
-/** Who holds the lock of `directory` now; takes nothing. A directory that does not exist is free. */
+/**
+ * Who holds the lock of `directory` now; takes nothing. A directory that does not exist is free.
+ */
 export async function readLock(directory: string): Promise<LockState> {
   return judge(directory, await readNewest(directory));
 }
@@ -93,15 +118,23 @@ interface Newest {
 
 async function judge(directory: string, { number, holder }: Newest): Promise<LockState> {
   if (holder === null) return { kind: 'free' };
-  const isGone = (await isProvablyGone(holder)) || (await isUnlocked(lockPath(directory, number), holder));
+  const isGone =
+    (await isProvablyGone(holder)) || (await isUnlocked(lockPath(directory, number), holder));
   return { kind: isGone ? 'gone' : 'held', holder };
 }
 
-/** True when the holder, of another container under the same kernel, locked the file for its life and the lock is free: nobody else ever frees it. */
+/**
+ * True when the holder, of another container under the same kernel, locked the file for its life
+ * and the lock is free: nobody else ever frees it.
+ */
 async function isUnlocked(path: string, holder: LockHolder): Promise<boolean> {
   if (!holder.kernelLock) return false;
   const own = await ownIdentity();
-  return own.boot === holder.boot && isOfAnotherContainer(holder, own) && (await isKernelLocked(path)) === false;
+  return (
+    own.boot === holder.boot &&
+    isOfAnotherContainer(holder, own) &&
+    (await isKernelLocked(path)) === false
+  );
 }
 
 /** Whether its pid means nothing to us. */
@@ -117,7 +150,10 @@ async function readNewest(directory: string): Promise<Newest> {
     // Gone between the two reads: somebody newer cleaned up.
     if (text !== null) return { number, holder: decodeLock(text, lockPath(directory, number)) };
   }
-  throw new CrosstalkError('STATE_UNUSABLE', `${directory}: its lock files change faster than they can be read.`);
+  throw new CrosstalkError(
+    'STATE_UNUSABLE',
+    `${directory}: its lock files change faster than they can be read.`,
+  );
 }
 
 async function listNumbers(directory: string): Promise<readonly number[]> {
@@ -156,14 +192,24 @@ async function linkNew(path: string, own: LockHolder): Promise<Linked | null> {
   });
 }
 
-/** The file under another name, locked before anybody can see it under its own; without that where the kernel cannot. */
-async function writeLocked(path: string, own: LockHolder): Promise<Linked & { readonly tmp: string }> {
+/**
+ * The file under another name, locked before anybody can see it under its own; without that where
+ * the kernel cannot.
+ */
+async function writeLocked(
+  path: string,
+  own: LockHolder,
+): Promise<Linked & { readonly tmp: string }> {
   const tmp = await writeTemporary(path, formatLock(own), { sync: true });
   const free = await takeKernelLock(tmp);
   if (free !== null) return { tmp, holder: own, free };
   await rm(tmp, { force: true });
   const holder = { ...own, kernelLock: false };
-  return { tmp: await writeTemporary(path, formatLock(holder), { sync: true }), holder, free: () => undefined };
+  return {
+    tmp: await writeTemporary(path, formatLock(holder), { sync: true }),
+    holder,
+    free: () => undefined,
+  };
 }
 
 async function linkLocked(tmp: string, path: string): Promise<boolean> {
@@ -175,10 +221,14 @@ async function linkLocked(tmp: string, path: string): Promise<boolean> {
     // ENOENT: the winner tidied up our temporary file.
     if (isErrno(error, 'EEXIST', 'ENOENT')) return false;
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP')) throw error;
-    throw new CrosstalkError('STATE_UNUSABLE', `${path}: this file system has no hard links; expected one that can hold a lock.`, {
-      fix: 'choose a directory on a local disk: --state DIR or CROSSTALK_STATE_DIR',
-      cause: error,
-    });
+    throw new CrosstalkError(
+      'STATE_UNUSABLE',
+      `${path}: this file system has no hard links; expected one that can hold a lock.`,
+      {
+        fix: 'choose a directory on a local disk: --state DIR or CROSSTALK_STATE_DIR',
+        cause: error,
+      },
+    );
   } finally {
     await rm(tmp, { force: true });
   }
@@ -186,7 +236,8 @@ async function linkLocked(tmp: string, path: string): Promise<boolean> {
 
 async function removeOld(directory: string, newest: number): Promise<void> {
   const old = (await listNumbers(directory)).filter((number) => number <= newest - OLD_LOCKS_KEPT);
-  for (const number of old) await attempt(directory, () => rm(lockPath(directory, number), { force: true }));
+  for (const number of old)
+    await attempt(directory, () => rm(lockPath(directory, number), { force: true }));
 }
 
 async function release(path: string, holder: LockHolder): Promise<void> {
@@ -199,15 +250,23 @@ function formatLock(holder: LockHolder): string {
   return `${JSON.stringify(holder)}\n`;
 }
 
-/** The holder in a lock file, null when it was released. Throws STATE_UNUSABLE when it says neither: then nobody can prove anything. */
+/**
+ * The holder in a lock file, null when it was released. Throws STATE_UNUSABLE when it says neither:
+ * then nobody can prove anything.
+ */
 function decodeLock(text: string, path: string): LockHolder | null {
   const value = parseJson(text);
   if (isMapping(value) && typeof value['released'] === 'string') return null;
   // What an older version wrote has no lock of the kernel.
-  if (isMapping(value) && isHolder(value)) return { ...value, kernelLock: value.kernelLock === true };
-  throw new CrosstalkError('STATE_UNUSABLE', `${path}: not readable as a lock; expected JSON with pid, boot and token.`, {
-    fix: `rm ${shellWord(path)}   # only when no dispatcher runs with this state directory`,
-  });
+  if (isMapping(value) && isHolder(value))
+    return { ...value, kernelLock: value.kernelLock === true };
+  throw new CrosstalkError(
+    'STATE_UNUSABLE',
+    `${path}: not readable as a lock; expected JSON with pid, boot and token.`,
+    {
+      fix: `rm ${shellWord(path)}   # only when no dispatcher runs with this state directory`,
+    },
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -218,9 +277,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isHolder(value: object): value is Omit<LockHolder, 'kernelLock'> & { readonly kernelLock?: unknown } {
+function isHolder(
+  value: object,
+): value is Omit<LockHolder, 'kernelLock'> & { readonly kernelLock?: unknown } {
   const fields = value as Readonly<Record<string, unknown>>;
-  const isTextOrNull = (key: string): boolean => fields[key] === null || typeof fields[key] === 'string';
+  const isTextOrNull = (key: string): boolean =>
+    fields[key] === null || typeof fields[key] === 'string';
   return (
     Number.isSafeInteger(fields['pid']) &&
     ['boot', 'alias', 'since', 'token'].every((key) => typeof fields[key] === 'string') &&
@@ -230,18 +292,29 @@ function isHolder(value: object): value is Omit<LockHolder, 'kernelLock'> & { re
 
 function heldBy(
   holder: LockHolder,
-  { directory, isElsewhere, isSure }: { readonly directory: string; readonly isElsewhere: boolean; readonly isSure: boolean },
+  {
+    directory,
+    isElsewhere,
+    isSure,
+  }: { readonly directory: string; readonly isElsewhere: boolean; readonly isSure: boolean },
 ): CrosstalkError {
   const who = `process ${holder.pid}, alias "${holder.alias}", since ${holder.since} (${directory})`;
   const where = isElsewhere ? 'a dispatcher in another container' : 'another dispatcher';
   if (isSure)
-    return new CrosstalkError('HELD_BY_ANOTHER', `${where} already serves this transport: ${who}.`, {
-      fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it',
-    });
-  // Its pid means nothing here, and a lock is never broken because of its age: only a person knows whether that container is gone.
+    return new CrosstalkError(
+      'HELD_BY_ANOTHER',
+      `${where} already serves this transport: ${who}.`,
+      {
+        fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it',
+      },
+    );
+  // Its pid means nothing here, and a lock is never broken because of its age: only a person knows
+  // whether that container is gone.
   return new CrosstalkError(
     'HELD_BY_ANOTHER',
     `${where} already serves this transport, or did before that container ended: ${who}; from here nobody can see which.`,
-    { fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${shellWord(directory)}/lock.*` },
+    {
+      fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${shellWord(directory)}/lock.*`,
+    },
   );
 }

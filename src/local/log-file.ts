@@ -1,4 +1,7 @@
-/** The log as a file of JSON lines: rotated at a size, private, and safe to print whatever names it holds. */
+/**
+ * The log as a file of JSON lines: rotated at a size, private, and safe to print whatever names it
+ * holds.
+ */
 import { closeSync, fchmodSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { formatIso, type Clock } from '../base/clock.ts';
 import type { LogRecord } from '../base/log.ts';
@@ -25,7 +28,10 @@ export interface LogFileOptions {
   readonly onProblem: (problem: CrosstalkError) => void;
 }
 
-/** Opens the log at `path`, appending. Written at once and synchronously, so the last lines before a crash are there. */
+/**
+ * Opens the log at `path`, appending. Written at once and synchronously, so the last lines before a
+ * crash are there.
+ */
 export function openLogFile(path: string, options: LogFileOptions): LogFile {
   let file: OpenFile | null = null;
   let failing = false;
@@ -58,19 +64,37 @@ export function openLogFile(path: string, options: LogFileOptions): LogFile {
   };
 }
 
-/** One line of JSON: time, level, event, then the fields. Control and direction characters are escaped, so a terminal shows it as it is. */
+/**
+ * One line of JSON: time, level, event, then the fields. Control and direction characters are
+ * escaped, so a terminal shows it as it is.
+ */
 export function formatLogLine(record: LogRecord, wallMs: number): string {
-  const fields = Object.entries(record.fields).map(([key, value]) => [RESERVED.includes(key) ? `_${key}` : key, shorten(value)]);
-  const line = { at: formatIso(wallMs), level: record.level, event: record.event, ...(Object.fromEntries(fields) as object) };
-  return JSON.stringify(line).replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const fields = Object.entries(record.fields).map(([key, value]) => [
+    RESERVED.includes(key) ? `_${key}` : key,
+    shorten(value),
+  ]);
+  const line = {
+    at: formatIso(wallMs),
+    level: record.level,
+    event: record.event,
+    ...(Object.fromEntries(fields) as object),
+  };
+  return JSON.stringify(line).replace(
+    UNSAFE,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const RESERVED: readonly string[] = ['at', 'level', 'event'];
-/** What JSON leaves as it is and a terminal or a line reader takes for more than text: DEL, C1, bidirectional marks, line separators. */
+/**
+ * What JSON leaves as it is and a terminal or a line reader takes for more than text: DEL, C1,
+ * bidirectional marks, line separators.
+ */
 const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 function shorten(value: LogRecord['fields'][string]): LogRecord['fields'][string] {
-  if (typeof value !== 'string') return Array.isArray(value) ? value.slice(0, FIELD_CHARS_MAX).map(cut) : value;
+  if (typeof value !== 'string')
+    return Array.isArray(value) ? value.slice(0, FIELD_CHARS_MAX).map(cut) : value;
   return cut(value);
 }
 
@@ -91,7 +115,8 @@ function openFile(path: string): OpenFile {
 
 function rotate(path: string, full: OpenFile): OpenFile {
   closeSync(full.descriptor);
-  for (let age = OLD_FILES_KEPT - 1; age >= 0; age -= 1) renameIfPresent(age === 0 ? path : `${path}.${age}`, `${path}.${age + 1}`);
+  for (let age = OLD_FILES_KEPT - 1; age >= 0; age -= 1)
+    renameIfPresent(age === 0 ? path : `${path}.${age}`, `${path}.${age + 1}`);
   return openFile(path);
 }
 

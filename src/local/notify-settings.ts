@@ -1,4 +1,7 @@
-/** `notify:` of the host's configuration: to whom this host says what needs a person, and about what. Pure. */
+/**
+ * `notify:` of the host's configuration: to whom this host says what needs a person, and about
+ * what. Pure.
+ */
 import { isMapping } from '../protocol/yaml.ts';
 
 /** What is told of. */
@@ -38,11 +41,15 @@ function decodeNotifier(raw: Readonly<Record<string, unknown>>): Notifier | unde
   const only = decodeKinds(raw['only']);
   const argv = decodeArgv(raw['command']);
   if (only === undefined) return undefined;
-  if (keys.join() === 'desktop') return raw['desktop'] === 'true' ? { way: 'desktop', only } : undefined;
-  if (keys.join() === 'command') return argv === undefined ? undefined : { way: 'command', argv, only };
-  if (keys.join() === 'webhook') return isWebhook(raw['webhook']) ? { way: 'webhook', url: raw['webhook'], only } : undefined;
+  if (keys.join() === 'desktop')
+    return raw['desktop'] === 'true' ? { way: 'desktop', only } : undefined;
+  if (keys.join() === 'command')
+    return argv === undefined ? undefined : { way: 'command', argv, only };
+  if (keys.join() === 'webhook')
+    return isWebhook(raw['webhook']) ? { way: 'webhook', url: raw['webhook'], only } : undefined;
   const isMail = keys.includes('mail') && keys.every((key) => key === 'mail' || key === 'command');
-  if (!isMail || !isAddress(raw['mail']) || (raw['command'] !== undefined && argv === undefined)) return undefined;
+  if (!isMail || !isAddress(raw['mail']) || (raw['command'] !== undefined && argv === undefined))
+    return undefined;
   return { way: 'mail', to: raw['mail'], argv: argv ?? SENDMAIL, only };
 }
 
@@ -54,7 +61,8 @@ function decodeKinds(raw: unknown): readonly NoticeKind[] | undefined {
 }
 
 function decodeArgv(raw: unknown): readonly [string, ...string[]] | undefined {
-  if (!Array.isArray(raw) || !raw.every((word) => typeof word === 'string' && !word.includes('\0'))) return undefined;
+  if (!Array.isArray(raw) || !raw.every((word) => typeof word === 'string' && !word.includes('\0')))
+    return undefined;
   const [program, ...args] = raw as string[];
   return program === undefined || program === '' ? undefined : [program, ...args];
 }
@@ -62,7 +70,10 @@ function decodeArgv(raw: unknown): readonly [string, ...string[]] | undefined {
 function isWebhook(raw: unknown): raw is string {
   if (typeof raw !== 'string' || !URL.canParse(raw)) return false;
   const { protocol, hostname } = new URL(raw);
-  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
+  return (
+    protocol === 'https:' ||
+    (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+  );
 }
 
 function isAddress(raw: unknown): raw is string {

@@ -1,4 +1,7 @@
-/** Opens this machine's memory of one transport: folder, lock, journal, outbox, late output and checkpoint behind the one door. */
+/**
+ * Opens this machine's memory of one transport: folder, lock, journal, outbox, late output and
+ * checkpoint behind the one door.
+ */
 import type { OnDamage } from './checked-line.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { removeTemporaries } from './durable-file.ts';
@@ -8,7 +11,13 @@ import type { LocalState } from './local-state.ts';
 import { acquireLock, type Locker } from './lock.ts';
 import { createOutbox } from './outbox.ts';
 import { keepShort } from './short-journal.ts';
-import { locateStateDirectory, makeStateDirectory, readInstance, type StateDirectory, type TransportIdentity } from './state-directory.ts';
+import {
+  locateStateDirectory,
+  makeStateDirectory,
+  readInstance,
+  type StateDirectory,
+  type TransportIdentity,
+} from './state-directory.ts';
 
 /** What it takes to open the local state of a transport. */
 export interface OpenLocalStateOptions extends Locker {
@@ -26,13 +35,17 @@ export interface OpenLocalState {
   close(): Promise<void>;
 }
 
-/** Makes what is missing and takes the lock. Throws HELD_BY_ANOTHER naming the holder, or STATE_UNUSABLE with the fix. */
+/**
+ * Makes what is missing and takes the lock. Throws HELD_BY_ANOTHER naming the holder, or
+ * STATE_UNUSABLE with the fix.
+ */
 export async function openLocalState(options: OpenLocalStateOptions): Promise<OpenLocalState> {
   const directory = locateStateDirectory(options.root, options.transport);
   await makeStateDirectory(directory);
   const lock = await acquireLock(directory.path, options);
   try {
-    for (const path of [directory.path, directory.outbox, directory.late]) await removeTemporaries(path);
+    for (const path of [directory.path, directory.outbox, directory.late])
+      await removeTemporaries(path);
     const instance = await readInstance(directory, options.random);
     const journal = await openJournal(directory.journalFile, options.onDamage);
     return {
@@ -54,7 +67,11 @@ interface Parts {
   readonly onDamage: OnDamage;
 }
 
-function compose(directory: StateDirectory, instance: string, { journal, onDamage }: Parts): LocalState {
+function compose(
+  directory: StateDirectory,
+  instance: string,
+  { journal, onDamage }: Parts,
+): LocalState {
   return {
     instance,
     ...keepShort(journal),

@@ -1,11 +1,17 @@
-/** Which process of which boot of which machine something was written by, and the proof that it is gone. */
+/**
+ * Which process of which boot of which machine something was written by, and the proof that it is
+ * gone.
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { isErrno } from './durable-file.ts';
 
-/** A process that can be told from a later one with the same pid. Null where the system does not say. */
+/**
+ * A process that can be told from a later one with the same pid. Null where the system does not
+ * say.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   /** One start of the machine. */
@@ -20,11 +26,19 @@ export interface ProcessIdentity {
 
 /** Who we are. */
 export async function ownIdentity(): Promise<ProcessIdentity> {
-  const [boot, own, machine, pidSpace] = await Promise.all([readBootId(), readProcess(process.pid), readMachineId(), readPidSpace()]);
+  const [boot, own, machine, pidSpace] = await Promise.all([
+    readBootId(),
+    readProcess(process.pid),
+    readMachineId(),
+    readPidSpace(),
+  ]);
   return { pid: process.pid, boot, start: own?.start ?? null, machine, pidSpace };
 }
 
-/** True only with proof: another boot of this machine, no such pid, a zombie, or a pid that was given to another process. Age proves nothing. */
+/**
+ * True only with proof: another boot of this machine, no such pid, a zombie, or a pid that was
+ * given to another process. Age proves nothing.
+ */
 export async function isProvablyGone(other: ProcessIdentity): Promise<boolean> {
   const own = await ownIdentity();
   if (differ(own.machine, other.machine)) return false;
@@ -48,7 +62,10 @@ function pidExists(pid: number): boolean {
   }
 }
 
-/** The id of this boot: Linux has a file, macOS two sysctls; elsewhere a constant, so that only pids tell processes apart. */
+/**
+ * The id of this boot: Linux has a file, macOS two sysctls; elsewhere a constant, so that only pids
+ * tell processes apart.
+ */
 export async function readBootId(): Promise<string> {
   return (
     (await readOrNull('/proc/sys/kernel/random/boot_id')) ??
@@ -58,26 +75,41 @@ export async function readBootId(): Promise<string> {
   );
 }
 
-/** The start of a process as text that a later process with its pid does not have; null when it cannot be told. */
+/**
+ * The start of a process as text that a later process with its pid does not have; null when it
+ * cannot be told.
+ */
 export async function readProcessStart(pid: number): Promise<string | null> {
   return (await readProcess(pid))?.start ?? null;
 }
 
-async function readProcess(pid: number): Promise<{ readonly start: string; readonly ended: boolean } | null> {
+async function readProcess(
+  pid: number,
+): Promise<{ readonly start: string; readonly ended: boolean } | null> {
   const line = await readOrNull(`/proc/${pid}/stat`);
   if (line !== null) return parseProcStat(line);
   const start = await ask('ps', ['-o', 'lstart=', '-p', String(pid)]);
   return start === null ? null : { start, ended: false };
 }
 
-/** Field 22 (start) and field 3 (state) of /proc/<pid>/stat; the second field may hold spaces and brackets of its own. */
-export function parseProcStat(line: string): { readonly start: string; readonly ended: boolean } | null {
+/**
+ * Field 22 (start) and field 3 (state) of /proc/<pid>/stat; the second field may hold spaces and
+ * brackets of its own.
+ */
+export function parseProcStat(
+  line: string,
+): { readonly start: string; readonly ended: boolean } | null {
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   const [state, start] = [fields[0], fields[19]];
-  return state === undefined || start === undefined ? null : { start, ended: state === 'Z' || state === 'X' };
+  return state === undefined || start === undefined
+    ? null
+    : { start, ended: state === 'Z' || state === 'X' };
 }
 
-/** True when our terminal belongs to other processes now, as after `&`: whoever reads keys there is stopped by the system. False where that cannot be told. */
+/**
+ * True when our terminal belongs to other processes now, as after `&`: whoever reads keys there is
+ * stopped by the system. False where that cannot be told.
+ */
 export async function isInBackground(): Promise<boolean> {
   const line = await readOrNull('/proc/self/stat');
   const [group, foreground] =
@@ -93,7 +125,9 @@ export async function isInBackground(): Promise<boolean> {
 /** Hashed, because the id itself is meant to stay on its machine. */
 async function readMachineId(): Promise<string | null> {
   const id = await readOrNull('/etc/machine-id');
-  return id === null ? null : createHash('sha256').update(`crosstalk machine ${id}`).digest('hex').slice(0, 12);
+  return id === null
+    ? null
+    : createHash('sha256').update(`crosstalk machine ${id}`).digest('hex').slice(0, 12);
 }
 
 async function readPidSpace(): Promise<string | null> {
@@ -110,6 +144,9 @@ const ASK_TIMEOUT_MS = 5_000;
 async function ask(program: string, args: readonly string[]): Promise<string | null> {
   // The same locale and zone always, or the same moment would be written in two ways.
   const env = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-  const answer = await promisify(execFile)(program, [...args], { env, timeout: ASK_TIMEOUT_MS }).catch(() => null);
+  const answer = await promisify(execFile)(program, [...args], {
+    env,
+    timeout: ASK_TIMEOUT_MS,
+  }).catch(() => null);
   return answer === null || answer.stdout.trim() === '' ? null : answer.stdout.trim();
 }

@@ -1,7 +1,12 @@
 /** Reads this host's settings from where people write them. */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Config, Origins } from './config.ts';
-import { checkConfigDirectory, locateConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
+import {
+  checkConfigDirectory,
+  locateConfigDirectory,
+  readConfigFile,
+  type ConfigDirectory,
+} from './config-directory.ts';
 import { decodeConfig, type ConfigSources } from './decode-config.ts';
 
 /** The settings, where each comes from, and what a person should look at. */
@@ -12,13 +17,26 @@ export interface ConfigRead {
   readonly directory: ConfigDirectory;
 }
 
-/** Settings of this host. Throws CONFIG_INVALID listing every problem with file and line, or when others may write the configuration. */
+/**
+ * Settings of this host. Throws CONFIG_INVALID listing every problem with file and line, or when
+ * others may write the configuration.
+ */
 export async function readConfig(sources: Omit<ConfigSources, 'file'>): Promise<ConfigRead> {
   const directory = locateConfigDirectory(sources.env);
   const warnings = await checkConfigDirectory(directory);
   const text = await readConfigFile(directory.configFile);
-  const decoded = decodeConfig({ ...sources, file: text === null ? null : { path: directory.configFile, text } });
+  const decoded = decodeConfig({
+    ...sources,
+    file: text === null ? null : { path: directory.configFile, text },
+  });
   if (decoded.kind === 'refused')
-    throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), { fix: 'correct it, then: crosstalkd doctor' });
-  return { config: decoded.config, origins: decoded.origins, warnings: [...warnings, ...decoded.warnings], directory };
+    throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), {
+      fix: 'correct it, then: crosstalkd doctor',
+    });
+  return {
+    config: decoded.config,
+    origins: decoded.origins,
+    warnings: [...warnings, ...decoded.warnings],
+    directory,
+  };
 }

@@ -1,4 +1,7 @@
-/** Runs one of the platform's own programs, or a command that the operator configured: its words as a list, never through a shell. */
+/**
+ * Runs one of the platform's own programs, or a command that the operator configured: its words as
+ * a list, never through a shell.
+ */
 import { spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
 import { untilDrained } from '../base/drain-pipes.ts';
@@ -13,7 +16,10 @@ export interface ToolStart {
   readonly limitMs: number;
 }
 
-/** How it ended. `code` is null when it could not be started or was ended by a signal; then `problem` says why. */
+/**
+ * How it ended. `code` is null when it could not be started or was ended by a signal; then
+ * `problem` says why.
+ */
 export interface ToolEnded {
   readonly code: number | null;
   readonly stdout: string;
@@ -23,7 +29,10 @@ export interface ToolEnded {
 
 const OUTPUT_CHARS_MAX = 65_536;
 
-/** Runs the program to its end, or kills it with everything it started when its time is over. Never throws. */
+/**
+ * Runs the program to its end, or kills it with everything it started when its time is over. Never
+ * throws.
+ */
 export function runTool({ argv, env, input, limitMs }: ToolStart): Promise<ToolEnded> {
   const [program, ...args] = argv;
   return new Promise((resolve) => {
@@ -40,8 +49,12 @@ export function runTool({ argv, env, input, limitMs }: ToolStart): Promise<ToolE
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
       resolve({ code, stdout, stderr, problem: problem ?? why });
     };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout = (stdout + text).slice(0, OUTPUT_CHARS_MAX)));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(0, OUTPUT_CHARS_MAX)));
+    child.stdout
+      .setEncoding('utf8')
+      .on('data', (text: string) => (stdout = (stdout + text).slice(0, OUTPUT_CHARS_MAX)));
+    child.stderr
+      .setEncoding('utf8')
+      .on('data', (text: string) => (stderr = (stderr + text).slice(0, OUTPUT_CHARS_MAX)));
     // A program that does not read what it is given has its reasons.
     child.stdin.on('error', () => undefined);
     child.stdin.end(input ?? '');
@@ -50,9 +63,11 @@ export function runTool({ argv, env, input, limitMs }: ToolStart): Promise<ToolE
       const closed = new AbortController();
       child.once('close', () => closed.abort());
       // What it printed last may still be on its way.
-      void untilDrained([child.stdout, child.stderr], { clock: systemClock, closed: closed.signal, quietMs: QUIET_MS }).then(() =>
-        end(code, signal === null ? null : `${program} was ended by ${signal}`),
-      );
+      void untilDrained([child.stdout, child.stderr], {
+        clock: systemClock,
+        closed: closed.signal,
+        quietMs: QUIET_MS,
+      }).then(() => end(code, signal === null ? null : `${program} was ended by ${signal}`));
     });
   });
 }

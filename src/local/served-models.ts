@@ -1,4 +1,7 @@
-/** Which models this host serves and why not the others: the transport's entries, the host's own, and what its operator approved. Pure. */
+/**
+ * Which models this host serves and why not the others: the transport's entries, the host's own,
+ * and what its operator approved. Pure.
+ */
 import { byCodeUnit } from '../base/order.ts';
 import type { ModelEntry, ModelProblem, ModelsFile } from '../protocol/models.ts';
 import type { Approvals } from './approvals.ts';
@@ -37,22 +40,36 @@ export interface ServedModelsInput {
   readonly adapters: readonly string[];
 }
 
-/** Every name with its state, in code-unit order. A broken entry of the host is not replaced by the transport's: the operator meant to overrule it. */
+/**
+ * Every name with its state, in code-unit order. A broken entry of the host is not replaced by the
+ * transport's: the operator meant to overrule it.
+ */
 export function selectServedModels(input: ServedModelsInput): readonly ModelOffer[] {
   const offers = new Map<string, ModelOffer>();
   for (const source of ['transport', 'host'] as const) {
     const file = input[source];
-    const broken = file.problems.flatMap(({ name, ...rest }) => (name === null ? [] : [{ name, ...rest }]));
+    const broken = file.problems.flatMap(({ name, ...rest }) =>
+      name === null ? [] : [{ name, ...rest }],
+    );
     // Backwards, so that of several problems of one entry the first stays.
     for (const problem of broken.reverse())
-      offers.set(problem.name, { name: problem.name, source, entry: null, state: { kind: 'invalid', problem } });
-    for (const entry of file.models.values()) offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
+      offers.set(problem.name, {
+        name: problem.name,
+        source,
+        entry: null,
+        state: { kind: 'invalid', problem },
+      });
+    for (const entry of file.models.values())
+      offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
   }
   return [...offers.values()].sort((a, b) => byCodeUnit(a.name, b.name));
 }
 
 /** Names of `only` that no models.yaml has: a slip that would serve nothing. */
-export function unknownOnly(only: readonly string[] | null, offers: readonly ModelOffer[]): readonly string[] {
+export function unknownOnly(
+  only: readonly string[] | null,
+  offers: readonly ModelOffer[],
+): readonly string[] {
   return (only ?? []).filter((name) => !offers.some((offer) => offer.name === name));
 }
 
@@ -64,14 +81,33 @@ export function unknownAdapters(
   const expected = `one of ${[...adapters].sort(byCodeUnit).join(', ')}`;
   return [...models.values()]
     .filter(({ adapter }) => !adapters.includes(adapter))
-    .map(({ name, adapter }) => ({ name, line: lineOf(name, 'adapter'), found: `adapter "${adapter}"`, expected }));
+    .map(({ name, adapter }) => ({
+      name,
+      line: lineOf(name, 'adapter'),
+      found: `adapter "${adapter}"`,
+      expected,
+    }));
 }
 
-function judge(entry: ModelEntry, source: ModelSource, input: ServedModelsInput): Pick<ModelOffer, 'entry' | 'state'> {
-  const [problem] = unknownAdapters({ models: new Map([[entry.name, entry]]), lineOf: input[source].lineOf }, input.adapters);
+function judge(
+  entry: ModelEntry,
+  source: ModelSource,
+  input: ServedModelsInput,
+): Pick<ModelOffer, 'entry' | 'state'> {
+  const [problem] = unknownAdapters(
+    { models: new Map([[entry.name, entry]]), lineOf: input[source].lineOf },
+    input.adapters,
+  );
   if (problem !== undefined) return { entry: null, state: { kind: 'invalid', problem } };
-  if (input.only !== null && !input.only.includes(entry.name)) return { entry, state: { kind: 'excluded' } };
+  if (input.only !== null && !input.only.includes(entry.name))
+    return { entry, state: { kind: 'excluded' } };
   const approvedHash = input.approvals.get(entry.name);
   if (source === 'host' || approvedHash === entry.hash) return { entry, state: { kind: 'served' } };
-  return { entry, state: approvedHash === undefined ? { kind: 'unapproved' } : { kind: 'changed-since-approval', approvedHash } };
+  return {
+    entry,
+    state:
+      approvedHash === undefined
+        ? { kind: 'unapproved' }
+        : { kind: 'changed-since-approval', approvedHash },
+  };
 }

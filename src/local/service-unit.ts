@@ -1,6 +1,7 @@
 /**
- * A dispatcher as a service of its user: the systemd unit or launchd agent as text, where the platform keeps it and its log. Pure. The first lines say
- * whose file it is and carry a checksum of the rest, so that a file of somebody else, or one changed by hand, is never taken for ours.
+ * A dispatcher as a service of its user: the systemd unit or launchd agent as text, where the
+ * platform keeps it and its log. Pure. The first lines say whose file it is and carry a checksum of
+ * the rest, so that a file of somebody else, or one changed by hand, is never taken for ours.
  */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
@@ -18,7 +19,10 @@ export interface ServiceFacts {
   readonly url: string;
   /** Node, the script, `run`, and what follows. */
   readonly argv: readonly string[];
-  /** Variables of the dispatcher: PATH, and where state and configuration are when that is not the default. */
+  /**
+   * Variables of the dispatcher: PATH, and where state and configuration are when that is not the
+   * default.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** File of `NAME=value` lines with what models let through; it need not exist. */
   readonly envFile: string;
@@ -37,11 +41,21 @@ export interface ServicePlaces {
 }
 
 /** Names and places, from what stands for the transport. */
-export function placeService(facts: Pick<ServiceFacts, 'manager' | 'id' | 'url' | 'home'>, xdgConfig: string | null): ServicePlaces {
-  const slug = slugName(basename(facts.url.replace(/\/+$/, '').replace(/\.git$/, '')).replace(/^.*:/, ''), 'transport').slice(0, 32);
+export function placeService(
+  facts: Pick<ServiceFacts, 'manager' | 'id' | 'url' | 'home'>,
+  xdgConfig: string | null,
+): ServicePlaces {
+  const slug = slugName(
+    basename(facts.url.replace(/\/+$/, '').replace(/\.git$/, '')).replace(/^.*:/, ''),
+    'transport',
+  ).slice(0, 32);
   const name = `crosstalkd-${slug}-${facts.id.slice(0, 8)}`;
   if (facts.manager === 'systemd')
-    return { name, file: join(xdgConfig ?? join(facts.home, '.config'), 'systemd', 'user', `${name}.service`), outputFile: null };
+    return {
+      name,
+      file: join(xdgConfig ?? join(facts.home, '.config'), 'systemd', 'user', `${name}.service`),
+      outputFile: null,
+    };
   return {
     name,
     file: join(facts.home, 'Library', 'LaunchAgents', `${name}.plist`),
@@ -51,7 +65,9 @@ export function placeService(facts: Pick<ServiceFacts, 'manager' | 'id' | 'url' 
 
 /** The whole file. */
 export function formatService(facts: ServiceFacts, places: ServicePlaces): string {
-  return facts.manager === 'systemd' ? seal(formatUnit(facts)) : sealPlist(formatAgent(facts, places));
+  return facts.manager === 'systemd'
+    ? seal(formatUnit(facts))
+    : sealPlist(formatAgent(facts, places));
 }
 
 /** Whose a file is: made by us and untouched, made by us and then edited, or of somebody else. */
@@ -108,7 +124,10 @@ WantedBy=default.target
 `;
 }
 
-/** One word of a command line for systemd, which knows escapes, `%` specifiers and `$` variables in it. */
+/**
+ * One word of a command line for systemd, which knows escapes, `%` specifiers and `$` variables in
+ * it.
+ */
 function quoteArgument(word: string): string {
   return quoteValue(word).replaceAll('$', '$$$$');
 }
@@ -118,9 +137,11 @@ function quoteValue(text: string): string {
 }
 
 function formatAgent(facts: ServiceFacts, places: ServicePlaces): string {
-  const strings = (list: readonly string[]): string => list.map((text) => `    <string>${escapeXml(text)}</string>`).join('\n');
+  const strings = (list: readonly string[]): string =>
+    list.map((text) => `    <string>${escapeXml(text)}</string>`).join('\n');
   const pairs = Object.entries(facts.env).map(
-    ([name, value]) => `    <key>${escapeXml(name)}</key>\n    <string>${escapeXml(value)}</string>`,
+    ([name, value]) =>
+      `    <key>${escapeXml(name)}</key>\n    <string>${escapeXml(value)}</string>`,
   );
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -163,5 +184,9 @@ ${pairs.join('\n')}
 }
 
 function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

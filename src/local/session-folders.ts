@@ -1,6 +1,7 @@
 /**
- * Where agents run whose programs find a session only in the directory in which it was begun: one empty folder for each model. What a program
- * leaves there is bounded, and a folder that no attempt has used for long goes. The session then begins anew; nothing else is lost.
+ * Where agents run whose programs find a session only in the directory in which it was begun: one
+ * empty folder for each model. What a program leaves there is bounded, and a folder that no attempt
+ * has used for long goes. The session then begins anew; nothing else is lost.
  */
 import { lstat, mkdir, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,18 +17,34 @@ export interface SessionFolderLimits {
 }
 
 /** What the dispatcher keeps. */
-export const SESSION_FOLDER_LIMITS: SessionFolderLimits = { bytesMax: 64 * 1_048_576, entriesMax: 1_000, ageMsMax: 30 * 24 * HOUR };
+export const SESSION_FOLDER_LIMITS: SessionFolderLimits = {
+  bytesMax: 64 * 1_048_576,
+  entriesMax: 1_000,
+  ageMsMax: 30 * 24 * HOUR,
+};
 
 /** The folders of one state directory. */
 export interface SessionFolders {
-  /** The model's folder, made if need be; too full, it is emptied first, unless an attempt is in it. Throws what the disk says. */
-  readonly open: (model: string) => Promise<{ readonly directory: string; readonly close: () => void }>;
-  /** Removes what is too old or too full. For the start, before any attempt; what cannot be removed stays. */
+  /**
+   * The model's folder, made if need be; too full, it is emptied first, unless an attempt is in it.
+   * Throws what the disk says.
+   */
+  readonly open: (
+    model: string,
+  ) => Promise<{ readonly directory: string; readonly close: () => void }>;
+  /**
+   * Removes what is too old or too full. For the start, before any attempt; what cannot be removed
+   * stays.
+   */
   readonly tidy: () => Promise<void>;
 }
 
 /** The folders below `root`. */
-export function createSessionFolders(root: string, clock: Clock, limits: SessionFolderLimits = SESSION_FOLDER_LIMITS): SessionFolders {
+export function createSessionFolders(
+  root: string,
+  clock: Clock,
+  limits: SessionFolderLimits = SESSION_FOLDER_LIMITS,
+): SessionFolders {
   const inUse = new Map<string, number>();
   return {
     open: async (model) => {
@@ -36,9 +53,11 @@ export function createSessionFolders(root: string, clock: Clock, limits: Session
       inUse.set(model, users + 1);
       const close = (): void => void inUse.set(model, (inUse.get(model) ?? 1) - 1);
       try {
-        if (users === 0 && (await isTooFull(directory, limits))) await rm(directory, { recursive: true, force: true });
+        if (users === 0 && (await isTooFull(directory, limits)))
+          await rm(directory, { recursive: true, force: true });
         await mkdir(directory, { recursive: true, mode: 0o700 });
-        // Its age is the time since the last use; programs that write nothing there leave it as it is.
+        // Its age is the time since the last use; programs that write nothing there leave it as it
+        // is.
         const now = new Date(clock.wallMs());
         await utimes(directory, now, now);
       } catch (error) {
@@ -53,7 +72,8 @@ export function createSessionFolders(root: string, clock: Clock, limits: Session
         const found = await lstat(directory).catch(() => null);
         if (found === null) continue;
         const isOld = clock.wallMs() - found.mtimeMs > limits.ageMsMax;
-        if (isOld || (await isTooFull(directory, limits))) await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+        if (isOld || (await isTooFull(directory, limits)))
+          await rm(directory, { recursive: true, force: true }).catch(() => undefined);
       }
     },
   };

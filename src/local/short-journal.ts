@@ -1,8 +1,14 @@
-/** A journal that leaves out what is settled while it is written, so that a dispatcher that runs for years has a short one too. */
+/**
+ * A journal that leaves out what is settled while it is written, so that a dispatcher that runs for
+ * years has a short one too.
+ */
 import type { Journal } from './journal.ts';
 import { type JournalEntry, type LocalState, RAN_BEFORE } from './local-state.ts';
 
-/** Settled claims of which so many stay: a push of theirs may still land late, and then it matters whether anything was started. */
+/**
+ * Settled claims of which so many stay: a push of theirs may still land late, and then it matters
+ * whether anything was started.
+ */
 const SETTLED_KEPT = 500;
 /** So many are let to gather before the file is written anew. */
 const SETTLED_MAX = 2_000;
@@ -34,8 +40,18 @@ export function keepShort(journal: Journal): Pick<LocalState, 'journal' | 'compa
 
 /** The entries without those of settled claims, but for the `keep` that were settled last. */
 export function dropSettled(entries: readonly JournalEntry[], keep: number): JournalEntry[] {
-  const settled = new Set(entries.flatMap((entry) => (entry.kind === 'settled' && entry.how !== RAN_BEFORE ? [entry.nonce] : [])));
+  const settled = new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'settled' && entry.how !== RAN_BEFORE ? [entry.nonce] : [],
+    ),
+  );
   const dropped = new Set([...settled].slice(0, Math.max(0, settled.size - keep)));
-  const attempts = new Set(entries.flatMap((entry) => (entry.kind === 'starting' && dropped.has(entry.nonce) ? [entry.attemptId] : [])));
-  return entries.filter((entry) => (entry.kind === 'started' ? !attempts.has(entry.attemptId) : !dropped.has(entry.nonce)));
+  const attempts = new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'starting' && dropped.has(entry.nonce) ? [entry.attemptId] : [],
+    ),
+  );
+  return entries.filter((entry) =>
+    entry.kind === 'started' ? !attempts.has(entry.attemptId) : !dropped.has(entry.nonce),
+  );
 }

@@ -1,4 +1,7 @@
-/** Where this host remembers one transport: `<state root>/<16 hex of remote and root commit>/`. Two transports never share one. */
+/**
+ * Where this host remembers one transport: `<state root>/<16 hex of remote and root commit>/`. Two
+ * transports never share one.
+ */
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -39,12 +42,17 @@ export interface StateDirectory {
   readonly sessions: string;
 }
 
-/** The folder that holds all state directories: the option, then CROSSTALK_STATE_DIR, then XDG, then `~/.local/state/crosstalk`. */
+/**
+ * The folder that holds all state directories: the option, then CROSSTALK_STATE_DIR, then XDG, then
+ * `~/.local/state/crosstalk`.
+ */
 export function stateRoot(option: string | null, env: Env): string {
   const chosen = option ?? present(env['CROSSTALK_STATE_DIR']);
   if (chosen !== null) return resolve(chosen);
   const xdg = present(env['XDG_STATE_HOME']);
-  return xdg !== null && isAbsolute(xdg) ? join(xdg, 'crosstalk') : join(homeOf(env), '.local', 'state', 'crosstalk');
+  return xdg !== null && isAbsolute(xdg)
+    ? join(xdg, 'crosstalk')
+    : join(homeOf(env), '.local', 'state', 'crosstalk');
 }
 
 /** The home directory: `HOME`, or what the system knows of the user. */
@@ -63,22 +71,32 @@ export function transportId(transport: TransportIdentity): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80', 'ssh:': '22' };
+const DEFAULT_PORTS: Readonly<Record<string, string>> = {
+  'https:': '443',
+  'http:': '80',
+  'ssh:': '22',
+};
 
 /**
- * One spelling of a remote: no password, lower-case host, no default port, no trailing slash, `git@host:path` as ssh. `.git` is dropped from
- * network addresses only: on a disk `x` and `x.git` are often a clone and its remote.
+ * One spelling of a remote: no password, lower-case host, no default port, no trailing slash,
+ * `git@host:path` as ssh. `.git` is dropped from network addresses only: on a disk `x` and `x.git`
+ * are often a clone and its remote.
  */
 export function normalizeRemoteUrl(url: string): string {
   const text = url.trim();
   const scp = /^(?:([\w.-]+)@)?([\w.-]+):(?!\/\/)(.+)$/.exec(text);
-  if (scp !== null && !isAbsolute(text)) return normalizeNetworkUrl(`ssh://${scp[1] ?? 'git'}@${scp[2] ?? ''}/${scp[3] ?? ''}`);
-  if (/^file:\/\//i.test(text)) return trimSlashes(normalize(safeDecode(text.slice('file://'.length))));
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? normalizeNetworkUrl(text) : trimSlashes(normalize(text));
+  if (scp !== null && !isAbsolute(text))
+    return normalizeNetworkUrl(`ssh://${scp[1] ?? 'git'}@${scp[2] ?? ''}/${scp[3] ?? ''}`);
+  if (/^file:\/\//i.test(text))
+    return trimSlashes(normalize(safeDecode(text.slice('file://'.length))));
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+    ? normalizeNetworkUrl(text)
+    : trimSlashes(normalize(text));
 }
 
 function normalizeNetworkUrl(text: string): string {
-  const match = /^([a-z][a-z0-9+.-]*:)\/\/(?:([^@/]*)@)?([^/:]*|\[[^\]]*\])(?::(\d+))?(\/.*)?$/i.exec(text);
+  const match =
+    /^([a-z][a-z0-9+.-]*:)\/\/(?:([^@/]*)@)?([^/:]*|\[[^\]]*\])(?::(\d+))?(\/.*)?$/i.exec(text);
   if (match === null) return trimSlashes(text);
   const scheme = (match[1] ?? '').toLowerCase();
   const user = scheme === 'ssh:' ? `${(match[2] ?? 'git').split(':')[0] ?? ''}@` : '';
@@ -118,14 +136,18 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
   };
 }
 
-/** Makes the state directory and its folders, private to this user. Throws STATE_UNUSABLE with the path and the fix when it cannot. */
+/**
+ * Makes the state directory and its folders, private to this user. Throws STATE_UNUSABLE with the
+ * path and the fix when it cannot.
+ */
 export async function makeStateDirectory(directory: StateDirectory): Promise<void> {
-  for (const path of [directory.path, directory.outbox, directory.late]) await ensurePrivateDirectory(path);
+  for (const path of [directory.path, directory.outbox, directory.late])
+    await ensurePrivateDirectory(path);
 }
 
 /**
- * 12 hex that name this directory on this boot: another boot, a copy, a restored or moved directory has another. Needs the lock, because the
- * first call writes the directory's random id.
+ * 12 hex that name this directory on this boot: another boot, a copy, a restored or moved directory
+ * has another. Needs the lock, because the first call writes the directory's random id.
  */
 export async function readInstance(directory: StateDirectory, random: Random): Promise<string> {
   const id = await ensureStateId(directory, random);

@@ -1,8 +1,18 @@
 /**
- * What each attempt on this host printed, kept for people: one text file an attempt, written while it runs, the first line says whose it is.
- * The oldest go when the folder is full. A disk that takes nothing costs the transcript, never the attempt.
+ * What each attempt on this host printed, kept for people: one text file an attempt, written while
+ * it runs, the first line says whose it is. The oldest go when the folder is full. A disk that
+ * takes nothing costs the transcript, never the attempt.
  */
-import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMapping } from '../protocol/yaml.ts';
@@ -16,7 +26,11 @@ export interface TranscriptLimits {
 }
 
 /** What the dispatcher keeps. */
-export const TRANSCRIPT_LIMITS: TranscriptLimits = { filesMax: 500, bytesMax: 128 * 1_048_576, fileBytesMax: 4 * 1_048_576 };
+export const TRANSCRIPT_LIMITS: TranscriptLimits = {
+  filesMax: 500,
+  bytesMax: 128 * 1_048_576,
+  fileBytesMax: 4 * 1_048_576,
+};
 
 /** Whose output it is. */
 export interface TranscriptHead {
@@ -72,7 +86,11 @@ interface Place {
   readonly bytesMax: number;
 }
 
-function writeTo(descriptor: number, head: TranscriptHead, { path, bytesMax }: Place): OpenTranscript {
+function writeTo(
+  descriptor: number,
+  head: TranscriptHead,
+  { path, bytesMax }: Place,
+): OpenTranscript {
   let room = bytesMax;
   let isOpen = true;
   const put = (text: string): void => {
@@ -106,7 +124,10 @@ function writeTo(descriptor: number, head: TranscriptHead, { path, bytesMax }: P
 }
 
 /** The transcripts of one message, oldest first. */
-export async function readTranscripts(directory: string, message: string): Promise<readonly Transcript[]> {
+export async function readTranscripts(
+  directory: string,
+  message: string,
+): Promise<readonly Transcript[]> {
   const names = await readdir(directory).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
@@ -118,7 +139,12 @@ export async function readTranscripts(directory: string, message: string): Promi
     const end = content.indexOf('\n\n');
     const head = end < 0 ? null : parseHead(content.slice(0, end));
     if (head?.message === message)
-      found.push({ ...head, path, raw: existsSync(path + RAW) ? path + RAW : null, text: content.slice(end + 2) });
+      found.push({
+        ...head,
+        path,
+        raw: existsSync(path + RAW) ? path + RAW : null,
+        text: content.slice(end + 2),
+      });
   }
   return found;
 }
@@ -128,8 +154,17 @@ function parseHead(line: string): TranscriptHead | null {
     const raw: unknown = JSON.parse(line);
     if (!isMapping(raw)) return null;
     const { attemptId, message, model, startedAt } = raw;
-    const isWhole = [attemptId, message, model, startedAt].every((value) => typeof value === 'string');
-    return isWhole ? { attemptId: String(attemptId), message: String(message), model: String(model), startedAt: String(startedAt) } : null;
+    const isWhole = [attemptId, message, model, startedAt].every(
+      (value) => typeof value === 'string',
+    );
+    return isWhole
+      ? {
+          attemptId: String(attemptId),
+          message: String(message),
+          model: String(model),
+          startedAt: String(startedAt),
+        }
+      : null;
   } catch {
     return null;
   }
@@ -148,7 +183,8 @@ function removeOldest(directory: string, names: readonly string[], limits: Trans
     const path = join(directory, name);
     bytes += sizeOf(path) + sizeOf(path + RAW);
     kept += 1;
-    if (kept >= limits.filesMax || bytes > limits.bytesMax) for (const file of [path, path + RAW]) rmSync(file, { force: true });
+    if (kept >= limits.filesMax || bytes > limits.bytesMax)
+      for (const file of [path, path + RAW]) rmSync(file, { force: true });
   }
 }
 

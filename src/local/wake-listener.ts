@@ -1,4 +1,7 @@
-/** Takes calls that say "look now": push webhooks of forges, the hook of a self-hosted remote, other hosts. Whatever is sent, a look is all it can cause. */
+/**
+ * Takes calls that say "look now": push webhooks of forges, the hook of a self-hosted remote, other
+ * hosts. Whatever is sent, a look is all it can cause.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
@@ -25,7 +28,10 @@ export interface WakeListener {
   close(): Promise<void>;
 }
 
-/** Forges send what was pushed along; a push of more than this is found by the next look of the usual pace. */
+/**
+ * Forges send what was pushed along; a push of more than this is found by the next look of the
+ * usual pace.
+ */
 const BODY_BYTES_MAX = 1_048_576;
 const CONNECTIONS_MAX = 64;
 /** Calls in a second, beyond which they are turned away unread. */
@@ -46,7 +52,8 @@ export async function listenForWakes(options: ListenOptions): Promise<WakeListen
     requestTimeout,
     headersTimeout: Math.min(HEADERS_MS_MAX, requestTimeout),
     keepAliveTimeout: 1_000,
-    // Node looks for calls that are overdue every 30 s only, and as long a few slow ones keep everybody out.
+    // Node looks for calls that are overdue every 30 s only, and as long a few slow ones keep
+    // everybody out.
     connectionsCheckingInterval: requestTimeout / 5,
   });
   server.maxConnections = CONNECTIONS_MAX;
@@ -89,11 +96,19 @@ interface Answering extends ListenOptions {
   readonly isTooOften: () => boolean;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, parts: Answering): Promise<void> {
-  const refusal = refuseUnread(request, parts) ?? refuseRead(request, await readBody(request), parts);
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: Answering,
+): Promise<void> {
+  const refusal =
+    refuseUnread(request, parts) ?? refuseRead(request, await readBody(request), parts);
   if (refusal === null) parts.onWake();
   else parts.refuse(refusal.why);
-  response.writeHead(refusal?.status ?? 202, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  response.writeHead(refusal?.status ?? 202, {
+    'content-type': 'text/plain; charset=utf-8',
+    connection: 'close',
+  });
   response.end(`${refusal?.why ?? 'looking'}\n`);
 }
 
@@ -103,12 +118,18 @@ interface Refusal {
 }
 
 function refuseUnread({ url, method }: IncomingMessage, { isTooOften }: Answering): Refusal | null {
-  if (isTooOften()) return { status: 429, why: 'too many calls; the remote is looked at all the same' };
-  if ((url ?? '').split('?')[0] !== WAKE_PATH) return { status: 404, why: `there is only ${WAKE_PATH}` };
+  if (isTooOften())
+    return { status: 429, why: 'too many calls; the remote is looked at all the same' };
+  if ((url ?? '').split('?')[0] !== WAKE_PATH)
+    return { status: 404, why: `there is only ${WAKE_PATH}` };
   return method === 'POST' ? null : { status: 405, why: 'expected POST' };
 }
 
-function refuseRead({ headers }: IncomingMessage, body: Buffer | null, { secret }: Answering): Refusal | null {
+function refuseRead(
+  { headers }: IncomingMessage,
+  body: Buffer | null,
+  { secret }: Answering,
+): Refusal | null {
   if (body === null) return { status: 413, why: `a payload has at most ${BODY_BYTES_MAX} bytes` };
   switch (judgeWake({ headers, body }, secret)) {
     case 'look':

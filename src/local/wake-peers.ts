@@ -1,13 +1,24 @@
-/** Which hosts this one may call, as its operator says in `wake-peers`: addresses, networks and names, each for every port. */
+/**
+ * Which hosts this one may call, as its operator says in `wake-peers`: addresses, networks and
+ * names, each for every port.
+ */
 import { BlockList, isIP } from 'node:net';
 import { parseWakeAddress, type WakeAddress } from '../protocol/wake-address.ts';
 
 /** True for what may stand in `wake-peers`. */
 export function isPeer(text: string): boolean {
-  return readNetwork(text) !== null || isIP(text) !== 0 || (parseWakeAddress(`${text}:1`)?.host === text && !/^[\d.]+$/.test(text));
+  return (
+    readNetwork(text) !== null ||
+    isIP(text) !== 0 ||
+    (parseWakeAddress(`${text}:1`)?.host === text && !/^[\d.]+$/.test(text))
+  );
 }
 
-/** Says of an address whether it may be called. Names are allowed as they are written and never resolved to be compared: what a name means is the resolver's word, which the operator trusts for these. */
+/**
+ * Says of an address whether it may be called. Names are allowed as they are written and never
+ * resolved to be compared: what a name means is the resolver's word, which the operator trusts for
+ * these.
+ */
 export function allowPeers(peers: readonly string[]): (address: WakeAddress) => boolean {
   const networks = new BlockList();
   const names = new Set<string>();
@@ -24,9 +35,12 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }
 
-function readNetwork(text: string): { readonly net: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' } | null {
+function readNetwork(
+  text: string,
+): { readonly net: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' } | null {
   const [net = '', digits, ...more] = text.split('/');
-  if (digits === undefined || more.length > 0 || isIP(net) === 0 || !/^\d{1,3}$/.test(digits)) return null;
+  if (digits === undefined || more.length > 0 || isIP(net) === 0 || !/^\d{1,3}$/.test(digits))
+    return null;
   const family = familyOf(net);
   const prefix = Number(digits);
   // A network of everything would make every address in a forged beat one to call.

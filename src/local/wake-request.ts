@@ -1,4 +1,7 @@
-/** Is this call one that may make us look? Decided from its headers and bytes alone; what the payload says is never read. */
+/**
+ * Is this call one that may make us look? Decided from its headers and bytes alone; what the
+ * payload says is never read.
+ */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Header names in lower case, as node gives them. */
@@ -10,7 +13,10 @@ export const TOKEN_HEADER = 'x-crosstalk-token';
 export const SIGNATURE_HEADER = 'x-hub-signature-256';
 
 /** How each sender proves that it knows the secret: it signs the body, or it says the secret. */
-const PROOFS: readonly { readonly header: string; readonly expect: (secret: string, body: Uint8Array) => string }[] = [
+const PROOFS: readonly {
+  readonly header: string;
+  readonly expect: (secret: string, body: Uint8Array) => string;
+}[] = [
   // GitHub, and Gitea and Forgejo beside their own.
   { header: SIGNATURE_HEADER, expect: (secret, body) => `sha256=${sign(secret, body)}` },
   { header: 'x-gitea-signature', expect: sign },
@@ -22,8 +28,13 @@ const PROOFS: readonly { readonly header: string; readonly expect: (secret: stri
 /** `unsigned`: no header that we know; `wrong`: one that does not fit. */
 export type WakeVerdict = 'look' | 'unsigned' | 'wrong';
 
-/** Judges a call. Without a secret (which only a listener on loopback may lack) every call is taken. */
-export function judgeWake(call: { readonly headers: WakeHeaders; readonly body: Uint8Array }, secret: string | null): WakeVerdict {
+/**
+ * Judges a call. Without a secret (which only a listener on loopback may lack) every call is taken.
+ */
+export function judgeWake(
+  call: { readonly headers: WakeHeaders; readonly body: Uint8Array },
+  secret: string | null,
+): WakeVerdict {
   if (secret === null) return 'look';
   const given = PROOFS.flatMap(({ header, expect }) => {
     const value = call.headers[header];

@@ -1,4 +1,7 @@
-/** The secret that those who call this host must know: from the environment or a file, never from a command line that others can list. */
+/**
+ * The secret that those who call this host must know: from the environment or a file, never from a
+ * command line that others can list.
+ */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
@@ -21,7 +24,10 @@ export function makeSecretCommand(directory: ConfigDirectory): string {
   return `(umask 077; head -c 32 /dev/urandom | base64 > ${path})`;
 }
 
-/** The secret, or null when there is none. Throws CONFIG_INVALID for one that is too short or that others can read. */
+/**
+ * The secret, or null when there is none. Throws CONFIG_INVALID for one that is too short or that
+ * others can read.
+ */
 export async function readWakeSecret(env: Env, directory: ConfigDirectory): Promise<string | null> {
   const given = present(env[VARIABLE]);
   if (given !== null) return check(given, VARIABLE, directory);
@@ -30,15 +36,23 @@ export async function readWakeSecret(env: Env, directory: ConfigDirectory): Prom
   if (text === null) return null;
   const { mode, uid } = await attempt(path, () => stat(path));
   if ((mode & 0o077) !== 0 || !isOurs(uid))
-    throw new CrosstalkError('CONFIG_INVALID', `${path}: others can read it; expected a file of mode 600 that belongs to you.`, {
-      fix: `chmod 600 ${shellWord(path)}`,
-    });
+    throw new CrosstalkError(
+      'CONFIG_INVALID',
+      `${path}: others can read it; expected a file of mode 600 that belongs to you.`,
+      {
+        fix: `chmod 600 ${shellWord(path)}`,
+      },
+    );
   return check(text.trim(), path, directory);
 }
 
 function check(secret: string, where: string, directory: ConfigDirectory): string {
   if (secret.length >= LENGTH_MIN) return secret;
-  throw new CrosstalkError('CONFIG_INVALID', `${where}: found ${secret.length} characters, expected a secret of at least ${LENGTH_MIN}.`, {
-    fix: makeSecretCommand(directory),
-  });
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `${where}: found ${secret.length} characters, expected a secret of at least ${LENGTH_MIN}.`,
+    {
+      fix: makeSecretCommand(directory),
+    },
+  );
 }

@@ -1,4 +1,7 @@
-/** The door to the projects of this machine: a worktree for each attempt that changes code, on a branch of its own. */
+/**
+ * The door to the projects of this machine: a worktree for each attempt that changes code, on a
+ * branch of its own.
+ */
 
 /** Work on a branch of a project. */
 export interface WorktreeRequest {
@@ -20,11 +23,14 @@ export interface Worktree extends WorktreeRequest {
   readonly local: string | null;
 }
 
-export type WorktreeOpened = { readonly kind: 'open'; readonly worktree: Worktree } | { readonly kind: 'failed'; readonly why: string };
+export type WorktreeOpened =
+  | { readonly kind: 'open'; readonly worktree: Worktree }
+  | { readonly kind: 'failed'; readonly why: string };
 
 /** `branch: null`: nothing was changed, so there is no branch. */
 export type WorktreeSaved =
-  { readonly kind: 'saved'; readonly branch: string | null; readonly commit: string } | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'saved'; readonly branch: string | null; readonly commit: string }
+  | { readonly kind: 'failed'; readonly why: string };
 
 export interface SaveText {
   readonly message: string;

@@ -28,20 +28,27 @@ export function formatAddress(address: Address): string {
 }
 
 /**
- * Who a message asks: every name once, in code-unit order. `all` stands for every model of `models`. A name that is also given without a
- * host may run anywhere.
+ * Who a message asks: every name once, in code-unit order. `all` stands for every model of
+ * `models`. A name that is also given without a host may run anywhere.
  */
-export function expandAddresses(addresses: readonly Address[], models: readonly string[]): readonly Recipient[] {
+export function expandAddresses(
+  addresses: readonly Address[],
+  models: readonly string[],
+): readonly Recipient[] {
   const hosts = new Map<string, Set<string> | null>();
   const add = (name: string, host: string | null): void => {
     const known = hosts.get(name);
     if (host === null || known === null) hosts.set(name, null);
     else hosts.set(name, (known ?? new Set<string>()).add(host));
   };
-  for (const { name, host } of addresses) for (const each of name === 'all' ? models : [name]) add(each, host);
+  for (const { name, host } of addresses)
+    for (const each of name === 'all' ? models : [name]) add(each, host);
   return [...hosts]
     .sort(([a], [b]) => byCodeUnit(a, b))
-    .map(([name, pinned]) => ({ name, hosts: pinned === null ? null : [...pinned].sort(byCodeUnit) }));
+    .map(([name, pinned]) => ({
+      name,
+      hosts: pinned === null ? null : [...pinned].sort(byCodeUnit),
+    }));
 }
 
 /** The name in `known` that `name` was probably meant to be, or null: at most two letters off. */
@@ -66,7 +73,14 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j += 1) {
       const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
       const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row.push(Math.min(replaced, at(i - 1, j) + 1, at(i, j - 1) + 1, isSwapped ? at(i - 2, j - 2) + 1 : 9));
+      row.push(
+        Math.min(
+          replaced,
+          at(i - 1, j) + 1,
+          at(i, j - 1) + 1,
+          isSwapped ? at(i - 2, j - 2) + 1 : 9,
+        ),
+      );
     }
   }
   return at(a.length, b.length);

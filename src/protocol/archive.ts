@@ -1,4 +1,7 @@
-/** Which channels may leave the tip of the branch: those in which everything has ended. PROTOCOL.md "The archive". */
+/**
+ * Which channels may leave the tip of the branch: those in which everything has ended. PROTOCOL.md
+ * "The archive".
+ */
 import { byCodeUnit } from '../base/order.ts';
 
 /** One channel as it stands at a tip. */
@@ -41,22 +44,35 @@ export interface ArchiveChoice {
   readonly kept: readonly { readonly channel: string; readonly why: string }[];
 }
 
-/** Chooses. What is open, claimed, running or referred to by something open is never among the chosen. */
-export function selectArchive(channels: readonly ChannelSeen[], needed: StillNeeded, wish: ArchiveWish): ArchiveChoice {
-  const asked = channels.filter((seen) => isAsked(seen, wish)).sort((a, b) => byCodeUnit(a.channel, b.channel));
+/**
+ * Chooses. What is open, claimed, running or referred to by something open is never among the
+ * chosen.
+ */
+export function selectArchive(
+  channels: readonly ChannelSeen[],
+  needed: StillNeeded,
+  wish: ArchiveWish,
+): ArchiveChoice {
+  const asked = channels
+    .filter((seen) => isAsked(seen, wish))
+    .sort((a, b) => byCodeUnit(a.channel, b.channel));
   const kept = new Map<string, string>();
   const byName = new Map(channels.map((seen) => [seen.channel, seen]));
   for (const seen of asked) {
     const why = reasonToKeep(seen, needed, byName);
     if (why !== null) kept.set(seen.channel, why);
   }
-  // A message that asks again closes another one only as long as it stands beside it: both go, or none.
+  // A message that asks again closes another one only as long as it stands beside it: both go, or
+  // none.
   for (let before = -1; before !== kept.size;) {
     before = kept.size;
     const going = new Set(asked.flatMap(({ channel }) => (kept.has(channel) ? [] : [channel])));
     for (const channel of going) {
-      const left = [...(needed.closes.get(channel) ?? [])].find((other) => other !== channel && byName.has(other) && !going.has(other));
-      if (left !== undefined) kept.set(channel, `a message in it closes one in "${left}", which stays`);
+      const left = [...(needed.closes.get(channel) ?? [])].find(
+        (other) => other !== channel && byName.has(other) && !going.has(other),
+      );
+      if (left !== undefined)
+        kept.set(channel, `a message in it closes one in "${left}", which stays`);
     }
   }
   return {
@@ -65,7 +81,10 @@ export function selectArchive(channels: readonly ChannelSeen[], needed: StillNee
   };
 }
 
-function isAsked({ channel, messages, newestMs, run }: ChannelSeen, { channels, beforeMs, runs }: ArchiveWish): boolean {
+function isAsked(
+  { channel, messages, newestMs, run }: ChannelSeen,
+  { channels, beforeMs, runs }: ArchiveWish,
+): boolean {
   if (channels !== null) return channels.includes(channel);
   return messages > 0 && (!runs || run !== null) && (beforeMs === null || newestMs < beforeMs);
 }
@@ -80,7 +99,8 @@ function reasonToKeep(
   if (claimed.has(channel)) return 'a host holds a claim in it';
   if (run?.ended === false) return 'its run has not ended';
   const parent = run?.parent ?? null;
-  if (parent !== null && byName.get(parent)?.run?.ended === false) return `the run that it belongs to goes on in "${parent}"`;
+  if (parent !== null && byName.get(parent)?.run?.ended === false)
+    return `the run that it belongs to goes on in "${parent}"`;
   if (referred.has(channel)) return 'something that is open refers to it';
   const [thing] = odd;
   return thing === undefined ? null : `"${thing}" is no plain file`;

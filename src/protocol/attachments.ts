@@ -1,7 +1,13 @@
-/** Files that go with a message or come back with a reply: which paths may be named, how names are made harmless, and how much is taken. Pure. */
+/**
+ * Files that go with a message or come back with a reply: which paths may be named, how names are
+ * made harmless, and how much is taken. Pure.
+ */
 import { attachmentFolder, channelOf, DATA, pathProblem } from './paths.ts';
 
-/** Limits of one message and of one reply. The outbox keeps the files of a reply in one file, and every clone gets them for good. */
+/**
+ * Limits of one message and of one reply. The outbox keeps the files of a reply in one file, and
+ * every clone gets them for good.
+ */
 export const ATTACHMENTS_MAX = 32;
 export const ATTACHMENTS_BYTES_MAX = 8 * 1_048_576;
 const NAME_BYTES_MAX = 120;
@@ -13,27 +19,40 @@ export interface Attachment {
 }
 
 export type AttachmentsNamed =
-  | { readonly kind: 'named'; readonly files: readonly { readonly path: string; readonly name: string }[] }
+  | {
+      readonly kind: 'named';
+      readonly files: readonly { readonly path: string; readonly name: string }[];
+    }
   | { readonly kind: 'refused'; readonly why: string };
 
 /**
- * The paths that a message's `files:` mean, in order, each with the name that the agent finds it by. They are relative to the folder of the
- * message; one that begins with `data/` is a path of the transport. All must lie in the message's own channel.
+ * The paths that a message's `files:` mean, in order, each with the name that the agent finds it
+ * by. They are relative to the folder of the message; one that begins with `data/` is a path of the
+ * transport. All must lie in the message's own channel.
  */
 export function nameAttachments(message: string, files: readonly string[]): AttachmentsNamed {
-  if (files.length > ATTACHMENTS_MAX) return refused(`files: ${files.length} files; expected at most ${ATTACHMENTS_MAX}`);
+  if (files.length > ATTACHMENTS_MAX)
+    return refused(`files: ${files.length} files; expected at most ${ATTACHMENTS_MAX}`);
   const folder = message.slice(0, message.lastIndexOf('/'));
   const paths = files.map((file) => (file.startsWith(`${DATA}/`) ? file : `${folder}/${file}`));
   for (const [at, path] of paths.entries()) {
-    const problem = pathProblem(path) ?? (channelOf(path) === channelOf(message) ? null : 'it lies in another channel');
-    if (problem !== null) return refused(`files: ${JSON.stringify(files[at])}: ${problem}; expected a path beside the message`);
+    const problem =
+      pathProblem(path) ??
+      (channelOf(path) === channelOf(message) ? null : 'it lies in another channel');
+    if (problem !== null)
+      return refused(
+        `files: ${JSON.stringify(files[at])}: ${problem}; expected a path beside the message`,
+      );
   }
   const unique = [...new Set(paths)];
   const names = harmlessNames(unique.map((path) => path.slice(path.lastIndexOf('/') + 1)));
   return { kind: 'named', files: unique.map((path, at) => ({ path, name: names[at] ?? '' })) };
 }
 
-/** Plain file names for `names`, in order: one part each, nothing that a shell, a terminal or another file system could take for more, no two alike. */
+/**
+ * Plain file names for `names`, in order: one part each, nothing that a shell, a terminal or
+ * another file system could take for more, no two alike.
+ */
 export function harmlessNames(names: readonly string[]): readonly string[] {
   const taken = new Set<string>();
   return names.map((name) => {
@@ -66,12 +85,17 @@ function cutBytes(name: string): string {
 
 /** Why these are too many or too large, or null. `what` begins the sentence. */
 export function amountProblem(what: string, sizes: readonly number[]): string | null {
-  if (sizes.length > ATTACHMENTS_MAX) return `${what}: ${sizes.length} files; expected at most ${ATTACHMENTS_MAX}`;
+  if (sizes.length > ATTACHMENTS_MAX)
+    return `${what}: ${sizes.length} files; expected at most ${ATTACHMENTS_MAX}`;
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  return bytes > ATTACHMENTS_BYTES_MAX ? `${what}: ${bytes} bytes together; expected at most ${ATTACHMENTS_BYTES_MAX}` : null;
+  return bytes > ATTACHMENTS_BYTES_MAX
+    ? `${what}: ${bytes} bytes together; expected at most ${ATTACHMENTS_BYTES_MAX}`
+    : null;
 }
 
-/** `files:` of the message or reply at `path` whose files stand in its own folder under these names. */
+/**
+ * `files:` of the message or reply at `path` whose files stand in its own folder under these names.
+ */
 export function fieldOfAttachments(path: string, names: readonly string[]): readonly string[] {
   const folder = attachmentFolder(path);
   return names.map((name) => `${folder.slice(folder.lastIndexOf('/') + 1)}/${name}`);

@@ -1,4 +1,7 @@
-/** A beat: the record at `refs/crosstalk/hosts/<alias>.<instance>` by which a host shows that it lives and what it serves. PROTOCOL.md "Hosts". */
+/**
+ * A beat: the record at `refs/crosstalk/hosts/<alias>.<instance>` by which a host shows that it
+ * lives and what it serves. PROTOCOL.md "Hosts".
+ */
 import { isHex, parseRecord } from './claim.ts';
 import { isAlias, isName } from './names.ts';
 import { parseWakeAddress } from './wake-address.ts';
@@ -7,7 +10,10 @@ import { isMapping } from './yaml.ts';
 export const HOST_STATES = ['running', 'paused', 'draining', 'stopped'] as const;
 export type HostState = (typeof HOST_STATES)[number];
 
-/** A model that a host would serve and cannot at the moment. `untilMs`: milliseconds since the epoch on that host's clock, for people. */
+/**
+ * A model that a host would serve and cannot at the moment. `untilMs`: milliseconds since the epoch
+ * on that host's clock, for people.
+ */
 export interface BlockedModel {
   readonly model: string;
   readonly why: string;
@@ -38,7 +44,9 @@ export function beatName(host: { readonly alias: string; readonly instance: stri
 }
 
 /** Alias and instance out of the last part of a beat's ref, or null. */
-export function parseBeatName(name: string): { readonly alias: string; readonly instance: string } | null {
+export function parseBeatName(
+  name: string,
+): { readonly alias: string; readonly instance: string } | null {
   const dot = name.lastIndexOf('.');
   const [alias, instance] = [name.slice(0, dot), name.slice(dot + 1)];
   return dot > 0 && isAlias(alias) && isHex(instance) ? { alias, instance } : null;
@@ -55,8 +63,16 @@ export function parseBeat(text: string): Beat | null {
   if (raw === null || raw['v'] !== 1) return null;
   const { alias, instance, run, version } = raw;
   const state = HOST_STATES.find((known) => known === raw['state']);
-  if (typeof alias !== 'string' || !isAlias(alias) || !isHex(instance) || !isHex(run) || state === undefined) return null;
-  const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+  if (
+    typeof alias !== 'string' ||
+    !isAlias(alias) ||
+    !isHex(instance) ||
+    !isHex(run) ||
+    state === undefined
+  )
+    return null;
+  const count = (value: unknown): number =>
+    typeof value === 'number' && Number.isFinite(value) ? value : 0;
   return {
     alias,
     instance,
@@ -67,10 +83,17 @@ export function parseBeat(text: string): Beat | null {
     slots: count(raw['slots']),
     busy: count(raw['busy']),
     models: Array.isArray(raw['models'])
-      ? raw['models'].filter((name): name is string => typeof name === 'string' && isName(name)).slice(0, 1_000)
+      ? raw['models']
+          .filter((name): name is string => typeof name === 'string' && isName(name))
+          .slice(0, 1_000)
       : [],
-    blocked: Array.isArray(raw['blocked']) ? raw['blocked'].flatMap(decodeBlocked).slice(0, 1_000) : [],
-    wake: typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null ? raw['wake'] : null,
+    blocked: Array.isArray(raw['blocked'])
+      ? raw['blocked'].flatMap(decodeBlocked).slice(0, 1_000)
+      : [],
+    wake:
+      typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null
+        ? raw['wake']
+        : null,
     atMs: count(raw['atMs']),
   };
 }

@@ -1,4 +1,7 @@
-/** data/budgets.yaml: what models may use in a day (UTC), all hosts together, and in an hour. PROTOCOL.md "Budgets". Pure. */
+/**
+ * data/budgets.yaml: what models may use in a day (UTC), all hosts together, and in an hour.
+ * PROTOCOL.md "Budgets". Pure.
+ */
 import { DAY, formatIso, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
@@ -10,7 +13,10 @@ export const BUDGET_REACHED = 'budget: ';
 export interface Budget {
   readonly usdPerDay: number | null;
   readonly tokensPerDay: number | null;
-  /** Runs of the model in any hour: of all hosts by their replies, and of each host by what it has started. */
+  /**
+   * Runs of the model in any hour: of all hosts by their replies, and of each host by what it has
+   * started.
+   */
   readonly runsPerHour: number | null;
 }
 
@@ -35,29 +41,45 @@ export interface Spent {
 }
 
 const NOTHING: Budget = { usdPerDay: null, tokensPerDay: null, runsPerHour: null };
-const KEYS = { 'usd-per-day': 'usdPerDay', 'tokens-per-day': 'tokensPerDay', 'runs-per-hour': 'runsPerHour' } as const;
+const KEYS = {
+  'usd-per-day': 'usdPerDay',
+  'tokens-per-day': 'tokensPerDay',
+  'runs-per-hour': 'runsPerHour',
+} as const;
 
 /** No limits at all. */
 export const NO_BUDGETS: Budgets = { all: NOTHING, models: new Map() };
 
 /** Reads a budgets.yaml. With a problem nothing of it counts: half of a budget would be none. */
-export function decodeBudgets(text: string): { readonly budgets: Budgets | null; readonly problems: readonly BudgetProblem[] } {
+export function decodeBudgets(text: string): {
+  readonly budgets: Budgets | null;
+  readonly problems: readonly BudgetProblem[];
+} {
   const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused') return { budgets: null, problems: [{ line: read.line, found: read.why, expected: 'a mapping of limits' }] };
+  if (read.kind === 'refused')
+    return {
+      budgets: null,
+      problems: [{ line: read.line, found: read.why, expected: 'a mapping of limits' }],
+    };
   const problems: BudgetProblem[] = [];
   const refuse = (path: readonly string[], found: string, expected: string): void =>
     void problems.push({ line: lineOfKey(text, path), found, expected });
   const { models: raw = {}, ...rest } = read.value;
-  const all = decodeBudget(rest, ['usd-per-day', 'tokens-per-day'], (key, ...said) => refuse([key], ...said));
+  const all = decodeBudget(rest, ['usd-per-day', 'tokens-per-day'], (key, ...said) =>
+    refuse([key], ...said),
+  );
   const models = new Map<string, Budget>();
   if (!isMapping(raw)) refuse(['models'], describe(raw), '"models:" to be a mapping of names');
   else
     for (const [name, limits] of Object.entries(raw)) {
-      if (!isName(name) || !isMapping(limits)) refuse(['models', name], describe(limits), 'the name of a model with a mapping of limits');
+      if (!isName(name) || !isMapping(limits))
+        refuse(['models', name], describe(limits), 'the name of a model with a mapping of limits');
       else
         models.set(
           name,
-          decodeBudget(limits, Object.keys(KEYS), (key, ...said) => refuse(['models', name, key], ...said)),
+          decodeBudget(limits, Object.keys(KEYS), (key, ...said) =>
+            refuse(['models', name, key], ...said),
+          ),
         );
     }
   return { budgets: problems.length === 0 ? { all, models } : null, problems };
@@ -65,12 +87,17 @@ export function decodeBudgets(text: string): { readonly budgets: Budgets | null;
 
 type Refuse = (key: string, found: string, expected: string) => void;
 
-function decodeBudget(raw: Readonly<Record<string, unknown>>, known: readonly string[], refuse: Refuse): Budget {
+function decodeBudget(
+  raw: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  refuse: Refuse,
+): Budget {
   const limits: Record<string, number | null> = {};
   for (const [key, value] of Object.entries(raw)) {
     const isKnown = known.includes(key) && Object.hasOwn(KEYS, key);
     if (!isKnown) refuse(key, `unknown key "${key}"`, `one of ${known.join(', ')}`);
-    else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) refuse(key, describe(value), 'a number, 0 or more');
+    else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+      refuse(key, describe(value), 'a number, 0 or more');
     else limits[KEYS[key as keyof typeof KEYS]] = value;
   }
   return { ...NOTHING, ...limits };
@@ -89,10 +116,17 @@ export function dayEnd(wallMs: number): number {
   return (Math.floor(wallMs / DAY) + 1) * DAY;
 }
 
-/** Which of the models may not run any more today. What the replies of the day have used is counted in `spent`. */
+/**
+ * Which of the models may not run any more today. What the replies of the day have used is counted
+ * in `spent`.
+ */
 export function reachedBudgets(
   budgets: Budgets,
-  day: { readonly spent: Iterable<Spent>; readonly models: readonly string[]; readonly wallMs: number },
+  day: {
+    readonly spent: Iterable<Spent>;
+    readonly models: readonly string[];
+    readonly wallMs: number;
+  },
 ): ReadonlyMap<string, Reached> {
   const untilMs = dayEnd(day.wallMs);
   const spentList = [...day.spent];
@@ -110,7 +144,15 @@ export function reachedBudgets(
           model,
         );
       if (why === null) return hour === null ? [] : [[model, hour] as const];
-      return [[model, { why: `${BUDGET_REACHED}${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`, untilMs }] as const];
+      return [
+        [
+          model,
+          {
+            why: `${BUDGET_REACHED}${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`,
+            untilMs,
+          },
+        ] as const,
+      ];
     }),
   );
 }
@@ -122,7 +164,9 @@ function reachedHour(
   now: { readonly model: string; readonly wallMs: number },
 ): Reached | null {
   if (runsPerHour === null) return null;
-  const times = spent.flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : [])).sort((a, b) => a - b);
+  const times = spent
+    .flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : []))
+    .sort((a, b) => a - b);
   if (times.length < runsPerHour) return null;
   const untilMs = (times.at(-Math.max(1, runsPerHour)) ?? now.wallMs) + HOUR;
   const why = `${BUDGET_REACHED}${now.model} had ${times.length} of ${runsPerHour} runs of an hour; goes on at ${formatIso(untilMs).slice(0, 16)}Z`;
@@ -131,7 +175,8 @@ function reachedHour(
 
 function describeReached(budget: Budget, spent: readonly Spent[], who: string): string | null {
   const [usd, tokens] = [total(spent, 'usd'), total(spent, 'tokens')];
-  if (budget.usdPerDay !== null && usd >= budget.usdPerDay) return `${who} used ${usd.toFixed(2)} of ${budget.usdPerDay} USD of this day`;
+  if (budget.usdPerDay !== null && usd >= budget.usdPerDay)
+    return `${who} used ${usd.toFixed(2)} of ${budget.usdPerDay} USD of this day`;
   if (budget.tokensPerDay !== null && tokens >= budget.tokensPerDay)
     return `${who} used ${tokens} of ${budget.tokensPerDay} tokens of this day`;
   return null;

@@ -1,4 +1,7 @@
-/** A claim: the record at `refs/crosstalk/claims/<key>` that reserves one (message, recipient) for one dispatcher. PROTOCOL.md "Claims". */
+/**
+ * A claim: the record at `refs/crosstalk/claims/<key>` that reserves one (message, recipient) for
+ * one dispatcher. PROTOCOL.md "Claims".
+ */
 import { type Oid, parseOid } from '../base/ids.ts';
 import type { Effects } from './models.ts';
 import { isAlias, isName } from './names.ts';
@@ -24,23 +27,58 @@ export interface Claim {
 /** The one line of JSON that a claim commit carries. */
 export function formatClaim(claim: Claim): string {
   const { message, blob, recipient, alias, instance, run, attempt, nonce, effects } = claim;
-  return JSON.stringify({ v: 1, message, blob, recipient, alias, instance, run, attempt, nonce, effects });
+  return JSON.stringify({
+    v: 1,
+    message,
+    blob,
+    recipient,
+    alias,
+    instance,
+    run,
+    attempt,
+    nonce,
+    effects,
+  });
 }
 
-/** The claim in a commit message; null for anything else. Nothing is ever run because of one, so garbage is only reported. */
+/**
+ * The claim in a commit message; null for anything else. Nothing is ever run because of one, so
+ * garbage is only reported.
+ */
 export function parseClaim(text: string): Claim | null {
   const raw = parseRecord(text);
   if (raw === null || raw['v'] !== 1) return null;
   const { message, recipient, alias, instance, run, attempt, nonce, effects } = raw;
   const blob = typeof raw['blob'] === 'string' ? parseOid(raw['blob']) : null;
   if (blob === null || typeof message !== 'string' || pathProblem(message) !== null) return null;
-  if (typeof recipient !== 'string' || !isName(recipient) || typeof alias !== 'string' || !isAlias(alias)) return null;
-  if (!isHex(instance) || !isHex(run) || !isHex(nonce) || (effects !== 'none' && effects !== 'external')) return null;
-  if (typeof attempt !== 'number' || !Number.isInteger(attempt) || attempt < 1 || attempt > 1_000_000) return null;
+  if (
+    typeof recipient !== 'string' ||
+    !isName(recipient) ||
+    typeof alias !== 'string' ||
+    !isAlias(alias)
+  )
+    return null;
+  if (
+    !isHex(instance) ||
+    !isHex(run) ||
+    !isHex(nonce) ||
+    (effects !== 'none' && effects !== 'external')
+  )
+    return null;
+  if (
+    typeof attempt !== 'number' ||
+    !Number.isInteger(attempt) ||
+    attempt < 1 ||
+    attempt > 1_000_000
+  )
+    return null;
   return { message, blob, recipient, alias, instance, run, attempt, nonce, effects };
 }
 
-/** The JSON object on the first line of a record's commit message, or null. Bounded: records are short. */
+/**
+ * The JSON object on the first line of a record's commit message, or null. Bounded: records are
+ * short.
+ */
 export function parseRecord(text: string): Readonly<Record<string, unknown>> | null {
   if (text.length > 65_536) return null;
   try {

@@ -1,4 +1,7 @@
-/** Control of all hosts at once: the record at `refs/crosstalk/control/all`. A pause holds until it is removed; drain and stop name the runs they mean. */
+/**
+ * Control of all hosts at once: the record at `refs/crosstalk/control/all`. A pause holds until it
+ * is removed; drain and stop name the runs they mean.
+ */
 import { isHex, parseRecord } from './claim.ts';
 
 export const CONTROL_OPS = ['pause', 'drain', 'stop'] as const;
@@ -8,7 +11,10 @@ export interface Control {
   readonly op: ControlOp;
   /** Who asked, for people. */
   readonly by: string;
-  /** The dispatcher runs that were alive when it was asked; one that starts later is not meant by drain and stop. */
+  /**
+   * The dispatcher runs that were alive when it was asked; one that starts later is not meant by
+   * drain and stop.
+   */
   readonly runs: readonly string[];
 }
 

@@ -1,4 +1,7 @@
-/** What follows when an attempt fails: one table from failure class to retry, fallback, parking or a failure reply. PROTOCOL.md "When an agent fails". */
+/**
+ * What follows when an attempt fails: one table from failure class to retry, fallback, parking or a
+ * failure reply. PROTOCOL.md "When an agent fails".
+ */
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Effects } from './models.ts';
 
@@ -7,22 +10,41 @@ interface Policy {
   readonly retryDelaysMs: readonly number[];
   /** A fallback model is tried at once, without using up the retries. */
   readonly fallbackFirst: boolean;
-  /** The model is taken off this host for so long (unless the program named a time) and the work is left to others; null = never. */
+  /**
+   * The model is taken off this host for so long (unless the program named a time) and the work is
+   * left to others; null = never.
+   */
   readonly parkMs: number | null;
-  /** It says nothing of the work or the program: the retries use up none of the message's attempts. */
+  /**
+   * It says nothing of the work or the program: the retries use up none of the message's attempts.
+   */
   readonly isOutside?: boolean;
 }
 
 const POLICIES: Readonly<Record<string, Policy>> = {
   auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE }, // a person has to sign in; looked at again in case one did
-  'rate-limit': { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE, isOutside: true },
+  'rate-limit': {
+    retryDelaysMs: [5 * SECOND, 30 * SECOND],
+    fallbackFirst: false,
+    parkMs: 1 * MINUTE,
+    isOutside: true,
+  },
   'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 60 * MINUTE },
   context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null }, // the second try gets a shorter thread
   model: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
-  unavailable: { retryDelaysMs: [5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: 1 * MINUTE, isOutside: true },
+  unavailable: {
+    retryDelaysMs: [5 * SECOND, 30 * SECOND],
+    fallbackFirst: false,
+    parkMs: 1 * MINUTE,
+    isOutside: true,
+  },
   timeout: { retryDelaysMs: [], fallbackFirst: true, parkMs: null }, // as long again for the same work is money burnt
   idle: { retryDelaysMs: [2 * SECOND], fallbackFirst: false, parkMs: null },
-  crash: { retryDelaysMs: [1 * SECOND, 5 * SECOND, 30 * SECOND], fallbackFirst: false, parkMs: null },
+  crash: {
+    retryDelaysMs: [1 * SECOND, 5 * SECOND, 30 * SECOND],
+    fallbackFirst: false,
+    parkMs: null,
+  },
   empty: { retryDelaysMs: [1 * SECOND], fallbackFirst: false, parkMs: null },
   'too-large': { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
   invalid: { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
@@ -39,10 +61,15 @@ export interface FailedAttempt {
   /** The claim's number of this invocation, from 1. */
   readonly attempt: number;
   readonly attemptsMax: number;
-  /** How many invocations of the model that failed, this one included (a fallback starts again at 1). */
+  /**
+   * How many invocations of the model that failed, this one included (a fallback starts again at
+   * 1).
+   */
   readonly invocation: number;
   readonly hasFallback: boolean;
-  /** The sender asks another model next: it is told at once, instead of waiting for better times. */
+  /**
+   * The sender asks another model next: it is told at once, instead of waiting for better times.
+   */
   readonly isToldAtOnce: boolean;
   /** Time until the limit ends, if the program said so. */
   readonly resetInMs: number | null;
@@ -57,27 +84,50 @@ export type AfterFailure =
   | { readonly kind: 'park'; readonly parkMs: number }
   | { readonly kind: 'reply-failed' };
 
-/** How often the time of parking is doubled while nothing but the same comes of it, and where that ends. */
+/**
+ * How often the time of parking is doubled while nothing but the same comes of it, and where that
+ * ends.
+ */
 const PARK_DOUBLINGS_MAX = 10;
 const PARK_MS_MAX = 60 * MINUTE;
 
-/** How long the model is left alone after a failure of that class; null = it is not. `inARow`: how often that has happened before without an answer. */
-export function parkTime(failure: string, since: { readonly resetInMs: number | null; readonly inARow: number }): number | null {
+/**
+ * How long the model is left alone after a failure of that class; null = it is not. `inARow`: how
+ * often that has happened before without an answer.
+ */
+export function parkTime(
+  failure: string,
+  since: { readonly resetInMs: number | null; readonly inARow: number },
+): number | null {
   const parkMs = POLICIES[failure]?.parkMs ?? null;
   if (parkMs === null) return null;
-  return since.resetInMs ?? Math.min(Math.max(PARK_MS_MAX, parkMs), parkMs * 2 ** Math.min(since.inARow, PARK_DOUBLINGS_MAX));
+  return (
+    since.resetInMs ??
+    Math.min(
+      Math.max(PARK_MS_MAX, parkMs),
+      parkMs * 2 ** Math.min(since.inARow, PARK_DOUBLINGS_MAX),
+    )
+  );
 }
 
-/** Waiting longer than this with a claim in hand keeps others from helping: the model is parked instead. */
+/**
+ * Waiting longer than this with a claim in hand keeps others from helping: the model is parked
+ * instead.
+ */
 const HELD_WAIT_MAX_MS = 30 * SECOND;
 
 /** What to do now. Total: an unknown class is final. */
 export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
   const policy = POLICIES[failed.failure] ?? FINAL;
   if (failed.effects === 'external')
-    return failed.failure === 'missing' && failed.hasFallback ? { kind: 'fallback' } : { kind: 'reply-failed' };
+    return failed.failure === 'missing' && failed.hasFallback
+      ? { kind: 'fallback' }
+      : { kind: 'reply-failed' };
   if (policy.fallbackFirst && failed.hasFallback) return { kind: 'fallback' };
-  const delayMs = failed.resetInMs !== null && policy.parkMs !== null ? failed.resetInMs : policy.retryDelaysMs[failed.invocation - 1];
+  const delayMs =
+    failed.resetInMs !== null && policy.parkMs !== null
+      ? failed.resetInMs
+      : policy.retryDelaysMs[failed.invocation - 1];
   if (
     delayMs !== undefined &&
     delayMs <= HELD_WAIT_MAX_MS &&

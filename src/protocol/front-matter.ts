@@ -1,7 +1,9 @@
 /**
- * Bytes of a message file → fields and body, or the reason why not. Everything here is hostile until proven otherwise: size, encoding, first
- * line and length of the head are settled before any parser sees a byte, and the only parser ever reached is YAML without tags that build
- * anything. PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in front of it.
+ * Bytes of a message file → fields and body, or the reason why not. Everything here is hostile
+ * until proven otherwise: size, encoding, first line and length of the head are settled before any
+ * parser sees a byte, and the only parser ever reached is YAML without tags that build anything.
+ * PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in
+ * front of it.
  */
 import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';
@@ -9,7 +11,8 @@ import { readPlainFields } from './plain-fields.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
 
 export const MESSAGE_BYTES_MAX = 1_048_576;
-// Loaded when first needed: it makes every command half as slow again to start, and most messages are plain.
+// Loaded when first needed: it makes every command half as slow again to start, and most messages
+// are plain.
 const load = createRequire(import.meta.url);
 const HEAD_BYTES_MAX = 65_536;
 
@@ -25,16 +28,23 @@ export type FrontMatterRead =
       readonly kind: 'read';
       /** Fields as written; every scalar is text. */
       readonly fields: Readonly<Record<string, unknown>>;
-      /** The YAML between the dashes, for parts of the product that give types to nested keys. Its first line is line 2 of the file. */
+      /**
+       * The YAML between the dashes, for parts of the product that give types to nested keys. Its
+       * first line is line 2 of the file.
+       */
       readonly yaml: string;
       readonly body: string;
       readonly warnings: readonly string[];
     }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
-/** Splits and parses the bytes of a message file. Time is linear in the size; nothing is ever executed or cached. */
+/**
+ * Splits and parses the bytes of a message file. Time is linear in the size; nothing is ever
+ * executed or cached.
+ */
 export function readFrontMatter(bytes: Uint8Array): FrontMatterRead {
-  if (bytes.byteLength > MESSAGE_BYTES_MAX) return rejected(1, `${bytes.byteLength} bytes`, `at most ${MESSAGE_BYTES_MAX} bytes`);
+  if (bytes.byteLength > MESSAGE_BYTES_MAX)
+    return rejected(1, `${bytes.byteLength} bytes`, `at most ${MESSAGE_BYTES_MAX} bytes`);
   const decoded = decodeText(bytes);
   if (decoded.kind === 'rejected') return decoded;
   const { text, warnings } = decoded;
@@ -43,19 +53,41 @@ export function readFrontMatter(bytes: Uint8Array): FrontMatterRead {
   const firstEnd = lineEnd(text, 0);
   const first = text.slice(0, firstEnd).replace(/\r$/, '');
   if (!/^---[ \t]*$/.test(first))
-    return rejected(1, first === '' ? 'an empty line' : `"${first.slice(0, 60)}"`, 'the first line to be exactly ---');
+    return rejected(
+      1,
+      first === '' ? 'an empty line' : `"${first.slice(0, 60)}"`,
+      'the first line to be exactly ---',
+    );
   const head = findHead(text, firstEnd + 1);
-  if (head === null) return rejected(1, `no closing --- within the first ${HEAD_BYTES_MAX} bytes`, 'a line --- that ends the front matter');
-  return parseHead({ yaml: text.slice(firstEnd + 1, head.end), body: text.slice(head.bodyStart), warnings });
+  if (head === null)
+    return rejected(
+      1,
+      `no closing --- within the first ${HEAD_BYTES_MAX} bytes`,
+      'a line --- that ends the front matter',
+    );
+  return parseHead({
+    yaml: text.slice(firstEnd + 1, head.end),
+    body: text.slice(head.bodyStart),
+    warnings,
+  });
 }
 
-/** The text of a message file. Fields that are undefined are left out. Reading it again gives the same fields (as text) and body. */
+/**
+ * The text of a message file. Fields that are undefined are left out. Reading it again gives the
+ * same fields (as text) and body.
+ */
 export function writeFrontMatter(fields: Readonly<Record<string, unknown>>, body: string): string {
-  const present = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  const present = Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
+  );
   return `---\n${writeYaml(present)}---\n${body}${body.endsWith('\n') || body === '' ? '' : '\n'}`;
 }
 
-function parseHead(parts: { readonly yaml: string; readonly body: string; readonly warnings: readonly string[] }): FrontMatterRead {
+function parseHead(parts: {
+  readonly yaml: string;
+  readonly body: string;
+  readonly warnings: readonly string[];
+}): FrontMatterRead {
   const plain = readPlainFields(parts.yaml);
   if (plain !== null) return { kind: 'read', fields: plain, ...parts };
   const refusals: Rejection[] = [];
@@ -70,11 +102,16 @@ function parseHead(parts: { readonly yaml: string; readonly body: string; readon
     return {};
   };
   const matter = load('gray-matter') as typeof Matter;
-  // Only the checked head goes in, language and engines are pinned, and options are given, which also keeps its cache out of play.
+  // Only the checked head goes in, language and engines are pinned, and options are given, which
+  // also keeps its cache out of play.
   const data: unknown = matter(`---\n${parts.yaml.replace(/\r/g, '')}\n---\n`, {
     language: 'yaml',
     delimiters: '---',
-    engines: { yaml: { parse }, json: { parse: refuseEngine }, javascript: { parse: refuseEngine } },
+    engines: {
+      yaml: { parse },
+      json: { parse: refuseEngine },
+      javascript: { parse: refuseEngine },
+    },
   }).data;
   const [rejection] = refusals;
   if (rejection !== undefined) return { kind: 'rejected', rejection };
@@ -87,7 +124,9 @@ function refuseEngine(): object {
 
 function quoteHint(line: string): string {
   const unquoted = /^\s*[\w-]+:\s+(?=[@`%&*!|>[{])(.+)$/.exec(line)?.[1];
-  return unquoted === undefined ? 'YAML "key: value" lines' : `text that begins with "${unquoted.charAt(0)}" in quotes: quote it`;
+  return unquoted === undefined
+    ? 'YAML "key: value" lines'
+    : `text that begins with "${unquoted.charAt(0)}" in quotes: quote it`;
 }
 
 function findHead(text: string, from: number): { end: number; bodyStart: number } | null {
@@ -111,13 +150,22 @@ type Decoded =
 
 function decodeText(bytes: Uint8Array): Decoded {
   const [a, b] = bytes;
-  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return rejected(1, 'UTF-16', 'UTF-8: save the file as UTF-8');
+  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
+    return rejected(1, 'UTF-16', 'UTF-8: save the file as UTF-8');
   const zero = bytes.indexOf(0);
   if (zero >= 0) return rejected(lineAt(bytes, zero), 'a NUL byte', 'text in UTF-8');
   try {
-    return { kind: 'text', text: stripBom(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)), warnings: [] };
+    return {
+      kind: 'text',
+      text: stripBom(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)),
+      warnings: [],
+    };
   } catch {
-    return { kind: 'text', text: new TextDecoder('windows-1252').decode(bytes), warnings: ['not UTF-8; read as windows-1252'] };
+    return {
+      kind: 'text',
+      text: new TextDecoder('windows-1252').decode(bytes),
+      warnings: ['not UTF-8; read as windows-1252'],
+    };
   }
 }
 
@@ -131,6 +179,10 @@ function lineAt(bytes: Uint8Array, offset: number): number {
   return line;
 }
 
-function rejected(line: number, found: string, expected: string): { readonly kind: 'rejected'; readonly rejection: Rejection } {
+function rejected(
+  line: number,
+  found: string,
+  expected: string,
+): { readonly kind: 'rejected'; readonly rejection: Rejection } {
   return { kind: 'rejected', rejection: { line, found, expected } };
 }

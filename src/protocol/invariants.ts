@@ -1,10 +1,17 @@
 /**
- * The promises I1 to I5 of the protocol as a fold over the history, commit by commit, parents before children. What a dispatcher did is
- * told from what people did by the committer: people may change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run-invariants.ts.
+ * The promises I1 to I5 of the protocol as a fold over the history, commit by commit, parents
+ * before children. What a dispatcher did is told from what people did by the committer: people may
+ * change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run-invariants.ts.
  */
 import { decodeMessage } from './message.ts';
 import { expandAddresses } from './address.ts';
-import { archivedChannel, claimKey, identityOf, type MessagePath, parseMessagePath } from './paths.ts';
+import {
+  archivedChannel,
+  claimKey,
+  identityOf,
+  type MessagePath,
+  parseMessagePath,
+} from './paths.ts';
 
 export const INVARIANTS = {
   I1: "a dispatcher's commit has one parent and only adds files",
@@ -25,7 +32,10 @@ export interface Violation {
   readonly says: string;
 }
 
-/** One changed file of a commit. `bytes` are needed for messages, replies and the files of runs; null for what was removed or is too large. */
+/**
+ * One changed file of a commit. `bytes` are needed for messages, replies and the files of runs;
+ * null for what was removed or is too large.
+ */
 export interface CheckedChange {
   readonly status: string;
   readonly path: string;
@@ -45,7 +55,10 @@ export function isDispatcher(email: string): boolean {
   return /^dispatcher@[^@\s]+\.crosstalk$/.test(email);
 }
 
-/** Names that a message asks, over all its versions: what was claimed is one of them. `null` hosts = anywhere; `*` = everybody. */
+/**
+ * Names that a message asks, over all its versions: what was claimed is one of them. `null` hosts =
+ * anywhere; `*` = everybody.
+ */
 interface Asked {
   readonly identity: string;
   readonly hosts: Map<string, Set<string> | null>;
@@ -61,9 +74,15 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       violations.push({ invariant, commit: commit.oid, path, says });
     };
     const byDispatcher = isDispatcher(commit.committerEmail);
-    // What goes to the archive is answered for good: a second answer after it is brought back, or copied back, is one too many.
-    const archived = new Set(commit.changes.flatMap(({ status, path }) => (status === 'A' ? (archivedChannel(path) ?? []) : [])));
-    if (byDispatcher && commit.parents !== 1) say('I1', null, `a dispatcher's commit with ${commit.parents} parents`);
+    // What goes to the archive is answered for good: a second answer after it is brought back, or
+    // copied back, is one too many.
+    const archived = new Set(
+      commit.changes.flatMap(({ status, path }) =>
+        status === 'A' ? (archivedChannel(path) ?? []) : [],
+      ),
+    );
+    if (byDispatcher && commit.parents !== 1)
+      say('I1', null, `a dispatcher's commit with ${commit.parents} parents`);
     for (const change of commit.changes) {
       const file = parseMessagePath(change.path);
       if (byDispatcher) checkAddition(change, say);
@@ -73,7 +92,8 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       }
       const key = file.replyTo === null ? null : keyOf(asked, file);
       if (change.status === 'D') {
-        if (key !== null && !archived.has(file.channel) && standing.get(key) === change.path) standing.delete(key);
+        if (key !== null && !archived.has(file.channel) && standing.get(key) === change.path)
+          standing.delete(key);
         continue;
       }
       if (change.bytes !== null) noteMessage(asked, file, change.bytes);
@@ -82,7 +102,8 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
         continue;
       }
       const before = standing.get(key);
-      if (before !== undefined) say('I2', change.path, `${before} is a reply to the same message by the same recipient`);
+      if (before !== undefined)
+        say('I2', change.path, `${before} is a reply to the same message by the same recipient`);
       standing.set(key, change.path);
       if (change.bytes !== null) checkReply({ file, bytes: change.bytes, asked, say });
     }
@@ -94,7 +115,11 @@ type Say = (invariant: Invariant, path: string | null, says: string) => void;
 
 function checkAddition(change: CheckedChange, say: Say): void {
   if (change.status !== 'A')
-    say(change.status === 'M' ? 'I5' : 'I1', change.path, `a dispatcher ${change.status === 'D' ? 'removed' : 'changed'} a file`);
+    say(
+      change.status === 'M' ? 'I5' : 'I1',
+      change.path,
+      `a dispatcher ${change.status === 'D' ? 'removed' : 'changed'} a file`,
+    );
 }
 
 interface CheckedReply {
@@ -107,7 +132,11 @@ interface CheckedReply {
 function checkReply({ file, bytes, asked, say }: CheckedReply): void {
   const read = decodeMessage(bytes);
   if (read.kind === 'rejected') {
-    say('I3', file.path, `a dispatcher's reply that is no message: line ${read.rejection.line}: ${read.rejection.found}`);
+    say(
+      'I3',
+      file.path,
+      `a dispatcher's reply that is no message: line ${read.rejection.line}: ${read.rejection.found}`,
+    );
     return;
   }
   const { fields } = read.message;
@@ -118,27 +147,44 @@ function checkReply({ file, bytes, asked, say }: CheckedReply): void {
     return;
   }
   const recipient = file.replyTo?.recipient ?? '';
-  const hosts = question.hosts.has(recipient) ? question.hosts.get(recipient) : question.hosts.get('*');
-  if (hosts === undefined) say('I4', file.path, `${recipient} answered, but the message does not address it`);
+  const hosts = question.hosts.has(recipient)
+    ? question.hosts.get(recipient)
+    : question.hosts.get('*');
+  if (hosts === undefined)
+    say('I4', file.path, `${recipient} answered, but the message does not address it`);
   else if (hosts !== null && fields.host !== null && !hosts.has(fields.host))
-    say('I4', file.path, `${recipient} answered on ${fields.host}, but the message is for ${[...hosts].join(' or ')}`);
+    say(
+      'I4',
+      file.path,
+      `${recipient} answered on ${fields.host}, but the message is for ${[...hosts].join(' or ')}`,
+    );
 }
 
-/** The identity of a reply's original: of the message that stands where the reply's path says, else of the path itself. */
+/**
+ * The identity of a reply's original: of the message that stands where the reply's path says, else
+ * of the path itself.
+ */
 function keyOf(asked: ReadonlyMap<string, Asked>, file: MessagePath): string {
   const original = file.replyTo?.path ?? file.path;
   const parsed = parseMessagePath(original);
-  const identity = asked.get(original)?.identity ?? (parsed === null ? original : identityOf(parsed));
+  const identity =
+    asked.get(original)?.identity ?? (parsed === null ? original : identityOf(parsed));
   return claimKey({ channel: file.channel, identity, recipient: file.replyTo?.recipient ?? '' });
 }
 
 function noteMessage(asked: Map<string, Asked>, file: MessagePath, bytes: Uint8Array): void {
   const read = decodeMessage(bytes);
   if (read.kind === 'rejected') return;
-  const known = asked.get(file.path) ?? { identity: identityOf(file), hosts: new Map<string, Set<string> | null>() };
+  const known = asked.get(file.path) ?? {
+    identity: identityOf(file),
+    hosts: new Map<string, Set<string> | null>(),
+  };
   for (const { name, hosts } of expandAddresses(read.message.fields.to, ['*'])) {
     const before = known.hosts.get(name);
-    known.hosts.set(name, hosts === null || before === null ? null : new Set([...(before ?? []), ...hosts]));
+    known.hosts.set(
+      name,
+      hosts === null || before === null ? null : new Set([...(before ?? []), ...hosts]),
+    );
   }
   asked.set(file.path, known);
 }

@@ -1,4 +1,7 @@
-/** Where a message wants its agent to work: a worktree of its own on a branch of its own. PROTOCOL.md "Projects". */
+/**
+ * Where a message wants its agent to work: a worktree of its own on a branch of its own.
+ * PROTOCOL.md "Projects".
+ */
 import type { Message } from './message.ts';
 import { messageId, parseMessagePath } from './paths.ts';
 import { readYamlMapping } from './yaml.ts';
@@ -16,21 +19,32 @@ export type IsolationRead =
   | { readonly kind: 'worktree'; readonly isolation: Isolation }
   | { readonly kind: 'refused'; readonly why: string };
 
-const BRANCH = /^(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(?<![./])$/;
+const BRANCH =
+  /^(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(?<![./])$/;
 const BASE = /^(?!.*(?:\.\.|@\{))[A-Za-z0-9][A-Za-z0-9._/^~-]{0,199}$/;
 
-/** What the message at `path` says of it. Names are checked here: they come from a message and go to git. */
+/**
+ * What the message at `path` says of it. Names are checked here: they come from a message and go to
+ * git.
+ */
 export function readIsolation(path: string, message: Message): IsolationRead {
   const read = readYamlMapping(message.yaml, 'typed');
   const raw = read.kind === 'mapping' ? read.value : {};
   const wanted = raw['isolate'] ?? 'none';
   if (wanted === 'none') return { kind: 'none' };
-  if (wanted !== 'worktree') return { kind: 'refused', why: `"isolate" must be worktree or none, got ${JSON.stringify(wanted)}` };
-  if (message.fields.project === null) return { kind: 'refused', why: '"isolate: worktree" needs a "project"' };
+  if (wanted !== 'worktree')
+    return {
+      kind: 'refused',
+      why: `"isolate" must be worktree or none, got ${JSON.stringify(wanted)}`,
+    };
+  if (message.fields.project === null)
+    return { kind: 'refused', why: '"isolate: worktree" needs a "project"' };
   const base = raw['base'] ?? 'HEAD';
   const channel = parseMessagePath(path)?.channel ?? 'message';
   const id = messageId(path);
-  const branch = raw['branch'] ?? `ct/${channel}/${slug(id.startsWith(`${channel}/`) ? id.slice(channel.length + 1) : id)}`;
+  const branch =
+    raw['branch'] ??
+    `ct/${channel}/${slug(id.startsWith(`${channel}/`) ? id.slice(channel.length + 1) : id)}`;
   if (typeof base !== 'string' || !BASE.test(base))
     return { kind: 'refused', why: `"base" is no commit or branch: ${JSON.stringify(base)}` };
   if (typeof branch !== 'string' || !BRANCH.test(branch))
@@ -38,10 +52,16 @@ export function readIsolation(path: string, message: Message): IsolationRead {
   return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
 }
 
-/** Whether a message says that its work may change what nobody can take back: `external`, or `git` outside a worktree of its own. */
+/**
+ * Whether a message says that its work may change what nobody can take back: `external`, or `git`
+ * outside a worktree of its own.
+ */
 export function actsOutside(path: string, message: Message): boolean {
   const { effects } = message.fields;
-  return effects === 'external' || (effects === 'git' && readIsolation(path, message).kind !== 'worktree');
+  return (
+    effects === 'external' ||
+    (effects === 'git' && readIsolation(path, message).kind !== 'worktree')
+  );
 }
 
 function slug(id: string): string {

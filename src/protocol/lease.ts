@@ -1,6 +1,7 @@
 /**
- * Whose claim has lapsed, as one observer sees it. Only this observer's monotonic clock counts, and only time during which it could see the
- * remote: a claim lapses when neither it nor its holder's beat has changed for the lease. PROTOCOL.md "Leases".
+ * Whose claim has lapsed, as one observer sees it. Only this observer's monotonic clock counts, and
+ * only time during which it could see the remote: a claim lapses when neither it nor its holder's
+ * beat has changed for the lease. PROTOCOL.md "Leases".
  */
 import type { Oid } from '../base/ids.ts';
 
@@ -23,17 +24,25 @@ export interface LeaseBook {
 export const EMPTY_LEASES: LeaseBook = { connectedMs: 0, lastSeenMs: null, refs: new Map() };
 
 /**
- * The book after a poll that saw `refs` (claims and beats, full names). A gap longer than `gapMsMax` counts as that much: an observer that was
- * itself stopped must not conclude that everybody else was.
+ * The book after a poll that saw `refs` (claims and beats, full names). A gap longer than
+ * `gapMsMax` counts as that much: an observer that was itself stopped must not conclude that
+ * everybody else was.
  */
 export function observeRefs(
   book: LeaseBook,
-  seen: { readonly refs: ReadonlyMap<string, Oid>; readonly nowMs: number; readonly tookMs?: number; readonly gapMsMax: number },
+  seen: {
+    readonly refs: ReadonlyMap<string, Oid>;
+    readonly nowMs: number;
+    readonly tookMs?: number;
+    readonly gapMsMax: number;
+  },
 ): LeaseBook {
-  // What an answer shows was true when it was asked at the earliest: a slow one proves no silence for the time that it took.
+  // What an answer shows was true when it was asked at the earliest: a slow one proves no silence
+  // for the time that it took.
   const tookMs = seen.tookMs ?? 0;
   const askedMs = seen.nowMs - tookMs;
-  const gapMs = book.lastSeenMs === null ? 0 : Math.min(Math.max(0, askedMs - book.lastSeenMs), seen.gapMsMax);
+  const gapMs =
+    book.lastSeenMs === null ? 0 : Math.min(Math.max(0, askedMs - book.lastSeenMs), seen.gapMsMax);
   const connectedMs = book.connectedMs + gapMs;
   const refs = new Map<string, Sighting>();
   for (const [name, oid] of seen.refs) {
@@ -48,11 +57,20 @@ export function observeOutage(book: LeaseBook): LeaseBook {
   return { ...book, lastSeenMs: null };
 }
 
-/** For how long (connected time) neither the claim nor the holder's beat has changed; null when the claim is not in view. */
-export function silentMs(book: LeaseBook, refs: { readonly claim: string; readonly beat: string | null }): number | null {
+/**
+ * For how long (connected time) neither the claim nor the holder's beat has changed; null when the
+ * claim is not in view.
+ */
+export function silentMs(
+  book: LeaseBook,
+  refs: { readonly claim: string; readonly beat: string | null },
+): number | null {
   const claim = book.refs.get(refs.claim);
   if (claim === undefined) return null;
   const beat = refs.beat === null ? undefined : book.refs.get(refs.beat);
-  const changedMs = Math.max(claim.sinceMs + claim.tookMs, beat === undefined ? 0 : beat.sinceMs + beat.tookMs);
+  const changedMs = Math.max(
+    claim.sinceMs + claim.tookMs,
+    beat === undefined ? 0 : beat.sinceMs + beat.tookMs,
+  );
   return Math.max(0, book.connectedMs - changedMs);
 }

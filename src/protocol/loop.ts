@@ -1,7 +1,13 @@
-/** Models that talk in circles: the same words again, or two of them back and forth. PROTOCOL.md "When an agent fails". Pure. */
+/**
+ * Models that talk in circles: the same words again, or two of them back and forth. PROTOCOL.md
+ * "When an agent fails". Pure.
+ */
 import type { ThreadEntry } from './prompt.ts';
 
-/** So many messages in turns between the same two models, and nobody else, are no conversation any more. */
+/**
+ * So many messages in turns between the same two models, and nobody else, are no conversation any
+ * more.
+ */
 const PING_PONG = 6;
 
 export interface Conversation {
@@ -19,15 +25,23 @@ export function findLoop({ thread, from, recipient, body, models }: Conversation
   if (!models.has(from)) return null;
   const same = (a: string, b: string): boolean => normalize(a) === normalize(b);
   const ofSender = thread.filter((entry) => entry.from === from).at(-1);
-  if (ofSender !== undefined && same(ofSender.body, body)) return `${from} says the same as in ${ofSender.path}`;
+  if (ofSender !== undefined && same(ofSender.body, body))
+    return `${from} says the same as in ${ofSender.path}`;
   const [before, last] = thread.filter((entry) => entry.from === recipient).slice(-2);
   if (before !== undefined && last !== undefined && same(before.body, last.body))
     return `${recipient} has given the same answer twice, last in ${last.path}`;
   const recent = [...thread.map((entry) => entry.from), from].slice(-PING_PONG);
-  const isPingPong = recent.length === PING_PONG && recent.every((name, index) => name === (index % 2 === 0 ? recent[0] : recent[1]));
+  const isPingPong =
+    recent.length === PING_PONG &&
+    recent.every((name, index) => name === (index % 2 === 0 ? recent[0] : recent[1]));
   const [one, two] = recent;
-  const both = one !== two && [from, recipient].every((name) => name === one || name === two) && models.has(recipient);
-  return isPingPong && both ? `${from} and ${recipient} have answered each other ${PING_PONG} times in turn` : null;
+  const both =
+    one !== two &&
+    [from, recipient].every((name) => name === one || name === two) &&
+    models.has(recipient);
+  return isPingPong && both
+    ? `${from} and ${recipient} have answered each other ${PING_PONG} times in turn`
+    : null;
 }
 
 function normalize(text: string): string {

@@ -1,4 +1,7 @@
-/** A message: one markdown file, checked once and carried as this type from then on. PROTOCOL.md "A message". */
+/**
+ * A message: one markdown file, checked once and carried as this type from then on. PROTOCOL.md "A
+ * message".
+ */
 import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress } from './address.ts';
 import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
@@ -29,7 +32,10 @@ export interface MessageFields {
   readonly childChannel: string | null;
   readonly dispatchHost: string | null;
   readonly workflowPhase: string | null;
-  /** What the work may do beyond answering, where the message knows better than the model's entry: only ever stricter. */
+  /**
+   * What the work may do beyond answering, where the message knows better than the model's entry:
+   * only ever stricter.
+   */
   readonly effects: 'none' | 'git' | 'external' | null;
   /** Models that the sender asks next when this one fails: it wants to know at once. */
   readonly fallback: readonly string[];
@@ -62,9 +68,13 @@ export interface Message {
 }
 
 export type MessageRead =
-  { readonly kind: 'message'; readonly message: Message } | { readonly kind: 'rejected'; readonly rejection: Rejection };
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
-/** A message out of the bytes of its file, or the first rule that it breaks. Unknown fields are ignored; known ones have to be right. */
+/**
+ * A message out of the bytes of its file, or the first rule that it breaks. Unknown fields are
+ * ignored; known ones have to be right.
+ */
 export function decodeMessage(bytes: Uint8Array): MessageRead {
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
@@ -76,10 +86,17 @@ export function decodeMessage(bytes: Uint8Array): MessageRead {
     });
   const fields = decodeFields(take);
   if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
-    broken.push({ line: 1, found: 'no "to:"', expected: 'to: <model, host-pinned model, all, workflow or a person>' });
+    broken.push({
+      line: 1,
+      found: 'no "to:"',
+      expected: 'to: <model, host-pinned model, all, workflow or a person>',
+    });
   const [rejection] = broken;
   return rejection === undefined
-    ? { kind: 'message', message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings } }
+    ? {
+        kind: 'message',
+        message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings },
+      }
     : { kind: 'rejected', rejection };
 }
 
@@ -155,10 +172,14 @@ function decodeFields(take: Taker): MessageFields {
   };
 }
 
-/** Typed views of one field; each calls `refuse` and returns nothing when the value has another form. */
+/**
+ * Typed views of one field; each calls `refuse` and returns nothing when the value has another
+ * form.
+ */
 function createField(value: unknown, refuse: (found: string, expected: string) => null) {
   const absent = value === undefined || value === '' || value === null;
-  const text = (): string | null => (absent ? null : typeof value === 'string' ? value : refuse(describe(value), 'one text'));
+  const text = (): string | null =>
+    absent ? null : typeof value === 'string' ? value : refuse(describe(value), 'one text');
   const checked = (expected: string, fits: (text: string) => boolean): string | null => {
     const given = text()?.trim();
     return given === undefined ? null : fits(given) ? given : refuse(describe(given), expected);
@@ -166,12 +187,16 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
   const texts = (): readonly string[] => {
     if (absent) return [];
     if (typeof value === 'string') return [value];
-    if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string')) return value;
+    if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string'))
+      return value;
     refuse(describe(value), 'one text or a list of texts');
     return [];
   };
   const numeric = (expected: string, fits: (value: number) => boolean): number | null => {
-    const given = checked(expected, (candidate) => /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)));
+    const given = checked(
+      expected,
+      (candidate) => /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)),
+    );
     return given === null ? null : Number(given);
   };
   return {
@@ -179,21 +204,36 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     texts,
     name: (): string | null => {
       const given = text()?.trim().toLowerCase();
-      return given === undefined ? null : isName(given) ? given : refuse(describe(given), `a name: ${NAME_RULE}`);
+      return given === undefined
+        ? null
+        : isName(given)
+          ? given
+          : refuse(describe(given), `a name: ${NAME_RULE}`);
     },
     channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
     choice: <C extends string>(choices: readonly C[]): C | null => {
       const given = text();
       return given === null
         ? null
-        : (choices.find((choice) => choice === given) ?? refuse(describe(given), `one of ${choices.join(', ')}`));
+        : (choices.find((choice) => choice === given) ??
+            refuse(describe(given), `one of ${choices.join(', ')}`));
     },
-    truth: (): boolean => checked('true or false', (given) => /^(true|false|yes|no)$/i.test(given))?.match(/^(true|yes)$/i) != null,
+    truth: (): boolean =>
+      checked('true or false', (given) => /^(true|false|yes|no)$/i.test(given))?.match(
+        /^(true|yes)$/i,
+      ) != null,
     integer: (min: number, max: number): number | null =>
-      numeric(`a whole number from ${min} to ${max}`, (given) => Number.isInteger(given) && given >= min && given <= max),
-    number: (): number | null => numeric('a number from 0', (given) => Number.isFinite(given) && given >= 0),
+      numeric(
+        `a whole number from ${min} to ${max}`,
+        (given) => Number.isInteger(given) && given >= min && given <= max,
+      ),
+    number: (): number | null =>
+      numeric('a number from 0', (given) => Number.isFinite(given) && given >= 0),
     time: (): number | null => {
-      const given = checked('a time such as 2026-11-21T06:40:20Z', (candidate) => parseIso(candidate) !== null);
+      const given = checked(
+        'a time such as 2026-11-21T06:40:20Z',
+        (candidate) => parseIso(candidate) !== null,
+      );
       return given === null ? null : parseIso(given);
     },
     paths: (): readonly string[] => {
@@ -206,6 +246,11 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     addresses: (): readonly Address[] =>
       texts()
         .flatMap((item) => item.split(','))
-        .flatMap((item) => parseAddress(item) ?? refuse(describe(item.trim()), `an address: name or name@host (${NAME_RULE})`) ?? []),
+        .flatMap(
+          (item) =>
+            parseAddress(item) ??
+            refuse(describe(item.trim()), `an address: name or name@host (${NAME_RULE})`) ??
+            [],
+        ),
   };
 }

@@ -1,4 +1,7 @@
-/** models.yaml: which names can be addressed and what answers for them. The same form in the transport and on the host. PROTOCOL.md "Models". */
+/**
+ * models.yaml: which names can be addressed and what answers for them. The same form in the
+ * transport and on the host. PROTOCOL.md "Models".
+ */
 import { createHash } from 'node:crypto';
 import { MINUTE } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
@@ -6,7 +9,10 @@ import { byCodeUnit } from '../base/order.ts';
 import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
-/** `none`: may be run again when a host is lost. `external`: it may have changed something, so never a second time without a person. */
+/**
+ * `none`: may be run again when a host is lost. `external`: it may have changed something, so never
+ * a second time without a person.
+ */
 export type Effects = 'none' | 'external';
 
 /** One model, checked and with every default filled in. */
@@ -44,7 +50,10 @@ export interface ModelEntry {
   readonly hash: string;
 }
 
-/** Something in a models.yaml that cannot be used; the entry it stands in is left out, the others are not. */
+/**
+ * Something in a models.yaml that cannot be used; the entry it stands in is left out, the others
+ * are not.
+ */
 export interface ModelProblem {
   readonly name: string | null;
   readonly line: number;
@@ -67,8 +76,21 @@ export const MODEL_DEFAULTS = {
   outputBytesMax: 1_048_576,
 } as const;
 
-/** Adapters whose default is a read-only mode (DESIGN: effects `none`); every other program may do anything. */
-export const READ_ONLY_ADAPTERS: readonly string[] = ['claude', 'codex', 'gemini', 'qwen', 'opencode', 'pi', 'copilot', 'droid', 'http'];
+/**
+ * Adapters whose default is a read-only mode (DESIGN: effects `none`); every other program may do
+ * anything.
+ */
+export const READ_ONLY_ADAPTERS: readonly string[] = [
+  'claude',
+  'codex',
+  'gemini',
+  'qwen',
+  'opencode',
+  'pi',
+  'copilot',
+  'droid',
+  'http',
+];
 
 /** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
 export function decodeModels(text: string): ModelsFile {
@@ -77,7 +99,9 @@ export function decodeModels(text: string): ModelsFile {
   if (read.kind === 'refused')
     return {
       models: new Map(),
-      problems: [{ name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' }],
+      problems: [
+        { name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' },
+      ],
       lineOf,
     };
   const section = read.value['models'] ?? {};
@@ -85,14 +109,24 @@ export function decodeModels(text: string): ModelsFile {
     return {
       models: new Map(),
       problems: [
-        { name: null, line: lineOfKey(text, ['models']), found: describe(section), expected: '"models:" to be a mapping of names' },
+        {
+          name: null,
+          line: lineOfKey(text, ['models']),
+          found: describe(section),
+          expected: '"models:" to be a mapping of names',
+        },
       ],
       lineOf,
     };
   const models = new Map<string, ModelEntry>();
   const problems: ModelProblem[] = Object.keys(read.value)
     .filter((key) => key !== 'models')
-    .map((key) => ({ name: null, line: lineOfKey(text, [key]), found: `unknown key "${key}"`, expected: 'only "models:"' }));
+    .map((key) => ({
+      name: null,
+      line: lineOfKey(text, [key]),
+      found: `unknown key "${key}"`,
+      expected: 'only "models:"',
+    }));
   for (const [name, raw] of Object.entries(section)) {
     const decoded = decodeEntry(name, raw);
     if (decoded.kind === 'entry') models.set(name, decoded.entry);
@@ -126,7 +160,8 @@ interface KeyProblem {
   readonly expected: string;
 }
 type Decoded =
-  { readonly kind: 'entry'; readonly entry: ModelEntry } | { readonly kind: 'refused'; readonly problems: readonly KeyProblem[] };
+  | { readonly kind: 'entry'; readonly entry: ModelEntry }
+  | { readonly kind: 'refused'; readonly problems: readonly KeyProblem[] };
 
 function decodeEntry(name: string, raw: unknown): Decoded {
   const problems: KeyProblem[] = [];
@@ -136,14 +171,27 @@ function decodeEntry(name: string, raw: unknown): Decoded {
   };
   if (!isName(name) || RESERVED_NAMES.includes(name)) refuse(null, `the name "${name}"`, NAME_RULE);
   if (!isMapping(raw))
-    return { kind: 'refused', problems: [{ key: null, found: describe(raw), expected: 'a mapping with at least "adapter:"' }] };
+    return {
+      kind: 'refused',
+      problems: [
+        { key: null, found: describe(raw), expected: 'a mapping with at least "adapter:"' },
+      ],
+    };
   const take = createTaker(raw, refuse);
   const adapter =
-    take.text('adapter') ?? refuse('adapter', describe(raw['adapter']), 'the name of an adapter, such as "claude" or "command"') ?? '';
+    take.text('adapter') ??
+    refuse(
+      'adapter',
+      describe(raw['adapter']),
+      'the name of an adapter, such as "claude" or "command"',
+    ) ??
+    '';
   const command = take.list('command');
   if (adapter === 'command' && command.length === 0 && raw['command'] === undefined)
     refuse('adapter', '"adapter: command" without "command:"', 'command: [program, argument, …]');
-  const effects = take.choice('effects', ['none', 'external']) ?? (READ_ONLY_ADAPTERS.includes(adapter) ? 'none' : 'external');
+  const effects =
+    take.choice('effects', ['none', 'external']) ??
+    (READ_ONLY_ADAPTERS.includes(adapter) ? 'none' : 'external');
   const entry: ModelEntry = {
     name,
     adapter,
@@ -159,7 +207,8 @@ function decodeEntry(name: string, raw: unknown): Decoded {
     maySend: take.choice('may-send', ['true', 'false']) === 'true',
     command,
     wrapper: take.list('wrapper'),
-    outputBytesMax: take.count('output-bytes-max', 1, 64 * 1_048_576) ?? MODEL_DEFAULTS.outputBytesMax,
+    outputBytesMax:
+      take.count('output-bytes-max', 1, 64 * 1_048_576) ?? MODEL_DEFAULTS.outputBytesMax,
     runsPerHour: take.count('runs-per-hour', 1, 1_000_000),
     options: isMapping(raw['options']) ? raw['options'] : {},
     hash: hashEntry(raw),
@@ -168,9 +217,15 @@ function decodeEntry(name: string, raw: unknown): Decoded {
   return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
 }
 
-function refuseOddKeys(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null): void {
-  for (const key of Object.keys(raw)) if (!KNOWN_KEYS.has(key)) refuse(key, `unknown key "${key}"`, `one of ${[...KNOWN_KEYS].join(', ')}`);
-  if (raw['options'] !== undefined && !isMapping(raw['options'])) refuse('options', describe(raw['options']), 'a mapping');
+function refuseOddKeys(
+  raw: Readonly<Record<string, unknown>>,
+  refuse: (key: string, found: string, expected: string) => null,
+): void {
+  for (const key of Object.keys(raw))
+    if (!KNOWN_KEYS.has(key))
+      refuse(key, `unknown key "${key}"`, `one of ${[...KNOWN_KEYS].join(', ')}`);
+  if (raw['options'] !== undefined && !isMapping(raw['options']))
+    refuse('options', describe(raw['options']), 'a mapping');
 }
 
 const KNOWN_KEYS = new Set(
@@ -179,7 +234,10 @@ const KNOWN_KEYS = new Set(
   ),
 );
 
-function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: string, found: string, expected: string) => null) {
+function createTaker(
+  raw: Readonly<Record<string, unknown>>,
+  refuse: (key: string, found: string, expected: string) => null,
+) {
   const refuseList = (key: string, found: string, expected: string): readonly string[] => {
     refuse(key, found, expected);
     return [];
@@ -198,8 +256,15 @@ function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: strin
       const value = raw[key];
       if (value === undefined || value === null) return [];
       if (typeof value === 'string')
-        return key === 'command' ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]') : [value];
-      if (Array.isArray(value) && value.length > 0 && value.every((item): item is string => typeof item === 'string')) return value;
+        return key === 'command'
+          ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]')
+          : [value];
+      if (
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.every((item): item is string => typeof item === 'string')
+      )
+        return value;
       return refuseList(key, describe(value), 'a list of texts');
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
@@ -213,8 +278,13 @@ function createTaker(raw: Readonly<Record<string, unknown>>, refuse: (key: strin
     duration: (key: string): number | null => {
       const value = raw[key];
       if (value === undefined || value === null) return null;
-      const ms = typeof value === 'number' || typeof value === 'string' ? parseDuration(String(value)) : null;
-      return ms !== null && ms > 0 ? ms : refuse(key, describe(value), 'a duration above zero, such as 90s, 30m or 2h');
+      const ms =
+        typeof value === 'number' || typeof value === 'string'
+          ? parseDuration(String(value))
+          : null;
+      return ms !== null && ms > 0
+        ? ms
+        : refuse(key, describe(value), 'a duration above zero, such as 90s, 30m or 2h');
     },
     count: (key: string, min: number, max: number): number | null => {
       const value = raw[key];

@@ -1,17 +1,31 @@
-/** The grammars of names. Everything that becomes part of a path, a ref or an address has passed one of them. */
+/**
+ * The grammars of names. Everything that becomes part of a path, a ref or an address has passed one
+ * of them.
+ */
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const CHANNEL = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
-export const NAME_RULE = 'lower-case letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 64 characters';
-export const CHANNEL_RULE = 'lower-case letters, digits and "-", beginning with a letter or digit, at most 64 characters';
+export const NAME_RULE =
+  'lower-case letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 64 characters';
+export const CHANNEL_RULE =
+  'lower-case letters, digits and "-", beginning with a letter or digit, at most 64 characters';
 
 /** Names that mean something else in an address, so nobody may be called so. */
 export const RESERVED_NAMES: readonly string[] = ['all', 'workflow'];
 
-/** True for the name of a model, a person or a host. `.re.` inside would make reply paths ambiguous; a trailing dot or `.lock` is no ref. */
+/**
+ * True for the name of a model, a person or a host. `.re.` inside would make reply paths ambiguous;
+ * a trailing dot or `.lock` is no ref.
+ */
 export function isName(text: string): boolean {
-  return NAME.test(text) && !text.includes('.re.') && !text.includes('..') && !text.endsWith('.') && !text.endsWith('.lock');
+  return (
+    NAME.test(text) &&
+    !text.includes('.re.') &&
+    !text.includes('..') &&
+    !text.endsWith('.') &&
+    !text.endsWith('.lock')
+  );
 }
 
 /** True for the name of a channel. */
@@ -24,7 +38,10 @@ export function isAlias(text: string): boolean {
   return isName(text) && !RESERVED_NAMES.includes(text);
 }
 
-/** A name made of any text: lower case, everything outside the grammar becomes `-`. `fallback` when nothing is left. */
+/**
+ * A name made of any text: lower case, everything outside the grammar becomes `-`. `fallback` when
+ * nothing is left.
+ */
 export function slugName(text: string, fallback: string): string {
   const slug = text
     .normalize('NFKD')

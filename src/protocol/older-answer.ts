@@ -1,6 +1,7 @@
 /**
- * Transports that an older program of protocol 7 carried are read as they are. There an answer is a message at a place of its own that names what it
- * answers, and a run that has ended has `COMPLETE` but no `RUN.json`. PROTOCOL.md "Older transports".
+ * Transports that an older program of protocol 7 carried are read as they are. There an answer is a
+ * message at a place of its own that names what it answers, and a run that has ended has `COMPLETE`
+ * but no `RUN.json`. PROTOCOL.md "Older transports".
  */
 import type { MessageFields } from './message.ts';
 import { channelOf, channelRoot, type MessagePath } from './paths.ts';
@@ -17,18 +18,37 @@ export interface OlderAnswer {
 }
 
 /**
- * What a message closes in the older form, or null. Only a model (or `workflow`) that writes to whoever asked it, in the same channel, has answered so;
- * what an agent sends while it works has hops, and closes nothing.
+ * What a message closes in the older form, or null. Only a model (or `workflow`) that writes to
+ * whoever asked it, in the same channel, has answered so; what an agent sends while it works has
+ * hops, and closes nothing.
  */
-export function olderAnswer(file: MessagePath, fields: MessageFields, models: readonly string[]): OlderAnswer | null {
+export function olderAnswer(
+  file: MessagePath,
+  fields: MessageFields,
+  models: readonly string[],
+): OlderAnswer | null {
   const { from, re, to, hops, type, op, wait } = fields;
-  if (file.replyTo !== null || from === null || re.length === 0 || hops > 0 || type === 'workflow' || op !== null || wait) return null;
+  if (
+    file.replyTo !== null ||
+    from === null ||
+    re.length === 0 ||
+    hops > 0 ||
+    type === 'workflow' ||
+    op !== null ||
+    wait
+  )
+    return null;
   if (!models.includes(from) && from !== 'workflow') return null;
   const paths = re.filter((path) => path !== file.path && channelOf(path) === file.channel);
-  return paths.length === 0 ? null : { by: file.path, recipient: from, paths, to: to.map(({ name }) => name) };
+  return paths.length === 0
+    ? null
+    : { by: file.path, recipient: from, paths, to: to.map(({ name }) => name) };
 }
 
-/** The two files that tell whether a run of an older program has ended: the first stands and the second does not. */
+/**
+ * The two files that tell whether a run of an older program has ended: the first stands and the
+ * second does not.
+ */
 export function olderEnd(channel: string): readonly [string, string] {
   return [`${channelRoot(channel)}COMPLETE`, `${channelRoot(channel)}RUN.json`];
 }

@@ -1,7 +1,8 @@
 /**
- * The index of open work: what a fold over the tree's changes leaves standing. It holds only messages that still wait for somebody (and files
- * that were rejected), so its size is that of the open work and not of the history. It is a function of the tree: a host that joins later, or
- * lost its state, comes to the same index. PROTOCOL.md "When a message is work".
+ * The index of open work: what a fold over the tree's changes leaves standing. It holds only
+ * messages that still wait for somebody (and files that were rejected), so its size is that of the
+ * open work and not of the history. It is a function of the tree: a host that joins later, or lost
+ * its state, comes to the same index. PROTOCOL.md "When a message is work".
  */
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
@@ -38,7 +39,10 @@ export interface OpenMessage {
 /** A file below a channel that is no message, and why. */
 export interface RejectedFile extends Rejection {
   readonly path: string;
-  /** The message with the same id that counts instead; when that one goes, this one is none any more. */
+  /**
+   * The message with the same id that counts instead; when that one goes, this one is none any
+   * more.
+   */
   readonly twinOf?: string;
 }
 
@@ -48,12 +52,18 @@ export interface OpenIndex {
   /** Names in data/models.yaml at that commit, in code-unit order. */
   readonly models: readonly string[];
   readonly messages: ReadonlyMap<string, OpenMessage>;
-  /** Unanswered, but asked again by another message: no work, but a claim may still stand for one, and it is work again when the other goes. */
+  /**
+   * Unanswered, but asked again by another message: no work, but a claim may still stand for one,
+   * and it is work again when the other goes.
+   */
   readonly superseded: ReadonlyMap<string, OpenMessage>;
   readonly rejected: ReadonlyMap<string, RejectedFile>;
   /** Message that asks again → the one it closes. */
   readonly retried: ReadonlyMap<string, string>;
-  /** Messages of older programs that answer others, by their paths: so many as an older transport brought. */
+  /**
+   * Messages of older programs that answer others, by their paths: so many as an older transport
+   * brought.
+   */
   readonly older: ReadonlyMap<string, OlderAnswer>;
   /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
@@ -73,7 +83,9 @@ export const EMPTY_INDEX: OpenIndex = {
   runs: new Set(),
 };
 
-/** What one step from commit to commit changed, already read and judged (transport/read-changes.ts). */
+/**
+ * What one step from commit to commit changed, already read and judged (transport/read-changes.ts).
+ */
 export interface ChangeBatch {
   readonly tip: Oid;
   readonly models: readonly string[];
@@ -91,7 +103,9 @@ export interface ChangeBatch {
   readonly removed: readonly string[];
   /** Written messages that everybody they ask has answered. */
   readonly answered: readonly string[];
-  /** Messages among `messages` that stood before and are open again because their reply was removed. */
+  /**
+   * Messages among `messages` that stood before and are open again because their reply was removed.
+   */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
   /** Channels that went to the archive or came back from it. */
@@ -123,10 +137,18 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   closeCopies(messages, rejected, batch.messages);
   for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
   const older =
-    batch.older.length === 0 ? index.older : new Map([...index.older, ...batch.older.map((answer) => [answer.by, answer] as const)]);
+    batch.older.length === 0
+      ? index.older
+      : new Map([...index.older, ...batch.older.map((answer) => [answer.by, answer] as const)]);
   closeOlder(messages, older);
-  const retried = new Map([...index.retried, ...batch.retried.map(({ by, path }) => [by, path] as const)]);
-  closeForPeople(messages, { ...batch, people: batch.people.filter((name) => !index.people.has(name)) });
+  const retried = new Map([
+    ...index.retried,
+    ...batch.retried.map(({ by, path }) => [by, path] as const),
+  ]);
+  closeForPeople(messages, {
+    ...batch,
+    people: batch.people.filter((name) => !index.people.has(name)),
+  });
   const superseded = takeOut(messages, retried);
   return {
     tip: batch.tip,
@@ -150,7 +172,10 @@ function openRuns(before: OpenIndex['runs'], now: ChangeBatch['runs']): Readonly
 }
 
 /** What is asked again elsewhere is no open message any more. */
-function takeOut(messages: Map<string, OpenMessage>, retried: OpenIndex['retried']): ReadonlyMap<string, OpenMessage> {
+function takeOut(
+  messages: Map<string, OpenMessage>,
+  retried: OpenIndex['retried'],
+): ReadonlyMap<string, OpenMessage> {
   const taken = new Map<string, OpenMessage>();
   for (const path of retried.values()) {
     const message = messages.get(path);
@@ -161,15 +186,29 @@ function takeOut(messages: Map<string, OpenMessage>, retried: OpenIndex['retried
 
 /** A second message with the id of another. */
 export function rejectTwin(path: string, twinOf: string): RejectedFile {
-  return { path, line: 1, twinOf, found: `the same id as ${twinOf}`, expected: 'one message an id: send a new message instead of a copy' };
+  return {
+    path,
+    line: 1,
+    twinOf,
+    found: `the same id as ${twinOf}`,
+    expected: 'one message an id: send a new message instead of a copy',
+  };
 }
 
-/** Two names that differ in case, normalisation or folder only are one id. When one is answered, the other is no work any more: a newcomer sees the same. */
-function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, answered: readonly string[]): void {
+/**
+ * Two names that differ in case, normalisation or folder only are one id. When one is answered, the
+ * other is no work any more: a newcomer sees the same.
+ */
+function closeTwins(
+  messages: Map<string, OpenMessage>,
+  rejected: Map<string, RejectedFile>,
+  answered: readonly string[],
+): void {
   const byIdentity = new Map<string, string[]>();
   for (const path of answered) {
     const file = parseMessagePath(path);
-    if (file !== null && file.replyTo === null) byIdentity.set(identityOf(file), [...(byIdentity.get(identityOf(file)) ?? []), path]);
+    if (file !== null && file.replyTo === null)
+      byIdentity.set(identityOf(file), [...(byIdentity.get(identityOf(file)) ?? []), path]);
   }
   if (byIdentity.size === 0) return;
   for (const { path: twin, identity } of [...messages.values()])
@@ -178,8 +217,15 @@ function closeTwins(messages: Map<string, OpenMessage>, rejected: Map<string, Re
         rejected.set(twin, rejectTwin(twin, path));
 }
 
-/** Of several that are open with one id the canonical one counts, else the first: for every host, also one that has met them one after the other. */
-function closeCopies(messages: Map<string, OpenMessage>, rejected: Map<string, RejectedFile>, fresh: readonly OpenMessage[]): void {
+/**
+ * Of several that are open with one id the canonical one counts, else the first: for every host,
+ * also one that has met them one after the other.
+ */
+function closeCopies(
+  messages: Map<string, OpenMessage>,
+  rejected: Map<string, RejectedFile>,
+  fresh: readonly OpenMessage[],
+): void {
   if (fresh.length === 0) return;
   const keyOfId = ({ channel, identity }: OpenMessage): string => `${channel}/${identity}`;
   const copies = new Map<string, string[]>(fresh.map((message) => [keyOfId(message), []]));
@@ -187,7 +233,9 @@ function closeCopies(messages: Map<string, OpenMessage>, rejected: Map<string, R
   for (const paths of copies.values()) {
     if (paths.length < 2) continue;
     const counts = paths.find(isCanonical) ?? [...paths].sort(byCodeUnit)[0];
-    for (const path of paths) if (path !== counts && messages.delete(path)) rejected.set(path, rejectTwin(path, counts ?? path));
+    for (const path of paths)
+      if (path !== counts && messages.delete(path))
+        rejected.set(path, rejectTwin(path, counts ?? path));
   }
 }
 
@@ -197,7 +245,10 @@ function idOf(path: string): string | null {
 }
 
 /** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */
-function closeForPeople(messages: Map<string, OpenMessage>, { people, models }: Pick<ChangeBatch, 'people' | 'models'>): void {
+function closeForPeople(
+  messages: Map<string, OpenMessage>,
+  { people, models }: Pick<ChangeBatch, 'people' | 'models'>,
+): void {
   const names = new Set(people.filter((name) => !models.includes(name)));
   if (names.size === 0) return;
   for (const { path, recipients } of messages.values())
@@ -207,7 +258,8 @@ function closeForPeople(messages: Map<string, OpenMessage>, { people, models }: 
 /** Held against everything that is open, since either may have come first. */
 function closeOlder(messages: Map<string, OpenMessage>, older: OpenIndex['older']): void {
   for (const { paths, recipient, to } of older.values())
-    for (const path of paths) if (to.includes(messages.get(path)?.from ?? '')) closeRecipient(messages, path, recipient);
+    for (const path of paths)
+      if (to.includes(messages.get(path)?.from ?? '')) closeRecipient(messages, path, recipient);
 }
 
 function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {
@@ -229,12 +281,18 @@ export interface Work {
   readonly twinOf: string | null;
 }
 
-/** Whether an attempt may have changed something: the model's entry decides, and a message can only be stricter. */
+/**
+ * Whether an attempt may have changed something: the model's entry decides, and a message can only
+ * be stricter.
+ */
 export function effectsOf(entry: { readonly effects: Effects }, message: OpenMessage): Effects {
   return message.isExternal ? 'external' : entry.effects;
 }
 
-/** Every piece of open work, most urgent first: priority, then age, then path. An index never changes, so it is put in order once. */
+/**
+ * Every piece of open work, most urgent first: priority, then age, then path. An index never
+ * changes, so it is put in order once.
+ */
 export function listWork(index: OpenIndex): readonly Work[] {
   return openOf(index).works;
 }
@@ -260,18 +318,27 @@ function openOf(index: OpenIndex): Open {
   const known = openByIndex.get(index);
   if (known !== undefined) return known;
   const works = worksOf(index.messages);
-  const open = { works, byKey: new Map(works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : []))) };
+  const open = {
+    works,
+    byKey: new Map(
+      works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])),
+    ),
+  };
   openByIndex.set(index, open);
   return open;
 }
 
-/** A message that stays open through many advances of the branch is hashed once for each recipient. */
+/**
+ * A message that stays open through many advances of the branch is hashed once for each recipient.
+ */
 const keysByMessage = new WeakMap<OpenMessage, Map<string, string>>();
 
 function keyOf(message: OpenMessage, recipient: string): string {
   const keys = keysByMessage.get(message) ?? new Map<string, string>();
   keysByMessage.set(message, keys);
-  const key = keys.get(recipient) ?? claimKey({ channel: message.channel, identity: message.identity, recipient });
+  const key =
+    keys.get(recipient) ??
+    claimKey({ channel: message.channel, identity: message.identity, recipient });
   keys.set(recipient, key);
   return key;
 }
@@ -286,7 +353,10 @@ function worksOf(messages: OpenIndex['messages']): readonly Work[] {
       return work;
     }),
   );
-  const judged = first.size === works.length ? works : works.map((work) => asTwin(work, first.get(work.key) ?? work));
+  const judged =
+    first.size === works.length
+      ? works
+      : works.map((work) => asTwin(work, first.get(work.key) ?? work));
   // Few are of one moment, so hardly ever does it come to comparing paths.
   return judged.sort(
     (a, b) =>
@@ -300,7 +370,9 @@ function asTwin(work: Work, first: Work): Work {
   return work === first ? work : { ...work, twinOf: first.message.path };
 }
 
-/** Raised when the index means something else than before: an older checkpoint is then read anew. */
+/**
+ * Raised when the index means something else than before: an older checkpoint is then read anew.
+ */
 const CHECKPOINT_VERSION = 7;
 
 /** A plain value for the checkpoint file. */
@@ -318,7 +390,10 @@ export function encodeIndex(index: OpenIndex): unknown {
   };
 }
 
-/** The index in a checkpoint of ours, or null. The file is our own and checksummed; only its version can differ. */
+/**
+ * The index in a checkpoint of ours, or null. The file is our own and checksummed; only its version
+ * can differ.
+ */
 export function decodeIndex(value: unknown): OpenIndex | null {
   const raw = value as {
     v: number;

@@ -16,7 +16,10 @@ export const CHANNEL_FILE = 'CHANNEL.md';
 /** Stands alone in the folder of a channel whose files are in the archive. */
 export const ARCHIVED_FILE = 'ARCHIVED';
 
-/** What the folder of a message's or reply's own files ends with. Nothing below such a folder is a message, whatever it is called. */
+/**
+ * What the folder of a message's or reply's own files ends with. Nothing below such a folder is a
+ * message, whatever it is called.
+ */
 const ATTACHMENTS_SUFFIX = '.files';
 
 const PATH_BYTES_MAX = 1_024;
@@ -43,7 +46,10 @@ export function channelRoot(channel: string): string {
   return `${channelFolder(channel)}/`;
 }
 
-/** The two files that say where a run is: the one that it begins with, and the one that it ends with. */
+/**
+ * The two files that say where a run is: the one that it begins with, and the one that it ends
+ * with.
+ */
 export function runFiles(channel: string): { readonly header: string; readonly complete: string } {
   const root = channelRoot(channel);
   return { header: `${root}RUN.json`, complete: `${root}COMPLETE` };
@@ -66,7 +72,10 @@ export function archivedPath(channel: string): string {
   return `${channelFolder(channel)}/${ARCHIVED_FILE}`;
 }
 
-/** The channel that a path marks as archived, also as a folder of that name, or null for any other path. */
+/**
+ * The channel that a path marks as archived, also as a folder of that name, or null for any other
+ * path.
+ */
 export function archivedChannel(path: string): string | null {
   const channel = channelOf(path);
   if (channel === null) return null;
@@ -74,16 +83,24 @@ export function archivedChannel(path: string): string | null {
   return path === mark || path.startsWith(`${mark}/`) ? channel : null;
 }
 
-/** The folders on the way to a path that stand where a message, a reply or the mark of an archived channel would: nothing can be written there. */
+/**
+ * The folders on the way to a path that stand where a message, a reply or the mark of an archived
+ * channel would: nothing can be written there.
+ */
 export function foldersAsFiles(path: string): readonly string[] {
   if (!path.includes('.md/') && !path.includes(`/${ARCHIVED_FILE}/`)) return [];
   const parts = path.split('/');
   return parts.flatMap((part, index) =>
-    index < parts.length - 1 && (part.endsWith('.md') || part === ARCHIVED_FILE) ? [parts.slice(0, index + 1).join('/')] : [],
+    index < parts.length - 1 && (part.endsWith('.md') || part === ARCHIVED_FILE)
+      ? [parts.slice(0, index + 1).join('/')]
+      : [],
   );
 }
 
-/** The branch that holds the files of archived channels, beside the branch of the conversation: it works where only branches are taken. */
+/**
+ * The branch that holds the files of archived channels, beside the branch of the conversation: it
+ * works where only branches are taken.
+ */
 export function archiveRef(branchRef: string): string {
   return `${branchRef}-archive`;
 }
@@ -94,39 +111,62 @@ export function channelOf(path: string): string | null {
   return match?.[1] !== undefined && isChannel(match[1]) ? match[1] : null;
 }
 
-/** Why a path cannot be that of a message, or null: control codes, odd bytes and endless names never reach a terminal or a file system. */
+/**
+ * Why a path cannot be that of a message, or null: control codes, odd bytes and endless names never
+ * reach a terminal or a file system.
+ */
 export function pathProblem(path: string): string | null {
   // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\\]/.test(path))
     return 'the name has control codes or bytes that are no UTF-8';
-  if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path)) return 'the path has an empty, "..", or ".git" part';
+  if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path))
+    return 'the path has an empty, "..", or ".git" part';
   return path.length > PATH_BYTES_MAX / 3 && Buffer.byteLength(path) > PATH_BYTES_MAX
     ? `the path is longer than ${String(PATH_BYTES_MAX)} bytes`
     : null;
 }
 
-/** What a path below `data/channels` is by its name; null for everything that is no message (CHANNEL.md, other endings, other folders). */
+/**
+ * What a path below `data/channels` is by its name; null for everything that is no message
+ * (CHANNEL.md, other endings, other folders).
+ */
 export function parseMessagePath(path: string): MessagePath | null {
   const channel = channelOf(path);
-  if (channel === null || !path.endsWith('.md') || isAttachment(path) || pathProblem(path) !== null) return null;
+  if (channel === null || !path.endsWith('.md') || isAttachment(path) || pathProblem(path) !== null)
+    return null;
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
   if (name === CHANNEL_FILE || name === '.md') return null;
   const reply = REPLY_NAME.exec(name);
   if (reply?.[1] === undefined || reply[2] === undefined || !isName(reply[2]))
     return { path, channel, stem: name.slice(0, -3), replyTo: null };
-  return { path, channel, stem: reply[1], replyTo: { path: `${path.slice(0, slash)}/${reply[1]}.md`, recipient: reply[2] } };
+  return {
+    path,
+    channel,
+    stem: reply[1],
+    replyTo: { path: `${path.slice(0, slash)}/${reply[1]}.md`, recipient: reply[2] },
+  };
 }
 
-/** The run and the gate that a question stands for: `…/<run>/gates/<gate>/ask.md`; null for every other path. */
-export function parseGatePath(path: string): { readonly run: string; readonly gate: string } | null {
+/**
+ * The run and the gate that a question stands for: `…/<run>/gates/<gate>/ask.md`; null for every
+ * other path.
+ */
+export function parseGatePath(
+  path: string,
+): { readonly run: string; readonly gate: string } | null {
   const [, gate] = /\/gates\/([^/]+?)(?:\.r\d+)?\/ask\.md$/.exec(path) ?? [];
   const run = channelOf(path);
   return gate === undefined || run === null ? null : { run, gate };
 }
 
-/** The run and the step, with its key, that a task is asked for: `…/<run>/steps/<step>/…/task.2.md`; null for every other path, also that of a reply. */
-export function parseTaskPath(path: string): { readonly run: string; readonly step: string } | null {
+/**
+ * The run and the step, with its key, that a task is asked for: `…/<run>/steps/<step>/…/task.2.md`;
+ * null for every other path, also that of a reply.
+ */
+export function parseTaskPath(
+  path: string,
+): { readonly run: string; readonly step: string } | null {
   const [, step] = /^data\/channels\/[^/]+\/steps\/(.+)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
   const run = channelOf(path);
   return step === undefined || run === null ? null : { run, step };
@@ -137,7 +177,10 @@ export function replyPath(path: string, recipient: string): string {
   return `${path.slice(0, -3)}.re.${recipient}.md`;
 }
 
-/** The folder of the files that belong to the message or reply at `path`: `q.re.opus.md` → `q.re.opus.files`. */
+/**
+ * The folder of the files that belong to the message or reply at `path`: `q.re.opus.md` →
+ * `q.re.opus.files`.
+ */
 export function attachmentFolder(path: string): string {
   return `${path.slice(0, -3)}${ATTACHMENTS_SUFFIX}`;
 }
@@ -155,7 +198,10 @@ export function ulidOf(stem: string): string | null {
 /** Folders in which every run has files of the same names. */
 const OF_EVERY_RUN = /^(?:plan|steps|gates)\//;
 
-/** How people name a message: its ULID, else its path below the channel without `.md`, with the channel before it where every run has such a path. */
+/**
+ * How people name a message: its ULID, else its path below the channel without `.md`, with the
+ * channel before it where every run has such a path.
+ */
 export function messageId(path: string): string {
   const parsed = parseMessagePath(path);
   if (parsed === null) return path;
@@ -166,24 +212,34 @@ export function messageId(path: string): string {
   return OF_EVERY_RUN.test(below) ? `${parsed.channel}/${below}` : below;
 }
 
-/** The part of a message's identity that copies and case or normalisation twins share: the ULID if it has one, else its path, folded. */
+/**
+ * The part of a message's identity that copies and case or normalisation twins share: the ULID if
+ * it has one, else its path, folded.
+ */
 export function identityOf(message: MessagePath): string {
   const ulid = ulidOf(message.stem);
-  if (ulid !== null) return message.replyTo === null ? ulid : `${ulid}.re.${message.replyTo.recipient}`;
+  if (ulid !== null)
+    return message.replyTo === null ? ulid : `${ulid}.re.${message.replyTo.recipient}`;
   return message.path
     .slice(channelFolder(message.channel).length + 1, -3)
     .normalize('NFC')
     .toLowerCase();
 }
 
-/** The path of a new message written at `wallMs`: `data/channels/<channel>/2026/11/21/064020123Z-<ulid>.md`. */
+/**
+ * The path of a new message written at `wallMs`:
+ * `data/channels/<channel>/2026/11/21/064020123Z-<ulid>.md`.
+ */
 export function newMessagePath(channel: string, wallMs: number, ulid: string): string {
   const iso = new Date(wallMs).toISOString();
   const time = iso.slice(11, 23).replace(/[:.]/g, '');
   return `${channelFolder(channel)}/${iso.slice(0, 10).replaceAll('-', '/')}/${time}Z-${ulid}.md`;
 }
 
-/** Where claims, beats and control stand on a remote: out of the way, or below refs/heads where nothing else is taken. */
+/**
+ * Where claims, beats and control stand on a remote: out of the way, or below refs/heads where
+ * nothing else is taken.
+ */
 export interface RefNames {
   readonly claims: string;
   readonly hosts: string;
@@ -196,8 +252,15 @@ export function refNames(customRefs: boolean): RefNames {
   return { claims: `${root}/claims/`, hosts: `${root}/hosts/`, control: `${root}/control/` };
 }
 
-/** 32 hex that name one piece of work. Domain-separated, so that no choice of names can meet another piece's key. */
-export function claimKey(work: { readonly channel: string; readonly identity: string; readonly recipient: string }): string {
+/**
+ * 32 hex that name one piece of work. Domain-separated, so that no choice of names can meet another
+ * piece's key.
+ */
+export function claimKey(work: {
+  readonly channel: string;
+  readonly identity: string;
+  readonly recipient: string;
+}): string {
   return createHash('sha256')
     .update(JSON.stringify(['crosstalk-claim', work.channel, work.identity, work.recipient]))
     .digest('hex')

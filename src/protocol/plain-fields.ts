@@ -1,13 +1,20 @@
 /**
- * The front matter that nearly every message has, lines of `key: value` in plain ASCII, read without a YAML parser: a host that reads a whole
- * history spends most of its time there. Whatever is not certain to mean the same in YAML is left to the parser.
+ * The front matter that nearly every message has, lines of `key: value` in plain ASCII, read
+ * without a YAML parser: a host that reads a whole history spends most of its time there. Whatever
+ * is not certain to mean the same in YAML is left to the parser.
  */
 
-/** A value that stands for itself: it begins with a letter, digit or slash and has no `: `, ` #` or quote; or it is in double quotes without escapes. */
+/**
+ * A value that stands for itself: it begins with a letter, digit or slash and has no `: `, ` #` or
+ * quote; or it is in double quotes without escapes.
+ */
 const LINE =
   /^([a-z][a-z0-9_-]{0,63}): (?:([A-Za-z0-9/](?:[\w./@+,-]| (?=[\w./@+,-])|:(?=[\w./@+-]))*)|"([\x20\x21\x23-\x5b\x5d-\x7e]*)")$/;
 
-/** The fields, every value as text; null when a line is of any other form or a key comes twice. `yaml` may end with a line end. */
+/**
+ * The fields, every value as text; null when a line is of any other form or a key comes twice.
+ * `yaml` may end with a line end.
+ */
 export function readPlainFields(yaml: string): Readonly<Record<string, string>> | null {
   const fields: Record<string, string> = {};
   for (const line of (yaml.endsWith('\n') ? yaml.slice(0, -1) : yaml).split('\n')) {

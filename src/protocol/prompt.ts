@@ -1,4 +1,7 @@
-/** What an agent reads: a header that says where the text comes from, the persona, the thread so far and the message. Pure text. */
+/**
+ * What an agent reads: a header that says where the text comes from, the persona, the thread so far
+ * and the message. Pure text.
+ */
 import { formatIso } from '../base/clock.ts';
 import { oneLine } from './reply.ts';
 
@@ -21,7 +24,11 @@ export interface PromptParts {
   /** Text of the persona file, or null. */
   readonly persona: string | null;
   /** Files of the message and the folder in which this agent finds them; null = none. */
-  readonly files: { readonly folder: string; readonly output: string; readonly names: readonly string[] } | null;
+  readonly files: {
+    readonly folder: string;
+    readonly output: string;
+    readonly names: readonly string[];
+  } | null;
   /** Oldest first. */
   readonly thread: readonly ThreadEntry[];
   /** Bytes of thread that may go along; the oldest entries are left out first. */
@@ -29,7 +36,9 @@ export interface PromptParts {
   readonly body: string;
 }
 
-/** The whole prompt. It never begins with `/`, `-` or `@`, which some programs take for commands. */
+/**
+ * The whole prompt. It never begins with `/`, `-` or `@`, which some programs take for commands.
+ */
 export function composePrompt(parts: PromptParts): string {
   const { kept, omitted } = boundThread(parts.thread, parts.threadBytesMax);
   const header = `Message from ${parts.from} to ${parts.recipient}@${parts.host} in channel ${parts.channel}, ${formatIso(parts.timestampMs)}${
@@ -56,7 +65,10 @@ function formatEntry(entry: ThreadEntry): string {
   return `### ${oneLine(entry.from, 64)}, ${formatIso(entry.timestampMs)}\n\n${entry.body.trim()}`;
 }
 
-function boundThread(thread: readonly ThreadEntry[], bytesMax: number): { kept: readonly ThreadEntry[]; omitted: number } {
+function boundThread(
+  thread: readonly ThreadEntry[],
+  bytesMax: number,
+): { kept: readonly ThreadEntry[]; omitted: number } {
   let bytes = 0;
   let from = thread.length;
   while (from > 0) {

@@ -1,4 +1,7 @@
-/** A reply: the terminal answer to one (message, recipient), as a file and as the commit that people read in `git log`. PROTOCOL.md "Replies". */
+/**
+ * A reply: the terminal answer to one (message, recipient), as a file and as the commit that people
+ * read in `git log`. PROTOCOL.md "Replies".
+ */
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { writeFrontMatter } from './front-matter.ts';
@@ -31,7 +34,10 @@ export interface ReplyFacts {
 }
 
 /** What is told of a run when there is none to tell of: nobody knows how far it came. */
-export const NO_RUN: Pick<ReplyFacts, 'durationMs' | 'tokensIn' | 'tokensOut' | 'costUsd' | 'session' | 'agent'> = {
+export const NO_RUN: Pick<
+  ReplyFacts,
+  'durationMs' | 'tokensIn' | 'tokensOut' | 'costUsd' | 'session' | 'agent'
+> = {
   durationMs: null,
   tokensIn: null,
   tokensOut: null,
@@ -57,11 +63,15 @@ export interface Reply {
 const BODY_LINES_MAX = 20;
 const SUBJECT_MAX = 100;
 
-/** The reply's file and commit. The text of an agent is only ever the body: every field is the dispatcher's own. */
+/**
+ * The reply's file and commit. The text of an agent is only ever the body: every field is the
+ * dispatcher's own.
+ */
 export function composeReply(facts: ReplyFacts): Reply {
   const path = replyPath(facts.message, facts.recipient);
   const files = facts.files ?? [];
-  // In this order a git host's table of the head begins with what people look for; what is long comes last.
+  // In this order a git host's table of the head begins with what people look for; what is long
+  // comes last.
   const fields = {
     from: facts.recipient,
     to: facts.asker,
@@ -96,7 +106,9 @@ export function composeReply(facts: ReplyFacts): Reply {
     author: modelIdentity(facts.recipient, facts.host),
     committer: dispatcherIdentity(facts.host),
     atMs: facts.atMs,
-    ...(files.length === 0 ? {} : { files: files.map(toText), alone: composeAlone(facts, files.length) }),
+    ...(files.length === 0
+      ? {}
+      : { files: files.map(toText), alone: composeAlone(facts, files.length) }),
   };
 }
 
@@ -112,36 +124,56 @@ function toText({ name, bytes }: Attachment): { readonly name: string; readonly 
 }
 
 /** `opus <opus@mbp.crosstalk>`. */
-export function modelIdentity(model: string, host: string): { readonly name: string; readonly email: string } {
+export function modelIdentity(
+  model: string,
+  host: string,
+): { readonly name: string; readonly email: string } {
   return { name: model, email: `${model}@${host}.crosstalk` };
 }
 
 /** `crosstalkd on mbp <dispatcher@mbp.crosstalk>`. */
-export function dispatcherIdentity(host: string): { readonly name: string; readonly email: string } {
+export function dispatcherIdentity(host: string): {
+  readonly name: string;
+  readonly email: string;
+} {
   return { name: `crosstalkd on ${host}`, email: `dispatcher@${host}.crosstalk` };
 }
 
-/** The text as one line for subjects, tables and logs: control codes become spaces, the rest is cut at `max` with an ellipsis. */
+/**
+ * The text as one line for subjects, tables and logs: control codes become spaces, the rest is cut
+ * at `max` with an ellipsis.
+ */
 export function oneLine(text: string, max: number): string {
   // eslint-disable-next-line no-control-regex -- control codes are what is removed
-  const line = text.replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
+  const line = text
+    .replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .trim();
   const points = Array.from(line);
   return points.length <= max ? line : `${points.slice(0, max - 1).join('')}…`;
 }
 
-/** Text of others as a body: line ends and tabs stay, every other control code and mark of direction goes. */
+/**
+ * Text of others as a body: line ends and tabs stay, every other control code and mark of direction
+ * goes.
+ */
 export function plainBody(text: string): string {
   // eslint-disable-next-line no-control-regex -- control codes are what is removed
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+  return text.replace(
+    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    '',
+  );
 }
 
 /** The first line of a markdown text that says something, without its heading or quote marks. */
 export function firstLine(text: string): string {
-  const line = text.split('\n').find((candidate) => candidate.replace(/^[\s#>*-]+/, '').trim() !== '') ?? '';
+  const line =
+    text.split('\n').find((candidate) => candidate.replace(/^[\s#>*-]+/, '').trim() !== '') ?? '';
   return line.replace(/^[\s#>*-]+/, '').trim();
 }
 
-/** The beginning of a text as the body of a commit message: at most 20 lines, none of them endless. */
+/**
+ * The beginning of a text as the body of a commit message: at most 20 lines, none of them endless.
+ */
 export function textForLog(text: string): string {
   const lines = text.trimEnd().split(/\r?\n/);
   const kept = [
@@ -152,15 +184,31 @@ export function textForLog(text: string): string {
 }
 
 function composeCommitMessage(facts: ReplyFacts): string {
-  const said = facts.failure === null ? firstLine(facts.body) : `${facts.failure.class}: ${facts.failure.detail}`;
-  const subject = oneLine(`${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`, SUBJECT_MAX);
+  const said =
+    facts.failure === null
+      ? firstLine(facts.body)
+      : `${facts.failure.class}: ${facts.failure.detail}`;
+  const subject = oneLine(
+    `${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`,
+    SUBJECT_MAX,
+  );
   const trailers = [
     ['Re', messageId(facts.message)],
     ['Channel', facts.channel],
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
-    ['Tokens', facts.tokensIn === null && facts.tokensOut === null ? null : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`],
-    ['Files', facts.files === undefined || facts.files.length === 0 ? null : facts.files.map(({ name }) => name).join(', ')],
+    [
+      'Tokens',
+      facts.tokensIn === null && facts.tokensOut === null
+        ? null
+        : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`,
+    ],
+    [
+      'Files',
+      facts.files === undefined || facts.files.length === 0
+        ? null
+        : facts.files.map(({ name }) => name).join(', '),
+    ],
     ['Branch', facts.work?.branch ?? null],
     ['Commit', facts.work?.branch == null ? null : facts.work.commit],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],

@@ -1,4 +1,7 @@
-/** Files that are one message: the same id twice, by a copy or by the case or normalisation of a name. */
+/**
+ * Files that are one message: the same id twice, by a copy or by the case or normalisation of a
+ * name.
+ */
 import { decodeTime } from 'ulid';
 import { by } from '../base/order.ts';
 import { identityOf, type MessagePath, newMessagePath, parseMessagePath, ulidOf } from './paths.ts';
@@ -16,8 +19,10 @@ export function isCanonical(path: string): boolean {
 }
 
 /**
- * In a whole tree: each path whose identity another path has that counts: the one a dispatcher would have chosen, else one that was answered, else the first.
- * When several were answered, and a dispatcher would have chosen none of them, nobody is asked any more: each is a twin of another one.
+ * In a whole tree: each path whose identity another path has that counts: the one a dispatcher
+ * would have chosen, else one that was answered, else the first. When several were answered, and a
+ * dispatcher would have chosen none of them, nobody is asked any more: each is a twin of another
+ * one.
  */
 export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
   const counting = new Map<string, string>();
@@ -31,7 +36,10 @@ export function findTwins(paths: readonly string[]): ReadonlyMap<string, string>
   }
   messages.sort(by(({ path }) => path));
   const isAnswered = ({ path }: MessagePath): boolean => answered.has(path);
-  for (const file of [...messages.filter(isAnswered), ...messages.filter((message) => !isAnswered(message))]) {
+  for (const file of [
+    ...messages.filter(isAnswered),
+    ...messages.filter((message) => !isAnswered(message)),
+  ]) {
     const { path } = file;
     const identity = `${file.channel}/${identityOf(file)}`;
     const before = counting.get(identity);

@@ -1,6 +1,7 @@
 /**
- * Contents that a partial cache lacks, fetched when they are read: all that is asked for at once in one conversation with the remote. Git's own way, a
- * fetch for each object that a command stumbles over, is never taken (see `PARTIAL` in git-cache.ts).
+ * Contents that a partial cache lacks, fetched when they are read: all that is asked for at once in
+ * one conversation with the remote. Git's own way, a fetch for each object that a command stumbles
+ * over, is never taken (see `PARTIAL` in git-cache.ts).
  */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
@@ -9,7 +10,10 @@ import type { GitRemote } from './git-remote.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 export interface BlobSupply {
-  /** Resolves when all of them are in the cache that the remote still has. At once when the cache is whole. Throws REMOTE_UNREACHABLE. */
+  /**
+   * Resolves when all of them are in the cache that the remote still has. At once when the cache is
+   * whole. Throws REMOTE_UNREACHABLE.
+   */
   bring(oids: readonly Oid[]): Promise<void>;
 }
 

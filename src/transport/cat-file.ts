@@ -1,6 +1,7 @@
 /**
- * Objects of the cache through two held `git cat-file` processes: one tells type and size, the other gives content. Started when first
- * asked, so an idle dispatcher has none. A process that dies is started again; the question that killed it twice is refused.
+ * Objects of the cache through two held `git cat-file` processes: one tells type and size, the
+ * other gives content. Started when first asked, so an idle dispatcher has none. A process that
+ * dies is started again; the question that killed it twice is refused.
  */
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -97,10 +98,14 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
 }
 
 /**
- * Many objects at once, in the order asked, by a process of their own: its output is not flushed after each. The bytes of one that is larger
- * than `sizeBytesMax` are let through and not kept.
+ * Many objects at once, in the order asked, by a process of their own: its output is not flushed
+ * after each. The bytes of one that is larger than `sizeBytesMax` are let through and not kept.
  */
-export function askMany(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly (CatObject | null)[]> {
+export function askMany(
+  git: Git,
+  oids: readonly Oid[],
+  sizeBytesMax: number,
+): Promise<readonly (CatObject | null)[]> {
   return askAll(git, oids, { mode: '--batch', sizeBytesMax });
 }
 
@@ -123,20 +128,29 @@ async function askAll(
     limitMs: MANY_MS,
   });
   if (answers.length !== oids.length)
-    throw unreadable(oids[answers.length] ?? oids[0] ?? ('' as Oid), `${result.stderr}\n${describeEnd(result)}`);
+    throw unreadable(
+      oids[answers.length] ?? oids[0] ?? ('' as Oid),
+      `${result.stderr}\n${describeEnd(result)}`,
+    );
   return answers;
 }
 
 function unreadable(oid: Oid, why: string): CrosstalkError {
   const line = why.trim().split('\n')[0] ?? '';
-  return new CrosstalkError('INTERNAL', `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`);
+  return new CrosstalkError(
+    'INTERNAL',
+    `object ${oid} could not be read from the cache: ${line === '' ? 'git cat-file ended' : line}`,
+  );
 }
 
 function describeEnd({ ended, code }: GitResult): string {
   return `git cat-file ended early (${ended}, ${code === null ? 'by a signal' : `exit code ${code}`})`;
 }
 
-/** Takes stdout piece by piece and hands on one answer after the other; of one larger than `sizeBytesMax` only what it is. */
+/**
+ * Takes stdout piece by piece and hands on one answer after the other; of one larger than
+ * `sizeBytesMax` only what it is.
+ */
 function createParser(
   mode: Mode,
   answer: (object: CatObject | null) => void,
@@ -187,7 +201,9 @@ function createParser(
 function parseHeader(line: string): CatObject | null {
   const match = /^([0-9a-f]+) (\w+) (\d+)$/.exec(line);
   const oid = match?.[1] === undefined ? null : parseOid(match[1]);
-  return oid === null || match?.[2] === undefined ? null : { oid, type: match[2], sizeBytes: Number(match[3]), bytes: EMPTY };
+  return oid === null || match?.[2] === undefined
+    ? null
+    : { oid, type: match[2], sizeBytes: Number(match[3]), bytes: EMPTY };
 }
 
 const EMPTY = Buffer.alloc(0);

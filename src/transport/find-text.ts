@@ -1,4 +1,7 @@
-/** Which files of a commit say something: git looks through their bytes several times as fast as they can be brought here. */
+/**
+ * Which files of a commit say something: git looks through their bytes several times as fast as
+ * they can be brought here.
+ */
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
@@ -15,9 +18,22 @@ export async function findTextIn(
   commit: Oid,
   { text, under }: { readonly text: string; readonly under: string },
 ): Promise<ReadonlySet<string>> {
-  const args = ['grep', '--files-with-matches', '--null', '--text', '--ignore-case', '--fixed-strings', '-e', text, commit, '--', under];
+  const args = [
+    'grep',
+    '--files-with-matches',
+    '--null',
+    '--text',
+    '--ignore-case',
+    '--fixed-strings',
+    '-e',
+    text,
+    commit,
+    '--',
+    under,
+  ];
   const { code, stdout, stderr } = await git.run({ args, limitMs: LOOK_MS });
-  if (code !== 0 && code !== NOTHING) throw new CrosstalkError('INTERNAL', `git grep ended with ${String(code)}: ${stderr.trim()}`);
+  if (code !== 0 && code !== NOTHING)
+    throw new CrosstalkError('INTERNAL', `git grep ended with ${String(code)}: ${stderr.trim()}`);
   const names = stdout
     .toString('latin1')
     .split('\0')

@@ -1,5 +1,17 @@
-/** The private bare repository: made on first use, written by nobody else, and thrown away without loss when it is damaged. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/**
+ * The private bare repository: made on first use, written by nobody else, and thrown away without
+ * loss when it is damaged.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -14,8 +26,9 @@ const KEPT = 'refs/crosstalk/';
 const TIP = 'tip';
 const BRANCHES = 'branches';
 /**
- * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with that every git in the cache, the held ones too, would
- * fetch what it misses by itself, one blob at a time.
+ * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with
+ * that every git in the cache, the held ones too, would fetch what it misses by itself, one blob at
+ * a time.
  */
 const PARTIAL = 'crosstalk-partial';
 const REPACK_MS = 30 * MINUTE;
@@ -24,7 +37,10 @@ const LOOSE_MIN = 1_000;
 const PACKS_MIN = 20;
 /** Whoever writes a file for longer than this is dead. */
 const HALF_WRITTEN_MS = 60 * MINUTE;
-/** Names under which git and this program write before they rename, and locks, for which the housekeeping of git would wait for ever. */
+/**
+ * Names under which git and this program write before they rename, and locks, for which the
+ * housekeeping of git would wait for ever.
+ */
 const HALF_WRITTEN = /^(tmp_|tip-[0-9a-f]+$|\.tmp-)|\.lock$/;
 /** Another cache that was being made, or was being thrown away, beside this one. */
 const BESIDE = /^\.(new|gone)-[0-9a-f]+$/;
@@ -43,11 +59,17 @@ export interface GitCache {
   writeTip(oid: Oid): void;
   /** Keeps the tip of another branch, given by its full name, that has arrived whole. */
   writeBranch(ref: string, oid: Oid): void;
-  /** True when something of a branch is kept: of the transport's (null) or of another one, given by its full name. */
+  /**
+   * True when something of a branch is kept: of the transport's (null) or of another one, given by
+   * its full name.
+   */
   hasBranch(ref: string | null): boolean;
   /** True for the commits that these refs stand at. */
   keeps(commit: Oid): boolean;
-  /** Names this very folder: another one has been made in its place when it differs. Null while there is none. */
+  /**
+   * Names this very folder: another one has been made in its place when it differs. Null while
+   * there is none.
+   */
   identity(): string | null;
   /** True when contents of older commits were left out when it was filled. */
   isPartial(): boolean;
@@ -55,9 +77,15 @@ export interface GitCache {
   markPartial(): void;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
-  /** Removes what killed processes left half-written, and packs what lies loose when that is worth it. `nowMs`: wall time. */
+  /**
+   * Removes what killed processes left half-written, and packs what lies loose when that is worth
+   * it. `nowMs`: wall time.
+   */
   keep(nowMs: number): Promise<void>;
-  /** Throws away a cache whose tip cannot be read, as a power cut may leave it; `usable` settles first whether git itself works. */
+  /**
+   * Throws away a cache whose tip cannot be read, as a power cut may leave it; `usable` settles
+   * first whether git itself works.
+   */
   check(usable: Promise<unknown>): Promise<void>;
 }
 
@@ -75,7 +103,8 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
   };
   const write = (name: string, oid: Oid): void => {
     const [tmp, file] = [`${gitDir}/tip-${random.hex(6)}`, `${gitDir}/${KEPT}${name}`];
-    // First what fails when the cache has been thrown away: a folder made in its place would be a wreck.
+    // First what fails when the cache has been thrown away: a folder made in its place would be a
+    // wreck.
     writeFileSync(tmp, `${oid}\n`);
     mkdirSync(dirname(file), { recursive: true });
     renameSync(tmp, file);
@@ -90,7 +119,8 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     readTip: () => read(TIP),
     writeTip: (oid) => write(TIP, oid),
     writeBranch: (ref, oid) => write(`${BRANCHES}/${encodeURIComponent(ref)}`, oid),
-    hasBranch: (ref) => read(ref === null ? TIP : `${BRANCHES}/${encodeURIComponent(ref)}`) !== null,
+    hasBranch: (ref) =>
+      read(ref === null ? TIP : `${BRANCHES}/${encodeURIComponent(ref)}`) !== null,
     keeps: (commit) => [TIP, ...branches()].some((name) => read(name) === commit),
     identity: () => {
       const found = statSync(`${gitDir}/HEAD`, { throwIfNoEntry: false });
@@ -100,19 +130,28 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     markPartial: () => writeFileSync(`${gitDir}/${PARTIAL}`, 'blob:none\n'),
     unlockPacks: () => {
       // Commands that read do this at the same time: whoever comes second finds nothing.
-      for (const name of namesIn(packs)) if (name.endsWith('.keep')) rmSync(`${packs}/${name}`, { force: true });
+      for (const name of namesIn(packs))
+        if (name.endsWith('.keep')) rmSync(`${packs}/${name}`, { force: true });
     },
     keep: async (nowMs) => {
       removeHalfWritten(gitDir, nowMs - HALF_WRITTEN_MS);
       if (!isWorthRepacking(gitDir)) return;
-      // Loose objects are taken in whether anything refers to them or not: records have no ref, commits not yet pushed have none either.
-      await git.run({ args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'], limitMs: REPACK_MS });
-      await git.run({ args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'], limitMs: REPACK_MS });
+      // Loose objects are taken in whether anything refers to them or not: records have no ref,
+      // commits not yet pushed have none either.
+      await git.run({
+        args: ['-c', 'repack.writeBitmaps=false', 'repack', '--geometric=2', '-d', '-l', '-q'],
+        limitMs: REPACK_MS,
+      });
+      await git.run({
+        args: ['commit-graph', 'write', '--reachable', '--split', '--no-progress'],
+        limitMs: REPACK_MS,
+      });
     },
     check: async (usable) => {
       const isDamaged = async (): Promise<boolean> => {
         const tip = read(TIP);
-        if (tip === null || !isThere()) return isThere() && PARTS.some((name) => !existsSync(`${gitDir}/${name}`));
+        if (tip === null || !isThere())
+          return isThere() && PARTS.some((name) => !existsSync(`${gitDir}/${name}`));
         // What took too long, or was killed, says nothing about the cache.
         const asked = await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] });
         return asked.ended === 'exited' && asked.code !== null && asked.code !== 0;
@@ -130,7 +169,10 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
 /** What makes a folder a repository. Whoever removes one and is killed leaves some of it. */
 const PARTS = ['objects', 'refs', 'config'] as const;
 
-/** Under another name first: others see it whole or not at all, also when this process is killed while it removes. */
+/**
+ * Under another name first: others see it whole or not at all, also when this process is killed
+ * while it removes.
+ */
 function throwAway(gitDir: string, random: Random): void {
   const gone = `${gitDir}.gone-${random.hex(6)}`;
   try {
@@ -154,7 +196,9 @@ function namesIn(folder: string): readonly string[] {
 function removeHalfWritten(gitDir: string, beforeMs: number): void {
   const objects = `${gitDir}/objects`;
   const info = ['info', 'info/commit-graphs', 'pack'].map((name) => `${objects}/${name}`);
-  const loose = namesIn(objects).flatMap((name) => (/^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : []));
+  const loose = namesIn(objects).flatMap((name) =>
+    /^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [],
+  );
   for (const folder of [gitDir, `${gitDir}/refs/crosstalk`, ...info, ...loose])
     for (const name of namesIn(folder)) {
       const path = `${folder}/${name}`;
@@ -162,7 +206,8 @@ function removeHalfWritten(gitDir: string, beforeMs: number): void {
     }
   const beside = dirname(gitDir);
   for (const name of namesIn(beside))
-    if (name.startsWith(basename(gitDir)) && BESIDE.test(name.slice(basename(gitDir).length))) removeOld(`${beside}/${name}`, beforeMs);
+    if (name.startsWith(basename(gitDir)) && BESIDE.test(name.slice(basename(gitDir).length)))
+      removeOld(`${beside}/${name}`, beforeMs);
 }
 
 /** The index is written last; without it nothing reads the pack. */
@@ -172,7 +217,8 @@ function isPackWithoutIndex(path: string): boolean {
 
 function removeOld(path: string, beforeMs: number): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found !== undefined && found.mtimeMs < beforeMs) rmSync(path, { recursive: true, force: true });
+  if (found !== undefined && found.mtimeMs < beforeMs)
+    rmSync(path, { recursive: true, force: true });
 }
 
 function readFormat(gitDir: string): ObjectFormat | null {
@@ -192,13 +238,23 @@ function textOf(path: string): string | null {
 
 async function createBare(
   git: Git,
-  { gitDir, format, random }: { readonly gitDir: string; readonly format: ObjectFormat; readonly random: Random },
+  {
+    gitDir,
+    format,
+    random,
+  }: { readonly gitDir: string; readonly format: ObjectFormat; readonly random: Random },
 ): Promise<void> {
   const making = `${gitDir}.new-${random.hex(6)}`;
   mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 });
   // No template: a user's template may bring hooks and settings of its own.
-  const result = await git.run({ args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making] });
-  if (result.code !== 0) throw new CrosstalkError('STATE_UNUSABLE', `the cache ${gitDir} could not be made: ${result.stderr.trim()}`);
+  const result = await git.run({
+    args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making],
+  });
+  if (result.code !== 0)
+    throw new CrosstalkError(
+      'STATE_UNUSABLE',
+      `the cache ${gitDir} could not be made: ${result.stderr.trim()}`,
+    );
   // Elsewhere first, so that a crash in the middle leaves no half-made cache.
   try {
     renameSync(making, gitDir);
@@ -210,14 +266,18 @@ async function createBare(
 }
 
 /** What is left of a cache that somebody was removing when he was killed stands in the way. */
-function replaceWreck(error: unknown, place: { readonly gitDir: string; readonly making: string; readonly random: Random }): void {
+function replaceWreck(
+  error: unknown,
+  place: { readonly gitDir: string; readonly making: string; readonly random: Random },
+): void {
   if (!existsSync(place.gitDir)) throw error;
   throwAway(place.gitDir, place.random);
   renameSync(place.making, place.gitDir);
 }
 
 function isWorthRepacking(gitDir: string): boolean {
-  // Names are hashes, so one folder in sixteen says how many there are, within a few parts in a hundred.
+  // Names are hashes, so one folder in sixteen says how many there are, within a few parts in a
+  // hundred.
   const folders = Array.from('0123456789abcdef').map((digit) => `${gitDir}/objects/${digit}7`);
   const sampled = folders.map((folder) => namesIn(folder).length);
   const loose = sampled.reduce((sum, count) => sum + count, 0) * 16;

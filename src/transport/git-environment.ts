@@ -1,6 +1,7 @@
 /**
- * What git is told before it is told anything else: an environment that is built, not inherited, and settings that a person's own
- * configuration cannot undo. Credentials and `insteadOf` of the user's configuration stay in force.
+ * What git is told before it is told anything else: an environment that is built, not inherited,
+ * and settings that a person's own configuration cannot undo. Credentials and `insteadOf` of the
+ * user's configuration stay in force.
  */
 import { CrosstalkError } from '../base/errors.ts';
 
@@ -21,7 +22,16 @@ const KEPT_FOR_NETWORK = [
   'SSH_AUTH_SOCK',
   'XDG_RUNTIME_DIR',
   'DBUS_SESSION_BUS_ADDRESS',
-  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...[
+    'http_proxy',
+    'https_proxy',
+    'all_proxy',
+    'no_proxy',
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'ALL_PROXY',
+    'NO_PROXY',
+  ],
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'CURL_CA_BUNDLE', 'GIT_SSL_CAINFO'],
 ];
 
@@ -71,40 +81,70 @@ const IN_CACHE = [
   'core.attributesFile=/dev/null',
   'core.symlinks=false',
   'core.logAllRefUpdates=false',
-  // Objects are judged where they are read: one odd tree in the history must not cut a careful user's host off for good.
+  // Objects are judged where they are read: one odd tree in the history must not cut a careful
+  // user's host off for good.
   'fetch.fsckObjects=false',
 ];
 
 /** Flags that stand before every git command in the cache. */
 export const HARDENING: readonly string[] = flagsOf([...EVERYWHERE, ...IN_CACHE]);
 
-/** Flags that stand before every git command in a person's project: links and attributes are the project's own. */
+/**
+ * Flags that stand before every git command in a person's project: links and attributes are the
+ * project's own.
+ */
 export const PROJECT_HARDENING: readonly string[] = flagsOf(EVERYWHERE);
 
 function flagsOf(settings: readonly string[]): readonly string[] {
-  return ['--literal-pathspecs', '--no-replace-objects', ...settings.flatMap((setting) => ['-c', setting])];
+  return [
+    '--literal-pathspecs',
+    '--no-replace-objects',
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ];
 }
 
-/** The environment of a git call in a person's project: its own ssh command stays in force, and a partial clone may fetch what it lacks. */
+/**
+ * The environment of a git call in a person's project: its own ssh command stays in force, and a
+ * partial clone may fetch what it lacks.
+ */
 export function buildProjectEnvironment(env: Environment): Record<string, string> {
   const users = env['GIT_SSH_COMMAND'] ?? null;
-  const { GIT_SSH_COMMAND: batch = '', ...built } = buildEnvironment({ env, allowHttp: false, sshCommand: users }, true);
-  return { ...built, GIT_NO_LAZY_FETCH: '0', ...(users === null ? {} : { GIT_SSH_COMMAND: batch }) };
+  const { GIT_SSH_COMMAND: batch = '', ...built } = buildEnvironment(
+    { env, allowHttp: false, sshCommand: users },
+    true,
+  );
+  return {
+    ...built,
+    GIT_NO_LAZY_FETCH: '0',
+    ...(users === null ? {} : { GIT_SSH_COMMAND: batch }),
+  };
 }
 
-/** The environment of one git call. Agents' sockets and proxies reach only calls that go to the network. */
-export function buildEnvironment(rules: EnvironmentRules, network: boolean): Record<string, string> {
+/**
+ * The environment of one git call. Agents' sockets and proxies reach only calls that go to the
+ * network.
+ */
+export function buildEnvironment(
+  rules: EnvironmentRules,
+  network: boolean,
+): Record<string, string> {
   const built: Record<string, string> = {};
   for (const name of network ? [...KEPT, ...KEPT_FOR_NETWORK] : KEPT) {
     const value = rules.env[name];
     if (value !== undefined) built[name] = value;
   }
   const protocols = rules.allowHttp ? 'https:http:ssh:file' : 'https:ssh:file';
-  return { ...built, ...FIXED, GIT_ALLOW_PROTOCOL: protocols, GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand) };
+  return {
+    ...built,
+    ...FIXED,
+    GIT_ALLOW_PROTOCOL: protocols,
+    GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand),
+  };
 }
 
 function sshCommandOf(users: string | null): string {
-  if (users === null || users.trim() === '') return 'ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15';
+  if (users === null || users.trim() === '')
+    return 'ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15';
   // PuTTY's programs take no -o options; everything else that git can use as ssh does.
   return /plink|putty/i.test(users) ? users : `${users} -oBatchMode=yes`;
 }
@@ -122,7 +162,10 @@ export function isHttpUrl(url: string): boolean {
   return /^https?:\/\//.test(url);
 }
 
-/** Returns `url` when it is of a form that cannot be an option or a command. Throws CONFIG_INVALID otherwise. */
+/**
+ * Returns `url` when it is of a form that cannot be an option or a command. Throws CONFIG_INVALID
+ * otherwise.
+ */
 export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   const clean = !/[\u0000-\u001f\u007f]/.test(url) && !url.startsWith('-');
@@ -134,7 +177,10 @@ export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   );
 }
 
-/** Returns `refs/heads/<branch>` for a branch name that git itself would take. Throws CONFIG_INVALID otherwise. */
+/**
+ * Returns `refs/heads/<branch>` for a branch name that git itself would take. Throws CONFIG_INVALID
+ * otherwise.
+ */
 export function branchRef(branch: string): string {
   const ref = `refs/heads/${branch}`;
   if (!branch.startsWith('-') && branch !== 'HEAD' && isRefName(ref)) return ref;
@@ -147,6 +193,9 @@ export function branchRef(branch: string): string {
 /** Whether `ref` is a full ref name by the rules of git-check-ref-format. */
 function isRefName(ref: string): boolean {
   // eslint-disable-next-line no-control-regex -- control codes are what is looked for
-  if (!ref.startsWith('refs/') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$/.test(ref)) return false;
-  return ref.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
+  if (!ref.startsWith('refs/') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$/.test(ref))
+    return false;
+  return ref
+    .split('/')
+    .every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
 }

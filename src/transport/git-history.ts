@@ -19,7 +19,11 @@ const WALK_MS = 300_000;
 const OLD_IN_ROW = 32;
 
 /** Whether `ancestor` is `tip` or one of its ancestors. */
-export async function isAncestorOf(git: Git, reader: ObjectReader, [ancestor, tip]: readonly [Oid, Oid]): Promise<boolean> {
+export async function isAncestorOf(
+  git: Git,
+  reader: ObjectReader,
+  [ancestor, tip]: readonly [Oid, Oid],
+): Promise<boolean> {
   let at: Oid | undefined = tip;
   for (let step = 0; step < STEPS_IN_PROCESS && at !== undefined; step++) {
     if (at === ancestor) return true;
@@ -27,14 +31,28 @@ export async function isAncestorOf(git: Git, reader: ObjectReader, [ancestor, ti
     at = commit?.parents[0];
   }
   if (!(await reader.has(ancestor)) || !(await reader.has(tip))) return false;
-  const result = await git.run({ args: ['merge-base', '--is-ancestor', ancestor, tip], limitMs: WALK_MS });
-  if (result.ended === 'exited' && (result.code === 0 || result.code === 1)) return result.code === 0;
+  const result = await git.run({
+    args: ['merge-base', '--is-ancestor', ancestor, tip],
+    limitMs: WALK_MS,
+  });
+  if (result.ended === 'exited' && (result.code === 0 || result.code === 1))
+    return result.code === 0;
   throw failed('merge-base', result.stderr);
 }
 
 /** The commits of the first-parent line after `from`, oldest first; the newest `max` of them. */
-export async function readHistory(git: Git, reader: ObjectReader, range: Range & { readonly max: number }): Promise<readonly CommitInfo[]> {
-  const args = ['rev-list', '--first-parent', `--max-count=${range.max}`, ...rangeArgs(range), '--'];
+export async function readHistory(
+  git: Git,
+  reader: ObjectReader,
+  range: Range & { readonly max: number },
+): Promise<readonly CommitInfo[]> {
+  const args = [
+    'rev-list',
+    '--first-parent',
+    `--max-count=${range.max}`,
+    ...rangeArgs(range),
+    '--',
+  ];
   const result = await git.run({ args, limitMs: WALK_MS });
   if (result.code !== 0) throw failed('rev-list', result.stderr);
   const oids = result.stdout
@@ -46,10 +64,15 @@ export async function readHistory(git: Git, reader: ObjectReader, range: Range &
 }
 
 /**
- * The newest commit of the first-parent line that was committed before a time, as was everything before it for a while: one clock that is wrong does
- * not make the youngest part old. With it the names of the authors from there on. Null when nothing is that old.
+ * The newest commit of the first-parent line that was committed before a time, as was everything
+ * before it for a while: one clock that is wrong does not make the youngest part old. With it the
+ * names of the authors from there on. Null when nothing is that old.
  */
-export async function findSettled(git: Git, tip: Oid, beforeMs: number): Promise<SettledPart | null> {
+export async function findSettled(
+  git: Git,
+  tip: Oid,
+  beforeMs: number,
+): Promise<SettledPart | null> {
   let first: readonly string[] = [];
   const authors = new Set<string>();
   const take = (line: string): void => {
@@ -59,7 +82,16 @@ export async function findSettled(git: Git, tip: Oid, beforeMs: number): Promise
     if (first.length < OLD_IN_ROW) first = isOld ? [...first, hash] : [];
   };
   const walk = createLines(take);
-  const args = ['log', '--first-parent', '--no-color', '--no-show-signature', '--encoding=UTF-8', '--format=%H%x01%ct%x01%an', tip, '--'];
+  const args = [
+    'log',
+    '--first-parent',
+    '--no-color',
+    '--no-show-signature',
+    '--encoding=UTF-8',
+    '--format=%H%x01%ct%x01%an',
+    tip,
+    '--',
+  ];
   const result = await git.run({ args, onStdout: walk.push, limitMs: WALK_MS });
   if (result.code !== 0) throw failed('log', result.stderr);
   const commit = first.length < OLD_IN_ROW ? null : parseOid(first[0] ?? '');
@@ -79,7 +111,10 @@ function createLines(take: (line: string) => void): { readonly push: (chunk: Buf
   };
 }
 
-/** For each path the newest commit of the range that added it. A merge adds only what none of its parents has. */
+/**
+ * For each path the newest commit of the range that added it. A merge adds only what none of its
+ * parents has.
+ */
 export async function findAdding(
   git: Git,
   reader: ObjectReader,
@@ -105,18 +140,36 @@ export async function findAdding(
     '--no-color',
     '--no-relative',
   ];
-  const args = [...steady, '-z', '--no-renames', '-m', '--topo-order', '--diff-filter=A', '--name-only', format];
+  const args = [
+    ...steady,
+    '-z',
+    '--no-renames',
+    '-m',
+    '--topo-order',
+    '--diff-filter=A',
+    '--name-only',
+    format,
+  ];
   const named = asked.size <= PATHS_NAMED_MAX ? [...asked] : [];
-  const call: GitCall = { args: [...args, ...rangeArgs(range), '--', ...named], onStdout: walk.push, limitMs: WALK_MS };
+  const call: GitCall = {
+    args: [...args, ...rangeArgs(range), '--', ...named],
+    onStdout: walk.push,
+    limitMs: WALK_MS,
+  };
   const result = await git.run(call);
   if (result.code !== 0) throw failed('log', result.stderr);
   walk.end();
   const commits = await reader.readCommits([...new Set(adding.values())]);
-  const byOid = new Map(commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])));
+  const byOid = new Map(
+    commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])),
+  );
   return new Map([...adding].flatMap(([path, oid]) => pairOf(path, byOid.get(oid))));
 }
 
-function pairOf(path: string, commit: CommitInfo | undefined): readonly (readonly [string, CommitInfo])[] {
+function pairOf(
+  path: string,
+  commit: CommitInfo | undefined,
+): readonly (readonly [string, CommitInfo])[] {
   return commit === undefined ? [] : [[path, commit]];
 }
 
@@ -124,7 +177,10 @@ function rangeArgs({ from, to }: Range): readonly string[] {
   return from === null ? [to] : [to, `^${from}`];
 }
 
-/** Reads `git log -z -m --name-only`: a merge comes once for each parent, and a name counts when it comes with all of them. */
+/**
+ * Reads `git log -z -m --name-only`: a merge comes once for each parent, and a name counts when it
+ * comes with all of them.
+ */
 function createAddingWalk(onAdded: (path: string, commit: Oid) => void): {
   readonly push: (chunk: Buffer) => void;
   readonly end: () => void;
@@ -134,7 +190,8 @@ function createAddingWalk(onAdded: (path: string, commit: Oid) => void): {
   let parents = 0;
   let seen = new Map<string, number>();
   const finish = (): void => {
-    if (commit !== null) for (const [path, times] of seen) if (times >= parents) onAdded(path, commit);
+    if (commit !== null)
+      for (const [path, times] of seen) if (times >= parents) onAdded(path, commit);
     seen = new Map();
   };
   const take = (token: string): void => {
@@ -168,5 +225,8 @@ function createAddingWalk(onAdded: (path: string, commit: Oid) => void): {
 }
 
 function failed(command: string, stderr: string): CrosstalkError {
-  return new CrosstalkError('INTERNAL', `git ${command} failed in the cache: ${stderr.trim().split('\n')[0] ?? ''}`);
+  return new CrosstalkError(
+    'INTERNAL',
+    `git ${command} failed in the cache: ${stderr.trim().split('\n')[0] ?? ''}`,
+  );
 }

@@ -1,23 +1,33 @@
 /**
- * A fetch over http at the price of `fetch-pack`. git's own `fetch` is the only porcelain that joins the http helper and fetch-pack, and
- * it walks the whole tip afterwards; so the two are joined here, by the `stateless-connect` of gitremote-helpers(7).
+ * A fetch over http at the price of `fetch-pack`. git's own `fetch` is the only porcelain that
+ * joins the http helper and fetch-pack, and it walks the whole tip afterwards; so the two are
+ * joined here, by the `stateless-connect` of gitremote-helpers(7).
  */
 import type { Clock } from '../base/clock.ts';
 import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
 
-/** Which objects, and how fetch-pack is told to ask for them: `before` its name and `flags` after it. */
+/**
+ * Which objects, and how fetch-pack is told to ask for them: `before` its name and `flags` after
+ * it.
+ */
 export interface HttpOrder {
   readonly oids: readonly string[];
   readonly before: readonly string[];
   readonly flags: readonly string[];
 }
 
-/** Brings objects by id; null when the server has no protocol version 2, so that another way must be taken. */
+/**
+ * Brings objects by id; null when the server has no protocol version 2, so that another way must be
+ * taken.
+ */
 export async function fetchOverHttp(
   { git, clock, url }: { readonly git: Git; readonly clock: Clock; readonly url: string },
   order: HttpOrder,
 ): Promise<GitResult | null> {
-  const helper = git.start({ args: [url.startsWith('https:') ? 'remote-https' : 'remote-http', url, url], network: true });
+  const helper = git.start({
+    args: [url.startsWith('https:') ? 'remote-https' : 'remote-http', url, url],
+    network: true,
+  });
   let timedOut = false;
   watchLimit(helper, { clock, limitMs: git.networkMs, idle: true }, () => {
     timedOut = true;
@@ -38,7 +48,9 @@ export async function fetchOverHttp(
   return resultOf(ended.end, { helper, fetchPack: ended.fetchPack, timedOut });
 }
 
-/** A packet of git's protocol: its length, in four hexadecimal digits that count too, and the text. */
+/**
+ * A packet of git's protocol: its length, in four hexadecimal digits that count too, and the text.
+ */
 function toPacket(text: string): string {
   return (text.length + 4).toString(16).padStart(4, '0') + text;
 }
@@ -51,8 +63,12 @@ async function joinFetchPack(
   { url, order, said }: { readonly url: string; readonly order: HttpOrder; readonly said: Buffer },
 ): Promise<{ readonly end: End; readonly fetchPack: GitProcess }> {
   const { oids, before, flags } = order;
-  const fetchPack = git.start({ args: [...before, 'fetch-pack', '--stateless-rpc', ...flags, '--stdin', url], network: true });
-  // Here the ids are packets before those of the conversation, and no arguments: there may be more of them than a command line takes.
+  const fetchPack = git.start({
+    args: [...before, 'fetch-pack', '--stateless-rpc', ...flags, '--stdin', url],
+    network: true,
+  });
+  // Here the ids are packets before those of the conversation, and no arguments: there may be more
+  // of them than a command line takes.
   fetchPack.stdin.write(`${oids.map((oid) => toPacket(`${oid}\n`)).join('')}0000`);
   // Whichever goes first takes the other along.
   void helper.ended.then(() => fetchPack.stdin.end());
@@ -68,10 +84,19 @@ async function joinFetchPack(
 
 function resultOf(
   { code, started }: End,
-  { helper, fetchPack, timedOut }: { readonly helper: GitProcess; readonly fetchPack?: GitProcess; readonly timedOut: boolean },
+  {
+    helper,
+    fetchPack,
+    timedOut,
+  }: { readonly helper: GitProcess; readonly fetchPack?: GitProcess; readonly timedOut: boolean },
 ): GitResult {
   const stderr = `${helper.stderr()}\n${fetchPack?.stderr() ?? ''}`;
-  return { ended: timedOut ? 'timeout' : started ? 'exited' : 'not-started', code: code ?? 128, stdout: Buffer.alloc(0), stderr };
+  return {
+    ended: timedOut ? 'timeout' : started ? 'exited' : 'not-started',
+    code: code ?? 128,
+    stdout: Buffer.alloc(0),
+    stderr,
+  };
 }
 
 /** The helper's first words; null when it ends without any. */

@@ -22,20 +22,27 @@ export interface RemoteOptions {
 export type Wanted = ReadonlyMap<string, Oid>;
 
 /** Whether the remote can leave contents out and give them one by one later; and if not, why. */
-export type Filtering = { readonly kind: 'able' } | { readonly kind: 'unable'; readonly why: string };
+export type Filtering =
+  { readonly kind: 'able' } | { readonly kind: 'unable'; readonly why: string };
 
 /** What a fetch is to leave out, and what the cache lacks already. */
 export interface FetchHow {
   /** Contents of files are left out. */
   readonly bare: boolean;
-  /** The cache lacks contents, so a pack that builds on what it should have may build on one of them. */
+  /**
+   * The cache lacks contents, so a pack that builds on what it should have may build on one of
+   * them.
+   */
   readonly partial: boolean;
 }
 
 /** The remote repository. */
 export interface GitRemote {
   listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
-  /** Brings what is still there of `wanted` into the cache, and tells what came: by name a server gives what stands there by then. */
+  /**
+   * Brings what is still there of `wanted` into the cache, and tells what came: by name a server
+   * gives what stands there by then.
+   */
   fetch(wanted: Wanted, how: FetchHow): Promise<Reached<Wanted>>;
   /** Brings what is still there of these blobs into the cache, in one conversation. */
   fetchBlobs(blobs: readonly Oid[]): Promise<Reached<Wanted>>;
@@ -52,10 +59,20 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
   return {
     listRefs: async (prefixes) => {
       // A pattern also fits the end of other names, so the answer is looked through again.
-      const patterns = [branchRef, ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix))];
-      const result = await git.run({ args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns], network: true });
-      if (result.ended !== 'exited' || result.code !== 0) return { kind: 'unreachable', failure: judgeFailure(result) };
-      return { kind: 'reached', value: parseListing(result.stdout.toString('utf8'), branchRef, prefixes) };
+      const patterns = [
+        branchRef,
+        ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix)),
+      ];
+      const result = await git.run({
+        args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
+        network: true,
+      });
+      if (result.ended !== 'exited' || result.code !== 0)
+        return { kind: 'unreachable', failure: judgeFailure(result) };
+      return {
+        kind: 'reached',
+        value: parseListing(result.stdout.toString('utf8'), branchRef, prefixes),
+      };
     },
     fetch: async (wanted, { bare, partial }) => {
       fetchUrl ??= resolveUrl(options);
@@ -64,24 +81,37 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
     },
     fetchBlobs: async (blobs) => {
       fetchUrl ??= resolveUrl(options);
-      // What we have is not told: with that the remote would leave out everything that belongs to it, and so the very blobs that are asked for.
+      // What we have is not told: with that the remote would leave out everything that belongs to
+      // it, and so the very blobs that are asked for.
       const pack: PackKind = { thin: false, bare: false, haves: false };
-      return fetchAll({ ...options, url: await fetchUrl }, { wanted: new Map(blobs.map((oid) => [oid, oid])), pack, mayLackBases: false });
+      return fetchAll(
+        { ...options, url: await fetchUrl },
+        { wanted: new Map(blobs.map((oid) => [oid, oid])), pack, mayLackBases: false },
+      );
     },
     push: async (updates, atomic) => {
-      const leases = updates.map(({ ref, expected }) => `--force-with-lease=${ref}:${expected ?? ''}`);
+      const leases = updates.map(
+        ({ ref, expected }) => `--force-with-lease=${ref}:${expected ?? ''}`,
+      );
       const moves = updates.map(({ ref, next }) => `${next ?? ''}:${ref}`);
       const flags = ['--porcelain', '--progress', '--no-verify', ...(atomic ? ['--atomic'] : [])];
-      const result = await git.run({ args: ['push', ...flags, ...leases, '--', url, ...moves], network: true });
+      const result = await git.run({
+        args: ['push', ...flags, ...leases, '--', url, ...moves],
+        network: true,
+      });
       return judgePush(result, updates);
     },
     probeFormat: async () => {
       const said = await greet(options);
-      return said.kind === 'unreachable' ? said : { kind: 'reached', value: /object-format=sha256/.test(said.value) ? 'sha256' : 'sha1' };
+      return said.kind === 'unreachable'
+        ? said
+        : { kind: 'reached', value: /object-format=sha256/.test(said.value) ? 'sha256' : 'sha1' };
     },
     probeFilter: async () => {
       const said = await greet(options);
-      return said.kind === 'unreachable' ? said : { kind: 'reached', value: judgeFiltering(said.value) };
+      return said.kind === 'unreachable'
+        ? said
+        : { kind: 'reached', value: judgeFiltering(said.value) };
     },
   };
 }
@@ -89,16 +119,28 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
 /** What the remote says of itself before it says anything else. */
 async function greet({ git, url, branchRef }: RemoteOptions): Promise<Reached<string>> {
   // Asked for one ref: with many the listing would push its greeting out of what is kept.
-  const result = await git.run({ args: ['ls-remote', '--refs', '--', url, branchRef], network: true, env: { GIT_TRACE_PACKET: '2' } });
-  if (result.ended !== 'exited' || result.code !== 0) return { kind: 'unreachable', failure: judgeFailure(result) };
+  const result = await git.run({
+    args: ['ls-remote', '--refs', '--', url, branchRef],
+    network: true,
+    env: { GIT_TRACE_PACKET: '2' },
+  });
+  if (result.ended !== 'exited' || result.code !== 0)
+    return { kind: 'unreachable', failure: judgeFailure(result) };
   return { kind: 'reached', value: result.stderr };
 }
 
-/** Blobs can be asked for by their ids in version 2 of the protocol only; before it a remote has to allow that, and most do not. */
+/**
+ * Blobs can be asked for by their ids in version 2 of the protocol only; before it a remote has to
+ * allow that, and most do not.
+ */
 function judgeFiltering(greeting: string): Filtering {
-  if (!/< version 2$/m.test(greeting)) return { kind: 'unable', why: 'it speaks an older protocol than version 2' };
+  if (!/< version 2$/m.test(greeting))
+    return { kind: 'unable', why: 'it speaks an older protocol than version 2' };
   if (!/< fetch=.*\bfilter\b/.test(greeting))
-    return { kind: 'unable', why: 'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)' };
+    return {
+      kind: 'unable',
+      why: 'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)',
+    };
   return { kind: 'able' };
 }
 
@@ -111,12 +153,18 @@ function parseListing(text: string, branchRef: string, prefixes: readonly string
     if (oid === null) continue;
     const name = line.slice(tab + 1);
     if (name === branchRef) tip = oid;
-    if (prefixes.some((prefix) => (prefix.endsWith('/') ? name.startsWith(prefix) : name === prefix))) refs.set(name, oid);
+    if (
+      prefixes.some((prefix) => (prefix.endsWith('/') ? name.startsWith(prefix) : name === prefix))
+    )
+      refs.set(name, oid);
   }
   return { tip, refs };
 }
 
-/** The URL with the user's `insteadOf` applied: fetch-pack and the http helper do not do it themselves. */
+/**
+ * The URL with the user's `insteadOf` applied: fetch-pack and the http helper do not do it
+ * themselves.
+ */
 async function resolveUrl({ git, url, allowHttp }: RemoteOptions): Promise<string> {
   const result = await git.run({ args: ['ls-remote', '--get-url', '--', url] });
   return checkRemoteUrl(result.code === 0 ? result.stdout.toString('utf8').trim() : url, allowHttp);
@@ -127,7 +175,10 @@ const FOLDER_TRIES = 3;
 
 type Ask = 'by-id' | 'by-name';
 
-/** How packs are asked for: against what we have (`haves`), with deltas on it (`thin`), without contents of files (`bare`). */
+/**
+ * How packs are asked for: against what we have (`haves`), with deltas on it (`thin`), without
+ * contents of files (`bare`).
+ */
 export interface PackKind {
   readonly thin: boolean;
   readonly bare: boolean;
@@ -147,15 +198,24 @@ async function fetchAll(options: RemoteOptions, order: Order): Promise<Reached<W
   let triesLeft = FOLDER_TRIES;
   let ask: Ask = 'by-id';
   let { pack } = order;
-  // Each round that fails in an expected way takes one away or changes the way of asking, so it ends.
+  // Each round that fails in an expected way takes one away or changes the way of asking, so it
+  // ends.
   while (left.size > 0) {
     const result = await transfer(options, { wanted: left, pack, ask });
-    named = ask === 'by-name' && !isHttpUrl(options.url) ? parseNamed(result.stdout.toString('utf8')) : null;
-    if (result.ended === 'exited' && (result.code === 0 || (ask === 'by-name' && /no such remote ref/.test(result.stderr)))) break;
+    named =
+      ask === 'by-name' && !isHttpUrl(options.url)
+        ? parseNamed(result.stdout.toString('utf8'))
+        : null;
+    if (
+      result.ended === 'exited' &&
+      (result.code === 0 || (ask === 'by-name' && /no such remote ref/.test(result.stderr)))
+    )
+      break;
     const vanished = vanishedIn(result);
     const name = [...left].find(([ref, oid]) => ref === vanished || oid === vanished)?.[0];
     if (name !== undefined) left.delete(name);
-    else if (order.mayLackBases && pack.thin && /unresolved delta/.test(result.stderr)) pack = { ...pack, thin: false };
+    else if (order.mayLackBases && pack.thin && /unresolved delta/.test(result.stderr))
+      pack = { ...pack, thin: false };
     else if (ask === 'by-id' && wantsNames(result)) ask = 'by-name';
     else if (triesLeft > 0 && lostItsFolder(result)) triesLeft -= 1;
     else return { kind: 'unreachable', failure: judgeFailure(result) };
@@ -174,8 +234,9 @@ function parseNamed(text: string): Wanted {
 }
 
 /**
- * `fetch-pack` instead of `fetch`: it does not walk the whole tree of the tip to prove that it is connected (1.9 s at 1,000,000 files; this
- * takes 22 ms). What it brings is kept by the ref that the caller moves afterwards.
+ * `fetch-pack` instead of `fetch`: it does not walk the whole tree of the tip to prove that it is
+ * connected (1.9 s at 1,000,000 files; this takes 22 ms). What it brings is kept by the ref that
+ * the caller moves afterwards.
  */
 async function transfer(
   options: RemoteOptions,
@@ -190,7 +251,8 @@ async function transfer(
       stdin: `${lines.join('\n')}\n`,
       network: true,
     });
-  const direct = ask === 'by-id' ? await fetchOverHttp(options, { oids: lines, before, flags }) : null;
+  const direct =
+    ask === 'by-id' ? await fetchOverHttp(options, { oids: lines, before, flags }) : null;
   // Without haves there is nothing that it could be asked by.
   return direct ?? (pack.haves ? fetchByPorcelain(options, wanted) : NO_BLOBS);
 }
@@ -199,10 +261,14 @@ const NO_BLOBS: GitResult = {
   ended: 'exited',
   code: 128,
   stdout: Buffer.alloc(0),
-  stderr: 'fatal: the remote does not support protocol version 2 any more, which older contents need',
+  stderr:
+    'fatal: the remote does not support protocol version 2 any more, which older contents need',
 };
 
-function packFlags({ thin, bare, haves }: PackKind): { readonly before: readonly string[]; readonly flags: readonly string[] } {
+function packFlags({ thin, bare, haves }: PackKind): {
+  readonly before: readonly string[];
+  readonly flags: readonly string[];
+} {
   return {
     before: haves ? [] : ['-c', 'fetch.negotiationAlgorithm=noop'],
     flags: ['--lock-pack', ...(thin ? ['--thin'] : []), ...(bare ? ['--filter=blob:none'] : [])],
@@ -211,7 +277,13 @@ function packFlags({ thin, bare, haves }: PackKind): { readonly before: readonly
 
 /** For servers without protocol version 2, where fetch-pack cannot be used over http. */
 async function fetchByPorcelain({ git, url }: RemoteOptions, wanted: Wanted): Promise<GitResult> {
-  const flags = ['--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', '--no-auto-maintenance', '--progress'];
+  const flags = [
+    '--no-tags',
+    '--no-recurse-submodules',
+    '--no-write-fetch-head',
+    '--no-auto-maintenance',
+    '--progress',
+  ];
   // Into no ref: its lock would be in the way of another process, or stay when this one is killed.
   return git.run({ args: ['fetch', ...flags, '--', url, ...wanted.keys()], network: true });
 }

@@ -1,4 +1,6 @@
-/** The door to git, opened: one remote, one private cache, and the helper processes between them. */
+/**
+ * The door to git, opened: one remote, one private cache, and the helper processes between them.
+ */
 import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -31,7 +33,10 @@ export interface GitRepositoryOptions {
   readonly networkMs?: number;
   /** Allows unencrypted http:// URLs. */
   readonly allowHttp?: boolean;
-  /** A cache that is made now leaves out what older files say, when the remote can do that. One that exists stays what it is. */
+  /**
+   * A cache that is made now leaves out what older files say, when the remote can do that. One that
+   * exists stays what it is.
+   */
   readonly partial?: boolean;
   /** How long after its commit a message is too old to become work. Default: it never is. */
   readonly settledAfterMs?: number;
@@ -40,21 +45,47 @@ export interface GitRepositoryOptions {
 }
 
 /**
- * The repository of one transport. Checks URL, branch name and git's version; talks to nobody. The cache is made when the remote first
- * answered, because only then its object format is known. Throws CONFIG_INVALID and GIT_UNUSABLE.
+ * The repository of one transport. Checks URL, branch name and git's version; talks to nobody. The
+ * cache is made when the remote first answered, because only then its object format is known.
+ * Throws CONFIG_INVALID and GIT_UNUSABLE.
  */
 export async function openGitRepository(options: GitRepositoryOptions): Promise<Repository> {
   const url = checkRemoteUrl(options.url, options.allowHttp ?? false);
   const ref = branchRef(options.branch);
   const gitDir = resolve(options.cacheDir);
   const git = createGit({ ...options, gitDir });
-  const remote = createGitRemote({ git, clock: options.clock, url, branchRef: ref, allowHttp: options.allowHttp ?? false });
+  const remote = createGitRemote({
+    git,
+    clock: options.clock,
+    url,
+    branchRef: ref,
+    allowHttp: options.allowHttp ?? false,
+  });
   const cache = openGitCache(git, gitDir, options.random);
   const checked = checkGit(git);
-  // Every command waits for these: side by side they take the time of one. A git that cannot be used must not condemn the cache.
-  await Promise.all([checked, isSshUrl(url) ? adoptSshCommand(git, options.env) : null, cache.check(checked)]);
-  const { partial = false, settledAfterMs = Number.POSITIVE_INFINITY, onWhole = () => undefined } = options;
-  return composeRepository({ ...options, git, gitDir, remote, branchRef: ref, cache, partial, settledAfterMs, onWhole });
+  // Every command waits for these: side by side they take the time of one. A git that cannot be
+  // used must not condemn the cache.
+  await Promise.all([
+    checked,
+    isSshUrl(url) ? adoptSshCommand(git, options.env) : null,
+    cache.check(checked),
+  ]);
+  const {
+    partial = false,
+    settledAfterMs = Number.POSITIVE_INFINITY,
+    onWhole = () => undefined,
+  } = options;
+  return composeRepository({
+    ...options,
+    git,
+    gitDir,
+    remote,
+    branchRef: ref,
+    cache,
+    partial,
+    settledAfterMs,
+    onWhole,
+  });
 }
 
 /** GIT_SSH_COMMAND, which is always set for git, would hide the user's core.sshCommand. */
@@ -85,7 +116,10 @@ function composeRepository(parts: Parts): Repository {
   return {
     listRefs: async (prefixes) => {
       const listed = await remote.listRefs(prefixes);
-      const oid = listed.kind === 'reached' ? (listed.value.tip ?? [...listed.value.refs.values()][0]) : undefined;
+      const oid =
+        listed.kind === 'reached'
+          ? (listed.value.tip ?? [...listed.value.refs.values()][0])
+          : undefined;
       if (oid !== undefined) await store.ensure(formatOf(oid));
       return listed;
     },
@@ -107,10 +141,14 @@ function composeRepository(parts: Parts): Repository {
       return reader.readBlobs(oids, sizeBytesMax);
     },
     bringBlobs: (oids) => supply.bring(oids),
-    settledPart: (tip) => (parts.cache.isPartial() ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs) : Promise.resolve(null)),
+    settledPart: (tip) =>
+      parts.cache.isPartial()
+        ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs)
+        : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
-    findText: (commit, wanted) => (parts.cache.isPartial() ? Promise.resolve(null) : findTextIn(git, commit, wanted)),
+    findText: (commit, wanted) =>
+      parts.cache.isPartial() ? Promise.resolve(null) : findTextIn(git, commit, wanted),
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
     history: (range) => readHistory(git, reader, range),
     buildCommits: async (parent, drafts) => {
@@ -156,9 +194,13 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
   const ensure = (format: ObjectFormat): Promise<void> => {
     if (cache.format() === null) making ??= cache.create(format).finally(() => (making = null));
     else if (cache.format() !== format)
-      throw new CrosstalkError('STATE_UNUSABLE', `the remote has ${format} objects, the cache ${gitDir} has others`, {
-        fix: `remove ${gitDir}; it is made again`,
-      });
+      throw new CrosstalkError(
+        'STATE_UNUSABLE',
+        `the remote has ${format} objects, the cache ${gitDir} has others`,
+        {
+          fix: `remove ${gitDir}; it is made again`,
+        },
+      );
     return making ?? Promise.resolve();
   };
   const ready = async (): Promise<Reached<null>> => {
@@ -169,13 +211,24 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
     }
     return { kind: 'reached', value: null };
   };
-  const isKept = (commit: Oid): boolean => (built.has(commit) && builtIn === cache.identity()) || cache.keeps(commit);
-  /** `commit` came with `brought`. That it lies in the cache alone would prove nothing: see `hasHistory`. */
+  const isKept = (commit: Oid): boolean =>
+    (built.has(commit) && builtIn === cache.identity()) || cache.keeps(commit);
+  /**
+   * `commit` came with `brought`. That it lies in the cache alone would prove nothing: see
+   * `hasHistory`.
+   */
   const isBelow = async (commit: Oid, brought: Oid | null): Promise<boolean> =>
-    brought !== null && (await reader.has(commit)) && (await isAncestorOf(git, reader, [commit, brought]));
-  /** Whether a fetch leaves contents out: that of a branch of which the cache has nothing yet. What is new to a branch is wanted whole, and at once. */
+    brought !== null &&
+    (await reader.has(commit)) &&
+    (await isAncestorOf(git, reader, [commit, brought]));
+  /**
+   * Whether a fetch leaves contents out: that of a branch of which the cache has nothing yet. What
+   * is new to a branch is wanted whole, and at once.
+   */
   const leavesOut = async (wanted: Wanted): Promise<Reached<boolean>> => {
-    const isFirst = [...wanted.keys()].some((ref) => isBranch(ref) && !cache.hasBranch(ref === branchRef ? null : ref));
+    const isFirst = [...wanted.keys()].some(
+      (ref) => isBranch(ref) && !cache.hasBranch(ref === branchRef ? null : ref),
+    );
     if (!isFirst || cache.isPartial()) return { kind: 'reached', value: isFirst };
     if (!parts.partial || cache.readTip() !== null) return { kind: 'reached', value: false };
     const able = await remote.probeFilter();
@@ -190,7 +243,10 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
     writer: async () => {
       const state = await ready();
       if (state.kind === 'unreachable')
-        throw new CrosstalkError('REMOTE_UNREACHABLE', `the transport could not be reached: ${state.failure.line}`);
+        throw new CrosstalkError(
+          'REMOTE_UNREACHABLE',
+          `the transport could not be reached: ${state.failure.line}`,
+        );
       writer ??= createObjectWriter({ gitDir, format: cache.format() ?? 'sha1', reader, random });
       return writer;
     },
@@ -206,7 +262,11 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
     isKept,
     isWhole: async (commit) => isKept(commit) || (await isBelow(commit, cache.readTip())),
     fetch: async (tip, records) => {
-      const known = await Promise.all([...records].map(([ref, oid]) => (isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid))));
+      const known = await Promise.all(
+        [...records].map(([ref, oid]) =>
+          isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid),
+        ),
+      );
       const wanted = new Map([...records].filter((_, i) => known[i] === false));
       if (tip !== null && !isKept(tip)) wanted.set(branchRef, tip);
       const bare = await leavesOut(wanted);
@@ -214,11 +274,20 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
       const fetched = await remote.fetch(wanted, { bare: bare.value, partial: cache.isPartial() });
       if (wanted.size > 0) cache.unlockPacks();
       if (fetched.kind === 'unreachable') return fetched;
-      const hasCome = (ref: string, oid: Oid): Promise<boolean> => isBelow(oid, fetched.value.get(ref) ?? null);
-      for (const [ref, oid] of records) if (isBranch(ref) && wanted.has(ref) && (await hasCome(ref, oid))) cache.writeBranch(ref, oid);
+      const hasCome = (ref: string, oid: Oid): Promise<boolean> =>
+        isBelow(oid, fetched.value.get(ref) ?? null);
+      for (const [ref, oid] of records)
+        if (isBranch(ref) && wanted.has(ref) && (await hasCome(ref, oid)))
+          cache.writeBranch(ref, oid);
       if (tip === null) return { kind: 'reached', value: null };
       if (!isKept(tip) && !(await hasCome(branchRef, tip)))
-        return { kind: 'unreachable', failure: { reason: 'missing', line: `the branch moved away from ${tip} while it was fetched` } };
+        return {
+          kind: 'unreachable',
+          failure: {
+            reason: 'missing',
+            line: `the branch moved away from ${tip} while it was fetched`,
+          },
+        };
       if (cache.readTip() !== tip) cache.writeTip(tip);
       return { kind: 'reached', value: null };
     },

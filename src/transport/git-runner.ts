@@ -1,13 +1,20 @@
 /**
- * The one place that starts git. Arguments are lists, never a shell's text; the environment is built; every call has a time limit and an
- * output limit, and what overruns them is killed with everything that it started.
+ * The one place that starts git. Arguments are lists, never a shell's text; the environment is
+ * built; every call has a time limit and an output limit, and what overruns them is killed with
+ * everything that it started.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { untilDrained } from '../base/drain-pipes.ts';
 import { CrosstalkError } from '../base/errors.ts';
-import { buildEnvironment, buildProjectEnvironment, HARDENING, PROJECT_HARDENING, type Environment } from './git-environment.ts';
+import {
+  buildEnvironment,
+  buildProjectEnvironment,
+  HARDENING,
+  PROJECT_HARDENING,
+  type Environment,
+} from './git-environment.ts';
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
@@ -29,7 +36,10 @@ export interface GitOptions {
   readonly allowHttp?: boolean;
 }
 
-/** One git command. Values that came from anywhere but this source stand after `--` in `args`, or on stdin. */
+/**
+ * One git command. Values that came from anywhere but this source stand after `--` in `args`, or on
+ * stdin.
+ */
 export interface GitCall {
   readonly args: readonly string[];
   readonly network?: boolean;
@@ -38,7 +48,10 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>;
   /** Takes stdout piece by piece; it is then not collected. */
   readonly onStdout?: (chunk: Buffer) => void;
-  /** How long it may take; for network calls how long it may say nothing, so that a large transfer with progress is not cut. */
+  /**
+   * How long it may take; for network calls how long it may say nothing, so that a large transfer
+   * with progress is not cut.
+   */
   readonly limitMs?: number;
 }
 
@@ -98,7 +111,12 @@ export function createGit(options: GitOptions): Git {
     useSshCommand: (command) => {
       sshCommand = command;
     },
-    run: (call) => runProcess(start(call), call, { clock: options.clock, limitMs: limitOf(call, networkMs), idle: call.network === true }),
+    run: (call) =>
+      runProcess(start(call), call, {
+        clock: options.clock,
+        limitMs: limitOf(call, networkMs),
+        idle: call.network === true,
+      }),
     close: async () => {
       const left = [...running];
       for (const process of left) process.kill();
@@ -107,7 +125,10 @@ export function createGit(options: GitOptions): Git {
   };
 }
 
-/** Runs git in a person's project: the same rules, but where it stands is told by a directory. Killed with all it started after `limitMs`. */
+/**
+ * Runs git in a person's project: the same rules, but where it stands is told by a directory.
+ * Killed with all it started after `limitMs`.
+ */
 export function createProjectGit(options: {
   readonly env: Environment;
   readonly clock: Clock;
@@ -135,7 +156,12 @@ async function runProcess(process: GitProcess, call: GitCall, limits: Limits): P
   watchLimit(process, limits, () => cutOff('timeout'));
   process.stdin.end(call.stdin ?? '');
   const { code, started } = await process.ended;
-  return { ended: cuts[0] ?? (started ? 'exited' : 'not-started'), code, stdout: Buffer.concat(chunks), stderr: process.stderr() };
+  return {
+    ended: cuts[0] ?? (started ? 'exited' : 'not-started'),
+    code,
+    stdout: Buffer.concat(chunks),
+    stderr: process.stderr(),
+  };
 }
 
 interface Limits {
@@ -146,7 +172,11 @@ interface Limits {
 }
 
 /** Calls `onLimit` once when `process` lives too long; stops watching when it ends. */
-export function watchLimit(process: GitProcess, { clock, limitMs, idle }: Limits, onLimit: () => void): void {
+export function watchLimit(
+  process: GitProcess,
+  { clock, limitMs, idle }: Limits,
+  onLimit: () => void,
+): void {
   const over = new AbortController();
   void process.ended.then(() => over.abort());
   let since = clock.monotonicMs();
@@ -163,7 +193,11 @@ export function watchLimit(process: GitProcess, { clock, limitMs, idle }: Limits
   void watch();
 }
 
-function collect(stdout: Readable, onStdout: GitCall['onStdout'], onOverflow: () => void): readonly Buffer[] {
+function collect(
+  stdout: Readable,
+  onStdout: GitCall['onStdout'],
+  onOverflow: () => void,
+): readonly Buffer[] {
   const chunks: Buffer[] = [];
   let bytes = 0;
   stdout.on('data', (chunk: Buffer) => {
@@ -175,10 +209,20 @@ function collect(stdout: Readable, onStdout: GitCall['onStdout'], onOverflow: ()
   return chunks;
 }
 
-function startProcess(args: readonly string[], env: Record<string, string>, clock: Clock): GitProcess {
-  // `detached` makes it the leader of its own group: ssh, remote helpers and index-pack are killed with it. cwd `/` always exists and
-  // holds no repository that git could take for ours.
-  const child = spawn('git', args, { shell: false, detached: true, cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'] });
+function startProcess(
+  args: readonly string[],
+  env: Record<string, string>,
+  clock: Clock,
+): GitProcess {
+  // `detached` makes it the leader of its own group: ssh, remote helpers and index-pack are killed
+  // with it. cwd `/` always exists and holds no repository that git could take for ours.
+  const child = spawn('git', args, {
+    shell: false,
+    detached: true,
+    cwd: '/',
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   // A git that ends early closes its stdin; that is told by its exit code, not by EPIPE.
   child.stdin.on('error', () => undefined);
   child.stdout.on('error', () => undefined);
@@ -207,8 +251,13 @@ function endOf(child: Child, clock: Clock): GitProcess['ended'] {
     });
     child.on('exit', () => {
       // A grandchild may hold the pipes open for ever; what it would still say is of no use.
-      void untilDrained([child.stdout, child.stderr], { clock, closed: closed.signal, quietMs: EXIT_TO_CLOSE_MS }).then(() => {
-        if (!closed.signal.aborted) for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
+      void untilDrained([child.stdout, child.stderr], {
+        clock,
+        closed: closed.signal,
+        quietMs: EXIT_TO_CLOSE_MS,
+      }).then(() => {
+        if (!closed.signal.aborted)
+          for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
       });
     });
     child.on('close', (code) => {
@@ -247,18 +296,30 @@ function keepTail(stream: Readable): () => string {
   return () => tail.toString('utf8');
 }
 
-/** Makes sure that git is there and new enough; returns its version. Throws GIT_UNUSABLE with one line. */
+/**
+ * Makes sure that git is there and new enough; returns its version. Throws GIT_UNUSABLE with one
+ * line.
+ */
 export async function checkGit(git: Git): Promise<string> {
   const result = await git.run({ args: ['version'] });
   const text = result.stdout.toString('utf8').trim();
   const match = /git version (\d+)\.(\d+)/.exec(text);
   const needed = VERSION_MIN.join('.');
   if (result.ended === 'not-started')
-    throw new CrosstalkError('GIT_UNUSABLE', `git was not found in PATH; git ${needed} or newer is needed`);
+    throw new CrosstalkError(
+      'GIT_UNUSABLE',
+      `git was not found in PATH; git ${needed} or newer is needed`,
+    );
   if (match === null)
-    throw new CrosstalkError('GIT_UNUSABLE', `"git version" said ${JSON.stringify(text.slice(0, 80))}; git ${needed} or newer is needed`);
+    throw new CrosstalkError(
+      'GIT_UNUSABLE',
+      `"git version" said ${JSON.stringify(text.slice(0, 80))}; git ${needed} or newer is needed`,
+    );
   const [major, minor] = [Number(match[1]), Number(match[2])];
   if (major < VERSION_MIN[0] || (major === VERSION_MIN[0] && minor < VERSION_MIN[1]))
-    throw new CrosstalkError('GIT_UNUSABLE', `git ${major}.${minor} is too old; git ${needed} or newer is needed`);
+    throw new CrosstalkError(
+      'GIT_UNUSABLE',
+      `git ${major}.${minor} is too old; git ${needed} or newer is needed`,
+    );
   return `${major}.${minor}`;
 }

@@ -1,6 +1,7 @@
 /**
- * Every file below a tree. A few folders are read one by one through the held reader; from more on, one `git ls-tree` costs less than their objects.
- * Both give the same, also for trees that no honest tool makes: of two entries with one name the first one counts.
+ * Every file below a tree. A few folders are read one by one through the held reader; from more on,
+ * one `git ls-tree` costs less than their objects. Both give the same, also for trees that no
+ * honest tool makes: of two entries with one name the first one counts.
  */
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
@@ -20,14 +21,24 @@ export interface ListedEntry {
   readonly blob: Oid;
 }
 
-/** A folder to be listed: its tree, and what the paths below it begin with (ending in a slash, or empty). */
+/**
+ * A folder to be listed: its tree, and what the paths below it begin with (ending in a slash, or
+ * empty).
+ */
 export interface Folder {
   readonly tree: Oid;
   readonly prefix: string;
 }
 
-/** The entries below a folder, at any depth, in no order. Throws INTERNAL when a tree is not in the cache. */
-export async function listTree(git: Git, readTree: (oid: Oid) => Promise<Buffer>, folder: Folder): Promise<ListedEntry[]> {
+/**
+ * The entries below a folder, at any depth, in no order. Throws INTERNAL when a tree is not in the
+ * cache.
+ */
+export async function listTree(
+  git: Git,
+  readTree: (oid: Oid) => Promise<Buffer>,
+  folder: Folder,
+): Promise<ListedEntry[]> {
   const found: ListedEntry[] = [];
   let folders = 0;
   for (let level: readonly Folder[] = [folder]; level.length > 0;) {
@@ -53,8 +64,13 @@ async function listAtOnce(git: Git, { tree, prefix }: Folder): Promise<ListedEnt
   const take = (line: string): void => {
     const tab = line.indexOf('\t');
     const [mode = '', , name = ''] = line.slice(0, tab).split(' ');
-    const [kind, oid, key] = [kindOfMode(Number.parseInt(mode, 8)), parseOid(name), line.slice(tab + 1)];
-    if (oid !== null && isFirst(key) && kind !== 'tree') found.push({ path: prefix + decodeName(key), entry: kind, blob: oid });
+    const [kind, oid, key] = [
+      kindOfMode(Number.parseInt(mode, 8)),
+      parseOid(name),
+      line.slice(tab + 1),
+    ];
+    if (oid !== null && isFirst(key) && kind !== 'tree')
+      found.push({ path: prefix + decodeName(key), entry: kind, blob: oid });
   };
   const result = await git.run({
     args: ['ls-tree', '-r', '-t', '-z', '--full-tree', tree],
@@ -65,13 +81,22 @@ async function listAtOnce(git: Git, { tree, prefix }: Folder): Promise<ListedEnt
       lines.forEach(take);
     },
   });
-  if (result.code !== 0) throw new CrosstalkError('INTERNAL', `the tree ${tree} could not be listed: ${result.stderr.trim()}`);
+  if (result.code !== 0)
+    throw new CrosstalkError(
+      'INTERNAL',
+      `the tree ${tree} could not be listed: ${result.stderr.trim()}`,
+    );
   return found;
 }
 
-/** Told paths depth first, folders before what is in them: whether each is the first of its name, and lies in no folder that is not. */
+/**
+ * Told paths depth first, folders before what is in them: whether each is the first of its name,
+ * and lies in no folder that is not.
+ */
 function createFirsts(): (path: string) => boolean {
-  const open: { readonly prefix: string; readonly names: Set<string> }[] = [{ prefix: '', names: new Set() }];
+  const open: { readonly prefix: string; readonly names: Set<string> }[] = [
+    { prefix: '', names: new Set() },
+  ];
   let passedOver: string | null = null;
   return (path) => {
     if (passedOver !== null && path.startsWith(passedOver)) return false;

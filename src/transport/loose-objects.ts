@@ -1,6 +1,16 @@
 /** Loose objects written in process: no git process is started to make a commit. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { deflateSync, inflateSync } from 'node:zlib';
 import type { Random } from '../base/random.ts';
 import type { Oid } from '../base/ids.ts';
@@ -26,8 +36,15 @@ export function formatOf(oid: Oid): ObjectFormat {
 }
 
 /** An object and its id. */
-export function makeObject(format: ObjectFormat, type: NewObject['type'], bytes: Buffer): NewObject {
-  const oid = createHash(format).update(`${type} ${bytes.length}\0`).update(bytes).digest('hex') as Oid;
+export function makeObject(
+  format: ObjectFormat,
+  type: NewObject['type'],
+  bytes: Buffer,
+): NewObject {
+  const oid = createHash(format)
+    .update(`${type} ${bytes.length}\0`)
+    .update(bytes)
+    .digest('hex') as Oid;
   return { oid, type, bytes };
 }
 
@@ -35,10 +52,15 @@ export function makeObject(format: ObjectFormat, type: NewObject['type'], bytes:
 const OBJECTS_A_TURN = 64;
 
 /**
- * Writes objects below `<gitDir>/objects`; those that lie there already are passed over. Each appears whole or not at all. Like git's own
- * default for loose objects this does not wait for the disk: what a power cut takes was not published, and the cache is disposable.
+ * Writes objects below `<gitDir>/objects`; those that lie there already are passed over. Each
+ * appears whole or not at all. Like git's own default for loose objects this does not wait for the
+ * disk: what a power cut takes was not published, and the cache is disposable.
  */
-export async function writeLoose(gitDir: string, objects: readonly NewObject[], random: Random): Promise<void> {
+export async function writeLoose(
+  gitDir: string,
+  objects: readonly NewObject[],
+  random: Random,
+): Promise<void> {
   const suffix = random.hex(8);
   for (const [i, object] of objects.entries()) {
     if (i > 0 && i % OBJECTS_A_TURN === 0) await new Promise(setImmediate);
@@ -46,14 +68,19 @@ export async function writeLoose(gitDir: string, objects: readonly NewObject[], 
   }
 }
 
-// Synchronous on purpose: at a few hundred bytes an object this costs 0.1 ms; through the thread pool it costs more.
+// Synchronous on purpose: at a few hundred bytes an object this costs 0.1 ms; through the thread
+// pool it costs more.
 function writeOne(gitDir: string, { oid, type, bytes }: NewObject, tmpName: string): void {
   const folder = `${gitDir}/objects/${oid.slice(0, 2)}`;
   const path = `${folder}/${oid.slice(2)}`;
-  // A power cut leaves files without content under whole names; what cannot be read is written anew.
+  // A power cut leaves files without content under whole names; what cannot be read is written
+  // anew.
   if (readLoose(gitDir, oid) !== null) return;
-  const content = deflateSync(Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]), { level: 1 });
-  // In the object's own folder, as git does: in the common one above, ext4 takes four times as long to make the file.
+  const content = deflateSync(Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]), {
+    level: 1,
+  });
+  // In the object's own folder, as git does: in the common one above, ext4 takes four times as long
+  // to make the file.
   const tmp = `${folder}/${tmpName}`;
   try {
     writeIn(folder, () => {
@@ -67,7 +94,9 @@ function writeOne(gitDir: string, { oid, type, bytes }: NewObject, tmpName: stri
   }
 }
 
-/** Times that a folder is made which another process, that has just packed what was in it, removes. */
+/**
+ * Times that a folder is made which another process, that has just packed what was in it, removes.
+ */
 const FOLDER_TRIES_MAX = 5;
 
 function writeIn(folder: string, write: () => void): void {
@@ -76,7 +105,8 @@ function writeIn(folder: string, write: () => void): void {
       write();
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries > FOLDER_TRIES_MAX) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries > FOLDER_TRIES_MAX)
+        throw error;
       mkdirSync(folder, { recursive: true });
     }
   }
@@ -93,8 +123,9 @@ const FILE_BYTES_MAX = 256 * 1024;
 const CONTENT_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
- * An object that lies below `<gitDir>/objects` as a file of its own, which what has just arrived does: a question to a held git costs two changes of
- * process for each. Null when it is packed, large or not whole; git then says which.
+ * An object that lies below `<gitDir>/objects` as a file of its own, which what has just arrived
+ * does: a question to a held git costs two changes of process for each. Null when it is packed,
+ * large or not whole; git then says which.
  */
 export function readLoose(gitDir: string, oid: Oid): LooseObject | null {
   const path = `${gitDir}/objects/${oid.slice(0, 2)}/${oid.slice(2)}`;
@@ -102,8 +133,11 @@ export function readLoose(gitDir: string, oid: Oid): LooseObject | null {
   try {
     const content = inflateSync(readSmallFile(path), { maxOutputLength: CONTENT_BYTES_MAX });
     const end = content.indexOf(0);
-    const [, type, size] = /^(\w+) (\d+)$/.exec(content.toString('latin1', 0, Math.max(0, end))) ?? [];
-    return type === undefined || Number(size) !== content.length - end - 1 ? null : { type, bytes: content.subarray(end + 1) };
+    const [, type, size] =
+      /^(\w+) (\d+)$/.exec(content.toString('latin1', 0, Math.max(0, end))) ?? [];
+    return type === undefined || Number(size) !== content.length - end - 1
+      ? null
+      : { type, bytes: content.subarray(end + 1) };
   } catch {
     return null;
   }

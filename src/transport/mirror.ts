@@ -1,9 +1,15 @@
 /**
- * This host's view of the branch: the tip it has read, and the index of open work at that tip. `pull` is the only way forward, and one pull at
- * a time; whoever publishes pulls through the same door, so the index never runs behind what this host itself has landed.
+ * This host's view of the branch: the tip it has read, and the index of open work at that tip.
+ * `pull` is the only way forward, and one pull at a time; whoever publishes pulls through the same
+ * door, so the index never runs behind what this host itself has landed.
  */
 import type { Oid } from '../base/ids.ts';
-import { type ChangeBatch, EMPTY_INDEX, foldChanges, type OpenIndex } from '../protocol/open-work.ts';
+import {
+  type ChangeBatch,
+  EMPTY_INDEX,
+  foldChanges,
+  type OpenIndex,
+} from '../protocol/open-work.ts';
 import { listModelNames, readChanges, readTextAt } from './read-changes.ts';
 import { channelOf, MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
@@ -17,11 +23,20 @@ export interface Mirror {
   readonly index: () => OpenIndex;
   /** Text of data/models.yaml at the tip; null when there is none. */
   readonly modelsText: () => string | null;
-  /** Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing older than our own push is no rewrite. */
+  /**
+   * Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing
+   * older than our own push is no rewrite.
+   */
   readonly epoch: () => number;
-  /** Brings the view to the tip of a listing, and the records along. A branch that moved backwards changes nothing and is reported. */
+  /**
+   * Brings the view to the tip of a listing, and the records along. A branch that moved backwards
+   * changes nothing and is reported.
+   */
   readonly pull: (seen: SeenTip) => Promise<Reached<Pulled>>;
-  /** Takes `tip` as the branch although it does not descend from the one known; everything is read anew. */
+  /**
+   * Takes `tip` as the branch although it does not descend from the one known; everything is read
+   * anew.
+   */
   readonly accept: (tip: Oid) => Promise<Reached<Pulled>>;
 }
 
@@ -30,7 +45,10 @@ export interface SeenTip {
   /** `epoch()` as it was before the listing was asked for. */
   readonly asOf: number;
   readonly records?: ReadonlyMap<string, Oid>;
-  /** Given when this host itself built and landed `tip`: the commit it was built on. From there nothing has to be fetched or proved. */
+  /**
+   * Given when this host itself built and landed `tip`: the commit it was built on. From there
+   * nothing has to be fetched or proved.
+   */
   readonly builtOn?: Oid | null;
 }
 
@@ -54,10 +72,19 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const base = usableBase(from, models);
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
       const settled = known.tip === null ? await repository.settledPart(tip) : null;
-      return readChanges(repository, { from: known.tip, to: tip, people: base.people, older: known.older, models, settled });
+      return readChanges(repository, {
+        from: known.tip,
+        to: tip,
+        people: base.people,
+        older: known.older,
+        models,
+        settled,
+      });
     };
     const batch = await read(base);
-    index = movesOthers(base, batch) ? foldChanges(EMPTY_INDEX, await read(EMPTY_INDEX)) : foldChanges(base, batch);
+    index = movesOthers(base, batch)
+      ? foldChanges(EMPTY_INDEX, await read(EMPTY_INDEX))
+      : foldChanges(base, batch);
     modelsText = text;
     readAt = tip;
     epoch += 1;
@@ -65,10 +92,15 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 
   const bring = async (seen: SeenTip, ours: boolean): Promise<Reached<null>> => {
     const { tip, records = new Map() } = seen;
-    // Asked also for a tip that is known: the cache may have been thrown away since. A commit of ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring it once more.
+    // Asked also for a tip that is known: the cache may have been thrown away since. A commit of
+    // ours costs no transfer; the cache then knows it as its tip, and the next fetch does not bring
+    // it once more.
     const isStanding = tip === readAt && tip !== null && repository.keeps(tip);
-    const fresh = tip !== null && !isStanding && (ours || !(await repository.hasHistory(tip))) ? tip : null;
-    return fresh === null && records.size === 0 ? { kind: 'reached', value: null } : repository.fetch({ tip: fresh, records });
+    const fresh =
+      tip !== null && !isStanding && (ours || !(await repository.hasHistory(tip))) ? tip : null;
+    return fresh === null && records.size === 0
+      ? { kind: 'reached', value: null }
+      : repository.fetch({ tip: fresh, records });
   };
 
   const pull = async (seen: SeenTip): Promise<Reached<Pulled>> => {
@@ -77,11 +109,20 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const ours = builtOn !== undefined && builtOn === was;
     const brought = await bring(seen, ours);
     if (brought.kind === 'unreachable') return brought;
-    if (was !== null && tip !== was && !ours && !(tip !== null && (await repository.isAncestor(was, tip)))) {
+    if (
+      was !== null &&
+      tip !== was &&
+      !ours &&
+      !(tip !== null && (await repository.isAncestor(was, tip)))
+    ) {
       const outdated = asOf !== epoch && (tip === null || (await repository.isAncestor(tip, was)));
-      return { kind: 'reached', value: outdated ? { kind: 'current' } : { kind: 'rewritten', was, now: tip } };
+      return {
+        kind: 'reached',
+        value: outdated ? { kind: 'current' } : { kind: 'rewritten', was, now: tip },
+      };
     }
-    if (tip === null || (tip === was && readAt === tip)) return { kind: 'reached', value: { kind: 'current' } };
+    if (tip === null || (tip === was && readAt === tip))
+      return { kind: 'reached', value: { kind: 'current' } };
     await advance(tip, index);
     return { kind: 'reached', value: tip === was ? { kind: 'current' } : { kind: 'advanced' } };
   };
@@ -101,15 +142,21 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   };
 }
 
-/** A name that was a person's and becomes a model's makes old mail to it work, which the index has dropped: then everything is read again. */
+/**
+ * A name that was a person's and becomes a model's makes old mail to it work, which the index has
+ * dropped: then everything is read again.
+ */
 function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
   if (index.tip === null) return EMPTY_INDEX;
-  return models.some((name) => !index.models.includes(name) && index.people.has(name)) ? EMPTY_INDEX : index;
+  return models.some((name) => !index.models.includes(name) && index.people.has(name))
+    ? EMPTY_INDEX
+    : index;
 }
 
 /**
- * A message that others hang on is gone: one that closed its copy, the one it asks again or the one it answers, or one whose reply wakes a model. What counts now only a
- * look at the whole tree tells. Rare.
+ * A message that others hang on is gone: one that closed its copy, the one it asks again or the one
+ * it answers, or one whose reply wakes a model. What counts now only a look at the whole tree
+ * tells. Rare.
  */
 function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
@@ -120,12 +167,22 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   return (
     batch.removed.some((path) => index.retried.has(path)) ||
     [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf)) ||
-    [...index.messages.keys(), ...index.superseded.keys()].some((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? ''))
+    [...index.messages.keys(), ...index.superseded.keys()].some((path) =>
+      gone.has(parseMessagePath(path)?.replyTo?.path ?? ''),
+    )
   );
 }
 
-/** A channel was archived or brought back while something of it is in the index: by hand, because the command leaves nothing open behind. */
-function judgesAnew({ messages, superseded, rejected }: OpenIndex, { archived }: ChangeBatch): boolean {
+/**
+ * A channel was archived or brought back while something of it is in the index: by hand, because
+ * the command leaves nothing open behind.
+ */
+function judgesAnew(
+  { messages, superseded, rejected }: OpenIndex,
+  { archived }: ChangeBatch,
+): boolean {
   const channels = new Set(archived);
-  return [messages, superseded, rejected].some((files) => [...files.keys()].some((path) => channels.has(channelOf(path) ?? '')));
+  return [messages, superseded, rejected].some((files) =>
+    [...files.keys()].some((path) => channels.has(channelOf(path) ?? '')),
+  );
 }

@@ -1,4 +1,7 @@
-/** What is in the cache: trees, blobs and commits, read through held processes. Trees are kept in memory for a while: they never change. */
+/**
+ * What is in the cache: trees, blobs and commits, read through held processes. Trees are kept in
+ * memory for a while: they never change.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
@@ -8,7 +11,14 @@ import type { Git } from './git-runner.ts';
 import { type ListedEntry, listTree } from './list-tree.ts';
 import { readLoose } from './loose-objects.ts';
 import type { BlobRead, CommitInfo, TreeChange, TreeEntry } from './repository.ts';
-import { decodeName, differingItems, encodeName, findItem, kindOfMode, type TreeItem } from './tree-codec.ts';
+import {
+  decodeName,
+  differingItems,
+  encodeName,
+  findItem,
+  kindOfMode,
+  type TreeItem,
+} from './tree-codec.ts';
 
 const TREES_KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const TREE_KEPT_BYTES_MAX = 512 * 1024;
@@ -34,7 +44,11 @@ export interface ObjectReader {
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
   /** Those of the ids that are not in the cache. */
   missing(oids: readonly Oid[]): Promise<readonly Oid[]>;
-  diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
+  diff(range: {
+    readonly from: Oid | null;
+    readonly to: Oid;
+    readonly under: string;
+  }): Promise<readonly TreeChange[]>;
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   close(): Promise<void>;
 }
@@ -44,7 +58,8 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
   const headers = openCatFile(git, '--batch-check');
   const contents = openCatFile(git, '--batch');
   const trees = createTreeCache();
-  const ask = async (oid: Oid): Promise<CatObject | null> => looseAt(gitDir, oid) ?? contents.ask(oid);
+  const ask = async (oid: Oid): Promise<CatObject | null> =>
+    looseAt(gitDir, oid) ?? contents.ask(oid);
 
   const readTree = async (oid: Oid): Promise<Buffer> => {
     const kept = trees.get(oid);
@@ -60,7 +75,8 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     if (commit === null) throw missing('commit', oid);
     return commit.tree;
   };
-  const askHeader = async (oid: Oid): Promise<CatObject | null> => looseAt(gitDir, oid) ?? headers.ask(oid);
+  const askHeader = async (oid: Oid): Promise<CatObject | null> =>
+    looseAt(gitDir, oid) ?? headers.ask(oid);
   const readBlob = async (oid: Oid, sizeBytesMax: number): Promise<BlobRead> => {
     const loose = looseAt(gitDir, oid);
     const header = loose ?? (await headers.ask(oid));
@@ -73,7 +89,10 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     has: async (oid) => (await askHeader(oid)) !== null,
     readCommit: async (oid) => infoOf(oid, await ask(oid)),
     readCommits: async (oids) => {
-      const objects = oids.length >= MANY ? await askMany(git, oids, Number.POSITIVE_INFINITY) : await Promise.all(oids.map(ask));
+      const objects =
+        oids.length >= MANY
+          ? await askMany(git, oids, Number.POSITIVE_INFINITY)
+          : await Promise.all(oids.map(ask));
       return oids.map((oid, i) => infoOf(oid, objects[i] ?? null));
     },
     rootOf,
@@ -87,17 +106,21 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
         }),
       ),
     missing: async (oids) => {
-      const found = oids.length >= MANY ? await askHeaders(git, oids) : await Promise.all(oids.map(askHeader));
+      const found =
+        oids.length >= MANY ? await askHeaders(git, oids) : await Promise.all(oids.map(askHeader));
       return oids.filter((_, at) => found[at] == null);
     },
     readBlobs: (oids, sizeBytesMax) =>
-      oids.length >= MANY ? readManyBlobs(git, oids, sizeBytesMax) : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
+      oids.length >= MANY
+        ? readManyBlobs(git, oids, sizeBytesMax)
+        : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
     diff: async ({ from, to, under }) => {
       const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
         commit === null ? null : findFolder(readTree, await rootOf(commit), under);
       const prefix = under === '' ? '' : `${under}/`;
       const [left, right] = await Promise.all([folderOf(from), folderOf(to)]);
-      if (left === null && right !== null) return inOrder((await listTree(git, readTree, { tree: right, prefix })).map(written));
+      if (left === null && right !== null)
+        return inOrder((await listTree(git, readTree, { tree: right, prefix })).map(written));
       return inOrder(await diffFolders(readTree, { from: left, to: right, prefix }));
     },
     lookUp: async (commit, paths) => {
@@ -119,14 +142,26 @@ function looseAt(gitDir: string, oid: Oid): CatObject | null {
 function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {
   const commit = object?.type === 'commit' ? parseCommit(oid, object.bytes) : null;
   if (commit === null) return null;
-  return { oid, parents: commit.parents, author: commit.author, authoredMs: commit.authoredMs, message: commit.message };
+  return {
+    oid,
+    parents: commit.parents,
+    author: commit.author,
+    authoredMs: commit.authoredMs,
+    message: commit.message,
+  };
 }
 
-async function readManyBlobs(git: Git, oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]> {
+async function readManyBlobs(
+  git: Git,
+  oids: readonly Oid[],
+  sizeBytesMax: number,
+): Promise<readonly BlobRead[]> {
   const objects = await askMany(git, oids, sizeBytesMax);
   return objects.map((object): BlobRead => {
     if (object?.type !== 'blob') return { kind: 'missing' };
-    return object.sizeBytes > sizeBytesMax ? { kind: 'too-large', sizeBytes: object.sizeBytes } : { kind: 'bytes', bytes: object.bytes };
+    return object.sizeBytes > sizeBytesMax
+      ? { kind: 'too-large', sizeBytes: object.sizeBytes }
+      : { kind: 'bytes', bytes: object.bytes };
   });
 }
 
@@ -209,7 +244,8 @@ interface FolderPair {
 async function diffFolders(readTree: ReadTree, pair: FolderPair): Promise<TreeChange[]> {
   const oid = pair.to ?? pair.from;
   if (oid === null || pair.from === pair.to) return [];
-  const read = async (tree: Oid | null): Promise<Buffer> => (tree === null ? NO_TREE : readTree(tree));
+  const read = async (tree: Oid | null): Promise<Buffer> =>
+    tree === null ? NO_TREE : readTree(tree);
   const [from, to] = await Promise.all([read(pair.from), read(pair.to)]);
   const { left, right } = differingItems(from, to, hashBytesOf(oid));
   const changes: TreeChange[] = [];
@@ -218,11 +254,15 @@ async function diffFolders(readTree: ReadTree, pair: FolderPair): Promise<TreeCh
     const path = pair.prefix + decodeName(key);
     const [old, now] = [sideOf(left.get(key)), sideOf(right.get(key))];
     if (old.file !== null && now.file === null) changes.push({ kind: 'removed', path });
-    if (now.file !== null) changes.push({ kind: 'written', path, entry: now.file.entry, blob: now.file.oid });
-    if (old.folder !== null || now.folder !== null) folders.push({ from: old.folder, to: now.folder, prefix: `${path}/` });
+    if (now.file !== null)
+      changes.push({ kind: 'written', path, entry: now.file.entry, blob: now.file.oid });
+    if (old.folder !== null || now.folder !== null)
+      folders.push({ from: old.folder, to: now.folder, prefix: `${path}/` });
   }
   for (let i = 0; i < folders.length; i += FOLDERS_AT_ONCE) {
-    const below = await Promise.all(folders.slice(i, i + FOLDERS_AT_ONCE).map((folder) => diffFolders(readTree, folder)));
+    const below = await Promise.all(
+      folders.slice(i, i + FOLDERS_AT_ONCE).map((folder) => diffFolders(readTree, folder)),
+    );
     for (const list of below) for (const change of list) changes.push(change);
   }
   return changes;
@@ -236,10 +276,14 @@ interface Side {
 function sideOf(item: TreeItem | undefined): Side {
   if (item === undefined) return { file: null, folder: null };
   const kind = kindOfMode(item.mode);
-  return kind === 'tree' ? { file: null, folder: item.oid } : { file: { entry: kind, oid: item.oid }, folder: null };
+  return kind === 'tree'
+    ? { file: null, folder: item.oid }
+    : { file: { entry: kind, oid: item.oid }, folder: null };
 }
 
 function inOrder(changes: TreeChange[]): readonly TreeChange[] {
-  const sorted = changes.every((change, i) => i === 0 || (changes[i - 1]?.path ?? '') <= change.path);
+  const sorted = changes.every(
+    (change, i) => i === 0 || (changes[i - 1]?.path ?? '') <= change.path,
+  );
   return sorted ? changes : changes.sort(by((change) => change.path));
 }

@@ -1,13 +1,30 @@
-/** Commits built from the object database alone: only the folders on the way to a changed file are read and written. */
+/**
+ * Commits built from the object database alone: only the folders on the way to a changed file are
+ * read and written.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { formatCommit } from './commit-codec.ts';
-import { makeObject, writeLoose, hashBytesOf, type NewObject, type ObjectFormat } from './loose-objects.ts';
+import {
+  makeObject,
+  writeLoose,
+  hashBytesOf,
+  type NewObject,
+  type ObjectFormat,
+} from './loose-objects.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { writePack } from './pack-file.ts';
 import type { CommitDraft, Identity } from './repository.ts';
-import { editTree, encodeName, findItem, kindOfMode, MODE_FILE, MODE_FOLDER, type TreeEdit } from './tree-codec.ts';
+import {
+  editTree,
+  encodeName,
+  findItem,
+  kindOfMode,
+  MODE_FILE,
+  MODE_FOLDER,
+  type TreeEdit,
+} from './tree-codec.ts';
 
 /** Where and how objects are written. */
 export interface WriterOptions {
@@ -23,14 +40,19 @@ export interface ObjectWriter {
   writeRecord(text: string, atMs: number): Promise<Oid>;
 }
 
-/** From so many objects on (one reply has about nine) the two files of a pack cost less than a file for each; `maintain` joins the packs. */
+/**
+ * From so many objects on (one reply has about nine) the two files of a pack cost less than a file
+ * for each; `maintain` joins the packs.
+ */
 const PACK_MIN = 6;
 const RECORD_AUTHOR: Identity = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
 
 /** A writer into one cache. */
 export function createObjectWriter(options: WriterOptions): ObjectWriter {
   const write = (objects: readonly NewObject[]): Promise<void> =>
-    objects.length < PACK_MIN ? writeLoose(options.gitDir, objects, options.random) : writePack(options, objects);
+    objects.length < PACK_MIN
+      ? writeLoose(options.gitDir, objects, options.random)
+      : writePack(options, objects);
   const writeRecords = shareWrites(write);
   return {
     buildCommits: async (parent, drafts) => {
@@ -39,16 +61,30 @@ export function createObjectWriter(options: WriterOptions): ObjectWriter {
       let root = parent === null ? null : await options.reader.rootOf(parent);
       for (const draft of drafts) {
         root = await buildTree(build, root, draft);
-        commits.push(addCommit(build, { ...draft, tree: root, parents: [commits.at(-1) ?? parent].filter((oid) => oid !== null) }));
+        commits.push(
+          addCommit(build, {
+            ...draft,
+            tree: root,
+            parents: [commits.at(-1) ?? parent].filter((oid) => oid !== null),
+          }),
+        );
       }
       await write([...build.objects.values()]);
-      for (const { oid, type, bytes } of build.objects.values()) if (type === 'tree') options.reader.keepTree(oid, bytes);
+      for (const { oid, type, bytes } of build.objects.values())
+        if (type === 'tree') options.reader.keepTree(oid, bytes);
       return commits;
     },
     writeRecord: async (text, atMs) => {
       const build = startBuild(options);
       const tree = build.add('tree', EMPTY);
-      const record = addCommit(build, { tree, parents: [], author: RECORD_AUTHOR, committer: RECORD_AUTHOR, atMs, message: text });
+      const record = addCommit(build, {
+        tree,
+        parents: [],
+        author: RECORD_AUTHOR,
+        committer: RECORD_AUTHOR,
+        atMs,
+        message: text,
+      });
       await writeRecords([...build.objects.values()]);
       return record;
     },
@@ -57,9 +93,13 @@ export function createObjectWriter(options: WriterOptions): ObjectWriter {
 
 type Write = (objects: readonly NewObject[]) => Promise<void>;
 
-/** Objects of many calls in one turn of the event loop are written at once: claims are made by the dozen. */
+/**
+ * Objects of many calls in one turn of the event loop are written at once: claims are made by the
+ * dozen.
+ */
 function shareWrites(write: Write): Write {
-  let shared: { readonly objects: Map<Oid, NewObject>; readonly written: Promise<void> } | null = null;
+  let shared: { readonly objects: Map<Oid, NewObject>; readonly written: Promise<void> } | null =
+    null;
   return (objects) => {
     if (shared === null) {
       const waiting = new Map<Oid, NewObject>();
@@ -74,7 +114,10 @@ function shareWrites(write: Write): Write {
   };
 }
 
-/** What one call makes: nothing of it is on disk before its end, so later commits read earlier trees from here. */
+/**
+ * What one call makes: nothing of it is on disk before its end, so later commits read earlier trees
+ * from here.
+ */
 interface Build {
   readonly objects: ReadonlyMap<Oid, NewObject>;
   readonly hashBytes: number;
@@ -108,18 +151,29 @@ type FolderEdits = Map<string, Oid | null | FolderEdits>;
 async function buildTree(build: Build, root: Oid | null, draft: CommitDraft): Promise<Oid> {
   const edits: FolderEdits = new Map();
   for (const path of draft.removes ?? []) putEdit(edits, path, null);
-  for (const { path, content } of draft.writes) putEdit(edits, path, build.add('blob', Buffer.from(content)));
+  for (const { path, content } of draft.writes)
+    putEdit(edits, path, build.add('blob', Buffer.from(content)));
   return (await editFolder(build, root, { edits, at: '' })) ?? build.add('tree', EMPTY);
 }
 
 function putEdit(edits: FolderEdits, path: string, edit: Oid | null): void {
   const parts = path.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.toLowerCase() === '.git' || part.includes('\0')))
+  if (
+    parts.some(
+      (part) =>
+        part === '' ||
+        part === '.' ||
+        part === '..' ||
+        part.toLowerCase() === '.git' ||
+        part.includes('\0'),
+    )
+  )
     throw impossible(path, 'it is no path of a tree');
   let folder = edits;
   for (const part of parts.slice(0, -1)) {
     const below = folder.get(part) ?? new Map<string, never>();
-    if (!(below instanceof Map)) throw impossible(path, 'the same commit writes a file where a folder is needed');
+    if (!(below instanceof Map))
+      throw impossible(path, 'the same commit writes a file where a folder is needed');
     folder.set(part, below);
     folder = below;
   }

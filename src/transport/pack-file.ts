@@ -1,6 +1,7 @@
 /**
- * Many new objects as one pack, written in process: two files instead of one for each object. The formats are those of gitformat-pack(5):
- * a pack of version 2 without deltas, and its index of version 2.
+ * Many new objects as one pack, written in process: two files instead of one for each object. The
+ * formats are those of gitformat-pack(5): a pack of version 2 without deltas, and its index of
+ * version 2.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -18,9 +19,16 @@ interface Packed {
   readonly offset: number;
 }
 
-/** Writes `objects`, which must differ from each other, as a pack below `<gitDir>/objects/pack`. It appears whole or not at all. */
+/**
+ * Writes `objects`, which must differ from each other, as a pack below `<gitDir>/objects/pack`. It
+ * appears whole or not at all.
+ */
 export async function writePack(
-  { gitDir, format, random }: { readonly gitDir: string; readonly format: ObjectFormat; readonly random: Random },
+  {
+    gitDir,
+    format,
+    random,
+  }: { readonly gitDir: string; readonly format: ObjectFormat; readonly random: Random },
   objects: readonly NewObject[],
 ): Promise<void> {
   const digest = (bytes: Buffer): Buffer => createHash(format).update(bytes).digest();
@@ -32,7 +40,10 @@ export async function writePack(
   const index = formatIndex(packed, { checksum, hashBytes: hashBytesOf(format) });
   const folder = `${gitDir}/objects/pack`;
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
-  const [name, tmp] = [`${folder}/pack-${checksum.toString('hex')}`, `${folder}/tmp_pack_${random.hex(8)}`];
+  const [name, tmp] = [
+    `${folder}/pack-${checksum.toString('hex')}`,
+    `${folder}/tmp_pack_${random.hex(8)}`,
+  ];
   // The index comes last: git looks for packs by it.
   for (const [ending, bytes] of [
     ['pack', Buffer.concat([content, checksum])],
@@ -46,12 +57,18 @@ export async function writePack(
 /** Objects packed between two turns of the event loop. */
 const OBJECTS_A_TURN = 64;
 
-async function packObjects(objects: readonly NewObject[], start: number): Promise<readonly Packed[]> {
+async function packObjects(
+  objects: readonly NewObject[],
+  start: number,
+): Promise<readonly Packed[]> {
   const packed: Packed[] = [];
   let offset = start;
   for (const [i, { oid, type, bytes }] of objects.entries()) {
     if (i > 0 && i % OBJECTS_A_TURN === 0) await new Promise(setImmediate);
-    const entry = Buffer.concat([entryHeader(TYPES[type], bytes.length), deflateSync(bytes, { level: 1 })]);
+    const entry = Buffer.concat([
+      entryHeader(TYPES[type], bytes.length),
+      deflateSync(bytes, { level: 1 }),
+    ]);
     packed.push({ oid: Buffer.from(oid, 'hex'), bytes: entry, crc: crc32(entry), offset });
     offset += entry.length;
   }
@@ -99,7 +116,8 @@ function formatIndex(
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
-  for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  for (let bit = 0; bit < 8; bit += 1)
+    value = (value & 1) === 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
   return value;
 });
 

@@ -1,21 +1,33 @@
 /**
- * The arbiter: who wins when two hosts push. A transaction decides on the tip that becomes its parent; when the push is rejected it decides
- * again on the new tip. A decision is never replayed on a tip it was not made for. What waits is published together, one commit for each
- * transaction, and the claims it rests on are deleted in the same atomic push: the server itself refuses a reply whose claim was taken over.
- * PROTOCOL.md "Publishing".
+ * The arbiter: who wins when two hosts push. A transaction decides on the tip that becomes its
+ * parent; when the push is rejected it decides again on the new tip. A decision is never replayed
+ * on a tip it was not made for. What waits is published together, one commit for each transaction,
+ * and the claims it rests on are deleted in the same atomic push: the server itself refuses a reply
+ * whose claim was taken over. PROTOCOL.md "Publishing".
  */
 import type { Clock } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import type { Mirror } from './mirror.ts';
-import type { CommitDraft, PushOutcome, RefListing, RefUpdate, RemoteFailure, Repository, TreeEntry } from './repository.ts';
+import type {
+  CommitDraft,
+  PushOutcome,
+  RefListing,
+  RefUpdate,
+  RemoteFailure,
+  Repository,
+  TreeEntry,
+} from './repository.ts';
 
 /** The tip a transaction decides on, together with what the ones before it in the same push add. */
 export interface TipView {
   readonly tip: Oid | null;
   /** Text files that earlier transactions of the push add. */
   readonly added: ReadonlyMap<string, string>;
-  /** What stands at each path; a path added by an earlier transaction of the push is an empty file entry. */
+  /**
+   * What stands at each path; a path added by an earlier transaction of the push is an empty file
+   * entry.
+   */
   readonly lookUp: (paths: readonly string[]) => Promise<readonly (TreeEntry | null)[]>;
 }
 
@@ -60,7 +72,9 @@ export interface PublishLimits {
 const BACKOFF_MS_MAX = 10_000;
 const BACKOFF_MS_FIRST = 25;
 
-/** Lands the transactions, in order, or tells of each why not. Rejects only for broken invariants. */
+/**
+ * Lands the transactions, in order, or tells of each why not. Rejects only for broken invariants.
+ */
 export async function publish(
   publisher: Publisher,
   transactions: readonly Transaction[],
@@ -74,9 +88,13 @@ export async function publish(
     for (const [transaction, outcome] of round.outcomes) outcomes.set(transaction, outcome);
     if (outcomes.size === transactions.length) break;
     const tooLong =
-      limits.unreachableMsMax !== null && round.failure !== null && publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
+      limits.unreachableMsMax !== null &&
+      round.failure !== null &&
+      publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
     if (limits.signal.aborted || tooLong)
-      return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'unsettled', failure: round.failure });
+      return transactions.map(
+        (transaction) => outcomes.get(transaction) ?? { kind: 'unsettled', failure: round.failure },
+      );
     await publisher.clock.sleep(backoffMs(losses, round.pushMs, publisher.random), limits.signal);
     await catchUp(publisher);
   }
@@ -90,25 +108,37 @@ export interface PublishRound {
   readonly pushMs: number;
 }
 
-/** Decides, builds and pushes once. Transactions without an outcome have to be tried again, together with whatever came up meanwhile. */
-export async function publishOnce(publisher: Publisher, waiting: readonly Transaction[]): Promise<PublishRound> {
+/**
+ * Decides, builds and pushes once. Transactions without an outcome have to be tried again, together
+ * with whatever came up meanwhile.
+ */
+export async function publishOnce(
+  publisher: Publisher,
+  waiting: readonly Transaction[],
+): Promise<PublishRound> {
   const outcomes = new Map<Transaction, TransactionOutcome>();
   const asOf = publisher.mirror.epoch();
   const built = await buildOnTip(publisher, waiting, outcomes);
   if (built.updates.length === 0) {
-    for (const { transaction } of built.parts) outcomes.set(transaction, { kind: 'landed', commits: [] });
+    for (const { transaction } of built.parts)
+      outcomes.set(transaction, { kind: 'landed', commits: [] });
     return { outcomes, failure: null, pushMs: 0 };
   }
   const startedMs = publisher.clock.monotonicMs();
   const pushed = await pushBuilt(publisher, built);
   const pushMs = publisher.clock.monotonicMs() - startedMs;
   const settled = await settle(publisher, { built, pushed, asOf });
-  return { outcomes: new Map([...outcomes, ...settled.outcomes]), failure: settled.failure, pushMs };
+  return {
+    outcomes: new Map([...outcomes, ...settled.outcomes]),
+    failure: settled.failure,
+    pushMs,
+  };
 }
 
 /**
- * Brings the mirror to the remote's tip before another try. While the loser of a race paused, others were not idle: what it builds on the tip
- * from before its pause loses again. A remote that cannot be reached is left for the push to find out.
+ * Brings the mirror to the remote's tip before another try. While the loser of a race paused,
+ * others were not idle: what it builds on the tip from before its pause loses again. A remote that
+ * cannot be reached is left for the push to find out.
  */
 export async function catchUp({ repository, mirror }: Publisher): Promise<void> {
   const asOf = mirror.epoch();
@@ -116,9 +146,15 @@ export async function catchUp({ repository, mirror }: Publisher): Promise<void> 
   if (listed.kind === 'reached') await mirror.pull({ tip: listed.value.tip, asOf });
 }
 
-/** Full jitter over a window that doubles: immediate retry makes losers eat the server, a fixed window starves them. */
+/**
+ * Full jitter over a window that doubles: immediate retry makes losers eat the server, a fixed
+ * window starves them.
+ */
 export function backoffMs(losses: number, pushMs: number, random: Random): number {
-  return random.next() * Math.min(BACKOFF_MS_MAX, Math.max(BACKOFF_MS_FIRST, pushMs) * 2 ** Math.min(losses - 1, 10));
+  return (
+    random.next() *
+    Math.min(BACKOFF_MS_MAX, Math.max(BACKOFF_MS_FIRST, pushMs) * 2 ** Math.min(losses - 1, 10))
+  );
 }
 
 /** How crowded the branch is, as one host sees it. */
@@ -135,15 +171,22 @@ export interface Crowd {
 const SPREAD = 0.75;
 
 /**
- * How long a host that lost against another one waits: full jitter over a window with room for every rival. Who loses more often than rivals explain
- * doubles it all the same.
+ * How long a host that lost against another one waits: full jitter over a window with room for
+ * every rival. Who loses more often than rivals explain doubles it all the same.
  */
-export function rivalryMs(losses: number, { pushMs, rivals, rivalsMax }: Crowd, random: Random): number {
+export function rivalryMs(
+  losses: number,
+  { pushMs, rivals, rivalsMax }: Crowd,
+  random: Random,
+): number {
   const pushes = Math.max(SPREAD * rivals, 2 ** Math.min(losses - 2 * rivalsMax, 10));
   return random.next() * Math.min(BACKOFF_MS_MAX, Math.max(BACKOFF_MS_FIRST, pushMs) * pushes);
 }
 
-/** How long a host that has landed lets its rivals go first: what finishes meanwhile goes along with its next push. */
+/**
+ * How long a host that has landed lets its rivals go first: what finishes meanwhile goes along with
+ * its next push.
+ */
 export function yieldMs({ pushMs, rivals }: Crowd, random: Random): number {
   return rivals <= 1 ? 0 : (Math.min(BACKOFF_MS_MAX, pushMs * rivals) / 2) * (0.5 + random.next());
 }
@@ -151,7 +194,10 @@ export function yieldMs({ pushMs, rivals }: Crowd, random: Random): number {
 interface Built {
   readonly tip: Oid | null;
   readonly head: Oid | null;
-  readonly parts: readonly { readonly transaction: Transaction; readonly commits: readonly Oid[] }[];
+  readonly parts: readonly {
+    readonly transaction: Transaction;
+    readonly commits: readonly Oid[];
+  }[];
   readonly updates: readonly RefUpdate[];
 }
 
@@ -175,64 +221,112 @@ async function buildOnTip(
       outcomes.set(transaction, { kind: 'refused', line: blocked, blocked: true });
       continue;
     }
-    for (const draft of decided) for (const { path, content } of draft.writes) added.set(path, typeof content === 'string' ? content : '');
+    for (const draft of decided)
+      for (const { path, content } of draft.writes)
+        added.set(path, typeof content === 'string' ? content : '');
     drafts.push(...decided);
     parts.push({ transaction, count: decided.length });
   }
   const commits = drafts.length === 0 ? [] : await publisher.repository.buildCommits(tip, drafts);
   const head = commits.at(-1) ?? tip;
   let at = 0;
-  const placed = parts.map(({ transaction, count }) => ({ transaction, commits: commits.slice(at, (at += count)) }));
-  const branch: readonly RefUpdate[] = head === tip ? [] : [{ ref: publisher.branchRef, expected: tip, next: head }];
-  return { tip, head, parts: placed, updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)] };
+  const placed = parts.map(({ transaction, count }) => ({
+    transaction,
+    commits: commits.slice(at, (at += count)),
+  }));
+  const branch: readonly RefUpdate[] =
+    head === tip ? [] : [{ ref: publisher.branchRef, expected: tip, next: head }];
+  return {
+    tip,
+    head,
+    parts: placed,
+    updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)],
+  };
 }
 
-/** Why a file of a transaction cannot be placed, or null: what somebody put in its way must hold up no other transaction. */
-async function findBlocked(repository: Repository, tip: Oid | null, drafts: readonly CommitDraft[]): Promise<string | null> {
+/**
+ * Why a file of a transaction cannot be placed, or null: what somebody put in its way must hold up
+ * no other transaction.
+ */
+async function findBlocked(
+  repository: Repository,
+  tip: Oid | null,
+  drafts: readonly CommitDraft[],
+): Promise<string | null> {
   if (tip === null) return null;
   const paths = drafts.flatMap(({ writes }) => writes.map(({ path }) => path));
-  const folders = [...new Set(paths.flatMap((path) => path.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))))].filter(
-    (folder) => folder !== '',
-  );
+  const folders = [
+    ...new Set(
+      paths.flatMap((path) =>
+        path.split('/').map((_, index, parts) => parts.slice(0, index).join('/')),
+      ),
+    ),
+  ].filter((folder) => folder !== '');
   const entries = await repository.lookUp(tip, [...paths, ...folders]);
-  const at = entries.findIndex((entry, index) => entry !== null && (entry.kind === 'tree') === index < paths.length);
+  const at = entries.findIndex(
+    (entry, index) => entry !== null && (entry.kind === 'tree') === index < paths.length,
+  );
   if (at < 0) return null;
   return at < paths.length
     ? `cannot write "${paths[at] ?? ''}": a folder stands there`
     : `cannot write below "${folders[at - paths.length] ?? ''}": a file stands there`;
 }
 
-function createView(repository: Repository, tip: Oid | null, added: ReadonlyMap<string, string>): TipView {
+function createView(
+  repository: Repository,
+  tip: Oid | null,
+  added: ReadonlyMap<string, string>,
+): TipView {
   return {
     tip,
     added,
     lookUp: async (paths) => {
       const standing = tip === null ? paths.map(() => null) : await repository.lookUp(tip, paths);
-      return paths.map((path, index) => (added.has(path) && tip !== null ? { kind: 'file', oid: tip } : (standing[index] ?? null)));
+      return paths.map((path, index) =>
+        added.has(path) && tip !== null ? { kind: 'file', oid: tip } : (standing[index] ?? null),
+      );
     },
   };
 }
 
 async function pushBuilt(publisher: Publisher, built: Built): Promise<PushOutcome> {
   if (publisher.atomic || built.updates.length === 1)
-    return publisher.repository.push(built.updates, { atomic: publisher.atomic && built.updates.length > 1 });
+    return publisher.repository.push(built.updates, {
+      atomic: publisher.atomic && built.updates.length > 1,
+    });
   return pushInTwoSteps(publisher, built);
 }
 
-/** Without atomic pushes: look at the claims once more, land the branch, then let the claims go. Still one reply, but no fence at the server. */
+/**
+ * Without atomic pushes: look at the claims once more, land the branch, then let the claims go.
+ * Still one reply, but no fence at the server.
+ */
 async function pushInTwoSteps(publisher: Publisher, built: Built): Promise<PushOutcome> {
   const fences = built.updates.filter(({ ref }) => ref !== publisher.branchRef);
   const listed = await publisher.repository.listRefs(fences.map(({ ref }) => ref));
   if (listed.kind === 'unreachable') return { kind: 'unknown', failure: listed.failure };
-  const lost = fences.filter(({ ref, expected }) => (listed.value.refs.get(ref) ?? null) !== expected);
-  if (lost.length > 0) return { kind: 'answered', refs: new Map(built.updates.map(({ ref }) => [ref, { kind: 'stale' }])) };
+  const lost = fences.filter(
+    ({ ref, expected }) => (listed.value.refs.get(ref) ?? null) !== expected,
+  );
+  if (lost.length > 0)
+    return {
+      kind: 'answered',
+      refs: new Map(built.updates.map(({ ref }) => [ref, { kind: 'stale' }])),
+    };
   const branch = built.updates.filter(({ ref }) => ref === publisher.branchRef);
   const pushed: PushOutcome =
-    branch.length === 0 ? { kind: 'answered', refs: new Map() } : await publisher.repository.push(branch, { atomic: false });
-  if (pushed.kind === 'unknown' || [...pushed.refs.values()].some(({ kind }) => kind !== 'landed')) return pushed;
+    branch.length === 0
+      ? { kind: 'answered', refs: new Map() }
+      : await publisher.repository.push(branch, { atomic: false });
+  if (pushed.kind === 'unknown' || [...pushed.refs.values()].some(({ kind }) => kind !== 'landed'))
+    return pushed;
   const released = await publisher.repository.push(fences, { atomic: false });
-  // The branch has landed; a claim that could not be deleted now lapses like any other of an answered message.
-  const rest = released.kind === 'answered' ? released.refs : new Map(fences.map(({ ref }) => [ref, { kind: 'landed' } as const]));
+  // The branch has landed; a claim that could not be deleted now lapses like any other of an
+  // answered message.
+  const rest =
+    released.kind === 'answered'
+      ? released.refs
+      : new Map(fences.map(({ ref }) => [ref, { kind: 'landed' } as const]));
   return { kind: 'answered', refs: new Map([...pushed.refs, ...rest]) };
 }
 
@@ -250,43 +344,75 @@ interface Pushed {
 
 async function settle(publisher: Publisher, { built, pushed, asOf }: Pushed): Promise<Settled> {
   if (pushed.kind === 'unknown') return settleByLooking(publisher, built, true);
-  const results = built.updates.map(({ ref }) => pushed.refs.get(ref) ?? { kind: 'stale' as const });
+  const results = built.updates.map(
+    ({ ref }) => pushed.refs.get(ref) ?? { kind: 'stale' as const },
+  );
   const refused = results.find((result) => result.kind === 'refused');
-  if (refused !== undefined) return { outcomes: forAll(built, { kind: 'refused', line: refused.line }), failure: null };
-  if (results.some(({ kind }) => kind !== 'landed')) return settleByLooking(publisher, built, false);
+  if (refused !== undefined)
+    return { outcomes: forAll(built, { kind: 'refused', line: refused.line }), failure: null };
+  if (results.some(({ kind }) => kind !== 'landed'))
+    return settleByLooking(publisher, built, false);
   await publisher.mirror.pull({ tip: built.head, asOf, builtOn: built.tip });
   return { outcomes: landed(built), failure: null };
 }
 
-/** Rejected, or no answer: the remote's refs say what is true. Our own commit below the tip means landed; a fence elsewhere means lost. */
-async function settleByLooking(publisher: Publisher, built: Built, maybeLanded: boolean): Promise<Settled> {
+/**
+ * Rejected, or no answer: the remote's refs say what is true. Our own commit below the tip means
+ * landed; a fence elsewhere means lost.
+ */
+async function settleByLooking(
+  publisher: Publisher,
+  built: Built,
+  maybeLanded: boolean,
+): Promise<Settled> {
   const asOf = publisher.mirror.epoch();
-  const listed = await publisher.repository.listRefs(built.parts.flatMap(({ transaction }) => transaction.fences.map(({ ref }) => ref)));
+  const listed = await publisher.repository.listRefs(
+    built.parts.flatMap(({ transaction }) => transaction.fences.map(({ ref }) => ref)),
+  );
   if (listed.kind === 'unreachable') return { outcomes: new Map(), failure: listed.failure };
   const { tip, refs } = listed.value;
   const pulled = await publisher.mirror.pull({ tip, asOf });
   if (pulled.kind === 'unreachable') return { outcomes: new Map(), failure: pulled.failure };
-  if (pulled.value.kind === 'rewritten') return { outcomes: forAll(built, { kind: 'rewritten' }), failure: null };
+  if (pulled.value.kind === 'rewritten')
+    return { outcomes: forAll(built, { kind: 'rewritten' }), failure: null };
   const committed = built.head !== null && built.head !== built.tip;
-  if (maybeLanded && committed && tip !== null && (await publisher.repository.isAncestor(built.head, tip)))
+  if (
+    maybeLanded &&
+    committed &&
+    tip !== null &&
+    (await publisher.repository.isAncestor(built.head, tip))
+  )
     return { outcomes: landed(built), failure: null };
-  const decided = built.parts.flatMap(({ transaction, commits }): [Transaction, TransactionOutcome][] => {
-    if (!isFenced(transaction, listed.value)) return [];
-    // A push of fences alone leaves no commit to look for: when each ref stands where we wanted it, it was ours.
-    const ours = maybeLanded && !committed && transaction.fences.every(({ ref, next }) => (refs.get(ref) ?? null) === next);
-    return [[transaction, ours ? { kind: 'landed', commits } : { kind: 'fenced' }]];
-  });
+  const decided = built.parts.flatMap(
+    ({ transaction, commits }): [Transaction, TransactionOutcome][] => {
+      if (!isFenced(transaction, listed.value)) return [];
+      // A push of fences alone leaves no commit to look for: when each ref stands where we wanted
+      // it, it was ours.
+      const ours =
+        maybeLanded &&
+        !committed &&
+        transaction.fences.every(({ ref, next }) => (refs.get(ref) ?? null) === next);
+      return [[transaction, ours ? { kind: 'landed', commits } : { kind: 'fenced' }]];
+    },
+  );
   return { outcomes: new Map(decided), failure: null };
 }
 
 function landed(built: Built): ReadonlyMap<Transaction, TransactionOutcome> {
-  return new Map(built.parts.map(({ transaction, commits }) => [transaction, { kind: 'landed', commits }]));
+  return new Map(
+    built.parts.map(({ transaction, commits }) => [transaction, { kind: 'landed', commits }]),
+  );
 }
 
-function forAll(built: Built, outcome: TransactionOutcome): ReadonlyMap<Transaction, TransactionOutcome> {
+function forAll(
+  built: Built,
+  outcome: TransactionOutcome,
+): ReadonlyMap<Transaction, TransactionOutcome> {
   return new Map(built.parts.map(({ transaction }) => [transaction, outcome]));
 }
 
 function isFenced(transaction: Transaction, listing: RefListing): boolean {
-  return transaction.fences.some(({ ref, expected }) => (listing.refs.get(ref) ?? null) !== expected);
+  return transaction.fences.some(
+    ({ ref, expected }) => (listing.refs.get(ref) ?? null) !== expected,
+  );
 }

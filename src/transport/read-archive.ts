@@ -4,10 +4,20 @@ import type { RejectedFile } from '../protocol/open-work.ts';
 import { archivedPath, archiveRef, type MessagePath } from '../protocol/paths.ts';
 import type { Reached, RefListing, Repository } from './repository.ts';
 
-/** The tip of the archive with everything it needs in the cache; null when there is none. `seen`: what a listing of the remote has shown, if there was one. */
-export async function fetchArchive(repository: Repository, branchRef: string, seen?: RefListing): Promise<Reached<Oid | null>> {
+/**
+ * The tip of the archive with everything it needs in the cache; null when there is none. `seen`:
+ * what a listing of the remote has shown, if there was one.
+ */
+export async function fetchArchive(
+  repository: Repository,
+  branchRef: string,
+  seen?: RefListing,
+): Promise<Reached<Oid | null>> {
   const ref = archiveRef(branchRef);
-  const listed = seen === undefined ? await repository.listRefs([ref]) : ({ kind: 'reached', value: seen } as const);
+  const listed =
+    seen === undefined
+      ? await repository.listRefs([ref])
+      : ({ kind: 'reached', value: seen } as const);
   if (listed.kind === 'unreachable') return listed;
   const oid = listed.value.refs.get(ref) ?? null;
   if (oid === null || (await repository.hasHistory(oid))) return { kind: 'reached', value: oid };
@@ -25,7 +35,10 @@ export async function findArchived(
   return new Set(unique.filter((channel) => standing.has(archivedPath(channel))));
 }
 
-/** Nothing in an archived channel is work: what was answered there and is put back by hand must not run again. */
+/**
+ * Nothing in an archived channel is work: what was answered there and is put back by hand must not
+ * run again.
+ */
 export function rejectArchived({ path, channel }: MessagePath): RejectedFile {
   const expected = `another channel, or: crosstalkd archive --undo ${channel}`;
   return { path, line: 1, found: 'a message in a channel that is archived', expected };

@@ -1,6 +1,6 @@
 /**
- * From two commits to a batch for the index: which files changed, what they say, and what already answers them. It reads objects and judges
- * with the protocol's pure rules; it keeps nothing.
+ * From two commits to a batch for the index: which files changed, what they say, and what already
+ * answers them. It reads objects and judges with the protocol's pure rules; it keeps nothing.
  */
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
@@ -11,7 +11,13 @@ import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { decodeModels } from '../protocol/models.ts';
 import { type OlderAnswer, olderAnswer, olderEnd } from '../protocol/older-answer.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
-import { type ChangeBatch, type OpenIndex, type OpenMessage, type RejectedFile, rejectTwin } from '../protocol/open-work.ts';
+import {
+  type ChangeBatch,
+  type OpenIndex,
+  type OpenMessage,
+  type RejectedFile,
+  rejectTwin,
+} from '../protocol/open-work.ts';
 import {
   archivedChannel,
   CHANNELS,
@@ -58,18 +64,35 @@ interface Candidate {
 }
 
 /** Reads what `to` changed since `from` (null: everything in it). */
-export async function readChanges(repository: Repository, range: ChangeRange): Promise<ChangeBatch> {
+export async function readChanges(
+  repository: Repository,
+  range: ChangeRange,
+): Promise<ChangeBatch> {
   const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
   const exists = createExists(repository, range, changes);
-  // A folder at a reply's path leaves no place for the reply: it closes the message as the file would, on every host, or agents would run for nothing.
-  const removed = changes.flatMap((change) => (change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : []));
+  // A folder at a reply's path leaves no place for the reply: it closes the message as the file
+  // would, on every host, or agents would run for nothing.
+  const removed = changes.flatMap((change) =>
+    change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : [],
+  );
   const reopened = await readReopened(repository, range, removed);
   const written = [...changes.filter((change) => change.kind === 'written'), ...reopened];
-  const judged: Judged = { messages: [], rejected: [], replies: [], retried: [], older: [], answered: [], people: [...peopleOf(range)] };
+  const judged: Judged = {
+    messages: [],
+    rejected: [],
+    replies: [],
+    retried: [],
+    older: [],
+    answered: [],
+    people: [...peopleOf(range)],
+  };
   for (const change of changes)
     if (change.kind === 'written')
-      judged.replies.push(...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []));
-  const twins = range.from === null ? findTwins(written.map(({ path }) => path)) : new Map<string, string>();
+      judged.replies.push(
+        ...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []),
+      );
+  const twins =
+    range.from === null ? findTwins(written.map(({ path }) => path)) : new Map<string, string>();
   const judge: Judge = {
     repository,
     range,
@@ -91,20 +114,39 @@ export async function readChanges(repository: Repository, range: ChangeRange): P
   const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
   const withdrawn = changes.some(({ path }) => range.older.has(path));
   const runs = await readRunMarks(exists, changes);
-  return { tip: range.to, models: range.models, removed, reopened: reopened.map(({ path }) => path), archived, withdrawn, runs, ...judged };
+  return {
+    tip: range.to,
+    models: range.models,
+    removed,
+    reopened: reopened.map(({ path }) => path),
+    archived,
+    withdrawn,
+    runs,
+    ...judged,
+  };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
 export function listModelNames(text: string | null): readonly string[] {
-  if (text !== lastModels.text) lastModels = { text, names: [...decodeModels(text ?? '').models.keys()].sort(byCodeUnit) };
+  if (text !== lastModels.text)
+    lastModels = { text, names: [...decodeModels(text ?? '').models.keys()].sort(byCodeUnit) };
   return lastModels.names;
 }
 
 /** Asked for at every commit and hardly ever another: the last answer is kept. */
-let lastModels: { readonly text: string | null; readonly names: readonly string[] } = { text: null, names: [] };
+let lastModels: { readonly text: string | null; readonly names: readonly string[] } = {
+  text: null,
+  names: [],
+};
 
-/** The text of a file of a commit, or null when there is none or it is larger than a message may be. */
-export async function readTextAt(repository: Repository, commit: Oid, path: string): Promise<string | null> {
+/**
+ * The text of a file of a commit, or null when there is none or it is larger than a message may be.
+ */
+export async function readTextAt(
+  repository: Repository,
+  commit: Oid,
+  path: string,
+): Promise<string | null> {
   const [entry] = await repository.lookUp(commit, [path]);
   if (entry?.kind !== 'file') return null;
   const [blob] = await repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
@@ -132,35 +174,53 @@ interface Judge {
 
 function readChunk(
   judge: Judge,
-  { written, at, into }: { readonly written: readonly Written[]; readonly at: number; readonly into: Judged },
+  {
+    written,
+    at,
+    into,
+  }: { readonly written: readonly Written[]; readonly at: number; readonly into: Judged },
 ): Promise<readonly Candidate[]> {
   const reading = readCandidates(judge, written.slice(at, at + CHUNK), into);
-  // A failure is told by whoever waits for it; one that nobody waits for any more comes after another.
+  // A failure is told by whoever waits for it; one that nobody waits for any more comes after
+  // another.
   reading.catch(() => undefined);
   return reading;
 }
 
-async function readCandidates(judge: Judge, written: readonly Written[], into: Judged): Promise<readonly Candidate[]> {
+async function readCandidates(
+  judge: Judge,
+  written: readonly Written[],
+  into: Judged,
+): Promise<readonly Candidate[]> {
   const listed = written.flatMap((change) => {
     const file = parseMessagePath(change.path);
     const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
     if (problem !== null)
-      into.rejected.push({ path: change.path, line: 1, found: problem, expected: 'a regular *.md file with a plain name' });
+      into.rejected.push({
+        path: change.path,
+        line: 1,
+        found: problem,
+        expected: 'a regular *.md file with a plain name',
+      });
     return file === null || change.entry === 'other' ? [] : [{ file, blob: change.blob }];
   });
   const closed = await findArchived(
     judge.exists,
     listed.map(({ file }) => file.channel),
   );
-  for (const { file } of listed) if (closed.has(file.channel)) into.rejected.push(rejectArchived(file));
+  for (const { file } of listed)
+    if (closed.has(file.channel)) into.rejected.push(rejectArchived(file));
   const open = listed.filter(({ file }) => !closed.has(file.channel));
-  for (const { file } of open) if (file.replyTo !== null && judge.isSettled(file.path)) into.replies.push(file.replyTo);
+  for (const { file } of open)
+    if (file.replyTo !== null && judge.isSettled(file.path)) into.replies.push(file.replyTo);
   const files = open.filter(({ file }) => !judge.isSettled(file.path));
   const blobs = await judge.repository.readBlobs(
     files.map(({ blob }) => blob),
     MESSAGE_BYTES_MAX,
   );
-  const standing = await judge.exists(files.flatMap(({ file }) => (file.replyTo === null ? [] : [file.replyTo.path])));
+  const standing = await judge.exists(
+    files.flatMap(({ file }) => (file.replyTo === null ? [] : [file.replyTo.path])),
+  );
   const candidates: Candidate[] = [];
   files.forEach(({ file, blob }, index) => {
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
@@ -169,19 +229,30 @@ async function readCandidates(judge: Judge, written: readonly Written[], into: J
     if (read.kind === 'message') {
       const { fields } = read.message;
       candidates.push({ file, blob, fields, isExternal: actsOutside(file.path, read.message) });
-      into.older.push(...[olderAnswer(file, fields, judge.models)].filter((answer) => answer !== null));
+      into.older.push(
+        ...[olderAnswer(file, fields, judge.models)].filter((answer) => answer !== null),
+      );
     } else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
   });
   return candidates;
 }
 
-/** The candidates that may be work. Answered ones are left out early: of a long history only they are many. */
-async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], into: Judged): Promise<readonly Candidate[]> {
+/**
+ * The candidates that may be work. Answered ones are left out early: of a long history only they
+ * are many.
+ */
+async function filterUnanswered(
+  judge: Judge,
+  candidates: readonly Candidate[],
+  into: Judged,
+): Promise<readonly Candidate[]> {
   const waking = await filterWaking(judge, candidates);
-  const repliesOf = ({ file, fields }: Candidate): readonly string[] => fields.to.map(({ name }) => replyPath(file.path, name));
+  const repliesOf = ({ file, fields }: Candidate): readonly string[] =>
+    fields.to.map(({ name }) => replyPath(file.path, name));
   const answers = await judge.exists(waking.flatMap(repliesOf));
   return waking.filter((candidate) => {
-    const isAnswered = !asksAll(candidate.fields) && repliesOf(candidate).every((path) => answers.has(path));
+    const isAnswered =
+      !asksAll(candidate.fields) && repliesOf(candidate).every((path) => answers.has(path));
     if (isAnswered) {
       noteFields(judge, candidate, into);
       // One that was edited may have waited for somebody else before.
@@ -192,20 +263,38 @@ async function filterUnanswered(judge: Judge, candidates: readonly Candidate[], 
 }
 
 /** What any message tells beside being work: who writes here, and what it asks again. */
-function noteFields(judge: Judge, { file, fields }: Pick<Candidate, 'file' | 'fields'>, into: Judged): void {
-  if (fields.from !== null && fields.model === null && !judge.models.includes(fields.from) && !RESERVED_NAMES.includes(fields.from))
+function noteFields(
+  judge: Judge,
+  { file, fields }: Pick<Candidate, 'file' | 'fields'>,
+  into: Judged,
+): void {
+  if (
+    fields.from !== null &&
+    fields.model === null &&
+    !judge.models.includes(fields.from) &&
+    !RESERVED_NAMES.includes(fields.from)
+  )
     into.people.push(fields.from);
   if (fields.retries !== null) into.retried.push({ by: file.path, path: fields.retries });
 }
 
 /** One question to the history for all of them. */
-async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: Judged): Promise<void> {
+async function judgeMessages(
+  judge: Judge,
+  waking: readonly Candidate[],
+  into: Judged,
+): Promise<void> {
   const authors = await readAuthors(judge, waking);
   const everyone = await readEveryone(judge, waking, authors);
   const answers = await judge.exists(
-    waking.flatMap((candidate) => recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name))),
+    waking.flatMap((candidate) =>
+      recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name)),
+    ),
   );
-  const { twins, answered: moved } = judge.range.from === null ? { twins: judge.twins, answered: [] } : await readTwins(judge, waking);
+  const { twins, answered: moved } =
+    judge.range.from === null
+      ? { twins: judge.twins, answered: [] }
+      : await readTwins(judge, waking);
   into.answered.push(...moved);
   const ended = await readOlderEnds(judge, waking);
   for (const candidate of waking) {
@@ -222,7 +311,9 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       ({ name }) =>
         (name !== from || startsChild(fields)) &&
         !answers.has(replyPath(file.path, name)) &&
-        (name === 'workflow' ? asksWorkflow(fields) && !ended.has(file.path) : judge.models.includes(name) || !isPerson(judge, name, from)),
+        (name === 'workflow'
+          ? asksWorkflow(fields) && !ended.has(file.path)
+          : judge.models.includes(name) || !isPerson(judge, name, from)),
     );
     into.messages.push({
       path: file.path,
@@ -238,33 +329,56 @@ async function judgeMessages(judge: Judge, waking: readonly Candidate[], into: J
       preferredHost: fields.dispatchHost,
       hasFallback: fields.fallback.length > 0,
       isWorkflow: fields.to.some(({ name }) => name === 'workflow'),
-      recipients: file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.includes(name)),
+      recipients:
+        file.replyTo === null
+          ? recipients
+          : recipients.filter(({ name }) => judge.models.includes(name)),
     });
   }
 }
 
 /** Markers whose run an older program has brought to its end. */
-async function readOlderEnds(judge: Judge, waking: readonly Candidate[]): Promise<ReadonlySet<string>> {
+async function readOlderEnds(
+  judge: Judge,
+  waking: readonly Candidate[],
+): Promise<ReadonlySet<string>> {
   const markers = waking.flatMap(({ file, fields }) =>
     fields.childChannel === null ? [] : [{ path: file.path, proof: olderEnd(fields.childChannel) }],
   );
   const standing = await judge.exists(markers.flatMap(({ proof }) => proof));
-  return new Set(markers.flatMap(({ path, proof: [end, header] }) => (standing.has(end) && !standing.has(header) ? [path] : [])));
+  return new Set(
+    markers.flatMap(({ path, proof: [end, header] }) =>
+      standing.has(end) && !standing.has(header) ? [path] : [],
+    ),
+  );
 }
 
-/** A reply wakes its addressee only when it answers a message that is not itself a reply and whose sender does not wait for it: no loop can begin. */
-async function filterWaking(judge: Judge, candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+/**
+ * A reply wakes its addressee only when it answers a message that is not itself a reply and whose
+ * sender does not wait for it: no loop can begin.
+ */
+async function filterWaking(
+  judge: Judge,
+  candidates: readonly Candidate[],
+): Promise<readonly Candidate[]> {
   const waking: Candidate[] = [];
   for (const candidate of candidates) {
     const original = candidate.file.replyTo?.path;
     if (original === undefined) waking.push(candidate);
-    else if (candidate.fields.to.some(({ name }) => judge.models.includes(name)) && (await repliesToQuestion(judge, candidate, original)))
+    else if (
+      candidate.fields.to.some(({ name }) => judge.models.includes(name)) &&
+      (await repliesToQuestion(judge, candidate, original))
+    )
       waking.push(candidate);
   }
   return waking;
 }
 
-async function repliesToQuestion(judge: Judge, candidate: Candidate, original: string): Promise<boolean> {
+async function repliesToQuestion(
+  judge: Judge,
+  candidate: Candidate,
+  original: string,
+): Promise<boolean> {
   const [entry] = await judge.repository.lookUp(judge.range.to, [original]);
   if (entry?.kind !== 'file') return !candidate.fields.re.includes(original);
   if (parseMessagePath(original)?.replyTo != null) return false;
@@ -273,7 +387,10 @@ async function repliesToQuestion(judge: Judge, candidate: Candidate, original: s
   return read.kind === 'message' && !read.message.fields.wait;
 }
 
-async function readAuthors(judge: Judge, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, CommitInfo>> {
+async function readAuthors(
+  judge: Judge,
+  candidates: readonly Candidate[],
+): Promise<ReadonlyMap<string, CommitInfo>> {
   const unsigned = candidates
     .filter(({ fields }) => fields.from === null || fields.timestampMs === null || asksAll(fields))
     .map(({ file }) => file.path);
@@ -283,10 +400,16 @@ async function readAuthors(judge: Judge, candidates: readonly Candidate[]): Prom
   const older = judge.range.from === null ? [] : unsigned.filter((path) => !found.has(path));
   return older.length === 0
     ? found
-    : new Map([...found, ...(await judge.repository.findAddingCommits(older, { from: null, to: judge.range.to }))]);
+    : new Map([
+        ...found,
+        ...(await judge.repository.findAddingCommits(older, { from: null, to: judge.range.to })),
+      ]);
 }
 
-/** `all` means the models of the moment it was written, not the ones added since: a new model does not answer last week's mail. */
+/**
+ * `all` means the models of the moment it was written, not the ones added since: a new model does
+ * not answer last week's mail.
+ */
 async function readEveryone(
   judge: Judge,
   candidates: readonly Candidate[],
@@ -296,13 +419,19 @@ async function readEveryone(
   for (const { file, fields } of candidates) {
     if (!asksAll(fields)) continue;
     const commit = authors.get(file.path)?.oid;
-    const then = commit === undefined ? [] : listModelNames(await readTextAt(judge.repository, commit, MODELS_FILE));
+    const then =
+      commit === undefined
+        ? []
+        : listModelNames(await readTextAt(judge.repository, commit, MODELS_FILE));
     everyone.set(file.path, then.length === 0 ? judge.models : then);
   }
   return everyone;
 }
 
-function recipientsOf({ file, fields }: Candidate, everyone: ReadonlyMap<string, readonly string[]>): readonly Recipient[] {
+function recipientsOf(
+  { file, fields }: Candidate,
+  everyone: ReadonlyMap<string, readonly string[]>,
+): readonly Recipient[] {
   return expandAddresses(fields.to, everyone.get(file.path) ?? []);
 }
 
@@ -326,6 +455,10 @@ function isPerson(judge: Judge, name: string, from: string): boolean {
 
 function decodeBlob(blob: BlobRead | undefined) {
   if (blob?.kind === 'bytes') return decodeMessage(blob.bytes);
-  const found = blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
-  return { kind: 'rejected', rejection: { line: 1, found, expected: `at most ${MESSAGE_BYTES_MAX} bytes of text` } } as const;
+  const found =
+    blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
+  return {
+    kind: 'rejected',
+    rejection: { line: 1, found, expected: `at most ${MESSAGE_BYTES_MAX} bytes of text` },
+  } as const;
 }

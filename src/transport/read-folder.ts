@@ -1,4 +1,7 @@
-/** All text files below a folder at a commit. Blobs read before are kept by the caller's memory, so a folder that grew by one file costs one read. */
+/**
+ * All text files below a folder at a commit. Blobs read before are kept by the caller's memory, so
+ * a folder that grew by one file costs one read.
+ */
 import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Repository } from './repository.ts';
@@ -13,7 +16,9 @@ export async function readFolder(
   memory: TextMemory,
 ): Promise<ReadonlyMap<string, string>> {
   const changes = await repository.diff({ from: null, to: place.commit, under: place.folder });
-  const files = changes.flatMap((change) => (change.kind === 'written' && change.entry === 'file' ? [change] : []));
+  const files = changes.flatMap((change) =>
+    change.kind === 'written' && change.entry === 'file' ? [change] : [],
+  );
   const missing = [...new Set(files.map(({ blob }) => blob).filter((blob) => !memory.has(blob)))];
   const read = await repository.readBlobs(missing, MESSAGE_BYTES_MAX);
   missing.forEach((oid, index) => {

@@ -11,10 +11,14 @@ export async function readReopened(
   range: { readonly to: Oid },
   removed: readonly string[],
 ): Promise<readonly Written[]> {
-  const originals = [...new Set(removed.flatMap((path) => parseMessagePath(path)?.replyTo?.path ?? []))];
+  const originals = [
+    ...new Set(removed.flatMap((path) => parseMessagePath(path)?.replyTo?.path ?? [])),
+  ];
   const entries = originals.length === 0 ? [] : await repository.lookUp(range.to, originals);
   return originals.flatMap((path, index): Written[] => {
     const entry = entries[index];
-    return entry?.kind === 'file' ? [{ kind: 'written', path, entry: 'file', blob: entry.oid }] : [];
+    return entry?.kind === 'file'
+      ? [{ kind: 'written', path, entry: 'file', blob: entry.oid }]
+      : [];
   });
 }

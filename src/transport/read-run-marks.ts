@@ -1,10 +1,16 @@
-/** Which runs of workflows have begun and not ended, out of what changed: RUN.json stands, COMPLETE does not. */
+/**
+ * Which runs of workflows have begun and not ended, out of what changed: RUN.json stands, COMPLETE
+ * does not.
+ */
 import { runFiles, runOfMark } from '../protocol/paths.ts';
 import type { Exists } from './standing-paths.ts';
 import type { TreeChange } from './repository.ts';
 
 /** Of every run with a change to one of its two marks: whether it is open in the new tree. */
-export async function readRunMarks(exists: Exists, changes: readonly TreeChange[]): Promise<ReadonlyMap<string, boolean>> {
+export async function readRunMarks(
+  exists: Exists,
+  changes: readonly TreeChange[],
+): Promise<ReadonlyMap<string, boolean>> {
   const touched = [...new Set(changes.flatMap(({ path }) => runOfMark(path) ?? []))];
   const standing = await exists(touched.flatMap((channel) => Object.values(runFiles(channel))));
   return new Map(

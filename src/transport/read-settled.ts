@@ -1,4 +1,7 @@
-/** What of a long history a partial cache need not know by its contents: who answered what stands in the paths. */
+/**
+ * What of a long history a partial cache need not know by its contents: who answered what stands in
+ * the paths.
+ */
 import type { Oid } from '../base/ids.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import { CHANNELS, parseMessagePath } from '../protocol/paths.ts';
@@ -12,8 +15,10 @@ interface Range {
 }
 
 /**
- * What stands in the settled part and is a reply, or has one: such a message is as old as to be stale, whoever of its recipients has not answered, and such a
- * reply is as old as to wake nobody. A message that nobody has answered is read, however old: it may be a run, or something for a person.
+ * What stands in the settled part and is a reply, or has one: such a message is as old as to be
+ * stale, whoever of its recipients has not answered, and such a reply is as old as to wake nobody.
+ * A message that nobody has answered is read, however old: it may be a run, or something for a
+ * person.
  */
 export async function judgeSettled(
   repository: Repository,
@@ -21,7 +26,9 @@ export async function judgeSettled(
   written: readonly { readonly path: string }[],
 ): Promise<(path: string) => boolean> {
   if (from !== null || settled == null) return () => false;
-  const fresh = new Set((await repository.diff({ from: settled.commit, to, under: CHANNELS })).map(({ path }) => path));
+  const fresh = new Set(
+    (await repository.diff({ from: settled.commit, to, under: CHANNELS })).map(({ path }) => path),
+  );
   const standing = new Set(written.map(({ path }) => path));
   const closed = new Set<string>();
   for (const { path } of written) {
@@ -33,10 +40,15 @@ export async function judgeSettled(
   return (path) => closed.has(path);
 }
 
-/** Who has committed in the settled part under a name that is no model's: as `from:` would have told, which is not read. */
+/**
+ * Who has committed in the settled part under a name that is no model's: as `from:` would have
+ * told, which is not read.
+ */
 export function peopleOf({ settled, models }: Range): readonly string[] {
   const names = [...(settled?.authors ?? [])].map((author) => slugName(author, 'someone'));
-  return [...new Set(names)].filter((name) => !models.includes(name) && !RESERVED_NAMES.includes(name));
+  return [...new Set(names)].filter(
+    (name) => !models.includes(name) && !RESERVED_NAMES.includes(name),
+  );
 }
 
 /** Has what will be read of a whole tree fetched at once: it is read piece by piece. */
@@ -45,6 +57,8 @@ export function bringUnsettled(
   written: readonly Extract<TreeChange, { kind: 'written' }>[],
   isSettled: (path: string) => boolean,
 ): Promise<void> {
-  const wanted = written.filter(({ path, entry }) => entry === 'file' && parseMessagePath(path) !== null && !isSettled(path));
+  const wanted = written.filter(
+    ({ path, entry }) => entry === 'file' && parseMessagePath(path) !== null && !isSettled(path),
+  );
   return repository.bringBlobs(wanted.map(({ blob }) => blob));
 }

@@ -1,7 +1,16 @@
-/** New messages that another one with the same id counts before: what a reader of the whole tree would see, asked for few. */
+/**
+ * New messages that another one with the same id counts before: what a reader of the whole tree
+ * would see, asked for few.
+ */
 import type { Oid } from '../base/ids.ts';
 import type { MessageFields } from '../protocol/message.ts';
-import { channelFolder, type MessagePath, parseMessagePath, replyPath, ulidOf } from '../protocol/paths.ts';
+import {
+  channelFolder,
+  type MessagePath,
+  parseMessagePath,
+  replyPath,
+  ulidOf,
+} from '../protocol/paths.ts';
 import { canonicalPath, findTwins } from '../protocol/twins.ts';
 import type { Repository } from './repository.ts';
 import type { Exists } from './standing-paths.ts';
@@ -14,9 +23,15 @@ interface Asked {
 
 /** What new messages have beside them. */
 export interface TwinsRead {
-  /** Path of a new message → path of the one that counts. Of two that are open the index tells which one does. */
+  /**
+   * Path of a new message → path of the one that counts. Of two that are open the index tells which
+   * one does.
+   */
   readonly twins: ReadonlyMap<string, string>;
-  /** Those of them, put where no dispatcher would, that come to an answer: other copies are closed by it as by one that comes later. */
+  /**
+   * Those of them, put where no dispatcher would, that come to an answer: other copies are closed
+   * by it as by one that comes later.
+   */
   readonly answered: readonly string[];
 }
 
@@ -30,30 +45,54 @@ export async function readTwins(
     if (canonicalPath(file) !== null) return [];
     const { path } = file;
     // A hand-made name in another normalisation or case: an answered one always counts.
-    const others = new Set([path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter((other) => other !== path));
-    return [...others].flatMap((other) => fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })));
+    const others = new Set(
+      [path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter(
+        (other) => other !== path,
+      ),
+    );
+    return [...others].flatMap((other) =>
+      fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })),
+    );
   });
   const standing = await asked.exists(pairs.map(({ proof }) => proof));
-  const named = pairs.filter(({ proof }) => standing.has(proof)).map(({ path, other }) => [path, other] as const);
-  const moved = messages.flatMap(({ file }) => ([null, file.path].includes(canonicalPath(file)) ? [] : [file]));
+  const named = pairs
+    .filter(({ proof }) => standing.has(proof))
+    .map(({ path, other }) => [path, other] as const);
+  const moved = messages.flatMap(({ file }) =>
+    [null, file.path].includes(canonicalPath(file)) ? [] : [file],
+  );
   const found = await readMoved(asked, moved);
   return { twins: new Map([...named, ...found.twins]), answered: found.answered };
 }
 
-/** Files with an id that somebody has put elsewhere: what else has that id only the listing of the channel tells. Rare. */
-async function readMoved({ repository, range }: Asked, moved: readonly MessagePath[]): Promise<TwinsRead> {
+/**
+ * Files with an id that somebody has put elsewhere: what else has that id only the listing of the
+ * channel tells. Rare.
+ */
+async function readMoved(
+  { repository, range }: Asked,
+  moved: readonly MessagePath[],
+): Promise<TwinsRead> {
   const twins = new Map<string, string>();
   const answered = new Set<string>();
   const paths = new Set(moved.map(({ path }) => path));
   for (const channel of new Set(moved.map((file) => file.channel))) {
-    const ids = new Set(moved.flatMap((file) => (file.channel === channel ? ulidOf(file.stem) : [])));
-    const listed = await repository.diff({ from: null, to: range.to, under: channelFolder(channel) });
+    const ids = new Set(
+      moved.flatMap((file) => (file.channel === channel ? ulidOf(file.stem) : [])),
+    );
+    const listed = await repository.diff({
+      from: null,
+      to: range.to,
+      under: channelFolder(channel),
+    });
     const same = listed.flatMap(({ path }) => {
       const file = parseMessagePath(path);
       return file !== null && ids.has(ulidOf(file.stem)) ? [file] : [];
     });
-    for (const { replyTo } of same) if (replyTo !== null && paths.has(replyTo.path)) answered.add(replyTo.path);
-    for (const [path, counts] of findTwins(same.map(({ path: one }) => one))) twins.set(path, counts);
+    for (const { replyTo } of same)
+      if (replyTo !== null && paths.has(replyTo.path)) answered.add(replyTo.path);
+    for (const [path, counts] of findTwins(same.map(({ path: one }) => one)))
+      twins.set(path, counts);
   }
   return { twins, answered: [...answered] };
 }

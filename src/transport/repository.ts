@@ -1,9 +1,11 @@
 /**
- * The door to git: one remote repository and this host's private cache of it, reduced to what a transport needs. Two implementations stand
- * behind it, real git (git-repository.ts) and memory (tests/support), and one contract suite runs against both. It knows refs, trees and
- * commits; it knows nothing of messages.
+ * The door to git: one remote repository and this host's private cache of it, reduced to what a
+ * transport needs. Two implementations stand behind it, real git (git-repository.ts) and memory
+ * (tests/support), and one contract suite runs against both. It knows refs, trees and commits; it
+ * knows nothing of messages.
  *
- * Object ids are given and taken as `Oid`; paths are relative to the root of the tree, separated by `/`, never quoted.
+ * Object ids are given and taken as `Oid`; paths are relative to the root of the tree, separated by
+ * `/`, never quoted.
  */
 import type { Oid } from '../base/ids.ts';
 
@@ -15,23 +17,48 @@ export interface RefListing {
   readonly refs: ReadonlyMap<string, Oid>;
 }
 
-/** Why the remote did not answer; judged once, in git-failure.ts. `line` is for people: one line, credentials removed. */
+/**
+ * Why the remote did not answer; judged once, in git-failure.ts. `line` is for people: one line,
+ * credentials removed.
+ */
 export interface RemoteFailure {
   readonly reason:
-    'dns' | 'refused' | 'timeout' | 'auth' | 'host-key' | 'missing' | 'forbidden' | 'unsupported' | 'disk-full' | 'corrupt' | 'unknown';
+    | 'dns'
+    | 'refused'
+    | 'timeout'
+    | 'auth'
+    | 'host-key'
+    | 'missing'
+    | 'forbidden'
+    | 'unsupported'
+    | 'disk-full'
+    | 'corrupt'
+    | 'unknown';
   readonly line: string;
 }
 
 /** The answer of a remote, or why there is none. An outage is a value: it is expected to happen. */
 export type Reached<T> =
-  { readonly kind: 'reached'; readonly value: T } | { readonly kind: 'unreachable'; readonly failure: RemoteFailure };
+  | { readonly kind: 'reached'; readonly value: T }
+  | { readonly kind: 'unreachable'; readonly failure: RemoteFailure };
 
-/** Regular files are the only thing a transport is made of; everything else in a tree is reported as `other` and never read. */
+/**
+ * Regular files are the only thing a transport is made of; everything else in a tree is reported as
+ * `other` and never read.
+ */
 export type EntryKind = 'file' | 'other';
 
-/** One path that differs between two trees. Renames are never guessed: a moved file is one removal and one addition. */
+/**
+ * One path that differs between two trees. Renames are never guessed: a moved file is one removal
+ * and one addition.
+ */
 export type TreeChange =
-  | { readonly kind: 'written'; readonly path: string; readonly entry: EntryKind; readonly blob: Oid }
+  | {
+      readonly kind: 'written';
+      readonly path: string;
+      readonly entry: EntryKind;
+      readonly blob: Oid;
+    }
   | { readonly kind: 'removed'; readonly path: string };
 
 /** What stands at a path of a commit's tree. `kind: 'tree'` is a folder. */
@@ -48,7 +75,10 @@ export interface SettledPart {
   readonly authors: ReadonlySet<string>;
 }
 
-/** A blob's bytes, or why they were not read. `too-large` is decided from the header: the bytes are never loaded. */
+/**
+ * A blob's bytes, or why they were not read. `too-large` is decided from the header: the bytes are
+ * never loaded.
+ */
 export type BlobRead =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'too-large'; readonly sizeBytes: number }
@@ -68,7 +98,10 @@ export interface CommitInfo {
   readonly message: string;
 }
 
-/** One commit to be built: files that it writes (text as UTF-8 or bytes) and, only for a person's own command, paths that it removes. */
+/**
+ * One commit to be built: files that it writes (text as UTF-8 or bytes) and, only for a person's
+ * own command, paths that it removes.
+ */
 export interface CommitDraft {
   readonly writes: readonly { readonly path: string; readonly content: string | Uint8Array }[];
   readonly removes?: readonly string[];
@@ -79,7 +112,10 @@ export interface CommitDraft {
   readonly message: string;
 }
 
-/** One ref to be moved on the remote, only if it stands where we believe: `expected: null` = must not exist, `next: null` = delete. */
+/**
+ * One ref to be moved on the remote, only if it stands where we believe: `expected: null` = must
+ * not exist, `next: null` = delete.
+ */
 export interface RefUpdate {
   readonly ref: string;
   readonly expected: Oid | null;
@@ -87,64 +123,120 @@ export interface RefUpdate {
 }
 
 /**
- * How a push ended. `answered`: the remote decided each ref. `unknown`: it may or may not have landed (no answer, killed, connection lost);
- * the caller must look at the refs before it does anything else.
+ * How a push ended. `answered`: the remote decided each ref. `unknown`: it may or may not have
+ * landed (no answer, killed, connection lost); the caller must look at the refs before it does
+ * anything else.
  */
 export type PushOutcome =
   | { readonly kind: 'answered'; readonly refs: ReadonlyMap<string, RefResult> }
   | { readonly kind: 'unknown'; readonly failure: RemoteFailure };
 
-/** `stale`: the ref did not stand where we believed, or another push won the race. `refused`: the remote forbids it (hook, protection, permission). */
-export type RefResult = { readonly kind: 'landed' } | { readonly kind: 'stale' } | { readonly kind: 'refused'; readonly line: string };
+/**
+ * `stale`: the ref did not stand where we believed, or another push won the race. `refused`: the
+ * remote forbids it (hook, protection, permission).
+ */
+export type RefResult =
+  | { readonly kind: 'landed' }
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'refused'; readonly line: string };
 
 export interface Repository {
-  /** One `ls-remote` of the branch and of all refs below `prefixes` (full names ending in `/`, or whole ref names). */
+  /**
+   * One `ls-remote` of the branch and of all refs below `prefixes` (full names ending in `/`, or
+   * whole ref names).
+   */
   listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
   /**
-   * Brings commits into the cache with everything they need. `tip` is the branch's (its history comes along); `records` are parentless
-   * commits or another branch's tip, named by the refs they stand at. One that has vanished meanwhile is not an error: `hasObject` tells.
+   * Brings commits into the cache with everything they need. `tip` is the branch's (its history
+   * comes along); `records` are parentless commits or another branch's tip, named by the refs they
+   * stand at. One that has vanished meanwhile is not an error: `hasObject` tells.
    */
-  fetch(want: { readonly tip: Oid | null; readonly records: ReadonlyMap<string, Oid> }): Promise<Reached<null>>;
+  fetch(want: {
+    readonly tip: Oid | null;
+    readonly records: ReadonlyMap<string, Oid>;
+  }): Promise<Reached<null>>;
   hasObject(oid: Oid): Promise<boolean>;
   /**
-   * True when a branch's commit is in the cache with everything below it. `hasObject` proves that for a record only: a commit arrives before
-   * its trees, so it may be all that a killed fetch has left, or that the fetch of another process has brought so far. Contents that a partial cache
+   * True when a branch's commit is in the cache with everything below it. `hasObject` proves that
+   * for a record only: a commit arrives before its trees, so it may be all that a killed fetch has
+   * left, or that the fetch of another process has brought so far. Contents that a partial cache
    * left out may be missing.
    */
   hasHistory(commit: Oid): Promise<boolean>;
-  /** Like `hasHistory`, as far as it can be told at once: false also when git would have to be asked, or somebody has thrown the cache away. */
+  /**
+   * Like `hasHistory`, as far as it can be told at once: false also when git would have to be
+   * asked, or somebody has thrown the cache away.
+   */
   keeps(commit: Oid): boolean;
-  /** Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit order. `from: null` = against an empty tree. */
-  diff(range: { readonly from: Oid | null; readonly to: Oid; readonly under: string }): Promise<readonly TreeChange[]>;
+  /**
+   * Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit
+   * order. `from: null` = against an empty tree.
+   */
+  diff(range: {
+    readonly from: Oid | null;
+    readonly to: Oid;
+    readonly under: string;
+  }): Promise<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
   sizesOf(oids: readonly Oid[]): Promise<readonly number[]>;
-  /** Blobs in the order asked. Those that a partial cache lacks are fetched together first; throws REMOTE_UNREACHABLE when they cannot be. */
+  /**
+   * Blobs in the order asked. Those that a partial cache lacks are fetched together first; throws
+   * REMOTE_UNREACHABLE when they cannot be.
+   */
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
-  /** Fetches in one conversation what a partial cache lacks of blobs that are about to be read piece by piece. Throws REMOTE_UNREACHABLE. */
+  /**
+   * Fetches in one conversation what a partial cache lacks of blobs that are about to be read piece
+   * by piece. Throws REMOTE_UNREACHABLE.
+   */
   bringBlobs(oids: readonly Oid[]): Promise<void>;
-  /** Of a partial cache, the part below `tip` that is too old to become work; null when the cache is whole or nothing is that old. */
+  /**
+   * Of a partial cache, the part below `tip` that is too old to become work; null when the cache is
+   * whole or nothing is that old.
+   */
   settledPart(tip: Oid): Promise<SettledPart | null>;
   /** A commit in the cache, or null. */
   readCommit(oid: Oid): Promise<CommitInfo | null>;
-  /** For each path the commit within `from..to` (`from: null` = all history) that added it; the newest one when several did. Paths not found are left out. */
+  /**
+   * For each path the commit within `from..to` (`from: null` = all history) that added it; the
+   * newest one when several did. Paths not found are left out.
+   */
   findAddingCommits(
     paths: readonly string[],
     range: { readonly from: Oid | null; readonly to: Oid },
   ): Promise<ReadonlyMap<string, CommitInfo>>;
   /**
-   * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`, which is printable ASCII; its letters in either case. Null
-   * when it cannot be told without fetching: in a partial cache.
+   * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`,
+   * which is printable ASCII; its letters in either case. Null when it cannot be told without
+   * fetching: in a partial cache.
    */
-  findText(commit: Oid, wanted: { readonly text: string; readonly under: string }): Promise<ReadonlySet<string> | null>;
-  /** True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the cache. */
+  findText(
+    commit: Oid,
+    wanted: { readonly text: string; readonly under: string },
+  ): Promise<ReadonlySet<string> | null>;
+  /**
+   * True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the
+   * cache.
+   */
   isAncestor(ancestor: Oid, tip: Oid): Promise<boolean>;
-  /** Commits between `from` (not included, null = from the root) and `to`, first parents only, oldest first. At most `max`, the newest ones. */
-  history(range: { readonly from: Oid | null; readonly to: Oid; readonly max: number }): Promise<readonly CommitInfo[]>;
-  /** Builds commits one on the other, the first on `parent` (null = a root commit); touches only the changed folders. Nothing is published. */
+  /**
+   * Commits between `from` (not included, null = from the root) and `to`, first parents only,
+   * oldest first. At most `max`, the newest ones.
+   */
+  history(range: {
+    readonly from: Oid | null;
+    readonly to: Oid;
+    readonly max: number;
+  }): Promise<readonly CommitInfo[]>;
+  /**
+   * Builds commits one on the other, the first on `parent` (null = a root commit); touches only the
+   * changed folders. Nothing is published.
+   */
   buildCommits(parent: Oid | null, drafts: readonly CommitDraft[]): Promise<readonly Oid[]>;
-  /** A parentless commit of an empty tree whose message is `text`: the value of a claim or beat ref. */
+  /**
+   * A parentless commit of an empty tree whose message is `text`: the value of a claim or beat ref.
+   */
   writeRecord(text: string): Promise<Oid>;
   /** Pushes under leases. With `atomic`, all or nothing, decided by the server. */
   push(updates: readonly RefUpdate[], options: { readonly atomic: boolean }): Promise<PushOutcome>;

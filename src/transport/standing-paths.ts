@@ -6,7 +6,10 @@ import type { Repository, TreeChange } from './repository.ts';
 /** Those of the paths where something stands, a file or a folder. */
 export type Exists = (paths: readonly string[]) => Promise<ReadonlySet<string>>;
 
-/** Whether paths stand in the new tree: out of the listing itself when the whole tree was listed, by look-up otherwise. */
+/**
+ * Whether paths stand in the new tree: out of the listing itself when the whole tree was listed, by
+ * look-up otherwise.
+ */
 export function createExists(
   repository: Repository,
   range: { readonly from: Oid | null; readonly to: Oid },

@@ -3,7 +3,10 @@ import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { EntryKind } from './repository.ts';
 
-/** One entry of a tree. `key` is the name's bytes, one character each: names that are no UTF-8 stay distinct. */
+/**
+ * One entry of a tree. `key` is the name's bytes, one character each: names that are no UTF-8 stay
+ * distinct.
+ */
 export interface TreeItem {
   readonly key: string;
   readonly mode: number;
@@ -15,7 +18,10 @@ export type TreeEdit = { readonly mode: number; readonly oid: Oid } | null;
 
 export const MODE_FILE = 0o100644;
 export const MODE_FOLDER = 0o040000;
-/** What says whether an entry is a file, a link, …: git itself looks at no more of a mode that it finds in a tree. */
+/**
+ * What says whether an entry is a file, a link, …: git itself looks at no more of a mode that it
+ * finds in a tree.
+ */
 const TYPE_BITS = 0o170000;
 const TYPE_FILE = 0o100000;
 const SPACE = 0x20;
@@ -50,7 +56,10 @@ function slotAt(tree: Buffer, start: number, hashBytes: number): Slot {
   const nul = space < 0 ? -1 : tree.indexOf(0, space);
   const end = nul + 1 + hashBytes;
   if (nul < 0 || end > tree.length)
-    throw new CrosstalkError('INTERNAL', 'a tree object in the cache is damaged; remove the cache and start again');
+    throw new CrosstalkError(
+      'INTERNAL',
+      'a tree object in the cache is damaged; remove the cache and start again',
+    );
   return { nameStart: space + 1, nameEnd: nul, end };
 }
 
@@ -73,14 +82,20 @@ export function findItem(tree: Buffer, key: string, hashBytes: number): TreeItem
   const name = Buffer.from(key, 'latin1');
   for (let start = 0; start < tree.length;) {
     const slot = slotAt(tree, start, hashBytes);
-    if (slot.nameEnd - slot.nameStart === name.length && name.compare(tree, slot.nameStart, slot.nameEnd) === 0)
+    if (
+      slot.nameEnd - slot.nameStart === name.length &&
+      name.compare(tree, slot.nameStart, slot.nameEnd) === 0
+    )
       return itemAt(tree, start, slot);
     start = slot.end;
   }
   return null;
 }
 
-/** Both sides' entries that differ between two trees, by key. What both begin with is passed over without being decoded. */
+/**
+ * Both sides' entries that differ between two trees, by key. What both begin with is passed over
+ * without being decoded.
+ */
 export function differingItems(
   from: Buffer,
   to: Buffer,
@@ -125,10 +140,15 @@ function itemsFrom(tree: Buffer, from: number, hashBytes: number): Map<string, T
 }
 
 /**
- * `tree` with `edits` (key → entry) made, in git's order: by bytes, a folder as if its name ended in `/`. Entries that are not edited are
- * copied as they are. A removal of what is not there changes nothing.
+ * `tree` with `edits` (key → entry) made, in git's order: by bytes, a folder as if its name ended
+ * in `/`. Entries that are not edited are copied as they are. A removal of what is not there
+ * changes nothing.
  */
-export function editTree(tree: Buffer, edits: ReadonlyMap<string, TreeEdit>, hashBytes: number): Buffer {
+export function editTree(
+  tree: Buffer,
+  edits: ReadonlyMap<string, TreeEdit>,
+  hashBytes: number,
+): Buffer {
   const added = [...edits]
     .flatMap(([key, edit]) => (edit === null ? [] : [encodeItem(key, edit)]))
     .sort((a, b) => a.order.compare(b.order));
@@ -143,7 +163,8 @@ export function editTree(tree: Buffer, edits: ReadonlyMap<string, TreeEdit>, has
     let addition = added[next];
     if (cutHere || (addition !== undefined && addition.order.compare(order) < 0)) {
       pieces.push(tree.subarray(keptFrom, start));
-      for (; addition !== undefined && addition.order.compare(order) < 0; addition = added[++next]) pieces.push(addition.bytes);
+      for (; addition !== undefined && addition.order.compare(order) < 0; addition = added[++next])
+        pieces.push(addition.bytes);
       keptFrom = cutHere ? slot.end : start;
     }
     start = slot.end;
@@ -166,6 +187,11 @@ function encodeItem(
   const name = Buffer.from(key, 'latin1');
   return {
     order: mode === MODE_FOLDER ? Buffer.concat([name, SLASH]) : name,
-    bytes: Buffer.concat([Buffer.from(`${mode.toString(8)} `), name, Buffer.from([0]), Buffer.from(oid, 'hex')]),
+    bytes: Buffer.concat([
+      Buffer.from(`${mode.toString(8)} `),
+      name,
+      Buffer.from([0]),
+      Buffer.from(oid, 'hex'),
+    ]),
   };
 }

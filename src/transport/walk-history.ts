@@ -1,10 +1,16 @@
-/** Every commit below a tip with what it changed, parents before children, as a stream: the memory it takes does not grow with the history. */
+/**
+ * Every commit below a tip with what it changed, parents before children, as a stream: the memory
+ * it takes does not grow with the history.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
 import type { Identity } from './repository.ts';
 
-/** One path that a commit changed against its first parent. A commit with several parents comes without paths: a merge says nothing new. */
+/**
+ * One path that a commit changed against its first parent. A commit with several parents comes
+ * without paths: a merge says nothing new.
+ */
 export interface PathChange {
   /** `A` added, `M` changed, `D` removed, `T` made another kind of thing. */
   readonly status: string;
@@ -25,19 +31,37 @@ export interface WalkedCommit {
 
 const FORMAT = '--format=%x01%H%x02%P%x02%an%x02%ae%x02%cn%x02%ce';
 
-/** The commits that `tip` consists of, oldest first. Throws INTERNAL when the cache lacks a part of them. */
+/**
+ * The commits that `tip` consists of, oldest first. Throws INTERNAL when the cache lacks a part of
+ * them.
+ */
 export async function* walkHistory(git: Git, tip: Oid): AsyncGenerator<WalkedCommit> {
-  const flags = ['--topo-order', '--reverse', '--raw', '-z', '--no-abbrev', '--no-renames', '--root', '--no-ext-diff', '--no-color'];
+  const flags = [
+    '--topo-order',
+    '--reverse',
+    '--raw',
+    '-z',
+    '--no-abbrev',
+    '--no-renames',
+    '--root',
+    '--no-ext-diff',
+    '--no-color',
+  ];
   const process = git.start({ args: ['log', ...flags, FORMAT, tip, '--'] });
   process.stdin.end();
   const reader = createReader();
-  for await (const chunk of process.stdout) for (const commit of reader.push(chunk as Buffer)) yield commit;
+  for await (const chunk of process.stdout)
+    for (const commit of reader.push(chunk as Buffer)) yield commit;
   for (const commit of reader.end()) yield commit;
   const { code } = await process.ended;
   if (code !== 0)
-    throw new CrosstalkError('INTERNAL', `git log failed in the cache: ${process.stderr().trim().split('\n')[0] ?? ''}`, {
-      fix: 'crosstalkd doctor --fix',
-    });
+    throw new CrosstalkError(
+      'INTERNAL',
+      `git log failed in the cache: ${process.stderr().trim().split('\n')[0] ?? ''}`,
+      {
+        fix: 'crosstalkd doctor --fix',
+      },
+    );
 }
 
 interface Reader {
@@ -45,7 +69,10 @@ interface Reader {
   readonly end: () => readonly WalkedCommit[];
 }
 
-/** Reads `git log -z --raw`: a commit's line begins with \x01, a change is `:modes oids status` and then its path. */
+/**
+ * Reads `git log -z --raw`: a commit's line begins with \x01, a change is `:modes oids status` and
+ * then its path.
+ */
 function createReader(): Reader {
   let rest = Buffer.alloc(0);
   let current: (Omit<WalkedCommit, 'changes'> & { readonly changes: PathChange[] }) | null = null;
@@ -86,8 +113,12 @@ function createReader(): Reader {
   };
 }
 
-function parseHead(text: string): (Omit<WalkedCommit, 'changes'> & { readonly changes: PathChange[] }) | null {
-  const [hash = '', parents = '', an = '', ae = '', cn = '', ce = ''] = text.slice(1).split('\u0002');
+function parseHead(
+  text: string,
+): (Omit<WalkedCommit, 'changes'> & { readonly changes: PathChange[] }) | null {
+  const [hash = '', parents = '', an = '', ae = '', cn = '', ce = ''] = text
+    .slice(1)
+    .split('\u0002');
   const oid = parseOid(hash);
   if (oid === null) return null;
   return {

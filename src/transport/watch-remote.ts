@@ -1,6 +1,7 @@
 /**
- * A remote that lies on a file system of this machine tells of its changes: the folders of its refs are watched instead of asked again and again.
- * A change is a hint and nothing more; what stands on the remote is read by the look that follows.
+ * A remote that lies on a file system of this machine tells of its changes: the folders of its refs
+ * are watched instead of asked again and again. A change is a hint and nothing more; what stands on
+ * the remote is read by the look that follows.
  */
 import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -27,11 +28,19 @@ export interface RemoteWatch {
   close(): void;
 }
 
-/** Where a remote can be watched, or why not. `remote`: it is not on a file system of this machine, which is nothing to tell of. */
+/**
+ * Where a remote can be watched, or why not. `remote`: it is not on a file system of this machine,
+ * which is nothing to tell of.
+ */
 export type WatchPlace =
-  { readonly kind: 'here'; readonly gitDir: string } | { readonly kind: 'remote' } | { readonly kind: 'unreliable'; readonly why: string };
+  | { readonly kind: 'here'; readonly gitDir: string }
+  | { readonly kind: 'remote' }
+  | { readonly kind: 'unreliable'; readonly why: string };
 
-/** File systems that other machines write to without this one being told: statfs(2) `f_type` on Linux. */
+/**
+ * File systems that other machines write to without this one being told: statfs(2) `f_type` on
+ * Linux.
+ */
 const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -48,12 +57,16 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x0bd00bd0, 'Lustre'],
 ]);
 
-/** The git directory behind a URL, with the user's `insteadOf` applied, if changes in it are reported to this machine. */
+/**
+ * The git directory behind a URL, with the user's `insteadOf` applied, if changes in it are
+ * reported to this machine.
+ */
 export async function findWatchPlace(git: Git, url: string): Promise<WatchPlace> {
   const asked = await git.run({ args: ['ls-remote', '--get-url', '--', url] });
   const path = localPath(asked.code === 0 ? asked.stdout.toString('utf8').trim() : url);
   // As git itself looks for it.
-  const gitDir = path === null ? undefined : [join(path, '.git'), path, `${path}.git`].find(isGitDirectory);
+  const gitDir =
+    path === null ? undefined : [join(path, '.git'), path, `${path}.git`].find(isGitDirectory);
   if (gitDir === undefined) return { kind: 'remote' };
   const { type } = await statfs(gitDir);
   const shared = process.platform === 'linux' ? SHARED_FILE_SYSTEMS.get(type >>> 0) : undefined;
@@ -88,7 +101,12 @@ interface Watching extends WatchOptions {
 
 /** Begins to watch. Throws what the system says when it does not let us. */
 export function watchRemote(options: WatchOptions): RemoteWatch {
-  const watching: Watching = { ...options, folders: listFolders(options), open: new Map(), state: { closed: false } };
+  const watching: Watching = {
+    ...options,
+    folders: listFolders(options),
+    open: new Map(),
+    state: { closed: false },
+  };
   const close = (): void => {
     watching.state.closed = true;
     for (const folder of [...watching.open.keys()]) forget(watching, folder);
@@ -102,12 +120,19 @@ export function watchRemote(options: WatchOptions): RemoteWatch {
   return { close };
 }
 
-/** The git directory for `packed-refs`, the folders from `refs` down to each prefix and to the branch, and those of a reftable. */
+/**
+ * The git directory for `packed-refs`, the folders from `refs` down to each prefix and to the
+ * branch, and those of a reftable.
+ */
 function listFolders({ gitDir, branchRef, prefixes }: WatchOptions): readonly string[] {
   const common = commonDirectory(gitDir);
   const ends = [dirname(branchRef), ...prefixes.map((prefix) => prefix.replace(/\/$/, ''))];
-  const below = ends.flatMap((end) => end.split('/').map((_, at, parts) => join(common, ...parts.slice(0, at + 1))));
-  return [...new Set([common, ...below, join(common, 'reftable')])].sort((a, b) => a.length - b.length);
+  const below = ends.flatMap((end) =>
+    end.split('/').map((_, at, parts) => join(common, ...parts.slice(0, at + 1))),
+  );
+  return [...new Set([common, ...below, join(common, 'reftable')])].sort(
+    (a, b) => a.length - b.length,
+  );
 }
 
 /** Refs of a linked work tree stand in the repository that it belongs to. */
@@ -120,7 +145,9 @@ function commonDirectory(gitDir: string): string {
 function openAll(watching: Watching): void {
   for (const folder of watching.folders) {
     if (watching.open.has(folder) || !isDirectory(folder)) continue;
-    const watcher = watch(folder, { persistent: false }, (event, name) => hear(watching, { folder, event, name }));
+    const watcher = watch(folder, { persistent: false }, (event, name) =>
+      hear(watching, { folder, event, name }),
+    );
     watcher.on('error', (error) => lose(watching, errorText(error)));
     watching.open.set(folder, watcher);
   }
@@ -130,11 +157,18 @@ function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-function hear(watching: Watching, told: { readonly folder: string; readonly event: string; readonly name: string | null }): void {
+function hear(
+  watching: Watching,
+  told: { readonly folder: string; readonly event: string; readonly name: string | null },
+): void {
   if (watching.state.closed) return;
   const child = told.name === null ? null : join(told.folder, told.name);
-  // git makes folders of refs when they are needed and removes those that are empty: what was watched there is another folder now.
-  const renewed = told.event === 'rename' ? watching.folders.filter((each) => each === child || isVanished(watching, each)) : [];
+  // git makes folders of refs when they are needed and removes those that are empty: what was
+  // watched there is another folder now.
+  const renewed =
+    told.event === 'rename'
+      ? watching.folders.filter((each) => each === child || isVanished(watching, each))
+      : [];
   for (const folder of renewed) forget(watching, folder);
   if (!isDirectory(watching.gitDir)) {
     lose(watching, `${watching.gitDir} is not there any more`);
@@ -153,13 +187,19 @@ function isVanished(watching: Watching, folder: string): boolean {
   return watching.open.has(folder) && !isDirectory(folder);
 }
 
-/** Locks come and go around every change, and other branches are none of ours. Without a name anything may have changed. */
+/**
+ * Locks come and go around every change, and other branches are none of ours. Without a name
+ * anything may have changed.
+ */
 function matters({ gitDir, branchRef, prefixes }: Watching, child: string | null): boolean {
   if (child === null) return true;
   const name = relative(commonDirectory(gitDir), child).split(sep).join('/');
   if (name.endsWith('.lock')) return false;
   return (
-    name === 'packed-refs' || name === branchRef || name === 'reftable/tables.list' || prefixes.some((prefix) => name.startsWith(prefix))
+    name === 'packed-refs' ||
+    name === branchRef ||
+    name === 'reftable/tables.list' ||
+    prefixes.some((prefix) => name.startsWith(prefix))
   );
 }
 

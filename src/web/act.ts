@@ -1,4 +1,7 @@
-/** What the page can change. Each is the command of the same name, called as from the command line: the page can do nothing that it cannot. */
+/**
+ * What the page can change. Each is the command of the same name, called as from the command line:
+ * the page can do nothing that it cannot.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { cancelMessage } from '../cli/settle/cancel.ts';
 import type { Invocation } from '../cli/command.ts';
@@ -19,7 +22,10 @@ export interface Done {
 
 type Execute = (invocation: Invocation) => Promise<number>;
 
-/** A command that the page may give: its arguments and the options that it takes, by the names of the body's keys. */
+/**
+ * A command that the page may give: its arguments and the options that it takes, by the names of
+ * the body's keys.
+ */
 interface Act {
   readonly execute: Execute;
   readonly args: readonly string[];
@@ -27,7 +33,11 @@ interface Act {
 }
 
 export const ACTS: Readonly<Record<string, Act>> = {
-  send: { execute: sendMessage, args: [], options: ['to', 'message', 'channel', 're', 'subject', 'priority'] },
+  send: {
+    execute: sendMessage,
+    args: [],
+    options: ['to', 'message', 'channel', 're', 'subject', 'priority'],
+  },
   cancel: { execute: cancelMessage, args: ['id'], options: ['to'] },
   retry: { execute: retryMessage, args: ['id'], options: ['to'] },
   'run/approve': { execute: approve, args: ['run', 'gate'], options: ['message', 'choice'] },
@@ -40,14 +50,22 @@ export const ACTS: Readonly<Record<string, Act>> = {
 
 const TEXT_MAX = 1_000_000;
 
-/** Does what a POST asks for. `body` maps names to texts. Throws USAGE for anything else, and whatever the command throws. */
+/**
+ * Does what a POST asks for. `body` maps names to texts. Throws USAGE for anything else, and
+ * whatever the command throws.
+ */
 export async function act(base: Invocation, name: string, body: unknown): Promise<Done> {
   const known = Object.hasOwn(ACTS, name) ? ACTS[name] : undefined;
   if (known === undefined) throw new CrosstalkError('NOT_FOUND', `the page cannot "${name}"`);
   const given = readTexts(body, [...known.args, ...known.options]);
   const args = known.args.map((key) => given.get(key) ?? '');
-  if (args[0] === '') throw new CrosstalkError('USAGE', `${name}: "${known.args[0] ?? ''}" is missing`);
-  const options = new Map(known.options.flatMap((key) => (given.has(key) ? [[key, [given.get(key) ?? '']] as const] : [])));
+  if (args[0] === '')
+    throw new CrosstalkError('USAGE', `${name}: "${known.args[0] ?? ''}" is missing`);
+  const options = new Map(
+    known.options.flatMap((key) =>
+      given.has(key) ? [[key, [given.get(key) ?? '']] as const] : [],
+    ),
+  );
   return runCommand(base, known.execute, { args: args.filter((text) => text !== ''), options });
 }
 
@@ -63,7 +81,11 @@ export async function search(base: Invocation, query: URLSearchParams): Promise<
 }
 
 /** Runs a command's own function and takes what it would print with --json. */
-async function runCommand(base: Invocation, execute: Execute, words: Pick<Invocation, 'args' | 'options'>): Promise<Done> {
+async function runCommand(
+  base: Invocation,
+  execute: Execute,
+  words: Pick<Invocation, 'args' | 'options'>,
+): Promise<Done> {
   const printed: string[] = [];
   const notes: string[] = [];
   const io: Io = {
@@ -85,11 +107,17 @@ async function runCommand(base: Invocation, execute: Execute, words: Pick<Invoca
 }
 
 function readTexts(body: unknown, names: readonly string[]): ReadonlyMap<string, string> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new CrosstalkError('USAGE', 'expected a JSON object');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new CrosstalkError('USAGE', 'expected a JSON object');
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(body)) {
-    if (!names.includes(name)) throw new CrosstalkError('USAGE', `"${name}" is not known here; expected ${names.join(', ')}`);
-    if (typeof value !== 'string' || value.length > TEXT_MAX) throw new CrosstalkError('USAGE', `"${name}": expected one text`);
+    if (!names.includes(name))
+      throw new CrosstalkError(
+        'USAGE',
+        `"${name}" is not known here; expected ${names.join(', ')}`,
+      );
+    if (typeof value !== 'string' || value.length > TEXT_MAX)
+      throw new CrosstalkError('USAGE', `"${name}": expected one text`);
     if (value !== '') texts.set(name, value);
   }
   return texts;

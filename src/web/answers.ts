@@ -1,4 +1,7 @@
-/** The questions that the page may ask, by path. Each answer is one JSON value, made once for a state of things. */
+/**
+ * The questions that the page may ask, by path. Each answer is one JSON value, made once for a
+ * state of things.
+ */
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
@@ -11,14 +14,19 @@ import { showBody, showChannel, showChannels, showThread } from './show-messages
 import { showHosts } from './show-hosts.ts';
 import { type EndedRuns, showRun, showRuns, whoAmI } from './show-runs.ts';
 
-/** Answers a GET below /api/. Throws NOT_FOUND for a question that nobody knows, and what the reading throws. */
+/**
+ * Answers a GET below /api/. Throws NOT_FOUND for a question that nobody knows, and what the
+ * reading throws.
+ */
 export type Answerer = (path: string, query: URLSearchParams) => Promise<unknown>;
 
 /** `csrf`: the secret that the page shows when it changes something. */
 export function createAnswerer(desk: Desk, csrf: string): Answerer {
   const ended: EndedRuns = new Map();
   const { invocation } = desk;
-  const questions: Readonly<Record<string, (moment: Moment, query: URLSearchParams) => Promise<unknown>>> = {
+  const questions: Readonly<
+    Record<string, (moment: Moment, query: URLSearchParams) => Promise<unknown>>
+  > = {
     summary: async (moment) => {
       const { around, session } = moment;
       return {
@@ -34,25 +42,36 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
       };
     },
     status: async ({ around, session }) => describeStatus({ ...around, session }),
-    channel: (moment, query) => showChannel(moment, query.get('name') ?? '', countOf(query, 'from', 0)),
-    thread: (moment, query) => showThread(moment, query.get('id') ?? '', query.has('from') ? countOf(query, 'from', 0) : null),
+    channel: (moment, query) =>
+      showChannel(moment, query.get('name') ?? '', countOf(query, 'from', 0)),
+    thread: (moment, query) =>
+      showThread(
+        moment,
+        query.get('id') ?? '',
+        query.has('from') ? countOf(query, 'from', 0) : null,
+      ),
     body: (moment, query) => showBody(moment, query.get('id') ?? ''),
     runs: (moment) => showRuns(moment, ended),
     run: (moment, query) => showRun(moment, invocation, query.get('id') ?? ''),
     hosts: (moment) => showHosts(moment, invocation),
-    why: ({ around, session }, query) => explainFrom(invocation, { ...around, session }, query.get('id') ?? ''),
+    why: ({ around, session }, query) =>
+      explainFrom(invocation, { ...around, session }, query.get('id') ?? ''),
     charts: ({ book }, query) => {
       const by = query.get('by') === 'host' ? 'host' : 'model';
       const days = Math.min(366, Math.max(1, countOf(query, 'days', 30)));
-      return Promise.resolve(countAnswers(book.entries.values(), by, { days, nowMs: systemClock.wallMs() }));
+      return Promise.resolve(
+        countAnswers(book.entries.values(), by, { days, nowMs: systemClock.wallMs() }),
+      );
     },
     search: (_, query) => search(invocation, query),
   };
   return async (path, query) => {
     const make = Object.hasOwn(questions, path) ? questions[path] : undefined;
-    if (make === undefined) throw new CrosstalkError('NOT_FOUND', `nothing answers at /api/${path}`);
+    if (make === undefined)
+      throw new CrosstalkError('NOT_FOUND', `nothing answers at /api/${path}`);
     query.sort();
-    const ask = (): Promise<unknown> => desk.answer(`${path}?${query.toString()}`, (moment) => make(moment, query));
+    const ask = (): Promise<unknown> =>
+      desk.answer(`${path}?${query.toString()}`, (moment) => make(moment, query));
     try {
       return await ask();
     } catch (error) {

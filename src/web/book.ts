@@ -1,6 +1,17 @@
-/** Every message of the transport without its text, kept up with the tip: each change is read once, and texts are read when they are shown. */
+/**
+ * Every message of the transport without its text, kept up with the tip: each change is read once,
+ * and texts are read when they are shown.
+ */
 import type { Oid } from '../base/ids.ts';
-import { archivedPath, CHANNEL_FILE, CHANNELS, channelFolder, channelOf, messageId, parseMessagePath } from '../protocol/paths.ts';
+import {
+  archivedPath,
+  CHANNEL_FILE,
+  CHANNELS,
+  channelFolder,
+  channelOf,
+  messageId,
+  parseMessagePath,
+} from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedFile, Said, SaidAndNot } from '../cli/read/read-conversation.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
@@ -38,7 +49,12 @@ export interface Book {
 /** Files read at a time: their texts are in memory meanwhile. */
 const SLICE = 5_000;
 
-export const EMPTY_BOOK: Book = createBook(null, { entries: new Map(), runs: new Set(), described: new Map(), archived: new Set() });
+export const EMPTY_BOOK: Book = createBook(null, {
+  entries: new Map(),
+  runs: new Set(),
+  described: new Map(),
+  archived: new Set(),
+});
 
 type Pages = Pick<Book, 'entries' | 'runs' | 'described' | 'archived'>;
 
@@ -48,8 +64,15 @@ export interface BookSources {
   readonly read: (files: readonly ListedFile[], from: Oid | null) => Promise<SaidAndNot>;
 }
 
-/** The book brought to `tip`. From an older tip only what changed is read; after a rewrite everything. */
-export async function readOn({ repository, read }: BookSources, book: Book, tip: Oid): Promise<Book> {
+/**
+ * The book brought to `tip`. From an older tip only what changed is read; after a rewrite
+ * everything.
+ */
+export async function readOn(
+  { repository, read }: BookSources,
+  book: Book,
+  tip: Oid,
+): Promise<Book> {
   if (book.tip === tip) return book;
   const isAhead = book.tip !== null && (await repository.isAncestor(book.tip, tip));
   const from = isAhead ? book.tip : null;
@@ -70,8 +93,10 @@ export async function readOn({ repository, read }: BookSources, book: Book, tip:
       if (isThere) described.set(channel, change.blob);
       else described.delete(channel);
     }
-    const parsed = change.kind === 'written' && change.entry === 'file' ? parseMessagePath(change.path) : null;
-    if (change.kind === 'written' && parsed !== null) written.push({ ...parsed, blob: change.blob });
+    const parsed =
+      change.kind === 'written' && change.entry === 'file' ? parseMessagePath(change.path) : null;
+    if (change.kind === 'written' && parsed !== null)
+      written.push({ ...parsed, blob: change.blob });
   }
   for (let at = 0; at < written.length; at += SLICE) {
     const { said } = await read(written.slice(at, at + SLICE), from);

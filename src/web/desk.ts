@@ -1,6 +1,7 @@
 /**
- * What the page's server knows, kept up while somebody looks: one session that stays open, what it saw last, and the book at that tip. Answers are
- * made once for a state of things, however many ask, and thrown away when something changes.
+ * What the page's server knows, kept up while somebody looks: one session that stays open, what it
+ * saw last, and the book at that tip. Answers are made once for a state of things, however many
+ * ask, and thrown away when something changes.
  */
 import { createHash } from 'node:crypto';
 import { SECOND, systemClock } from '../base/clock.ts';
@@ -12,7 +13,9 @@ import { readSaid } from '../cli/read/read-conversation.ts';
 import { openSession, type TransportSession } from '../cli/transport-session.ts';
 import { type Book, EMPTY_BOOK, readOn } from './book.ts';
 
-/** Pause between two looks while a page is open: short after a change, longer when nothing happens. */
+/**
+ * Pause between two looks while a page is open: short after a change, longer when nothing happens.
+ */
 const PAUSE_MS_MIN = SECOND;
 const PAUSE_MS_MAX = 5 * SECOND;
 const GROWTH = 1.25;
@@ -35,16 +38,25 @@ export interface Desk {
   readonly now: () => Promise<Moment>;
   /** The answer to `key` at the newest state, made at most once for it. */
   readonly answer: (key: string, make: (moment: Moment) => Promise<unknown>) => Promise<unknown>;
-  /** Calls `take` with each new version until the function that it returns is called. While anybody follows, the remote is looked at. */
+  /**
+   * Calls `take` with each new version until the function that it returns is called. While anybody
+   * follows, the remote is looked at.
+   */
   readonly follow: (take: (version: number) => void) => () => void;
-  /** Forgets when it looked last, so that the next answer looks first: something was changed from here. */
+  /**
+   * Forgets when it looked last, so that the next answer looks first: something was changed from
+   * here.
+   */
   readonly wake: () => void;
   /** The state after a new look. */
   readonly lookAgain: () => Promise<Moment>;
   readonly close: () => Promise<void>;
 }
 
-/** Opens the transport of an invocation. Throws NOT_A_TRANSPORT, CONFIG_INVALID and the other errors of a session. */
+/**
+ * Opens the transport of an invocation. Throws NOT_A_TRANSPORT, CONFIG_INVALID and the other errors
+ * of a session.
+ */
 export async function openDesk(invocation: Invocation): Promise<Desk> {
   const session = await openSession(invocation, { unread: true });
   const seeing = createSeeing(session);
@@ -63,7 +75,9 @@ export async function openDesk(invocation: Invocation): Promise<Desk> {
     const last = seeing.last();
     const ageMs = systemClock.monotonicMs() - seeing.lookedMs();
     // While somebody watches, what was seen last is as new as it gets, unless it was forgotten.
-    return last !== null && ageMs < (watching === null ? AGE_MS_MAX : Number.POSITIVE_INFINITY) ? last : look();
+    return last !== null && ageMs < (watching === null ? AGE_MS_MAX : Number.POSITIVE_INFINITY)
+      ? last
+      : look();
   };
   const watch = async (): Promise<void> => {
     const hearing = hearDispatcher(session, end.signal, () => nap.abort());
@@ -73,9 +87,11 @@ export async function openDesk(invocation: Invocation): Promise<Desk> {
       // A look that fails is tried again: the page says what it knew last.
       const moment = await look().catch(() => null);
       hearing.listen(moment?.around.here != null);
-      pauseMs = moment?.version !== before ? PAUSE_MS_MIN : Math.min(PAUSE_MS_MAX, pauseMs * GROWTH);
+      pauseMs =
+        moment?.version !== before ? PAUSE_MS_MIN : Math.min(PAUSE_MS_MAX, pauseMs * GROWTH);
       await systemClock.sleep(SECOND / 4, end.signal);
-      if (!nap.signal.aborted) await systemClock.sleep(pauseMs, AbortSignal.any([nap.signal, end.signal]));
+      if (!nap.signal.aborted)
+        await systemClock.sleep(pauseMs, AbortSignal.any([nap.signal, end.signal]));
       nap = new AbortController();
     }
     hearing.close();
@@ -128,14 +144,20 @@ function createSeeing(session: TransportSession) {
     const { tip } = around.index;
     const sources = {
       repository: session.repository,
-      read: (files: Parameters<typeof readSaid>[1], from: Book['tip']) => readSaid(session, files, { from }),
+      read: (files: Parameters<typeof readSaid>[1], from: Book['tip']) =>
+        readSaid(session, files, { from }),
     };
     const book = tip === null ? EMPTY_BOOK : await readOn(sources, last?.book ?? EMPTY_BOOK, tip);
     lookedMs = systemClock.monotonicMs();
     const fresh = digestOf(around);
     if (last !== null && fresh === digest) return { moment: last, isNew: false };
     digest = fresh;
-    last = { version: (last?.version ?? 0) + 1, around, session: { ...session, listing: { tip, refs: around.refs } }, book };
+    last = {
+      version: (last?.version ?? 0) + 1,
+      around,
+      session: { ...session, listing: { tip, refs: around.refs } },
+      book,
+    };
     return { moment: last, isNew: true };
   };
   return {
@@ -149,7 +171,16 @@ function createSeeing(session: TransportSession) {
 }
 
 /** Everything that a page could show, but the time that passes. */
-function digestOf({ index, refs, here, hereSilent, outage, rewrite, offers, offersProblem }: Surroundings): string {
+function digestOf({
+  index,
+  refs,
+  here,
+  hereSilent,
+  outage,
+  rewrite,
+  offers,
+  offersProblem,
+}: Surroundings): string {
   const own =
     here === null
       ? null
@@ -165,7 +196,12 @@ function digestOf({ index, refs, here, hereSilent, outage, rewrite, offers, offe
             here.unsent,
             here.waitingCount,
           ],
-          running: here.running.map(({ key, attempt, publishing, forMs }) => [key, attempt, publishing, forMs === null]),
+          running: here.running.map(({ key, attempt, publishing, forMs }) => [
+            key,
+            attempt,
+            publishing,
+            forMs === null,
+          ]),
           waiting: here.waiting.map(({ key, kind }) => [key, kind]),
           parked: here.parked.map(({ model, why }) => [model, why]),
         };
@@ -182,7 +218,9 @@ function digestOf({ index, refs, here, hereSilent, outage, rewrite, offers, offe
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-/** The dispatcher of this host says what happens as it happens; its word only hastens the next look. */
+/**
+ * The dispatcher of this host says what happens as it happens; its word only hastens the next look.
+ */
 function hearDispatcher(session: TransportSession, signal: AbortSignal, onEvent: () => void) {
   const stop = new AbortController();
   let isHearing = false;

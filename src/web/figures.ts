@@ -1,4 +1,7 @@
-/** What the charts show: the answers of dispatchers, counted by day (UTC) and by model or host. Pure. */
+/**
+ * What the charts show: the answers of dispatchers, counted by day (UTC) and by model or host.
+ * Pure.
+ */
 import { DAY, formatIso } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 
@@ -57,7 +60,9 @@ export function countAnswers(
     if (list === undefined) named.set(name, [answer]);
     else list.push(answer);
   }
-  const days = Array.from({ length: span.days }, (_, at) => formatIso((first + at) * DAY).slice(0, 10));
+  const days = Array.from({ length: span.days }, (_, at) =>
+    formatIso((first + at) * DAY).slice(0, 10),
+  );
   const series = [...named].map(([name, list]): Series => {
     const perDay = Array.from({ length: span.days }, (): Answer[] => []);
     for (const answer of list) perDay[Math.floor(answer.atMs / DAY) - first]?.push(answer);
@@ -71,8 +76,11 @@ export function countAnswers(
 }
 
 function figuresOf(list: readonly Answer[]): Figures {
-  const times = list.flatMap(({ durationMs, failed }) => (durationMs === null || failed ? [] : [durationMs])).sort((a, b) => a - b);
-  const sum = (pick: (answer: Answer) => number | null): number => list.reduce((total, answer) => total + (pick(answer) ?? 0), 0);
+  const times = list
+    .flatMap(({ durationMs, failed }) => (durationMs === null || failed ? [] : [durationMs]))
+    .sort((a, b) => a - b);
+  const sum = (pick: (answer: Answer) => number | null): number =>
+    list.reduce((total, answer) => total + (pick(answer) ?? 0), 0);
   return {
     answers: list.length,
     failed: list.filter(({ failed }) => failed).length,

@@ -1,9 +1,11 @@
 /**
- * Who may talk to the page's server: the browser that came in with the token of the address, from the page itself. Pure; http-server.ts acts on it.
+ * Who may talk to the page's server: the browser that came in with the token of the address, from
+ * the page itself. Pure; http-server.ts acts on it.
  *
- * A page of another origin can send requests to 127.0.0.1, and a name that its owner points to 127.0.0.1 makes them look like ours (DNS
- * rebinding). So `Host` must be our own address, the cookie is `SameSite=Strict`, and whatever changes something names our origin and carries a
- * second secret that only the page can read.
+ * A page of another origin can send requests to 127.0.0.1, and a name that its owner points to
+ * 127.0.0.1 makes them look like ours (DNS rebinding). So `Host` must be our own address, the
+ * cookie is `SameSite=Strict`, and whatever changes something names our origin and carries a second
+ * secret that only the page can read.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
@@ -29,12 +31,19 @@ export interface Asked {
 export type Judged =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'enter' }
-  | { readonly kind: 'refused'; readonly status: 400 | 403 | 405 | 415 | 421; readonly what: string };
+  | {
+      readonly kind: 'refused';
+      readonly status: 400 | 403 | 405 | 415 | 421;
+      readonly what: string;
+    };
 
 /** Header of the second secret. */
 export const CSRF_HEADER = 'x-crosstalk-csrf';
 
-/** Sent with everything. No script, style, picture or request of another origin, no inline script, and no text that becomes HTML in a script. */
+/**
+ * Sent with everything. No script, style, picture or request of another origin, no inline script,
+ * and no text that becomes HTML in a script.
+ */
 export const SAFETY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -58,26 +67,49 @@ export function formatCookie(port: number, keys: Keys): string {
 }
 
 /** Judges a request before anything of it is acted on. */
-export function judgeRequest(asked: Asked, own: { readonly port: number; readonly keys: Keys }): Judged {
+export function judgeRequest(
+  asked: Asked,
+  own: { readonly port: number; readonly keys: Keys },
+): Judged {
   const { headers, method } = asked;
   const address = `127.0.0.1:${own.port}`;
   if (headers['host'] !== address) return refused(421, `this server answers to ${address} only`);
-  if (method !== 'GET' && method !== 'HEAD' && method !== 'POST') return refused(405, `${method} is not known here`);
+  if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
+    return refused(405, `${method} is not known here`);
   const [token] = asked.tokens;
-  if (token !== undefined && method === 'GET' && asked.tokens.length === 1 && isSame(token, own.keys.token)) return { kind: 'enter' };
-  if (!cookiesOf(headers['cookie'], cookieName(own.port)).some((value) => isSame(value, own.keys.cookie)))
+  if (
+    token !== undefined &&
+    method === 'GET' &&
+    asked.tokens.length === 1 &&
+    isSame(token, own.keys.token)
+  )
+    return { kind: 'enter' };
+  if (
+    !cookiesOf(headers['cookie'], cookieName(own.port)).some((value) =>
+      isSame(value, own.keys.cookie),
+    )
+  )
     return refused(403, 'open the address that "crosstalkd web" printed, with its token');
   const site = headers['sec-fetch-site'];
   const isPage = !asked.path.startsWith('/api/');
-  if (site !== undefined && site !== 'same-origin' && !(isPage && site === 'none')) return refused(403, 'only the page itself may ask');
-  return method === 'POST' ? judgeChange(asked, { address, csrf: own.keys.csrf }) : { kind: 'allowed' };
+  if (site !== undefined && site !== 'same-origin' && !(isPage && site === 'none'))
+    return refused(403, 'only the page itself may ask');
+  return method === 'POST'
+    ? judgeChange(asked, { address, csrf: own.keys.csrf })
+    : { kind: 'allowed' };
 }
 
-function judgeChange({ headers }: Asked, own: { readonly address: string; readonly csrf: string }): Judged {
-  if (headers['origin'] !== `http://${own.address}`) return refused(403, 'only the page itself may change something');
+function judgeChange(
+  { headers }: Asked,
+  own: { readonly address: string; readonly csrf: string },
+): Judged {
+  if (headers['origin'] !== `http://${own.address}`)
+    return refused(403, 'only the page itself may change something');
   const given = headers[CSRF_HEADER];
-  if (typeof given !== 'string' || !isSame(given, own.csrf)) return refused(403, 'the page is from an earlier start: load it again');
-  if (headers['content-type'] !== 'application/json') return refused(415, 'expected application/json');
+  if (typeof given !== 'string' || !isSame(given, own.csrf))
+    return refused(403, 'the page is from an earlier start: load it again');
+  if (headers['content-type'] !== 'application/json')
+    return refused(415, 'expected application/json');
   return { kind: 'allowed' };
 }
 
@@ -85,7 +117,10 @@ function refused(status: (Judged & { kind: 'refused' })['status'], what: string)
   return { kind: 'refused', status, what };
 }
 
-function cookiesOf(header: string | readonly string[] | undefined, name: string): readonly string[] {
+function cookiesOf(
+  header: string | readonly string[] | undefined,
+  name: string,
+): readonly string[] {
   if (typeof header !== 'string') return [];
   return header.split(';').flatMap((pair) => {
     const at = pair.indexOf('=');

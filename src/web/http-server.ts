@@ -1,4 +1,7 @@
-/** The page's server: files of the page, questions, events, and changes. It listens on 127.0.0.1 and acts on nothing that guard.ts has not let in. */
+/**
+ * The page's server: files of the page, questions, events, and changes. It listens on 127.0.0.1 and
+ * acts on nothing that guard.ts has not let in.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
@@ -48,11 +51,19 @@ interface Parts {
 }
 
 /** Starts the server on `port`; 0 = any that is free. Throws USAGE when the port is taken. */
-export async function startPageServer(desk: Desk, files: PageFiles, port: number): Promise<PageServer> {
+export async function startPageServer(
+  desk: Desk,
+  files: PageFiles,
+  port: number,
+): Promise<PageServer> {
   const secret = (): string => randomBytes(32).toString('base64url');
   const keys: Keys = { token: secret(), cookie: secret(), csrf: secret() };
   const answer = createAnswerer(desk, keys.csrf);
-  const server = createServer({ requestTimeout: 30 * SECOND, headersTimeout: 10 * SECOND, maxHeaderSize: 16_384 });
+  const server = createServer({
+    requestTimeout: 30 * SECOND,
+    headersTimeout: 10 * SECOND,
+    maxHeaderSize: 16_384,
+  });
   server.maxConnections = 64;
   const bound = await listen(server, port);
   const parts: Parts = { desk, files, keys, answer, port: bound };
@@ -75,23 +86,38 @@ function listen(server: Server, port: number): Promise<number> {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(
         error.code === 'EADDRINUSE' || error.code === 'EACCES'
-          ? new CrosstalkError('USAGE', `port ${port} of 127.0.0.1 cannot be used: ${error.code}`, { fix: 'crosstalkd web --port 0' })
+          ? new CrosstalkError('USAGE', `port ${port} of 127.0.0.1 cannot be used: ${error.code}`, {
+              fix: 'crosstalkd web --port 0',
+            })
           : error,
       ),
     );
-    server.listen({ host: '127.0.0.1', port }, () => resolve((server.address() as AddressInfo).port));
+    server.listen({ host: '127.0.0.1', port }, () =>
+      resolve((server.address() as AddressInfo).port),
+    );
   });
 }
 
-async function handle(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  parts: Parts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   for (const [name, value] of Object.entries(SAFETY_HEADERS)) response.setHeader(name, value);
   const url = readUrl(request.url ?? '/', parts.port);
   if (url === null) {
-    tell(response, 400, { error: { code: 'USAGE', message: 'the address cannot be read', fix: null } });
+    tell(response, 400, {
+      error: { code: 'USAGE', message: 'the address cannot be read', fix: null },
+    });
     return;
   }
   const judged = judgeRequest(
-    { method: request.method ?? '', path: url.pathname, tokens: url.searchParams.getAll('token'), headers: request.headers },
+    {
+      method: request.method ?? '',
+      path: url.pathname,
+      tokens: url.searchParams.getAll('token'),
+      headers: request.headers,
+    },
     parts,
   );
   if (judged.kind === 'refused') {
@@ -105,7 +131,9 @@ async function handle(parts: Parts, request: IncomingMessage, response: ServerRe
   const name = url.pathname.startsWith('/api/') ? url.pathname.slice('/api/'.length) : null;
   if (request.method === 'POST') {
     if (name === null) {
-      tell(response, 405, { error: { code: 'USAGE', message: 'only /api/ takes POST', fix: null } });
+      tell(response, 405, {
+        error: { code: 'USAGE', message: 'only /api/ takes POST', fix: null },
+      });
       return;
     }
     const done = await act(parts.desk.invocation, name, await readJson(request));
@@ -132,7 +160,10 @@ function readUrl(target: string, port: number): URL | null {
   }
 }
 
-/** The token is spent on a cookie and leaves the address, so that neither the history nor a copied link has it. */
+/**
+ * The token is spent on a cookie and leaves the address, so that neither the history nor a copied
+ * link has it.
+ */
 function enter({ port, keys }: Parts, url: URL, response: ServerResponse): void {
   url.searchParams.delete('token');
   response.setHeader('set-cookie', formatCookie(port, keys));
@@ -140,14 +171,29 @@ function enter({ port, keys }: Parts, url: URL, response: ServerResponse): void 
   response.writeHead(303).end();
 }
 
-function refuse(response: ServerResponse, url: URL, { status, what }: { readonly status: number; readonly what: string }): void {
-  if (url.pathname.startsWith('/api/')) tell(response, status, { error: { code: 'REFUSED', message: what, fix: 'crosstalkd web' } });
+function refuse(
+  response: ServerResponse,
+  url: URL,
+  { status, what }: { readonly status: number; readonly what: string },
+): void {
+  if (url.pathname.startsWith('/api/'))
+    tell(response, status, { error: { code: 'REFUSED', message: what, fix: 'crosstalkd web' } });
   else
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(`crosstalkd: ${what}.\n`);
+    response
+      .writeHead(status, {
+        'content-type': 'text/plain; charset=utf-8',
+        'cache-control': 'no-store',
+      })
+      .end(`crosstalkd: ${what}.\n`);
 }
 
 function tell(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }).end(JSON.stringify(value));
+  response
+    .writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+    })
+    .end(JSON.stringify(value));
 }
 
 /** An answer that is what the page has already is not sent again. */
@@ -165,8 +211,13 @@ function tellError(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
-  tell(response, STATUS[known.code], { error: { code: known.code, message: known.message, fix: known.fix } });
+  const known =
+    error instanceof CrosstalkError
+      ? error
+      : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  tell(response, STATUS[known.code], {
+    error: { code: known.code, message: known.message, fix: known.fix },
+  });
 }
 
 /** Tells the page each new version of things, until it goes. */
@@ -186,7 +237,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new CrosstalkError('USAGE', `more than ${BODY_BYTES_MAX} bytes`);
+    if (bytes > BODY_BYTES_MAX)
+      throw new CrosstalkError('USAGE', `more than ${BODY_BYTES_MAX} bytes`);
     chunks.push(chunk);
   }
   try {
@@ -202,9 +254,15 @@ function serveFile(
   path: string,
   { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): void {
-  const file = files.get(path) ?? (/\.[a-z0-9]{2,5}$/.test(path) && path.startsWith('/assets/') ? undefined : files.get('/index.html'));
+  const file =
+    files.get(path) ??
+    (/\.[a-z0-9]{2,5}$/.test(path) && path.startsWith('/assets/')
+      ? undefined
+      : files.get('/index.html'));
   if (file === undefined) {
-    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('crosstalkd: there is no such file.\n');
+    response
+      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('crosstalkd: there is no such file.\n');
     return;
   }
   const headers = { 'content-type': file.type, 'cache-control': 'no-cache', etag: file.etag };

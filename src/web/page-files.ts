@@ -1,4 +1,7 @@
-/** The files of the page, as the build made them: read once, served from memory, so that no path of a request ever reaches the disk. */
+/**
+ * The files of the page, as the build made them: read once, served from memory, so that no path of
+ * a request ever reaches the disk.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -37,12 +40,16 @@ export async function readPageFiles(): Promise<PageFiles> {
     files.set(`/${full.slice(folder.length).split('\\').join('/')}`, { bytes, type, etag });
   }
   if (!files.has('/index.html'))
-    throw new CrosstalkError('INTERNAL', `the page was not built: ${folder} has no index.html`, { fix: 'npm run build' });
+    throw new CrosstalkError('INTERNAL', `the page was not built: ${folder} has no index.html`, {
+      fix: 'npm run build',
+    });
   return files;
 }
 
 /** Beside this file, or beside the bundle that this file has become a part of. */
 function findFolder(): string {
-  const places = ['./static/', '../web/static/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const places = ['./static/', '../web/static/'].map((place) =>
+    fileURLToPath(new URL(place, import.meta.url)),
+  );
   return places.find((place) => existsSync(place)) ?? places[0] ?? '';
 }

@@ -7,22 +7,31 @@ import { openDesk } from './desk.ts';
 import { type PageServer, startPageServer } from './http-server.ts';
 import { readPageFiles } from './page-files.ts';
 
-/** Where the page is when nothing else is asked for and nobody else is there, so that links to it keep their meaning. */
+/**
+ * Where the page is when nothing else is asked for and nobody else is there, so that links to it
+ * keep their meaning.
+ */
 const PORT_USUAL = 7433;
 
 /** Serves the page. Ends with 0 on SIGINT or SIGTERM. */
 export async function servePage(invocation: Invocation): Promise<number> {
   const asked = option(invocation, 'port');
   if (asked !== null && !(/^\d{1,5}$/.test(asked) && Number(asked) < 65_536))
-    throw new CrosstalkError('USAGE', `--port "${asked}": expected a number from 0 (any free port) to 65535`);
+    throw new CrosstalkError(
+      'USAGE',
+      `--port "${asked}": expected a number from 0 (any free port) to 65535`,
+    );
   const stopped = untilSignal();
   try {
     const files = await readPageFiles();
     const desk = await openDesk(invocation);
     try {
-      const server = await start(asked === null ? null : Number(asked), (port) => startPageServer(desk, files, port));
+      const server = await start(asked === null ? null : Number(asked), (port) =>
+        startPageServer(desk, files, port),
+      );
       tell(invocation, server);
-      if (!given(invocation, 'no-open') && invocation.io.isTerminal) openBrowser(invocation, server.url);
+      if (!given(invocation, 'no-open') && invocation.io.isTerminal)
+        openBrowser(invocation, server.url);
       await stopped.signal;
       await server.close();
     } finally {
@@ -35,7 +44,10 @@ export async function servePage(invocation: Invocation): Promise<number> {
 }
 
 /** Without a wish the usual port, and when that is taken any other. */
-async function start(port: number | null, listen: (port: number) => Promise<PageServer>): Promise<PageServer> {
+async function start(
+  port: number | null,
+  listen: (port: number) => Promise<PageServer>,
+): Promise<PageServer> {
   if (port !== null) return listen(port);
   return listen(PORT_USUAL).catch((error: unknown) => {
     if (error instanceof CrosstalkError && error.code === 'USAGE') return listen(0);
@@ -50,14 +62,22 @@ function tell({ io, ...invocation }: Invocation, { url, port }: PageServer): voi
   }
   io.print(paint(io, 'bold', url));
   io.print(
-    paint(io, 'dim', 'Only this machine can open it, and only with this address: whoever has it can read and send as you. Ctrl-C ends it.'),
+    paint(
+      io,
+      'dim',
+      'Only this machine can open it, and only with this address: whoever has it can read and send as you. Ctrl-C ends it.',
+    ),
   );
 }
 
 /** A machine without a browser has the address in its terminal. */
 function openBrowser(invocation: Invocation, url: string): void {
   const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(program, [url], { stdio: 'ignore', detached: true, env: { ...invocation.env } });
+  const child = spawn(program, [url], {
+    stdio: 'ignore',
+    detached: true,
+    env: { ...invocation.env },
+  });
   child.on('error', () => undefined);
   child.unref();
 }

@@ -1,4 +1,7 @@
-/** The board of hosts and models as the page gets it: beats, slots, what rests, and how much of the day's budget is used. */
+/**
+ * The board of hosts and models as the page gets it: beats, slots, what rests, and how much of the
+ * day's budget is used.
+ */
 import { DAY, systemClock } from '../base/clock.ts';
 import { type Budget, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
 import { BUDGETS_FILE, messageId } from '../protocol/paths.ts';
@@ -16,29 +19,55 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
   const live = new Set(liveHosts(around));
   const nowMs = systemClock.wallMs();
   const hosts = around.hosts.map((host) =>
-    showHost(host, { here: host.instance === around.here?.instance ? around.here : null, isLive: live.has(host), nowMs }),
+    showHost(host, {
+      here: host.instance === around.here?.instance ? around.here : null,
+      isLive: live.has(host),
+      nowMs,
+    }),
   );
   const views = await readModelViews(session, invocation.env).catch(() => []);
   const waiting = new Map<string, number>();
-  for (const { recipient, key } of around.works) if (!around.claims.has(key)) waiting.set(recipient, (waiting.get(recipient) ?? 0) + 1);
+  for (const { recipient, key } of around.works)
+    if (!around.claims.has(key)) waiting.set(recipient, (waiting.get(recipient) ?? 0) + 1);
   const running = new Map<string, number>();
-  for (const { claim } of around.claims.values()) if (claim !== null) running.set(claim.recipient, (running.get(claim.recipient) ?? 0) + 1);
+  for (const { claim } of around.claims.values())
+    if (claim !== null) running.set(claim.recipient, (running.get(claim.recipient) ?? 0) + 1);
   const week = countAnswers(book.entries.values(), 'model', { days: 7, nowMs });
   const here = new Map(views.map((view) => [view.offer.name, describeModel(view)]));
-  const names = [...new Set([...here.keys(), ...around.hosts.flatMap(({ beat }) => beat?.models ?? [])])].sort();
+  const names = [
+    ...new Set([...here.keys(), ...around.hosts.flatMap(({ beat }) => beat?.models ?? [])]),
+  ].sort();
   const models = names.map((name) => ({
     name,
     here: here.get(name) ?? null,
-    hosts: hosts.filter(({ models: served, isUp }) => isUp && served.includes(name)).map(({ alias }) => alias),
-    parked: hosts.flatMap(({ alias, parked }) => parked.filter(({ model }) => model === name).map((one) => ({ ...one, host: alias }))),
+    hosts: hosts
+      .filter(({ models: served, isUp }) => isUp && served.includes(name))
+      .map(({ alias }) => alias),
+    parked: hosts.flatMap(({ alias, parked }) =>
+      parked.filter(({ model }) => model === name).map((one) => ({ ...one, host: alias })),
+    ),
     waiting: waiting.get(name) ?? 0,
     running: running.get(name) ?? 0,
     week: week.series.find((series) => series.name === name)?.total ?? null,
   }));
-  return { me: session.config.alias, hosts, models, budgets: await showBudgets(moment, nowMs), leaseMs: session.config.leaseMs, nowMs };
+  return {
+    me: session.config.alias,
+    hosts,
+    models,
+    budgets: await showBudgets(moment, nowMs),
+    leaseMs: session.config.leaseMs,
+    nowMs,
+  };
 }
 
-function showHost(host: HostSeen, seen: { readonly here: Moment['around']['here']; readonly isLive: boolean; readonly nowMs: number }) {
+function showHost(
+  host: HostSeen,
+  seen: {
+    readonly here: Moment['around']['here'];
+    readonly isLive: boolean;
+    readonly nowMs: number;
+  },
+) {
   const { here, isLive, nowMs } = seen;
   const { beat } = host;
   const own = here?.parked.map(({ model, why, forMs }) => ({ model, why, untilMs: nowMs + forMs }));
@@ -48,17 +77,33 @@ function showHost(host: HostSeen, seen: { readonly here: Moment['around']['here'
     isHere: here !== null,
     isUp: isLive && beat?.state !== 'stopped',
     state: isLive ? (here?.state ?? beat?.state ?? 'unreadable') : 'silent',
-    ...(beat === null ? NO_BEAT : { version: beat.version, slots: beat.slots, models: beat.models, beatMs: beat.atMs, beats: beat.count }),
+    ...(beat === null
+      ? NO_BEAT
+      : {
+          version: beat.version,
+          slots: beat.slots,
+          models: beat.models,
+          beatMs: beat.atMs,
+          beats: beat.count,
+        }),
     parked: own ?? beat?.blocked.filter(({ untilMs }) => untilMs === null || untilMs > nowMs) ?? [],
     holds: host.claims.flatMap(({ claim }) =>
-      claim === null ? [] : [{ id: messageId(claim.message), model: claim.recipient, attempt: claim.attempt }],
+      claim === null
+        ? []
+        : [{ id: messageId(claim.message), model: claim.recipient, attempt: claim.attempt }],
     ),
     unsent: here?.unsent ?? null,
     outage: here?.outage ?? null,
   };
 }
 
-const NO_BEAT = { version: null, slots: 0, models: [] as readonly string[], beatMs: null, beats: 0 };
+const NO_BEAT = {
+  version: null,
+  slots: 0,
+  models: [] as readonly string[],
+  beatMs: null,
+  beats: 0,
+};
 
 /** What models have used today (UTC) of what data/budgets.yaml allows; null without such a file. */
 async function showBudgets({ session, around, book }: Moment, nowMs: number) {
@@ -68,16 +113,27 @@ async function showBudgets({ session, around, book }: Moment, nowMs: number) {
   if (budgets === null) return null;
   const today = countAnswers(book.entries.values(), 'model', { days: 1, nowMs });
   const line = (name: string, budget: Budget, used: (typeof today)['total'] | undefined) => [
-    ...(budget.usdPerDay === null ? [] : [{ name, unit: 'USD', used: used?.usd ?? 0, limit: budget.usdPerDay }]),
+    ...(budget.usdPerDay === null
+      ? []
+      : [{ name, unit: 'USD', used: used?.usd ?? 0, limit: budget.usdPerDay }]),
     ...(budget.tokensPerDay === null
       ? []
-      : [{ name, unit: 'tokens', used: (used?.tokensIn ?? 0) + (used?.tokensOut ?? 0), limit: budget.tokensPerDay }]),
+      : [
+          {
+            name,
+            unit: 'tokens',
+            used: (used?.tokensIn ?? 0) + (used?.tokensOut ?? 0),
+            limit: budget.tokensPerDay,
+          },
+        ]),
   ];
   return {
     untilMs: Math.min(dayEnd(nowMs), nowMs + DAY),
     lines: [
       ...line('all models', budgets.all, today.total),
-      ...[...budgets.models].flatMap(([name, budget]) => line(name, budget, today.series.find((series) => series.name === name)?.total)),
+      ...[...budgets.models].flatMap(([name, budget]) =>
+        line(name, budget, today.series.find((series) => series.name === name)?.total),
+      ),
     ],
   };
 }

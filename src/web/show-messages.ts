@@ -1,4 +1,7 @@
-/** Conversations as the page gets them: channels, their threads in pages, one thread, and one message found by its id. */
+/**
+ * Conversations as the page gets them: channels, their threads in pages, one thread, and one
+ * message found by its id.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { firstLine, oneLine } from '../protocol/reply.ts';
@@ -17,7 +20,9 @@ const MESSAGES_PAGE = 60;
 /** Characters of a body that are sent; the rest is asked for. */
 const BODY_CHARS_MAX = 60_000;
 
-/** Every channel with what it is for, how much was said, and when last. Channels of runs are marked. */
+/**
+ * Every channel with what it is for, how much was said, and when last. Channels of runs are marked.
+ */
 export async function showChannels({ book, around, session }: Moment) {
   const counts = new Map<string, { messages: number; replies: number; lastMs: number }>();
   for (const { channel, replyTo, atMs } of book.entries.values()) {
@@ -60,7 +65,10 @@ export async function showChannels({ book, around, session }: Moment) {
   });
 }
 
-/** The threads of a channel that come after the first `from`, the one that was spoken in last first. Throws NOT_FOUND. */
+/**
+ * The threads of a channel that come after the first `from`, the one that was spoken in last first.
+ * Throws NOT_FOUND.
+ */
 export async function showChannel(moment: Moment, name: string, from: number) {
   const { book } = moment;
   const all = book.threads().byChannel.get(name);
@@ -73,7 +81,9 @@ export async function showChannel(moment: Moment, name: string, from: number) {
       },
     );
   if (all === undefined && !book.described.has(name) && !book.runs.has(name))
-    throw new CrosstalkError('NOT_FOUND', `there is no channel "${name}"`, { fix: 'crosstalkd channels' });
+    throw new CrosstalkError('NOT_FOUND', `there is no channel "${name}"`, {
+      fix: 'crosstalkd channels',
+    });
   const page = (all ?? []).slice(from, from + THREADS_PAGE);
   const roots = await readEntries(
     moment,
@@ -92,7 +102,13 @@ export async function showChannel(moment: Moment, name: string, from: number) {
       },
     ];
   });
-  return { name, total: all?.length ?? 0, from, next: from + page.length < (all?.length ?? 0) ? from + page.length : null, threads };
+  return {
+    name,
+    total: all?.length ?? 0,
+    from,
+    next: from + page.length < (all?.length ?? 0) ? from + page.length : null,
+    threads,
+  };
 }
 
 function summaryOf({ around }: Moment, { root, members, lastMs }: Thread<Entry>) {
@@ -109,7 +125,10 @@ function summaryOf({ around }: Moment, { root, members, lastMs }: Thread<Entry>)
   };
 }
 
-/** A thread around a message: a window of it that holds the message asked for, and always its beginning. */
+/**
+ * A thread around a message: a window of it that holds the message asked for, and always its
+ * beginning.
+ */
 export async function showThread(moment: Moment, asked: string, from: number | null) {
   const { book } = moment;
   const entry = findEntry(moment, asked);
@@ -117,8 +136,18 @@ export async function showThread(moment: Moment, asked: string, from: number | n
   if (thread === undefined) throw new CrosstalkError('INTERNAL', `${entry.path} is in no thread`);
   const { members, root } = thread;
   const at = members.indexOf(entry);
-  const start = from ?? Math.max(0, entry === root ? members.length - MESSAGES_PAGE : Math.min(at - 10, members.length - MESSAGES_PAGE));
-  const window = members.slice(start, from === null ? start + Math.max(MESSAGES_PAGE, at - start + 1) : undefined);
+  const start =
+    from ??
+    Math.max(
+      0,
+      entry === root
+        ? members.length - MESSAGES_PAGE
+        : Math.min(at - 10, members.length - MESSAGES_PAGE),
+    );
+  const window = members.slice(
+    start,
+    from === null ? start + Math.max(MESSAGES_PAGE, at - start + 1) : undefined,
+  );
   const shown = start > 0 ? [root, ...window] : window;
   const said = await readEntries(moment, shown);
   const states = await readStates(moment.session, said);
@@ -144,7 +173,9 @@ export async function showThread(moment: Moment, asked: string, from: number | n
         parent: parent === null ? null : { id: parent.id, from: parent.from },
         waits: waitsOf(moment, one.file.path),
         starts_run:
-          one.file.replyTo === null && one.message.fields.op === null && one.message.fields.to.some(({ name }) => name === 'workflow'),
+          one.file.replyTo === null &&
+          one.message.fields.op === null &&
+          one.message.fields.to.some(({ name }) => name === 'workflow'),
         may_retry: one.file.replyTo === null && (state.kind === 'failed' || state.kind === 'stale'),
       },
     ];
@@ -171,7 +202,9 @@ function waitsOf({ around }: Moment, path: string) {
     });
 }
 
-/** The message that an id, the beginning of one, or a path names. Throws NOT_FOUND and ID_AMBIGUOUS. */
+/**
+ * The message that an id, the beginning of one, or a path names. Throws NOT_FOUND and ID_AMBIGUOUS.
+ */
 export function findEntry({ book, around }: Moment, asked: string): Entry {
   const direct = book.entries.get(asked);
   if (direct !== undefined) return direct;
@@ -181,10 +214,17 @@ export function findEntry({ book, around }: Moment, asked: string): Entry {
   const entry = only === undefined ? undefined : book.entries.get(only.path);
   const [rejected] = entry === undefined ? (findRejected(around, asked)?.parts ?? []) : [];
   if (rejected !== undefined)
-    throw new CrosstalkError('NOT_FOUND', `"${asked}" ${rejected.says}`, { fix: rejected.fix ?? 'crosstalkd lint' });
-  if (entry === undefined) throw new CrosstalkError('NOT_FOUND', `there is no message "${asked}"`, { fix: 'crosstalkd log' });
+    throw new CrosstalkError('NOT_FOUND', `"${asked}" ${rejected.says}`, {
+      fix: rejected.fix ?? 'crosstalkd lint',
+    });
+  if (entry === undefined)
+    throw new CrosstalkError('NOT_FOUND', `there is no message "${asked}"`, {
+      fix: 'crosstalkd log',
+    });
   if (found.length > 1)
-    throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" fits ${found.length} messages`, { fix: 'give more of the id, or the path' });
+    throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" fits ${found.length} messages`, {
+      fix: 'give more of the id, or the path',
+    });
   return entry;
 }
 
@@ -195,7 +235,10 @@ export async function showBody(moment: Moment, asked: string) {
 }
 
 /** Entries with their texts, in the order given; one that cannot be read any more is left out. */
-export async function readEntries({ session }: Moment, entries: readonly Entry[]): Promise<readonly Said[]> {
+export async function readEntries(
+  { session }: Moment,
+  entries: readonly Entry[],
+): Promise<readonly Said[]> {
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   const said: Said[] = [];
   await scanBlobs(
@@ -205,13 +248,22 @@ export async function readEntries({ session }: Moment, entries: readonly Entry[]
       const entry = byPath.get(file.path);
       const decoded = decodeBlob(blob);
       if (entry !== undefined && decoded.kind === 'message')
-        said.push({ file, from: entry.from, to: entry.to, atMs: entry.atMs, message: decoded.message });
+        said.push({
+          file,
+          from: entry.from,
+          to: entry.to,
+          atMs: entry.atMs,
+          message: decoded.message,
+        });
     },
   );
   return said;
 }
 
 function previewOf({ message }: Said): string {
-  const text = message.fields.subject === null ? message.body.trim().slice(firstLine(message.body).length) : message.body;
+  const text =
+    message.fields.subject === null
+      ? message.body.trim().slice(firstLine(message.body).length)
+      : message.body;
   return oneLine(text.slice(0, 600).replace(/[#*`>_~]+/g, ''), 180);
 }

@@ -1,4 +1,7 @@
-/** Runs of workflows as the page gets them: the list, and one with its graph, its times and its gates. */
+/**
+ * Runs of workflows as the page gets them: the list, and one with its graph, its times and its
+ * gates.
+ */
 import { formatIso } from '../base/clock.ts';
 import { messageId } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -69,7 +72,10 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
       id: messageId(task.path),
       askedMs: asks?.atMs ?? null,
       // A dispatcher tells how long its agent ran: before that the task waited.
-      startMs: endMs === null || answer?.durationMs == null ? null : Math.max(asks?.atMs ?? 0, endMs - answer.durationMs),
+      startMs:
+        endMs === null || answer?.durationMs == null
+          ? null
+          : Math.max(asks?.atMs ?? 0, endMs - answer.durationMs),
       endMs,
       heldBy: held.get(task.path) ?? null,
     };

@@ -1,4 +1,7 @@
-/** From files to conversations: whatever answers or refers to something belongs to the thread of that. Pure. */
+/**
+ * From files to conversations: whatever answers or refers to something belongs to the thread of
+ * that. Pure.
+ */
 import { byCodeUnit } from '../base/order.ts';
 
 /** What is known of a message without its text. */
@@ -11,7 +14,10 @@ export interface Linked {
   readonly re: readonly string[];
 }
 
-/** A conversation: its first message and everything that hangs on it, oldest first, the root leading. */
+/**
+ * A conversation: its first message and everything that hangs on it, oldest first, the root
+ * leading.
+ */
 export interface Thread<E> {
   readonly root: E;
   readonly members: readonly E[];
@@ -35,7 +41,10 @@ export function parentOf<E extends Linked>(entries: ReadonlyMap<string, E>, entr
   return null;
 }
 
-/** All threads. A circle of `re:` made by hand is a thread whose root is the first path of the circle. */
+/**
+ * All threads. A circle of `re:` made by hand is a thread whose root is the first path of the
+ * circle.
+ */
 export function foldThreads<E extends Linked>(entries: ReadonlyMap<string, E>): Threads<E> {
   const roots = new Map<string, E>();
   for (const entry of entries.values()) findRoot(entries, roots, entry);
@@ -51,15 +60,24 @@ export function foldThreads<E extends Linked>(entries: ReadonlyMap<string, E>): 
   for (const [path, list] of members) {
     const root = entries.get(path);
     if (root === undefined) continue;
-    const thread = { root, members: inOrder(entries, root, list), lastMs: list.reduce((last, { atMs }) => Math.max(last, atMs), 0) };
+    const thread = {
+      root,
+      members: inOrder(entries, root, list),
+      lastMs: list.reduce((last, { atMs }) => Math.max(last, atMs), 0),
+    };
     for (const { path: member } of list) of.set(member, thread);
     byChannel.set(root.channel, [...(byChannel.get(root.channel) ?? []), thread]);
   }
-  for (const list of byChannel.values()) list.sort((a, b) => b.lastMs - a.lastMs || byCodeUnit(a.root.path, b.root.path));
+  for (const list of byChannel.values())
+    list.sort((a, b) => b.lastMs - a.lastMs || byCodeUnit(a.root.path, b.root.path));
   return { of, byChannel };
 }
 
-function findRoot<E extends Linked>(entries: ReadonlyMap<string, E>, roots: Map<string, E>, from: E): void {
+function findRoot<E extends Linked>(
+  entries: ReadonlyMap<string, E>,
+  roots: Map<string, E>,
+  from: E,
+): void {
   const way: E[] = [];
   const seen = new Set<string>();
   let at: E = from;
@@ -68,7 +86,9 @@ function findRoot<E extends Linked>(entries: ReadonlyMap<string, E>, roots: Map<
     const known = roots.get(at.path);
     if (known !== undefined) root = known;
     else if (seen.has(at.path))
-      root = way.slice(way.findIndex(({ path }) => path === at.path)).reduce((a, b) => (byCodeUnit(a.path, b.path) < 0 ? a : b));
+      root = way
+        .slice(way.findIndex(({ path }) => path === at.path))
+        .reduce((a, b) => (byCodeUnit(a.path, b.path) < 0 ? a : b));
     else {
       seen.add(at.path);
       way.push(at);
@@ -81,8 +101,14 @@ function findRoot<E extends Linked>(entries: ReadonlyMap<string, E>, roots: Map<
 }
 
 /** By time; a message never stands before what it hangs on, whatever its host's clock says. */
-function inOrder<E extends Linked>(entries: ReadonlyMap<string, E>, root: E, list: readonly E[]): readonly E[] {
+function inOrder<E extends Linked>(
+  entries: ReadonlyMap<string, E>,
+  root: E,
+  list: readonly E[],
+): readonly E[] {
   const key = (entry: E): number => Math.max(entry.atMs, parentOf(entries, entry)?.atMs ?? 0);
-  const rest = list.filter((entry) => entry !== root).sort((a, b) => key(a) - key(b) || byCodeUnit(a.path, b.path));
+  const rest = list
+    .filter((entry) => entry !== root)
+    .sort((a, b) => key(a) - key(b) || byCodeUnit(a.path, b.path));
   return [root, ...rest];
 }

@@ -36,11 +36,18 @@ export function groupOf(plan: Plan, inputs: Json, run: string): string | null {
 }
 
 /** Decides admission by the other runs of the group at the same tip. */
-export function admission(input: RunInput, root: string, given: { readonly plan: Plan; readonly inputs: Json }): Admission {
+export function admission(
+  input: RunInput,
+  root: string,
+  given: { readonly plan: Plan; readonly inputs: Json },
+): Admission {
   const { plan, inputs } = given;
   const group = groupOf(plan, inputs, input.run);
-  if (group === null || plan.concurrency === null || input.files.has(admitPath(root))) return { kind: 'free' };
-  const others = input.lookUp.otherRuns.filter((run) => run.group === group && run.run !== input.run);
+  if (group === null || plan.concurrency === null || input.files.has(admitPath(root)))
+    return { kind: 'free' };
+  const others = input.lookUp.otherRuns.filter(
+    (run) => run.group === group && run.run !== input.run,
+  );
   const active = others.filter((run) => run.state === 'active').sort(by(orderKey));
   const own = orderKey({ markerMs: input.marker.timestampMs, marker: input.marker.path });
   const ahead = others.filter((run) => run.state === 'queued' && orderKey(run) < own);
@@ -50,9 +57,14 @@ export function admission(input: RunInput, root: string, given: { readonly plan:
   if (overflow === 'drop' || ahead.length >= maxQueue) return { kind: 'dropped', group };
   const oldest = active[0];
   if (overflow === 'cancel-oldest' && oldest !== undefined && ahead.length === 0)
-    // Its place is free once that run has ended; the mark stands in its channel, so it is asked once.
+    // Its place is free once that run has ended; the mark stands in its channel, so it is asked
+    // once.
     return { kind: 'admit', group, files: [admit, cancelMark(oldest, input.run)] };
-  return { kind: 'queued', group, behind: [...active, ...ahead.sort(by(orderKey))].map(({ run }) => run) };
+  return {
+    kind: 'queued',
+    group,
+    behind: [...active, ...ahead.sort(by(orderKey))].map(({ run }) => run),
+  };
 }
 
 /** What other runs need to know of this one. */
@@ -60,7 +72,10 @@ export function summarizeRun(input: RunInput): RunSummary {
   const root = channelRoot(input.run);
   const header = parseHeader(input.files.get(`${root}RUN.json`) ?? '');
   const plan = planInForce(input, root)?.plan ?? null;
-  const isEnded = input.files.has(`${root}COMPLETE`) || input.files.has(`${root}CANCEL`) || input.marker.reply !== null;
+  const isEnded =
+    input.files.has(`${root}COMPLETE`) ||
+    input.files.has(`${root}CANCEL`) ||
+    input.marker.reply !== null;
   return {
     run: input.run,
     group: plan === null || header === null ? null : groupOf(plan, header.inputs, input.run),

@@ -15,9 +15,13 @@ import { type CheckedPlan, checkRaw, completeRaw, formatProblem, readSource } fr
 import { readYamlMapping } from '../protocol/yaml.ts';
 import { asJson, isJsonObject } from './json.ts';
 
-/** The plan in force: the last amendment, else PLAN.yaml; null when there is none or it is damaged. */
+/**
+ * The plan in force: the last amendment, else PLAN.yaml; null when there is none or it is damaged.
+ */
 export function planInForce(input: RunInput, root: string): CheckedPlan | null {
-  const text = input.files.get(amendPath(root, lastAmendment(input, root))) ?? input.files.get(`${root}PLAN.yaml`);
+  const text =
+    input.files.get(amendPath(root, lastAmendment(input, root))) ??
+    input.files.get(`${root}PLAN.yaml`);
   return text === undefined ? null : readPlan(text);
 }
 
@@ -32,11 +36,16 @@ const readPlan = rememberText((text): CheckedPlan | null => {
 export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {
   return (control) => {
     // Two plans would be in force at once: this one, and the one that a model is making.
-    if (!fold.input.files.has(`${fold.root}PLAN.yaml`)) return refuse('there is no plan yet: a model still makes it; amend it then');
+    if (!fold.input.files.has(`${fold.root}PLAN.yaml`))
+      return refuse('there is no plan yet: a model still makes it; amend it then');
     const { body } = control.message;
     const source = body.trimStart().startsWith('---') ? readSource(body.trimStart()) : null;
-    const found = source === null ? findMapping(body) : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };
-    if (found.value === null || Object.keys(found.value).length === 0) return refuse(`no plan in the message: ${found.why}`);
+    const found =
+      source === null
+        ? findMapping(body)
+        : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };
+    if (found.value === null || Object.keys(found.value).length === 0)
+      return refuse(`no plan in the message: ${found.why}`);
     const unknown = Object.keys(found.value).filter((key) => !PLAN_KEYS.includes(key));
     if (unknown.length > 0) return refuse(`unknown key "${unknown.join('", "')}"`);
     const judged = judge(fold, { ...current, ...found.value });
@@ -45,7 +54,10 @@ export function amendBy(fold: Fold, current: JsonObject): (control: Control) => 
   };
 }
 
-/** The transition that follows a changed saved workflow (`follow: true`), or null. What is unsafe is noted once per version. */
+/**
+ * The transition that follows a changed saved workflow (`follow: true`), or null. What is unsafe is
+ * noted once per version.
+ */
 export function followSaved(fold: Fold): Transition | null {
   const { source } = fold.header;
   if (!fold.plan.follow || source.name === null) return null;
@@ -55,9 +67,15 @@ export function followSaved(fold: Fold): Transition | null {
   const note = `${fold.root}plan/follow-${short}.json`;
   if (fold.input.files.has(note)) return null;
   const saved = readSource(text);
-  const judged = saved.problems.length > 0 ? saved.problems.map(formatProblem).join('; ') : judge(fold, saved.raw);
+  const judged =
+    saved.problems.length > 0
+      ? saved.problems.map(formatProblem).join('; ')
+      : judge(fold, saved.raw);
   const why = typeof judged === 'string' ? judged : null;
-  const noted = { path: note, content: `${JSON.stringify(why === null ? { followed: source.name } : { unsafe: why }, null, 2)}\n` };
+  const noted = {
+    path: note,
+    content: `${JSON.stringify(why === null ? { followed: source.name } : { unsafe: why }, null, 2)}\n`,
+  };
   return typeof judged === 'string'
     ? { name: `follow ${source.name} (unsafe)`, files: [noted] }
     : { name: `follow ${source.name}`, files: [noted, nextAmendment(fold, judged.raw)] };
@@ -68,7 +86,9 @@ function judge(fold: Fold, raw: JsonObject): CheckedPlan | string {
   const checked = checkRaw(completeRaw(raw, options.schemaFile), options, () => 0);
   if (checked.problems.length > 0) return checked.problems.map(({ message }) => message).join('; ');
   const started = unsafeSteps(fold, checked.plan);
-  return started.length > 0 ? `${started.map((id) => `"${id}"`).join(', ')} started already` : checked;
+  return started.length > 0
+    ? `${started.map((id) => `"${id}"`).join(', ')} started already`
+    : checked;
 }
 
 /** Steps that differ, or that follow one that differs, and have files already. */
@@ -77,15 +97,20 @@ function unsafeSteps(fold: Fold, next: Plan): readonly string[] {
     [...fold.plan.steps, ...fold.plan.final],
     [...next.steps, ...next.final],
   ];
-  const differs = (step: Step): boolean => after.find((each) => each.id === step.id)?.source !== step.source;
+  const differs = (step: Step): boolean =>
+    after.find((each) => each.id === step.id)?.source !== step.source;
   const changed = before.filter(differs).map((step) => step.id);
   const touched = new Set([...changed, ...changed.flatMap((id) => [...descendantsOf(id, before)])]);
-  const isStarted = (id: string): boolean => hasBelow(fold, `${fold.root}steps/${id}/`) || hasBelow(fold, gateFolder(fold.root, id, 1));
+  const isStarted = (id: string): boolean =>
+    hasBelow(fold, `${fold.root}steps/${id}/`) || hasBelow(fold, gateFolder(fold.root, id, 1));
   return before.map((step) => step.id).filter((id) => touched.has(id) && isStarted(id));
 }
 
 function nextAmendment(fold: Fold, raw: JsonObject): NewFile {
-  return { path: amendPath(fold.root, lastAmendment(fold.input, fold.root) + 1), content: writeYaml(raw) };
+  return {
+    path: amendPath(fold.root, lastAmendment(fold.input, fold.root) + 1),
+    content: writeYaml(raw),
+  };
 }
 
 function lastAmendment(input: RunInput, root: string): number {

@@ -33,10 +33,22 @@ export interface Expectation {
   readonly judge?: (body: string) => readonly string[];
 }
 
-/** Reads a reply file. A person may have written it by hand: without front matter, the whole text is the answer. */
+/**
+ * Reads a reply file. A person may have written it by hand: without front matter, the whole text is
+ * the answer.
+ */
 export const readAnswer: (text: string) => Answer = rememberText((text): Answer => {
   const read = readMessage(text);
-  const nothing = { atMs: null, host: null, attempt: null, session: null, durationMs: null, usd: 0, tokens: 0, isReused: false };
+  const nothing = {
+    atMs: null,
+    host: null,
+    attempt: null,
+    session: null,
+    durationMs: null,
+    usd: 0,
+    tokens: 0,
+    isReused: false,
+  };
   if (read.kind === 'rejected') return { body: withoutHead(text), failure: null, ...nothing };
   const { fields, body, yaml } = read.message;
   return {
@@ -56,15 +68,24 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
 const findJsonOnce = rememberText(findJson);
 
 /** The JSON of the answer and everything that is wrong with it; nothing wrong = it may be used. */
-export function judgeAnswer(body: string, expected: Expectation): { readonly json: Json; readonly errors: readonly string[] } {
+export function judgeAnswer(
+  body: string,
+  expected: Expectation,
+): { readonly json: Json; readonly errors: readonly string[] } {
   if (expected.judge !== undefined) return { json: null, errors: expected.judge(body) };
   const found = expected.schema === null ? undefined : findJsonOnce(body);
-  if (expected.schema !== null && found === undefined) return { json: null, errors: ['the answer holds no JSON'] };
+  if (expected.schema !== null && found === undefined)
+    return { json: null, errors: ['the answer holds no JSON'] };
   const json = found ?? null;
   const errors = expected.schema === null ? [] : validateJson(expected.schema, json);
   if (errors.length > 0 || expected.checks.length === 0) return { json, errors };
   const values = expected.valuesWith({ text: body, json });
-  return { json, errors: expected.checks.filter((check) => evaluateTemplate(check.that, values) !== true).map((check) => check.message) };
+  return {
+    json,
+    errors: expected.checks
+      .filter((check) => evaluateTemplate(check.that, values) !== true)
+      .map((check) => check.message),
+  };
 }
 
 /** Why a task failed, in one line. */

@@ -26,13 +26,24 @@ export function budgetUse(fold: Fold): BudgetUse {
   const all = fold.tasks.filter((task) => !task.isReused);
   const open = own.filter((task) => task.state === 'open').length;
   const answered = Math.max(1, own.length - open);
-  const [usd, tokens] = [all.reduce((sum, task) => sum + task.usd, 0), all.reduce((sum, task) => sum + task.tokens, 0)];
+  const [usd, tokens] = [
+    all.reduce((sum, task) => sum + task.usd, 0),
+    all.reduce((sum, task) => sum + task.tokens, 0),
+  ];
   const reserved = { usd: (usd / answered) * open, tokens: (tokens / answered) * open };
   const affordable = Math.min(
     affords(limits.usd, usd + reserved.usd, usd / answered),
     affords(limits.tokens, tokens + reserved.tokens, tokens / answered),
   );
-  const use = { limits, agents: own.length, usd, tokens, reservedUsd: reserved.usd, reservedTokens: reserved.tokens, affordable };
+  const use = {
+    limits,
+    agents: own.length,
+    usd,
+    tokens,
+    reservedUsd: reserved.usd,
+    reservedTokens: reserved.tokens,
+    affordable,
+  };
   return { ...use, reached: reachedLimit(fold, use) };
 }
 
@@ -48,9 +59,13 @@ function affords(limit: number | null, used: number, mean: number): number {
 
 function reachedLimit(fold: Fold, use: Omit<BudgetUse, 'reached'>): string | null {
   const { limits } = use;
-  if (limits.usd !== null && use.usd + use.reservedUsd >= limits.usd) return `usd ${String(limits.usd)}`;
-  if (limits.tokens !== null && use.tokens + use.reservedTokens >= limits.tokens) return `tokens ${String(limits.tokens)}`;
-  if (limits.agents !== null && use.agents >= limits.agents) return `agents ${String(limits.agents)}`;
-  if (limits.minutes !== null && fold.input.nowMs >= fold.header.atMs + limits.minutes * MINUTE) return `minutes ${String(limits.minutes)}`;
+  if (limits.usd !== null && use.usd + use.reservedUsd >= limits.usd)
+    return `usd ${String(limits.usd)}`;
+  if (limits.tokens !== null && use.tokens + use.reservedTokens >= limits.tokens)
+    return `tokens ${String(limits.tokens)}`;
+  if (limits.agents !== null && use.agents >= limits.agents)
+    return `agents ${String(limits.agents)}`;
+  if (limits.minutes !== null && fold.input.nowMs >= fold.header.atMs + limits.minutes * MINUTE)
+    return `minutes ${String(limits.minutes)}`;
   return null;
 }

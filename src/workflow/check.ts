@@ -1,4 +1,7 @@
-/** `workflow check`: everything wrong with a workflow file, a marker or a saved one, with lines and suggestions. */
+/**
+ * `workflow check`: everything wrong with a workflow file, a marker or a saved one, with lines and
+ * suggestions.
+ */
 import { decodeMessage } from '../protocol/message.ts';
 import { workflowFile } from '../protocol/paths.ts';
 import { PLAN_KEYS } from './plan-decode.ts';
@@ -25,7 +28,9 @@ export interface WorkflowCheck {
 export function checkWorkflow(text: string, options: WorkflowCheckOptions): WorkflowCheck {
   const source = readSource(text);
   if (source.problems.length > 0) return { errors: source.problems, plan: null };
-  return source.raw['to'] === undefined ? ended(checkSource(source, options)) : checkMarker(text, options);
+  return source.raw['to'] === undefined
+    ? ended(checkSource(source, options))
+    : checkMarker(text, options);
 }
 
 /** Checks a source as a plan of its own. */
@@ -41,26 +46,43 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
   const read = decodeMessage(Buffer.from(text, 'utf8'));
   if (read.kind === 'rejected') {
     const { line, found, expected } = read.rejection;
-    return { errors: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }], plan: null };
+    return {
+      errors: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }],
+      plan: null,
+    };
   }
   const marker = readMarker(read.message);
-  if (marker.problems.length > 0 || marker.kind === 'prose') return { errors: marker.problems, plan: null };
+  if (marker.problems.length > 0 || marker.kind === 'prose')
+    return { errors: marker.problems, plan: null };
   const at = (key: string): number => marker.source.lineOf([key]);
   const saved = marker.uses === null ? null : options.savedWorkflow(marker.uses);
   if (marker.uses !== null && saved === null)
     return {
-      errors: [{ line: at('uses'), message: `there is no saved workflow "${marker.uses}"`, suggestion: workflowFile(marker.uses) }],
+      errors: [
+        {
+          line: at('uses'),
+          message: `there is no saved workflow "${marker.uses}"`,
+          suggestion: workflowFile(marker.uses),
+        },
+      ],
       plan: null,
     };
-  const source = saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
+  const source =
+    saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
   const checked = checkSource(source, options);
-  const inputs = resolveInputs(checked.plan, marker.given).problems.map((message) => ({ line: at('with'), message, suggestion: null }));
+  const inputs = resolveInputs(checked.plan, marker.given).problems.map((message) => ({
+    line: at('with'),
+    message,
+    suggestion: null,
+  }));
   const errors = [...source.problems, ...checked.problems, ...inputs];
   return { errors, plan: errors.length > 0 ? null : checked.plan };
 }
 
 function pickPlanKeys(raw: JsonObject): JsonObject {
-  return Object.fromEntries(PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])));
+  return Object.fromEntries(
+    PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+  );
 }
 
 function ended({ plan, problems }: CheckedPlan): WorkflowCheck {

@@ -1,8 +1,14 @@
-/** Which of the proposals becomes the next commit: files first, then as many tasks of one step as the caps let through. */
+/**
+ * Which of the proposals becomes the next commit: files first, then as many tasks of one step as
+ * the caps let through.
+ */
 import { type Cap, composeProposal, type Fold } from './fold-context.ts';
 import type { NewFile, Transition } from './run-input.ts';
 
-/** The next transition among the proposals, or null when all are held back. `agentsLeft` tasks may still be added in this run. */
+/**
+ * The next transition among the proposals, or null when all are held back. `agentsLeft` tasks may
+ * still be added in this run.
+ */
 export function chooseTransition(fold: Fold, agentsLeft: number): Transition | null {
   const file = fold.proposals.find((proposal) => proposal.kind === 'file');
   if (file !== undefined) return { name: file.name, files: composeProposal(fold, file).files };
@@ -10,13 +16,15 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
   const files: NewFile[] = [];
   let [first, count] = ['', 0];
   const active = new Map<string, Set<string>>();
-  const occupy = ({ key, unit }: Cap): void => void active.set(key, (active.get(key) ?? new Set<string>()).add(unit));
+  const occupy = ({ key, unit }: Cap): void =>
+    void active.set(key, (active.get(key) ?? new Set<string>()).add(unit));
   fold.occupied.forEach(occupy);
   let left = agentsLeft;
   for (const proposal of tasks) {
     const { name, caps } = proposal;
     if (count > 0 && first !== name) continue;
-    // What is answered already would need no place; to find out is dear, and the next free place comes soon.
+    // What is answered already would need no place; to find out is dear, and the next free place
+    // comes soon.
     if (!caps.every((cap) => hasPlace(cap, active))) continue;
     const { files: added, isAgent, isOpen } = composeProposal(fold, proposal);
     if (isAgent && left <= 0) continue;
@@ -26,10 +34,18 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
     [first, count] = [name, count + 1];
   }
   if (count === 0) return null;
-  return { name: first.startsWith('fanout ') ? `${first} (${count === 1 ? '1 task' : `${String(count)} tasks`})` : first, files };
+  return {
+    name: first.startsWith('fanout ')
+      ? `${first} (${count === 1 ? '1 task' : `${String(count)} tasks`})`
+      : first,
+    files,
+  };
 }
 
-function hasPlace({ key, max, unit }: Cap, active: ReadonlyMap<string, ReadonlySet<string>>): boolean {
+function hasPlace(
+  { key, max, unit }: Cap,
+  active: ReadonlyMap<string, ReadonlySet<string>>,
+): boolean {
   const units = active.get(key);
   return units === undefined || units.has(unit) || units.size < max;
 }

@@ -1,4 +1,7 @@
-/** Cron expressions in UTC: five fields, `*`, lists, ranges, steps and names. Own code, since the packages for it run timers or read clocks. */
+/**
+ * Cron expressions in UTC: five fields, `*`, lists, ranges, steps and names. Own code, since the
+ * packages for it run timers or read clocks.
+ */
 import { DAY, MINUTE } from '../base/clock.ts';
 
 interface Cron {
@@ -20,7 +23,10 @@ const FIELDS = [
   { name: 'month', min: 1, max: 12, words: ['', ...MONTHS] },
   { name: 'day of week', min: 0, max: 7, words: WEEKDAYS },
 ] as const;
-/** How far back a firing is looked for: leap days of the rarest kind are four years apart, and nobody waits longer. */
+/**
+ * How far back a firing is looked for: leap days of the rarest kind are four years apart, and
+ * nobody waits longer.
+ */
 const LOOK_BACK_DAYS = 4 * 366;
 
 /** What is wrong with the expression, or null. */
@@ -30,14 +36,21 @@ export function cronProblem(text: string): string | null {
 }
 
 /** The latest firing in (afterMs, untilMs], or null when there is none. */
-export function latestFiring(text: string, window: { readonly afterMs: number; readonly untilMs: number }): number | null {
+export function latestFiring(
+  text: string,
+  window: { readonly afterMs: number; readonly untilMs: number },
+): number | null {
   const cron = parseCron(text);
   if (typeof cron === 'string') return null;
   const lastMinute = Math.floor(window.untilMs / MINUTE) * MINUTE;
   const oldest = Math.max(window.afterMs, lastMinute - LOOK_BACK_DAYS * DAY);
   for (let day = Math.floor(lastMinute / DAY) * DAY; day + DAY > oldest; day -= DAY) {
     if (!matchesDay(cron, new Date(day))) continue;
-    for (let at = Math.min(lastMinute, day + DAY - MINUTE); at >= day && at > oldest; at -= MINUTE) {
+    for (
+      let at = Math.min(lastMinute, day + DAY - MINUTE);
+      at >= day && at > oldest;
+      at -= MINUTE
+    ) {
       const date = new Date(at);
       if (cron.minutes.has(date.getUTCMinutes()) && cron.hours.has(date.getUTCHours())) return at;
     }
@@ -58,7 +71,8 @@ function parseCron(text: string): Cron | string {
   const sets: ReadonlySet<number>[] = [];
   for (const [index, field] of FIELDS.entries()) {
     const set = parseField(words[index] ?? '', field);
-    if (set === null) return `"${(words[index] ?? '').slice(0, 40)}" is no ${field.name} of a schedule`;
+    if (set === null)
+      return `"${(words[index] ?? '').slice(0, 40)}" is no ${field.name} of a schedule`;
     sets.push(set);
   }
   const [minutes, hours, days, months, weekdays] = sets;
@@ -80,7 +94,9 @@ function parseField(text: string, field: (typeof FIELDS)[number]): ReadonlySet<n
     if (match === null || (match[1] === '*' && match[2] !== undefined)) return null;
     const low = match[1] === '*' ? field.min : valueOf(match[1] ?? '', field);
     const high =
-      match[1] === '*' || (match[2] === undefined && match[3] !== undefined) ? field.max : valueOf(match[2] ?? match[1] ?? '', field);
+      match[1] === '*' || (match[2] === undefined && match[3] !== undefined)
+        ? field.max
+        : valueOf(match[2] ?? match[1] ?? '', field);
     const step = Number(match[3] ?? 1);
     if (low === null || high === null || low > high || step < 1) return null;
     for (let value = low; value <= high; value += step) values.add(value);

@@ -1,4 +1,7 @@
-/** `workflow plan`: the graph, the hosts that can serve each step, and the most agents and money a run can take. Nothing runs. */
+/**
+ * `workflow plan`: the graph, the hosts that can serve each step, and the most agents and money a
+ * run can take. Nothing runs.
+ */
 import { isListStep, ITEMS_MAX, type Plan, type Prompt, type Step } from './plan.ts';
 import { inOrder } from './reach.ts';
 
@@ -10,7 +13,10 @@ export interface PlannedStep {
   readonly needs: readonly string[];
   readonly models: readonly string[];
   readonly hosts: readonly string[];
-  /** Agents in the worst case: every retry, fallback, re-ask and pass. `perItem` when the number of items is known only at run time. */
+  /**
+   * Agents in the worst case: every retry, fallback, re-ask and pass. `perItem` when the number of
+   * items is known only at run time.
+   */
   readonly agentsMax: number;
   readonly perItem: boolean;
 }
@@ -27,11 +33,19 @@ export interface PlannedRun {
 }
 
 /** The plan as it would run. `served` maps models to live hosts. */
-export function planWorkflow(plan: Plan, served: ReadonlyMap<string, readonly string[]>): PlannedRun {
+export function planWorkflow(
+  plan: Plan,
+  served: ReadonlyMap<string, readonly string[]>,
+): PlannedRun {
   const steps =
     [...plan.steps, ...plan.final].length === 0
       ? []
-      : walk([...inOrder(plan.steps), ...inOrder(plan.final)], { depth: 0, times: 1, perItem: false, served });
+      : walk([...inOrder(plan.steps), ...inOrder(plan.final)], {
+          depth: 0,
+          times: 1,
+          perItem: false,
+          served,
+        });
   const total = steps.reduce((sum, step) => sum + step.agentsMax, 0);
   const isOpen = steps.some((step) => step.perItem && step.agentsMax > 0);
   const cap = plan.budget.agents ?? Infinity;
@@ -65,11 +79,15 @@ function walk(steps: readonly Step[], around: Around): readonly PlannedStep[] {
       depth: around.depth,
       needs: step.needs,
       models,
-      hosts: [...new Set(models.flatMap((model) => around.served.get(model.split('@')[0] ?? '') ?? []))].sort(),
+      hosts: [
+        ...new Set(models.flatMap((model) => around.served.get(model.split('@')[0] ?? '') ?? [])),
+      ].sort(),
       agentsMax: body.kind === 'prompt' ? times * chainMax(body) : 0,
       perItem,
     };
-    return body.kind === 'group' ? [own, ...walk(inOrder(body.steps), { ...around, depth: around.depth + 1, times, perItem })] : [own];
+    return body.kind === 'group'
+      ? [own, ...walk(inOrder(body.steps), { ...around, depth: around.depth + 1, times, perItem })]
+      : [own];
   });
 }
 
@@ -78,7 +96,8 @@ function itemCount(step: Step): number | null {
   if (!isListStep(step)) return 1;
   if (step.each !== null) return step.each.kind === 'list' ? step.each.items.length : null;
   return step.matrix.reduce<number | null>(
-    (product, [, source]) => (product === null || source.kind !== 'list' ? null : product * source.items.length),
+    (product, [, source]) =>
+      product === null || source.kind !== 'list' ? null : product * source.items.length,
     1,
   );
 }
@@ -91,12 +110,19 @@ function modelsOf(prompt: Prompt): readonly string[] {
 function chainMax(prompt: Prompt): number {
   const count = typeof prompt.count === 'number' ? prompt.count : 10;
   const each = (models: number): number =>
-    models * (1 + prompt.retry.max + (prompt.schema === null && prompt.checks.length === 0 ? 0 : prompt.reask));
-  const candidates = prompt.spread.length > 0 ? prompt.spread.length * count * each(1) : count * each(prompt.models.length);
+    models *
+    (1 +
+      prompt.retry.max +
+      (prompt.schema === null && prompt.checks.length === 0 ? 0 : prompt.reask));
+  const candidates =
+    prompt.spread.length > 0
+      ? prompt.spread.length * count * each(1)
+      : count * each(prompt.models.length);
   return (
     candidates +
     (prompt.join.kind === 'model'
-      ? prompt.join.models.length * (1 + prompt.retry.max + (prompt.join.schema === null ? 0 : prompt.reask))
+      ? prompt.join.models.length *
+        (1 + prompt.retry.max + (prompt.join.schema === null ? 0 : prompt.reask))
       : 0)
   );
 }

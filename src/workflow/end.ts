@@ -10,9 +10,15 @@ import { evaluateTemplate } from './template.ts';
 export function endOf(run: FoldedRun): End {
   const status = statusOf(run);
   const all = [...run.main.values(), ...run.final.values()];
-  const atMs = Math.max(run.fold.header.atMs, run.stop?.atMs ?? 0, run.compile?.atMs ?? 0, ...all.map((each) => each.atMs));
+  const atMs = Math.max(
+    run.fold.header.atMs,
+    run.stop?.atMs ?? 0,
+    run.compile?.atMs ?? 0,
+    ...all.map((each) => each.atMs),
+  );
   const { usd, tokens } = run.budget;
-  const text = status === 'succeeded' || status === 'degraded' ? goodBody(run, status) : badBody(run, status);
+  const text =
+    status === 'succeeded' || status === 'degraded' ? goodBody(run, status) : badBody(run, status);
   return { status, body: `${text.trimEnd()}\n`, atMs, usd, tokens };
 }
 
@@ -20,13 +26,18 @@ function statusOf(run: FoldedRun): EndStatus {
   if (run.stop?.kind === 'cancelled') return 'cancelled';
   if (run.compile?.status === 'failed' || isFailing(run)) return 'failed';
   const all = [...run.main.values(), ...run.final.values()];
-  return run.stop !== null || all.some((each) => each.status === 'degraded' || each.status === 'failed') ? 'degraded' : 'succeeded';
+  return run.stop !== null ||
+    all.some((each) => each.status === 'degraded' || each.status === 'failed')
+    ? 'degraded'
+    : 'succeeded';
 }
 
 function goodBody(run: FoldedRun, status: EndStatus): string {
   const { fold, main } = run;
   const text = fold.plan.output === null ? lastText(run) : outputText(run);
-  const tolerated = [...main, ...run.final].filter(([, each]) => each.status === 'degraded' || each.status === 'failed');
+  const tolerated = [...main, ...run.final].filter(
+    ([, each]) => each.status === 'degraded' || each.status === 'failed',
+  );
   const notes = tolerated.map(([id, each]) => `- ${id}: ${each.why ?? each.status}`);
   if (run.stop !== null) notes.push(`- ${run.stop.why}; left out: ${notRun(run).join(', ')}`);
   if (status === 'succeeded' || notes.length === 0) return text;
@@ -35,7 +46,9 @@ function goodBody(run: FoldedRun, status: EndStatus): string {
 
 function badBody(run: FoldedRun, status: EndStatus): string {
   const { fold, main, compile, stop } = run;
-  const bad = [...main].filter(([, each]) => each.status === 'failed').map(([id, each]) => `- ${id}: ${each.why ?? 'failed'}`);
+  const bad = [...main]
+    .filter(([, each]) => each.status === 'failed')
+    .map(([id, each]) => `- ${id}: ${each.why ?? 'failed'}`);
   const done = [...main].filter(([, each]) => isUsable(each)).map(([id]) => id);
   const lines = [
     status === 'cancelled' ? `The run ended: ${stop?.why ?? 'cancelled'}.` : 'The run failed.',
@@ -50,7 +63,9 @@ function badBody(run: FoldedRun, status: EndStatus): string {
 }
 
 function notRun(run: FoldedRun): readonly string[] {
-  return [...run.main].filter(([, each]) => each.status === 'skipped' || each.status === 'cancelled').map(([id]) => id);
+  return [...run.main]
+    .filter(([, each]) => each.status === 'skipped' || each.status === 'cancelled')
+    .map(([id]) => id);
 }
 
 function lastText(run: FoldedRun): string {
@@ -65,12 +80,16 @@ function lastText(run: FoldedRun): string {
 function outputText(run: FoldedRun): string {
   const { fold, main } = run;
   if (fold.plan.output === null) return '';
-  const steps = Object.fromEntries([...main].map(([id, each]: [string, Outcome]) => [id, outcomeValue(each)]));
+  const steps = Object.fromEntries(
+    [...main].map(([id, each]: [string, Outcome]) => [id, outcomeValue(each)]),
+  );
   const values = new Map<string, Json>([
     ['inputs', fold.header.inputs],
     ['run', { id: fold.header.run, usd: run.budget.usd, tokens: run.budget.tokens }],
     ['steps', steps],
   ]);
   const value = evaluateTemplate(fold.plan.output, values);
-  return isJsonObject(value) || Array.isArray(value) ? `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\`` : showValue(value);
+  return isJsonObject(value) || Array.isArray(value)
+    ? `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``
+    : showValue(value);
 }

@@ -1,6 +1,7 @@
 /**
- * The door of the workflow core. Files in, at most one transition out: the files of one commit. Everything is derived anew from the files of the
- * run, so it does not matter which host asks, or how often. Never throws for any files.
+ * The door of the workflow core. Files in, at most one transition out: the files of one commit.
+ * Everything is derived anew from the files of the run, so it does not matter which host asks, or
+ * how often. Never throws for any files.
  */
 import { olderEnd } from '../protocol/older-answer.ts';
 import { channelRoot } from '../protocol/paths.ts';
@@ -63,11 +64,19 @@ export function stageOf(input: RunInput): Stage {
     if (input.marker.reply !== null || hasOlderEnd(input)) return { kind: 'ended', header: null };
     const marker = text === undefined ? null : (header?.marker ?? 'RUN.json is damaged');
     const isOlder = input.files.has(`${root}PLAN.json`);
-    const problem = channelProblem(input.marker.path, input.run, { files: input.files.size, marker, isOlder });
+    const problem = channelProblem(input.marker.path, input.run, {
+      files: input.files.size,
+      marker,
+      isOlder,
+    });
     if (problem !== null) return { kind: 'refused', problems: [problem] };
-    return text === undefined ? { kind: 'unopened' } : { kind: 'refused', problems: [`RUN.json of "${input.run}" is damaged`] };
+    return text === undefined
+      ? { kind: 'unopened' }
+      : { kind: 'refused', problems: [`RUN.json of "${input.run}" is damaged`] };
   }
-  return header.engine > ENGINE ? { kind: 'newer', engine: header.engine } : { kind: 'open', header };
+  return header.engine > ENGINE
+    ? { kind: 'newer', engine: header.engine }
+    : { kind: 'open', header };
 }
 
 /** An older program has brought the run to its end. */
@@ -80,7 +89,8 @@ function advance(input: RunInput, run: FoldedRun): Transition | null {
   const { fold } = run;
   const hasPlan = input.files.has(`${fold.root}PLAN.yaml`);
   const checked = planInForce(input, fold.root);
-  if (hasPlan && (checked === null || checked.problems.length > 0)) return damagedPlan(run, checked);
+  if (hasPlan && (checked === null || checked.problems.length > 0))
+    return damagedPlan(run, checked);
   const control = nextControl(fold.messages);
   if (control !== null) return answerControl(fold, control, amendBy(fold, checked?.raw ?? {}));
   return checked === null ? advanceCompile(input, run) : advanceSteps(input, run);
@@ -98,11 +108,18 @@ function advanceSteps(input: RunInput, run: FoldedRun): Transition | null {
   const isEnding = run.stop !== null || [...run.main.values()].every(isEnded);
   const next = chooseTransition(fold, isEnding ? left : Math.min(left, run.budget.affordable));
   if (next !== null) return next;
-  const isStuck = left <= 0 && run.stop !== null && fold.proposals.length > 0 && !fold.tasks.some((task) => task.state === 'open');
+  const isStuck =
+    left <= 0 &&
+    run.stop !== null &&
+    fold.proposals.length > 0 &&
+    !fold.tasks.some((task) => task.state === 'open');
   return run.isDone || isStuck ? routeTransition(fold, endOf(run)) : null;
 }
 
-/** `'in'` when the run has its place in its concurrency group; else what comes of it now (null = it waits). */
+/**
+ * `'in'` when the run has its place in its concurrency group; else what comes of it now (null = it
+ * waits).
+ */
 function admit(input: RunInput, { fold }: FoldedRun): Transition | null | 'in' {
   const admitted = admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs });
   switch (admitted.kind) {
@@ -114,15 +131,30 @@ function admit(input: RunInput, { fold }: FoldedRun): Transition | null | 'in' {
       return null;
     case 'dropped': {
       const body = `The run was dropped: the concurrency group "${admitted.group}" is full.\n`;
-      return routeTransition(fold, { status: 'dropped', body, atMs: fold.header.atMs, usd: 0, tokens: 0 });
+      return routeTransition(fold, {
+        status: 'dropped',
+        body,
+        atMs: fold.header.atMs,
+        usd: 0,
+        tokens: 0,
+      });
     }
   }
 }
 
 /** PLAN.yaml stands but cannot be used: the run ends and says why. */
 function damagedPlan({ fold }: FoldedRun, checked: CheckedPlan | null): Transition {
-  const why = checked === null ? 'it cannot be read' : checked.problems.map((problem) => problem.message).join('; ');
-  return routeTransition(fold, { status: 'failed', body: `PLAN.yaml is damaged: ${why}\n`, atMs: fold.header.atMs, usd: 0, tokens: 0 });
+  const why =
+    checked === null
+      ? 'it cannot be read'
+      : checked.problems.map((problem) => problem.message).join('; ');
+  return routeTransition(fold, {
+    status: 'failed',
+    body: `PLAN.yaml is damaged: ${why}\n`,
+    atMs: fold.header.atMs,
+    usd: 0,
+    tokens: 0,
+  });
 }
 
 function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {
@@ -133,7 +165,10 @@ function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {
     const compiled = readCompiled(input, compile.text);
     const count = 'plan' in compiled ? compiled.plan.steps.length : 0;
     if ('plan' in compiled)
-      return { name: `plan (${count === 1 ? '1 step' : `${String(count)} steps`})`, files: [planFile(fold.root, compiled.raw)] };
+      return {
+        name: `plan (${count === 1 ? '1 step' : `${String(count)} steps`})`,
+        files: [planFile(fold.root, compiled.raw)],
+      };
   }
   const next = chooseTransition(fold, (run.budget.limits.agents ?? Infinity) - run.budget.agents);
   if (next !== null) return next;

@@ -1,4 +1,7 @@
-/** Finds what is wrong in an expression before it runs: unknown names, references to what is not there yet, comparisons that cannot hold. */
+/**
+ * Finds what is wrong in an expression before it runs: unknown names, references to what is not
+ * there yet, comparisons that cannot hold.
+ */
 import { suggestName } from '../protocol/address.ts';
 import type { Expression } from './expression-parse.ts';
 import { ANY, BOOLEAN, describeType, listOf, NULL, NUMBER, TEXT, type Type } from './type.ts';
@@ -6,7 +9,10 @@ import { ANY, BOOLEAN, describeType, listOf, NULL, NUMBER, TEXT, type Type } fro
 /** What can be named, and what to say about a step that cannot. */
 export interface TypeScope {
   readonly names: ReadonlyMap<string, Type>;
-  /** The explanation for `steps.<id>` when `id` is not among the reachable steps; null = no such step at all. */
+  /**
+   * The explanation for `steps.<id>` when `id` is not among the reachable steps; null = no such
+   * step at all.
+   */
   readonly unreachable: (id: string) => string | null;
 }
 
@@ -38,9 +44,15 @@ export function checkExpression(expression: Expression, scope: TypeScope): Check
   return { type: typeOf(expression, { ...scope, report: (why) => problems.push(why) }), problems };
 }
 
-/** True for `x[]` and for whatever is picked from it: fields and indexes then apply to every element. */
+/**
+ * True for `x[]` and for whatever is picked from it: fields and indexes then apply to every
+ * element.
+ */
 export function isProjection(expression: Expression): boolean {
-  return expression.kind === 'every' || ((expression.kind === 'field' || expression.kind === 'index') && isProjection(expression.of));
+  return (
+    expression.kind === 'every' ||
+    ((expression.kind === 'field' || expression.kind === 'index') && isProjection(expression.of))
+  );
 }
 
 interface Context extends TypeScope {
@@ -94,10 +106,15 @@ function nameType(name: string, context: Context): Type {
   return ANY;
 }
 
-function fieldType(expression: Expression & { readonly kind: 'field' }, of: Type, context: Context): Type {
+function fieldType(
+  expression: Expression & { readonly kind: 'field' },
+  of: Type,
+  context: Context,
+): Type {
   if (of.kind === 'any') return ANY;
   if (of.kind !== 'object') {
-    if (of.kind !== 'null') context.report(`${describeType(of)} has no field "${expression.field}"`);
+    if (of.kind !== 'null')
+      context.report(`${describeType(of)} has no field "${expression.field}"`);
     return ANY;
   }
   const type = of.fields.get(expression.field);
@@ -107,11 +124,16 @@ function fieldType(expression: Expression & { readonly kind: 'field' }, of: Type
   return ANY;
 }
 
-function missingField(expression: Expression & { readonly kind: 'field' }, fields: ReadonlyMap<string, Type>, context: Context): string {
+function missingField(
+  expression: Expression & { readonly kind: 'field' },
+  fields: ReadonlyMap<string, Type>,
+  context: Context,
+): string {
   const isStep = expression.of.kind === 'name' && expression.of.name === 'steps';
   const unreachable = isStep ? context.unreachable(expression.field) : null;
   if (unreachable !== null) return unreachable;
-  if (expression.field === 'json' && fields.has('text')) return 'that step declares no "schema", so it has no ".json"';
+  if (expression.field === 'json' && fields.has('text'))
+    return 'that step declares no "schema", so it has no ".json"';
   const meant = suggestName(expression.field, fields.keys());
   const known = [...fields.keys()].slice(0, 12).join(', ');
   return `there is no ${isStep ? 'step' : 'field'} "${expression.field}"${meant === null ? `; known: ${known === '' ? 'none' : known}` : `; did you mean "${meant}"?`}`;
@@ -120,7 +142,9 @@ function missingField(expression: Expression & { readonly kind: 'field' }, field
 function needBoolean(expression: Expression, where: string, context: Context): void {
   const type = typeOf(expression, context);
   if (type.kind !== 'boolean' && type.kind !== 'null')
-    context.report(`"${where}" needs true or false, found ${describeType(type)}: compare it with something`);
+    context.report(
+      `"${where}" needs true or false, found ${describeType(type)}: compare it with something`,
+    );
 }
 
 function binaryType(expression: Expression & { readonly kind: 'binary' }, context: Context): Type {
@@ -134,16 +158,24 @@ function binaryType(expression: Expression & { readonly kind: 'binary' }, contex
   if (op === '==' || op === '!=') checkEquality(expression, types, context);
   else
     for (const type of types)
-      if (type.kind !== 'number' && type.kind !== 'any') context.report(`"${op}" compares numbers, found ${describeType(type)}`);
+      if (type.kind !== 'number' && type.kind !== 'any')
+        context.report(`"${op}" compares numbers, found ${describeType(type)}`);
   return BOOLEAN;
 }
 
-function checkEquality(expression: Expression & { readonly kind: 'binary' }, [a, b]: readonly [Type, Type], context: Context): void {
+function checkEquality(
+  expression: Expression & { readonly kind: 'binary' },
+  [a, b]: readonly [Type, Type],
+  context: Context,
+): void {
   const { left, right } = expression;
   const isWhole = (type: Type): boolean => type.kind === 'string' && type.whole === true;
   if ((isWhole(a) && right.kind === 'literal') || (isWhole(b) && left.kind === 'literal'))
-    context.report("an agent's whole text is compared with a literal: declare a schema on that step and compare a field of its .json");
-  const differs = a.kind !== b.kind && [a, b].every((type) => type.kind !== 'any' && type.kind !== 'null');
+    context.report(
+      "an agent's whole text is compared with a literal: declare a schema on that step and compare a field of its .json",
+    );
+  const differs =
+    a.kind !== b.kind && [a, b].every((type) => type.kind !== 'any' && type.kind !== 'null');
   if (differs) context.report(`${describeType(a)} never equals ${describeType(b)}`);
 }
 
@@ -157,7 +189,9 @@ function callType(expression: Expression & { readonly kind: 'call' }, context: C
     return ANY;
   }
   if (expression.args.length < arity[0] || expression.args.length > arity[1])
-    context.report(`${expression.name}() takes ${arity[0] === arity[1] ? String(arity[0]) : `${arity[0]} to ${arity[1]}`} arguments`);
+    context.report(
+      `${expression.name}() takes ${arity[0] === arity[1] ? String(arity[0]) : `${arity[0]} to ${arity[1]}`} arguments`,
+    );
   const types = expression.args.map((arg) => typeOf(arg, context));
   return resultType(expression, types, context);
 }
@@ -197,9 +231,21 @@ const RESULTS: Readonly<Record<string, (call: CallTypes) => Type>> = {
   default: ({ first, second }) => (first.kind === 'null' || first.kind === 'any' ? second : first),
 };
 
-function resultType(expression: Expression & { readonly kind: 'call' }, types: readonly Type[], context: Context): Type {
+function resultType(
+  expression: Expression & { readonly kind: 'call' },
+  types: readonly Type[],
+  context: Context,
+): Type {
   const [first = ANY, second = ANY] = types;
-  return RESULTS[expression.name]?.({ name: expression.name, first, second, args: expression.args, report: context.report }) ?? ANY;
+  return (
+    RESULTS[expression.name]?.({
+      name: expression.name,
+      first,
+      second,
+      args: expression.args,
+      report: context.report,
+    }) ?? ANY
+  );
 }
 
 function elementOf({ name, first, report }: CallTypes): Type {
@@ -209,13 +255,16 @@ function elementOf({ name, first, report }: CallTypes): Type {
 }
 
 function needListOrText({ name, first, report }: CallTypes, result: Type): Type {
-  if (!['list', 'string', 'any'].includes(first.kind)) report(`${name}() needs a list or text, found ${describeType(first)}`);
+  if (!['list', 'string', 'any'].includes(first.kind))
+    report(`${name}() needs a list or text, found ${describeType(first)}`);
   return result;
 }
 
 function needBooleans(call: CallTypes, result: Type): Type {
   const of = elementOf(call);
   if (of.kind !== 'boolean' && of.kind !== 'any')
-    call.report(`${call.name}() needs a list of true or false, found a list of ${describeType(of)}`);
+    call.report(
+      `${call.name}() needs a list of true or false, found a list of ${describeType(of)}`,
+    );
   return result;
 }

@@ -1,4 +1,7 @@
-/** Evaluates expressions. Total: what is missing is null, what does not fit is null or false, and nothing is ever thrown. */
+/**
+ * Evaluates expressions. Total: what is missing is null, what does not fit is null or false, and
+ * nothing is ever thrown.
+ */
 import { isProjection } from './expression-check.ts';
 import type { Expression, Operator } from './expression-parse.ts';
 import { canonicalJson, isJsonList, isJsonObject, type Json, parseJson } from './json.ts';
@@ -38,7 +41,11 @@ export function evaluate(expression: Expression, values: Values): Json {
 /** A value as it stands inside a text: text as it is, nothing as nothing, the rest as JSON. */
 export function showValue(value: Json): string {
   if (value === null) return '';
-  return typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value, null, 2) : String(value);
+  return typeof value === 'string'
+    ? value
+    : typeof value === 'object'
+      ? JSON.stringify(value, null, 2)
+      : String(value);
 }
 
 function project(of: Expression, values: Values, pick: (value: Json) => Json): Json {
@@ -63,7 +70,8 @@ function binary(expression: Expression & { readonly kind: 'binary' }, values: Va
 }
 
 function compare(op: Exclude<Operator, '&&' | '||'>, left: Json, right: Json): boolean {
-  if (op === '==' || op === '!=') return (canonicalJson(left) === canonicalJson(right)) === (op === '==');
+  if (op === '==' || op === '!=')
+    return (canonicalJson(left) === canonicalJson(right)) === (op === '==');
   if (typeof left !== 'number' || typeof right !== 'number') return false;
   if (op === '<') return left < right;
   if (op === '<=') return left <= right;
@@ -74,7 +82,9 @@ type Builtin = (args: readonly Json[]) => Json;
 
 const listOf = (value: Json | undefined): readonly Json[] => (isJsonList(value) ? value : []);
 const numbersOf = (args: readonly Json[]): readonly number[] =>
-  (isJsonList(args[0]) ? args[0] : args).filter((value): value is number => typeof value === 'number');
+  (isJsonList(args[0]) ? args[0] : args).filter(
+    (value): value is number => typeof value === 'number',
+  );
 const extreme =
   (better: (a: number, b: number) => number): Builtin =>
   (args) => {
@@ -99,7 +109,8 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
   count: ([of]) => listOf(of).filter((value) => value === true).length,
   min: extreme(Math.min),
   max: extreme(Math.max),
-  pluck: ([of, name]) => listOf(of).map((value) => (typeof name === 'string' ? field(value, name) : null)),
+  pluck: ([of, name]) =>
+    listOf(of).map((value) => (typeof name === 'string' ? field(value, name) : null)),
   flatten: ([of]) => listOf(of).flatMap((value) => (isJsonList(value) ? value : [value])),
   default: ([of = null, otherwise = null]) => (of === null || of === '' ? otherwise : of),
 };

@@ -1,6 +1,7 @@
 /**
- * The text of `${{ }}` → a tree. The language: literals, names, `.field`, `[index]`, `[]` (every element), `==` `!=` `<` `<=` `>` `>=`, `&&`,
- * `||`, `!`, calls, parentheses. Names may hold dashes, so there is no subtraction; there are no loops and no assignments.
+ * The text of `${{ }}` → a tree. The language: literals, names, `.field`, `[index]`, `[]` (every
+ * element), `==` `!=` `<` `<=` `>` `>=`, `&&`, `||`, `!`, calls, parentheses. Names may hold
+ * dashes, so there is no subtraction; there are no loops and no assignments.
  */
 
 export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | '&&' | '||';
@@ -13,10 +14,16 @@ export type Expression =
   | { readonly kind: 'every'; readonly of: Expression }
   | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] }
   | { readonly kind: 'not'; readonly of: Expression }
-  | { readonly kind: 'binary'; readonly op: Operator; readonly left: Expression; readonly right: Expression };
+  | {
+      readonly kind: 'binary';
+      readonly op: Operator;
+      readonly left: Expression;
+      readonly right: Expression;
+    };
 
 export type ExpressionRead =
-  { readonly kind: 'expression'; readonly expression: Expression } | { readonly kind: 'refused'; readonly why: string };
+  | { readonly kind: 'expression'; readonly expression: Expression }
+  | { readonly kind: 'refused'; readonly why: string };
 
 const CHARS_MAX = 4_000;
 const DEPTH_MAX = 60;
@@ -31,7 +38,11 @@ interface Token {
 
 /** Parses one expression (without `${{` and `}}`). Never throws. */
 export function parseExpression(text: string): ExpressionRead {
-  if (text.length > CHARS_MAX) return { kind: 'refused', why: `the expression is longer than ${String(CHARS_MAX)} characters` };
+  if (text.length > CHARS_MAX)
+    return {
+      kind: 'refused',
+      why: `the expression is longer than ${String(CHARS_MAX)} characters`,
+    };
   const tokens = tokenize(text);
   if (typeof tokens === 'string') return { kind: 'refused', why: tokens };
   const problems: string[] = [];
@@ -48,14 +59,21 @@ function tokenize(text: string): readonly Token[] | string {
     TOKEN.lastIndex = at;
     const groups = TOKEN.exec(text)?.groups;
     if (groups === undefined) return `cannot read "${text.slice(at).trim().slice(0, 20)}"`;
-    const kind = (['number', 'name', 'text', 'sign'] as const).find((name) => groups[name] !== undefined) ?? 'sign';
+    const kind =
+      (['number', 'name', 'text', 'sign'] as const).find((name) => groups[name] !== undefined) ??
+      'sign';
     tokens.push({ kind, text: groups[kind] ?? '', at });
     at = TOKEN.lastIndex;
   }
   return [...tokens, { kind: 'end', text: 'the end', at }];
 }
 
-const PRECEDENCE: readonly (readonly Operator[])[] = [['||'], ['&&'], ['==', '!='], ['<', '<=', '>', '>=']];
+const PRECEDENCE: readonly (readonly Operator[])[] = [
+  ['||'],
+  ['&&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>='],
+];
 const NOTHING: Expression = { kind: 'literal', value: null };
 
 function createParser(tokens: readonly Token[], refuse: (why: string) => void) {
@@ -161,5 +179,7 @@ function named(name: string): Expression {
 
 function unquote(text: string): string {
   const inner = text.slice(1, -1);
-  return text.startsWith("'") ? inner.replaceAll("''", "'") : inner.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char));
+  return text.startsWith("'")
+    ? inner.replaceAll("''", "'")
+    : inner.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char));
 }

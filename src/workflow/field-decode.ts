@@ -28,12 +28,16 @@ export function decodeModels(mapping: Mapping, key: string): readonly string[] {
   for (const text of texts) {
     const address = parseAddress(text);
     const reserved = address !== null && ['all', 'workflow'].includes(address.name);
-    if (address === null || reserved) mapping.report([...mapping.path, key], `"${text}" is no model: a name or name@host`);
+    if (address === null || reserved)
+      mapping.report([...mapping.path, key], `"${text}" is no model: a name or name@host`);
   }
   return texts.map((text) => text.trim().toLowerCase());
 }
 
-/** An inline schema; paths have been replaced by their content before (source.ts), so a text here is a path that was not found. */
+/**
+ * An inline schema; paths have been replaced by their content before (source.ts), so a text here is
+ * a path that was not found.
+ */
 export function decodeSchema(mapping: Mapping): Json | null {
   const schema = mapping.raw['schema'];
   if (schema === undefined || schema === null) return null;

@@ -1,6 +1,7 @@
 /**
- * The chain of tasks that gives one answer: the first task, retries, fallback models, re-asks after an unusable answer, and what a person asked
- * again. The chain is replayed from its files every time; the first file that is missing is the next one to add.
+ * The chain of tasks that gives one answer: the first task, retries, fallback models, re-asks after
+ * an unusable answer, and what a person asked again. The chain is replayed from its files every
+ * time; the first file that is missing is the next one to add.
  */
 import { formatIso } from '../base/clock.ts';
 import { replyPath } from '../protocol/paths.ts';
@@ -13,7 +14,16 @@ import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts
 import type { NewFile } from './run-input.ts';
 import { sampleOf } from './schema.ts';
 import { answeredView, OPEN_VIEW, readTask, type TaskHead } from './task-view.ts';
-import { contentKey, dryReply, modelOf, reusedReply, type TaskKind, taskFile, taskPath, type TaskText } from './task-file.ts';
+import {
+  contentKey,
+  dryReply,
+  modelOf,
+  reusedReply,
+  type TaskKind,
+  taskFile,
+  taskPath,
+  type TaskText,
+} from './task-file.ts';
 
 export interface ChainSpec {
   /** Folder of the chain, with its trailing slash. */
@@ -30,7 +40,10 @@ export interface ChainSpec {
   readonly retry: Retry;
   readonly session: Prompt['session'];
   readonly cache: Prompt['cache'];
-  /** Its effects are commits of its own branch: a task whose host was lost is asked again, whatever `retry` says. */
+  /**
+   * Its effects are commits of its own branch: a task whose host was lost is asked again, whatever
+   * `retry` says.
+   */
   readonly isRepeatable: boolean;
   readonly caps: readonly Cap[];
   readonly priority: number;
@@ -45,7 +58,16 @@ const TASKS_MAX = 400;
 /** Times that a task with `effects: git` is asked again because its host was lost. */
 const LOST_MAX = 2;
 /** Classes that may pass by themselves; what `retry` without `on` repeats. */
-const PASSING = ['rate-limit', 'unavailable', 'idle', 'crash', 'empty', 'timeout', 'context', 'failed'];
+const PASSING = [
+  'rate-limit',
+  'unavailable',
+  'idle',
+  'crash',
+  'empty',
+  'timeout',
+  'context',
+  'failed',
+];
 /** Repeating these is pointless: the next model is asked at once. */
 const NEVER_RETRIED = ['auth', 'usage-limit', 'missing', 'setup', 'model'];
 
@@ -75,34 +97,65 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
     const text = readFile(fold, path);
     if (text === undefined) {
       const asked = failed === null ? null : askedAgain(fold, spec, at);
-      return failed === null || asked !== null ? proposeNext(fold, spec, asked ?? at) : giveUp(fold, spec, { at, failed });
+      return failed === null || asked !== null
+        ? proposeNext(fold, spec, asked ?? at)
+        : giveUp(fold, spec, { at, failed });
     }
     const task = taskOf(text, spec.models[at.model]);
-    if (task.kind === 'again') at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
+    if (task.kind === 'again')
+      at = { ...at, kind: 'again', ...fresh(Math.max(0, spec.models.indexOf(task.to))) };
     else if (failed !== null) return giveUp(fold, spec, { at, failed });
     const reply = replyPath(path, modelOf(task.to));
     const replyText = readFile(fold, reply);
     const answer = replyText === undefined ? null : readAnswer(replyText);
-    const judged = answer === null || answer.failure !== null ? null : judge(fold, spec, { n: at.n, body: answer.body });
-    note(fold, spec, { path, reply, to: task.to, contentKey: task.contentKey, answer, errors: judged?.errors ?? [] });
+    const judged =
+      answer === null || answer.failure !== null
+        ? null
+        : judge(fold, spec, { n: at.n, body: answer.body });
+    note(fold, spec, {
+      path,
+      reply,
+      to: task.to,
+      contentKey: task.contentKey,
+      answer,
+      errors: judged?.errors ?? [],
+    });
     if (answer === null) {
       occupy(fold, [...spec.caps, runCap(fold, path)]);
       return outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
     }
     at = afterAnswer(at, answer);
     if (judged !== null && judged.errors.length === 0)
-      return outcome('succeeded', at.atMs, { text: answer.body, json: judged.json, usd: at.usd, tokens: at.tokens });
-    if (answer.failure === 'cancelled') return outcome('cancelled', at.atMs, { why: answer.body, usd: at.usd, tokens: at.tokens });
-    const next = judged === null ? afterFailure(at, answer, spec) : afterRejection(at, { body: answer.body, errors: judged.errors }, spec);
+      return outcome('succeeded', at.atMs, {
+        text: answer.body,
+        json: judged.json,
+        usd: at.usd,
+        tokens: at.tokens,
+      });
+    if (answer.failure === 'cancelled')
+      return outcome('cancelled', at.atMs, { why: answer.body, usd: at.usd, tokens: at.tokens });
+    const next =
+      judged === null
+        ? afterFailure(at, answer, spec)
+        : afterRejection(at, { body: answer.body, errors: judged.errors }, spec);
     failed = next.failed;
     at = next.at;
   }
-  return outcome('failed', at.atMs, { why: `more than ${String(TASKS_MAX)} tasks in one chain`, usd: at.usd, tokens: at.tokens });
+  return outcome('failed', at.atMs, {
+    why: `more than ${String(TASKS_MAX)} tasks in one chain`,
+    usd: at.usd,
+    tokens: at.tokens,
+  });
 }
 
 /** A plan that was asked for again was no plan, whatever the models of today would say about it. */
-function judge(fold: Fold, spec: ChainSpec, { n, body }: { readonly n: number; readonly body: string }): ReturnType<typeof judgeAnswer> {
-  if (spec.phase === 'compile' && hasFile(fold, taskPath(spec.folder, n + 1))) return { json: null, errors: ['asked again'] };
+function judge(
+  fold: Fold,
+  spec: ChainSpec,
+  { n, body }: { readonly n: number; readonly body: string },
+): ReturnType<typeof judgeAnswer> {
+  if (spec.phase === 'compile' && hasFile(fold, taskPath(spec.folder, n + 1)))
+    return { json: null, errors: ['asked again'] };
   return judgeAnswer(body, spec.expectation);
 }
 
@@ -126,7 +179,9 @@ const START: Position = {
   tokens: 0,
 };
 
-function fresh(model: number): Pick<Position, 'model' | 'retries' | 'reasks' | 'losses' | 'addition' | 'notBeforeMs'> {
+function fresh(
+  model: number,
+): Pick<Position, 'model' | 'retries' | 'reasks' | 'losses' | 'addition' | 'notBeforeMs'> {
   return { model, retries: 0, reasks: 0, losses: 0, addition: () => '', notBeforeMs: 0 };
 }
 
@@ -151,43 +206,75 @@ function afterFailure(at: Position, answer: Answer, spec: ChainSpec): Next {
   const { on, max, delayMs, factor, maxDelayMs } = spec.retry;
   if (failure === 'host-lost' && spec.isRepeatable && at.losses < LOST_MAX)
     return { at: { ...at, kind: 'retry', losses: at.losses + 1, notBeforeMs: 0 }, failed: null };
-  const may = !NEVER_RETRIED.includes(failure) && (on.length === 0 ? PASSING : on).includes(failure);
+  const may =
+    !NEVER_RETRIED.includes(failure) && (on.length === 0 ? PASSING : on).includes(failure);
   if (!may || at.retries >= max) return fallBack(at, failureLine(answer), spec);
-  const notBeforeMs = (answer.atMs ?? 0) + Math.min(maxDelayMs, delayMs * Math.max(1, factor) ** at.retries);
+  const notBeforeMs =
+    (answer.atMs ?? 0) + Math.min(maxDelayMs, delayMs * Math.max(1, factor) ** at.retries);
   return { at: { ...at, kind: 'retry', retries: at.retries + 1, notBeforeMs }, failed: null };
 }
 
-function afterRejection(at: Position, rejected: { readonly body: string; readonly errors: readonly string[] }, spec: ChainSpec): Next {
+function afterRejection(
+  at: Position,
+  rejected: { readonly body: string; readonly errors: readonly string[] },
+  spec: ChainSpec,
+): Next {
   const { body, errors } = rejected;
   if (at.reasks >= spec.reask)
-    return fallBack(at, `the answer of ${modelOf(spec.models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`, spec);
+    return fallBack(
+      at,
+      `the answer of ${modelOf(spec.models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`,
+      spec,
+    );
   const addition = (nonce: string): string => reaskRequest(body, errors, nonce);
-  return { at: { ...at, kind: 'reask', reasks: at.reasks + 1, addition, notBeforeMs: 0 }, failed: null };
+  return {
+    at: { ...at, kind: 'reask', reasks: at.reasks + 1, addition, notBeforeMs: 0 },
+    failed: null,
+  };
 }
 
 function fallBack(at: Position, why: string, spec: ChainSpec): Next {
-  if (at.model + 1 < spec.models.length) return { at: { ...at, kind: 'fallback', ...fresh(at.model + 1) }, failed: null };
+  if (at.model + 1 < spec.models.length)
+    return { at: { ...at, kind: 'fallback', ...fresh(at.model + 1) }, failed: null };
   return { at, failed: outcome('failed', at.atMs, { why, usd: at.usd, tokens: at.tokens }) };
 }
 
-/** Where a person's `op: retry` put the chain, or null. The mark and not the task itself, so that caps hold back what does not fit yet. */
+/**
+ * Where a person's `op: retry` put the chain, or null. The mark and not the task itself, so that
+ * caps hold back what does not fit yet.
+ */
 function askedAgain(fold: Fold, spec: ChainSpec, at: Position): Position | null {
   const mark = readFile(fold, againPath(spec, at));
   if (mark === undefined) return null;
   const json = parseJson(mark);
-  const askedMs = isJsonObject(json) && typeof json['timestamp'] === 'string' ? Date.parse(json['timestamp']) : 0;
-  return { ...at, kind: 'again', ...fresh(0), atMs: Math.max(at.atMs, Number.isFinite(askedMs) ? askedMs : 0) };
+  const askedMs =
+    isJsonObject(json) && typeof json['timestamp'] === 'string' ? Date.parse(json['timestamp']) : 0;
+  return {
+    ...at,
+    kind: 'again',
+    ...fresh(0),
+    atMs: Math.max(at.atMs, Number.isFinite(askedMs) ? askedMs : 0),
+  };
 }
 
 function againPath({ folder }: ChainSpec, { n }: Position): string {
   return `${folder}again.${String(n)}.json`;
 }
 
-function giveUp(fold: Fold, spec: ChainSpec, end: { readonly at: Position; readonly failed: Outcome }): Outcome {
+function giveUp(
+  fold: Fold,
+  spec: ChainSpec,
+  end: { readonly at: Position; readonly failed: Outcome },
+): Outcome {
   fold.failedChains.push({
     folder: spec.folder,
     name: `${spec.step}${spec.key === 'one' || spec.key === '' ? '' : ` ${spec.key}`}`,
-    again: (atMs) => [{ path: againPath(spec, end.at), content: `${JSON.stringify({ timestamp: formatIso(atMs) }, null, 2)}\n` }],
+    again: (atMs) => [
+      {
+        path: againPath(spec, end.at),
+        content: `${JSON.stringify({ timestamp: formatIso(atMs) }, null, 2)}\n`,
+      },
+    ],
   });
   return end.failed;
 }
@@ -222,7 +309,8 @@ function proposalName(spec: ChainSpec, at: Position): string {
 }
 
 function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
-  const full = (nonce: string): string => `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${at.addition(nonce)}`;
+  const full = (nonce: string): string =>
+    `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${at.addition(nonce)}`;
   const extra = spec.extra();
   const keep = spec.session === 'last' && at.session !== null;
   return {
@@ -268,7 +356,9 @@ function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null
     (spec.cache === 'global' ? fold.input.lookUp.cached(task.contentKey) : null);
   if (found === null) return null;
   const answer = readAnswer(found.text);
-  return answer.failure === null ? reusedReply(task, { path: found.path, body: answer.body, atMs: answer.atMs }) : null;
+  return answer.failure === null
+    ? reusedReply(task, { path: found.path, body: answer.body, atMs: answer.atMs })
+    : null;
 }
 
 function inRun(fold: Fold, key: string): { readonly path: string; readonly text: string } | null {
@@ -289,8 +379,11 @@ function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
   loosen(fold);
   const place = placeOf(spec.folder);
   return (
-    [...fold.tasks].reverse().find((task) => task.step === spec.step && task.session !== null && placeOf(task.path) === place)?.session ??
-    null
+    [...fold.tasks]
+      .reverse()
+      .find(
+        (task) => task.step === spec.step && task.session !== null && placeOf(task.path) === place,
+      )?.session ?? null
   );
 }
 

@@ -1,6 +1,7 @@
 /**
- * The state of one fold over a run's files. Folding a step either finds its outcome in the files or proposes the files that bring it nearer; at
- * the end the engine takes the first proposal. Proposals of tasks are held back by caps, all others are free.
+ * The state of one fold over a run's files. Folding a step either finds its outcome in the files or
+ * proposes the files that bring it nearer; at the end the engine takes the first proposal.
+ * Proposals of tasks are held back by caps, all others are free.
  */
 import { formatIso } from '../base/clock.ts';
 import type { Values } from './expression-evaluate.ts';
@@ -26,7 +27,10 @@ export const STATUSES = [
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** What is known of a step, an item or a candidate. `atMs` is the latest timestamp that went into it. */
+/**
+ * What is known of a step, an item or a candidate. `atMs` is the latest timestamp that went into
+ * it.
+ */
 export interface Outcome {
   readonly status: Status;
   /** It failed, or would have if that were not tolerated. */
@@ -67,7 +71,10 @@ export interface Proposal {
   readonly paths: readonly string[];
   /** What it takes if an agent is needed. */
   readonly caps: readonly Cap[];
-  /** Made when it is asked for: of a thousand tasks that wait for a place, few are written at once. A later fold may be the one that asks. */
+  /**
+   * Made when it is asked for: of a thousand tasks that wait for a place, few are written at once.
+   * A later fold may be the one that asks.
+   */
   readonly compose: (fold: Fold) => Composed;
 }
 
@@ -109,7 +116,11 @@ export interface GateView {
   readonly quorum: number;
   readonly schema: Json | null;
   /** What people have said, in order of time; `problem`: why it does not count. */
-  readonly answers: readonly { readonly from: string; readonly says: string | null; readonly problem: string | null }[];
+  readonly answers: readonly {
+    readonly from: string;
+    readonly says: string | null;
+    readonly problem: string | null;
+  }[];
   /** Whose answers made the decision; nobody's = its time was over. */
   readonly by: readonly string[];
 }
@@ -216,7 +227,12 @@ export function outcomeValue(of: Outcome): JsonObject {
 /** True when the file stands; otherwise it is proposed. `atMs` is written as its timestamp. */
 export function settle(
   fold: Fold,
-  file: { readonly path: string; readonly name: string; readonly atMs: number; readonly content: JsonObject },
+  file: {
+    readonly path: string;
+    readonly name: string;
+    readonly atMs: number;
+    readonly content: JsonObject;
+  },
 ): boolean {
   if (hasFile(fold, file.path)) return true;
   const content = `${JSON.stringify({ ...file.content, timestamp: formatIso(file.atMs) }, null, 2)}\n`;
@@ -227,7 +243,14 @@ export function settle(
 /** Proposes files of the engine's own, free of caps. */
 export function propose(fold: Fold, name: string, files: readonly NewFile[]): void {
   const paths = files.map(({ path }) => path);
-  fold.proposals.push({ kind: 'file', name, priority: 0, paths, caps: [], compose: () => ({ files, isAgent: false, isOpen: false }) });
+  fold.proposals.push({
+    kind: 'file',
+    name,
+    priority: 0,
+    paths,
+    caps: [],
+    compose: () => ({ files, isAgent: false, isOpen: false }),
+  });
 }
 
 /** What a proposal adds, made once in a fold. */
@@ -270,18 +293,27 @@ export function occupy(fold: Fold, caps: readonly Cap[]): void {
 }
 
 /**
- * Takes back what is proposed below `prefix` and proposes to close what is open there, in one commit with `files`. True when there was nothing
- * left to close or add.
+ * Takes back what is proposed below `prefix` and proposes to close what is open there, in one
+ * commit with `files`. True when there was nothing left to close or add.
  */
 export function stopBelow(
   fold: Fold,
   prefix: string,
-  stop: { readonly atMs: number; readonly why: string; readonly name: string; readonly files?: readonly NewFile[] },
+  stop: {
+    readonly atMs: number;
+    readonly why: string;
+    readonly name: string;
+    readonly files?: readonly NewFile[];
+  },
 ): boolean {
   withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(prefix)));
   const open = fold.tasks.filter((task) => task.state === 'open' && task.path.startsWith(prefix));
   const closing = open.map((task) =>
-    closedReply(task.path, task.to.split('@')[0] ?? task.to, { atMs: stop.atMs, hops: fold.header.hops + 1, text: stop.why }),
+    closedReply(task.path, task.to.split('@')[0] ?? task.to, {
+      atMs: stop.atMs,
+      hops: fold.header.hops + 1,
+      text: stop.why,
+    }),
   );
   const files = [...(stop.files ?? []).filter((file) => !hasFile(fold, file.path)), ...closing];
   if (files.length > 0) propose(fold, stop.name, files);
@@ -291,5 +323,7 @@ export function stopBelow(
 /** Undo steps that have a task: what their steps did is being taken back, or is taken back. */
 export function begunUndos({ plan, tasks, root }: Fold): ReadonlySet<string> {
   const undoing = plan.steps.flatMap((step) => step.undo ?? []);
-  return new Set(undoing.filter((id) => tasks.some(({ path }) => path.startsWith(`${root}steps/${id}/`))));
+  return new Set(
+    undoing.filter((id) => tasks.some(({ path }) => path.startsWith(`${root}steps/${id}/`))),
+  );
 }

@@ -19,7 +19,8 @@ export function itemsOf(step: Step, values: Values): readonly Item[] | string {
   if (step.each !== null) {
     const list = listOf(step.each, values);
     if (list === null) return '"each" gave no list';
-    if (list.length > ITEMS_MAX) return `"each" gave ${String(list.length)} items; at most ${String(ITEMS_MAX)} are run`;
+    if (list.length > ITEMS_MAX)
+      return `"each" gave ${String(list.length)} items; at most ${String(ITEMS_MAX)} are run`;
     return keyed(
       list.map(
         (item, index) =>
@@ -37,8 +38,11 @@ export function itemsOf(step: Step, values: Values): readonly Item[] | string {
   for (const [name, source] of step.matrix) {
     const list = listOf(source, values);
     if (list === null) return `matrix "${name}" gave no list`;
-    combinations = combinations.flatMap((each) => list.map((value) => ({ ...each, [name]: value })));
-    if (combinations.length > ITEMS_MAX) return `the matrix has more than ${String(ITEMS_MAX)} combinations`;
+    combinations = combinations.flatMap((each) =>
+      list.map((value) => ({ ...each, [name]: value })),
+    );
+    if (combinations.length > ITEMS_MAX)
+      return `the matrix has more than ${String(ITEMS_MAX)} combinations`;
   }
   return keyed(
     combinations.map(
@@ -54,12 +58,23 @@ export function itemsOf(step: Step, values: Values): readonly Item[] | string {
   );
 }
 
-/** The key of an item: its `id` if that is a plain name, else a slug and six hex of the whole item. */
+/**
+ * The key of an item: its `id` if that is a plain name, else a slug and six hex of the whole item.
+ */
 export function itemKey(item: Json): string {
   const id = isJsonObject(item) ? item['id'] : item;
-  const text = typeof id === 'string' || typeof id === 'number' ? String(id) : isJsonObject(item) ? wordsOf(item) : canonicalJson(item);
-  const slug = slugName(text, 'item').replaceAll('.', '-').slice(0, KEY_CHARS_MAX).replace(/-+$/, '');
-  const isPlain = slug === text && isJsonObject(item) && !/^(join|one|gates|c\d+|[nr]\d+-.*)$/.test(slug);
+  const text =
+    typeof id === 'string' || typeof id === 'number'
+      ? String(id)
+      : isJsonObject(item)
+        ? wordsOf(item)
+        : canonicalJson(item);
+  const slug = slugName(text, 'item')
+    .replaceAll('.', '-')
+    .slice(0, KEY_CHARS_MAX)
+    .replace(/-+$/, '');
+  const isPlain =
+    slug === text && isJsonObject(item) && !/^(join|one|gates|c\d+|[nr]\d+-.*)$/.test(slug);
   if (isPlain) return slug;
   const hash = createHash('sha256').update(canonicalJson(item)).digest('hex').slice(0, 6);
   return `${/^[nr]\d+-/.test(slug) ? `i-${slug}` : slug === '' ? 'item' : slug.slice(0, KEY_CHARS_MAX - 7)}-${hash}`;

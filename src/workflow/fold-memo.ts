@@ -1,12 +1,16 @@
 /**
- * What earlier folds of a run found, so that the next one costs in proportion to what changed since. A part of a fold (a step, an item) is recorded
- * with everything that it rests on: its inputs, the files it looked at and whatever else it asked. While all of that is the same, its outcome and
- * what it added to the fold are taken as they were. Whoever folds a run again and again keeps the memo; without one everything is looked at anew,
- * and the result is the same.
+ * What earlier folds of a run found, so that the next one costs in proportion to what changed
+ * since. A part of a fold (a step, an item) is recorded with everything that it rests on: its
+ * inputs, the files it looked at and whatever else it asked. While all of that is the same, its
+ * outcome and what it added to the fold are taken as they were. Whoever folds a run again and again
+ * keeps the memo; without one everything is looked at anew, and the result is the same.
  */
 import type { Fold, Outcome } from './fold-context.ts';
 
-/** Kept by the caller between folds of one run. It is changed by them, and may be thrown away at any time. */
+/**
+ * Kept by the caller between folds of one run. It is changed by them, and may be thrown away at any
+ * time.
+ */
 export interface FoldMemo {
   /** What all of it rests on. */
   basis: readonly unknown[];
@@ -16,13 +20,18 @@ export interface FoldMemo {
   readonly values: Map<string, { readonly basis: readonly unknown[]; readonly value: unknown }>;
 }
 
-/** Something that a part asked, and what it was told. Files are by far the most, so they need no function. */
+/**
+ * Something that a part asked, and what it was told. Files are by far the most, so they need no
+ * function.
+ */
 type Seen =
   | { readonly path: string; readonly text: string | undefined }
   | { readonly path: null; readonly ask: (fold: Fold) => unknown; readonly told: unknown };
 
 /** What a part adds to the lists of a fold. */
-type Added = Readonly<Pick<Fold, 'tasks' | 'proposals' | 'gates' | 'steps' | 'occupied' | 'failedChains' | 'spentSteps'>>;
+type Added = Readonly<
+  Pick<Fold, 'tasks' | 'proposals' | 'gates' | 'steps' | 'occupied' | 'failedChains' | 'spentSteps'>
+>;
 
 interface Part {
   readonly inputs: readonly unknown[];
@@ -58,10 +67,15 @@ export function beginFold(memo: FoldMemo, basis: readonly unknown[]): void {
 }
 
 /**
- * The outcome of a part. `key` is its name in the run; `inputs` is all that it is given, compared by identity; files and anything else that may
- * change it must be asked with `readFile`, `hasFile`, `ask` or `loosen`.
+ * The outcome of a part. `key` is its name in the run; `inputs` is all that it is given, compared
+ * by identity; files and anything else that may change it must be asked with `readFile`, `hasFile`,
+ * `ask` or `loosen`.
  */
-export function foldPart(fold: Fold, part: { readonly key: string; readonly inputs: readonly unknown[] }, compute: () => Outcome): Outcome {
+export function foldPart(
+  fold: Fold,
+  part: { readonly key: string; readonly inputs: readonly unknown[] },
+  compute: () => Outcome,
+): Outcome {
   const { memo, recordings } = fold;
   const outer = recordings.at(-1);
   const known = memo.parts.get(part.key);
@@ -94,8 +108,15 @@ export function foldPart(fold: Fold, part: { readonly key: string; readonly inpu
   return outcome;
 }
 
-/** The same value as in the fold before while `basis` is the same: what it is an input of is then the same, too. One `key`, one type. */
-export function keepValue<T>(memo: FoldMemo, kept: { readonly key: string; readonly basis: readonly unknown[] }, make: () => T): T {
+/**
+ * The same value as in the fold before while `basis` is the same: what it is an input of is then
+ * the same, too. One `key`, one type.
+ */
+export function keepValue<T>(
+  memo: FoldMemo,
+  kept: { readonly key: string; readonly basis: readonly unknown[] },
+  make: () => T,
+): T {
   const known = memo.values.get(kept.key);
   // Its key says what it is: only this call has set it.
   if (known !== undefined && isSame(known.basis, kept.basis)) return known.value as T;
@@ -133,7 +154,9 @@ function holds(fold: Fold, part: Part): boolean {
   const { memo, input } = fold;
   if (part.checked.fold === memo.fold) return part.checked.holds;
   const isSeenAgain = (seen: Seen): boolean =>
-    seen.path === null ? Object.is(seen.ask(fold), seen.told) : input.files.get(seen.path) === seen.text;
+    seen.path === null
+      ? Object.is(seen.ask(fold), seen.told)
+      : input.files.get(seen.path) === seen.text;
   const still = part.seen.every(isSeenAgain) && part.inner.every((inner) => holds(fold, inner));
   part.checked = { fold: memo.fold, holds: still };
   return still;

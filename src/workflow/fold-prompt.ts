@@ -1,9 +1,22 @@
-/** One item of a prompt step: its candidates (count × models), and the synthesis that makes one result of them. */
+/**
+ * One item of a prompt step: its candidates (count × models), and the synthesis that makes one
+ * result of them.
+ */
 import { slugName } from '../protocol/names.ts';
 import { fieldOf } from './answer.ts';
 import { evaluateTemplate } from './template.ts';
 import { type ChainSpec, foldChain } from './fold-chain.ts';
-import { type Cap, type Fold, isEnded, isUsable, type Level, type Outcome, outcome, outcomeValue, stopBelow } from './fold-context.ts';
+import {
+  type Cap,
+  type Fold,
+  isEnded,
+  isUsable,
+  type Level,
+  type Outcome,
+  outcome,
+  outcomeValue,
+  stopBelow,
+} from './fold-context.ts';
 import { readFile } from './fold-memo.ts';
 import { canonicalJson, isJsonObject, type Json, parseJson } from './json.ts';
 import { COUNT_MAX, type Prompt, type Step } from './plan.ts';
@@ -43,20 +56,33 @@ interface Answered {
 /** The outcome of one item of a prompt step. */
 export function foldPrompt(fold: Fold, unit: Unit, prompt: Prompt): Outcome {
   const candidates = candidatesOf(unit, prompt);
-  if (candidates === null) return outcome('failed', unit.atMs, { why: `"count" is not a number from 1 to ${String(COUNT_MAX)}` });
+  if (candidates === null)
+    return outcome('failed', unit.atMs, {
+      why: `"count" is not a number from 1 to ${String(COUNT_MAX)}`,
+    });
   const [only] = candidates;
   if (candidates.length === 1 && only !== undefined && prompt.join.kind !== 'model')
     return withList([
-      { key: unit.key ?? 'one', outcome: foldChain(fold, candidateChain(fold, unit, { prompt, candidate: only, isOnly: true })) },
+      {
+        key: unit.key ?? 'one',
+        outcome: foldChain(
+          fold,
+          candidateChain(fold, unit, { prompt, candidate: only, isOnly: true }),
+        ),
+      },
     ]);
   const chosen = readWinner(fold, unit);
   const answered = candidates.map((candidate) => ({
     key: candidate.key,
-    outcome: foldChain(fold, candidateChain(fold, unit, { prompt, candidate, isOnly: candidates.length === 1 })),
+    outcome: foldChain(
+      fold,
+      candidateChain(fold, unit, { prompt, candidate, isOnly: candidates.length === 1 }),
+    ),
   }));
   if (prompt.join.kind === 'first') return takeFirst(fold, unit, { answered, chosen });
   const costs = costsOf(answered, unit.atMs);
-  if (!answered.every((each) => isEnded(each.outcome))) return { ...costs, status: statusOfOpen(answered) };
+  if (!answered.every((each) => isEnded(each.outcome)))
+    return { ...costs, status: statusOfOpen(answered) };
   const good = answered.filter((each) => isUsable(each.outcome));
   if (good.length < prompt.join.min) {
     const why = answered.find((each) => each.outcome.why !== null)?.outcome.why ?? 'no answer';
@@ -75,17 +101,25 @@ export function foldPrompt(fold: Fold, unit: Unit, prompt: Prompt): Outcome {
 export function unitFolder(unit: Unit, candidate: string | null): string {
   const { stepFolder, prefix, key } = unit;
   if (key === null) return `${stepFolder}${prefix}${candidate ?? 'one'}/`;
-  return candidate === null ? `${stepFolder}${prefix}${key}/` : `${stepFolder}${prefix}${key}/${candidate}/`;
+  return candidate === null
+    ? `${stepFolder}${prefix}${key}/`
+    : `${stepFolder}${prefix}${key}/${candidate}/`;
 }
 
 function candidatesOf(unit: Unit, prompt: Prompt): readonly CandidateSpec[] | null {
-  const count = typeof prompt.count === 'number' ? prompt.count : evaluateTemplate(prompt.count, unit.values);
-  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > COUNT_MAX) return null;
+  const count =
+    typeof prompt.count === 'number' ? prompt.count : evaluateTemplate(prompt.count, unit.values);
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > COUNT_MAX)
+    return null;
   const lists = prompt.spread.length > 0 ? prompt.spread.map((model) => [model]) : [prompt.models];
   return lists.flatMap((models, place) => {
-    const name = prompt.spread.length > 0 ? slugName((models[0] ?? '').replace('@', '-at-'), `m${String(place + 1)}`) : '';
+    const name =
+      prompt.spread.length > 0
+        ? slugName((models[0] ?? '').replace('@', '-at-'), `m${String(place + 1)}`)
+        : '';
     return Array.from({ length: count }, (_, index) => ({
-      key: count === 1 && name !== '' ? name : `${name === '' ? '' : `${name}-`}c${String(index + 1)}`,
+      key:
+        count === 1 && name !== '' ? name : `${name === '' ? '' : `${name}-`}c${String(index + 1)}`,
       models,
     }));
   });
@@ -98,7 +132,9 @@ function candidateChain(
 ): ChainSpec {
   const { prompt, candidate, isOnly } = given;
   const folder = unitFolder(unit, isOnly ? null : candidate.key);
-  const key = isOnly ? (unit.key ?? 'one') : `${unit.key === null ? '' : `${unit.key}/`}${candidate.key}`;
+  const key = isOnly
+    ? (unit.key ?? 'one')
+    : `${unit.key === null ? '' : `${unit.key}/`}${candidate.key}`;
   return {
     ...chainBase(fold, unit, prompt),
     folder,
@@ -111,17 +147,26 @@ function candidateChain(
 }
 
 function promptText(unit: Unit, prompt: Prompt, nonce: string): string {
-  return withLabelOnce(`${renderPrompt(prompt.prompt, unit.values, nonce)}${reworkRequest(unit.notes, nonce)}`, nonce);
+  return withLabelOnce(
+    `${renderPrompt(prompt.prompt, unit.values, nonce)}${reworkRequest(unit.notes, nonce)}`,
+    nonce,
+  );
 }
 
 function withLabelOnce(text: string, nonce: string): string {
   return text.startsWith(`Text between <data-${nonce}`) ? text : withLabel(text, nonce);
 }
 
-function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'folder' | 'key' | 'phase' | 'models' | 'prompt'> {
+function chainBase(
+  fold: Fold,
+  unit: Unit,
+  prompt: Prompt,
+): Omit<ChainSpec, 'folder' | 'key' | 'phase' | 'models' | 'prompt'> {
   const { step, level } = unit;
   const own: readonly Cap[] =
-    step.maxParallel === null ? [] : [{ key: unit.stepFolder, max: step.maxParallel, unit: unitFolder(unit, null) }];
+    step.maxParallel === null
+      ? []
+      : [{ key: unit.stepFolder, max: step.maxParallel, unit: unitFolder(unit, null) }];
   return {
     step: step.id,
     extra: () => ({
@@ -152,7 +197,11 @@ function chainBase(fold: Fold, unit: Unit, prompt: Prompt): Omit<ChainSpec, 'fol
   };
 }
 
-function worktreeOf(fold: Fold, unit: Unit, prompt: Prompt): Readonly<Record<string, Json | undefined>> {
+function worktreeOf(
+  fold: Fold,
+  unit: Unit,
+  prompt: Prompt,
+): Readonly<Record<string, Json | undefined>> {
   const { isolation } = prompt;
   if (isolation.isolate === 'none') return {};
   const text = (template: Prompt['isolation']['base']): string | null => {
@@ -171,21 +220,45 @@ function worktreeOf(fold: Fold, unit: Unit, prompt: Prompt): Readonly<Record<str
 /** The names a step's own checks and conditions see: everything before it, and itself. */
 export function withSelf(values: Values, id: string, self: Outcome): Values {
   const steps = values.get('steps');
-  return new Map([...values, ['steps', { ...(isJsonObject(steps) ? steps : {}), [id]: outcomeValue(self) }]]);
+  return new Map([
+    ...values,
+    ['steps', { ...(isJsonObject(steps) ? steps : {}), [id]: outcomeValue(self) }],
+  ]);
 }
 
-function takeFirst(fold: Fold, unit: Unit, given: { readonly answered: readonly Answered[]; readonly chosen: string | null }): Outcome {
+function takeFirst(
+  fold: Fold,
+  unit: Unit,
+  given: { readonly answered: readonly Answered[]; readonly chosen: string | null },
+): Outcome {
   const { answered, chosen } = given;
   const costs = costsOf(answered, unit.atMs);
-  const winner = answered.find((each) => (chosen === null ? each.outcome.status === 'succeeded' : each.key === chosen));
+  const winner = answered.find((each) =>
+    chosen === null ? each.outcome.status === 'succeeded' : each.key === chosen,
+  );
   if (winner === undefined) {
-    if (!answered.every((each) => isEnded(each.outcome))) return { ...costs, status: statusOfOpen(answered) };
-    return { ...costs, status: 'failed', isFailed: true, why: 'no answer succeeded', list: listOf(answered) };
+    if (!answered.every((each) => isEnded(each.outcome)))
+      return { ...costs, status: statusOfOpen(answered) };
+    return {
+      ...costs,
+      status: 'failed',
+      isFailed: true,
+      why: 'no answer succeeded',
+      list: listOf(answered),
+    };
   }
   const folder = unit.key === null ? `${unit.stepFolder}${unit.prefix}` : unitFolder(unit, null);
-  const file = { path: decisionPath(unit), content: `${JSON.stringify({ winner: winner.key }, null, 2)}\n` };
+  const file = {
+    path: decisionPath(unit),
+    content: `${JSON.stringify({ winner: winner.key }, null, 2)}\n`,
+  };
   const why = `${winner.key} answered first`;
-  const done = stopBelow(fold, folder, { atMs: winner.outcome.atMs, why, name: `first ${unit.step.id} (${winner.key})`, files: [file] });
+  const done = stopBelow(fold, folder, {
+    atMs: winner.outcome.atMs,
+    why,
+    name: `first ${unit.step.id} (${winner.key})`,
+    files: [file],
+  });
   if (!done) return { ...costs, status: 'running' };
   return {
     ...costs,
@@ -222,7 +295,14 @@ function join(fold: Fold, unit: Unit, { prompt, answered, costs }: Joining): Out
     case 'all':
     case 'first': {
       const json = prompt.schema === null ? null : good.map((each) => each.outcome.json);
-      return { ...costs, status, why, list, json, text: good.map((each) => each.outcome.text).join('\n\n') };
+      return {
+        ...costs,
+        status,
+        why,
+        list,
+        json,
+        text: good.map((each) => each.outcome.text).join('\n\n'),
+      };
     }
     case 'model': {
       const made = foldChain(fold, synthesisChain(fold, unit, { prompt, answered, costs }));
@@ -232,9 +312,18 @@ function join(fold: Fold, unit: Unit, { prompt, answered, costs }: Joining): Out
     }
     case 'vote':
     case 'best': {
-      const winner = prompt.join.kind === 'vote' ? mostVoted(good, prompt.join.field) : highest(good, prompt.join.field);
+      const winner =
+        prompt.join.kind === 'vote'
+          ? mostVoted(good, prompt.join.field)
+          : highest(good, prompt.join.field);
       if (winner === null)
-        return { ...costs, status: 'failed', isFailed: true, why: `no answer has the field "${prompt.join.field}"`, list };
+        return {
+          ...costs,
+          status: 'failed',
+          isFailed: true,
+          why: `no answer has the field "${prompt.join.field}"`,
+          list,
+        };
       return { ...costs, status, why, list, text: winner.outcome.text, json: winner.outcome.json };
     }
   }
@@ -263,8 +352,12 @@ function synthesisChain(fold: Fold, unit: Unit, { prompt, answered, costs }: Joi
       return { priority, dispatch_host: host };
     },
     prompt: (nonce) => {
-      const task = own?.prompt === null || own === null ? '' : renderPrompt(own.prompt, unit.values, nonce);
-      return synthesisPrompt(task, renderPrompt(prompt.prompt, unit.values, nonce), { candidates: given, nonce });
+      const task =
+        own?.prompt === null || own === null ? '' : renderPrompt(own.prompt, unit.values, nonce);
+      return synthesisPrompt(task, renderPrompt(prompt.prompt, unit.values, nonce), {
+        candidates: given,
+        nonce,
+      });
     },
   };
 }
@@ -299,7 +392,14 @@ function withList(answered: readonly [Answered]): Outcome {
 function listOf(answered: readonly Answered[]): Outcome['list'] {
   return answered.map((each, index) => {
     const { text, json, status, failed } = outcomeValue(each.outcome);
-    return { key: each.key, index, text: text ?? '', json: json ?? null, status: status ?? '', failed: failed ?? false };
+    return {
+      key: each.key,
+      index,
+      text: text ?? '',
+      json: json ?? null,
+      status: status ?? '',
+      failed: failed ?? false,
+    };
   });
 }
 

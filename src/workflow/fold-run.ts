@@ -1,4 +1,7 @@
-/** The fold of a whole run: from its files to the outcome of every step, what is proposed, and what stops it. */
+/**
+ * The fold of a whole run: from its files to the outcome of every step, what is proposed, and what
+ * stops it.
+ */
 import { byCodeUnit } from '../base/order.ts';
 import { channelRoot } from '../protocol/paths.ts';
 import { planInForce } from './amend.ts';
@@ -68,7 +71,9 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
     recordings: [],
     nonce: runNonce(header.run),
     paths: () => (paths ??= [...input.files.keys()].sort(byCodeUnit)),
-    messages: keepValue(memo, { key: 'messages', basis: [...files.flat(), ...authors] }, () => readRunMessages(input, files)),
+    messages: keepValue(memo, { key: 'messages', basis: [...files.flat(), ...authors] }, () =>
+      readRunMessages(input, files),
+    ),
     reuse: createReuse(input, header, plan),
     proposals: [],
     tasks: [],
@@ -115,15 +120,31 @@ export function foldRun(input: RunInput, header: RunHeader): FoldedRun {
   const ended =
     stop === null
       ? main
-      : new Map([...main].map(([id, each]) => [id, isEnded(each) ? each : { ...each, status: 'cancelled' as const, why: stop.why }]));
-  const base: FoldedRun = { fold, compile, main: ended, final: none, stop, budget, isDone: false, isHeld: held.isHeld, undone: [] };
+      : new Map(
+          [...main].map(([id, each]) => [
+            id,
+            isEnded(each) ? each : { ...each, status: 'cancelled' as const, why: stop.why },
+          ]),
+        );
+  const base: FoldedRun = {
+    fold,
+    compile,
+    main: ended,
+    final: none,
+    stop,
+    budget,
+    isDone: false,
+    isHeld: held.isHeld,
+    undone: [],
+  };
   if (stop === null ? ![...main.values()].every(isEnded) : !isStopped) return base;
   return foldEnd(base, level);
 }
 
 /** True when what stands so far ends in failure. */
 export function isFailing({ main, stop }: Pick<FoldedRun, 'main' | 'stop'>): boolean {
-  if (stop !== null) return stop.kind !== 'finish' || [...main.values()].some((each) => each.status === 'failed');
+  if (stop !== null)
+    return stop.kind !== 'finish' || [...main.values()].some((each) => each.status === 'failed');
   return [...main.values()].some((each) => each.status === 'failed' || each.status === 'cancelled');
 }
 
@@ -146,7 +167,10 @@ function topLevel(fold: Fold, atMs: number): Level {
   };
 }
 
-/** The compiling task is a chain like any other; its answer is good when a plan can be read out of it. */
+/**
+ * The compiling task is a chain like any other; its answer is good when a plan can be read out of
+ * it.
+ */
 function foldCompile(fold: Fold): Outcome {
   const { input } = fold;
   return foldChain(fold, {
@@ -183,13 +207,27 @@ function foldCompile(fold: Fold): Outcome {
 
 function cancelOf(fold: Fold): Stop | null {
   const message = cancelling(fold.messages);
-  if (message !== null) return { kind: 'cancelled', why: `cancelled by ${message.from}`, atMs: Math.max(fold.header.atMs, message.atMs) };
+  if (message !== null)
+    return {
+      kind: 'cancelled',
+      why: `cancelled by ${message.from}`,
+      atMs: Math.max(fold.header.atMs, message.atMs),
+    };
   const mark = fold.input.files.get(`${fold.root}CANCEL`);
   if (mark !== undefined)
-    return { kind: 'cancelled', why: `cancelled${mark.trim() === '' ? '' : `: ${mark.trim().slice(0, 120)}`}`, atMs: fold.header.atMs };
-  if (fold.input.marker.isGone === true) return { kind: 'cancelled', why: 'its marker was removed', atMs: fold.header.atMs };
+    return {
+      kind: 'cancelled',
+      why: `cancelled${mark.trim() === '' ? '' : `: ${mark.trim().slice(0, 120)}`}`,
+      atMs: fold.header.atMs,
+    };
+  if (fold.input.marker.isGone === true)
+    return { kind: 'cancelled', why: 'its marker was removed', atMs: fold.header.atMs };
   if (fold.input.marker.reply === null) return null;
-  return { kind: 'cancelled', why: 'the marker was answered by hand or closed', atMs: fold.header.atMs };
+  return {
+    kind: 'cancelled',
+    why: 'the marker was answered by hand or closed',
+    atMs: fold.header.atMs,
+  };
 }
 
 interface Held {
@@ -197,37 +235,60 @@ interface Held {
   readonly stop: Stop | null;
 }
 
-/** Holds new agents back when a limit is reached. The hold is a file, so that it stays until the budget is raised. */
+/**
+ * Holds new agents back when a limit is reached. The hold is a file, so that it stays until the
+ * budget is raised.
+ */
 function holdOf(fold: Fold, budget: BudgetUse): Held {
   const path = holdPath(fold);
   const standing = parseJson(fold.input.files.get(path) ?? '');
   const { onExceed } = fold.plan.budget;
   if (!isJsonObject(standing)) {
-    if (budget.reached === null || !fold.proposals.some((proposal) => wantsAgent(fold, proposal))) return { isHeld: false, stop: null };
+    if (budget.reached === null || !fold.proposals.some((proposal) => wantsAgent(fold, proposal)))
+      return { isHeld: false, stop: null };
     withdraw(fold, (proposal) => wantsAgent(fold, proposal));
-    const atMs = Math.max(fold.header.atMs, ...fold.messages.controls.map((each) => (each.op === 'budget' ? each.atMs : 0)));
-    settle(fold, { path, name: `budget hold (${budget.reached})`, atMs, content: { limit: budget.reached, 'on-exceed': onExceed } });
+    const atMs = Math.max(
+      fold.header.atMs,
+      ...fold.messages.controls.map((each) => (each.op === 'budget' ? each.atMs : 0)),
+    );
+    settle(fold, {
+      path,
+      name: `budget hold (${budget.reached})`,
+      atMs,
+      content: { limit: budget.reached, 'on-exceed': onExceed },
+    });
     return { isHeld: true, stop: null };
   }
   withdraw(fold, (proposal) => wantsAgent(fold, proposal));
   const why = `the budget is used up (${typeof standing['limit'] === 'string' ? standing['limit'] : '?'})`;
   // What runs is paid for already: its answers are awaited.
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
-  if (onExceed === 'fail' && isIdle) return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
+  if (onExceed === 'fail' && isIdle)
+    return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
   return {
     isHeld: true,
-    stop: onExceed === 'finish' && isIdle && fold.proposals.length === 0 ? { kind: 'finish', why, atMs: fold.header.atMs } : null,
+    stop:
+      onExceed === 'finish' && isIdle && fold.proposals.length === 0
+        ? { kind: 'finish', why, atMs: fold.header.atMs }
+        : null,
   };
 }
 
 function failFast(fold: Fold, main: ReadonlyMap<string, Outcome>): Stop | null {
   if (!fold.plan.failFast) return null;
   const failed = [...main].find(([, each]) => each.status === 'failed');
-  return failed === undefined ? null : { kind: 'failed', why: `"${failed[0]}" failed: ${failed[1].why ?? ''}`, atMs: failed[1].atMs };
+  return failed === undefined
+    ? null
+    : {
+        kind: 'failed',
+        why: `"${failed[0]}" failed: ${failed[1].why ?? ''}`,
+        atMs: failed[1].atMs,
+      };
 }
 
 function stopAll(fold: Fold, stop: Stop): boolean {
-  // What runs at the end (`finally`, undo) is not folded yet, but may have open tasks of an earlier fold: only these steps are closed.
+  // What runs at the end (`finally`, undo) is not folded yet, but may have open tasks of an earlier
+  // fold: only these steps are closed.
   const ids = new Set(endSteps(fold.plan).map((step) => step.id));
   return fold.plan.steps
     .filter((step) => !ids.has(step.id))
@@ -251,18 +312,34 @@ function endSteps(plan: Plan): readonly Step[] {
   return [...plan.final, ...plan.steps.filter((step) => undoing.has(step.id))];
 }
 
-/** Undo steps in reverse order, one after the other, then `finally`. An undo that has begun is brought to its end, whatever the run has come to meanwhile. */
+/**
+ * Undo steps in reverse order, one after the other, then `finally`. An undo that has begun is
+ * brought to its end, whatever the run has come to meanwhile.
+ */
 function foldEnd(run: FoldedRun, level: Level): FoldedRun {
   const { fold } = run;
   const undone: string[] = [];
-  const atMs = Math.max(level.atMs, run.stop?.atMs ?? 0, ...[...run.main.values()].map((each) => each.atMs));
+  const atMs = Math.max(
+    level.atMs,
+    run.stop?.atMs ?? 0,
+    ...[...run.main.values()].map((each) => each.atMs),
+  );
   const outer = run.main;
   const basis = [level, atMs, ...outer.values()];
   const begun = begunUndos(fold);
-  for (const step of begun.size > 0 || isFailing(run) ? [...inOrder(fold.plan.steps)].reverse() : []) {
-    const undo = step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
+  for (const step of begun.size > 0 || isFailing(run)
+    ? [...inOrder(fold.plan.steps)].reverse()
+    : []) {
+    const undo =
+      step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
     const done = run.main.get(step.id);
-    if (undo === undefined || done === undefined || !isUsable(done) || !(isFailing(run) || begun.has(undo.id))) continue;
+    if (
+      undo === undefined ||
+      done === undefined ||
+      !isUsable(done) ||
+      !(isFailing(run) || begun.has(undo.id))
+    )
+      continue;
     const own = keepValue(fold.memo, { key: `undo ${undo.id}`, basis: [undo, ...basis] }, () => ({
       ...level,
       steps: [{ ...undo, needs: [] }],
@@ -273,8 +350,19 @@ function foldEnd(run: FoldedRun, level: Level): FoldedRun {
     if (!isEnded(result)) return { ...run, undone, budget: budgetUse(fold) };
     undone.push(`${undo.id}: ${result.status}`);
   }
-  const last = keepValue(fold.memo, { key: 'final', basis }, () => ({ ...level, steps: fold.plan.final, outer, atMs }));
+  const last = keepValue(fold.memo, { key: 'final', basis }, () => ({
+    ...level,
+    steps: fold.plan.final,
+    outer,
+    atMs,
+  }));
   const final = foldLevel(fold, last);
   const isDone = [...final.values()].every(isEnded);
-  return { ...run, final, undone, budget: budgetUse(fold), isDone: isDone && fold.proposals.length === 0 };
+  return {
+    ...run,
+    final,
+    undone,
+    budget: budgetUse(fold),
+    isDone: isDone && fold.proposals.length === 0,
+  };
 }

@@ -1,4 +1,7 @@
-/** One level of steps: each in its order, with what it may see, until every step has an outcome or something is proposed that brings it nearer. */
+/**
+ * One level of steps: each in its order, with what it may see, until every step has an outcome or
+ * something is proposed that brings it nearer.
+ */
 import {
   type Cap,
   type Fold,
@@ -37,8 +40,16 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
     if (undoing.has(step.id)) continue;
     const at = fold.steps.length;
     const round = rounds.get(step.id) ?? FIRST_ROUND;
-    // What a step hangs on beyond what it needs directly, that hangs on as well: it is the same while they are.
-    const inputs = [level, step, round.round, round.atMs, ...round.notes, ...step.needs.map((need) => outcomes.get(need))];
+    // What a step hangs on beyond what it needs directly, that hangs on as well: it is the same
+    // while they are.
+    const inputs = [
+      level,
+      step,
+      round.round,
+      round.atMs,
+      ...round.notes,
+      ...step.needs.map((need) => outcomes.get(need)),
+    ];
     const folded = foldPart(fold, { key: `step ${level.folder}steps/${step.id}/`, inputs }, () =>
       tolerate(step, foldRounds(fold, level, { step, outcomes, round, inputs })),
     );
@@ -69,7 +80,11 @@ export function visibleTo(
   level: Level,
   step: Step,
   outcomes: ReadonlyMap<string, Outcome>,
-): { readonly values: Values; readonly atMs: number; readonly visible: ReadonlyMap<string, Outcome> } {
+): {
+  readonly values: Values;
+  readonly atMs: number;
+  readonly visible: ReadonlyMap<string, Outcome>;
+} {
   const before = ancestorsOf(step.id, level.steps);
   const visible = [...level.outer, ...[...outcomes].filter(([id]) => before.has(id))] as const;
   const run = level.values.get('run');
@@ -78,7 +93,9 @@ export function visibleTo(
     usd: visible.reduce((sum, [, each]) => sum + each.usd, 0),
     tokens: visible.reduce((sum, [, each]) => sum + each.tokens, 0),
   };
-  const steps: JsonObject = Object.fromEntries(visible.map(([id, each]) => [id, outcomeValue(each)]));
+  const steps: JsonObject = Object.fromEntries(
+    visible.map(([id, each]) => [id, outcomeValue(each)]),
+  );
   return {
     values: new Map<string, Json>([...level.values, ['run', spent], ['steps', steps]]),
     visible: new Map(visible),
@@ -89,7 +106,11 @@ export function visibleTo(
 /** The step in its round, and what the rounds before cost. */
 function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
   const { step, round } = context;
-  const before = noteEarlierRounds(fold, { stepFolder: `${level.folder}steps/${step.id}/`, step: step.id, round });
+  const before = noteEarlierRounds(fold, {
+    stepFolder: `${level.folder}steps/${step.id}/`,
+    step: step.id,
+    round,
+  });
   const folded = foldStep(fold, level, context);
   const total = { ...folded, usd: folded.usd + before.usd, tokens: folded.tokens + before.tokens };
   return before.isClosed || !isEnded(total) ? total : { ...total, status: 'running' };
@@ -97,18 +118,35 @@ function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
 
 function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
   const { step, outcomes, round, inputs } = context;
-  const waiting = step.needs.filter((need) => !isEnded(outcomes.get(need) ?? outcome('pending', 0)));
-  if (waiting.length > 0) return outcome('pending', level.atMs, { why: `waits for ${waiting.join(', ')}` });
+  const waiting = step.needs.filter(
+    (need) => !isEnded(outcomes.get(need) ?? outcome('pending', 0)),
+  );
+  if (waiting.length > 0)
+    return outcome('pending', level.atMs, { why: `waits for ${waiting.join(', ')}` });
   const stepFolder = `${level.folder}steps/${step.id}/`;
-  const unit = keepValue(fold.memo, { key: `unit ${stepFolder}`, basis: inputs }, () => unitOf(level, context));
+  const unit = keepValue(fold.memo, { key: `unit ${stepFolder}`, basis: inputs }, () =>
+    unitOf(level, context),
+  );
   const { values, atMs, prefix } = unit;
   const asked = step.when === null ? new Set<string>() : stepsRead(step.when, ['status', 'failed']);
-  const blocked = step.needs.filter((need) => !isUsable(outcomes.get(need) ?? outcome('pending', 0)) && !asked.has(need));
+  const blocked = step.needs.filter(
+    (need) => !isUsable(outcomes.get(need) ?? outcome('pending', 0)) && !asked.has(need),
+  );
   const blocker = blocked[0];
-  if (blocker !== undefined) return outcome('skipped', atMs, { why: `"${blocker}" ${outcomes.get(blocker)?.status ?? 'is missing'}` });
+  if (blocker !== undefined)
+    return outcome('skipped', atMs, {
+      why: `"${blocker}" ${outcomes.get(blocker)?.status ?? 'is missing'}`,
+    });
   if (step.when !== null && evaluateTemplate(step.when, values) !== true) {
-    const stands = settle(fold, { path: `${stepFolder}${prefix}skipped.json`, name: `skip ${step.id}`, atMs, content: { why: 'if' } });
-    return stands ? outcome('skipped', atMs, { why: 'its "if" does not hold' }) : outcome('pending', atMs);
+    const stands = settle(fold, {
+      path: `${stepFolder}${prefix}skipped.json`,
+      name: `skip ${step.id}`,
+      atMs,
+      content: { why: 'if' },
+    });
+    return stands
+      ? outcome('skipped', atMs, { why: 'its "if" does not hold' })
+      : outcome('pending', atMs);
   }
   const folded = isListStep(step) ? foldItems(fold, unit) : foldPasses(fold, unit, round.round);
   return foldOwnLimits(fold, unit, folded);
@@ -139,27 +177,41 @@ function turnOf(turn: string, { round }: Round): string {
 
 /** `continue-on-error`: the failure is kept to be seen, but dependants go on. */
 function tolerate(step: Step, folded: Outcome): Outcome {
-  return step.continueOnError && folded.status === 'failed' ? { ...folded, status: 'degraded', isFailed: true } : folded;
+  return step.continueOnError && folded.status === 'failed'
+    ? { ...folded, status: 'degraded', isFailed: true }
+    : folded;
 }
 
 function foldItems(fold: Fold, unit: Unit): Outcome {
-  const items = keepValue(fold.memo, { key: `items ${unit.stepFolder}`, basis: [unit] }, () => itemsOf(unit.step, unit.values));
+  const items = keepValue(fold.memo, { key: `items ${unit.stepFolder}`, basis: [unit] }, () =>
+    itemsOf(unit.step, unit.values),
+  );
   if (typeof items === 'string') return outcome('failed', unit.atMs, { why: items });
   const folded = items.map((item) => ({
     item,
-    outcome: foldPart(fold, { key: `item ${unit.stepFolder}${item.key}`, inputs: [unit, item] }, () =>
-      foldPasses(fold, itemUnit(fold, unit, item), 1),
+    outcome: foldPart(
+      fold,
+      { key: `item ${unit.stepFolder}${item.key}`, inputs: [unit, item] },
+      () => foldPasses(fold, itemUnit(fold, unit, item), 1),
     ),
   }));
   const failed = folded.filter((each) => each.outcome.status === 'failed');
   const [first] = failed;
   if (unit.step.failFast && first !== undefined) {
     const why = `${first.item.key} failed`;
-    const done = stopBelow(fold, unit.stepFolder, { atMs: first.outcome.atMs, why, name: `fail-fast ${unit.step.id} (${first.item.key})` });
+    const done = stopBelow(fold, unit.stepFolder, {
+      atMs: first.outcome.atMs,
+      why,
+      name: `fail-fast ${unit.step.id} (${first.item.key})`,
+    });
     if (!done) return outcome('running', unit.atMs);
     return summarize(
       unit,
-      folded.map((each) => (isEnded(each.outcome) ? each : { ...each, outcome: { ...each.outcome, status: 'cancelled' as const } })),
+      folded.map((each) =>
+        isEnded(each.outcome)
+          ? each
+          : { ...each, outcome: { ...each.outcome, status: 'cancelled' as const } },
+      ),
     );
   }
   return summarize(unit, folded);
@@ -167,11 +219,15 @@ function foldItems(fold: Fold, unit: Unit): Outcome {
 
 function itemUnit(fold: Fold, unit: Unit, item: Item): Unit {
   const { key } = item;
-  return keepValue(fold.memo, { key: `unit ${unit.stepFolder}${key}`, basis: [unit, item] }, () => ({
-    ...unit,
-    key,
-    values: new Map([...unit.values, ...item.names]),
-  }));
+  return keepValue(
+    fold.memo,
+    { key: `unit ${unit.stepFolder}${key}`, basis: [unit, item] },
+    () => ({
+      ...unit,
+      key,
+      values: new Map([...unit.values, ...item.names]),
+    }),
+  );
 }
 
 /** The passes of a loop; one pass where there is none. */
@@ -187,12 +243,20 @@ function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
     const { outcome: of, children } = folded;
     const total = { ...of, usd: of.usd + spent.usd, tokens: of.tokens + spent.tokens };
     if (step.repeat === null || !isUsable(of)) return total;
-    const values = children === null ? withSelf(inner.values, step.id, of) : withChildren(inner.values, children);
+    const values =
+      children === null
+        ? withSelf(inner.values, step.id, of)
+        : withChildren(inner.values, children);
     if (evaluateTemplate(step.repeat.until, values) === true) return total;
     if (pass === last)
       return step.repeat.onMax === 'last'
         ? total
-        : { ...total, status: 'failed', isFailed: true, why: `"until" did not hold after ${String(last)} passes` };
+        : {
+            ...total,
+            status: 'failed',
+            isFailed: true,
+            why: `"until" did not hold after ${String(last)} passes`,
+          };
     before = children ?? new Map([[step.id, of]]);
     spent = { usd: total.usd, tokens: total.tokens };
     atMs = Math.max(atMs, of.atMs);
@@ -209,25 +273,37 @@ interface Pass {
 
 function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): Unit {
   const { step, stepFolder, key, prefix, turn, values } = unit;
-  return keepValue(fold.memo, { key: `pass ${String(pass)} ${stepFolder}${key ?? ''}`, basis: [unit, atMs, ...before.values()] }, () => {
-    const members = step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
-    const valueOf = (of: Outcome | undefined): Json => (of === undefined ? null : outcomeValue(of));
-    const prev = Object.fromEntries(members.map((id) => [id, valueOf(before.get(id))]));
-    return {
-      ...unit,
-      atMs,
-      pass,
-      prefix: pass === 1 ? prefix : `${prefix}n${String(pass)}-`,
-      turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
-      values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
-    };
-  });
+  return keepValue(
+    fold.memo,
+    {
+      key: `pass ${String(pass)} ${stepFolder}${key ?? ''}`,
+      basis: [unit, atMs, ...before.values()],
+    },
+    () => {
+      const members =
+        step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
+      const valueOf = (of: Outcome | undefined): Json =>
+        of === undefined ? null : outcomeValue(of);
+      const prev = Object.fromEntries(members.map((id) => [id, valueOf(before.get(id))]));
+      return {
+        ...unit,
+        atMs,
+        pass,
+        prefix: pass === 1 ? prefix : `${prefix}n${String(pass)}-`,
+        turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
+        values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
+      };
+    },
+  );
 }
 
 function withChildren(values: Values, children: ReadonlyMap<string, Outcome>): Values {
   const steps = values.get('steps');
   const inner = Object.fromEntries([...children].map(([id, each]) => [id, outcomeValue(each)]));
-  return new Map<string, Json>([...values, ['steps', { ...(isJsonObject(steps) ? steps : {}), ...inner }]]);
+  return new Map<string, Json>([
+    ...values,
+    ['steps', { ...(isJsonObject(steps) ? steps : {}), ...inner }],
+  ]);
 }
 
 interface Body {
@@ -250,7 +326,16 @@ function foldBody(fold: Fold, unit: Unit, round: number): Body {
     case 'ask': {
       const gate = gateName(level, step);
       const mayRework = reworksLeft(fold, level, step) > 0;
-      return { outcome: foldAsk(fold, unit, { ask: body, gate, round, context: contextOf(unit), mayRework }), children: null };
+      return {
+        outcome: foldAsk(fold, unit, {
+          ask: body,
+          gate,
+          round,
+          context: contextOf(unit),
+          mayRework,
+        }),
+        children: null,
+      };
     }
     case 'wait':
       return { outcome: foldWait(fold, unit, body), children: null };
@@ -265,7 +350,10 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
   const { step, level } = unit;
   const folder = unitFolder(unit, null);
   const name = folder.slice(unit.stepFolder.length, -1);
-  const own: readonly Cap[] = step.maxParallel === null ? [] : [{ key: unit.stepFolder, max: step.maxParallel, unit: unit.key ?? 'one' }];
+  const own: readonly Cap[] =
+    step.maxParallel === null
+      ? []
+      : [{ key: unit.stepFolder, max: step.maxParallel, unit: unit.key ?? 'one' }];
   const inner = keepValue(fold.memo, { key: `level ${folder}`, basis: [unit] }, () => ({
     folder,
     gatePrefix: `${level.gatePrefix}${step.id}.${name}.`,
@@ -291,8 +379,11 @@ function contextOf(unit: Unit): string {
   return unit.step.needs
     .flatMap((need) => {
       const value = steps[need];
-      const text = isJsonObject(value) && typeof value['text'] === 'string' ? value['text'].trim() : '';
-      return text === '' ? [] : [`## ${need}\n\n${text.length > 4_000 ? `${text.slice(0, 4_000)}…` : text}`];
+      const text =
+        isJsonObject(value) && typeof value['text'] === 'string' ? value['text'].trim() : '';
+      return text === ''
+        ? []
+        : [`## ${need}\n\n${text.length > 4_000 ? `${text.slice(0, 4_000)}…` : text}`];
     })
     .join('\n\n');
 }

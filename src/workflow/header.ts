@@ -14,7 +14,11 @@ export interface RunHeader {
   readonly from: string;
   readonly atMs: number;
   readonly hops: number;
-  readonly source: { readonly kind: 'steps' | 'uses' | 'prose'; readonly name: string | null; readonly hash: string | null };
+  readonly source: {
+    readonly kind: 'steps' | 'uses' | 'prose';
+    readonly name: string | null;
+    readonly hash: string | null;
+  };
   readonly inputs: JsonObject;
   readonly fork: Fork | null;
 }
@@ -29,8 +33,20 @@ export const parseHeader: (text: string) => RunHeader | null = rememberText((tex
   const raw = parseJson(text);
   if (!isJsonObject(raw)) return null;
   const { engine, run, marker, blob, from, atMs, hops, inputs, source, fork } = raw;
-  if (typeof engine !== 'number' || typeof run !== 'string' || typeof marker !== 'string' || typeof atMs !== 'number') return null;
-  if (typeof from !== 'string' || typeof hops !== 'number' || !isJsonObject(inputs) || !isJsonObject(source)) return null;
+  if (
+    typeof engine !== 'number' ||
+    typeof run !== 'string' ||
+    typeof marker !== 'string' ||
+    typeof atMs !== 'number'
+  )
+    return null;
+  if (
+    typeof from !== 'string' ||
+    typeof hops !== 'number' ||
+    !isJsonObject(inputs) ||
+    !isJsonObject(source)
+  )
+    return null;
   const kind = (['steps', 'uses', 'prose'] as const).find((each) => each === source['kind']);
   if (kind === undefined) return null;
   const orNull = (value: unknown): string | null => (typeof value === 'string' ? value : null);

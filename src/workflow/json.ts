@@ -1,4 +1,7 @@
-/** JSON values as the workflow code carries them, and the JSON that stands somewhere in an agent's answer. */
+/**
+ * JSON values as the workflow code carries them, and the JSON that stands somewhere in an agent's
+ * answer.
+ */
 import { byCodeUnit } from '../base/order.ts';
 import { isMapping, readYamlMapping } from '../protocol/yaml.ts';
 
@@ -21,8 +24,12 @@ export function asJson(value: unknown, depth = 0): Json | undefined {
     return items.every((item) => item !== undefined) ? items : undefined;
   }
   if (!isMapping(value)) return undefined;
-  const pairs = Object.entries(value).map(([key, inner]) => [key, asJson(inner, depth + 1)] as const);
-  return pairs.every((pair): pair is readonly [string, Json] => pair[1] !== undefined) ? Object.fromEntries(pairs) : undefined;
+  const pairs = Object.entries(value).map(
+    ([key, inner]) => [key, asJson(inner, depth + 1)] as const,
+  );
+  return pairs.every((pair): pair is readonly [string, Json] => pair[1] !== undefined)
+    ? Object.fromEntries(pairs)
+    : undefined;
 }
 
 /** True for a JSON object. */
@@ -53,8 +60,8 @@ export function parseJson(text: string): Json | undefined {
 }
 
 /**
- * The JSON value an answer gives: the whole text, else the last fence, else the last balanced object (or list). Real balance: braces inside
- * strings do not count. Undefined when there is none.
+ * The JSON value an answer gives: the whole text, else the last fence, else the last balanced
+ * object (or list). Real balance: braces inside strings do not count. Undefined when there is none.
  */
 export function findJson(text: string): Json | undefined {
   const whole = parseJson(text.trim());
@@ -67,7 +74,10 @@ export function findJson(text: string): Json | undefined {
 }
 
 /** The mapping an answer gives as JSON or as YAML (whole or in a fence), or why there is none. */
-export function findMapping(text: string): { readonly value: JsonObject | null; readonly why: string } {
+export function findMapping(text: string): {
+  readonly value: JsonObject | null;
+  readonly why: string;
+} {
   const json = findJson(text);
   if (isJsonObject(json)) return { value: json, why: '' };
   let why = 'no JSON or YAML mapping was found in the answer';

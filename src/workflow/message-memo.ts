@@ -3,4 +3,7 @@ import { decodeMessage, type MessageRead } from '../protocol/message.ts';
 import { rememberText } from './text-memo.ts';
 
 /** The message in a text. */
-export const readMessage: (text: string) => MessageRead = rememberText((text) => decodeMessage(Buffer.from(text, 'utf8')), 16_000_000);
+export const readMessage: (text: string) => MessageRead = rememberText(
+  (text) => decodeMessage(Buffer.from(text, 'utf8')),
+  16_000_000,
+);

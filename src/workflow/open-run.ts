@@ -1,4 +1,7 @@
-/** The first transitions: RUN.json, then the frozen plan, out of `steps:`, of a saved workflow, or of a model's answer. */
+/**
+ * The first transitions: RUN.json, then the frozen plan, out of `steps:`, of a saved workflow, or
+ * of a model's answer.
+ */
 import { createHash } from 'node:crypto';
 import { workflowFile } from '../protocol/paths.ts';
 import { writeYaml } from '../protocol/yaml.ts';
@@ -9,23 +12,42 @@ import { type Marker, OVERRIDES, readMarker, resolveInputs } from './marker.ts';
 import { DEFAULT_BUDGET, DEFAULT_MAX_PARALLEL, type Plan } from './plan.ts';
 import { decodePlan, PLAN_KEYS } from './plan-decode.ts';
 import type { NewFile, RunInput } from './run-input.ts';
-import { type CheckedPlan, checkRaw, completeRaw, formatProblem, readSource, type Source } from './source.ts';
+import {
+  type CheckedPlan,
+  checkRaw,
+  completeRaw,
+  formatProblem,
+  readSource,
+  type Source,
+} from './source.ts';
 
-/** How a marker begins: a header (and a plan, when no model has to compile one), or what is wrong with it. */
+/**
+ * How a marker begins: a header (and a plan, when no model has to compile one), or what is wrong
+ * with it.
+ */
 export type Opening =
   | { readonly kind: 'open'; readonly header: RunHeader; readonly plan: CheckedPlan | null }
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
-/** Hops a marker may have: its tasks have one more and must stay below the limit of messages (4). Child runs of child runs end here. */
+/**
+ * Hops a marker may have: its tasks have one more and must stay below the limit of messages (4).
+ * Child runs of child runs end here.
+ */
 const HOPS_MAX = 2;
 
 /** Reads the marker and everything it names. */
 export function openRun(input: RunInput): Opening {
   const marker = readMarker(input.marker.message);
-  if (marker.problems.length > 0) return { kind: 'refused', problems: marker.problems.map(formatProblem) };
+  if (marker.problems.length > 0)
+    return { kind: 'refused', problems: marker.problems.map(formatProblem) };
   if (input.marker.message.fields.hops > HOPS_MAX)
     return { kind: 'refused', problems: [`runs are nested more than ${String(HOPS_MAX)} deep`] };
-  if (marker.kind === 'prose') return { kind: 'open', header: headerOf(input, marker, { inputs: {}, hash: null }), plan: null };
+  if (marker.kind === 'prose')
+    return {
+      kind: 'open',
+      header: headerOf(input, marker, { inputs: {}, hash: null }),
+      plan: null,
+    };
   const saved = marker.uses === null ? null : input.lookUp.savedWorkflow(marker.uses);
   if (marker.uses !== null && saved === null)
     return {
@@ -35,18 +57,29 @@ export function openRun(input: RunInput): Opening {
       ],
     };
   const source: Source = saved === null ? planPart(marker) : readSource(saved);
-  if (source.problems.length > 0) return { kind: 'refused', problems: source.problems.map(formatProblem) };
+  if (source.problems.length > 0)
+    return { kind: 'refused', problems: source.problems.map(formatProblem) };
   const overridden: Source = { ...source, raw: { ...source.raw, ...overridesOf(marker) } };
   const checked = checkSource(overridden, checkOptions(input));
   const { inputs, problems } = resolveInputs(checked.plan, marker.given);
   const where = marker.uses === null ? '' : `${workflowFile(marker.uses)}, `;
-  const all = [...checked.problems.map((problem) => `${where}${formatProblem(problem)}`), ...(checked.problems.length > 0 ? [] : problems)];
+  const all = [
+    ...checked.problems.map((problem) => `${where}${formatProblem(problem)}`),
+    ...(checked.problems.length > 0 ? [] : problems),
+  ];
   if (all.length > 0) return { kind: 'refused', problems: all };
-  return { kind: 'open', header: headerOf(input, marker, { inputs, hash: hashOf(saved ?? '') }), plan: checked };
+  return {
+    kind: 'open',
+    header: headerOf(input, marker, { inputs, hash: hashOf(saved ?? '') }),
+    plan: checked,
+  };
 }
 
 /** The files of the opening commit. */
-export function openFiles(root: string, opening: Opening & { readonly kind: 'open' }): readonly NewFile[] {
+export function openFiles(
+  root: string,
+  opening: Opening & { readonly kind: 'open' },
+): readonly NewFile[] {
   const header = { path: `${root}RUN.json`, content: formatHeader(opening.header) };
   return opening.plan === null ? [header] : [header, planFile(root, opening.plan.raw)];
 }
@@ -56,7 +89,10 @@ export function planFile(root: string, raw: JsonObject): NewFile {
   return { path: `${root}PLAN.yaml`, content: writeYaml(raw) };
 }
 
-/** The plan in an answer of the compiling model; its problems carry no lines, since nobody keeps that file. */
+/**
+ * The plan in an answer of the compiling model; its problems carry no lines, since nobody keeps
+ * that file.
+ */
 export function readCompiled(input: RunInput, body: string): CheckedPlan | readonly string[] {
   const found = findMapping(body);
   if (found.value === null) return [found.why];
@@ -65,21 +101,36 @@ export function readCompiled(input: RunInput, body: string): CheckedPlan | reado
   const marker = readMarker(input.marker.message);
   const complete = completeRaw({ ...raw, ...overridesOf(marker) }, () => null);
   const unknown = Object.keys(raw).filter((key) => !COMPILED_KEYS.includes(key));
-  problems.push(...unknown.map((key) => `the key "${key}" is not allowed here; use ${COMPILED_KEYS.join(', ')}`));
+  problems.push(
+    ...unknown.map(
+      (key) => `the key "${key}" is not allowed here; use ${COMPILED_KEYS.join(', ')}`,
+    ),
+  );
   const [fallback] = input.lookUp.models;
-  const withModel = complete['model'] === undefined && fallback !== undefined ? { ...complete, model: fallback } : complete;
+  const withModel =
+    complete['model'] === undefined && fallback !== undefined
+      ? { ...complete, model: fallback }
+      : complete;
   const checked = checkRaw(withModel, checkOptions(input), () => 0);
-  problems.push(...checked.problems.map(({ message, suggestion }) => `${message}${suggestion === null ? '' : ` (${suggestion})`}`));
+  problems.push(
+    ...checked.problems.map(
+      ({ message, suggestion }) => `${message}${suggestion === null ? '' : ` (${suggestion})`}`,
+    ),
+  );
   return problems.length > 0 ? problems : checked;
 }
 
-/** The models that compile prose: those of `compile:`, else the run's, else the first that is served. */
+/**
+ * The models that compile prose: those of `compile:`, else the run's, else the first that is
+ * served.
+ */
 export function compileModels(input: RunInput): readonly string[] {
   const marker = readMarker(input.marker.message);
   if (marker.compileModels.length > 0) return marker.compileModels;
   const { model } = marker.source.raw;
   if (typeof model === 'string') return [model];
-  if (Array.isArray(model)) return model.filter((each: Json): each is string => typeof each === 'string');
+  if (Array.isArray(model))
+    return model.filter((each: Json): each is string => typeof each === 'string');
   const { models } = input.lookUp;
   return models.slice(0, 1);
 }
@@ -88,7 +139,11 @@ export function compileModels(input: RunInput): readonly string[] {
 export function planBeforeCompile(input: RunInput): Plan {
   const marker = readMarker(input.marker.message);
   const plan = decodePlan({ ...overridesOf(marker), steps: {} }, () => undefined);
-  return { ...plan, budget: { ...DEFAULT_BUDGET, ...plan.budget }, maxParallel: plan.maxParallel || DEFAULT_MAX_PARALLEL };
+  return {
+    ...plan,
+    budget: { ...DEFAULT_BUDGET, ...plan.budget },
+    maxParallel: plan.maxParallel || DEFAULT_MAX_PARALLEL,
+  };
 }
 
 /** The options of a check made while a run goes on. */
@@ -127,8 +182,27 @@ ${input.marker.message.body.trim()}`;
 }
 
 /** A model's answer makes tasks, never markers, gates, limits or schedules. */
-const COMPILED_KEYS = ['name', 'description', 'model', 'steps', 'finally', 'output', 'defaults', 'fail-fast'];
-const FORBIDDEN_IN_STEPS = ['uses', 'ask', 'isolate', 'project', 'base', 'branch', 'effects', 'undo', 'cache'];
+const COMPILED_KEYS = [
+  'name',
+  'description',
+  'model',
+  'steps',
+  'finally',
+  'output',
+  'defaults',
+  'fail-fast',
+];
+const FORBIDDEN_IN_STEPS = [
+  'uses',
+  'ask',
+  'isolate',
+  'project',
+  'base',
+  'branch',
+  'effects',
+  'undo',
+  'cache',
+];
 
 function compiledProblems(raw: JsonObject): readonly string[] {
   const problems: string[] = [];
@@ -137,9 +211,14 @@ function compiledProblems(raw: JsonObject): readonly string[] {
     for (const [id, step] of Object.entries(steps)) {
       if (!isJsonObject(step)) continue;
       for (const key of FORBIDDEN_IN_STEPS)
-        if (step[key] !== undefined) problems.push(`step "${id}": a compiled plan may not use "${key}"`);
-      const models = [step['model'], step['models']].flat().filter((each): each is string => typeof each === 'string');
-      for (const model of models) if (model.includes('@')) problems.push(`step "${id}": a compiled plan may not pin hosts ("${model}")`);
+        if (step[key] !== undefined)
+          problems.push(`step "${id}": a compiled plan may not use "${key}"`);
+      const models = [step['model'], step['models']]
+        .flat()
+        .filter((each): each is string => typeof each === 'string');
+      for (const model of models)
+        if (model.includes('@'))
+          problems.push(`step "${id}": a compiled plan may not pin hosts ("${model}")`);
       visit(step['steps']);
     }
   };
@@ -161,23 +240,38 @@ function protocol7(raw: JsonObject): JsonObject | null {
         count: fanout['count'] ?? 1,
         ...(second === null
           ? {}
-          : { join: { model: second['to'] ?? fanout['to'] ?? '', ...(second['body'] === undefined ? {} : { prompt: second['body'] }) } }),
+          : {
+              join: {
+                model: second['to'] ?? fanout['to'] ?? '',
+                ...(second['body'] === undefined ? {} : { prompt: second['body'] }),
+              },
+            }),
       },
     },
   };
 }
 
 function planPart(marker: Marker): Source {
-  const raw = Object.fromEntries(PLAN_KEYS.flatMap((key) => (marker.source.raw[key] === undefined ? [] : [[key, marker.source.raw[key]]])));
+  const raw = Object.fromEntries(
+    PLAN_KEYS.flatMap((key) =>
+      marker.source.raw[key] === undefined ? [] : [[key, marker.source.raw[key]]],
+    ),
+  );
   return { ...marker.source, raw };
 }
 
 function overridesOf(marker: Marker): JsonObject {
   const { raw } = marker.source;
-  return Object.fromEntries(OVERRIDES.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])));
+  return Object.fromEntries(
+    OVERRIDES.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+  );
 }
 
-function headerOf(input: RunInput, marker: Marker, made: { readonly inputs: JsonObject; readonly hash: string | null }): RunHeader {
+function headerOf(
+  input: RunInput,
+  marker: Marker,
+  made: { readonly inputs: JsonObject; readonly hash: string | null },
+): RunHeader {
   return {
     engine: ENGINE,
     run: input.run,

@@ -1,9 +1,20 @@
-/** Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of conditions, models that exist. */
+/**
+ * Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of
+ * conditions, models that exist.
+ */
 import { parseAddress, suggestName } from '../protocol/address.ts';
 import { MODELS_FILE } from '../protocol/paths.ts';
 import type { TypeScope } from './expression-check.ts';
 import type { Json } from './json.ts';
-import { allSteps, type InputSpec, isListStep, type ListSource, type Plan, type Prompt, type Step } from './plan.ts';
+import {
+  allSteps,
+  type InputSpec,
+  isListStep,
+  type ListSource,
+  type Plan,
+  type Prompt,
+  type Step,
+} from './plan.ts';
 import { ancestorsOf, findCycle } from './reach.ts';
 import { didYouMean, type Report } from './read-keys.ts';
 import { schemaType } from './schema.ts';
@@ -34,7 +45,10 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
   const all = allSteps([...plan.steps, ...plan.final]);
   checkIds(all, report);
   const names = new Map<string, Type>([
-    ['inputs', objectOf(Object.fromEntries(plan.inputs.map((input) => [input.name, inputType(input)])))],
+    [
+      'inputs',
+      objectOf(Object.fromEntries(plan.inputs.map((input) => [input.name, inputType(input)]))),
+    ],
     ['run', objectOf({ id: TEXT, usd: NUMBER, tokens: NUMBER })],
   ]);
   const main = new Map(plan.steps.map((step) => [step.id, step] as const));
@@ -42,10 +56,15 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
   checkLevel({ steps: plan.final, names, outer: main, all }, report);
   checkUndo(plan, report);
   const everywhere = scopeOf({ steps: [], names, outer: main, all }, main);
-  if (plan.output !== null) reportAll(checkTemplate(plan.output, everywhere).problems, ['output'], report);
+  if (plan.output !== null)
+    reportAll(checkTemplate(plan.output, everywhere).problems, ['output'], report);
   if (plan.concurrency !== null) {
     const scope = scopeOf({ steps: [], names, outer: new Map(), all: [] }, new Map());
-    reportAll(checkTemplate(plan.concurrency.group, scope).problems, ['concurrency', 'group'], report);
+    reportAll(
+      checkTemplate(plan.concurrency.group, scope).problems,
+      ['concurrency', 'group'],
+      report,
+    );
   }
   checkModels(plan, options, report);
 }
@@ -53,7 +72,12 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
 function checkIds(all: readonly Step[], report: Report): void {
   const seen = new Set<string>();
   for (const step of all) {
-    if (seen.has(step.id)) report(step.place, `the step id "${step.id}" is used twice`, 'ids are unique in a workflow, groups included');
+    if (seen.has(step.id))
+      report(
+        step.place,
+        `the step id "${step.id}" is used twice`,
+        'ids are unique in a workflow, groups included',
+      );
     seen.add(step.id);
   }
 }
@@ -64,7 +88,9 @@ function checkLevel(level: Level, report: Report): void {
     for (const need of step.needs) {
       if (ids.includes(need)) continue;
       const meant = suggestName(need, ids);
-      const known = level.outer.has(need) ? 'it is finished before this group starts: leave it out' : `known here: ${ids.join(', ')}`;
+      const known = level.outer.has(need)
+        ? 'it is finished before this group starts: leave it out'
+        : `known here: ${ids.join(', ')}`;
       report(
         [...step.place, 'needs'],
         `"${step.id}" needs "${need}", which is no step beside it`,
@@ -73,7 +99,10 @@ function checkLevel(level: Level, report: Report): void {
     }
   const cycle = findCycle(level.steps);
   if (cycle !== null)
-    report(level.steps.find((step) => cycle.startsWith(step.id))?.place ?? [], `these steps wait for each other: ${cycle}`);
+    report(
+      level.steps.find((step) => cycle.startsWith(step.id))?.place ?? [],
+      `these steps wait for each other: ${cycle}`,
+    );
   else for (const step of level.steps) checkStep(step, level, report);
 }
 
@@ -106,7 +135,8 @@ interface BodyChecks {
 function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void {
   const { body, place } = step;
   const say = (template: Template | null, key: string): void => {
-    if (template !== null) reportAll(checkTemplate(template, scope).problems, [...place, key], report);
+    if (template !== null)
+      reportAll(checkTemplate(template, scope).problems, [...place, key], report);
   };
   if (body.kind === 'prompt') {
     say(body.prompt, 'prompt');
@@ -117,12 +147,18 @@ function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void
       const checked = checkTemplate(body.count, scope);
       reportAll(checked.problems, [...place, 'count'], report);
       if (checked.type.kind !== 'number' && checked.type.kind !== 'any')
-        report([...place, 'count'], `"count" must be a number, found ${describeType(checked.type)}`);
+        report(
+          [...place, 'count'],
+          `"count" must be a number, found ${describeType(checked.type)}`,
+        );
     }
-    for (const check of body.checks) checkCondition(check.that, self, { path: [...place, 'checks'], report });
+    for (const check of body.checks)
+      checkCondition(check.that, self, { path: [...place, 'checks'], report });
     checkPromptFits(step, body, report);
-  } else if (body.kind === 'value') checkValue(body.value, scope, (problems) => reportAll(problems, [...place, 'value'], report));
-  else if (body.kind === 'uses') checkValue(body.with, scope, (problems) => reportAll(problems, [...place, 'with'], report));
+  } else if (body.kind === 'value')
+    checkValue(body.value, scope, (problems) => reportAll(problems, [...place, 'value'], report));
+  else if (body.kind === 'uses')
+    checkValue(body.with, scope, (problems) => reportAll(problems, [...place, 'with'], report));
   else if (body.kind === 'ask') {
     say(body.title, 'ask');
     const rework = body.onDeny.kind === 'rework' ? body.onDeny.step : null;
@@ -138,22 +174,35 @@ function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void
 function checkPromptFits(step: Step, prompt: Prompt, report: Report): void {
   const { join } = prompt;
   if ((join.kind === 'vote' || join.kind === 'best') && prompt.schema === null)
-    report([...step.place, 'join'], `"join: {${join.kind}}" reads a field of the answers: declare a "schema"`);
+    report(
+      [...step.place, 'join'],
+      `"join: {${join.kind}}" reads a field of the answers: declare a "schema"`,
+    );
   else if (join.kind === 'vote' || join.kind === 'best') {
     const type = checkField(prompt.schema, join.field);
     if (type === null) report([...step.place, 'join'], `the schema has no field "${join.field}"`);
     else if (join.kind === 'best' && type.kind !== 'number' && type.kind !== 'any')
-      report([...step.place, 'join'], `"best" needs a number, "${join.field}" is ${describeType(type)}`);
+      report(
+        [...step.place, 'join'],
+        `"best" needs a number, "${join.field}" is ${describeType(type)}`,
+      );
   }
   if (prompt.cache === 'global' && prompt.effects !== null && prompt.effects !== 'none')
-    report([...step.place, 'cache'], `"cache: global" would skip effects: use it only with "effects: none"`);
+    report(
+      [...step.place, 'cache'],
+      `"cache: global" would skip effects: use it only with "effects: none"`,
+    );
   if (prompt.effects === 'git' && prompt.isolation.isolate !== 'worktree')
     report(
       [...step.place, 'effects'],
       '"effects: git" needs "isolate: worktree": elsewhere nothing keeps its changes apart',
       'effects: external',
     );
-  if (prompt.isolation.isolate === 'worktree' && prompt.isolation.project === null && prompt.cache === 'global')
+  if (
+    prompt.isolation.isolate === 'worktree' &&
+    prompt.isolation.project === null &&
+    prompt.cache === 'global'
+  )
     report([...step.place, 'cache'], '"cache: global" cannot bring back a worktree');
 }
 
@@ -163,18 +212,34 @@ function checkField(schema: Json | null, field: string): Type | null {
   return type.fields.get(field) ?? (type.open ? ANY : null);
 }
 
-function checkValue(value: Json, scope: TypeScope, say: (problems: readonly string[]) => void): void {
+function checkValue(
+  value: Json,
+  scope: TypeScope,
+  say: (problems: readonly string[]) => void,
+): void {
   for (const template of templatesIn(value)) say(checkTemplate(template, scope).problems);
 }
 
-function checkCondition(template: Template, scope: TypeScope, at: { readonly path: readonly string[]; readonly report: Report }): void {
+function checkCondition(
+  template: Template,
+  scope: TypeScope,
+  at: { readonly path: readonly string[]; readonly report: Report },
+): void {
   const { type, problems } = checkTemplate(template, scope);
   reportAll(problems, at.path, at.report);
   if (problems.length === 0 && type.kind !== 'boolean')
-    at.report(at.path, `"${at.path.at(-1) ?? ''}" must be true or false, found ${describeType(type)}`, 'compare it with something');
+    at.report(
+      at.path,
+      `"${at.path.at(-1) ?? ''}" must be true or false, found ${describeType(type)}`,
+      'compare it with something',
+    );
 }
 
-function bindItems(step: Step, scope: TypeScope, into: { readonly names: Map<string, Type>; readonly report: Report }): void {
+function bindItems(
+  step: Step,
+  scope: TypeScope,
+  into: { readonly names: Map<string, Type>; readonly report: Report },
+): void {
   const elementType = (source: ListSource, key: string): Type => {
     if (source.kind === 'list') {
       const type = typeOfValue(source.items);
@@ -189,21 +254,39 @@ function bindItems(step: Step, scope: TypeScope, into: { readonly names: Map<str
   };
   into.names.set('index', NUMBER);
   if (step.each !== null) into.names.set('item', elementType(step.each, 'each'));
-  else into.names.set('matrix', objectOf(Object.fromEntries(step.matrix.map(([key, source]) => [key, elementType(source, 'matrix')]))));
+  else
+    into.names.set(
+      'matrix',
+      objectOf(
+        Object.fromEntries(
+          step.matrix.map(([key, source]) => [key, elementType(source, 'matrix')]),
+        ),
+      ),
+    );
 }
 
 function bindLoop(step: Step, names: Map<string, Type>): void {
   const members = step.body.kind === 'group' ? step.body.steps : [step];
-  const prev = Object.fromEntries(members.map((member) => [member.id, member === step ? singleStepType(step) : stepType(member)]));
+  const prev = Object.fromEntries(
+    members.map((member) => [member.id, member === step ? singleStepType(step) : stepType(member)]),
+  );
   names.set('loop', objectOf({ n: NUMBER, prev: objectOf(prev) }));
 }
 
-function scopeOf(level: Level, visible: ReadonlyMap<string, Step | null>, self: Step | null = null): TypeScope {
+function scopeOf(
+  level: Level,
+  visible: ReadonlyMap<string, Step | null>,
+  self: Step | null = null,
+): TypeScope {
   const fields = [...visible].map(
-    ([id, step]) => [id, step === null ? (self === null ? ANY : singleStepType(self)) : stepType(step)] as const,
+    ([id, step]) =>
+      [id, step === null ? (self === null ? ANY : singleStepType(self)) : stepType(step)] as const,
   );
   return {
-    names: new Map([...level.names, ['steps', { kind: 'object', fields: new Map(fields), open: false }]]),
+    names: new Map([
+      ...level.names,
+      ['steps', { kind: 'object', fields: new Map(fields), open: false }],
+    ]),
     unreachable: (id) => {
       if (!level.all.some((step) => step.id === id)) return null;
       const beside = level.steps.some((step) => step.id === id);
@@ -232,8 +315,10 @@ function checkUndo(plan: Plan, report: Report): void {
           plan.steps.map(({ id }) => id),
         ),
       );
-    else if (!target.needs.includes(step.id)) report(path, `the undo step "${target.id}" has to say "needs: [${step.id}]"`);
-    else if (plan.steps.some((each) => each.needs.includes(target.id))) report(path, `nothing may need the undo step "${target.id}"`);
+    else if (!target.needs.includes(step.id))
+      report(path, `the undo step "${target.id}" has to say "needs: [${step.id}]"`);
+    else if (plan.steps.some((each) => each.needs.includes(target.id)))
+      report(path, `nothing may need the undo step "${target.id}"`);
   }
 }
 
@@ -244,32 +329,49 @@ function checkModels(plan: Plan, options: CheckOptions, report: Report): void {
     if (body.kind !== 'prompt') continue;
     const place = [...step.place, body.models.length > 0 ? 'model' : 'models'];
     if (body.models.length === 0 && body.spread.length === 0) {
-      report(step.place, `step "${step.id}" has no model`, 'give it "model:", or the run one for all steps');
+      report(
+        step.place,
+        `step "${step.id}" has no model`,
+        'give it "model:", or the run one for all steps',
+      );
       continue;
     }
     const lists = body.spread.length > 0 ? body.spread.map((each) => [each]) : [body.models];
-    for (const list of lists) checkServed(list, options, (message, suggestion) => report(place, message, suggestion));
+    for (const list of lists)
+      checkServed(list, options, (message, suggestion) => report(place, message, suggestion));
     if (body.join.kind === 'model')
-      checkServed(body.join.models, options, (message, suggestion) => report([...step.place, 'join'], message, suggestion));
+      checkServed(body.join.models, options, (message, suggestion) =>
+        report([...step.place, 'join'], message, suggestion),
+      );
   }
 }
 
-function checkServed(list: readonly string[], options: CheckOptions, say: (message: string, suggestion: string | null) => void): void {
+function checkServed(
+  list: readonly string[],
+  options: CheckOptions,
+  say: (message: string, suggestion: string | null) => void,
+): void {
   const { models, served } = options;
   const names = list.flatMap((text) => parseAddress(text) ?? []);
-  const unknown = models === null ? [] : names.filter(({ name }) => !models.includes(name) && !served.has(name));
-  for (const { name } of unknown) say(`there is no model "${name}" in this transport`, nearModel(name, models ?? []));
+  const unknown =
+    models === null ? [] : names.filter(({ name }) => !models.includes(name) && !served.has(name));
+  for (const { name } of unknown)
+    say(`there is no model "${name}" in this transport`, nearModel(name, models ?? []));
   if (unknown.length > 0 || served.size === 0 || names.length === 0) return;
   const answered = names.some(({ name, host }) => {
     const hosts = served.get(name) ?? [];
     return host === null ? hosts.length > 0 : hosts.includes(host);
   });
-  if (!answered) say(`no live host serves ${list.join(' or ')}`, `served now: ${[...served.keys()].join(', ')}`);
+  if (!answered)
+    say(`no live host serves ${list.join(' or ')}`, `served now: ${[...served.keys()].join(', ')}`);
 }
 
 function nearModel(name: string, models: readonly string[]): string {
   const shown = models.length > MODELS_SHOWN ? [...models.slice(0, MODELS_SHOWN), '…'] : models;
-  return didYouMean(name, models) ?? (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`);
+  return (
+    didYouMean(name, models) ??
+    (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`)
+  );
 }
 
 function checkApprovers(

@@ -1,22 +1,44 @@
-/** The top level of a workflow: raw mapping → Plan. Every key is known and typed; references and expressions are checked in plan-check.ts. */
+/**
+ * The top level of a workflow: raw mapping → Plan. Every key is known and typed; references and
+ * expressions are checked in plan-check.ts.
+ */
 import { isChannel, slugName } from '../protocol/names.ts';
 import { isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { cronProblem } from './cron.ts';
-import { type Budget, DEFAULT_BUDGET, DEFAULT_MAX_PARALLEL, type Concurrency, type InputSpec, type Plan } from './plan.ts';
-import { createTaker, type Mapping, mappingAt, refuseUnknownKeys, type Report } from './read-keys.ts';
+import {
+  type Budget,
+  DEFAULT_BUDGET,
+  DEFAULT_MAX_PARALLEL,
+  type Concurrency,
+  type InputSpec,
+  type Plan,
+} from './plan.ts';
+import {
+  createTaker,
+  type Mapping,
+  mappingAt,
+  refuseUnknownKeys,
+  type Report,
+} from './read-keys.ts';
 import { decodeLimits, decodeModels } from './field-decode.ts';
 import { decodeSteps } from './step-decode.ts';
 
-/** The keys of a run. `uses`, `with`, `compile`, `fork` belong to markers and are handled before. */
+/**
+ * The keys of a run. `uses`, `with`, `compile`, `fork` belong to markers and are handled before.
+ */
 export const PLAN_KEYS =
   'name description inputs steps model budget max-parallel fail-fast concurrency defaults finally output on follow dry-run dispatch_host'.split(
     ' ',
   );
 /** The keys of `defaults`: those of a prompt step that say who and how, never what. */
 export const DEFAULT_KEYS =
-  'model as session timeout-minutes idle-minutes retry continue-on-error reask cache project isolate base keep effects'.split(' ');
+  'model as session timeout-minutes idle-minutes retry continue-on-error reask cache project isolate base keep effects'.split(
+    ' ',
+  );
 
-/** The plan in a raw mapping. Problems go to `report`; with any reported, the plan must not be run. */
+/**
+ * The plan in a raw mapping. Problems go to `report`; with any reported, the plan must not be run.
+ */
 export function decodePlan(raw: JsonObject, report: Report): Plan {
   const mapping: Mapping = { raw, path: [], report };
   refuseUnknownKeys(mapping, PLAN_KEYS, 'a workflow');
@@ -52,7 +74,9 @@ function decodeBudget(outer: Mapping): Budget | null {
   return {
     ...limits,
     agents: limits.agents ?? DEFAULT_BUDGET.agents,
-    onExceed: createTaker(mapping).choice('on-exceed', ['pause', 'fail', 'finish']) ?? DEFAULT_BUDGET.onExceed,
+    onExceed:
+      createTaker(mapping).choice('on-exceed', ['pause', 'fail', 'finish']) ??
+      DEFAULT_BUDGET.onExceed,
   };
 }
 
@@ -85,7 +109,8 @@ function decodeSchedule(outer: Mapping): Plan['schedule'] {
     return null;
   }
   const problem = cronProblem(cron);
-  if (problem !== null) outer.report([...mapping.path, 'schedule'], problem, 'five fields in UTC, such as "0 9 * * 1"');
+  if (problem !== null)
+    outer.report([...mapping.path, 'schedule'], problem, 'five fields in UTC, such as "0 9 * * 1"');
   const channel = take.text('channel') ?? 'workflows';
   if (!isChannel(channel)) outer.report([...mapping.path, 'channel'], `"${channel}" is no channel`);
   return { cron, channel };
@@ -97,8 +122,13 @@ function decodeInputs(outer: Mapping): readonly InputSpec[] {
   const inputs = mappingAt(outer, 'inputs');
   return Object.keys(inputs.raw).map((name) => {
     const mapping = mappingAt(inputs, name);
-    if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name)) outer.report(mapping.path, `"${name}" is no name for an input`);
-    refuseUnknownKeys(mapping, ['type', 'required', 'default', 'options', 'description'], `input "${name}"`);
+    if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name))
+      outer.report(mapping.path, `"${name}" is no name for an input`);
+    refuseUnknownKeys(
+      mapping,
+      ['type', 'required', 'default', 'options', 'description'],
+      `input "${name}"`,
+    );
     const take = createTaker(mapping);
     const spec: InputSpec = {
       name,
@@ -107,14 +137,21 @@ function decodeInputs(outer: Mapping): readonly InputSpec[] {
       fallback: mapping.raw['default'],
       options: take.texts('options'),
     };
-    if (spec.type === 'choice' && spec.options.length === 0) outer.report(mapping.path, `input "${name}" is a choice without "options"`);
+    if (spec.type === 'choice' && spec.options.length === 0)
+      outer.report(mapping.path, `input "${name}" is a choice without "options"`);
     if (spec.fallback !== undefined && coerceInput(spec, spec.fallback) === undefined)
-      outer.report([...mapping.path, 'default'], `the default of input "${name}" is not ${describeInput(spec)}`);
+      outer.report(
+        [...mapping.path, 'default'],
+        `the default of input "${name}" is not ${describeInput(spec)}`,
+      );
     return spec;
   });
 }
 
-/** The given value in the type of the input (texts such as `3` and `true` are converted), or undefined when it does not fit. */
+/**
+ * The given value in the type of the input (texts such as `3` and `true` are converted), or
+ * undefined when it does not fit.
+ */
 export function coerceInput(spec: InputSpec, value: Json): Json | undefined {
   switch (spec.type) {
     case 'string':
@@ -127,7 +164,9 @@ export function coerceInput(spec: InputSpec, value: Json): Json | undefined {
       if (value === 'true' || value === 'false') return value === 'true';
       return typeof value === 'boolean' ? value : undefined;
     case 'choice':
-      return spec.options.find((option) => option === String(isJsonObject(value) || isJsonList(value) ? '' : value));
+      return spec.options.find(
+        (option) => option === String(isJsonObject(value) || isJsonList(value) ? '' : value),
+      );
     case 'json':
       return value;
   }
@@ -135,5 +174,9 @@ export function coerceInput(spec: InputSpec, value: Json): Json | undefined {
 
 /** What an input takes, for messages. */
 export function describeInput(spec: InputSpec): string {
-  return spec.type === 'choice' ? `one of ${spec.options.join(', ')}` : spec.type === 'json' ? 'JSON' : `a ${spec.type}`;
+  return spec.type === 'choice'
+    ? `one of ${spec.options.join(', ')}`
+    : spec.type === 'json'
+      ? 'JSON'
+      : `a ${spec.type}`;
 }

@@ -1,4 +1,7 @@
-/** The validated form of a workflow: what the engine works with once every key, type and reference has been checked. */
+/**
+ * The validated form of a workflow: what the engine works with once every key, type and reference
+ * has been checked.
+ */
 import type { Json, JsonObject } from './json.ts';
 import type { Template } from './template.ts';
 
@@ -11,7 +14,8 @@ export interface Problem {
 
 /** A list that is written out, or an expression that gives one. */
 export type ListSource =
-  { readonly kind: 'list'; readonly items: readonly Json[] } | { readonly kind: 'expression'; readonly template: Template };
+  | { readonly kind: 'list'; readonly items: readonly Json[] }
+  | { readonly kind: 'expression'; readonly template: Template };
 
 export interface InputSpec {
   readonly name: string;
@@ -103,7 +107,8 @@ export interface Prompt {
 }
 
 export type OnDeny =
-  { readonly kind: 'fail' | 'continue' | 'skip' } | { readonly kind: 'rework'; readonly step: string; readonly max: number };
+  | { readonly kind: 'fail' | 'continue' | 'skip' }
+  | { readonly kind: 'rework'; readonly step: string; readonly max: number };
 
 export interface Ask {
   readonly kind: 'ask';
@@ -175,12 +180,20 @@ export interface Plan {
 
 export const ITEMS_MAX = 1_000;
 export const COUNT_MAX = 10;
-export const DEFAULT_BUDGET: Budget = { usd: null, tokens: null, agents: 1_000, minutes: null, onExceed: 'pause' };
+export const DEFAULT_BUDGET: Budget = {
+  usd: null,
+  tokens: null,
+  agents: 1_000,
+  minutes: null,
+  onExceed: 'pause',
+};
 export const DEFAULT_MAX_PARALLEL = 4;
 
 /** Every step below the list, groups included, in the order they are written. */
 export function allSteps(steps: readonly Step[]): readonly Step[] {
-  return steps.flatMap((step) => (step.body.kind === 'group' ? [step, ...allSteps(step.body.steps)] : [step]));
+  return steps.flatMap((step) =>
+    step.body.kind === 'group' ? [step, ...allSteps(step.body.steps)] : [step],
+  );
 }
 
 /** True when the step keeps a list: one result per item of `each` or `matrix`. */

@@ -51,15 +51,22 @@ function decodeCount(mapping: Mapping): number | Template {
 
 function decodeJoin(outer: Mapping): Join {
   const value = outer.raw['join'];
-  if (value === undefined || value === 'all' || value === 'first') return { kind: value ?? 'all', min: 1 };
+  if (value === undefined || value === 'all' || value === 'first')
+    return { kind: value ?? 'all', min: 1 };
   if (!isJsonObject(value)) {
-    createTaker(outer).refuse('join', 'all, first, {model, prompt, schema, min}, {vote: field, min} or {best: field}');
+    createTaker(outer).refuse(
+      'join',
+      'all, first, {model, prompt, schema, min}, {vote: field, min} or {best: field}',
+    );
     return { kind: 'all', min: 1 };
   }
   const mapping = mappingAt(outer, 'join');
   const take = createTaker(mapping);
   const min = take.integer('min', 1, 100) ?? 1;
-  const [field, kind] = [take.text('vote') ?? take.text('best'), value['vote'] === undefined ? 'best' : 'vote'] as const;
+  const [field, kind] = [
+    take.text('vote') ?? take.text('best'),
+    value['vote'] === undefined ? 'best' : 'vote',
+  ] as const;
   if (field !== null) {
     refuseUnknownKeys(mapping, [kind, 'min'], `"join: {${kind}}"`);
     return { kind, field, min };
@@ -69,7 +76,13 @@ function decodeJoin(outer: Mapping): Join {
   if (models.length === 0 && (value['prompt'] !== undefined || value['schema'] !== undefined))
     outer.report(mapping.path, '"join" with a prompt or a schema needs a "model"');
   if (models.length === 0) return { kind: 'all', min };
-  return { kind: 'model', models, prompt: take.template('prompt'), schema: decodeSchema(mapping), min };
+  return {
+    kind: 'model',
+    models,
+    prompt: take.template('prompt'),
+    schema: decodeSchema(mapping),
+    min,
+  };
 }
 
 function decodeRetry(outer: Mapping): Retry {
@@ -91,16 +104,25 @@ function decodeChecks(mapping: Mapping): readonly Check[] {
   if (value === undefined) return [];
   const path = [...mapping.path, 'checks'];
   if (!Array.isArray(value) || value.length > CHECKS_MAX) {
-    mapping.report(path, `"checks" must be a list of at most ${String(CHECKS_MAX)} expressions or {that, message}`);
+    mapping.report(
+      path,
+      `"checks" must be a list of at most ${String(CHECKS_MAX)} expressions or {that, message}`,
+    );
     return [];
   }
   return value.flatMap((item: Json): Check[] => {
-    const inner: Mapping = { raw: isJsonObject(item) ? item : { that: item }, path, report: mapping.report };
+    const inner: Mapping = {
+      raw: isJsonObject(item) ? item : { that: item },
+      path,
+      report: mapping.report,
+    };
     refuseUnknownKeys(inner, ['that', 'message'], 'a check');
     const take = createTaker(inner);
     const that = take.condition('that');
     const source = typeof inner.raw['that'] === 'string' ? inner.raw['that'] : '';
     if (that === null) mapping.report(path, 'a check needs "that": an expression');
-    return that === null ? [] : [{ that, message: take.text('message') ?? `does not hold: ${source}` }];
+    return that === null
+      ? []
+      : [{ that, message: take.text('message') ?? `does not hold: ${source}` }];
   });
 }

@@ -1,4 +1,7 @@
-/** The text of a prompt: the author's words, and everything agents said before, fenced and labelled as data. */
+/**
+ * The text of a prompt: the author's words, and everything agents said before, fenced and labelled
+ * as data.
+ */
 import { createHash } from 'node:crypto';
 import type { Expression } from './expression-parse.ts';
 import { showValue, type Values } from './expression-evaluate.ts';
@@ -12,7 +15,10 @@ export const NONCE_PLACEHOLDER = '0'.repeat(12);
 const DATA_ROOTS = ['steps', 'item', 'matrix', 'loop'];
 const DATA_CHARS_MAX = 120_000;
 
-/** The nonce of a run's fences: not random, so that every host writes the same prompt; data never contains it (see `fence`). */
+/**
+ * The nonce of a run's fences: not random, so that every host writes the same prompt; data never
+ * contains it (see `fence`).
+ */
 export function runNonce(run: string): string {
   return createHash('sha256')
     .update(JSON.stringify(['crosstalk-fence', run]))
@@ -22,7 +28,10 @@ export function runNonce(run: string): string {
 
 /** `text` between marks that it cannot contain itself. */
 export function fence(text: string, label: string, nonce: string): string {
-  const cut = text.length > DATA_CHARS_MAX ? `${text.slice(0, DATA_CHARS_MAX)}\n… (cut: ${String(text.length)} characters)` : text;
+  const cut =
+    text.length > DATA_CHARS_MAX
+      ? `${text.slice(0, DATA_CHARS_MAX)}\n… (cut: ${String(text.length)} characters)`
+      : text;
   const safe = cut.replaceAll(nonce, '············');
   const lines = safe.includes('\n') ? `\n${safe.trimEnd()}\n` : safe;
   return `<data-${nonce}${label === '' ? '' : ` from="${label.replaceAll(/[^\w.[\] -]/g, ' ')}"`}>${lines}</data-${nonce}>`;
@@ -32,7 +41,13 @@ export function fence(text: string, label: string, nonce: string): string {
 export function renderPrompt(template: Template, values: Values, nonce: string): string {
   const text = renderTemplate(template, values, (value, expression) => {
     const isData = [...rootsOf(expression)].some((root) => DATA_ROOTS.includes(root));
-    if (!isData || isOwnWord(expression) || typeof value === 'number' || typeof value === 'boolean' || value === null)
+    if (
+      !isData ||
+      isOwnWord(expression) ||
+      typeof value === 'number' ||
+      typeof value === 'boolean' ||
+      value === null
+    )
       return showValue(value);
     return fence(showValue(value), labelOf(template, expression), nonce);
   });
@@ -58,7 +73,9 @@ export function reaskRequest(previous: string, errors: readonly string[], nonce:
 
 /** The errors that a task asks about again; empty in any other. */
 export function errorsAskedAbout(task: string): string {
-  return /^What is wrong with it:\n\n((?:- .*\n)+)\nAnswer again, completely\.$/m.exec(task)?.[1] ?? '';
+  return (
+    /^What is wrong with it:\n\n((?:- .*\n)+)\nAnswer again, completely\.$/m.exec(task)?.[1] ?? ''
+  );
 }
 
 /** What is said when people sent the work back. */
@@ -86,19 +103,28 @@ export function synthesisPrompt(
       ? 'Several agents answered the same task. Write the one best answer from what they say: keep what is right, settle what differs, say where none is sure.'
       : own;
   const answers = candidates
-    .map((each) => `### Answer ${each.key}${each.isFailed ? ' (FAILED)' : ''}\n\n${fence(each.text, each.key, nonce)}`)
+    .map(
+      (each) =>
+        `### Answer ${each.key}${each.isFailed ? ' (FAILED)' : ''}\n\n${fence(each.text, each.key, nonce)}`,
+    )
     .join('\n\n');
-  return withLabel(`${task}\n\n## The task they were given\n\n${fence(question, 'task', nonce)}\n\n## Their answers\n\n${answers}`, nonce);
+  return withLabel(
+    `${task}\n\n## The task they were given\n\n${fence(question, 'task', nonce)}\n\n## Their answers\n\n${answers}`,
+    nonce,
+  );
 }
 
 /** `steps.<id>.status` and the like: words of the engine and of the plan, not of agents. */
 function isOwnWord(expression: Expression): boolean {
-  if (expression.kind !== 'field' || !['status', 'failed', 'decision'].includes(expression.field)) return false;
+  if (expression.kind !== 'field' || !['status', 'failed', 'decision'].includes(expression.field))
+    return false;
   const { of } = expression;
   return of.kind === 'field' && of.of.kind === 'name' && of.of.name === 'steps';
 }
 
 function labelOf(template: Template, expression: unknown): string {
-  const part = template.parts.find((each) => each.kind === 'expression' && each.expression === expression);
+  const part = template.parts.find(
+    (each) => each.kind === 'expression' && each.expression === expression,
+  );
   return part?.kind === 'expression' ? part.source.slice(0, 60) : '';
 }

@@ -8,16 +8,23 @@ export function ancestorsOf(id: string, steps: readonly Step[]): ReadonlySet<str
 
 /** All steps that need `id`, directly or not, without `id` itself. */
 export function descendantsOf(id: string, steps: readonly Step[]): ReadonlySet<string> {
-  return closure(id, (each) => steps.filter((step) => step.needs.includes(each)).map((step) => step.id));
+  return closure(id, (each) =>
+    steps.filter((step) => step.needs.includes(each)).map((step) => step.id),
+  );
 }
 
-/** The steps so that each stands behind what it needs; among equals the written order stays. Members of a cycle come last. */
+/**
+ * The steps so that each stands behind what it needs; among equals the written order stays. Members
+ * of a cycle come last.
+ */
 export function inOrder(steps: readonly Step[]): readonly Step[] {
   const done = new Set<string>();
   const ordered: Step[] = [];
   let left = [...steps];
   for (;;) {
-    const next = left.find((step) => step.needs.every((need) => done.has(need) || !steps.some(({ id }) => id === need)));
+    const next = left.find((step) =>
+      step.needs.every((need) => done.has(need) || !steps.some(({ id }) => id === need)),
+    );
     if (next === undefined) return [...ordered, ...left];
     done.add(next.id);
     ordered.push(next);
@@ -33,7 +40,10 @@ export function findCycle(steps: readonly Step[]): string | null {
     const path = [step.id];
     for (;;) {
       const current: Step | undefined = known.get(path.at(-1) ?? '');
-      const next = current?.needs.find((need) => need === step.id || (ancestorsOf(need, steps).has(step.id) && !path.includes(need)));
+      const next = current?.needs.find(
+        (need) =>
+          need === step.id || (ancestorsOf(need, steps).has(step.id) && !path.includes(need)),
+      );
       if (next === undefined) return path.join(' → ');
       path.push(next);
       if (next === step.id) return path.join(' → ');

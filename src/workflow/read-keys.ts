@@ -1,4 +1,7 @@
-/** Reads the keys of one mapping of a workflow file: each with the type it must have, none that is not known. */
+/**
+ * Reads the keys of one mapping of a workflow file: each with the type it must have, none that is
+ * not known.
+ */
 import { parseDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
 import { describe } from '../protocol/yaml.ts';
@@ -43,14 +46,21 @@ export function refuseUnknownKeys(mapping: Mapping, known: readonly string[], wh
   }
 }
 
-/** Typed reading of single keys; each gives null (or the empty list) when the key is absent or, reported, has another form. */
+/**
+ * Typed reading of single keys; each gives null (or the empty list) when the key is absent or,
+ * reported, has another form.
+ */
 export function createTaker({ raw, path, report }: Mapping) {
   const refuse = (key: string, expected: string): null => {
     report([...path, key], `"${key}" must be ${expected}, found ${describe(raw[key])}`);
     return null;
   };
   const given = (key: string): Json | undefined => (raw[key] === null ? undefined : raw[key]);
-  const number = (key: string, expected: string, fits: (value: number) => boolean): number | null => {
+  const number = (
+    key: string,
+    expected: string,
+    fits: (value: number) => boolean,
+  ): number | null => {
     const value = given(key);
     if (value === undefined) return null;
     return typeof value === 'number' && fits(value) ? value : refuse(key, expected);
@@ -82,7 +92,8 @@ export function createTaker({ raw, path, report }: Mapping) {
       const value = given(key);
       if (value === undefined) return [];
       if (typeof value === 'string') return [value];
-      if (isJsonList(value) && value.every((each): each is string => typeof each === 'string')) return value;
+      if (isJsonList(value) && value.every((each): each is string => typeof each === 'string'))
+        return value;
       refuse(key, 'text or a list of texts');
       return [];
     },
@@ -101,14 +112,19 @@ export function createTaker({ raw, path, report }: Mapping) {
     duration: (key: string): number | null => {
       const value = given(key);
       if (value === undefined) return null;
-      const ms = typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : null;
+      const ms =
+        typeof value === 'string' || typeof value === 'number'
+          ? parseDuration(String(value))
+          : null;
       return ms ?? refuse(key, 'a duration such as 90s, 30m or 2h');
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
       const value = given(key);
       if (value === undefined) return null;
       const spelled = typeof value === 'boolean' ? String(value) : value;
-      return choices.find((choice) => choice === spelled) ?? refuse(key, `one of ${choices.join(', ')}`);
+      return (
+        choices.find((choice) => choice === spelled) ?? refuse(key, `one of ${choices.join(', ')}`)
+      );
     },
   };
 }

@@ -1,4 +1,7 @@
-/** Finished results of the run that this one is forked from: answers by content key, decisions of people by gate, waits that are over. */
+/**
+ * Finished results of the run that this one is forked from: answers by content key, decisions of
+ * people by gate, waits that are over.
+ */
 import type { RunHeader } from './header.ts';
 import { channelRoot, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readMessage } from './message-memo.ts';
@@ -27,9 +30,15 @@ export interface DecidedGate {
 export interface Reuse {
   /** The finished answer to an equal task. */
   readonly answer: (task: Wanted) => Reusable | null;
-  /** The decided gate in the folder of the same name; whether it asked the same is for the caller to see. */
+  /**
+   * The decided gate in the folder of the same name; whether it asked the same is for the caller to
+   * see.
+   */
   readonly gate: (gate: { readonly relative: string; readonly step: string }) => DecidedGate | null;
-  /** The file that says that the wait of the same place is over; whether it waited for the same is for the caller to see. */
+  /**
+   * The file that says that the wait of the same place is over; whether it waited for the same is
+   * for the caller to see.
+   */
   readonly wait: (wait: { readonly relative: string; readonly step: string }) => Reusable | null;
 }
 
@@ -54,7 +63,9 @@ export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reu
       const folder = `${root}${relative}`;
       const path = `${folder}decision.json`;
       const [ask, decision] = [files.get(`${folder}ask.md`), files.get(path)];
-      return again.has(step) || ask === undefined || decision === undefined ? null : { ask, decision, folder, path };
+      return again.has(step) || ask === undefined || decision === undefined
+        ? null
+        : { ask, decision, folder, path };
     },
     wait: ({ relative, step }) => {
       const path = `${root}${relative}`;
@@ -76,7 +87,10 @@ interface Finished extends Reusable {
   readonly relative: string;
 }
 
-function finishedTasks(files: ReadonlyMap<string, string>, root: string): ReadonlyMap<string, readonly Finished[]> {
+function finishedTasks(
+  files: ReadonlyMap<string, string>,
+  root: string,
+): ReadonlyMap<string, readonly Finished[]> {
   const found = new Map<string, Finished[]>();
   for (const path of [...files.keys()].sort()) {
     if (!path.startsWith(`${root}steps/`) || parseMessagePath(path)?.replyTo !== null) continue;
@@ -89,7 +103,10 @@ function finishedTasks(files: ReadonlyMap<string, string>, root: string): Readon
     if (key === undefined || text === undefined) continue;
     const answer = readMessage(text);
     if (answer.kind === 'message' && answer.message.fields.failed) continue;
-    found.set(key, [...(found.get(key) ?? []), { path: reply, text, relative: path.slice(root.length) }]);
+    found.set(key, [
+      ...(found.get(key) ?? []),
+      { path: reply, text, relative: path.slice(root.length) },
+    ]);
   }
   return found;
 }

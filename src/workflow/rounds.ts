@@ -1,4 +1,7 @@
-/** Rounds: a gate that is denied with `rework` sends a step, and everything after it, into its next round. Counted from the decisions that stand. */
+/**
+ * Rounds: a gate that is denied with `rework` sends a step, and everything after it, into its next
+ * round. Counted from the decisions that stand.
+ */
 import { parseIso } from '../base/clock.ts';
 import { type Fold, type Level } from './fold-context.ts';
 import { readFile } from './fold-memo.ts';
@@ -33,10 +36,14 @@ export function roundsOf(fold: Fold, level: Level): ReadonlyMap<string, Round> {
     return target === null ? [] : [{ step, target, denials: denialsOf(fold, level, step) }];
   });
   for (const step of level.steps) {
-    const mine = gates.filter(({ target }) => target === step.id || descendantsOf(target, level.steps).has(step.id));
+    const mine = gates.filter(
+      ({ target }) => target === step.id || descendantsOf(target, level.steps).has(step.id),
+    );
     rounds.set(step.id, {
       round: 1 + mine.reduce((sum, gate) => sum + gate.denials.count, 0),
-      notes: mine.filter(({ target }) => target === step.id).flatMap(({ denials }) => denials.texts),
+      notes: mine
+        .filter(({ target }) => target === step.id)
+        .flatMap(({ denials }) => denials.texts),
       atMs: Math.max(0, ...mine.map(({ denials }) => denials.atMs)),
     });
   }
@@ -55,10 +62,15 @@ export function reworksLeft(fold: Fold, level: Level, step: Step): number {
 }
 
 function reworkTarget(step: Step): string | null {
-  return step.body.kind === 'ask' && step.body.onDeny.kind === 'rework' ? step.body.onDeny.step : null;
+  return step.body.kind === 'ask' && step.body.onDeny.kind === 'rework'
+    ? step.body.onDeny.step
+    : null;
 }
 
-/** Rounds of other gates let numbers be skipped, so every possible folder is looked at; `max` denials count, the next one fails the gate. */
+/**
+ * Rounds of other gates let numbers be skipped, so every possible folder is looked at; `max`
+ * denials count, the next one fails the gate.
+ */
 function denialsOf(fold: Fold, level: Level, step: Step): Denials {
   const onDeny = step.body.kind === 'ask' ? step.body.onDeny : null;
   if (onDeny?.kind !== 'rework') return { count: 0, texts: [], atMs: 0 };
@@ -66,9 +78,16 @@ function denialsOf(fold: Fold, level: Level, step: Step): Denials {
   let atMs = 0;
   const highest =
     1 +
-    level.steps.reduce((sum, each) => sum + (each.body.kind === 'ask' && each.body.onDeny.kind === 'rework' ? each.body.onDeny.max : 0), 0);
+    level.steps.reduce(
+      (sum, each) =>
+        sum +
+        (each.body.kind === 'ask' && each.body.onDeny.kind === 'rework' ? each.body.onDeny.max : 0),
+      0,
+    );
   for (let round = 1; round <= highest && texts.length < onDeny.max; round += 1) {
-    const decided = parseJson(readFile(fold, `${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '');
+    const decided = parseJson(
+      readFile(fold, `${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '',
+    );
     if (!isJsonObject(decided) || decided['decision'] !== 'deny') continue;
     texts.push(typeof decided['text'] === 'string' ? decided['text'] : '');
     const { timestamp } = decided;

@@ -34,7 +34,10 @@ export function routedReply(input: RunInput, end: End): NewFile {
     run: input.run,
     status: end.status,
   };
-  return { path: replyPath(input.marker.path, 'workflow'), content: writeFrontMatter(fields, plainBody(end.body)) };
+  return {
+    path: replyPath(input.marker.path, 'workflow'),
+    content: writeFrontMatter(fields, plainBody(end.body)),
+  };
 }
 
 /** The last transition of a run. */
@@ -54,7 +57,10 @@ export function routeTransition(fold: Fold, end: End): Transition {
   };
   const files = [{ path: `${root}COMPLETE`, content: `${JSON.stringify(complete, null, 2)}\n` }];
   const isRouted = input.marker.reply === null && input.marker.isGone !== true;
-  return { name: `route (${end.status})`, files: isRouted ? [...files, routedReply(input, end)] : files };
+  return {
+    name: `route (${end.status})`,
+    files: isRouted ? [...files, routedReply(input, end)] : files,
+  };
 }
 
 /** The answer to a marker that cannot become a run: every error with its line. */

@@ -67,6 +67,9 @@ export interface RunInput {
   readonly lookUp: LookUp;
   /** Decides only whether waits and timeouts fire; it never reaches a file. */
   readonly nowMs: number;
-  /** What earlier folds of this run found; without it everything is looked at anew, and the result is the same. */
+  /**
+   * What earlier folds of this run found; without it everything is looked at anew, and the result
+   * is the same.
+   */
   readonly memo?: FoldMemo | undefined;
 }

@@ -1,4 +1,7 @@
-/** What people wrote into a run's channel: control messages, answers to gates, other messages; and what the engine answered to them. */
+/**
+ * What people wrote into a run's channel: control messages, answers to gates, other messages; and
+ * what the engine answered to them.
+ */
 import { byCodeUnit } from '../base/order.ts';
 import type { Message } from '../protocol/message.ts';
 import { readMessage } from './message-memo.ts';
@@ -30,15 +33,25 @@ export interface RunMessages {
   readonly others: readonly PersonMessage[];
 }
 
-/** The files that may be messages of people, in whatever order: few, also where the engine's are many. */
-export function messageFiles(input: RunInput, root: string): readonly (readonly [path: string, text: string])[] {
+/**
+ * The files that may be messages of people, in whatever order: few, also where the engine's are
+ * many.
+ */
+export function messageFiles(
+  input: RunInput,
+  root: string,
+): readonly (readonly [path: string, text: string])[] {
   const files: (readonly [string, string])[] = [];
-  for (const file of input.files) if (file[0].startsWith(root) && !isEnginePath(file[0], root.length)) files.push(file);
+  for (const file of input.files)
+    if (file[0].startsWith(root) && !isEnginePath(file[0], root.length)) files.push(file);
   return files;
 }
 
 /** Reads them. Files of the engine (steps, plan, asks, replies) are none of people's. */
-export function readRunMessages(input: RunInput, files: ReturnType<typeof messageFiles>): RunMessages {
+export function readRunMessages(
+  input: RunInput,
+  files: ReturnType<typeof messageFiles>,
+): RunMessages {
   const messages: PersonMessage[] = [];
   for (const [path, text] of files) {
     const parsed = parseMessagePath(path);
@@ -47,12 +60,20 @@ export function readRunMessages(input: RunInput, files: ReturnType<typeof messag
     if (read.kind === 'rejected') continue;
     const { fields } = read.message;
     const from = fields.from ?? input.lookUp.author(path) ?? 'unknown';
-    messages.push({ path, from, atMs: fields.timestampMs ?? 0, message: read.message, keys: typedKeys(read.message.yaml) });
+    messages.push({
+      path,
+      from,
+      atMs: fields.timestampMs ?? 0,
+      message: read.message,
+      keys: typedKeys(read.message.yaml),
+    });
   }
   messages.sort((a, b) => a.atMs - b.atMs || byCodeUnit(a.path, b.path));
   const controls = messages.flatMap((each): Control[] => {
     const op = each.message.fields.op;
-    return op === null ? [] : [{ ...each, op, ...readAck(input.files.get(replyPath(each.path, 'workflow'))) }];
+    return op === null
+      ? []
+      : [{ ...each, op, ...readAck(input.files.get(replyPath(each.path, 'workflow'))) }];
   });
   return { controls, others: messages.filter((each) => each.message.fields.op === null) };
 }
@@ -72,7 +93,10 @@ function isEnginePath(path: string, from: number): boolean {
   );
 }
 
-function readAck(text: string | undefined): { readonly seq: number | null; readonly isRefused: boolean } {
+function readAck(text: string | undefined): {
+  readonly seq: number | null;
+  readonly isRefused: boolean;
+} {
   if (text === undefined) return { seq: null, isRefused: false };
   const read = readMessage(text);
   if (read.kind === 'rejected') return { seq: 0, isRefused: true };

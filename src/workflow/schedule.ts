@@ -1,4 +1,7 @@
-/** Saved workflows that start by the clock: which firing is due, as a marker whose path and bytes every host derives alike. */
+/**
+ * Saved workflows that start by the clock: which firing is due, as a marker whose path and bytes
+ * every host derives alike.
+ */
 import { formatIso } from '../base/clock.ts';
 import { writeFrontMatter } from '../protocol/front-matter.ts';
 import { channelFolder } from '../protocol/paths.ts';
@@ -20,8 +23,9 @@ export interface ScheduleInput {
 }
 
 /**
- * The marker of the latest firing that is due and has none yet, or null. After an outage only the last missed firing starts: nobody wants
- * yesterday's eight reports. A workflow that does not check is still fired, so that its errors are routed to somebody.
+ * The marker of the latest firing that is due and has none yet, or null. After an outage only the
+ * last missed firing starts: nobody wants yesterday's eight reports. A workflow that does not check
+ * is still fired, so that its errors are routed to somebody.
  */
 export function dueFiring(input: ScheduleInput): NewFile | null {
   const source = readSource(input.text);
@@ -40,10 +44,15 @@ export function dueFiring(input: ScheduleInput): NewFile | null {
     subject: input.name,
     uses: input.name,
   };
-  return { path, content: writeFrontMatter(fields, `Scheduled for ${formatIso(firedMs)} (${schedule.cron}).\n`) };
+  return {
+    path,
+    content: writeFrontMatter(fields, `Scheduled for ${formatIso(firedMs)} (${schedule.cron}).\n`),
+  };
 }
 
-/** Where the marker of a firing stands: derived from the time it was due, so that N hosts write one. */
+/**
+ * Where the marker of a firing stands: derived from the time it was due, so that N hosts write one.
+ */
 export function firingPath(channel: string, name: string, firedMs: number): string {
   const iso = formatIso(firedMs);
   const time = iso.slice(11, 23).replace(/[:.]/g, '');

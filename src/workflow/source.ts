@@ -1,6 +1,7 @@
 /**
- * Where a plan comes from: a marker with `steps:`, a saved workflow, or a model's answer. All three become one raw mapping, complete in itself:
- * prompts out of `## <step>` sections, schemas out of their files. That mapping is what PLAN.yaml freezes.
+ * Where a plan comes from: a marker with `steps:`, a saved workflow, or a model's answer. All three
+ * become one raw mapping, complete in itself: prompts out of `## <step>` sections, schemas out of
+ * their files. That mapping is what PLAN.yaml freezes.
  */
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { DATA, WORKFLOWS } from '../protocol/paths.ts';
@@ -30,7 +31,11 @@ export function readSource(text: string): Source {
   const read = readFrontMatter(Buffer.from(text, 'utf8'));
   if (read.kind === 'rejected') {
     const { line, found, expected } = read.rejection;
-    return { raw: {}, lineOf: () => line, problems: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }] };
+    return {
+      raw: {},
+      lineOf: () => line,
+      problems: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }],
+    };
   }
   return sourceOf(read);
 }
@@ -40,7 +45,10 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
   const read = readYamlMapping(yaml, 'typed');
   const value = read.kind === 'mapping' ? asJson(read.value) : undefined;
   if (!isJsonObject(value)) {
-    const [line, why] = read.kind === 'refused' ? [read.line + 1, read.why] : [1, 'the front matter holds values that are no JSON'];
+    const [line, why] =
+      read.kind === 'refused'
+        ? [read.line + 1, read.why]
+        : [1, 'the front matter holds values that are no JSON'];
     return { raw: {}, lineOf: () => line, problems: [{ line, message: why, suggestion: null }] };
   }
   const bodyLine = yaml.split('\n').length + (yaml.endsWith('\n') || yaml === '' ? 2 : 3) - 1;
@@ -49,37 +57,58 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
     const at = path.at(-1) === 'prompt' ? sections.get(path.at(-2) ?? '')?.line : undefined;
     return at === undefined ? lineOfKey(yaml, path) + 1 : bodyLine + at;
   };
-  const raw = { ...value, ...placed('steps', value, sections), ...placed('finally', value, sections) };
+  const raw = {
+    ...value,
+    ...placed('steps', value, sections),
+    ...placed('finally', value, sections),
+  };
   return { raw, lineOf, problems: [] };
 }
 
 /** The complete raw plan: only plan keys, schema files read in. */
-export function completeRaw(raw: JsonObject, schemaFile: (path: string) => string | null): JsonObject {
-  const kept = Object.fromEntries(PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])));
+export function completeRaw(
+  raw: JsonObject,
+  schemaFile: (path: string) => string | null,
+): JsonObject {
+  const kept = Object.fromEntries(
+    PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+  );
   const inline = (value: Json): Json => {
     if (!isJsonObject(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([id, step]) => [id, isJsonObject(step) ? inlineStep(step) : step]));
+    return Object.fromEntries(
+      Object.entries(value).map(([id, step]) => [id, isJsonObject(step) ? inlineStep(step) : step]),
+    );
   };
   const inlineStep = (step: JsonObject): JsonObject => ({
     ...step,
-    ...(typeof step['schema'] === 'string' ? { schema: readSchema(step['schema'], schemaFile) } : {}),
+    ...(typeof step['schema'] === 'string'
+      ? { schema: readSchema(step['schema'], schemaFile) }
+      : {}),
     ...(step['steps'] === undefined ? {} : { steps: inline(step['steps']) }),
     ...(isJsonObject(step['join']) ? { join: inlineStep(step['join']) } : {}),
     ...(isJsonObject(step['ask']) ? { ask: inlineStep(step['ask']) } : {}),
   });
-  const inlined = ['steps', 'finally'].flatMap((key) => (kept[key] === undefined ? [] : [[key, inline(kept[key])] as const]));
+  const inlined = ['steps', 'finally'].flatMap((key) =>
+    kept[key] === undefined ? [] : [[key, inline(kept[key])] as const],
+  );
   return { ...kept, ...Object.fromEntries(inlined) };
 }
 
 /** Decodes and checks a complete raw plan. */
-export function checkRaw(raw: JsonObject, options: CheckOptions, lineOf: (path: readonly string[]) => number): CheckedPlan {
+export function checkRaw(
+  raw: JsonObject,
+  options: CheckOptions,
+  lineOf: (path: readonly string[]) => number,
+): CheckedPlan {
   const problems: Problem[] = [];
   const report: Report = (path, message, suggestion = null) => {
     const line = lineOf(path);
-    if (!problems.some((problem) => problem.line === line && problem.message === message)) problems.push({ line, message, suggestion });
+    if (!problems.some((problem) => problem.line === line && problem.message === message))
+      problems.push({ line, message, suggestion });
   };
   const plan = decodePlan(raw, report);
-  if (raw['steps'] === undefined) report([], 'a workflow needs "steps"', didYouMean('steps', Object.keys(raw)));
+  if (raw['steps'] === undefined)
+    report([], 'a workflow needs "steps"', didYouMean('steps', Object.keys(raw)));
   else checkPlan(plan, options, report);
   return { plan, raw, problems: [...problems].sort((a, b) => a.line - b.line) };
 }
@@ -95,13 +124,17 @@ interface Section {
   readonly line: number;
 }
 
-/** The `## <id>` sections whose heading names a known step (or `<step>.join`); other headings belong to the prompt they stand in. */
+/**
+ * The `## <id>` sections whose heading names a known step (or `<step>.join`); other headings belong
+ * to the prompt they stand in.
+ */
 function sectionsOf(body: string, ids: readonly string[]): ReadonlyMap<string, Section> {
   const sections = new Map<string, Section>();
   let current: { id: string; line: number; lines: string[] } | null = null;
   let isFenced = false;
   const close = (): void => {
-    if (current !== null) sections.set(current.id, { text: current.lines.join('\n').trim(), line: current.line });
+    if (current !== null)
+      sections.set(current.id, { text: current.lines.join('\n').trim(), line: current.line });
   };
   for (const [line, text] of body.split('\n').entries()) {
     if (/^\s*```/.test(text)) isFenced = !isFenced;
@@ -117,7 +150,10 @@ function sectionsOf(body: string, ids: readonly string[]): ReadonlyMap<string, S
 
 function stepIds(steps: Json | undefined): readonly string[] {
   if (!isJsonObject(steps)) return [];
-  return Object.entries(steps).flatMap(([id, step]) => [id, ...(isJsonObject(step) ? stepIds(step['steps']) : [])]);
+  return Object.entries(steps).flatMap(([id, step]) => [
+    id,
+    ...(isJsonObject(step) ? stepIds(step['steps']) : []),
+  ]);
 }
 
 function placed(key: string, raw: JsonObject, sections: ReadonlyMap<string, Section>): JsonObject {

@@ -24,7 +24,18 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   ask: ['ask', ...COMMON_KEYS],
   wait: ['wait', ...COMMON_KEYS],
   uses: ['uses', 'with', ...COMMON_KEYS, ...SPREAD_KEYS, 'undo'],
-  steps: ['steps', ...COMMON_KEYS, ...SPREAD_KEYS, 'repeat', 'undo', 'isolate', 'project', 'base', 'branch', 'keep'],
+  steps: [
+    'steps',
+    ...COMMON_KEYS,
+    ...SPREAD_KEYS,
+    'repeat',
+    'undo',
+    'isolate',
+    'project',
+    'base',
+    'branch',
+    'keep',
+  ],
 };
 const ALL_STEP_KEYS = [...new Set(Object.values(KEYS).flat())];
 /** What a group hands down to the prompts in it. */
@@ -35,10 +46,14 @@ const ID = /^[a-z][a-z0-9_-]{0,39}$/;
 export function decodeSteps(outer: Mapping, key: string, inherited: Inherited): readonly Step[] {
   const mapping = mappingAt(outer, key);
   const ids = Object.keys(mapping.raw);
-  if (ids.length === 0) outer.report(mapping.path, `"${key}" has no steps`, 'steps: { <id>: { prompt: … } }');
+  if (ids.length === 0)
+    outer.report(mapping.path, `"${key}" has no steps`, 'steps: { <id>: { prompt: … } }');
   return ids.flatMap((id) => {
     if (!ID.test(id)) {
-      outer.report([...mapping.path, id], `"${id}" is no step id: a lower-case letter, then letters, digits, "-" and "_", at most 40`);
+      outer.report(
+        [...mapping.path, id],
+        `"${id}" is no step id: a lower-case letter, then letters, digits, "-" and "_", at most 40`,
+      );
       return [];
     }
     const step = decodeStep(mappingAt(mapping, id), id, inherited);
@@ -61,12 +76,18 @@ function decodeStep(mapping: Mapping, id: string, inherited: Inherited): Step | 
     matrix: decodeMatrix(mapping),
     maxParallel: take.integer('max-parallel', 1, 1_000),
     failFast: take.flag('fail-fast') ?? false,
-    continueOnError: take.flag('continue-on-error') ?? (kind === 'prompt' && inherited.defaults['continue-on-error'] === true),
+    continueOnError:
+      take.flag('continue-on-error') ??
+      (kind === 'prompt' && inherited.defaults['continue-on-error'] === true),
     budget: decodeStepBudget(mapping),
     repeat: decodeRepeat(mapping),
     undo: take.text('undo'),
     place: mapping.path,
-    source: canonicalJson({ step: mapping.raw, defaults: inherited.defaults, model: [...inherited.model] }),
+    source: canonicalJson({
+      step: mapping.raw,
+      defaults: inherited.defaults,
+      model: [...inherited.model],
+    }),
   };
 }
 
@@ -75,17 +96,26 @@ function kindOf(mapping: Mapping, id: string): Kind | null {
   const [kind] = found;
   if (found.length === 1 && kind !== undefined) return kind;
   if (found.length > 1)
-    mapping.report(mapping.path, `step "${id}" is of ${String(found.length)} kinds at once: ${found.join(', ')}`, 'keep one');
+    mapping.report(
+      mapping.path,
+      `step "${id}" is of ${String(found.length)} kinds at once: ${found.join(', ')}`,
+      'keep one',
+    );
   else {
     refuseUnknownKeys(mapping, ALL_STEP_KEYS, `step "${id}"`);
-    const run = mapping.raw['run'] !== undefined ? ' (there is no "run:" — a command is a model with "adapter: command")' : '';
+    const run =
+      mapping.raw['run'] !== undefined
+        ? ' (there is no "run:" — a command is a model with "adapter: command")'
+        : '';
     const meant = Object.keys(mapping.raw)
       .flatMap((key) => suggestName(key, KINDS) ?? [])
       .at(0);
     mapping.report(
       mapping.path,
       `step "${id}" has nothing to do${run}`,
-      meant === undefined ? `give it a "## ${id}" section or one of ${KINDS.join(', ')}` : `did you mean "${meant}"?`,
+      meant === undefined
+        ? `give it a "## ${id}" section or one of ${KINDS.join(', ')}`
+        : `did you mean "${meant}"?`,
     );
   }
   return null;
@@ -106,7 +136,11 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
       return { kind: 'uses', name: createTaker(mapping).text('uses') ?? '', with: given.raw };
     }
     case 'steps': {
-      const handed = Object.fromEntries(HANDED_DOWN.flatMap((key) => (mapping.raw[key] === undefined ? [] : [[key, mapping.raw[key]]])));
+      const handed = Object.fromEntries(
+        HANDED_DOWN.flatMap((key) =>
+          mapping.raw[key] === undefined ? [] : [[key, mapping.raw[key]]],
+        ),
+      );
       const defaults: JsonObject = { ...inherited.defaults, ...handed };
       return { kind: 'group', steps: decodeSteps(mapping, 'steps', { ...inherited, defaults }) };
     }
@@ -126,7 +160,12 @@ function decodeRepeat(outer: Mapping): Repeat | null {
   refuseUnknownKeys(mapping, ['until', 'max', 'on-max'], '"repeat"');
   const take = createTaker(mapping);
   const until = take.condition('until');
-  if (until === null) outer.report(mapping.path, '"repeat" needs an "until"', 'repeat: { until: "${{ … }}", max: 5 }');
+  if (until === null)
+    outer.report(
+      mapping.path,
+      '"repeat" needs an "until"',
+      'repeat: { until: "${{ … }}", max: 5 }',
+    );
   return {
     until: until ?? parseTemplate('${{ true }}'),
     max: take.integer('max', 1, 100) ?? 10,
@@ -144,7 +183,12 @@ function decodeMatrix(outer: Mapping): Step['matrix'] {
 function decodeList(mapping: Mapping, key: string): ListSource {
   const value: Json | undefined = mapping.raw[key];
   if (isJsonList(value)) return { kind: 'list', items: value };
-  if (typeof value === 'string' && value.includes('${{')) return { kind: 'expression', template: parseTemplate(value.trim()) };
-  mapping.report([...mapping.path, key], `"${key}" must be a list or an expression that gives one`, '${{ steps.<id>.json.<list> }}');
+  if (typeof value === 'string' && value.includes('${{'))
+    return { kind: 'expression', template: parseTemplate(value.trim()) };
+  mapping.report(
+    [...mapping.path, key],
+    `"${key}" must be a list or an expression that gives one`,
+    '${{ steps.<id>.json.<list> }}',
+  );
   return { kind: 'list', items: [] };
 }

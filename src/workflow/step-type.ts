@@ -22,7 +22,10 @@ export function singleStepType(step: Step): Type {
     case 'value':
       return objectOf(resultFields(TEXT, valueType(body.value)));
     case 'ask':
-      return objectOf({ ...resultFields(TEXT, body.schema === null ? null : schemaType(body.schema)), decision: TEXT });
+      return objectOf({
+        ...resultFields(TEXT, body.schema === null ? null : schemaType(body.schema)),
+        decision: TEXT,
+      });
     case 'wait':
       return objectOf(resultFields(TEXT, null));
     case 'uses':
@@ -41,9 +44,16 @@ export function isMany(prompt: Prompt): boolean {
 
 function promptType(prompt: Prompt): Type {
   const own = prompt.schema === null ? null : schemaType(prompt.schema);
-  if (!isMany(prompt) && prompt.join.kind !== 'model') return withList(resultFields(WHOLE_TEXT, own), own);
+  if (!isMany(prompt) && prompt.join.kind !== 'model')
+    return withList(resultFields(WHOLE_TEXT, own), own);
   const joined =
-    prompt.join.kind === 'all' ? (own === null ? null : listOf(own)) : prompt.join.kind === 'model' ? joinType(prompt.join.schema) : own;
+    prompt.join.kind === 'all'
+      ? own === null
+        ? null
+        : listOf(own)
+      : prompt.join.kind === 'model'
+        ? joinType(prompt.join.schema)
+        : own;
   return withList(resultFields(WHOLE_TEXT, joined), own);
 }
 
@@ -52,11 +62,16 @@ function joinType(schema: Json | null): Type | null {
 }
 
 function withList(fields: Record<string, Type>, candidate: Type | null): Type {
-  return objectOf({ ...fields, list: listOf(withKey(objectOf(resultFields(WHOLE_TEXT, candidate)))) });
+  return objectOf({
+    ...fields,
+    list: listOf(withKey(objectOf(resultFields(WHOLE_TEXT, candidate)))),
+  });
 }
 
 function withKey(type: Type): Type {
-  return type.kind === 'object' ? { ...type, fields: new Map([...type.fields, ['key', TEXT], ['index', NUMBER]]) } : type;
+  return type.kind === 'object'
+    ? { ...type, fields: new Map([...type.fields, ['key', TEXT], ['index', NUMBER]]) }
+    : type;
 }
 
 function resultFields(text: Type, json: Type | null): Record<string, Type> {
@@ -80,7 +95,13 @@ export function typeOfValue(value: Json): Type {
   if (Array.isArray(value)) {
     const kinds = new Set(value.map((each: Json) => (Array.isArray(each) ? 'list' : typeof each)));
     const [first] = value as readonly Json[];
-    return listOf(kinds.size === 1 && first !== undefined && !(typeof first === 'object') ? typeOfValue(first) : ANY);
+    return listOf(
+      kinds.size === 1 && first !== undefined && !(typeof first === 'object')
+        ? typeOfValue(first)
+        : ANY,
+    );
   }
-  return objectOf(Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, typeOfValue(inner)])));
+  return objectOf(
+    Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, typeOfValue(inner)])),
+  );
 }

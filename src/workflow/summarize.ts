@@ -27,10 +27,17 @@ export function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
   const open = folded.filter((each) => !isEnded(each.outcome));
   if (open.length > 0) {
     const status =
-      (['running', 'waiting-human', 'waiting'] as const).find((each) => open.some(({ outcome: of }) => of.status === each)) ?? 'pending';
-    return outcome(status, atMs, { ...total, why: open.find(({ outcome: of }) => of.why !== null)?.outcome.why ?? null });
+      (['running', 'waiting-human', 'waiting'] as const).find((each) =>
+        open.some(({ outcome: of }) => of.status === each),
+      ) ?? 'pending';
+    return outcome(status, atMs, {
+      ...total,
+      why: open.find(({ outcome: of }) => of.why !== null)?.outcome.why ?? null,
+    });
   }
-  const bad = folded.filter((each) => each.outcome.status === 'failed' || each.outcome.status === 'cancelled');
+  const bad = folded.filter(
+    (each) => each.outcome.status === 'failed' || each.outcome.status === 'cancelled',
+  );
   const [first] = bad;
   if (first !== undefined) {
     const names = bad
@@ -41,10 +48,16 @@ export function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
     return outcome('failed', atMs, { ...total, why });
   }
   const degraded = folded.filter((each) => each.outcome.status === 'degraded');
-  return outcome(degraded.length > 0 ? 'degraded' : 'succeeded', atMs, { ...total, why: degraded[0]?.outcome.why ?? null });
+  return outcome(degraded.length > 0 ? 'degraded' : 'succeeded', atMs, {
+    ...total,
+    why: degraded[0]?.outcome.why ?? null,
+  });
 }
 
-/** What expressions see of an item. Most items are as they were in the fold before, so what was made of their outcome is kept with it. */
+/**
+ * What expressions see of an item. Most items are as they were in the fold before, so what was made
+ * of their outcome is kept with it.
+ */
 function listed({ item: { key }, outcome: of }: FoldedItem, index: number): JsonObject {
   const known = LISTED.get(of);
   if (known !== undefined && known['key'] === key && known['index'] === index) return known;
@@ -56,25 +69,51 @@ function listed({ item: { key }, outcome: of }: FoldedItem, index: number): Json
 const LISTED = new WeakMap<Outcome, JsonObject>();
 
 /** The outcome of a group: that of its last step, failed when one of its steps failed. */
-export function groupOutcome(unit: Unit, steps: readonly Step[], children: ReadonlyMap<string, Outcome>): Outcome {
+export function groupOutcome(
+  unit: Unit,
+  steps: readonly Step[],
+  children: ReadonlyMap<string, Outcome>,
+): Outcome {
   const all = [...children.values()];
   const atMs = Math.max(unit.atMs, ...all.map((each) => each.atMs));
-  const costs = { usd: all.reduce((sum, each) => sum + each.usd, 0), tokens: all.reduce((sum, each) => sum + each.tokens, 0) };
+  const costs = {
+    usd: all.reduce((sum, each) => sum + each.usd, 0),
+    tokens: all.reduce((sum, each) => sum + each.tokens, 0),
+  };
   const open = all.filter((each) => !isEnded(each));
   if (open.length > 0) {
     const status =
-      (['running', 'waiting-human', 'waiting'] as const).find((each) => open.some((child) => child.status === each)) ?? 'pending';
-    return outcome(status, atMs, { ...costs, why: open.find((each) => each.status === status)?.why ?? null });
+      (['running', 'waiting-human', 'waiting'] as const).find((each) =>
+        open.some((child) => child.status === each),
+      ) ?? 'pending';
+    return outcome(status, atMs, {
+      ...costs,
+      why: open.find((each) => each.status === status)?.why ?? null,
+    });
   }
   const last = [...steps]
     .reverse()
     .map((step) => children.get(step.id))
     .find((each) => each !== undefined && isUsable(each));
-  const parts = { ...costs, text: last?.text ?? '', json: last?.json ?? null, list: last?.list ?? [] };
-  const failed = [...children].find(([, each]) => each.status === 'failed' || each.status === 'cancelled');
-  if (failed !== undefined) return outcome('failed', atMs, { ...parts, why: `${failed[0]}: ${failed[1].why ?? failed[1].status}` });
+  const parts = {
+    ...costs,
+    text: last?.text ?? '',
+    json: last?.json ?? null,
+    list: last?.list ?? [],
+  };
+  const failed = [...children].find(
+    ([, each]) => each.status === 'failed' || each.status === 'cancelled',
+  );
+  if (failed !== undefined)
+    return outcome('failed', atMs, {
+      ...parts,
+      why: `${failed[0]}: ${failed[1].why ?? failed[1].status}`,
+    });
   if (all.length > 0 && all.every((each) => each.status === 'skipped'))
     return outcome('skipped', atMs, { why: 'every step of the group was skipped' });
   const degraded = all.find((each) => each.status === 'degraded');
-  return outcome(degraded === undefined ? 'succeeded' : 'degraded', atMs, { ...parts, why: degraded?.why ?? null });
+  return outcome(degraded === undefined ? 'succeeded' : 'degraded', atMs, {
+    ...parts,
+    why: degraded?.why ?? null,
+  });
 }

@@ -1,4 +1,7 @@
-/** The files of one task: the message that asks an agent, and the replies that the engine itself may write (taken over, dry, closed). */
+/**
+ * The files of one task: the message that asks an agent, and the replies that the engine itself may
+ * write (taken over, dry, closed).
+ */
 import { createHash } from 'node:crypto';
 import { formatIso } from '../base/clock.ts';
 import { parseAddress } from '../protocol/address.ts';
@@ -69,7 +72,10 @@ export function describeTurn(turn: string): string {
   ].join('');
 }
 
-/** Equal keys = the same work: prompt without nonce, models, schema, base, and which of several candidates it is. */
+/**
+ * Equal keys = the same work: prompt without nonce, models, schema, base, and which of several
+ * candidates it is.
+ */
 export function contentKey(parts: {
   readonly prompt: string;
   readonly models: readonly string[];
@@ -78,13 +84,28 @@ export function contentKey(parts: {
   readonly turn: string;
 }): string {
   return createHash('sha256')
-    .update(canonicalJson({ prompt: parts.prompt, models: [...parts.models], schema: parts.schema, base: parts.base, turn: parts.turn }))
+    .update(
+      canonicalJson({
+        prompt: parts.prompt,
+        models: [...parts.models],
+        schema: parts.schema,
+        base: parts.base,
+        turn: parts.turn,
+      }),
+    )
     .digest('hex');
 }
 
 /** The reply that takes over a finished answer. */
-export function reusedReply(task: TaskText, from: { readonly path: string; readonly body: string; readonly atMs: number | null }): NewFile {
-  return engineReply(task, { atMs: Math.max(task.atMs, from.atMs ?? 0), fields: { reused: from.path }, body: from.body });
+export function reusedReply(
+  task: TaskText,
+  from: { readonly path: string; readonly body: string; readonly atMs: number | null },
+): NewFile {
+  return engineReply(task, {
+    atMs: Math.max(task.atMs, from.atMs ?? 0),
+    fields: { reused: from.path },
+    body: from.body,
+  });
 }
 
 /** The echo of a dry run. */
@@ -92,7 +113,9 @@ export function dryReply(task: TaskText, body: string): NewFile {
   return engineReply(task, { atMs: task.atMs, fields: { reused: 'dry-run' }, body });
 }
 
-/** The reply that closes an open task, so that no host starts it and a late answer is not accepted. */
+/**
+ * The reply that closes an open task, so that no host starts it and a late answer is not accepted.
+ */
 export function closedReply(
   path: string,
   model: string,
@@ -113,7 +136,11 @@ export function closedReply(
 
 function engineReply(
   task: TaskText,
-  reply: { readonly atMs: number; readonly fields: Readonly<Record<string, Json>>; readonly body: string },
+  reply: {
+    readonly atMs: number;
+    readonly fields: Readonly<Record<string, Json>>;
+    readonly body: string;
+  },
 ): NewFile {
   const model = modelOf(task.to);
   const fields = {

@@ -17,9 +17,11 @@ export interface TaskHead {
 /** The head of a task file. */
 export const readTask = rememberText((text): TaskHead => {
   const read = readMessage(text);
-  if (read.kind === 'rejected') return { to: null, kind: 'first', contentKey: null, step: '', key: '', phase: 'fanout' };
+  if (read.kind === 'rejected')
+    return { to: null, kind: 'first', contentKey: null, step: '', key: '', phase: 'fanout' };
   const [to] = read.message.fields.to;
-  const own = (name: string): string | null => new RegExp(`^${name}: ["']?(.*?)["']?$`, 'm').exec(read.message.yaml)?.[1] ?? null;
+  const own = (name: string): string | null =>
+    new RegExp(`^${name}: ["']?(.*?)["']?$`, 'm').exec(read.message.yaml)?.[1] ?? null;
   const contentKey = own('content_key');
   return {
     to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`,
@@ -31,7 +33,10 @@ export const readTask = rememberText((text): TaskHead => {
   };
 });
 
-type Answered = Pick<TaskView, 'state' | 'why' | 'host' | 'session' | 'attempts' | 'usd' | 'tokens' | 'durationMs' | 'isReused'>;
+type Answered = Pick<
+  TaskView,
+  'state' | 'why' | 'host' | 'session' | 'attempts' | 'usd' | 'tokens' | 'durationMs' | 'isReused'
+>;
 
 /** A task that nobody has answered. */
 export const OPEN_VIEW: Answered = {
@@ -50,7 +55,9 @@ export const OPEN_VIEW: Answered = {
 export function answeredView(answer: Answer, errors: readonly string[]): Answered {
   const view = VIEWS.get(answer) ?? viewOf(answer);
   VIEWS.set(answer, view);
-  return answer.failure !== null || errors.length === 0 ? view : { ...view, state: 'rejected', why: errors.join('; ') };
+  return answer.failure !== null || errors.length === 0
+    ? view
+    : { ...view, state: 'rejected', why: errors.join('; ') };
 }
 
 /** An answer is read once, so its view is made once. */
@@ -58,6 +65,16 @@ const VIEWS = new WeakMap<Answer, Answered>();
 
 function viewOf(answer: Answer): Answered {
   const { host, session, attempt, usd, tokens, durationMs, isReused } = answer;
-  const own = { host, session: session === null ? null : { id: session, host }, attempts: attempt, usd, tokens, durationMs, isReused };
-  return answer.failure === null ? { ...own, state: 'succeeded', why: null } : { ...own, state: 'failed', why: failureLine(answer) };
+  const own = {
+    host,
+    session: session === null ? null : { id: session, host },
+    attempts: attempt,
+    usd,
+    tokens,
+    durationMs,
+    isReused,
+  };
+  return answer.failure === null
+    ? { ...own, state: 'succeeded', why: null }
+    : { ...own, state: 'failed', why: failureLine(answer) };
 }

@@ -1,4 +1,7 @@
-/** A transition as people read it in `git log`: who decided what, what was asked of whom, why, and the answer that came back. Pure. */
+/**
+ * A transition as people read it in `git log`: who decided what, what was asked of whom, why, and
+ * the answer that came back. Pure.
+ */
 import { channelOf, messageId, parseGatePath, replyPath } from '../protocol/paths.ts';
 import { firstLine, oneLine, textForLog } from '../protocol/reply.ts';
 import { isJsonObject, parseJson } from './json.ts';
@@ -23,15 +26,25 @@ interface Said {
 }
 
 /** What the commit of a transition says. */
-export function tellTransition({ run, marker }: Pick<RunInput, 'run' | 'marker'>, { name, files }: Transition): ToldTransition {
+export function tellTransition(
+  { run, marker }: Pick<RunInput, 'run' | 'marker'>,
+  { name, files }: Transition,
+): ToldTransition {
   const routed = replyPath(marker.path, 'workflow');
   const isRoute = files.some(({ path }) => path === routed);
-  const { gist, text } = files.map((file) => saidIn(file, routed)).find((said) => said !== null) ?? { gist: '', text: '' };
+  const { gist, text } = files
+    .map((file) => saidIn(file, routed))
+    .find((said) => said !== null) ?? { gist: '', text: '' };
   return {
     subject: oneLine(`workflow ${run}: ${name}${gist === '' ? '' : `: ${gist}`}`, SUBJECT_MAX),
     text: textForLog(text),
     trailers: [
-      ...(isRoute ? [`Crosstalk-Re: ${oneLine(messageId(marker.path), 300)}`, `Crosstalk-Channel: ${channelOf(marker.path) ?? ''}`] : []),
+      ...(isRoute
+        ? [
+            `Crosstalk-Re: ${oneLine(messageId(marker.path), 300)}`,
+            `Crosstalk-Channel: ${channelOf(marker.path) ?? ''}`,
+          ]
+        : []),
       `Crosstalk-Run: ${run}`,
     ],
   };
@@ -60,7 +73,11 @@ function saidInJson(path: string, content: string): Said | null {
   const json = parseJson(content);
   if (!isJsonObject(json)) return null;
   const { by, text, why } = json;
-  if (path.endsWith('/decision.json')) return { gist: Array.isArray(by) ? by.join(', ') : '', text: typeof text === 'string' ? text : '' };
+  if (path.endsWith('/decision.json'))
+    return {
+      gist: Array.isArray(by) ? by.join(', ') : '',
+      text: typeof text === 'string' ? text : '',
+    };
   return typeof why === 'string' && why.includes(' ') ? { gist: '', text: why } : null;
 }
 

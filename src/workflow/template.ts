@@ -1,4 +1,7 @@
-/** Text with `${{ }}` in it. A text that is one expression and nothing else keeps the type of its value. */
+/**
+ * Text with `${{ }}` in it. A text that is one expression and nothing else keeps the type of its
+ * value.
+ */
 import { checkExpression, type TypeScope } from './expression-check.ts';
 import { evaluate, showValue, type Values } from './expression-evaluate.ts';
 import { type Expression, parseExpression } from './expression-parse.ts';
@@ -31,7 +34,8 @@ export function parseTemplate(text: string): Template {
     if (open > at) parts.push({ kind: 'text', text: text.slice(at, open) });
     const source = text.slice(open + 3, close).trim();
     const read = parseExpression(source);
-    if (read.kind === 'expression') parts.push({ kind: 'expression', expression: read.expression, source });
+    if (read.kind === 'expression')
+      parts.push({ kind: 'expression', expression: read.expression, source });
     else problems.push(`in "${source.slice(0, 60)}": ${read.why}`);
     at = close + 2;
   }
@@ -40,11 +44,16 @@ export function parseTemplate(text: string): Template {
 }
 
 /** The type of the whole text and what is wrong in it. */
-export function checkTemplate(template: Template, scope: TypeScope): { readonly type: Type; readonly problems: readonly string[] } {
+export function checkTemplate(
+  template: Template,
+  scope: TypeScope,
+): { readonly type: Type; readonly problems: readonly string[] } {
   const checked = template.parts.flatMap((part) => {
     if (part.kind === 'text') return [];
     const { type, problems } = checkExpression(part.expression, scope);
-    return [{ type, problems: problems.map((problem) => `in "${part.source.slice(0, 60)}": ${problem}`) }];
+    return [
+      { type, problems: problems.map((problem) => `in "${part.source.slice(0, 60)}": ${problem}`) },
+    ];
   });
   return {
     type: singleOf(template) === null ? TEXT : (checked[0]?.type ?? TEXT),
@@ -55,13 +64,21 @@ export function checkTemplate(template: Template, scope: TypeScope): { readonly 
 /** The value: typed when the text is one expression, else text. */
 export function evaluateTemplate(template: Template, values: Values): Json {
   const single = singleOf(template);
-  return single === null ? renderTemplate(template, values, (value) => showValue(value)) : evaluate(single, values);
+  return single === null
+    ? renderTemplate(template, values, (value) => showValue(value))
+    : evaluate(single, values);
 }
 
 /** The text with every expression replaced by what `show` makes of its value. */
-export function renderTemplate(template: Template, values: Values, show: (value: Json, expression: Expression) => string): string {
+export function renderTemplate(
+  template: Template,
+  values: Values,
+  show: (value: Json, expression: Expression) => string,
+): string {
   return template.parts
-    .map((part) => (part.kind === 'text' ? part.text : show(evaluate(part.expression, values), part.expression)))
+    .map((part) =>
+      part.kind === 'text' ? part.text : show(evaluate(part.expression, values), part.expression),
+    )
     .join('');
 }
 
@@ -74,14 +91,23 @@ export function templatesIn(value: Json): readonly Template[] {
 
 /** The nested value with every expression evaluated. */
 export function evaluateDeep(value: Json, values: Values): Json {
-  if (typeof value === 'string') return value.includes('${{') ? evaluateTemplate(parseTemplate(value), values) : value;
+  if (typeof value === 'string')
+    return value.includes('${{') ? evaluateTemplate(parseTemplate(value), values) : value;
   if (isJsonList(value)) return value.map((each) => evaluateDeep(each, values));
   if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, evaluateDeep(inner, values)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, evaluateDeep(inner, values)]),
+  );
 }
 
-/** All names of steps whose `field` the template reads, or whatever it reads of them when no field is given. */
-export function stepsRead(template: Template, fields: readonly string[] | null): ReadonlySet<string> {
+/**
+ * All names of steps whose `field` the template reads, or whatever it reads of them when no field
+ * is given.
+ */
+export function stepsRead(
+  template: Template,
+  fields: readonly string[] | null,
+): ReadonlySet<string> {
   const ids = new Set<string>();
   const visit = (expression: Expression, outer: string | null): void => {
     if (expression.kind === 'field') {
@@ -93,7 +119,8 @@ export function stepsRead(template: Template, fields: readonly string[] | null):
         ids.add(expression.field);
       visit(expression.of, expression.field);
     } else if (expression.kind === 'call') for (const arg of expression.args) visit(arg, null);
-    else if (expression.kind === 'binary') for (const side of [expression.left, expression.right]) visit(side, null);
+    else if (expression.kind === 'binary')
+      for (const side of [expression.left, expression.right]) visit(side, null);
     else if (expression.kind === 'index') {
       visit(expression.of, null);
       visit(expression.index, null);
@@ -108,7 +135,8 @@ export function rootsOf(expression: Expression): ReadonlySet<string> {
   const roots = new Set<string>();
   const visit = (inner: Expression): void => {
     if (inner.kind === 'name') roots.add(inner.name);
-    else if (inner.kind === 'field' || inner.kind === 'not' || inner.kind === 'every') visit(inner.of);
+    else if (inner.kind === 'field' || inner.kind === 'not' || inner.kind === 'every')
+      visit(inner.of);
     else if (inner.kind === 'call') inner.args.forEach(visit);
     else if (inner.kind === 'binary') [inner.left, inner.right].forEach(visit);
     else if (inner.kind === 'index') [inner.of, inner.index].forEach(visit);

@@ -1,4 +1,7 @@
-/** The types of workflow expressions: just enough to find a wrong reference or comparison before anything runs. */
+/**
+ * The types of workflow expressions: just enough to find a wrong reference or comparison before
+ * anything runs.
+ */
 
 export type Type =
   | { readonly kind: 'any' | 'number' | 'boolean' | 'null' }

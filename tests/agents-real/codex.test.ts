@@ -8,6 +8,10 @@ describeCli({
     return ['-c', 'model_provider=x', '-c', `model_providers.x=${provider}`];
   },
   env: () => ({ OPENAI_API_KEY: 'test-key-of-codex' }),
-  sleepTool: { kind: 'tool', name: 'exec_command', input: { cmd: 'touch begun; exec sleep 3012', yield_time_ms: 30_000 } },
+  sleepTool: {
+    kind: 'tool',
+    name: 'exec_command',
+    input: { cmd: 'touch begun; exec sleep 3012', yield_time_ms: 30_000 },
+  },
   knowsCost: false,
 });

@@ -4,7 +4,13 @@ describeCli({
   name: 'droid',
   entry: () => 'model: "custom:x-0"',
   files: ({ url }) => {
-    const model = { model: 'm', id: 'custom:x-0', displayName: 'x', baseUrl: `${url}/v1`, apiKey: '${DROID_TEST_KEY}' };
+    const model = {
+      model: 'm',
+      id: 'custom:x-0',
+      displayName: 'x',
+      baseUrl: `${url}/v1`,
+      apiKey: '${DROID_TEST_KEY}',
+    };
     const more = { provider: 'generic-chat-completion-api', maxOutputTokens: 8_192 };
     return { '.factory/settings.json': JSON.stringify({ customModels: [{ ...model, ...more }] }) };
   },

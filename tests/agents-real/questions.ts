@@ -1,4 +1,7 @@
-/** What the real agent programs are asked, what the endpoint answers, and the classes of failure that come of it. */
+/**
+ * What the real agent programs are asked, what the endpoint answers, and the classes of failure
+ * that come of it.
+ */
 import type { Answer, Question, Turn } from '../support/llm-endpoint.ts';
 
 export const SECRET = 'TOP-SECRET-LINE-OF-THE-HOST';
@@ -38,7 +41,8 @@ interface Said {
 
 const AS = 'as: data/personas/terse.md\n';
 const BIG = Array.from({ length: 3_000 }, () => `[[m]] ${'x'.repeat(90)}`).join('\n');
-const mentionsIn = (place: string): string => `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt`;
+const mentionsIn = (place: string): string =>
+  `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt`;
 
 /** Each case by itself. */
 export function eachAlone(place: string): Cases {
@@ -51,7 +55,13 @@ export function eachAlone(place: string): Cases {
       command: { text: '/quit [do:describe]' },
       flag: { text: '--version [do:describe]' },
     },
-    shownBy: { persona: 'persona', big: 'big', mention: 'mention', command: 'command', flag: 'flag' },
+    shownBy: {
+      persona: 'persona',
+      big: 'big',
+      mention: 'mention',
+      command: 'command',
+      flag: 'flag',
+    },
     more: 'And now? [do:history]',
   };
 }
@@ -59,22 +69,35 @@ export function eachAlone(place: string): Cases {
 /** The same in as few starts as can show them. */
 export function together(place: string): Cases {
   return {
-    messages: { text: { text: '/quit [do:describe]' }, big: { text: `${mentionsIn(place)}\n${BIG}\n[do:describe]`, head: AS } },
+    messages: {
+      text: { text: '/quit [do:describe]' },
+      big: { text: `${mentionsIn(place)}\n${BIG}\n[do:describe]`, head: AS },
+    },
     shownBy: { persona: 'big', big: 'big', mention: 'big', command: 'text', flag: 'more' },
     more: '--version [do:history]',
   };
 }
 
 /** The messages that do not wait for each other, path → content. */
-export function firstMessages({ messages }: Cases, failures: readonly string[]): Readonly<Record<string, string>> {
-  const to = (model: string, text: string, more = ''): string => `---\nto: ${model}\n${more}---\n${text}\n`;
+export function firstMessages(
+  { messages }: Cases,
+  failures: readonly string[],
+): Readonly<Record<string, string>> {
+  const to = (model: string, text: string, more = ''): string =>
+    `---\nto: ${model}\n${more}---\n${text}\n`;
   const all: Readonly<Record<string, string>> = {
-    ...Object.fromEntries(Object.entries(messages).map(([name, { text, head }]) => [name, to('main', text, head)])),
+    ...Object.fromEntries(
+      Object.entries(messages).map(([name, { text, head }]) => [name, to('main', text, head)]),
+    ),
     // Before the others: it takes the whole of its time.
     tool: to('writes', 'Use your shell. [do:tool]', 'priority: 8\n'),
-    ...Object.fromEntries(failures.map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)])),
+    ...Object.fromEntries(
+      failures.map((failure) => [failure, to(`fails-${failure}`, `Please. [do:${failure}]`)]),
+    ),
   };
-  const files = Object.fromEntries(Object.entries(all).map(([name, text]) => [`${GENERAL}/${name}.md`, text]));
+  const files = Object.fromEntries(
+    Object.entries(all).map(([name, text]) => [`${GENERAL}/${name}.md`, text]),
+  );
   return { ...files, 'data/personas/terse.md': `You are ${PERSONA}.\n` };
 }
 
@@ -89,7 +112,9 @@ export function answer(question: Question, tool: Answer): Answer {
   const asked = [...question.user.matchAll(/\[do:([a-z]+)\]/g)].at(-1)?.[1] ?? '';
   switch (asked) {
     case 'describe':
-      return text(`It says: still here, persona ${question.raw.includes(PERSONA)}, ${question.user.split('[[m]]').length - 1} markers`);
+      return text(
+        `It says: still here, persona ${question.raw.includes(PERSONA)}, ${question.user.split('[[m]]').length - 1} markers`,
+      );
     case 'history':
       return text(`own answers before: ${question.turns.filter(isOwnAnswer).length}`);
     case 'tool':

@@ -8,10 +8,15 @@ describeCli({
   sleepTool: {
     kind: 'tool',
     name: 'run_shell_command',
-    input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait', is_background: false },
+    input: {
+      command: 'touch begun; exec tail -f /dev/null',
+      description: 'wait',
+      is_background: false,
+    },
   },
   knowsCost: false,
   slots: 3,
-  // A limit it sits out to the end of its time, a server that fails for two minutes, and half an answer it takes for a whole one.
+  // A limit it sits out to the end of its time, a server that fails for two minutes, and half an
+  // answer it takes for a whole one.
   failures: ['auth', 'context', 'down'],
 });

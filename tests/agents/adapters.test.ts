@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Adapter, InvocationRequest, Mode, Parsed, ProgramOutput } from '../../src/agents/adapter.ts';
+import type {
+  Adapter,
+  InvocationRequest,
+  Mode,
+  Parsed,
+  ProgramOutput,
+} from '../../src/agents/adapter.ts';
 import { modeOf } from '../../src/agents/adapter.ts';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
 import { READ_ONLY_ADAPTERS } from '../../src/protocol/models.ts';
@@ -14,7 +20,11 @@ function adapterOf(name: string): Adapter {
 }
 
 function requestFor(adapter: Adapter, more: Partial<InvocationRequest> = {}): InvocationRequest {
-  const entry = entryOf({ adapter: adapter.name, model: 'x/m', command: adapter.name === 'command' ? ['cat'] : undefined });
+  const entry = entryOf({
+    adapter: adapter.name,
+    model: 'x/m',
+    command: adapter.name === 'command' ? ['cat'] : undefined,
+  });
   return {
     entry,
     mode: adapter.modes[0]!,
@@ -34,10 +44,19 @@ function invoke(name: string, more: Partial<InvocationRequest> = {}) {
 }
 
 function parse(name: string, output: Partial<ProgramOutput>): Parsed {
-  return adapterOf(name).parse({ stdout: '', stderr: '', exitCode: 0, signal: null, resumed: false, nowMs: 1_795_000_000_000, ...output });
+  return adapterOf(name).parse({
+    stdout: '',
+    stderr: '',
+    exitCode: 0,
+    signal: null,
+    resumed: false,
+    nowMs: 1_795_000_000_000,
+    ...output,
+  });
 }
 
-const lines = (...records: readonly unknown[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
+const lines = (...records: readonly unknown[]): string =>
+  records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
 describe('every adapter', () => {
   test('is named as it is registered, and the read-only ones of the protocol are there', () => {
@@ -48,9 +67,15 @@ describe('every adapter', () => {
   test.each(all)('%s never puts words of a message into arguments or environment', (_, adapter) => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (noise) => {
-        const invocation = adapter.invoke(requestFor(adapter, { prompt: `PROMPT${noise}`, persona: `PERSONA${noise}` }));
+        const invocation = adapter.invoke(
+          requestFor(adapter, { prompt: `PROMPT${noise}`, persona: `PERSONA${noise}` }),
+        );
         if (invocation.kind === 'refused') throw new Error(invocation.why);
-        const visible = [invocation.program, ...invocation.args, ...Object.values(invocation.env)].join(' ');
+        const visible = [
+          invocation.program,
+          ...invocation.args,
+          ...Object.values(invocation.env),
+        ].join(' ');
         expect(visible).not.toMatch(/PROMPT|PERSONA/);
         const given = [invocation.input, ...Object.values(invocation.files)].join(' ');
         expect([given.includes('PROMPT'), given.includes('PERSONA')]).toEqual([true, true]);
@@ -65,39 +90,61 @@ describe('every adapter', () => {
   });
 
   test.each(programs)('%s writes only when the entry says mode and effects', (_, adapter) => {
-    const modeFor = (written: Record<string, unknown>) => modeOf(entryOf({ adapter: adapter.name, ...written }), adapter);
+    const modeFor = (written: Record<string, unknown>) =>
+      modeOf(entryOf({ adapter: adapter.name, ...written }), adapter);
     expect(modeFor({ effects: 'external' })).toEqual({ kind: 'mode', mode: adapter.modes[0] });
     expect(modeFor({ effects: 'none', options: { mode: 'write' } }).kind).toBe('refused');
     if (adapter.modes.includes('write'))
-      expect(modeFor({ effects: 'external', options: { mode: 'write' } })).toEqual({ kind: 'mode', mode: 'write' });
+      expect(modeFor({ effects: 'external', options: { mode: 'write' } })).toEqual({
+        kind: 'mode',
+        mode: 'write',
+      });
     if (READ_ONLY_ADAPTERS.includes(adapter.name)) expect(adapter.modes[0]).not.toBe('write');
   });
 
-  test.each(all)('%s reads any output without a throw, and no failed run as an answer', (_, adapter) => {
-    const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
-      fc.json(),
-      fc.array(fc.json()).map((values) => values.join('\n')),
-    );
-    fc.assert(
-      fc.property(text, text, fc.option(fc.integer({ min: 0, max: 255 })), (stdout, stderr, exitCode) => {
-        const parsed = adapter.parse({ stdout, stderr, exitCode, signal: null, resumed: false, nowMs: 0 });
-        expect(parsed.kind === 'answer' && exitCode !== 0).toBe(false);
-        if (adapter.output.kind === 'json-lines') adapter.output.view(stdout);
-      }),
-    );
-  });
+  test.each(all)(
+    '%s reads any output without a throw, and no failed run as an answer',
+    (_, adapter) => {
+      const text = fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.json(),
+        fc.array(fc.json()).map((values) => values.join('\n')),
+      );
+      fc.assert(
+        fc.property(
+          text,
+          text,
+          fc.option(fc.integer({ min: 0, max: 255 })),
+          (stdout, stderr, exitCode) => {
+            const parsed = adapter.parse({
+              stdout,
+              stderr,
+              exitCode,
+              signal: null,
+              resumed: false,
+              nowMs: 0,
+            });
+            expect(parsed.kind === 'answer' && exitCode !== 0).toBe(false);
+            if (adapter.output.kind === 'json-lines') adapter.output.view(stdout);
+          },
+        ),
+      );
+    },
+  );
 
   test.each(programs)('%s says how to find it and how to sign in', (_, { detection }) => {
     expect(detection?.executables.length).toBeGreaterThan(0);
     expect(detection?.signIn).toMatch(/run|set/);
   });
 
-  test.each(programs.filter(([, adapter]) => adapter.verified))('%s runs the program of the entry when it names one', (name, adapter) => {
-    const entry = entryOf({ adapter: adapter.name, command: ['/opt/agent', '--first'] });
-    const invocation = invoke(name, { entry });
-    expect([invocation.program, invocation.args[0]]).toEqual(['/opt/agent', '--first']);
-  });
+  test.each(programs.filter(([, adapter]) => adapter.verified))(
+    '%s runs the program of the entry when it names one',
+    (name, adapter) => {
+      const entry = entryOf({ adapter: adapter.name, command: ['/opt/agent', '--first'] });
+      const invocation = invoke(name, { entry });
+      expect([invocation.program, invocation.args[0]]).toEqual(['/opt/agent', '--first']);
+    },
+  );
 });
 
 describe('what may be done', () => {
@@ -125,8 +172,15 @@ describe('what may be done', () => {
 
   test('opencode is denied shell and edits by its configuration, but not when it may write', () => {
     const permissions = (mode: Mode) =>
-      (JSON.parse(invoke('opencode', { mode }).env['OPENCODE_CONFIG_CONTENT']!) as { permission?: unknown }).permission;
-    expect([permissions('read'), permissions('write')]).toEqual([{ bash: 'deny', edit: 'deny' }, undefined]);
+      (
+        JSON.parse(invoke('opencode', { mode }).env['OPENCODE_CONFIG_CONTENT']!) as {
+          permission?: unknown;
+        }
+      ).permission;
+    expect([permissions('read'), permissions('write')]).toEqual([
+      { bash: 'deny', edit: 'deny' },
+      undefined,
+    ]);
   });
 
   test('qwen is bare in chat mode', () => {
@@ -134,10 +188,18 @@ describe('what may be done', () => {
   });
 
   test('an option that is none is refused', () => {
-    const entry = entryOf({ adapter: 'droid', effects: 'external', options: { mode: 'write', auto: 'total' } });
-    expect(adapterOf('droid').invoke(requestFor(adapterOf('droid'), { entry, mode: 'write' }))).toMatchObject({ kind: 'refused' });
+    const entry = entryOf({
+      adapter: 'droid',
+      effects: 'external',
+      options: { mode: 'write', auto: 'total' },
+    });
+    expect(
+      adapterOf('droid').invoke(requestFor(adapterOf('droid'), { entry, mode: 'write' })),
+    ).toMatchObject({ kind: 'refused' });
     const noModel = entryOf({ adapter: 'ollama' });
-    expect(adapterOf('ollama').invoke(requestFor(adapterOf('ollama'), { entry: noModel }))).toMatchObject({ kind: 'refused' });
+    expect(
+      adapterOf('ollama').invoke(requestFor(adapterOf('ollama'), { entry: noModel })),
+    ).toMatchObject({ kind: 'refused' });
   });
 });
 
@@ -165,7 +227,11 @@ describe('a session is continued', () => {
     ['qwen', 'No saved session found with ID x', 1],
     ['opencode', 'Error: Session not found', 1],
     ['pi', 'No session found matching "x"', 1],
-    ['pi', 'Session found in different project: /x Fork this session into current directory? [y/N] Aborted.', 0],
+    [
+      'pi',
+      'Session found in different project: /x Fork this session into current directory? [y/N] Aborted.',
+      0,
+    ],
     ['copilot', 'Error: No session, task, or name matched "x"', 1],
   ])('%s that has lost it says so', (name, stderr, exitCode) => {
     expect(parse(name, { stderr, exitCode, resumed: true })).toEqual({ kind: 'lost-session' });
@@ -173,8 +239,14 @@ describe('a session is continued', () => {
   });
 
   test('opencode is asked again when it fails before it began: the directory of the session is gone', () => {
-    const stdout = lines({ type: 'error', sessionID: 's', error: { name: 'UnknownError', data: { message: 'Unexpected server error.' } } });
-    expect(parse('opencode', { stdout, exitCode: 1, resumed: true })).toEqual({ kind: 'lost-session' });
+    const stdout = lines({
+      type: 'error',
+      sessionID: 's',
+      error: { name: 'UnknownError', data: { message: 'Unexpected server error.' } },
+    });
+    expect(parse('opencode', { stdout, exitCode: 1, resumed: true })).toEqual({
+      kind: 'lost-session',
+    });
   });
 });
 
@@ -183,23 +255,33 @@ describe('words that programs act on', () => {
     expect(invoke('claude').env).toMatchObject({ CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1' });
   });
 
-  test.each(['gemini', 'qwen'])('%s gets every @ escaped, by any way of counting backslashes', (name) => {
-    expect(invoke(name, { prompt: 'see @a.txt, me@b.c \\@d \\\\@e' }).input).toBe('see \\@a.txt, me\\@b.c \\@d \\\\\\@e');
-  });
+  test.each(['gemini', 'qwen'])(
+    '%s gets every @ escaped, by any way of counting backslashes',
+    (name) => {
+      expect(invoke(name, { prompt: 'see @a.txt, me@b.c \\@d \\\\@e' }).input).toBe(
+        'see \\@a.txt, me\\@b.c \\@d \\\\\\@e',
+      );
+    },
+  );
 
   test.each(['droid', 'cursor-agent', 'agy'])('%s gets every @ set apart', (name) => {
     expect(invoke(name, { prompt: 'see @a.txt' }).input).toContain('see @\u200ba.txt');
   });
 
-  test.each(['codex', 'opencode', 'pi', 'copilot'])('%s, which leaves them alone, gets them as they are', (name) => {
-    expect(invoke(name, { prompt: 'see @a.txt' }).input).toBe('see @a.txt');
-  });
+  test.each(['codex', 'opencode', 'pi', 'copilot'])(
+    '%s, which leaves them alone, gets them as they are',
+    (name) => {
+      expect(invoke(name, { prompt: 'see @a.txt' }).input).toBe('see @a.txt');
+    },
+  );
 });
 
 test('a persona is a system prompt in a file where there is one, and a new one counts in a continued session', () => {
   const { args, files, input } = invoke('claude', { persona: 'terse', session: 's1' });
   expect([files, input.includes('terse')]).toEqual([{ 'persona.md': 'terse' }, false]);
-  expect(args.join(' ')).toContain('--append-system-prompt-file /scratch/persona.md --resume s1 --system-prompt-snapshot off');
+  expect(args.join(' ')).toContain(
+    '--append-system-prompt-file /scratch/persona.md --resume s1 --system-prompt-snapshot off',
+  );
   expect(invoke('codex', { persona: 'terse', prompt: 'hi' }).input).toBe('terse\n\nhi');
 });
 
@@ -214,13 +296,24 @@ test('people who watch see texts and names of tools as they come', () => {
   ];
   expect(shown('claude', { type: 'assistant', message: { content } })).toBe('let me see\n[Read]\n');
   expect(shown('claude', { type: 'system', subtype: 'status' })).toBeNull();
-  expect(shown('codex', { type: 'item.started', item: { type: 'command_execution', command: 'ls' } })).toBe('$ ls\n');
-  expect(shown('codex', { type: 'item.completed', item: { type: 'agent_message', text: 'hi' } })).toBe('hi\n');
+  expect(
+    shown('codex', { type: 'item.started', item: { type: 'command_execution', command: 'ls' } }),
+  ).toBe('$ ls\n');
+  expect(
+    shown('codex', { type: 'item.completed', item: { type: 'agent_message', text: 'hi' } }),
+  ).toBe('hi\n');
   expect(shown('opencode', { type: 'tool_use', part: { tool: 'grep' } })).toBe('[grep]\n');
   expect(shown('opencode', { type: 'text', part: { text: 'hi' } })).toBe('hi\n');
   expect(shown('pi', { type: 'tool_execution_start', toolName: 'read' })).toBe('[read]\n');
-  expect(shown('pi', { type: 'message_end', message: { role: 'user', content: [{ type: 'text', text: 'prompt' }] } })).toBeNull();
-  expect(shown('copilot', { type: 'tool.execution_start', data: { toolName: 'view' } })).toBe('[view]\n');
+  expect(
+    shown('pi', {
+      type: 'message_end',
+      message: { role: 'user', content: [{ type: 'text', text: 'prompt' }] },
+    }),
+  ).toBeNull();
+  expect(shown('copilot', { type: 'tool.execution_start', data: { toolName: 'view' } })).toBe(
+    '[view]\n',
+  );
   expect(shown('agy', { event: 'step_update', step_update: { text_delta: 'hi' } })).toBe('hi');
   expect(shown('gemini', {})).toBe('no lines');
 });

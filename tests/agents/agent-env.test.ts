@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { buildAgentEnv, type AgentEnvParts } from '../../src/agents/agent-env.ts';
 
-const parts: AgentEnvParts = { operator: {}, names: [], adapter: {}, extra: {}, tmpDir: '/scratch', attemptId: 'a1' };
+const parts: AgentEnvParts = {
+  operator: {},
+  names: [],
+  adapter: {},
+  extra: {},
+  tmpDir: '/scratch',
+  attemptId: 'a1',
+};
 
 test('only what is listed or named passes', () => {
   const operator = {
@@ -34,5 +41,11 @@ test('the operator wins over the adapter by naming a variable, and nobody over t
     adapter: { RETRIES: '2', QUIET: 'yes' },
     extra: { CROSSTALK_RUN: 'other', TMPDIR: '/tmp', HOPS: '1' },
   });
-  expect(env).toMatchObject({ RETRIES: '9', QUIET: 'yes', HOPS: '1', CROSSTALK_RUN: 'a1', TMPDIR: '/scratch' });
+  expect(env).toMatchObject({
+    RETRIES: '9',
+    QUIET: 'yes',
+    HOPS: '1',
+    CROSSTALK_RUN: 'a1',
+    TMPDIR: '/scratch',
+  });
 });

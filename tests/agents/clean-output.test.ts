@@ -1,7 +1,13 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cleanOutput, cleanText, isBlank, lastLines, oneLine } from '../../src/agents/clean-output.ts';
+import {
+  cleanOutput,
+  cleanText,
+  isBlank,
+  lastLines,
+  oneLine,
+} from '../../src/agents/clean-output.ts';
 
 const ESC = '\u001b';
 
@@ -32,7 +38,18 @@ describe('escape sequences and controls are taken out and the text stays', () =>
   test('whatever comes in, nothing of it is left and cleaning again changes nothing', () => {
     const piece = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.constantFrom(ESC, `${ESC}[`, `${ESC}]`, '\u009b', '\r', '\u202e', '\ufeff', '\ud800', '\\', '\u0007'),
+      fc.constantFrom(
+        ESC,
+        `${ESC}[`,
+        `${ESC}]`,
+        '\u009b',
+        '\r',
+        '\u202e',
+        '\ufeff',
+        '\ud800',
+        '\\',
+        '\u0007',
+      ),
     );
     fc.assert(
       fc.property(fc.array(piece), (pieces) => {
@@ -54,7 +71,8 @@ describe('escape sequences and controls are taken out and the text stays', () =>
 
   test('a megabyte of unfinished sequences is cleaned in a moment', () => {
     const started = performance.now();
-    for (const hostile of [`${ESC}]`, `${ESC}[`, ESC, '\r', ' \n', `${ESC}[0;`]) cleanText(hostile.repeat(300_000));
+    for (const hostile of [`${ESC}]`, `${ESC}[`, ESC, '\r', ' \n', `${ESC}[0;`])
+      cleanText(hostile.repeat(300_000));
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
@@ -67,23 +85,36 @@ describe('what is no text', () => {
     ['UTF-16 without a mark', Buffer.from('hello there', 'utf16le'), 'NUL'],
     ['damaged text', Buffer.from('c3c3c3c3c3616263', 'hex'), 'not UTF-8'],
   ])('%s is invalid, with its size and a hint', (_, bytes, hint) => {
-    expect(cleanOutput(bytes)).toMatchObject({ kind: 'invalid', bytes: bytes.length, hint: expect.stringContaining(hint) as string });
+    expect(cleanOutput(bytes)).toMatchObject({
+      kind: 'invalid',
+      bytes: bytes.length,
+      hint: expect.stringContaining(hint) as string,
+    });
   });
 
   test('one NUL or one damaged character in a text is a flaw, not a refusal', () => {
     expect(cleanOutput(Buffer.from('a\0b'))).toEqual({ kind: 'text', text: 'ab' });
-    expect(cleanOutput(Buffer.concat([Buffer.from('a long enough text '), Buffer.from([0xe9])]))).toEqual({
+    expect(
+      cleanOutput(Buffer.concat([Buffer.from('a long enough text '), Buffer.from([0xe9])])),
+    ).toEqual({
       kind: 'text',
       text: 'a long enough text \ufffd',
     });
   });
 
   test('text that consists of replacement characters is text', () => {
-    expect(cleanOutput(Buffer.from('\ufffd\ufffd\ufffd'))).toEqual({ kind: 'text', text: '\ufffd\ufffd\ufffd' });
+    expect(cleanOutput(Buffer.from('\ufffd\ufffd\ufffd'))).toEqual({
+      kind: 'text',
+      text: '\ufffd\ufffd\ufffd',
+    });
   });
 
   test('any bytes at all are read without a throw', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => ['text', 'invalid'].includes(cleanOutput(bytes).kind)));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) =>
+        ['text', 'invalid'].includes(cleanOutput(bytes).kind),
+      ),
+    );
   });
 });
 

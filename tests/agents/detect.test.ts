@@ -75,7 +75,9 @@ test('a program on the PATH is found with its version, and a login with its file
 test('a key in the environment is a login, and its name is told for the entry', async () => {
   const { bin, detect } = makeHost({ GEMINI_API_KEY: 'k', GOOGLE_API_KEY: '' });
   put(join(bin, 'gemini'), 'echo 0.61.0');
-  expect(await detect()).toMatchObject([{ adapter: 'gemini', signedIn: 'yes', env: ['GEMINI_API_KEY'], advice: null }]);
+  expect(await detect()).toMatchObject([
+    { adapter: 'gemini', signedIn: 'yes', env: ['GEMINI_API_KEY'], advice: null },
+  ]);
 });
 
 test('a program beside the PATH is found, and finds what was installed beside it', async () => {
@@ -83,7 +85,9 @@ test('a program beside the PATH is found, and finds what was installed beside it
   const beside = join(home, '.local/bin');
   put(join(beside, 'my-node'), 'echo 1.18.33');
   put(join(beside, 'opencode'), 'exec my-node');
-  expect(await detect()).toMatchObject([{ adapter: 'opencode', path: join(beside, 'opencode'), onPath: false, version: '1.18.33' }]);
+  expect(await detect()).toMatchObject([
+    { adapter: 'opencode', path: join(beside, 'opencode'), onPath: false, version: '1.18.33' },
+  ]);
 });
 
 test('a program that an entry names by its path is asked there, once, beside the one on the PATH', async () => {
@@ -102,7 +106,12 @@ test('a program that does not answer in time is there, and is told apart from on
   const { home, bin } = makeHost();
   put(join(bin, 'claude'), 'while :; do :; done');
   put(join(bin, 'codex'), ':');
-  const found = await detectAgents({ adapters: ADAPTERS, operatorEnv: { HOME: home, PATH: bin }, clock: systemClock, limitMs: 500 });
+  const found = await detectAgents({
+    adapters: ADAPTERS,
+    operatorEnv: { HOME: home, PATH: bin },
+    clock: systemClock,
+    limitMs: 500,
+  });
   const [silent, empty] = found.filter(({ path }) => path.startsWith(bin));
   expect([silent, empty]).toMatchObject([
     { adapter: 'claude', version: null, answered: false },

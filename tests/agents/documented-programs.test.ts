@@ -1,4 +1,7 @@
-/** What programs that no test has run are called with, word for word, and how an answer is read that looks as their documentation says. */
+/**
+ * What programs that no test has run are called with, word for word, and how an answer is read that
+ * looks as their documentation says.
+ */
 import { describe, expect, test } from 'vitest';
 import type { Mode, ProgramOutput } from '../../src/agents/adapter.ts';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
@@ -27,11 +30,28 @@ const golden: readonly (readonly [name: string, expected: Golden])[] = [
   ['cursor-agent', { mode: 'read', args: '-p --output-format json', input: APART }],
   [
     'cursor-agent',
-    { mode: 'write', model: 'gpt-5', session: 's1', args: '-p --output-format json --model gpt-5 --resume s1 --force', input: APART },
+    {
+      mode: 'write',
+      model: 'gpt-5',
+      session: 's1',
+      args: '-p --output-format json --model gpt-5 --resume s1 --force',
+      input: APART,
+    },
   ],
   ['amp', { mode: 'read', args: '-x --stream-json', input: APART }],
-  ['amp', { mode: 'write', session: 'T-1', args: 'threads continue T-1 -x --stream-json --dangerously-allow-all', input: APART }],
-  ['auggie', { mode: 'write', args: '-p --quiet --output-format json -if /scratch/prompt.md', input: null }],
+  [
+    'amp',
+    {
+      mode: 'write',
+      session: 'T-1',
+      args: 'threads continue T-1 -x --stream-json --dangerously-allow-all',
+      input: APART,
+    },
+  ],
+  [
+    'auggie',
+    { mode: 'write', args: '-p --quiet --output-format json -if /scratch/prompt.md', input: null },
+  ],
   [
     'auggie',
     {
@@ -68,7 +88,11 @@ const golden: readonly (readonly [name: string, expected: Golden])[] = [
   ['ollama', { mode: 'chat', model: 'qwen3:8b', args: 'run qwen3:8b', input: SAID }],
   [
     'agy',
-    { mode: 'read', args: `${AGY} --mode plan`, input: `{"event":"user","message":{"role":"user","content":${JSON.stringify(APART)}}}\n` },
+    {
+      mode: 'read',
+      args: `${AGY} --mode plan`,
+      input: `{"event":"user","message":{"role":"user","content":${JSON.stringify(APART)}}}\n`,
+    },
   ],
   [
     'agy',
@@ -106,36 +130,61 @@ describe('is called with these words and no others:', () => {
 
   test('every program that was not run is in this list', () => {
     const unverified = Object.values(ADAPTERS).filter(({ verified }) => !verified);
-    expect([...new Set(golden.map(([name]) => name))].sort()).toEqual(unverified.map(({ name }) => name).sort());
+    expect([...new Set(golden.map(([name]) => name))].sort()).toEqual(
+      unverified.map(({ name }) => name).sort(),
+    );
   });
 
-  test.each(['aider', 'auggie'])('%s, whose prompt is in a file, finds no command of its own at its beginning', (name) => {
-    for (const prompt of ['/run id', '!id', '  /drop', '@x'])
-      expect(
-        ADAPTERS[name]!.invoke({
-          entry: entryOf({ adapter: name }),
-          mode: 'write',
-          message: prompt,
-          prompt,
-          persona: null,
-          session: null,
-          scratch: '/scratch',
-        }),
-      ).toMatchObject({ files: { 'prompt.md': expect.stringMatching(/^Message:\n/) as string } });
-  });
+  test.each(['aider', 'auggie'])(
+    '%s, whose prompt is in a file, finds no command of its own at its beginning',
+    (name) => {
+      for (const prompt of ['/run id', '!id', '  /drop', '@x'])
+        expect(
+          ADAPTERS[name]!.invoke({
+            entry: entryOf({ adapter: name }),
+            mode: 'write',
+            message: prompt,
+            prompt,
+            persona: null,
+            session: null,
+            scratch: '/scratch',
+          }),
+        ).toMatchObject({ files: { 'prompt.md': expect.stringMatching(/^Message:\n/) as string } });
+    },
+  );
 });
 
 describe('an answer is read', () => {
-  const usage = (tokensIn: number | null, tokensOut: number | null, costUsd: number | null = null) => ({ tokensIn, tokensOut, costUsd });
-  const lines = (...records: readonly unknown[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
-  const result = { type: 'result', subtype: 'success', is_error: false, duration_ms: 5, result: 'hi\nyou', session_id: 's1' };
+  const usage = (
+    tokensIn: number | null,
+    tokensOut: number | null,
+    costUsd: number | null = null,
+  ) => ({ tokensIn, tokensOut, costUsd });
+  const lines = (...records: readonly unknown[]): string =>
+    records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  const result = {
+    type: 'result',
+    subtype: 'success',
+    is_error: false,
+    duration_ms: 5,
+    result: 'hi\nyou',
+    session_id: 's1',
+  };
   const rows: readonly (readonly [name: string, stdout: string, expected: object])[] = [
-    ['cursor-agent', JSON.stringify({ ...result, duration_api_ms: 4, request_id: 'r1' }), { session: 's1', usage: usage(null, null) }],
+    [
+      'cursor-agent',
+      JSON.stringify({ ...result, duration_api_ms: 4, request_id: 'r1' }),
+      { session: 's1', usage: usage(null, null) },
+    ],
     [
       'amp',
       lines(
         { type: 'system', subtype: 'init', session_id: 'T-1', tools: [] },
-        { type: 'assistant', message: { role: 'assistant', content: [{ type: 'text', text: 'hm' }] }, session_id: 'T-1' },
+        {
+          type: 'assistant',
+          message: { role: 'assistant', content: [{ type: 'text', text: 'hm' }] },
+          session_id: 'T-1',
+        },
         { ...result, session_id: 'T-1', usage: { input_tokens: 9, output_tokens: 3 } },
       ),
       { session: 'T-1', usage: usage(9, 3) },
@@ -152,7 +201,11 @@ describe('an answer is read', () => {
       }),
       { session: null, usage: usage(null, null) },
     ],
-    ['aider', 'Aider v0.86.1\nModel: sonnet\nRepo-map: disabled\nhi\nyou\nTokens: 1.2k sent, 10 received.\n', { version: '0.86.1' }],
+    [
+      'aider',
+      'Aider v0.86.1\nModel: sonnet\nRepo-map: disabled\nhi\nyou\nTokens: 1.2k sent, 10 received.\n',
+      { version: '0.86.1' },
+    ],
     ['llm', 'hi\nyou\n', { session: null }],
     ['ollama', 'hi\nyou\n\n', { session: null }],
     [
@@ -173,7 +226,15 @@ describe('an answer is read', () => {
     ],
   ];
   const parse = (name: string, output: Partial<ProgramOutput>) =>
-    ADAPTERS[name]!.parse({ stdout: '', stderr: '', exitCode: 0, signal: null, resumed: false, nowMs: 0, ...output });
+    ADAPTERS[name]!.parse({
+      stdout: '',
+      stderr: '',
+      exitCode: 0,
+      signal: null,
+      resumed: false,
+      nowMs: 0,
+      ...output,
+    });
 
   test.each(rows)('of %s', (name, stdout, expected) => {
     const parsed = parse(name, { stdout });

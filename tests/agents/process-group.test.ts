@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { findMarked, isGroupAlive, killOrphan, readStartTicks, signalGroup } from '../../src/agents/process-group.ts';
+import {
+  findMarked,
+  isGroupAlive,
+  killOrphan,
+  readStartTicks,
+  signalGroup,
+} from '../../src/agents/process-group.ts';
 import { running, useAttempts } from '../support/agents/attempts.ts';
 import { isAlive, until } from '../support/processes.ts';
 
@@ -39,7 +45,10 @@ describe.runIf(process.platform === 'linux')('after a restart', () => {
   test('a group whose leader is gone is known by the marker of its members', async () => {
     const marker = makeMarker();
     const pgid = leave(['sh', '-c', 'sleep 60 & sleep 60 & exit 0'], marker);
-    await until(() => readStartTicks(pgid) === null && findMarked(marker).length === 2, 'only the children are left');
+    await until(
+      () => readStartTicks(pgid) === null && findMarked(marker).length === 2,
+      'only the children are left',
+    );
     expect(await killOrphan({ pgid, startTicks: '1', marker }, systemClock)).toBe(1);
     expect(findMarked(marker)).toEqual([]);
   });
@@ -47,7 +56,10 @@ describe.runIf(process.platform === 'linux')('after a restart', () => {
   test('what moved to a session of its own is found by the marker alone', async () => {
     const marker = makeMarker();
     const pgid = leave(running('daemonizes'), marker);
-    await until(() => readStartTicks(pgid) === null && findMarked(marker).length === 1, 'only the daemon is left');
+    await until(
+      () => readStartTicks(pgid) === null && findMarked(marker).length === 1,
+      'only the daemon is left',
+    );
     expect(await killOrphan({ pgid, startTicks: null, marker }, systemClock)).toBe(1);
     expect(findMarked(marker)).toEqual([]);
   });

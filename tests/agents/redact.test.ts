@@ -14,7 +14,9 @@ describe('secret values', () => {
     'my_secret',
     'NPM_CONFIG__AUTHTOKEN',
   ])('of %s never appear', (name) => {
-    expect(redactFor({ [name]: 'sk-very-secret' })('failed with sk-very-secret!')).toBe('failed with [redacted]!');
+    expect(redactFor({ [name]: 'sk-very-secret' })('failed with sk-very-secret!')).toBe(
+      'failed with [redacted]!',
+    );
   });
 
   test.each([
@@ -50,7 +52,9 @@ describe('URLs', () => {
     const part = fc.stringMatching(/^[a-zA-Z0-9!$&'()*+,;=._~%-]{1,40}$/);
     fc.assert(
       fc.property(part, part, (user, password) => {
-        expect(redactFor({})(`x https://${user}:${password}@host/x`)).toBe('x https://[redacted]@host/x');
+        expect(redactFor({})(`x https://${user}:${password}@host/x`)).toBe(
+          'x https://[redacted]@host/x',
+        );
       }),
     );
   });

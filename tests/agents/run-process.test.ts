@@ -30,17 +30,29 @@ function runOf(command: readonly string[], more: Partial<ProcessRun> = {}): Proc
 async function runFixture(command: readonly string[], more: Partial<ProcessRun> = {}) {
   const end = await runProcess(runOf(command, more), systemClock);
   if (end.kind !== 'ended') throw new Error(`not started: ${end.detail}`);
-  return { ...end, out: Buffer.from(end.stdout).toString(), err: Buffer.from(end.stderr).toString() };
+  return {
+    ...end,
+    out: Buffer.from(end.stdout).toString(),
+    err: Buffer.from(end.stderr).toString(),
+  };
 }
 
 describe('a program that behaves', () => {
   test('gets its input on stdin and its output comes back', async () => {
     const end = await runFixture(running('echo'), { input: 'grüße\n' });
-    expect(end).toMatchObject({ cause: 'exited', exitCode: 0, signal: null, out: 'grüße\n', survivors: 0 });
+    expect(end).toMatchObject({
+      cause: 'exited',
+      exitCode: 0,
+      signal: null,
+      out: 'grüße\n',
+      survivors: 0,
+    });
   });
 
   test('gets exactly the environment given and no more', async () => {
-    const run = runOf(running('prints-env', '--flag', 'a b'), { env: { ONLY: 'this', CROSSTALK_RUN: makeMarker() } });
+    const run = runOf(running('prints-env', '--flag', 'a b'), {
+      env: { ONLY: 'this', CROSSTALK_RUN: makeMarker() },
+    });
     const end = await runProcess(run, systemClock);
     expect(end.kind === 'ended' && JSON.parse(Buffer.from(end.stdout).toString())).toEqual({
       env: run.env,
@@ -51,12 +63,22 @@ describe('a program that behaves', () => {
 
   test('takes 300 kB of input whole', async () => {
     const input = `${'x'.repeat(90)}[[marker]]`.repeat(3_000);
-    expect((await runFixture(running('huge-stdin-reader'), { input })).out).toBe('300000 bytes, 3000 markers\n');
+    expect((await runFixture(running('huge-stdin-reader'), { input })).out).toBe(
+      '300000 bytes, 3000 markers\n',
+    );
   });
 
   test('that ends with a status is told apart from one that a signal ended', async () => {
-    expect(await runFixture(running('fails', '42'))).toMatchObject({ cause: 'exited', exitCode: 42, signal: null });
-    expect(await runFixture(['sh', '-c', 'kill -9 $$'])).toMatchObject({ cause: 'exited', exitCode: null, signal: 'SIGKILL' });
+    expect(await runFixture(running('fails', '42'))).toMatchObject({
+      cause: 'exited',
+      exitCode: 42,
+      signal: null,
+    });
+    expect(await runFixture(['sh', '-c', 'kill -9 $$'])).toMatchObject({
+      cause: 'exited',
+      exitCode: null,
+      signal: 'SIGKILL',
+    });
   });
 
   test('shows its lines while it runs, with characters whole although they came in pieces', async () => {
@@ -67,14 +89,23 @@ describe('a program that behaves', () => {
   });
 
   test('that writes more lines than are needed is only kept in part, and the rest does not count', async () => {
-    const script = 'for i in $(seq 1 5000); do echo "noise $i xxxxxxxxxxxxxxxxxxxxxxx"; done; echo keep me; printf "keep the end"';
+    const script =
+      'for i in $(seq 1 5000); do echo "noise $i xxxxxxxxxxxxxxxxxxxxxxx"; done; echo keep me; printf "keep the end"';
     const onLine = (line: string) => line.startsWith('keep');
-    const end = await runFixture(['sh', '-c', script], { onLine, dropLines: true, stdoutBytesMax: 1_000 });
+    const end = await runFixture(['sh', '-c', script], {
+      onLine,
+      dropLines: true,
+      stdoutBytesMax: 1_000,
+    });
     expect([end.cause, end.out]).toEqual(['exited', 'keep me\nkeep the end']);
   });
 
   test('has only the last 64 KiB of stderr kept', async () => {
-    const end = await runFixture(['sh', '-c', 'yes error | head -c 200000 >&2; echo last words >&2']);
+    const end = await runFixture([
+      'sh',
+      '-c',
+      'yes error | head -c 200000 >&2; echo last words >&2',
+    ]);
     expect([end.err.length, end.err.slice(-11)]).toEqual([65_536, 'last words\n']);
   });
 });
@@ -123,8 +154,10 @@ describe('a program that does not read its input', () => {
 });
 
 describe('a program that cannot be started', () => {
-  const why = async (command: readonly string[], more: Partial<ProcessRun> = {}): Promise<ProcessEnd> =>
-    runProcess(runOf(command, more), systemClock);
+  const why = async (
+    command: readonly string[],
+    more: Partial<ProcessRun> = {},
+  ): Promise<ProcessEnd> => runProcess(runOf(command, more), systemClock);
 
   test('is missing when nothing of its name is on the PATH', async () => {
     expect(await why(['no-such-agent'])).toMatchObject({ kind: 'not-started', why: 'missing' });
@@ -154,18 +187,29 @@ describe('a program that cannot be started', () => {
   });
 
   test('is not started at all when it was stopped before', async () => {
-    expect(await why(running('echo'), { signal: AbortSignal.abort() })).toMatchObject({ kind: 'not-started', why: 'aborted' });
+    expect(await why(running('echo'), { signal: AbortSignal.abort() })).toMatchObject({
+      kind: 'not-started',
+      why: 'aborted',
+    });
   });
 });
 
 describe('limits', () => {
   test('time is up for a program that would go on for ever', async () => {
-    expect(await runFixture(running('forever'), { timeoutMs: 300 })).toMatchObject({ cause: 'timeout', signal: 'SIGTERM' });
+    expect(await runFixture(running('forever'), { timeoutMs: 300 })).toMatchObject({
+      cause: 'timeout',
+      signal: 'SIGTERM',
+    });
   });
 
   test('a silent program is ended, one that drips is not', async () => {
-    expect(await runFixture(['sleep', '60'], { idleTimeoutMs: 250 })).toMatchObject({ cause: 'idle' });
-    expect(await runFixture(running('slow-drip'), { idleTimeoutMs: 3_000 })).toMatchObject({ cause: 'exited', exitCode: 0 });
+    expect(await runFixture(['sleep', '60'], { idleTimeoutMs: 250 })).toMatchObject({
+      cause: 'idle',
+    });
+    expect(await runFixture(running('slow-drip'), { idleTimeoutMs: 3_000 })).toMatchObject({
+      cause: 'exited',
+      exitCode: 0,
+    });
   });
 
   test.each(['lines', 'one-line'])('a flood of %s is cut off at the limit', async (form) => {
@@ -174,7 +218,10 @@ describe('limits', () => {
   });
 
   test('a flood without line ends is cut off also when lines are picked', async () => {
-    const end = await runFixture(running('floods', 'one-line'), { stdoutBytesMax: 100_000, dropLines: true });
+    const end = await runFixture(running('floods', 'one-line'), {
+      stdoutBytesMax: 100_000,
+      dropLines: true,
+    });
     expect([end.cause, end.stdout.length]).toEqual(['too-large', 100_000]);
   });
 
@@ -197,25 +244,43 @@ describe('limits', () => {
 describe('what a program leaves behind', () => {
   test('a child in its group is ended with it and does not hold the answer back', async () => {
     const groups: number[] = [];
-    const onStarted = ({ pgid }: StartedProcess): Promise<void> => Promise.resolve(void groups.push(pgid));
+    const onStarted = ({ pgid }: StartedProcess): Promise<void> =>
+      Promise.resolve(void groups.push(pgid));
     const end = await runFixture(running('forks-child'), { onStarted });
     expect(end).toMatchObject({ cause: 'exited', exitCode: 0, survivors: 0 });
     expect(end.out).toContain('left a child behind\n');
     expect(groups.map(isGroupAlive)).toEqual([false]);
   });
 
-  test.runIf(process.platform === 'linux')('a daemon in a session of its own is found by its marker, killed and counted', async () => {
-    const end = await runFixture(running('daemonizes'));
-    expect(end).toMatchObject({ cause: 'exited', exitCode: 0, out: 'left a daemon behind\n', survivors: 1 });
-  });
+  test.runIf(process.platform === 'linux')(
+    'a daemon in a session of its own is found by its marker, killed and counted',
+    async () => {
+      const end = await runFixture(running('daemonizes'));
+      expect(end).toMatchObject({
+        cause: 'exited',
+        exitCode: 0,
+        out: 'left a daemon behind\n',
+        survivors: 1,
+      });
+    },
+  );
 
   test('children of a program that ignores TERM go with it', async () => {
     const script = `trap '' TERM; sleep 60 & sleep 60 & wait; wait`;
-    expect(await runFixture(['sh', '-c', script], { timeoutMs: 250, graceMs: 100 })).toMatchObject({ cause: 'timeout', signal: 'SIGKILL' });
+    expect(await runFixture(['sh', '-c', script], { timeoutMs: 250, graceMs: 100 })).toMatchObject({
+      cause: 'timeout',
+      signal: 'SIGKILL',
+    });
   });
 });
 
 test('twenty programs at once do not mix', async () => {
-  const ends = await Promise.all(Array.from({ length: 20 }, (_, index) => runFixture(['cat'], { input: `answer ${String(index)}` })));
-  expect(ends.map((end) => end.out)).toEqual(Array.from({ length: 20 }, (_, index) => `answer ${String(index)}`));
+  const ends = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      runFixture(['cat'], { input: `answer ${String(index)}` }),
+    ),
+  );
+  expect(ends.map((end) => end.out)).toEqual(
+    Array.from({ length: 20 }, (_, index) => `answer ${String(index)}`),
+  );
 });

@@ -1,4 +1,7 @@
-/** The table of errors: each code is thrown somewhere, is looked for by a test that provokes it, and leads on to a command that exists. */
+/**
+ * The table of errors: each code is thrown somewhere, is looked for by a test that provokes it, and
+ * leads on to a command that exists.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +28,8 @@ describe.each(codes)('%s', (code, { cause, next }) => {
 
   it('leads on to a command that exists', () => {
     const [program, command = ''] = next.split(' ');
-    if (program === 'crosstalkd') expect(['<command>', ...COMMANDS.map(({ name }) => name)]).toContain(command);
+    if (program === 'crosstalkd')
+      expect(['<command>', ...COMMANDS.map(({ name }) => name)]).toContain(command);
     else expect(['git', 'ls']).toContain(program);
   });
 
@@ -41,12 +45,12 @@ describe.each(codes)('%s', (code, { cause, next }) => {
 });
 
 describe('the text of every error in the source', () => {
-  const thrown = [...sources.matchAll(/new CrosstalkError\(\s*'([A-Z_]+)',\s*(?:`([^`]*)`|'([^']*)')/g)].map(
-    ([, code = '', template, text]) => ({
-      code,
-      text: template ?? text ?? '',
-    }),
-  );
+  const thrown = [
+    ...sources.matchAll(/new CrosstalkError\(\s*'([A-Z_]+)',\s*(?:`([^`]*)`|'([^']*)')/g),
+  ].map(([, code = '', template, text]) => ({
+    code,
+    text: template ?? text ?? '',
+  }));
 
   it('is found for most of them, so that this test looks at something', () => {
     expect(thrown.length).toBeGreaterThan(80);

@@ -40,7 +40,10 @@ it('is one word for a shell, whatever is in it', () => {
   });
   fc.assert(
     fc.property(fc.array(text, { minLength: 50, maxLength: 50 }), (texts) => {
-      const said = execFileSync('sh', ['-c', `printf '%s\\n' ${texts.map(shellWord).join(' ')}`]).toString();
+      const said = execFileSync('sh', [
+        '-c',
+        `printf '%s\\n' ${texts.map(shellWord).join(' ')}`,
+      ]).toString();
       expect(said.split('\n').slice(0, -1)).toEqual(texts);
     }),
     { numRuns: 5 },

@@ -13,9 +13,14 @@ interface TraceEvent {
 
 function startTrace() {
   let [nowMs, text] = [0, ''];
-  const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, sleep: () => Promise.resolve() };
+  const clock: Clock = {
+    wallMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    sleep: () => Promise.resolve(),
+  };
   const tracer = createTracer(clock, (piece) => (text += piece));
-  const read = (): readonly TraceEvent[] => JSON.parse(`${text.trimEnd().replace(/,$/, '')}]`) as TraceEvent[];
+  const read = (): readonly TraceEvent[] =>
+    JSON.parse(`${text.trimEnd().replace(/,$/, '')}]`) as TraceEvent[];
   return { tracer, read, at: (ms: number) => (nowMs = ms) };
 }
 
@@ -24,7 +29,8 @@ it('draws a bar for each call, calls that overlap on rows of their own', async (
   const ends: (() => void)[] = [];
   const door = traceDoor(tracer, 'git', {
     url: 'here',
-    push: (updates: readonly string[]) => new Promise<number>((resolve) => ends.push(() => resolve(updates.length))),
+    push: (updates: readonly string[]) =>
+      new Promise<number>((resolve) => ends.push(() => resolve(updates.length))),
   });
   const first = door.push(['a', 'b']);
   at(5);
@@ -48,10 +54,20 @@ it('draws a bar for each call, calls that overlap on rows of their own', async (
 it('keeps a failure a failure, and says nothing of what went through', async () => {
   const { tracer, read } = startTrace();
   const door = traceDoor(tracer, 'agents', {
-    run: (request: { kind: string; prompt: string }) => Promise.reject(new Error(request.kind === 'ask' ? 'no' : '')),
+    run: (request: { kind: string; prompt: string }) =>
+      Promise.reject(new Error(request.kind === 'ask' ? 'no' : '')),
   });
   await expect(door.run({ kind: 'ask', prompt: 'a secret' })).rejects.toThrow('no');
-  tracer.mark({ level: 'status', event: 'reply.published', fields: { message: 'm.md', model: 'opus', reason: 'a secret' } });
+  tracer.mark({
+    level: 'status',
+    event: 'reply.published',
+    fields: { message: 'm.md', model: 'opus', reason: 'a secret' },
+  });
   expect(JSON.stringify(read())).not.toContain('secret');
-  expect(read().map(({ name }) => name)).toEqual(['thread_name', 'run ask', 'thread_name', 'reply.published']);
+  expect(read().map(({ name }) => name)).toEqual([
+    'thread_name',
+    'run ask',
+    'thread_name',
+    'reply.published',
+  ]);
 });

@@ -18,12 +18,16 @@ beforeEach(async () => {
 });
 afterEach(() => cli.close());
 
-const checks = (data: Json): readonly string[] => listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
+const checks = (data: Json): readonly string[] =>
+  listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
 const other = (): string => join(cli.place, 'other');
 
 /** A commit that bears a dispatcher's name, as a broken or hostile one would make it. */
 function forge(...git: readonly (readonly string[])[]): void {
-  const config = Object.entries({ 'user.name': DISPATCHER.GIT_COMMITTER_NAME, 'user.email': DISPATCHER.GIT_COMMITTER_EMAIL });
+  const config = Object.entries({
+    'user.name': DISPATCHER.GIT_COMMITTER_NAME,
+    'user.email': DISPATCHER.GIT_COMMITTER_EMAIL,
+  });
   for (const [key, value] of config) cli.git(['config', key, value], other());
   for (const args of git) cli.git(args, other());
   cli.git(['push', '-q'], other());
@@ -49,7 +53,9 @@ describe('doctor', () => {
     expect(cli.git(['show', 'main:CROSSTALK-VERSION'], cli.remote)).toBe('7\natomic-push: no');
     cli.say({ [`${AT}/a.md`]: letter('echo', 'x') });
     await cli.answer();
-    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(`${AT}/a.re.echo.md`);
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(
+      `${AT}/a.re.echo.md`,
+    );
     expect(cli.git(['for-each-ref', 'refs/crosstalk/claims'], cli.remote)).toBe('');
   });
 
@@ -67,15 +73,23 @@ describe('doctor', () => {
     expect(cli.git(['config', '--get', 'receive.denyDeletes'], cli.remote)).toBe('false');
     cli.say({ [`${AT}/a.md`]: letter('echo', 'x') });
     await cli.answer();
-    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(`${AT}/a.re.echo.md`);
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(
+      `${AT}/a.re.echo.md`,
+    );
     expect(cli.git(['for-each-ref', 'refs/heads/crosstalk/claims'], cli.remote)).toBe('');
   });
 
   it('says so when the remote takes no pushes', async () => {
-    writeFileSync(join(cli.remote, 'hooks', 'pre-receive'), '#!/bin/sh\necho "closed for the night" >&2; exit 1\n', { mode: 0o755 });
+    writeFileSync(
+      join(cli.remote, 'hooks', 'pre-receive'),
+      '#!/bin/sh\necho "closed for the night" >&2; exit 1\n',
+      { mode: 0o755 },
+    );
     const { code, data } = await cli.json(['doctor']);
     expect(code).toBe(1);
-    expect(listOf(data, 'checks').find(({ name }) => name === 'push')).toMatchObject({ level: 'bad' });
+    expect(listOf(data, 'checks').find(({ name }) => name === 'push')).toMatchObject({
+      level: 'bad',
+    });
   });
 
   it('mends protection of the remote and a damaged cache, and says what it did', async () => {
@@ -87,24 +101,40 @@ describe('doctor', () => {
     expect(checks(found.data)).toEqual(expect.arrayContaining(['bad cache', 'warn protection']));
     const fixed = await cli.json(['doctor', '--fix']);
     expect(fixed).toMatchObject({ code: 0, data: { ok: true, health: 'good' } });
-    expect(fixed.data['repaired']).toEqual(['set receive.fsckObjects on the remote', 'threw the cache away; it is fetched anew']);
+    expect(fixed.data['repaired']).toEqual([
+      'set receive.fsckObjects on the remote',
+      'threw the cache away; it is fetched anew',
+    ]);
   });
 
   it('names the program that is missing', async () => {
-    writeFileSync(join(cli.place, 'config', 'models.yaml'), 'models:\n  gone: { adapter: command, command: [no-such-program] }\n', {
-      mode: 0o600,
-    });
+    writeFileSync(
+      join(cli.place, 'config', 'models.yaml'),
+      'models:\n  gone: { adapter: command, command: [no-such-program] }\n',
+      {
+        mode: 0o600,
+      },
+    );
     const { code, data } = await cli.json(['doctor']);
     expect(code).toBe(1);
-    expect(listOf(data, 'checks').find(({ name }) => name === 'model gone')).toMatchObject({ level: 'bad' });
+    expect(listOf(data, 'checks').find(({ name }) => name === 'model gone')).toMatchObject({
+      level: 'bad',
+    });
   });
 });
 
 describe('verify', () => {
   it('finds every promise kept, also over merges of people and answers by hand', async () => {
-    cli.say({ [`${AT}/a.md`]: letter('echo', 'x'), [`${AT}/b.md`]: letter('all', 'x'), [`${AT}/c.md`]: letter('echo@mbp', 'x') });
+    cli.say({
+      [`${AT}/a.md`]: letter('echo', 'x'),
+      [`${AT}/b.md`]: letter('all', 'x'),
+      [`${AT}/c.md`]: letter('echo@mbp', 'x'),
+    });
     await cli.answer();
-    cli.say({ [`${AT}/d.md`]: letter('echo', 'x'), [`${AT}/d.re.echo.md`]: letter('grace', 'mine') });
+    cli.say({
+      [`${AT}/d.md`]: letter('echo', 'x'),
+      [`${AT}/d.re.echo.md`]: letter('grace', 'mine'),
+    });
     cli.git(['checkout', '-q', '-b', 'side', 'HEAD~2'], other());
     cli.git(['commit', '-q', '--allow-empty', '-m', 'aside'], other());
     cli.git(['merge', '-q', '--no-edit', 'main'], other());
@@ -115,12 +145,18 @@ describe('verify', () => {
   });
 
   const plant = async (): Promise<void> => {
-    cli.say({ [`${AT}/a.md`]: letter('echo', 'x'), [`${AT}/pinned.md`]: letter('echo@attic', 'x') });
+    cli.say({
+      [`${AT}/a.md`]: letter('echo', 'x'),
+      [`${AT}/pinned.md`]: letter('echo@attic', 'x'),
+    });
     await cli.answer();
     cli.git(['pull', '-q', '--rebase'], other());
   };
   const forgeReply = (name: string, re: string): void => {
-    writeFileSync(join(other(), AT, name), `---\nto: grace\nfrom: echo\nre: ${re}\nmodel: echo\nhost: mbp\nattempt: 1\n---\nx\n`);
+    writeFileSync(
+      join(other(), AT, name),
+      `---\nto: grace\nfrom: echo\nre: ${re}\nmodel: echo\nhost: mbp\nattempt: 1\n---\nx\n`,
+    );
     forge(['add', '-A'], ['commit', '-q', '-m', 'forged']);
   };
   const firstViolation = async (): Promise<Json> => {
@@ -159,7 +195,10 @@ describe('verify', () => {
   it('finds a reply on a host that the message does not allow', async () => {
     await plant();
     forgeReply('pinned.re.echo.md', `${AT}/pinned.md`);
-    expect(await firstViolation()).toMatchObject({ invariant: 'I4', path: `${AT}/pinned.re.echo.md` });
+    expect(await firstViolation()).toMatchObject({
+      invariant: 'I4',
+      path: `${AT}/pinned.re.echo.md`,
+    });
   });
 
   it('finds two replies to one message', async () => {
@@ -169,7 +208,10 @@ describe('verify', () => {
     cli.git(['pull', '-q', '--rebase'], other());
     cli.say({ [`${AT}/b-${ulid}.md`]: letter('echo', 'x') });
     forgeReply(`b-${ulid}.re.echo.md`, `${AT}/b-${ulid}.md`);
-    expect(await firstViolation()).toMatchObject({ invariant: 'I2', path: `${AT}/b-${ulid}.re.echo.md` });
+    expect(await firstViolation()).toMatchObject({
+      invariant: 'I2',
+      path: `${AT}/b-${ulid}.re.echo.md`,
+    });
   });
 });
 
@@ -190,7 +232,10 @@ describe('accept-rewrite', () => {
     rewrite();
     const seen = await cli.json(['status']);
     expect(seen).toMatchObject({ code: 1, data: { ok: false, health: 'halted' } });
-    expect(listOf(seen.data, 'needs')[0]).toMatchObject({ kind: 'rewritten', fix: 'crosstalkd accept-rewrite' });
+    expect(listOf(seen.data, 'needs')[0]).toMatchObject({
+      kind: 'rewritten',
+      fix: 'crosstalkd accept-rewrite',
+    });
     expect((await cli.json(['verify'])).data).toMatchObject({ violations: [{ invariant: 'I6' }] });
     expect((await cli.run(['run', '--once'])).code).toBe(1);
     const asked = await cli.run(['accept-rewrite']);
@@ -208,7 +253,10 @@ describe('accept-rewrite', () => {
     await cli.answer();
     expect((await cli.run(['status'])).code).toBe(0);
     rewrite();
-    expect((await cli.json(['accept-rewrite', '--yes'])).data).toMatchObject({ ok: true, dispatcher_told: false });
+    expect((await cli.json(['accept-rewrite', '--yes'])).data).toMatchObject({
+      ok: true,
+      dispatcher_told: false,
+    });
     cli.git(['pull', '-q', '--rebase'], other());
     cli.say({ [`${AT}/b.md`]: letter('echo', 'x') });
     const once = await cli.run(['run', '--once']);
@@ -217,7 +265,9 @@ describe('accept-rewrite', () => {
     expect(files).toContain('b.re.echo.md');
     expect(files).not.toContain('a.re.echo.md');
     const { parts } = (await cli.json(['why', 'a'])).data as { readonly parts: readonly Json[] };
-    expect(parts).toMatchObject([{ kind: 'ran-before', fix: 'crosstalkd cancel a   (then: crosstalkd retry a)' }]);
+    expect(parts).toMatchObject([
+      { kind: 'ran-before', fix: 'crosstalkd cancel a   (then: crosstalkd retry a)' },
+    ]);
   });
 
   it('sets a running dispatcher going again', async () => {

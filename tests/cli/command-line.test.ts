@@ -42,15 +42,20 @@ describe('words of the command line', () => {
 });
 
 describe('every command', () => {
-  it.each(COMMANDS.map(({ name }) => name))('%s has help, and refuses an unknown option naming it', async (name) => {
-    const help = await cli.run([name, '--help'], { cwd: cli.place });
-    expect(help.code).toBe(0);
-    expect(help.stdout).toContain(`crosstalkd ${name}: ${COMMANDS.find((spec) => spec.name === name)?.about ?? ''}\n`);
-    expect(help.stdout).not.toMatch(/ $|\(default: true\)/m);
-    const unknown = await cli.run([name, '--no-such-option'], { cwd: cli.place });
-    expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain('--no-such-option');
-  });
+  it.each(COMMANDS.map(({ name }) => name))(
+    '%s has help, and refuses an unknown option naming it',
+    async (name) => {
+      const help = await cli.run([name, '--help'], { cwd: cli.place });
+      expect(help.code).toBe(0);
+      expect(help.stdout).toContain(
+        `crosstalkd ${name}: ${COMMANDS.find((spec) => spec.name === name)?.about ?? ''}\n`,
+      );
+      expect(help.stdout).not.toMatch(/ $|\(default: true\)/m);
+      const unknown = await cli.run([name, '--no-such-option'], { cwd: cli.place });
+      expect(unknown.code).toBe(2);
+      expect(unknown.stderr).toContain('--no-such-option');
+    },
+  );
 
   it('says outside of a transport where to begin', async () => {
     const { code, stderr } = await cli.run(['log'], { cwd: cli.place });
@@ -65,7 +70,9 @@ describe('every command', () => {
       ['channels', '--dir=team/data'],
     ])
       expect((await cli.run(args, { cwd: cli.place })).code).toBe(0);
-    expect((await cli.run(['channels'], { cwd: join(cli.clone, 'data', 'channels') })).code).toBe(0);
+    expect((await cli.run(['channels'], { cwd: join(cli.clone, 'data', 'channels') })).code).toBe(
+      0,
+    );
   });
 });
 
@@ -112,7 +119,8 @@ describe('ids', () => {
     'data/channels/a/hello-again.md',
     'data/channels/b/x/hello.md',
   ].map(at);
-  const found = (text: string): string[] => matchId(files, text).map(({ path }) => path.slice('data/channels/'.length));
+  const found = (text: string): string[] =>
+    matchId(files, text).map(({ path }) => path.slice('data/channels/'.length));
 
   it('a whole name comes before the beginning of another', () => {
     expect(found('hello')).toEqual(['a/hello.md']);
@@ -132,7 +140,8 @@ describe('ids', () => {
     const short = shortIds(files.map(({ path }) => path));
     expect(short.get(files[0]!.path)).toBe('01M7YHWM2AW');
     expect(short.get(files[1]!.path)).toBe('01M7YHWM2AW.re.opus');
-    for (const { path } of files.slice(0, 3)) expect(matchId(files, short.get(path)!).map((file) => file.path)).toEqual([path]);
+    for (const { path } of files.slice(0, 3))
+      expect(matchId(files, short.get(path)!).map((file) => file.path)).toEqual([path]);
   });
 });
 

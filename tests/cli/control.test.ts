@@ -30,16 +30,22 @@ async function startRun(...args: readonly string[]): Promise<Running> {
 
 const status = async (): Promise<Json> => (await cli.json(['status'])).data;
 const stateHere = (data: Json): unknown => (data['here'] as Json | null)?.['state'];
-const send = async (to: string, text: string): Promise<string> => String((await cli.json(['send', '--to', to, '-m', text])).data['id']);
-const kindOf = async (id: string): Promise<string> => String(listOf((await cli.json(['why', id])).data, 'parts')[0]?.['kind']);
-const remoteRefs = (): string => cli.git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk'], cli.remote);
+const send = async (to: string, text: string): Promise<string> =>
+  String((await cli.json(['send', '--to', to, '-m', text])).data['id']);
+const kindOf = async (id: string): Promise<string> =>
+  String(listOf((await cli.json(['why', id])).data, 'parts')[0]?.['kind']);
+const remoteRefs = (): string =>
+  cli.git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk'], cli.remote);
 
 describe('without a dispatcher', () => {
-  it.each(['pause', 'resume', 'drain', 'stop'])('%s says that none runs here and exits 3', async (op) => {
-    const ended = await cli.run([op]);
-    expect(ended.code).toBe(3);
-    expect(ended.stderr).toContain('no dispatcher runs on this host');
-  });
+  it.each(['pause', 'resume', 'drain', 'stop'])(
+    '%s says that none runs here and exits 3',
+    async (op) => {
+      const ended = await cli.run([op]);
+      expect(ended.code).toBe(3);
+      expect(ended.stderr).toContain('no dispatcher runs on this host');
+    },
+  );
 
   it('resume --all exits 3 when nobody has paused all hosts', async () => {
     expect((await cli.run(['resume', '--all'])).code).toBe(3);
@@ -53,7 +59,10 @@ describe('without a dispatcher', () => {
 describe('a running dispatcher', () => {
   it('takes nothing while paused, and goes on after resume', async () => {
     await startRun();
-    expect(await cli.run(['pause'])).toMatchObject({ code: 0, stdout: 'mbp is paused until crosstalkd resume\n' });
+    expect(await cli.run(['pause'])).toMatchObject({
+      code: 0,
+      stdout: 'mbp is paused until crosstalkd resume\n',
+    });
     const id = await send('echo', 'while paused');
     const why = await eventually(
       () => cli.json(['why', id]),
@@ -75,7 +84,10 @@ describe('a running dispatcher', () => {
     const told = await cli.run(['pause', '--all']);
     expect(told).toMatchObject({ code: 0 });
     await eventually(status, (data) => stateHere(data) === 'paused');
-    expect(listOf(await status(), 'needs')[0]).toMatchObject({ kind: 'paused', fix: 'crosstalkd resume --all' });
+    expect(listOf(await status(), 'needs')[0]).toMatchObject({
+      kind: 'paused',
+      fix: 'crosstalkd resume --all',
+    });
     expect((await cli.run(['resume'])).stdout).toContain('stays paused: ada has paused all hosts');
     expect((await cli.run(['resume', '--all'])).code).toBe(0);
     await eventually(status, (data) => stateHere(data) === 'running');
@@ -122,7 +134,14 @@ describe('a running dispatcher', () => {
       .trimEnd()
       .split('\n');
     const events = lines.map((line) => (JSON.parse(line) as Json)['event']);
-    expect(events).toEqual(expect.arrayContaining(['dispatcher.started', 'host.paused', 'reply.published', 'dispatcher.ended']));
+    expect(events).toEqual(
+      expect.arrayContaining([
+        'dispatcher.started',
+        'host.paused',
+        'reply.published',
+        'dispatcher.ended',
+      ]),
+    );
   });
 });
 
@@ -132,22 +151,32 @@ describe('cancel', () => {
     const id = await send('slow', 'take your time');
     await host.until('"attempt.started"');
     const why = await cli.json(['why', id]);
-    expect(listOf(why.data, 'parts')[0]).toMatchObject({ kind: 'running', fix: `crosstalkd cancel ${id}` });
+    expect(listOf(why.data, 'parts')[0]).toMatchObject({
+      kind: 'running',
+      fix: `crosstalkd cancel ${id}`,
+    });
     const cancelled = await cli.json(['cancel', id]);
     expect(cancelled).toMatchObject({ code: 0, data: { ok: true, cancelled: ['slow'] } });
     expect(remoteRefs()).not.toContain('/claims/');
     await host.until('"attempt.stopped"');
     expect(await kindOf(id)).toBe('cancelled');
     expect((await cli.run(['cancel', id])).code).toBe(3);
-    expect(cli.git(['log', '-1', '--format=%an|%s', 'main'], cli.remote)).toBe('Ada|slow ✗ ada: cancelled by ada');
+    expect(cli.git(['log', '-1', '--format=%an|%s', 'main'], cli.remote)).toBe(
+      'Ada|slow ✗ ada: cancelled by ada',
+    );
   });
 
   it('closes only those named with --to', async () => {
     const { data } = await cli.json(['send', '--to', 'echo,slow', '-m', 'both']);
     const id = String(data['id']);
-    expect((await cli.json(['cancel', id, '--to', 'slow'])).data).toMatchObject({ cancelled: ['slow'] });
+    expect((await cli.json(['cancel', id, '--to', 'slow'])).data).toMatchObject({
+      cancelled: ['slow'],
+    });
     const parts = listOf((await cli.json(['why', id])).data, 'parts');
-    expect(parts.map(({ name, kind }) => `${String(name)} ${String(kind)}`)).toEqual(['echo nobody-serves', 'slow cancelled']);
+    expect(parts.map(({ name, kind }) => `${String(name)} ${String(kind)}`)).toEqual([
+      'echo nobody-serves',
+      'slow cancelled',
+    ]);
     await cli.run(['cancel', id]);
   });
 });
@@ -171,11 +200,19 @@ describe('retry', () => {
   });
 
   it('asks a message again that is too old to run by itself', async () => {
-    cli.say({ 'data/channels/general/old.md': letter('echo', 'from long ago', 'timestamp: 2020-01-01T00:00:00Z\n') });
+    cli.say({
+      'data/channels/general/old.md': letter(
+        'echo',
+        'from long ago',
+        'timestamp: 2020-01-01T00:00:00Z\n',
+      ),
+    });
     expect(await kindOf('old')).toBe('stale');
     const { code, data } = await cli.json(['retry', 'old']);
     expect(code).toBe(0);
-    expect(listOf((await cli.json(['why', 'old'])).data, 'parts')[0]).toMatchObject({ kind: 'retried' });
+    expect(listOf((await cli.json(['why', 'old'])).data, 'parts')[0]).toMatchObject({
+      kind: 'retried',
+    });
     await cli.answer();
     expect(await kindOf(String(data['id']))).toBe('answered');
   });

@@ -1,6 +1,17 @@
-/** Each fault that `doctor` knows is planted, named, and with --fix repaired and looked at again; those that only a person can mend are named. */
+/**
+ * Each fault that `doctor` knows is planted, named, and with --fix repaired and looked at again;
+ * those that only a person can mend are named.
+ */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
@@ -15,8 +26,10 @@ afterAll(() => cli.close());
 
 const config = (...names: readonly string[]): string => join(cli.place, 'config', ...names);
 const mode = (path: string): number => statSync(path).mode & 0o777;
-const checks = (data: Json): readonly string[] => listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
-const named = (data: Json, name: string): Json | undefined => listOf(data, 'checks').find((check) => check['name'] === name);
+const checks = (data: Json): readonly string[] =>
+  listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
+const named = (data: Json, name: string): Json | undefined =>
+  listOf(data, 'checks').find((check) => check['name'] === name);
 
 function writeOpen(path: string, text: string, bits: number): void {
   writeFileSync(path, text);
@@ -68,7 +81,9 @@ const FAULTS: readonly Fault[] = [
       writeFileSync(join(state, 'cache.git', 'packed-refs.lock'), '');
       utimesSync(join(state, 'cache.git', 'packed-refs.lock'), 1, 1);
     },
-    isMended: () => statSync(join(state, 'cache.git', 'packed-refs.lock'), { throwIfNoEntry: false }) === undefined,
+    isMended: () =>
+      statSync(join(state, 'cache.git', 'packed-refs.lock'), { throwIfNoEntry: false }) ===
+      undefined,
   },
   {
     fault: 'a claim that cannot be read',
@@ -131,14 +146,19 @@ describe('doctor', () => {
     writeFileSync(path, 'garbage');
     const { code, data } = await cli.json(['doctor', '--fix']);
     expect(code).toBe(1);
-    expect(named(data, 'dispatcher')).toMatchObject({ level: 'bad', fix: expect.stringContaining(`rm ${path}`) as string });
+    expect(named(data, 'dispatcher')).toMatchObject({
+      level: 'bad',
+      fix: expect.stringContaining(`rm ${path}`) as string,
+    });
     rmSync(path);
   });
 
   it('names a dispatcher that holds the state directory and does not answer', async () => {
     const running = cli.start(['run']);
     await running.until('dispatcher.started');
-    const { holder } = (await import('../../src/local/lock.ts').then(({ readLock }) => readLock(state))) as { holder: { pid: number } };
+    const { holder } = (await import('../../src/local/lock.ts').then(({ readLock }) =>
+      readLock(state),
+    )) as { holder: { pid: number } };
     process.kill(holder.pid, 'SIGSTOP');
     const { code, data } = await cli.json(['doctor']);
     process.kill(holder.pid, 'SIGCONT');
@@ -151,10 +171,15 @@ describe('doctor', () => {
     const env = { ...cli.env, CROSSTALK_PARTIAL_CACHE: 'true' };
     const look = async (name: string): Promise<Json | undefined> =>
       named((await cli.json(['doctor', '--state', join(cli.place, name)], { env })).data, 'cache');
-    expect(await look('partial')).toMatchObject({ level: 'ok', says: 'partial: what older messages say is fetched when it is read' });
+    expect(await look('partial')).toMatchObject({
+      level: 'ok',
+      says: 'partial: what older messages say is fetched when it is read',
+    });
     cli.git(['config', 'uploadpack.allowFilter', 'false'], cli.remote);
     const told = await cli.run(['log', '--state', join(cli.place, 'whole')], { env });
-    expect(told.stderr).toContain('partial-cache: the remote cannot leave contents out: it allows no filters');
+    expect(told.stderr).toContain(
+      'partial-cache: the remote cannot leave contents out: it allows no filters',
+    );
     expect(await look('whole')).toMatchObject({ level: 'warn' });
   });
 
@@ -162,20 +187,35 @@ describe('doctor', () => {
     const bin = join(cli.place, 'old-git');
     mkdirSync(bin);
     writeFileSync(join(bin, 'git'), '#!/bin/sh\necho "git version 1.8.3"\n', { mode: 0o755 });
-    const { code, data } = await cli.json(['doctor'], { env: { PATH: `${bin}:${cli.env['PATH'] ?? ''}` } });
+    const { code, data } = await cli.json(['doctor'], {
+      env: { PATH: `${bin}:${cli.env['PATH'] ?? ''}` },
+    });
     expect(code).toBe(1);
-    expect(named(data, 'git')).toMatchObject({ level: 'bad', says: expect.stringContaining('git 1.8 is too old') as string });
+    expect(named(data, 'git')).toMatchObject({
+      level: 'bad',
+      says: expect.stringContaining('git 1.8 is too old') as string,
+    });
   });
 
-  const hasNamespaces = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+  const hasNamespaces =
+    spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
   it.runIf(hasNamespaces)('names a disk that is nearly full', () => {
     const script = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"';
-    const program = [process.execPath, join(import.meta.dirname, '../../bin/crosstalkd.js'), 'doctor', '--json'];
-    const { stdout } = spawnSync('unshare', ['-Urm', 'sh', '-c', script, join(cli.place, 'state'), ...program], {
-      cwd: cli.clone,
-      env: cli.env,
-      encoding: 'utf8',
-    });
+    const program = [
+      process.execPath,
+      join(import.meta.dirname, '../../bin/crosstalkd.js'),
+      'doctor',
+      '--json',
+    ];
+    const { stdout } = spawnSync(
+      'unshare',
+      ['-Urm', 'sh', '-c', script, join(cli.place, 'state'), ...program],
+      {
+        cwd: cli.clone,
+        env: cli.env,
+        encoding: 'utf8',
+      },
+    );
     const check = named(JSON.parse(stdout) as Json, 'disk');
     expect(check).toMatchObject({ level: 'bad', says: expect.stringContaining('only') as string });
   });
@@ -192,12 +232,22 @@ describe('doctor', () => {
   });
 
   const CALLS = { CROSSTALK_LISTEN: '0.0.0.0:7420', CROSSTALK_WAKE_PEERS: '10.0.0.0/8' };
-  it.each<{ fault: string; env?: Readonly<Record<string, string>>; plant?: () => () => void; found: readonly string[]; code: number }>([
+  it.each<{
+    fault: string;
+    env?: Readonly<Record<string, string>>;
+    plant?: () => () => void;
+    found: readonly string[];
+    code: number;
+  }>([
     {
       fault: 'what waits on this disk',
       plant: () => {
         const files = [join(state, 'outbox', 'one.json'), join(state, 'late', '000000001-two.txt')];
-        for (const file of files) writeFileSync(file, `${JSON.stringify({ key: 'k', attemptId: 'a', reason: 'r' })}\n\nlate`);
+        for (const file of files)
+          writeFileSync(
+            file,
+            `${JSON.stringify({ key: 'k', attemptId: 'a', reason: 'r' })}\n\nlate`,
+          );
         return () => files.forEach((file) => rmSync(file));
       },
       found: ['warn outbox', 'warn late output'],
@@ -219,7 +269,12 @@ describe('doctor', () => {
       found: ['warn wake-address'],
       code: 0,
     },
-    { fault: 'a secret that is short', env: { CROSSTALK_WAKE_SECRET: 'short' }, found: ['bad wake-secret'], code: 1 },
+    {
+      fault: 'a secret that is short',
+      env: { CROSSTALK_WAKE_SECRET: 'short' },
+      found: ['bad wake-secret'],
+      code: 1,
+    },
     {
       fault: 'a remote that takes no pushes',
       plant: () => {
@@ -234,7 +289,14 @@ describe('doctor', () => {
       fault: 'a branch that was rewritten',
       plant: () => {
         const [tip = ''] = cli.git(['rev-list', 'main'], cli.remote).split('\n');
-        cli.git(['update-ref', 'refs/heads/main', cli.git(['commit-tree', `${tip}^{tree}`, '-m', 'new'], cli.remote)], cli.remote);
+        cli.git(
+          [
+            'update-ref',
+            'refs/heads/main',
+            cli.git(['commit-tree', `${tip}^{tree}`, '-m', 'new'], cli.remote),
+          ],
+          cli.remote,
+        );
         return () => cli.git(['update-ref', 'refs/heads/main', tip], cli.remote);
       },
       found: ['bad history'],
@@ -253,7 +315,9 @@ describe('doctor', () => {
     const mend = plant();
     const told = await cli.json(['doctor'], { env: { ...cli.env, ...env } });
     mend();
-    expect(checks(told.data).filter((check) => !check.startsWith('ok '))).toEqual(expect.arrayContaining([...found]));
+    expect(checks(told.data).filter((check) => !check.startsWith('ok '))).toEqual(
+      expect.arrayContaining([...found]),
+    );
     expect(told.code).toBe(code);
   });
 });

@@ -1,4 +1,7 @@
-/** How errors end a command: code, what happened, and the command to go on with. Codes that no other test provokes are provoked here. */
+/**
+ * How errors end a command: code, what happened, and the command to go on with. Codes that no other
+ * test provokes are provoked here.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,13 +15,21 @@ describe('an error', () => {
   it('that names no command itself leads on by its code, to the help of its own command', async () => {
     const ended = await cli.run(['log', '--since', 'many']);
     expect(ended).toMatchObject({ code: 2, stdout: '' });
-    expect(ended.stderr).toMatch(/^USAGE: --since "many": expected .*\n {2}fix: crosstalkd log --help\n$/);
+    expect(ended.stderr).toMatch(
+      /^USAGE: --since "many": expected .*\n {2}fix: crosstalkd log --help\n$/,
+    );
     const { code, data } = await cli.json(['log', '--since', 'many']);
-    expect({ code, data }).toMatchObject({ code: 2, data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd log --help' } } });
+    expect({ code, data }).toMatchObject({
+      code: 2,
+      data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd log --help' } },
+    });
   });
 
   it('ID_AMBIGUOUS: a beginning that fits two messages names both', async () => {
-    cli.say({ 'data/channels/general/same-1.md': letter('nobody', 'a'), 'data/channels/general/same-2.md': letter('nobody', 'b') });
+    cli.say({
+      'data/channels/general/same-1.md': letter('nobody', 'a'),
+      'data/channels/general/same-2.md': letter('nobody', 'b'),
+    });
     const ended = await cli.run(['show', 'same']);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(/^ID_AMBIGUOUS: /);
@@ -44,7 +55,10 @@ describe('an error', () => {
     cli.say({ 'data/channels/general/later.md': letter('nobody', 'c') });
     expect((await cli.run(['log'])).code).toBe(0);
     cli.git(['config', 'receive.denyNonFastForwards', 'false'], cli.remote);
-    cli.git(['push', '-q', '--force', 'origin', `${cli.git(['rev-parse', 'main~1'], cli.remote)}:main`], join(cli.place, 'other'));
+    cli.git(
+      ['push', '-q', '--force', 'origin', `${cli.git(['rev-parse', 'main~1'], cli.remote)}:main`],
+      join(cli.place, 'other'),
+    );
     const ended = await cli.run(['log']);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toMatch(/^HISTORY_REWRITTEN: .*\n {2}fix: crosstalkd accept-rewrite\n$/);

@@ -28,7 +28,10 @@ const firstPart = async (what: string): Promise<Json> => listOf(await why(what),
 /** Puts a record at a ref of the remote, as a dispatcher does. */
 function plant(ref: string, text: string): void {
   const tree = cli.git(['hash-object', '-t', 'tree', '-w', '/dev/null'], cli.remote);
-  const commit = cli.git(['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit-tree', tree, '-m', text], cli.remote);
+  const commit = cli.git(
+    ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit-tree', tree, '-m', text],
+    cli.remote,
+  );
   cli.git(['update-ref', ref, commit], cli.remote);
 }
 
@@ -37,7 +40,10 @@ function keyOf(path: string, recipient: string): string {
   return claimKey({ channel: file.channel, identity: identityOf(file), recipient });
 }
 
-function plantBeat(alias: string, more: Readonly<Partial<Parameters<typeof formatBeat>[0]>> = {}): void {
+function plantBeat(
+  alias: string,
+  more: Readonly<Partial<Parameters<typeof formatBeat>[0]>> = {},
+): void {
   const instance = 'abcdef012345';
   const beat = {
     alias,
@@ -73,15 +79,23 @@ function plantClaim(path: string, recipient: string, alias: string): void {
 }
 
 function unplant(): void {
-  for (const ref of cli.git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk'], cli.remote).split('\n'))
+  for (const ref of cli
+    .git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk'], cli.remote)
+    .split('\n'))
     if (ref !== '') cli.git(['update-ref', '-d', ref], cli.remote);
 }
 
 describe('why a message stands where it stands', () => {
   it('nobody runs: names the host that could', async () => {
     cli.say({ [`${AT}/a.md`]: letter('echo', 'hi') });
-    expect(await firstPart('a')).toMatchObject({ name: 'echo', kind: 'nobody-serves', fix: 'crosstalkd run' });
-    expect(await firstPart('a')).toMatchObject({ says: expect.stringContaining('this host could') as unknown });
+    expect(await firstPart('a')).toMatchObject({
+      name: 'echo',
+      kind: 'nobody-serves',
+      fix: 'crosstalkd run',
+    });
+    expect(await firstPart('a')).toMatchObject({
+      says: expect.stringContaining('this host could') as unknown,
+    });
   });
 
   it('answered, failed, and answered by hand: by whom, where and which attempt', async () => {
@@ -100,12 +114,18 @@ describe('why a message stands where it stands', () => {
       fix: 'crosstalkd retry bad',
       says: expect.stringContaining('crash') as unknown,
     });
-    expect(await firstPart('hand')).toMatchObject({ kind: 'answered-by-hand', says: expect.stringContaining('by grace') as unknown });
+    expect(await firstPart('hand')).toMatchObject({
+      kind: 'answered-by-hand',
+      says: expect.stringContaining('by grace') as unknown,
+    });
   });
 
   it('a reply says what it answers', async () => {
     expect(await why('a.re.echo')).toMatchObject({ kind: 'reply' });
-    expect(await firstPart('a.re.echo')).toMatchObject({ says: 'is the answer of echo to a', fix: 'crosstalkd why a' });
+    expect(await firstPart('a.re.echo')).toMatchObject({
+      says: 'is the answer of echo to a',
+      fix: 'crosstalkd why a',
+    });
   });
 
   it('a file that is no message: line, found, expected, and lint', async () => {
@@ -120,7 +140,10 @@ describe('why a message stands where it stands', () => {
   it('a copy of a message: its name says so, and the id is that of the message that counts', async () => {
     const [id, text] = ['01KAJ3V5QCXJ5M3G0Y9T8Z7WRA', letter('nobody-yet', 'x')];
     cli.say({ [`${AT}/a-${id}.md`]: text, [`${AT}/copy-${id}.md`]: text });
-    expect(await firstPart(`copy-${id}`)).toMatchObject({ kind: 'rejected', fix: `git rm ${AT}/copy-${id}.md` });
+    expect(await firstPart(`copy-${id}`)).toMatchObject({
+      kind: 'rejected',
+      fix: `git rm ${AT}/copy-${id}.md`,
+    });
     expect(await firstPart(id)).toMatchObject({ kind: 'unknown-name' });
     expect((await cli.run(['cancel', id])).code).toBe(0);
   });
@@ -128,7 +151,9 @@ describe('why a message stands where it stands', () => {
   it('a message that was never pushed: the command that sends it', async () => {
     mkdirSync(join(cli.clone, AT), { recursive: true });
     writeFileSync(join(cli.clone, AT, 'forgotten.md'), letter('echo', 'x'));
-    expect((await cli.run(['why', 'forgotten'])).stderr).toContain(`crosstalkd send ${AT}/forgotten.md`);
+    expect((await cli.run(['why', 'forgotten'])).stderr).toContain(
+      `crosstalkd send ${AT}/forgotten.md`,
+    );
     rmSync(join(cli.clone, AT, 'forgotten.md'));
   });
 
@@ -156,7 +181,9 @@ describe('why a message stands where it stands', () => {
     });
     expect(await firstPart('old')).toMatchObject({ kind: 'stale', fix: 'crosstalkd retry old' });
     expect(await firstPart('far')).toMatchObject({ kind: 'hops', fix: 'crosstalkd cancel far' });
-    expect(await firstPart(`${AT}/two-${ULID}.md`)).toMatchObject({ kind: expect.stringMatching(/twin|rejected/) as unknown });
+    expect(await firstPart(`${AT}/two-${ULID}.md`)).toMatchObject({
+      kind: expect.stringMatching(/twin|rejected/) as unknown,
+    });
   });
 
   it('a host that is not up', async () => {
@@ -172,20 +199,30 @@ describe('why a message stands where it stands', () => {
       'data/models.yaml': `${MODELS}  fresh: { adapter: command, command: [cat], effects: none }\n`,
       [`${AT}/new.md`]: letter('fresh', 'x'),
     });
-    expect(await firstPart('new')).toMatchObject({ kind: 'not-allowed', fix: 'crosstalkd allow fresh' });
+    expect(await firstPart('new')).toMatchObject({
+      kind: 'not-allowed',
+      fix: 'crosstalkd allow fresh',
+    });
     expect(await firstPart('fresh')).toMatchObject({ fix: 'crosstalkd allow fresh' });
   });
 
   it("other hosts' own reasons: does not serve, rests, paused, busy, and who would take it", async () => {
     cli.say({ [`${AT}/who.md`]: letter('echo', 'x') });
     plantBeat('alpha', { models: ['other'] });
-    plantBeat('beta', { models: ['echo'], blocked: [{ model: 'echo', why: 'usage-limit: quota', untilMs: Date.now() + 3_600_000 }] });
+    plantBeat('beta', {
+      models: ['echo'],
+      blocked: [{ model: 'echo', why: 'usage-limit: quota', untilMs: Date.now() + 3_600_000 }],
+    });
     plantBeat('gamma', { models: ['echo'], state: 'paused' });
     plantBeat('delta', { models: ['echo'], slots: 2 });
     for (const model of ['m1', 'm2']) plantClaim(`${AT}/a.md`, model, 'delta');
     const part = await firstPart('who');
     expect(part['kind']).toBe('parked');
-    expect((part['hosts'] as readonly Json[]).map(({ host, says }) => `${String(host)}: ${String(says)}`)).toEqual([
+    expect(
+      (part['hosts'] as readonly Json[]).map(
+        ({ host, says }) => `${String(host)}: ${String(says)}`,
+      ),
+    ).toEqual([
       'alpha: does not serve echo',
       expect.stringMatching(/^beta: echo rests there for (59m|1h).*usage-limit: quota$/),
       'delta: all 2 slots are busy',
@@ -201,9 +238,15 @@ describe('why a message stands where it stands', () => {
     });
     expect((await cli.run(['why', 'next'])).stdout).toContain('slow: no host takes it now');
     plantBeat('zeta', { models: ['slow'], state: 'paused' });
-    expect(await firstPart('next')).toMatchObject({ kind: 'paused', fix: 'crosstalkd resume   (on zeta)' });
+    expect(await firstPart('next')).toMatchObject({
+      kind: 'paused',
+      fix: 'crosstalkd resume   (on zeta)',
+    });
     plantBeat('epsilon', { models: ['echo'] });
-    expect(await firstPart('who')).toMatchObject({ kind: 'ready', says: expect.stringContaining('epsilon takes it') as unknown });
+    expect(await firstPart('who')).toMatchObject({
+      kind: 'ready',
+      says: expect.stringContaining('epsilon takes it') as unknown,
+    });
     expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(6);
     expect(await why('beta')).toMatchObject({ kind: 'host' });
     unplant();
@@ -221,7 +264,10 @@ describe('why a message stands where it stands', () => {
     expect(await firstPart('who')).toMatchObject({ kind: 'holder-silent', fix: 'crosstalkd run' });
     expect((await cli.json(['hosts'])).data).toMatchObject({ health: 'degraded' });
     plant(`refs/crosstalk/claims/${keyOf(path, 'echo')}`, 'garbage \u001b[31m');
-    expect(await firstPart('who')).toMatchObject({ kind: 'holder-silent', says: expect.stringContaining('nobody can read') as unknown });
+    expect(await firstPart('who')).toMatchObject({
+      kind: 'holder-silent',
+      says: expect.stringContaining('nobody can read') as unknown,
+    });
     const doctor = await cli.json(['doctor', '--fix']);
     expect(doctor.data['repaired']).toEqual([expect.stringContaining('refs/crosstalk/claims/')]);
     expect(await firstPart('who')).not.toMatchObject({ kind: 'holder-silent' });
@@ -249,10 +295,15 @@ describe('why a message stands where it stands', () => {
         kind: 'running',
         says: expect.stringMatching(/^runs on mbp \(this host\); its agent has run for/) as unknown,
       });
-      expect(await firstPart('s2')).toMatchObject({ says: 'mbp (this host): slow runs 1 of 1 at a time', fix: null });
+      expect(await firstPart('s2')).toMatchObject({
+        says: 'mbp (this host): slow runs 1 of 1 at a time',
+        fix: null,
+      });
       expect(await firstPart('code')).toMatchObject({
         says: expect.stringContaining('mbp has no project "app" in its config.yaml') as unknown,
-        fix: expect.stringContaining('put "projects: { app: <directory> }" into the config.yaml') as unknown,
+        fix: expect.stringContaining(
+          'put "projects: { app: <directory> }" into the config.yaml',
+        ) as unknown,
       });
       expect(listOf((await cli.json(['status'])).data, 'running')).toHaveLength(1);
     } finally {
@@ -281,7 +332,12 @@ describe('status', () => {
     expect(code).toBe(0);
     const [verdict] = stdout.split('\n');
     expect(verdict).toMatch(/^\d+ things need you/);
-    for (const command of [`crosstalkd lint ${AT}/wrong.md`, 'crosstalkd retry old', 'crosstalkd allow fresh', 'crosstalkd send -C'])
+    for (const command of [
+      `crosstalkd lint ${AT}/wrong.md`,
+      'crosstalkd retry old',
+      'crosstalkd allow fresh',
+      'crosstalkd send -C',
+    ])
       expect(stdout).toContain(command);
   });
 
@@ -290,7 +346,17 @@ describe('status', () => {
     expect(data).toMatchObject({ ok: true, health: 'degraded', branch: 'main' });
     expect(listOf(data, 'rejected')).not.toHaveLength(0);
     const kinds = listOf(data, 'needs').map(({ kind }) => kind);
-    expect(kinds).toEqual(expect.arrayContaining(['rejected', 'unknown-name', 'stale', 'hops', 'pinned', 'not-allowed', 'unsent']));
+    expect(kinds).toEqual(
+      expect.arrayContaining([
+        'rejected',
+        'unknown-name',
+        'stale',
+        'hops',
+        'pinned',
+        'not-allowed',
+        'unsent',
+      ]),
+    );
   });
 
   it('prints every setting with its origin', async () => {

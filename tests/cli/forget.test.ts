@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
@@ -17,13 +25,18 @@ describe('crosstalkd forget', () => {
     cli.say({ 'data/channels/general/a.md': letter('echo', 'one') });
     await cli.answer();
     mkdirSync(join(stateOf(), 'sessions', 'opus'), { recursive: true });
-    expect((await cli.run(['service', 'install', '--no-start', '--manager', 'systemd'])).code).toBe(0);
+    expect((await cli.run(['service', 'install', '--no-start', '--manager', 'systemd'])).code).toBe(
+      0,
+    );
     const [clone, branch] = [fingerprint(cli.clone), cli.git(['rev-parse', 'main'], cli.remote)];
     const forgot = await cli.run(['forget', '.', '--yes']);
     expect(forgot).toMatchObject({ code: 0, stderr: '' });
     expect(existsSync(join(cli.place, 'state'))).toBe(false);
-    expect(readdirSync(join(cli.place, 'config')).filter((name) => name !== 'config.yaml')).toEqual([]);
-    if (process.platform === 'linux') expect(readdirSync(join(cli.place, 'home', '.config', 'systemd', 'user'))).toEqual([]);
+    expect(readdirSync(join(cli.place, 'config')).filter((name) => name !== 'config.yaml')).toEqual(
+      [],
+    );
+    if (process.platform === 'linux')
+      expect(readdirSync(join(cli.place, 'home', '.config', 'systemd', 'user'))).toEqual([]);
     expect(cli.git(['for-each-ref', 'refs/crosstalk'], cli.remote)).toBe('');
     expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(branch);
     expect(fingerprint(cli.clone)).toBe(clone);
@@ -31,39 +44,49 @@ describe('crosstalkd forget', () => {
     expect((await cli.run(['status'])).code).toBe(0);
   });
 
-  it.runIf(process.platform === 'linux')('stops the service that runs, and leaves no more than without one', async () => {
-    const tools = join(cli.place, 'tools');
-    mkdirSync(tools);
-    // As systemd does: the service is stopped when `disable --now` returns.
-    const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
-    writeFileSync(
-      join(tools, 'systemctl'),
-      `#!/bin/sh\ncase "$*" in *disable*) exec '${process.execPath}' '${bin}' stop -C '${cli.clone}';; esac\n`,
-      { mode: 0o755 },
-    );
-    const env = { PATH: `${tools}:${cli.env['PATH'] ?? ''}` };
-    expect((await cli.run(['service', 'install'], { env })).code).toBe(0);
-    const running = cli.start(['run']);
-    await running.until('models.loaded');
-    expect(await cli.run(['forget', '.', '--yes'], { env })).toMatchObject({
-      code: 0,
-      stderr: '',
-      stdout: expect.stringContaining('its service') as string,
-    });
-    expect((await running.stop()).code).toBe(0);
-    expect(existsSync(join(cli.place, 'state'))).toBe(false);
-    expect(readdirSync(join(cli.place, 'home', '.config', 'systemd', 'user'))).toEqual([]);
-    expect(cli.git(['for-each-ref', 'refs/crosstalk'], cli.remote)).toBe('');
-  });
+  it.runIf(process.platform === 'linux')(
+    'stops the service that runs, and leaves no more than without one',
+    async () => {
+      const tools = join(cli.place, 'tools');
+      mkdirSync(tools);
+      // As systemd does: the service is stopped when `disable --now` returns.
+      const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
+      writeFileSync(
+        join(tools, 'systemctl'),
+        `#!/bin/sh\ncase "$*" in *disable*) exec '${process.execPath}' '${bin}' stop -C '${cli.clone}';; esac\n`,
+        { mode: 0o755 },
+      );
+      const env = { PATH: `${tools}:${cli.env['PATH'] ?? ''}` };
+      expect((await cli.run(['service', 'install'], { env })).code).toBe(0);
+      const running = cli.start(['run']);
+      await running.until('models.loaded');
+      expect(await cli.run(['forget', '.', '--yes'], { env })).toMatchObject({
+        code: 0,
+        stderr: '',
+        stdout: expect.stringContaining('its service') as string,
+      });
+      expect((await running.stop()).code).toBe(0);
+      expect(existsSync(join(cli.place, 'state'))).toBe(false);
+      expect(readdirSync(join(cli.place, 'home', '.config', 'systemd', 'user'))).toEqual([]);
+      expect(cli.git(['for-each-ref', 'refs/crosstalk'], cli.remote)).toBe('');
+    },
+  );
 
   it('keeps what belongs to another transport', async () => {
     expect((await cli.run(['init', 'other', '--alias', 'mbp'], { cwd: cli.place })).code).toBe(0);
     expect((await cli.run(['status'])).code).toBe(0);
     const approvals = (): number =>
-      Object.keys((JSON.parse(readFileSync(join(cli.place, 'config', 'approvals.json'), 'utf8')) as { transports: object }).transports)
-        .length;
+      Object.keys(
+        (
+          JSON.parse(readFileSync(join(cli.place, 'config', 'approvals.json'), 'utf8')) as {
+            transports: object;
+          }
+        ).transports,
+      ).length;
     expect(approvals()).toBe(2);
-    expect((await cli.run(['forget', join(cli.place, 'other'), '--yes'], { cwd: cli.place })).code).toBe(0);
+    expect(
+      (await cli.run(['forget', join(cli.place, 'other'), '--yes'], { cwd: cli.place })).code,
+    ).toBe(0);
     expect(approvals()).toBe(1);
     expect((await cli.run(['run', '--once'])).stdout).toContain('"serves":["echo"]');
   });
@@ -82,7 +105,10 @@ describe('crosstalkd forget', () => {
   });
 
   it('refuses to lose an answer, to go on unasked, and to leave refs behind, unless it is forced', async () => {
-    expect(await cli.run(['forget', '.'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--yes') as string });
+    expect(await cli.run(['forget', '.'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--yes') as string,
+    });
     writeFileSync(join(stateOf(), 'outbox', 'x.json'), '{}');
     expect(await cli.run(['forget', '.', '--yes'])).toMatchObject({
       code: 1,
@@ -90,7 +116,10 @@ describe('crosstalkd forget', () => {
     });
     rmSync(join(stateOf(), 'outbox', 'x.json'));
     mkdirSync(join(stateOf(), 'worktrees', 'work-1'), { recursive: true });
-    expect(await cli.run(['forget', '.', '--yes'])).toMatchObject({ code: 1, stderr: expect.stringContaining('1 worktree') as string });
+    expect(await cli.run(['forget', '.', '--yes'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('1 worktree') as string,
+    });
     rmSync(join(stateOf(), 'worktrees'), { recursive: true });
     renameSync(cli.remote, `${cli.remote}.away`);
     expect((await cli.run(['forget', '.', '--yes'])).code).toBe(4);
@@ -121,9 +150,17 @@ describe('crosstalkd upgrade-transport', () => {
     expect(asked.stderr).toContain('upgrade-transport --yes');
     expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(before);
     const done = await cli.json(['upgrade-transport', '--yes']);
-    expect(done).toMatchObject({ code: 0, data: { upgraded: ['AGENTS.md', 'PROTOCOL.md'], left: [] } });
-    expect(cli.git(['log', '-1', '--format=%an: %s', 'main'], cli.remote)).toBe('Ada: Upgrade the pages of this transport');
-    expect(cli.git(['diff', '--name-only', `${before}..main`], cli.remote).split('\n')).toEqual(['AGENTS.md', 'PROTOCOL.md']);
+    expect(done).toMatchObject({
+      code: 0,
+      data: { upgraded: ['AGENTS.md', 'PROTOCOL.md'], left: [] },
+    });
+    expect(cli.git(['log', '-1', '--format=%an: %s', 'main'], cli.remote)).toBe(
+      'Ada: Upgrade the pages of this transport',
+    );
+    expect(cli.git(['diff', '--name-only', `${before}..main`], cli.remote).split('\n')).toEqual([
+      'AGENTS.md',
+      'PROTOCOL.md',
+    ]);
     expect((await cli.run(['upgrade-transport'])).stdout).toContain('Nothing to upgrade');
     expect((await cli.run(['verify'])).code).toBe(0);
   });
@@ -136,7 +173,10 @@ describe('crosstalkd upgrade-transport', () => {
     cli.git(['commit', '-q', '-m', 'Not for us']);
     cli.git(['push', '-q']);
     const done = await cli.json(['upgrade-transport', '--yes']);
-    expect(done.data).toMatchObject({ upgraded: ['AGENTS.md'], left: ['CROSSTALK.md', 'PROTOCOL.md'] });
+    expect(done.data).toMatchObject({
+      upgraded: ['AGENTS.md'],
+      left: ['CROSSTALK.md', 'PROTOCOL.md'],
+    });
     expect(cli.git(['show', 'main:PROTOCOL.md'], cli.remote)).toBe('Our own rules.');
   });
 });

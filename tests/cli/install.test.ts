@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,13 +31,22 @@ describe('npm i -g of the packed tarball', () => {
   };
   beforeAll(() => {
     mkdirSync(env.HOME);
-    writeFileSync(join(env.HOME, '.gitconfig'), '[user]\n\tname = Ada\n\temail = ada@example.org\n');
+    writeFileSync(
+      join(env.HOME, '.gitconfig'),
+      '[user]\n\tname = Ada\n\temail = ada@example.org\n',
+    );
     // The build is there already, and other tests run from it: it is not made anew here.
-    const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', place], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const [{ filename } = { filename: '' }] = JSON.parse(packed.toString()) as { filename: string }[];
+    const packed = execFileSync(
+      'npm',
+      ['pack', '--ignore-scripts', '--json', '--pack-destination', place],
+      {
+        cwd: ROOT,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
+    const [{ filename } = { filename: '' }] = JSON.parse(packed.toString()) as {
+      filename: string;
+    }[];
     const install = [
       'install',
       '--global',
@@ -40,26 +58,35 @@ describe('npm i -g of the packed tarball', () => {
       '--prefer-offline',
       join(place, filename),
     ];
-    // The home of whoever runs the tests, because the cache of the registry is there; nothing but the prefix is written.
+    // The home of whoever runs the tests, because the cache of the registry is there; nothing but
+    // the prefix is written.
     execFileSync('npm', install, { cwd: place, stdio: ['ignore', 'ignore', 'pipe'] });
   }, LIMIT_MS);
   afterAll(() => rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
-  const crosstalkd = (args: readonly string[], cwd = place): string => execFileSync('crosstalkd', args, { cwd, env }).toString();
+  const crosstalkd = (args: readonly string[], cwd = place): string =>
+    execFileSync('crosstalkd', args, { cwd, env }).toString();
 
   it(
     'gives a program that tells its version, makes a transport and answers in it',
     () => {
-      const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-      expect(realpathSync(join(prefix, 'bin', 'crosstalkd')).startsWith(realpathSync(prefix))).toBe(true);
+      const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+        version: string;
+      };
+      expect(realpathSync(join(prefix, 'bin', 'crosstalkd')).startsWith(realpathSync(prefix))).toBe(
+        true,
+      );
       expect(crosstalkd(['--version'])).toBe(`${version}\n`);
       crosstalkd(['init', 'team', '--alias', 'laptop']);
       const team = join(place, 'team');
       crosstalkd(['send', '--to', 'echo', '-m', 'hello from the package'], team);
       crosstalkd(['run', '--once'], team);
-      expect(execFileSync('git', ['log', '--format=%s', 'main'], { cwd: join(place, 'team.git'), env }).toString()).toContain(
-        'echo → ada: hello from the package',
-      );
+      expect(
+        execFileSync('git', ['log', '--format=%s', 'main'], {
+          cwd: join(place, 'team.git'),
+          env,
+        }).toString(),
+      ).toContain('echo → ada: hello from the package');
       expect(crosstalkd(['status'], team)).toContain('All is well');
     },
     LIMIT_MS,
@@ -70,7 +97,9 @@ describe('npm i -g of the packed tarball', () => {
     expect(readFileSync(page, 'utf8')).toBe(formatManPage(COMMANDS));
     if (has('man'))
       expect(
-        execFileSync('man', ['-w', 'crosstalkd'], { env: { ...env, MANPATH: join(prefix, 'share', 'man') } })
+        execFileSync('man', ['-w', 'crosstalkd'], {
+          env: { ...env, MANPATH: join(prefix, 'share', 'man') },
+        })
           .toString()
           .trim(),
       ).toBe(realpathSync(page));
@@ -78,8 +107,11 @@ describe('npm i -g of the packed tarball', () => {
 
   it('brings no sources, tests or scripts', () => {
     const home = join(prefix, 'lib', 'node_modules', 'crosstalkd');
-    expect(readdirSync(home).sort()).toEqual(expect.arrayContaining(['bin', 'dist', 'package.json', 'template']));
-    for (const name of ['src', 'tests', 'scripts']) expect(existsSync(join(home, name))).toBe(false);
+    expect(readdirSync(home).sort()).toEqual(
+      expect.arrayContaining(['bin', 'dist', 'package.json', 'template']),
+    );
+    for (const name of ['src', 'tests', 'scripts'])
+      expect(existsSync(join(home, name))).toBe(false);
   });
 });
 
@@ -90,7 +122,8 @@ describe('the manual page', () => {
     for (const { name, options, subcommands } of COMMANDS)
       for (const spec of subcommands ?? [{ name, options }]) {
         expect(text).toContain(`.B crosstalkd ${spec.name}`);
-        for (const option of [...spec.options, ...COMMON_OPTIONS]) expect(text).toContain(`--${option.name}`);
+        for (const option of [...spec.options, ...COMMON_OPTIONS])
+          expect(text).toContain(`--${option.name}`);
       }
   });
 

@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,10 +18,18 @@ describe('the text format', () => {
   it('what is written is read again as it was, whatever the labels hold', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.double({ noNaN: true })), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.double({ noNaN: true })), {
+          minLength: 1,
+          maxLength: 5,
+        }),
         (pairs) => {
-          const samples = pairs.map(([text, value], index) => ({ labels: { index: String(index), text }, value }));
-          const [read] = parsePrometheus(formatMetrics([{ name: 'a', type: 'gauge', help: 'a \\ b\nc', samples }]));
+          const samples = pairs.map(([text, value], index) => ({
+            labels: { index: String(index), text },
+            value,
+          }));
+          const [read] = parsePrometheus(
+            formatMetrics([{ name: 'a', type: 'gauge', help: 'a \\ b\nc', samples }]),
+          );
           expect(read).toEqual({
             name: 'a',
             type: 'gauge',
@@ -44,18 +60,25 @@ describe('crosstalkd metrics', () => {
   beforeEach(async () => (cli = await startCli()));
   afterEach(() => cli.close());
 
-  const read = async (): Promise<(name: string, labels?: Readonly<Record<string, string>>) => number | undefined> => {
+  const read = async (): Promise<
+    (name: string, labels?: Readonly<Record<string, string>>) => number | undefined
+  > => {
     const { code, stdout, stderr } = await cli.run(['metrics']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const metrics = parsePrometheus(stdout);
     return (name, labels = {}) =>
       metrics
         .find((metric) => metric.name === `crosstalkd_${name}`)
-        ?.samples.find((sample) => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))?.value;
+        ?.samples.find((sample) =>
+          Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+        )?.value;
   };
 
   it('counts what is open and what was answered, reads only what is new, and never counts twice', async () => {
-    cli.say({ 'data/channels/general/a.md': letter('echo', 'one'), 'data/channels/general/b.md': letter('nobody', 'two') });
+    cli.say({
+      'data/channels/general/a.md': letter('echo', 'one'),
+      'data/channels/general/b.md': letter('nobody', 'two'),
+    });
     const before = await read();
     expect(before('work_open', { recipient: 'echo' })).toBe(1);
     expect(before('work_open', { recipient: 'nobody', state: 'unknown-name' })).toBe(1);
@@ -74,7 +97,14 @@ describe('crosstalkd metrics', () => {
     const after = await read();
     expect(after('replies_total', answered)).toBe(2);
     expect(after('work_open', { recipient: 'echo' })).toBeUndefined();
-    rmSync(join(cli.place, 'state', readdirSync(join(cli.place, 'state')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '', 'totals'));
+    rmSync(
+      join(
+        cli.place,
+        'state',
+        readdirSync(join(cli.place, 'state')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '',
+        'totals',
+      ),
+    );
     expect((await read())('replies_total', answered)).toBe(2);
   });
 
@@ -97,8 +127,16 @@ describe('crosstalkd metrics', () => {
       'opus → ada: yes\n\nCrosstalk-Tokens: 9 in, 9 out\n\nCrosstalk-Host: far\nCrosstalk-Attempt: 3\nCrosstalk-Tokens: 100 in, 20 out\nCrosstalk-Cost: 0.0125 USD\n',
     );
     const reply = (name: string, email: string, committer: string): void => {
-      const identity = { 'author.name': 'opus', 'author.email': email, 'committer.name': name, 'committer.email': committer };
-      const settings = Object.entries(identity).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+      const identity = {
+        'author.name': 'opus',
+        'author.email': email,
+        'committer.name': name,
+        'committer.email': committer,
+      };
+      const settings = Object.entries(identity).flatMap(([key, value]) => [
+        '-c',
+        `${key}=${value}`,
+      ]);
       cli.git([...settings, 'commit', '-q', '--allow-empty', '-F', message]);
     };
     reply('crosstalkd on far', 'opus@far.crosstalk', 'dispatcher@far.crosstalk');
@@ -123,7 +161,9 @@ describe('crosstalkd metrics', () => {
     renameSync(cli.remote, `${cli.remote}.away`);
     expect((await cli.run(['metrics', '--out', out])).code).toBe(4);
     const metrics = parsePrometheus(readFileSync(out, 'utf8'));
-    expect(metrics.find(({ name }) => name === 'crosstalkd_remote_up')?.samples).toEqual([{ labels: {}, value: 0 }]);
+    expect(metrics.find(({ name }) => name === 'crosstalkd_remote_up')?.samples).toEqual([
+      { labels: {}, value: 0 },
+    ]);
     expect(readdirSync(folder)).toEqual(['crosstalkd.prom']);
     expect((await cli.run(['metrics', '--out', join(folder, 'no', 'such')])).code).toBe(2);
   });

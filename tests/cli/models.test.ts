@@ -23,8 +23,20 @@ describe('models and allow', () => {
     expect(code).toBe(0);
     expect(data).toMatchObject({ ok: true, health: 'degraded' });
     expect(listOf(data, 'models')).toMatchObject([
-      { name: 'deploy', served: false, state: 'unapproved', fix: 'crosstalkd allow deploy', effects: 'external', source: 'transport' },
-      { name: 'echo', served: false, state: 'changed-since-approval', fix: 'crosstalkd allow echo' },
+      {
+        name: 'deploy',
+        served: false,
+        state: 'unapproved',
+        fix: 'crosstalkd allow deploy',
+        effects: 'external',
+        source: 'transport',
+      },
+      {
+        name: 'echo',
+        served: false,
+        state: 'changed-since-approval',
+        fix: 'crosstalkd allow echo',
+      },
       { name: 'ghost', served: false, program: 'no-such-program-here', program_path: null },
       { name: 'wrong', served: false, state: 'invalid' },
     ]);
@@ -48,12 +60,21 @@ describe('models and allow', () => {
   it('allow approves what is named, shows it, and a changed entry waits again', async () => {
     const { code, data } = await cli.json(['allow', 'echo', 'ghost']);
     expect(code).toBe(0);
-    expect(listOf(data, 'approved')).toMatchObject([{ name: 'echo', command: ['cat'] }, { name: 'ghost' }]);
+    expect(listOf(data, 'approved')).toMatchObject([
+      { name: 'echo', command: ['cat'] },
+      { name: 'ghost' },
+    ]);
     expect(data).toMatchObject({ missing: ['ghost'], unchanged: [] });
-    expect((await cli.json(['allow', 'echo'])).data).toMatchObject({ approved: [], unchanged: ['echo'] });
+    expect((await cli.json(['allow', 'echo'])).data).toMatchObject({
+      approved: [],
+      unchanged: ['echo'],
+    });
     cli.say({ 'data/models.yaml': MODELS.replace('command: [cat]', 'command: [tac]') });
     const models = listOf((await cli.json(['models'])).data, 'models');
-    expect(models.find(({ name }) => name === 'echo')).toMatchObject({ served: false, state: 'changed-since-approval' });
+    expect(models.find(({ name }) => name === 'echo')).toMatchObject({
+      served: false,
+      state: 'changed-since-approval',
+    });
   });
 
   it.each([
@@ -68,9 +89,19 @@ describe('models and allow', () => {
   it('allow --all approves the rest, and then nothing waits', async () => {
     expect((await cli.run(['allow', '--all'])).code).toBe(0);
     // Again is fine: what was asked for is so.
-    expect(await cli.run(['allow', '--all'])).toMatchObject({ code: 0, stdout: 'nothing waits for approval on this host\n' });
-    expect(await cli.run(['allow'])).toMatchObject({ code: 3, stdout: 'nothing waits for approval on this host\n' });
-    expect((await cli.json(['allow'])).data).toMatchObject({ ok: true, health: 'good', waiting: [] });
+    expect(await cli.run(['allow', '--all'])).toMatchObject({
+      code: 0,
+      stdout: 'nothing waits for approval on this host\n',
+    });
+    expect(await cli.run(['allow'])).toMatchObject({
+      code: 3,
+      stdout: 'nothing waits for approval on this host\n',
+    });
+    expect((await cli.json(['allow'])).data).toMatchObject({
+      ok: true,
+      health: 'good',
+      waiting: [],
+    });
   });
 });
 
@@ -82,7 +113,10 @@ describe('join', () => {
 
   it('clones, says what this host can serve, and leaves nothing on the remote', async () => {
     const refs = cli.git(['for-each-ref'], cli.remote);
-    const { code, stdout } = await cli.run(['join', '../team.git', 'second'], { env: elsewhere(), cwd: join(cli.place, 'tmp') });
+    const { code, stdout } = await cli.run(['join', '../team.git', 'second'], {
+      env: elsewhere(),
+      cwd: join(cli.place, 'tmp'),
+    });
     expect(code).toBe(0);
     const directory = join(cli.place, 'tmp', 'second');
     expect(existsSync(join(directory, 'CROSSTALK-VERSION'))).toBe(true);
@@ -90,7 +124,10 @@ describe('join', () => {
     expect(stdout).toMatch(/echo +not approved on this host: crosstalkd allow echo/);
     expect(stdout).toContain(`crosstalkd allow -C ${directory} deploy`);
     expect(cli.git(['for-each-ref'], cli.remote)).toBe(refs);
-    const { data } = await cli.json(['join', cli.remote, 'third'], { env: elsewhere(), cwd: cli.place });
+    const { data } = await cli.json(['join', cli.remote, 'third'], {
+      env: elsewhere(),
+      cwd: cli.place,
+    });
     expect(data).toMatchObject({ ok: true, remote: cli.remote, branch: 'main' });
     expect(listOf(data, 'models')).toHaveLength(4);
   });
@@ -109,9 +146,9 @@ describe('join', () => {
     expect(plain.code).toBe(2);
     expect(plain.stderr).toContain('init <dir> --remote');
     expect(existsSync(join(cli.place, 'plain'))).toBe(false);
-    expect((await cli.run(['join', 'team.git', 'x', '--branch', 'nowhere'], { cwd: cli.place })).stderr).toContain(
-      'has no branch "nowhere"',
-    );
+    expect(
+      (await cli.run(['join', 'team.git', 'x', '--branch', 'nowhere'], { cwd: cli.place })).stderr,
+    ).toContain('has no branch "nowhere"');
   });
 
   it.each([
@@ -140,15 +177,26 @@ describe('lint', () => {
     const good = put('good.md', '---\nto: echo\n---\nhello\n');
     const { code, stdout } = await cli.run(['lint', bad, js, good]);
     expect(code).toBe(2);
-    expect(stdout).toContain(`${bad}:3: rejected: found hops: text "many"; expected a whole number from 0 to 1000`);
-    expect(stdout).toContain(`${js}:1: rejected: found "---js"; expected the first line to be exactly ---`);
+    expect(stdout).toContain(
+      `${bad}:3: rejected: found hops: text "many"; expected a whole number from 0 to 1000`,
+    );
+    expect(stdout).toContain(
+      `${js}:1: rejected: found "---js"; expected the first line to be exactly ---`,
+    );
     expect(stdout).toContain(`${good}: good`);
     const { data } = await cli.json(['lint', good]);
-    expect(data).toMatchObject({ ok: true, health: 'good', files: [{ ok: true, problems: [], warnings: [] }] });
+    expect(data).toMatchObject({
+      ok: true,
+      health: 'good',
+      files: [{ ok: true, problems: [], warnings: [] }],
+    });
   });
 
   it('warns of names nobody answers to, hosts never seen, paths that are not there, and hops at the limit', async () => {
-    const file = put('odd.md', '---\nto: [ehco, echo@nowhere]\nre: data/channels/general/none.md\nhops: 4\n---\nx\n');
+    const file = put(
+      'odd.md',
+      '---\nto: [ehco, echo@nowhere]\nre: data/channels/general/none.md\nhops: 4\n---\nx\n',
+    );
     const { code, data } = await cli.json(['lint', file]);
     expect(code).toBe(0);
     expect(data).toMatchObject({ ok: true, health: 'degraded' });
@@ -164,15 +212,22 @@ describe('lint', () => {
     const models = put('models.yaml', 'models:\n  a: { adapter: command }\n');
     expect((await cli.run(['lint', models])).stdout).toContain(`${models}:2: rejected`);
     const slip = put('models.yaml', 'models:\n  a:\n    effects: none\n    adapter: comand\n');
-    expect((await cli.run(['lint', slip])).stdout).toContain(`${slip}:4: rejected: found adapter "comand"; expected one of`);
-    const outside = await cli.run(['lint', put('good.md', '---\nto: anybody\n---\nx\n')], { cwd: join(cli.place, 'tmp') });
+    expect((await cli.run(['lint', slip])).stdout).toContain(
+      `${slip}:4: rejected: found adapter "comand"; expected one of`,
+    );
+    const outside = await cli.run(['lint', put('good.md', '---\nto: anybody\n---\nx\n')], {
+      cwd: join(cli.place, 'tmp'),
+    });
     expect(outside.code).toBe(0);
     expect(outside.stderr).toContain('names were not checked');
     expect((await cli.run(['lint', 'no-such-file.md'])).code).toBe(2);
   });
 
   it('lets no control code of a file or its name through', async () => {
-    const { stdout } = await cli.run(['lint', put('x\u001b[31m.md', '---\nto: "\u001b]0;x\u0007"\nfrom: \u009b31m\n---\n')]);
+    const { stdout } = await cli.run([
+      'lint',
+      put('x\u001b[31m.md', '---\nto: "\u001b]0;x\u0007"\nfrom: \u009b31m\n---\n'),
+    ]);
     // eslint-disable-next-line no-control-regex -- control codes are what is looked for
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   });

@@ -26,10 +26,16 @@ describe('notify:', () => {
 
   const configure = (notify: unknown): void =>
     writeFileSync(join(cli.place, 'config', 'config.yaml'), `notify: ${JSON.stringify(notify)}\n`);
-  const heard = (): string => (existsSync(join(cli.place, 'heard')) ? readFileSync(join(cli.place, 'heard'), 'utf8') : '');
+  const heard = (): string =>
+    existsSync(join(cli.place, 'heard')) ? readFileSync(join(cli.place, 'heard'), 'utf8') : '';
   /** From anywhere, by the address alone: as a service does. */
-  const once = (): ReturnType<Cli['run']> => cli.run(['run', cli.remote, '--once'], { cwd: cli.place });
-  const listen = (): readonly string[] => ['sh', '-c', `{ echo "== $CROSSTALK_NOTICE_KIND"; cat; } >> "${cli.place}/heard"`];
+  const once = (): ReturnType<Cli['run']> =>
+    cli.run(['run', cli.remote, '--once'], { cwd: cli.place });
+  const listen = (): readonly string[] => [
+    'sh',
+    '-c',
+    `{ echo "== $CROSSTALK_NOTICE_KIND"; cat; } >> "${cli.place}/heard"`,
+  ];
 
   it('tells once of what failed for good and of what needs a person, also over restarts, and never the text', async () => {
     configure([{ command: listen() }]);
@@ -81,8 +87,16 @@ describe('notify:', () => {
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     try {
-      configure([{ webhook: `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`, only: ['failed'] }]);
-      cli.say({ 'data/channels/general/a.md': letter('broken', SECRET), 'data/channels/general/b.md': letter('nobodi', SECRET) });
+      configure([
+        {
+          webhook: `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`,
+          only: ['failed'],
+        },
+      ]);
+      cli.say({
+        'data/channels/general/a.md': letter('broken', SECRET),
+        'data/channels/general/b.md': letter('nobodi', SECRET),
+      });
       expect((await once()).code).toBe(0);
     } finally {
       await new Promise((done) => server.close(done));
@@ -98,7 +112,10 @@ describe('notify:', () => {
 
   it('what cannot be delivered is logged once, holds nothing up, and comes when the way works again', async () => {
     configure([{ command: ['no-such-program'] }, { webhook: 'http://127.0.0.1:9/' }]);
-    cli.say({ 'data/channels/general/a.md': letter('broken', 'x'), 'data/channels/general/b.md': letter('nobodi', 'x') });
+    cli.say({
+      'data/channels/general/a.md': letter('broken', 'x'),
+      'data/channels/general/b.md': letter('nobodi', 'x'),
+    });
     const ended = await once();
     expect(ended.code).toBe(0);
     const failures = ended.stdout.split('\n').filter((line) => line.includes('notify.failed'));
@@ -154,7 +171,8 @@ describe('notify:', () => {
     configure([{ command: listen() }]);
     const running = cli.start(['run', '--interval', '1']);
     await running.until('models.loaded');
-    const flow = '---\nto: workflow\ntype: workflow\nsteps:\n  ok: { ask: { title: "Go?", kind: approve } }\n---\n';
+    const flow =
+      '---\nto: workflow\ntype: workflow\nsteps:\n  ok: { ask: { title: "Go?", kind: approve } }\n---\n';
     cli.say({ 'data/channels/general/go.md': flow });
     await untilTrue(() => heard().includes('== needs-person'));
     expect(await running.stop()).toMatchObject({ code: 0 });
@@ -167,20 +185,39 @@ describe('what is told', () => {
     noticeOfEvent({ event: name, level: 'alert', fields });
 
   it('a budget that is reached, a host that is gone, nothing that went well', () => {
-    expect(event('model.budget-reached', { model: 'opus', reason: 'used 2 of 2 USD', fix: 'edit data/budgets.yaml' })).toMatchObject([
-      { kind: 'budget', fix: 'edit data/budgets.yaml' },
+    expect(
+      event('model.budget-reached', {
+        model: 'opus',
+        reason: 'used 2 of 2 USD',
+        fix: 'edit data/budgets.yaml',
+      }),
+    ).toMatchObject([{ kind: 'budget', fix: 'edit data/budgets.yaml' }]);
+    const gone = event('host.lost', {
+      message: 'data/channels/a/b.md',
+      model: 'opus',
+      host: 'far',
+      reason: 'outcome unknown',
+    });
+    expect(gone).toMatchObject([
+      { kind: 'host-gone', title: expect.stringContaining('far') as string },
     ]);
-    const gone = event('host.lost', { message: 'data/channels/a/b.md', model: 'opus', host: 'far', reason: 'outcome unknown' });
-    expect(gone).toMatchObject([{ kind: 'host-gone', title: expect.stringContaining('far') as string }]);
-    expect(event('claim.taken-over', { message: 'data/channels/a/c.md', model: 'opus', from: 'far', next: 'runs here' })[0]?.key).toBe(
-      gone[0]?.key,
-    );
+    expect(
+      event('claim.taken-over', {
+        message: 'data/channels/a/c.md',
+        model: 'opus',
+        from: 'far',
+        next: 'runs here',
+      })[0]?.key,
+    ).toBe(gone[0]?.key);
     expect(event('reply.published', { message: 'm', model: 'opus', failed: false })).toEqual([]);
   });
 
   it('the same need with another age or count is the same; what people did themselves is none', () => {
-    const need = (kind: string, what: string) => noticeOfNeed({ kind, what, fix: 'x', about: [], count: 3 });
-    expect(need('stale', '3 messages to opus: is 8d old')[0]?.key).toBe(need('stale', '4 messages to opus: is 9d old')[0]?.key);
+    const need = (kind: string, what: string) =>
+      noticeOfNeed({ kind, what, fix: 'x', about: [], count: 3 });
+    expect(need('stale', '3 messages to opus: is 8d old')[0]?.key).toBe(
+      need('stale', '4 messages to opus: is 9d old')[0]?.key,
+    );
     expect(need('paused-here', 'x')).toEqual([]);
     expect(need('run', 'r: its budget is used up')).toMatchObject([{ kind: 'budget' }]);
   });
@@ -193,25 +230,35 @@ describe('what is told', () => {
       text,
       fix: 'crosstalkd workflow approve r ok',
     });
-    expect(shown).toEqual(['notify-send', '--app-name=crosstalkd', '--', `crosstalkd: ${text}`, 'crosstalkd workflow approve r ok']);
+    expect(shown).toEqual([
+      'notify-send',
+      '--app-name=crosstalkd',
+      '--',
+      `crosstalkd: ${text}`,
+      'crosstalkd workflow approve r ok',
+    ]);
     const failed = {
       kind: 'failed',
       title: '',
       text: 'opus has no answer to a <b>, for good: data/a <b>.md',
       fix: 'crosstalkd why a <b>',
     } as const;
-    expect(desktopCommand('linux', 'crosstalkd: opus has no answer to a <b>, for good', failed).at(-1)).toBe(
-      'data/a &lt;b&gt;.md\ncrosstalkd why a &lt;b&gt;',
-    );
+    expect(
+      desktopCommand('linux', 'crosstalkd: opus has no answer to a <b>, for good', failed).at(-1),
+    ).toBe('data/a &lt;b&gt;.md\ncrosstalkd why a &lt;b&gt;');
   });
 
   it('a mail keeps any subject in ASCII and the text whole', () => {
-    const mail = formatMail('a@b', 'crosstalkd: Ünïcödé → everywhere, and a bit more of it', 'text → text\n');
+    const mail = formatMail(
+      'a@b',
+      'crosstalkd: Ünïcödé → everywhere, and a bit more of it',
+      'text → text\n',
+    );
     expect(mail).toMatch(/^[\x20-\x7e\n]*$/);
     const [head = '', body = ''] = mail.split('\n\n');
     expect(Buffer.from(body, 'base64').toString()).toBe('text → text\n');
-    const words = [...head.replace(/\n /g, '').matchAll(/=\?utf-8\?B\?([^?]*)\?=/g)].map(([, word]) =>
-      Buffer.from(word ?? '', 'base64').toString(),
+    const words = [...head.replace(/\n /g, '').matchAll(/=\?utf-8\?B\?([^?]*)\?=/g)].map(
+      ([, word]) => Buffer.from(word ?? '', 'base64').toString(),
     );
     expect(words.join('')).toBe('crosstalkd: Ünïcödé → everywhere, and a bit more of it');
   });

@@ -24,10 +24,14 @@ describe('run --otel', () => {
     cli.close();
   });
 
-  const once = (env: Readonly<Record<string, string>>): ReturnType<Cli['run']> => cli.run(['run', '--once', '--otel'], { env });
+  const once = (env: Readonly<Record<string, string>>): ReturnType<Cli['run']> =>
+    cli.run(['run', '--once', '--otel'], { env });
 
   it('sends one trace a message: the time this host has it, and each attempt below; never a text', async () => {
-    cli.say({ 'data/channels/general/a.md': letter('echo', SECRET), 'data/channels/general/b.md': letter('broken', SECRET) });
+    cli.say({
+      'data/channels/general/a.md': letter('echo', SECRET),
+      'data/channels/general/b.md': letter('broken', SECRET),
+    });
     const env = {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_HEADERS: 'x-key=a%20b',
@@ -39,14 +43,26 @@ describe('run --otel', () => {
     expect(first?.headers).toMatchObject({ 'content-type': 'application/json', 'x-key': 'a b' });
     expect(collector.requests.map(({ body }) => body).join('')).not.toContain(SECRET);
     const { spans, resource } = readOtlp(collector.requests);
-    expect(resource).toMatchObject({ 'service.name': 'crosstalkd', 'host.name': 'mbp', team: 'red' });
+    expect(resource).toMatchObject({
+      'service.name': 'crosstalkd',
+      'host.name': 'mbp',
+      team: 'red',
+    });
     const byName = new Map(spans.map((span) => [span.name, span]));
-    expect([...byName.keys()].sort()).toEqual(['attempt broken', 'attempt echo', 'work broken', 'work echo']);
+    expect([...byName.keys()].sort()).toEqual([
+      'attempt broken',
+      'attempt echo',
+      'work broken',
+      'work echo',
+    ]);
     const [work, attempt] = [byName.get('work echo'), byName.get('attempt echo')];
     expect(attempt?.parentSpanId).toBe(work?.spanId);
     expect(attempt?.traceId).toBe(work?.traceId);
     expect(byName.get('work broken')?.traceId).not.toBe(work?.traceId);
-    expect(work?.attributes).toMatchObject({ 'crosstalk.message': 'data/channels/general/a.md', 'crosstalk.failed': false });
+    expect(work?.attributes).toMatchObject({
+      'crosstalk.message': 'data/channels/general/a.md',
+      'crosstalk.failed': false,
+    });
     expect(byName.get('work broken')?.status).toEqual({ code: 2, message: 'failed' });
     expect(BigInt(work?.start ?? '1') <= BigInt(attempt?.start ?? '0')).toBe(true);
     expect(BigInt(attempt?.end ?? '1') <= BigInt(work?.end ?? '0')).toBe(true);
@@ -58,7 +74,9 @@ describe('run --otel', () => {
     const refused = await once({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/mine` });
     expect(refused.code).toBe(0);
     expect(collector.requests[0]?.path).toBe('/mine');
-    expect(refused.stdout.split('\n').filter((line) => line.includes('otel.failed'))).toHaveLength(1);
+    expect(refused.stdout.split('\n').filter((line) => line.includes('otel.failed'))).toHaveLength(
+      1,
+    );
     cli.say({ 'data/channels/general/b.md': letter('echo', 'two') });
     collector.answer(null);
     const hung = await once({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
@@ -92,9 +110,14 @@ describe('the variables', () => {
   });
 
   it('the own variable of traces wins over the general one, and is taken as it is', () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:1/', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b:2/x' };
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:1/',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b:2/x',
+    };
     expect(readOtelSettings(env, 'mbp').endpoint).toBe('http://b:2/x');
-    expect(readOtelSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:1/' }, 'mbp').endpoint).toBe('http://a:1/v1/traces');
+    expect(readOtelSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:1/' }, 'mbp').endpoint).toBe(
+      'http://a:1/v1/traces',
+    );
     expect(readOtelSettings({}, 'mbp').endpoint).toBe('http://localhost:4318/v1/traces');
   });
 });
@@ -103,8 +126,11 @@ describe('the fold', () => {
   it('an attempt of a fallback is below the work it is done for, a warning is an event of it', () => {
     let ids = 0;
     const fold = createSpanFold(() => String((ids += 1)));
-    const say = (event: string, model: string, { level = 'status', ...fields }: { level?: 'status' | 'warning'; how?: string } = {}) =>
-      fold({ event, level, fields: { message: 'm', model, ...fields } }, ids);
+    const say = (
+      event: string,
+      model: string,
+      { level = 'status', ...fields }: { level?: 'status' | 'warning'; how?: string } = {},
+    ) => fold({ event, level, fields: { message: 'm', model, ...fields } }, ids);
     say('message.claimed', 'opus');
     say('attempt.started', 'sonnet');
     const [attempt] = say('attempt.ended', 'sonnet', { how: 'answered' });
@@ -118,7 +144,11 @@ describe('the fold', () => {
 
 interface Collector {
   readonly url: string;
-  readonly requests: readonly { readonly path: string; readonly headers: IncomingHttpHeaders; readonly body: string }[];
+  readonly requests: readonly {
+    readonly path: string;
+    readonly headers: IncomingHttpHeaders;
+    readonly body: string;
+  }[];
   /** With which status it answers from now on; null = not at all. */
   readonly answer: (status: number | null) => void;
   readonly close: () => Promise<void>;
@@ -132,7 +162,8 @@ async function startCollector(): Promise<Collector> {
     request.setEncoding('utf8').on('data', (text: string) => (body += text));
     request.on('end', () => {
       requests.push({ path: request.url ?? '', headers: request.headers, body });
-      if (status !== null) response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+      if (status !== null)
+        response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
     });
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -161,10 +192,20 @@ interface SpanRead {
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** Reads what a collector would: ids of the right length in hex, times as text of digits, values of one type each. */
-function readOtlp(requests: Collector['requests']): { readonly spans: readonly SpanRead[]; readonly resource: Raw } {
-  const groups = requests.flatMap(({ body }) => (JSON.parse(body) as { resourceSpans: Raw[] }).resourceSpans);
-  const spans = groups.flatMap((group) => (group['scopeSpans'] as Raw[]).flatMap((scope) => scope['spans'] as Raw[])).map(readSpan);
+/**
+ * Reads what a collector would: ids of the right length in hex, times as text of digits, values of
+ * one type each.
+ */
+function readOtlp(requests: Collector['requests']): {
+  readonly spans: readonly SpanRead[];
+  readonly resource: Raw;
+} {
+  const groups = requests.flatMap(
+    ({ body }) => (JSON.parse(body) as { resourceSpans: Raw[] }).resourceSpans,
+  );
+  const spans = groups
+    .flatMap((group) => (group['scopeSpans'] as Raw[]).flatMap((scope) => scope['spans'] as Raw[]))
+    .map(readSpan);
   return { spans, resource: readAttributes((groups[0]?.['resource'] as Raw)['attributes']) };
 }
 
@@ -177,7 +218,8 @@ function readSpan(raw: Raw): SpanRead {
     name: text('name', /./),
     traceId: text('traceId', /^[0-9a-f]{32}$/),
     spanId: text('spanId', /^[0-9a-f]{16}$/),
-    parentSpanId: raw['parentSpanId'] === undefined ? undefined : text('parentSpanId', /^[0-9a-f]{16}$/),
+    parentSpanId:
+      raw['parentSpanId'] === undefined ? undefined : text('parentSpanId', /^[0-9a-f]{16}$/),
     start: text('startTimeUnixNano', /^\d{19}$/),
     end: text('endTimeUnixNano', /^\d{19}$/),
     status: raw['status'],

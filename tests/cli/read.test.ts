@@ -2,18 +2,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
 
 const GENERAL = 'data/channels/general';
-const FAILS = '  broken: { adapter: command, command: [sh, -c, "echo no >&2; exit 3"], effects: none, attempts: 1 }';
+const FAILS =
+  '  broken: { adapter: command, command: [sh, -c, "echo no >&2; exit 3"], effects: none, attempts: 1 }';
 // eslint-disable-next-line no-control-regex -- control codes are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 const HOSTILE = 'evil \u001b]0;title\u0007\u001b[2J \u202ereversed\u202c \u009b31m end';
 // eslint-disable-next-line no-control-regex -- control codes are what is spelled out for YAML
-const HOSTILE_YAML = HOSTILE.replace(/[\u001b\u0007\u009b]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+const HOSTILE_YAML = HOSTILE.replace(
+  /[\u001b\u0007\u009b]/g,
+  (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+);
 
 let cli: Cli;
 beforeAll(async () => {
-  cli = await startCli({ models: `models:\n  echo: { adapter: command, command: [cat], effects: none }\n${FAILS}\n` });
+  cli = await startCli({
+    models: `models:\n  echo: { adapter: command, command: [cat], effects: none }\n${FAILS}\n`,
+  });
   cli.say({
-    [`${GENERAL}/first.md`]: letter('echo', 'The first question', 'from: grace\ntimestamp: 2026-01-01T10:00:00Z\n'),
+    [`${GENERAL}/first.md`]: letter(
+      'echo',
+      'The first question',
+      'from: grace\ntimestamp: 2026-01-01T10:00:00Z\n',
+    ),
     [`${GENERAL}/second.md`]: letter(
       '[echo, broken]',
       'Second question\nwith a NEEDLE in it',
@@ -27,27 +37,44 @@ beforeAll(async () => {
   await cli.answer();
   cli.say({
     [`${GENERAL}/by-hand.md`]: letter('echo', 'A third one', 'from: ada\n'),
-    [`${GENERAL}/by-hand.re.echo.md`]: letter('ada', 'I answer for it', `from: grace\nre: ${GENERAL}/by-hand.md\n`),
-    [`${GENERAL}/long.md`]: '---\nto: workflow\ntype: workflow\nfrom: ada\nsteps: { one: { model: echo, prompt: x } }\n---\n',
+    [`${GENERAL}/by-hand.re.echo.md`]: letter(
+      'ada',
+      'I answer for it',
+      `from: grace\nre: ${GENERAL}/by-hand.md\n`,
+    ),
+    [`${GENERAL}/long.md`]:
+      '---\nto: workflow\ntype: workflow\nfrom: ada\nsteps: { one: { model: echo, prompt: x } }\n---\n',
     [`${GENERAL}/long.re.workflow.md`]: letter(
       'ada',
       'It is done',
       `from: workflow\nre: ${GENERAL}/long.md\nmodel: workflow\nstatus: succeeded\n`,
     ),
-    [`${GENERAL}/follow-up.md`]: letter('grace', 'Thanks', `from: ada\nre: ${GENERAL}/second.re.echo.md\n`),
+    [`${GENERAL}/follow-up.md`]: letter(
+      'grace',
+      'Thanks',
+      `from: ada\nre: ${GENERAL}/second.re.echo.md\n`,
+    ),
     [`${GENERAL}/waiting.md`]: letter('echo', 'Nobody is there', 'from: ada\n'),
     [`${GENERAL}/weiß 名前.md`]: letter('grace', '宽字符'.repeat(60), 'from: ada\n'),
   });
 });
 afterAll(() => cli.close());
 
-const messages = async (args: readonly string[]): Promise<readonly Json[]> => listOf((await cli.json(args)).data, 'messages');
-const stateOf = (all: readonly Json[], id: string): unknown => all.find((one) => one['id'] === id)?.['state'];
+const messages = async (args: readonly string[]): Promise<readonly Json[]> =>
+  listOf((await cli.json(args)).data, 'messages');
+const stateOf = (all: readonly Json[], id: string): unknown =>
+  all.find((one) => one['id'] === id)?.['state'];
 
 describe('log', () => {
   it('shows the conversation with the state of each message, oldest first', async () => {
     const all = await messages(['log']);
-    expect(all[0]).toMatchObject({ id: 'first', from: 'grace', to: ['echo'], state: 'answered', at: '2026-01-01T10:00:00.000Z' });
+    expect(all[0]).toMatchObject({
+      id: 'first',
+      from: 'grace',
+      to: ['echo'],
+      state: 'answered',
+      at: '2026-01-01T10:00:00.000Z',
+    });
     expect(stateOf(all, 'second')).toBe('failed');
     expect(stateOf(all, 'by-hand')).toBe('by hand');
     expect(stateOf(all, 'long')).toBe('answered');
@@ -55,25 +82,36 @@ describe('log', () => {
     expect(stateOf(all, 'follow-up')).toBe('note');
     const { code, stdout, stderr } = await cli.run(['log']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/2026-01-01 10:00 {2}first +grace → echo +The first question +answered\n/);
+    expect(stdout).toMatch(
+      /2026-01-01 10:00 {2}first +grace → echo +The first question +answered\n/,
+    );
     expect(stdout).toMatch(/second +ada → echo, broken +Second question +failed: crash\n/);
     expect(stderr).toContain(`rejected  ${GENERAL}/unreadable.md:1: found "---js"`);
   });
 
   it('takes who is left out from the commit', async () => {
-    expect((await messages(['log'])).find(({ id }) => id === 'hostile')).toMatchObject({ from: 'grace' });
+    expect((await messages(['log'])).find(({ id }) => id === 'hostile')).toMatchObject({
+      from: 'grace',
+    });
   });
 
   it('filters, and says "nothing" with exit code 3', async () => {
-    const ids = async (...args: string[]): Promise<unknown[]> => (await messages(['log', ...args])).map(({ id }) => id);
+    const ids = async (...args: string[]): Promise<unknown[]> =>
+      (await messages(['log', ...args])).map(({ id }) => id);
     expect(await ids('--failed')).toEqual(['second.re.broken']);
     expect(await ids('--from', 'grace', '--to', 'echo')).toEqual(['first', 'hostile']);
     expect(await ids('--model', 'broken')).toEqual(['second', 'second.re.broken']);
     expect(await ids('ops')).toEqual(['deep/er/note']);
     expect(await ids('-n', '2')).toHaveLength(2);
-    expect(await ids('--since', '2026-01-02', '--from', 'ada', '--to', 'broken')).toEqual(['second']);
+    expect(await ids('--since', '2026-01-02', '--from', 'ada', '--to', 'broken')).toEqual([
+      'second',
+    ]);
     expect(await cli.run(['log', '--from', 'nobody'])).toMatchObject({ code: 3, stdout: '' });
-    expect((await cli.json(['log', '--from', 'nobody', 'ops'])).data).toMatchObject({ ok: true, health: 'good', messages: [] });
+    expect((await cli.json(['log', '--from', 'nobody', 'ops'])).data).toMatchObject({
+      ok: true,
+      health: 'good',
+      messages: [],
+    });
   });
 
   it.each([
@@ -101,7 +139,11 @@ describe('log', () => {
 describe('show and thread', () => {
   it('show prints a message with its answers', async () => {
     const { data } = await cli.json(['show', 'second']);
-    expect(data).toMatchObject({ ok: true, health: 'good', message: { id: 'second', state: 'failed', to: ['echo', 'broken'] } });
+    expect(data).toMatchObject({
+      ok: true,
+      health: 'good',
+      message: { id: 'second', state: 'failed', to: ['echo', 'broken'] },
+    });
     const replies = listOf(data['message'] as Json, 'replies');
     expect(replies).toMatchObject([
       { from: 'broken', host: 'mbp', failed: true, error: 'crash' },
@@ -116,13 +158,25 @@ describe('show and thread', () => {
     const { code, stdout } = await cli.run(['show', `${GENERAL}/unreadable.md`]);
     expect(code).toBe(1);
     expect(stdout).toContain('found "---js"');
-    expect(await cli.run(['show', '--raw', 'unreadable'])).toMatchObject({ code: 0, stdout: '---js\nprocess.exit(9)\n---\n' });
+    expect(await cli.run(['show', '--raw', 'unreadable'])).toMatchObject({
+      code: 0,
+      stdout: '---js\nprocess.exit(9)\n---\n',
+    });
   });
 
   it('ids are found by path, stem, beginning and for replies; what fits several is listed', async () => {
-    for (const id of ['second.re.echo', `${GENERAL}/second.re.echo.md`, 'general/second.re.echo', './data/channels/general/second.re.echo'])
-      expect((await cli.json(['show', id])).data).toMatchObject({ message: { id: 'second.re.echo' } });
-    expect((await cli.json(['show', 'note'])).data).toMatchObject({ message: { path: 'data/channels/ops/deep/er/note.md' } });
+    for (const id of [
+      'second.re.echo',
+      `${GENERAL}/second.re.echo.md`,
+      'general/second.re.echo',
+      './data/channels/general/second.re.echo',
+    ])
+      expect((await cli.json(['show', id])).data).toMatchObject({
+        message: { id: 'second.re.echo' },
+      });
+    expect((await cli.json(['show', 'note'])).data).toMatchObject({
+      message: { path: 'data/channels/ops/deep/er/note.md' },
+    });
     const several = await cli.run(['show', 'f']);
     expect(several.code).toBe(2);
     expect(several.stderr).toContain('ID_AMBIGUOUS');
@@ -130,7 +184,10 @@ describe('show and thread', () => {
     const none = await cli.json(['show', 'nothing-like-it']);
     expect(none).toMatchObject({
       code: 3,
-      data: { ok: false, error: { code: 'NOT_FOUND', fix: 'crosstalkd log   (not pushed yet? crosstalkd status)' } },
+      data: {
+        ok: false,
+        error: { code: 'NOT_FOUND', fix: 'crosstalkd log   (not pushed yet? crosstalkd status)' },
+      },
     });
     expect((await cli.run(['show', '../../../etc/passwd'])).code).toBe(3);
   });
@@ -146,14 +203,20 @@ describe('show and thread', () => {
       ]);
     }
     const { stdout } = await cli.run(['thread', 'second']);
-    expect(stdout).toMatch(/▸ .*second .*\n.*└ broken@mbp → ada: .*\n.*└ echo@mbp → ada: .*\n.* {2}└ ada → grace: Thanks/);
+    expect(stdout).toMatch(
+      /▸ .*second .*\n.*└ broken@mbp → ada: .*\n.*└ echo@mbp → ada: .*\n.* {2}└ ada → grace: Thanks/,
+    );
   });
 });
 
 describe('search, channels and wait', () => {
   it('search finds text in any case and shows the line', async () => {
     const { data } = await cli.json(['search', 'needle', '--from', 'ada']);
-    expect(data).toMatchObject({ ok: true, found: 1, messages: [{ id: 'second', excerpt: 'with a NEEDLE in it' }] });
+    expect(data).toMatchObject({
+      ok: true,
+      found: 1,
+      messages: [{ id: 'second', excerpt: 'with a NEEDLE in it' }],
+    });
     expect(await cli.run(['search', 'nobody says this'])).toMatchObject({ code: 3, stdout: '' });
     expect((await cli.run(['search', 'from: grace'])).code).toBe(3);
     expect(listOf((await cli.json(['search', 'a', '-n', '1'])).data, 'messages')).toHaveLength(1);
@@ -177,7 +240,10 @@ describe('search, channels and wait', () => {
     expect(failed.stderr).toContain('broken@mbp failed (crash)');
     expect(failed.stderr).toContain('crosstalkd retry');
     const late = await cli.json(['wait', 'waiting', '1']);
-    expect(late).toMatchObject({ code: 3, data: { ok: false, health: 'degraded', pending: ['echo'] } });
+    expect(late).toMatchObject({
+      code: 3,
+      data: { ok: false, health: 'degraded', pending: ['echo'] },
+    });
     expect((await cli.run(['wait', 'follow-up'])).code).toBe(3);
     expect((await cli.run(['wait', 'waiting', 'soon'])).code).toBe(2);
   });
@@ -206,12 +272,22 @@ describe('a transport that cannot be reached', () => {
     cli.git(['remote', 'set-url', 'origin', `${cli.place}/gone.git`], `${cli.place}/away`);
   });
 
-  it.each([[['log']], [['channels']], [['show', 'x']], [['thread', 'x']], [['search', 'x']], [['models']], [['allow']], [['wait', 'x']]])(
-    '%j says so with exit code 4, which is not "nothing"',
-    async (args) => {
-      const { code, data } = await cli.json([...args, '-C', `${cli.place}/away`]);
-      expect(code).toBe(4);
-      expect(data).toMatchObject({ ok: false, health: 'failed', error: { code: 'REMOTE_UNREACHABLE' } });
-    },
-  );
+  it.each([
+    [['log']],
+    [['channels']],
+    [['show', 'x']],
+    [['thread', 'x']],
+    [['search', 'x']],
+    [['models']],
+    [['allow']],
+    [['wait', 'x']],
+  ])('%j says so with exit code 4, which is not "nothing"', async (args) => {
+    const { code, data } = await cli.json([...args, '-C', `${cli.place}/away`]);
+    expect(code).toBe(4);
+    expect(data).toMatchObject({
+      ok: false,
+      health: 'failed',
+      error: { code: 'REMOTE_UNREACHABLE' },
+    });
+  });
 });

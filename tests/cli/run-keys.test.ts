@@ -1,4 +1,7 @@
-/** `run` on a terminal and the keys that people press there. The terminal is the one that `script` makes. */
+/**
+ * `run` on a terminal and the keys that people press there. The terminal is the one that `script`
+ * makes.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -22,7 +25,10 @@ interface Terminal {
   readonly end: () => void;
 }
 
-/** A terminal of 200 columns in which `crosstalkd run` has been started; `behind`: by `&`, from a shell that goes on. */
+/**
+ * A terminal of 200 columns in which `crosstalkd run` has been started; `behind`: by `&`, from a
+ * shell that goes on.
+ */
 function openTerminal(behind = false): Terminal {
   const run = `${process.execPath} ${BIN} run --interval 0.3`;
   const command = `stty cols 200; ${behind ? `set -m; ${run} & cat` : `exec ${run}`}`;
@@ -38,7 +44,10 @@ function openTerminal(behind = false): Terminal {
   return {
     screen,
     press: (keys) => child.stdin.write(keys),
-    until: (words) => untilTrue(() => screen().includes(words), 60_000).catch(() => expect(screen()).toContain(words)),
+    until: (words) =>
+      untilTrue(() => screen().includes(words), 60_000).catch(() =>
+        expect(screen()).toContain(words),
+      ),
     ended: new Promise((done) => child.once('close', (code) => done(code))),
     end: () => child.kill('SIGKILL'),
   };
@@ -51,7 +60,9 @@ const go = (word: string): void => writeFileSync(join(cli.place, word), '');
 
 beforeEach(async () => {
   cli = await startCli();
-  const entry = JSON.stringify({ slow: { adapter: 'command', command: ['sh', '-c', AGENT, cli.place], effects: 'none' } });
+  const entry = JSON.stringify({
+    slow: { adapter: 'command', command: ['sh', '-c', AGENT, cli.place], effects: 'none' },
+  });
   writeFileSync(join(cli.place, 'config', 'models.yaml'), `models: ${entry}\n`, { mode: 0o600 });
 });
 afterEach(async () => {
@@ -93,8 +104,12 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
     terminal.press('p');
     await terminal.until('paused');
     go('unheard');
-    await untilTrue(() => (cli.git(['pull', '-q', '--rebase']), existsSync(join(cli.clone, REPLY))));
-    expect(readFileSync(join(cli.clone, REPLY), 'utf8')).toContain('the early word\nthe heard word\nthe unheard word');
+    await untilTrue(
+      () => (cli.git(['pull', '-q', '--rebase']), existsSync(join(cli.clone, REPLY))),
+    );
+    expect(readFileSync(join(cli.clone, REPLY), 'utf8')).toContain(
+      'the early word\nthe heard word\nthe unheard word',
+    );
     expect(terminal.screen()).not.toContain('the unheard word');
 
     terminal.press('q');

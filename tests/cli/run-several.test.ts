@@ -16,8 +16,12 @@ describe('run with several directories', () => {
   it('answers in each, tells them apart, and goes on when one cannot be opened', async () => {
     const nowhere = join(cli.place, 'home');
     for (const clone of [cli.clone, second])
-      expect(await cli.run(['send', '--to', 'echo', '-m', `to ${clone}`], { cwd: clone })).toMatchObject({ code: 0 });
-    const { code, stdout, stderr } = await cli.run(['run', cli.clone, nowhere, second, '--once'], { cwd: cli.place });
+      expect(
+        await cli.run(['send', '--to', 'echo', '-m', `to ${clone}`], { cwd: clone }),
+      ).toMatchObject({ code: 0 });
+    const { code, stdout, stderr } = await cli.run(['run', cli.clone, nowhere, second, '--once'], {
+      cwd: cli.place,
+    });
     expect(code).toBe(2);
     expect(stderr).toContain(`${nowhere}: NOT_A_TRANSPORT`);
     const published = stdout
@@ -27,7 +31,9 @@ describe('run with several directories', () => {
       .filter(({ event }) => event === 'reply.published');
     expect(published.map(({ transport }) => transport).sort()).toEqual([cli.clone, second].sort());
     for (const clone of [cli.clone, second])
-      expect((await cli.run(['log', '-n', '1'], { cwd: clone })).stdout).toContain(`to ${clone}`.slice(0, 12));
+      expect((await cli.run(['log', '-n', '1'], { cwd: clone })).stdout).toContain(
+        `to ${clone}`.slice(0, 12),
+      );
   });
 
   it('refuses options that are for one', async () => {

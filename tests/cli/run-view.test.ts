@@ -16,7 +16,16 @@ const REPORT: HostReport = {
   pausedHere: false,
   orderedBy: null,
   slots: 4,
-  running: [{ key: 'k', message: 'data/channels/general/hello.md', model: 'opus', attempt: 1, forMs: 65_000, publishing: false }],
+  running: [
+    {
+      key: 'k',
+      message: 'data/channels/general/hello.md',
+      model: 'opus',
+      attempt: 1,
+      forMs: 65_000,
+      publishing: false,
+    },
+  ],
   waiting: [],
   waitingCount: 3,
   serves: ['opus'],
@@ -33,16 +42,22 @@ const ULID = '01JD0000000000000000000000';
 
 describe('the footer of run', () => {
   it('says how things stand in one line', () => {
-    expect(composeFooter(WIDE, REPORT, 0.5)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok');
+    expect(composeFooter(WIDE, REPORT, 0.5)).toBe(
+      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok',
+    );
   });
 
   it('leaves out words, not facts, in a narrow window, and tells of trouble first', () => {
     const footer = (columns: number, more: Partial<HostReport> = {}): string =>
       composeFooter({ columns, colors: false }, { ...REPORT, ...more }, 0.5);
-    expect(footer(81)).toBe('mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok');
+    expect(footer(81)).toBe(
+      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok',
+    );
     expect(footer(80)).toBe('mbp running · 1/4 · 3 waiting · $0.50 · 2s · remote ok');
     expect(footer(40)).toBe('1/4 · 3 waiting · $0.50 · 2s · ok');
-    expect(footer(40, { state: 'paused', waitingCount: 12 })).toBe('paused · 1/4 · 12 waiting · $0.50 · 2s…');
+    expect(footer(40, { state: 'paused', waitingCount: 12 })).toBe(
+      'paused · 1/4 · 12 waiting · $0.50 · 2s…',
+    );
     expect(footer(40, { outage: 'no route' })).toBe('remote: no route · 1/4 · 3 waiting · $…');
   });
 
@@ -65,8 +80,11 @@ describe('the footer of run', () => {
   });
 
   it('never takes more than the window, and tells of an outage without control codes', () => {
-    for (const columns of [1, 10, 40]) expect(composeFooter({ columns, colors: false }, REPORT, 0).length).toBeLessThan(columns + 1);
-    expect(composeFooter(WIDE, { ...REPORT, outage: 'no\u001b[31m route' }, 0)).toMatch(/remote: no\[31m route$/);
+    for (const columns of [1, 10, 40])
+      expect(composeFooter({ columns, colors: false }, REPORT, 0).length).toBeLessThan(columns + 1);
+    expect(composeFooter(WIDE, { ...REPORT, outage: 'no\u001b[31m route' }, 0)).toMatch(
+      /remote: no\[31m route$/,
+    );
   });
 });
 
@@ -100,23 +118,48 @@ describe('a line of run', () => {
   it('is a sentence for news of runs and of the remote, too', () => {
     const line = (event: string, fields: Record<string, string | number>) =>
       formatEvent(WIDE, { level: 'status', event, fields }, 'mbp')?.slice(9);
-    expect(line('workflow.advanced', { run: 'small-1', message: 'data/channels/general/ask.md', commits: 2 })).toBe(
-      'mbp ask  run small-1 moves on by 2 commits',
-    );
+    expect(
+      line('workflow.advanced', {
+        run: 'small-1',
+        message: 'data/channels/general/ask.md',
+        commits: 2,
+      }),
+    ).toBe('mbp ask  run small-1 moves on by 2 commits');
     expect(line('remote.watched', { where: '/srv/team.git', safety_ms: 300_000 })).toBe(
       'mbp the remote is on this machine: looks when its files change',
     );
     expect(
-      line('attempt.started', { message: 'data/channels/ship-0a1b/steps/build/n2-login/test/task.2.md', model: 'opus', attempt: 1 }),
+      line('attempt.started', {
+        message: 'data/channels/ship-0a1b/steps/build/n2-login/test/task.2.md',
+        model: 'opus',
+        attempt: 1,
+      }),
     ).toBe('mbp opus  ship-0a1b build/n2-login/test  runs');
-    expect(line('attempt.started', { message: 'data/channels/ship-0a1b/steps/plan/one/task.md', model: 'opus', attempt: 1 })).toBe(
-      'mbp opus  ship-0a1b plan  runs',
-    );
-    const rejected = { path: 'data/channels/general/bad.md', line: 3, found: 'no "to:"', expected: 'a recipient' };
-    expect(formatEvent(WIDE, { level: 'warning', event: 'message.rejected', fields: rejected }, 'mbp')?.slice(9)).toBe(
+    expect(
+      line('attempt.started', {
+        message: 'data/channels/ship-0a1b/steps/plan/one/task.md',
+        model: 'opus',
+        attempt: 1,
+      }),
+    ).toBe('mbp opus  ship-0a1b plan  runs');
+    const rejected = {
+      path: 'data/channels/general/bad.md',
+      line: 3,
+      found: 'no "to:"',
+      expected: 'a recipient',
+    };
+    expect(
+      formatEvent(
+        WIDE,
+        { level: 'warning', event: 'message.rejected', fields: rejected },
+        'mbp',
+      )?.slice(9),
+    ).toBe(
       'mbp rejected data/channels/general/bad.md:3: found no "to:"; expected a recipient → crosstalkd lint data/channels/general/bad.md',
     );
-    expect(line('dispatcher.started', { alias: 'mbp' })).toBe('mbp is up; Ctrl-C or "crosstalkd stop" ends it');
+    expect(line('dispatcher.started', { alias: 'mbp' })).toBe(
+      'mbp is up; Ctrl-C or "crosstalkd stop" ends it',
+    );
   });
 
   it('has time, host, model, message, and what happened with how long and how much', () => {
@@ -136,23 +179,37 @@ describe('a line of run', () => {
     const narrow = { columns: 30, colors: false };
     const warning = formatEvent(
       narrow,
-      { level: 'warning', event: 'remote.unreachable', fields: { reason: 'no route', next: 'tries again' } },
+      {
+        level: 'warning',
+        event: 'remote.unreachable',
+        fields: { reason: 'no route', next: 'tries again' },
+      },
       'mbp',
     );
     expect(warning).toMatch(/remote unreachable: no route → tries again$/);
     const alert = formatEvent(
       narrow,
-      { level: 'alert', event: 'publish.refused', fields: { reason: 'hook', fix: 'crosstalkd doctor' } },
+      {
+        level: 'alert',
+        event: 'publish.refused',
+        fields: { reason: 'hook', fix: 'crosstalkd doctor' },
+      },
       'mbp',
     );
     expect(alert).toMatch(/→ crosstalkd doctor$/);
   });
 
   it('leaves out what is of no use to a person, and every control code', () => {
-    expect(formatEvent(WIDE, { level: 'status', event: 'publish.retried', fields: {} }, 'mbp')).toBeNull();
-    expect(formatEvent(WIDE, { level: 'status', event: 'odd.event', fields: { text: 'a\u001b[2Jb\nc' } }, 'mbp')).toMatch(
-      /odd event \(text a\[2Jb c\)$/,
-    );
+    expect(
+      formatEvent(WIDE, { level: 'status', event: 'publish.retried', fields: {} }, 'mbp'),
+    ).toBeNull();
+    expect(
+      formatEvent(
+        WIDE,
+        { level: 'status', event: 'odd.event', fields: { text: 'a\u001b[2Jb\nc' } },
+        'mbp',
+      ),
+    ).toMatch(/odd event \(text a\[2Jb c\)$/);
   });
 });
 
@@ -176,7 +233,9 @@ it('a report says what runs and what waits', () => {
 
 it('a short id is a prefix that can be typed back; hand-made names stay whole', () => {
   expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.md`)).toBe(ULID.slice(0, 14));
-  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.re.opus.md`)).toBe(`${ULID.slice(0, 14)}.re.opus`);
+  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.re.opus.md`)).toBe(
+    `${ULID.slice(0, 14)}.re.opus`,
+  );
   expect(shortId('data/channels/general/notes/plan.md')).toBe('notes/plan');
 });
 
@@ -190,8 +249,12 @@ it('failures of the last day are listed until somebody asks again or cancels', (
     message,
     ...more,
   });
-  const failed = commit('opus ✗ ada: crash: exit status 1\n\nx\n\nCrosstalk-Re: my note\nCrosstalk-Host: mbp\n');
-  const unknown = commit('opus ✗ ada: host-lost: outcome unknown: host mbp died\n\nCrosstalk-Re: other\n');
+  const failed = commit(
+    'opus ✗ ada: crash: exit status 1\n\nx\n\nCrosstalk-Re: my note\nCrosstalk-Host: mbp\n',
+  );
+  const unknown = commit(
+    'opus ✗ ada: host-lost: outcome unknown: host mbp died\n\nCrosstalk-Re: other\n',
+  );
   expect(listFailed([failed, unknown], 2_000)).toEqual([
     {
       id: 'other',
@@ -201,16 +264,37 @@ it('failures of the last day are listed until somebody asks again or cancels', (
       isUnknown: true,
       command: 'crosstalkd retry other',
     },
-    { id: 'my note', model: 'opus', reason: 'crash: exit status 1', ageMs: 1_000, isUnknown: false, command: "crosstalkd retry 'my note'" },
+    {
+      id: 'my note',
+      model: 'opus',
+      reason: 'crash: exit status 1',
+      ageMs: 1_000,
+      isUnknown: false,
+      command: "crosstalkd retry 'my note'",
+    },
   ]);
-  expect(listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000)).toEqual([]);
+  expect(
+    listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000),
+  ).toEqual([]);
   expect(listFailed([failed], 3 * 86_400_000)).toEqual([]);
   // Of a run that failed it is the run that is told, not each of its tasks.
   const engine = { author: { name: 'workflow', email: 'workflow@crosstalk' } };
-  const ended = commit('workflow docs-1: route (failed): a: crash\n\nCrosstalk-Re: marker\nCrosstalk-Run: docs-1\n', engine);
+  const ended = commit(
+    'workflow docs-1: route (failed): a: crash\n\nCrosstalk-Re: marker\nCrosstalk-Run: docs-1\n',
+    engine,
+  );
   const task = commit('opus ✗ workflow: crash: exit status 1\n\nCrosstalk-Re: steps/a/one/task\n');
   expect(listFailed([task, ended], 2_000)).toEqual([
-    { id: 'marker', model: 'docs-1', reason: 'a: crash', ageMs: 1_000, isUnknown: false, command: 'crosstalkd workflow retry marker' },
+    {
+      id: 'marker',
+      model: 'docs-1',
+      reason: 'a: crash',
+      ageMs: 1_000,
+      isUnknown: false,
+      command: 'crosstalkd workflow retry marker',
+    },
   ]);
-  expect(listFailed([{ ...failed, author: { name: 'Ada', email: 'ada@example.org' } }], 2_000)).toEqual([]);
+  expect(
+    listFailed([{ ...failed, author: { name: 'Ada', email: 'ada@example.org' } }], 2_000),
+  ).toEqual([]);
 });

@@ -22,15 +22,25 @@ function editor(script: string): Readonly<Record<string, string>> {
 
 describe('send', () => {
   it('publishes a text as one commit by the person, and prints id and path', async () => {
-    const { code, data } = await cli.json(['send', '--to', 'echo', '-m', 'What is *this*?\n\nMore.']);
+    const { code, data } = await cli.json([
+      'send',
+      '--to',
+      'echo',
+      '-m',
+      'What is *this*?\n\nMore.',
+    ]);
     expect(code).toBe(0);
     expect(data).toMatchObject({ ok: true, health: 'good', commit: tip() });
-    expect(String(data['path'])).toMatch(/^data\/channels\/general\/\d{4}\/\d\d\/\d\d\/\d{9}Z-[0-9A-Z]{26}\.md$/);
+    expect(String(data['path'])).toMatch(
+      /^data\/channels\/general\/\d{4}\/\d\d\/\d\d\/\d{9}Z-[0-9A-Z]{26}\.md$/,
+    );
     expect(String(data['path'])).toContain(String(data['id']));
     expect(cli.git(['log', '-1', '--format=%an <%ae>|%cn|%s', 'main'], cli.remote)).toBe(
       'Ada <ada@example.org>|Ada|ada → echo: What is *this*?',
     );
-    expect(fileAtTip(String(data['path']))).toMatch(/^---\nto: echo\nfrom: ada\ntimestamp: .*\n---\nWhat is \*this\*\?\n\nMore\.$/);
+    expect(fileAtTip(String(data['path']))).toMatch(
+      /^---\nto: echo\nfrom: ada\ntimestamp: .*\n---\nWhat is \*this\*\?\n\nMore\.$/,
+    );
   });
 
   it('leaves the clone byte for byte as it was, with uncommitted work, staged files and a lock in it', async () => {
@@ -76,14 +86,21 @@ describe('send', () => {
     expect(first.data).toMatchObject({ ok: true });
     expect(String(first.data['path'])).toMatch(/^data\/channels\/side\//);
     expect(fileAtTip(String(first.data['path']))).toContain('from: somebody');
-    expect(cli.git(['log', '-1', '--format=%s', 'main'], cli.remote)).toBe('somebody → echo: written elsewhere');
+    expect(cli.git(['log', '-1', '--format=%s', 'main'], cli.remote)).toBe(
+      'somebody → echo: written elsewhere',
+    );
     writeFileSync(written, '# Title\n\nno head\n');
     const second = await cli.json(['send', '--to', 'echo', '--subject', 'S: "quoted"', written]);
-    expect(fileAtTip(String(second.data['path']))).toMatch(/subject: 'S: "quoted"'\n---\n# Title\n\nno head$/);
+    expect(fileAtTip(String(second.data['path']))).toMatch(
+      /subject: 'S: "quoted"'\n---\n# Title\n\nno head$/,
+    );
   });
 
   it('takes the text from standard input, whatever it looks like', async () => {
-    const body = '---\nre: data/channels/general/x.md\n---\nnot a head\n\u0000'.replace('\u0000', '');
+    const body = '---\nre: data/channels/general/x.md\n---\nnot a head\n\u0000'.replace(
+      '\u0000',
+      '',
+    );
     const { data } = await cli.json(['send', '--to', 'echo', '-'], { input: body });
     const text = fileAtTip(String(data['path']));
     expect(text.split('\n---\n')[0]).not.toContain('re:');
@@ -126,20 +143,30 @@ describe('send', () => {
   });
 
   it('writes to somebody new only when told to, and to people seen without asking', async () => {
-    expect((await cli.run(['send', '--to', 'newcomer', '--force', '-m', 'hi', '--from', 'boss'])).code).toBe(0);
+    expect(
+      (await cli.run(['send', '--to', 'newcomer', '--force', '-m', 'hi', '--from', 'boss'])).code,
+    ).toBe(0);
     expect((await cli.run(['send', '--to', 'boss', '-m', 'hi'])).code).toBe(0);
   });
 
   it("writes to a model that only a host's own models.yaml has: of another host by its beat, of this one by its file", async () => {
-    const elsewhere = { CROSSTALK_CONFIG_DIR: join(cli.place, 'config2'), CROSSTALK_STATE_DIR: join(cli.place, 'state2') };
-    const models = (name: string): string => `models:\n  ${name}: { adapter: command, command: [cat] }\n`;
+    const elsewhere = {
+      CROSSTALK_CONFIG_DIR: join(cli.place, 'config2'),
+      CROSSTALK_STATE_DIR: join(cli.place, 'state2'),
+    };
+    const models = (name: string): string =>
+      `models:\n  ${name}: { adapter: command, command: [cat] }\n`;
     mkdirSync(elsewhere.CROSSTALK_CONFIG_DIR, { mode: 0o700 });
-    writeFileSync(join(elsewhere.CROSSTALK_CONFIG_DIR, 'models.yaml'), models('attic'), { mode: 0o600 });
+    writeFileSync(join(elsewhere.CROSSTALK_CONFIG_DIR, 'models.yaml'), models('attic'), {
+      mode: 0o600,
+    });
     expect((await cli.run(['send', '--to', 'attic', '-m', 'hi'])).code).toBe(2);
     const host = cli.start(['run', '--alias', 'attic-host'], elsewhere);
     await untilTrue(() => cli.git(['for-each-ref', 'refs/crosstalk/hosts'], cli.remote) !== '');
     expect(await cli.run(['send', '--to', 'attic', '-m', 'hi'])).toMatchObject({ code: 0 });
-    expect((await cli.run(['send', '--to', 'atic', '-m', 'hi'])).stderr).toContain('did you mean "attic"');
+    expect((await cli.run(['send', '--to', 'atic', '-m', 'hi'])).stderr).toContain(
+      'did you mean "attic"',
+    );
     await host.stop();
     writeFileSync(join(cli.place, 'config', 'models.yaml'), models('cellar'), { mode: 0o600 });
     expect(await cli.run(['send', '--to', 'cellar', '-m', 'hi'])).toMatchObject({ code: 0 });
@@ -159,9 +186,15 @@ describe('send', () => {
 
   it('opens the editor on a template and sends what was written', async () => {
     const env = editor('printf "From the editor\\n" >> "$1"');
-    const { data } = await cli.json(['send', '--edit', '--to', 'echo', '--subject', 'yes: no'], { env });
-    expect(fileAtTip(String(data['path']))).toMatch(/to: echo\nfrom: ada\n[^]*subject: 'yes: no'\n---\nFrom the editor$/);
-    expect(readdirSync(cli.env['TMPDIR'] ?? '').filter((name) => name.startsWith('crosstalk-edit-'))).toEqual([]);
+    const { data } = await cli.json(['send', '--edit', '--to', 'echo', '--subject', 'yes: no'], {
+      env,
+    });
+    expect(fileAtTip(String(data['path']))).toMatch(
+      /to: echo\nfrom: ada\n[^]*subject: 'yes: no'\n---\nFrom the editor$/,
+    );
+    expect(
+      readdirSync(cli.env['TMPDIR'] ?? '').filter((name) => name.startsWith('crosstalk-edit-')),
+    ).toEqual([]);
   });
 
   it('aborts on an empty text and keeps a text that cannot be sent', async () => {
@@ -169,7 +202,9 @@ describe('send', () => {
     const empty = await cli.run(['send', '--edit', '--to', 'echo'], { env: editor('true') });
     expect(empty).toMatchObject({ code: 2 });
     expect(empty.stderr).toContain('nothing was sent');
-    const wrong = await cli.run(['send', '--edit'], { env: editor('printf -- "---\\nto: ehco\\n---\\nprecious\\n" > "$1"') });
+    const wrong = await cli.run(['send', '--edit'], {
+      env: editor('printf -- "---\\nto: ehco\\n---\\nprecious\\n" > "$1"'),
+    });
     expect(wrong.code).toBe(2);
     const kept = /your text is kept: (\S+)/.exec(wrong.stderr)?.[1] ?? '';
     expect(readFileSync(kept, 'utf8')).toContain('precious');
@@ -182,7 +217,14 @@ describe('send', () => {
   it('prints the answer when told to wait, and only it', async () => {
     const host = cli.start(['run']);
     await host.until('models.loaded');
-    const { code, stdout, stderr } = await cli.run(['send', '--to', 'echo', '--wait', '-m', 'ping \u001b[31mred\u001b[0m \u009b2J']);
+    const { code, stdout, stderr } = await cli.run([
+      'send',
+      '--to',
+      'echo',
+      '--wait',
+      '-m',
+      'ping \u001b[31mred\u001b[0m \u009b2J',
+    ]);
     expect(stdout).toContain('ping red');
     // eslint-disable-next-line no-control-regex -- control codes are what is looked for
     expect(stdout).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
@@ -195,7 +237,15 @@ describe('send', () => {
   });
 
   it('gives up waiting with exit code 3 and says how to find out why', async () => {
-    const { code, stdout, stderr } = await cli.run(['send', '--to', 'echo', '--wait', '1', '-m', 'anybody?']);
+    const { code, stdout, stderr } = await cli.run([
+      'send',
+      '--to',
+      'echo',
+      '--wait',
+      '1',
+      '-m',
+      'anybody?',
+    ]);
     expect(code).toBe(3);
     expect(stdout).toBe('');
     expect(stderr).toContain('crosstalkd why data/channels/general/');
@@ -204,9 +254,16 @@ describe('send', () => {
   it('tells an unreachable transport apart, with exit code 4', async () => {
     cli.git(['clone', '-q', cli.remote, join(cli.place, 'away')], cli.place);
     cli.git(['remote', 'set-url', 'origin', join(cli.place, 'gone.git')], join(cli.place, 'away'));
-    const { code, data } = await cli.json(['send', '-C', join(cli.place, 'away'), '--to', 'echo', '-m', 'x'], { cwd: cli.place });
+    const { code, data } = await cli.json(
+      ['send', '-C', join(cli.place, 'away'), '--to', 'echo', '-m', 'x'],
+      { cwd: cli.place },
+    );
     expect(code).toBe(4);
-    expect(data).toMatchObject({ ok: false, health: 'failed', error: { code: 'REMOTE_UNREACHABLE' } });
+    expect(data).toMatchObject({
+      ok: false,
+      health: 'failed',
+      error: { code: 'REMOTE_UNREACHABLE' },
+    });
   });
 });
 
@@ -223,38 +280,54 @@ describe('send inside of an agent', () => {
     expect(text).not.toContain('wait:');
     const waited = await cli.json(['send', '--to', 'ada', '--wait', '1', '-m', 'help'], { env });
     expect(fileAtTip(String(waited.data['path']))).toContain('wait: true');
-    expect(cli.git(['log', '-1', '--format=%an <%ae>', 'main'], cli.remote)).toBe('echo <echo@mbp.crosstalk>');
+    expect(cli.git(['log', '-1', '--format=%an <%ae>', 'main'], cli.remote)).toBe(
+      'echo <echo@mbp.crosstalk>',
+    );
   });
 
   it('is refused without permission, under another name, and past the hop limit', async () => {
     const env = { ...agent, CROSSTALK_MESSAGE: 'data/channels/side/question.md' };
-    const silent = await cli.run(['send', '--to', 'ada', '-m', 'x'], { env: { ...env, CROSSTALK_SEND: '' } });
+    const silent = await cli.run(['send', '--to', 'ada', '-m', 'x'], {
+      env: { ...env, CROSSTALK_SEND: '' },
+    });
     expect(silent).toMatchObject({ code: 1 });
     expect(silent.stderr).toContain('may-send: true');
-    expect((await cli.run(['send', '--to', 'ada', '--from', 'ada', '-m', 'x'], { env })).code).toBe(2);
-    expect((await cli.run(['send', '--to', 'ada', '-m', 'x'], { env: { ...env, CROSSTALK_HOPS: '4' } })).stderr).toContain(
-      'the limit is 4',
+    expect((await cli.run(['send', '--to', 'ada', '--from', 'ada', '-m', 'x'], { env })).code).toBe(
+      2,
     );
+    expect(
+      (await cli.run(['send', '--to', 'ada', '-m', 'x'], { env: { ...env, CROSSTALK_HOPS: '4' } }))
+        .stderr,
+    ).toContain('the limit is 4');
   });
 
   it('works from the program of a model that may send, and only from that', async () => {
     const ask = join(cli.place, 'asks.sh');
     const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
-    writeFileSync(ask, `#!/bin/sh\ncat >/dev/null\n${process.execPath} ${bin} send --to ada -m "asked by $1" 2>&1 | head -1\n`, {
-      mode: 0o700,
-    });
+    writeFileSync(
+      ask,
+      `#!/bin/sh\ncat >/dev/null\n${process.execPath} ${bin} send --to ada -m "asked by $1" 2>&1 | head -1\n`,
+      {
+        mode: 0o700,
+      },
+    );
     const entry = (name: string, more: string): string =>
       `  ${name}: { adapter: command, command: [${ask}, ${name}], effects: none${more} }\n`;
-    cli.say({ 'data/models.yaml': `models:\n${entry('asker', ', may-send: true')}${entry('mute', '')}` });
+    cli.say({
+      'data/models.yaml': `models:\n${entry('asker', ', may-send: true')}${entry('mute', '')}`,
+    });
     expect((await cli.run(['allow', '--all'])).code).toBe(0);
     const sent = await cli.json(['send', '--to', 'asker,mute', '-m', 'ask somebody']);
     await cli.answer();
     const { data } = await cli.json(['thread', String(sent.data['id'])]);
     const texts = listOf(data, 'messages').map(
-      ({ from, to, body }) => `${String(from)} → ${String(to)}: ${String(body).split('\n')[0] ?? ''}`,
+      ({ from, to, body }) =>
+        `${String(from)} → ${String(to)}: ${String(body).split('\n')[0] ?? ''}`,
     );
     expect(texts).toContain('asker → ada: asked by asker');
     expect(texts.join('\n')).toMatch(/asker → ada: sent 0/);
-    expect(texts.join('\n')).toMatch(/mute → ada: REFUSED: the model "mute" may not send|mute → ada: .*not a crosstalk transport/);
+    expect(texts.join('\n')).toMatch(
+      /mute → ada: REFUSED: the model "mute" may not send|mute → ada: .*not a crosstalk transport/,
+    );
   });
 });

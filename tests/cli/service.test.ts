@@ -1,15 +1,34 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatService, ownerOf, placeService, type ServiceFacts } from '../../src/local/service-unit.ts';
+import {
+  formatService,
+  ownerOf,
+  placeService,
+  type ServiceFacts,
+} from '../../src/local/service-unit.ts';
 import { type Cli, startCli } from '../support/cli.ts';
 
 const ODD: ServiceFacts = {
   manager: 'systemd',
   id: '0123456789abcdef',
   url: 'git@example.org:team/100% "mail" & <more>.git',
-  argv: ['/usr/bin/env', '/opt/a b/cross"talk$HOME%n\\d.js', 'run', 'ssh://git@example.org/team', '--state', "/home/ada/it's"],
+  argv: [
+    '/usr/bin/env',
+    '/opt/a b/cross"talk$HOME%n\\d.js',
+    'run',
+    'ssh://git@example.org/team',
+    '--state',
+    "/home/ada/it's",
+  ],
   env: { PATH: '/opt/50% off/bin:/usr/bin:/bin', NOTE: 'say "hi" to C:\\ada' },
   envFile: '/home/ada/my config/service.env',
   home: '/tmp',
@@ -19,23 +38,26 @@ const ODD: ServiceFacts = {
 const has = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
 describe('the files of a service', () => {
-  it.skipIf(!has('systemd-analyze'))('systemd takes the unit without a complaint, whatever stands in paths and addresses', () => {
-    const place = execFileSync('mktemp', ['-d']).toString().trim();
-    const places = placeService(ODD, place);
-    mkdirSync(join(place, 'systemd', 'user'), { recursive: true });
-    writeFileSync(places.file, formatService(ODD, places));
-    const checked = spawnSync('systemd-analyze', ['--user', 'verify', '--man=no', places.file], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: place, XDG_RUNTIME_DIR: place },
-    });
-    execFileSync('rm', ['-r', place]);
-    expect(
-      checked.stderr
-        .toString()
-        .split('\n')
-        .filter((line) => line.includes(places.name)),
-    ).toEqual([]);
-    expect(checked.status).toBe(0);
-  });
+  it.skipIf(!has('systemd-analyze'))(
+    'systemd takes the unit without a complaint, whatever stands in paths and addresses',
+    () => {
+      const place = execFileSync('mktemp', ['-d']).toString().trim();
+      const places = placeService(ODD, place);
+      mkdirSync(join(place, 'systemd', 'user'), { recursive: true });
+      writeFileSync(places.file, formatService(ODD, places));
+      const checked = spawnSync('systemd-analyze', ['--user', 'verify', '--man=no', places.file], {
+        env: { PATH: process.env['PATH'] ?? '', HOME: place, XDG_RUNTIME_DIR: place },
+      });
+      execFileSync('rm', ['-r', place]);
+      expect(
+        checked.stderr
+          .toString()
+          .split('\n')
+          .filter((line) => line.includes(places.name)),
+      ).toEqual([]);
+      expect(checked.status).toBe(0);
+    },
+  );
 
   it('the unit says each argument, variable and special character as systemd reads it', () => {
     const text = formatService(ODD, placeService(ODD, null));
@@ -47,39 +69,48 @@ describe('the files of a service', () => {
     expect(text).toContain('TimeoutStopSec=30\n');
   });
 
-  it.skipIf(!has('python3'))('a reader of property lists finds in the agent what was put in', () => {
-    const facts: ServiceFacts = { ...ODD, manager: 'launchd' };
-    const places = placeService(facts, null);
-    const text = formatService(facts, places);
-    const script = 'import json,plistlib,sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
-    const read = JSON.parse(execFileSync('python3', ['-c', script], { input: text }).toString()) as Record<string, unknown>;
-    expect(read).toMatchObject({
-      Label: places.name,
-      ProgramArguments: facts.argv,
-      EnvironmentVariables: facts.env,
-      RunAtLoad: true,
-      KeepAlive: { SuccessfulExit: false },
-      ExitTimeOut: 30,
-      StandardErrorPath: places.outputFile,
-    });
-    expect(places.file).toBe(`/tmp/Library/LaunchAgents/${places.name}.plist`);
-    expect(places.outputFile).toBe(`/tmp/Library/Logs/crosstalkd/${places.name}.log`);
-  });
+  it.skipIf(!has('python3'))(
+    'a reader of property lists finds in the agent what was put in',
+    () => {
+      const facts: ServiceFacts = { ...ODD, manager: 'launchd' };
+      const places = placeService(facts, null);
+      const text = formatService(facts, places);
+      const script =
+        'import json,plistlib,sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
+      const read = JSON.parse(
+        execFileSync('python3', ['-c', script], { input: text }).toString(),
+      ) as Record<string, unknown>;
+      expect(read).toMatchObject({
+        Label: places.name,
+        ProgramArguments: facts.argv,
+        EnvironmentVariables: facts.env,
+        RunAtLoad: true,
+        KeepAlive: { SuccessfulExit: false },
+        ExitTimeOut: 30,
+        StandardErrorPath: places.outputFile,
+      });
+      expect(places.file).toBe(`/tmp/Library/LaunchAgents/${places.name}.plist`);
+      expect(places.outputFile).toBe(`/tmp/Library/Logs/crosstalkd/${places.name}.log`);
+    },
+  );
 
-  it.each(['systemd', 'launchd'] as const)('one of ours for %s is told from an edited one and from a stranger', (manager) => {
-    const facts: ServiceFacts = { ...ODD, manager };
-    const text = formatService(facts, placeService(facts, null));
-    expect(ownerOf(text)).toBe('ours');
-    expect(ownerOf(text.replace('run', 'walk'))).toBe('edited');
-    expect(
-      ownerOf(
-        text
-          .split('\n')
-          .filter((line) => !line.includes('sha256'))
-          .join('\n'),
-      ),
-    ).toBe('foreign');
-  });
+  it.each(['systemd', 'launchd'] as const)(
+    'one of ours for %s is told from an edited one and from a stranger',
+    (manager) => {
+      const facts: ServiceFacts = { ...ODD, manager };
+      const text = formatService(facts, placeService(facts, null));
+      expect(ownerOf(text)).toBe('ours');
+      expect(ownerOf(text.replace('run', 'walk'))).toBe('edited');
+      expect(
+        ownerOf(
+          text
+            .split('\n')
+            .filter((line) => !line.includes('sha256'))
+            .join('\n'),
+        ),
+      ).toBe('foreign');
+    },
+  );
 });
 
 describe('crosstalkd service', () => {
@@ -88,7 +119,10 @@ describe('crosstalkd service', () => {
   afterEach(() => cli.close());
 
   /** The platform's program, which writes down what it is asked. */
-  function plantTool(name: string): { readonly env: Record<string, string>; readonly asked: () => string[] } {
+  function plantTool(name: string): {
+    readonly env: Record<string, string>;
+    readonly asked: () => string[];
+  } {
     const folder = join(cli.place, 'tools');
     mkdirSync(folder, { recursive: true });
     writeFileSync(
@@ -109,13 +143,22 @@ describe('crosstalkd service', () => {
     expect(installed).toMatchObject({ code: 0, stderr: '' });
     const [unit = ''] = readdirSync(units());
     expect(unit).toMatch(/^crosstalkd-team-[0-9a-f]{8}\.service$/);
-    expect(asked()).toEqual(['--user daemon-reload', `--user enable ${unit}`, `--user restart ${unit}`]);
+    expect(asked()).toEqual([
+      '--user daemon-reload',
+      `--user enable ${unit}`,
+      `--user restart ${unit}`,
+    ]);
     const text = readFileSync(join(units(), unit), 'utf8');
     expect(text).toContain(`"run" "${cli.remote}" "--state" "${cli.place}/state"`);
     expect(text).toContain(`Environment="CROSSTALK_CONFIG_DIR=${cli.place}/config"`);
     const status = await cli.json(['service', 'status', '--manager', 'systemd'], { env });
-    expect(status).toMatchObject({ code: 0, data: { installed: true, owner: 'ours', state: 'active', answers: false } });
-    expect((await cli.run(['service', 'install', '--manager', 'systemd'], { env })).stdout).toContain('unchanged');
+    expect(status).toMatchObject({
+      code: 0,
+      data: { installed: true, owner: 'ours', state: 'active', answers: false },
+    });
+    expect(
+      (await cli.run(['service', 'install', '--manager', 'systemd'], { env })).stdout,
+    ).toContain('unchanged');
     expect((await cli.run(['service', 'uninstall', '--manager', 'systemd'], { env })).code).toBe(0);
     expect(asked()).toContain(`--user disable --now ${unit}`);
     expect(readdirSync(units())).toEqual([]);
@@ -127,16 +170,26 @@ describe('crosstalkd service', () => {
     await cli.run(['service', 'install', '--manager', 'systemd', '--no-start']);
     const [unit = ''] = readdirSync(units());
     const text = readFileSync(join(units(), unit), 'utf8');
-    const words = [...(/^ExecStart=(.*)$/m.exec(text)?.[1] ?? '').matchAll(/"([^"]*)"/g)].map(([, word]) => word ?? '');
+    const words = [...(/^ExecStart=(.*)$/m.exec(text)?.[1] ?? '').matchAll(/"([^"]*)"/g)].map(
+      ([, word]) => word ?? '',
+    );
     const environment = Object.fromEntries(
-      [...text.matchAll(/^Environment="([^=]+)=(.*)"$/gm)].map(([, name, value]) => [name ?? '', value ?? '']),
+      [...text.matchAll(/^Environment="([^=]+)=(.*)"$/gm)].map(([, name, value]) => [
+        name ?? '',
+        value ?? '',
+      ]),
     );
     cli.say({ 'data/channels/general/hello.md': '---\nto: echo\n---\nhello\n' });
     const [node = '', ...args] = words;
-    const ended = spawnSync(node, [...args, '--once'], { cwd: '/', env: { ...environment, HOME: join(cli.place, 'home') } });
+    const ended = spawnSync(node, [...args, '--once'], {
+      cwd: '/',
+      env: { ...environment, HOME: join(cli.place, 'home') },
+    });
     expect(ended.stderr.toString()).toBe('');
     expect(ended.status).toBe(0);
-    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain('data/channels/general/hello.re.echo.md');
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).toContain(
+      'data/channels/general/hello.re.echo.md',
+    );
   });
 
   it('a launch agent has its log where the platform keeps logs, and is booted out again', async () => {
@@ -144,8 +197,12 @@ describe('crosstalkd service', () => {
     expect((await cli.run(['service', 'install', '--manager', 'launchd'], { env })).code).toBe(0);
     const logs = join(cli.place, 'home', 'Library', 'Logs', 'crosstalkd');
     expect(readdirSync(logs)).toEqual([expect.stringMatching(/\.events\.log$/)]);
-    expect(asked()[0]).toMatch(/^bootstrap gui\/\d+ .*\/Library\/LaunchAgents\/crosstalkd-team-[0-9a-f]{8}\.plist$/);
-    expect((await cli.run(['service', 'status', '--manager', 'launchd'], { env })).stdout).toContain(': running');
+    expect(asked()[0]).toMatch(
+      /^bootstrap gui\/\d+ .*\/Library\/LaunchAgents\/crosstalkd-team-[0-9a-f]{8}\.plist$/,
+    );
+    expect(
+      (await cli.run(['service', 'status', '--manager', 'launchd'], { env })).stdout,
+    ).toContain(': running');
     expect((await cli.run(['service', 'uninstall', '--manager', 'launchd'], { env })).code).toBe(0);
     expect(asked().at(-1)).toMatch(/^bootout gui\/\d+\/crosstalkd-team-/);
     expect(readdirSync(logs)).toEqual([]);
@@ -162,11 +219,23 @@ describe('crosstalkd service', () => {
     ] as const) {
       writeFileSync(path, text);
       for (const verb of ['install', 'uninstall']) {
-        const refused = await cli.run(['service', verb, '--manager', 'systemd', ...(verb === 'install' ? ['--no-start'] : [])]);
-        expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('ALREADY_EXISTS') as string });
+        const refused = await cli.run([
+          'service',
+          verb,
+          '--manager',
+          'systemd',
+          ...(verb === 'install' ? ['--no-start'] : []),
+        ]);
+        expect(refused).toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining('ALREADY_EXISTS') as string,
+        });
         expect(readFileSync(path, 'utf8')).toBe(text);
       }
-      expect((await cli.run(['service', 'install', '--manager', 'systemd', '--no-start', '--force'])).code).toBe(code);
+      expect(
+        (await cli.run(['service', 'install', '--manager', 'systemd', '--no-start', '--force']))
+          .code,
+      ).toBe(code);
     }
     expect(readFileSync(path, 'utf8')).toBe(ours);
   });
@@ -174,8 +243,14 @@ describe('crosstalkd service', () => {
   it('a manager that cannot start it is named with what it said, and the unit stays', async () => {
     const folder = join(cli.place, 'tools');
     mkdirSync(folder);
-    writeFileSync(join(folder, 'systemctl'), '#!/bin/sh\necho "Failed to connect to bus: No medium found" >&2\nexit 1\n', { mode: 0o755 });
-    const ended = await cli.run(['service', 'install', '--manager', 'systemd'], { env: { PATH: `${folder}:${cli.env['PATH'] ?? ''}` } });
+    writeFileSync(
+      join(folder, 'systemctl'),
+      '#!/bin/sh\necho "Failed to connect to bus: No medium found" >&2\nexit 1\n',
+      { mode: 0o755 },
+    );
+    const ended = await cli.run(['service', 'install', '--manager', 'systemd'], {
+      env: { PATH: `${folder}:${cli.env['PATH'] ?? ''}` },
+    });
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('Failed to connect to bus');
     expect(readdirSync(units())).toHaveLength(1);

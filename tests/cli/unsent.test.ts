@@ -14,7 +14,14 @@ beforeAll(async () => {
 afterAll(() => cli.close());
 
 async function find(): Promise<Unsent | null> {
-  const invocation: Invocation = { args: [], options: new Map(), io: systemIo({}), env: cli.env, cwd: cli.clone, commands: [] };
+  const invocation: Invocation = {
+    args: [],
+    options: new Map(),
+    io: systemIo({}),
+    env: cli.env,
+    cwd: cli.clone,
+    commands: [],
+  };
   const session = await openSession(invocation);
   try {
     return await findUnsent(session);

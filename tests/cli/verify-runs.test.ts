@@ -1,4 +1,7 @@
-/** `verify` over workflow runs: each way in which a dispatcher could break I7, planted by plain git, is named with the commit that did it. */
+/**
+ * `verify` over workflow runs: each way in which a dispatcher could break I7, planted by plain git,
+ * is named with the commit that did it.
+ */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -15,7 +18,8 @@ steps:
 `;
 const task = (step: string, key: string, phase = 'fanout'): string =>
   `---\nto: echo\nfrom: workflow\ntype: message\nworkflow_phase: ${phase}\nwait: true\nrun: x\nstep: ${step}\nkey: ${key}\nkind: first\n---\nmake it\n`;
-const reply = (path: string): string => `---\nto: workflow\nfrom: echo\nre: ${path}\nmodel: echo\nhost: mbp\nattempt: 1\n---\nmade\n`;
+const reply = (path: string): string =>
+  `---\nto: workflow\nfrom: echo\nre: ${path}\nmodel: echo\nhost: mbp\nattempt: 1\n---\nmade\n`;
 
 /** Commits of a dispatcher in the channel of a run; the last one is the violation. */
 interface Planted {
@@ -40,12 +44,22 @@ const answered = (path: string): Files => ({ [path.replace(/\.md$/, '.re.echo.md
 
 const PLANTED: Readonly<Record<string, Planted>> = {
   'second-plan': {
-    commits: (root) => [planned(root), { [`${root}PLAN.yaml`]: null }, { [`${root}PLAN.yaml`]: `${PLAN}# 2\n` }],
+    commits: (root) => [
+      planned(root),
+      { [`${root}PLAN.yaml`]: null },
+      { [`${root}PLAN.yaml`]: `${PLAN}# 2\n` },
+    ],
     says: /second plan/,
   },
-  'no-plan': { commits: (root) => [opened(root), { [`${root}steps/make/a/task.md`]: task('make', 'a') }], says: /before the plan/ },
+  'no-plan': {
+    commits: (root) => [opened(root), { [`${root}steps/make/a/task.md`]: task('make', 'a') }],
+    says: /before the plan/,
+  },
   'plan-with-tasks': {
-    commits: (root) => [opened(root), { [`${root}PLAN.yaml`]: PLAN, [`${root}steps/make/a/task.md`]: task('make', 'a') }],
+    commits: (root) => [
+      opened(root),
+      { [`${root}PLAN.yaml`]: PLAN, [`${root}steps/make/a/task.md`]: task('make', 'a') },
+    ],
     says: /before the plan/,
   },
   'task-twice': {
@@ -73,7 +87,10 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     says: /a synthesis while .*c1\/task\.md is not answered/,
   },
   'synthesis-of-nothing': {
-    commits: (root) => [planned(root), { [`${root}steps/end/join/task.md`]: task('end', 'join', 'synthesize') }],
+    commits: (root) => [
+      planned(root),
+      { [`${root}steps/end/join/task.md`]: task('end', 'join', 'synthesize') },
+    ],
     says: /synthesis of nothing/,
   },
   'too-parallel': {
@@ -107,17 +124,31 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     says: /asked 4 agents, and its budget is 3/,
   },
   'early-end': {
-    commits: (root) => [planned(root), { [`${root}steps/make/a/task.md`]: task('make', 'a') }, { [`${root}COMPLETE`]: '{}' }],
+    commits: (root) => [
+      planned(root),
+      { [`${root}steps/make/a/task.md`]: task('make', 'a') },
+      { [`${root}COMPLETE`]: '{}' },
+    ],
     says: /the end of a run while .* is not answered/,
   },
   'after-the-end': {
-    commits: (root) => [planned(root), { [`${root}COMPLETE`]: '{}' }, { [`${root}steps/make/a/task.md`]: task('make', 'a') }],
+    commits: (root) => [
+      planned(root),
+      { [`${root}COMPLETE`]: '{}' },
+      { [`${root}steps/make/a/task.md`]: task('make', 'a') },
+    ],
     says: /after the end/,
   },
   'routed-early': {
     commits: (root) => {
       const marker = `data/channels/general/${root.split('/')[2] ?? ''}.md`;
-      return [planned(root), { [marker.replace(/\.md$/, '.re.workflow.md')]: `---\nto: ada\nfrom: workflow\nre: ${marker}\n---\nx\n` }];
+      return [
+        planned(root),
+        {
+          [marker.replace(/\.md$/, '.re.workflow.md')]:
+            `---\nto: ada\nfrom: workflow\nre: ${marker}\n---\nx\n`,
+        },
+      ];
     },
     says: /COMPLETE is missing/,
   },
@@ -130,7 +161,14 @@ beforeAll(async () => {
 afterAll(() => cli.close());
 
 it('names every break of the promise about runs, and the commit that broke it', async () => {
-  cli.say(Object.fromEntries(Object.keys(PLANTED).map((name) => [`data/channels/general/${name}.md`, letter('workflow', 'x')])));
+  cli.say(
+    Object.fromEntries(
+      Object.keys(PLANTED).map((name) => [
+        `data/channels/general/${name}.md`,
+        letter('workflow', 'x'),
+      ]),
+    ),
+  );
   const other = join(cli.place, 'other');
   const commit = (files: Files): string => {
     for (const [path, text] of Object.entries(files)) {
@@ -139,7 +177,10 @@ it('names every break of the promise about runs, and the commit that broke it', 
       else writeFileSync(join(other, path), text);
     }
     cli.git(['add', '-A'], other);
-    cli.git(['-c', 'user.name=mbp', '-c', 'user.email=dispatcher@mbp.crosstalk', 'commit', '-qm', 'x'], other);
+    cli.git(
+      ['-c', 'user.name=mbp', '-c', 'user.email=dispatcher@mbp.crosstalk', 'commit', '-qm', 'x'],
+      other,
+    );
     return cli.git(['rev-parse', 'HEAD'], other);
   };
   const culprits = Object.entries(PLANTED).map(([name, { commits }]) => {
@@ -151,10 +192,12 @@ it('names every break of the promise about runs, and the commit that broke it', 
   expect(code).toBe(1);
   const found = listOf(data, 'violations').filter(({ invariant }) => invariant === 'I7');
   expect(found.map(({ commit }) => commit)).toEqual(culprits.map(([, oid]) => oid));
-  for (const [index, { says }] of Object.values(PLANTED).entries()) expect(found[index]?.['says']).toMatch(says);
+  for (const [index, { says }] of Object.values(PLANTED).entries())
+    expect(found[index]?.['says']).toMatch(says);
   const text = await cli.run(['verify']);
   expect(text.stdout).toMatch(/^I1 is violated/);
-  for (const [name, oid] of culprits) expect(text.stdout).toMatch(new RegExp(`also I7: ${oid?.slice(0, 12) ?? ''} \\S*${name}`));
+  for (const [name, oid] of culprits)
+    expect(text.stdout).toMatch(new RegExp(`also I7: ${oid?.slice(0, 12) ?? ''} \\S*${name}`));
 });
 
 it('finds nothing wrong with runs that the engine made, whatever people did in between', async () => {
@@ -162,9 +205,13 @@ it('finds nothing wrong with runs that the engine made, whatever people did in b
   try {
     const steps =
       'child_channel: made\nmax-parallel: 2\nsteps:\n  make: { each: [a, b, c], prompt: make it, model: echo }\n  end: { needs: [make], count: 2, prompt: end it, model: echo, join: { model: echo } }\n';
-    fresh.say({ 'data/channels/general/w.md': letter('workflow', 'run', `type: workflow\n${steps}`) });
+    fresh.say({
+      'data/channels/general/w.md': letter('workflow', 'run', `type: workflow\n${steps}`),
+    });
     await fresh.answer();
-    expect(fresh.git(['ls-tree', '-r', '--name-only', 'main'], fresh.remote)).toContain('data/channels/made/COMPLETE');
+    expect(fresh.git(['ls-tree', '-r', '--name-only', 'main'], fresh.remote)).toContain(
+      'data/channels/made/COMPLETE',
+    );
     expect((await fresh.json(['verify'])).data).toMatchObject({ ok: true, violations: [] });
     const other = join(fresh.place, 'other');
     fresh.git(['pull', '-q', '--rebase'], other);

@@ -37,7 +37,8 @@ async function start(name: string, head: string, more: readonly string[] = []): 
   return name;
 }
 
-const status = async (run: string): Promise<unknown> => (await cli.json(['workflow', 'show', run])).data['status'];
+const status = async (run: string): Promise<unknown> =>
+  (await cli.json(['workflow', 'show', run])).data['status'];
 
 describe('workflow', () => {
   it('lists its commands, helps with each, and suggests what was meant', async () => {
@@ -58,15 +59,23 @@ describe('workflow', () => {
     expect(checked.stderr).toContain('did you mean "needs"?');
     expect((await cli.json(['workflow', 'check', bad])).data).toMatchObject({ ok: false });
     const good = write('good.md', STEPS);
-    expect(await cli.json(['workflow', 'check', good])).toMatchObject({ code: 0, data: { ok: true, steps: 3 } });
+    expect(await cli.json(['workflow', 'check', good])).toMatchObject({
+      code: 0,
+      data: { ok: true, steps: 3 },
+    });
     expect((await cli.run(['workflow', 'check', good], { cwd: cli.place })).code).toBe(0);
     expect((await cli.run(['workflow', 'plan', good])).stdout).toContain('at most 2 agents');
-    expect((await cli.json(['workflow', 'plan', good])).data).toMatchObject({ ok: true, agentsMax: 2 });
+    expect((await cli.json(['workflow', 'plan', good])).data).toMatchObject({
+      ok: true,
+      agentsMax: 2,
+    });
     const missing = await cli.run(['workflow', 'run', good]);
     expect(missing).toMatchObject({ code: 2 });
     expect(missing.stderr).toContain('the input "who" is missing');
     expect(missing.stderr).toContain('good.md -i who=…');
-    expect((await cli.run(['workflow', 'run', 'vote-of-fuor'])).stderr).toContain('did you mean "vote-of-four"?');
+    expect((await cli.run(['workflow', 'run', 'vote-of-fuor'])).stderr).toContain(
+      'did you mean "vote-of-four"?',
+    );
   });
 
   it('runs a file to a gate, says why it waits, takes the answer, and shows each task', async () => {
@@ -74,27 +83,44 @@ describe('workflow', () => {
     expect(await status(run)).toBe('queued');
     await cli.answer();
     expect(await status(run)).toBe('waiting-human');
-    expect((await cli.run(['workflow', 'why', run])).stdout).toContain(`crosstalkd workflow approve ${run} ok`);
+    expect((await cli.run(['workflow', 'why', run])).stdout).toContain(
+      `crosstalkd workflow approve ${run} ok`,
+    );
     for (const words of [['why', run], ['status']]) {
       const said = await cli.run(words);
       expect(said.stdout).toContain('"Fine?" waits for ada');
       expect(said.stdout).toContain(`crosstalkd workflow approve ${run} ok`);
     }
     const standing = (await cli.run(['status'])).stdout;
-    expect(standing).toMatch(/Runs\n {2}gated {2}waiting-human {2}1\/1 tasks {2}since .*\n {4}crosstalkd workflow why gated/);
+    expect(standing).toMatch(
+      /Runs\n {2}gated {2}waiting-human {2}1\/1 tasks {2}since .*\n {4}crosstalkd workflow why gated/,
+    );
     expect(standing).not.toContain('its run shows where it stands');
-    expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({ code: 1 });
-    expect((await cli.json(['workflow', 'approve', run, '-m', 'go on'])).data).toMatchObject({ ok: true, gate: 'ok', decision: 'approve' });
+    expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({
+      code: 1,
+    });
+    expect((await cli.json(['workflow', 'approve', run, '-m', 'go on'])).data).toMatchObject({
+      ok: true,
+      gate: 'ok',
+      decision: 'approve',
+    });
     await cli.answer();
     const shown = await cli.run(['workflow', 'show', 'gat']);
     expect(shown.stdout).toContain('✓ gated');
     expect(shown.stdout).toMatch(/✓ a +echo@mbp/);
     expect(shown.stdout).toContain('approve by ada: Fine?');
     expect(shown.stdout).toMatch(/answer: crosstalkd show \S+\.re\.workflow/);
-    expect(cli.git(['log', '--format=%s', '--author=Ada', '-1', 'main'], cli.remote)).toBe('ada → gate ok of gated: approve, go on');
+    expect(cli.git(['log', '--format=%s', '--author=Ada', '-1', 'main'], cli.remote)).toBe(
+      'ada → gate ok of gated: approve, go on',
+    );
     const first = cli.git(['log', '--format=%H', '--grep', 'fanout a', 'main'], cli.remote);
-    expect((await cli.json(['workflow', 'show', run, '--at', first])).data).toMatchObject({ status: 'running' });
-    expect(listOf((await cli.json(['workflow', 'list'])).data, 'runs')[0]).toMatchObject({ run, status: 'succeeded' });
+    expect((await cli.json(['workflow', 'show', run, '--at', first])).data).toMatchObject({
+      status: 'running',
+    });
+    expect(listOf((await cli.json(['workflow', 'list'])).data, 'runs')[0]).toMatchObject({
+      run,
+      status: 'succeeded',
+    });
     expect((await cli.json(['workflow', 'list', '--open'])).code).toBe(3);
     expect(await cli.run(['workflow', 'pause', run])).toMatchObject({ code: 1 });
     expect(await cli.run(['workflow', 'retry', run])).toMatchObject({ code: 1 });
@@ -120,25 +146,45 @@ steps:
     );
     await cli.answer();
     // Whoever follows the run is given each answer as it has to be typed.
-    await following.until(`waits for a person: crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`);
-    await following.until(`waits for a person: crosstalkd workflow approve ${run} size -m <answer>`);
+    await following.until(
+      `waits for a person: crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`,
+    );
+    await following.until(
+      `waits for a person: crosstalkd workflow approve ${run} size -m <answer>`,
+    );
     const gate = `crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`;
     for (const name of [`${run}/gates/where`, `data/channels/${run}/gates/where/ask.md`])
-      expect((await cli.json(['why', name])).data, name).toMatchObject({ kind: 'gate', parts: [{ kind: 'open', fix: gate }] });
+      expect((await cli.json(['why', name])).data, name).toMatchObject({
+        kind: 'gate',
+        parts: [{ kind: 'open', fix: gate }],
+      });
     expect((await cli.json(['why', 'aske'])).data).toMatchObject({ kind: 'run' });
     const answer = (...words: readonly string[]) => cli.run(['workflow', ...words]);
-    expect((await answer('approve', run, 'where', '-m', 'nowhere')).stderr).toContain('takes one of blog, mail; found "nowhere"');
-    expect((await answer('deny', run, 'where')).stderr).toContain('takes one of blog, mail; found a no');
-    expect((await answer('approve', run, 'both', '--choice', 'blog', '--from', 'bob')).stderr).toContain('has no choices');
-    expect((await answer('approve', run, 'size', '-m', 'many')).stderr).toContain('it holds no JSON');
+    expect((await answer('approve', run, 'where', '-m', 'nowhere')).stderr).toContain(
+      'takes one of blog, mail; found "nowhere"',
+    );
+    expect((await answer('deny', run, 'where')).stderr).toContain(
+      'takes one of blog, mail; found a no',
+    );
+    expect(
+      (await answer('approve', run, 'both', '--choice', 'blog', '--from', 'bob')).stderr,
+    ).toContain('has no choices');
+    expect((await answer('approve', run, 'size', '-m', 'many')).stderr).toContain(
+      'it holds no JSON',
+    );
     expect((await answer('approve', run)).stderr).toContain('3 open gates: where, size, both');
     for (const time of [1, 2])
-      expect((await answer('approve', run, 'both', '--from', 'bob')).stdout, String(time)).toContain('1 more has to agree: eve');
+      expect(
+        (await answer('approve', run, 'both', '--from', 'bob')).stdout,
+        String(time),
+      ).toContain('1 more has to agree: eve');
     cli.say({ [`data/channels/${run}/gates/both/deny`]: '' });
     expect((await answer('why', run)).stdout).toMatch(
       /waits for bob, eve \(1 of 2\); the answer of \S+ does not count: \S+ is not among bob, eve/,
     );
-    expect((await answer('why', run)).stdout).toContain(`crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`);
+    expect((await answer('why', run)).stdout).toContain(
+      `crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`,
+    );
     expect((await answer('approve', run, 'where', '-m', 'Blog')).code).toBe(0);
     expect((await answer('approve', run, 'size', '-m', '{"n": 3}')).code).toBe(0);
     expect((await answer('approve', run, 'both', '--from', 'eve')).stdout).not.toContain('more');
@@ -146,19 +192,29 @@ steps:
     expect(await status(run)).toBe('succeeded');
     await following.until('succeeded');
     expect((await following.stop()).stderr).toContain('ask where');
-    expect((await cli.run(['why', `${run}/gates/where`])).stdout).toContain('is decided: blog by ada');
+    expect((await cli.run(['why', `${run}/gates/where`])).stdout).toContain(
+      'is decided: blog by ada',
+    );
   });
 
   it('names a place in a group by the run that has it, and what has a name in every run by its run as well', async () => {
-    const head = 'concurrency: { group: turns }\nsteps:\n  a: { model: echo, prompt: "x" }\n  go: { wait: { event: go } }';
+    const head =
+      'concurrency: { group: turns }\nsteps:\n  a: { model: echo, prompt: "x" }\n  go: { wait: { event: go } }';
     for (const name of ['first', 'second']) await start(name, head);
     await cli.answer();
     expect((await cli.json(['workflow', 'why', 'second'])).data).toMatchObject({
       status: 'queued',
-      blocked_by: [{ what: 'the group "turns" is full: it waits for first to end', command: 'crosstalkd workflow why first' }],
+      blocked_by: [
+        {
+          what: 'the group "turns" is full: it waits for first to end',
+          command: 'crosstalkd workflow why first',
+        },
+      ],
     });
     const { data } = await cli.json(['show', 'first/steps/a/one/task']);
-    expect(data).toMatchObject({ message: { id: 'first/steps/a/one/task', path: 'data/channels/first/steps/a/one/task.md' } });
+    expect(data).toMatchObject({
+      message: { id: 'first/steps/a/one/task', path: 'data/channels/first/steps/a/one/task.md' },
+    });
     // The run "gated" has one of that name, too.
     expect((await cli.run(['show', 'steps/a/one/task'])).stderr).toContain('fits 2 messages');
     for (const name of ['first', 'second']) await cli.run(['workflow', 'cancel', name]);
@@ -176,13 +232,17 @@ steps:
     );
     await cli.answer();
     const shown = (await cli.run(['workflow', 'show', run])).stdout;
-    expect(shown).toMatch(/▸ one-half\n {2}✓ say[^]*▸ one-half, pass 2\n[^]*▸ other\n[^]*▸ other, pass 2\n/);
+    expect(shown).toMatch(
+      /▸ one-half\n {2}✓ say[^]*▸ one-half, pass 2\n[^]*▸ other\n[^]*▸ other, pass 2\n/,
+    );
     const steps = listOf((await cli.json(['workflow', 'show', run])).data, 'steps');
     expect(steps.map((step) => listOf(step, 'tasks').length)).toEqual([0, 1, 1, 1, 1]);
     const why = (await cli.run(['workflow', 'why', run])).stdout;
     expect(why).toContain('is over: failed\n  part: ');
     expect(why).toContain('crosstalkd workflow retry grouped');
-    expect((await cli.run(['status'])).stdout).toMatch(/grouped {2}.* ago: part: .*\(crosstalkd workflow retry /);
+    expect((await cli.run(['status'])).stdout).toMatch(
+      /grouped {2}.* ago: part: .*\(crosstalkd workflow retry /,
+    );
   });
 
   it('denies, signals, pauses, resumes, sets a budget, amends and cancels', async () => {
@@ -201,12 +261,17 @@ steps:
       expect((await cli.run(['workflow', ...words])).code).toBe(0);
     await cli.answer();
     expect(await status(run)).toBe('paused');
-    expect((await cli.run(['workflow', 'why', run])).stdout).toContain(`crosstalkd workflow resume ${run}`);
+    expect((await cli.run(['workflow', 'why', run])).stdout).toContain(
+      `crosstalkd workflow resume ${run}`,
+    );
     expect((await cli.run(['workflow', 'budget', run])).stdout).toContain('limit 7');
     const amended = write('amended.md', head.replace('before', 'after'));
     expect((await cli.run(['workflow', 'resume', run])).code).toBe(0);
     expect((await cli.run(['workflow', 'amend', run, amended])).code).toBe(0);
-    expect(await cli.run(['workflow', 'signal', run, 'ready'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await cli.run(['workflow', 'signal', run, 'ready'])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     await cli.answer();
     expect((await cli.json(['workflow', 'show', run])).data['reply']).toContain('after');
     const other = await start('stopped', head);
@@ -236,9 +301,14 @@ steps:
         ['b', false],
       ]);
     }
-    expect((await cli.run(['workflow', 'rerun', run, '--from', 'nothing'])).stderr).toContain('steps: a, b');
+    expect((await cli.run(['workflow', 'rerun', run, '--from', 'nothing'])).stderr).toContain(
+      'steps: a, b',
+    );
     // From an old commit: what had finished there is taken over, what finished later is not.
-    const old = cli.git(['log', '--format=%H', '--grep', `workflow ${run}: fanout b`, 'main'], cli.remote);
+    const old = cli.git(
+      ['log', '--format=%H', '--grep', `workflow ${run}: fanout b`, 'main'],
+      cli.remote,
+    );
     expect((await cli.json(['workflow', 'show', run, '--at', old])).data).toMatchObject({
       at: old,
       status: 'running',
@@ -265,7 +335,13 @@ steps:
   e: { needs: [c], prompt: "after \${{ steps.c.text }}" }`;
     const run = await start('before', head('two'));
     await cli.answer();
-    const again = await cli.json(['workflow', 'fork', run, '--file', write('after.md', head('another'))]);
+    const again = await cli.json([
+      'workflow',
+      'fork',
+      run,
+      '--file',
+      write('after.md', head('another')),
+    ]);
     expect(again).toMatchObject({ code: 0 });
     await cli.answer();
     const { data } = await cli.json(['workflow', 'show', String(again.data['run'])]);
@@ -304,54 +380,104 @@ steps:
       ['cancel', 'all'],
       ['rerun', 'all', '--file', edited],
     ];
-    const names = (WORKFLOW_COMMAND.subcommands ?? []).map(({ name }) => name.replace('workflow ', ''));
+    const names = (WORKFLOW_COMMAND.subcommands ?? []).map(({ name }) =>
+      name.replace('workflow ', ''),
+    );
     expect(asked.map(([name]) => name).sort()).toEqual([...names].sort());
     for (const words of asked) {
       if (['approve', 'rerun'].includes(words[0] ?? '')) await cli.answer();
       const { code, data } = await cli.json(['workflow', ...words]);
-      expect(data, words.join(' ')).toMatchObject({ ok: true, health: expect.stringMatching(/^good$|^degraded$/) as string });
+      expect(data, words.join(' ')).toMatchObject({
+        ok: true,
+        health: expect.stringMatching(/^good$|^degraded$/) as string,
+      });
       expect(code, words.join(' ')).toBe(0);
-      if (!['check', 'plan', 'list'].includes(words[0] ?? '')) expect(String(data['run']), words.join(' ')).toMatch(/^all/);
+      if (!['check', 'plan', 'list'].includes(words[0] ?? ''))
+        expect(String(data['run']), words.join(' ')).toMatch(/^all/);
     }
     await cli.answer();
-    expect((await cli.json(['workflow', 'show', 'all', '--at', 'HEAD~1'])).data).toMatchObject({ ok: true, run: 'all' });
-    expect(await cli.json(['workflow', 'show', 'nothing-like-it'])).toMatchObject({ code: 3, data: { ok: false } });
-    expect(await cli.json(['workflow', 'show', 'all', '--at', 'nowhere'])).toMatchObject({ code: 3, data: { ok: false } });
+    expect((await cli.json(['workflow', 'show', 'all', '--at', 'HEAD~1'])).data).toMatchObject({
+      ok: true,
+      run: 'all',
+    });
+    expect(await cli.json(['workflow', 'show', 'nothing-like-it'])).toMatchObject({
+      code: 3,
+      data: { ok: false },
+    });
+    expect(await cli.json(['workflow', 'show', 'all', '--at', 'nowhere'])).toMatchObject({
+      code: 3,
+      data: { ok: false },
+    });
   }, 240_000);
 
   it('finds its way among hundreds of runs: the newest are listed, the open ones first, and any is shown', async () => {
     await cli.answer();
-    const before = listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').length;
-    const ended = await start('pattern', 'name: pattern\nsteps:\n  a: { model: echo, prompt: one }');
+    const before = listOf(
+      (await cli.json(['workflow', 'list', '--open', '-n', '500'])).data,
+      'runs',
+    ).length;
+    const ended = await start(
+      'pattern',
+      'name: pattern\nsteps:\n  a: { model: echo, prompt: one }',
+    );
     const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
     await cli.answer();
     const copies = (run: string, count: number) =>
-      Array.from({ length: count }, (_, index) => copyOf(run, `${run}-${String(index + 1).padStart(3, '0')}`));
+      Array.from({ length: count }, (_, index) =>
+        copyOf(run, `${run}-${String(index + 1).padStart(3, '0')}`),
+      );
     importCommits([...copies(ended, 250), ...copies(open, 60)]);
     const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
     expect(all).toHaveLength(20);
     expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
-    expect(listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(({ run }) => run)).toHaveLength(
-      before + 61,
-    );
+    expect(
+      listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(
+        ({ run }) => run,
+      ),
+    ).toHaveLength(before + 61);
     const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
     expect(many).toHaveLength(300);
-    expect(many[before + 61]).toMatchObject({ run: 'pattern-250', status: 'succeeded', counts: { succeeded: 1 } });
-    expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({ status: 'succeeded' });
+    expect(many[before + 61]).toMatchObject({
+      run: 'pattern-250',
+      status: 'succeeded',
+      counts: { succeeded: 1 },
+    });
+    expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({
+      status: 'succeeded',
+    });
     expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
   }, 240_000);
 });
 
 /** The files of a run and of its marker under another name. */
 function copyOf(run: string, name: string): Readonly<Record<string, string>> {
-  const marker = (JSON.parse(cli.git(['show', `main:data/channels/${run}/RUN.json`], cli.remote)) as { marker: string }).marker;
+  const marker = (
+    JSON.parse(cli.git(['show', `main:data/channels/${run}/RUN.json`], cli.remote)) as {
+      marker: string;
+    }
+  ).marker;
   const own = marker.replace(/[^/]+$/, `${name}.md`);
   const paths = cli
-    .git(['ls-tree', '-r', '--name-only', 'main', `data/channels/${run}`, marker.replace(/[^/]+$/, '')], cli.remote)
+    .git(
+      [
+        'ls-tree',
+        '-r',
+        '--name-only',
+        'main',
+        `data/channels/${run}`,
+        marker.replace(/[^/]+$/, ''),
+      ],
+      cli.remote,
+    )
     .split('\n');
-  const mine = paths.filter((path) => path.startsWith(`data/channels/${run}/`) || path.startsWith(marker.slice(0, -3)));
-  const rename = (text: string): string => text.replaceAll(marker.slice(0, -3), own.slice(0, -3)).replaceAll(run, name);
-  return Object.fromEntries(mine.map((path) => [rename(path), rename(TEXTS.get(path) ?? readOnce(path))]));
+  const mine = paths.filter(
+    (path) => path.startsWith(`data/channels/${run}/`) || path.startsWith(marker.slice(0, -3)),
+  );
+  const rename = (text: string): string =>
+    text.replaceAll(marker.slice(0, -3), own.slice(0, -3)).replaceAll(run, name);
+  return Object.fromEntries(
+    mine.map((path) => [rename(path), rename(TEXTS.get(path) ?? readOnce(path))]),
+  );
 }
 
 const TEXTS = new Map<string, string>();
@@ -366,25 +492,35 @@ function readOnce(path: string): string {
 function importCommits(sets: readonly Readonly<Record<string, string>>[]): void {
   const data = (text: string): string => `data ${Buffer.byteLength(text)}\n${text}\n`;
   const commits = sets.map((files, index) => {
-    const run = /^data\/channels\/([^/]+)\/RUN\.json$/m.exec(Object.keys(files).join('\n'))?.[1] ?? '';
-    const writes = Object.entries(files).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
+    const run =
+      /^data\/channels\/([^/]+)\/RUN\.json$/m.exec(Object.keys(files).join('\n'))?.[1] ?? '';
+    const writes = Object.entries(files).map(
+      ([path, text]) => `M 100644 inline ${path}\n${data(text)}`,
+    );
     const from = index === 0 ? 'from refs/heads/main^0\n' : '';
     return `commit refs/heads/main\ncommitter workflow <workflow@crosstalk> ${1_795_000_000 + index} +0000\n${data(`workflow ${run}: route\n\nCrosstalk-Run: ${run}\n`)}${from}${writes.join('')}`;
   });
-  execFileSync('git', ['fast-import', '--quiet'], { cwd: cli.remote, env: cli.env, input: commits.join('\n') });
+  execFileSync('git', ['fast-import', '--quiet'], {
+    cwd: cli.remote,
+    env: cli.env,
+    input: commits.join('\n'),
+  });
 }
 
 describe('isolate: worktree', () => {
   it('commits and pushes what the agent wrote on a branch of its own, names both in the reply, and leaves no worktree', async () => {
     const [app, bare] = [join(cli.place, 'app'), join(cli.place, 'app.git')];
-    const git = (...args: readonly string[]): string => execFileSync('git', args, { cwd: app, env: cli.env }).toString('utf8').trim();
+    const git = (...args: readonly string[]): string =>
+      execFileSync('git', args, { cwd: app, env: cli.env }).toString('utf8').trim();
     execFileSync('git', ['init', '-q', '--bare', bare], { env: cli.env });
     mkdirSync(app);
     git('init', '-q');
     git('commit', '-q', '--allow-empty', '-m', 'begin');
     git('remote', 'add', 'origin', bare);
     const config = join(cli.place, 'config');
-    writeFileSync(join(config, 'config.yaml'), `alias: mbp\nprojects: { app: ${app} }\n`, { mode: 0o600 });
+    writeFileSync(join(config, 'config.yaml'), `alias: mbp\nprojects: { app: ${app} }\n`, {
+      mode: 0o600,
+    });
     const script = join(cli.place, 'coder.mjs');
     writeFileSync(
       script,
@@ -392,16 +528,26 @@ describe('isolate: worktree', () => {
     );
     const entry = (name: string, word: string): string =>
       `  ${name}: { adapter: command, command: [${process.execPath}, ${script}, ${word}], effects: external }\n`;
-    writeFileSync(join(config, 'models.yaml'), `models:\n${entry('coder', 'work')}${entry('breaker', 'fail')}`, { mode: 0o600 });
-    const ask = (to: string): string => `---\nto: ${to}\nproject: app\nisolate: worktree\nbranch: ct/${to}\n---\nDo it.\n`;
-    cli.say({ 'data/channels/code/good.md': ask('coder'), 'data/channels/code/bad.md': ask('breaker') });
+    writeFileSync(
+      join(config, 'models.yaml'),
+      `models:\n${entry('coder', 'work')}${entry('breaker', 'fail')}`,
+      { mode: 0o600 },
+    );
+    const ask = (to: string): string =>
+      `---\nto: ${to}\nproject: app\nisolate: worktree\nbranch: ct/${to}\n---\nDo it.\n`;
+    cli.say({
+      'data/channels/code/good.md': ask('coder'),
+      'data/channels/code/bad.md': ask('breaker'),
+    });
     await cli.answer();
     const reply = cli.git(['show', 'main:data/channels/code/good.re.coder.md'], cli.remote);
     expect(reply).toContain('branch: ct/coder');
     const commit = git('ls-remote', bare, 'refs/heads/ct/coder').split('\t')[0] ?? '';
     expect(reply).toContain(`commit: ${commit}`);
     expect(git('show', `${commit}:new.txt`)).toBe('work');
-    expect(cli.git(['show', 'main:data/channels/code/bad.re.breaker.md'], cli.remote)).toContain('failed: true');
+    expect(cli.git(['show', 'main:data/channels/code/bad.re.breaker.md'], cli.remote)).toContain(
+      'failed: true',
+    );
     expect(git('for-each-ref', '--format=%(refname)', 'refs/heads/ct')).toBe('refs/heads/ct/coder');
     expect(git('worktree', 'list').split('\n')).toHaveLength(1);
     expect(git('status', '--porcelain')).toBe('');
@@ -410,7 +556,10 @@ describe('isolate: worktree', () => {
 
 // The last of all: its run stays as it is.
 it('names what stands where an answer belongs, and what to do, when nobody can answer a task', async () => {
-  const run = await start('blocked', STEPS.replace('name: hello', 'name: blocked'), ['-i', 'who=Bob']);
+  const run = await start('blocked', STEPS.replace('name: hello', 'name: blocked'), [
+    '-i',
+    'who=Bob',
+  ]);
   await cli.answer();
   const reply = `data/channels/${run}/steps/b/one/task.re.echo.md`;
   cli.say({ [`${reply}/notes.txt`]: 'a folder' });

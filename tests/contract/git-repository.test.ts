@@ -2,7 +2,10 @@ import { renameSync } from 'node:fs';
 import { createGitFixture, oidOf, type GitFixture } from '../support/git-fixture.ts';
 import { describeRepositoryContract, type ContractWorld } from './repository-contract.ts';
 
-/** Real git on a bare remote given by path; with `partial`, its hosts leave out what older files say. */
+/**
+ * Real git on a bare remote given by path; with `partial`, its hosts leave out what older files
+ * say.
+ */
 function createGitWorld(partial = false): Promise<ContractWorld> {
   const fixture = createGitFixture();
   fixture.remote(['config', 'uploadpack.allowFilter', String(partial)]);
@@ -19,7 +22,16 @@ function createGitWorld(partial = false): Promise<ContractWorld> {
         remote(['update-index', '--add', '--cacheinfo', `100644,${blob},${path}`], { env });
       }
       const tree = remote(['write-tree'], { env });
-      const merge = remote(['commit-tree', '-m', 'merge', '-p', parents[0], '-p', parents[1], tree]);
+      const merge = remote([
+        'commit-tree',
+        '-m',
+        'merge',
+        '-p',
+        parents[0],
+        '-p',
+        parents[1],
+        tree,
+      ]);
       remote(['update-ref', 'refs/heads/main', merge]);
       return Promise.resolve(oidOf(merge));
     },

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { draftOf } from '../support/git-fixture.ts';
-import { createMemoryRemote, type MemoryRemote, type StepName } from '../support/memory-repository.ts';
+import {
+  createMemoryRemote,
+  type MemoryRemote,
+  type StepName,
+} from '../support/memory-repository.ts';
 import { describeRepositoryContract, type ContractWorld } from './repository-contract.ts';
 
 function createMemoryWorld(): Promise<ContractWorld> {
@@ -9,7 +13,13 @@ function createMemoryWorld(): Promise<ContractWorld> {
   return Promise.resolve({
     open: () => Promise.resolve(remote.open()),
     merge: (parents, files) => {
-      const merge = remote.commit(parents, draftOf({ ...Object.fromEntries(remote.filesOf(parents[1])), ...files }, { message: 'merge' }));
+      const merge = remote.commit(
+        parents,
+        draftOf(
+          { ...Object.fromEntries(remote.filesOf(parents[1])), ...files },
+          { message: 'merge' },
+        ),
+      );
       remote.setRef('refs/heads/main', merge);
       return Promise.resolve(merge);
     },
@@ -30,13 +40,18 @@ describeRepositoryContract('memory', createMemoryWorld);
 describe('the repository in memory, as a simulation needs it', () => {
   const ref = 'refs/crosstalk/claims/k';
   const losing = (remote: MemoryRemote, name: StepName, phase: 'before' | 'after') =>
-    remote.open({ step: (at, when) => Promise.resolve(at === name && when === phase ? 'lost' : 'go'), host: 'a' });
+    remote.open({
+      step: (at, when) => Promise.resolve(at === name && when === phase ? 'lost' : 'go'),
+      host: 'a',
+    });
 
   it('a push that is lost on its way has no effect', async () => {
     const remote = createMemoryRemote();
     const host = losing(remote, 'push', 'before');
     const next = await host.writeRecord('{}');
-    expect((await host.push([{ ref, expected: null, next }], { atomic: false })).kind).toBe('unknown');
+    expect((await host.push([{ ref, expected: null, next }], { atomic: false })).kind).toBe(
+      'unknown',
+    );
     expect(remote.refs.size).toBe(0);
   });
 
@@ -44,7 +59,9 @@ describe('the repository in memory, as a simulation needs it', () => {
     const remote = createMemoryRemote();
     const host = losing(remote, 'push', 'after');
     const next = await host.writeRecord('{}');
-    expect((await host.push([{ ref, expected: null, next }], { atomic: false })).kind).toBe('unknown');
+    expect((await host.push([{ ref, expected: null, next }], { atomic: false })).kind).toBe(
+      'unknown',
+    );
     expect(remote.refs.get(ref)).toBe(next);
     expect(remote.moves).toEqual([{ ref, expected: null, next, push: 1, host: 'a' }]);
   });
@@ -52,7 +69,10 @@ describe('the repository in memory, as a simulation needs it', () => {
   it('a crash is a step that never ends: nothing after it happens', async () => {
     const remote = createMemoryRemote();
     const host = remote.open({
-      step: (name, phase) => (name === 'push' && phase === 'before' ? new Promise(() => undefined) : Promise.resolve('go')),
+      step: (name, phase) =>
+        name === 'push' && phase === 'before'
+          ? new Promise(() => undefined)
+          : Promise.resolve('go'),
     });
     const next = await host.writeRecord('{}');
     void host.push([{ ref, expected: null, next }], { atomic: false });
@@ -87,8 +107,12 @@ describe('the repository in memory, as a simulation needs it', () => {
       const tips: Oid[] = [];
       for (let n = 0; n < 1_000; n++) {
         const tip = tips.at(-1) ?? null;
-        const [next] = await host.buildCommits(tip, [draftOf({ [`data/channels/c/${n % 30}/${n}.md`]: `m${n}` })]);
-        await host.push([{ ref: 'refs/heads/main', expected: tip, next: next! }], { atomic: false });
+        const [next] = await host.buildCommits(tip, [
+          draftOf({ [`data/channels/c/${n % 30}/${n}.md`]: `m${n}` }),
+        ]);
+        await host.push([{ ref: 'refs/heads/main', expected: tip, next: next! }], {
+          atomic: false,
+        });
         tips.push(next!);
       }
       return tips;

@@ -8,7 +8,10 @@ import { draftOf, reached } from '../support/git-fixture.ts';
 export interface ContractWorld {
   /** A new host: an empty cache on the same remote. */
   open(): Promise<Repository>;
-  /** A commit on the remote's branch with two parents whose tree is that of the first plus `files` and the second's files. */
+  /**
+   * A commit on the remote's branch with two parents whose tree is that of the first plus `files`
+   * and the second's files.
+   */
   merge(parents: readonly [Oid, Oid], files: Readonly<Record<string, string>>): Promise<Oid>;
   /** Removes from the remote every object that no ref needs. */
   forgetUnreferenced(): Promise<void>;
@@ -23,7 +26,10 @@ const HOSTS = 'refs/crosstalk/hosts/';
 const NONE = new Map<string, Oid>();
 
 /** Defines the suite for one implementation. */
-export function describeRepositoryContract(name: string, createWorld: () => Promise<ContractWorld>): void {
+export function describeRepositoryContract(
+  name: string,
+  createWorld: () => Promise<ContractWorld>,
+): void {
   describe(`the repository door, ${name}`, () => {
     let world: ContractWorld;
     let a: Repository;
@@ -34,7 +40,8 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
     });
     afterEach(() => world.dispose());
 
-    const tipOf = async (host: Repository): Promise<Oid | null> => reached(await host.listRefs([])).tip;
+    const tipOf = async (host: Repository): Promise<Oid | null> =>
+      reached(await host.listRefs([])).tip;
     const publish = async (host: Repository, ...drafts: readonly CommitDraft[]): Promise<Oid> => {
       const tip = await tipOf(host);
       reached(await host.fetch({ tip, records: NONE }));
@@ -52,7 +59,8 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       (await host.diff({ from: null, to: commit, under: '' })).map((change) => change.path);
     const textAt = async (host: Repository, commit: Oid, path: string): Promise<string | null> => {
       const [entry] = await host.lookUp(commit, [path]);
-      const [blob] = entry === null || entry === undefined ? [] : await host.readBlobs([entry.oid], 1_000_000);
+      const [blob] =
+        entry === null || entry === undefined ? [] : await host.readBlobs([entry.oid], 1_000_000);
       return blob?.kind === 'bytes' ? Buffer.from(blob.bytes).toString('utf8') : null;
     };
 
@@ -64,8 +72,14 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       it('lists the branch and exactly the refs below the prefixes', async () => {
         const tip = await publish(a, draftOf({ 'x.md': 'x' }));
         const record = await a.writeRecord('{"n":1}');
-        const names = [`${CLAIMS}k1`, `${HOSTS}mbp.1`, 'refs/crosstalk/other/z', `refs/heads/${CLAIMS}k9`];
-        for (const ref of names) expect(await pushOne(a, { ref, expected: null, next: record })).toBe('landed');
+        const names = [
+          `${CLAIMS}k1`,
+          `${HOSTS}mbp.1`,
+          'refs/crosstalk/other/z',
+          `refs/heads/${CLAIMS}k9`,
+        ];
+        for (const ref of names)
+          expect(await pushOne(a, { ref, expected: null, next: record })).toBe('landed');
         const listed = reached(await b.listRefs([CLAIMS, 'refs/crosstalk/other/z']));
         expect(listed.tip).toBe(tip);
         expect([...listed.refs].sort()).toEqual([
@@ -75,7 +89,10 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       });
 
       it('a create-only lease lands once and is stale afterwards', async () => {
-        const [mine, theirs] = [await a.writeRecord('{"by":"a"}'), await b.writeRecord('{"by":"b"}')];
+        const [mine, theirs] = [
+          await a.writeRecord('{"by":"a"}'),
+          await b.writeRecord('{"by":"b"}'),
+        ];
         expect(await pushOne(a, { ref: `${CLAIMS}k`, expected: null, next: mine })).toBe('landed');
         expect(await pushOne(b, { ref: `${CLAIMS}k`, expected: null, next: theirs })).toBe('stale');
         expect(reached(await b.listRefs([CLAIMS])).refs.get(`${CLAIMS}k`)).toBe(mine);
@@ -99,10 +116,18 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         const theirs = await b.writeRecord('{"by":"b"}');
         const results = await pushAll(
           b,
-          ['k1', 'k2', 'k3'].map((key) => ({ ref: `${CLAIMS}${key}`, expected: null, next: theirs })),
+          ['k1', 'k2', 'k3'].map((key) => ({
+            ref: `${CLAIMS}${key}`,
+            expected: null,
+            next: theirs,
+          })),
           false,
         );
-        expect(results).toEqual({ [`${CLAIMS}k1`]: 'stale', [`${CLAIMS}k2`]: 'landed', [`${CLAIMS}k3`]: 'landed' });
+        expect(results).toEqual({
+          [`${CLAIMS}k1`]: 'stale',
+          [`${CLAIMS}k2`]: 'landed',
+          [`${CLAIMS}k3`]: 'landed',
+        });
       });
 
       it('with atomic a branch and a claim move together or not at all', async () => {
@@ -147,7 +172,8 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
             );
           }),
         );
-        for (const ref of refs) expect(results.filter((result) => result[ref] === 'landed')).toHaveLength(1);
+        for (const ref of refs)
+          expect(results.filter((result) => result[ref] === 'landed')).toHaveLength(1);
       });
 
       it('when two hosts append to one tip at once, one lands and the other is stale', async () => {
@@ -165,7 +191,9 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       it('a push that finds its own value there has landed', async () => {
         const record = await a.writeRecord('{"n":1}');
         await pushOne(a, { ref: `${CLAIMS}k`, expected: null, next: record });
-        expect(await pushOne(a, { ref: `${CLAIMS}k`, expected: null, next: record })).toBe('landed');
+        expect(await pushOne(a, { ref: `${CLAIMS}k`, expected: null, next: record })).toBe(
+          'landed',
+        );
       });
     });
 
@@ -177,7 +205,11 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         expect(await b.hasObject(record)).toBe(false);
         reached(await b.fetch({ tip, records: new Map([[`${CLAIMS}k`, record]]) }));
         expect(await b.hasObject(record)).toBe(true);
-        expect(await b.readCommit(record)).toMatchObject({ oid: record, parents: [], message: '{"claim":"é"}' });
+        expect(await b.readCommit(record)).toMatchObject({
+          oid: record,
+          parents: [],
+          message: '{"claim":"é"}',
+        });
         expect(await textAt(b, tip, 'a/b/x.md')).toBe('hello');
       });
 
@@ -193,7 +225,11 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         await pushOne(a, { ref: `${CLAIMS}gone`, expected: gone, next: null });
         await world.forgetUnreferenced();
         reached(await b.fetch({ tip, records: refs }));
-        expect([await b.hasObject(tip), await b.hasObject(kept), await b.hasObject(gone)]).toEqual([true, true, false]);
+        expect([await b.hasObject(tip), await b.hasObject(kept), await b.hasObject(gone)]).toEqual([
+          true,
+          true,
+          false,
+        ]);
       });
 
       it('fetching nothing, or what is there already, changes nothing', async () => {
@@ -209,23 +245,36 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         await world.cutOff();
         expect((await a.listRefs([CLAIMS])).kind).toBe('unreachable');
         expect((await b.fetch({ tip, records: NONE })).kind).toBe('unreachable');
-        expect((await a.push([{ ref: `${CLAIMS}k`, expected: null, next: record }], { atomic: true })).kind).toBe('unknown');
+        expect(
+          (await a.push([{ ref: `${CLAIMS}k`, expected: null, next: record }], { atomic: true }))
+            .kind,
+        ).toBe('unknown');
         expect(await a.hasObject(tip)).toBe(true);
       });
     });
 
     describe('trees', () => {
       it('tells exactly what was written and removed between two commits', async () => {
-        const first = await publish(a, draftOf({ 'a/keep.md': '1', 'a/edit.md': '1', 'a/gone.md': '1', 'b.md': '1' }));
-        const second = await publish(a, draftOf({ 'a/edit.md': '2', 'a/new.md': '1', 'a/gone.md': null }));
+        const first = await publish(
+          a,
+          draftOf({ 'a/keep.md': '1', 'a/edit.md': '1', 'a/gone.md': '1', 'b.md': '1' }),
+        );
+        const second = await publish(
+          a,
+          draftOf({ 'a/edit.md': '2', 'a/new.md': '1', 'a/gone.md': null }),
+        );
         const changes = await a.diff({ from: first, to: second, under: '' });
-        expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual(['written a/edit.md', 'removed a/gone.md', 'written a/new.md']);
-        expect(await a.diff({ from: second, to: second, under: '' })).toEqual([]);
-        expect((await a.diff({ from: second, to: first, under: '' })).map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+        expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
           'written a/edit.md',
-          'written a/gone.md',
-          'removed a/new.md',
+          'removed a/gone.md',
+          'written a/new.md',
         ]);
+        expect(await a.diff({ from: second, to: second, under: '' })).toEqual([]);
+        expect(
+          (await a.diff({ from: second, to: first, under: '' })).map(
+            ({ kind, path }) => `${kind} ${path}`,
+          ),
+        ).toEqual(['written a/edit.md', 'written a/gone.md', 'removed a/new.md']);
       });
 
       it('a moved file is one removal and one addition', async () => {
@@ -233,12 +282,18 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         const first = await publish(a, draftOf({ 'old.md': text }));
         const second = await publish(a, draftOf({ 'old.md': null, 'new.md': text }));
         const changes = await a.diff({ from: first, to: second, under: '' });
-        expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual(['written new.md', 'removed old.md']);
+        expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+          'written new.md',
+          'removed old.md',
+        ]);
       });
 
       it('a file that becomes a folder, and a folder that becomes a file, are seen as both', async () => {
         const first = await publish(a, draftOf({ f: 'file', 'd/x.md': '1', 'd/y.md': '1' }));
-        const emptied = await publish(a, draftOf({ f: null, 'd/x.md': null, 'd/y.md': null, 'rest.md': '1' }));
+        const emptied = await publish(
+          a,
+          draftOf({ f: null, 'd/x.md': null, 'd/y.md': null, 'rest.md': '1' }),
+        );
         const second = await publish(a, draftOf({ 'f/z.md': '1', d: 'file' }));
         const changes = await a.diff({ from: first, to: second, under: '' });
         expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
@@ -253,17 +308,37 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       });
 
       it('looks only below the folder it is given', async () => {
-        const first = await publish(a, draftOf({ 'data/x.md': '1', 'data2/y.md': '1', 'top.md': '1' }));
+        const first = await publish(
+          a,
+          draftOf({ 'data/x.md': '1', 'data2/y.md': '1', 'top.md': '1' }),
+        );
         const second = await publish(a, draftOf({ 'data/n/m.md': '1', 'data2/z.md': '1' }));
-        expect((await a.diff({ from: null, to: first, under: 'data' })).map(({ path }) => path)).toEqual(['data/x.md']);
-        expect((await a.diff({ from: first, to: second, under: 'data' })).map(({ path }) => path)).toEqual(['data/n/m.md']);
+        expect(
+          (await a.diff({ from: null, to: first, under: 'data' })).map(({ path }) => path),
+        ).toEqual(['data/x.md']);
+        expect(
+          (await a.diff({ from: first, to: second, under: 'data' })).map(({ path }) => path),
+        ).toEqual(['data/n/m.md']);
         expect(await a.diff({ from: first, to: second, under: 'nowhere' })).toEqual([]);
         expect(await a.diff({ from: first, to: second, under: 'top.md' })).toEqual([]);
       });
 
       it('takes names with spaces, quotes and letters of any script as they are, in code-unit order', async () => {
-        const names = ['a b.md', 'a"b.md', 'Ä.md', 'a-b/x.md', 'a.md', 'a/x.md', '日本/語.md', '\u{1f600}.md', '\uff5e.md'];
-        const commit = await publish(a, draftOf(Object.fromEntries(names.map((name) => [name, name]))));
+        const names = [
+          'a b.md',
+          'a"b.md',
+          'Ä.md',
+          'a-b/x.md',
+          'a.md',
+          'a/x.md',
+          '日本/語.md',
+          '\u{1f600}.md',
+          '\uff5e.md',
+        ];
+        const commit = await publish(
+          a,
+          draftOf(Object.fromEntries(names.map((name) => [name, name]))),
+        );
         await catchUp(b);
         expect(await pathsOf(b, commit)).toEqual([...names].sort());
         for (const name of names) expect(await textAt(b, commit, name)).toBe(name);
@@ -271,19 +346,49 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
 
       it('looks up files, folders and nothing, in the order asked', async () => {
         const commit = await publish(a, draftOf({ 'd/x.md': 'four', 'e.md': '' }));
-        const found = await a.lookUp(commit, ['nowhere', 'd/x.md', 'd', 'e.md', 'd/x.md/below', '', 'd/', '../d', 'x\ny']);
-        expect(found.map((entry) => entry?.kind ?? null)).toEqual([null, 'file', 'tree', 'file', null, null, null, null, null]);
+        const found = await a.lookUp(commit, [
+          'nowhere',
+          'd/x.md',
+          'd',
+          'e.md',
+          'd/x.md/below',
+          '',
+          'd/',
+          '../d',
+          'x\ny',
+        ]);
+        expect(found.map((entry) => entry?.kind ?? null)).toEqual([
+          null,
+          'file',
+          'tree',
+          'file',
+          null,
+          null,
+          null,
+          null,
+          null,
+        ]);
       });
 
       it('tells sizes in the order asked, of blobs only', async () => {
         const commit = await publish(a, draftOf({ 'd/x.md': 'four', 'e.md': '' }));
         await catchUp(b);
         const oids = (await b.lookUp(commit, ['e.md', 'd/x.md', 'd'])).map((entry) => entry!.oid);
-        expect(await b.sizesOf([...oids, 'f'.repeat(commit.length) as Oid, oids[1]!])).toEqual([0, 4, 0, 0, 4]);
+        expect(await b.sizesOf([...oids, 'f'.repeat(commit.length) as Oid, oids[1]!])).toEqual([
+          0, 4, 0, 0, 4,
+        ]);
       });
 
       it('reads blobs in the order asked and never loads one that is too large', async () => {
-        const commit = await publish(a, draftOf({ big: 'x'.repeat(2_000), small: 'y', empty: '', bytes: new Uint8Array([0, 255, 10, 0]) }));
+        const commit = await publish(
+          a,
+          draftOf({
+            big: 'x'.repeat(2_000),
+            small: 'y',
+            empty: '',
+            bytes: new Uint8Array([0, 255, 10, 0]),
+          }),
+        );
         const entries = await a.lookUp(commit, ['big', 'small', 'empty', 'bytes']);
         const oids = entries.map((entry) => entry!.oid);
         const missing = 'f'.repeat(oids[0]!.length) as Oid;
@@ -301,7 +406,12 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
 
     describe('many blobs', () => {
       it('are read in the order asked, with the missing and the too large in their places', async () => {
-        const commit = await publish(a, draftOf(Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`m${n}`, 'x'.repeat(n)]))));
+        const commit = await publish(
+          a,
+          draftOf(
+            Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`m${n}`, 'x'.repeat(n)])),
+          ),
+        );
         const entries = await a.lookUp(
           commit,
           Array.from({ length: 300 }, (_, n) => `m${n}`),
@@ -309,8 +419,14 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         const missing = 'f'.repeat(commit.length) as Oid;
         const blobs = await a.readBlobs([missing, ...entries.map((entry) => entry!.oid)], 250);
         expect(blobs[0]).toEqual({ kind: 'missing' });
-        const sizes = blobs.slice(1).map((blob) => (blob.kind === 'bytes' ? blob.bytes.length : blob));
-        expect(sizes).toEqual(Array.from({ length: 300 }, (_, n) => (n <= 250 ? n : { kind: 'too-large', sizeBytes: n })));
+        const sizes = blobs
+          .slice(1)
+          .map((blob) => (blob.kind === 'bytes' ? blob.bytes.length : blob));
+        expect(sizes).toEqual(
+          Array.from({ length: 300 }, (_, n) =>
+            n <= 250 ? n : { kind: 'too-large', sizeBytes: n },
+          ),
+        );
       });
     });
 
@@ -338,7 +454,9 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
 
       it('overwrites and removes what a person asks for; emptied folders go', async () => {
         const first = await publish(a, draftOf({ 'd/e/x.md': '1', 'y.md': '1' }));
-        const [second] = await a.buildCommits(first, [draftOf({ 'y.md': '2', 'd/e/x.md': null, 'never/was.md': null })]);
+        const [second] = await a.buildCommits(first, [
+          draftOf({ 'y.md': '2', 'd/e/x.md': null, 'never/was.md': null }),
+        ]);
         expect(await pathsOf(a, second!)).toEqual(['y.md']);
         expect(await textAt(a, second!, 'y.md')).toBe('2');
         expect(await a.lookUp(second!, ['d'])).toEqual([null]);
@@ -348,7 +466,10 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
       it('refuses a file below a file, a file in place of a folder, and what is no path', async () => {
         const first = await publish(a, draftOf({ f: '1', 'd/x.md': '1' }));
         for (const path of ['f/below.md', 'd', '../x', 'a//b', '/a', 'a/.git/config', ''])
-          await expect(a.buildCommits(first, [draftOf({ [path]: 'x' })]), path).rejects.toMatchObject({ code: 'INTERNAL' });
+          await expect(
+            a.buildCommits(first, [draftOf({ [path]: 'x' })]),
+            path,
+          ).rejects.toMatchObject({ code: 'INTERNAL' });
       });
 
       it('the same record text written twice with other nonces gives two objects', async () => {
@@ -402,34 +523,62 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
         const first = await publish(a, draftOf({ 'a.md': '1', 'again.md': '1', 'é b.md': '1' }));
         const gone = await publish(a, draftOf({ 'again.md': null, 'a.md': 'edited' }));
         const back = await publish(a, draftOf({ 'again.md': '2' }));
-        const added = await a.findAddingCommits(['a.md', 'again.md', 'é b.md', 'never.md'], { from: null, to: back });
+        const added = await a.findAddingCommits(['a.md', 'again.md', 'é b.md', 'never.md'], {
+          from: null,
+          to: back,
+        });
         expect(Object.fromEntries([...added].map(([path, { oid }]) => [path, oid]))).toEqual({
           'a.md': first,
           'again.md': back,
           'é b.md': first,
         });
-        expect([...(await a.findAddingCommits(['a.md', 'again.md'], { from: gone, to: back })).keys()]).toEqual(['again.md']);
+        expect([
+          ...(await a.findAddingCommits(['a.md', 'again.md'], { from: gone, to: back })).keys(),
+        ]).toEqual(['again.md']);
         expect((await a.findAddingCommits([], { from: null, to: back })).size).toBe(0);
       });
 
       it('finds what came in by a merge in the commit of its author, and what only the merge has in the merge', async () => {
         const base = await publish(a, draftOf({ 'base.md': '1' }));
         const [side] = await a.buildCommits(base, [draftOf({ 'side.md': '1' })]);
-        expect(await pushOne(a, { ref: 'refs/heads/side', expected: null, next: side! })).toBe('landed');
+        expect(await pushOne(a, { ref: 'refs/heads/side', expected: null, next: side! })).toBe(
+          'landed',
+        );
         const main = await publish(a, draftOf({ 'main.md': '1' }));
         const merge = await world.merge([main, side!], { 'evil.md': '1' });
         const tip = await catchUp(b);
         expect(tip).toBe(merge);
         const paths = ['base.md', 'side.md', 'main.md', 'evil.md'];
-        const found = async (list: readonly string[], from: Oid | null): Promise<Record<string, Oid>> =>
-          Object.fromEntries([...(await b.findAddingCommits(list, { from, to: merge }))].map(([path, { oid }]) => [path, oid]));
-        expect(await found(paths, null)).toEqual({ 'base.md': base, 'side.md': side, 'main.md': main, 'evil.md': merge });
+        const found = async (
+          list: readonly string[],
+          from: Oid | null,
+        ): Promise<Record<string, Oid>> =>
+          Object.fromEntries(
+            [...(await b.findAddingCommits(list, { from, to: merge }))].map(([path, { oid }]) => [
+              path,
+              oid,
+            ]),
+          );
+        expect(await found(paths, null)).toEqual({
+          'base.md': base,
+          'side.md': side,
+          'main.md': main,
+          'evil.md': merge,
+        });
         expect(await found(paths, main)).toEqual({ 'side.md': side, 'evil.md': merge });
         const many = Array.from({ length: 300 }, (_, n) => `absent-${n}.md`);
-        expect(await found([...many, ...paths], main)).toEqual({ 'side.md': side, 'evil.md': merge });
+        expect(await found([...many, ...paths], main)).toEqual({
+          'side.md': side,
+          'evil.md': merge,
+        });
         expect(await b.isAncestor(side!, merge)).toBe(true);
-        expect((await b.history({ from: base, to: merge, max: 9 })).map(({ oid }) => oid)).toEqual([main, merge]);
-        expect((await b.diff({ from: main, to: merge, under: '' })).map(({ path }) => path)).toEqual(['evil.md', 'side.md']);
+        expect((await b.history({ from: base, to: merge, max: 9 })).map(({ oid }) => oid)).toEqual([
+          main,
+          merge,
+        ]);
+        expect(
+          (await b.diff({ from: main, to: merge, under: '' })).map(({ path }) => path),
+        ).toEqual(['evil.md', 'side.md']);
       });
     });
 
@@ -444,7 +593,11 @@ export function describeRepositoryContract(name: string, createWorld: () => Prom
   });
 }
 
-async function pushAll(host: Repository, updates: readonly RefUpdate[], atomic: boolean): Promise<Record<string, string>> {
+async function pushAll(
+  host: Repository,
+  updates: readonly RefUpdate[],
+  atomic: boolean,
+): Promise<Record<string, string>> {
   const outcome = await host.push(updates, { atomic });
   if (outcome.kind === 'unknown') throw new Error(`unknown: ${outcome.failure.line}`);
   return Object.fromEntries([...outcome.refs].map(([ref, result]) => [ref, result.kind]));

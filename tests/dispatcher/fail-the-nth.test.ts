@@ -1,12 +1,19 @@
 /**
- * Fail the Nth: the dispatcher of production answers one message, and each call of a door, one after the other, fails, is where the process dies
- * before it has its effect, or after. Then it starts again, and everything that is promised has to hold. `scripts/fail-nth.mjs` does the same with
- * real processes, real git and a real disk. FAULTS §5 case 49, and 53 for the workflow.
+ * Fail the Nth: the dispatcher of production answers one message, and each call of a door, one
+ * after the other, fails, is where the process dies before it has its effect, or after. Then it
+ * starts again, and everything that is promised has to hold. `scripts/fail-nth.mjs` does the same
+ * with real processes, real git and a real disk. FAULTS §5 case 49, and 53 for the workflow.
  */
 import { expect, it } from 'vitest';
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { Doors } from '../../src/dispatcher/dispatcher.ts';
-import { createHost, type Host, killProcess, startProcess, type Tamper } from '../simulation/host.ts';
+import {
+  createHost,
+  type Host,
+  killProcess,
+  startProcess,
+  type Tamper,
+} from '../simulation/host.ts';
 import {
   checkClaimsGone,
   checkFences,
@@ -37,8 +44,16 @@ interface Story {
   readonly replies: number;
 }
 const STORIES: Readonly<Record<string, Story>> = {
-  'an agent without side effects': { path: 'data/channels/general/m.md', text: '---\nto: opus\n---\n[[M1]] hello\n', replies: 1 },
-  'an agent with side effects': { path: 'data/channels/general/m.md', text: '---\nto: mailer\n---\n[[M1]] hello\n', replies: 1 },
+  'an agent without side effects': {
+    path: 'data/channels/general/m.md',
+    text: '---\nto: opus\n---\n[[M1]] hello\n',
+    replies: 1,
+  },
+  'an agent with side effects': {
+    path: 'data/channels/general/m.md',
+    text: '---\nto: mailer\n---\n[[M1]] hello\n',
+    replies: 1,
+  },
   'a workflow': {
     path: 'data/channels/general/w.md',
     text: '---\nto: workflow\ntype: workflow\nsteps:\n  a: { each: [1, 2], prompt: "[[M${{ item }}]]", model: opus }\n---\nrun\n',
@@ -69,7 +84,10 @@ interface Trouble {
 }
 
 /** One life: with the trouble, then again without. `hit`: the call that was chosen. */
-async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: string | null; readonly problems: readonly string[] }> {
+async function live(
+  story: Story,
+  trouble: Trouble,
+): Promise<{ readonly hit: string | null; readonly problems: readonly string[] }> {
   const world = createWorld(PLAN, () => undefined);
   foundTransport(world);
   const person = { name: 'Ada', email: 'ada@example.org' };
@@ -93,7 +111,11 @@ async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: str
   void startProcess(world, host, troubled({ world, host, counter, trouble }));
   const isDone = (): boolean => isIdle(world, host) && repliesOf(world).length === story.replies;
   const run = (stop: () => boolean): Promise<boolean> =>
-    world.scheduler.run({ untilMs: world.scheduler.nowMs() + REST_MS_MAX, eventsMax: EVENTS_MAX, stop });
+    world.scheduler.run({
+      untilMs: world.scheduler.nowMs() + REST_MS_MAX,
+      eventsMax: EVENTS_MAX,
+      stop,
+    });
   const end = async (): Promise<void> => {
     const { process } = host;
     process?.stop.abort();
@@ -108,9 +130,13 @@ async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: str
   return {
     hit: counter.hit,
     problems: [
-      ...(rested ? [] : [`I9 not at rest: ${repliesOf(world).join(' ')} ${checkClaimsGone(world).join(' ')}`]),
+      ...(rested
+        ? []
+        : [`I9 not at rest: ${repliesOf(world).join(' ')} ${checkClaimsGone(world).join(' ')}`]),
       // What could not be removed is removed by the next start.
-      ...world.problems.filter((problem) => counter.hit !== 'workspace.remove' || !problem.startsWith('I11')),
+      ...world.problems.filter(
+        (problem) => counter.hit !== 'workspace.remove' || !problem.startsWith('I11'),
+      ),
       ...checkHistory(history).filter((problem) => !isEngineFile(problem)),
       ...checkSingleReplies(history, world.runs),
       ...checkFences(world.remote).filter((problem) => !isEngineFile(problem)),
@@ -124,13 +150,16 @@ async function live(story: Story, trouble: Trouble): Promise<{ readonly hit: str
 /** What the engine adds is no reply to a message, and is judged by its own tests. */
 function isEngineFile(problem: string): boolean {
   return (
-    /^I3 \S+ adds \S+, which is no reply$/.test(problem) || /task\.md by push|\.re\.workflow\.md (is by workflow|by push)/.test(problem)
+    /^I3 \S+ adds \S+, which is no reply$/.test(problem) ||
+    /task\.md by push|\.re\.workflow\.md (is by workflow|by push)/.test(problem)
   );
 }
 
 function repliesOf(world: World): readonly string[] {
   const tip = world.remote.refs.get(BRANCH);
-  return tip === undefined ? [] : [...world.remote.filesOf(tip).keys()].filter((path) => path.includes('.re.'));
+  return tip === undefined
+    ? []
+    : [...world.remote.filesOf(tip).keys()].filter((path) => path.includes('.re.'));
 }
 
 /** It has looked, and nothing goes on. */
@@ -152,7 +181,10 @@ interface Troubled {
   readonly trouble: Trouble;
 }
 
-/** Answered without asking anybody: nothing that could fail, and no moment in which a process could end. */
+/**
+ * Answered without asking anybody: nothing that could fail, and no moment in which a process could
+ * end.
+ */
 const AT_ONCE = new Set(['keeps']);
 
 /** Doors that count their calls together, and spoil the chosen one. */
@@ -184,8 +216,11 @@ function troubled({ world, host, counter, trouble }: Troubled): Tamper {
       Promise.reject(new CrosstalkError('STATE_UNUSABLE', `${method}: no space left on device`)),
     ),
     agents: spoil(doors.agents, 'agents', () => Promise.resolve(CRASHED)),
-    workspace: spoil(doors.workspace, 'workspace', (method) => Promise.reject(new Error(`${method}: EIO`))),
-    serving: spoil({ serving: doors.serving }, 'serving', () => Promise.reject(new Error('EIO'))).serving,
+    workspace: spoil(doors.workspace, 'workspace', (method) =>
+      Promise.reject(new Error(`${method}: EIO`)),
+    ),
+    serving: spoil({ serving: doors.serving }, 'serving', () => Promise.reject(new Error('EIO')))
+      .serving,
     reap: spoil({ reap: doors.reap }, 'reap', () => Promise.reject(new Error('EIO'))).reap,
   });
 }
@@ -202,7 +237,8 @@ const CRASHED = {
 
 function failGit(method: string): Promise<unknown> {
   const failure = { reason: 'refused', line: 'played' };
-  if (method === 'listRefs' || method === 'fetch') return Promise.resolve({ kind: 'unreachable', failure });
+  if (method === 'listRefs' || method === 'fetch')
+    return Promise.resolve({ kind: 'unreachable', failure });
   if (method === 'push') return Promise.resolve({ kind: 'unknown', failure });
   return Promise.reject(new CrosstalkError('INTERNAL', `${method}: played`));
 }

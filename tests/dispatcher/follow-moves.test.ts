@@ -10,23 +10,32 @@ describe('open work under the claims that stand for it', () => {
 
   it('takes the key of a claim for the same bytes at a path that is gone', () => {
     const moved = workOf('new', { blob: 'b1' });
-    expect(followMoves([moved], new Map([['old', claimOf({ blob: 'b1' })]]))).toEqual([{ ...moved, key: 'old' }]);
+    expect(followMoves([moved], new Map([['old', claimOf({ blob: 'b1' })]]))).toEqual([
+      { ...moved, key: 'old' },
+    ]);
   });
 
   it.each([
     ['other bytes', claimOf({ blob: 'b2' })],
     ['another recipient', claimOf({ blob: 'b1', recipient: 'sonnet' })],
   ])('does not follow a claim for %s', (_, claim) => {
-    expect(followMoves([workOf('new', { blob: 'b1' })], new Map([['old', claim]]))[0]?.key).toBe('new');
+    expect(followMoves([workOf('new', { blob: 'b1' })], new Map([['old', claim]]))[0]?.key).toBe(
+      'new',
+    );
   });
 
   it('leaves copies alone that never run', () => {
     const claims = new Map([['old', claimOf({ blob: 'b1' })]]);
-    expect(followMoves([workOf('new', { blob: 'b1', twinOf: 'first.md' })], claims)[0]?.key).toBe('new');
+    expect(followMoves([workOf('new', { blob: 'b1', twinOf: 'first.md' })], claims)[0]?.key).toBe(
+      'new',
+    );
   });
 
   it('gives one claim to one message only', () => {
-    const works = followMoves([workOf('x', { blob: 'b1' }), workOf('y', { blob: 'b1' })], new Map([['old', claimOf({ blob: 'b1' })]]));
+    const works = followMoves(
+      [workOf('x', { blob: 'b1' }), workOf('y', { blob: 'b1' })],
+      new Map([['old', claimOf({ blob: 'b1' })]]),
+    );
     expect(works.map(({ key }) => key)).toEqual(['old', 'y']);
   });
 });

@@ -1,9 +1,16 @@
 import { expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import { EMPTY_LEASES, type LeaseBook, observeOutage, observeRefs, silentMs } from '../../src/protocol/lease.ts';
+import {
+  EMPTY_LEASES,
+  type LeaseBook,
+  observeOutage,
+  observeRefs,
+  silentMs,
+} from '../../src/protocol/lease.ts';
 
 const refs = new Map([['claim', 'a'.repeat(40) as Oid]]);
-const look = (book: LeaseBook, nowMs: number, tookMs = 0): LeaseBook => observeRefs(book, { refs, nowMs, tookMs, gapMsMax: 100 });
+const look = (book: LeaseBook, nowMs: number, tookMs = 0): LeaseBook =>
+  observeRefs(book, { refs, nowMs, tookMs, gapMsMax: 100 });
 const silent = (book: LeaseBook): number | null => silentMs(book, { claim: 'claim', beat: null });
 
 it('a slow answer proves no silence for the time that it took: neither the one that shows a claim first nor the last', () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isDue, isMeant, nextRefusal, type Refusal, type Refused } from '../../src/dispatcher/refused-work.ts';
+import {
+  isDue,
+  isMeant,
+  nextRefusal,
+  type Refusal,
+  type Refused,
+} from '../../src/dispatcher/refused-work.ts';
 import { oidOf } from '../support/git-fixture.ts';
 
 const [HERE, THERE] = [oidOf('1'.repeat(40)), oidOf('2'.repeat(40))];
@@ -23,12 +29,18 @@ describe('what is refused', () => {
 
   it('because something stands in its way is tried as soon as the branch has moved, and meant at once', () => {
     const refusal = nextRefusal(null, BLOCKED, { ms: 0, tip: HERE });
-    expect([isDue(refusal, { ms: 1, tip: HERE }), isDue(refusal, { ms: 1, tip: THERE }), isMeant(refusal)]).toEqual([false, true, true]);
+    expect([
+      isDue(refusal, { ms: 1, tip: HERE }),
+      isDue(refusal, { ms: 1, tip: THERE }),
+      isMeant(refusal),
+    ]).toEqual([false, true, true]);
   });
 
   it('by the remote is meant after the third time', () => {
     const first = nextRefusal(null, FORBIDDEN, { ms: 0, tip: HERE });
     const second = nextRefusal(first, FORBIDDEN, { ms: 0, tip: HERE });
-    expect([null, first, second, nextRefusal(second, FORBIDDEN, { ms: 0, tip: HERE })].map(isMeant)).toEqual([false, false, false, true]);
+    expect(
+      [null, first, second, nextRefusal(second, FORBIDDEN, { ms: 0, tip: HERE })].map(isMeant),
+    ).toEqual([false, false, false, true]);
   });
 });

@@ -14,18 +14,36 @@ describe('what this host says of open work', () => {
     ['for another host', { hosts: ['mbp'] }, {}, 'pinned'],
     ['for this host', { hosts: ['h0'] }, {}, 'ready'],
     ['of a model that is not served', { recipient: 'ghost' }, {}, 'not-served'],
-    ['of a model that rests', {}, { parked: new Map([['opus', { untilMs: 9, why: 'x' }]]), monotonicMs: 5 }, 'parked'],
-    ['of a model whose rest is over', {}, { parked: new Map([['opus', { untilMs: 5, why: 'x' }]]), monotonicMs: 5 }, 'ready'],
+    [
+      'of a model that rests',
+      {},
+      { parked: new Map([['opus', { untilMs: 9, why: 'x' }]]), monotonicMs: 5 },
+      'parked',
+    ],
+    [
+      'of a model whose rest is over',
+      {},
+      { parked: new Map([['opus', { untilMs: 5, why: 'x' }]]), monotonicMs: 5 },
+      'ready',
+    ],
     [
       'of a model that rests, when another is asked next and the other hosts had their chance',
       { hasFallback: true },
-      { parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]), monotonicMs: 3_000, firstSeen: new Map([['k', 0]]) },
+      {
+        parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]),
+        monotonicMs: 3_000,
+        firstSeen: new Map([['k', 0]]),
+      },
       'ready',
     ],
     [
       'the same, before they had it',
       { hasFallback: true },
-      { parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]), monotonicMs: 2_999, firstSeen: new Map([['k', 0]]) },
+      {
+        parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]),
+        monotonicMs: 2_999,
+        firstSeen: new Map([['k', 0]]),
+      },
       'parked',
     ],
     ['in hand here', {}, { held: new Map([['k', 'opus']]) }, 'held'],
@@ -33,23 +51,39 @@ describe('what this host says of open work', () => {
     ['claimed by somebody', {}, { refs: new Map([['c/k', OID]]) }, 'claimed'],
     ['while this host is paused', {}, { mode: 'paused' }, 'paused'],
     ['while its model is busy', {}, { held: new Map([['other', 'opus']]) }, 'model-busy'],
-    ['while all slots are', {}, { held: new Map([['other', 'sonnet']]), concurrency: 1 }, 'slots-busy'],
+    [
+      'while all slots are',
+      {},
+      { held: new Map([['other', 'sonnet']]), concurrency: 1 },
+      'slots-busy',
+    ],
   ])('%s', (...[, work, view, verdict]) => {
     expect(judgeWork(workOf('k', work), viewOf(view)).kind).toBe(verdict);
   });
 
   it('a model had its runs of this hour', () => {
-    const serving = { models: new Map([['opus', entryOf({ runsPerHour: 1 })]]), refused: new Map() };
-    expect(judgeWork(workOf('k'), viewOf({ serving, starts: new Map([['opus', [1]]]), monotonicMs: 2 })).kind).toBe('rate');
+    const serving = {
+      models: new Map([['opus', entryOf({ runsPerHour: 1 })]]),
+      refused: new Map(),
+    };
+    expect(
+      judgeWork(workOf('k'), viewOf({ serving, starts: new Map([['opus', [1]]]), monotonicMs: 2 }))
+        .kind,
+    ).toBe('rate');
   });
 });
 
 describe('what this host claims now', () => {
   const works = ['a', 'b', 'c'].map((key) => workOf(key));
-  const roomy = { models: new Map([['opus', entryOf({ concurrency: 99 })]]), refused: new Map<string, string>() };
+  const roomy = {
+    models: new Map([['opus', entryOf({ concurrency: 99 })]]),
+    refused: new Map<string, string>(),
+  };
 
   it('is no more than it has slots, and no more than the model takes', () => {
-    expect(selectWork(works, viewOf({ serving: roomy, concurrency: 2 })).map(({ work }) => work.key)).toEqual(['a', 'b']);
+    expect(
+      selectWork(works, viewOf({ serving: roomy, concurrency: 2 })).map(({ work }) => work.key),
+    ).toEqual(['a', 'b']);
     expect(selectWork(works, viewOf({})).map(({ work }) => work.key)).toEqual(['a']);
   });
 
@@ -58,7 +92,9 @@ describe('what this host claims now', () => {
     const refs = new Map(instances.map((instance) => [`h/host.${instance}`, OID]));
     const many = Array.from({ length: 30 }, (_, index) => workOf(`k${index}`));
     const taken = instances.flatMap((instance) =>
-      selectWork(many, viewOf({ serving: roomy, concurrency: 99, instance, refs })).map(({ work }) => work.key),
+      selectWork(many, viewOf({ serving: roomy, concurrency: 99, instance, refs })).map(
+        ({ work }) => work.key,
+      ),
     );
     expect([...taken].sort()).toEqual(many.map(({ key }) => key).sort());
   });
@@ -68,7 +104,10 @@ describe('what this host claims now', () => {
     const taken = (preferredHost: string, monotonicMs = 0): number => {
       const many = Array.from({ length: 20 }, (_, index) => workOf(`k${index}`, { preferredHost }));
       const firstSeen = new Map(many.map(({ key }) => [key, 0]));
-      return selectWork(many, viewOf({ serving: roomy, concurrency: 99, refs, firstSeen, monotonicMs })).length;
+      return selectWork(
+        many,
+        viewOf({ serving: roomy, concurrency: 99, refs, firstSeen, monotonicMs }),
+      ).length;
     };
     expect([taken('h0'), taken('mbp'), taken('mbp', 1_500)]).toEqual([20, 0, 20]);
     // A host that is not in view is nobody's reason to wait: the work is shared as ever.

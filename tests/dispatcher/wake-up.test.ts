@@ -60,7 +60,13 @@ async function createStage(): Promise<Stage> {
   });
   const say = (name: string): void => {
     const tip = remote.refs.get(MAIN);
-    remote.setRef(MAIN, remote.commit(tip === undefined ? [] : [tip], draftOf({ [`data/channels/general/${name}.md`]: LETTER })));
+    remote.setRef(
+      MAIN,
+      remote.commit(
+        tip === undefined ? [] : [tip],
+        draftOf({ [`data/channels/general/${name}.md`]: LETTER }),
+      ),
+    );
   };
   say('first');
   const mirror = createMirror(repository, null);
@@ -104,7 +110,14 @@ async function createStage(): Promise<Stage> {
       poke: () => undefined,
     },
     mirror,
-    publisher: { repository, mirror, clock: hand, random: systemRandom, branchRef: MAIN, atomic: true },
+    publisher: {
+      repository,
+      mirror,
+      clock: hand,
+      random: systemRandom,
+      branchRef: MAIN,
+      atomic: true,
+    },
   });
   await tick(dispatcher);
   return { dispatcher, hand, remote, events, looks: () => looks, say };
@@ -148,7 +161,10 @@ describe('a watched remote', () => {
 
   it('is asked with every pass while anybody holds a claim', async () => {
     const stage = await createWatched();
-    stage.remote.setRef(`refs/crosstalk/claims/${'a'.repeat(32)}`, stage.remote.commit([], draftOf({})));
+    stage.remote.setRef(
+      `refs/crosstalk/claims/${'a'.repeat(32)}`,
+      stage.remote.commit([], draftOf({})),
+    );
     hint(stage.dispatcher, 'watch');
     await stage.hand.pass(10);
     await tick(stage.dispatcher);

@@ -1,4 +1,7 @@
-/** The bench is a command that people use: every group of its rows can be measured. What it measures is not judged here. */
+/**
+ * The bench is a command that people use: every group of its rows can be measured. What it measures
+ * is not judged here.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,20 +16,30 @@ interface Row {
   readonly target: string;
 }
 
-test('each group of rows is measured, and told as a table and as JSON', { timeout: 240_000 }, () => {
-  const place = mkdtempSync(join(tmpdir(), 'crosstalk-bench-test-'));
-  try {
-    const json = join(place, 'rows.json');
-    const { stdout, stderr } = spawnSync(process.execPath, [SCRIPT, '--quick', '--sizes', '100', '--json', json], {
-      encoding: 'utf8',
-    });
-    const { results } = JSON.parse(readFileSync(json, 'utf8')) as { readonly results: readonly Row[] };
-    expect(
-      results.filter(({ row }) => row.endsWith('not measured')),
-      stderr,
-    ).toEqual([]);
-    for (const { row } of results) expect(stdout).toContain(row);
-  } finally {
-    rmSync(place, { recursive: true, force: true });
-  }
-});
+test(
+  'each group of rows is measured, and told as a table and as JSON',
+  { timeout: 240_000 },
+  () => {
+    const place = mkdtempSync(join(tmpdir(), 'crosstalk-bench-test-'));
+    try {
+      const json = join(place, 'rows.json');
+      const { stdout, stderr } = spawnSync(
+        process.execPath,
+        [SCRIPT, '--quick', '--sizes', '100', '--json', json],
+        {
+          encoding: 'utf8',
+        },
+      );
+      const { results } = JSON.parse(readFileSync(json, 'utf8')) as {
+        readonly results: readonly Row[];
+      };
+      expect(
+        results.filter(({ row }) => row.endsWith('not measured')),
+        stderr,
+      ).toEqual([]);
+      for (const { row } of results) expect(stdout).toContain(row);
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  },
+);

@@ -1,4 +1,7 @@
-/** The worked examples of docs/workflows.md: each is checked by the program, and runs to its end on a real host with real agent processes. */
+/**
+ * The worked examples of docs/workflows.md: each is checked by the program, and runs to its end on
+ * a real host with real agent processes.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
 import { blocksOf, readPage } from './page.ts';
@@ -7,7 +10,10 @@ const EXAMPLES = blocksOf(readPage('docs/workflows.md'))
   .filter(({ info }) => info === 'yaml workflow')
   .map(({ text }) => ({ name: /^name: (\S+)$/m.exec(text)?.[1] ?? '', text: `${text}\n` }));
 
-/** Answers by the step that asks; everything else is answered with the model, the step and what it was told. */
+/**
+ * Answers by the step that asks; everything else is answered with the model, the step and what it
+ * was told.
+ */
 const AGENT = `
 const path = process.env.CROSSTALK_MESSAGE;
 const step = /steps\\/([a-z-]+)\\/(?:(?!steps\\/).)*$/.exec(path)?.[1];
@@ -23,14 +29,25 @@ console.log(answers[step] === undefined ? model + ' did ' + step + (/[/-]join\\/
 let fleet: WorkflowFleet;
 beforeAll(async () => {
   fleet = await startWorkflowFleet({ opus: AGENT, gpt: AGENT, gemini: AGENT });
-  fleet.say(Object.fromEntries(EXAMPLES.map(({ name, text }) => [`data/workflows/${name}.md`, text])));
+  fleet.say(
+    Object.fromEntries(EXAMPLES.map(({ name, text }) => [`data/workflows/${name}.md`, text])),
+  );
   fleet.start('a', ['--concurrency', '4']);
 });
 afterAll(() => fleet.close());
 
 /** What each is started with, what people do meanwhile, and what comes of it. */
 const RUNS: Readonly<
-  Record<string, { inputs: readonly string[]; people?: (run: string) => Promise<void>; status?: string; answer: RegExp; agents: number }>
+  Record<
+    string,
+    {
+      inputs: readonly string[];
+      people?: (run: string) => Promise<void>;
+      status?: string;
+      answer: RegExp;
+      agents: number;
+    }
+  >
 > = {
   several: { inputs: ['question=Why?'], answer: /opus did ask join/, agents: 5 },
   'each-part': { inputs: ['goal=A house'], answer: /opus did whole/, agents: 4 },
@@ -52,14 +69,18 @@ const RUNS: Readonly<
     agents: 1,
     people: async (run) => {
       await fleet.untilPulled(() => fleet.stands(`data/channels/${run}/ADMIT.json`));
-      expect((await fleet.json('workflow', 'signal', run, 'deployed', '--from', 'maintainer')).data).toMatchObject({ ok: true });
+      expect(
+        (await fleet.json('workflow', 'signal', run, 'deployed', '--from', 'maintainer')).data,
+      ).toMatchObject({ ok: true });
     },
   },
 };
 
 async function answered(run: string, gate: string, words: readonly string[]): Promise<void> {
   await fleet.untilPulled(() => fleet.stands(`data/channels/${run}/gates/${gate}/ask.md`));
-  expect((await fleet.json('workflow', ...words, '--from', 'maintainer')).data).toMatchObject({ ok: true });
+  expect((await fleet.json('workflow', ...words, '--from', 'maintainer')).data).toMatchObject({
+    ok: true,
+  });
 }
 
 describe.concurrent('the worked examples', () => {
@@ -68,8 +89,17 @@ describe.concurrent('the worked examples', () => {
   });
 
   it.each(EXAMPLES)('$name', async ({ name }) => {
-    const { inputs, people, answer, agents, status = 'succeeded' } = RUNS[name] ?? { inputs: [], answer: /^$/, agents: 0 };
-    expect((await fleet.json('workflow', 'check', name)).data).toMatchObject({ ok: true, errors: [] });
+    const {
+      inputs,
+      people,
+      answer,
+      agents,
+      status = 'succeeded',
+    } = RUNS[name] ?? { inputs: [], answer: /^$/, agents: 0 };
+    expect((await fleet.json('workflow', 'check', name)).data).toMatchObject({
+      ok: true,
+      errors: [],
+    });
     const given = inputs.flatMap((input) => ['-i', input]);
     const started = await fleet.json('workflow', 'run', name, ...given, '--from', 'maintainer');
     expect(started.data).toMatchObject({ ok: true });

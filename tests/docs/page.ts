@@ -1,4 +1,7 @@
-/** The documents as tests read them: lines, tables that a comment names, parts that are made from the code, fenced blocks. */
+/**
+ * The documents as tests read them: lines, tables that a comment names, parts that are made from
+ * the code, fenced blocks.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -33,7 +36,9 @@ export function codesIn(text: string): readonly string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? '');
 }
 
-/** The part below `<!-- generated: <name> -->`. With UPDATE_DOCS=1 it is first replaced by `made`. */
+/**
+ * The part below `<!-- generated: <name> -->`. With UPDATE_DOCS=1 it is first replaced by `made`.
+ */
 export function generatedPart(path: string, name: string, made: string): string {
   const page = readPage(path);
   const begin = `<!-- generated: ${name} -->\n`;
@@ -58,7 +63,8 @@ export function blocksOf(page: string): readonly Block[] {
   let open: { line: number; info: string; indent: string; lines: string[] } | null = null;
   for (const [index, line] of page.split('\n').entries()) {
     const fence = /^(\s*)```(.*)$/.exec(line);
-    if (open === null && fence !== null) open = { line: index + 1, info: (fence[2] ?? '').trim(), indent: fence[1] ?? '', lines: [] };
+    if (open === null && fence !== null)
+      open = { line: index + 1, info: (fence[2] ?? '').trim(), indent: fence[1] ?? '', lines: [] };
     else if (open !== null && fence !== null) {
       blocks.push({ line: open.line, info: open.info, text: open.lines.join('\n') });
       open = null;
@@ -84,5 +90,7 @@ export function anchorOf(heading: string): string {
 
 /** The anchors of all headings. */
 export function anchorsOf(page: string): ReadonlySet<string> {
-  return new Set([...proseOf(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading ?? '')));
+  return new Set(
+    [...proseOf(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading ?? '')),
+  );
 }

@@ -1,4 +1,7 @@
-/** What has to be true of every page: links lead somewhere, files that are named exist, and what src/README.md says is absent is absent. */
+/**
+ * What has to be true of every page: links lead somewhere, files that are named exist, and what
+ * src/README.md says is absent is absent.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +10,22 @@ import { anchorsOf, codesIn, proseOf, readPage, ROOT } from './page.ts';
 const DOCS = readdirSync(resolve(ROOT, 'docs'))
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`);
-const PAGES = ['README.md', 'PROTOCOL.md', 'GUIDE-CLI.md', 'CHANGELOG.md', 'src/README.md', 'tests/README.md', ...DOCS];
-const TEMPLATE = ['template/README.md', 'template/PROTOCOL.md', 'template/CROSSTALK.md', 'template/CLAUDE.md', 'template/AGENTS.md'];
+const PAGES = [
+  'README.md',
+  'PROTOCOL.md',
+  'GUIDE-CLI.md',
+  'CHANGELOG.md',
+  'src/README.md',
+  'tests/README.md',
+  ...DOCS,
+];
+const TEMPLATE = [
+  'template/README.md',
+  'template/PROTOCOL.md',
+  'template/CROSSTALK.md',
+  'template/CLAUDE.md',
+  'template/AGENTS.md',
+];
 
 describe.each([...PAGES, ...TEMPLATE])('%s', (path) => {
   const page = readPage(path);
@@ -46,7 +63,9 @@ describe('README.md', () => {
 
   it('shows a recording of what the demo does now: npm run -s demo | node scripts/record.mjs', () => {
     const [drawn, demo] = [readPage('docs/demo.svg'), readPage('scripts/demo.mjs')];
-    const titles = [...drawn.matchAll(/class="title"[^>]*># ([^<]+)</g)].map(([, title]) => title ?? '');
+    const titles = [...drawn.matchAll(/class="title"[^>]*># ([^<]+)</g)].map(
+      ([, title]) => title ?? '',
+    );
     expect(titles.length).toBeGreaterThan(2);
     for (const title of titles) expect(demo).toContain(`say('${title}')`);
     for (const told of ['watches', 'claims', 'publishes the reply', 'git log --reverse']) {
@@ -56,13 +75,18 @@ describe('README.md', () => {
   });
 
   it('names scripts that exist', () => {
-    const { scripts } = JSON.parse(readPage('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
-    for (const [, name] of readPage('README.md').matchAll(/npm run ([a-z:-]+)/g)) expect(scripts).toHaveProperty(name ?? '');
+    const { scripts } = JSON.parse(readPage('package.json')) as {
+      readonly scripts: Readonly<Record<string, string>>;
+    };
+    for (const [, name] of readPage('README.md').matchAll(/npm run ([a-z:-]+)/g))
+      expect(scripts).toHaveProperty(name ?? '');
     expect(scripts).toHaveProperty('test');
   });
 
   it('asks for the oldest versions that the code takes', () => {
-    const { engines } = JSON.parse(readPage('package.json')) as { readonly engines: { readonly node: string } };
+    const { engines } = JSON.parse(readPage('package.json')) as {
+      readonly engines: { readonly node: string };
+    };
     const git = /VERSION_MIN = \[(\d+), (\d+)\]/.exec(readPage('src/transport/git-runner.ts'));
     expect(readPage('README.md')).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
     expect(readPage('README.md')).toContain(`git ${git?.[1] ?? ''}.${git?.[2] ?? ''} or newer`);
@@ -85,7 +109,10 @@ describe('src/README.md', () => {
   it('names files that exist', () => {
     const named = codesIn(proseOf(page)).filter((code) => /^[a-z]+\/[\w./-]+\.ts$/.test(code));
     expect(named.length).toBeGreaterThan(30);
-    for (const file of named) expect(existsSync(resolve(ROOT, file.startsWith('tests/') ? '.' : 'src', file)), file).toBe(true);
+    for (const file of named)
+      expect(existsSync(resolve(ROOT, file.startsWith('tests/') ? '.' : 'src', file)), file).toBe(
+        true,
+      );
   });
 
   it('maps the folders that there are', () => {
@@ -94,18 +121,29 @@ describe('src/README.md', () => {
   });
 
   it('decisions take at most eight lines', () => {
-    const decisions = (page.split('## Decisions')[1] ?? '').split(/\n\n/).filter((part) => part.startsWith('**'));
+    const decisions = (page.split('## Decisions')[1] ?? '')
+      .split(/\n\n/)
+      .filter((part) => part.startsWith('**'));
     expect(decisions.length).toBeGreaterThan(10);
-    for (const decision of decisions) expect(decision.split('\n').length, decision).toBeLessThanOrEqual(8);
+    for (const decision of decisions)
+      expect(decision.split('\n').length, decision).toBeLessThanOrEqual(8);
   });
 
   const filesWith = (pattern: RegExp): readonly string[] =>
-    sources.filter((file) => pattern.test(readPage(`src/${file}`).replace(/^\s*(\*|\/\/|\/\*).*$/gm, ''))).sort();
+    sources
+      .filter((file) =>
+        pattern.test(readPage(`src/${file}`).replace(/^\s*(\*|\/\/|\/\*).*$/gm, '')),
+      )
+      .sort();
   const absence = (start: string): readonly string[] =>
-    codesIn(page.split('\n* ').find((line) => line.startsWith(start)) ?? '').filter((code) => code.includes('.ts'));
+    codesIn(page.split('\n* ').find((line) => line.startsWith(start)) ?? '').filter((code) =>
+      code.includes('.ts'),
+    );
 
   it('only the named files start processes', () => {
-    expect(filesWith(/from 'node:child_process'/)).toEqual([...absence('No file outside `agents/run-process.ts`')].sort());
+    expect(filesWith(/from 'node:child_process'/)).toEqual(
+      [...absence('No file outside `agents/run-process.ts`')].sort(),
+    );
   });
 
   it('only the named files parse YAML', () => {
@@ -118,7 +156,9 @@ describe('src/README.md', () => {
   });
 
   it('no path of the protocol is spelled elsewhere', () => {
-    const spelled = filesWith(/['"`]data\/(channels|workflows|schemas|models)/).filter((file) => !file.startsWith('cli/'));
+    const spelled = filesWith(/['"`]data\/(channels|workflows|schemas|models)/).filter(
+      (file) => !file.startsWith('cli/'),
+    );
     expect(spelled).toEqual(['protocol/paths.ts']);
     expect(filesWith(/['"`]refs\/crosstalk\/(claims|hosts|control)/)).toEqual([]);
   });

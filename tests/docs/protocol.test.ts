@@ -1,4 +1,7 @@
-/** PROTOCOL.md against the code: tables, records, the worked key, the names of headings that the source refers to. */
+/**
+ * PROTOCOL.md against the code: tables, records, the worked key, the names of headings that the
+ * source refers to.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +15,13 @@ import { MESSAGE_BYTES_MAX } from '../../src/protocol/front-matter.ts';
 import { INVARIANTS } from '../../src/protocol/invariants.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { decodeModels, MODEL_DEFAULTS, READ_ONLY_ADAPTERS } from '../../src/protocol/models.ts';
-import { claimKey, identityOf, parseMessagePath, PROTOCOL_VERSION, refNames } from '../../src/protocol/paths.ts';
+import {
+  claimKey,
+  identityOf,
+  parseMessagePath,
+  PROTOCOL_VERSION,
+  refNames,
+} from '../../src/protocol/paths.ts';
 import { ENGINE } from '../../src/workflow/header.ts';
 import { FUNCTIONS } from '../../src/workflow/expression-check.ts';
 import { OPS } from '../../src/workflow/controls.ts';
@@ -25,7 +34,10 @@ import { anchorsOf, anchorOf, codesIn, readPage, ROOT, tableAt } from './page.ts
 const page = readPage('PROTOCOL.md');
 
 describe('front matter', () => {
-  const fields = tableAt(page, 'table: fields').map(([field, form]) => ({ field: codesIn(field ?? '')[0] ?? '', form: form ?? '' }));
+  const fields = tableAt(page, 'table: fields').map(([field, form]) => ({
+    field: codesIn(field ?? '')[0] ?? '',
+    form: form ?? '',
+  }));
 
   it('the table names exactly the fields that are known', () => {
     const source = readPage('src/protocol/message.ts');
@@ -33,21 +45,30 @@ describe('front matter', () => {
     expect(fields.map(({ field }) => field).sort()).toEqual([...new Set(known)].sort());
   });
 
-  it.each(fields.filter(({ form }) => !form.startsWith('text')))('$field refuses what is not: $form', ({ field }) => {
-    const read = decodeMessage(Buffer.from(`---\n${field === 'to' ? '' : 'to: opus\n'}${field}: { a: b }\n---\n`));
-    expect(read.kind).toBe('rejected');
-  });
+  it.each(fields.filter(({ form }) => !form.startsWith('text')))(
+    '$field refuses what is not: $form',
+    ({ field }) => {
+      const read = decodeMessage(
+        Buffer.from(`---\n${field === 'to' ? '' : 'to: opus\n'}${field}: { a: b }\n---\n`),
+      );
+      expect(read.kind).toBe('rejected');
+    },
+  );
 
-  it.each(fields.filter(({ form }) => form.includes(' … ')))('$field takes both ends of: $form', ({ field, form }) => {
-    const [low = '', high = ''] = form.split(' … ');
-    const reads = (value: string): string => decodeMessage(Buffer.from(`---\nto: opus\n${field}: ${value}\n---\n`)).kind;
-    expect([reads(low), reads(high), reads(String(Number(high) + 1)), reads(String(Number(low) - 1))]).toEqual([
-      'message',
-      'message',
-      'rejected',
-      'rejected',
-    ]);
-  });
+  it.each(fields.filter(({ form }) => form.includes(' … ')))(
+    '$field takes both ends of: $form',
+    ({ field, form }) => {
+      const [low = '', high = ''] = form.split(' … ');
+      const reads = (value: string): string =>
+        decodeMessage(Buffer.from(`---\nto: opus\n${field}: ${value}\n---\n`)).kind;
+      expect([
+        reads(low),
+        reads(high),
+        reads(String(Number(high) + 1)),
+        reads(String(Number(low) - 1)),
+      ]).toEqual(['message', 'message', 'rejected', 'rejected']);
+    },
+  );
 
   it('states the size limit of the code', () => {
     expect(page).toContain(`At most ${MESSAGE_BYTES_MAX.toLocaleString('en-US')} bytes`);
@@ -61,11 +82,15 @@ describe('models', () => {
     meaning: meaning ?? '',
   }));
   const problemsOf = (line: string): readonly string[] =>
-    decodeModels(`models:\n  m:\n    adapter: command\n    command: [cat]\n    ${line}\n`).problems.map(({ expected }) => expected);
+    decodeModels(
+      `models:\n  m:\n    adapter: command\n    command: [cat]\n    ${line}\n`,
+    ).problems.map(({ expected }) => expected);
 
   it('the table names exactly the keys that are known', () => {
     const [expected = ''] = problemsOf('nonsense: 1');
-    expect(rows.map(({ key }) => key).sort()).toEqual(expected.replace('one of ', '').split(', ').sort());
+    expect(rows.map(({ key }) => key).sort()).toEqual(
+      expected.replace('one of ', '').split(', ').sort(),
+    );
   });
 
   it.each(rows.filter(({ form }) => form.includes(' … ')))('$key takes $form', ({ key, form }) => {
@@ -90,14 +115,23 @@ describe('models', () => {
 });
 
 describe('identity and key', () => {
-  it.each(tableAt(page, 'example: key').map((cells) => [cells] as const))('%s', ([path = '', recipient = '', hashed = '', key = '']) => {
-    const file = parseMessagePath(codesIn(path)[0] ?? '');
-    expect(file).not.toBeNull();
-    if (file === null) return;
-    const work = { channel: file.channel, identity: identityOf(file), recipient: codesIn(recipient)[0] ?? '' };
-    expect(JSON.stringify(['crosstalk-claim', work.channel, work.identity, work.recipient])).toBe(codesIn(hashed)[0]);
-    expect(claimKey(work)).toBe(codesIn(key)[0]);
-  });
+  it.each(tableAt(page, 'example: key').map((cells) => [cells] as const))(
+    '%s',
+    ([path = '', recipient = '', hashed = '', key = '']) => {
+      const file = parseMessagePath(codesIn(path)[0] ?? '');
+      expect(file).not.toBeNull();
+      if (file === null) return;
+      const work = {
+        channel: file.channel,
+        identity: identityOf(file),
+        recipient: codesIn(recipient)[0] ?? '',
+      };
+      expect(JSON.stringify(['crosstalk-claim', work.channel, work.identity, work.recipient])).toBe(
+        codesIn(hashed)[0],
+      );
+      expect(claimKey(work)).toBe(codesIn(key)[0]);
+    },
+  );
 });
 
 describe('records', () => {
@@ -112,7 +146,8 @@ describe('records', () => {
     nonce: '0123456789abcdef',
     effects: 'none',
   };
-  const fieldsOf = (name: string): readonly string[] => tableAt(page, `record: ${name}`).flatMap(([field]) => codesIn(field ?? ''));
+  const fieldsOf = (name: string): readonly string[] =>
+    tableAt(page, `record: ${name}`).flatMap(([field]) => codesIn(field ?? ''));
 
   it('a claim has the fields of the table', () => {
     expect(Object.keys(JSON.parse(formatClaim(claim)) as object)).toEqual(fieldsOf('claim'));
@@ -128,8 +163,23 @@ describe('records', () => {
 
   it('a beat has the fields of the table', () => {
     const { alias, instance, run } = claim;
-    const base = { alias, instance, run, count: 1, version: '8.0.0', state: 'running', slots: 4, busy: 0 } as const;
-    const text = formatBeat({ ...base, models: ['opus'], blocked: [{ model: 'gpt', why: 'auth', untilMs: null }], wake: null, atMs: 1 });
+    const base = {
+      alias,
+      instance,
+      run,
+      count: 1,
+      version: '8.0.0',
+      state: 'running',
+      slots: 4,
+      busy: 0,
+    } as const;
+    const text = formatBeat({
+      ...base,
+      models: ['opus'],
+      blocked: [{ model: 'gpt', why: 'auth', untilMs: null }],
+      wake: null,
+      atMs: 1,
+    });
     expect(Object.keys(JSON.parse(text) as object)).toEqual(fieldsOf('beat'));
     expect(parseBeat(text)).not.toBeNull();
     for (const state of HOST_STATES) expect(page).toContain(`\`${state}\``);
@@ -141,16 +191,32 @@ describe('records', () => {
   });
 
   it('refs stand where the page says', () => {
-    for (const prefix of Object.values(refNames(true)) as readonly string[]) expect(page).toContain(prefix);
-    expect(Object.values(refNames(false)).every((prefix: string) => prefix.startsWith('refs/heads/crosstalk/'))).toBe(true);
+    for (const prefix of Object.values(refNames(true)) as readonly string[])
+      expect(page).toContain(prefix);
+    expect(
+      Object.values(refNames(false)).every((prefix: string) =>
+        prefix.startsWith('refs/heads/crosstalk/'),
+      ),
+    ).toBe(true);
   });
 });
 
 describe('when an agent fails', () => {
-  const rows = tableAt(page, 'table: failures').map((cells) => cells.map((cell) => cell.replaceAll('`', '')));
+  const rows = tableAt(page, 'table: failures').map((cells) =>
+    cells.map((cell) => cell.replaceAll('`', '')),
+  );
   const failing = (failure: string, more: Partial<FailedAttempt>) =>
     decideAfterFailure({
-      ...{ failure, effects: 'none', attempt: 1, attemptsMax: 10, invocation: 1, hasFallback: false, isToldAtOnce: false, resetInMs: null },
+      ...{
+        failure,
+        effects: 'none',
+        attempt: 1,
+        attemptsMax: 10,
+        invocation: 1,
+        hasFallback: false,
+        isToldAtOnce: false,
+        resetInMs: null,
+      },
       ...more,
     });
 
@@ -158,36 +224,58 @@ describe('when an agent fails', () => {
     expect(rows.map(([name]) => name)).toEqual([...FAILURE_CLASSES]);
   });
 
-  it.each(rows.map((cells) => [cells[0] ?? '', cells] as const))('%s', (name, [, , again = '', first = '', last = '']) => {
-    const delays = (again === '' ? [] : again.split(', ')).map(parseDuration);
-    delays.forEach((delayMs, index) =>
-      expect(failing(name, { invocation: index + 1, attempt: index + 1 })).toEqual({ kind: last === 'reply' ? 'retry' : 'wait', delayMs }),
-    );
-    if (first === 'yes') expect(failing(name, { hasFallback: true })).toEqual({ kind: 'fallback' });
-    const end = failing(name, { invocation: delays.length + 1, attempt: delays.length + 1 });
-    expect(end).toEqual(last === 'reply' ? { kind: 'reply-failed' } : { kind: 'park', parkMs: parseDuration(last.replace('park ', '')) });
-  });
+  it.each(rows.map((cells) => [cells[0] ?? '', cells] as const))(
+    '%s',
+    (name, [, , again = '', first = '', last = '']) => {
+      const delays = (again === '' ? [] : again.split(', ')).map(parseDuration);
+      delays.forEach((delayMs, index) =>
+        expect(failing(name, { invocation: index + 1, attempt: index + 1 })).toEqual({
+          kind: last === 'reply' ? 'retry' : 'wait',
+          delayMs,
+        }),
+      );
+      if (first === 'yes')
+        expect(failing(name, { hasFallback: true })).toEqual({ kind: 'fallback' });
+      const end = failing(name, { invocation: delays.length + 1, attempt: delays.length + 1 });
+      expect(end).toEqual(
+        last === 'reply'
+          ? { kind: 'reply-failed' }
+          : { kind: 'park', parkMs: parseDuration(last.replace('park ', '')) },
+      );
+    },
+  );
 
   it('an external model is never started twice', () => {
-    for (const failure of FAILURE_CLASSES) expect(failing(failure, { effects: 'external' })).toEqual({ kind: 'reply-failed' });
+    for (const failure of FAILURE_CLASSES)
+      expect(failing(failure, { effects: 'external' })).toEqual({ kind: 'reply-failed' });
   });
 });
 
 describe('workflows', () => {
   const section = page.split('## Workflows')[1]?.split('\n## ')[0] ?? '';
-  const keysOf = (level: string): readonly string[] => codesIn(section.split('\n').find((line) => line.startsWith(`| ${level} |`)) ?? '');
+  const keysOf = (level: string): readonly string[] =>
+    codesIn(section.split('\n').find((line) => line.startsWith(`| ${level} |`)) ?? '');
 
   it('the keys of a run are those of the code', () => {
-    const [own = ''] = (section.split('\n').find((line) => line.startsWith('| run |')) ?? '').split('; a marker');
+    const [own = ''] = (section.split('\n').find((line) => line.startsWith('| run |')) ?? '').split(
+      '; a marker',
+    );
     expect([...codesIn(own)].sort()).toEqual([...PLAN_KEYS].sort());
   });
 
   it('the keys of a prompt step are those of the code', () => {
     const text = '---\nname: x\nsteps:\n  a: { prompt: hello, nonsense: 1 }\n---\n';
-    const checked = checkWorkflow(text, { models: null, served: new Map(), savedWorkflow: () => null, schemaFile: () => null });
+    const checked = checkWorkflow(text, {
+      models: null,
+      served: new Map(),
+      savedWorkflow: () => null,
+      schemaFile: () => null,
+    });
     expect(checked.errors.map(({ message }) => message).join()).toContain('nonsense');
     const source = readPage('src/workflow/step-decode.ts');
-    const lists = [...source.matchAll(/'([a-z][a-z -]+)'\.split\(\s*' ',?\s*\)/g)].flatMap(([, words]) => (words ?? '').split(' '));
+    const lists = [...source.matchAll(/'([a-z][a-z -]+)'\.split\(\s*' ',?\s*\)/g)].flatMap(
+      ([, words]) => (words ?? '').split(' '),
+    );
     const lines = ['every step', 'prompt, uses, group', 'prompt', 'group'].flatMap(keysOf);
     for (const key of lists) expect(lines).toContain(key);
     for (const key of lines) expect(source, key).toMatch(new RegExp(`[' ]${key}[' ]`));
@@ -195,7 +283,8 @@ describe('workflows', () => {
 
   it('operations, functions and results are named', () => {
     for (const op of OPS) expect(section).toContain(op);
-    for (const name of Object.keys(FUNCTIONS)) expect(section).toMatch(new RegExp(`[\` \n]${name}[\` \n]`));
+    for (const name of Object.keys(FUNCTIONS))
+      expect(section).toMatch(new RegExp(`[\` \n]${name}[\` \n]`));
     for (const status of END_STATUSES) expect(section).toContain(`\`${status}\``);
     expect(ENGINE).toBe(1);
   });
@@ -203,7 +292,9 @@ describe('workflows', () => {
 
 describe('the page as a whole', () => {
   it('lists the invariants that verify checks, in the same words', () => {
-    expect(Object.fromEntries(tableAt(page, 'table: invariants').map(([id, text]) => [id, text]))).toEqual(INVARIANTS);
+    expect(
+      Object.fromEntries(tableAt(page, 'table: invariants').map(([id, text]) => [id, text])),
+    ).toEqual(INVARIANTS);
   });
 
   it('speaks of the version of the code', () => {
@@ -216,7 +307,8 @@ describe('the page as a whole', () => {
     for (const entry of readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = readPage(join(entry.parentPath, entry.name));
-      for (const [, heading] of text.matchAll(/PROTOCOL\.md "([^"]+)"/g)) expect(anchors, entry.name).toContain(anchorOf(heading ?? ''));
+      for (const [, heading] of text.matchAll(/PROTOCOL\.md "([^"]+)"/g))
+        expect(anchors, entry.name).toContain(anchorOf(heading ?? ''));
     }
   });
 });

@@ -1,10 +1,18 @@
-/** docs/reference.md against the code. The generated parts are made anew with: UPDATE_DOCS=1 npx vitest run tests/docs/reference.test.ts */
+/**
+ * docs/reference.md against the code. The generated parts are made anew with: UPDATE_DOCS=1 npx
+ * vitest run tests/docs/reference.test.ts
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ADAPTERS, SERVICES } from '../../src/agents/adapters.ts';
 import { ERROR_CODES } from '../../src/base/errors.ts';
-import { COMMON_OPTIONS, type CommandSpec, GROUPS, type OptionSpec } from '../../src/cli/command.ts';
+import {
+  COMMON_OPTIONS,
+  type CommandSpec,
+  GROUPS,
+  type OptionSpec,
+} from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { type Config, DEFAULTS } from '../../src/local/config.ts';
 import { SETTINGS } from '../../src/local/config-settings.ts';
@@ -26,7 +34,9 @@ describe('the generated reference says what the code says', () => {
   });
 
   it('every error code with its exit code', () => {
-    const rows = Object.entries(ERROR_CODES).map(([code, { exit, cause, next }]) => `| \`${code}\` | ${exit} | ${cause} | \`${next}\` |\n`);
+    const rows = Object.entries(ERROR_CODES).map(
+      ([code, { exit, cause, next }]) => `| \`${code}\` | ${exit} | ${cause} | \`${next}\` |\n`,
+    );
     const made = `| code | exit | cause | next, when the error names nothing nearer |\n|---|---|---|---|\n${rows.join('')}`;
     expect(generatedPart(REFERENCE, 'errors', made)).toBe(made);
   });
@@ -45,31 +55,42 @@ describe('the tables written by hand fit the code', () => {
   });
 
   it('adapters with their modes and options', () => {
-    const written = tableAt(readPage(REFERENCE), 'table: adapters').map(([name, modes, options]) => [
-      codesIn(name ?? '')[0],
-      modes,
-      codesIn(options ?? ''),
-    ]);
+    const written = tableAt(readPage(REFERENCE), 'table: adapters').map(
+      ([name, modes, options]) => [codesIn(name ?? '')[0], modes, codesIn(options ?? '')],
+    );
     const real = [...Object.entries(ADAPTERS), ...Object.entries(SERVICES)]
       .filter(([, { verified }]) => verified)
       .map(([name, { modes, options }]) => [name, modes.join(', '), options]);
-    expect(new Map(written.map((row) => [row[0], row]))).toEqual(new Map(real.map((row) => [row[0], row])));
+    expect(new Map(written.map((row) => [row[0], row]))).toEqual(
+      new Map(real.map((row) => [row[0], row])),
+    );
   });
 
   it('log events with their levels', () => {
     const written = new Map<string, string>();
     for (const [names, levels] of tableAt(readPage(REFERENCE), 'table: events'))
       for (const name of codesIn(names ?? '')) written.set(name, levels ?? '');
-    expect(Object.fromEntries([...written].sort())).toEqual(Object.fromEntries([...loggedEvents()].sort()));
+    expect(Object.fromEntries([...written].sort())).toEqual(
+      Object.fromEntries([...loggedEvents()].sort()),
+    );
   });
 
   it('no command is named that does not exist', () => {
     const known = new Set([...COMMANDS.map(({ name }) => name), 'wf']);
-    for (const path of [...PAGES, 'PROTOCOL.md', 'template/README.md', 'template/CROSSTALK.md', 'template/PROTOCOL.md']) {
-      const named = [...readPage(path).matchAll(/^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)(?! on )/gm)].filter(
-        ([all]) => !all.endsWith('crosstalkd on'),
-      );
-      for (const [, first, second] of named) expect(known, `${path}: crosstalkd ${first ?? second ?? ''}`).toContain(first ?? second);
+    for (const path of [
+      ...PAGES,
+      'PROTOCOL.md',
+      'template/README.md',
+      'template/CROSSTALK.md',
+      'template/PROTOCOL.md',
+    ]) {
+      const named = [
+        ...readPage(path).matchAll(
+          /^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)(?! on )/gm,
+        ),
+      ].filter(([all]) => !all.endsWith('crosstalkd on'));
+      for (const [, first, second] of named)
+        expect(known, `${path}: crosstalkd ${first ?? second ?? ''}`).toContain(first ?? second);
     }
   });
 
@@ -77,12 +98,18 @@ describe('the tables written by hand fit the code', () => {
     const known = new Set(
       [
         ...COMMON_OPTIONS,
-        ...COMMANDS.flatMap(({ options, subcommands = [] }) => [...options, ...subcommands.flatMap((each) => each.options)]),
+        ...COMMANDS.flatMap(({ options, subcommands = [] }) => [
+          ...options,
+          ...subcommands.flatMap((each) => each.options),
+        ]),
       ].map(({ name }) => name),
     );
     for (const path of PAGES) {
-      const mentioned = [...proseOf(readPage(path)).matchAll(/`--([a-z-]+)/g)].map(([, name]) => name ?? '');
-      for (const name of mentioned.filter((each) => each !== 'name')) expect(known, path).toContain(name);
+      const mentioned = [...proseOf(readPage(path)).matchAll(/`--([a-z-]+)/g)].map(
+        ([, name]) => name ?? '',
+      );
+      for (const name of mentioned.filter((each) => each !== 'name'))
+        expect(known, path).toContain(name);
     }
   });
 });
@@ -109,7 +136,13 @@ function formatOption({ name, short, value, optional, many, about }: OptionSpec)
 
 function formatSetting(field: keyof Config): string {
   const { key, env, flag, meaning } = SETTINGS[field];
-  const cells = [`\`${key}\``, env === null ? '' : `\`${env}\``, flag === null ? '' : `\`--${flag}\``, defaultOf(field), meaning];
+  const cells = [
+    `\`${key}\``,
+    env === null ? '' : `\`${env}\``,
+    flag === null ? '' : `\`--${flag}\``,
+    defaultOf(field),
+    meaning,
+  ];
   return `| ${cells.join(' | ')} |\n`;
 }
 
@@ -122,13 +155,20 @@ const DERIVED: Partial<Record<keyof Config, string>> = {
 function defaultOf(field: keyof Config): string {
   const value: unknown = DEFAULTS[field];
   const derived = DERIVED[field];
-  if (derived !== undefined) return field === 'alias' ? derived : `${derived} (${durationOf(Number(value))})`;
-  if (value === null || (typeof value === 'object' && Object.keys(value).length === 0)) return 'none';
+  if (derived !== undefined)
+    return field === 'alias' ? derived : `${derived} (${durationOf(Number(value))})`;
+  if (value === null || (typeof value === 'object' && Object.keys(value).length === 0))
+    return 'none';
   return field.endsWith('Ms') ? durationOf(Number(value)) : JSON.stringify(value);
 }
 
 function durationOf(ms: number): string {
-  const units = [['d', 86_400_000] as const, ['h', 3_600_000] as const, ['m', 60_000] as const, ['s', 1_000] as const];
+  const units = [
+    ['d', 86_400_000] as const,
+    ['h', 3_600_000] as const,
+    ['m', 60_000] as const,
+    ['s', 1_000] as const,
+  ];
   const [unit, size] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1];
   return `${ms / size}${unit}`;
 }
@@ -146,8 +186,12 @@ function loggedEvents(): ReadonlyMap<string, string> {
   for (const entry of readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
     const text = readPage(join(entry.parentPath, entry.name));
-    for (const [, level, event] of text.matchAll(/\.(status|warning|alert)\(\s*'([a-z-]+\.[a-z-]+)'/g)) note(event ?? '', level ?? '');
-    if (text.includes('.status(`host.${')) for (const mode of ['paused', 'running', 'draining']) note(`host.${mode}`, 'status');
+    for (const [, level, event] of text.matchAll(
+      /\.(status|warning|alert)\(\s*'([a-z-]+\.[a-z-]+)'/g,
+    ))
+      note(event ?? '', level ?? '');
+    if (text.includes('.status(`host.${'))
+      for (const mode of ['paused', 'running', 'draining']) note(`host.${mode}`, 'status');
   }
   return new Map([...events].map(([event, levels]) => [event, [...levels].sort().join(', ')]));
 }

@@ -1,4 +1,7 @@
-/** Every `sh` block of README.md, GUIDE-CLI.md and docs/operate.md is run, in the order of its page, in a home of its own. */
+/**
+ * Every `sh` block of README.md, GUIDE-CLI.md and docs/operate.md is run, in the order of its page,
+ * in a home of its own.
+ */
 import { describe } from 'vitest';
 import { runBlocks } from './run-blocks.ts';
 

@@ -1,4 +1,7 @@
-/** "When something is wrong": what people see is what the program prints, and every command of the pages takes the options that it is given there. */
+/**
+ * "When something is wrong": what people see is what the program prints, and every command of the
+ * pages takes the options that it is given there.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,11 +15,15 @@ const rows = tableAt(readPage('GUIDE-CLI.md'), 'table: symptoms');
 /** The source without comments: what the program can print is in its texts. */
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
-  .map((entry) => readPage(join(entry.parentPath, entry.name)).replace(/^\s*(\*|\/\/|\/\*).*$/gm, ''))
+  .map((entry) =>
+    readPage(join(entry.parentPath, entry.name)).replace(/^\s*(\*|\/\/|\/\*).*$/gm, ''),
+  )
   .join('\n');
 
 /** What stands in quotes, with `…` for what differs from case to case. */
-const phrases = rows.flatMap(([seen = '']) => [...seen.matchAll(/"([^"]+)"/g)].map(([, phrase = '']) => phrase));
+const phrases = rows.flatMap(([seen = '']) =>
+  [...seen.matchAll(/"([^"]+)"/g)].map(([, phrase = '']) => phrase),
+);
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 describe('what you see', () => {
@@ -31,25 +38,40 @@ describe('what you see', () => {
 
   it.each(rows.flatMap(([seen = '']) => codesIn(seen)))('the program knows: %s', (name) => {
     if (/^[A-Z_]+$/.test(name)) expect(Object.keys(ERROR_CODES)).toContain(name);
-    else if (!(FAILURE_CLASSES as readonly string[]).includes(name)) expect(sources.includes(`'${name}'`)).toBe(true);
+    else if (!(FAILURE_CLASSES as readonly string[]).includes(name))
+      expect(sources.includes(`'${name}'`)).toBe(true);
   });
 });
 
 describe('what to do', () => {
-  const pages = ['README.md', 'GUIDE-CLI.md', 'PROTOCOL.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+  const pages = [
+    'README.md',
+    'GUIDE-CLI.md',
+    'PROTOCOL.md',
+    ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ];
   const commands = pages
     .filter((path) => path.endsWith('.md'))
-    .flatMap((path) => codesIn(proseOf(readPage(path))).flatMap((code) => (code.startsWith('crosstalkd ') ? [code] : [])));
+    .flatMap((path) =>
+      codesIn(proseOf(readPage(path))).flatMap((code) =>
+        code.startsWith('crosstalkd ') ? [code] : [],
+      ),
+    );
 
   it.each([...new Set(commands)])('%s', (code) => {
     const [name = '', sub = ''] = code.split(' ').slice(1);
     const spec = COMMANDS.find((one) => one.name === name);
     if (name.startsWith('-') || name.startsWith('<') || spec === undefined) return;
     const { subcommands = [] } = spec;
-    const chosen: readonly CommandSpec[] = subcommands.length === 0 ? [spec] : subcommands.filter((one) => one.name === `${name} ${sub}`);
+    const chosen: readonly CommandSpec[] =
+      subcommands.length === 0
+        ? [spec]
+        : subcommands.filter((one) => one.name === `${name} ${sub}`);
     expect(chosen, code).not.toEqual([]);
     const known = [...COMMON_OPTIONS, ...chosen.flatMap(({ options }) => options)];
-    for (const [, option = ''] of code.matchAll(/ --([a-z-]+)/g)) expect(known.map((one) => one.name)).toContain(option);
-    for (const [, option = ''] of code.matchAll(/ -([a-zA-Z])\b/g)) expect(known.map((one) => one.short)).toContain(option);
+    for (const [, option = ''] of code.matchAll(/ --([a-z-]+)/g))
+      expect(known.map((one) => one.name)).toContain(option);
+    for (const [, option = ''] of code.matchAll(/ -([a-zA-Z])\b/g))
+      expect(known.map((one) => one.short)).toContain(option);
   });
 });

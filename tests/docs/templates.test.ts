@@ -1,4 +1,7 @@
-/** The files of `templates/`, filled in and pushed by plain git as a git host's editor does it: each does what its line in the table says. */
+/**
+ * The files of `templates/`, filled in and pushed by plain git as a git host's editor does it: each
+ * does what its line in the table says.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,7 +16,9 @@ let fleet: WorkflowFleet;
 const used = new Set<string>();
 
 beforeAll(async () => {
-  fleet = await startWorkflowFleet({ opus: "console.log('heard ' + prompt.trim().split('\\n').at(-1));" });
+  fleet = await startWorkflowFleet({
+    opus: "console.log('heard ' + prompt.trim().split('\\n').at(-1));",
+  });
   fleet.say({ 'data/workflows/asks.md': SAVED });
   fleet.start('h');
 });
@@ -24,19 +29,24 @@ function fill(name: string, words: Readonly<Record<string, string>>): string {
   used.add(name);
   const text = readFileSync(join(FOLDER, name), 'utf8');
   const [, head = '', body = ''] = /^---\n([^]*?)---\n([^]*)$/.exec(text) ?? [];
-  const filled = Object.entries(words).reduce((all, [word, by]) => all.replace(new RegExp(`\\b${word}\\b`, 'g'), by), head);
+  const filled = Object.entries(words).reduce(
+    (all, [word, by]) => all.replace(new RegExp(`\\b${word}\\b`, 'g'), by),
+    head,
+  );
   expect(filled).not.toMatch(/\b[A-Z]{2,}\b/);
   return `---\n${filled}---\n${body}`;
 }
 
 const read = (path: string): string => readFileSync(join(fleet.clone, path), 'utf8');
-const pulled = (path: string): Promise<void> => fleet.untilPulled(() => existsSync(join(fleet.clone, path)));
+const pulled = (path: string): Promise<void> =>
+  fleet.untilPulled(() => existsSync(join(fleet.clone, path)));
 const start = async (name: string): Promise<string> => {
   fleet.say({
-    [`${GENERAL}/${name}.md`]: fill('workflow.md', { SAVED: 'asks', INPUT: 'topic', VALUE: name }).replace(
-      '---\nto',
-      `---\nchild_channel: ${name}\nto`,
-    ),
+    [`${GENERAL}/${name}.md`]: fill('workflow.md', {
+      SAVED: 'asks',
+      INPUT: 'topic',
+      VALUE: name,
+    }).replace('---\nto', `---\nchild_channel: ${name}\nto`),
   });
   await pulled(`data/channels/${name}/gates/ok/ask.md`);
   return `data/channels/${name}`;
@@ -45,14 +55,26 @@ const start = async (name: string): Promise<string> => {
 it('asks, follows up, and answers by hand', async () => {
   fleet.say({ [`${GENERAL}/q.md`]: fill('message.md', { MODEL: 'opus' }) });
   await pulled(`${GENERAL}/q.re.opus.md`);
-  fleet.say({ [`${GENERAL}/more.md`]: fill('follow-up.md', { MODEL: 'opus', CHANNEL: 'general', NAME: 'q.re.opus' }) });
+  fleet.say({
+    [`${GENERAL}/more.md`]: fill('follow-up.md', {
+      MODEL: 'opus',
+      CHANNEL: 'general',
+      NAME: 'q.re.opus',
+    }),
+  });
   await pulled(`${GENERAL}/more.re.opus.md`);
   expect(read(`${GENERAL}/more.re.opus.md`)).toContain('heard What you say about');
   fleet.say({
     [`${GENERAL}/hard.md`]: '---\nto: opus\n---\nhard\n',
-    [`${GENERAL}/hard.re.opus.md`]: fill('reply.md', { ASKER: 'maintainer', CHANNEL: 'general', NAME: 'hard' }),
+    [`${GENERAL}/hard.re.opus.md`]: fill('reply.md', {
+      ASKER: 'maintainer',
+      CHANNEL: 'general',
+      NAME: 'hard',
+    }),
   });
-  expect((await fleet.run(['why', '-C', fleet.clone, 'hard'])).stdout).toContain('answered by hand by maintainer');
+  expect((await fleet.run(['why', '-C', fleet.clone, 'hard'])).stdout).toContain(
+    'answered by hand by maintainer',
+  );
 });
 
 it('starts a saved workflow, decides its gate by a message or by a file of one word, and cancels it', async () => {

@@ -1,4 +1,7 @@
-/** Every `sh` block of the tutorial and the recipes is run, each page in homes of its own: one for the laptop, one for the server. */
+/**
+ * Every `sh` block of the tutorial and the recipes is run, each page in homes of its own: one for
+ * the laptop, one for the server.
+ */
 import { describe } from 'vitest';
 import { runBlocks } from './run-blocks.ts';
 

@@ -1,6 +1,14 @@
 /** Files that go to an agent with its message and come back with its reply. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, startFleet } from '../support/fleet.ts';
@@ -68,8 +76,13 @@ describe('files', () => {
     const reply = readFileSync(join(fleet.clone, `${stem}.re.a.md`), 'utf8');
     expect(reply).toContain('{"names":["notes.txt"],"texts":["from ada"],"told":true,');
     if (process.getuid?.() !== 0) expect(reply).toContain('"wrote":"no"');
-    const added = fleet.git('log', '-1', '--full-diff', '--name-only', '--format=', '--', `${stem}.re.a.md`).trim().split('\n');
-    expect(added.sort()).toEqual([`${folder}/charts-a.png`, `${folder}/evil-.md`, `${stem}.re.a.md`].sort());
+    const added = fleet
+      .git('log', '-1', '--full-diff', '--name-only', '--format=', '--', `${stem}.re.a.md`)
+      .trim()
+      .split('\n');
+    expect(added.sort()).toEqual(
+      [`${folder}/charts-a.png`, `${folder}/evil-.md`, `${stem}.re.a.md`].sort(),
+    );
     expect([...readFileSync(join(fleet.clone, folder, 'charts-a.png'))]).toEqual([0, 255, 1, 254]);
     const shown = await fleet.run(['show', '-C', fleet.clone, path]);
     expect(shown.stdout).toContain(`${stem}.files/notes.txt (8 bytes)`);
@@ -99,7 +112,9 @@ describe('files', () => {
     mkdirSync(join(fleet.clone, general), { recursive: true });
     symlinkSync('/etc/passwd', join(fleet.clone, general, 'link'));
     // A repository inside of the clone is added as a gitlink.
-    execFileSync('git', ['clone', '-q', fleet.remote, join(fleet.clone, general, 'module')], { stdio: 'ignore' });
+    execFileSync('git', ['clone', '-q', fleet.remote, join(fleet.clone, general, 'module')], {
+      stdio: 'ignore',
+    });
     const big = Buffer.alloc(9 * 1_048_576, 'x').toString();
     fleet.say({
       [`${general}/other.txt`]: 'x',
@@ -116,7 +131,8 @@ describe('files', () => {
     });
     await fleet.start('h', ['--once']).ended;
     fleet.git('pull', '-q', '--rebase');
-    const read = (name: string): string => readFileSync(join(fleet.clone, general, `${name}.re.a.md`), 'utf8');
+    const read = (name: string): string =>
+      readFileSync(join(fleet.clone, general, `${name}.re.a.md`), 'utf8');
     expect(read('to-link')).toContain('a link or submodule');
     expect(read('to-module')).toContain('a link or submodule');
     expect(read('to-nothing')).toContain('nothing stands there');
@@ -131,7 +147,10 @@ describe('files', () => {
   });
 
   it('stay out where something stands in their place, and the answer says so', async () => {
-    fleet.say({ [`${general}/q.md`]: '---\nto: a\n---\nWISH files\n', [`${general}/q.re.a.files`]: 'in the way' });
+    fleet.say({
+      [`${general}/q.md`]: '---\nto: a\n---\nWISH files\n',
+      [`${general}/q.re.a.files`]: 'in the way',
+    });
     const reply = await answer('q');
     expect(reply).toContain('2 files of this answer are left out');
     expect(readFileSync(join(fleet.clone, general, 'q.re.a.files'), 'utf8')).toBe('in the way');
@@ -142,7 +161,11 @@ describe('files', () => {
     const hook = join(fleet.remote, 'hooks', 'pre-receive');
     mkdirSync(join(fleet.remote, 'hooks'), { recursive: true });
     // Takes claims and beats, and refuses the branch.
-    writeFileSync(hook, '#!/bin/sh\nwhile read old new ref; do case $ref in refs/heads/*) echo no; exit 1;; esac; done\n', { mode: 0o755 });
+    writeFileSync(
+      hook,
+      '#!/bin/sh\nwhile read old new ref; do case $ref in refs/heads/*) echo no; exit 1;; esac; done\n',
+      { mode: 0o755 },
+    );
     const host = fleet.start('h');
     await host.until(({ event }) => event === 'attempt.ended');
     await host.until(({ event }) => event.startsWith('publish.') || event.startsWith('push.'));
@@ -151,10 +174,14 @@ describe('files', () => {
     rmSync(hook);
     await fleet.start('h', ['--once']).ended;
     fleet.git('pull', '-q', '--rebase');
-    const listed = execFileSync('git', ['log', '-1', '--full-diff', '--name-only', '--format=', '--', `${general}/q.re.a.md`], {
-      cwd: fleet.clone,
-      encoding: 'utf8',
-    });
+    const listed = execFileSync(
+      'git',
+      ['log', '-1', '--full-diff', '--name-only', '--format=', '--', `${general}/q.re.a.md`],
+      {
+        cwd: fleet.clone,
+        encoding: 'utf8',
+      },
+    );
     expect(listed).toContain('q.re.a.files/charts-a.png');
     expect(fleet.agentRuns()).toHaveLength(1);
   });

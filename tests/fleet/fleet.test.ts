@@ -22,19 +22,32 @@ async function fleetOf(models: string, env: Readonly<Record<string, string>> = {
 
 const general = 'data/channels/general';
 const ask = (to: string, text: string): string => `---\nto: ${to}\n---\n${text}\n`;
-const replies = (fleet: Fleet): string[] => readdirSync(join(fleet.clone, general)).filter((name) => name.includes('.re.'));
+const replies = (fleet: Fleet): string[] =>
+  readdirSync(join(fleet.clone, general)).filter((name) => name.includes('.re.'));
 
 describe('three hosts on one transport', () => {
   it('answer 200 bare messages once each, with one agent run each', async () => {
-    const fleet = await fleetOf(agentEntry('opus', { place: agents, script: "console.log('seen ' + prompt.split('\\n').at(-2));" }));
-    const texts = Array.from({ length: 200 }, (_, index) => [`${general}/m${index}.md`, ask('opus', `number ${index}`)] as const);
+    const fleet = await fleetOf(
+      agentEntry('opus', {
+        place: agents,
+        script: "console.log('seen ' + prompt.split('\\n').at(-2));",
+      }),
+    );
+    const texts = Array.from(
+      { length: 200 },
+      (_, index) => [`${general}/m${index}.md`, ask('opus', `number ${index}`)] as const,
+    );
     fleet.say(Object.fromEntries(texts));
     for (const alias of ['a', 'b', 'c']) fleet.start(alias, ['--concurrency', '6']);
     await fleet.untilPulled(() => replies(fleet).length === 200);
     expect(fleet.agentRuns()).toHaveLength(200);
     expect(new Set(fleet.agentRuns()).size).toBe(200);
-    expect(readFileSync(join(fleet.clone, general, 'm7.re.opus.md'), 'utf8')).toContain('seen number 7');
-    await untilTrue(() => !fleet.git('ls-remote', 'origin', 'refs/crosstalk/claims/*').includes('claims'));
+    expect(readFileSync(join(fleet.clone, general, 'm7.re.opus.md'), 'utf8')).toContain(
+      'seen number 7',
+    );
+    await untilTrue(
+      () => !fleet.git('ls-remote', 'origin', 'refs/crosstalk/claims/*').includes('claims'),
+    );
     expect(fleet.git('fsck', '--strict', '--no-dangling')).toBe('');
   });
 });
@@ -67,7 +80,11 @@ describe('a host that dies while its agent runs', () => {
 
   it('leaves one failure reply "outcome unknown" when the model has effects', async () => {
     const fleet = await fleetOf(
-      agentEntry('ci', { place: agents, script: 'setInterval(() => {}, 1000);', keys: 'effects: external' }),
+      agentEntry('ci', {
+        place: agents,
+        script: 'setInterval(() => {}, 1000);',
+        keys: 'effects: external',
+      }),
       FAST,
     );
     fleet.say({ [`${general}/deploy.md`]: ask('ci', 'deploy') });

@@ -1,4 +1,7 @@
-/** Limits where several hosts serve a model: one rests and another helps, until the limit ends; runs an hour; contexts that are too long; circles. */
+/**
+ * Limits where several hosts serve a model: one rests and another helps, until the limit ends; runs
+ * an hour; contexts that are too long; circles.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,12 +24,20 @@ const SAYS =
   "const say = (text, more = {}) => { console.log(JSON.stringify({ type: 'result', subtype: 'success', is_error: false, result: text, session_id: 's', usage: {}, ...more })); };";
 const asClaude = (entry: string): string => entry.replace('adapter: command', 'adapter: claude');
 const begin = async (script: string, keys = 'effects: none, concurrency: 8'): Promise<void> => {
-  fleet = await startFleet(`models:\n${asClaude(agentEntry('opus', { place: agents, script: `${SAYS}\n${script}`, keys }))}`, {
-    CROSSTALK_BEAT: '1s',
-  });
+  fleet = await startFleet(
+    `models:\n${asClaude(agentEntry('opus', { place: agents, script: `${SAYS}\n${script}`, keys }))}`,
+    {
+      CROSSTALK_BEAT: '1s',
+    },
+  );
 };
 const ask = (text: string, more = ''): string => `---\nto: opus\n${more}---\n${text}\n`;
-const state = (alias: string): readonly string[] => ['-C', fleet.clone, '--state', join(fleet.place, `state-${alias}`)];
+const state = (alias: string): readonly string[] => [
+  '-C',
+  fleet.clone,
+  '--state',
+  join(fleet.place, `state-${alias}`),
+];
 const pathOf = (message: string): string => join(fleet.clone, general, `${message}.re.opus.md`);
 async function replyOf(message: string): Promise<string> {
   await fleet.untilPulled(() => existsSync(pathOf(message)));
@@ -47,14 +58,18 @@ describe('a host whose provider says when its limit ends', () => {
     expect(Number(parked['for_ms'])).toBeLessThanOrEqual(6_000);
     interface Hosts {
       readonly hosts: readonly {
-        readonly beat: { readonly blocked: readonly { readonly why: string; readonly untilMs: number | null }[] } | null;
+        readonly beat: {
+          readonly blocked: readonly { readonly why: string; readonly untilMs: number | null }[];
+        } | null;
       }[];
     }
     // It tries again after each reset, and rests anew.
     await expect
       .poll(
         async () => {
-          const { hosts } = JSON.parse((await fleet.run(['hosts', '--json', ...state('other')])).stdout || '{"hosts":[]}') as Hosts;
+          const { hosts } = JSON.parse(
+            (await fleet.run(['hosts', '--json', ...state('other')])).stdout || '{"hosts":[]}',
+          ) as Hosts;
           return hosts
             .flatMap(({ beat }) => beat?.blocked ?? [])
             .some(({ why, untilMs }) => why.startsWith('usage-limit') && untilMs !== null);
@@ -81,16 +96,23 @@ describe('runs an hour', () => {
     const first = await replyOf('one');
     fleet.say({ [`${general}/two.md`]: ask('second') });
     const second = await replyOf('two');
-    expect([first, second].map((reply) => /from (\w+)/.exec(reply)?.[1]).sort()).toEqual(['left', 'right']);
+    expect([first, second].map((reply) => /from (\w+)/.exec(reply)?.[1]).sort()).toEqual([
+      'left',
+      'right',
+    ]);
     fleet.say({ [`${general}/three.md`]: ask('third') });
-    const why = async (): Promise<string> => (await fleet.run(['why', 'general/three', ...state('left')])).stdout;
+    const why = async (): Promise<string> =>
+      (await fleet.run(['why', 'general/three', ...state('left')])).stdout;
     await expect.poll(why, { timeout: 90_000 }).toContain('had its 1 runs of this hour');
     expect(fleet.agentRuns()).toHaveLength(2);
   });
 
   it('of data/budgets.yaml are counted over all hosts', async () => {
     await begin(`${HOST}\nsay('from ' + host);`);
-    fleet.say({ 'data/budgets.yaml': 'models:\n  opus: { runs-per-hour: 1 }\n', [`${general}/one.md`]: ask('first') });
+    fleet.say({
+      'data/budgets.yaml': 'models:\n  opus: { runs-per-hour: 1 }\n',
+      [`${general}/one.md`]: ask('first'),
+    });
     const first = fleet.start('first');
     expect(await replyOf('one')).toContain('from first');
     first.kill('SIGTERM');
@@ -99,7 +121,8 @@ describe('runs an hour', () => {
     const reached = await second.until(({ event }) => event === 'model.budget-reached');
     expect(reached['reason']).toMatch(/opus .*1 .*hour/);
     fleet.say({ [`${general}/two.md`]: ask('second') });
-    const why = async (): Promise<string> => (await fleet.run(['why', 'general/two', ...state('second')])).stdout;
+    const why = async (): Promise<string> =>
+      (await fleet.run(['why', 'general/two', ...state('second')])).stdout;
     await expect.poll(why, { timeout: 90_000 }).toContain('budget');
     expect(fleet.agentRuns()).toHaveLength(1);
     fleet.say({ 'data/budgets.yaml': 'models:\n  opus: { runs-per-hour: 9 }\n' });
@@ -116,7 +139,9 @@ describe('a prompt that is too long for the model', () => {
     fleet.say({ [`${general}/one.md`]: ask(story) });
     fleet.start('only');
     await replyOf('one');
-    fleet.say({ [`${general}/two.md`]: ask('the question itself', `re: ${general}/one.re.opus.md\n`) });
+    fleet.say({
+      [`${general}/two.md`]: ask('the question itself', `re: ${general}/one.re.opus.md\n`),
+    });
     const reply = await replyOf('two');
     expect(fleet.agentRuns().filter((run) => run.endsWith('two.md'))).toHaveLength(2);
     expect(reply).toContain('of the story');
@@ -127,13 +152,19 @@ describe('a prompt that is too long for the model', () => {
 describe('two models', () => {
   const answered = async (script: string, count: number): Promise<readonly string[]> => {
     fleet = await startFleet(`models:\n${agentEntry('opus', { place: agents, script })}`);
-    const known = 'models:\n  opus: { adapter: command, command: [cat] }\n  asker: { adapter: command, command: [cat] }\n';
+    const known =
+      'models:\n  opus: { adapter: command, command: [cat] }\n  asker: { adapter: command, command: [cat] }\n';
     fleet.say({ 'data/models.yaml': known });
     fleet.start('only', ['--only', 'opus']);
     const replies: string[] = [];
     for (let turn = 1; turn <= count; turn += 1) {
       const re = turn === 1 ? '' : `re: ${general}/q${turn - 1}.re.opus.md\n`;
-      fleet.say({ [`${general}/q${turn}.md`]: ask(`Question number ${turn}`, `from: asker\nhops: 1\nwait: true\n${re}`) });
+      fleet.say({
+        [`${general}/q${turn}.md`]: ask(
+          `Question number ${turn}`,
+          `from: asker\nhops: 1\nwait: true\n${re}`,
+        ),
+      });
       replies.push(await replyOf(`q${turn}`));
     }
     return replies;
@@ -147,7 +178,12 @@ describe('two models', () => {
 
   it('that answer each other again and again are stopped', async () => {
     const replies = await answered("console.log('Answer ' + Math.random());", 4);
-    expect(replies.map((reply) => reply.includes('error: loop'))).toEqual([false, false, false, true]);
+    expect(replies.map((reply) => reply.includes('error: loop'))).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ]);
     expect(replies[3]).toContain('have answered each other 6 times in turn');
     expect(fleet.agentRuns()).toHaveLength(3);
     await untilTrue(() => fleet.git('ls-remote', 'origin', 'refs/crosstalk/claims/*') === '');

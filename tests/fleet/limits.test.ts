@@ -1,4 +1,7 @@
-/** What limits a model: a program that is not signed in, a provider that asks for patience, a budget, and circles; and how that shows. */
+/**
+ * What limits a model: a program that is not signed in, a provider that asks for patience, a
+ * budget, and circles; and how that shows.
+ */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,20 +34,32 @@ async function replyOf(fleet: Fleet, message: string, model: string): Promise<st
   return readFileSync(path, 'utf8');
 }
 
-const state = (fleet: Fleet, alias: string): readonly string[] => ['-C', fleet.clone, '--state', join(fleet.place, `state-${alias}`)];
-const ask = (to: string, text: string, more = ''): string => `---\nto: ${to}\n${more}---\n${text}\n`;
+const state = (fleet: Fleet, alias: string): readonly string[] => [
+  '-C',
+  fleet.clone,
+  '--state',
+  join(fleet.place, `state-${alias}`),
+];
+const ask = (to: string, text: string, more = ''): string =>
+  `---\nto: ${to}\n${more}---\n${text}\n`;
 
 describe('a host whose program is not signed in', () => {
   it('rests visibly, leaves the work to the other, and takes work again when told that it is signed in', async () => {
-    // The fixture is signed in where the file stands; each host runs it below its own state directory.
+    // The fixture is signed in where the file stands; each host runs it below its own state
+    // directory.
     const script = `const { existsSync } = await import('node:fs');\nconst host = process.cwd().includes('state-out') ? 'out' : 'in';\nif (host === 'out' && !existsSync(process.env.RUN_LOG + '.signed')) { console.error('not logged in'); process.exit(77); }\nconsole.log('from ' + host);`;
     const fleet = await fleetOf(agentEntry('opus', { place: agents, script }));
     fleet.say({ [`${general}/hello.md`]: ask('opus', 'hello') });
     const out = fleet.start('out');
     await out.until(({ event }) => event === 'model.parked');
-    const status = JSON.parse((await fleet.run(['status', '--json', ...state(fleet, 'out')])).stdout) as { parked: readonly unknown[] };
-    expect(status.parked).toMatchObject([{ model: 'opus', why: expect.stringContaining('auth: ') as string }]);
-    const hosts = async (): Promise<string> => (await fleet.run(['hosts', ...state(fleet, 'other')])).stdout;
+    const status = JSON.parse(
+      (await fleet.run(['status', '--json', ...state(fleet, 'out')])).stdout,
+    ) as { parked: readonly unknown[] };
+    expect(status.parked).toMatchObject([
+      { model: 'opus', why: expect.stringContaining('auth: ') as string },
+    ]);
+    const hosts = async (): Promise<string> =>
+      (await fleet.run(['hosts', ...state(fleet, 'other')])).stdout;
     await expect.poll(hosts, { timeout: 90_000 }).toMatch(/opus.*auth: .*not logged in/s);
     const why = (await fleet.run(['why', 'general/hello', ...state(fleet, 'other')])).stdout;
     expect(why).toContain('not logged in');
@@ -71,12 +86,15 @@ describe('a model that may act', () => {
     await host.until(({ event }) => event === 'model.parked');
     expect(await replyOf(fleet, 'first', 'opus')).toContain('not logged in');
     fleet.say({ [`${general}/second.md`]: ask('opus', 'act') });
-    const why = async (): Promise<string> => (await fleet.run(['why', 'general/second', ...state(fleet, 'only')])).stdout;
+    const why = async (): Promise<string> =>
+      (await fleet.run(['why', 'general/second', ...state(fleet, 'only')])).stdout;
     await expect.poll(why, { timeout: 90_000 }).toContain('not logged in');
     writeFileSync(join(fleet.place, 'runs.log.signed'), '');
     expect((await fleet.run(['resume', ...state(fleet, 'only')])).code).toBe(0);
     expect(await replyOf(fleet, 'second', 'opus')).toContain('done');
-    expect(fleet.agentRuns()).toEqual(['first', 'second'].map((name) => `opus ${general}/${name}.md`));
+    expect(fleet.agentRuns()).toEqual(
+      ['first', 'second'].map((name) => `opus ${general}/${name}.md`),
+    );
   });
 
   it('is not followed by its fallback when its shell found no program, because it may have acted before', async () => {
@@ -100,7 +118,9 @@ describe('a provider', () => {
 
   it('that asks for a moment of patience is asked again by the same host, although only one attempt is allowed', async () => {
     const endpoint = await serve((asked) =>
-      asked < 3 ? { kind: 'error', status: 429, retryAfterS: 1 } : { kind: 'text', text: 'now', tokens: [10, 5] },
+      asked < 3
+        ? { kind: 'error', status: 429, retryAfterS: 1 }
+        : { kind: 'text', text: 'now', tokens: [10, 5] },
     );
     const fleet = await fleetOf(entry('remote', endpoint.url));
     fleet.say({ [`${general}/hello.md`]: ask('remote', 'hello') });
@@ -112,9 +132,16 @@ describe('a provider', () => {
   });
 
   it('that says when its limit ends rests until then on this host, and its fallback answers', async () => {
-    const limited = await serve(() => ({ kind: 'error', status: 429, says: 'quota', retryAfterS: 7_200 }));
+    const limited = await serve(() => ({
+      kind: 'error',
+      status: 429,
+      says: 'quota',
+      retryAfterS: 7_200,
+    }));
     const spare = await serve(() => ({ kind: 'text', text: 'from the spare' }));
-    const fleet = await fleetOf(`${entry('remote', limited.url, ', fallback: [spare]')}${entry('spare', spare.url)}`);
+    const fleet = await fleetOf(
+      `${entry('remote', limited.url, ', fallback: [spare]')}${entry('spare', spare.url)}`,
+    );
     fleet.say({ [`${general}/one.md`]: ask('remote', 'hello') });
     const host = fleet.start('only');
     const parked = await host.until(({ event }) => event === 'model.parked');
@@ -136,7 +163,10 @@ describe('a budget', () => {
     endpoints.push(endpoint);
     const options = `options: { base-url: "${endpoint.url}/v1", usd-per-million-in: 1, usd-per-million-out: 2 }`;
     const fleet = await fleetOf(`  remote: { adapter: http, model: m, ${options} }\n`);
-    fleet.say({ 'data/budgets.yaml': 'models:\n  remote: { usd-per-day: 3 }\n', [`${general}/one.md`]: ask('remote', 'first') });
+    fleet.say({
+      'data/budgets.yaml': 'models:\n  remote: { usd-per-day: 3 }\n',
+      [`${general}/one.md`]: ask('remote', 'first'),
+    });
     const first = fleet.start('first');
     expect(await replyOf(fleet, 'one', 'remote')).toContain('cost_usd: 3');
     await first.until(({ event }) => event === 'model.budget-reached');
@@ -145,9 +175,13 @@ describe('a budget', () => {
     // Another host has never run it, and counts what the first has used.
     const second = fleet.start('second');
     const reached = await second.until(({ event }) => event === 'model.budget-reached');
-    expect(reached['reason']).toMatch(/remote used 3\.00 of 3 USD of this day; goes on at \d{4}-\d\d-\d\dT00:00Z/);
+    expect(reached['reason']).toMatch(
+      /remote used 3\.00 of 3 USD of this day; goes on at \d{4}-\d\d-\d\dT00:00Z/,
+    );
     fleet.say({ [`${general}/two.md`]: ask('remote', 'second') });
-    expect((await fleet.run(['why', 'general/two', ...state(fleet, 'second')])).stdout).toContain('budget');
+    expect((await fleet.run(['why', 'general/two', ...state(fleet, 'second')])).stdout).toContain(
+      'budget',
+    );
     expect((await fleet.run(['hosts', ...state(fleet, 'other')])).stdout).toContain('budget');
     expect(endpoint.questions).toHaveLength(1);
     fleet.say({ 'data/budgets.yaml': 'models:\n  remote: { usd-per-day: 30 }\n' });
@@ -162,12 +196,15 @@ describe('models among themselves', () => {
     );
     mkdirSync(join(fleet.clone, 'data'), { recursive: true });
     fleet.say({
-      'data/models.yaml': 'models:\n  a: { adapter: command, command: [cat] }\n  b: { adapter: command, command: [cat] }\n',
+      'data/models.yaml':
+        'models:\n  a: { adapter: command, command: [cat] }\n  b: { adapter: command, command: [cat] }\n',
       [`${general}/q1.md`]: '---\nto: b\nfrom: a\nhops: 1\nwait: true\n---\nAre you there?\n',
     });
     fleet.start('only');
     await replyOf(fleet, 'q1', 'b');
-    fleet.say({ [`${general}/q2.md`]: `---\nto: b\nfrom: a\nhops: 1\nwait: true\nre: ${general}/q1.re.b.md\n---\nAre you  there?\n` });
+    fleet.say({
+      [`${general}/q2.md`]: `---\nto: b\nfrom: a\nhops: 1\nwait: true\nre: ${general}/q1.re.b.md\n---\nAre you  there?\n`,
+    });
     const reply = await replyOf(fleet, 'q2', 'b');
     expect(reply).toContain('error: loop');
     expect(reply).toContain('a says the same');

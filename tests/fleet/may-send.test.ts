@@ -30,9 +30,16 @@ let fleet: Fleet;
 afterEach(() => fleet.close());
 
 async function askA(keys: string, { more = '', script = ASKS } = {}): Promise<string> {
-  fleet = await startFleet((place) => `models:\n${agentEntry('a', { place, script, keys })}${agentEntry('b', { place, script: ANSWERS })}`);
-  const known = 'models:\n  a: { adapter: command, command: [cat] }\n  b: { adapter: command, command: [cat] }\n';
-  fleet.say({ 'data/models.yaml': known, [`${general}/hello.md`]: `---\nto: a\n${more}---\nAsk b, please\n` });
+  fleet = await startFleet(
+    (place) =>
+      `models:\n${agentEntry('a', { place, script, keys })}${agentEntry('b', { place, script: ANSWERS })}`,
+  );
+  const known =
+    'models:\n  a: { adapter: command, command: [cat] }\n  b: { adapter: command, command: [cat] }\n';
+  fleet.say({
+    'data/models.yaml': known,
+    [`${general}/hello.md`]: `---\nto: a\n${more}---\nAsk b, please\n`,
+  });
   fleet.start('only');
   const path = join(fleet.clone, general, 'hello.re.a.md');
   await fleet.untilPulled(() => existsSync(path));
@@ -46,8 +53,11 @@ describe('an agent', () => {
     expect(reply).toContain('b says: ');
     expect(reply).toContain('it is forty-two');
     // The question is a's, one hop further than what a was asked.
-    const question = fleet.git('grep', '-l', '-e', 'What is it?', '--', 'data').split('\n')[0] ?? '';
-    expect(readFileSync(join(fleet.clone, question), 'utf8')).toMatch(/from: a\n(?:.*\n)*hops: 1\n/);
+    const question =
+      fleet.git('grep', '-l', '-e', 'What is it?', '--', 'data').split('\n')[0] ?? '';
+    expect(readFileSync(join(fleet.clone, question), 'utf8')).toMatch(
+      /from: a\n(?:.*\n)*hops: 1\n/,
+    );
     expect(fleet.agentRuns().map((line) => line.split(' ')[0])).toEqual(['a', 'b']);
   });
 

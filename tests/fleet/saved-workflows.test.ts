@@ -1,4 +1,7 @@
-/** Every saved workflow of the template, from `workflow run` to its answer: two real hosts, agents in processes of their own, a project with a remote. */
+/**
+ * Every saved workflow of the template, from `workflow run` to its answer: two real hosts, agents
+ * in processes of their own, a project with a remote.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -38,9 +41,17 @@ say({ green: lines >= 2, log: 'lines: ' + lines });`;
 let fleet: WorkflowFleet;
 let app: string;
 beforeAll(async () => {
-  fleet = await startWorkflowFleet({ opus: THINKER, gpt: THINKER, gemini: THINKER, sonnet: THINKER, ci: CI });
+  fleet = await startWorkflowFleet({
+    opus: THINKER,
+    gpt: THINKER,
+    gemini: THINKER,
+    sonnet: THINKER,
+    ci: CI,
+  });
   app = makeProject(fleet);
-  writeFileSync(join(fleet.place, 'config', 'config.yaml'), `projects: { app: ${app} }\n`, { mode: 0o600 });
+  writeFileSync(join(fleet.place, 'config', 'config.yaml'), `projects: { app: ${app} }\n`, {
+    mode: 0o600,
+  });
   for (const alias of ['a', 'b']) fleet.start(alias, ['--concurrency', '4']);
 });
 afterAll(() => fleet.close());
@@ -62,7 +73,16 @@ function makeProject({ place, env }: WorkflowFleet): string {
 /** Starts a saved workflow and gives its run. */
 async function run(name: string, ...inputs: readonly string[]): Promise<string> {
   const given = inputs.flatMap((input) => ['-i', input]);
-  const { code, data } = await fleet.json('workflow', 'run', name, ...given, '--channel', 'work', '--from', 'maintainer');
+  const { code, data } = await fleet.json(
+    'workflow',
+    'run',
+    name,
+    ...given,
+    '--channel',
+    'work',
+    '--from',
+    'maintainer',
+  );
   expect(code, JSON.stringify(data)).toBe(0);
   return String(data['run']);
 }
@@ -75,8 +95,10 @@ async function ended(name: string): Promise<{ readonly status: string; readonly 
   return { status, reply: fleet.read(`${marker.slice(0, -3)}.re.workflow.md`) };
 }
 
-const startsOf = (name: string, step: string): number => fleet.startsIn(name).filter((line) => line.includes(`/steps/${step}/`)).length;
-const project = (...args: readonly string[]): string => execFileSync('git', args, { cwd: app, env: fleet.env, encoding: 'utf8' }).trim();
+const startsOf = (name: string, step: string): number =>
+  fleet.startsIn(name).filter((line) => line.includes(`/steps/${step}/`)).length;
+const project = (...args: readonly string[]): string =>
+  execFileSync('git', args, { cwd: app, env: fleet.env, encoding: 'utf8' }).trim();
 
 describe.concurrent('the saved workflows of the template', () => {
   it('deep-research splits, researches with several, doubts, and reports', async () => {
@@ -84,7 +106,9 @@ describe.concurrent('the saved workflows of the template', () => {
     const { status, reply } = await ended(name);
     expect(reply).toContain('report on merged: 2 answers, merged: 2 answers with doubts');
     expect(status).toBe('succeeded');
-    expect([startsOf(name, 'research'), startsOf(name, 'doubt'), startsOf(name, 'report')]).toEqual([2 * 2 + 2, 2, 1]);
+    expect([startsOf(name, 'research'), startsOf(name, 'doubt'), startsOf(name, 'report')]).toEqual(
+      [2 * 2 + 2, 2, 1],
+    );
   });
 
   it('review-panel reads a change with four eyes and has each finding checked', async () => {
@@ -110,7 +134,9 @@ describe.concurrent('the saved workflows of the template', () => {
     expect(status).toBe('succeeded');
     expect(fleet.startsIn(name)).toHaveLength(2 * 2 + 1);
     expect(project('show', `ct/${name}/green:work.txt`)).toBe('change\nchange');
-    expect(project('ls-remote', 'origin', `refs/heads/ct/${name}/green`)).toContain(project('rev-parse', `ct/${name}/green`));
+    expect(project('ls-remote', 'origin', `refs/heads/ct/${name}/green`)).toContain(
+      project('rev-parse', `ct/${name}/green`),
+    );
   });
 
   it('ship-tickets asks people, takes their no, builds each ticket on a branch of its own until it is green, and has it judged', async () => {
@@ -118,7 +144,9 @@ describe.concurrent('the saved workflows of the template', () => {
     const gate = `data/channels/${name}/gates/approve-plan`;
     await fleet.untilPulled(() => fleet.stands(`${gate}/ask.md`));
     expect(fleet.read(`${gate}/ask.md`)).toContain('build the session');
-    fleet.say({ [`data/channels/${name}/no.md`]: `---\nto: workflow\nfrom: maintainer\nre: ${gate}/ask.md\n---\nno, only one\n` });
+    fleet.say({
+      [`data/channels/${name}/no.md`]: `---\nto: workflow\nfrom: maintainer\nre: ${gate}/ask.md\n---\nno, only one\n`,
+    });
     await fleet.untilPulled(() => fleet.stands(`${gate}.r2/ask.md`));
     expect(fleet.read(`${gate}.r2/ask.md`)).not.toContain('build the session');
     const approved = await fleet.json('workflow', 'approve', name, '--from', 'maintainer');
@@ -129,15 +157,18 @@ describe.concurrent('the saved workflows of the template', () => {
     expect([startsOf(name, 'implement'), startsOf(name, 'test')]).toEqual([2, 2]);
     expect(project('show', `ct/${name}/build-form:work.txt`)).toBe('implement\nimplement');
     expect(project('log', '--format=%an', `ct/${name}/build-form`)).toContain('opus');
-    expect(fleet.read(`data/channels/${name}/steps/build/r2-n2-form/steps/implement/one/task.re.opus.md`)).toContain(
-      `branch: ct/${name}/build-form`,
-    );
+    expect(
+      fleet.read(
+        `data/channels/${name}/steps/build/r2-n2-form/steps/implement/one/task.re.opus.md`,
+      ),
+    ).toContain(`branch: ct/${name}/build-form`);
   });
 });
 
 it('there is a test above for every saved workflow of the template', () => {
   const source = readFileSync(import.meta.filename, 'utf8');
-  for (const file of readdirSync(TEMPLATE)) expect(source).toContain(`await run('${file.replace(/\.md$/, '')}'`);
+  for (const file of readdirSync(TEMPLATE))
+    expect(source).toContain(`await run('${file.replace(/\.md$/, '')}'`);
 });
 
 it('nothing was left behind in the project', async () => {

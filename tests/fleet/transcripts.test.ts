@@ -34,7 +34,12 @@ afterEach(async () => {
 });
 
 const open = (): void => writeFileSync(join(fleet.place, 'runs.log.gate'), '');
-const here = (): readonly string[] => ['-C', fleet.clone, '--state', join(fleet.place, 'state-only')];
+const here = (): readonly string[] => [
+  '-C',
+  fleet.clone,
+  '--state',
+  join(fleet.place, 'state-only'),
+];
 
 describe('what an agent prints', () => {
   it('is shown by log -f while it runs, to the end, without secrets', async () => {
@@ -60,25 +65,45 @@ describe('what an agent prints', () => {
 
   it('is kept for each attempt and shown by show --transcript, failed ones too', async () => {
     open();
-    fleet.say({ [`${general}/hello.md`]: '---\nto: opus\n---\nhello\n', [`${general}/bad.md`]: '---\nto: opus\n---\nfail, please\n' });
+    fleet.say({
+      [`${general}/hello.md`]: '---\nto: opus\n---\nhello\n',
+      [`${general}/bad.md`]: '---\nto: opus\n---\nfail, please\n',
+    });
     const host = fleet.start('only');
     await fleet.untilPulled(() => existsSync(join(fleet.clone, general, 'bad.re.opus.md')));
     for (const name of ['hello', 'bad'])
-      await host.until(({ event, message }) => event === 'reply.published' && message === `${general}/${name}.md`);
+      await host.until(
+        ({ event, message }) => event === 'reply.published' && message === `${general}/${name}.md`,
+      );
     const good = await fleet.run(['show', 'general/hello', '--transcript', ...here()]);
     expect(good).toMatchObject({ code: 0, stderr: '' });
     expect(good.stdout).toContain('step one\nstep two with [redacted]\n');
     expect(good.stdout).toContain('[answered]');
     const bad = await fleet.run(['show', 'general/bad', '--transcript', '--json', ...here()]);
-    const { transcripts } = JSON.parse(bad.stdout) as { transcripts: readonly { model: string; text: string; path: string }[] };
+    const { transcripts } = JSON.parse(bad.stdout) as {
+      transcripts: readonly { model: string; text: string; path: string }[];
+    };
     expect(transcripts).toMatchObject([
-      { model: 'opus', text: expect.stringMatching(/step two with \[redacted\]\n+\[failed: crash: .*\]/s) as string },
+      {
+        model: 'opus',
+        text: expect.stringMatching(
+          /step two with \[redacted\]\n+\[failed: crash: .*\]/s,
+        ) as string,
+      },
     ]);
     expect(readFileSync(transcripts[0]?.path ?? '', 'utf8')).not.toContain(SECRET);
     const reply = readFileSync(join(fleet.clone, general, 'bad.re.opus.md'), 'utf8');
     expect(reply).toContain('kept on the host that ran it: crosstalkd show --transcript bad\n');
     expect(reply).not.toContain(fleet.place);
-    const none = await fleet.run(['show', 'general/hello', '--transcript', '-C', fleet.clone, '--state', join(fleet.place, 'state-other')]);
+    const none = await fleet.run([
+      'show',
+      'general/hello',
+      '--transcript',
+      '-C',
+      fleet.clone,
+      '--state',
+      join(fleet.place, 'state-other'),
+    ]);
     expect(none.code).toBe(3);
   });
 
@@ -89,7 +114,9 @@ describe('what an agent prints', () => {
       'env: [RUN_LOG]',
       'env: [RUN_LOG, MY_API_KEY]',
     );
-    writeFileSync(join(fleet.place, 'config', 'models.yaml'), `models:\n${binary}`, { mode: 0o600 });
+    writeFileSync(join(fleet.place, 'config', 'models.yaml'), `models:\n${binary}`, {
+      mode: 0o600,
+    });
     fleet.say({ [`${general}/odd.md`]: '---\nto: binary\n---\nhello\n' });
     fleet.start('only');
     const path = join(fleet.clone, general, 'odd.re.binary.md');
@@ -98,13 +125,18 @@ describe('what an agent prints', () => {
     expect(reply).toContain('error: invalid');
     expect(reply).toMatch(/bytes of output that are not text/);
     const kept = await fleet.run(['show', '--transcript', 'general/odd', '--json', ...here()]);
-    const [transcript] = (JSON.parse(kept.stdout) as { transcripts: readonly { readonly text: string; readonly raw: string }[] })
-      .transcripts;
+    const [transcript] = (
+      JSON.parse(kept.stdout) as {
+        transcripts: readonly { readonly text: string; readonly raw: string }[];
+      }
+    ).transcripts;
     expect(transcript?.text).toContain('on the other output');
     const raw = readFileSync(transcript?.raw ?? '');
     expect(raw.subarray(0, 4)).toEqual(Buffer.from([0, 255, 254, 1]));
     expect(raw.includes(Buffer.from([0xc3, 0x28, 7]))).toBe(true);
     expect(raw.includes(SECRET)).toBe(false);
-    expect((await fleet.run(['show', '--transcript', 'general/odd', ...here()])).stdout).toContain('the bytes as they came: ');
+    expect((await fleet.run(['show', '--transcript', 'general/odd', ...here()])).stdout).toContain(
+      'the bytes as they came: ',
+    );
   });
 });

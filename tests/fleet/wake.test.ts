@@ -1,4 +1,7 @@
-/** What wakes a real dispatcher whose own pace would let it sleep for ten minutes: each test would run into its limit without it. */
+/**
+ * What wakes a real dispatcher whose own pace would let it sleep for ten minutes: each test would
+ * run into its limit without it.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,10 +16,13 @@ let fleet: Fleet | null = null;
 afterEach(() => fleet?.close());
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
-  fleet = await startFleet('models:\n  echo: { adapter: command, command: [cat], effects: none }\n', {
-    CROSSTALK_WAKE_SECRET: SECRET,
-    ...env,
-  });
+  fleet = await startFleet(
+    'models:\n  echo: { adapter: command, command: [cat], effects: none }\n',
+    {
+      CROSSTALK_WAKE_SECRET: SECRET,
+      ...env,
+    },
+  );
   return fleet;
 }
 
@@ -34,7 +40,9 @@ async function rested(host: Host): Promise<Host> {
 }
 
 function answered(host: Host, name: string): Promise<unknown> {
-  return host.until(({ event, message }) => event === 'reply.published' && String(message).includes(`${name}.md`));
+  return host.until(
+    ({ event, message }) => event === 'reply.published' && String(message).includes(`${name}.md`),
+  );
 }
 
 async function addressOf(host: Host): Promise<string> {
@@ -47,14 +55,20 @@ function makePath(place: string, program: string): string {
   const bin = join(place, 'bin');
   mkdirSync(bin);
   for (const name of ['sh', 'git', 'cat', ...(program === 'curl' ? ['curl'] : [])]) {
-    const folder = (process.env['PATH'] ?? '').split(':').find((each) => existsSync(join(each, name)));
+    const folder = (process.env['PATH'] ?? '')
+      .split(':')
+      .find((each) => existsSync(join(each, name)));
     symlinkSync(join(folder ?? '/usr/bin', name), join(bin, name));
   }
   // Not every system has nc: what the hook asks of it is done by a program of the test.
   const script = `import { connect } from 'node:net';\nconst [, , , , host, port] = process.argv;\nprocess.stdin.pipe(connect(Number(port), host)).resume();\n`;
   writeFileSync(join(bin, 'nc.mjs'), script);
   if (program === 'nc')
-    writeFileSync(join(bin, 'nc'), `#!/bin/sh\nexec '${process.execPath}' '${join(bin, 'nc.mjs')}' "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      join(bin, 'nc'),
+      `#!/bin/sh\nexec '${process.execPath}' '${join(bin, 'nc.mjs')}' "$@"\n`,
+      { mode: 0o755 },
+    );
   return bin;
 }
 
@@ -80,7 +94,17 @@ describe('a resting dispatcher is woken', () => {
     async () => {
       const { run, clone, place } = await start(DEAF);
       const host = await rested(fleet!.start('one', SLOW));
-      const sent = await run(['send', '-C', clone, '--state', join(place, 'state-one'), '--to', 'echo', '-m', 'Hello']);
+      const sent = await run([
+        'send',
+        '-C',
+        clone,
+        '--state',
+        join(place, 'state-one'),
+        '--to',
+        'echo',
+        '-m',
+        'Hello',
+      ]);
       expect(sent.code, sent.stderr).toBe(0);
       await host.until(({ event }) => event === 'reply.published');
     },
@@ -98,7 +122,15 @@ describe('a resting dispatcher is woken', () => {
       expect((await fetch(url, { method: 'POST', body })).status).toBe(401);
       await host.until(({ event }) => event === 'wake.refused');
       const signature = createHmac('sha256', SECRET).update(body).digest('hex');
-      expect((await fetch(url, { method: 'POST', body, headers: { 'X-Hub-Signature-256': `sha256=${signature}` } })).status).toBe(202);
+      expect(
+        (
+          await fetch(url, {
+            method: 'POST',
+            body,
+            headers: { 'X-Hub-Signature-256': `sha256=${signature}` },
+          })
+        ).status,
+      ).toBe(202);
       await answered(host, 'hook');
     },
     LIMIT_MS,
@@ -134,10 +166,24 @@ describe('a resting dispatcher is woken', () => {
       const at = await addressOf(second);
       second.kill('SIGTERM');
       await second.ended;
-      const listening = fleet!.start('third', [...SLOW, '--listen', at], { CROSSTALK_WAKE_ADDRESS: at });
+      const listening = fleet!.start('third', [...SLOW, '--listen', at], {
+        CROSSTALK_WAKE_ADDRESS: at,
+      });
       await rested(listening);
-      const first = await rested(fleet!.start('first', SLOW, { CROSSTALK_WAKE_PEERS: '127.0.0.0/8' }));
-      const sent = await run(['send', '-C', clone, '--state', join(place, 'state-first'), '--to', 'echo@third', '-m', 'Hello']);
+      const first = await rested(
+        fleet!.start('first', SLOW, { CROSSTALK_WAKE_PEERS: '127.0.0.0/8' }),
+      );
+      const sent = await run([
+        'send',
+        '-C',
+        clone,
+        '--state',
+        join(place, 'state-first'),
+        '--to',
+        'echo@third',
+        '-m',
+        'Hello',
+      ]);
       expect(sent.code, sent.stderr).toBe(0);
       await listening.until(({ event }) => event === 'reply.published');
       expect(first.events.map(({ event }) => event)).not.toContain('message.claimed');
@@ -151,7 +197,14 @@ describe('a place where others can call', () => {
     'is refused without a secret',
     async () => {
       const { run, remote, place } = await start({ CROSSTALK_WAKE_SECRET: '' });
-      const ended = await run(['run', remote, '--state', join(place, 's'), '--listen', '0.0.0.0:0']);
+      const ended = await run([
+        'run',
+        remote,
+        '--state',
+        join(place, 's'),
+        '--listen',
+        '0.0.0.0:0',
+      ]);
       expect(ended.code).toBe(2);
       expect(ended.stdout + ended.stderr).toMatch(/CONFIG_INVALID[^]*no secret[^]*wake-secret/);
     },

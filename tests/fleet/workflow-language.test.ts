@@ -1,10 +1,18 @@
-/** The language of workflows on two real hosts with real agent processes: one fleet, many runs at a time. */
+/**
+ * The language of workflows on two real hosts with real agent processes: one fleet, many runs at a
+ * time.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { type Host } from '../support/fleet.ts';
-import { GENERAL, mostOpen, startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
+import {
+  GENERAL,
+  mostOpen,
+  startWorkflowFleet,
+  type WorkflowFleet,
+} from '../support/workflow-fleet.ts';
 
 let fleet: WorkflowFleet;
 let hosts: readonly Host[];
@@ -21,7 +29,12 @@ beforeAll(async () => {
     'data/schemas/tickets.json': JSON.stringify({
       type: 'object',
       required: ['tickets'],
-      properties: { tickets: { type: 'array', items: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } } } },
+      properties: {
+        tickets: {
+          type: 'array',
+          items: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+        },
+      },
     }),
     'data/workflows/child.md':
       '---\nname: child\ninputs: { what: { type: string, required: true } }\nmodel: opus\nsteps:\n  work: { prompt: "SAY child made ${{ inputs.what }}" }\n---\n',
@@ -31,10 +44,16 @@ beforeAll(async () => {
 afterAll(() => fleet.close());
 
 const gateOf = (run: string, gate: string): Readonly<Record<string, unknown>> =>
-  JSON.parse(fleet.read(`data/channels/${run}/gates/${gate}/decision.json`)) as Record<string, unknown>;
-const status = async (run: string): Promise<unknown> => (await fleet.json('workflow', 'show', run)).data['status'];
-const letter = (from: string, re: string, body: string): string => `---\nto: workflow\nfrom: ${from}\nre: ${re}\n---\n${body}\n`;
-const repliesIn = (run: string): readonly string[] => fleet.files(`data/channels/${run}/steps`).filter((path) => path.includes('.re.'));
+  JSON.parse(fleet.read(`data/channels/${run}/gates/${gate}/decision.json`)) as Record<
+    string,
+    unknown
+  >;
+const status = async (run: string): Promise<unknown> =>
+  (await fleet.json('workflow', 'show', run)).data['status'];
+const letter = (from: string, re: string, body: string): string =>
+  `---\nto: workflow\nfrom: ${from}\nre: ${re}\n---\n${body}\n`;
+const repliesIn = (run: string): readonly string[] =>
+  fleet.files(`data/channels/${run}/steps`).filter((path) => path.includes('.re.'));
 
 describe.concurrent('who is asked, and how often', () => {
   it('cache: run takes an equal answer of the same run, cache: global of any run', async () => {
@@ -43,11 +62,19 @@ describe.concurrent('who is asked, and how often', () => {
       'model: opus\nsteps:\n  one: { cache: run, prompt: "SAY the same" }\n  two: { needs: [one], cache: run, prompt: "SAY the same" }\n  three: { needs: [two], prompt: "SAY the same" }\noutput: "${{ steps.one.text }} ${{ steps.two.text }}"',
     );
     expect(await fleet.routed('cached')).toContain('the same the same');
-    expect(fleet.startsIn('cached').map((line) => /steps\/(\w+)\//.exec(line)?.[1])).toEqual(['one', 'three']);
-    fleet.open('cached-elsewhere', 'model: opus\nsteps:\n  one: { cache: global, prompt: "SAY the same" }');
+    expect(fleet.startsIn('cached').map((line) => /steps\/(\w+)\//.exec(line)?.[1])).toEqual([
+      'one',
+      'three',
+    ]);
+    fleet.open(
+      'cached-elsewhere',
+      'model: opus\nsteps:\n  one: { cache: global, prompt: "SAY the same" }',
+    );
     expect(await fleet.routed('cached-elsewhere')).toContain('the same');
     expect(fleet.startsIn('cached-elsewhere')).toEqual([]);
-    expect(fleet.read('data/channels/cached-elsewhere/steps/one/one/task.re.opus.md')).toMatch(/^reused: .*data\/channels\/cached/m);
+    expect(fleet.read('data/channels/cached-elsewhere/steps/one/one/task.re.opus.md')).toMatch(
+      /^reused: .*data\/channels\/cached/m,
+    );
   });
 
   it('uses runs saved workflows as runs of their own, one for each item, with its inputs', async () => {
@@ -56,8 +83,11 @@ describe.concurrent('who is asked, and how often', () => {
       'model: opus\nsteps:\n  each: { each: [{ id: x }, { id: y }], uses: child, with: { what: "${{ item.id }}" } }\n  end: { needs: [each], prompt: "SAY got ${{ len(steps.each.list) }}" }\noutput: "${{ steps.each.text }} ${{ steps.end.text }}"',
     );
     const reply = await fleet.routed('parent');
-    for (const text of ['child made x', 'child made y', 'got 2', 'status: succeeded']) expect(reply).toContain(text);
-    const children = fleet.files('data/channels').filter((path) => /^child-[0-9a-f]+\/COMPLETE$/.test(path));
+    for (const text of ['child made x', 'child made y', 'got 2', 'status: succeeded'])
+      expect(reply).toContain(text);
+    const children = fleet
+      .files('data/channels')
+      .filter((path) => /^child-[0-9a-f]+\/COMPLETE$/.test(path));
     expect(children).toHaveLength(2);
   });
 
@@ -67,19 +97,27 @@ describe.concurrent('who is asked, and how often', () => {
       'model: opus\nsteps:\n  flaky: { prompt: "FLAKY 2\\nSAY third time", retry: { max: 3, delay: 1s, factor: 3, max-delay: 2s, on: [crash] } }\n  other: { prompt: "EXIT 3", retry: { max: 3, delay: 1s, on: [idle] }, continue-on-error: true }',
     );
     expect(await fleet.routed('retried')).toContain('degraded');
-    expect(fleet.read('data/channels/retried/steps/flaky/one/task.3.re.opus.md')).toContain('third time');
+    expect(fleet.read('data/channels/retried/steps/flaky/one/task.3.re.opus.md')).toContain(
+      'third time',
+    );
     expect(fleet.startsIn('retried').filter((line) => line.includes('/flaky/'))).toHaveLength(3);
     expect(fleet.startsIn('retried').filter((line) => line.includes('/other/'))).toHaveLength(1);
-    expect(fleet.subjects('retried').filter((subject) => subject === 'retry flaky')).toHaveLength(2);
+    expect(fleet.subjects('retried').filter((subject) => subject === 'retry flaky')).toHaveLength(
+      2,
+    );
     // The task is not added before its time: 1 s after the first failure, then min(3 s, 2 s).
     for (const [n, delayMs] of [
       [1, 1_000],
       [2, 2_000],
     ] as const) {
       const folder = 'data/channels/retried/steps/flaky/one';
-      const reply = decodeMessage(Buffer.from(fleet.read(`${folder}/task${n === 1 ? '' : `.${n}`}.re.opus.md`)));
+      const reply = decodeMessage(
+        Buffer.from(fleet.read(`${folder}/task${n === 1 ? '' : `.${n}`}.re.opus.md`)),
+      );
       const failedMs = reply.kind === 'message' ? (reply.message.fields.timestampMs ?? 0) : 0;
-      const added = fleet.git('log', '--diff-filter=A', '--format=%aI', '--', `${folder}/task.${n + 1}.md`).trim();
+      const added = fleet
+        .git('log', '--diff-filter=A', '--format=%aI', '--', `${folder}/task.${n + 1}.md`)
+        .trim();
       // Commits have whole seconds.
       expect(Date.parse(added) + 999).toBeGreaterThanOrEqual(failedMs + delayMs);
     }
@@ -92,8 +130,13 @@ describe.concurrent('who is asked, and how often', () => {
     );
     const reply = await fleet.routed('fallback');
     expect(reply).toContain('second');
-    expect(fleet.subjects('fallback').filter((subject) => subject.startsWith('fallback'))).toEqual(['fallback a', 'fallback b']);
-    expect(fleet.read('data/channels/fallback/steps/a/one/task.re.locked.md')).toContain('error: auth');
+    expect(fleet.subjects('fallback').filter((subject) => subject.startsWith('fallback'))).toEqual([
+      'fallback a',
+      'fallback b',
+    ]);
+    expect(fleet.read('data/channels/fallback/steps/a/one/task.re.locked.md')).toContain(
+      'error: auth',
+    );
   });
 
   it('compile goes through its list of models', async () => {
@@ -109,7 +152,9 @@ describe.concurrent('who is asked, and how often', () => {
       'model: opus\nsteps:\n  plan: { schema: schemas/tickets.json, prompt: "FLAKY 0\\nSAY {\\"tickets\\": 7}", reask: 1, continue-on-error: true }\n  good: { schema: schemas/tickets.json, prompt: "SAY {\\"tickets\\": [{\\"id\\": \\"t1\\"}]}" }\n  each: { needs: [good], each: "${{ steps.good.json.tickets }}", prompt: "SAY did ${{ item.id }}" }\noutput: "${{ steps.each.text }}"',
     );
     expect(await fleet.routed('schemed')).toContain('did t1');
-    expect(fleet.read('data/channels/schemed/steps/plan/one/task.2.md')).toContain('$.tickets: expected');
+    expect(fleet.read('data/channels/schemed/steps/plan/one/task.2.md')).toContain(
+      '$.tickets: expected',
+    );
     expect(fleet.read('data/channels/schemed/PLAN.yaml')).toContain('required:');
   });
 
@@ -139,7 +184,9 @@ describe.concurrent('many answers become one', () => {
 output: "\${{ steps.first.text }}, \${{ steps.vote.json.v }}, \${{ steps.best.json.v }}"`,
     );
     expect(await fleet.routed('joined')).toContain('quick, 4, 9');
-    const winner = JSON.parse(fleet.read('data/channels/joined/steps/first/join/decision.json')) as { winner: string };
+    const winner = JSON.parse(
+      fleet.read('data/channels/joined/steps/first/join/decision.json'),
+    ) as { winner: string };
     expect(['opus', 'gpt']).toContain(winner.winner);
   });
 
@@ -150,8 +197,12 @@ output: "\${{ steps.first.text }}, \${{ steps.vote.json.v }}, \${{ steps.best.js
     );
     // planner answers at once, opus waits for something that never comes.
     expect(await fleet.routed('raced')).toContain('SAY no');
-    expect(fleet.read('data/channels/raced/steps/race/opus/task.re.opus.md')).toContain('planner answered first');
-    await fleet.untilPulled(() => fleet.git('ls-remote', fleet.remote, 'refs/crosstalk/claims/*').split('\n').length >= 1);
+    expect(fleet.read('data/channels/raced/steps/race/opus/task.re.opus.md')).toContain(
+      'planner answered first',
+    );
+    await fleet.untilPulled(
+      () => fleet.git('ls-remote', fleet.remote, 'refs/crosstalk/claims/*').split('\n').length >= 1,
+    );
   });
 
   it('max-parallel of the run and of a step hold at every commit, whichever host adds the tasks', async () => {
@@ -164,7 +215,10 @@ output: "\${{ steps.first.text }}, \${{ steps.vote.json.v }}, \${{ steps.best.js
     expect(repliesIn('capped')).toHaveLength(24);
     expect(mostOpen(fleet, 'data/channels/capped/steps/')).toBe(4);
     expect(mostOpen(fleet, 'data/channels/capped/steps/narrow/')).toBe(2);
-    const authors = fleet.git('log', '--format=%cn', '--', 'data/channels/capped').trim().split('\n');
+    const authors = fleet
+      .git('log', '--format=%cn', '--', 'data/channels/capped')
+      .trim()
+      .split('\n');
     expect(new Set(authors).size).toBeGreaterThan(1);
   });
 });
@@ -178,11 +232,15 @@ describe.concurrent('people', () => {
       `model: opus\nsteps:\n  fails: { ${gate('fail')}, continue-on-error: true }\n  denies: { ${gate('deny')} }\n  approves: { ${gate('approve')} }\n  waits: { ${gate('wait')} }\n  end: { needs: [fails, denies, approves, waits], prompt: "SAY \${{ steps.fails.failed }} \${{ steps.denies.decision }} \${{ steps.approves.decision }} \${{ steps.waits.decision }}" }`,
     );
     await fleet.untilPulled(() =>
-      ['fails', 'denies', 'approves'].every((id) => fleet.stands(`data/channels/late/gates/${id}/decision.json`)),
+      ['fails', 'denies', 'approves'].every((id) =>
+        fleet.stands(`data/channels/late/gates/${id}/decision.json`),
+      ),
     );
     expect(gateOf('late', 'fails')).toMatchObject({ decision: 'timeout', by: [] });
     expect(fleet.stands('data/channels/late/gates/waits/decision.json')).toBe(false);
-    expect((await fleet.json('workflow', 'approve', 'late', 'waits', '--from', 'maintainer')).data).toMatchObject({
+    expect(
+      (await fleet.json('workflow', 'approve', 'late', 'waits', '--from', 'maintainer')).data,
+    ).toMatchObject({
       ok: true,
       gate: 'waits',
     });
@@ -212,8 +270,12 @@ describe.concurrent('people', () => {
   });
 
   it('a denial skips what follows, goes on, or sends the work back with what was said', async () => {
-    const ask = (onDeny: string): string => `ask: { title: "Good?", approvers: [maintainer], on-deny: ${onDeny} }`;
-    fleet.open('skips', `model: opus\nsteps:\n  ok: { ${ask('skip')} }\n  go: { needs: [ok], prompt: "SAY gone" }`);
+    const ask = (onDeny: string): string =>
+      `ask: { title: "Good?", approvers: [maintainer], on-deny: ${onDeny} }`;
+    fleet.open(
+      'skips',
+      `model: opus\nsteps:\n  ok: { ${ask('skip')} }\n  go: { needs: [ok], prompt: "SAY gone" }`,
+    );
     fleet.open(
       'goes-on',
       `model: opus\nsteps:\n  ok: { ${ask('continue')} }\n  go: { needs: [ok], prompt: "SAY it was \${{ steps.ok.decision }}" }`,
@@ -224,15 +286,28 @@ describe.concurrent('people', () => {
     );
     for (const run of ['skips', 'goes-on', 'reworks']) {
       await fleet.untilPulled(() => fleet.stands(`data/channels/${run}/gates/ok/ask.md`));
-      const denied = await fleet.json('workflow', 'deny', run, 'ok', '-m', 'shorter, please', '--from', 'maintainer');
+      const denied = await fleet.json(
+        'workflow',
+        'deny',
+        run,
+        'ok',
+        '-m',
+        'shorter, please',
+        '--from',
+        'maintainer',
+      );
       expect(denied).toMatchObject({ code: 0, data: { ok: true, decision: 'deny' } });
     }
     expect(await fleet.routed('goes-on')).toContain('it was deny');
     await fleet.routed('skips');
     expect(fleet.startsIn('skips')).toEqual([]);
     await fleet.untilPulled(() => fleet.stands('data/channels/reworks/gates/ok.r2/ask.md'));
-    expect(fleet.read('data/channels/reworks/steps/draft/r2-one/task.md')).toContain('shorter, please');
-    expect((await fleet.json('workflow', 'approve', 'reworks', '--from', 'maintainer')).code).toBe(0);
+    expect(fleet.read('data/channels/reworks/steps/draft/r2-one/task.md')).toContain(
+      'shorter, please',
+    );
+    expect((await fleet.json('workflow', 'approve', 'reworks', '--from', 'maintainer')).code).toBe(
+      0,
+    );
     expect(await fleet.routed('reworks')).toContain('published');
   });
 
@@ -242,13 +317,21 @@ describe.concurrent('people', () => {
       'waits',
       `model: opus\nsteps:\n  a: { wait: { for: 1s } }\n  b: { wait: { until: "${until}" } }\n  c: { wait: { message: { from: maintainer, contains: deployed } } }\n  d: { wait: { event: tagged } }\n  end: { needs: [a, b, c, d], prompt: "SAY all over: \${{ steps.c.text }}" }`,
     );
-    await fleet.untilPulled(() => ['a', 'b'].every((id) => fleet.stands(`data/channels/waits/steps/${id}/one/fired.json`)));
-    expect(JSON.parse(fleet.read('data/channels/waits/steps/b/one/fired.json'))).toMatchObject({ timestamp: until });
+    await fleet.untilPulled(() =>
+      ['a', 'b'].every((id) => fleet.stands(`data/channels/waits/steps/${id}/one/fired.json`)),
+    );
+    expect(JSON.parse(fleet.read('data/channels/waits/steps/b/one/fired.json'))).toMatchObject({
+      timestamp: until,
+    });
     expect(await status('waits')).toBe('waiting');
     const why = (await fleet.json('workflow', 'why', 'waits')).data;
     expect(JSON.stringify(why)).toContain('crosstalkd workflow signal waits tagged');
-    fleet.say({ 'data/channels/waits/note.md': letter('maintainer', `${GENERAL}/waits.md`, 'it is deployed') });
-    expect((await fleet.json('workflow', 'signal', 'waits', 'tagged', '--from', 'maintainer')).data).toMatchObject({
+    fleet.say({
+      'data/channels/waits/note.md': letter('maintainer', `${GENERAL}/waits.md`, 'it is deployed'),
+    });
+    expect(
+      (await fleet.json('workflow', 'signal', 'waits', 'tagged', '--from', 'maintainer')).data,
+    ).toMatchObject({
       ok: true,
       op: 'signal',
     });
@@ -259,8 +342,10 @@ describe.concurrent('people', () => {
 describe.concurrent('runs beside each other', () => {
   const held = (group: string, name: string): string =>
     `model: opus\nconcurrency: ${group}\nsteps: { a: { prompt: "HOLD ${name}\\nSAY ${name}" } }`;
-  const isOpen = (run: string): Promise<void> => fleet.untilPulled(() => fleet.stands(`data/channels/${run}/steps/a/one/task.md`));
-  const isPlanned = (run: string): Promise<void> => fleet.untilPulled(() => fleet.stands(`data/channels/${run}/PLAN.yaml`));
+  const isOpen = (run: string): Promise<void> =>
+    fleet.untilPulled(() => fleet.stands(`data/channels/${run}/steps/a/one/task.md`));
+  const isPlanned = (run: string): Promise<void> =>
+    fleet.untilPulled(() => fleet.stands(`data/channels/${run}/PLAN.yaml`));
 
   it('a full group queues, as many as max-queue, and drops the rest', async () => {
     const group = '{ group: queueing, max: 1, overflow: queue, max-queue: 1 }';
@@ -271,7 +356,9 @@ describe.concurrent('runs beside each other', () => {
     expect(await status('queue-2')).toBe('queued');
     fleet.open('queue-3', held(group, 'q3'));
     expect(await fleet.routed('queue-3')).toContain('the concurrency group "queueing" is full');
-    expect(JSON.stringify((await fleet.json('workflow', 'why', 'queue-2')).data)).toContain('it waits for queue-1 to end');
+    expect(JSON.stringify((await fleet.json('workflow', 'why', 'queue-2')).data)).toContain(
+      'it waits for queue-1 to end',
+    );
     expect(fleet.startsIn('queue-2')).toEqual([]);
     fleet.release('q1');
     await isOpen('queue-2');
@@ -303,25 +390,41 @@ describe.concurrent('runs beside each other', () => {
     });
     fleet.say(saved('one', 'two'));
     fleet.open('follower', 'uses: followed');
-    fleet.open('amended', plan('one', 'two').replace('name: followed\nfollow: true\n', 'name: amended\n'));
+    fleet.open(
+      'amended',
+      plan('one', 'two').replace('name: followed\nfollow: true\n', 'name: amended\n'),
+    );
     await isOpen('follower');
     await isOpen('amended');
     fleet.say(saved('one', 'three'));
     await fleet.untilPulled(() => fleet.stands('data/channels/follower/plan/2.yaml'));
     fleet.say(saved('other', 'four'));
     await fleet.untilPulled(() => fleet.subjects('follower').includes('follow followed (unsafe)'));
-    const notes = fleet.files('data/channels/follower/plan').filter((path) => path.startsWith('follow-'));
-    expect(notes.map((path) => fleet.read(`data/channels/follower/plan/${path}`)).join('')).toContain('\\"a\\" started already');
+    const notes = fleet
+      .files('data/channels/follower/plan')
+      .filter((path) => path.startsWith('follow-'));
+    expect(
+      notes.map((path) => fleet.read(`data/channels/follower/plan/${path}`)).join(''),
+    ).toContain('\\"a\\" started already');
     const file = join(fleet.place, 'amended.md');
     const amend = async (a: string, b: string) => {
-      writeFileSync(file, `---\n${plan(a, b).replace('name: followed\nfollow: true\n', 'name: amended\n')}\n---\n`);
+      writeFileSync(
+        file,
+        `---\n${plan(a, b).replace('name: followed\nfollow: true\n', 'name: amended\n')}\n---\n`,
+      );
       return fleet.json('workflow', 'amend', 'amended', file, '--from', 'maintainer');
     };
     expect(await amend('other', 'two')).toMatchObject({
       code: 1,
-      data: { ok: false, answer: expect.stringMatching(/^unsafe: "a".*started already$/) as string },
+      data: {
+        ok: false,
+        answer: expect.stringMatching(/^unsafe: "a".*started already$/) as string,
+      },
     });
-    expect(await amend('one', 'five')).toMatchObject({ code: 0, data: { ok: true, answer: 'Amended.' } });
+    expect(await amend('one', 'five')).toMatchObject({
+      code: 0,
+      data: { ok: true, answer: 'Amended.' },
+    });
     fleet.release('follow');
     expect(await fleet.routed('follower')).toContain('one three end');
     expect(await fleet.routed('amended')).toContain('one five end');
@@ -335,12 +438,28 @@ describe.concurrent('once more', () => {
   it('retry takes over the decisions of people with the answers that they saw: nobody is asked again', async () => {
     fleet.open('origin', GATED);
     await fleet.untilPulled(() => fleet.stands('data/channels/origin/gates/ok/ask.md'));
-    expect((await fleet.person('workflow', 'deny', 'origin', 'ok', '-m', 'again', '--from', 'maintainer')).code).toBe(0);
+    expect(
+      (
+        await fleet.person(
+          'workflow',
+          'deny',
+          'origin',
+          'ok',
+          '-m',
+          'again',
+          '--from',
+          'maintainer',
+        )
+      ).code,
+    ).toBe(0);
     await fleet.untilPulled(() => fleet.stands('data/channels/origin/gates/ok.r2/ask.md'));
-    expect((await fleet.person('workflow', 'approve', 'origin', '--from', 'maintainer')).code).toBe(0);
+    expect((await fleet.person('workflow', 'approve', 'origin', '--from', 'maintainer')).code).toBe(
+      0,
+    );
     expect(await fleet.routed('origin')).toContain('failed: true');
     fleet.release('tools');
-    const stepsOf = (run: string): readonly (string | undefined)[] => fleet.startsIn(run).map((line) => /steps\/(\w+)\//.exec(line)?.[1]);
+    const stepsOf = (run: string): readonly (string | undefined)[] =>
+      fleet.startsIn(run).map((line) => /steps\/(\w+)\//.exec(line)?.[1]);
     const started = async (...words: readonly string[]): Promise<string> => {
       const { code, data } = await fleet.json('workflow', ...words);
       expect(code).toBe(0);
@@ -350,7 +469,10 @@ describe.concurrent('once more', () => {
     const retried = await started('retry', 'origin', '--wait', '100');
     expect(stepsOf(retried)).toEqual(['build', 'end']);
     await fleet.untilPulled(() => fleet.stands(`data/channels/${retried}/COMPLETE`));
-    expect(gateOf(retried, 'ok')).toMatchObject({ decision: 'deny', reused: 'data/channels/origin/gates/ok/decision.json' });
+    expect(gateOf(retried, 'ok')).toMatchObject({
+      decision: 'deny',
+      reused: 'data/channels/origin/gates/ok/decision.json',
+    });
     expect(gateOf(retried, 'ok.r2')).toMatchObject({ decision: 'approve', by: ['maintainer'] });
   });
 });
@@ -358,6 +480,9 @@ describe.concurrent('once more', () => {
 it('every run above left a clean transport and hosts that are up', async () => {
   const verified = await fleet.person('verify');
   expect(verified).toMatchObject({ code: 0 });
-  for (const host of hosts) expect(host.events.filter(({ level, event }) => level === 'alert' && event !== 'model.parked')).toEqual([]);
+  for (const host of hosts)
+    expect(
+      host.events.filter(({ level, event }) => level === 'alert' && event !== 'model.parked'),
+    ).toEqual([]);
   expect(readFileSync(fleet.env['RUN_LOG'] ?? '', 'utf8')).not.toBe('');
 });

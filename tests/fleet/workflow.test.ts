@@ -3,14 +3,24 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Host } from '../support/fleet.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import { GENERAL, markerText, mostOpen, type Scripts, startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
+import {
+  GENERAL,
+  markerText,
+  mostOpen,
+  type Scripts,
+  startWorkflowFleet,
+  type WorkflowFleet,
+} from '../support/workflow-fleet.ts';
 
 const fleets: WorkflowFleet[] = [];
 afterEach(async () => {
   for (const fleet of fleets.splice(0)) await fleet.close();
 });
 
-async function fleetOf(scripts: Scripts, options: Parameters<typeof startWorkflowFleet>[1] = {}): Promise<WorkflowFleet> {
+async function fleetOf(
+  scripts: Scripts,
+  options: Parameters<typeof startWorkflowFleet>[1] = {},
+): Promise<WorkflowFleet> {
   const fleet = await startWorkflowFleet(scripts, options);
   fleets.push(fleet);
   return fleet;
@@ -18,38 +28,54 @@ async function fleetOf(scripts: Scripts, options: Parameters<typeof startWorkflo
 
 describe('a marker in prose', () => {
   it('is compiled by a model: a plan of protocol 7 in a fence, tasks, a synthesis, one routed reply', async () => {
-    const plan = { fanout: { to: 'opus', count: 3, body: 'Say something.' }, synthesize: { to: 'opus', body: 'Merge it.' } };
+    const plan = {
+      fanout: { to: 'opus', count: 3, body: 'Say something.' },
+      synthesize: { to: 'opus', body: 'Merge it.' },
+    };
     const answer = `Here is the plan:\n\`\`\`json\n${JSON.stringify(plan, null, 2)}\n\`\`\`\nI hope it helps.`;
     const fleet = await fleetOf({
       opus: `console.log(prompt.includes('Make a workflow plan') ? ${JSON.stringify(answer)} : prompt.includes('Merge it.') ? 'merged' : 'said');`,
     });
-    fleet.say({ [`${GENERAL}/ask.md`]: markerText('child_channel: first', 'Find out what git is.') });
+    fleet.say({
+      [`${GENERAL}/ask.md`]: markerText('child_channel: first', 'Find out what git is.'),
+    });
     fleet.start('a');
     expect(await fleet.routed('ask')).toContain('merged');
     expect(fleet.subjects('first')).toEqual(
-      ['open', 'compile (1 task)', 'plan', 'fanout task (3 tasks)', 'synthesize task', 'route (succeeded)'].map(
-        (each) => expect.stringContaining(each.split(' ')[0] ?? '') as string,
-      ),
+      [
+        'open',
+        'compile (1 task)',
+        'plan',
+        'fanout task (3 tasks)',
+        'synthesize task',
+        'route (succeeded)',
+      ].map((each) => expect.stringContaining(each.split(' ')[0] ?? '') as string),
     );
     expect(fleet.agentRuns()).toHaveLength(5);
   });
 
   it('is asked again with the errors three times, then fails once, listing them', async () => {
-    const fleet = await fleetOf({ opus: `console.log('steps: { a: { needs: [b], prompt: hi } }');` });
+    const fleet = await fleetOf({
+      opus: `console.log('steps: { a: { needs: [b], prompt: hi } }');`,
+    });
     fleet.say({ [`${GENERAL}/ask.md`]: markerText('child_channel: first', 'Find out.') });
     fleet.start('a');
     const reply = await fleet.routed('ask');
     expect(reply).toContain('failed: true');
     expect(reply).toContain('"b"');
     expect(fleet.agentRuns()).toHaveLength(4);
-    expect(fleet.subjects('first').filter((subject) => subject.startsWith('re-ask'))).toHaveLength(3);
+    expect(fleet.subjects('first').filter((subject) => subject.startsWith('re-ask'))).toHaveLength(
+      3,
+    );
   });
 });
 
 describe('gates', () => {
   it('are answered by a command, by a message, and by a file added with plain git', async () => {
     const fleet = await fleetOf({ opus: `console.log('done');` });
-    const steps = ['one', 'two', 'three'].map((id) => `  ${id}: { ask: { title: "${id}?", approvers: [maintainer] } }`).join('\n');
+    const steps = ['one', 'two', 'three']
+      .map((id) => `  ${id}: { ask: { title: "${id}?", approvers: [maintainer] } }`)
+      .join('\n');
     fleet.say({
       [`${GENERAL}/ask.md`]: markerText(
         `child_channel: gates\nsteps:\n${steps}\n  last: { needs: [one, two, three], model: opus, prompt: hi }`,
@@ -57,7 +83,16 @@ describe('gates', () => {
     });
     fleet.start('a');
     await fleet.untilPulled(() => fleet.stands('data/channels/gates/gates/three/ask.md'));
-    const said = await fleet.person('workflow', 'approve', 'gates', 'one', '-m', 'fine', '--from', 'maintainer');
+    const said = await fleet.person(
+      'workflow',
+      'approve',
+      'gates',
+      'one',
+      '-m',
+      'fine',
+      '--from',
+      'maintainer',
+    );
     expect(said).toMatchObject({ code: 0 });
     fleet.say({
       'data/channels/gates/answer.md':
@@ -66,7 +101,9 @@ describe('gates', () => {
     });
     expect(await fleet.routed('ask')).toContain('done');
     for (const gate of ['one', 'two', 'three'])
-      expect(JSON.parse(fleet.read(`data/channels/gates/gates/${gate}/decision.json`))).toMatchObject({
+      expect(
+        JSON.parse(fleet.read(`data/channels/gates/gates/${gate}/decision.json`)),
+      ).toMatchObject({
         decision: 'approve',
         by: ['maintainer'],
       });
@@ -78,7 +115,10 @@ describe('a fan-out of 100 of which one failed', () => {
     const fleet = await fleetOf({
       opus: `const { existsSync } = await import('node:fs');\nif (prompt.includes('number 41.') && !existsSync(process.env.RUN_LOG + '.mended')) process.exit(3);\nconsole.log('fine');`,
     });
-    const items = Array.from({ length: 100 }, (_, index) => `{ id: n${index}, text: number ${index}. }`);
+    const items = Array.from(
+      { length: 100 },
+      (_, index) => `{ id: n${index}, text: number ${index}. }`,
+    );
     fleet.say({
       [`${GENERAL}/many.md`]: markerText(
         `child_channel: many\nmodel: opus\nmax-parallel: 16\nsteps:\n  each: { each: [${items.join(', ')}], prompt: "Take \${{ item.text }}", continue-on-error: false, retry: { max: 0 } }`,
@@ -111,8 +151,12 @@ describe('schedules', () => {
     fleet.git('push', '-q');
     const hosts = ['a', 'b', 'c'].map((alias) => fleet.start(alias));
     await Promise.race(hosts.map((host) => host.until(({ event }) => event === 'schedule.fired')));
-    await fleet.untilPulled(() => fleet.files('data/channels').some((path) => path.endsWith('schedule-report.re.workflow.md')));
-    const markers = fleet.files('data/channels/reports').filter((path) => path.endsWith('-schedule-report.md'));
+    await fleet.untilPulled(() =>
+      fleet.files('data/channels').some((path) => path.endsWith('schedule-report.re.workflow.md')),
+    );
+    const markers = fleet
+      .files('data/channels/reports')
+      .filter((path) => path.endsWith('-schedule-report.md'));
     expect(new Set(markers).size).toBe(markers.length);
     expect(
       fleet
@@ -126,14 +170,23 @@ describe('schedules', () => {
 const FAST = { CROSSTALK_LEASE: '3s', CROSSTALK_BEAT: '1s', CROSSTALK_LEASE_MARGIN: '500ms' };
 const ANSWER = `await new Promise((next) => setTimeout(next, 300));\nconsole.log('answer');`;
 const KILL_MS = 2_000;
-/** From then on the machine is too busy for a host to live two seconds and do something: they live longer each time. */
+/**
+ * From then on the machine is too busy for a host to live two seconds and do something: they live
+ * longer each time.
+ */
 const KILLS_EVERY_2_S = 25;
 
 describe('three hosts that are killed at random', () => {
   it('bring a run of 30 tasks to one reply: each answered once, one synthesis, never more at a time than allowed', async () => {
     const random = createSeededRandom(process.env['SEED'] ?? 'crowd');
-    // Whoever is killed has made no mistake: an attempt that ended so must not use up the model's own.
-    const keys = Object.fromEntries(['opus', 'gpt', 'gemini'].map((name) => [name, 'effects: none, concurrency: 8, attempts: 10']));
+    // Whoever is killed has made no mistake: an attempt that ended so must not use up the model's
+    // own.
+    const keys = Object.fromEntries(
+      ['opus', 'gpt', 'gemini'].map((name) => [
+        name,
+        'effects: none, concurrency: 8, attempts: 10',
+      ]),
+    );
     const fleet = await fleetOf({ opus: ANSWER, gpt: ANSWER, gemini: ANSWER }, { env: FAST, keys });
     const start = (alias: string): Host => fleet.start(alias, ['--concurrency', '2']);
     const running = new Map<string, Host>(['a', 'b', 'c'].map((alias) => [alias, start(alias)]));
@@ -155,9 +208,11 @@ describe('three hosts that are killed at random', () => {
       await kill('c');
       for (let pauseMs = KILL_MS; !isOver(); pauseMs *= run.kills > KILLS_EVERY_2_S ? 1.3 : 1) {
         const alias = random.pick(['a', 'b']);
-        // It has to have been at work for so long: on a busy machine a program takes longer than that to start.
+        // It has to have been at work for so long: on a busy machine a program takes longer than
+        // that to start.
         await running.get(alias)?.until(({ event }) => event === 'models.loaded');
-        for (let waitedMs = 0; waitedMs < pauseMs && !isOver(); waitedMs += 100) await new Promise((next) => setTimeout(next, 100));
+        for (let waitedMs = 0; waitedMs < pauseMs && !isOver(); waitedMs += 100)
+          await new Promise((next) => setTimeout(next, 100));
         if (isOver()) return;
         await kill(alias);
         running.set(alias, start(alias));
@@ -169,15 +224,23 @@ describe('three hosts that are killed at random', () => {
     expect(reply).toContain('status: succeeded');
     expect(run.kills).toBeGreaterThan(2);
     const steps = 'data/channels/crowd/steps';
-    const tasks = fleet.files(steps).filter((path) => /\/task[^/]*\.md$/.test(path) && !path.includes('.re.'));
+    const tasks = fleet
+      .files(steps)
+      .filter((path) => /\/task[^/]*\.md$/.test(path) && !path.includes('.re.'));
     expect(tasks).toHaveLength(31);
-    // Everything was added once and never touched again: one line for each file in the whole history.
-    const changes = fleet.git('log', '--format=', '--name-status', '--no-renames', '--', steps).trim().split('\n');
+    // Everything was added once and never touched again: one line for each file in the whole
+    // history.
+    const changes = fleet
+      .git('log', '--format=', '--name-status', '--no-renames', '--', steps)
+      .trim()
+      .split('\n');
     expect(changes.filter((line) => !line.startsWith('A\t'))).toEqual([]);
     expect(new Set(changes).size).toBe(changes.length);
     expect(changes.filter((line) => line.includes('.re.'))).toHaveLength(31);
     expect(changes.filter((line) => line.endsWith('/join/task.md'))).toHaveLength(1);
-    expect(fleet.subjects('crowd').filter((subject) => subject.startsWith('route'))).toHaveLength(1);
+    expect(fleet.subjects('crowd').filter((subject) => subject.startsWith('route'))).toHaveLength(
+      1,
+    );
     expect(mostOpen(fleet, steps)).toBe(5);
     expect(await fleet.person('verify')).toMatchObject({ code: 0 });
   });
@@ -196,21 +259,30 @@ describe('a host that is gone', () => {
     await gone.until(({ event }) => event === 'attempt.started');
     gone.kill('SIGKILL');
     await gone.ended;
-    const why = async (run: string): Promise<Readonly<Record<string, unknown>>> => (await fleet.json('workflow', 'why', run)).data;
+    const why = async (run: string): Promise<Readonly<Record<string, unknown>>> =>
+      (await fleet.json('workflow', 'why', run)).data;
     let told = await why('held');
-    for (let tries = 0; told['status'] !== 'stale' && tries < 60; tries += 1) told = await why('held');
+    for (let tries = 0; told['status'] !== 'stale' && tries < 60; tries += 1)
+      told = await why('held');
     expect(told).toMatchObject({
       status: 'stale',
       blocked_by: [
         {
-          what: expect.stringMatching(/^build \(builder\): was claimed by c, which is silent/) as string,
+          what: expect.stringMatching(
+            /^build \(builder\): was claimed by c, which is silent/,
+          ) as string,
           command: expect.stringContaining('crosstalkd run --alias c') as string,
         },
       ],
     });
     expect((await fleet.person('workflow', 'show', 'held')).stdout).toContain('stale');
-    expect((await fleet.json('workflow', 'list')).data).toMatchObject({ runs: [{ run: 'held', status: 'stale' }] });
-    fleet.open('prefers', 'dispatch_host: c\nmodel: opus\nsteps:\n  a: { prompt: "HOLD look\\nSAY went on" }');
+    expect((await fleet.json('workflow', 'list')).data).toMatchObject({
+      runs: [{ run: 'held', status: 'stale' }],
+    });
+    fleet.open(
+      'prefers',
+      'dispatch_host: c\nmodel: opus\nsteps:\n  a: { prompt: "HOLD look\\nSAY went on" }',
+    );
     await fleet.untilPulled(() => fleet.stands('data/channels/prefers/steps/a/one/task.md'));
     expect(fleet.read('data/channels/prefers/steps/a/one/task.md')).toContain('dispatch_host: c');
     expect(JSON.stringify(await why('prefers'))).toContain('it prefers c, which is not up');
@@ -219,6 +291,8 @@ describe('a host that is gone', () => {
     fleet.release('tools');
     fleet.start('c', ['--only', 'builder']);
     expect(await fleet.routed('held')).toContain('built');
-    expect(fleet.read('data/channels/held/steps/build/one/task.re.builder.md')).toMatch(/^host: c$/m);
+    expect(fleet.read('data/channels/held/steps/build/one/task.re.builder.md')).toMatch(
+      /^host: c$/m,
+    );
   });
 });

@@ -1,6 +1,15 @@
 /** One dispatcher, 1,000 looks and 500 messages: nothing of them stays but the conversation. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -44,9 +53,13 @@ function measure(host: Host, state: string): Held {
   const inCache = files.filter((path) => path.includes('/cache.git/objects/'));
   const kept = files.filter((path) => path.includes('/transcripts/'));
   return {
-    rssMiB: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+    rssMiB:
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${host.pid}/status`, 'utf8'))?.[1] ?? 0) /
+      1024,
     descriptors: readdirSync(`/proc/${host.pid}/fd`).length,
-    children: readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, 'utf8').split(' ').filter(Boolean).length,
+    children: readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean).length,
     files: files.length - inCache.length - kept.length,
     transcripts: kept.reduce((sum, path) => sum + statSync(path).size, 0),
     packs: inCache.filter((path) => path.endsWith('.pack')).length,
@@ -63,7 +76,11 @@ it.runIf(existsSync('/proc/self/fd'))(
     const [bin, temporary, looks] = [join(place, 'bin'), join(place, 'tmp'), join(place, 'looks')];
     for (const directory of [bin, temporary]) mkdirSync(directory);
     writeFileSync(looks, '');
-    writeFileSync(join(bin, 'git'), `#!/bin/sh\ncase "$*" in *ls-remote*) echo >> ${looks} ;; esac\nexec ${real} "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      join(bin, 'git'),
+      `#!/bin/sh\ncase "$*" in *ls-remote*) echo >> ${looks} ;; esac\nexec ${real} "$@"\n`,
+      { mode: 0o755 },
+    );
     const agent = agentEntry('echo', { place, script: "console.log('seen');" });
     const fleet = await startFleet(`models:\n${agent}`, {
       TMPDIR: temporary,
@@ -76,15 +93,20 @@ it.runIf(existsSync('/proc/self/fd'))(
     const answered = (): number => eventsOf(host, 'reply.published').length;
     let sent = 0;
     const talk = async (count: number): Promise<void> => {
-      const names = Array.from({ length: count }, (_, index) => `data/channels/general/m${sent + index}.md`);
+      const names = Array.from(
+        { length: count },
+        (_, index) => `data/channels/general/m${sent + index}.md`,
+      );
       sent += count;
       fleet.say(Object.fromEntries(names.map((name) => [name, '---\nto: echo\n---\nhello\n'])));
       await untilHost(host, () => answered() === sent, 150_000);
     };
     await talk(BATCH);
-    const id = readdirSync(join(fleet.place, 'state-a')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '';
+    const id =
+      readdirSync(join(fleet.place, 'state-a')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '';
     const state = join(fleet.place, 'state-a', id);
-    const atRest = (): boolean => readdirSync(join(state, 'outbox')).length === 0 && readdirSync(temporary).length === 0;
+    const atRest = (): boolean =>
+      readdirSync(join(state, 'outbox')).length === 0 && readdirSync(temporary).length === 0;
     await untilHost(host, atRest);
     const before = measure(host, state);
     for (let batch = 1; batch < BATCHES; batch += 1) await talk(BATCH);
@@ -99,9 +121,16 @@ it.runIf(existsSync('/proc/self/fd'))(
     expect(after.transcripts).toBeLessThan(1_000_000);
     expect(after.packs).toBeLessThan(120);
     expect(after.loose).toBeLessThanOrEqual(LOOSE_AT_REST);
-    for (const folder of ['scratch', 'late']) expect(existsSync(join(state, folder)) ? readdirSync(join(state, folder)) : []).toEqual([]);
-    const refs = execFileSync('git', ['for-each-ref', '--format=%(refname)'], { cwd: fleet.remote }).toString().trim().split('\n');
-    expect(refs.map((ref) => ref.replace(/\.[0-9a-f]+$/, ''))).toEqual(['refs/crosstalk/hosts/a', 'refs/heads/main']);
+    for (const folder of ['scratch', 'late'])
+      expect(existsSync(join(state, folder)) ? readdirSync(join(state, folder)) : []).toEqual([]);
+    const refs = execFileSync('git', ['for-each-ref', '--format=%(refname)'], { cwd: fleet.remote })
+      .toString()
+      .trim()
+      .split('\n');
+    expect(refs.map((ref) => ref.replace(/\.[0-9a-f]+$/, ''))).toEqual([
+      'refs/crosstalk/hosts/a',
+      'refs/heads/main',
+    ]);
     expect(eventsOf(host, 'cache.unkept', 'tick.broken', 'stderr')).toEqual([]);
     host.kill('SIGTERM');
     expect(await host.ended).toBe(0);

@@ -1,10 +1,21 @@
-/** FAULTS §5, cases 1–13, 20, 22, 23, 37 and odd trees: one commit full of files that are not what they should be, and neighbours that must not notice. */
+/**
+ * FAULTS §5, cases 1–13, 20, 22, 23, 37 and odd trees: one commit full of files that are not what
+ * they should be, and neighbours that must not notice.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
-import { ask, askJson, eventsOf, expectPlain, oneMoreAnswer, peakMiB, untilHost } from '../support/hostile.ts';
+import {
+  ask,
+  askJson,
+  eventsOf,
+  expectPlain,
+  oneMoreAnswer,
+  peakMiB,
+  untilHost,
+} from '../support/hostile.ts';
 import { createPlanter, type Planter, type RawEntry, type RawMode } from '../support/plant.ts';
 
 const GENERAL = 'data/channels/general';
@@ -27,23 +38,41 @@ const ULID = '01JD0000000000000000000000';
 
 const CASES: readonly Case[] = [
   // 1: another language than YAML
-  ...['---json', '---toml', '---yaml', '---title', '--- js', '---JS', '---javascript'].map((first, index): Case => ({
-    name: `lang-${index}.md`,
-    content: `${first}\n{ "to": "echo", "x": ${exec} }\n---\nx\n`,
-    becomes: /"---" alone|---/,
-  })),
-  { name: 'tag-js.md', content: say(`${TO}\nx: !!js/function "function () { ${exec} }"`), becomes: /tag|unknown/i },
+  ...['---json', '---toml', '---yaml', '---title', '--- js', '---JS', '---javascript'].map(
+    (first, index): Case => ({
+      name: `lang-${index}.md`,
+      content: `${first}\n{ "to": "echo", "x": ${exec} }\n---\nx\n`,
+      becomes: /"---" alone|---/,
+    }),
+  ),
+  {
+    name: 'tag-js.md',
+    content: say(`${TO}\nx: !!js/function "function () { ${exec} }"`),
+    becomes: /tag|unknown/i,
+  },
   // 2, 3
   { name: 'no-timestamp.md', content: say(TO), becomes: 'answered' },
   { name: 'at-sign.md', content: say(`${TO}\nfrom: @claude`), becomes: /quote/i },
   // 4, 5
-  { name: 'long-head.md', content: say(`${TO}\nx: ${'a'.repeat(70_000)}`), becomes: /65,?536|64 ?KiB|closing|end/i },
+  {
+    name: 'long-head.md',
+    content: say(`${TO}\nx: ${'a'.repeat(70_000)}`),
+    becomes: /65,?536|64 ?KiB|closing|end/i,
+  },
   { name: 'large.md', content: `${say(TO)}${'x'.repeat(1_048_577)}`, becomes: /bytes/ },
   { name: 'huge.md', content: Buffer.alloc(100 * 1024 * 1024), becomes: /104857600 bytes/ },
   // 7, 8, 9
   { name: 'many-to.md', content: say('to: [echo, ECHO, "echo@a", echo]'), becomes: 'answered' },
-  { name: 'texts.md', content: say(`${TO}\nre: 12:30\nid: 0123\nsubject: yes\nwait: no\nfiles: 2026-11-21`), becomes: 'answered' },
-  { name: 'unknown-key.md', content: say(`${TO}\nmood: sunny\n__proto__: x\nconstructor: y`), becomes: 'answered' },
+  {
+    name: 'texts.md',
+    content: say(`${TO}\nre: 12:30\nid: 0123\nsubject: yes\nwait: no\nfiles: 2026-11-21`),
+    becomes: 'answered',
+  },
+  {
+    name: 'unknown-key.md',
+    content: say(`${TO}\nmood: sunny\n__proto__: x\nconstructor: y`),
+    becomes: 'answered',
+  },
   { name: 'unknown-type.md', content: say(`${TO}\ntype: telegram`), becomes: /message.*workflow/ },
   // 12, 13, 37
   { name: 'empty.md', content: '', becomes: /.+/ },
@@ -52,16 +81,37 @@ const CASES: readonly Case[] = [
   { name: 'utf16.md', content: Buffer.from(`\ufeff${say(TO)}`, 'utf16le'), becomes: /UTF-8/ },
   { name: 'nul.md', content: say(TO, 'a\u0000b'), becomes: /NUL/ },
   { name: 'windows.md', content: latin(say(TO, 'caf\xe9')), becomes: 'answered' },
-  { name: 'lfs.md', content: `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 5\n`, becomes: /LFS/ },
+  {
+    name: 'lfs.md',
+    content: `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 5\n`,
+    becomes: /LFS/,
+  },
   // YAML that explodes
-  { name: 'bomb.md', content: say(`${TO}\na: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]`), becomes: /alias/i },
-  { name: 'deep.md', content: say(`${TO}\nx: ${'['.repeat(5_000)}${']'.repeat(5_000)}`), becomes: /deep|depth|nest/i },
+  {
+    name: 'bomb.md',
+    content: say(`${TO}\na: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]`),
+    becomes: /alias/i,
+  },
+  {
+    name: 'deep.md',
+    content: say(`${TO}\nx: ${'['.repeat(5_000)}${']'.repeat(5_000)}`),
+    becomes: /deep|depth|nest/i,
+  },
   { name: 'duplicate-key.md', content: say(`${TO}\nto: other`), becomes: /duplicat/i },
-  { name: 'blank-lines.md', content: `---\n${TO}\n${'\n'.repeat(40_000)}---\nx\n`, becomes: 'answered' },
+  {
+    name: 'blank-lines.md',
+    content: `---\n${TO}\n${'\n'.repeat(40_000)}---\nx\n`,
+    becomes: 'answered',
+  },
   // 20, 22
   { name: 'module.md', content: '', mode: '160000', becomes: /link or submodule/ },
   { name: 'link.md', content: '/etc/passwd', mode: '120000', becomes: /link or submodule/ },
-  { name: 'link-out.md', content: '../../../../../../etc/passwd', mode: '120000', becomes: /link or submodule/ },
+  {
+    name: 'link-out.md',
+    content: '../../../../../../etc/passwd',
+    mode: '120000',
+    becomes: /link or submodule/,
+  },
   { name: 'executable.md', content: say(TO), mode: '100755', becomes: 'answered' },
   { name: 'legacy.md', content: say(TO), mode: '100664', becomes: 'answered' },
   // names
@@ -78,7 +128,11 @@ const CASES: readonly Case[] = [
   { name: '*.md', content: say(TO), becomes: 'answered' },
   { name: 'SHOUT.MD', content: say(TO), becomes: 'silent' },
   { name: 'CHANNEL.md', content: '---js\nnever a message', becomes: 'silent' },
-  { name: '.gitattributes', content: '* filter=evil diff=evil merge=evil text eol=crlf working-tree-encoding=UTF-16\n', becomes: 'silent' },
+  {
+    name: '.gitattributes',
+    content: '* filter=evil diff=evil merge=evil text eol=crlf working-tree-encoding=UTF-16\n',
+    becomes: 'silent',
+  },
   // hostile text in fields and body: shown by every command, to be stripped
   {
     name: 'ansi.md',
@@ -88,7 +142,11 @@ const CASES: readonly Case[] = [
     ),
     becomes: 'answered',
   },
-  { name: 'ansi-rejected.md', content: say(`${TO}\npriority: "\\e[2J\\x9b31m"`), becomes: /priority|-9/ },
+  {
+    name: 'ansi-rejected.md',
+    content: say(`${TO}\npriority: "\\e[2J\\x9b31m"`),
+    becomes: /priority|-9/,
+  },
 ];
 
 let fleet: Fleet;
@@ -98,8 +156,9 @@ let planter: Planter;
 beforeAll(async () => {
   const script = "console.log('seen ' + prompt.trimEnd().split('\\n').at(-1));";
   fleet = await startFleet((place) => `models:\n${agentEntry('echo', { place, script })}`);
-  // What careful people set for themselves must not cut a host off from a transport with odd trees in it; this remote takes them. And filters and
-  // drivers that the repository's attributes would like to see used.
+  // What careful people set for themselves must not cut a host off from a transport with odd trees
+  // in it; this remote takes them. And filters and drivers that the repository's attributes would
+  // like to see used.
   const touch = `touch ${join(fleet.place, MARK)}; cat`;
   const keys = [
     '[core]\n\tfsmonitor',
@@ -109,15 +168,21 @@ beforeAll(async () => {
     '[diff "evil"]\n\tcommand',
   ];
   const checks = ['[transfer]\n\tfsckObjects = true', '[fetch]\n\tfsckObjects = true'];
-  writeFileSync(join(fleet.place, '.gitconfig'), [...checks, ...keys.map((key) => `${key} = "${touch}"`)].join('\n'));
-  for (const section of ['receive', 'transfer']) execFileSync('git', ['config', `${section}.fsckObjects`, 'false'], { cwd: fleet.remote });
+  writeFileSync(
+    join(fleet.place, '.gitconfig'),
+    [...checks, ...keys.map((key) => `${key} = "${touch}"`)].join('\n'),
+  );
+  for (const section of ['receive', 'transfer'])
+    execFileSync('git', ['config', `${section}.fsckObjects`, 'false'], { cwd: fleet.remote });
   planter = createPlanter(fleet.remote, { ...fleet.env, GIT_CONFIG_GLOBAL: '/dev/null' });
   host = fleet.start('a', ['--concurrency', '8']);
   await oneMoreAnswer(host, planter.write);
   plantCases();
   const answered = CASES.filter(({ becomes }) => becomes === 'answered');
   const isAnswered = ({ name }: Case): boolean =>
-    eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/${String(name)}`);
+    eventsOf(host, 'reply.published').some(
+      ({ message }) => message === `${GENERAL}/${String(name)}`,
+    );
   await untilHost(host, () => answered.every(isAnswered));
   for (let times = 0; times < 3; times += 1) await oneMoreAnswer(host, planter.write);
 });
@@ -125,15 +190,27 @@ beforeAll(async () => {
 afterAll(() => fleet.close());
 
 function plantCases(): void {
-  const oidOf = ({ content, mode }: Case): string => (mode === '160000' ? '1'.repeat(40) : planter.blob(content));
-  const entries = CASES.map((one): RawEntry => ({ name: one.name, oid: oidOf(one), mode: one.mode ?? '100644' }));
+  const oidOf = ({ content, mode }: Case): string =>
+    mode === '160000' ? '1'.repeat(40) : planter.blob(content);
+  const entries = CASES.map((one): RawEntry => ({
+    name: one.name,
+    oid: oidOf(one),
+    mode: one.mode ?? '100644',
+  }));
   const hello = planter.blob(say(TO));
-  const folder = (name: string): RawEntry => ({ name, oid: planter.tree([{ name: 'inside.md', oid: hello }]), mode: '040000' });
+  const folder = (name: string): RawEntry => ({
+    name,
+    oid: planter.tree([{ name: 'inside.md', oid: hello }]),
+    mode: '040000',
+  });
   planter.plant(GENERAL, [
     ...entries,
     ...['..', '.', '.git', '.GIT', '.gi\u200ct', 'sub dir'].map(folder),
     // 10: twins on file systems that fold case and normalisation
-    ...['twin-caf\u00e9.md', 'twin-cafe\u0301.md', 'Twin-Case.md', 'twin-case.md'].map((name) => ({ name, oid: hello })),
+    ...['twin-caf\u00e9.md', 'twin-cafe\u0301.md', 'Twin-Case.md', 'twin-case.md'].map((name) => ({
+      name,
+      oid: hello,
+    })),
   ]);
   // 11 and 23: one id twice in a channel and in two channels, dates that are none
   const day = '2026/11/21';
@@ -149,12 +226,15 @@ function plantCases(): void {
     { name: 'deep', oid: nested(60, 'd'), mode: '040000' },
     { name: 'endless', oid: nested(6, 'd'.repeat(200)), mode: '040000' },
   ]);
-  planter.plant('', [{ name: '.gitattributes', oid: planter.blob('* filter=evil diff=evil merge=evil\n') }]);
+  planter.plant('', [
+    { name: '.gitattributes', oid: planter.blob('* filter=evil diff=evil merge=evil\n') },
+  ]);
 }
 
 function nested(levels: number, name: string): string {
   let tree = planter.tree([{ name: 'm.md', oid: planter.blob(say(TO)) }]);
-  for (let level = 1; level < levels; level += 1) tree = planter.tree([{ name, oid: tree, mode: '040000' }]);
+  for (let level = 1; level < levels; level += 1)
+    tree = planter.tree([{ name, oid: tree, mode: '040000' }]);
   return tree;
 }
 
@@ -164,7 +244,8 @@ interface Rejected {
   readonly expected: string;
 }
 
-const rejectedNow = async (): Promise<readonly Rejected[]> => (await askJson(fleet, 'a', ['status']))['rejected'] as readonly Rejected[];
+const rejectedNow = async (): Promise<readonly Rejected[]> =>
+  (await askJson(fleet, 'a', ['status']))['rejected'] as readonly Rejected[];
 const repliesBelow = (folder: string): readonly string[] =>
   planter
     .git(['ls-tree', '-r', '-z', '--name-only', 'main', '--', folder])
@@ -173,7 +254,9 @@ const repliesBelow = (folder: string): readonly string[] =>
 
 describe('a commit full of odd files', () => {
   it('gets each message that is one answered once, and each file that is none reported with its reason', async () => {
-    const rejected = new Map((await rejectedNow()).map((file) => [file.path, `${file.found}; expected ${file.expected}`]));
+    const rejected = new Map(
+      (await rejectedNow()).map((file) => [file.path, `${file.found}; expected ${file.expected}`]),
+    );
     const replies = repliesBelow(GENERAL);
     const wrong = CASES.flatMap(({ name, becomes }) => {
       const path = `${GENERAL}/${Buffer.from(name).toString('utf8')}`;
@@ -187,13 +270,16 @@ describe('a commit full of odd files', () => {
             : reply === 0 && becomes.test(says);
       return fits
         ? []
-        : [`${JSON.stringify(path)}: ${reply} replies, says ${JSON.stringify(says.slice(0, 200))}, expected ${String(becomes)}`];
+        : [
+            `${JSON.stringify(path)}: ${reply} replies, says ${JSON.stringify(says.slice(0, 200))}, expected ${String(becomes)}`,
+          ];
     });
     expect(wrong).toEqual([]);
   });
 
   it('runs of twins one each: folded case, folded normalisation, one id in one channel', () => {
-    const answered = (pattern: RegExp): number => repliesBelow('data/channels').filter((path) => pattern.test(path)).length;
+    const answered = (pattern: RegExp): number =>
+      repliesBelow('data/channels').filter((path) => pattern.test(path)).length;
     expect(answered(/twin-caf/)).toBe(1);
     expect(answered(/twin-case/i)).toBe(1);
     expect(answered(new RegExp(`general/.*${ULID}`))).toBe(1);
@@ -205,7 +291,12 @@ describe('a commit full of odd files', () => {
     const paths = (await rejectedNow()).map(({ path }) => path);
     const expected = ['..', '.', '.git', '.GIT'].map((name) => `${GENERAL}/${name}/inside.md`);
     expect(paths).toEqual(
-      expect.arrayContaining([...expected, 'data/channels/a-link', 'data/channels/stray.md', 'data/channels/Upper/m.md']),
+      expect.arrayContaining([
+        ...expected,
+        'data/channels/a-link',
+        'data/channels/stray.md',
+        'data/channels/Upper/m.md',
+      ]),
     );
     expect(paths.filter((path) => path.startsWith('data/channels/endless/'))).toHaveLength(1);
     expect(repliesBelow('data/channels/deep')).toHaveLength(1);
@@ -221,9 +312,30 @@ describe('a commit full of odd files', () => {
   it('never executes, writes or reads anything beside the state directory', () => {
     expect(existsSync(join(fleet.place, MARK))).toBe(false);
     expect(existsSync(join(process.cwd(), MARK))).toBe(false);
-    expect(fleet.git('for-each-ref', '--format=%(refname)', 'refs/heads')).toBe('refs/heads/main\n');
-    expect(eventsOf(host, 'tick.broken', 'stderr', 'remote.unreachable', 'attempt.broken', 'publish.broken')).toEqual([]);
-    const known = ['.gitconfig', 'agents', 'config', 'gitconfig', 'runs.log', 'state-a', 'state-maker', 'team', 'team.git'];
+    expect(fleet.git('for-each-ref', '--format=%(refname)', 'refs/heads')).toBe(
+      'refs/heads/main\n',
+    );
+    expect(
+      eventsOf(
+        host,
+        'tick.broken',
+        'stderr',
+        'remote.unreachable',
+        'attempt.broken',
+        'publish.broken',
+      ),
+    ).toEqual([]);
+    const known = [
+      '.gitconfig',
+      'agents',
+      'config',
+      'gitconfig',
+      'runs.log',
+      'state-a',
+      'state-maker',
+      'team',
+      'team.git',
+    ];
     expect(readdirSync(fleet.place).sort()).toEqual(known);
   });
 
@@ -244,7 +356,13 @@ describe('a commit full of odd files', () => {
       ['why', 'ansi'],
       ['verify'],
     ];
-    const about = ['ansi-rejected', `${GENERAL}/two\nlines.md`, `${GENERAL}/huge.md`, 'link', 'bomb'].flatMap((id) => [
+    const about = [
+      'ansi-rejected',
+      `${GENERAL}/two\nlines.md`,
+      `${GENERAL}/huge.md`,
+      'link',
+      'bomb',
+    ].flatMap((id) => [
       ['show', id],
       ['why', id],
     ]);
@@ -260,17 +378,22 @@ describe('a commit full of odd files', () => {
     const wrong: string[] = [];
     const folder = join(fleet.place, 'team', 'linted');
     fleet.git('clone', '-q', '--no-checkout', fleet.remote, folder);
-    const files = CASES.filter(({ mode, becomes }) => mode === undefined && becomes !== 'silent').map((one, index) => {
+    const files = CASES.filter(
+      ({ mode, becomes }) => mode === undefined && becomes !== 'silent',
+    ).map((one, index) => {
       writeFileSync(join(folder, `${index}.md`), one.content);
       return { ...one, path: join(folder, `${index}.md`) };
     });
-    const told = (await askJson(fleet, 'a', ['lint', ...files.map(({ path }) => path)]))['files'] as readonly {
+    const told = (await askJson(fleet, 'a', ['lint', ...files.map(({ path }) => path)]))[
+      'files'
+    ] as readonly {
       file: string;
       ok: boolean;
     }[];
     for (const { path, name, becomes } of files) {
       const nameIsBad = becomes instanceof RegExp && becomes.source.startsWith('control');
-      if (told.find(({ file }) => file === path)?.ok !== (becomes === 'answered' || nameIsBad)) wrong.push(JSON.stringify(name));
+      if (told.find(({ file }) => file === path)?.ok !== (becomes === 'answered' || nameIsBad))
+        wrong.push(JSON.stringify(name));
     }
     expect(wrong).toEqual([]);
     await ask(fleet, 'a', ['lint', ...files.map(({ path }) => path)]);
@@ -278,9 +401,11 @@ describe('a commit full of odd files', () => {
   });
 
   it('writes a log of JSON lines without control codes', () => {
-    const id = readdirSync(join(fleet.place, 'state-a')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '';
+    const id =
+      readdirSync(join(fleet.place, 'state-a')).find((name) => /^[0-9a-f]{16}$/.test(name)) ?? '';
     const log = readFileSync(join(fleet.place, 'state-a', id, 'log.jsonl'), 'utf8');
     expectPlain(log, 'log');
-    for (const line of log.trimEnd().split('\n')) expect(() => JSON.parse(line) as unknown).not.toThrow();
+    for (const line of log.trimEnd().split('\n'))
+      expect(() => JSON.parse(line) as unknown).not.toThrow();
   });
 });

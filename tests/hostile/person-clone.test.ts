@@ -1,4 +1,7 @@
-/** FAULTS §5, cases 24–26, 28: a dispatcher runs inside a person's clone, commands are used there, and not one byte of it changes, in whatever state it is. */
+/**
+ * FAULTS §5, cases 24–26, 28: a dispatcher runs inside a person's clone, commands are used there,
+ * and not one byte of it changes, in whatever state it is.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +57,14 @@ const STATES: Readonly<Record<string, (clone: Clone) => void>> = {
   sparse: ({ git }) => git('sparse-checkout', 'set', 'data/workflows'),
   [UNBORN]: ({ git }) => git('checkout', '-q', '--orphan', 'fresh'),
   'stale locks': ({ write }) => {
-    for (const lock of ['index.lock', 'HEAD.lock', 'config.lock', 'packed-refs.lock', 'refs/heads/main.lock']) write(`.git/${lock}`, '');
+    for (const lock of [
+      'index.lock',
+      'HEAD.lock',
+      'config.lock',
+      'packed-refs.lock',
+      'refs/heads/main.lock',
+    ])
+      write(`.git/${lock}`, '');
   },
   'uncommitted edits': ({ git, write }) => {
     write('README.md', 'staged\n');
@@ -98,7 +108,12 @@ function makeClone(state: string): Clone {
   cli.git(['clone', '-q', `file://${cli.remote}`, path], cli.place);
   const clone: Clone = {
     path,
-    git: (...args) => void spawnSync('git', args, { cwd: path, env: { ...cli.env, GIT_EDITOR: ':' }, timeout: 20_000 }),
+    git: (...args) =>
+      void spawnSync('git', args, {
+        cwd: path,
+        env: { ...cli.env, GIT_EDITOR: ':' },
+        timeout: 20_000,
+      }),
     write: (file, text) => {
       mkdirSync(join(path, file, '..'), { recursive: true });
       writeFileSync(join(path, file), text, { mode: 0o755 });
@@ -112,13 +127,21 @@ function makeClone(state: string): Clone {
 async function use(state: string, path: string): Promise<readonly string[]> {
   const env = { CROSSTALK_STATE_DIR: join(cli.place, 'states', state), CROSSTALK_MAX_AGE: '3650d' };
   const before = fingerprint(path);
-  const commands = [['send', '--to', 'echo', '-m', `from ${state}`], ['run', '--once'], ['status', '--json'], ['log'], ['why', 'echo']];
+  const commands = [
+    ['send', '--to', 'echo', '-m', `from ${state}`],
+    ['run', '--once'],
+    ['status', '--json'],
+    ['log'],
+    ['why', 'echo'],
+  ];
   const wrong: string[] = [];
   for (const args of commands) {
     const { code, stderr } = await cli.run(args, { cwd: path, env });
-    // A branch that the remote does not have is no transport, and that is said; it is not written to either.
+    // A branch that the remote does not have is no transport, and that is said; it is not written
+    // to either.
     const expected = state === UNBORN ? 2 : 0;
-    if (code !== expected) wrong.push(`${state}: ${args.join(' ')} exits ${String(code)}: ${stderr.slice(0, 300)}`);
+    if (code !== expected)
+      wrong.push(`${state}: ${args.join(' ')} exits ${String(code)}: ${stderr.slice(0, 300)}`);
     if (fingerprint(path) !== before) wrong.push(`${state}: ${args.join(' ')} changed the clone`);
   }
   return wrong;
@@ -133,7 +156,10 @@ afterAll(() => cli.close());
 it('a clone keeps every byte, in every state that git can be in, while a dispatcher runs in it and commands are used there', async () => {
   const clones = Object.keys(STATES).map((state) => ({ state, path: makeClone(state).path }));
   const linked = join(cli.place, 'clones', 'linked');
-  cli.git(['worktree', 'add', '-q', '--track', '-b', 'linked', linked, 'origin/main'], clones[0]?.path ?? '');
+  cli.git(
+    ['worktree', 'add', '-q', '--track', '-b', 'linked', linked, 'origin/main'],
+    clones[0]?.path ?? '',
+  );
   clones.push({ state: 'a linked work tree', path: linked });
   const base = fingerprint(clones[0]?.path ?? '');
   // What setting the stage ran does not count.
@@ -142,11 +168,14 @@ it('a clone keeps every byte, in every state that git can be in, while a dispatc
   const wrong: string[] = [];
   const waiting = clones.slice(1);
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) wrong.push(...(await use(next.state, next.path)));
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      wrong.push(...(await use(next.state, next.path)));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  // The linked work tree shares its repository with the first clone, which is looked at when nobody else is at work.
-  if (fingerprint(clones[0]?.path ?? '') !== base) wrong.push('the repository of a linked work tree was changed');
+  // The linked work tree shares its repository with the first clone, which is looked at when nobody
+  // else is at work.
+  if (fingerprint(clones[0]?.path ?? '') !== base)
+    wrong.push('the repository of a linked work tree was changed');
   wrong.push(...(await use(clones[0]?.state ?? '', clones[0]?.path ?? '')));
   expect(wrong).toEqual([]);
   expect(existsSync(MARK())).toBe(false);

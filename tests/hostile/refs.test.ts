@@ -1,4 +1,7 @@
-/** Claims, beats and control that are garbage or forged: denial of service at most, and only to the message they name. FAULTS §2 and case 48 of its threat model. */
+/**
+ * Claims, beats and control that are garbage or forged: denial of service at most, and only to the
+ * message they name. FAULTS §2 and case 48 of its threat model.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +22,8 @@ let planter: Planter;
 beforeAll(async () => {
   const script = "console.log('seen');";
   fleet = await startFleet(
-    (place) => `models:\n${agentEntry('echo', { place, script })}${agentEntry('once', { place, script, keys: 'effects: external' })}`,
+    (place) =>
+      `models:\n${agentEntry('echo', { place, script })}${agentEntry('once', { place, script, keys: 'effects: external' })}`,
     FAST,
   );
   planter = createPlanter(fleet.remote, fleet.env);
@@ -29,8 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.close());
 
-const keyOf = (name: string, recipient = 'echo'): string => claimKey({ channel: 'general', identity: name, recipient });
-const setRef = (name: string, oid: string): string => planter.git(['update-ref', `refs/crosstalk/${name}`, oid]);
+const keyOf = (name: string, recipient = 'echo'): string =>
+  claimKey({ channel: 'general', identity: name, recipient });
+const setRef = (name: string, oid: string): string =>
+  planter.git(['update-ref', `refs/crosstalk/${name}`, oid]);
 const refs = (): string => planter.git(['for-each-ref', '--format=%(refname)', 'refs/crosstalk']);
 
 function forge(name: string, fields: Readonly<Record<string, unknown>>): void {
@@ -47,14 +53,20 @@ function forge(name: string, fields: Readonly<Record<string, unknown>>): void {
     nonce: 'aaaaaaaaaaaaaaaa',
     effects: 'none',
   });
-  setRef(`claims/${keyOf(name)}`, planter.record(JSON.stringify({ ...(JSON.parse(claim) as object), ...fields })));
+  setRef(
+    `claims/${keyOf(name)}`,
+    planter.record(JSON.stringify({ ...(JSON.parse(claim) as object), ...fields })),
+  );
 }
 
 function plantGarbage(): void {
   const blob = planter.blob(`not a commit ${ODD}`);
   const tree = planter.git(['mktree']);
   const good = planter.record('x');
-  const tag = planter.git(['mktag'], `object ${good}\ntype commit\ntag t\ntagger M <m@example.org> 1700000000 +0000\n\n${ODD}\n`);
+  const tag = planter.git(
+    ['mktag'],
+    `object ${good}\ntype commit\ntag t\ntagger M <m@example.org> 1700000000 +0000\n\n${ODD}\n`,
+  );
   const huge = planter.record('x'.repeat(20 * 1024 * 1024));
   const records = {
     blob,
@@ -73,7 +85,10 @@ function plantGarbage(): void {
     setRef(`hosts/${name}`, oid);
     setRef(`control/${name}`, oid);
   }
-  setRef('control/all', planter.record(`{"v":1,"op":"rm -rf","by":"${ODD.replace('\u001b', '\\u001b')}"}`));
+  setRef(
+    'control/all',
+    planter.record(`{"v":1,"op":"rm -rf","by":"${ODD.replace('\u001b', '\\u001b')}"}`),
+  );
   setRef(
     `hosts/liar.0123456789abcdef`,
     planter.record(
@@ -99,15 +114,25 @@ function plantGarbage(): void {
 describe('refs full of garbage', () => {
   it('delay no message that they do not name, not even one that is new', async () => {
     for (let times = 0; times < 3; times += 1) await oneMoreAnswer(host, planter.write);
-    expect(eventsOf(host, 'tick.broken', 'stderr', 'remote.unreachable', 'beat.failed')).toEqual([]);
+    expect(eventsOf(host, 'tick.broken', 'stderr', 'remote.unreachable', 'beat.failed')).toEqual(
+      [],
+    );
     expect(peakMiB(host.pid)).toBeLessThan(300);
   });
 
   it('on the key of a message hold it up for one lease, are then removed, and are told of once', async () => {
     const names = ['blob', 'tree', 'tag', 'huge', 'json', 'text'].map((name) => `free-${name}`);
-    planter.write(Object.fromEntries(names.map((name) => [`${GENERAL}/${name}.md`, `---\nto: echo\n---\n${name}\n`])));
+    planter.write(
+      Object.fromEntries(
+        names.map((name) => [`${GENERAL}/${name}.md`, `---\nto: echo\n---\n${name}\n`]),
+      ),
+    );
     await untilHost(host, () =>
-      names.every((name) => eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/${name}.md`)),
+      names.every((name) =>
+        eventsOf(host, 'reply.published').some(
+          ({ message }) => message === `${GENERAL}/${name}.md`,
+        ),
+      ),
     );
     const told = eventsOf(host, 'claim.removed').map(({ ref }) => ref);
     expect(new Set(told).size).toBe(told.length);
@@ -119,7 +144,9 @@ describe('refs full of garbage', () => {
     planter.write({ [`${GENERAL}/shadowed.md`]: '---\nto: echo\n---\nx\n' });
     // A model that rests would be away for minutes.
     for (let times = 0; times < 2; times += 1) await oneMoreAnswer(host, planter.write);
-    await untilHost(host, () => eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/shadowed.md`));
+    await untilHost(host, () =>
+      eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/shadowed.md`),
+    );
   });
 
   it('that claim in the name of others run nothing by themselves: they expire, and the message is answered once', async () => {
@@ -133,18 +160,30 @@ describe('refs full of garbage', () => {
     for (const [name, fields] of Object.entries(forged)) forge(name, fields);
     await untilHost(host, () =>
       Object.keys(forged).every((name) =>
-        eventsOf(host, 'reply.published', 'host.lost').some(({ message }) => message === `${GENERAL}/${name}.md`),
+        eventsOf(host, 'reply.published', 'host.lost').some(
+          ({ message }) => message === `${GENERAL}/${name}.md`,
+        ),
       ),
     );
     await untilHost(host, () => !refs().includes('claims'));
     const runs = fleet.agentRuns();
-    for (const name of Object.keys(forged)) expect(runs.filter((line) => line.endsWith(`/${name}.md`)).length, name).toBeLessThanOrEqual(1);
+    for (const name of Object.keys(forged))
+      expect(runs.filter((line) => line.endsWith(`/${name}.md`)).length, name).toBeLessThanOrEqual(
+        1,
+      );
     expect(runs.some((line) => line.startsWith('once '))).toBe(false);
     expect(existsSync(join(fleet.place, 'EXECUTED'))).toBe(false);
   });
 
   it('show as text in every command that tells of hosts and claims', async () => {
-    for (const args of [['status'], ['hosts'], ['why', 'echo'], ['why', 'mallory'], ['doctor'], ['why', `${GENERAL}/plain.md`]]) {
+    for (const args of [
+      ['status'],
+      ['hosts'],
+      ['why', 'echo'],
+      ['why', 'mallory'],
+      ['doctor'],
+      ['why', `${GENERAL}/plain.md`],
+    ]) {
       await ask(fleet, 'a', args);
       await askJson(fleet, 'a', args);
     }

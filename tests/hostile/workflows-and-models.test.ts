@@ -1,9 +1,19 @@
-/** FAULTS §5, cases 56, 57, 59, and hostile `data/models.yaml`: garbage in run channels and in the list of models stops at the run or the entry it stands in. */
+/**
+ * FAULTS §5, cases 56, 57, 59, and hostile `data/models.yaml`: garbage in run channels and in the
+ * list of models stops at the run or the entry it stands in.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEntry, type Fleet, type Host, startFleet } from '../support/fleet.ts';
-import { ask, askJson, eventsOf, expectPlain, oneMoreAnswer, untilHost } from '../support/hostile.ts';
+import {
+  ask,
+  askJson,
+  eventsOf,
+  expectPlain,
+  oneMoreAnswer,
+  untilHost,
+} from '../support/hostile.ts';
 import { createPlanter, type Planter } from '../support/plant.ts';
 
 const GENERAL = 'data/channels/general';
@@ -47,7 +57,15 @@ describe('a models.yaml that somebody pushed', () => {
     'commands that nobody approved': () =>
       `models:\n  evil: ${evil()}\n  echo: ${evil()}\n  wrapped: { adapter: claude, wrapper: [touch, ${mark()}] }\n  programmed: { adapter: codex, command: [touch, ${mark()}] }\n`,
     'names that are paths, options and prototypes': () =>
-      ['../x', '-rf', '__proto__', 'constructor', 'workflow', 'all', `"${ODD.replaceAll('\\', '')}"`]
+      [
+        '../x',
+        '-rf',
+        '__proto__',
+        'constructor',
+        'workflow',
+        'all',
+        `"${ODD.replaceAll('\\', '')}"`,
+      ]
         .map((name) => `  ${name}: ${evil()}`)
         .reduce((text, line) => `${text}${line}\n`, 'models:\n'),
     'aliases that multiply': () =>
@@ -61,9 +79,11 @@ describe('a models.yaml that somebody pushed', () => {
         )
         .join('\n')}\nmodels:\n  evil: { adapter: command, command: *j }\n`,
     'no YAML at all': () => `models: [\u0000{{{ ${ODD}`,
-    'a tag that would run': () => `models: !!js/function "function () { require('fs').writeFileSync('${mark()}', '') }"\n`,
+    'a tag that would run': () =>
+      `models: !!js/function "function () { require('fs').writeFileSync('${mark()}', '') }"\n`,
     'a list too deep': () => `models: ${'['.repeat(20_000)}`,
-    'ten thousand entries': () => `models:\n${Array.from({ length: 10_000 }, (_, index) => `  m${index}: ${evil()}\n`).join('')}`,
+    'ten thousand entries': () =>
+      `models:\n${Array.from({ length: 10_000 }, (_, index) => `  m${index}: ${evil()}\n`).join('')}`,
     'one mebibyte of one word': () => `models: ${'x'.repeat(1_048_500)}`,
     'more than may be read': () => `models: ${'x'.repeat(2_000_000)}`,
     nothing: () => '',
@@ -72,22 +92,35 @@ describe('a models.yaml that somebody pushed', () => {
   it.each(Object.keys(FILES))('runs nothing and delays nobody: %s', async (name) => {
     planter.write({
       'data/models.yaml': FILES[name]?.() ?? '',
-      [`${GENERAL}/to-evil-${Object.keys(FILES).indexOf(name)}.md`]: '---\nto: [evil, wrapped, programmed, m1]\nfrom: mallory\n---\nrun\n',
+      [`${GENERAL}/to-evil-${Object.keys(FILES).indexOf(name)}.md`]:
+        '---\nto: [evil, wrapped, programmed, m1]\nfrom: mallory\n---\nrun\n',
     });
     await stillWell();
     await ask(fleet, 'a', ['models']);
   });
 
   it('an entry that changes after it was approved is served no more until it is approved again', async () => {
-    planter.write({ 'data/models.yaml': 'models:\n  tool: { adapter: command, command: [cat], effects: none }\n' });
+    planter.write({
+      'data/models.yaml': 'models:\n  tool: { adapter: command, command: [cat], effects: none }\n',
+    });
     expect((await ask(fleet, 'a', ['allow', 'tool'])).code).toBe(0);
     planter.write({ [`${GENERAL}/first.md`]: '---\nto: tool\n---\nfirst\n' });
-    await untilHost(host, () => eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/first.md`));
-    planter.write({ 'data/models.yaml': `models:\n  tool: ${evil()}\n`, [`${GENERAL}/second.md`]: '---\nto: tool\n---\nsecond\n' });
+    await untilHost(host, () =>
+      eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/first.md`),
+    );
+    planter.write({
+      'data/models.yaml': `models:\n  tool: ${evil()}\n`,
+      [`${GENERAL}/second.md`]: '---\nto: tool\n---\nsecond\n',
+    });
     await stillWell();
     expect(textOf(`${GENERAL}/second.re.tool.md`)).toBe('');
-    const needs = (await askJson(fleet, 'a', ['status']))['needs'] as readonly { what: string; fix: string }[];
-    expect(needs.find(({ what }) => what.startsWith('tool: changed'))?.fix).toBe('crosstalkd allow tool');
+    const needs = (await askJson(fleet, 'a', ['status']))['needs'] as readonly {
+      what: string;
+      fix: string;
+    }[];
+    expect(needs.find(({ what }) => what.startsWith('tool: changed'))?.fix).toBe(
+      'crosstalkd allow tool',
+    );
   });
 });
 
@@ -111,28 +144,40 @@ describe('a run channel full of garbage', () => {
     for (const [name, content] of Object.entries(GARBAGE)) {
       const run = `garbage-${Object.keys(GARBAGE).indexOf(name)}`;
       const parts = `data/channels/${run}/${name}`.split('/');
-      planter.plant(parts.slice(0, -1).join('/'), [{ name: parts.at(-1) ?? '', oid: planter.blob(content) }]);
+      planter.plant(parts.slice(0, -1).join('/'), [
+        { name: parts.at(-1) ?? '', oid: planter.blob(content) },
+      ]);
       planter.write(marker(run, `child_channel: ${run}\n${STEPS}`));
     }
     planter.write(marker('good', `child_channel: good\n${STEPS}`));
-    // A run that says it is complete, and does not say how it began, is one of an older program: nobody answers it, and why says so.
+    // A run that says it is complete, and does not say how it began, is one of an older program:
+    // nobody answers it, and why says so.
     const ended = `garbage-${Object.keys(GARBAGE).indexOf('COMPLETE')}`;
-    const names = [...Object.keys(GARBAGE).map((_, index) => `garbage-${index}`), 'good'].filter((name) => name !== ended);
+    const names = [...Object.keys(GARBAGE).map((_, index) => `garbage-${index}`), 'good'].filter(
+      (name) => name !== ended,
+    );
     await untilHost(host, () => names.every((name) => routed(name) !== ''));
     expect(routed('good')).not.toContain('failed: true');
-    expect((await ask(fleet, 'a', ['why', `${GENERAL}/${ended}.md`])).stdout).toContain(`was ended by an older program in ${ended}`);
+    expect((await ask(fleet, 'a', ['why', `${GENERAL}/${ended}.md`])).stdout).toContain(
+      `was ended by an older program in ${ended}`,
+    );
     expect(routed(ended)).toBe('');
     const added = planter
       .git(['ls-tree', '-r', '--name-only', 'main'])
       .split('\n')
       .filter((path) => !before.includes(path));
-    expect(added.filter((path) => !/^data\/channels\/(garbage-\d+|good|general|neighbour)\//.test(path))).toEqual([]);
+    expect(
+      added.filter((path) => !/^data\/channels\/(garbage-\d+|good|general|neighbour)\//.test(path)),
+    ).toEqual([]);
     await stillWell();
   });
 
   it('that comes while the run is under way ends at most that run', async () => {
     planter.write(marker('spoilt', `child_channel: spoilt\n${STEPS}`));
-    await untilHost(host, () => textOf('data/channels/spoilt/RUN.json') !== '' || routed('spoilt') !== '');
+    await untilHost(
+      host,
+      () => textOf('data/channels/spoilt/RUN.json') !== '' || routed('spoilt') !== '',
+    );
     planter.write({
       'data/channels/spoilt/PLAN.yaml': ODD,
       'data/channels/spoilt/RUN.json': '{}',
@@ -149,7 +194,8 @@ describe('a marker that is wrong', () => {
     'its own channel': `child_channel: general\n${STEPS}`,
     'the channel of people': `child_channel: neighbour\n${STEPS}`,
     'a path as channel': `child_channel: ../../etc\n${STEPS}`,
-    'steps that wait for each other': 'steps:\n  a: { prompt: x, model: echo, needs: [b] }\n  b: { prompt: x, model: echo, needs: [a] }',
+    'steps that wait for each other':
+      'steps:\n  a: { prompt: x, model: echo, needs: [b] }\n  b: { prompt: x, model: echo, needs: [a] }',
     'a model that nobody has': 'steps:\n  a: { prompt: x, model: nobody-at-all }',
     'a count beyond the cap': 'steps:\n  a: { prompt: x, model: echo, count: 1000000 }',
     'an expression that never ends': `steps:\n  a: { prompt: "\${{ ${'('.repeat(3_000)} }}", model: echo }`,
@@ -160,17 +206,31 @@ describe('a marker that is wrong', () => {
 
   it('gets one failed reply, or is refused as a file, and never holds the host up', async () => {
     const names = Object.keys(WRONG).map((_, index) => `wrong-${index}`);
-    for (const [index, head] of Object.values(WRONG).entries()) planter.write(marker(`wrong-${index}`, head));
+    for (const [index, head] of Object.values(WRONG).entries())
+      planter.write(marker(`wrong-${index}`, head));
     await stillWell();
     const isSettled = (name: string): boolean =>
-      routed(name) !== '' || eventsOf(host, 'message.rejected').some(({ path }) => path === `${GENERAL}/${name}.md`);
-    await untilHost(host, () => names.every((name) => isSettled(name) || name === 'wrong-4'), 50_000);
+      routed(name) !== '' ||
+      eventsOf(host, 'message.rejected').some(({ path }) => path === `${GENERAL}/${name}.md`);
+    await untilHost(
+      host,
+      () => names.every((name) => isSettled(name) || name === 'wrong-4'),
+      50_000,
+    );
     for (const name of names) expectPlain(routed(name).replaceAll('\r', ''), name);
     await stillWell();
   });
 
   it('shows as text in every command, and the history keeps its promises', async () => {
-    for (const args of [['status'], ['log'], ['workflow', 'list'], ['why', 'wrong-9'], ['show', 'wrong-9'], ['models'], ['allow']])
+    for (const args of [
+      ['status'],
+      ['log'],
+      ['workflow', 'list'],
+      ['why', 'wrong-9'],
+      ['show', 'wrong-9'],
+      ['models'],
+      ['allow'],
+    ])
       await ask(fleet, 'a', args);
     expect((await ask(fleet, 'a', ['verify'])).code).toBe(0);
     expect(readFileSync(fleet.env['RUN_LOG'] ?? '', 'utf8')).not.toContain('evil');

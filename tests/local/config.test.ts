@@ -12,7 +12,12 @@ type Given = Partial<Omit<ConfigSources, 'file'>> & { readonly yaml?: string };
 
 function decode(given: Given) {
   const file = given.yaml === undefined ? null : { path: '/c/config.yaml', text: given.yaml };
-  return decodeConfig({ env: given.env ?? {}, flags: given.flags ?? {}, hostname: given.hostname ?? 'MacBook-Pro.local', file });
+  return decodeConfig({
+    env: given.env ?? {},
+    flags: given.flags ?? {},
+    hostname: given.hostname ?? 'MacBook-Pro.local',
+    file,
+  });
 }
 
 function config(given: Given): Config {
@@ -37,15 +42,15 @@ describe('settings', () => {
     const yaml = '# mine\nconcurrency: 2\nhops-max: 3\nmax-age: 3d\n';
     const env = { CROSSTALK_CONCURRENCY: '5', CROSSTALK_HOPS_MAX: '6' };
     const decoded = decode({ yaml, env, flags: { concurrency: '9' } });
-    expect(decoded).toMatchObject({ kind: 'config', config: { concurrency: 9, hopsMax: 6, maxAgeMs: 3 * 86_400_000 } });
+    expect(decoded).toMatchObject({
+      kind: 'config',
+      config: { concurrency: 9, hopsMax: 6, maxAgeMs: 3 * 86_400_000 },
+    });
     if (decoded.kind === 'refused') return;
     const { origins } = decoded;
-    expect([origins.concurrency, origins.hopsMax, origins.maxAgeMs, origins.leaseMs].map(formatOrigin)).toEqual([
-      '--concurrency',
-      'CROSSTALK_HOPS_MAX',
-      '/c/config.yaml:4',
-      'default',
-    ]);
+    expect(
+      [origins.concurrency, origins.hopsMax, origins.maxAgeMs, origins.leaseMs].map(formatOrigin),
+    ).toEqual(['--concurrency', 'CROSSTALK_HOPS_MAX', '/c/config.yaml:4', 'default']);
     expect(Object.keys(origins).sort()).toEqual(Object.keys(DEFAULTS).sort());
   });
 
@@ -56,8 +61,14 @@ describe('settings', () => {
   });
 
   it('take durations, switches, lists and mappings', () => {
-    const yaml = ['allow-http: true', 'only: [opus, "codex"]', 'projects:\n  app: ~/projects/app\n  site: /srv/site'].join('\n');
-    expect(config({ yaml, env: { CROSSTALK_LEASE: '3m', CROSSTALK_NETWORK_TIMEOUT: '5' } })).toMatchObject({
+    const yaml = [
+      'allow-http: true',
+      'only: [opus, "codex"]',
+      'projects:\n  app: ~/projects/app\n  site: /srv/site',
+    ].join('\n');
+    expect(
+      config({ yaml, env: { CROSSTALK_LEASE: '3m', CROSSTALK_NETWORK_TIMEOUT: '5' } }),
+    ).toMatchObject({
       allowHttp: true,
       only: ['opus', 'codex'],
       projects: { app: '~/projects/app', site: '/srv/site' },
@@ -69,8 +80,18 @@ describe('settings', () => {
 
   it('that follow another one follow it, and say so', () => {
     const short = decode({ env: { CROSSTALK_LEASE: '2s' }, flags: { intervalMaxMs: '0.2' } });
-    expect(short).toMatchObject({ config: { leaseMs: 2_000, beatMs: 500, leaseMarginMs: 333, intervalMinMs: 200, intervalMaxMs: 200 } });
-    expect(short.kind === 'config' ? formatOrigin(short.origins.beatMs) : '').toBe('default, follows "lease"');
+    expect(short).toMatchObject({
+      config: {
+        leaseMs: 2_000,
+        beatMs: 500,
+        leaseMarginMs: 333,
+        intervalMinMs: 200,
+        intervalMaxMs: 200,
+      },
+    });
+    expect(short.kind === 'config' ? formatOrigin(short.origins.beatMs) : '').toBe(
+      'default, follows "lease"',
+    );
     expect(config({ flags: { intervalMaxMs: '10' } }).intervalMinMs).toBe(500);
   });
 });
@@ -80,11 +101,16 @@ describe('settings that are wrong', () => {
     expect(problems({ yaml: 'alias: mbp\nconcurency: 3\n' })).toEqual([
       '/c/config.yaml:2: unknown key "concurency"; did you mean "concurrency"?',
     ]);
-    expect(problems({ yaml: 'colour: red\n' })[0]).toMatch(/^\/c\/config\.yaml:1: unknown key "colour"; expected one of alias, /);
+    expect(problems({ yaml: 'colour: red\n' })[0]).toMatch(
+      /^\/c\/config\.yaml:1: unknown key "colour"; expected one of alias, /,
+    );
   });
 
   it.each([
-    ['concurrency: many', '/c/config.yaml:1: "concurrency": found text "many", expected a whole number from 1 to 1000'],
+    [
+      'concurrency: many',
+      '/c/config.yaml:1: "concurrency": found text "many", expected a whole number from 1 to 1000',
+    ],
     ['concurrency: [1]', '/c/config.yaml:1: "concurrency": found a list, expected a whole number'],
     ['concurrency: 0', 'found text "0"'],
     ['lease: -5', 'found text "-5", expected a duration such as 500ms'],
@@ -100,15 +126,32 @@ describe('settings that are wrong', () => {
     expect(problems({ yaml }).join('\n')).toContain(says);
   });
 
-  it.each(['a/b', '..', 'a@b', 'a b', 'x'.repeat(300), '-x', 'workflow', 'all', '', 'UPPER', 'a.lock'])(
-    'the alias %j is refused with the rule',
-    (alias) => {
-      expect(problems({ flags: { alias } })[0]).toMatch(/^--alias: found .*, expected a host name of lower-case letters/);
-    },
-  );
+  it.each([
+    'a/b',
+    '..',
+    'a@b',
+    'a b',
+    'x'.repeat(300),
+    '-x',
+    'workflow',
+    'all',
+    '',
+    'UPPER',
+    'a.lock',
+  ])('the alias %j is refused with the rule', (alias) => {
+    expect(problems({ flags: { alias } })[0]).toMatch(
+      /^--alias: found .*, expected a host name of lower-case letters/,
+    );
+  });
 
   it('are all listed, not only the first', () => {
-    expect(problems({ yaml: 'x: 1\nlease: no\n', env: { CROSSTALK_BEAT: 'x' }, flags: { concurrency: '-1' } })).toHaveLength(4);
+    expect(
+      problems({
+        yaml: 'x: 1\nlease: no\n',
+        env: { CROSSTALK_BEAT: 'x' },
+        flags: { concurrency: '-1' },
+      }),
+    ).toHaveLength(4);
   });
 
   it('a beat that is too slow for the lease, or a margin that eats it, is refused with both values and where they stand', () => {
@@ -120,8 +163,12 @@ describe('settings that are wrong', () => {
   });
 
   it('a variable that is nearly ours is pointed out; others are left alone', () => {
-    const decoded = decode({ env: { CROSSTALK_LEASES: '1m', CROSSTALK_SOMETHING_ELSE: 'x', CROSSTALK_STATE_DIR: '/x' } });
-    expect(decoded).toMatchObject({ warnings: ['CROSSTALK_LEASES is set and means nothing; did you mean CROSSTALK_LEASE?'] });
+    const decoded = decode({
+      env: { CROSSTALK_LEASES: '1m', CROSSTALK_SOMETHING_ELSE: 'x', CROSSTALK_STATE_DIR: '/x' },
+    });
+    expect(decoded).toMatchObject({
+      warnings: ['CROSSTALK_LEASES is set and means nothing; did you mean CROSSTALK_LEASE?'],
+    });
   });
 });
 
@@ -130,13 +177,26 @@ describe('the table of settings', () => {
     expect(Object.keys(SETTINGS).sort()).toEqual(Object.keys(DEFAULTS).sort());
     const all = Object.values(SETTINGS);
     expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
-    expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual(['projects', 'notify']);
-    expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual(['alias', 'concurrency', 'interval', 'only', 'listen']);
+    expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual([
+      'projects',
+      'notify',
+    ]);
+    expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual([
+      'alias',
+      'concurrency',
+      'interval',
+      'only',
+      'listen',
+    ]);
   });
 });
 
 describe('reading the configuration', () => {
-  const sources = (path: string) => ({ env: { CROSSTALK_CONFIG_DIR: path }, flags: {}, hostname: 'h' });
+  const sources = (path: string) => ({
+    env: { CROSSTALK_CONFIG_DIR: path },
+    flags: {},
+    hostname: 'h',
+  });
 
   it.each([
     [{ CROSSTALK_CONFIG_DIR: '/c', XDG_CONFIG_HOME: '/x', HOME: '/h' }, '/c'],
@@ -161,7 +221,9 @@ describe('reading the configuration', () => {
     await writeFile(join(path, 'config.yaml'), 'alias: A B\nlese: 1\n');
     await expect(readConfig(sources(path))).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringMatching(/config\.yaml:1: [^]*config\.yaml:2: |config\.yaml:2: [^]*config\.yaml:1: /) as string,
+      message: expect.stringMatching(
+        /config\.yaml:1: [^]*config\.yaml:2: |config\.yaml:2: [^]*config\.yaml:1: /,
+      ) as string,
     });
   });
 
@@ -181,19 +243,25 @@ describe('reading the configuration', () => {
   it('warns when its group may write it', async () => {
     const path = await tempDirectory();
     await chmod(path, 0o770);
-    expect((await readConfig(sources(path))).warnings).toEqual([expect.stringContaining(`chmod g-w ${path}`)]);
+    expect((await readConfig(sources(path))).warnings).toEqual([
+      expect.stringContaining(`chmod g-w ${path}`),
+    ]);
   });
 
   it.runIf(process.getuid?.() === 0)('is refused when it belongs to another user', async () => {
     const path = await tempDirectory();
     await chown(path, 12_345, 12_345);
-    await expect(readConfig(sources(path))).rejects.toMatchObject({ message: expect.stringContaining('belongs to user 12345') as string });
+    await expect(readConfig(sources(path))).rejects.toMatchObject({
+      message: expect.stringContaining('belongs to user 12345') as string,
+    });
   });
 
   it('is refused when a file stands where the directory or a directory where the file should be', async () => {
     const path = await tempDirectory();
     await writeFile(join(path, 'file'), '');
-    await expect(readConfig(sources(join(path, 'file')))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(readConfig(sources(join(path, 'file')))).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
     await mkdir(join(path, 'config.yaml'));
     await expect(readConfig(sources(path))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });

@@ -4,14 +4,22 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { createLineSplitter, decodeReply, decodeRequest, LOCAL_OPS } from '../../src/local/control.ts';
+import {
+  createLineSplitter,
+  decodeReply,
+  decodeRequest,
+  LOCAL_OPS,
+} from '../../src/local/control.ts';
 import { followControl, sendControl } from '../../src/local/control-client.ts';
 import { serveControl, type ControlHandler } from '../../src/local/control-server.ts';
 import { findSocketPath } from '../../src/local/control-socket.ts';
 import { acquireLock } from '../../src/local/lock.ts';
 import { tempDirectory } from './run-child.ts';
 
-const idle: ControlHandler = { answer: (op) => Promise.resolve({ did: op }), follow: () => () => undefined };
+const idle: ControlHandler = {
+  answer: (op) => Promise.resolve({ did: op }),
+  follow: () => () => undefined,
+};
 
 async function serve(directory: string, handler: Partial<ControlHandler> = {}) {
   const server = await serveControl(directory, { ...idle, ...handler });
@@ -32,33 +40,62 @@ async function raw(directory: string, bytes: string | Buffer, andClose = false):
 }
 
 describe('local control', () => {
-  it.each(LOCAL_OPS.filter((op) => op !== 'events'))('%s is answered with the state after it', async (op) => {
-    const directory = await tempDirectory();
-    await serve(directory);
-    expect(await sendControl(directory, { op })).toEqual({ kind: 'answered', state: { did: op } });
-  });
+  it.each(LOCAL_OPS.filter((op) => op !== 'events'))(
+    '%s is answered with the state after it',
+    async (op) => {
+      const directory = await tempDirectory();
+      await serve(directory);
+      expect(await sendControl(directory, { op })).toEqual({
+        kind: 'answered',
+        state: { did: op },
+      });
+    },
+  );
 
   it('hands on a refusal with its reason', async () => {
     const directory = await tempDirectory();
-    await serve(directory, { answer: () => Promise.reject(new Error('halted: the history was rewritten')) });
-    expect(await sendControl(directory, { op: 'resume' })).toEqual({ kind: 'refused', error: 'halted: the history was rewritten' });
+    await serve(directory, {
+      answer: () => Promise.reject(new Error('halted: the history was rewritten')),
+    });
+    expect(await sendControl(directory, { op: 'resume' })).toEqual({
+      kind: 'refused',
+      error: 'halted: the history was rewritten',
+    });
   });
 
   it('carries a status of any reasonable size', async () => {
     const directory = await tempDirectory();
-    const attempts = Array.from({ length: 20_000 }, (_, index) => ({ key: String(index), model: 'opus' }));
+    const attempts = Array.from({ length: 20_000 }, (_, index) => ({
+      key: String(index),
+      model: 'opus',
+    }));
     await serve(directory, { answer: () => Promise.resolve({ attempts }) });
-    expect(await sendControl(directory, { op: 'status' })).toEqual({ kind: 'answered', state: { attempts } });
+    expect(await sendControl(directory, { op: 'status' })).toEqual({
+      kind: 'answered',
+      state: { attempts },
+    });
   });
 
   it('tells a dispatcher that does not run from one that does not answer', async () => {
     const directory = await tempDirectory();
     expect(await sendControl(directory, { op: 'wake' })).toEqual({ kind: 'not-running' });
-    expect(await sendControl(join(directory, 'absent'), { op: 'wake' })).toEqual({ kind: 'not-running' });
-    const lock = await acquireLock(directory, { alias: 'mbp', clock: systemClock, random: systemRandom });
-    expect(await sendControl(directory, { op: 'wake' })).toEqual({ kind: 'silent', holder: lock.holder });
+    expect(await sendControl(join(directory, 'absent'), { op: 'wake' })).toEqual({
+      kind: 'not-running',
+    });
+    const lock = await acquireLock(directory, {
+      alias: 'mbp',
+      clock: systemClock,
+      random: systemRandom,
+    });
+    expect(await sendControl(directory, { op: 'wake' })).toEqual({
+      kind: 'silent',
+      holder: lock.holder,
+    });
     await serve(directory, { answer: () => new Promise(() => undefined) });
-    expect(await sendControl(directory, { op: 'wake' }, { timeoutMs: 50 })).toEqual({ kind: 'silent', holder: lock.holder });
+    expect(await sendControl(directory, { op: 'wake' }, { timeoutMs: 50 })).toEqual({
+      kind: 'silent',
+      holder: lock.holder,
+    });
     await lock.release();
   });
 
@@ -77,10 +114,16 @@ describe('local control', () => {
     const server = await serveControl(directory, idle);
     const path = (await readFile(join(directory, 'control.path'), 'utf8')).trim();
     expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
-    expect(await sendControl(directory, { op: 'pause' })).toEqual({ kind: 'answered', state: { did: 'pause' } });
+    expect(await sendControl(directory, { op: 'pause' })).toEqual({
+      kind: 'answered',
+      state: { did: 'pause' },
+    });
     // What a killed dispatcher leaves: the next one listens elsewhere and removes it.
     const next = await serveControl(directory, idle);
-    expect(await sendControl(directory, { op: 'drain' })).toEqual({ kind: 'answered', state: { did: 'drain' } });
+    expect(await sendControl(directory, { op: 'drain' })).toEqual({
+      kind: 'answered',
+      state: { did: 'drain' },
+    });
     await expect(stat(dirname(path))).rejects.toMatchObject({ code: 'ENOENT' });
     await next.close();
     await server.close();
@@ -140,7 +183,11 @@ describe('events', () => {
       listeners.add(emit);
       return () => listeners.delete(emit);
     };
-    return { listeners, follow, emit: (event: unknown) => listeners.forEach((listener) => listener(event)) };
+    return {
+      listeners,
+      follow,
+      emit: (event: unknown) => listeners.forEach((listener) => listener(event)),
+    };
   }
 
   it('reach every follower from its start until it leaves', async () => {
@@ -178,7 +225,9 @@ describe('events', () => {
 
   it('of no dispatcher are none', async () => {
     const signal = new AbortController().signal;
-    expect(await followControl(await tempDirectory(), { signal, onEvent: () => undefined })).toEqual({ kind: 'not-running' });
+    expect(
+      await followControl(await tempDirectory(), { signal, onEvent: () => undefined }),
+    ).toEqual({ kind: 'not-running' });
   });
 
   it('a follower that takes nothing is dropped, and what cannot be written does not reach the dispatcher as an error', async () => {
@@ -213,7 +262,8 @@ describe('the words of control', () => {
     for (let size = 1; size <= bytes.length; size += 1) {
       const lines: string[] = [];
       const split = createLineSplitter(10, (line) => lines.push(line));
-      for (let at = 0; at < bytes.length; at += size) expect(split(bytes.subarray(at, at + size))).toBe(true);
+      for (let at = 0; at < bytes.length; at += size)
+        expect(split(bytes.subarray(at, at + size))).toBe(true);
       expect(lines).toEqual(['eins', 'zwö', '', 'vier']);
     }
   });

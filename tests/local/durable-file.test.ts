@@ -87,7 +87,11 @@ describe('a durable file', () => {
         await ensurePrivateDirectory(args[0] + '/a/b'); await writeDurableFile(args[0] + '/a/b/file', 'x');`,
     });
     expect(await child.ended()).toEqual({ status: 0, errors: '' });
-    const modes = await Promise.all(['a', 'a/b', 'a/b/file'].map(async (name) => (await stat(join(directory, name))).mode & 0o777));
+    const modes = await Promise.all(
+      ['a', 'a/b', 'a/b/file'].map(
+        async (name) => (await stat(join(directory, name))).mode & 0o777,
+      ),
+    );
     expect(modes).toEqual([0o700, 0o700, 0o600]);
   });
 });
@@ -101,12 +105,15 @@ describe('a directory that cannot be used', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o700);
   });
 
-  it.runIf(existsSync('/proc/self'))('is refused where no directory can be made, at once', async () => {
-    await expect(ensurePrivateDirectory('/proc/nowhere/at/all')).rejects.toMatchObject({
-      code: 'STATE_UNUSABLE',
-      message: expect.stringContaining('/proc/nowhere: no directory can be made there') as string,
-    });
-  });
+  it.runIf(existsSync('/proc/self'))(
+    'is refused where no directory can be made, at once',
+    async () => {
+      await expect(ensurePrivateDirectory('/proc/nowhere/at/all')).rejects.toMatchObject({
+        code: 'STATE_UNUSABLE',
+        message: expect.stringContaining('/proc/nowhere: no directory can be made there') as string,
+      });
+    },
+  );
 
   it('is refused when a file stands in its place or above it', async () => {
     const path = join(await tempDirectory(), 'file');
@@ -121,25 +128,40 @@ describe('a directory that cannot be used', () => {
     });
   });
 
-  it.runIf(isRoot)('names the path and the fix when it is read-only or of another user', async () => {
-    const directory = await tempDirectory();
-    await chmod(directory, 0o755);
-    const run = (path: string) =>
-      startChild(built, {
-        uid: 65534,
-        args: [path],
-        code: `const { ensurePrivateDirectory } = await load('local/durable-file.js');
+  it.runIf(isRoot)(
+    'names the path and the fix when it is read-only or of another user',
+    async () => {
+      const directory = await tempDirectory();
+      await chmod(directory, 0o755);
+      const run = (path: string) =>
+        startChild(built, {
+          uid: 65534,
+          args: [path],
+          code: `const { ensurePrivateDirectory } = await load('local/durable-file.js');
           await ensurePrivateDirectory(args[0]).catch((error) => say(JSON.stringify({ code: error.code, text: error.message, fix: error.fix })));`,
-      }).nextLine();
-    const readOnly = JSON.parse((await run(join(directory, 'new'))) ?? '{}') as Record<string, string>;
-    expect(readOnly).toMatchObject({ code: 'STATE_UNUSABLE', text: expect.stringContaining(`${directory}/new`) as string });
-    expect(readOnly['text']).toContain('EACCES');
-    expect(readOnly['fix']).toContain(directory);
-    await mkdir(join(directory, 'theirs'));
-    const theirs = JSON.parse((await run(join(directory, 'theirs'))) ?? '{}') as Record<string, string>;
-    expect(theirs).toMatchObject({ code: 'STATE_UNUSABLE', text: expect.stringContaining('belongs to user 0') as string });
-    expect(theirs['fix']).toContain('chown');
-  });
+        }).nextLine();
+      const readOnly = JSON.parse((await run(join(directory, 'new'))) ?? '{}') as Record<
+        string,
+        string
+      >;
+      expect(readOnly).toMatchObject({
+        code: 'STATE_UNUSABLE',
+        text: expect.stringContaining(`${directory}/new`) as string,
+      });
+      expect(readOnly['text']).toContain('EACCES');
+      expect(readOnly['fix']).toContain(directory);
+      await mkdir(join(directory, 'theirs'));
+      const theirs = JSON.parse((await run(join(directory, 'theirs'))) ?? '{}') as Record<
+        string,
+        string
+      >;
+      expect(theirs).toMatchObject({
+        code: 'STATE_UNUSABLE',
+        text: expect.stringContaining('belongs to user 0') as string,
+      });
+      expect(theirs['fix']).toContain('chown');
+    },
+  );
 
   it.each([
     ['EACCES', 'may not write'],
@@ -149,7 +171,10 @@ describe('a directory that cannot be used', () => {
     ['ENOTDIR', 'directory is expected'],
   ])('%s says what was found, expected and the fix', (code, says) => {
     const error = localFailure(systemError(code), '/state/some where/x');
-    expect(error).toMatchObject({ code: 'STATE_UNUSABLE', message: expect.stringContaining(says) as string });
+    expect(error).toMatchObject({
+      code: 'STATE_UNUSABLE',
+      message: expect.stringContaining(says) as string,
+    });
     expect(error.message).toContain('/state/some where/x');
     expect(error.fix).toContain("'/state/some where");
   });

@@ -13,12 +13,20 @@ beforeAll(async () => {
 });
 afterAll(() => rm(built, { recursive: true, force: true }));
 
-const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('line\nline', '\u2028', '💥', ''));
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('line\nline', '\u2028', '💥', ''),
+);
 const claim = { key: text, nonce: text };
 const anyEntry: fc.Arbitrary<JournalEntry> = fc.oneof(
   fc.record({ kind: fc.constant('claiming' as const), claim: text, ...claim }),
   fc.record({ kind: fc.constant('starting' as const), attemptId: text, ...claim }),
-  fc.record({ kind: fc.constant('started' as const), attemptId: text, pgid: fc.nat(), startTicks: fc.option(text) }),
+  fc.record({
+    kind: fc.constant('started' as const),
+    attemptId: text,
+    pgid: fc.nat(),
+    startTicks: fc.option(text),
+  }),
   fc.record({ kind: fc.constant('settled' as const), how: text, ...claim }),
 );
 
@@ -58,7 +66,9 @@ describe('the journal', () => {
         const bytes = Buffer.from(lines.join(''));
         const ends = lines.map((_, index) => Buffer.byteLength(lines.slice(0, index + 1).join('')));
         for (let cut = 0; cut <= bytes.length; cut += 1) {
-          const kept = parseJournal(bytes.subarray(0, cut).toString('utf8'), (line, why) => noDamage({ path: '', line, why }));
+          const kept = parseJournal(bytes.subarray(0, cut).toString('utf8'), (line, why) =>
+            noDamage({ path: '', line, why }),
+          );
           expect(kept).toHaveLength(ends.filter((end) => end <= cut).length);
         }
       }),
@@ -68,7 +78,9 @@ describe('the journal', () => {
 
   it('opened after a tear at any byte goes on as if the torn line had never been', async () => {
     const path = join(await tempDirectory(), 'journal');
-    const whole = Buffer.from([settled('a'), settled('ä')].map((entry) => `${formatCheckedLine(entry)}\n`).join(''));
+    const whole = Buffer.from(
+      [settled('a'), settled('ä')].map((entry) => `${formatCheckedLine(entry)}\n`).join(''),
+    );
     for (let cut = 0; cut <= whole.length; cut += 1) {
       await writeFile(path, whole.subarray(0, cut));
       const journal = await openJournal(path, noDamage);
@@ -124,11 +136,13 @@ describe('the journal', () => {
     expect(await readBack(path)).toEqual([settled('d')]);
   });
 
-  it.runIf(process.platform === 'linux')('on a full disk refuses with the reason and resolves nothing', async () => {
-    const path = join(await tempDirectory(), 'journal');
-    const child = startChild(built, {
-      args: [path],
-      code: `const { openJournal } = await load('local/journal.js');
+  it.runIf(process.platform === 'linux')(
+    'on a full disk refuses with the reason and resolves nothing',
+    async () => {
+      const path = join(await tempDirectory(), 'journal');
+      const child = startChild(built, {
+        args: [path],
+        code: `const { openJournal } = await load('local/journal.js');
         const { execFileSync } = await import('node:child_process');
         const journal = await openJournal(args[0], () => {});
         const entry = (key) => ({ kind: 'settled', key, nonce: 'n', how: 'x' });
@@ -139,14 +153,18 @@ describe('the journal', () => {
         await say(refused === undefined ? 'resolved' : refused.code);
         await journal.append(entry('after'));
         await journal.close();`,
-    });
-    const refused = await child.nextLine();
-    const { errors } = await child.ended();
-    if (errors.includes('ENOENT') && errors.includes('prlimit')) return;
-    expect(errors).toBe('');
-    expect(refused).toBe('STATE_UNUSABLE');
-    expect((await readBack(path)).map((entry) => ('key' in entry ? entry.key : ''))).toEqual(['before', 'after']);
-  });
+      });
+      const refused = await child.nextLine();
+      const { errors } = await child.ended();
+      if (errors.includes('ENOENT') && errors.includes('prlimit')) return;
+      expect(errors).toBe('');
+      expect(refused).toBe('STATE_UNUSABLE');
+      expect((await readBack(path)).map((entry) => ('key' in entry ? entry.key : ''))).toEqual([
+        'before',
+        'after',
+      ]);
+    },
+  );
 
   it("takes nothing after it was closed: the lock may be somebody else's", async () => {
     const path = join(await tempDirectory(), 'journal');
@@ -162,7 +180,9 @@ describe('the journal', () => {
   it('shares one sync between appends that come together', async () => {
     const path = join(await tempDirectory(), 'journal');
     const journal = await openJournal(path, noDamage);
-    await Promise.all(Array.from({ length: 2_000 }, (_, index) => journal.append(settled(String(index)))));
+    await Promise.all(
+      Array.from({ length: 2_000 }, (_, index) => journal.append(settled(String(index)))),
+    );
     await journal.close();
     expect((await readBack(path)).map((entry) => ('key' in entry ? entry.key : ''))).toEqual(
       Array.from({ length: 2_000 }, (_, index) => String(index)),
@@ -195,7 +215,9 @@ describe('the journal', () => {
       const journal = await openJournal(path, noDamage);
       await journal.close();
       const last = journal.entries.at(-1);
-      expect(last !== undefined && 'key' in last ? Number(last.key) : -1).toBeGreaterThanOrEqual(promised);
+      expect(last !== undefined && 'key' in last ? Number(last.key) : -1).toBeGreaterThanOrEqual(
+        promised,
+      );
       promised = last !== undefined && 'key' in last ? Number(last.key) : -1;
     }
   });

@@ -6,7 +6,11 @@ import { systemRandom } from '../../src/base/random.ts';
 import { listLate } from '../../src/local/late.ts';
 import type { JournalEntry, LateOutput, LocalState } from '../../src/local/local-state.ts';
 import { openLocalState } from '../../src/local/open-local-state.ts';
-import { createMemoryDisk, lateOutputs, openMemoryLocalState } from '../support/memory-local-state.ts';
+import {
+  createMemoryDisk,
+  lateOutputs,
+  openMemoryLocalState,
+} from '../support/memory-local-state.ts';
 import { tempDirectory } from './run-child.ts';
 
 /** A process that has the state open. */
@@ -32,7 +36,12 @@ async function onDisk(): Promise<Open> {
       },
     });
     const late = async () =>
-      (await listLate(opened.directory.late)).map(({ key, attemptId, reason, text }) => ({ key, attemptId, reason, text }));
+      (await listLate(opened.directory.late)).map(({ key, attemptId, reason, text }) => ({
+        key,
+        attemptId,
+        reason,
+        text,
+      }));
     return { state: opened.state, late, close: () => opened.close() };
   };
 }
@@ -56,7 +65,11 @@ const entries: readonly JournalEntry[] = [
   { kind: 'started', attemptId: 'a2', pgid: 4712, startTicks: null },
   { kind: 'settled', how: 'published', ...claim },
 ];
-const item = { ...claim, claim: 'c'.repeat(40), payload: { text: 'done\n---\n💥', cost: null, list: [1, 2] } };
+const item = {
+  ...claim,
+  claim: 'c'.repeat(40),
+  payload: { text: 'done\n---\n💥', cost: null, list: [1, 2] },
+};
 
 describe.each([
   ['on disk', onDisk],

@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { acquireLock, readLock, type LockHolder } from '../../src/local/lock.ts';
-import { isProvablyGone, ownIdentity, parseProcStat, readProcessStart } from '../../src/local/process-identity.ts';
+import {
+  isProvablyGone,
+  ownIdentity,
+  parseProcStat,
+  readProcessStart,
+} from '../../src/local/process-identity.ts';
 import { buildSources, startChild, tempDirectory, type Child } from './run-child.ts';
 
 let built: string;
@@ -14,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(built, { recursive: true, force: true }));
 
-const hasFlock = process.platform === 'linux' && spawnSync('flock', ['--version']).error === undefined;
+const hasFlock =
+  process.platform === 'linux' && spawnSync('flock', ['--version']).error === undefined;
 const locker = { alias: 'mbp', clock: systemClock, random: systemRandom };
 
 const TAKER = `
@@ -31,7 +37,11 @@ function startTaker(directory: string, end: 'release' | 'die'): Child {
   return startChild(built, { code: TAKER, args: [directory, end], waits: true });
 }
 
-async function race(directory: string, end: 'release' | 'die', takers = 6): Promise<readonly (string | null)[]> {
+async function race(
+  directory: string,
+  end: 'release' | 'die',
+  takers = 6,
+): Promise<readonly (string | null)[]> {
   const children = Array.from({ length: takers }, () => startTaker(directory, end));
   for (const child of children) expect(await child.nextLine()).toBe('ready');
   for (const child of children) child.say('go');
@@ -46,8 +56,13 @@ describe('the lock of a state directory', () => {
     const directory = await tempDirectory();
     const lock = await acquireLock(directory, locker);
     const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining('crosstalkd stop') as string });
-    expect(String(refused)).toContain(`process ${process.pid}, alias "mbp", since ${lock.holder.since}`);
+    expect(refused).toMatchObject({
+      code: 'HELD_BY_ANOTHER',
+      fix: expect.stringContaining('crosstalkd stop') as string,
+    });
+    expect(String(refused)).toContain(
+      `process ${process.pid}, alias "mbp", since ${lock.holder.since}`,
+    );
     expect(await readLock(directory)).toEqual({ kind: 'held', holder: lock.holder });
     await lock.release();
     expect(await readLock(directory)).toEqual({ kind: 'free' });
@@ -60,34 +75,51 @@ describe('the lock of a state directory', () => {
     const { kernelLock, ...elsewhere } = { ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 };
     await writeFile(join(directory, 'lock.2'), `${JSON.stringify(elsewhere)}\n`);
     const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining(`rm ${directory}/lock.*`) as string });
+    expect(refused).toMatchObject({
+      code: 'HELD_BY_ANOTHER',
+      fix: expect.stringContaining(`rm ${directory}/lock.*`) as string,
+    });
     expect(String(refused)).toContain('another container');
     expect(kernelLock).toBe(hasFlock);
   });
 
-  it.runIf(hasFlock)('of a holder in another container is held while that one lives and is gone when it was killed', async () => {
-    const directory = await tempDirectory();
-    const child = startTaker(directory, 'die');
-    await child.nextLine();
-    child.say('go');
-    expect(await child.nextLine()).toBe('won');
-    // The same open file, as a process of another pid namespace would have it.
-    const path = join(directory, 'lock.1');
-    const text = JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as LockHolder), pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 });
-    await writeFile(path, text);
-    const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'HELD_BY_ANOTHER', fix: expect.stringContaining('crosstalkd stop') as string });
-    expect(String(refused)).toContain('a dispatcher in another container already serves this transport: process');
-    await child.kill();
-    expect(await readLock(directory)).toMatchObject({ kind: 'gone', holder: { alias: 'racer' } });
-    await writeFile(
-      path,
-      text.replace(/"boot":"[^"]*"/, '"boot":"of another machine"').replace(/"machine":(null|"[^"]*")/, '"machine":"other"'),
-    );
-    expect(await readLock(directory)).toMatchObject({ kind: 'held' });
-    await writeFile(path, text);
-    await (await acquireLock(directory, locker)).release();
-  });
+  it.runIf(hasFlock)(
+    'of a holder in another container is held while that one lives and is gone when it was killed',
+    async () => {
+      const directory = await tempDirectory();
+      const child = startTaker(directory, 'die');
+      await child.nextLine();
+      child.say('go');
+      expect(await child.nextLine()).toBe('won');
+      // The same open file, as a process of another pid namespace would have it.
+      const path = join(directory, 'lock.1');
+      const text = JSON.stringify({
+        ...(JSON.parse(await readFile(path, 'utf8')) as LockHolder),
+        pidSpace: 'pid:[1]',
+        pid: 2 ** 22 + 1,
+      });
+      await writeFile(path, text);
+      const refused = await acquireLock(directory, locker).catch((error: unknown) => error);
+      expect(refused).toMatchObject({
+        code: 'HELD_BY_ANOTHER',
+        fix: expect.stringContaining('crosstalkd stop') as string,
+      });
+      expect(String(refused)).toContain(
+        'a dispatcher in another container already serves this transport: process',
+      );
+      await child.kill();
+      expect(await readLock(directory)).toMatchObject({ kind: 'gone', holder: { alias: 'racer' } });
+      await writeFile(
+        path,
+        text
+          .replace(/"boot":"[^"]*"/, '"boot":"of another machine"')
+          .replace(/"machine":(null|"[^"]*")/, '"machine":"other"'),
+      );
+      expect(await readLock(directory)).toMatchObject({ kind: 'held' });
+      await writeFile(path, text);
+      await (await acquireLock(directory, locker)).release();
+    },
+  );
 
   it('is free again after a release, and a second release does not take it from the next holder', async () => {
     const directory = await tempDirectory();
@@ -95,13 +127,17 @@ describe('the lock of a state directory', () => {
     await first.release();
     const second = await acquireLock(directory, locker);
     await first.release();
-    expect(await readLock(directory)).toMatchObject({ kind: 'held', holder: { token: second.holder.token } });
+    expect(await readLock(directory)).toMatchObject({
+      kind: 'held',
+      holder: { token: second.holder.token },
+    });
     await second.release();
   });
 
   it('keeps a bounded number of old files', async () => {
     const directory = await tempDirectory();
-    for (let round = 0; round < 25; round += 1) await (await acquireLock(directory, locker)).release();
+    for (let round = 0; round < 25; round += 1)
+      await (await acquireLock(directory, locker)).release();
     expect((await readdir(directory)).length).toBeLessThanOrEqual(16);
   });
 
@@ -110,8 +146,10 @@ describe('the lock of a state directory', () => {
     async (before) => {
       const directory = await tempDirectory();
       for (let round = 0; round < 3; round += 1) {
-        if (round === 0 && before === 'left by a killed holder') expect(await race(directory, 'die', 1)).toEqual(['won']);
-        if (round === 0 && before === 'released') await (await acquireLock(directory, locker)).release();
+        if (round === 0 && before === 'left by a killed holder')
+          expect(await race(directory, 'die', 1)).toEqual(['won']);
+        if (round === 0 && before === 'released')
+          await (await acquireLock(directory, locker)).release();
         const results = await race(directory, before === 'released' ? 'release' : 'die');
         expect([...results].sort()).toEqual([...Array<string>(5).fill('HELD_BY_ANOTHER'), 'won']);
       }
@@ -126,7 +164,10 @@ describe('the lock of a state directory', () => {
     expect(await child.nextLine()).toBe('won');
     await expect(acquireLock(directory, locker)).rejects.toMatchObject({ code: 'HELD_BY_ANOTHER' });
     await child.kill();
-    expect(await readLock(directory)).toMatchObject({ kind: 'gone', holder: { pid: child.pid, alias: 'racer' } });
+    expect(await readLock(directory)).toMatchObject({
+      kind: 'gone',
+      holder: { pid: child.pid, alias: 'racer' },
+    });
     await (await acquireLock(directory, locker)).release();
   });
 
@@ -164,14 +205,25 @@ describe('proof that a process is gone', () => {
 
   it('cannot be had of another machine or another pid namespace', async () => {
     const holder = await own();
-    expect(await isProvablyGone({ ...holder, machine: 'one', boot: 'another' })).toBe(holder.machine === null);
-    if (holder.pidSpace !== null) expect(await isProvablyGone({ ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 })).toBe(false);
+    expect(await isProvablyGone({ ...holder, machine: 'one', boot: 'another' })).toBe(
+      holder.machine === null,
+    );
+    if (holder.pidSpace !== null)
+      expect(await isProvablyGone({ ...holder, pidSpace: 'pid:[1]', pid: 2 ** 22 + 1 })).toBe(
+        false,
+      );
   });
 
   it('is a zombie too: it runs nothing any more', () => {
     const fields = ['S', ...Array.from({ length: 18 }, (_, index) => String(index)), '4711', '0'];
-    expect(parseProcStat(`12 (a (b) c) ${fields.join(' ')}`)).toEqual({ start: '4711', ended: false });
-    expect(parseProcStat(`12 (x) ${fields.join(' ').replace('S', 'Z')}`)).toEqual({ start: '4711', ended: true });
+    expect(parseProcStat(`12 (a (b) c) ${fields.join(' ')}`)).toEqual({
+      start: '4711',
+      ended: false,
+    });
+    expect(parseProcStat(`12 (x) ${fields.join(' ').replace('S', 'Z')}`)).toEqual({
+      start: '4711',
+      ended: true,
+    });
     expect(parseProcStat('nonsense')).toBeNull();
   });
 

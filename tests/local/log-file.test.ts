@@ -14,7 +14,11 @@ async function open(bytesMax = 1_000_000) {
   const directory = await tempDirectory();
   const path = join(directory, 'log.jsonl');
   const problems: CrosstalkError[] = [];
-  const file = openLogFile(path, { bytesMax, clock, onProblem: (problem) => problems.push(problem) });
+  const file = openLogFile(path, {
+    bytesMax,
+    clock,
+    onProblem: (problem) => problems.push(problem),
+  });
   onTestFinished(() => file.close());
   return { directory, path, problems, file, log: createLog((record) => file.write(record)) };
 }
@@ -33,17 +37,35 @@ describe('the log file', () => {
 
   it('stays readable line by line, whatever a name holds, and shows no control character', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 50 }), fc.constant('\u001b[2J\u009b\u202e\u2028\ud800')), (name) => {
-        const line = formatLogLine({ level: 'status', event: 'x.y', fields: { name } }, 1);
-        expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e]/u);
-        expect((JSON.parse(line) as { name: string }).name).toBe(name);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary', maxLength: 50 }),
+          fc.constant('\u001b[2J\u009b\u202e\u2028\ud800'),
+        ),
+        (name) => {
+          const line = formatLogLine({ level: 'status', event: 'x.y', fields: { name } }, 1);
+          expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e]/u);
+          expect((JSON.parse(line) as { name: string }).name).toBe(name);
+        },
+      ),
     );
   });
 
   it('a field cannot pass for the event, and a long one is cut', () => {
-    const line = formatLogLine({ level: 'status', event: 'x.y', fields: { event: 'z', at: 'never', long: 'x'.repeat(9_000) } }, 1);
-    expect(JSON.parse(line)).toMatchObject({ at: '1970-01-01T00:00:00.001Z', event: 'x.y', _event: 'z', _at: 'never' });
+    const line = formatLogLine(
+      {
+        level: 'status',
+        event: 'x.y',
+        fields: { event: 'z', at: 'never', long: 'x'.repeat(9_000) },
+      },
+      1,
+    );
+    expect(JSON.parse(line)).toMatchObject({
+      at: '1970-01-01T00:00:00.001Z',
+      event: 'x.y',
+      _event: 'z',
+      _at: 'never',
+    });
     expect(line.length).toBeLessThan(2_200);
   });
 
@@ -56,7 +78,8 @@ describe('the log file', () => {
     for (const name of [...names].reverse()) {
       const text = await readFile(join(directory, name), 'utf8');
       expect(text.length).toBeLessThanOrEqual(500);
-      for (const line of text.trimEnd().split('\n')) indexes.push((JSON.parse(line) as { index: number }).index);
+      for (const line of text.trimEnd().split('\n'))
+        indexes.push((JSON.parse(line) as { index: number }).index);
     }
     expect(indexes).toEqual(indexes.map((_, at) => 60 - indexes.length + at));
   });
@@ -73,7 +96,9 @@ describe('the log file', () => {
     await mkdir(path);
     log.status('a.b');
     log.status('a.c');
-    expect(problems).toMatchObject([{ code: 'STATE_UNUSABLE', message: expect.stringContaining(path) as string }]);
+    expect(problems).toMatchObject([
+      { code: 'STATE_UNUSABLE', message: expect.stringContaining(path) as string },
+    ]);
     await rm(path, { recursive: true });
     log.status('a.d');
     expect(await readFile(path, 'utf8')).toContain('"event":"a.d"');

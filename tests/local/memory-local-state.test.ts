@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { copyMemoryDisk, createMemoryDisk, openMemoryLocalState, restoreMemoryDisk } from '../support/memory-local-state.ts';
+import {
+  copyMemoryDisk,
+  createMemoryDisk,
+  openMemoryLocalState,
+  restoreMemoryDisk,
+} from '../support/memory-local-state.ts';
 
 const settled = { kind: 'settled', key: 'k', nonce: 'n', how: 'x' } as const;
 

@@ -58,14 +58,16 @@ describe('late output', () => {
 
   it('keeps the newest files', async () => {
     const directory = await tempDirectory();
-    for (const id of ['1', '2', '3', '4', '5']) await keepLate(directory, output(id), { filesMax: 3, bytesMax: 1e6 });
+    for (const id of ['1', '2', '3', '4', '5'])
+      await keepLate(directory, output(id), { filesMax: 3, bytesMax: 1e6 });
     expect((await listLate(directory)).map(({ attemptId }) => attemptId)).toEqual(['3', '4', '5']);
   });
 
   it('keeps the newest bytes, and the last one however big it is', async () => {
     const directory = await tempDirectory();
     const limits = { filesMax: 100, bytesMax: 1_000 };
-    for (const id of ['1', '2', '3', '4']) await keepLate(directory, output(id, 'x'.repeat(300)), limits);
+    for (const id of ['1', '2', '3', '4'])
+      await keepLate(directory, output(id, 'x'.repeat(300)), limits);
     expect((await listLate(directory)).map(({ attemptId }) => attemptId)).toEqual(['3', '4']);
     await keepLate(directory, output('5', 'x'.repeat(5_000)), limits);
     expect((await listLate(directory)).map(({ attemptId }) => attemptId)).toEqual(['5']);
@@ -79,7 +81,9 @@ describe('late output', () => {
     const names = await readdir(directory);
     expect(names).toHaveLength(3);
     const name = names.find((each) => each.startsWith('000000008-'))!;
-    expect(await readFile(join(directory, name), 'utf8')).toBe('{"key":"k","attemptId":"../x","reason":"r"}\n\nthe answer\n');
+    expect(await readFile(join(directory, name), 'utf8')).toBe(
+      '{"key":"k","attemptId":"../x","reason":"r"}\n\nthe answer\n',
+    );
     expect(await listLate(directory)).toHaveLength(1);
     expect(await listLate(join(directory, 'absent'))).toEqual([]);
   });

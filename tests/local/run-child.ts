@@ -37,7 +37,12 @@ function transpile(source: string): string {
   const { ES2022 } = ts.ScriptTarget;
   const { ESNext } = ts.ModuleKind;
   return ts.transpileModule(source, {
-    compilerOptions: { target: ES2022, module: ESNext, verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true },
+    compilerOptions: {
+      target: ES2022,
+      module: ESNext,
+      verbatimModuleSyntax: true,
+      rewriteRelativeImportExtensions: true,
+    },
   }).outputText;
 }
 
@@ -57,7 +62,10 @@ interface Program {
   readonly args?: readonly string[];
   readonly uid?: number;
   readonly umask?: string;
-  /** It says "ready" and begins when it is told the first line; `input.next()` is the next one. So several begin at the same time. */
+  /**
+   * It says "ready" and begins when it is told the first line; `input.next()` is the next one. So
+   * several begin at the same time.
+   */
   readonly waits?: boolean;
 }
 
@@ -66,17 +74,24 @@ const WAITING = `const { createInterface } = await import('node:readline');
     await say('ready');
     await input.next();`;
 
-/** Starts `code` (a module; `load('local/lock.js')` imports from the built sources) with `args` as `args`. Killed with the test at the latest. */
+/**
+ * Starts `code` (a module; `load('local/lock.js')` imports from the built sources) with `args` as
+ * `args`. Killed with the test at the latest.
+ */
 export function startChild(built: string, program: Program): Child {
   const prelude = `const load = (path) => import(${JSON.stringify(`${pathToFileURL(built).href}/`)} + path); const args = process.argv.slice(1);
     const say = (line) => new Promise((done) => process.stdout.write(line + '\\n', done));
     ${program.umask === undefined ? '' : `process.umask(${program.umask});`}
     ${program.waits === true ? WAITING : ''}\n`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + program.code, '--', ...(program.args ?? [])], {
-    stdio: 'pipe',
-    cwd: built,
-    ...(program.uid === undefined ? {} : { uid: program.uid, gid: program.uid }),
-  });
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', prelude + program.code, '--', ...(program.args ?? [])],
+    {
+      stdio: 'pipe',
+      cwd: built,
+      ...(program.uid === undefined ? {} : { uid: program.uid, gid: program.uid }),
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));

@@ -6,12 +6,18 @@ import { systemRandom } from '../../src/base/random.ts';
 import { approve, readApprovals } from '../../src/local/approvals.ts';
 import { locateConfigDirectory } from '../../src/local/config-directory.ts';
 import { readHostModels } from '../../src/local/host-models.ts';
-import { selectServedModels, unknownOnly, type ServedModelsInput } from '../../src/local/served-models.ts';
+import {
+  selectServedModels,
+  unknownOnly,
+  type ServedModelsInput,
+} from '../../src/local/served-models.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { buildSources, startChild, tempDirectory } from './run-child.ts';
 
 const none = decodeModels('');
-const shared = decodeModels('models:\n  opus: {adapter: claude}\n  echo: {adapter: command, command: [cat]}\n');
+const shared = decodeModels(
+  'models:\n  opus: {adapter: claude}\n  echo: {adapter: command, command: [cat]}\n',
+);
 
 function select(given: Partial<ServedModelsInput>): Readonly<Record<string, string>> {
   const offers = selectServedModels({
@@ -22,7 +28,9 @@ function select(given: Partial<ServedModelsInput>): Readonly<Record<string, stri
     adapters: ['claude', 'command'],
     ...given,
   });
-  return Object.fromEntries(offers.map(({ name, source, state }) => [name, `${source} ${state.kind}`]));
+  return Object.fromEntries(
+    offers.map(({ name, source, state }) => [name, `${source} ${state.kind}`]),
+  );
 }
 
 function hashOf(name: string, file = shared): string {
@@ -32,47 +40,102 @@ function hashOf(name: string, file = shared): string {
 describe('the models of a host', () => {
   it('from the transport are served only when that exact entry was approved', () => {
     expect(select({})).toEqual({ echo: 'transport unapproved', opus: 'transport unapproved' });
-    expect(select({ approvals: new Map([['opus', hashOf('opus')]]) })).toEqual({ echo: 'transport unapproved', opus: 'transport served' });
+    expect(select({ approvals: new Map([['opus', hashOf('opus')]]) })).toEqual({
+      echo: 'transport unapproved',
+      opus: 'transport served',
+    });
   });
 
   it('are unapproved again when any key of the entry changed', () => {
     const approvals = new Map([['echo', hashOf('echo')]]);
-    const changed = decodeModels('models:\n  echo: {adapter: command, command: [cat], env: [HOME]}\n');
-    expect(select({ transport: changed, approvals })).toEqual({ echo: 'transport changed-since-approval' });
-    const offers = selectServedModels({ transport: changed, host: none, approvals, only: null, adapters: ['command'] });
-    expect(offers[0]?.state).toEqual({ kind: 'changed-since-approval', approvedHash: hashOf('echo') });
+    const changed = decodeModels(
+      'models:\n  echo: {adapter: command, command: [cat], env: [HOME]}\n',
+    );
+    expect(select({ transport: changed, approvals })).toEqual({
+      echo: 'transport changed-since-approval',
+    });
+    const offers = selectServedModels({
+      transport: changed,
+      host: none,
+      approvals,
+      only: null,
+      adapters: ['command'],
+    });
+    expect(offers[0]?.state).toEqual({
+      kind: 'changed-since-approval',
+      approvedHash: hashOf('echo'),
+    });
   });
 
   it('an approval of one name does not serve the same entry under another', () => {
     const transport = decodeModels('models:\n  other: {adapter: claude}\n');
     expect(hashOf('other', transport)).toBe(hashOf('opus'));
-    expect(select({ transport, approvals: new Map([['opus', hashOf('opus')]]) })).toEqual({ other: 'transport unapproved' });
+    expect(select({ transport, approvals: new Map([['opus', hashOf('opus')]]) })).toEqual({
+      other: 'transport unapproved',
+    });
   });
 
   it("of the host's own file need no approval and win", () => {
-    const host = decodeModels('models:\n  opus: {adapter: command, command: [mine]}\n  local: {adapter: claude}\n');
-    expect(select({ host })).toEqual({ echo: 'transport unapproved', local: 'host served', opus: 'host served' });
+    const host = decodeModels(
+      'models:\n  opus: {adapter: command, command: [mine]}\n  local: {adapter: claude}\n',
+    );
+    expect(select({ host })).toEqual({
+      echo: 'transport unapproved',
+      local: 'host served',
+      opus: 'host served',
+    });
   });
 
   it('broken ones are invalid, and a broken one of the host hides the one it overrules', () => {
     const host = decodeModels('models:\n  opus: {adapter: claude, timeout: never}\n');
-    expect(select({ host, approvals: new Map([['opus', hashOf('opus')]]) })).toMatchObject({ opus: 'host invalid' });
-    const transport = decodeModels('models:\n  bad: {adapter: claude, colour: red, timeout: never}\n  good: {adapter: claude}\n');
-    expect(select({ transport })).toEqual({ bad: 'transport invalid', good: 'transport unapproved' });
-    const [bad] = selectServedModels({ transport, host: none, approvals: new Map(), only: null, adapters: ['claude'] });
+    expect(select({ host, approvals: new Map([['opus', hashOf('opus')]]) })).toMatchObject({
+      opus: 'host invalid',
+    });
+    const transport = decodeModels(
+      'models:\n  bad: {adapter: claude, colour: red, timeout: never}\n  good: {adapter: claude}\n',
+    );
+    expect(select({ transport })).toEqual({
+      bad: 'transport invalid',
+      good: 'transport unapproved',
+    });
+    const [bad] = selectServedModels({
+      transport,
+      host: none,
+      approvals: new Map(),
+      only: null,
+      adapters: ['claude'],
+    });
     expect(bad?.state).toMatchObject({ kind: 'invalid', problem: transport.problems[0] });
   });
 
   it('with an adapter that this version does not have are invalid, with those it has', () => {
-    const offers = selectServedModels({ transport: shared, host: none, approvals: new Map(), only: null, adapters: ['command'] });
+    const offers = selectServedModels({
+      transport: shared,
+      host: none,
+      approvals: new Map(),
+      only: null,
+      adapters: ['command'],
+    });
     const opus = offers.find(({ name }) => name === 'opus');
-    expect(opus?.state).toMatchObject({ kind: 'invalid', problem: { line: 2, found: 'adapter "claude"', expected: 'one of command' } });
+    expect(opus?.state).toMatchObject({
+      kind: 'invalid',
+      problem: { line: 2, found: 'adapter "claude"', expected: 'one of command' },
+    });
   });
 
   it('not named by --only are excluded, and a name that nobody has is found out', () => {
     const approvals = new Map(['opus', 'echo'].map((name) => [name, hashOf(name)]));
-    expect(select({ only: ['echo'], approvals })).toEqual({ echo: 'transport served', opus: 'transport excluded' });
-    const offers = selectServedModels({ transport: shared, host: none, approvals, only: ['ehco'], adapters: ['claude', 'command'] });
+    expect(select({ only: ['echo'], approvals })).toEqual({
+      echo: 'transport served',
+      opus: 'transport excluded',
+    });
+    const offers = selectServedModels({
+      transport: shared,
+      host: none,
+      approvals,
+      only: ['ehco'],
+      adapters: ['claude', 'command'],
+    });
     expect(unknownOnly(['ehco', 'opus'], offers)).toEqual(['ehco']);
     expect(unknownOnly(null, offers)).toEqual([]);
   });
@@ -113,20 +176,32 @@ describe('approvals', () => {
       },
       parts,
     );
-    expect(await readApprovals(config, 't1')).toEqual(new Map(Object.entries({ echo: 'h3', opus: 'h4' })));
+    expect(await readApprovals(config, 't1')).toEqual(
+      new Map(Object.entries({ echo: 'h3', opus: 'h4' })),
+    );
     expect(await readApprovals(config, 't2')).toEqual(new Map([['opus', 'h2']]));
     expect((await stat(config.approvalsFile)).mode & 0o777).toBe(0o600);
   });
 
-  it.each(['{', '[]', '{"version":2,"transports":{}}', '{"version":1,"transports":{"t":{"opus":true}}}'])(
+  it.each([
+    '{',
+    '[]',
+    '{"version":2,"transports":{}}',
+    '{"version":1,"transports":{"t":{"opus":true}}}',
+  ])(
     'that are damaged (%s) approve nothing, are not overwritten, and say what to do',
     async (text) => {
       const config = await directory();
       await approve(config, { transport: 't', entries: [] }, parts);
       await writeFile(config.approvalsFile, text);
-      const refused = { code: 'CONFIG_INVALID', fix: expect.stringContaining('crosstalkd allow') as string };
+      const refused = {
+        code: 'CONFIG_INVALID',
+        fix: expect.stringContaining('crosstalkd allow') as string,
+      };
       await expect(readApprovals(config, 't')).rejects.toMatchObject(refused);
-      await expect(approve(config, { transport: 't', entries: [{ name: 'a', hash: 'b' }] }, parts)).rejects.toMatchObject(refused);
+      await expect(
+        approve(config, { transport: 't', entries: [{ name: 'a', hash: 'b' }] }, parts),
+      ).rejects.toMatchObject(refused);
       expect(await readFile(config.approvalsFile, 'utf8')).toBe(text);
     },
   );
@@ -135,7 +210,9 @@ describe('approvals', () => {
     const built = await buildSources();
     onTestFinished(() => rm(built, { recursive: true, force: true }));
     const config = await directory();
-    const children = ['a', 'b', 'c', 'd', 'e'].map((name) => startChild(built, { code: APPROVER, args: [config.path, name], waits: true }));
+    const children = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      startChild(built, { code: APPROVER, args: [config.path, name], waits: true }),
+    );
     for (const child of children) expect(await child.nextLine()).toBe('ready');
     for (const child of children) child.say('go');
     for (const child of children) expect(await child.nextLine()).toBe('approved');

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -52,7 +61,8 @@ describe('folders of sessions', () => {
   it('with too much or too many files in them go at the start; what links lead to counts for nothing and stays', async () => {
     const folders = createSessionFolders(root, systemClock, small);
     const [many, linked] = [await folders.open('many'), await folders.open('linked')];
-    for (let index = 0; index < 21; index += 1) writeFileSync(join(many.directory, String(index)), '');
+    for (let index = 0; index < 21; index += 1)
+      writeFileSync(join(many.directory, String(index)), '');
     writeFileSync(join(place, 'large'), 'x'.repeat(50_000));
     symlinkSync(place, join(linked.directory, 'link'));
     await createSessionFolders(root, systemClock, small).tidy();

@@ -21,7 +21,12 @@ const life = (nonce: string, ends: boolean): readonly JournalEntry[] => [
 
 describe('the journal of a dispatcher that runs for years', () => {
   it('leaves out settled claims with their attempts, and keeps the newest of them and all that are open', () => {
-    const entries = [...life('a', true), ...life('b', false), ...life('c', true), ...life('d', true)];
+    const entries = [
+      ...life('a', true),
+      ...life('b', false),
+      ...life('c', true),
+      ...life('d', true),
+    ];
     expect(dropSettled(entries, 1)).toEqual([...life('b', false), ...life('d', true)]);
     expect(dropSettled(entries, 9)).toEqual(entries);
   });
@@ -33,7 +38,9 @@ describe('the journal of a dispatcher that runs for years', () => {
     const open = life('open', false);
     for (const entry of open) await short.journal(entry);
     for (let from = 0; from < 6_000; from += 500) {
-      const lives = Array.from({ length: 500 }, (_, index) => life(`n${from + index}`, true)).flat();
+      const lives = Array.from({ length: 500 }, (_, index) =>
+        life(`n${from + index}`, true),
+      ).flat();
       await Promise.all(lives.map((entry) => short.journal(entry)));
     }
     await journal.close();

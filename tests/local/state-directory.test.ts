@@ -36,9 +36,15 @@ describe('one remote', () => {
 
   it('has one id, and another one with another root commit', () => {
     expect(transportId(transport)).toMatch(/^[0-9a-f]{16}$/);
-    expect(transportId({ ...transport, remoteUrl: 'https://GIT.example.org/team/mail' })).toBe(transportId(transport));
-    expect(transportId({ ...transport, rootCommit: 'b'.repeat(40) })).not.toBe(transportId(transport));
-    expect(transportId({ ...transport, remoteUrl: '/srv/mail' })).not.toBe(transportId({ ...transport, remoteUrl: '/srv/mail.git' }));
+    expect(transportId({ ...transport, remoteUrl: 'https://GIT.example.org/team/mail' })).toBe(
+      transportId(transport),
+    );
+    expect(transportId({ ...transport, rootCommit: 'b'.repeat(40) })).not.toBe(
+      transportId(transport),
+    );
+    expect(transportId({ ...transport, remoteUrl: '/srv/mail' })).not.toBe(
+      transportId({ ...transport, remoteUrl: '/srv/mail.git' }),
+    );
   });
 });
 
@@ -73,7 +79,14 @@ describe('the folder of all states', () => {
 });
 
 describe('opening the local state', () => {
-  const options = (root: string) => ({ root, transport, alias: 'a', clock: systemClock, random: systemRandom, onDamage: () => undefined });
+  const options = (root: string) => ({
+    root,
+    transport,
+    alias: 'a',
+    clock: systemClock,
+    random: systemRandom,
+    onDamage: () => undefined,
+  });
 
   it('twice is refused until the first one closes', async () => {
     const root = await tempDirectory();
@@ -90,7 +103,13 @@ describe('opening the local state', () => {
     await writeFile(join(path, '.checkpoint.1.1.tmp'), 'half');
     await writeFile(join(outbox, '.x.json.1.1.tmp'), 'half');
     await (await openLocalState(options(root))).close();
-    expect((await readdir(path)).sort()).toEqual(['journal', 'late', 'lock.1', 'outbox', 'state-id']);
+    expect((await readdir(path)).sort()).toEqual([
+      'journal',
+      'late',
+      'lock.1',
+      'outbox',
+      'state-id',
+    ]);
     expect(await readdir(outbox)).toEqual([]);
   });
 

@@ -21,7 +21,10 @@ describe('transcripts', () => {
   it('are there while they are written, in order, of one message only', async () => {
     const first = await openTranscript(place, head('a'));
     first.write('one\n');
-    const other = await openTranscript(place, { ...head('b'), message: 'data/channels/general/other.md' });
+    const other = await openTranscript(place, {
+      ...head('b'),
+      message: 'data/channels/general/other.md',
+    });
     other.close();
     const second = await openTranscript(place, head('c'));
     second.write('two\n');

@@ -10,7 +10,11 @@ import { createPoke } from '../../src/local/poke-hosts.ts';
 import { isLoopback, listenForWakes } from '../../src/local/wake-listener.ts';
 import { isPeer } from '../../src/local/wake-peers.ts';
 import { readWakeSecret } from '../../src/local/wake-secret.ts';
-import { formatWakeAddress, parseListenAddress, parseWakeAddress } from '../../src/protocol/wake-address.ts';
+import {
+  formatWakeAddress,
+  parseListenAddress,
+  parseWakeAddress,
+} from '../../src/protocol/wake-address.ts';
 import { eventually } from '../support/eventually.ts';
 import { tempDirectory } from './run-child.ts';
 
@@ -24,7 +28,11 @@ interface Listening {
   readonly refused: readonly string[];
 }
 
-async function listen(secret: string | null, host = '127.0.0.1', requestMsMax?: number): Promise<Listening> {
+async function listen(
+  secret: string | null,
+  host = '127.0.0.1',
+  requestMsMax?: number,
+): Promise<Listening> {
   let wakes = 0;
   const refused: string[] = [];
   const listener = await listenForWakes({
@@ -36,7 +44,12 @@ async function listen(secret: string | null, host = '127.0.0.1', requestMsMax?: 
     ...(requestMsMax === undefined ? {} : { requestMsMax }),
   });
   onTestFinished(() => listener.close());
-  return { port: parseWakeAddress(listener.at)?.port ?? 0, at: listener.at, wakes: () => wakes, refused };
+  return {
+    port: parseWakeAddress(listener.at)?.port ?? 0,
+    at: listener.at,
+    wakes: () => wakes,
+    refused,
+  };
 }
 
 interface Call {
@@ -46,18 +59,25 @@ interface Call {
   readonly path?: string;
 }
 
-function call({ port }: Listening, { headers = {}, body = BODY, method = 'POST', path = '/wake' }: Call = {}): Promise<number> {
+function call(
+  { port }: Listening,
+  { headers = {}, body = BODY, method = 'POST', path = '/wake' }: Call = {},
+): Promise<number> {
   return new Promise((done, fail) => {
-    const sent = request({ port, host: '127.0.0.1', method, path, headers, agent: false }, (response) => {
-      response.resume();
-      done(response.statusCode ?? 0);
-    });
+    const sent = request(
+      { port, host: '127.0.0.1', method, path, headers, agent: false },
+      (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      },
+    );
     sent.on('error', fail);
     sent.end(method === 'POST' ? body : undefined);
   });
 }
 
-const hmac = (secret: string, body: string | Buffer = BODY): string => createHmac('sha256', secret).update(body).digest('hex');
+const hmac = (secret: string, body: string | Buffer = BODY): string =>
+  createHmac('sha256', secret).update(body).digest('hex');
 
 describe('a call that says "look now"', () => {
   it.each([
@@ -66,7 +86,10 @@ describe('a call that says "look now"', () => {
     ['Forgejo', { 'X-Forgejo-Signature': hmac(SECRET) }],
     ['GitLab', { 'X-Gitlab-Token': SECRET }],
     ['the hook of the template', { 'X-Crosstalk-Token': SECRET }],
-    ['several headers of which one fits', { 'X-Gitea-Signature': hmac(SECRET), 'X-Gitlab-Token': 'no' }],
+    [
+      'several headers of which one fits',
+      { 'X-Gitea-Signature': hmac(SECRET), 'X-Gitlab-Token': 'no' },
+    ],
   ])('is taken from %s', async (_, headers) => {
     const listening = await listen(SECRET);
     expect(await call(listening, { headers })).toBe(202);
@@ -75,15 +98,35 @@ describe('a call that says "look now"', () => {
 
   it.each<[string, number, Call]>([
     ['without a signature', 401, {}],
-    ['with the signature of another secret', 403, { headers: { 'X-Hub-Signature-256': `sha256=${hmac('another secret here')}` } }],
-    ['with the signature of another body', 403, { headers: { 'X-Hub-Signature-256': `sha256=${hmac(SECRET, 'x')}` } }],
-    ['with the bare digest where GitHub writes the method', 403, { headers: { 'X-Hub-Signature-256': hmac(SECRET) } }],
+    [
+      'with the signature of another secret',
+      403,
+      { headers: { 'X-Hub-Signature-256': `sha256=${hmac('another secret here')}` } },
+    ],
+    [
+      'with the signature of another body',
+      403,
+      { headers: { 'X-Hub-Signature-256': `sha256=${hmac(SECRET, 'x')}` } },
+    ],
+    [
+      'with the bare digest where GitHub writes the method',
+      403,
+      { headers: { 'X-Hub-Signature-256': hmac(SECRET) } },
+    ],
     ['with the signature of SHA-1', 401, { headers: { 'X-Hub-Signature': 'sha1=0' } }],
     ['with an empty token', 403, { headers: { 'X-Gitlab-Token': '' } }],
-    ['with the beginning of the token', 403, { headers: { 'X-Gitlab-Token': SECRET.slice(0, -1) } }],
+    [
+      'with the beginning of the token',
+      403,
+      { headers: { 'X-Gitlab-Token': SECRET.slice(0, -1) } },
+    ],
     ['at another path', 404, { path: '/', headers: { 'X-Gitlab-Token': SECRET } }],
     ['as a GET', 405, { method: 'GET', headers: { 'X-Gitlab-Token': SECRET } }],
-    ['with a payload of more than a mebibyte', 413, { body: Buffer.alloc(1_048_577), headers: { 'Content-Length': '1048577' } }],
+    [
+      'with a payload of more than a mebibyte',
+      413,
+      { body: Buffer.alloc(1_048_577), headers: { 'Content-Length': '1048577' } },
+    ],
   ])('is refused %s', async (_, status, parts) => {
     const listening = await listen(SECRET);
     expect(await call(listening, parts)).toBe(status);
@@ -100,16 +143,24 @@ describe('a call that says "look now"', () => {
 
   it('beyond fifty in a second is turned away, and refusals are told of once a minute', async () => {
     const listening = await listen(SECRET);
-    const answers = await Promise.all(Array.from({ length: 60 }, () => call(listening).catch(() => 0)));
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => call(listening).catch(() => 0)),
+    );
     expect(answers.filter((status) => status === 202)).toEqual([]);
-    const more = await Promise.all(Array.from({ length: 60 }, () => call(listening).catch(() => 0)));
+    const more = await Promise.all(
+      Array.from({ length: 60 }, () => call(listening).catch(() => 0)),
+    );
     expect(new Set([...answers, ...more])).toContain(401);
     expect(listening.refused).toHaveLength(1);
   });
 
   it('that comes slowly is cut off, so that as many as can be do not keep others out', async () => {
     const listening = await listen(SECRET, '127.0.0.1', 500);
-    const starts = ['', 'POST /wake HTTP/1.1\r\nHost: x\r\n', 'POST /wake HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12'];
+    const starts = [
+      '',
+      'POST /wake HTTP/1.1\r\nHost: x\r\n',
+      'POST /wake HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12',
+    ];
     const sockets = Array.from({ length: 64 }, (_, index) => {
       const socket = connect(listening.port, '127.0.0.1').on('error', () => undefined);
       socket.write(starts[index % starts.length] ?? '');
@@ -163,7 +214,15 @@ describe('hosts that call each other', () => {
   it('never call what a beat names and the operator does not', async () => {
     const [allowed, other] = [await listen(SECRET, '127.0.0.1'), await listen(SECRET, '127.0.0.2')];
     const calls = poke(['127.0.0.1', 'localhost.example']);
-    calls([other.at, 'localhost:1', 'http://127.0.0.1/', '127.0.0.1:99999', `user@${allowed.at}`, '[::ffff:127.0.0.2]:80', allowed.at]);
+    calls([
+      other.at,
+      'localhost:1',
+      'http://127.0.0.1/',
+      '127.0.0.1:99999',
+      `user@${allowed.at}`,
+      '[::ffff:127.0.0.2]:80',
+      allowed.at,
+    ]);
     await eventually(allowed.wakes, (wakes) => wakes === 1);
     expect(other.wakes()).toBe(0);
   });
@@ -179,9 +238,12 @@ describe('hosts that call each other', () => {
 });
 
 describe('addresses', () => {
-  it.each(['mbp:1', 'mbp.example:65535', '10.0.0.5:7420', '[fd00::5]:7420'])('%s is one', (text) => {
-    expect(formatWakeAddress(parseWakeAddress(text)!)).toBe(text);
-  });
+  it.each(['mbp:1', 'mbp.example:65535', '10.0.0.5:7420', '[fd00::5]:7420'])(
+    '%s is one',
+    (text) => {
+      expect(formatWakeAddress(parseWakeAddress(text)!)).toBe(text);
+    },
+  );
   it.each([
     '',
     'mbp',
@@ -201,25 +263,39 @@ describe('addresses', () => {
   it('a port alone is one of this machine only', () => {
     expect(parseListenAddress('7420')).toEqual({ host: '127.0.0.1', port: 7420 });
     expect(parseListenAddress('0.0.0.0:0')).toEqual({ host: '0.0.0.0', port: 0 });
-    expect(['127.0.0.1', '127.9.9.9', '::1', 'localhost'].every((host) => isLoopback({ host, port: 1 }))).toBe(true);
-    expect(['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'mbp'].some((host) => isLoopback({ host, port: 1 }))).toBe(false);
+    expect(
+      ['127.0.0.1', '127.9.9.9', '::1', 'localhost'].every((host) => isLoopback({ host, port: 1 })),
+    ).toBe(true);
+    expect(
+      ['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'mbp'].some((host) =>
+        isLoopback({ host, port: 1 }),
+      ),
+    ).toBe(false);
   });
   it('whom a host may call is never everybody', () => {
     expect(['10.0.0.0/8', '192.168.1.7', 'fd00::/8', 'mbp.example'].every(isPeer)).toBe(true);
-    expect(['0.0.0.0/0', '10.0.0.0/4', '::/0', '*', '10.0.0', 'mbp:7420', ''].some(isPeer)).toBe(false);
+    expect(['0.0.0.0/0', '10.0.0.0/4', '::/0', '*', '10.0.0', 'mbp:7420', ''].some(isPeer)).toBe(
+      false,
+    );
   });
 });
 
 describe('the secret', () => {
   it('comes from the environment, else from a file that only its owner can read', async () => {
-    const directory = locateConfigDirectory({ CROSSTALK_CONFIG_DIR: join(await tempDirectory(), 'config') });
+    const directory = locateConfigDirectory({
+      CROSSTALK_CONFIG_DIR: join(await tempDirectory(), 'config'),
+    });
     await mkdir(directory.path, { mode: 0o700 });
     expect(await readWakeSecret({}, directory)).toBeNull();
     const file = join(directory.path, 'wake-secret');
     await writeFile(file, `${SECRET}\n`, { mode: 0o600 });
     expect(await readWakeSecret({}, directory)).toBe(SECRET);
-    expect(await readWakeSecret({ CROSSTALK_WAKE_SECRET: `other ${SECRET}` }, directory)).toBe(`other ${SECRET}`);
-    await expect(readWakeSecret({ CROSSTALK_WAKE_SECRET: 'short' }, directory)).rejects.toThrow(/at least 16/);
+    expect(await readWakeSecret({ CROSSTALK_WAKE_SECRET: `other ${SECRET}` }, directory)).toBe(
+      `other ${SECRET}`,
+    );
+    await expect(readWakeSecret({ CROSSTALK_WAKE_SECRET: 'short' }, directory)).rejects.toThrow(
+      /at least 16/,
+    );
     await chmod(file, 0o644);
     await expect(readWakeSecret({}, directory)).rejects.toThrow(/others can read it/);
   });

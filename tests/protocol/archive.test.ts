@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { type ChannelSeen, selectArchive, type StillNeeded } from '../../src/protocol/archive.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
-const NOTHING: StillNeeded = { open: new Set(), claimed: new Set(), referred: new Set(), closes: new Map() };
+const NOTHING: StillNeeded = {
+  open: new Set(),
+  claimed: new Set(),
+  referred: new Set(),
+  closes: new Map(),
+};
 
 function seen(channel: string, more: Partial<ChannelSeen> = {}): ChannelSeen {
   return { channel, messages: 1, newestMs: 0, run: null, odd: [], ...more };
@@ -15,7 +20,9 @@ const channels = fc.tuple(
       channel: fc.constant(channel),
       messages: fc.nat(2),
       newestMs: fc.nat(100),
-      run: fc.option(fc.record({ ended: fc.boolean(), parent: fc.option(fc.constantFrom(...NAMES)) })),
+      run: fc.option(
+        fc.record({ ended: fc.boolean(), parent: fc.option(fc.constantFrom(...NAMES)) }),
+      ),
       odd: fc.constantFrom([], [], ['link']),
     }),
   ),
@@ -25,7 +32,9 @@ const needed = fc.record({
   open: some,
   claimed: some,
   referred: some,
-  closes: fc.dictionary(fc.constantFrom(...NAMES), some).map((links) => new Map(Object.entries(links))),
+  closes: fc
+    .dictionary(fc.constantFrom(...NAMES), some)
+    .map((links) => new Map(Object.entries(links))),
 });
 const wish = fc.record({
   channels: fc.option(fc.uniqueArray(fc.constantFrom(...NAMES, 'absent'))),
@@ -41,16 +50,23 @@ describe('what may be archived', () => {
         const going = new Set(chosen.map(({ channel }) => channel));
         const byName = new Map(all.map((one) => [one.channel, one]));
         for (const { channel, messages, newestMs, run, odd } of chosen) {
-          expect(still.open.has(channel) || still.claimed.has(channel) || still.referred.has(channel)).toBe(false);
+          expect(
+            still.open.has(channel) || still.claimed.has(channel) || still.referred.has(channel),
+          ).toBe(false);
           expect(messages > 0 && odd.length === 0 && run?.ended !== false).toBe(true);
           expect(byName.get(run?.parent ?? '')?.run?.ended).not.toBe(false);
           for (const other of still.closes.get(channel) ?? []) expect(going.has(other)).toBe(true);
           if (asked.channels !== null) expect(asked.channels).toContain(channel);
-          else expect((!asked.runs || run !== null) && (asked.beforeMs === null || newestMs < asked.beforeMs)).toBe(true);
+          else
+            expect(
+              (!asked.runs || run !== null) &&
+                (asked.beforeMs === null || newestMs < asked.beforeMs),
+            ).toBe(true);
         }
         // Whoever was asked for by name goes or is told why not.
         for (const name of asked.channels ?? [])
-          if (byName.has(name)) expect(going.has(name) !== kept.some(({ channel }) => channel === name)).toBe(true);
+          if (byName.has(name))
+            expect(going.has(name) !== kept.some(({ channel }) => channel === name)).toBe(true);
       }),
     );
   });
@@ -66,6 +82,8 @@ describe('what may be archived', () => {
     expect(why(seen('a', { run: { ended: false, parent: null } }))).toMatch(/not ended/);
     expect(why(seen('a'), { referred: new Set(['a']) })).toMatch(/refers to it/);
     expect(why(seen('a', { odd: ['link'] }))).toMatch(/no plain file/);
-    expect(why(seen('a'), { closes: new Map([['a', new Set(['b'])]]) })).toMatch(/closes one in "b"/);
+    expect(why(seen('a'), { closes: new Map([['a', new Set(['b'])]]) })).toMatch(
+      /closes one in "b"/,
+    );
   });
 });

@@ -1,14 +1,37 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, amountProblem, harmlessNames, nameAttachments } from '../../src/protocol/attachments.ts';
-import { attachmentFolder, isAttachment, parseMessagePath, pathProblem } from '../../src/protocol/paths.ts';
+import {
+  ATTACHMENTS_BYTES_MAX,
+  ATTACHMENTS_MAX,
+  amountProblem,
+  harmlessNames,
+  nameAttachments,
+} from '../../src/protocol/attachments.ts';
+import {
+  attachmentFolder,
+  isAttachment,
+  parseMessagePath,
+  pathProblem,
+} from '../../src/protocol/paths.ts';
 import { composeReply } from '../../src/protocol/reply.ts';
 
 const message = 'data/channels/general/2026/q.md';
 const hostile = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: fc.constantFrom('.', '/', '\\', 'a', '-', ' ', '\u202e', '\n', ':', '~') }),
-  fc.constantFrom('..', '.git', 'CON', 'nul.txt', '/etc/passwd', '../../x', '-rf', 'a\u0000b', '.bashrc', 'git~1', '%2e%2e'),
+  fc.constantFrom(
+    '..',
+    '.git',
+    'CON',
+    'nul.txt',
+    '/etc/passwd',
+    '../../x',
+    '-rf',
+    'a\u0000b',
+    '.bashrc',
+    'git~1',
+    '%2e%2e',
+  ),
 );
 
 describe('the names of files', () => {
@@ -40,7 +63,12 @@ describe('the paths that a message names', () => {
   it('never leave its channel', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(hostile, fc.constantFrom('data/channels/general/a', 'data/channels/other/a', 'data/models.yaml'))),
+        fc.array(
+          fc.oneof(
+            hostile,
+            fc.constantFrom('data/channels/general/a', 'data/channels/other/a', 'data/models.yaml'),
+          ),
+        ),
         (files) => {
           const named = nameAttachments(message, files);
           if (named.kind === 'refused') return;
@@ -61,11 +89,16 @@ describe('the paths that a message names', () => {
     ['data/models.yaml', 'another channel'],
     ['.git/config', '.git'],
   ])('%s is refused', (file, why) => {
-    expect(nameAttachments(message, [file])).toMatchObject({ kind: 'refused', why: expect.stringContaining(why) as string });
+    expect(nameAttachments(message, [file])).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining(why) as string,
+    });
   });
 
   it('are relative to the message, or whole', () => {
-    expect(nameAttachments(message, ['q.files/a.png', 'data/channels/general/b/a.png', 'q.files/a.png'])).toEqual({
+    expect(
+      nameAttachments(message, ['q.files/a.png', 'data/channels/general/b/a.png', 'q.files/a.png']),
+    ).toEqual({
       kind: 'named',
       files: [
         { path: 'data/channels/general/2026/q.files/a.png', name: 'a.png' },
@@ -84,7 +117,11 @@ describe('the paths that a message names', () => {
 
 describe('a folder of files', () => {
   it('holds no messages, whatever they are called', () => {
-    for (const path of ['q.re.opus.files/note.md', 'q.files/deep/x.re.opus.md', 'q.files/CHANNEL.md']) {
+    for (const path of [
+      'q.re.opus.files/note.md',
+      'q.files/deep/x.re.opus.md',
+      'q.files/CHANNEL.md',
+    ]) {
       expect(parseMessagePath(`data/channels/general/${path}`)).toBeNull();
       expect(isAttachment(`data/channels/general/${path}`)).toBe(true);
     }
@@ -93,13 +130,33 @@ describe('a folder of files', () => {
 
   it('belongs to the reply that names them, and the same reply can be made without', () => {
     const reply = composeReply({
-      ...{ message, channel: 'general', asker: 'ada', recipient: 'opus', host: 'mbp', attempt: 1, atMs: 0, hops: 0, body: 'Here.' },
-      ...{ failure: null, durationMs: null, tokensIn: null, tokensOut: null, costUsd: null, session: null, agent: null },
+      ...{
+        message,
+        channel: 'general',
+        asker: 'ada',
+        recipient: 'opus',
+        host: 'mbp',
+        attempt: 1,
+        atMs: 0,
+        hops: 0,
+        body: 'Here.',
+      },
+      ...{
+        failure: null,
+        durationMs: null,
+        tokensIn: null,
+        tokensOut: null,
+        costUsd: null,
+        session: null,
+        agent: null,
+      },
       files: [{ name: 'a.png', bytes: Buffer.from('x') }],
     });
     expect(reply.content).toMatch(/^files:\s+- q\.re\.opus\.files\/a\.png$/m);
     expect(reply.commitMessage).toContain('Crosstalk-Files: a.png');
     expect(reply.files).toEqual([{ name: 'a.png', base64: 'eA==' }]);
-    expect(reply.alone?.content).toMatch(/^---\n(?!.*files:)[^]*1 files of this answer are left out/);
+    expect(reply.alone?.content).toMatch(
+      /^---\n(?!.*files:)[^]*1 files of this answer are left out/,
+    );
   });
 });

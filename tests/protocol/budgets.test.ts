@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { decodeBudgets, NO_BUDGETS, reachedBudgets, type Spent } from '../../src/protocol/budgets.ts';
+import {
+  decodeBudgets,
+  NO_BUDGETS,
+  reachedBudgets,
+  type Spent,
+} from '../../src/protocol/budgets.ts';
 import { findLoop } from '../../src/protocol/loop.ts';
 import type { ThreadEntry } from '../../src/protocol/prompt.ts';
 
 const NOON = Date.UTC(2026, 10, 21, 12);
-const spend = (model: string, usd: number, more: Partial<Spent> = {}): Spent => ({ model, usd, tokens: usd * 1_000, atMs: NOON, ...more });
+const spend = (model: string, usd: number, more: Partial<Spent> = {}): Spent => ({
+  model,
+  usd,
+  tokens: usd * 1_000,
+  atMs: NOON,
+  ...more,
+});
 const budgetsOf = (text: string) => decodeBudgets(text).budgets ?? NO_BUDGETS;
 
 describe('data/budgets.yaml', () => {
@@ -14,7 +25,11 @@ describe('data/budgets.yaml', () => {
     );
     expect(problems).toEqual([]);
     expect(budgets?.all).toEqual({ usdPerDay: 20, tokensPerDay: null, runsPerHour: null });
-    expect(budgets?.models.get('opus')).toEqual({ usdPerDay: 5, tokensPerDay: 1_000, runsPerHour: 2 });
+    expect(budgets?.models.get('opus')).toEqual({
+      usdPerDay: 5,
+      tokensPerDay: 1_000,
+      runsPerHour: 2,
+    });
   });
 
   it.each([
@@ -34,8 +49,11 @@ describe('data/budgets.yaml', () => {
 });
 
 describe('a budget', () => {
-  const budgets = budgetsOf('usd-per-day: 10\nmodels: { opus: { usd-per-day: 5 }, gpt: { tokens-per-day: 2000 } }');
-  const reached = (spent: readonly Spent[], wallMs = NOON) => reachedBudgets(budgets, { spent, models: ['opus', 'gpt', 'free'], wallMs });
+  const budgets = budgetsOf(
+    'usd-per-day: 10\nmodels: { opus: { usd-per-day: 5 }, gpt: { tokens-per-day: 2000 } }',
+  );
+  const reached = (spent: readonly Spent[], wallMs = NOON) =>
+    reachedBudgets(budgets, { spent, models: ['opus', 'gpt', 'free'], wallMs });
 
   it('is reached by what this model used today, and ends at midnight', () => {
     const found = reached([spend('opus', 3), spend('opus', 2), spend('gpt', 1)]);
@@ -52,7 +70,11 @@ describe('a budget', () => {
   });
 
   it('of all models stops all models', () => {
-    expect([...reached([spend('opus', 4), spend('other', 6)]).keys()]).toEqual(['opus', 'gpt', 'free']);
+    expect([...reached([spend('opus', 4), spend('other', 6)]).keys()]).toEqual([
+      'opus',
+      'gpt',
+      'free',
+    ]);
   });
 
   it('begins anew with the day', () => {
@@ -70,10 +92,12 @@ describe('models that talk in circles', () => {
     findLoop({ thread: entries, from, recipient: 'b', body, models });
 
   it('are found when one says the same again', () => {
-    expect(loopOf(thread(['a', 'What  is it?\n'], ['b', 'This.']), 'What is it?')).toContain('a says the same');
-    expect(loopOf(thread(['a', 'x'], ['b', 'Sorry, no.'], ['a', 'y'], ['b', 'Sorry,  no.']), 'z')).toContain(
-      'b has given the same answer twice',
+    expect(loopOf(thread(['a', 'What  is it?\n'], ['b', 'This.']), 'What is it?')).toContain(
+      'a says the same',
     );
+    expect(
+      loopOf(thread(['a', 'x'], ['b', 'Sorry, no.'], ['a', 'y'], ['b', 'Sorry,  no.']), 'z'),
+    ).toContain('b has given the same answer twice');
   });
 
   it('are found when two answer each other for long', () => {
@@ -84,6 +108,8 @@ describe('models that talk in circles', () => {
   });
 
   it('are no people: those may repeat themselves', () => {
-    expect(loopOf(thread(['ada', 'again'], ['b', 'no'], ['ada', 'again'], ['b', 'no']), 'again', 'ada')).toBeNull();
+    expect(
+      loopOf(thread(['ada', 'again'], ['b', 'no'], ['ada', 'again'], ['b', 'no']), 'again', 'ada'),
+    ).toBeNull();
   });
 });

@@ -21,12 +21,17 @@ const stem = fc.stringMatching(/^[A-Za-z0-9äöü _-]{1,20}$/).filter((text) => 
 describe('message paths', () => {
   it('derive one reply path per recipient, and find the way back', () => {
     fc.assert(
-      fc.property(channel, fc.array(stem, { minLength: 1, maxLength: 4 }), name, (inChannel, parts, recipient) => {
-        const path = `data/channels/${inChannel}/${parts.join('/')}.md`;
-        const reply = parseMessagePath(replyPath(path, recipient));
-        expect(reply?.replyTo).toEqual({ path, recipient });
-        expect(parseMessagePath(path)?.channel).toBe(inChannel);
-      }),
+      fc.property(
+        channel,
+        fc.array(stem, { minLength: 1, maxLength: 4 }),
+        name,
+        (inChannel, parts, recipient) => {
+          const path = `data/channels/${inChannel}/${parts.join('/')}.md`;
+          const reply = parseMessagePath(replyPath(path, recipient));
+          expect(reply?.replyTo).toEqual({ path, recipient });
+          expect(parseMessagePath(path)?.channel).toBe(inChannel);
+        },
+      ),
     );
   });
 
@@ -72,7 +77,8 @@ describe('message paths', () => {
       fc.property(parts, parts, (a, b) => {
         expect(claimKey(a)).toMatch(/^[0-9a-f]{32}$/);
         expect(claimKey(a) === claimKey(b)).toBe(
-          JSON.stringify([a.channel, a.identity, a.recipient]) === JSON.stringify([b.channel, b.identity, b.recipient]),
+          JSON.stringify([a.channel, a.identity, a.recipient]) ===
+            JSON.stringify([b.channel, b.identity, b.recipient]),
         );
       }),
     );
@@ -81,15 +87,31 @@ describe('message paths', () => {
 
 describe('names and addresses', () => {
   it('refuse what would not fit a path, a ref or an address', () => {
-    for (const bad of ['', 'A', 'a/b', '..', 'a..b', '-x', 'a b', 'a@b', 'x'.repeat(65), 'a.re.b', 'a.lock', 'a.'])
+    for (const bad of [
+      '',
+      'A',
+      'a/b',
+      '..',
+      'a..b',
+      '-x',
+      'a b',
+      'a@b',
+      'x'.repeat(65),
+      'a.re.b',
+      'a.lock',
+      'a.',
+    ])
       expect(isName(bad), bad).toBe(false);
-    for (const bad of ['all', 'workflow', 'a/b', '..', '-x', 'x'.repeat(300)]) expect(isAlias(bad), bad).toBe(false);
+    for (const bad of ['all', 'workflow', 'a/b', '..', '-x', 'x'.repeat(300)])
+      expect(isAlias(bad), bad).toBe(false);
     expect(isChannel('general') && isChannel('0b2f8a1e-7c1d-4d7e-9f6a-3c5b1d2e4f60')).toBe(true);
     expect(isChannel('Gen') || isChannel('a.b') || isChannel('')).toBe(false);
   });
 
   it('make a name of any text', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => isName(slugName(text, 'someone'))));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => isName(slugName(text, 'someone'))),
+    );
     expect(slugName('Jane Dœ-Müller', 'someone')).toBe('jane-d-muller');
   });
 
@@ -103,9 +125,16 @@ describe('names and addresses', () => {
         expect(expandAddresses([...addresses].reverse(), [])).toEqual(expanded);
       }),
     );
-    expect(expandAddresses([parseAddress('opus@a')!, parseAddress('opus@b')!], [])).toEqual([{ name: 'opus', hosts: ['a', 'b'] }]);
-    expect(expandAddresses([parseAddress('opus@a')!, parseAddress('opus')!], [])).toEqual([{ name: 'opus', hosts: null }]);
-    expect(expandAddresses([parseAddress('all')!], ['x', 'y']).map((one) => one.name)).toEqual(['x', 'y']);
+    expect(expandAddresses([parseAddress('opus@a')!, parseAddress('opus@b')!], [])).toEqual([
+      { name: 'opus', hosts: ['a', 'b'] },
+    ]);
+    expect(expandAddresses([parseAddress('opus@a')!, parseAddress('opus')!], [])).toEqual([
+      { name: 'opus', hosts: null },
+    ]);
+    expect(expandAddresses([parseAddress('all')!], ['x', 'y']).map((one) => one.name)).toEqual([
+      'x',
+      'y',
+    ]);
   });
 
   it('are suggested when one or two letters are off', () => {

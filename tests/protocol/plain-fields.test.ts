@@ -44,7 +44,10 @@ const pieces = [
 ];
 const odd = fc.array(fc.constantFrom(...pieces), { maxLength: 8 }).map((parts) => parts.join(''));
 const mild = fc
-  .array(fc.constantFrom('a', 'Z', '7', ' ', ':', '.', '/', ',', '-', '#'), { minLength: 1, maxLength: 6 })
+  .array(fc.constantFrom('a', 'Z', '7', ' ', ':', '.', '/', ',', '-', '#'), {
+    minLength: 1,
+    maxLength: 6,
+  })
   .map((parts) => parts.join(''));
 const value = fc.oneof(odd, mild);
 const key = fc.constantFrom(

@@ -5,7 +5,13 @@ import { formatBeat, parseBeat, parseBeatName } from '../../src/protocol/beat.ts
 import { type Claim, formatClaim, parseClaim } from '../../src/protocol/claim.ts';
 import { formatControl, parseControl } from '../../src/protocol/control.ts';
 import { decideAfterFailure, parkTime } from '../../src/protocol/failure-policy.ts';
-import { EMPTY_LEASES, type LeaseBook, observeOutage, observeRefs, silentMs } from '../../src/protocol/lease.ts';
+import {
+  EMPTY_LEASES,
+  type LeaseBook,
+  observeOutage,
+  observeRefs,
+  silentMs,
+} from '../../src/protocol/lease.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { composePrompt } from '../../src/protocol/prompt.ts';
 import { composeReply, type ReplyFacts } from '../../src/protocol/reply.ts';
@@ -42,12 +48,17 @@ describe('records on refs', () => {
       atMs: 9,
     };
     expect(parseBeat(formatBeat(beat))).toEqual(beat);
-    expect(parseControl(formatControl({ op: 'drain', by: 'maintainer', runs: [claim.run] }))).toEqual({
+    expect(
+      parseControl(formatControl({ op: 'drain', by: 'maintainer', runs: [claim.run] })),
+    ).toEqual({
       op: 'drain',
       by: 'maintainer',
       runs: [claim.run],
     });
-    expect(parseBeatName('mbp.local.0123456789ab')).toEqual({ alias: 'mbp.local', instance: '0123456789ab' });
+    expect(parseBeatName('mbp.local.0123456789ab')).toEqual({
+      alias: 'mbp.local',
+      instance: '0123456789ab',
+    });
   });
 
   it('are null for any garbage, and never throw', () => {
@@ -95,7 +106,8 @@ describe('a lease', () => {
 
   it('runs only while neither the claim nor the beat of its holder changes', () => {
     let book = look(EMPTY_LEASES, 0, { [ref]: oid('a'), [beat]: oid('1') });
-    for (let nowMs = 500; nowMs <= 5_000; nowMs += 500) book = look(book, nowMs, { [ref]: oid('a'), [beat]: oid('1') });
+    for (let nowMs = 500; nowMs <= 5_000; nowMs += 500)
+      book = look(book, nowMs, { [ref]: oid('a'), [beat]: oid('1') });
     expect(silentMs(book, { claim: ref, beat })).toBe(5_000);
     book = look(book, 5_500, { [ref]: oid('a'), [beat]: oid('2') });
     expect(silentMs(book, { claim: ref, beat })).toBe(0);
@@ -158,20 +170,32 @@ describe('what follows a failure', () => {
 
   it('ends after the attempts that the model allows', () => {
     expect(decideAfterFailure(failed)).toEqual({ kind: 'retry', delayMs: 1_000 });
-    expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3 })).toEqual({ kind: 'reply-failed' });
-    expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3, hasFallback: true })).toEqual({ kind: 'fallback' });
+    expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3 })).toEqual({
+      kind: 'reply-failed',
+    });
+    expect(decideAfterFailure({ ...failed, attempt: 3, invocation: 3, hasFallback: true })).toEqual(
+      { kind: 'fallback' },
+    );
   });
 
   it('uses up no attempts while the provider is away or asks for patience', () => {
     for (const failure of ['unavailable', 'rate-limit']) {
-      expect(decideAfterFailure({ ...failed, failure, attempt: 3 })).toEqual({ kind: 'wait', delayMs: 5_000 });
-      expect(decideAfterFailure({ ...failed, failure, attempt: 3, resetInMs: 2_000 })).toEqual({ kind: 'wait', delayMs: 2_000 });
+      expect(decideAfterFailure({ ...failed, failure, attempt: 3 })).toEqual({
+        kind: 'wait',
+        delayMs: 5_000,
+      });
+      expect(decideAfterFailure({ ...failed, failure, attempt: 3, resetInMs: 2_000 })).toEqual({
+        kind: 'wait',
+        delayMs: 2_000,
+      });
       expect(decideAfterFailure({ ...failed, failure, invocation: 3 }).kind).toBe('park');
     }
   });
 
   it('leaves a model alone for longer each time, up to an hour, or until the time that the program named', () => {
-    const minutes = [0, 1, 2, 3, 30].map((inARow) => (parkTime('unavailable', { resetInMs: null, inARow }) ?? 0) / 60_000);
+    const minutes = [0, 1, 2, 3, 30].map(
+      (inARow) => (parkTime('unavailable', { resetInMs: null, inARow }) ?? 0) / 60_000,
+    );
     expect(minutes).toEqual([1, 2, 4, 8, 60]);
     expect(parkTime('usage-limit', { resetInMs: 7_200_000, inARow: 3 })).toBe(7_200_000);
     expect(parkTime('crash', { resetInMs: null, inARow: 0 })).toBeNull();
@@ -179,9 +203,16 @@ describe('what follows a failure', () => {
 
   it('parks the model where only a person or time can help', () => {
     expect(decideAfterFailure({ ...failed, failure: 'auth' }).kind).toBe('park');
-    expect(decideAfterFailure({ ...failed, failure: 'auth', hasFallback: true }).kind).toBe('fallback');
-    expect(decideAfterFailure({ ...failed, failure: 'auth', isToldAtOnce: true }).kind).toBe('reply-failed');
-    expect(decideAfterFailure({ ...failed, failure: 'rate-limit', resetInMs: 600_000 })).toEqual({ kind: 'park', parkMs: 600_000 });
+    expect(decideAfterFailure({ ...failed, failure: 'auth', hasFallback: true }).kind).toBe(
+      'fallback',
+    );
+    expect(decideAfterFailure({ ...failed, failure: 'auth', isToldAtOnce: true }).kind).toBe(
+      'reply-failed',
+    );
+    expect(decideAfterFailure({ ...failed, failure: 'rate-limit', resetInMs: 600_000 })).toEqual({
+      kind: 'park',
+      parkMs: 600_000,
+    });
     expect(decideAfterFailure({ ...failed, failure: 'usage-limit' }).kind).toBe('park');
   });
 });
@@ -192,10 +223,19 @@ describe('models.yaml', () => {
       'models:\n  good: { adapter: command, command: [cat] }\n  bad:\n    adapter: command\n    command: cat file\n    timeout: soon\n    colour: red\n  UPPER: { adapter: claude }\nextra: 1\n',
     );
     expect([...file.models.keys()]).toEqual(['good']);
-    expect(file.models.get('good')).toMatchObject({ effects: 'external', concurrency: 1, attempts: 3, timeoutMs: 1_800_000 });
+    expect(file.models.get('good')).toMatchObject({
+      effects: 'external',
+      concurrency: 1,
+      attempts: 3,
+      timeoutMs: 1_800_000,
+    });
     expect(file.problems).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ name: 'bad', line: 5, expected: expect.stringContaining('list') as string }),
+        expect.objectContaining({
+          name: 'bad',
+          line: 5,
+          expected: expect.stringContaining('list') as string,
+        }),
         expect.objectContaining({ name: 'bad', line: 6, found: 'text "soon"' }),
         expect.objectContaining({ name: 'bad', line: 7, found: 'unknown key "colour"' }),
         expect.objectContaining({ name: 'UPPER' }),
@@ -205,15 +245,25 @@ describe('models.yaml', () => {
   });
 
   it('gives another hash to any other entry and the same to another spelling of the same', () => {
-    const hash = (text: string): string | undefined => decodeModels(`models:\n  m: ${text}\n`).models.get('m')?.hash;
-    expect(hash('{ adapter: command, command: [cat] }')).toBe(hash('{ command: ["cat"], adapter: command }'));
-    expect(hash('{ adapter: command, command: [cat] }')).not.toBe(hash('{ adapter: command, command: [cat, -n] }'));
-    expect(hash('{ adapter: command, command: [cat] }')).not.toBe(hash('{ adapter: command, command: [cat], env: [HOME] }'));
+    const hash = (text: string): string | undefined =>
+      decodeModels(`models:\n  m: ${text}\n`).models.get('m')?.hash;
+    expect(hash('{ adapter: command, command: [cat] }')).toBe(
+      hash('{ command: ["cat"], adapter: command }'),
+    );
+    expect(hash('{ adapter: command, command: [cat] }')).not.toBe(
+      hash('{ adapter: command, command: [cat, -n] }'),
+    );
+    expect(hash('{ adapter: command, command: [cat] }')).not.toBe(
+      hash('{ adapter: command, command: [cat], env: [HOME] }'),
+    );
   });
 
   it('is never more than a list of problems, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => decodeModels(`models:\n${text}`).problems.length >= 0),
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 300 }),
+        (text) => decodeModels(`models:\n${text}`).problems.length >= 0,
+      ),
     );
   });
 });
@@ -245,23 +295,37 @@ describe('a reply', () => {
         const decoded = decodeMessage(Buffer.from(composeReply({ ...facts, body }).content));
         expect(decoded.kind).toBe('message');
         if (decoded.kind !== 'message') return;
-        expect(decoded.message.fields).toMatchObject({ to: [{ name: 'maintainer' }], from: 'opus', failed: false, hops: 1 });
+        expect(decoded.message.fields).toMatchObject({
+          to: [{ name: 'maintainer' }],
+          from: 'opus',
+          failed: false,
+          hops: 1,
+        });
         expect(decoded.message.body.startsWith(body)).toBe(true);
       }),
     );
   });
 
   it('reads in git log: who, to whom, the first line, at most twenty lines, then the facts', () => {
-    const reply = composeReply({ ...facts, body: `# Heading\n${Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n')}` });
+    const reply = composeReply({
+      ...facts,
+      body: `# Heading\n${Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n')}`,
+    });
     expect(reply.commitMessage.split('\n')[0]).toBe('opus → maintainer: Heading');
     expect(reply.commitMessage).toContain('… (21 more lines)');
     expect(reply.commitMessage).toMatch(
       /\n\nCrosstalk-Re: a\nCrosstalk-Channel: g\nCrosstalk-Host: mbp\nCrosstalk-Attempt: 1\nCrosstalk-Tokens: 1 in, 2 out\nCrosstalk-Cost: 0\.5000 USD\n$/,
     );
-    expect(composeReply({ ...facts, failure: { class: 'timeout', detail: 'after 30m' } }).commitMessage.split('\n')[0]).toBe(
-      'opus ✗ maintainer: timeout: after 30m',
-    );
-    expect(reply).toMatchObject({ path: 'data/channels/g/a.re.opus.md', author: { name: 'opus', email: 'opus@mbp.crosstalk' } });
+    expect(
+      composeReply({
+        ...facts,
+        failure: { class: 'timeout', detail: 'after 30m' },
+      }).commitMessage.split('\n')[0],
+    ).toBe('opus ✗ maintainer: timeout: after 30m');
+    expect(reply).toMatchObject({
+      path: 'data/channels/g/a.re.opus.md',
+      author: { name: 'opus', email: 'opus@mbp.crosstalk' },
+    });
   });
 });
 
@@ -282,7 +346,12 @@ describe('a prompt', () => {
   };
 
   it('never begins with what a program takes for a command', () => {
-    fc.assert(fc.property(fc.constantFrom('/help', '-x', '@/etc/passwd'), (body) => !/^[/\-@]/.test(composePrompt({ ...parts, body }))));
+    fc.assert(
+      fc.property(
+        fc.constantFrom('/help', '-x', '@/etc/passwd'),
+        (body) => !/^[/\-@]/.test(composePrompt({ ...parts, body })),
+      ),
+    );
   });
 
   it('leaves out the oldest of the thread first and says so', () => {

@@ -1,4 +1,7 @@
-/** Faults that come by themselves at seeded times: kills and restarts of every kind, frozen and disconnected hosts, clocks that jump. */
+/**
+ * Faults that come by themselves at seeded times: kills and restarts of every kind, frozen and
+ * disconnected hosts, clocks that jump.
+ */
 import { copyMemoryDisk, createMemoryDisk } from '../support/memory-local-state.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { createHost, type Host, killProcess, startProcess, type Tamper } from './host.ts';
@@ -40,7 +43,10 @@ async function superviseAll(world: World, hosts: readonly Host[], tamper: Tamper
       if (host.process !== null || waiting.has(host) || world.isOver()) continue;
       waiting.add(host);
       const calm = world.scheduler.nowMs() >= world.plan.faultsUntilMs;
-      void pass(world, calm ? 500 : random.chance(0.3) ? random.int(20_000, 90_000) : random.int(100, 8_000)).then(() => {
+      void pass(
+        world,
+        calm ? 500 : random.chance(0.3) ? random.int(20_000, 90_000) : random.int(100, 8_000),
+      ).then(() => {
         waiting.delete(host);
         void startProcess(world, host, tamper);
       });
@@ -73,7 +79,11 @@ const SCHEDULED: Readonly<Partial<Record<Fault, (scene: Scene) => void>>> = {
   },
   clone: ({ world, hosts, host }) => {
     if (hosts.length >= HOSTS_MAX) return;
-    const clone = createHost(world, { ...host, name: `${host.name}c${hosts.length}`, random: host.random.fork(`clone ${hosts.length}`) });
+    const clone = createHost(world, {
+      ...host,
+      name: `${host.name}c${hosts.length}`,
+      random: host.random.fork(`clone ${hosts.length}`),
+    });
     clone.disk = copyMemoryDisk(host.disk);
     clone.cache = new Set(host.cache);
     hosts.push(clone);
@@ -81,28 +91,36 @@ const SCHEDULED: Readonly<Partial<Record<Fault, (scene: Scene) => void>>> = {
   stop: ({ world, host, random }) => {
     const { process } = host;
     process?.stop.abort();
-    if (random.chance(0.3)) void pass(world, random.int(10, 9_000)).then(() => process?.kill.abort());
+    if (random.chance(0.3))
+      void pass(world, random.int(10, 9_000)).then(() => process?.kill.abort());
   },
-  partition: ({ world, host, random }) => (host.wrong.network = until(world, random.int(1_000, 80_000))),
+  partition: ({ world, host, random }) =>
+    (host.wrong.network = until(world, random.int(1_000, 80_000))),
   outage: ({ world, random }) => {
     world.remote.setReachable(false);
     void pass(world, random.int(1_000, 60_000)).then(() => world.remote.setReachable(true));
   },
-  'slow-network': ({ world, host, random }) => (host.wrong.slow = until(world, random.int(5_000, 60_000))),
+  'slow-network': ({ world, host, random }) =>
+    (host.wrong.slow = until(world, random.int(5_000, 60_000))),
   'rejected-push': ({ world, random }) => {
     const refused = random.pick([BRANCH, REFS.claims, REFS.hosts, 'refs/']);
-    world.remote.setPolicy(({ ref }) => (ref.startsWith(refused) ? `${refused} is protected` : null));
+    world.remote.setPolicy(({ ref }) =>
+      ref.startsWith(refused) ? `${refused} is protected` : null,
+    );
     void pass(world, random.int(1_000, 30_000)).then(() => world.remote.setPolicy(() => null));
   },
   suspend: ({ world, host, random }) => {
     const ms = until(world, random.int(1_000, 120_000)) - world.scheduler.nowMs();
-    for (const run of world.runs) if (run.host === host.name && run.endedMs === null) run.orphaned = true;
+    for (const run of world.runs)
+      if (run.host === host.name && run.endedMs === null) run.orphaned = true;
     if (host.process !== null) world.scheduler.suspend(host.process.owner, ms);
     world.scheduler.suspend(host.machine, ms);
     host.hands.suspendedMs += ms;
   },
-  'wall-jump': ({ host, random }) => (host.hands.wallOffsetMs += random.pick([-86_400_000, -60_000, 30_000, 3_600_000])),
-  'disk-full': ({ world, host, random }) => (host.wrong.disk = until(world, random.int(1_000, 30_000))),
+  'wall-jump': ({ host, random }) =>
+    (host.hands.wallOffsetMs += random.pick([-86_400_000, -60_000, 30_000, 3_600_000])),
+  'disk-full': ({ world, host, random }) =>
+    (host.wrong.disk = until(world, random.int(1_000, 30_000))),
 };
 
 function until(world: World, ms: number): number {

@@ -1,6 +1,7 @@
 /**
- * Each guard that exactly one reply rests on, taken away by a door that does not keep its promise: the simulation has to turn red, or it would not
- * notice if the guard were gone from the code. FAULTS §6.
+ * Each guard that exactly one reply rests on, taken away by a door that does not keep its promise:
+ * the simulation has to turn red, or it would not notice if the guard were gone from the code.
+ * FAULTS §6.
  */
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
@@ -23,28 +24,44 @@ function withoutLease(ignores: (update: RefUpdate) => boolean): (remote: MemoryR
       push: (updates, options) => {
         const now = (ref: string): Oid | null => remote.refs.get(ref) ?? null;
         return repository.push(
-          updates.map((update) => (ignores(update) ? { ...update, expected: now(update.ref) } : update)),
+          updates.map((update) =>
+            ignores(update) ? { ...update, expected: now(update.ref) } : update,
+          ),
           options,
         );
       },
     }));
 }
 
-function withRepository(doors: Parameters<Tamper>[0], change: (repository: Repository) => Repository): Parameters<Tamper>[0] {
+function withRepository(
+  doors: Parameters<Tamper>[0],
+  change: (repository: Repository) => Repository,
+): Parameters<Tamper>[0] {
   return { ...doors, repository: change(doors.repository) };
 }
 
 /** Guard → doors without it, and which invariant has to see that. */
-const GUARDS: Readonly<Record<string, { readonly tamper: (remote: MemoryRemote) => Tamper; readonly seen: RegExp }>> = {
-  'lease on the branch': { tamper: withoutLease(({ ref }) => ref === BRANCH), seen: /^I[126]|^unfenced/ },
-  'lease on the claim': { tamper: withoutLease(({ ref, next }) => ref.startsWith(REFS.claims) && next !== null), seen: /^I8|^overlap/ },
+const GUARDS: Readonly<
+  Record<string, { readonly tamper: (remote: MemoryRemote) => Tamper; readonly seen: RegExp }>
+> = {
+  'lease on the branch': {
+    tamper: withoutLease(({ ref }) => ref === BRANCH),
+    seen: /^I[126]|^unfenced/,
+  },
+  'lease on the claim': {
+    tamper: withoutLease(({ ref, next }) => ref.startsWith(REFS.claims) && next !== null),
+    seen: /^I8|^overlap/,
+  },
   'fence of the reply': {
     tamper: withoutLease(({ ref, next }) => ref.startsWith(REFS.claims) && next === null),
     seen: /^unfenced|^overlap|^I8/,
   },
   'atomic push': {
     tamper: () => (doors) =>
-      withRepository(doors, (repository) => ({ ...repository, push: (updates) => repository.push(updates, { atomic: false }) })),
+      withRepository(doors, (repository) => ({
+        ...repository,
+        push: (updates) => repository.push(updates, { atomic: false }),
+      })),
     seen: /^unfenced/,
   },
   'look for a reply that stands': {
@@ -53,7 +70,9 @@ const GUARDS: Readonly<Record<string, { readonly tamper: (remote: MemoryRemote) 
         ...repository,
         lookUp: async (commit, paths) => {
           const found = await repository.lookUp(commit, paths);
-          return found.map((entry, index) => (parseMessagePath(paths[index] ?? '')?.replyTo == null ? entry : null));
+          return found.map((entry, index) =>
+            parseMessagePath(paths[index] ?? '')?.replyTo == null ? entry : null,
+          );
         },
       })),
     seen: /^I1/,
@@ -61,7 +80,11 @@ const GUARDS: Readonly<Record<string, { readonly tamper: (remote: MemoryRemote) 
   'journal before the start': {
     tamper: () => (doors) => ({
       ...doors,
-      local: { ...doors.local, journal: (entry) => (entry.kind === 'starting' ? Promise.resolve() : doors.local.journal(entry)) },
+      local: {
+        ...doors.local,
+        journal: (entry) =>
+          entry.kind === 'starting' ? Promise.resolve() : doors.local.journal(entry),
+      },
     }),
     seen: /^I8/,
   },
@@ -72,7 +95,10 @@ const GUARDS: Readonly<Record<string, { readonly tamper: (remote: MemoryRemote) 
         push: async (updates, options) => {
           const outcome = await repository.push(updates, options);
           if (outcome.kind === 'answered') return outcome;
-          return { kind: 'answered', refs: new Map(updates.map(({ ref }) => [ref, { kind: 'landed' } as const])) };
+          return {
+            kind: 'answered',
+            refs: new Map(updates.map(({ ref }) => [ref, { kind: 'landed' } as const])),
+          };
         },
       })),
     seen: /./,
@@ -85,13 +111,20 @@ describe('without its', () => {
   });
 
   it('ancestry check the simulation turns red', async () => {
-    const tamper: Tamper = (doors) => withRepository(doors, (repository) => ({ ...repository, isAncestor: () => Promise.resolve(true) }));
+    const tamper: Tamper = (doors) =>
+      withRepository(doors, (repository) => ({
+        ...repository,
+        isAncestor: () => Promise.resolve(true),
+      }));
     expect((await runRewrite(planOf(1), tamper)).problems).not.toEqual([]);
   });
 });
 
 /** The first seed whose invariants notice, or null. */
-async function firstRed(tamper: (remote: MemoryRemote) => Tamper, seen: RegExp): Promise<number | null> {
+async function firstRed(
+  tamper: (remote: MemoryRemote) => Tamper,
+  seen: RegExp,
+): Promise<number | null> {
   for (let seed = 1; seed <= SEEDS_MAX; seed += 1) {
     const { problems } = await runSeed({ ...planOf(seed), atomic: true }, { tamperRemote: tamper });
     if (problems.some((problem) => seen.test(problem))) return seed;

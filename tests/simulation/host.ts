@@ -1,11 +1,17 @@
 /**
- * One machine with its disk, clock and network, and the real dispatcher as a process on it: started, killed between any two awaits, stopped in good
- * order, frozen, started again. What the process may keep is what a real one keeps: the disk.
+ * One machine with its disk, clock and network, and the real dispatcher as a process on it:
+ * started, killed between any two awaits, stopped in good order, frozen, started again. What the
+ * process may keep is what a real one keeps: the disk.
  */
 import { CrosstalkError, errorText } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import { createDispatcher, type Dispatcher, type Doors, type Settings } from '../../src/dispatcher/dispatcher.ts';
+import {
+  createDispatcher,
+  type Dispatcher,
+  type Doors,
+  type Settings,
+} from '../../src/dispatcher/dispatcher.ts';
 import type { Serving } from '../../src/dispatcher/state.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
@@ -13,7 +19,11 @@ import { decodeIndex } from '../../src/protocol/open-work.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
 import { type Act, createFakeAgents } from '../support/fake-agents.ts';
 import { createManualClock, type Hands } from '../support/manual-clock.ts';
-import { createMemoryDisk, type MemoryDisk, openMemoryLocalState } from '../support/memory-local-state.ts';
+import {
+  createMemoryDisk,
+  type MemoryDisk,
+  openMemoryLocalState,
+} from '../support/memory-local-state.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Owner } from '../support/simulation-scheduler.ts';
 import { createStage } from './stage.ts';
@@ -79,7 +89,11 @@ export function createHost(
 }
 
 /** Starts the dispatcher as a new process on what the disk holds. */
-export async function startProcess(world: World, host: Host, tamper: Tamper = (doors) => doors): Promise<void> {
+export async function startProcess(
+  world: World,
+  host: Host,
+  tamper: Tamper = (doors) => doors,
+): Promise<void> {
   const owner: Owner = { name: host.name, alive: true, suspendedUntilMs: 0 };
   const clock = createManualClock(world.scheduler, owner, host.hands);
   const steps = createSteps(world, host, owner);
@@ -90,10 +104,14 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
     random: host.random,
     log: createLog(({ level, event, fields }) => {
       if (!owner.alive) return;
-      world.scheduler.trace(`${host.name} ${level === 'status' ? '' : `${level} `}${event} ${JSON.stringify(fields)}`);
+      world.scheduler.trace(
+        `${host.name} ${level === 'status' ? '' : `${level} `}${event} ${JSON.stringify(fields)}`,
+      );
       noteEvent(world, host, { event, fields });
     }),
-    repository: steps.repository(world.remote.open({ step: steps.git, host: host.name, cache: host.cache })),
+    repository: steps.repository(
+      world.remote.open({ step: steps.git, host: host.name, cache: host.cache }),
+    ),
     local,
     agents: createFakeAgents(createStage(world, host, owner)),
     workspace: {
@@ -120,16 +138,41 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
     poke: () => undefined,
   });
   const { repository } = doors;
-  const checkpoint = decodeIndex(host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint));
+  const checkpoint = decodeIndex(
+    host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint),
+  );
   const { view = (mirror: Mirror) => mirror } = host;
   const mirror = view(createMirror(repository, checkpoint));
-  const publisher = { repository, mirror, clock, random: doors.random, branchRef: BRANCH, atomic: world.plan.atomic };
-  const dispatcher = createDispatcher({ settings: settingsOf(world, host), doors, mirror, publisher });
-  const process: Process = { owner, dispatcher, stop: new AbortController(), kill: new AbortController(), directories, ended: null };
+  const publisher = {
+    repository,
+    mirror,
+    clock,
+    random: doors.random,
+    branchRef: BRANCH,
+    atomic: world.plan.atomic,
+  };
+  const dispatcher = createDispatcher({
+    settings: settingsOf(world, host),
+    doors,
+    mirror,
+    publisher,
+  });
+  const process: Process = {
+    owner,
+    dispatcher,
+    stop: new AbortController(),
+    kill: new AbortController(),
+    directories,
+    ended: null,
+  };
   host.process = process;
   world.scheduler.trace(`${host.name} process ${dispatcher.run} instance ${local.instance}`);
   try {
-    const end = await runDispatcher(dispatcher, { once: false, stop: process.stop.signal, kill: process.kill.signal });
+    const end = await runDispatcher(dispatcher, {
+      once: false,
+      stop: process.stop.signal,
+      kill: process.kill.signal,
+    });
     process.ended = end;
     checkNothingLeft(world, host, process);
   } catch (error) {
@@ -142,7 +185,10 @@ export async function startProcess(world: World, host: Host, tamper: Tamper = (d
   owner.alive = false;
 }
 
-/** Kills the process where it stands. With `machine`, the programs it started end too and the next boot is another instance. */
+/**
+ * Kills the process where it stands. With `machine`, the programs it started end too and the next
+ * boot is another instance.
+ */
 export function killProcess(world: World, host: Host, how: 'process' | 'machine'): void {
   const { process } = host;
   if (process !== null) {
@@ -150,7 +196,8 @@ export function killProcess(world: World, host: Host, how: 'process' | 'machine'
     process.ended = 'killed';
     host.process = null;
   }
-  for (const run of world.runs) if (run.host === host.name && run.endedMs === null) run.orphaned = true;
+  for (const run of world.runs)
+    if (run.host === host.name && run.endedMs === null) run.orphaned = true;
   world.scheduler.trace(`${host.name} killed (${how})`);
   if (how === 'process') return;
   for (const end of host.programs.values()) end();
@@ -159,7 +206,10 @@ export function killProcess(world: World, host: Host, how: 'process' | 'machine'
   host.boots += 1;
 }
 
-/** Leases of seconds, so that they lapse many times in a seed; the proportions are those of the defaults. */
+/**
+ * Leases of seconds, so that they lapse many times in a seed; the proportions are those of the
+ * defaults.
+ */
 function settingsOf(world: World, host: Host): Settings {
   return {
     alias: host.alias,
@@ -193,14 +243,20 @@ function servingOf(host: Host): (modelsText: string | null) => Promise<Serving> 
   return (modelsText) => {
     if (modelsText === known) return Promise.resolve(serving);
     known = modelsText;
-    serving = { models: new Map([...decodeModels(modelsText ?? '').models].filter(([name]) => host.serves.has(name))), refused: new Map() };
+    serving = {
+      models: new Map(
+        [...decodeModels(modelsText ?? '').models].filter(([name]) => host.serves.has(name)),
+      ),
+      refused: new Map(),
+    };
     return Promise.resolve(serving);
   };
 }
 
 function instanceOf(host: Host): string {
   let hash = 0x811c9dc5;
-  for (const char of `${host.name}/${host.boots}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+  for (const char of `${host.name}/${host.boots}`)
+    hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0').padEnd(12, '0');
 }
 
@@ -208,12 +264,21 @@ function instanceOf(host: Host): string {
 function checkNothingLeft(world: World, host: Host, process: Process): void {
   const timers = world.scheduler.pending(process.owner);
   const programs = [...process.directories].filter((attemptId) => host.programs.has(attemptId));
-  if (timers > 0) world.problems.push(`I11 ${host.name} has ended and ${timers} timers of it are left`);
-  if (programs.length > 0) world.problems.push(`I11 ${host.name} has ended and its programs run: ${programs.join(', ')}`);
-  else if (process.directories.size > 0) world.problems.push(`I11 ${host.name} has ended and left ${[...process.directories].join(', ')}`);
+  if (timers > 0)
+    world.problems.push(`I11 ${host.name} has ended and ${timers} timers of it are left`);
+  if (programs.length > 0)
+    world.problems.push(`I11 ${host.name} has ended and its programs run: ${programs.join(', ')}`);
+  else if (process.directories.size > 0)
+    world.problems.push(
+      `I11 ${host.name} has ended and left ${[...process.directories].join(', ')}`,
+    );
 }
 
-function noteEvent(world: World, host: Host, { event, fields }: { event: string; fields: Readonly<Record<string, unknown>> }): void {
+function noteEvent(
+  world: World,
+  host: Host,
+  { event, fields }: { event: string; fields: Readonly<Record<string, unknown>> },
+): void {
   const reason = typeof fields['reason'] === 'string' ? fields['reason'] : '';
   const detail: Readonly<Record<string, string>> = {
     'claim.taken-over': fields['from'] === host.alias ? 'own' : "another's",

@@ -1,6 +1,7 @@
 /**
- * What must be true of a transport whatever happened: predicates over the first-parent history of its branch, the moves of its refs, and the log of
- * the programs that were started. FAULTS §3. The first group needs nothing but the history.
+ * What must be true of a transport whatever happened: predicates over the first-parent history of
+ * its branch, the moves of its refs, and the log of the programs that were started. FAULTS §3. The
+ * first group needs nothing but the history.
  */
 import type { Oid } from '../../src/base/ids.ts';
 import { type Claim, parseClaim } from '../../src/protocol/claim.ts';
@@ -35,7 +36,9 @@ export function historyOf(remote: MemoryRemote, tip: Oid | null): readonly Histo
   return commits.reverse().map((commit) => {
     const files = remote.filesOf(commit.oid);
     const added = new Map([...files].filter(([path]) => !before.has(path)));
-    const changed = [...files].flatMap(([path, text]) => (before.has(path) && before.get(path) !== text ? [path] : []));
+    const changed = [...files].flatMap(([path, text]) =>
+      before.has(path) && before.get(path) !== text ? [path] : [],
+    );
     const removed = [...before.keys()].filter((path) => !files.has(path));
     before = files;
     return { commit, added, changed, removed, files };
@@ -50,16 +53,31 @@ export function checkHistory(history: readonly HistoryStep[]): readonly string[]
     const byDispatcher = commit.author.email.endsWith('.crosstalk');
     const name = commit.oid.slice(0, 8);
     const byEngine = commit.author.email === 'workflow@crosstalk';
-    if ((byDispatcher || byEngine) && (commit.parents.length !== 1 || changed.length + removed.length > 0))
-      problems.push(`I1/I5 ${name} has ${commit.parents.length} parents, changes ${changed.join()} and removes ${removed.join()}`);
+    if (
+      (byDispatcher || byEngine) &&
+      (commit.parents.length !== 1 || changed.length + removed.length > 0)
+    )
+      problems.push(
+        `I1/I5 ${name} has ${commit.parents.length} parents, changes ${changed.join()} and removes ${removed.join()}`,
+      );
     for (const [path, text] of added) {
       const read = readMessage(text);
       if (read.kind === 'message' && !byDispatcher) messages.set(path, read.message);
-      if (byDispatcher) problems.push(...checkReply({ name, path, message: read.kind === 'message' ? read.message : null, messages }));
+      if (byDispatcher)
+        problems.push(
+          ...checkReply({
+            name,
+            path,
+            message: read.kind === 'message' ? read.message : null,
+            messages,
+          }),
+        );
       if (read.kind === 'message') messages.set(path, read.message);
     }
     for (const path of changed) {
-      const read = readMessage(history.find(({ commit: { oid } }) => oid === commit.oid)?.files.get(path) ?? '');
+      const read = readMessage(
+        history.find(({ commit: { oid } }) => oid === commit.oid)?.files.get(path) ?? '',
+      );
       if (read.kind === 'message') messages.set(path, read.message);
     }
   }
@@ -83,11 +101,21 @@ function checkReply({ name, path, message, messages }: ReplyFile): readonly stri
       (to.name === replyTo.recipient || to.name === 'all') &&
       (to.host === null || to.host === message.fields.host || message.fields.failed),
   );
-  return addressed ? [] : [`I4 ${name}: ${path} is by ${replyTo.recipient}@${message.fields.host ?? '?'}, who was not asked`];
+  return addressed
+    ? []
+    : [
+        `I4 ${name}: ${path} is by ${replyTo.recipient}@${message.fields.host ?? '?'}, who was not asked`,
+      ];
 }
 
-/** I2 across moves: one reply of a model to one message, wherever its file stands. A person's own answer counts as one. */
-export function checkSingleReplies(history: readonly Pick<HistoryStep, 'added' | 'commit'>[], runs: readonly Run[]): readonly string[] {
+/**
+ * I2 across moves: one reply of a model to one message, wherever its file stands. A person's own
+ * answer counts as one.
+ */
+export function checkSingleReplies(
+  history: readonly Pick<HistoryStep, 'added' | 'commit'>[],
+  runs: readonly Run[],
+): readonly string[] {
   const byRun = new Map(runs.map((run) => [run.id, run]));
   const answered = new Map<string, string>();
   const problems: string[] = [];
@@ -101,8 +129,10 @@ export function checkSingleReplies(history: readonly Pick<HistoryStep, 'added' |
         problems.push(`I8 ${path} is not what ${said[0]} was started for`);
       const key = `${said[2]} ${replyTo.recipient}`;
       const first = answered.get(key);
-      // A retry or a copy is another message that quotes nothing: markers are one to one with what people wrote.
-      if (first !== undefined && first !== path) problems.push(`I2 ${key} is answered by ${first} and ${path}`);
+      // A retry or a copy is another message that quotes nothing: markers are one to one with what
+      // people wrote.
+      if (first !== undefined && first !== path)
+        problems.push(`I2 ${key} is answered by ${first} and ${path}`);
       answered.set(key, path);
     }
   return problems;
@@ -121,7 +151,10 @@ export function checkNothingLost(remote: MemoryRemote, tips: readonly Oid[]): re
   return tips.filter((oid) => !kept.has(oid)).map((oid) => `I6 ${oid.slice(0, 8)} was pushed over`);
 }
 
-/** Every reply took its own claim along: the same push deleted the claim of that message, recipient, host and attempt. */
+/**
+ * Every reply took its own claim along: the same push deleted the claim of that message, recipient,
+ * host and attempt.
+ */
 export function checkFences(remote: MemoryRemote): readonly string[] {
   const pushes = new Map<number, RefMove[]>();
   for (const move of remote.moves) pushes.set(move.push, [...(pushes.get(move.push) ?? []), move]);
@@ -130,13 +163,19 @@ export function checkFences(remote: MemoryRemote): readonly string[] {
     if (branch === undefined) return [];
     const claims = new Map(
       moves.flatMap(({ ref, expected, next }) => {
-        const claim = next === null && expected !== null ? parseClaim(remote.commitInfo(expected)?.message ?? '') : null;
+        const claim =
+          next === null && expected !== null
+            ? parseClaim(remote.commitInfo(expected)?.message ?? '')
+            : null;
         return claim === null ? [] : [[ref, claim] as const];
       }),
     );
-    // What the workflow engine adds (tasks, closed and routed replies) is nobody's answer and needs no claim.
+    // What the workflow engine adds (tasks, closed and routed replies) is nobody's answer and needs
+    // no claim.
     const byHosts = repliesOf(remote, branch).filter(({ message }) => message.fields.host !== null);
-    return byHosts.flatMap((reply) => (hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`]));
+    return byHosts.flatMap((reply) =>
+      hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`],
+    );
   });
 }
 
@@ -154,11 +193,16 @@ function repliesOf(remote: MemoryRemote, { expected, next }: RefMove): readonly 
     const read = before.has(path) ? null : readMessage(text);
     if (read?.kind !== 'message') return [];
     const asked = files.get(read.message.fields.re[0] ?? '');
-    return [{ path, message: read.message, askedBlob: asked === undefined ? null : blobIdOf(asked) }];
+    return [
+      { path, message: read.message, askedBlob: asked === undefined ? null : blobIdOf(asked) },
+    ];
   });
 }
 
-function hasFence({ path, message, askedBlob }: PushedReply, claims: ReadonlyMap<string, Claim>): boolean {
+function hasFence(
+  { path, message, askedBlob }: PushedReply,
+  claims: ReadonlyMap<string, Claim>,
+): boolean {
   const recipient = parseMessagePath(path)?.replyTo?.recipient;
   return [...claims].some(
     ([ref, claim]) =>
@@ -166,13 +210,17 @@ function hasFence({ path, message, askedBlob }: PushedReply, claims: ReadonlyMap
       claim.alias === message.fields.host &&
       claim.attempt === message.fields.attempt &&
       // Of a message that was moved, the bytes are what its claim names.
-      (claim.message === message.fields.re[0] || claim.blob === askedBlob || ref.endsWith(keyAt(claim.message, claim.recipient))),
+      (claim.message === message.fields.re[0] ||
+        claim.blob === askedBlob ||
+        ref.endsWith(keyAt(claim.message, claim.recipient))),
   );
 }
 
 function keyAt(path: string, recipient: string): string {
   const parsed = parseMessagePath(path);
-  return parsed === null ? '?' : claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
+  return parsed === null
+    ? '?'
+    : claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
 }
 
 /** I8: a program with effects outside is started at most once for one message and recipient. */
@@ -186,7 +234,9 @@ export function checkRuns(runs: readonly Run[]): readonly string[] {
       external.set(key, run);
       return first === undefined
         ? []
-        : [`I8 ${run.model} was started for ${key} by ${first.id} on ${first.host} and ${run.id} on ${run.host}`];
+        : [
+            `I8 ${run.model} was started for ${key} by ${first.id} on ${first.host} and ${run.id} on ${run.host}`,
+          ];
     });
 }
 
@@ -195,22 +245,35 @@ export function checkOverlap(runs: readonly Run[], nowMs: number): readonly stri
   const sane = runs.filter(({ orphaned }) => !orphaned);
   return sane.flatMap((run, index) =>
     sane.slice(index + 1).flatMap((other) => {
-      const same = run.marker === other.marker && run.recipient === other.recipient && run.attemptId !== other.attemptId;
+      const same =
+        run.marker === other.marker &&
+        run.recipient === other.recipient &&
+        run.attemptId !== other.attemptId;
       if (!same || other.startedMs >= (run.endedMs ?? nowMs)) return [];
-      return [`overlap: ${run.id} on ${run.host} and ${other.id} on ${other.host} both run ${run.marker} ${run.recipient}`];
+      return [
+        `overlap: ${run.id} on ${run.host} and ${other.id} on ${other.host} both run ${run.marker} ${run.recipient}`,
+      ];
     }),
   );
 }
 
 /** No host runs more programs at a time than it has slots. */
-export function checkSlots(runs: readonly Run[], slots: ReadonlyMap<string, number>): readonly string[] {
+export function checkSlots(
+  runs: readonly Run[],
+  slots: ReadonlyMap<string, number>,
+): readonly string[] {
   return runs.flatMap((run) => {
     const busy = runs.filter(
       (other) =>
-        other.host === run.host && !other.orphaned && other.startedMs <= run.startedMs && (other.endedMs ?? Infinity) > run.startedMs,
+        other.host === run.host &&
+        !other.orphaned &&
+        other.startedMs <= run.startedMs &&
+        (other.endedMs ?? Infinity) > run.startedMs,
     );
     const most = slots.get(run.host) ?? 0;
-    return busy.length <= most || run.orphaned ? [] : [`slots: ${run.host} runs ${busy.map(({ id }) => id).join()} and has ${most} slots`];
+    return busy.length <= most || run.orphaned
+      ? []
+      : [`slots: ${run.host} runs ${busy.map(({ id }) => id).join()} and has ${most} slots`];
   });
 }
 
@@ -221,7 +284,9 @@ export function checkClaimsGone(world: World): readonly string[] {
     .map(([ref, oid]) => `left over: ${ref} ${world.remote.commitInfo(oid)?.message ?? ''}`);
 }
 
-/** Work that a message asks for and that is not answered: what a reader of the tree alone would say. */
+/**
+ * Work that a message asks for and that is not answered: what a reader of the tree alone would say.
+ */
 export interface Unanswered {
   readonly path: string;
   readonly recipient: string;
@@ -253,7 +318,12 @@ export function listUnanswered(
       if (files.has(`${path.slice(0, -3)}.re.${name}.md`) || name === fields.from) continue;
       // What is said to a run is read by it; only a marker has to be answered.
       if (name === 'workflow' && (fields.type !== 'workflow' || isTask(path))) continue;
-      found.push({ path, recipient: name, hosts: host === null ? [] : [host], eligible: !twin && fields.hops < 4 && served(name, host) });
+      found.push({
+        path,
+        recipient: name,
+        hosts: host === null ? [] : [host],
+        eligible: !twin && fields.hops < 4 && served(name, host),
+      });
     }
   }
   return found.map((work) => (retried.has(work.path) ? { ...work, eligible: false } : work));

@@ -4,7 +4,10 @@ import { runSeed, type SeedResult } from './run-seed.ts';
 
 /** What many seeds showed. */
 export interface Judgement {
-  /** For each seed that failed: the replay, its first problems, and what is left of it when it is made small. */
+  /**
+   * For each seed that failed: the replay, its first problems, and what is left of it when it is
+   * made small.
+   */
   readonly failures: readonly string[];
   readonly coverage: ReadonlyMap<string, number>;
 }
@@ -12,7 +15,9 @@ export interface Judgement {
 const SHOWN = 5;
 const SHRINK_RUNS_MAX = 80;
 
-/** Everything that some seed has to exercise: every fault, and every branch in the life of a claim. */
+/**
+ * Everything that some seed has to exercise: every fault, and every branch in the life of a claim.
+ */
 export const MUST_HAPPEN: readonly string[] = [
   ...FAULTS.filter((fault) => fault !== 'crash').map((fault) => `fault ${fault}`),
   'fault crash before',
@@ -87,14 +92,19 @@ export const MUST_HAPPEN: readonly string[] = [
   ].map((transition) => `workflow ${transition}`),
 ];
 
-/** Runs seeds one after the other. Stops shrinking after the first failure: one is enough to begin with. */
+/**
+ * Runs seeds one after the other. Stops shrinking after the first failure: one is enough to begin
+ * with.
+ */
 export async function judgeSeeds(seeds: Iterable<number>): Promise<Judgement> {
   const failures: string[] = [];
   const coverage = new Map<string, number>();
   for (const seed of seeds) {
     const result = await runSeed(planOf(seed));
-    for (const [what, count] of result.coverage) coverage.set(what, (coverage.get(what) ?? 0) + count);
-    if (result.problems.length > 0 && failures.length < SHOWN) failures.push(await describeFailure(result, failures.length === 0));
+    for (const [what, count] of result.coverage)
+      coverage.set(what, (coverage.get(what) ?? 0) + count);
+    if (result.problems.length > 0 && failures.length < SHOWN)
+      failures.push(await describeFailure(result, failures.length === 0));
   }
   return { failures, coverage };
 }

@@ -1,4 +1,7 @@
-/** What people do to the branch with tools of their own: write, answer by hand, delete, move, edit, ask again. Every text carries a marker `[[M7]]`. */
+/**
+ * What people do to the branch with tools of their own: write, answer by hand, delete, move, edit,
+ * ask again. Every text carries a marker `[[M7]]`.
+ */
 import { encodeTime } from 'ulid';
 import type { Oid } from '../../src/base/ids.ts';
 import { formatMessage } from '../../src/protocol/message.ts';
@@ -11,7 +14,10 @@ import { drawsOf } from './plan.ts';
 import { SAVED } from './workflows.ts';
 import { BRANCH, type World } from './world.ts';
 
-/** The models of every simulated transport. `solo` is served by the first host only, `ghost` by nobody. */
+/**
+ * The models of every simulated transport. `solo` is served by the first host only, `ghost` by
+ * nobody.
+ */
 export const MODELS_YAML = `models:
   opus: {adapter: command, command: [x], effects: none, concurrency: 2, timeout: 90s}
   sonnet: {adapter: command, command: [x], effects: none, fallback: [opus], attempts: 2, timeout: 60s}
@@ -41,14 +47,24 @@ export function foundTransport(world: World): void {
   });
 }
 
-/** One thing that somebody does now; which depends on the action's number alone, on what on the branch as it stands. */
+/**
+ * One thing that somebody does now; which depends on the action's number alone, on what on the
+ * branch as it stands.
+ */
 export function act(world: World, hosts: readonly Host[], number: number): void {
   const random = drawsOf(world.plan, `action ${number}`);
   const all = openMessages(world);
-  // What stands in the channel of a run is the engine's; people answer there and leave the rest alone.
+  // What stands in the channel of a run is the engine's; people answer there and leave the rest
+  // alone.
   const mail = all.filter(({ ofRun }) => !ofRun);
   const kind = number < 2 || mail.length === 0 ? 'write' : random.pick(KINDS);
-  const change = CHANGES[kind]({ world, hosts, number, random, open: kind === 'answer' ? all : mail });
+  const change = CHANGES[kind]({
+    world,
+    hosts,
+    number,
+    random,
+    open: kind === 'answer' ? all : mail,
+  });
   if (change === null) return;
   world.count(`people ${kind}`);
   world.scheduler.trace(`people ${change.message}`);
@@ -97,40 +113,65 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   answer: ({ random, open, number }) => {
     const { path, recipients } = random.pick(open);
     const recipient = random.pick(recipients);
-    const content = formatMessage({ to: ['ada'], from: 'ada', timestamp: '2026-11-21T06:00:00Z', re: [path] }, `by hand ${number}\n`);
-    return { writes: [{ path: replyPath(path, recipient), content }], message: `answers for ${recipient}: ${path}` };
+    const content = formatMessage(
+      { to: ['ada'], from: 'ada', timestamp: '2026-11-21T06:00:00Z', re: [path] },
+      `by hand ${number}\n`,
+    );
+    return {
+      writes: [{ path: replyPath(path, recipient), content }],
+      message: `answers for ${recipient}: ${path}`,
+    };
   },
   delete: ({ random, open }) => {
     const { path } = random.pick(open);
     return { writes: [], removes: [path], message: `deletes ${path}` };
   },
-  // With the replies that it has: a message moved away from them is a new one, because the tree is all there is.
+  // With the replies that it has: a message moved away from them is a new one, because the tree is
+  // all there is.
   move: ({ world, random, open, number }) => {
     const { path, text } = random.pick(open);
     // Neither path nor bytes are what was claimed: for everybody who looks it is another message.
     if (text.includes('\nedited')) return null;
     // What was asked again is asked again by its old path.
-    if ([...filesNow(world).values()].some((other) => other.includes(`retries: ${path}`))) return null;
-    // Which of two copies with one id counts is a matter of their names; moving them about is not what is tried here.
-    if ([...filesNow(world).keys()].some((other) => other !== path && other.endsWith(path.slice(-29)))) return null;
+    if ([...filesNow(world).values()].some((other) => other.includes(`retries: ${path}`)))
+      return null;
+    // Which of two copies with one id counts is a matter of their names; moving them about is not
+    // what is tried here.
+    if (
+      [...filesNow(world).keys()].some((other) => other !== path && other.endsWith(path.slice(-29)))
+    )
+      return null;
     const stem = path.slice(0, -3);
     const to = `${path.slice(0, path.lastIndexOf('/'))}/moved-${number}-${path.slice(path.lastIndexOf('/') + 1, -3)}`;
-    const moved = [...filesNow(world)].filter(([each]) => each === path || each.startsWith(`${stem}.re.`));
-    const writes = moved.map(([each, content]) => ({ path: to + each.slice(stem.length), content }));
+    const moved = [...filesNow(world)].filter(
+      ([each]) => each === path || each.startsWith(`${stem}.re.`),
+    );
+    const writes = moved.map(([each, content]) => ({
+      path: to + each.slice(stem.length),
+      content,
+    }));
     return { writes, removes: moved.map(([each]) => each), message: `moves ${path} to ${to}.md` };
   },
   edit: ({ random, open, number }) => {
     const { path, text } = random.pick(open);
     // Moved and edited: neither path nor bytes are left of what was claimed.
     if (path.includes('/moved-')) return null;
-    return { writes: [{ path, content: text.replace('\n[[', `\nedited ${number}\n[[`) }], message: `edits ${path}` };
+    return {
+      writes: [{ path, content: text.replace('\n[[', `\nedited ${number}\n[[`) }],
+      message: `edits ${path}`,
+    };
   },
   copy: ({ random, open, number }) => {
-    const { path, text } = random.pick(open.filter(({ path: each }) => /-[0-9A-Z]{26}\.md$/.test(each)).concat(open.slice(0, 1)));
+    const { path, text } = random.pick(
+      open.filter(({ path: each }) => /-[0-9A-Z]{26}\.md$/.test(each)).concat(open.slice(0, 1)),
+    );
     // Copies of what was moved have no right one among them.
     if (!/-[0-9A-Z]{26}\.md$/.test(path) || /moved|copy/.test(path)) return null;
     const to = `${path.slice(0, path.lastIndexOf('/'))}/copy${number}-${path.slice(-29)}`;
-    return { writes: [{ path: to, content: text.replace(/\[\[M(\d+)\]\]/, `[[M$1-copy${number}]]`) }], message: `copies ${path} to ${to}` };
+    return {
+      writes: [{ path: to, content: text.replace(/\[\[M(\d+)\]\]/, `[[M$1-copy${number}]]`) }],
+      message: `copies ${path} to ${to}`,
+    };
   },
   garbage: ({ number, random }) => ({
     writes: [
@@ -143,7 +184,10 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   }),
 };
 
-function writeMessage({ world, hosts, number, random }: Scene, more: { re?: readonly string[]; retries?: string }): Change {
+function writeMessage(
+  { world, hosts, number, random }: Scene,
+  more: { re?: readonly string[]; retries?: string },
+): Change {
   const atMs = BEGINNING_MS + number * 1_000;
   const path = random.chance(0.6)
     ? newMessagePath('general', atMs, `${encodeTime(atMs)}${String(number).padStart(16, '0')}`)

@@ -1,4 +1,7 @@
-/** What a seed means: how many hosts, which messages, which faults and how often. Pure; shrinking is a smaller plan of the same seed. */
+/**
+ * What a seed means: how many hosts, which messages, which faults and how often. Pure; shrinking is
+ * a smaller plan of the same seed.
+ */
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { DRAWN } from './workflows.ts';
 
@@ -96,7 +99,9 @@ export function planOf(seed: number, smaller: Smaller = {}): Plan {
   };
 }
 
-/** Two of three seeds start runs; of a group two or three, so that they have to wait for each other. */
+/**
+ * Two of three seeds start runs; of a group two or three, so that they have to wait for each other.
+ */
 function drawMarkers(random: SeededRandom): readonly string[] {
   if (random.chance(0.35)) return [];
   const name = random.pick(DRAWN);

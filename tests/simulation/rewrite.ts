@@ -1,4 +1,7 @@
-/** A branch that is wound back while hosts work: everybody stops by himself, and goes on when a person says so. */
+/**
+ * A branch that is wound back while hosts work: everybody stops by himself, and goes on when a
+ * person says so.
+ */
 import { acceptRewrite } from '../../src/dispatcher/control-host.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { act, foundTransport } from './people.ts';
@@ -16,7 +19,10 @@ const REWRITE_MS = 60_000;
 const NOTICED_MS = 25_000;
 
 /** Runs a plan without faults, winds the branch back after a minute, and accepts that later. */
-export async function runRewrite(plan: Plan, tamper: Tamper = (doors) => doors): Promise<RewriteResult> {
+export async function runRewrite(
+  plan: Plan,
+  tamper: Tamper = (doors) => doors,
+): Promise<RewriteResult> {
   const world = createWorld({ ...plan, faults: new Set() }, () => undefined);
   foundTransport(world);
   const hosts = Array.from({ length: 3 }, (_, index) =>
@@ -39,9 +45,15 @@ export async function runRewrite(plan: Plan, tamper: Tamper = (doors) => doors):
   const startedMeanwhile = world.runs.length;
   await pass(world, 120_000);
   const problems = [
-    ...hosts.flatMap(({ name, process }) => (process?.dispatcher.state.host.halted == null ? [`${name} has not halted`] : [])),
-    ...(world.runs.length > startedMeanwhile ? ['programs are started although the branch was wound back'] : []),
-    ...(world.remote.refs.get(BRANCH) === tip ? [] : ['a host has pushed to a branch that was wound back']),
+    ...hosts.flatMap(({ name, process }) =>
+      process?.dispatcher.state.host.halted == null ? [`${name} has not halted`] : [],
+    ),
+    ...(world.runs.length > startedMeanwhile
+      ? ['programs are started although the branch was wound back']
+      : []),
+    ...(world.remote.refs.get(BRANCH) === tip
+      ? []
+      : ['a host has pushed to a branch that was wound back']),
     ...(lost === undefined ? ['nothing was wound back'] : []),
     ...(await acceptEverywhere(world, hosts)),
   ];
@@ -49,7 +61,11 @@ export async function runRewrite(plan: Plan, tamper: Tamper = (doors) => doors):
 }
 
 async function pass(world: World, ms: number): Promise<void> {
-  await world.scheduler.run({ untilMs: world.scheduler.nowMs() + ms, eventsMax: 1_000_000, stop: () => false });
+  await world.scheduler.run({
+    untilMs: world.scheduler.nowMs() + ms,
+    eventsMax: 1_000_000,
+    stop: () => false,
+  });
 }
 
 function windBack(world: World): string | undefined {
@@ -64,6 +80,10 @@ async function acceptEverywhere(world: World, hosts: readonly Host[]): Promise<r
   const before = world.runs.length;
   for (const { process } of hosts) if (process !== null) void acceptRewrite(process.dispatcher);
   await pass(world, 300_000);
-  const halted = hosts.filter(({ process }) => process?.dispatcher.state.host.halted != null).map(({ name }) => `${name} stays halted`);
-  return world.runs.length > before ? halted : [...halted, 'nothing is started after the rewrite was accepted'];
+  const halted = hosts
+    .filter(({ process }) => process?.dispatcher.state.host.halted != null)
+    .map(({ name }) => `${name} stays halted`);
+  return world.runs.length > before
+    ? halted
+    : [...halted, 'nothing is started after the rewrite was accepted'];
 }

@@ -1,13 +1,15 @@
 /**
- * I7: what must be true of every workflow run at every commit, whatever happened. Read from the paths and keys of the history alone, without the
- * engine: one plan, each task answered once, plan ≺ fan-out ≺ synthesis ≺ route, caps never exceeded, one end and nothing after it.
+ * I7: what must be true of every workflow run at every commit, whatever happened. Read from the
+ * paths and keys of the history alone, without the engine: one plan, each task answered once, plan
+ * ≺ fan-out ≺ synthesis ≺ route, caps never exceeded, one end and nothing after it.
  */
 import { readMessage } from '../../src/workflow/message-memo.ts';
 import { readYamlMapping } from '../../src/protocol/yaml.ts';
 import type { HistoryStep } from './invariants.ts';
 
 const TASK = /^data\/channels\/([^/]+)\/((?:steps|plan)\/(?:.+\/)?)task(?:\.(\d+))?\.md$/;
-const REPLY = /^(data\/channels\/[^/]+\/(?:steps|plan)\/(?:.+\/)?task(?:\.\d+)?)\.re\.([a-z0-9._-]+)\.md$/;
+const REPLY =
+  /^(data\/channels\/[^/]+\/(?:steps|plan)\/(?:.+\/)?task(?:\.\d+)?)\.re\.([a-z0-9._-]+)\.md$/;
 
 interface Task {
   readonly path: string;
@@ -40,7 +42,9 @@ export function checkWorkflows(history: readonly HistoryStep[]): {
   for (const step of history) {
     const name = transitionOf(step);
     if (name !== null) transitions.push(name, ...startsOf(step));
-    problems.push(...checkCommit(runs, step).map((problem) => `I7 ${step.commit.oid.slice(0, 8)} ${problem}`));
+    problems.push(
+      ...checkCommit(runs, step).map((problem) => `I7 ${step.commit.oid.slice(0, 8)} ${problem}`),
+    );
   }
   return { problems, transitions };
 }
@@ -53,14 +57,17 @@ export function listOpenRuns(files: ReadonlyMap<string, string>): readonly strin
   });
 }
 
-/** The kind of a transition: its commit's subject without the names of steps and what it comes to. */
+/**
+ * The kind of a transition: its commit's subject without the names of steps and what it comes to.
+ */
 function transitionOf({ commit }: HistoryStep): string | null {
   const [, name] = /^workflow [^:]+: ([^:\n]*)/.exec(commit.message) ?? [];
   if (name === undefined) return null;
   if (/ pass \d/.test(name)) return 'next pass';
   if (/ \((left|right)\)$/.test(name)) return 'decide (choice)';
   if (/^fail .+ \(budget\)/.test(name)) return 'fail step';
-  if (/^(route|fail|decide .*|follow .*) \(/.test(name)) return name.replace(/^(\S+).* (\(.*)$/, '$1 $2');
+  if (/^(route|fail|decide .*|follow .*) \(/.test(name))
+    return name.replace(/^(\S+).* (\(.*)$/, '$1 $2');
   if (name.endsWith('(refused)')) return 'control (refused)';
   return /^budget hold/.test(name) ? 'budget hold' : (name.split(' ')[0] ?? name);
 }
@@ -81,7 +88,8 @@ function isEngine({ commit }: HistoryStep): boolean {
 function checkCommit(runs: Map<string, RunState>, step: HistoryStep): readonly string[] {
   const problems: string[] = [];
   const paths = [...step.added.keys()];
-  for (const path of paths) if (path.endsWith('/RUN.json')) problems.push(...open(runs, path, step.added.get(path) ?? ''));
+  for (const path of paths)
+    if (path.endsWith('/RUN.json')) problems.push(...open(runs, path, step.added.get(path) ?? ''));
   const added = new Map<RunState, Task[]>();
   for (const path of paths) {
     const run = runs.get(/^data\/channels\/([^/]+)\//.exec(path)?.[1] ?? '');
@@ -93,7 +101,8 @@ function checkCommit(runs: Map<string, RunState>, step: HistoryStep): readonly s
     if (task === null) continue;
     run.tasks.set(path, task);
     added.set(run, [...(added.get(run) ?? []), task]);
-    if (!hadPlan && task.folder.startsWith('steps/')) problems.push(`${path} comes before or with the plan`);
+    if (!hadPlan && task.folder.startsWith('steps/'))
+      problems.push(`${path} comes before or with the plan`);
     problems.push(...checkOrder(run, task));
   }
   for (const path of paths) problems.push(...takeReply(runs, path, step.added.get(path) ?? ''));
@@ -137,7 +146,10 @@ function takePlan(run: RunState, text: string): void {
 }
 
 function numberIn(value: unknown, key: string): number | null {
-  const found = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+  const found =
+    typeof value === 'object' && value !== null
+      ? (value as Readonly<Record<string, unknown>>)[key]
+      : undefined;
   return typeof found === 'number' ? found : null;
 }
 
@@ -149,11 +161,17 @@ function readTask(path: string, text: string): Task | null {
   return { path, folder, n: Number(n ?? 1), to, reply: null, isReused: false };
 }
 
-/** A chain goes on when its last task was answered; a synthesis begins when all it joins have ended. */
+/**
+ * A chain goes on when its last task was answered; a synthesis begins when all it joins have ended.
+ */
 function checkOrder(run: RunState, task: Task): readonly string[] {
   const unanswered = (of: readonly Task[]): readonly string[] =>
-    of.filter(({ reply }) => reply === null).map(({ path }) => `${task.path} is added while ${path} is open`);
-  const before = [...run.tasks.values()].filter(({ folder, n }) => folder === task.folder && n < task.n);
+    of
+      .filter(({ reply }) => reply === null)
+      .map(({ path }) => `${task.path} is added while ${path} is open`);
+  const before = [...run.tasks.values()].filter(
+    ({ folder, n }) => folder === task.folder && n < task.n,
+  );
   const [, parent, prefix] = /^(.*\/)((?:[rn]\d+-)*)join\/$/.exec(task.folder) ?? [];
   if (parent === undefined) return unanswered(before);
   const joined = [...run.tasks.values()].filter(({ folder }) => {
@@ -161,17 +179,25 @@ function checkOrder(run: RunState, task: Task): readonly string[] {
     const [, own, rest] = /^((?:[rn]\d+-)*)([^/]+)\/$/.exec(name) ?? [];
     return own === prefix && rest !== undefined && rest !== 'join';
   });
-  return [...unanswered([...before, ...joined]), ...(joined.length === 0 ? [`${task.path} joins nothing`] : [])];
+  return [
+    ...unanswered([...before, ...joined]),
+    ...(joined.length === 0 ? [`${task.path} joins nothing`] : []),
+  ];
 }
 
-function takeReply(runs: ReadonlyMap<string, RunState>, path: string, text: string): readonly string[] {
+function takeReply(
+  runs: ReadonlyMap<string, RunState>,
+  path: string,
+  text: string,
+): readonly string[] {
   const [, stem, model] = REPLY.exec(path) ?? [];
   const run = runs.get(path.split('/')[2] ?? '');
   const task = stem === undefined ? undefined : run?.tasks.get(`${stem}.md`);
   if (task === undefined) return [];
   // A file beside it that a person put under another name is no answer.
   if (model !== task.to) return [];
-  const problems = task.reply === null ? [] : [`${task.path} is answered by ${task.reply} and ${path}`];
+  const problems =
+    task.reply === null ? [] : [`${task.path} is answered by ${task.reply} and ${path}`];
   task.reply = path;
   task.isReused = /^reused:/m.test(text);
   return problems;
@@ -183,19 +209,26 @@ function checkCaps(run: RunState, added: readonly Task[]): readonly string[] {
   const fresh = added.filter(({ isReused, reply }) => !isReused && reply === null);
   const max = numberIn(run.plan, 'max-parallel') ?? 4;
   const openNow = tasks.filter(({ reply }) => reply === null);
-  if (fresh.length > 0 && openNow.length > max) problems.push(`${run.run} has ${openNow.length} tasks open and max-parallel ${max}`);
+  if (fresh.length > 0 && openNow.length > max)
+    problems.push(`${run.run} has ${openNow.length} tasks open and max-parallel ${max}`);
   const agents = tasks.filter(({ isReused, to }) => !isReused && to !== 'workflow').length;
   if (fresh.some(({ to }) => to !== 'workflow') && agents > run.agentsMax)
     problems.push(`${run.run} has started ${agents} agents and may start ${run.agentsMax}`);
-  for (const [id, own] of Object.entries((run.plan?.['steps'] ?? {}) as Readonly<Record<string, unknown>>)) {
+  for (const [id, own] of Object.entries(
+    (run.plan?.['steps'] ?? {}) as Readonly<Record<string, unknown>>,
+  )) {
     const limit = numberIn(own, 'max-parallel');
     const units = new Set(
       openNow.flatMap(({ folder }) =>
-        folder.startsWith(`steps/${id}/`) && !folder.includes('/join/') ? [folder.split('/')[2] ?? ''] : [],
+        folder.startsWith(`steps/${id}/`) && !folder.includes('/join/')
+          ? [folder.split('/')[2] ?? '']
+          : [],
       ),
     );
     if (limit !== null && fresh.length > 0 && units.size > limit)
-      problems.push(`${run.run} works on ${[...units].join()} of "${id}" at once and may on ${limit}`);
+      problems.push(
+        `${run.run} works on ${[...units].join()} of "${id}" at once and may on ${limit}`,
+      );
   }
   return problems;
 }
@@ -203,16 +236,22 @@ function checkCaps(run: RunState, added: readonly Task[]): readonly string[] {
 /** A budget message counts from the commit that answers it. */
 function raiseLimits(runs: ReadonlyMap<string, RunState>, { added, files }: HistoryStep): void {
   for (const path of added.keys()) {
-    const [, stem, name] = /^(data\/channels\/([^/]+)\/said-\d+)\.re\.workflow\.md$/.exec(path) ?? [];
+    const [, stem, name] =
+      /^(data\/channels\/([^/]+)\/said-\d+)\.re\.workflow\.md$/.exec(path) ?? [];
     const run = runs.get(name ?? '');
     const said = stem === undefined ? undefined : files.get(`${stem}.md`);
-    if (run === undefined || said === undefined || /^failed: true/m.test(added.get(path) ?? '')) continue;
+    if (run === undefined || said === undefined || /^failed: true/m.test(added.get(path) ?? ''))
+      continue;
     const agents = /^op: budget\nagents: (\d+)$/m.exec(said)?.[1];
     if (agents !== undefined) run.agentsMax = Number(agents);
   }
 }
 
-function takeEnd(runs: ReadonlyMap<string, RunState>, path: string, { added, files }: HistoryStep): readonly string[] {
+function takeEnd(
+  runs: ReadonlyMap<string, RunState>,
+  path: string,
+  { added, files }: HistoryStep,
+): readonly string[] {
   const run = runs.get(/^data\/channels\/([^/]+)\/COMPLETE$/.exec(path)?.[1] ?? '');
   if (run === undefined) return [];
   run.isComplete = true;
@@ -225,12 +264,20 @@ function takeEnd(runs: ReadonlyMap<string, RunState>, path: string, { added, fil
 }
 
 /** A group of at most one: of all that have their place, one has not ended. */
-function checkGroups(runs: ReadonlyMap<string, RunState>, { added, files }: HistoryStep): readonly string[] {
+function checkGroups(
+  runs: ReadonlyMap<string, RunState>,
+  { added, files }: HistoryStep,
+): readonly string[] {
   if (![...added.keys()].some((path) => path.endsWith('/ADMIT.json'))) return [];
   // One that was answered by hand leaves its place at once.
   const active = [...runs.values()].filter(
     ({ marker, isAdmitted, isCancelled, isComplete }) =>
-      isAdmitted && !isCancelled && !isComplete && !files.has(`${marker.slice(0, -3)}.re.workflow.md`),
+      isAdmitted &&
+      !isCancelled &&
+      !isComplete &&
+      !files.has(`${marker.slice(0, -3)}.re.workflow.md`),
   );
-  return active.length <= 1 ? [] : [`${active.map(({ run }) => run).join()} are in one group at once`];
+  return active.length <= 1
+    ? []
+    : [`${active.map(({ run }) => run).join()} are in one group at once`];
 }

@@ -1,4 +1,7 @@
-/** People around workflow runs: they start them, answer gates, pause, cancel, retry, raise budgets, send events; late, twice, or to the wrong run. */
+/**
+ * People around workflow runs: they start them, answer gates, pause, cancel, retry, raise budgets,
+ * send events; late, twice, or to the wrong run.
+ */
 import { encodeTime } from 'ulid';
 import { newMessagePath } from '../../src/protocol/paths.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
@@ -13,7 +16,15 @@ export async function playRuns(world: World): Promise<void> {
   if (world.plan.markers.length === 0) return;
   const random = drawsOf(world.plan, 'runs');
   void startRuns(world);
-  const care: Care = { world, random, paused: new Map(), signalled: new Set(), asked: new Set(), tip: null, count: 0 };
+  const care: Care = {
+    world,
+    random,
+    paused: new Map(),
+    signalled: new Set(),
+    asked: new Set(),
+    tip: null,
+    count: 0,
+  };
   for (; !world.isOver();) {
     await world.scheduler.wait(null, random.int(3_000, 12_000), 'timer').done;
     lookAfter(care);
@@ -25,7 +36,8 @@ async function startRuns(world: World): Promise<void> {
   // Runs of a group come close together, or they would not meet.
   const window = world.plan.markers.includes('group') ? 30_000 : world.plan.faultsUntilMs * 0.6;
   for (const [index, name] of world.plan.markers.entries()) {
-    await world.scheduler.wait(null, (random.next() * window) / world.plan.markers.length, 'timer').done;
+    await world.scheduler.wait(null, (random.next() * window) / world.plan.markers.length, 'timer')
+      .done;
     const number = 100 + index;
     const atMs = BEGINNING_MS + number * 1_000;
     const path = random.chance(0.5)
@@ -80,11 +92,20 @@ function careFor(care: Care, open: OpenRun): void {
   const plan = open.files.get(`${root}PLAN.yaml`) ?? '';
   answerGates(care, open);
   for (const path of open.files.keys()) {
-    if (!path.startsWith(`${root}budget/`) || care.asked.has(path) || !(open.calm || random.chance(0.3))) continue;
+    if (
+      !path.startsWith(`${root}budget/`) ||
+      care.asked.has(path) ||
+      !(open.calm || random.chance(0.3))
+    )
+      continue;
     care.asked.add(path);
     control(care, open, { keys: 'op: budget\nagents: 9' });
   }
-  if (plan.includes('event: go') && !care.signalled.has(open.run) && (open.calm || random.chance(0.2))) {
+  if (
+    plan.includes('event: go') &&
+    !care.signalled.has(open.run) &&
+    (open.calm || random.chance(0.2))
+  ) {
     care.signalled.add(open.run);
     control(care, open, { keys: 'op: signal\nevent: go' });
   }
@@ -100,12 +121,26 @@ function careFor(care: Care, open: OpenRun): void {
 /** What people ask of a run out of the blue. */
 function meddle(care: Care, open: OpenRun): void {
   const { world, random } = care;
-  const kind = random.pick(['pause', 'retry', 'retry', 'amend', 'amend-unsafe', 'cancel', 'mark', 'say', 'nonsense'] as const);
+  const kind = random.pick([
+    'pause',
+    'retry',
+    'retry',
+    'amend',
+    'amend-unsafe',
+    'cancel',
+    'mark',
+    'say',
+    'nonsense',
+  ] as const);
   world.count(`people ${kind} run`);
-  if (kind === 'pause') care.paused.set(open.run, world.scheduler.nowMs() + random.int(5_000, 40_000));
+  if (kind === 'pause')
+    care.paused.set(open.run, world.scheduler.nowMs() + random.int(5_000, 40_000));
   if (kind === 'say') message(care, open, { keys: 'to: ada', body: 'just talking' });
   else if (kind === 'mark') {
-    if (random.chance(0.2)) put(world, `cancels ${open.run}`, [{ path: `data/channels/${open.run}/CANCEL`, content: 'enough\n' }]);
+    if (random.chance(0.2))
+      put(world, `cancels ${open.run}`, [
+        { path: `data/channels/${open.run}/CANCEL`, content: 'enough\n' },
+      ]);
   } else if (kind !== 'cancel' || random.chance(0.5)) control(care, open, ASKED[kind]);
 }
 
@@ -113,7 +148,10 @@ const ASKED = {
   pause: { keys: 'op: pause' },
   retry: { keys: 'op: retry' },
   amend: { keys: 'op: amend', body: '```yaml\nmax-parallel: 2\n```' },
-  'amend-unsafe': { keys: 'op: amend', body: '```yaml\nsteps:\n  other: { prompt: other, model: opus }\n```' },
+  'amend-unsafe': {
+    keys: 'op: amend',
+    body: '```yaml\nsteps:\n  other: { prompt: other, model: opus }\n```',
+  },
   nonsense: { keys: 'op: retreat' },
   cancel: { keys: 'op: cancel' },
 } as const;
@@ -127,7 +165,11 @@ function answerGates(care: Care, { run, files, calm, from }: OpenRun): void {
     if (files.has(`${folder}decision.json`) || care.asked.has(path)) continue;
     const choose = folder.includes('/choose');
     if (!calm && !random.chance(choose ? 0.1 : 0.35)) continue;
-    const says = choose ? random.pick(['left', 'right', 'neither']) : random.chance(0.6) ? 'approve' : 'deny';
+    const says = choose
+      ? random.pick(['left', 'right', 'neither'])
+      : random.chance(0.6)
+        ? 'approve'
+        : 'deny';
     // Who said something that counts for nothing says it again.
     if (says !== 'neither') care.asked.add(path);
     if (!choose && from === 'ada' && random.chance(0.4))
@@ -146,7 +188,11 @@ function control(care: Care, open: OpenRun, said: Said): void {
   message(care, open, { ...said, keys: `to: workflow\n${said.keys}` });
 }
 
-function message(care: Care, { run, from }: Pick<OpenRun, 'run' | 'from'>, { keys, body = 'please' }: Said): void {
+function message(
+  care: Care,
+  { run, from }: Pick<OpenRun, 'run' | 'from'>,
+  { keys, body = 'please' }: Said,
+): void {
   care.count += 1;
   const path = `data/channels/${run}/said-${String(care.count)}.md`;
   const stamp = new Date(BEGINNING_MS + care.world.scheduler.nowMs()).toISOString();
@@ -155,7 +201,11 @@ function message(care: Care, { run, from }: Pick<OpenRun, 'run' | 'from'>, { key
   ]);
 }
 
-function put(world: World, what: string, writes: readonly { readonly path: string; readonly content: string }[]): void {
+function put(
+  world: World,
+  what: string,
+  writes: readonly { readonly path: string; readonly content: string }[],
+): void {
   world.scheduler.trace(`people ${what}`);
   commitAs(world, { writes, message: what });
 }

@@ -1,4 +1,7 @@
-/** One seed from beginning to end: people write, hosts work, things go wrong, then nothing does any more, everything comes to rest and is judged. */
+/**
+ * One seed from beginning to end: people write, hosts work, things go wrong, then nothing does any
+ * more, everything comes to rest and is judged.
+ */
 import type { Oid } from '../../src/base/ids.ts';
 import { listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
@@ -122,7 +125,11 @@ async function playPeople(world: World, hosts: readonly Host[]): Promise<void> {
   const window = world.plan.faultsUntilMs * 0.8;
   const burst = random.chance(0.2);
   for (let number = 0; number < world.plan.actions; number += 1) {
-    await world.scheduler.wait(null, burst ? random.int(0, 300) : (random.next() * 2 * window) / world.plan.actions, 'timer').done;
+    await world.scheduler.wait(
+      null,
+      burst ? random.int(0, 300) : (random.next() * 2 * window) / world.plan.actions,
+      'timer',
+    ).done;
     act(world, hosts, number);
   }
 }
@@ -138,7 +145,10 @@ function watchTips(world: World): () => readonly Oid[] {
       setRef(ref, oid);
     },
   });
-  return () => [...tips, ...remote.moves.flatMap(({ ref, next }) => (ref === BRANCH && next !== null ? [next] : []))];
+  return () => [
+    ...tips,
+    ...remote.moves.flatMap(({ ref, next }) => (ref === BRANCH && next !== null ? [next] : [])),
+  ];
 }
 
 function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string }): boolean {
@@ -146,17 +156,29 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
   if (world.runs.some(({ endedMs }) => endedMs === null)) return false;
   const tip = world.remote.refs.get(BRANCH);
   const living = hosts.map(({ process }) => process?.dispatcher);
-  if (tip === undefined || living.some((dispatcher) => dispatcher === undefined || dispatcher.mirror.index().tip !== tip)) return false;
+  if (
+    tip === undefined ||
+    living.some((dispatcher) => dispatcher === undefined || dispatcher.mirror.index().tip !== tip)
+  )
+    return false;
   if (
     living.some(
       (dispatcher) =>
         dispatcher !== undefined &&
-        (dispatcher.state.claims.uncertain.size > 0 || dispatcher.state.post.outgoing.length > 0 || dispatcher.state.claims.held.size > 0),
+        (dispatcher.state.claims.uncertain.size > 0 ||
+          dispatcher.state.post.outgoing.length > 0 ||
+          dispatcher.state.claims.held.size > 0),
     )
   )
     return false;
   if (judged.tip === tip) return false;
-  if (living.some((dispatcher) => dispatcher !== undefined && judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')))
+  if (
+    living.some(
+      (dispatcher) =>
+        dispatcher !== undefined &&
+        judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready'),
+    )
+  )
     return false;
   judged.tip = tip;
   return openEligible(world, hosts).length === 0;
@@ -165,14 +187,19 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
 /** Every run whose marker stands has come to its end. */
 function checkRunsEnded(world: World): readonly string[] {
   const tip = world.remote.refs.get(BRANCH);
-  return tip === undefined ? [] : listOpenRuns(world.remote.filesOf(tip)).map((run) => `I9 the run ${run} has not ended`);
+  return tip === undefined
+    ? []
+    : listOpenRuns(world.remote.filesOf(tip)).map((run) => `I9 the run ${run} has not ended`);
 }
 
 function openEligible(world: World, hosts: readonly Host[]) {
   const tip = world.remote.refs.get(BRANCH);
   const served = (name: string, alias: string | null): boolean =>
-    name === 'workflow' || hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
-  return tip === undefined ? [] : listUnanswered(world.remote.filesOf(tip), served).filter(({ eligible }) => eligible);
+    name === 'workflow' ||
+    hosts.some((host) => host.serves.has(name) && (alias === null || host.alias === alias));
+  return tip === undefined
+    ? []
+    : listUnanswered(world.remote.filesOf(tip), served).filter(({ eligible }) => eligible);
 }
 
 /** Every host has come to the same conclusion as one that reads the tree for the first time. */
@@ -188,14 +215,24 @@ async function compareIndexes(world: World, hosts: readonly Host[]): Promise<rea
 
 function describeIndex(index: OpenIndex): string {
   const open = listWork(index).flatMap(({ key, message, recipient, twinOf }) =>
-    index.models.includes(recipient) ? [`${key.slice(0, 6)} ${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`] : [],
+    index.models.includes(recipient)
+      ? [`${key.slice(0, 6)} ${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`]
+      : [],
   );
-  return [...open, ...[...index.rejected.values()].flatMap(({ path, twinOf }) => (twinOf === undefined ? [`rejected ${path}`] : []))]
+  return [
+    ...open,
+    ...[...index.rejected.values()].flatMap(({ path, twinOf }) =>
+      twinOf === undefined ? [`rejected ${path}`] : [],
+    ),
+  ]
     .sort()
     .join('; ');
 }
 
-/** I9: what is neither answered nor for a reason left open, and what keeps the rest from coming to rest. */
+/**
+ * I9: what is neither answered nor for a reason left open, and what keeps the rest from coming to
+ * rest.
+ */
 function describeUnrest(world: World, hosts: readonly Host[]): readonly string[] {
   const open = openEligible(world, hosts).map(({ path, recipient }) => {
     const verdicts = hosts.flatMap(({ name, process }) =>
@@ -208,7 +245,9 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
     return `I9 ${path} for ${recipient} is not answered; ${verdicts.join('; ')}`;
   });
   const busy = hosts.flatMap(({ name, process }) =>
-    process === null || (process.dispatcher.state.claims.held.size === 0 && process.dispatcher.state.post.outgoing.length === 0)
+    process === null ||
+    (process.dispatcher.state.claims.held.size === 0 &&
+      process.dispatcher.state.post.outgoing.length === 0)
       ? []
       : [
           `I9 ${name} holds ${[...process.dispatcher.state.claims.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.post.outgoing.map(({ transaction }) => transaction.name).join()}`,
@@ -227,5 +266,6 @@ async function stopAll(world: World, hosts: readonly Host[]): Promise<void> {
     eventsMax: EVENTS_MAX,
     stop: () => processes.every(({ ended }) => ended !== null),
   });
-  for (const process of processes) if (process.ended === null) world.problems.push(`${process.owner.name} does not stop`);
+  for (const process of processes)
+    if (process.ended === null) world.problems.push(`${process.owner.name} does not stop`);
 }

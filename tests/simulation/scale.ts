@@ -1,6 +1,7 @@
 /**
- * Many hosts on one branch of a remote that takes about one push a second, as public forges do: how many replies a second, how long a finished answer
- * waits, how many pushes it takes. The dispatcher is the one of production; time is virtual. Used by scripts/scale.mjs.
+ * Many hosts on one branch of a remote that takes about one push a second, as public forges do: how
+ * many replies a second, how long a finished answer waits, how many pushes it takes. The dispatcher
+ * is the one of production; time is virtual. Used by scripts/scale.mjs.
  */
 import { ulid } from 'ulid';
 import type { Oid } from '../../src/base/ids.ts';
@@ -42,7 +43,12 @@ export interface ScaleReport {
   readonly waitMs: { readonly p50: number; readonly p95: number; readonly max: number };
   /** The longest of these waits, in rounds in which every host lands one push. */
   readonly fairShares: number;
-  readonly pushes: { readonly landed: number; readonly lost: number; readonly perLanded: number; readonly perReply: number };
+  readonly pushes: {
+    readonly landed: number;
+    readonly lost: number;
+    readonly perLanded: number;
+    readonly perReply: number;
+  };
   readonly claimPushes: number;
   readonly repliesAPush: number;
   /** `ls-remote`s of all hosts. */
@@ -50,7 +56,8 @@ export interface ScaleReport {
 }
 
 const CHANNELS = 20;
-const MODELS_YAML = 'models:\n  echo: {adapter: command, command: [x], effects: none, concurrency: 64}\n';
+const MODELS_YAML =
+  'models:\n  echo: {adapter: command, command: [x], effects: none, concurrency: 64}\n';
 const EVENTS_MAX = 500_000_000;
 const TIPS_MAX = 64;
 /** What a host has that nobody has set anything on. */
@@ -82,7 +89,17 @@ interface Counts {
 /** Runs until every message is answered, or the time is ten times what writing them took. */
 export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   const world = createWorld(planOf(options), () => undefined);
-  const counts: Counts = { landed: 0, lost: 0, claims: 0, looks: 0, busy: null, answered: 0, steady: 0, head: null, waits: [] };
+  const counts: Counts = {
+    landed: 0,
+    lost: 0,
+    claims: 0,
+    looks: 0,
+    busy: null,
+    answered: 0,
+    steady: 0,
+    head: null,
+    waits: [],
+  };
   commit(world, [{ path: 'data/models.yaml', content: MODELS_YAML }]);
   const view = shareIndexes();
   const hosts = Array.from({ length: options.hosts }, (_, index) =>
@@ -96,11 +113,16 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
       view,
     }),
   );
-  for (const host of hosts) void startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
+  for (const host of hosts)
+    void startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
   void writeMessages(world, options);
   const { scheduler } = world;
   const writingMs = (options.messages / options.rate) * 1_000;
-  await scheduler.run({ untilMs: writingMs * 10 + 3_600_000, eventsMax: EVENTS_MAX, stop: () => counts.answered >= options.messages });
+  await scheduler.run({
+    untilMs: writingMs * 10 + 3_600_000,
+    eventsMax: EVENTS_MAX,
+    stop: () => counts.answered >= options.messages,
+  });
   const virtualMs = scheduler.nowMs();
   const tip = world.remote.refs.get(BRANCH);
   const files = tip === undefined ? new Map<string, string>() : world.remote.filesOf(tip);
@@ -110,11 +132,16 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   return {
     answered: counts.answered,
     unanswered: unanswered.length,
-    twice: newest === null ? [] : checkSingleReplies([{ commit: newest, added: files }], world.runs),
+    twice:
+      newest === null ? [] : checkSingleReplies([{ commit: newest, added: files }], world.runs),
     virtualMs,
     perSecond: (counts.answered * 1_000) / virtualMs,
     steadyPerSecond: (counts.steady * 2_000) / writingMs,
-    waitMs: { p50: quantile(counts.waits, 0.5), p95: quantile(counts.waits, 0.95), max: quantile(counts.waits, 1) },
+    waitMs: {
+      p50: quantile(counts.waits, 0.5),
+      p95: quantile(counts.waits, 0.95),
+      max: quantile(counts.waits, 1),
+    },
     fairShares: quantile(counts.waits, 1) / ((options.hosts * virtualMs) / counts.landed),
     pushes: {
       landed: counts.landed,
@@ -133,21 +160,31 @@ function planOf({ seed, hosts, messages }: ScaleOptions): Plan {
   return { seed, hosts, actions: messages, atomic: true, rewrite: false, markers: [], ...calm };
 }
 
-/** The index is a function of the tree, so hosts at one commit share it: what is worked out of it is worked out once and not by each of a hundred. */
+/**
+ * The index is a function of the tree, so hosts at one commit share it: what is worked out of it is
+ * worked out once and not by each of a hundred.
+ */
 function shareIndexes(): (mirror: Mirror) => Mirror {
   const byTip = new Map<Oid, OpenIndex>();
   const share = (index: OpenIndex): OpenIndex => {
     if (index.tip === null) return index;
     const shared = byTip.get(index.tip) ?? index;
     byTip.set(index.tip, shared);
-    if (byTip.size > TIPS_MAX) for (const oldest of [...byTip.keys()].slice(0, TIPS_MAX / 2)) byTip.delete(oldest);
+    if (byTip.size > TIPS_MAX)
+      for (const oldest of [...byTip.keys()].slice(0, TIPS_MAX / 2)) byTip.delete(oldest);
     return shared;
   };
   return (mirror) => ({ ...mirror, index: () => share(mirror.index()) });
 }
 
-/** The doors of one process: its pushes of the branch take their turn at the remote, and its answers are timed. */
-function measured(world: World, { doors, counts, options }: { doors: Doors; counts: Counts; options: ScaleOptions }): Doors {
+/**
+ * The doors of one process: its pushes of the branch take their turn at the remote, and its answers
+ * are timed.
+ */
+function measured(
+  world: World,
+  { doors, counts, options }: { doors: Doors; counts: Counts; options: ScaleOptions },
+): Doors {
   const { scheduler } = world;
   const writingMs = (options.messages / options.rate) * 1_000;
   const finished = new Map<string, number>();
@@ -157,13 +194,14 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
       counts.claims += 1;
       return doors.repository.push(updates, how);
     }
-    // A server says at once that a ref stands elsewhere; only what it takes in has to wait for its turn, and takes its time.
+    // A server says at once that a ref stands elsewhere; only what it takes in has to wait for its
+    // turn, and takes its time.
     const fits = (): boolean => world.remote.refs.get(BRANCH) === branch.expected;
     while (fits() && counts.busy !== null) await counts.busy;
     const isTaken = fits();
-    const pushing = (isTaken ? scheduler.wait(null, options.pushMs, 'wire').done : Promise.resolve()).then(() =>
-      doors.repository.push(updates, how),
-    );
+    const pushing = (
+      isTaken ? scheduler.wait(null, options.pushMs, 'wire').done : Promise.resolve()
+    ).then(() => doors.repository.push(updates, how));
     // Until it is decided: whoever waits must not begin on a tip that is about to go.
     if (isTaken) counts.busy = pushing.finally(() => (counts.busy = null));
     const outcome = await pushing;
@@ -178,7 +216,8 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
     return doors.repository.listRefs(prefixes);
   };
   // No host is started again here, and a hundred of them write long texts.
-  const writeCheckpoint: Doors['local']['writeCheckpoint'] = () => doors.local.writeCheckpoint(null);
+  const writeCheckpoint: Doors['local']['writeCheckpoint'] = () =>
+    doors.local.writeCheckpoint(null);
   const note: Doors['log'] = {
     ...doors.log,
     status: (event, fields = {}) => {
@@ -194,10 +233,17 @@ function measured(world: World, { doors, counts, options }: { doors: Doors; coun
       doors.log.status(event, fields);
     },
   };
-  return { ...doors, log: note, local: { ...doors.local, writeCheckpoint }, repository: { ...doors.repository, push, listRefs } };
+  return {
+    ...doors,
+    log: note,
+    local: { ...doors.local, writeCheckpoint },
+    repository: { ...doors.repository, push, listRefs },
+  };
 }
 
-/** People push once in ten seconds what they wrote meanwhile; they do not take turns with the hosts. */
+/**
+ * People push once in ten seconds what they wrote meanwhile; they do not take turns with the hosts.
+ */
 async function writeMessages(world: World, { messages, rate, seed }: ScaleOptions): Promise<void> {
   const aCommit = Math.max(1, Math.round(rate * 10));
   for (let first = 0; first < messages; first += aCommit) {
@@ -210,7 +256,10 @@ async function writeMessages(world: World, { messages, rate, seed }: ScaleOption
   }
 }
 
-function writeMessage(world: World, { number, seed }: { readonly number: number; readonly seed: number }) {
+function writeMessage(
+  world: World,
+  { number, seed }: { readonly number: number; readonly seed: number },
+) {
   const atMs = Math.round(BEGINNING_MS + world.scheduler.nowMs());
   const random = drawsOf(world.plan, `message ${seed} ${number}`);
   return {
@@ -219,11 +268,17 @@ function writeMessage(world: World, { number, seed }: { readonly number: number;
       atMs,
       ulid(atMs, () => random.next()),
     ),
-    content: formatMessage({ to: ['echo'], from: 'ada', timestamp: new Date(atMs).toISOString() }, `Question [[M${number}]]\n`),
+    content: formatMessage(
+      { to: ['echo'], from: 'ada', timestamp: new Date(atMs).toISOString() },
+      `Question [[M${number}]]\n`,
+    ),
   };
 }
 
-function commit(world: World, writes: readonly { readonly path: string; readonly content: string }[]): void {
+function commit(
+  world: World,
+  writes: readonly { readonly path: string; readonly content: string }[],
+): void {
   const tip = world.remote.refs.get(BRANCH);
   const person = { name: 'Ada', email: 'ada@example.org' };
   const atMs = BEGINNING_MS + world.scheduler.nowMs();

@@ -16,14 +16,17 @@ export function describeShard(share: number, of: number): void {
     it.runIf(share === 0)(`seed ${SEED} keeps every promise`, () => replay(Number(SEED)), HOURS);
     return;
   }
-  const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1).filter((seed) => seed % of === share);
+  const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1).filter(
+    (seed) => seed % of === share,
+  );
   describe(`${seeds.length} simulated lives of a transport`, () => {
     it(
       'keep every promise, and leave no fault and no branch of a claim untried',
       async () => {
         const { failures, coverage } = await judgeSeeds(seeds);
         expect(failures.join('\n\n')).toBe('');
-        if (seeds.length >= SEEDS_THAT_COVER) expect(MUST_HAPPEN.filter((what) => !coverage.has(what))).toEqual([]);
+        if (seeds.length >= SEEDS_THAT_COVER)
+          expect(MUST_HAPPEN.filter((what) => !coverage.has(what))).toEqual([]);
       },
       HOURS,
     );
@@ -31,7 +34,10 @@ export function describeShard(share: number, of: number): void {
 }
 
 async function replay(seed: number): Promise<void> {
-  const traced = process.env['TRACE'] === undefined ? {} : { onTrace: (line: string) => void process.stdout.write(`${line}\n`) };
+  const traced =
+    process.env['TRACE'] === undefined
+      ? {}
+      : { onTrace: (line: string) => void process.stdout.write(`${line}\n`) };
   const result = await runSeed(planOf(seed), traced);
   if (result.problems.length > 0) expect.fail(await describeFailure(result, true));
 }

@@ -31,7 +31,8 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
   const pass: AgentStage['pass'] = (ms) => world.scheduler.wait(machine, ms, 'timer');
   return {
     act: host.act ?? (() => chooseAct(world, host)),
-    dyingMs: () => (world.may('agent-slow') && random.chance(0.5) ? random.int(1, 3_000) : random.int(0, 20)),
+    dyingMs: () =>
+      world.may('agent-slow') && random.chance(0.5) ? random.int(1, 3_000) : random.int(0, 20),
     pass,
     report: () => (owner.alive && machine.alive ? Promise.resolve() : never),
     wallMs: () => BEGINNING_MS + world.scheduler.nowMs() + host.hands.wallOffsetMs,
@@ -50,8 +51,12 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
         orphaned: false,
       };
       world.runs.push(run);
-      world.scheduler.trace(`${host.name} program ${run.id} ${run.model} for ${run.marker} ${run.recipient} (${attemptId})`);
-      const says = isTask(run.marker) ? sayFor(prompt, { random, by: `answer ${run.id} to ${run.marker}` }) : null;
+      world.scheduler.trace(
+        `${host.name} program ${run.id} ${run.model} for ${run.marker} ${run.recipient} (${attemptId})`,
+      );
+      const says = isTask(run.marker)
+        ? sayFor(prompt, { random, by: `answer ${run.id} to ${run.marker}` })
+        : null;
       return {
         id: run.id,
         marker: run.marker,
@@ -66,7 +71,9 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
       new Promise((resolve) =>
         host.programs.set(attemptId, () => {
           host.programs.delete(attemptId);
-          const run = world.runs.findLast((candidate) => candidate.attemptId === attemptId && candidate.endedMs === null);
+          const run = world.runs.findLast(
+            (candidate) => candidate.attemptId === attemptId && candidate.endedMs === null,
+          );
           if (run !== undefined) run.endedMs = world.scheduler.nowMs();
           resolve();
         }),
@@ -74,7 +81,10 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
   };
 }
 
-/** The mark in the text given, which goes along when the file is moved; of a task, its path. A reply that is answered in its turn has the mark of what it answers. */
+/**
+ * The mark in the text given, which goes along when the file is moved; of a task, its path. A reply
+ * that is answered in its turn has the mark of what it answers.
+ */
 function markerOf(prompt: string, path: string): string {
   if (isTask(path)) return path;
   const mark = [...prompt.matchAll(/\[\[(M[\w-]+)\]\]/g)].at(-1)?.[1] ?? '?';
@@ -97,7 +107,12 @@ function chooseAct(world: World, host: Host): Act {
     world.count('fault agent-fails');
     const failure = random.pick(CLASSES);
     const resets = failure === 'rate-limit' || failure === 'usage-limit';
-    return { kind: 'fail', ms, class: failure, resetInMs: resets && random.chance(0.8) ? random.int(1, 90) * 1_000 : null };
+    return {
+      kind: 'fail',
+      ms,
+      class: failure,
+      resetInMs: resets && random.chance(0.8) ? random.int(1, 90) * 1_000 : null,
+    };
   }
   return { kind: 'answer', ms };
 }

@@ -1,4 +1,7 @@
-/** Every call of a door is a step: it takes time, may fail, may be where the process dies, and lets the other hosts go on meanwhile. */
+/**
+ * Every call of a door is a step: it takes time, may fail, may be where the process dies, and lets
+ * the other hosts go on meanwhile.
+ */
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { PushOutcome, Repository } from '../../src/transport/repository.ts';
 import type { Step as DiskStep } from '../support/memory-local-state.ts';
@@ -11,7 +14,10 @@ import type { World } from './world.ts';
 export interface Steps {
   readonly git: GitStep;
   readonly disk: DiskStep;
-  /** Adds what the memory remote cannot do by itself: pushes that land after their answer was given up. */
+  /**
+   * Adds what the memory remote cannot do by itself: pushes that land after their answer was given
+   * up.
+   */
   readonly repository: (repository: Repository) => Repository;
 }
 
@@ -22,7 +28,8 @@ const never = new Promise<never>(() => undefined);
 /** The steps of one process. */
 export function createSteps(world: World, host: Host, owner: Owner): Steps {
   const { random } = host;
-  const chance = (fault: Fault, rate = world.plan.faultRate): boolean => world.may(fault) && random.chance(rate);
+  const chance = (fault: Fault, rate = world.plan.faultRate): boolean =>
+    world.may(fault) && random.chance(rate);
   const maybeCrash = async (where: string): Promise<void> => {
     if (!owner.alive) await never;
     if (!chance('crash', world.plan.faultRate / 10)) return;
@@ -66,17 +73,31 @@ export function createSteps(world: World, host: Host, owner: Owner): Steps {
         await wait(random.int(0, 3));
         await maybeCrash(`${name} ${phase}`);
       }
-      return WRITES.includes(name) && phase === 'before' && host.wrong.disk > world.scheduler.nowMs() && random.chance(0.5) ? 'lost' : 'go';
+      return WRITES.includes(name) &&
+        phase === 'before' &&
+        host.wrong.disk > world.scheduler.nowMs() &&
+        random.chance(0.5)
+        ? 'lost'
+        : 'go';
     },
     disk: async (name, phase) => {
       await maybeCrash(`${name} ${phase}`);
       await wait(random.int(0, 5));
-      if (name.startsWith('read') || name.startsWith('list') || phase === 'after' || host.wrong.disk <= world.scheduler.nowMs()) return;
+      if (
+        name.startsWith('read') ||
+        name.startsWith('list') ||
+        phase === 'after' ||
+        host.wrong.disk <= world.scheduler.nowMs()
+      )
+        return;
       if (!random.chance(0.7)) return;
       world.count('fault disk-full');
       throw new CrosstalkError('STATE_UNUSABLE', `${name}: no space left on device`);
     },
-    repository: (repository) => ({ ...repository, push: latePushes({ world, host, owner, repository, wait }) }),
+    repository: (repository) => ({
+      ...repository,
+      push: latePushes({ world, host, owner, repository, wait }),
+    }),
   };
 }
 
@@ -93,17 +114,21 @@ function latePushes({ world, host, owner, repository, wait }: Late): Repository[
     host: host.name,
     cache: host.cache,
     step: async (_, phase) => {
-      if (phase === 'before') await world.scheduler.wait(null, host.random.int(50, 20_000), 'wire').done;
+      if (phase === 'before')
+        await world.scheduler.wait(null, host.random.int(50, 20_000), 'wire').done;
       return 'go';
     },
   });
   return async (updates, options): Promise<PushOutcome> => {
     if (!owner.alive) await never;
-    if (!world.may('late-push') || !host.random.chance(world.plan.faultRate)) return repository.push(updates, options);
+    if (!world.may('late-push') || !host.random.chance(world.plan.faultRate))
+      return repository.push(updates, options);
     world.count('fault late-push');
     world.scheduler.trace(`${host.name} push goes astray`);
     void wire.push(updates, options).then((outcome) => {
-      const landed = outcome.kind === 'answered' && [...outcome.refs.values()].some(({ kind }) => kind === 'landed');
+      const landed =
+        outcome.kind === 'answered' &&
+        [...outcome.refs.values()].some(({ kind }) => kind === 'landed');
       if (landed) world.count('late push landed');
       world.scheduler.trace(`${host.name} stray push ${landed ? 'landed' : 'was refused'}`);
     });

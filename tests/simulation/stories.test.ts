@@ -22,7 +22,9 @@ describe('a message that somebody asks for again while its agent runs', () => {
     await story.pass(2_000);
     killProcess(story.world, host!, 'machine');
     await story.pass(60_000);
-    expect(story.files().get('data/channels/general/note.re.mailer.md')).toContain('outcome unknown');
+    expect(story.files().get('data/channels/general/note.re.mailer.md')).toContain(
+      'outcome unknown',
+    );
     story.say({}, ['data/channels/general/again.md']);
     await story.pass(60_000);
     expect(story.world.runs.length).toBe(1);
@@ -35,9 +37,13 @@ describe('a message that somebody asks for again while its agent runs', () => {
     story.say({ [`${day}/${name}.md`]: ask('mailer') });
     await story.pass(5_000);
     story.say({ [`${day}/moved-${name}.md`]: ask('mailer') }, [`${day}/${name}.md`]);
-    story.say({ 'data/channels/general/again.md': ask('ghost', `retries: ${day}/moved-${name}.md\n`) });
+    story.say({
+      'data/channels/general/again.md': ask('ghost', `retries: ${day}/moved-${name}.md\n`),
+    });
     await story.pass(20_000);
-    expect([...story.files().keys()].filter((path) => path.endsWith('.re.mailer.md'))).toEqual([`${day}/moved-${name}.re.mailer.md`]);
+    expect([...story.files().keys()].filter((path) => path.endsWith('.re.mailer.md'))).toEqual([
+      `${day}/moved-${name}.re.mailer.md`,
+    ]);
   });
 });
 
@@ -65,13 +71,17 @@ it('a claim whose push had no answer is given back when the dispatcher ends', as
       ...doors.repository,
       push: async (updates: readonly RefUpdate[], options) => {
         const outcome = await doors.repository.push(updates, options);
-        if (isCut || !updates.some(({ ref, next }) => ref.startsWith(REFS.claims) && next !== null)) return outcome;
+        if (isCut || !updates.some(({ ref, next }) => ref.startsWith(REFS.claims) && next !== null))
+          return outcome;
         isCut = true;
         return { kind: 'unknown', failure: { reason: 'timeout', line: 'no answer' } };
       },
       listRefs: (prefixes) =>
         isCut
-          ? Promise.resolve({ kind: 'unreachable', failure: { reason: 'timeout', line: 'no answer' } })
+          ? Promise.resolve({
+              kind: 'unreachable',
+              failure: { reason: 'timeout', line: 'no answer' },
+            })
           : doors.repository.listRefs(prefixes),
     },
   });
@@ -88,7 +98,8 @@ it('a claim whose push had no answer is given back when the dispatcher ends', as
 it('the beat of a host that never comes back is removed, and a living one that does nothing keeps its own', async () => {
   const story = tell(() => ({ kind: 'answer', ms: 1 }), { hosts: 3 });
   await story.pass(20_000);
-  const beats = (): readonly string[] => [...story.world.remote.refs.keys()].filter((ref) => ref.startsWith(REFS.hosts));
+  const beats = (): readonly string[] =>
+    [...story.world.remote.refs.keys()].filter((ref) => ref.startsWith(REFS.hosts));
   expect(beats().length).toBe(3);
   killProcess(story.world, story.hosts[2]!, 'machine');
   await story.pass(400_000);
@@ -117,35 +128,48 @@ it('what a host has run is not run again there when the branch was rewritten, af
   story.start(host!);
   await story.pass(60_000);
   expect(story.world.runs.map(({ model }) => model)).toEqual(['mailer', 'opus']);
-  const verdicts = judgeAllWork(host!.process!.dispatcher).map(({ work, verdict }) => `${work.message.path} ${verdict.kind}`);
+  const verdicts = judgeAllWork(host!.process!.dispatcher).map(
+    ({ work, verdict }) => `${work.message.path} ${verdict.kind}`,
+  );
   expect(verdicts).toEqual([`${NOTE} ran-before`]);
 });
 
 it.each([
   ['answered by hand', { 'data/channels/general/wf.re.workflow.md': 'never mind\n' }, []],
   ['removed', {}, ['data/channels/general/wf.md']],
-])('a run whose marker is %s is ended: what is open is closed, and nothing new begins', async (_how, adds, removes) => {
-  const story = tell(() => ({ kind: 'endless' }));
-  const marker = 'data/channels/general/wf.md';
-  story.say({ [marker]: '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { prompt: a, model: opus }\n---\n' });
-  await story.pass(10_000);
-  expect(story.world.runs.length).toBe(1);
-  // Nobody remembers the run: it is found by its open task.
-  for (const host of story.hosts) {
-    killProcess(story.world, host, 'process');
-  }
-  story.say(adds, removes);
-  for (const host of story.hosts) story.start(host);
-  await story.pass(60_000);
-  const files = [...story.files()];
-  expect(files.filter(([path]) => path.endsWith('/COMPLETE')).map(([, text]) => (JSON.parse(text) as { status: string }).status)).toEqual([
-    'cancelled',
-  ]);
-  expect(files.find(([path]) => path.endsWith('task.re.opus.md'))?.[1]).toContain('cancelled');
-  expect(files.filter(([path]) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(removes.length === 0 ? 1 : 0);
-});
+])(
+  'a run whose marker is %s is ended: what is open is closed, and nothing new begins',
+  async (_how, adds, removes) => {
+    const story = tell(() => ({ kind: 'endless' }));
+    const marker = 'data/channels/general/wf.md';
+    story.say({
+      [marker]:
+        '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { prompt: a, model: opus }\n---\n',
+    });
+    await story.pass(10_000);
+    expect(story.world.runs.length).toBe(1);
+    // Nobody remembers the run: it is found by its open task.
+    for (const host of story.hosts) {
+      killProcess(story.world, host, 'process');
+    }
+    story.say(adds, removes);
+    for (const host of story.hosts) story.start(host);
+    await story.pass(60_000);
+    const files = [...story.files()];
+    expect(
+      files
+        .filter(([path]) => path.endsWith('/COMPLETE'))
+        .map(([, text]) => (JSON.parse(text) as { status: string }).status),
+    ).toEqual(['cancelled']);
+    expect(files.find(([path]) => path.endsWith('task.re.opus.md'))?.[1]).toContain('cancelled');
+    expect(files.filter(([path]) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(
+      removes.length === 0 ? 1 : 0,
+    );
+  },
+);
 
-// Nothing of such a run is open work: every host that has lost its memory knows it by the index alone, read anew or from a checkpoint.
+// Nothing of such a run is open work: every host that has lost its memory knows it by the index
+// alone, read anew or from a checkpoint.
 it.each([
   ['answered by hand', true, { 'data/channels/general/wf.re.workflow.md': 'never mind\n' }, []],
   ['removed', true, {}, ['data/channels/general/wf.md']],
@@ -155,9 +179,14 @@ it.each([
   async (...[, kept, adds, removes]) => {
     const story = tell(() => ({ kind: 'answer', ms: 10 }));
     const marker = 'data/channels/general/wf.md';
-    story.say({ [marker]: '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { ask: { title: "Good?" } }\n---\n' });
+    story.say({
+      [marker]:
+        '---\nto: workflow\nfrom: ada\ntype: workflow\nsteps:\n  a: { ask: { title: "Good?" } }\n---\n',
+    });
     await story.pass(20_000);
-    expect([...story.files().keys()].filter((path) => path.endsWith('/gates/a/ask.md'))).toHaveLength(1);
+    expect(
+      [...story.files().keys()].filter((path) => path.endsWith('/gates/a/ask.md')),
+    ).toHaveLength(1);
     for (const host of story.hosts) {
       killProcess(story.world, host, 'process');
       if (!kept) host.disk.checkpoint = null;
@@ -166,15 +195,20 @@ it.each([
     for (const host of story.hosts) story.start(host);
     await story.pass(60_000);
     const complete = [...story.files()].filter(([path]) => path.endsWith('/COMPLETE'));
-    expect(complete.map(([, text]) => (JSON.parse(text) as { status: string }).status)).toEqual(['cancelled']);
-    expect([...story.files().keys()].filter((path) => path.startsWith('data/channels/general/wf.re.'))).toHaveLength(
-      removes.length === 0 ? 1 : 0,
-    );
+    expect(complete.map(([, text]) => (JSON.parse(text) as { status: string }).status)).toEqual([
+      'cancelled',
+    ]);
+    expect(
+      [...story.files().keys()].filter((path) => path.startsWith('data/channels/general/wf.re.')),
+    ).toHaveLength(removes.length === 0 ? 1 : 0);
   },
 );
 
 /** Puts the machine that is first about to start an agent to sleep for a minute, in that moment. */
-function sleepsBeforeItStarts(storyOf: () => Story): { readonly tamper: Tamper; readonly sleeper: () => string | null } {
+function sleepsBeforeItStarts(storyOf: () => Story): {
+  readonly tamper: Tamper;
+  readonly sleeper: () => string | null;
+} {
   let sleeper: string | null = null;
   const tamper: Tamper = (doors) => ({
     ...doors,
@@ -184,7 +218,9 @@ function sleepsBeforeItStarts(storyOf: () => Story): { readonly tamper: Tamper; 
         await doors.local.journal(entry);
         if (entry.kind !== 'starting' || sleeper !== null) return;
         const { hosts, world } = storyOf();
-        const host = hosts.find(({ process }) => process?.dispatcher.doors.local.instance === doors.local.instance);
+        const host = hosts.find(
+          ({ process }) => process?.dispatcher.doors.local.instance === doors.local.instance,
+        );
         if (host?.process == null) return;
         sleeper = host.name;
         const awake = doors.clock.sleep(1);
@@ -201,16 +237,23 @@ function sleepsBeforeItStarts(storyOf: () => Story): { readonly tamper: Tamper; 
 describe('a host that sleeps between its claim and the start of the agent', () => {
   it('does not start it when another has taken the claim over', async () => {
     const sleep = sleepsBeforeItStarts(() => story);
-    const story: Story = tell(() => ({ kind: 'answer', ms: 50_000 }), { tamper: () => sleep.tamper });
+    const story: Story = tell(() => ({ kind: 'answer', ms: 50_000 }), {
+      tamper: () => sleep.tamper,
+    });
     story.say({ [NOTE]: ask('opus') });
     await story.pass(180_000);
-    expect(story.world.runs.map(({ host }) => host)).toEqual(['h0', 'h1'].filter((name) => name !== sleep.sleeper()));
+    expect(story.world.runs.map(({ host }) => host)).toEqual(
+      ['h0', 'h1'].filter((name) => name !== sleep.sleeper()),
+    );
     expect(story.files().get('data/channels/general/note.re.opus.md')).toContain('answer r0');
   });
 
   it('renews the claim first when it still has it', async () => {
     const sleep = sleepsBeforeItStarts(() => story);
-    const story: Story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1, tamper: () => sleep.tamper });
+    const story: Story = tell(() => ({ kind: 'answer', ms: 10 }), {
+      hosts: 1,
+      tamper: () => sleep.tamper,
+    });
     story.say({ [NOTE]: ask('mailer') });
     await story.pass(120_000);
     expect(sleep.sleeper()).toBe('h0');
@@ -258,8 +301,14 @@ it('a run that is taking back what it did is not retried, and ends when that is 
   });
   await story.pass(25_000);
   const run = [...story.files().keys()].find((path) => path.endsWith('/RUN.json'))!.split('/')[2]!;
-  expect(story.world.runs.map(({ marker }) => marker.split('/')[4])).toEqual(['send', 'end', 'unsend']);
-  story.say({ [`data/channels/${run}/again.md`]: '---\nto: workflow\nfrom: ada\nop: retry\n---\nplease\n' });
+  expect(story.world.runs.map(({ marker }) => marker.split('/')[4])).toEqual([
+    'send',
+    'end',
+    'unsend',
+  ]);
+  story.say({
+    [`data/channels/${run}/again.md`]: '---\nto: workflow\nfrom: ada\nop: retry\n---\nplease\n',
+  });
   await story.pass(120_000);
   expect(story.files().get(`data/channels/${run}/again.re.workflow.md`)).toContain('taking back');
   expect(story.world.runs.length).toBe(3);

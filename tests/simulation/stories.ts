@@ -1,4 +1,7 @@
-/** Told stories in the simulated world: no fault comes by itself, and each test says what happens when. */
+/**
+ * Told stories in the simulated world: no fault comes by itself, and each test says what happens
+ * when.
+ */
 import type { Act } from '../support/fake-agents.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { commitAs, foundTransport } from './people.ts';
@@ -18,7 +21,10 @@ export interface Story {
 }
 
 /** Hosts h0, h1 … that serve every model; `act` says what each program does. */
-export function tell(act: () => Act, options: { readonly hosts?: number; readonly tamper?: (world: World) => Tamper } = {}): Story {
+export function tell(
+  act: () => Act,
+  options: { readonly hosts?: number; readonly tamper?: (world: World) => Tamper } = {},
+): Story {
   const world = createWorld(QUIET, () => undefined);
   foundTransport(world);
   const hosts = Array.from({ length: options.hosts ?? 2 }, (_, index) => ({
@@ -38,9 +44,17 @@ export function tell(act: () => Act, options: { readonly hosts?: number; readonl
     hosts,
     start,
     say: (writes, removes = []) =>
-      void commitAs(world, { writes: Object.entries(writes).map(([path, content]) => ({ path, content })), removes, message: 'story' }),
+      void commitAs(world, {
+        writes: Object.entries(writes).map(([path, content]) => ({ path, content })),
+        removes,
+        message: 'story',
+      }),
     pass: async (ms) => {
-      await world.scheduler.run({ untilMs: world.scheduler.nowMs() + ms, eventsMax: 1_000_000, stop: () => false });
+      await world.scheduler.run({
+        untilMs: world.scheduler.nowMs() + ms,
+        eventsMax: 1_000_000,
+        stop: () => false,
+      });
     },
     files: () => {
       const tip = world.remote.refs.get(BRANCH);

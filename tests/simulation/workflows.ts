@@ -1,13 +1,25 @@
-/** The workflows that people of a simulation start: between them they take every transition of the engine. `[[say x]]` tells the played agents what is wanted. */
+/**
+ * The workflows that people of a simulation start: between them they take every transition of the
+ * engine. `[[say x]]` tells the played agents what is wanted.
+ */
 import type { SeededRandom } from '../support/seeded-random.ts';
 
-/** A saved workflow, by its file. `child` is used by others; `followed` is edited while runs follow it. */
+/**
+ * A saved workflow, by its file. `child` is used by others; `followed` is edited while runs follow
+ * it.
+ */
 export const SAVED: ReadonlyMap<string, string> = new Map([
-  ['data/workflows/child.md', '---\nname: child\nmodel: opus\nsteps:\n  one: { prompt: small }\n---\n'],
+  [
+    'data/workflows/child.md',
+    '---\nname: child\nmodel: opus\nsteps:\n  one: { prompt: small }\n---\n',
+  ],
   ['data/workflows/followed.md', followedText(1)],
 ]);
 
-/** A version of the saved workflow that runs follow. Odd ones change a step that has started by then. */
+/**
+ * A version of the saved workflow that runs follow. Odd ones change a step that has started by
+ * then.
+ */
 export function followedText(version: number): string {
   return `---
 name: followed
@@ -43,7 +55,10 @@ steps:
     steps:
       make: { prompt: "make \${{ loop.n }}", model: [sonnet, opus], retry: { max: 0 } }
       test: { needs: [make], prompt: "test [[say green]]", schema: ${GREEN} }
-  no: { needs: [work], if: "\${{ loop_never }}", prompt: never }`.replace('loop_never', "steps.work.status == 'failed'"),
+  no: { needs: [work], if: "\${{ loop_never }}", prompt: never }`.replace(
+      'loop_never',
+      "steps.work.status == 'failed'",
+    ),
   gate: (random) => `model: opus
 steps:
   draft: { prompt: draft }
@@ -80,7 +95,8 @@ concurrency: { group: shared, max: 1, overflow: ${random.pick(['queue', 'drop', 
 steps:
   a: { prompt: a }
   b: { needs: [a], prompt: b }`,
-  prose: (random) => (random.chance(0.5) ? 'compile: { model: [opus, sonnet] }' : 'subject: please'),
+  prose: (random) =>
+    random.chance(0.5) ? 'compile: { model: [opus, sonnet] }' : 'subject: please',
   'fail-fast': () => `model: opus
 max-parallel: 2
 fail-fast: true
@@ -102,16 +118,38 @@ steps:
   a: { needs: [nowhere], prompt: a }`,
 };
 
-/** Names of markers as often as they are drawn: what happens only at the end of a long run, or of several together, needs more of them. */
-export const DRAWN: readonly string[] = [...Object.keys(MARKERS), 'gate', 'gate', 'group', 'wait', 'wait', 'loop', 'followed'];
+/**
+ * Names of markers as often as they are drawn: what happens only at the end of a long run, or of
+ * several together, needs more of them.
+ */
+export const DRAWN: readonly string[] = [
+  ...Object.keys(MARKERS),
+  'gate',
+  'gate',
+  'group',
+  'wait',
+  'wait',
+  'loop',
+  'followed',
+];
 
-/** What a played agent says to a prompt: JSON where it is wanted, now and then something else. Null = plain words will do. */
-export function sayFor(prompt: string, given: { readonly random: SeededRandom; readonly by: string }): string | null {
+/**
+ * What a played agent says to a prompt: JSON where it is wanted, now and then something else. Null
+ * = plain words will do.
+ */
+export function sayFor(
+  prompt: string,
+  given: { readonly random: SeededRandom; readonly by: string },
+): string | null {
   const { random, by } = given;
-  if (prompt.startsWith('Make a workflow plan for the task below') || prompt.includes('\nMake a workflow plan for the task below'))
+  if (
+    prompt.startsWith('Make a workflow plan for the task below') ||
+    prompt.includes('\nMake a workflow plan for the task below')
+  )
     return random.chance(0.2)
       ? `no plan, ${by}`
-      : '```yaml\nsteps:\n  a: { prompt: a }\n  b: { needs: [a], prompt: "b ${{ steps.a.text }}", count: 2, join: all }\n```\n' + by;
+      : '```yaml\nsteps:\n  a: { prompt: a }\n  b: { needs: [a], prompt: "b ${{ steps.a.text }}", count: 2, join: all }\n```\n' +
+          by;
   const wanted = /\[\[say (\w+)\]\]/.exec(prompt)?.[1];
   if (wanted === undefined) return null;
   if (random.chance(wanted === 'odd' ? 0.5 : 0.12)) return `not what was asked, ${by}`;

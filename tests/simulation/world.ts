@@ -1,4 +1,7 @@
-/** What all hosts of a simulation share: time, the remote, the agents' run log, and what has been exercised. */
+/**
+ * What all hosts of a simulation share: time, the remote, the agents' run log, and what has been
+ * exercised.
+ */
 import { createHash, type Hash } from 'node:crypto';
 import type { Effects } from '../../src/protocol/models.ts';
 import { refNames } from '../../src/protocol/paths.ts';

@@ -11,15 +11,25 @@ const LIMIT_MS = 60_000;
 
 /** A browser without a window. Fails saying what to install when the machine has none. */
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: findBrowser(), args: ['--no-sandbox', '--disable-dev-shm-usage'], timeout: LIMIT_MS });
+  return chromium.launch({
+    executablePath: findBrowser(),
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    timeout: LIMIT_MS,
+  });
 }
 
 function findBrowser(): string {
   const given = process.env['CHROME_PATH'];
-  const places = (process.env['PATH'] ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  const found = [...(given === undefined ? [] : [given]), ...places].find((path) => existsSync(path));
+  const places = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  const found = [...(given === undefined ? [] : [given]), ...places].find((path) =>
+    existsSync(path),
+  );
   if (found === undefined)
-    throw new Error('the tests of the page need Chromium: apt-get install -y chromium (or set CHROME_PATH to a Chromium or Chrome)');
+    throw new Error(
+      'the tests of the page need Chromium: apt-get install -y chromium (or set CHROME_PATH to a Chromium or Chrome)',
+    );
   return found;
 }
 

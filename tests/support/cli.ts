@@ -1,7 +1,20 @@
-/** The command line as a person uses it: the built program, a home of its own, a transport with a bare remote, all in one temporary directory. */
+/**
+ * The command line as a person uses it: the built program, a home of its own, a transport with a
+ * bare remote, all in one temporary directory.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -30,8 +43,13 @@ export interface Cli {
   readonly env: Readonly<Record<string, string>>;
   readonly run: (args: readonly string[], start?: Start) => Promise<Ended>;
   /** The one object that a command prints with --json, and its exit code. */
-  readonly json: (args: readonly string[], start?: Start) => Promise<{ readonly code: number | null; readonly data: Json }>;
-  /** A command that goes on, with more environment; `until` resolves when its output holds the text. */
+  readonly json: (
+    args: readonly string[],
+    start?: Start,
+  ) => Promise<{ readonly code: number | null; readonly data: Json }>;
+  /**
+   * A command that goes on, with more environment; `until` resolves when its output holds the text.
+   */
   readonly start: (args: readonly string[], more?: Readonly<Record<string, string>>) => Running;
   readonly git: (args: readonly string[], cwd?: string) => string;
   /** Commits files as somebody else and pushes them; the clone does not see them. */
@@ -51,7 +69,10 @@ export type Json = Readonly<Record<string, unknown>>;
 
 const LIMIT_MS = 90_000;
 
-/** A fresh transport in a fresh home. `models` replaces data/models.yaml of the template (and is approved). */
+/**
+ * A fresh transport in a fresh home. `models` replaces data/models.yaml of the template (and is
+ * approved).
+ */
 export async function startCli(options: { readonly models?: string } = {}): Promise<Cli> {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-cli-'));
   const env: Readonly<Record<string, string>> = {
@@ -65,14 +86,19 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     GIT_TERMINAL_PROMPT: '0',
     NO_COLOR: '1',
   };
-  for (const directory of ['home', 'tmp', 'config']) mkdirSync(join(place, directory), { mode: 0o700 });
+  for (const directory of ['home', 'tmp', 'config'])
+    mkdirSync(join(place, directory), { mode: 0o700 });
   writeFileSync(
     join(place, 'gitconfig'),
     '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
   );
   const clone = join(place, 'team');
   const run: Cli['run'] = (args, start = {}) => {
-    const spawned = spawnBin(args, { cwd: existsSync(clone) ? clone : place, ...start, env: { ...env, ...start.env } });
+    const spawned = spawnBin(args, {
+      cwd: existsSync(clone) ? clone : place,
+      ...start,
+      env: { ...env, ...start.env },
+    });
     spawned.endWithin(LIMIT_MS);
     return spawned.ended;
   };
@@ -128,7 +154,8 @@ export function fingerprint(directory: string): string {
     const found = lstatSync(path);
     hash.update(`${path}\0${found.mode}\0${found.mtimeMs}\0`);
     if (found.isSymbolicLink()) hash.update(readlinkSync(path));
-    else if (found.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+    else if (found.isDirectory())
+      for (const name of readdirSync(path).sort()) visit(join(path, name));
     else hash.update(readFileSync(path));
   };
   visit(directory);
@@ -143,7 +170,10 @@ interface Spawned {
   readonly endWithin: (limitMs: number) => void;
 }
 
-function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | 'env'>> & Start): Spawned {
+function spawnBin(
+  args: readonly string[],
+  start: Required<Pick<Start, 'cwd' | 'env'>> & Start,
+): Spawned {
   const child = spawn(process.execPath, [BIN, ...args], { cwd: start.cwd, env: start.env });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -151,7 +181,8 @@ function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | '
   child.stdin.on('error', () => undefined);
   child.stdin.end(start.input ?? '');
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const endWithin = (limitMs: number): void => void (timer = setTimeout(() => child.kill('SIGKILL'), limitMs));
+  const endWithin = (limitMs: number): void =>
+    void (timer = setTimeout(() => child.kill('SIGKILL'), limitMs));
   const ended = new Promise<Ended>((done, fail) => {
     child.once('error', fail);
     child.once('close', (code) => {
@@ -162,13 +193,17 @@ function spawnBin(args: readonly string[], start: Required<Pick<Start, 'cwd' | '
   return { ended, output: () => stdout + stderr, stop: () => child.kill('SIGTERM'), endWithin };
 }
 
-function startBin(args: readonly string[], start: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Running {
+function startBin(
+  args: readonly string[],
+  start: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): Running {
   const spawned = spawnBin(args, start);
   return {
     until: async (text) => {
       const deadline = performance.now() + LIMIT_MS;
       while (!spawned.output().includes(text)) {
-        if (performance.now() > deadline) throw new Error(`"${text}" did not come; so far:\n${spawned.output()}`);
+        if (performance.now() > deadline)
+          throw new Error(`"${text}" did not come; so far:\n${spawned.output()}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },
@@ -186,7 +221,10 @@ interface Other {
   readonly git: Cli['git'];
 }
 
-function sayAsOther({ place, remote, git }: Other, files: Readonly<Record<string, string | Uint8Array>>): void {
+function sayAsOther(
+  { place, remote, git }: Other,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): void {
   const other = join(place, 'other');
   if (!existsSync(other)) git(['clone', '-q', remote, other], place);
   git(['config', 'user.name', 'Grace'], other);

@@ -1,11 +1,24 @@
-/** Other people's programs, played: they take virtual time, answer, fail in every way there is, hang, or are slow to die. */
-import { type Agents, type AttemptOutcome, type AttemptRequest, type FailureClass } from '../../src/agents/agent.ts';
+/**
+ * Other people's programs, played: they take virtual time, answer, fail in every way there is,
+ * hang, or are slow to die.
+ */
+import {
+  type Agents,
+  type AttemptOutcome,
+  type AttemptRequest,
+  type FailureClass,
+} from '../../src/agents/agent.ts';
 import { NO_USAGE } from '../../src/agents/adapter.ts';
 
 /** What a program will do. */
 export type Act =
   | { readonly kind: 'answer'; readonly ms: number }
-  | { readonly kind: 'fail'; readonly ms: number; readonly class: FailureClass; readonly resetInMs: number | null }
+  | {
+      readonly kind: 'fail';
+      readonly ms: number;
+      readonly class: FailureClass;
+      readonly resetInMs: number | null;
+    }
   | { readonly kind: 'endless' };
 
 /** Where programs run. */
@@ -42,7 +55,8 @@ export function createFakeAgents(stage: AgentStage): Agents {
       const program = stage.started(request);
       let pid = 0;
       for (const char of request.attemptId) pid = (pid * 31 + char.charCodeAt(0)) % 30_000;
-      // Like the real one: what cannot be journalled is ended before it gets its input, and the attempt rejects.
+      // Like the real one: what cannot be journalled is ended before it gets its input, and the
+      // attempt rejects.
       const unjournalled = request.onStarted({ pgid: pid + 2, startTicks: null }).then(
         () => new Promise<never>(() => undefined),
         (error: unknown) => ({ error }),
@@ -63,9 +77,16 @@ interface Life {
   readonly program: ReturnType<AgentStage['started']>;
 }
 
-async function live(request: AttemptRequest, { stage, act, program }: Life): Promise<AttemptOutcome> {
-  const work = stage.pass(act.kind === 'endless' ? request.entry.timeoutMs : Math.min(act.ms, request.entry.timeoutMs));
-  const aborted = new Promise<'aborted'>((resolve) => request.signal.addEventListener('abort', () => resolve('aborted'), { once: true }));
+async function live(
+  request: AttemptRequest,
+  { stage, act, program }: Life,
+): Promise<AttemptOutcome> {
+  const work = stage.pass(
+    act.kind === 'endless' ? request.entry.timeoutMs : Math.min(act.ms, request.entry.timeoutMs),
+  );
+  const aborted = new Promise<'aborted'>((resolve) =>
+    request.signal.addEventListener('abort', () => resolve('aborted'), { once: true }),
+  );
   const cause = await Promise.race([
     work.done.then(() => 'done' as const),
     aborted,
@@ -80,10 +101,20 @@ async function live(request: AttemptRequest, { stage, act, program }: Life): Pro
   if (act.kind === 'fail') return failed(act, stage);
   const text = program.says ?? `answer ${program.id} to ${program.marker}`;
   request.onOutput(text);
-  return { kind: 'answered', text, session: `s-${program.id}`, usage: NO_USAGE, agent: 'fake 1', durationMs: act.ms };
+  return {
+    kind: 'answered',
+    text,
+    session: `s-${program.id}`,
+    usage: NO_USAGE,
+    agent: 'fake 1',
+    durationMs: act.ms,
+  };
 }
 
-function failed(act: { readonly class: FailureClass; readonly resetInMs: number | null }, stage: AgentStage): AttemptOutcome {
+function failed(
+  act: { readonly class: FailureClass; readonly resetInMs: number | null },
+  stage: AgentStage,
+): AttemptOutcome {
   return {
     kind: 'failed',
     class: act.class,

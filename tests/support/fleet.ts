@@ -1,4 +1,7 @@
-/** Real dispatchers of one transport: the built binary, a bare remote, and a state directory for each host, in one temporary directory. */
+/**
+ * Real dispatchers of one transport: the built binary, a bare remote, and a state directory for
+ * each host, in one temporary directory.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +36,11 @@ export interface Fleet {
   /** Commits files in the clone and pushes them. */
   readonly say: (files: Readonly<Record<string, string>>) => void;
   /** Looks at least every 0.3 s, unless `args` say otherwise; `env` is for this host only. */
-  readonly start: (alias: string, args?: readonly string[], env?: Readonly<Record<string, string>>) => Host;
+  readonly start: (
+    alias: string,
+    args?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ) => Host;
   /** Runs a command to its end, with more environment; gives code and output. */
   readonly run: (
     args: readonly string[],
@@ -46,11 +53,17 @@ export interface Fleet {
   readonly close: () => Promise<void>;
 }
 
-/** The text of the host's own models.yaml; a function is given a folder of the fleet for the programs of `agentEntry`. */
+/**
+ * The text of the host's own models.yaml; a function is given a folder of the fleet for the
+ * programs of `agentEntry`.
+ */
 type FleetModels = string | ((agents: string) => string);
 
 /** A transport whose hosts serve the models given. `env` overrides settings. */
-export async function startFleet(models: FleetModels, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
+export async function startFleet(
+  models: FleetModels,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Fleet> {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-fleet-'));
   const hosts: Host[] = [];
   const full: Readonly<Record<string, string>> = {
@@ -65,13 +78,29 @@ export async function startFleet(models: FleetModels, env: Readonly<Record<strin
   mkdirSync(join(place, 'config'), { mode: 0o700 });
   const text = typeof models === 'string' ? models : models(join(place, 'agents'));
   writeFileSync(join(place, 'config', 'models.yaml'), text, { mode: 0o600 });
-  writeFileSync(join(place, 'gitconfig'), '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n');
+  writeFileSync(
+    join(place, 'gitconfig'),
+    '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n',
+  );
   writeFileSync(join(place, 'runs.log'), '');
   const [clone, remote] = [join(place, 'team'), join(place, 'team.git')];
   const git = (...args: string[]): string =>
-    execFileSync('git', args, { cwd: clone, env: full, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const run: Fleet['run'] = (args, more) => runToEnd(args, { env: { ...full, ...more }, cwd: place });
-  const made = await run(['init', clone, '--alias', 'maker', '--state', join(place, 'state-maker')]);
+    execFileSync('git', args, {
+      cwd: clone,
+      env: full,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  const run: Fleet['run'] = (args, more) =>
+    runToEnd(args, { env: { ...full, ...more }, cwd: place });
+  const made = await run([
+    'init',
+    clone,
+    '--alias',
+    'maker',
+    '--state',
+    join(place, 'state-maker'),
+  ]);
   if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
   return {
     place,
@@ -91,20 +120,28 @@ export async function startFleet(models: FleetModels, env: Readonly<Record<strin
     },
     start: (alias, args = [], more = {}) => {
       const pace = args.includes('--interval') ? [] : ['--interval', '0.3'];
-      const host = startHost(alias, [`${place}/team.git`, '--state', join(place, `state-${alias}`), ...pace, ...args], {
-        ...full,
-        ...more,
-      });
+      const host = startHost(
+        alias,
+        [`${place}/team.git`, '--state', join(place, `state-${alias}`), ...pace, ...args],
+        {
+          ...full,
+          ...more,
+        },
+      );
       hosts.push(host);
       return host;
     },
     agentRuns: () =>
-      (existsSync(full['RUN_LOG'] ?? '') ? readFileSync(full['RUN_LOG'] ?? '', 'utf8') : '').split('\n').filter((line) => line !== ''),
-    untilPulled: (holds, limitMs = 150_000) => untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
+      (existsSync(full['RUN_LOG'] ?? '') ? readFileSync(full['RUN_LOG'] ?? '', 'utf8') : '')
+        .split('\n')
+        .filter((line) => line !== ''),
+    untilPulled: (holds, limitMs = 150_000) =>
+      untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
     close: async () => {
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
-      // A git of a host that was killed may still write for a moment; the retries of rmSync do not look into the folder again.
+      // A git of a host that was killed may still write for a moment; the retries of rmSync do not
+      // look into the folder again.
       await untilTrue(() => isRemoved(place));
     },
   };
@@ -124,13 +161,20 @@ function isRemoved(place: string): boolean {
 export async function untilTrue(holds: () => boolean, limitMs = 150_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`still not true after ${limitMs} ms: ${holds.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`still not true after ${limitMs} ms: ${holds.toString()}`);
     await new Promise((next) => setTimeout(next, 50));
   }
 }
 
-/** A models.yaml entry of an embedded agent: records its start in RUN_LOG, then runs the script text (node, ES module; `prompt` is its input). */
-export function agentEntry(name: string, options: { readonly place: string; readonly script: string; readonly keys?: string }): string {
+/**
+ * A models.yaml entry of an embedded agent: records its start in RUN_LOG, then runs the script text
+ * (node, ES module; `prompt` is its input).
+ */
+export function agentEntry(
+  name: string,
+  options: { readonly place: string; readonly script: string; readonly keys?: string },
+): string {
   const path = join(options.place, `${name}.mjs`);
   mkdirSync(options.place, { recursive: true });
   writeFileSync(
@@ -152,8 +196,15 @@ function pushHard(git: (...args: string[]) => string): void {
   }
 }
 
-function startHost(alias: string, args: readonly string[], env: Readonly<Record<string, string>>): Host {
-  const child = spawn(process.execPath, [BIN, 'run', ...args, '--alias', alias], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function startHost(
+  alias: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Host {
+  const child = spawn(process.execPath, [BIN, 'run', ...args, '--alias', alias], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   // A test may wait for many events at once.
   child.setMaxListeners(100);
   const events: HostEvent[] = [];
@@ -165,7 +216,9 @@ function startHost(alias: string, args: readonly string[], env: Readonly<Record<
     for (const line of lines) if (line.startsWith('{')) events.push(JSON.parse(line) as HostEvent);
     for (const check of waiting) check();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => events.push({ event: 'stderr', text }));
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => events.push({ event: 'stderr', text }));
   const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
   return {
     alias,
@@ -188,7 +241,12 @@ function untilEvent(
 ): Promise<HostEvent> {
   return new Promise((done, failed) => {
     const timer = setTimeout(
-      () => failed(new Error(`${host.alias}: no such event; saw ${host.events.map(({ event }) => event).join(' ')}`)),
+      () =>
+        failed(
+          new Error(
+            `${host.alias}: no such event; saw ${host.events.map(({ event }) => event).join(' ')}`,
+          ),
+        ),
       150_000,
     );
     const check = (): void => {
@@ -212,7 +270,10 @@ function runToEnd(
   args: readonly string[],
   options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string },
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [BIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const said = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));

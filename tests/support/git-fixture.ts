@@ -1,12 +1,26 @@
-/** Real git for tests: a temporary folder with its own HOME and configuration, removed afterwards together with every repository in it. */
+/**
+ * Real git for tests: a temporary folder with its own HOME and configuration, removed afterwards
+ * together with every repository in it.
+ */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { parseOid, type Oid } from '../../src/base/ids.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { openGitRepository, type GitRepositoryOptions } from '../../src/transport/git-repository.ts';
+import {
+  openGitRepository,
+  type GitRepositoryOptions,
+} from '../../src/transport/git-repository.ts';
 import type { CommitDraft, Repository } from '../../src/transport/repository.ts';
 
 /** How a git command of the test itself is run. */
@@ -37,7 +51,9 @@ export interface GitFixture {
 const PERSON = { name: 'Ada', email: 'ada@example.org' };
 
 /** A fixture with an empty bare remote, whose branch is `main`. */
-export function createGitFixture(options: { readonly format?: 'sha1' | 'sha256' } = {}): GitFixture {
+export function createGitFixture(
+  options: { readonly format?: 'sha1' | 'sha256' } = {},
+): GitFixture {
   const root = mkdtempSync(join(tmpdir(), 'crosstalk-git-'));
   const remoteDir = join(root, 'remote.git');
   const env = { PATH: process.env['PATH'] ?? '', HOME: join(root, 'home') };
@@ -67,7 +83,14 @@ export function createGitFixture(options: { readonly format?: 'sha1' | 'sha256' 
     remote: (args, run) => git(args, { cwd: remoteDir, ...run }),
     open: async (more = {}) => {
       cacheDir = more.cacheDir ?? join(root, `host-${hosts.length}`, 'cache.git');
-      const defaults = { cacheDir, url: remoteDir, branch: 'main', env, clock: systemClock, random: systemRandom };
+      const defaults = {
+        cacheDir,
+        url: remoteDir,
+        branch: 'main',
+        env,
+        clock: systemClock,
+        random: systemRandom,
+      };
       const host = await openGitRepository({ ...defaults, ...more });
       hosts.push(host);
       return host;
@@ -78,13 +101,16 @@ export function createGitFixture(options: { readonly format?: 'sha1' | 'sha256' 
       const left = processesNaming(root);
       for (const { pid } of left) process.kill(pid, 'SIGKILL');
       rmSync(root, { recursive: true, force: true });
-      if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`);
+      if (left.length > 0)
+        throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`);
     },
   };
 }
 
 /** Processes whose command line names `text`; always none where there is no /proc. */
-export function processesNaming(text: string): readonly { readonly pid: number; readonly command: string }[] {
+export function processesNaming(
+  text: string,
+): readonly { readonly pid: number; readonly command: string }[] {
   if (!existsSync('/proc/self/cmdline')) return [];
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
@@ -98,7 +124,10 @@ export function processesNaming(text: string): readonly { readonly pid: number; 
 }
 
 /** A draft that writes `files` (path → text; null removes), by a person, at a fixed time. */
-export function draftOf(files: Readonly<Record<string, string | Uint8Array | null>>, more: Partial<CommitDraft> = {}): CommitDraft {
+export function draftOf(
+  files: Readonly<Record<string, string | Uint8Array | null>>,
+  more: Partial<CommitDraft> = {},
+): CommitDraft {
   const entries = Object.entries(files);
   return {
     writes: entries.flatMap(([path, content]) => (content === null ? [] : [{ path, content }])),
@@ -120,7 +149,9 @@ export function oidOf(text: string | undefined | null): Oid {
 
 /** What was reached, or an error that says why not. */
 export function reached<T>(
-  answer: { readonly kind: 'reached'; readonly value: T } | { readonly kind: 'unreachable'; readonly failure: { readonly line: string } },
+  answer:
+    | { readonly kind: 'reached'; readonly value: T }
+    | { readonly kind: 'unreachable'; readonly failure: { readonly line: string } },
 ): T {
   if (answer.kind === 'unreachable') throw new Error(`unreachable: ${answer.failure.line}`);
   return answer.value;

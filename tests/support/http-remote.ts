@@ -48,7 +48,10 @@ export async function startSilentServer(): Promise<TestServer> {
   };
 }
 
-async function listen(server: Server | ReturnType<typeof createTcpServer>, scheme: string): Promise<TestServer> {
+async function listen(
+  server: Server | ReturnType<typeof createTcpServer>,
+  scheme: string,
+): Promise<TestServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
@@ -61,7 +64,11 @@ async function listen(server: Server | ReturnType<typeof createTcpServer>, schem
   };
 }
 
-function serve({ root, env, oldProtocol }: HttpRemoteOptions, request: IncomingMessage, response: ServerResponse): void {
+function serve(
+  { root, env, oldProtocol }: HttpRemoteOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const header = (name: string): string => request.headers[name]?.toString() ?? '';
   const backend = spawn('git', ['-c', 'http.receivepack=true', 'http-backend'], {
@@ -96,7 +103,9 @@ function serve({ root, env, oldProtocol }: HttpRemoteOptions, request: IncomingM
 
 function parseHead(text: string): [number, Record<string, string>] {
   const fields = Object.fromEntries(
-    text.split('\r\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+    text
+      .split('\r\n')
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
   );
   return [Number.parseInt(fields['Status'] ?? '200', 10), fields];
 }

@@ -1,6 +1,7 @@
 /**
- * A provider of language models on loopback, for tests: it speaks the forms of Anthropic (messages), OpenAI (chat completions, responses) and
- * Gemini (generateContent), streaming and not, and answers what the test's own function says. Every request is kept.
+ * A provider of language models on loopback, for tests: it speaks the forms of Anthropic
+ * (messages), OpenAI (chat completions, responses) and Gemini (generateContent), streaming and not,
+ * and answers what the test's own function says. Every request is kept.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,7 +23,9 @@ export interface LlmEndpoint {
 }
 
 /** Starts an endpoint that answers each question with what the function gives. */
-export async function startLlmEndpoint(answer: (question: Question) => Answer): Promise<LlmEndpoint> {
+export async function startLlmEndpoint(
+  answer: (question: Question) => Answer,
+): Promise<LlmEndpoint> {
   const questions: Question[] = [];
   const seen = { aborted: 0 };
   const server = createServer((request, response) => {
@@ -49,7 +52,11 @@ interface Desk {
   readonly answer: (question: Question) => Answer;
 }
 
-async function respond(request: IncomingMessage, response: ServerResponse, desk: Desk): Promise<void> {
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  desk: Desk,
+): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname.replace(/\/+$/, '');
   const wire = request.method === 'POST' ? wireOf(path) : null;
   const raw = await readBody(request);
@@ -67,7 +74,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, desk:
     case 'error':
       sendJson(response, answer.status, {
         body: frameError(question, answer),
-        headers: answer.retryAfterS === undefined ? {} : { 'retry-after': String(answer.retryAfterS) },
+        headers:
+          answer.retryAfterS === undefined ? {} : { 'retry-after': String(answer.retryAfterS) },
       });
       return;
     case 'text':
@@ -75,7 +83,9 @@ async function respond(request: IncomingMessage, response: ServerResponse, desk:
       const framed = frame(question, answer.kind === 'tool' ? answer : { ...answer, kind: 'text' });
       if (!question.streams) sendJson(response, 200, { body: framed.whole });
       else
-        response.writeHead(200, { 'content-type': 'text/event-stream' }).end([...framed.head, ...framed.pieces, ...framed.tail].join(''));
+        response
+          .writeHead(200, { 'content-type': 'text/event-stream' })
+          .end([...framed.head, ...framed.pieces, ...framed.tail].join(''));
       return;
     }
     case 'cut':
@@ -95,20 +105,30 @@ async function respond(request: IncomingMessage, response: ServerResponse, desk:
 function sendAside(response: ServerResponse, path: string): void {
   if (path.endsWith('/count_tokens')) sendJson(response, 200, { body: { input_tokens: 10 } });
   else if (path.endsWith(':countTokens')) sendJson(response, 200, { body: { totalTokens: 10 } });
-  else if (path.endsWith('/models')) sendJson(response, 200, { body: { object: 'list', data: [], models: [], has_more: false } });
+  else if (path.endsWith('/models'))
+    sendJson(response, 200, { body: { object: 'list', data: [], models: [], has_more: false } });
   else sendJson(response, path === '' ? 200 : 404, { body: {} });
 }
 
 function sendJson(
   response: ServerResponse,
   status: number,
-  { body, headers }: { readonly body: unknown; readonly headers?: Readonly<Record<string, string>> },
+  {
+    body,
+    headers,
+  }: { readonly body: unknown; readonly headers?: Readonly<Record<string, string>> },
 ): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  response
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(JSON.stringify(body));
 }
 
 function keyOf({ headers }: IncomingMessage): string {
-  const given = headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer\s+/i, '') ?? '';
+  const given =
+    headers['x-api-key'] ??
+    headers['x-goog-api-key'] ??
+    headers.authorization?.replace(/^Bearer\s+/i, '') ??
+    '';
   return String(given);
 }
 

@@ -16,7 +16,10 @@ const LONG = [
   'fleet/workflow.test.ts',
 ];
 
-/** For `sequence.sequencer` of vitest. Not its own one extended: whoever only reads the configuration need not load vitest. */
+/**
+ * For `sequence.sequencer` of vitest. Not its own one extended: whoever only reads the
+ * configuration need not load vitest.
+ */
 export class LongFirst implements TestSequencer {
   shard(files: TestSpecification[]): TestSpecification[] {
     return files;

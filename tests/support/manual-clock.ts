@@ -1,4 +1,7 @@
-/** The Clock door on virtual time: every host has a wall clock of its own (wrong, jumping) and a monotonic one (drifting, asleep while suspended). */
+/**
+ * The Clock door on virtual time: every host has a wall clock of its own (wrong, jumping) and a
+ * monotonic one (drifting, asleep while suspended).
+ */
 import type { Clock } from '../../src/base/clock.ts';
 import type { Owner, Scheduler } from './simulation-scheduler.ts';
 
@@ -21,7 +24,11 @@ export function createManualClock(scheduler: Scheduler, owner: Owner, hands: Han
   return {
     wallMs: () => Math.round(BEGINNING_MS + scheduler.nowMs() + hands.wallOffsetMs),
     // Reading takes a moment too: two readings are never the same.
-    monotonicMs: () => (lastMs = Math.max(lastMs + 1e-5, 1_000_000 + (scheduler.nowMs() - hands.suspendedMs) * hands.rate)),
+    monotonicMs: () =>
+      (lastMs = Math.max(
+        lastMs + 1e-5,
+        1_000_000 + (scheduler.nowMs() - hands.suspendedMs) * hands.rate,
+      )),
     sleep: (ms, signal) => {
       if (signal?.aborted === true) return Promise.resolve();
       const { done, cancel } = scheduler.wait(owner, ms / hands.rate + 1e-3, 'timer');

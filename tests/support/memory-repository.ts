@@ -1,7 +1,8 @@
 /**
- * The Repository door in memory, for simulation: one remote, any number of hosts, each with a cache of its own. The remote decides each push
- * in one synchronous step, so whatever order the simulation gives the steps, a lease means what it means on a server. Object ids come from
- * content alone: the same run gives the same ids.
+ * The Repository door in memory, for simulation: one remote, any number of hosts, each with a cache
+ * of its own. The remote decides each push in one synchronous step, so whatever order the
+ * simulation gives the steps, a lease means what it means on a server. Object ids come from content
+ * alone: the same run gives the same ids.
  */
 import { createHash } from 'node:crypto';
 import { CrosstalkError } from '../../src/base/errors.ts';
@@ -26,8 +27,9 @@ import type {
 export type StepName = keyof Repository;
 
 /**
- * Called before and after the effect of every method. It may wait, and a promise that never resolves is a crash at that point. `lost` before:
- * the call fails without effect; after: it has had its effect, but the answer never comes. A local method that is `lost` throws INTERNAL.
+ * Called before and after the effect of every method. It may wait, and a promise that never
+ * resolves is a crash at that point. `lost` before: the call fails without effect; after: it has
+ * had its effect, but the answer never comes. A local method that is `lost` throws INTERNAL.
  */
 export type Step = (name: StepName, phase: 'before' | 'after') => Promise<'go' | 'lost'>;
 
@@ -41,7 +43,11 @@ export interface RefMove extends RefUpdate {
 /** The remote, and what a test may do to it behind everybody's back. */
 export interface MemoryRemote {
   /** `cache`: the commits that the host has; give the same one again after a restart. */
-  open(hooks?: { readonly step?: Step; readonly host?: string; readonly cache?: Set<Oid> }): Repository;
+  open(hooks?: {
+    readonly step?: Step;
+    readonly host?: string;
+    readonly cache?: Set<Oid>;
+  }): Repository;
   readonly refs: ReadonlyMap<string, Oid>;
   /** Every move that was accepted from a host. */
   readonly moves: readonly RefMove[];
@@ -58,7 +64,10 @@ export interface MemoryRemote {
   setPolicy(refuse: (update: RefUpdate) => string | null): void;
   /** Removes every object that no ref needs. */
   forgetUnreferenced(): void;
-  /** Removes a commit and those before it, everywhere, as far as the remote never had them: what a host built and will not push again. */
+  /**
+   * Removes a commit and those before it, everywhere, as far as the remote never had them: what a
+   * host built and will not push again.
+   */
   forgetBuilt(commit: Oid): void;
 }
 
@@ -92,7 +101,10 @@ interface Universe {
   readonly texts: Map<Oid, string>;
 }
 
-/** Names of a folder are spread over so many parts, so that a change of a large one copies, hashes and compares a part and not the whole. */
+/**
+ * Names of a folder are spread over so many parts, so that a change of a large one copies, hashes
+ * and compares a part and not the whole.
+ */
 const PARTS = 16;
 const OFFLINE: RemoteFailure = { reason: 'refused', line: 'the remote in memory does not answer' };
 const NO_STEP: Step = () => Promise.resolve('go');
@@ -102,7 +114,8 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
   const universe: Universe = { commits: new Map(), blobs: new Map(), texts: new Map() };
   const texts = new WeakMap<Folder, ReadonlyMap<string, string>>();
   const textOf = (blob: Oid): string => {
-    const known = universe.texts.get(blob) ?? Buffer.from(universe.blobs.get(blob) ?? []).toString('utf8');
+    const known =
+      universe.texts.get(blob) ?? Buffer.from(universe.blobs.get(blob) ?? []).toString('utf8');
     universe.texts.set(blob, known);
     return known;
   };
@@ -120,7 +133,8 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
   return {
     refs: server.refs,
     moves: server.moves,
-    open: ({ step = NO_STEP, host = '', cache = new Set<Oid>() } = {}) => openHost(server, { step, host, has: cache }),
+    open: ({ step = NO_STEP, host = '', cache = new Set<Oid>() } = {}) =>
+      openHost(server, { step, host, has: cache }),
     setRef: (ref, oid) => {
       server.listings.clear();
       if (oid === null) server.refs.delete(ref);
@@ -133,7 +147,9 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
     },
     filesOf: (commit) => {
       const root = rootOf(universe, commit);
-      const known = texts.get(root) ?? new Map(allFiles(root, '').map(({ path, blob }) => [path, textOf(blob)]));
+      const known =
+        texts.get(root) ??
+        new Map(allFiles(root, '').map(({ path, blob }) => [path, textOf(blob)]));
       texts.set(root, known);
       return known;
     },
@@ -158,7 +174,10 @@ interface Server {
   readonly universe: Universe;
   readonly branchRef: string;
   readonly refs: Map<string, Oid>;
-  /** What `listRefs` answered since a ref last moved: hosts that ask for the same get the same, as it never changes. */
+  /**
+   * What `listRefs` answered since a ref last moved: hosts that ask for the same get the same, as
+   * it never changes.
+   */
   readonly listings: Map<string, RefListing>;
   readonly has: Set<Oid>;
   readonly moves: RefMove[];
@@ -175,11 +194,13 @@ interface Host {
 
 function openHost(server: Server, host: Host): Repository {
   const { universe } = server;
-  const ask = <T>(name: StepName, effect: () => Reached<T>): Promise<Reached<T>> => askRemote(server, host, { name, effect });
+  const ask = <T>(name: StepName, effect: () => Reached<T>): Promise<Reached<T>> =>
+    askRemote(server, host, { name, effect });
   const local = <T>(name: StepName, effect: () => T): Promise<T> => doLocally(host, name, effect);
   const own = (oid: Oid): Commit => {
     const commit = host.has.has(oid) ? universe.commits.get(oid) : undefined;
-    if (commit === undefined) throw new CrosstalkError('INTERNAL', `commit ${oid} is not in the cache`);
+    if (commit === undefined)
+      throw new CrosstalkError('INTERNAL', `commit ${oid} is not in the cache`);
     return commit;
   };
   const keep = (oid: Oid): Oid => {
@@ -187,38 +208,63 @@ function openHost(server: Server, host: Host): Repository {
     return oid;
   };
   return {
-    listRefs: (prefixes) => ask('listRefs', () => ({ kind: 'reached', value: listRefs(server, prefixes) })),
+    listRefs: (prefixes) =>
+      ask('listRefs', () => ({ kind: 'reached', value: listRefs(server, prefixes) })),
     fetch: (want) => ask('fetch', () => fetchInto(server, host, want)),
     hasObject: (oid) => local('hasObject', () => host.has.has(oid) || universe.blobs.has(oid)),
     diff: ({ from, to, under }) =>
       local('diff', () => {
-        const side = (oid: Oid | null): Folder => (oid === null ? EMPTY : folderAt(own(oid).root, under));
-        const changes = diffFolders({ from: side(from), to: side(to), prefix: under === '' ? '' : `${under}/` });
+        const side = (oid: Oid | null): Folder =>
+          oid === null ? EMPTY : folderAt(own(oid).root, under);
+        const changes = diffFolders({
+          from: side(from),
+          to: side(to),
+          prefix: under === '' ? '' : `${under}/`,
+        });
         return changes.sort(by((change) => change.path));
       }),
     keeps: (commit) => host.has.has(commit),
     hasHistory: (commit) => local('hasHistory', () => host.has.has(commit)),
-    lookUp: (commit, paths) => local('lookUp', () => paths.map((path) => lookUp(own(commit).root, path))),
-    sizesOf: (oids) => local('sizesOf', () => oids.map((oid) => universe.blobs.get(oid)?.length ?? 0)),
+    lookUp: (commit, paths) =>
+      local('lookUp', () => paths.map((path) => lookUp(own(commit).root, path))),
+    sizesOf: (oids) =>
+      local('sizesOf', () => oids.map((oid) => universe.blobs.get(oid)?.length ?? 0)),
     // It always has everything: nothing happens here that could be the place of a fault.
     bringBlobs: () => Promise.resolve(),
     settledPart: () => Promise.resolve(null),
-    readBlobs: (oids, sizeBytesMax) => local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax))),
-    readCommit: (oid) => local('readCommit', () => (host.has.has(oid) ? (universe.commits.get(oid)?.info ?? null) : null)),
+    readBlobs: (oids, sizeBytesMax) =>
+      local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax))),
+    readCommit: (oid) =>
+      local('readCommit', () =>
+        host.has.has(oid) ? (universe.commits.get(oid)?.info ?? null) : null,
+      ),
     findAddingCommits: (paths, range) =>
-      local('findAddingCommits', () => findAdding(universe, { paths, commits: commitsBetween(universe, own, range) })),
+      local('findAddingCommits', () =>
+        findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
+      ),
     findText: (commit, { text, under }) =>
       local('findText', () => {
-        const listed = diffFolders({ from: EMPTY, to: folderAt(own(commit).root, under), prefix: under === '' ? '' : `${under}/` });
+        const listed = diffFolders({
+          from: EMPTY,
+          to: folderAt(own(commit).root, under),
+          prefix: under === '' ? '' : `${under}/`,
+        });
         const says = (blob: Oid): boolean =>
           Buffer.from(universe.blobs.get(blob) ?? [])
             .toString('latin1')
             .toLowerCase()
             .includes(text.toLowerCase());
-        return new Set(listed.flatMap((change) => (change.kind === 'written' && says(change.blob) ? [change.path] : [])));
+        return new Set(
+          listed.flatMap((change) =>
+            change.kind === 'written' && says(change.blob) ? [change.path] : [],
+          ),
+        );
       }),
     isAncestor: (ancestor, tip) =>
-      local('isAncestor', () => host.has.has(ancestor) && host.has.has(tip) && isAncestor(universe, ancestor, tip)),
+      local(
+        'isAncestor',
+        () => host.has.has(ancestor) && host.has.has(tip) && isAncestor(universe, ancestor, tip),
+      ),
     history: (range) => local('history', () => history(universe, own, range)),
     buildCommits: (parent, drafts) =>
       local('buildCommits', () => {
@@ -251,7 +297,9 @@ async function askRemote<T>(
   const before = await host.step(call.name, 'before');
   if (before === 'lost' || !server.reachable) return { kind: 'unreachable', failure: OFFLINE };
   const answer = call.effect();
-  return (await host.step(call.name, 'after')) === 'lost' ? { kind: 'unreachable', failure: OFFLINE } : answer;
+  return (await host.step(call.name, 'after')) === 'lost'
+    ? { kind: 'unreachable', failure: OFFLINE }
+    : answer;
 }
 
 async function doLocally<T>(host: Host, name: StepName, effect: () => T): Promise<T> {
@@ -266,7 +314,9 @@ async function push(server: Server, host: Host, call: PushCall): Promise<PushOut
   const before = await host.step('push', 'before');
   if (before === 'lost' || !server.reachable) return { kind: 'unknown', failure: OFFLINE };
   const refs = decidePush(server, host, call);
-  return (await host.step('push', 'after')) === 'lost' ? { kind: 'unknown', failure: OFFLINE } : { kind: 'answered', refs };
+  return (await host.step('push', 'after')) === 'lost'
+    ? { kind: 'unknown', failure: OFFLINE }
+    : { kind: 'answered', refs };
 }
 
 interface PushCall {
@@ -274,8 +324,15 @@ interface PushCall {
   readonly atomic: boolean;
 }
 
-/** The server's one step. Like git: a ref that stands at the wanted value already has landed, whatever was expected. */
-function decidePush(server: Server, host: Host, { updates, atomic }: PushCall): ReadonlyMap<string, RefResult> {
+/**
+ * The server's one step. Like git: a ref that stands at the wanted value already has landed,
+ * whatever was expected.
+ */
+function decidePush(
+  server: Server,
+  host: Host,
+  { updates, atomic }: PushCall,
+): ReadonlyMap<string, RefResult> {
   const judged = updates.map((update) => ({ update, result: judge(server, update) }));
   const refused = judged.find(({ result }) => result.kind === 'refused')?.result;
   const fails = atomic && judged.some(({ result }) => result.kind !== 'landed');
@@ -320,7 +377,8 @@ function listRefs(server: Server, prefixes: readonly string[]): RefListing {
 function readRefs(server: Server, prefixes: readonly string[]): RefListing {
   const names = new Set(prefixes.filter((prefix) => !prefix.endsWith('/')));
   const folders = prefixes.filter((prefix) => prefix.endsWith('/'));
-  const wanted = (name: string): boolean => names.has(name) || folders.some((folder) => name.startsWith(folder));
+  const wanted = (name: string): boolean =>
+    names.has(name) || folders.some((folder) => name.startsWith(folder));
   const refs = new Map<string, Oid>();
   for (const [name, oid] of server.refs) if (wanted(name)) refs.set(name, oid);
   return { tip: server.refs.get(server.branchRef) ?? null, refs };
@@ -331,16 +389,23 @@ function fetchInto(
   host: Host,
   want: { readonly tip: Oid | null; readonly records: ReadonlyMap<string, Oid> },
 ): Reached<null> {
-  for (const oid of want.records.values()) if (server.has.has(oid)) copyCommits(server.universe, oid, host.has);
+  for (const oid of want.records.values())
+    if (server.has.has(oid)) copyCommits(server.universe, oid, host.has);
   if (want.tip !== null) {
     if (!server.has.has(want.tip) && !host.has.has(want.tip))
-      return { kind: 'unreachable', failure: { reason: 'missing', line: `the branch moved away from ${want.tip}` } };
+      return {
+        kind: 'unreachable',
+        failure: { reason: 'missing', line: `the branch moved away from ${want.tip}` },
+      };
     copyCommits(server.universe, want.tip, host.has);
   }
   return { kind: 'reached', value: null };
 }
 
-/** Adds `oid` and its ancestors; stops where something is there, because its ancestors are then there too. */
+/**
+ * Adds `oid` and its ancestors; stops where something is there, because its ancestors are then
+ * there too.
+ */
 function copyCommits(universe: Universe, oid: Oid, into: Set<Oid>): void {
   const open = [oid];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -366,7 +431,9 @@ function makeFolder(parts: Folder['parts']): Folder {
 }
 
 function makePart(entries: ReadonlyMap<string, Node>): Part {
-  const lines = [...entries].map(([name, node]) => `${node.kind} ${node.oid} ${name}`).sort(byCodeUnit);
+  const lines = [...entries]
+    .map(([name, node]) => `${node.kind} ${node.oid} ${name}`)
+    .sort(byCodeUnit);
   return { oid: sha1('part', lines.join('\n')), entries };
 }
 
@@ -374,7 +441,8 @@ const EMPTY: Folder = makeFolder(Array.from({ length: PARTS }, () => undefined))
 
 function partOf(name: string): number {
   let hash = 0;
-  for (let at = 0; at < name.length; at += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) | 0;
+  for (let at = 0; at < name.length; at += 1)
+    hash = (Math.imul(hash, 31) + name.charCodeAt(at)) | 0;
   return (hash >>> 0) % PARTS;
 }
 
@@ -383,7 +451,9 @@ function entryOf(folder: Folder, name: string): Node | undefined {
 }
 
 function entriesOf(folder: Folder): readonly (readonly [name: string, node: Node])[] {
-  return folder.parts.flatMap((part) => (part === undefined ? [] : [...part.entries])).sort(by(([name]) => name));
+  return folder.parts
+    .flatMap((part) => (part === undefined ? [] : [...part.entries]))
+    .sort(by(([name]) => name));
 }
 
 function rootOf(universe: Universe, commit: Oid): Folder {
@@ -413,25 +483,46 @@ function lookUp(root: Folder, path: string): TreeEntry | null {
 function readBlob(universe: Universe, oid: Oid, sizeBytesMax: number): BlobRead {
   const bytes = universe.blobs.get(oid);
   if (bytes === undefined) return { kind: 'missing' };
-  return bytes.length > sizeBytesMax ? { kind: 'too-large', sizeBytes: bytes.length } : { kind: 'bytes', bytes };
+  return bytes.length > sizeBytesMax
+    ? { kind: 'too-large', sizeBytes: bytes.length }
+    : { kind: 'bytes', bytes };
 }
 
 function allFiles(folder: Folder, prefix: string): { readonly path: string; readonly blob: Oid }[] {
   return entriesOf(folder).flatMap(([name, node]) =>
-    node.kind === 'tree' ? allFiles(node, `${prefix}${name}/`) : [{ path: prefix + name, blob: node.oid }],
+    node.kind === 'tree'
+      ? allFiles(node, `${prefix}${name}/`)
+      : [{ path: prefix + name, blob: node.oid }],
   );
 }
 
-function diffFolders({ from, to, prefix }: { readonly from: Folder; readonly to: Folder; readonly prefix: string }): TreeChange[] {
+function diffFolders({
+  from,
+  to,
+  prefix,
+}: {
+  readonly from: Folder;
+  readonly to: Folder;
+  readonly prefix: string;
+}): TreeChange[] {
   if (from.oid === to.oid) return [];
-  const changed = to.parts.flatMap((part, at) => (part?.oid === from.parts[at]?.oid ? [] : [[from.parts[at]?.entries, part?.entries]]));
-  const names = changed.flatMap(([before, after]) => [...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])]);
+  const changed = to.parts.flatMap((part, at) =>
+    part?.oid === from.parts[at]?.oid ? [] : [[from.parts[at]?.entries, part?.entries]],
+  );
+  const names = changed.flatMap(([before, after]) => [
+    ...new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])]),
+  ]);
   return names.flatMap((name): TreeChange[] => {
     const [old, now] = [entryOf(from, name), entryOf(to, name)];
     if (old?.kind === now?.kind && old?.oid === now?.oid) return [];
     const path = prefix + name;
-    const below = diffFolders({ from: old?.kind === 'tree' ? old : EMPTY, to: now?.kind === 'tree' ? now : EMPTY, prefix: `${path}/` });
-    if (now?.kind === 'file') return [...below, { kind: 'written', path, entry: 'file', blob: now.oid }];
+    const below = diffFolders({
+      from: old?.kind === 'tree' ? old : EMPTY,
+      to: now?.kind === 'tree' ? now : EMPTY,
+      prefix: `${path}/`,
+    });
+    if (now?.kind === 'file')
+      return [...below, { kind: 'written', path, entry: 'file', blob: now.oid }];
     return old?.kind === 'file' ? [...below, { kind: 'removed', path }] : below;
   });
 }
@@ -448,27 +539,42 @@ function addCommit(universe: Universe, parents: readonly Oid[], draft: CommitDra
   const authoredMs = Math.floor(draft.atMs / 1_000) * 1_000;
   return putCommit(
     universe,
-    { parents, author: draft.author, authoredMs, message: draft.message.replaceAll('\0', '').replace(/\n+$/, '') },
+    {
+      parents,
+      author: draft.author,
+      authoredMs,
+      message: draft.message.replaceAll('\0', '').replace(/\n+$/, ''),
+    },
     root,
   );
 }
 
 function addRecord(universe: Universe, text: string): Oid {
   const author = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
-  return putCommit(universe, { parents: [], author, authoredMs: 0, message: text.replace(/\n+$/, '') }, EMPTY);
+  return putCommit(
+    universe,
+    { parents: [], author, authoredMs: 0, message: text.replace(/\n+$/, '') },
+    EMPTY,
+  );
 }
 
 function putCommit(universe: Universe, parts: Omit<CommitInfo, 'oid'>, root: Folder): Oid {
   const oid = sha1('commit', root.oid, JSON.stringify(parts));
-  const generation = 1 + Math.max(0, ...parts.parents.map((parent) => universe.commits.get(parent)?.generation ?? 0));
+  const generation =
+    1 +
+    Math.max(0, ...parts.parents.map((parent) => universe.commits.get(parent)?.generation ?? 0));
   universe.commits.set(oid, { info: { oid, ...parts }, root, generation });
   return oid;
 }
 
-/** A copy of `root` with `node` at `path` (null takes it away); folders left empty go. Everything beside the way is shared. */
+/**
+ * A copy of `root` with `node` at `path` (null takes it away); folders left empty go. Everything
+ * beside the way is shared.
+ */
 function withNode(root: Folder, path: string, node: File | null): Folder {
   const [name = '', ...rest] = path.split('/');
-  if (name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git') throw impossible(path);
+  if (name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git')
+    throw impossible(path);
   const old = entryOf(root, name);
   if (rest.length === 0) {
     if (node !== null && old?.kind === 'tree') throw impossible(path);
@@ -491,7 +597,10 @@ function withEntry(folder: Folder, name: string, node: Node | null): Folder {
 }
 
 function impossible(path: string): CrosstalkError {
-  return new CrosstalkError('INTERNAL', `cannot write ${JSON.stringify(path)}: something else stands there`);
+  return new CrosstalkError(
+    'INTERNAL',
+    `cannot write ${JSON.stringify(path)}: something else stands there`,
+  );
 }
 
 /** Goes back from `tip` no further than commits that could still come after `ancestor`. */
@@ -501,7 +610,8 @@ function isAncestor(universe: Universe, ancestor: Oid, tip: Oid): boolean {
   for (const oid of seen) {
     if (oid === ancestor) return true;
     const commit = universe.commits.get(oid);
-    if (commit !== undefined && commit.generation > generation) for (const parent of commit.info.parents) seen.add(parent);
+    if (commit !== undefined && commit.generation > generation)
+      for (const parent of commit.info.parents) seen.add(parent);
   }
   return false;
 }
@@ -534,12 +644,21 @@ function findAdding(
   const added = (commit: Commit, path: string): boolean =>
     nodeAt(commit.root, path)?.kind === 'file' &&
     commit.info.parents.every((parent) => nodeAt(rootOf(universe, parent), path)?.kind !== 'file');
-  const found = paths.map((path) => [path, commits.find((commit) => added(commit, path))?.info] as const);
-  return new Map(found.flatMap(([path, info]) => (info === undefined ? [] : [[path, info] as const])));
+  const found = paths.map(
+    (path) => [path, commits.find((commit) => added(commit, path))?.info] as const,
+  );
+  return new Map(
+    found.flatMap(([path, info]) => (info === undefined ? [] : [[path, info] as const])),
+  );
 }
 
-function history(universe: Universe, own: Own, range: Range & { readonly max: number }): readonly CommitInfo[] {
-  const before = range.from === null ? new Set<Oid>() : ancestorsOf(universe, own(range.from).info.oid);
+function history(
+  universe: Universe,
+  own: Own,
+  range: Range & { readonly max: number },
+): readonly CommitInfo[] {
+  const before =
+    range.from === null ? new Set<Oid>() : ancestorsOf(universe, own(range.from).info.oid);
   const line: CommitInfo[] = [];
   let at: CommitInfo | undefined = own(range.to).info;
   while (at !== undefined && line.length < range.max && !before.has(at.oid)) {

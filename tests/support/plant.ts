@@ -1,4 +1,6 @@
-/** Trees and commits that no honest tool makes, put straight into a bare repository with plumbing. */
+/**
+ * Trees and commits that no honest tool makes, put straight into a bare repository with plumbing.
+ */
 import { execFileSync } from 'node:child_process';
 
 /** Modes of tree entries, as `git mktree` takes them. */
@@ -18,7 +20,9 @@ export interface Planter {
   readonly tree: (entries: readonly RawEntry[]) => string;
   /** A parentless commit with this message, as records on refs are. */
   readonly record: (message: string) => string;
-  /** Commits entries into a folder of the branch, beside what stands there, and moves the branch. */
+  /**
+   * Commits entries into a folder of the branch, beside what stands there, and moves the branch.
+   */
   readonly plant: (folder: string, entries: readonly RawEntry[]) => string;
   /** Commits text files at plain paths. */
   readonly write: (files: Readonly<Record<string, string | Uint8Array>>) => string;
@@ -42,10 +46,13 @@ export function createPlanter(bare: string, env: Readonly<Record<string, string>
       stdio: ['pipe', 'pipe', 'pipe'],
       maxBuffer: 64 * 1024 * 1024,
     });
-  const git: Planter['git'] = (args, input = '') => run(args, input).toString('utf8').replace(/\n$/, '');
+  const git: Planter['git'] = (args, input = '') =>
+    run(args, input).toString('utf8').replace(/\n$/, '');
   const blob: Planter['blob'] = (content) => git(['hash-object', '-w', '--stdin'], content);
-  const tree: Planter['tree'] = (entries) => git(['mktree', '-z', '--missing'], Buffer.concat(entries.map(formatEntry)));
-  const commit = (root: string, parent: string): string => git(['commit-tree', '-p', parent, '-m', 'say', root]);
+  const tree: Planter['tree'] = (entries) =>
+    git(['mktree', '-z', '--missing'], Buffer.concat(entries.map(formatEntry)));
+  const commit = (root: string, parent: string): string =>
+    git(['commit-tree', '-p', parent, '-m', 'say', root]);
   /** Others push meanwhile: then it is done again on what they left. */
   const advance = (edit: (tip: string) => string): string => {
     for (let tries = 0; ; tries += 1) {
@@ -59,20 +66,31 @@ export function createPlanter(bare: string, env: Readonly<Record<string, string>
       }
     }
   };
-  const edit = (treeish: string, [first, ...rest]: readonly string[], entries: readonly RawEntry[]): string => {
+  const edit = (
+    treeish: string,
+    [first, ...rest]: readonly string[],
+    entries: readonly RawEntry[],
+  ): string => {
     const standing = readEntries(run, treeish);
     if (first === undefined)
-      return tree([...standing.filter(({ name }) => !entries.some((entry) => sameName(entry.name, name))), ...entries]);
+      return tree([
+        ...standing.filter(({ name }) => !entries.some((entry) => sameName(entry.name, name))),
+        ...entries,
+      ]);
     const below = standing.find(({ name }) => sameName(name, first));
     const oid = edit(below?.mode === '040000' ? below.oid : '', rest, entries);
-    return tree([...standing.filter(({ name }) => !sameName(name, first)), { name: first, oid, mode: '040000' }]);
+    return tree([
+      ...standing.filter(({ name }) => !sameName(name, first)),
+      { name: first, oid, mode: '040000' },
+    ]);
   };
   return {
     git,
     blob,
     tree,
     record: (message) => git(['commit-tree', '-F', '-', git(['mktree'])], message),
-    plant: (folder, entries) => advance((tip) => edit(`${tip}^{tree}`, folder === '' ? [] : folder.split('/'), entries)),
+    plant: (folder, entries) =>
+      advance((tip) => edit(`${tip}^{tree}`, folder === '' ? [] : folder.split('/'), entries)),
     write: (files) =>
       advance((tip) =>
         Object.entries(files).reduce((root, [path, content]) => {
@@ -85,7 +103,11 @@ export function createPlanter(bare: string, env: Readonly<Record<string, string>
 
 function formatEntry({ name, oid, mode = '100644' }: RawEntry): Buffer {
   const type = mode === '040000' ? 'tree' : mode === '160000' ? 'commit' : 'blob';
-  return Buffer.concat([Buffer.from(`${mode} ${type} ${oid}\t`), Buffer.from(name), Buffer.from([0])]);
+  return Buffer.concat([
+    Buffer.from(`${mode} ${type} ${oid}\t`),
+    Buffer.from(name),
+    Buffer.from([0]),
+  ]);
 }
 
 type Run = (args: readonly string[], input: string | Uint8Array) => Buffer;
@@ -97,7 +119,15 @@ function readEntries(run: Run, treeish: string): readonly RawEntry[] {
     .split('\0')
     .flatMap((line) => {
       const match = /^(\d+) \w+ ([0-9a-f]+)\t([^]*)$/.exec(line);
-      return match === null ? [] : [{ mode: match[1] as RawMode, oid: match[2] ?? '', name: Buffer.from(match[3] ?? '', 'latin1') }];
+      return match === null
+        ? []
+        : [
+            {
+              mode: match[1] as RawMode,
+              oid: match[2] ?? '',
+              name: Buffer.from(match[3] ?? '', 'latin1'),
+            },
+          ];
     });
 }
 

@@ -24,8 +24,13 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Fails when a process with one of the markers is alive. Nothing is waited for: a run that has ended has ended everything. */
+/**
+ * Fails when a process with one of the markers is alive. Nothing is waited for: a run that has
+ * ended has ended everything.
+ */
 export function assertNoSurvivors(markers: Iterable<string>): void {
-  const alive = [...markers].flatMap((marker) => findMarked(marker).map(({ pid }) => `${marker}: ${String(pid)}`));
+  const alive = [...markers].flatMap((marker) =>
+    findMarked(marker).map(({ pid }) => `${marker}: ${String(pid)}`),
+  );
   expect(alive).toEqual([]);
 }

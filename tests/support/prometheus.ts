@@ -20,7 +20,12 @@ export function parsePrometheus(text: string): readonly Metric[] {
       const name = type[1] ?? '';
       if (!NAME.test(name)) throw new Error(`no name: ${line}`);
       if (metrics.some((metric) => metric.name === name)) throw new Error(`in two places: ${line}`);
-      metrics.push({ name, type: type[2] as Metric['type'], help: helps.get(name) ?? '', samples: [] });
+      metrics.push({
+        name,
+        type: type[2] as Metric['type'],
+        help: helps.get(name) ?? '',
+        samples: [],
+      });
     } else takeSample(metrics.at(-1), line);
   }
   for (const { name, type, help } of metrics) {
@@ -32,14 +37,20 @@ export function parsePrometheus(text: string): readonly Metric[] {
 
 function takeSample(metric: Building | undefined, line: string): void {
   const found = /^([^{\s]+)(?:\{(.*)\})? (\S+)$/s.exec(line);
-  if (found === null || metric === undefined || found[1] !== metric.name) throw new Error(`stray line: ${line}`);
+  if (found === null || metric === undefined || found[1] !== metric.name)
+    throw new Error(`stray line: ${line}`);
   const value = found[3] ?? '';
   if (!NUMBER.test(value)) throw new Error(`no number: ${line}`);
   const labels = parseLabels(found[2] ?? '', line);
-  const sample = { labels, value: value.endsWith('Inf') ? (value.startsWith('-') ? -Infinity : Infinity) : Number(value) };
-  if (metric.type === 'counter' && sample.value < 0) throw new Error(`a counter below zero: ${line}`);
+  const sample = {
+    labels,
+    value: value.endsWith('Inf') ? (value.startsWith('-') ? -Infinity : Infinity) : Number(value),
+  };
+  if (metric.type === 'counter' && sample.value < 0)
+    throw new Error(`a counter below zero: ${line}`);
   const key = JSON.stringify(Object.entries(labels).sort());
-  if (metric.samples.some((other) => JSON.stringify(Object.entries(other.labels).sort()) === key)) throw new Error(`twice: ${line}`);
+  if (metric.samples.some((other) => JSON.stringify(Object.entries(other.labels).sort()) === key))
+    throw new Error(`twice: ${line}`);
   metric.samples.push(sample);
 }
 
@@ -49,7 +60,8 @@ function parseLabels(text: string, line: string): Readonly<Record<string, string
   while (rest !== '') {
     const found = /^([^=]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)/s.exec(rest);
     const name = found?.[1] ?? '';
-    if (found === null || !LABEL.test(name) || Object.hasOwn(labels, name)) throw new Error(`labels: ${line}`);
+    if (found === null || !LABEL.test(name) || Object.hasOwn(labels, name))
+      throw new Error(`labels: ${line}`);
     labels[name] = unescapeText(found[2] ?? '', true);
     rest = rest.slice(found[0].length);
   }
@@ -57,5 +69,7 @@ function parseLabels(text: string, line: string): Readonly<Record<string, string
 }
 
 function unescapeText(text: string, quotes: boolean): string {
-  return text.replace(quotes ? /\\([\\"n])/g : /\\([\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
+  return text.replace(quotes ? /\\([\\"n])/g : /\\([\\n])/g, (_, char: string) =>
+    char === 'n' ? '\n' : char,
+  );
 }

@@ -9,7 +9,9 @@ export interface SeededRandom extends Random {
   readonly chance: (p: number) => boolean;
   /** One of `items`, which must not be empty. */
   readonly pick: <T>(items: readonly T[]) => T;
-  /** Another generator, which takes nothing from this one: drawing more here changes nothing there. */
+  /**
+   * Another generator, which takes nothing from this one: drawing more here changes nothing there.
+   */
   readonly fork: (name: string) => SeededRandom;
 }
 

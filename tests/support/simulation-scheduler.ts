@@ -1,6 +1,7 @@
 /**
- * Virtual time and who goes on next. Everything that waits in a simulation waits here; time moves only when nobody can go on, to the next event.
- * Events of one moment are taken in a seeded order. What belongs to a dead owner never happens.
+ * Virtual time and who goes on next. Everything that waits in a simulation waits here; time moves
+ * only when nobody can go on, to the next event. Events of one moment are taken in a seeded order.
+ * What belongs to a dead owner never happens.
  */
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -12,19 +13,36 @@ export interface Owner {
   suspendedUntilMs: number;
 }
 
-/** `timer`: stands still while the owner is suspended. `answer`: is taken up after it. `wire`: on the network already, whatever becomes of the owner. */
+/**
+ * `timer`: stands still while the owner is suspended. `answer`: is taken up after it. `wire`: on
+ * the network already, whatever becomes of the owner.
+ */
 export type EventKind = 'timer' | 'answer' | 'wire';
 
 export interface Scheduler {
   readonly nowMs: () => number;
-  /** Resolves after `ms` of global time; never when the owner is dead by then. `cancel` resolves it at once. */
-  readonly wait: (owner: Owner | null, ms: number, kind: EventKind) => { readonly done: Promise<void>; readonly cancel: () => void };
+  /**
+   * Resolves after `ms` of global time; never when the owner is dead by then. `cancel` resolves it
+   * at once.
+   */
+  readonly wait: (
+    owner: Owner | null,
+    ms: number,
+    kind: EventKind,
+  ) => { readonly done: Promise<void>; readonly cancel: () => void };
   /** Freezes an owner. */
   readonly suspend: (owner: Owner, ms: number) => void;
   /** Timers of an owner that have not fired. */
   readonly pending: (owner: Owner) => number;
-  /** Lets things happen until `stop` says so, nothing is left, or the time is over. False when time or events ran out. */
-  readonly run: (limits: { readonly untilMs: number; readonly eventsMax: number; readonly stop: () => boolean }) => Promise<boolean>;
+  /**
+   * Lets things happen until `stop` says so, nothing is left, or the time is over. False when time
+   * or events ran out.
+   */
+  readonly run: (limits: {
+    readonly untilMs: number;
+    readonly eventsMax: number;
+    readonly stop: () => boolean;
+  }) => Promise<boolean>;
   /** Lines of the trace; the last ones are kept, all of them are in `digest`. */
   readonly trace: (line: string) => void;
 }
@@ -42,8 +60,15 @@ export function createScheduler(random: SeededRandom, onTrace: (line: string) =>
   let nowMs = 0;
   let heap: Event[] = [];
   const wait: Scheduler['wait'] = (owner, ms, kind) => {
-    const event: Event = { dueMs: nowMs + Math.max(0, ms), tie: random.next(), owner, kind, fire: null };
-    if (owner !== null && kind === 'answer') event.dueMs = Math.max(event.dueMs, owner.suspendedUntilMs);
+    const event: Event = {
+      dueMs: nowMs + Math.max(0, ms),
+      tie: random.next(),
+      owner,
+      kind,
+      fire: null,
+    };
+    if (owner !== null && kind === 'answer')
+      event.dueMs = Math.max(event.dueMs, owner.suspendedUntilMs);
     const done = new Promise<void>((resolve) => (event.fire = resolve));
     push(heap, event);
     return {
@@ -62,12 +87,15 @@ export function createScheduler(random: SeededRandom, onTrace: (line: string) =>
       owner.suspendedUntilMs = nowMs + ms;
       for (const event of heap)
         if (event.owner === owner && event.kind === 'timer') event.dueMs += ms;
-        else if (event.owner === owner && event.kind === 'answer') event.dueMs = Math.max(event.dueMs, owner.suspendedUntilMs);
+        else if (event.owner === owner && event.kind === 'answer')
+          event.dueMs = Math.max(event.dueMs, owner.suspendedUntilMs);
       const events = heap;
       heap = [];
       for (const event of events) push(heap, event);
     },
-    pending: (owner) => heap.filter((event) => event.owner === owner && event.fire !== null && event.kind === 'timer').length,
+    pending: (owner) =>
+      heap.filter((event) => event.owner === owner && event.fire !== null && event.kind === 'timer')
+        .length,
     run: async ({ untilMs, eventsMax, stop }) => {
       await settled();
       for (let count = 0; count < eventsMax; count += 1) {
@@ -89,14 +117,18 @@ export function createScheduler(random: SeededRandom, onTrace: (line: string) =>
   };
 }
 
-/** After this every promise that could go on has done so: the event loop turns only when the queue of microtasks is empty. */
+/**
+ * After this every promise that could go on has done so: the event loop turns only when the queue
+ * of microtasks is empty.
+ */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
 function nextLive(heap: Event[]): Event | null {
   for (let event = pop(heap); event !== null; event = pop(heap))
-    if (event.fire !== null && (event.owner === null || event.owner.alive || event.kind === 'wire')) return event;
+    if (event.fire !== null && (event.owner === null || event.owner.alive || event.kind === 'wire'))
+      return event;
   return null;
 }
 

@@ -1,4 +1,7 @@
-/** A git that stops in the middle of what it fetches, as a slow disk or a slow line would have it, until it is let go or killed. */
+/**
+ * A git that stops in the middle of what it fetches, as a slow disk or a slow line would have it,
+ * until it is let go or killed.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,9 +21,13 @@ export interface SlowGit {
 export function makeSlowGit(root: string, path: string): SlowGit {
   const place = join(root, 'slow-git');
   mkdirSync(place);
-  const git = execFileSync('/bin/sh', ['-c', 'command -v git'], { env: { PATH: path }, encoding: 'utf8' }).trim();
+  const git = execFileSync('/bin/sh', ['-c', 'command -v git'], {
+    env: { PATH: path },
+    encoding: 'utf8',
+  }).trim();
   const [bytes, stopped] = [join(place, 'bytes'), join(place, 'stopped')];
-  // fetch-pack starts `git unpack-objects` by the path of git's own programs, so this has to stand there too.
+  // fetch-pack starts `git unpack-objects` by the path of git's own programs, so this has to stand
+  // there too.
   writeFileSync(
     join(place, 'git'),
     `#!/bin/sh

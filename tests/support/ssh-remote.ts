@@ -12,16 +12,28 @@ export interface SshRemote extends TestServer {
   readonly command: string;
 }
 
-/** Starts sshd for the repositories of a fixture; with `takesProtocol` clients may choose git's protocol version. Resolves when it takes connections. */
-export async function startSshRemote(fixture: GitFixture, { takesProtocol = false } = {}): Promise<SshRemote> {
+/**
+ * Starts sshd for the repositories of a fixture; with `takesProtocol` clients may choose git's
+ * protocol version. Resolves when it takes connections.
+ */
+export async function startSshRemote(
+  fixture: GitFixture,
+  { takesProtocol = false } = {},
+): Promise<SshRemote> {
   const dir = join(fixture.root, 'ssh');
   mkdirSync(dir, { mode: 0o700 });
-  for (const key of ['host', 'user']) execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
+  for (const key of ['host', 'user'])
+    execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
   copyFileSync(join(dir, 'user.pub'), join(dir, 'authorized'));
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const port = await freePort();
-  writeFileSync(join(dir, 'config'), configOf(dir, port) + (takesProtocol ? 'AcceptEnv GIT_PROTOCOL\n' : ''));
-  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'config')], { stdio: 'ignore' });
+  writeFileSync(
+    join(dir, 'config'),
+    configOf(dir, port) + (takesProtocol ? 'AcceptEnv GIT_PROTOCOL\n' : ''),
+  );
+  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'config')], {
+    stdio: 'ignore',
+  });
   await untilListening(port);
   const options = [
     'StrictHostKeyChecking=no',

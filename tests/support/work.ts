@@ -9,7 +9,9 @@ import type { OpenMessage, Work } from '../../src/protocol/open-work.ts';
 /** Work for `opus` that is ready, unless `change` says otherwise. */
 export function workOf(
   key: string,
-  change: Partial<Omit<OpenMessage, 'blob'> & Omit<Work, 'message'> & { readonly blob: string }> = {},
+  change: Partial<
+    Omit<OpenMessage, 'blob'> & Omit<Work, 'message'> & { readonly blob: string }
+  > = {},
 ): Work {
   const { recipient = 'opus', hosts = null, twinOf = null, blob = 'b0', ...message } = change;
   return {
@@ -55,7 +57,9 @@ export function claimOf(change: Partial<Omit<Claim, 'blob'> & { readonly blob: s
 
 /** The entry of `opus` with changes. */
 export function entryOf(change: Partial<ModelEntry>): ModelEntry {
-  const entry = decodeModels('models:\n  opus: {adapter: command, command: [x], effects: none}\n').models.get('opus');
+  const entry = decodeModels(
+    'models:\n  opus: {adapter: command, command: [x], effects: none}\n',
+  ).models.get('opus');
   if (entry === undefined) throw new Error('the entry for tests is broken');
   return { ...entry, ...change };
 }

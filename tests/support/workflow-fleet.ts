@@ -1,4 +1,7 @@
-/** A fleet for workflows: agents that do what their prompt says, markers, and the files of a run as a person's clone shows them. */
+/**
+ * A fleet for workflows: agents that do what their prompt says, markers, and the files of a run as
+ * a person's clone shows them.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentEntry, type Fleet, startFleet, untilTrue } from './fleet.ts';
@@ -6,8 +9,10 @@ import { agentEntry, type Fleet, startFleet, untilTrue } from './fleet.ts';
 export const GENERAL = 'data/channels/general';
 
 /**
- * An agent whose prompt tells it, line by line, what to do: `HOLD name` waits until the test calls `release(name)`, `FLAKY n` fails the first n
- * times in this folder, `NEEDS name` fails until the test has called `release(name)`, `EXIT n` ends with that status, `SAY text` (as often as it stands there) is the answer.
+ * An agent whose prompt tells it, line by line, what to do: `HOLD name` waits until the test calls
+ * `release(name)`, `FLAKY n` fails the first n times in this folder, `NEEDS name` fails until the
+ * test has called `release(name)`, `EXIT n` ends with that status, `SAY text` (as often as it
+ * stands there) is the answer.
  */
 const OBEDIENT = `
 const { existsSync, readFileSync } = await import('node:fs');
@@ -35,29 +40,45 @@ export interface WorkflowFleet extends Fleet {
   readonly subjects: (run: string) => readonly string[];
   /** Agents that were started for a run, as `model path`. */
   readonly startsIn: (run: string) => readonly string[];
-  /** Waits until these hosts are seen by the others. Before that a plan for what only they serve is refused. */
+  /**
+   * Waits until these hosts are seen by the others. Before that a plan for what only they serve is
+   * refused.
+   */
   readonly present: (...aliases: readonly string[]) => Promise<void>;
   /** Lets agents go on that HOLD. */
   readonly release: (name: string) => void;
   /** A command of the fleet's person. */
   readonly person: (...args: readonly string[]) => ReturnType<Fleet['run']>;
   /** The same with --json: code and what was printed. */
-  readonly json: (...args: readonly string[]) => Promise<{ code: number | null; data: Readonly<Record<string, unknown>> }>;
+  readonly json: (
+    ...args: readonly string[]
+  ) => Promise<{ code: number | null; data: Readonly<Record<string, unknown>> }>;
 }
 
-/** Models by name: null = an obedient agent, else the text of a script. All of them are named in the transport. */
+/**
+ * Models by name: null = an obedient agent, else the text of a script. All of them are named in the
+ * transport.
+ */
 export type Scripts = Readonly<Record<string, string | null>>;
 
 /** A fleet whose hosts serve the models given. `keys` overrides the settings of single entries. */
 export async function startWorkflowFleet(
   scripts: Scripts,
-  options: { readonly env?: Readonly<Record<string, string>>; readonly keys?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly keys?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<WorkflowFleet> {
-  const keysOf = (name: string): string => options.keys?.[name] ?? 'effects: none, concurrency: 8, attempts: 1';
+  const keysOf = (name: string): string =>
+    options.keys?.[name] ?? 'effects: none, concurrency: 8, attempts: 1';
   const entries = (place: string): readonly string[] =>
-    Object.entries(scripts).map(([name, script]) => agentEntry(name, { place, script: script ?? OBEDIENT, keys: keysOf(name) }));
+    Object.entries(scripts).map(([name, script]) =>
+      agentEntry(name, { place, script: script ?? OBEDIENT, keys: keysOf(name) }),
+    );
   const fleet = await startFleet((place) => `models:\n${entries(place).join('')}`, options.env);
-  const names = Object.keys(scripts).map((name) => `  ${name}: { adapter: command, command: [cat] }\n`);
+  const names = Object.keys(scripts).map(
+    (name) => `  ${name}: { adapter: command, command: [cat] }\n`,
+  );
   fleet.say({ 'data/models.yaml': `models:\n${names.join('')}` });
   const read = (path: string): string => readFileSync(join(fleet.clone, path), 'utf8');
   const stands = (path: string): boolean => {
@@ -76,8 +97,10 @@ export async function startWorkflowFleet(
     read,
     stands,
     person,
-    files: (folder) => readdirSync(join(fleet.clone, folder), { recursive: true }).map(String).sort(),
-    open: (name, head, body = '') => fleet.say({ [`${GENERAL}/${name}.md`]: markerText(`child_channel: ${name}\n${head}`, body) }),
+    files: (folder) =>
+      readdirSync(join(fleet.clone, folder), { recursive: true }).map(String).sort(),
+    open: (name, head, body = '') =>
+      fleet.say({ [`${GENERAL}/${name}.md`]: markerText(`child_channel: ${name}\n${head}`, body) }),
     routed: async (name, limitMs) => {
       await untilPulled(() => stands(`${GENERAL}/${name}.re.workflow.md`), limitMs);
       return read(`${GENERAL}/${name}.re.workflow.md`);
@@ -85,7 +108,9 @@ export async function startWorkflowFleet(
     subjects: (run) => {
       const start = `workflow ${run}: `;
       const all = fleet.git('log', '--reverse', '--format=%s').split('\n');
-      return all.flatMap((subject) => (subject.startsWith(start) ? [subject.slice(start.length)] : []));
+      return all.flatMap((subject) =>
+        subject.startsWith(start) ? [subject.slice(start.length)] : [],
+      );
     },
     startsIn: (run) => fleet.agentRuns().filter((line) => line.includes(` data/channels/${run}/`)),
     present: (...aliases) =>
@@ -108,7 +133,16 @@ export function markerText(head: string, body = ''): string {
 
 /** The most tasks below a folder that were open at any commit of the branch. */
 export function mostOpen({ git }: Pick<Fleet, 'git'>, folder: string): number {
-  const log = git('log', '--reverse', '--first-parent', '--format=%x00', '--name-status', '--no-renames', '--', folder);
+  const log = git(
+    'log',
+    '--reverse',
+    '--first-parent',
+    '--format=%x00',
+    '--name-status',
+    '--no-renames',
+    '--',
+    folder,
+  );
   let [open, most] = [0, 0];
   for (const commit of log.split('\0')) {
     for (const line of commit.split('\n')) {

@@ -1,11 +1,25 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
-import { createGitFixture, draftOf, oidOf, processesNaming, reached, type GitFixture } from '../support/git-fixture.ts';
+import {
+  createGitFixture,
+  draftOf,
+  oidOf,
+  processesNaming,
+  reached,
+  type GitFixture,
+} from '../support/git-fixture.ts';
 import { publishFiles } from '../support/publish-files.ts';
 import { startHttpRemote } from '../support/http-remote.ts';
 
@@ -21,7 +35,9 @@ afterEach(() => fixture.dispose());
 async function textAt(host: Repository, commit: Oid, path: string): Promise<string> {
   const [entry] = await host.lookUp(commit, [path]);
   const [blob] = await host.readBlobs([entry!.oid], 10_000);
-  return blob?.kind === 'bytes' ? Buffer.from(blob.bytes).toString('utf8') : (blob?.kind ?? 'nothing');
+  return blob?.kind === 'bytes'
+    ? Buffer.from(blob.bytes).toString('utf8')
+    : (blob?.kind ?? 'nothing');
 }
 
 describe('the private cache', () => {
@@ -31,7 +47,9 @@ describe('the private cache', () => {
     const tip = await publishFiles(host, { b: '1' });
     reached(await host.fetch({ tip, records: NONE }));
     const dir = fixture.cacheDir();
-    expect(fixture.git(['for-each-ref', '--format=%(refname)'], { cwd: dir })).toBe('refs/crosstalk/tip');
+    expect(fixture.git(['for-each-ref', '--format=%(refname)'], { cwd: dir })).toBe(
+      'refs/crosstalk/tip',
+    );
     expect(readFileSync(join(dir, 'config'), 'utf8')).not.toMatch(/\[(remote|branch)/);
     expect(readdirSync(dir).sort()).not.toContain('FETCH_HEAD');
     expect(existsSync(join(dir, 'hooks'))).toBe(false);
@@ -44,7 +62,9 @@ describe('the private cache', () => {
     let tip = await publishFiles(host, { 'm/0.md': '0' });
     for (let round = 1; round <= 20; round++) {
       reached(await host.fetch({ tip, records: NONE }));
-      const gc = Promise.resolve().then(() => fixture.git(['gc', '-q', '--prune=1.hour.ago'], { cwd: dir }));
+      const gc = Promise.resolve().then(() =>
+        fixture.git(['gc', '-q', '--prune=1.hour.ago'], { cwd: dir }),
+      );
       const [next] = await host.buildCommits(tip, [draftOf({ [`m/${round}.md`]: String(round) })]);
       const record = await host.writeRecord(`{"n":${round}}`);
       await gc;
@@ -52,7 +72,9 @@ describe('the private cache', () => {
       expect(await textAt(host, next!, `m/${round}.md`)).toBe(String(round));
       expect(await textAt(host, next!, 'm/0.md')).toBe('0');
       expect(await host.hasObject(record)).toBe(true);
-      const outcome = await host.push([{ ref: BRANCH, expected: tip, next: next! }], { atomic: true });
+      const outcome = await host.push([{ ref: BRANCH, expected: tip, next: next! }], {
+        atomic: true,
+      });
       expect(outcome.kind === 'answered' && outcome.refs.get(BRANCH)?.kind).toBe('landed');
       tip = next!;
     }
@@ -68,7 +90,10 @@ describe('the private cache', () => {
     const [pending] = await host.buildCommits(tip, [draftOf({ pending: 'p' })]);
     await host.maintain();
     expect(fixture.git(['count-objects'], { cwd: fixture.cacheDir() })).toMatch(/^0 objects/);
-    expect([await host.hasObject(record), await textAt(host, pending!, 'pending')]).toEqual([true, 'p']);
+    expect([await host.hasObject(record), await textAt(host, pending!, 'pending')]).toEqual([
+      true,
+      'p',
+    ]);
     expect(await textAt(host, tip, 'm/3/3.md')).toBe('m3');
   });
 
@@ -76,8 +101,12 @@ describe('the private cache', () => {
     const host = await fixture.open();
     await publishFiles(host, { a: '1' });
     const dir = fixture.cacheDir();
-    const old = ['objects/aa/tmp_obj_1', 'objects/pack/tmp_pack_1', 'tip-00ff'].map((name) => join(dir, name));
-    const young = ['objects/aa/tmp_obj_2', 'objects/pack/tmp_pack_2'].map((name) => join(dir, name));
+    const old = ['objects/aa/tmp_obj_1', 'objects/pack/tmp_pack_1', 'tip-00ff'].map((name) =>
+      join(dir, name),
+    );
+    const young = ['objects/aa/tmp_obj_2', 'objects/pack/tmp_pack_2'].map((name) =>
+      join(dir, name),
+    );
     mkdirSync(join(dir, 'objects/aa'), { recursive: true });
     mkdirSync(`${dir}.new-00ff00`);
     for (const path of [...old, ...young]) writeFileSync(path, 'half');
@@ -92,14 +121,23 @@ describe('the private cache', () => {
     await publishFiles(first, { 'm/0.md': '0' });
     const reader = await fixture.open();
     const mirror = createMirror(reader, null);
-    reached(await mirror.pull({ tip: reached(await reader.listRefs([])).tip, asOf: mirror.epoch() }));
+    reached(
+      await mirror.pull({ tip: reached(await reader.listRefs([])).tip, asOf: mirror.epoch() }),
+    );
     const tip = await publishFiles(first, { 'm/1.md': '1' });
     // A commit is the first that git writes of what arrives.
     const commit = fixture.git(['cat-file', 'commit', tip], { cwd: fixture.remoteDir });
-    fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: fixture.cacheDir(), input: `${commit}\n` });
+    fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], {
+      cwd: fixture.cacheDir(),
+      input: `${commit}\n`,
+    });
     expect([await reader.hasObject(tip), await reader.hasHistory(tip)]).toEqual([true, false]);
     reached(await mirror.pull({ tip, asOf: mirror.epoch() }));
-    expect([mirror.index().tip, await reader.hasHistory(tip), await textAt(reader, tip, 'm/1.md')]).toEqual([tip, true, '1']);
+    expect([
+      mirror.index().tip,
+      await reader.hasHistory(tip),
+      await textAt(reader, tip, 'm/1.md'),
+    ]).toEqual([tip, true, '1']);
     const [older] = (await reader.readCommit(tip))?.parents ?? [];
     expect(await reader.hasHistory(older!)).toBe(true);
   });
@@ -108,7 +146,8 @@ describe('the private cache', () => {
     const host = await fixture.open();
     const tip = await publishFiles(host, { a: 'one' });
     expect(await textAt(host, tip, 'a')).toBe('one');
-    for (const { pid } of processesNaming(`--git-dir=${fixture.cacheDir()}`)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesNaming(`--git-dir=${fixture.cacheDir()}`))
+      process.kill(pid, 'SIGKILL');
     expect(await textAt(host, tip, 'a')).toBe('one');
   });
 
@@ -122,14 +161,25 @@ describe('the private cache', () => {
 
 describe('what the user has configured', () => {
   it('has no effect on what is built, pushed and read', async () => {
-    const plain = await publishFiles(await fixture.open(), { 'data/ä b.md': 'x\n', 'data/old.md': 'same\n'.repeat(40) });
+    const plain = await publishFiles(await fixture.open(), {
+      'data/ä b.md': 'x\n',
+      'data/old.md': 'same\n'.repeat(40),
+    });
     const trap = `${fixture.root}/executed`;
     const script = join(fixture.root, 'trap.sh');
     writeFileSync(script, `#!/bin/sh\necho "$0 $*" >> ${trap}\n`, { mode: 0o755 });
     for (const folder of ['hooks', 'template/hooks']) {
       mkdirSync(join(fixture.root, folder), { recursive: true });
-      for (const hook of ['pre-push', 'reference-transaction', 'post-index-change', 'post-checkout', 'pre-auto-gc'])
-        writeFileSync(join(fixture.root, folder, hook), `#!/bin/sh\necho ${hook} >> ${trap}\n`, { mode: 0o755 });
+      for (const hook of [
+        'pre-push',
+        'reference-transaction',
+        'post-index-change',
+        'post-checkout',
+        'pre-auto-gc',
+      ])
+        writeFileSync(join(fixture.root, folder, hook), `#!/bin/sh\necho ${hook} >> ${trap}\n`, {
+          mode: 0o755,
+        });
     }
     const hostile: Readonly<Record<string, string>> = {
       'core.hooksPath': `${fixture.root}/hooks`,
@@ -172,27 +222,42 @@ describe('what the user has configured', () => {
       'i18n.logOutputEncoding': 'UTF-16',
       'alias.push': `!${script}`,
     };
-    for (const [key, value] of Object.entries(hostile)) fixture.git(['config', '--global', key, value]);
+    for (const [key, value] of Object.entries(hostile))
+      fixture.git(['config', '--global', key, value]);
     fixture.git(['config', '--global', '--unset-all', 'user.name']);
     fixture.git(['config', '--global', '--unset-all', 'user.email']);
-    // The far side has a configuration of its own: with a remote given by path, its hooks would be the user's.
-    const server = await startHttpRemote({ root: fixture.root, env: { ...fixture.env, HOME: fixture.remoteDir } });
+    // The far side has a configuration of its own: with a remote given by path, its hooks would be
+    // the user's.
+    const server = await startHttpRemote({
+      root: fixture.root,
+      env: { ...fixture.env, HOME: fixture.remoteDir },
+    });
     const host = await fixture.open({ url: `${server.url}/remote.git`, allowHttp: true });
-    const next = await publishFiles(host, { 'data/old.md': null, 'data/new.md': 'same\n'.repeat(40), 'data/crlf.md': 'a\r\nb\n' });
-    expect((await host.diff({ from: plain, to: next, under: 'data' })).map(({ kind, path }) => `${kind} ${path}`)).toEqual([
-      'written data/crlf.md',
-      'written data/new.md',
-      'removed data/old.md',
-    ]);
+    const next = await publishFiles(host, {
+      'data/old.md': null,
+      'data/new.md': 'same\n'.repeat(40),
+      'data/crlf.md': 'a\r\nb\n',
+    });
+    expect(
+      (await host.diff({ from: plain, to: next, under: 'data' })).map(
+        ({ kind, path }) => `${kind} ${path}`,
+      ),
+    ).toEqual(['written data/crlf.md', 'written data/new.md', 'removed data/old.md']);
     expect(await textAt(host, next, 'data/crlf.md')).toBe('a\r\nb\n');
-    const added = await host.findAddingCommits(['data/new.md', 'data/ä b.md'], { from: null, to: next });
+    const added = await host.findAddingCommits(['data/new.md', 'data/ä b.md'], {
+      from: null,
+      to: next,
+    });
     expect([...added].map(([path, { oid }]) => [path, oid]).sort()).toEqual(
       [
         ['data/new.md', next],
         ['data/ä b.md', plain],
       ].sort(),
     );
-    expect((await host.history({ from: null, to: next, max: 5 })).map(({ oid }) => oid)).toEqual([plain, next]);
+    expect((await host.history({ from: null, to: next, max: 5 })).map(({ oid }) => oid)).toEqual([
+      plain,
+      next,
+    ]);
     expect(await host.isAncestor(plain, next)).toBe(true);
     await host.maintain();
     await server.close();
@@ -204,8 +269,19 @@ describe('what the user has configured', () => {
     fixture.git(['init', '-q', '--bare', elsewhere]);
     const env = {
       ...fixture.env,
-      ...{ GIT_DIR: elsewhere, GIT_WORK_TREE: fixture.root, GIT_INDEX_FILE: '/dev/null', GIT_OBJECT_DIRECTORY: `${elsewhere}/objects` },
-      ...{ GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.bare', GIT_CONFIG_VALUE_0: 'false', GIT_NAMESPACE: 'x', GIT_TRACE: '1' },
+      ...{
+        GIT_DIR: elsewhere,
+        GIT_WORK_TREE: fixture.root,
+        GIT_INDEX_FILE: '/dev/null',
+        GIT_OBJECT_DIRECTORY: `${elsewhere}/objects`,
+      },
+      ...{
+        GIT_CONFIG_COUNT: '1',
+        GIT_CONFIG_KEY_0: 'core.bare',
+        GIT_CONFIG_VALUE_0: 'false',
+        GIT_NAMESPACE: 'x',
+        GIT_TRACE: '1',
+      },
     };
     const host = await fixture.open({ env });
     const tip = await publishFiles(host, { a: 'x' });
@@ -217,16 +293,28 @@ describe('what the user has configured', () => {
 
 describe('trees that no honest tool makes', () => {
   /** Puts a tree, given as `git mktree -z` input, on the branch. */
-  const plant = (entries: readonly (readonly [mode: string, type: string, oid: string, name: string | Uint8Array])[]): Oid => {
+  const plant = (
+    entries: readonly (readonly [
+      mode: string,
+      type: string,
+      oid: string,
+      name: string | Uint8Array,
+    ])[],
+  ): Oid => {
     const input = Buffer.concat(
-      entries.flatMap(([mode, type, oid, name]) => [Buffer.from(`${mode} ${type} ${oid}\t`), Buffer.from(name), Buffer.from([0])]),
+      entries.flatMap(([mode, type, oid, name]) => [
+        Buffer.from(`${mode} ${type} ${oid}\t`),
+        Buffer.from(name),
+        Buffer.from([0]),
+      ]),
     );
     const tree = fixture.remote(['mktree', '-z', '--missing'], { input });
     const commit = fixture.remote(['commit-tree', '-m', 'odd', tree]);
     fixture.remote(['update-ref', BRANCH, commit]);
     return oidOf(commit);
   };
-  const blobOf = (text: string): string => fixture.remote(['hash-object', '-w', '--stdin'], { input: text });
+  const blobOf = (text: string): string =>
+    fixture.remote(['hash-object', '-w', '--stdin'], { input: text });
 
   it('links, submodules and executables are told apart, and odd names come with a mark', async () => {
     const blob = blobOf('x');
@@ -245,7 +333,11 @@ describe('trees that no honest tool makes', () => {
     const host = await fixture.open();
     reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
     const changes = await host.diff({ from: null, to: tip, under: '' });
-    expect(changes.map((change) => (change.kind === 'written' ? `${change.entry} ${JSON.stringify(change.path)}` : ''))).toEqual([
+    expect(
+      changes.map((change) =>
+        change.kind === 'written' ? `${change.entry} ${JSON.stringify(change.path)}` : '',
+      ),
+    ).toEqual([
       String.raw`file "a\tb \"c\".md"`,
       'file "caf\ufffd.md"',
       'file "d/x.md"',
@@ -255,9 +347,27 @@ describe('trees that no honest tool makes', () => {
       'file "run.md"',
       String.raw`file "two\nlines.md"`,
     ]);
-    const paths = ['module', 'link.md', 'run.md', 'two\nlines.md', 'module/below', 'link.md/below', 'caf\ufffd.md', 'd'];
+    const paths = [
+      'module',
+      'link.md',
+      'run.md',
+      'two\nlines.md',
+      'module/below',
+      'link.md/below',
+      'caf\ufffd.md',
+      'd',
+    ];
     const found = await host.lookUp(tip, paths);
-    expect(found.map((entry) => entry?.kind ?? null)).toEqual(['other', 'other', 'file', 'file', null, null, null, 'tree']);
+    expect(found.map((entry) => entry?.kind ?? null)).toEqual([
+      'other',
+      'other',
+      'file',
+      'file',
+      null,
+      null,
+      null,
+      'tree',
+    ]);
   });
 
   it('two names that differ only in bytes that are no UTF-8 stay two files', async () => {
@@ -268,17 +378,22 @@ describe('trees that no honest tool makes', () => {
     ]);
     const host = await fixture.open();
     reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
-    expect((await host.diff({ from: null, to: tip, under: '' })).map((change) => (change.kind === 'written' ? change.blob : ''))).toEqual([
-      one,
-      two,
-    ]);
+    expect(
+      (await host.diff({ from: null, to: tip, under: '' })).map((change) =>
+        change.kind === 'written' ? change.blob : '',
+      ),
+    ).toEqual([one, two]);
   });
 
   it('of two entries with one name the first counts, whether a few folders are listed or many', async () => {
     const [one, two] = [blobOf('1'), blobOf('2')];
-    const treeOf = (...lines: readonly string[]): string => fixture.remote(['mktree', '--missing'], { input: lines.join('\n') });
+    const treeOf = (...lines: readonly string[]): string =>
+      fixture.remote(['mktree', '--missing'], { input: lines.join('\n') });
     const folder = (oid: string): string =>
-      treeOf(`100644 blob ${oid}\tx.md`, `040000 tree ${treeOf(`100644 blob ${oid}\tbelow.md`)}\tdeep`);
+      treeOf(
+        `100644 blob ${oid}\tx.md`,
+        `040000 tree ${treeOf(`100644 blob ${oid}\tbelow.md`)}\tdeep`,
+      );
     const [left, right] = [folder(one), folder(two)];
     const odd = [
       ['100644', 'blob', one, 'file-first'],
@@ -288,12 +403,17 @@ describe('trees that no honest tool makes', () => {
       ['100644', 'blob', one, 'file'],
       ['100644', 'blob', two, 'file'],
     ] as const;
-    const many = Array.from({ length: 150 }, (_, n) => ['040000', 'tree', left, `many-${n}`] as const);
+    const many = Array.from(
+      { length: 150 },
+      (_, n) => ['040000', 'tree', left, `many-${n}`] as const,
+    );
     const host = await fixture.open();
     const list = async (tip: Oid): Promise<readonly string[]> => {
       reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
       const changes = await host.diff({ from: null, to: tip, under: '' });
-      return changes.map((change) => `${change.path} ${change.kind === 'written' && change.blob === one ? 1 : 2}`);
+      return changes.map(
+        (change) => `${change.path} ${change.kind === 'written' && change.blob === one ? 1 : 2}`,
+      );
     };
     const [few, all] = [await list(plant(odd)), await list(plant([...odd, ...many]))];
     expect(few).toEqual(['file 1', 'file-first 1', 'folder/deep/below.md 1', 'folder/x.md 1']);
@@ -316,13 +436,19 @@ describe('trees that no honest tool makes', () => {
     const after = fixture.remote(['ls-tree', '-r', BRANCH]).split('\n');
     expect(after.filter((line) => !line.endsWith('m.md'))).toEqual(before);
     expect(after).toHaveLength(before.length + 1);
-    await expect(host.buildCommits(oidOf(fixture.remote(['rev-parse', BRANCH])), [draftOf({ 'module/x': '1' })])).rejects.toMatchObject({
+    await expect(
+      host.buildCommits(oidOf(fixture.remote(['rev-parse', BRANCH])), [
+        draftOf({ 'module/x': '1' }),
+      ]),
+    ).rejects.toMatchObject({
       code: 'INTERNAL',
     });
   });
 
   it('a message of a hundred megabytes is told by its header', async () => {
-    const big = fixture.remote(['hash-object', '-w', '--stdin'], { input: Buffer.alloc(100 * 1024 * 1024) });
+    const big = fixture.remote(['hash-object', '-w', '--stdin'], {
+      input: Buffer.alloc(100 * 1024 * 1024),
+    });
     const small = fixture.remote(['hash-object', '-w', '--stdin'], { input: 'small' });
     const tip = plant([
       ['100644', 'blob', big, 'big.md'],
@@ -331,14 +457,17 @@ describe('trees that no honest tool makes', () => {
     const host = await fixture.open();
     reached(await host.fetch({ tip: reached(await host.listRefs([])).tip, records: NONE }));
     const before = process.memoryUsage().rss;
-    expect(await host.readBlobs([oidOf(big)], 1_000_000)).toEqual([{ kind: 'too-large', sizeBytes: 100 * 1024 * 1024 }]);
-    // Among many, where all come out of one process one after the other.
-    const many = await host.readBlobs([oidOf(small), oidOf(big), ...Array.from({ length: 250 }, () => oidOf(small))], 1_000_000);
-    expect(many.map((blob) => (blob.kind === 'bytes' ? Buffer.from(blob.bytes).toString() : blob.kind))).toEqual([
-      'small',
-      'too-large',
-      ...Array.from({ length: 250 }, () => 'small'),
+    expect(await host.readBlobs([oidOf(big)], 1_000_000)).toEqual([
+      { kind: 'too-large', sizeBytes: 100 * 1024 * 1024 },
     ]);
+    // Among many, where all come out of one process one after the other.
+    const many = await host.readBlobs(
+      [oidOf(small), oidOf(big), ...Array.from({ length: 250 }, () => oidOf(small))],
+      1_000_000,
+    );
+    expect(
+      many.map((blob) => (blob.kind === 'bytes' ? Buffer.from(blob.bytes).toString() : blob.kind)),
+    ).toEqual(['small', 'too-large', ...Array.from({ length: 250 }, () => 'small')]);
     expect((await host.lookUp(tip, ['big.md']))[0]?.oid).toBe(big);
     expect(await host.sizesOf([oidOf(big)])).toEqual([100 * 1024 * 1024]);
     expect(process.memoryUsage().rss - before).toBeLessThan(50 * 1024 * 1024);
@@ -347,16 +476,31 @@ describe('trees that no honest tool makes', () => {
   it('commits with odd authors, encodings, signatures and times are read, and hostile ones in no time', async () => {
     const tree = fixture.remote(['mktree'], { input: '' });
     const commits = [
-      ['author Zoë <z@x> 1700000000 +0230', 'committer C <c@x> 1 +0000', 'gpgsig -----BEGIN\n line\n -----END', '', 'signed\n\nbody\n\n\n'],
+      [
+        'author Zoë <z@x> 1700000000 +0230',
+        'committer C <c@x> 1 +0000',
+        'gpgsig -----BEGIN\n line\n -----END',
+        '',
+        'signed\n\nbody\n\n\n',
+      ],
       ['author  <> 99999999999999999999 +0000', 'committer C <c@x> 1 +0000', '', ''],
-      [`author ${' '.repeat(200_000)}x 1 +0000`, 'committer C <c@x> 1 +0000', '', `${'\n'.repeat(500_000)}x`],
+      [
+        `author ${' '.repeat(200_000)}x 1 +0000`,
+        'committer C <c@x> 1 +0000',
+        '',
+        `${'\n'.repeat(500_000)}x`,
+      ],
     ].map((lines) => Buffer.from([`tree ${tree}`, ...lines].join('\n')));
     const latin = Buffer.concat([
-      Buffer.from(`tree ${tree}\nauthor A <a@x> 5 +0000\ncommitter A <a@x> 5 +0000\nencoding ISO-8859-1\n\ncaf`),
+      Buffer.from(
+        `tree ${tree}\nauthor A <a@x> 5 +0000\ncommitter A <a@x> 5 +0000\nencoding ISO-8859-1\n\ncaf`,
+      ),
       Buffer.from([0xe9]),
     ]);
     const oids = [...commits, latin].map((input) =>
-      oidOf(fixture.remote(['hash-object', '-t', 'commit', '-w', '--stdin', '--literally'], { input })),
+      oidOf(
+        fixture.remote(['hash-object', '-t', 'commit', '-w', '--stdin', '--literally'], { input }),
+      ),
     );
     const host = await fixture.open();
     const records = new Map(oids.map((oid, n) => [`refs/crosstalk/claims/${n}`, oid]));
@@ -365,7 +509,11 @@ describe('trees that no honest tool makes', () => {
     const started = performance.now();
     const read = await Promise.all(oids.map((oid) => host.readCommit(oid)));
     expect(performance.now() - started).toBeLessThan(1_000);
-    expect(read[0]).toMatchObject({ author: { name: 'Zoë', email: 'z@x' }, authoredMs: 1_700_000_000_000, message: 'signed\n\nbody' });
+    expect(read[0]).toMatchObject({
+      author: { name: 'Zoë', email: 'z@x' },
+      authoredMs: 1_700_000_000_000,
+      message: 'signed\n\nbody',
+    });
     expect(read[1]).toMatchObject({ author: { name: '', email: '' }, authoredMs: 0, message: '' });
     expect(read[3]).toMatchObject({ authoredMs: 5_000, message: 'café' });
   });
@@ -376,44 +524,55 @@ describe('what is written', () => {
   const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
   const step = fc.record({ path, content: fc.option(fc.string({ maxLength: 20 }), { freq: 4 }) });
 
-  it('is, after any sequence of writes and removals, what git sees, and clean by git fsck --strict', { timeout: 120_000 }, async () => {
-    const run = async (
-      steps: readonly { readonly path: string; readonly content: string | null }[],
-      format: 'sha1' | 'sha256',
-    ): Promise<void> => {
-      const own = createGitFixture({ format });
-      try {
-        const host = await own.open();
-        const model = new Map<string, string>();
-        let tip: Oid | null = null;
-        for (const { path: at, content } of steps) {
-          const blocked = [...model.keys()].some((other) => other.startsWith(`${at}/`) || at.startsWith(`${other}/`));
-          if (blocked) continue;
-          if (content === null) model.delete(at);
-          else model.set(at, content);
-          const author = { name: `<${at}>\n`, email: 'a b@<x>' };
-          const built: readonly Oid[] = await host.buildCommits(tip, [draftOf({ [at]: content }, { author, message: `\0${at}\n\n` })]);
-          tip = built[0]!;
+  it(
+    'is, after any sequence of writes and removals, what git sees, and clean by git fsck --strict',
+    { timeout: 120_000 },
+    async () => {
+      const run = async (
+        steps: readonly { readonly path: string; readonly content: string | null }[],
+        format: 'sha1' | 'sha256',
+      ): Promise<void> => {
+        const own = createGitFixture({ format });
+        try {
+          const host = await own.open();
+          const model = new Map<string, string>();
+          let tip: Oid | null = null;
+          for (const { path: at, content } of steps) {
+            const blocked = [...model.keys()].some(
+              (other) => other.startsWith(`${at}/`) || at.startsWith(`${other}/`),
+            );
+            if (blocked) continue;
+            if (content === null) model.delete(at);
+            else model.set(at, content);
+            const author = { name: `<${at}>\n`, email: 'a b@<x>' };
+            const built: readonly Oid[] = await host.buildCommits(tip, [
+              draftOf({ [at]: content }, { author, message: `\0${at}\n\n` }),
+            ]);
+            tip = built[0]!;
+          }
+          if (tip === null) return;
+          await host.push([{ ref: BRANCH, expected: null, next: tip }], { atomic: false });
+          const seen = own
+            .remote(['ls-tree', '-r', '-z', '--name-only', tip])
+            .split('\0')
+            .filter((entry) => entry !== '');
+          expect(seen.sort()).toEqual([...model.keys()].sort());
+          expect(
+            (await host.diff({ from: null, to: tip, under: '' })).map((change) => change.path),
+          ).toEqual(seen);
+          for (const [at, content] of model)
+            expect(own.remote(['show', `${tip}:${at}`])).toBe(content.replace(/\n$/, ''));
+          expect(own.remote(['fsck', '--strict', '--no-dangling'])).toBe('');
+        } finally {
+          await own.dispose();
         }
-        if (tip === null) return;
-        await host.push([{ ref: BRANCH, expected: null, next: tip }], { atomic: false });
-        const seen = own
-          .remote(['ls-tree', '-r', '-z', '--name-only', tip])
-          .split('\0')
-          .filter((entry) => entry !== '');
-        expect(seen.sort()).toEqual([...model.keys()].sort());
-        expect((await host.diff({ from: null, to: tip, under: '' })).map((change) => change.path)).toEqual(seen);
-        for (const [at, content] of model) expect(own.remote(['show', `${tip}:${at}`])).toBe(content.replace(/\n$/, ''));
-        expect(own.remote(['fsck', '--strict', '--no-dangling'])).toBe('');
-      } finally {
-        await own.dispose();
-      }
-    };
-    const property = fc.asyncProperty(
-      fc.array(step, { minLength: 1, maxLength: 15 }),
-      fc.constantFrom('sha1' as const, 'sha256' as const),
-      run,
-    );
-    await fc.assert(property, { numRuns: 15 });
-  });
+      };
+      const property = fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 15 }),
+        fc.constantFrom('sha1' as const, 'sha256' as const),
+        run,
+      );
+      await fc.assert(property, { numRuns: 15 });
+    },
+  );
 });

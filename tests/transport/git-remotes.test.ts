@@ -4,8 +4,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import type { GitRepositoryOptions } from '../../src/transport/git-repository.ts';
 import type { PushOutcome, Repository } from '../../src/transport/repository.ts';
-import { createGitFixture, draftOf, oidOf, processesNaming, reached, type GitFixture } from '../support/git-fixture.ts';
-import { startHttpRemote, startSilentServer, type HttpRemoteOptions, type TestServer } from '../support/http-remote.ts';
+import {
+  createGitFixture,
+  draftOf,
+  oidOf,
+  processesNaming,
+  reached,
+  type GitFixture,
+} from '../support/git-fixture.ts';
+import {
+  startHttpRemote,
+  startSilentServer,
+  type HttpRemoteOptions,
+  type TestServer,
+} from '../support/http-remote.ts';
 import { startSshRemote } from '../support/ssh-remote.ts';
 
 const BRANCH = 'refs/heads/main';
@@ -29,29 +41,44 @@ async function http(more: Partial<HttpRemoteOptions> = {}): Promise<string> {
   return server.url;
 }
 
-async function push(host: Repository, ref: string, move: { readonly from: Oid | null; readonly to: Oid | null }): Promise<PushOutcome> {
+async function push(
+  host: Repository,
+  ref: string,
+  move: { readonly from: Oid | null; readonly to: Oid | null },
+): Promise<PushOutcome> {
   return host.push([{ ref, expected: move.from, next: move.to }], { atomic: true });
 }
 
 function kindOf(outcome: PushOutcome, ref: string): string {
-  return outcome.kind === 'unknown' ? `unknown: ${outcome.failure.reason}` : (outcome.refs.get(ref)?.kind ?? 'nothing');
+  return outcome.kind === 'unknown'
+    ? `unknown: ${outcome.failure.reason}`
+    : (outcome.refs.get(ref)?.kind ?? 'nothing');
 }
 
-/** Publishes from one host and reads from another, with a claim and its deletion: what every remote must be able to do. */
+/**
+ * Publishes from one host and reads from another, with a claim and its deletion: what every remote
+ * must be able to do.
+ */
 async function converse(open: () => Promise<Repository>): Promise<void> {
   const [a, b] = [await open(), await open()];
   reached(await a.listRefs([CLAIMS]));
-  const files = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`data/channels/c/${n}.md`, `m${n}`]));
+  const files = Object.fromEntries(
+    Array.from({ length: 200 }, (_, n) => [`data/channels/c/${n}.md`, `m${n}`]),
+  );
   const [first] = await a.buildCommits(null, [draftOf(files)]);
   expect(kindOf(await push(a, BRANCH, { from: null, to: first! }), BRANCH)).toBe('landed');
   const claim = await a.writeRecord('{"nonce":"1"}');
-  expect(kindOf(await push(a, `${CLAIMS}k`, { from: null, to: claim }), `${CLAIMS}k`)).toBe('landed');
+  expect(kindOf(await push(a, `${CLAIMS}k`, { from: null, to: claim }), `${CLAIMS}k`)).toBe(
+    'landed',
+  );
   const listed = reached(await b.listRefs([CLAIMS]));
   expect(listed).toEqual({ tip: first, refs: new Map([[`${CLAIMS}k`, claim]]) });
   reached(await b.fetch({ tip: first!, records: listed.refs }));
   expect((await b.readCommit(claim))?.message).toBe('{"nonce":"1"}');
   expect(await b.diff({ from: null, to: first!, under: '' })).toHaveLength(200);
-  const [second] = await a.buildCommits(first!, [draftOf({ 'data/channels/c/1.re.opus.md': 'answer' })]);
+  const [second] = await a.buildCommits(first!, [
+    draftOf({ 'data/channels/c/1.re.opus.md': 'answer' }),
+  ]);
   const updates = [
     { ref: BRANCH, expected: first!, next: second! },
     { ref: `${CLAIMS}k`, expected: claim, next: null },
@@ -59,7 +86,9 @@ async function converse(open: () => Promise<Repository>): Promise<void> {
   expect(await a.push(updates, { atomic: true })).toMatchObject({ kind: 'answered' });
   expect(reached(await b.listRefs([CLAIMS]))).toEqual({ tip: second, refs: new Map() });
   reached(await b.fetch({ tip: second!, records: NONE }));
-  expect(await b.diff({ from: first!, to: second!, under: '' })).toMatchObject([{ kind: 'written', path: 'data/channels/c/1.re.opus.md' }]);
+  expect(await b.diff({ from: first!, to: second!, under: '' })).toMatchObject([
+    { kind: 'written', path: 'data/channels/c/1.re.opus.md' },
+  ]);
   expect(kindOf(await push(b, BRANCH, { from: first!, to: claim }), BRANCH)).toBe('stale');
 }
 
@@ -70,7 +99,9 @@ describe('remotes of every kind', () => {
     const url = `${await http()}/remote.git`;
     await converse(() => fixture.open({ url, allowHttp: true }));
     expect(fixture.git(['count-objects', '-v'], { cwd: fixture.cacheDir() })).toContain('packs: 1');
-    expect(fixture.git(['fsck', '--strict', '--no-dangling'], { cwd: fixture.cacheDir() })).toBe('');
+    expect(fixture.git(['fsck', '--strict', '--no-dangling'], { cwd: fixture.cacheDir() })).toBe(
+      '',
+    );
   });
 
   it('http with a server that knows no protocol version 2 works', async () => {
@@ -78,16 +109,24 @@ describe('remotes of every kind', () => {
     await converse(() => fixture.open({ url, allowHttp: true }));
   });
 
-  it.runIf(existsSync('/usr/sbin/sshd'))('ssh works, also with a server that does not take GIT_PROTOCOL', async () => {
-    const server = await startSshRemote(fixture);
-    servers.push(server);
-    const env = { ...fixture.env, GIT_SSH_COMMAND: server.command };
-    await converse(() => fixture.open({ url: `${server.url}${fixture.remoteDir}`, env }));
-    await fetchMovedTip({ url: `${server.url}${fixture.remoteDir}`, env });
-  });
+  it.runIf(existsSync('/usr/sbin/sshd'))(
+    'ssh works, also with a server that does not take GIT_PROTOCOL',
+    async () => {
+      const server = await startSshRemote(fixture);
+      servers.push(server);
+      const env = { ...fixture.env, GIT_SSH_COMMAND: server.command };
+      await converse(() => fixture.open({ url: `${server.url}${fixture.remoteDir}`, env }));
+      await fetchMovedTip({ url: `${server.url}${fixture.remoteDir}`, env });
+    },
+  );
 
   it("the user's insteadOf holds for listing, fetching and pushing", async () => {
-    fixture.git(['config', '--global', `url.${fixture.root}/.insteadOf`, 'https://git.example.org/']);
+    fixture.git([
+      'config',
+      '--global',
+      `url.${fixture.root}/.insteadOf`,
+      'https://git.example.org/',
+    ]);
     await converse(() => fixture.open({ url: 'https://git.example.org/remote.git' }));
   });
 
@@ -106,7 +145,10 @@ describe('remotes of every kind', () => {
   it('a tip that moved between listing and fetching is still brought, also by servers of the old protocol', async () => {
     await fetchMovedTip({});
     await fetchMovedTip({ url: `${await http()}/remote.git`, allowHttp: true });
-    await fetchMovedTip({ url: `${await http({ oldProtocol: true })}/remote.git`, allowHttp: true });
+    await fetchMovedTip({
+      url: `${await http({ oldProtocol: true })}/remote.git`,
+      allowHttp: true,
+    });
   });
 });
 
@@ -114,7 +156,10 @@ async function fetchMovedTip(options: Partial<GitRepositoryOptions>): Promise<vo
   const [a, b] = [await fixture.open(options), await fixture.open(options)];
   const { tip } = reached(await a.listRefs([]));
   reached(await a.fetch({ tip, records: NONE }));
-  const [first, second] = await a.buildCommits(tip, [draftOf({ [`after-${tip}.md`]: 'x' }), draftOf({ [`later-${tip}.md`]: 'y' })]);
+  const [first, second] = await a.buildCommits(tip, [
+    draftOf({ [`after-${tip}.md`]: 'x' }),
+    draftOf({ [`later-${tip}.md`]: 'y' }),
+  ]);
   const gone = await a.writeRecord(`{"on":"${tip}"}`);
   await push(a, BRANCH, { from: tip, to: first! });
   await push(a, `${CLAIMS}gone`, { from: null, to: gone });
@@ -130,17 +175,31 @@ describe('remotes that fail', () => {
   const failureOf = async (options: Partial<GitRepositoryOptions>): Promise<string> => {
     const host = await fixture.open(options);
     const listed = await host.listRefs([CLAIMS]);
-    return listed.kind === 'unreachable' ? `${listed.failure.reason}: ${listed.failure.line}` : 'reached';
+    return listed.kind === 'unreachable'
+      ? `${listed.failure.reason}: ${listed.failure.line}`
+      : 'reached';
   };
 
   it('says in one line which kind of failure it was', async () => {
     const refuse = (status: number) => http({ refuse: () => status });
-    expect(await failureOf({ url: `${fixture.root}/nowhere.git` })).toMatch(/^missing: .*does not appear to be a git repository/);
-    expect(await failureOf({ url: 'https://no-such-host.invalid/x.git' })).toMatch(/^dns: .*resolve/i);
-    expect(await failureOf({ url: 'http://127.0.0.1:1/x.git', allowHttp: true })).toMatch(/^refused: /);
-    expect(await failureOf({ url: `${await refuse(401)}/x.git`, allowHttp: true })).toMatch(/^auth: /);
-    expect(await failureOf({ url: `${await refuse(403)}/x.git`, allowHttp: true })).toMatch(/^forbidden: .*403/);
-    expect(await failureOf({ url: `${await refuse(404)}/x.git`, allowHttp: true })).toMatch(/^missing: /);
+    expect(await failureOf({ url: `${fixture.root}/nowhere.git` })).toMatch(
+      /^missing: .*does not appear to be a git repository/,
+    );
+    expect(await failureOf({ url: 'https://no-such-host.invalid/x.git' })).toMatch(
+      /^dns: .*resolve/i,
+    );
+    expect(await failureOf({ url: 'http://127.0.0.1:1/x.git', allowHttp: true })).toMatch(
+      /^refused: /,
+    );
+    expect(await failureOf({ url: `${await refuse(401)}/x.git`, allowHttp: true })).toMatch(
+      /^auth: /,
+    );
+    expect(await failureOf({ url: `${await refuse(403)}/x.git`, allowHttp: true })).toMatch(
+      /^forbidden: .*403/,
+    );
+    expect(await failureOf({ url: `${await refuse(404)}/x.git`, allowHttp: true })).toMatch(
+      /^missing: /,
+    );
   });
 
   it('keeps a password in the URL out of what it says', async () => {
@@ -153,9 +212,15 @@ describe('remotes that fail', () => {
     const bin = join(fixture.root, 'bin');
     mkdirSync(bin);
     const path = fixture.env['PATH'] ?? '';
-    writeFileSync(join(bin, 'git'), `#!/bin/sh\nPATH='${path}' GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      join(bin, 'git'),
+      `#!/bin/sh\nPATH='${path}' GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n`,
+      { mode: 0o755 },
+    );
     const said = await failureOf({ env: { ...fixture.env, PATH: `${bin}:${path}` } });
-    expect(said).toMatch(/^forbidden: .*dubious ownership.*git config --global --add safe\.directory \S*remote\.git$/);
+    expect(said).toMatch(
+      /^forbidden: .*dubious ownership.*git config --global --add safe\.directory \S*remote\.git$/,
+    );
   });
 
   it('refuses URLs and branch names that are options or commands, by name', async () => {
@@ -171,16 +236,35 @@ describe('remotes that fail', () => {
       '/a\nb',
     ])
       await expect(fixture.open({ url }), url).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    for (const branch of ['--upload-pack=x', '-x', '', 'a..b', 'a b', 'x.lock', 'a/.b', 'HEAD', '@{-1}', 'a:b', 'ü\u0000'])
-      await expect(fixture.open({ branch }), branch).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    for (const branch of ['main', 'team/talk', 'übung', 'a@b']) await expect(fixture.open({ branch })).resolves.toBeDefined();
+    for (const branch of [
+      '--upload-pack=x',
+      '-x',
+      '',
+      'a..b',
+      'a b',
+      'x.lock',
+      'a/.b',
+      'HEAD',
+      '@{-1}',
+      'a:b',
+      'ü\u0000',
+    ])
+      await expect(fixture.open({ branch }), branch).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+      });
+    for (const branch of ['main', 'team/talk', 'übung', 'a@b'])
+      await expect(fixture.open({ branch })).resolves.toBeDefined();
   });
 
   it('a hook that declines is a refusal, for the others of an atomic push too', async () => {
     const host = await fixture.open();
     const record = await host.writeRecord('{}');
     hook('update', 'case $1 in *bad) echo "not here" >&2; exit 1;; esac');
-    const updates = ['good', 'bad'].map((key) => ({ ref: CLAIMS + key, expected: null, next: record }));
+    const updates = ['good', 'bad'].map((key) => ({
+      ref: CLAIMS + key,
+      expected: null,
+      next: record,
+    }));
     const atomic = await host.push(updates, { atomic: true });
     expect(updates.map(({ ref }) => kindOf(atomic, ref))).toEqual(['refused', 'refused']);
     expect(fixture.remote(['for-each-ref'])).toBe('');
@@ -191,7 +275,10 @@ describe('remotes that fail', () => {
   it('a claim that changes in the middle of an atomic push leaves the branch where it was', async () => {
     const host = await fixture.open();
     const [mine, theirs] = [await host.writeRecord('{"n":1}'), await host.writeRecord('{"n":2}')];
-    const [first, second] = await host.buildCommits(null, [draftOf({ a: '1' }), draftOf({ b: '1' })]);
+    const [first, second] = await host.buildCommits(null, [
+      draftOf({ a: '1' }),
+      draftOf({ b: '1' }),
+    ]);
     await push(host, BRANCH, { from: null, to: first! });
     await push(host, `${CLAIMS}theirs`, { from: null, to: theirs });
     await push(host, `${CLAIMS}k`, { from: null, to: mine });
@@ -202,7 +289,10 @@ describe('remotes that fail', () => {
     ];
     const outcome = await host.push(updates, { atomic: true });
     expect(updates.map(({ ref }) => kindOf(outcome, ref))).toEqual(['stale', 'stale']);
-    expect(fixture.remote(['rev-parse', BRANCH, `${CLAIMS}k`]).split('\n')).toEqual([first, theirs]);
+    expect(fixture.remote(['rev-parse', BRANCH, `${CLAIMS}k`]).split('\n')).toEqual([
+      first,
+      theirs,
+    ]);
   });
 
   it('a ref that somebody else holds locked is a lost race, not a refusal', async () => {
@@ -218,8 +308,13 @@ describe('remotes that fail', () => {
     const record = await host.writeRecord('{}');
     const outcome = await push(host, `${CLAIMS}k`, { from: null, to: record });
     expect(outcome).toMatchObject({ kind: 'answered' });
-    expect(JSON.stringify(outcome.kind === 'answered' ? [...outcome.refs] : [])).toContain('atomic');
-    expect((await host.push([{ ref: `${CLAIMS}k`, expected: null, next: record }], { atomic: false })).kind).toBe('answered');
+    expect(JSON.stringify(outcome.kind === 'answered' ? [...outcome.refs] : [])).toContain(
+      'atomic',
+    );
+    expect(
+      (await host.push([{ ref: `${CLAIMS}k`, expected: null, next: record }], { atomic: false }))
+        .kind,
+    ).toBe('answered');
   });
 
   it('deletions and rewrites that the remote forbids are refused; refs beside the branch are not concerned', async () => {
@@ -240,7 +335,8 @@ describe('remotes that fail', () => {
       [`${CLAIMS}k`, two, null],
     ];
     const kinds: string[] = [];
-    for (const [ref, from, to] of moves) kinds.push(kindOf(await push(host, ref, { from, to }), ref));
+    for (const [ref, from, to] of moves)
+      kinds.push(kindOf(await push(host, ref, { from, to }), ref));
     expect(kinds).toEqual(['landed', 'refused', 'refused', 'landed', 'landed', 'landed']);
   });
 
@@ -249,10 +345,22 @@ describe('remotes that fail', () => {
     servers.push(server);
     const url = `${server.url}/x.git`;
     await (await fixture.open()).writeRecord('{}');
-    const host = await fixture.open({ url, allowHttp: true, networkMs: 300, cacheDir: fixture.cacheDir() });
+    const host = await fixture.open({
+      url,
+      allowHttp: true,
+      networkMs: 300,
+      cacheDir: fixture.cacheDir(),
+    });
     const started = performance.now();
-    expect(await host.listRefs([])).toMatchObject({ kind: 'unreachable', failure: { reason: 'timeout' } });
-    expect(await host.push([{ ref: BRANCH, expected: null, next: oidOf('1'.repeat(40)) }], { atomic: true })).toMatchObject({
+    expect(await host.listRefs([])).toMatchObject({
+      kind: 'unreachable',
+      failure: { reason: 'timeout' },
+    });
+    expect(
+      await host.push([{ ref: BRANCH, expected: null, next: oidOf('1'.repeat(40)) }], {
+        atomic: true,
+      }),
+    ).toMatchObject({
       kind: 'unknown',
       failure: { reason: 'timeout' },
     });
@@ -284,13 +392,15 @@ describe('remotes that fail', () => {
   });
 
   it('a git that is missing or too old is one line', async () => {
-    await expect(fixture.open({ env: { PATH: '/nonexistent' } })).rejects.toMatchObject({ code: 'GIT_UNUSABLE' });
+    await expect(fixture.open({ env: { PATH: '/nonexistent' } })).rejects.toMatchObject({
+      code: 'GIT_UNUSABLE',
+    });
     const bin = join(fixture.root, 'oldgit');
     mkdirSync(bin);
     writeFileSync(join(bin, 'git'), '#!/bin/sh\necho git version 2.17.1\n', { mode: 0o755 });
-    await expect(fixture.open({ env: { PATH: `${bin}:${fixture.env['PATH'] ?? ''}` } })).rejects.toThrow(
-      'git 2.17 is too old; git 2.32 or newer is needed',
-    );
+    await expect(
+      fixture.open({ env: { PATH: `${bin}:${fixture.env['PATH'] ?? ''}` } }),
+    ).rejects.toThrow('git 2.17 is too old; git 2.32 or newer is needed');
   });
 
   it('a cache of another object format is named, not used', async () => {
@@ -301,7 +411,10 @@ describe('remotes that fail', () => {
     const other = createGitFixture({ format: 'sha256' });
     try {
       const seed = await other.open();
-      await push(seed, BRANCH, { from: null, to: (await seed.buildCommits(null, [draftOf({ a: '1' })]))[0]! });
+      await push(seed, BRANCH, {
+        from: null,
+        to: (await seed.buildCommits(null, [draftOf({ a: '1' })]))[0]!,
+      });
       const wrong = await other.open({ cacheDir });
       await expect(wrong.listRefs([])).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
     } finally {

@@ -1,11 +1,20 @@
-/** What a killed process, or another one in the middle of its work, has made of the cache so far is never taken for the whole. */
+/**
+ * What a killed process, or another one in the middle of its work, has made of the cache so far is
+ * never taken for the whole.
+ */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
-import { createGitFixture, draftOf, type GitFixture, processesNaming, reached } from '../support/git-fixture.ts';
+import {
+  createGitFixture,
+  draftOf,
+  type GitFixture,
+  processesNaming,
+  reached,
+} from '../support/git-fixture.ts';
 import { publishFiles } from '../support/publish-files.ts';
 import { makeSlowGit, type SlowGit } from '../support/slow-git.ts';
 
@@ -54,7 +63,9 @@ describe('a fetch', () => {
     const halves = new Set<number>();
     // One object of this size after the other: commit, four trees, a blob.
     for (const bytes of [0, 150, 330, 450]) {
-      const expected = await publishFiles(author, { [`data/channels/general/${bytes + 1}.md`]: `new ${bytes}` });
+      const expected = await publishFiles(author, {
+        [`data/channels/general/${bytes + 1}.md`]: `new ${bytes}`,
+      });
       git.stopAfter(bytes);
       const first = await fixture.open({ cacheDir, env: slow() });
       const mirror = createMirror(first, null);
@@ -65,7 +76,10 @@ describe('a fetch', () => {
       git.letGo();
       await first.close();
       const next = await fixture.open({ cacheDir });
-      halves.add(fixture.git(['count-objects'], { cwd: cacheDir }).length + ((await next.hasObject(expected)) ? 1_000 : 0));
+      halves.add(
+        fixture.git(['count-objects'], { cwd: cacheDir }).length +
+          ((await next.hasObject(expected)) ? 1_000 : 0),
+      );
       const mine = createMirror(next, null);
       expect(await pullAll(next, mine)).toBe(expected);
       expect(await filesAt(next, expected)).toContain(`data/channels/general/${bytes + 1}.md`);
@@ -76,7 +90,9 @@ describe('a fetch', () => {
       [...halves].some((seen) => seen > 1_000),
       'at least once a commit arrived without its trees',
     ).toBe(true);
-    expect(await filesAt(author, (reached(await author.fetch({ tip, records: NONE })), tip))).toHaveLength(10);
+    expect(
+      await filesAt(author, (reached(await author.fetch({ tip, records: NONE })), tip)),
+    ).toHaveLength(10);
     expect(fixture.remote(['fsck', '--full', '--strict'])).not.toMatch(/missing|broken|error/);
   });
 
@@ -94,7 +110,9 @@ describe('a fetch', () => {
       git.stopAfter(bytes);
       const late = pullAll(slowOne, slowMirror);
       await git.untilStopped();
-      const tips = await Promise.all(readers.map((reader, index) => pullAll(reader, mirrors[index]!)));
+      const tips = await Promise.all(
+        readers.map((reader, index) => pullAll(reader, mirrors[index]!)),
+      );
       expect(tips).toEqual([tip, tip, tip]);
       for (const reader of readers) expect(await filesAt(reader, tip)).toContain(`d/e/${bytes}`);
       git.letGo();
@@ -123,12 +141,21 @@ describe('a fetch', () => {
     const standing = await pullAll(reader, mirror);
     const gone = await publishFiles(author, { 'd/b': '1' });
     const commit = fixture.remote(['cat-file', 'commit', gone]);
-    fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: fixture.cacheDir(), input: `${commit}\n` });
+    fixture.git(['hash-object', '-t', 'commit', '-w', '--stdin'], {
+      cwd: fixture.cacheDir(),
+      input: `${commit}\n`,
+    });
     fixture.remote(['update-ref', BRANCH, standing!]);
     fixture.remote(['reflog', 'expire', '--expire=now', '--all']);
     fixture.remote(['gc', '-q', '--prune=now']);
-    expect(await reader.fetch({ tip: gone, records: NONE })).toMatchObject({ kind: 'unreachable', failure: { reason: 'missing' } });
-    expect([await reader.hasHistory(gone), await reader.hasHistory(standing!)]).toEqual([false, true]);
+    expect(await reader.fetch({ tip: gone, records: NONE })).toMatchObject({
+      kind: 'unreachable',
+      failure: { reason: 'missing' },
+    });
+    expect([await reader.hasHistory(gone), await reader.hasHistory(standing!)]).toEqual([
+      false,
+      true,
+    ]);
     const archive = 'refs/heads/main-archive';
     await reader.fetch({ tip: null, records: new Map([[archive, gone]]) });
     expect(await reader.hasHistory(gone)).toBe(false);
@@ -179,7 +206,10 @@ describe('a cache', () => {
     mkdirSync(bin);
     const script = `#!/bin/sh\nPATH=${path}\ncase " $* " in *' -e '*) kill -9 $$ ;; esac\nexec git "$@"\n`;
     writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
-    const next = await fixture.open({ cacheDir: dir, env: { ...fixture.env, PATH: `${bin}:${path}` } });
+    const next = await fixture.open({
+      cacheDir: dir,
+      env: { ...fixture.env, PATH: `${bin}:${path}` },
+    });
     expect(await next.hasHistory(tip)).toBe(true);
     expect(statSync(dir).ino).toBe(inode);
   });
@@ -189,8 +219,12 @@ describe('a cache', () => {
     const dir = fixture.cacheDir();
     const tip = await publishFiles(host, { a: '1' });
     const [first] = await host.buildCommits(tip, [draftOf({ b: '2' })]);
-    const loose = fixture.git(['rev-list', '--objects', '--no-object-names', first!, `^${tip}`], { cwd: dir }).split('\n');
-    const paths = loose.map((oid) => join(dir, 'objects', oid.slice(0, 2), oid.slice(2))).filter(existsSync);
+    const loose = fixture
+      .git(['rev-list', '--objects', '--no-object-names', first!, `^${tip}`], { cwd: dir })
+      .split('\n');
+    const paths = loose
+      .map((oid) => join(dir, 'objects', oid.slice(0, 2), oid.slice(2)))
+      .filter(existsSync);
     expect(paths.length).toBeGreaterThan(2);
     await host.close();
     for (const path of paths) {
@@ -200,7 +234,9 @@ describe('a cache', () => {
     const again = await fixture.open({ cacheDir: dir });
     const [second] = await again.buildCommits(tip, [draftOf({ b: '2' })]);
     expect(second).toBe(first);
-    expect(await again.push([{ ref: BRANCH, expected: tip, next: second! }], { atomic: true })).toMatchObject({ kind: 'answered' });
+    expect(
+      await again.push([{ ref: BRANCH, expected: tip, next: second! }], { atomic: true }),
+    ).toMatchObject({ kind: 'answered' });
     expect(fixture.remote(['rev-parse', BRANCH])).toBe(second);
   });
 });

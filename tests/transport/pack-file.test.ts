@@ -11,11 +11,22 @@ import { writePack } from '../../src/transport/pack-file.ts';
 describe.each(['sha1', 'sha256'] as const)('a pack of %s objects written in process', (format) => {
   let gitDir: string;
   const git = (args: readonly string[], input = ''): string =>
-    execFileSync('git', [`--git-dir=${gitDir}`, ...args], { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+    execFileSync('git', [`--git-dir=${gitDir}`, ...args], {
+      input,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
 
   beforeEach(() => {
     gitDir = join(mkdtempSync(join(tmpdir(), 'crosstalk-pack-')), 'cache.git');
-    execFileSync('git', ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, gitDir]);
+    execFileSync('git', [
+      'init',
+      '--quiet',
+      '--bare',
+      '--template=',
+      `--object-format=${format}`,
+      gitDir,
+    ]);
   });
   afterEach(() => rmSync(join(gitDir, '..'), { recursive: true, force: true }));
 
@@ -23,15 +34,23 @@ describe.each(['sha1', 'sha256'] as const)('a pack of %s objects written in proc
     const sizes = [0, 1, 15, 16, 17, 2_047, 2_048, 2_049, 262_143, 262_144, 300_000];
     const objects = sizes.map((size) => makeObject(format, 'blob', randomBytes(size)));
     await writePack({ gitDir, format, random: systemRandom }, objects);
-    const [index] = readdirSync(join(gitDir, 'objects/pack')).filter((name) => name.endsWith('.idx'));
+    const [index] = readdirSync(join(gitDir, 'objects/pack')).filter((name) =>
+      name.endsWith('.idx'),
+    );
     git(['verify-pack', join(gitDir, 'objects/pack', index ?? '')]);
     const told = git(['cat-file', '--batch-check'], objects.map(({ oid }) => oid).join('\n'));
-    expect(told.trim().split('\n')).toEqual(objects.map(({ oid, bytes }) => `${oid} blob ${bytes.length}`));
+    expect(told.trim().split('\n')).toEqual(
+      objects.map(({ oid, bytes }) => `${oid} blob ${bytes.length}`),
+    );
   });
 
   it('carries trees and commits that fsck finds connected', async () => {
     const blob = makeObject(format, 'blob', Buffer.from('a message\n'));
-    const tree = makeObject(format, 'tree', Buffer.concat([Buffer.from('100644 a.md\0'), Buffer.from(blob.oid, 'hex')]));
+    const tree = makeObject(
+      format,
+      'tree',
+      Buffer.concat([Buffer.from('100644 a.md\0'), Buffer.from(blob.oid, 'hex')]),
+    );
     const who = 'A <a@example.com> 1700000000 +0000';
     const commits: NewObject[] = [];
     for (let n = 0; n < 300; n += 1) {

@@ -33,7 +33,10 @@ function listening(): { readonly PATH: string; readonly fetches: () => number } 
   const [bin, heard] = [join(fixture.root, 'listening'), join(fixture.root, 'heard')];
   mkdirSync(bin, { recursive: true });
   writeFileSync(heard, '');
-  writeFileSync(join(bin, 'git'), `#!/bin/sh\necho "$*" >> ${heard}\nPATH=${fixture.env['PATH']} exec git "$@"\n`);
+  writeFileSync(
+    join(bin, 'git'),
+    `#!/bin/sh\necho "$*" >> ${heard}\nPATH=${fixture.env['PATH']} exec git "$@"\n`,
+  );
   chmodSync(join(bin, 'git'), 0o755);
   return {
     PATH: `${bin}:${fixture.env['PATH'] ?? ''}`,
@@ -44,11 +47,18 @@ function listening(): { readonly PATH: string; readonly fetches: () => number } 
   };
 }
 
-async function publish(host: Repository, drafts: Parameters<Repository['buildCommits']>[1]): Promise<Oid> {
+async function publish(
+  host: Repository,
+  drafts: Parameters<Repository['buildCommits']>[1],
+): Promise<Oid> {
   const { tip } = reached(await host.listRefs([]));
   reached(await host.fetch({ tip, records: NONE }));
   const built = await host.buildCommits(tip, drafts);
-  expect(await host.push([{ ref: 'refs/heads/main', expected: tip, next: built.at(-1)! }], { atomic: true })).toMatchObject({
+  expect(
+    await host.push([{ ref: 'refs/heads/main', expected: tip, next: built.at(-1)! }], {
+      atomic: true,
+    }),
+  ).toMatchObject({
     kind: 'answered',
   });
   return built.at(-1)!;
@@ -61,26 +71,40 @@ async function catchUp(host: Repository): Promise<Oid> {
 }
 
 async function blobsOf(host: Repository, tip: Oid): Promise<readonly Oid[]> {
-  return (await host.diff({ from: null, to: tip, under: 'old' })).flatMap((change) => (change.kind === 'written' ? [change.blob] : []));
+  return (await host.diff({ from: null, to: tip, under: 'old' })).flatMap((change) =>
+    change.kind === 'written' ? [change.blob] : [],
+  );
 }
 
 /** How many of them a git finds in the cache that the last host opened. */
 function standing(blobs: readonly Oid[]): number {
-  const told = fixture.git(['cat-file', '--batch-check'], { cwd: fixture.cacheDir(), input: `${blobs.join('\n')}\n` });
+  const told = fixture.git(['cat-file', '--batch-check'], {
+    cwd: fixture.cacheDir(),
+    input: `${blobs.join('\n')}\n`,
+  });
   return told.split('\n').filter((line) => line.includes(' blob ')).length;
 }
 
-/** Leaves contents out, brings three hundred in one conversation, and what is new without being asked. */
+/**
+ * Leaves contents out, brings three hundred in one conversation, and what is new without being
+ * asked.
+ */
 async function readLate(options: Partial<GitRepositoryOptions>): Promise<void> {
   const heard = listening();
   const told: string[] = [];
   const env = { ...fixture.env, ...options.env, PATH: heard.PATH };
-  const host = await fixture.open({ ...options, env, partial: true, onWhole: (why) => told.push(why) });
+  const host = await fixture.open({
+    ...options,
+    env,
+    partial: true,
+    onWhole: (why) => told.push(why),
+  });
   const tip = await catchUp(host);
   const blobs = await blobsOf(host, tip);
   expect([told, blobs.length, standing(blobs)]).toEqual([[], 300, 0]);
   const before = heard.fetches();
-  // By one and by many, at the same time and one after the other: one conversation for what is missing at a time.
+  // By one and by many, at the same time and one after the other: one conversation for what is
+  // missing at a time.
   const [first, ...others] = await Promise.all([
     host.readBlobs(blobs.slice(0, 250), 100),
     ...blobs.slice(200).map((oid) => host.readBlobs([oid], 100)),
@@ -92,7 +116,9 @@ async function readLate(options: Partial<GitRepositoryOptions>): Promise<void> {
 
 describe('a partial cache', () => {
   beforeEach(async () => {
-    const files = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`old/${n}.md`, `n ${n + 1_000}`]));
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_, n) => [`old/${n}.md`, `n ${n + 1_000}`]),
+    );
     await publish(await fixture.open(), [draftOf(files)]);
   });
 
@@ -111,17 +137,31 @@ describe('a partial cache', () => {
       servers.push(server);
       const told: string[] = [];
       const env = { ...fixture.env, GIT_SSH_COMMAND: server.command };
-      const host = await fixture.open({ url: `${server.url}${fixture.remoteDir}`, env, partial: true, onWhole: (why) => told.push(why) });
+      const host = await fixture.open({
+        url: `${server.url}${fixture.remoteDir}`,
+        env,
+        partial: true,
+        onWhole: (why) => told.push(why),
+      });
       const tip = await catchUp(host);
-      expect([told, standing(await blobsOf(host, tip))]).toEqual([['it speaks an older protocol than version 2'], 300]);
+      expect([told, standing(await blobsOf(host, tip))]).toEqual([
+        ['it speaks an older protocol than version 2'],
+        300,
+      ]);
     },
   );
 
-  it.runIf(existsSync('/usr/sbin/sshd'))('does so over ssh with a server that takes GIT_PROTOCOL', async () => {
-    const server = await startSshRemote(fixture, { takesProtocol: true });
-    servers.push(server);
-    await readLate({ url: `${server.url}${fixture.remoteDir}`, env: { ...fixture.env, GIT_SSH_COMMAND: server.command } });
-  });
+  it.runIf(existsSync('/usr/sbin/sshd'))(
+    'does so over ssh with a server that takes GIT_PROTOCOL',
+    async () => {
+      const server = await startSshRemote(fixture, { takesProtocol: true });
+      servers.push(server);
+      await readLate({
+        url: `${server.url}${fixture.remoteDir}`,
+        env: { ...fixture.env, GIT_SSH_COMMAND: server.command },
+      });
+    },
+  );
 
   it('is whole when the remote allows no filters, which is told once with what would help', async () => {
     fixture.remote(['config', 'uploadpack.allowFilter', 'false']);
@@ -130,11 +170,14 @@ describe('a partial cache', () => {
     const blobs = await blobsOf(host, await catchUp(host));
     expect(standing(blobs)).toBe(300);
     await publish(host, [draftOf({ 'x.md': 'x' })]);
-    expect(told).toEqual(['it allows no filters (on a server of your own: git config uploadpack.allowFilter true)']);
+    expect(told).toEqual([
+      'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)',
+    ]);
   });
 
   it('takes a change that the remote describes by a content that was left out', async () => {
-    const lines = (middle: string): string => Array.from({ length: 400 }, (_, n) => (n === 200 ? middle : `line ${n}`)).join('\n');
+    const lines = (middle: string): string =>
+      Array.from({ length: 400 }, (_, n) => (n === 200 ? middle : `line ${n}`)).join('\n');
     const other = await fixture.open();
     await publish(other, [draftOf({ 'long.md': lines('before') })]);
     const heard = listening();
@@ -154,7 +197,9 @@ describe('a partial cache', () => {
     const host = await fixture.open({ partial: true });
     const blobs = await blobsOf(host, await catchUp(host));
     renameSync(fixture.remoteDir, `${fixture.remoteDir}.away`);
-    await expect(host.readBlobs(blobs.slice(0, 1), 100)).rejects.toMatchObject({ code: 'REMOTE_UNREACHABLE' });
+    await expect(host.readBlobs(blobs.slice(0, 1), 100)).rejects.toMatchObject({
+      code: 'REMOTE_UNREACHABLE',
+    });
     renameSync(`${fixture.remoteDir}.away`, fixture.remoteDir);
     expect(await host.readBlobs(blobs.slice(0, 1), 100)).toMatchObject([{ kind: 'bytes' }]);
     await host.maintain();
@@ -168,12 +213,27 @@ describe('the index of a host with a partial cache', () => {
     const message = (daysAgo: number, to: readonly string[]) => {
       const atMs = nowMs - daysAgo * DAY;
       const path = newMessagePath('general', atMs, ulid(atMs));
-      const text = formatMessage({ to: [...to], from: 'ada', timestamp: new Date(atMs).toISOString() }, `Asked ${daysAgo} days ago\n`);
-      const reply = formatMessage({ from: 'echo', to: ['ada'], re: [path], timestamp: new Date(atMs).toISOString() }, 'Answered\n');
-      return { path, atMs, question: { [path]: text }, answer: { [replyPath(path, 'echo')]: reply } };
+      const text = formatMessage(
+        { to: [...to], from: 'ada', timestamp: new Date(atMs).toISOString() },
+        `Asked ${daysAgo} days ago\n`,
+      );
+      const reply = formatMessage(
+        { from: 'echo', to: ['ada'], re: [path], timestamp: new Date(atMs).toISOString() },
+        'Answered\n',
+      );
+      return {
+        path,
+        atMs,
+        question: { [path]: text },
+        answer: { [replyPath(path, 'echo')]: reply },
+      };
     };
     const old = Array.from({ length: 60 }, (_, n) => message(90 - n, ['echo']));
-    const [forgotten, young, open] = [message(25, ['echo']), message(2, ['echo', 'ben']), message(1, ['echo'])];
+    const [forgotten, young, open] = [
+      message(25, ['echo']),
+      message(2, ['echo', 'ben']),
+      message(1, ['echo']),
+    ];
     const writer = await fixture.open();
     await publish(writer, [
       draftOf({ 'data/models.yaml': MODELS }, { atMs: nowMs - 100 * DAY }),
@@ -183,7 +243,11 @@ describe('the index of a host with a partial cache', () => {
       draftOf(open.question, { atMs: open.atMs }),
     ]);
     const heard = listening();
-    const partial = await fixture.open({ partial: true, settledAfterMs: 8 * DAY, env: { ...fixture.env, PATH: heard.PATH } });
+    const partial = await fixture.open({
+      partial: true,
+      settledAfterMs: 8 * DAY,
+      env: { ...fixture.env, PATH: heard.PATH },
+    });
     const [mine, whole] = [createMirror(partial, null), createMirror(await fixture.open(), null)];
     for (const [mirror, host] of [
       [mine, partial],
@@ -191,7 +255,9 @@ describe('the index of a host with a partial cache', () => {
     ] as const)
       reached(await mirror.pull({ tip: reached(await host.listRefs([])).tip, asOf: 0 }));
     expect(mine.index().messages).toEqual(whole.index().messages);
-    expect([...mine.index().messages.keys()].sort()).toEqual([forgotten.path, young.path, open.path].sort());
+    expect([...mine.index().messages.keys()].sort()).toEqual(
+      [forgotten.path, young.path, open.path].sort(),
+    );
     expect([...mine.index().people].sort()).toEqual([...whole.index().people].sort());
     // The history, data/models.yaml, and in one more conversation what is young or open.
     expect(heard.fetches()).toBe(3);

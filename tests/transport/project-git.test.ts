@@ -1,6 +1,17 @@
-/** Git in a person's project: led astray by nothing in the environment, no hooks, and killed with everything it started when it takes too long. */
+/**
+ * Git in a person's project: led astray by nothing in the environment, no hooks, and killed with
+ * everything it started when it takes too long.
+ */
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -13,7 +24,11 @@ let place: string;
 let env: Readonly<Record<string, string>>;
 beforeEach(() => {
   place = mkdtempSync(join(tmpdir(), 'crosstalk-project-'));
-  env = { PATH: process.env['PATH'] ?? '', HOME: place, GIT_CONFIG_GLOBAL: join(place, 'gitconfig') };
+  env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: place,
+    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
+  };
   writeFileSync(join(place, '.gitconfig'), '[user]\n\tname = Ada\n\temail = ada@example.org\n');
 });
 afterEach(() => rmSync(place, { recursive: true, force: true }));
@@ -21,13 +36,25 @@ afterEach(() => rmSync(place, { recursive: true, force: true }));
 it('works in the directory that it is given, without hooks, and keeps the project’s links', async () => {
   const project = join(place, 'project');
   execFileSync('git', ['init', '-q', project]);
-  writeFileSync(join(project, '.git', 'hooks', 'pre-commit'), `#!/bin/sh\ntouch ${place}/hooked\n`, { mode: 0o755 });
+  writeFileSync(
+    join(project, '.git', 'hooks', 'pre-commit'),
+    `#!/bin/sh\ntouch ${place}/hooked\n`,
+    { mode: 0o755 },
+  );
   writeFileSync(join(project, 'a'), 'a');
   symlinkSync('a', join(project, 'link'));
   mkdirSync(join(place, 'elsewhere'));
-  const astray = { ...env, GIT_DIR: join(place, 'elsewhere'), GIT_WORK_TREE: '/', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.bare' };
+  const astray = {
+    ...env,
+    GIT_DIR: join(place, 'elsewhere'),
+    GIT_WORK_TREE: '/',
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'core.bare',
+  };
   const git = createProjectGit({ env: astray, clock: systemClock, limitMs: 30_000 });
-  expect((await git(project, ['rev-parse', '--show-toplevel'])).stdout.toString()).toContain('project');
+  expect((await git(project, ['rev-parse', '--show-toplevel'])).stdout.toString()).toContain(
+    'project',
+  );
   for (const args of [
     ['add', '--all'],
     ['commit', '-qm', 'one'],
@@ -41,8 +68,16 @@ it('works in the directory that it is given, without hooks, and keeps the projec
 it('is killed at its limit, with what it started', async () => {
   const bin = join(place, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'git'), `#!/bin/sh\nsh -c 'while :; do sleep 1; done' ${place}/helper &\nwait\n`, { mode: 0o755 });
-  const git = createProjectGit({ env: { ...env, PATH: `${bin}:${env['PATH'] ?? ''}` }, clock: systemClock, limitMs: 300 });
+  writeFileSync(
+    join(bin, 'git'),
+    `#!/bin/sh\nsh -c 'while :; do sleep 1; done' ${place}/helper &\nwait\n`,
+    { mode: 0o755 },
+  );
+  const git = createProjectGit({
+    env: { ...env, PATH: `${bin}:${env['PATH'] ?? ''}` },
+    clock: systemClock,
+    limitMs: 300,
+  });
   expect(await git(place, ['fetch'])).toMatchObject({ ended: 'timeout' });
   await eventually(
     () => processesNaming(`${place}/helper`),

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { decodeTime } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import { decodeIndex, EMPTY_INDEX, encodeIndex, foldChanges, listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
+import {
+  decodeIndex,
+  EMPTY_INDEX,
+  encodeIndex,
+  foldChanges,
+  listWork,
+  type OpenIndex,
+} from '../../src/protocol/open-work.ts';
 import { MODELS_FILE, newMessagePath } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { listModelNames, readChanges, readTextAt } from '../../src/transport/read-changes.ts';
@@ -10,16 +17,25 @@ import type { Repository } from '../../src/transport/repository.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 
 const general = 'data/channels/general';
-const models = 'models:\n  opus: { adapter: command, command: [cat] }\n  gpt: { adapter: command, command: [cat] }\n';
+const models =
+  'models:\n  opus: { adapter: command, command: [cat] }\n  gpt: { adapter: command, command: [cat] }\n';
 const ULID = '01JD5Q8Z7K3V9X2M4N6P8R0T1W';
 
 async function world(): Promise<{
   repository: Repository;
-  say: (tip: Oid | null, writes: Record<string, string>, removes?: readonly string[]) => Promise<Oid>;
+  say: (
+    tip: Oid | null,
+    writes: Record<string, string>,
+    removes?: readonly string[],
+  ) => Promise<Oid>;
 }> {
   const repository = createMemoryRemote().open();
   await Promise.resolve();
-  const say = async (tip: Oid | null, writes: Record<string, string>, removes: readonly string[] = []): Promise<Oid> => {
+  const say = async (
+    tip: Oid | null,
+    writes: Record<string, string>,
+    removes: readonly string[] = [],
+  ): Promise<Oid> => {
     const identity = { name: 'Jane Doe', email: 'jane@example.com' };
     const draft = {
       writes: Object.entries(writes).map(([path, content]) => ({ path, content })),
@@ -37,7 +53,16 @@ async function world(): Promise<{
 
 async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<OpenIndex> {
   const models = listModelNames(await readTextAt(repository, to, MODELS_FILE));
-  return foldChanges(index, await readChanges(repository, { from: index.tip, to, people: index.people, older: index.older, models }));
+  return foldChanges(
+    index,
+    await readChanges(repository, {
+      from: index.tip,
+      to,
+      people: index.people,
+      older: index.older,
+      models,
+    }),
+  );
 }
 
 /** The index must be the same whether the history was followed commit by commit or read at once. */
@@ -45,16 +70,21 @@ async function bothWays(repository: Repository, commits: readonly Oid[]): Promis
   let followed = EMPTY_INDEX;
   for (const commit of commits) followed = await step(repository, followed, commit);
   const atOnce = await step(repository, EMPTY_INDEX, commits.at(-1)!);
-  expect([...followed.messages.values()]).toEqual(expect.arrayContaining([...atOnce.messages.values()]));
+  expect([...followed.messages.values()]).toEqual(
+    expect.arrayContaining([...atOnce.messages.values()]),
+  );
   expect(followed.messages.size).toBe(atOnce.messages.size);
   expect([...followed.runs].sort()).toEqual([...atOnce.runs].sort());
   return atOnce;
 }
 
 const openWork = (index: OpenIndex): string[] =>
-  listWork(index).map(({ message, recipient }) => `${message.path.slice(general.length + 1)} ${recipient}`);
+  listWork(index).map(
+    ({ message, recipient }) => `${message.path.slice(general.length + 1)} ${recipient}`,
+  );
 const ask = (to: string, more = ''): string => `---\nto: ${to}\n${more}---\nhi\n`;
-const reply = (from: string, to: string, re: string): string => `---\nto: ${to}\nfrom: ${from}\nre: ${re}\nmodel: ${from}\n---\nhello\n`;
+const reply = (from: string, to: string, re: string): string =>
+  `---\nto: ${to}\nfrom: ${from}\nre: ${re}\nmodel: ${from}\n---\nhello\n`;
 
 describe('the index of open work', () => {
   it('holds the marker by which one run starts another, and no other mail of the engine to itself', async () => {
@@ -71,9 +101,16 @@ describe('the index of open work', () => {
   it('knows the runs that have begun and not ended, whatever becomes of their markers', async () => {
     const { repository, say } = await world();
     const at = (run: string, name: string): string => `data/channels/${run}/${name}`;
-    const first = await say(null, { [at('a', 'RUN.json')]: '{}', [at('b', 'RUN.json')]: '{}', [at('c', 'steps/x/RUN.json')]: '{}' });
+    const first = await say(null, {
+      [at('a', 'RUN.json')]: '{}',
+      [at('b', 'RUN.json')]: '{}',
+      [at('c', 'steps/x/RUN.json')]: '{}',
+    });
     const second = await say(first, { [at('a', 'COMPLETE')]: '{}', [at('d', 'COMPLETE')]: '{}' });
-    const third = await say(second, { [at('d', 'RUN.json')]: '{}' }, [at('a', 'COMPLETE'), at('b', 'RUN.json')]);
+    const third = await say(second, { [at('d', 'RUN.json')]: '{}' }, [
+      at('a', 'COMPLETE'),
+      at('b', 'RUN.json'),
+    ]);
     expect([...(await bothWays(repository, [first, second])).runs]).toEqual(['b']);
     const index = await bothWays(repository, [first, second, third]);
     expect([...index.runs]).toEqual(['a']);
@@ -88,10 +125,14 @@ describe('the index of open work', () => {
       apart: 'effects: git\nisolate: worktree\nproject: app\n',
       external: 'effects: external\n',
     };
-    const files = Object.entries(kinds).map(([name, more]) => [`${general}/${name}.md`, ask('opus', more)] as const);
+    const files = Object.entries(kinds).map(
+      ([name, more]) => [`${general}/${name}.md`, ask('opus', more)] as const,
+    );
     const tip = await say(null, { 'data/models.yaml': models, ...Object.fromEntries(files) });
     const index = await bothWays(repository, [tip]);
-    const outside = [...index.messages.values()].filter(({ isExternal }) => isExternal).map(({ path }) => path);
+    const outside = [...index.messages.values()]
+      .filter(({ isExternal }) => isExternal)
+      .map(({ path }) => path);
     expect(outside.sort()).toEqual([`${general}/external.md`, `${general}/git.md`]);
   });
 
@@ -108,7 +149,10 @@ describe('the index of open work', () => {
     });
     const index = await bothWays(repository, [first, second]);
     expect(openWork(index)).toEqual(['a.md gpt']);
-    expect(index.messages.get(`${general}/a.md`)).toMatchObject({ from: 'jane-doe', timestampMs: 1_000_000 });
+    expect(index.messages.get(`${general}/a.md`)).toMatchObject({
+      from: 'jane-doe',
+      timestampMs: 1_000_000,
+    });
     expect(index.rejected.size).toBe(0);
   });
 
@@ -116,8 +160,13 @@ describe('the index of open work', () => {
     const { repository, say } = await world();
     const first = await say(null, { 'data/models.yaml': models });
     const second = await say(first, { [`${general}/a.md`]: ask('all') });
-    const third = await say(second, { 'data/models.yaml': `${models}  late: { adapter: command, command: [cat] }\n` });
-    expect(openWork(await bothWays(repository, [first, second, third]))).toEqual(['a.md gpt', 'a.md opus']);
+    const third = await say(second, {
+      'data/models.yaml': `${models}  late: { adapter: command, command: [cat] }\n`,
+    });
+    expect(openWork(await bothWays(repository, [first, second, third]))).toEqual([
+      'a.md gpt',
+      'a.md opus',
+    ]);
   });
 
   it('wakes a model by a reply to its question, never by a reply to a reply, and not when it waits itself', async () => {
@@ -133,7 +182,9 @@ describe('the index of open work', () => {
       [`${general}/w.re.gpt.md`]: reply('gpt', 'opus', `${general}/w.md`),
     });
     expect(openWork(await bothWays(repository, [first, second]))).toEqual(['q.re.gpt.md opus']);
-    const third = await say(second, { [`${general}/q.re.gpt.re.opus.md`]: reply('opus', 'gpt', `${general}/q.re.gpt.md`) });
+    const third = await say(second, {
+      [`${general}/q.re.gpt.re.opus.md`]: reply('opus', 'gpt', `${general}/q.re.gpt.md`),
+    });
     expect(openWork(await bothWays(repository, [first, second, third]))).toEqual([]);
   });
 
@@ -151,18 +202,25 @@ describe('the index of open work', () => {
 
   it('closes what an older program answered at a place of its own, also when the question is touched later', async () => {
     const { repository, say } = await world();
-    const older = (from: string, more = ''): string => `---\nfrom: ${from}\nto: ada\nre: ${general}/q.md\n${more}---\nhello\n`;
-    const first = await say(null, { 'data/models.yaml': models, [`${general}/q.md`]: ask('opus, gpt', 'from: ada\n') });
+    const older = (from: string, more = ''): string =>
+      `---\nfrom: ${from}\nto: ada\nre: ${general}/q.md\n${more}---\nhello\n`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/q.md`]: ask('opus, gpt', 'from: ada\n'),
+    });
     const second = await say(first, {
       [`${general}/1.md`]: older('opus'),
-      // An agent tells its asker something while it works; a stranger uses the name elsewhere; a person says something.
+      // An agent tells its asker something while it works; a stranger uses the name elsewhere; a
+      // person says something.
       [`${general}/2.md`]: older('gpt', 'hops: 1\n'),
       'data/channels/other/3.md': older('gpt'),
       [`${general}/4.md`]: older('grace'),
       [`${general}/5.md`]: older('gpt').replace('to: ada', 'to: grace'),
     });
     expect(openWork(await bothWays(repository, [first, second]))).toEqual(['q.md gpt']);
-    const third = await say(second, { [`${general}/q.md`]: `${ask('opus, gpt', 'from: ada\n')}And a word more.\n` });
+    const third = await say(second, {
+      [`${general}/q.md`]: `${ask('opus, gpt', 'from: ada\n')}And a word more.\n`,
+    });
     expect(openWork(await bothWays(repository, [first, second, third]))).toEqual(['q.md gpt']);
   });
 
@@ -189,7 +247,8 @@ describe('the index of open work', () => {
 
   it('leaves a marker alone whose run an older program has ended', async () => {
     const { repository, say } = await world();
-    const marker = (run: string): string => ask('workflow', `from: ada\ntype: workflow\nchild_channel: ${run}\n`);
+    const marker = (run: string): string =>
+      ask('workflow', `from: ada\ntype: workflow\nchild_channel: ${run}\n`);
     const tip = await say(null, {
       'data/models.yaml': models,
       [`${general}/ended.md`]: marker('one'),
@@ -201,7 +260,10 @@ describe('the index of open work', () => {
       'data/channels/three/RUN.json': '{}',
       'data/channels/three/COMPLETE': '{}',
     });
-    expect(openWork(await bothWays(repository, [tip]))).toEqual(['begun.md workflow', 'ours.md workflow']);
+    expect(openWork(await bothWays(repository, [tip]))).toEqual([
+      'begun.md workflow',
+      'ours.md workflow',
+    ]);
   });
 
   it('reports a second file with the same id and never runs both', async () => {
@@ -222,49 +284,83 @@ describe('the index of open work', () => {
 
   it('comes to one conclusion about copies of a message, however they came, moved, were answered and went', async () => {
     const day = `${general}/2024/11/18`;
-    const paths = [newMessagePath('general', decodeTime(ULID), ULID), `${day}/aa-${ULID}.md`, `${general}/zz-${ULID}.md`];
+    const paths = [
+      newMessagePath('general', decodeTime(ULID), ULID),
+      `${day}/aa-${ULID}.md`,
+      `${general}/zz-${ULID}.md`,
+    ];
     const at = (index: number): string => paths[index] ?? '';
     const does = (index: number, what: string) => ({ at: at(index), what, to: at(0) });
     const asks = (index: number, whom: string) => does(index, whom);
     const act = fc.record({
       at: fc.constantFrom(...paths),
-      what: fc.constantFrom('opus', 'sonnet', 'opus, sonnet', 'reply opus', 'reply sonnet', 'remove', 'move'),
+      what: fc.constantFrom(
+        'opus',
+        'sonnet',
+        'opus, sonnet',
+        'reply opus',
+        'reply sonnet',
+        'remove',
+        'move',
+      ),
       to: fc.constantFrom(...paths),
     });
     const open = (index: OpenIndex): string[] =>
       listWork(index)
-        .map(({ message, recipient, twinOf }) => `${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`)
+        .map(
+          ({ message, recipient, twinOf }) =>
+            `${message.path} ${recipient}${twinOf === null ? '' : ' twin'}`,
+        )
         .sort();
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(act, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 6 }), async (commits) => {
-        const { repository, say } = await world();
-        let tip = await say(null, { 'data/models.yaml': models });
-        const follower = createMirror(repository, null);
-        const files = new Map<string, string>();
-        for (const acts of commits) {
-          const before = new Map(files);
-          for (const { at, what, to } of acts) {
-            const text = files.get(at);
-            if (what === 'remove' || what === 'move') files.delete(at);
-            if (what === 'move' && text !== undefined) files.set(to, text);
-            const by = what.replace('reply ', '');
-            if (what.startsWith('reply')) {
-              if (text !== undefined) files.set(`${at.slice(0, -3)}.re.${by}.md`, reply(by, 'ada', at));
-            } else if (what !== 'remove' && what !== 'move') files.set(at, ask(what, 'from: ada\n'));
+      fc.asyncProperty(
+        fc.array(fc.array(act, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 6 }),
+        async (commits) => {
+          const { repository, say } = await world();
+          let tip = await say(null, { 'data/models.yaml': models });
+          const follower = createMirror(repository, null);
+          const files = new Map<string, string>();
+          for (const acts of commits) {
+            const before = new Map(files);
+            for (const { at, what, to } of acts) {
+              const text = files.get(at);
+              if (what === 'remove' || what === 'move') files.delete(at);
+              if (what === 'move' && text !== undefined) files.set(to, text);
+              const by = what.replace('reply ', '');
+              if (what.startsWith('reply')) {
+                if (text !== undefined)
+                  files.set(`${at.slice(0, -3)}.re.${by}.md`, reply(by, 'ada', at));
+              } else if (what !== 'remove' && what !== 'move')
+                files.set(at, ask(what, 'from: ada\n'));
+            }
+            const removes = [...before.keys()].filter((path) => !files.has(path));
+            tip = await say(
+              tip,
+              Object.fromEntries([...files].filter(([path, text]) => before.get(path) !== text)),
+              removes,
+            );
+            await follower.pull({ tip, asOf: follower.epoch() });
+            const newcomer = createMirror(repository, null);
+            await newcomer.pull({ tip, asOf: 0 });
+            expect([[...files.keys()], open(follower.index())]).toEqual([
+              [...files.keys()],
+              open(newcomer.index()),
+            ]);
           }
-          const removes = [...before.keys()].filter((path) => !files.has(path));
-          tip = await say(tip, Object.fromEntries([...files].filter(([path, text]) => before.get(path) !== text)), removes);
-          await follower.pull({ tip, asOf: follower.epoch() });
-          const newcomer = createMirror(repository, null);
-          await newcomer.pull({ tip, asOf: 0 });
-          expect([[...files.keys()], open(follower.index())]).toEqual([[...files.keys()], open(newcomer.index())]);
-        }
-      }),
+        },
+      ),
       {
         numRuns: 150,
-        // Two copies that are answered, neither where a dispatcher would have put it; and one that comes back to the answer it had.
+        // Two copies that are answered, neither where a dispatcher would have put it; and one that
+        // comes back to the answer it had.
         examples: [
-          [[[asks(1, 'opus'), asks(2, 'opus')], [does(1, 'reply sonnet'), does(2, 'reply opus')], [asks(1, 'opus, sonnet')]]],
+          [
+            [
+              [asks(1, 'opus'), asks(2, 'opus')],
+              [does(1, 'reply sonnet'), does(2, 'reply opus')],
+              [asks(1, 'opus, sonnet')],
+            ],
+          ],
           [
             [
               [asks(2, 'opus'), does(2, 'reply opus')],
@@ -295,28 +391,47 @@ describe('the index of open work', () => {
 
   it('drops mail to people, keeps names that nobody knows, and finds old mail when a person becomes a model', async () => {
     const { repository, say } = await world();
-    const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus', 'from: maria\n') });
-    const second = await say(first, { [`${general}/b.md`]: ask('maria'), [`${general}/c.md`]: ask('ops') });
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/a.md`]: ask('opus', 'from: maria\n'),
+    });
+    const second = await say(first, {
+      [`${general}/b.md`]: ask('maria'),
+      [`${general}/c.md`]: ask('ops'),
+    });
     const index = await step(repository, await step(repository, EMPTY_INDEX, first), second);
     expect(openWork(index)).toEqual(['a.md opus', 'c.md ops']);
     const third = await say(second, { [`${general}/d.md`]: ask('opus', 'from: ops\n') });
     expect(openWork(await step(repository, index, third))).toEqual(['a.md opus', 'd.md opus']);
-    expect(openWork(await step(repository, EMPTY_INDEX, third))).toEqual(['a.md opus', 'd.md opus']);
+    expect(openWork(await step(repository, EMPTY_INDEX, third))).toEqual([
+      'a.md opus',
+      'd.md opus',
+    ]);
   });
 
   it('keeps a workflow open while its tasks, which come from it, go in and out', async () => {
     const { repository, say } = await world();
-    const first = await say(null, { 'data/models.yaml': models, [`${general}/w.md`]: ask('workflow', 'type: workflow\n') });
-    const second = await say(first, { 'data/channels/run/steps/a/one/task.md': ask('opus', 'from: workflow\n') });
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/w.md`]: ask('workflow', 'type: workflow\n'),
+    });
+    const second = await say(first, {
+      'data/channels/run/steps/a/one/task.md': ask('opus', 'from: workflow\n'),
+    });
     const index = await bothWays(repository, [first, second]);
-    expect([...index.messages.keys()]).toEqual(['data/channels/general/w.md', 'data/channels/run/steps/a/one/task.md']);
+    expect([...index.messages.keys()]).toEqual([
+      'data/channels/general/w.md',
+      'data/channels/run/steps/a/one/task.md',
+    ]);
     expect(index.people.has('workflow')).toBe(false);
   });
 
   it('closes a message that another one asks again', async () => {
     const { repository, say } = await world();
     const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus') });
-    const second = await say(first, { [`${general}/b.md`]: ask('opus', `retries: ${general}/a.md\n`) });
+    const second = await say(first, {
+      [`${general}/b.md`]: ask('opus', `retries: ${general}/a.md\n`),
+    });
     expect(openWork(await bothWays(repository, [first, second]))).toEqual(['b.md opus']);
   });
 });

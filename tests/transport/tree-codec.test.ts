@@ -51,19 +51,32 @@ describe('tree objects', () => {
   });
 
   it('edits in steps give the bytes that one edit of everything gives', () => {
-    const key = fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom('a', 'b', '.', '-', '0', 'é') }).map(encodeName);
-    const edit = fc.oneof(fc.constant(null), fc.constant(file()), fc.constant(folder), fc.constant(file(OTHER)));
+    const key = fc
+      .string({ minLength: 1, maxLength: 3, unit: fc.constantFrom('a', 'b', '.', '-', '0', 'é') })
+      .map(encodeName);
+    const edit = fc.oneof(
+      fc.constant(null),
+      fc.constant(file()),
+      fc.constant(folder),
+      fc.constant(file(OTHER)),
+    );
     fc.assert(
-      fc.property(fc.array(fc.dictionary(key, edit, { maxKeys: 6 }), { maxLength: 6 }), (rounds) => {
-        const model = new Map<string, TreeEdit>();
-        let tree: Buffer = EMPTY;
-        for (const round of rounds) {
-          for (const [name, value] of Object.entries(round)) model.set(name, value);
-          tree = editTree(tree, new Map(Object.entries(round)), 20);
-        }
-        expect(tree.equals(editTree(EMPTY, model, 20))).toBe(true);
-        for (const [name, value] of model) expect(findItem(tree, name, 20)).toEqual(value === null ? null : { key: name, ...value });
-      }),
+      fc.property(
+        fc.array(fc.dictionary(key, edit, { maxKeys: 6 }), { maxLength: 6 }),
+        (rounds) => {
+          const model = new Map<string, TreeEdit>();
+          let tree: Buffer = EMPTY;
+          for (const round of rounds) {
+            for (const [name, value] of Object.entries(round)) model.set(name, value);
+            tree = editTree(tree, new Map(Object.entries(round)), 20);
+          }
+          expect(tree.equals(editTree(EMPTY, model, 20))).toBe(true);
+          for (const [name, value] of model)
+            expect(findItem(tree, name, 20)).toEqual(
+              value === null ? null : { key: name, ...value },
+            );
+        },
+      ),
     );
   });
 
@@ -72,10 +85,16 @@ describe('tree objects', () => {
     const before = editTree(EMPTY, new Map(names.map((name) => [name, file()])), 20);
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(60), { maxLength: 5 }), fc.boolean(), (changed, remove) => {
-        const edits = new Map(changed.map((n) => [`m${String(n).padStart(2, '0')}`, remove ? null : file(OTHER)] as const));
+        const edits = new Map(
+          changed.map(
+            (n) => [`m${String(n).padStart(2, '0')}`, remove ? null : file(OTHER)] as const,
+          ),
+        );
         const { left, right } = differingItems(before, editTree(before, edits, 20), 20);
         expect([...right.keys()].sort()).toEqual(remove ? [] : [...edits.keys()].sort());
-        expect([...left.keys()].sort()).toEqual([...edits.keys()].filter((name) => names.includes(name)).sort());
+        expect([...left.keys()].sort()).toEqual(
+          [...edits.keys()].filter((name) => names.includes(name)).sort(),
+        );
       }),
     );
   });

@@ -62,16 +62,29 @@ async function told(seen: Seen, act: () => void): Promise<void> {
 describe('a watched repository tells', () => {
   it.each(['main', 'team/talk'])('of every move of the branch %s', async (branch) => {
     const seen = open(`refs/heads/${branch}`);
-    for (const text of ['one', 'two']) await told(seen, () => void fixture.remote(['update-ref', `refs/heads/${branch}`, commit(text)]));
+    for (const text of ['one', 'two'])
+      await told(
+        seen,
+        () => void fixture.remote(['update-ref', `refs/heads/${branch}`, commit(text)]),
+      );
     await told(seen, () => void fixture.remote(['pack-refs', '--all']));
-    await told(seen, () => void fixture.remote(['update-ref', `refs/heads/${branch}`, commit('three')]));
+    await told(
+      seen,
+      () => void fixture.remote(['update-ref', `refs/heads/${branch}`, commit('three')]),
+    );
   });
 
   it('of claims, also after their folder was removed and made again', async () => {
     const seen = open();
     for (const key of ['a', 'b', 'c']) {
-      await told(seen, () => void fixture.remote(['update-ref', `refs/crosstalk/claims/${key}`, commit(key)]));
-      await told(seen, () => void fixture.remote(['update-ref', '-d', `refs/crosstalk/claims/${key}`]));
+      await told(
+        seen,
+        () => void fixture.remote(['update-ref', `refs/crosstalk/claims/${key}`, commit(key)]),
+      );
+      await told(
+        seen,
+        () => void fixture.remote(['update-ref', '-d', `refs/crosstalk/claims/${key}`]),
+      );
     }
   });
 
@@ -82,7 +95,15 @@ describe('a watched repository tells', () => {
     mkdirSync(join(fixture.remoteDir, 'refs/heads/more'));
     // What happened before this was told before it.
     const before = seen.changes();
-    await told(seen, () => void fixture.remote(['update-ref', 'refs/crosstalk/hosts/mbp.0123456789ab', commit('beat')]));
+    await told(
+      seen,
+      () =>
+        void fixture.remote([
+          'update-ref',
+          'refs/crosstalk/hosts/mbp.0123456789ab',
+          commit('beat'),
+        ]),
+    );
     expect(seen.changes() - before).toBeLessThanOrEqual(4);
     expect(seen.lost).toEqual([]);
   });
@@ -110,8 +131,16 @@ describe('the place to watch', () => {
     expect(await find(fixture.remoteDir.replace(/\.git$/, ''))).toEqual(here);
     expect(await find(`file://${fixture.remoteDir}`)).toEqual(here);
     expect(await find('git@example.org:remote.git')).toEqual(here);
-    expect(await find(join(fixture.root, 'clone'))).toEqual({ kind: 'here', gitDir: join(fixture.root, 'clone/.git') });
-    for (const url of ['git@example.com:remote.git', 'https://example.com/remote.git', 'ssh://example.com/remote.git', '/nowhere'])
+    expect(await find(join(fixture.root, 'clone'))).toEqual({
+      kind: 'here',
+      gitDir: join(fixture.root, 'clone/.git'),
+    });
+    for (const url of [
+      'git@example.com:remote.git',
+      'https://example.com/remote.git',
+      'ssh://example.com/remote.git',
+      '/nowhere',
+    ])
       expect(await find(url), url).toEqual({ kind: 'remote' });
     await git.close();
   });

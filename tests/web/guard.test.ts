@@ -27,17 +27,25 @@ function ask(
 ): Promise<Told> {
   return new Promise((done, fail) => {
     const { method = 'GET', headers = {}, body, host = '127.0.0.1' } = options;
-    const sent = request({ host, port: web.port, path, method, headers, timeout: 60_000 }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text }));
-    });
+    const sent = request(
+      { host, port: web.port, path, method, headers, timeout: 60_000 },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('end', () =>
+          done({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        );
+      },
+    );
     sent.on('error', fail);
     sent.end(body);
   });
 }
 
-const inside = (more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({ cookie, ...more });
+const inside = (more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
+  cookie,
+  ...more,
+});
 
 beforeAll(async () => {
   cli = await startCli();
@@ -47,7 +55,9 @@ beforeAll(async () => {
   const [set = ''] = entered.headers['set-cookie'] ?? [];
   expect(set).toMatch(/^crosstalk-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/$/);
   cookie = set.split(';')[0] ?? '';
-  csrf = (JSON.parse((await ask('/api/summary', { headers: inside() })).text) as { readonly csrf: string }).csrf;
+  csrf = (
+    JSON.parse((await ask('/api/summary', { headers: inside() })).text) as { readonly csrf: string }
+  ).csrf;
 });
 
 afterAll(async () => {
@@ -72,38 +82,68 @@ describe('the server of the page', () => {
   });
 
   it('answers to its own address only, so that no other name can lead to it', async () => {
-    for (const host of ['evil.example', `evil.example:${web.port}`, `localhost:${web.port}`, `127.0.0.1:${web.port + 1}`, '127.0.0.1'])
-      expect([host, (await ask('/api/summary', { headers: inside({ host }) })).status]).toEqual([host, 421]);
-    expect((await ask(new URL(web.url).pathname + new URL(web.url).search, { headers: { host: 'evil.example' } })).status).toBe(421);
+    for (const host of [
+      'evil.example',
+      `evil.example:${web.port}`,
+      `localhost:${web.port}`,
+      `127.0.0.1:${web.port + 1}`,
+      '127.0.0.1',
+    ])
+      expect([host, (await ask('/api/summary', { headers: inside({ host }) })).status]).toEqual([
+        host,
+        421,
+      ]);
+    expect(
+      (
+        await ask(new URL(web.url).pathname + new URL(web.url).search, {
+          headers: { host: 'evil.example' },
+        })
+      ).status,
+    ).toBe(421);
   });
 
   it('listens on the loopback only', async () => {
     const outside = Object.values(networkInterfaces())
       .flatMap((all) => all ?? [])
       .filter(({ internal, family }) => !internal && family === 'IPv4');
-    for (const { address } of outside) await expect(ask('/', { host: address })).rejects.toThrow(/ECONNREFUSED/);
+    for (const { address } of outside)
+      await expect(ask('/', { host: address })).rejects.toThrow(/ECONNREFUSED/);
     await expect(ask('/', { host: '::1' })).rejects.toThrow();
   });
 
   it('refuses what another page asks', async () => {
     for (const site of ['cross-site', 'same-site']) {
-      expect((await ask('/api/summary', { headers: inside({ 'sec-fetch-site': site }) })).status).toBe(403);
+      expect(
+        (await ask('/api/summary', { headers: inside({ 'sec-fetch-site': site }) })).status,
+      ).toBe(403);
       expect((await ask('/', { headers: inside({ 'sec-fetch-site': site }) })).status).toBe(403);
     }
-    expect((await ask('/api/summary', { headers: inside({ 'sec-fetch-site': 'none' }) })).status).toBe(403);
+    expect(
+      (await ask('/api/summary', { headers: inside({ 'sec-fetch-site': 'none' }) })).status,
+    ).toBe(403);
     expect((await ask('/', { headers: inside({ 'sec-fetch-site': 'none' }) })).status).toBe(200);
   });
 
   it('changes nothing without the origin, the secret of the page, and JSON', async () => {
     const before = cli.git(['rev-parse', 'main'], cli.remote);
-    const whole = { origin: web.origin, 'x-crosstalk-csrf': csrf, 'content-type': 'application/json' };
+    const whole = {
+      origin: web.origin,
+      'x-crosstalk-csrf': csrf,
+      'content-type': 'application/json',
+    };
     const without = (name: string): Readonly<Record<string, string>> =>
       Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
     const body = JSON.stringify({ to: 'echo', message: 'hello' });
-    const post = (headers: Readonly<Record<string, string>>, path = '/api/send', text = body): Promise<Told> =>
-      ask(path, { method: 'POST', headers: inside(headers), body: text });
+    const post = (
+      headers: Readonly<Record<string, string>>,
+      path = '/api/send',
+      text = body,
+    ): Promise<Told> => ask(path, { method: 'POST', headers: inside(headers), body: text });
     for (const name of Object.keys(whole))
-      expect([name, (await post(without(name))).status]).toEqual([name, name === 'content-type' ? 415 : 403]);
+      expect([name, (await post(without(name))).status]).toEqual([
+        name,
+        name === 'content-type' ? 415 : 403,
+      ]);
     expect((await post({ ...whole, origin: 'http://evil.example' })).status).toBe(403);
     expect((await post({ ...whole, origin: 'null' })).status).toBe(403);
     expect((await post({ ...whole, 'x-crosstalk-csrf': 'x' })).status).toBe(403);
@@ -114,7 +154,9 @@ describe('the server of the page', () => {
     expect((await post(whole, '/api/stop', '{}')).status).toBe(404);
     expect((await post(whole, '/api/constructor', '{}')).status).toBe(404);
     expect((await post(whole, '/', '{}')).status).toBe(405);
-    expect((await ask('/api/send', { method: 'PUT', headers: inside(whole), body })).status).toBe(405);
+    expect((await ask('/api/send', { method: 'PUT', headers: inside(whole), body })).status).toBe(
+      405,
+    );
     expect((await ask('/api/send', { headers: inside() })).status).toBe(404);
     expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(before);
     expect((await post(whole)).status).toBe(200);
@@ -125,11 +167,22 @@ describe('the server of the page', () => {
     for (const path of ['/', '/assets/page.js', '/api/status', '/runs/x']) {
       const { status, headers } = await ask(path, { headers: inside() });
       expect(status).toBe(200);
-      expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; /);
+      expect(headers['content-security-policy']).toMatch(
+        /^default-src 'none'; script-src 'self'; /,
+      );
       expect(headers['content-security-policy']).not.toContain('unsafe');
-      expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' });
+      expect(headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'x-frame-options': 'DENY',
+      });
     }
-    for (const path of ['/assets/../../../package.json', '/assets/%2e%2e/%2e%2e/package.json', '/../../package.json', '/assets/none.js'])
+    for (const path of [
+      '/assets/../../../package.json',
+      '/assets/%2e%2e/%2e%2e/package.json',
+      '/../../package.json',
+      '/assets/none.js',
+    ])
       expect((await ask(path, { headers: inside() })).text).not.toContain('"devDependencies"');
     expect((await ask('/assets/none.js', { headers: inside() })).status).toBe(404);
     expect((await ask('http://evil.example/', { headers: inside() })).status).toBe(400);

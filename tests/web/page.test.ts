@@ -39,8 +39,10 @@ async function openPage(
   });
   opened.on('pageerror', (error) => problems.push(error.message));
   opened.on('console', (message) => {
-    // A refusal that the page tells of is one of these, too; what is asked elsewhere is in `abroad`.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) problems.push(message.text());
+    // A refusal that the page tells of is one of these, too; what is asked elsewhere is in
+    // `abroad`.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      problems.push(message.text());
   });
   opened.on('dialog', (dialog) => {
     problems.push(`dialog: ${dialog.message()}`);
@@ -52,8 +54,10 @@ async function openPage(
 }
 
 const seen = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible' });
-const confirm = (word: string): Promise<void> => page.locator('dialog').getByRole('button', { name: word, exact: true }).click();
-const idOf = (sent: { readonly data: Readonly<Record<string, unknown>> }): string => String(sent.data['id']);
+const confirm = (word: string): Promise<void> =>
+  page.locator('dialog').getByRole('button', { name: word, exact: true }).click();
+const idOf = (sent: { readonly data: Readonly<Record<string, unknown>> }): string =>
+  String(sent.data['id']);
 
 beforeAll(async () => {
   cli = await startCli();
@@ -122,15 +126,27 @@ describe('the page', () => {
     const prose = page.locator('.prose');
     await seen(prose.getByText('code </code></pre>'));
     expect(
-      await prose.locator('script, img, svg, iframe, style, meta, object, [onerror], [onload], [onmouseover], [ping], [style]').count(),
+      await prose
+        .locator(
+          'script, img, svg, iframe, style, meta, object, [onerror], [onload], [onmouseover], [ping], [style]',
+        )
+        .count(),
     ).toBe(0);
     const links = await page.evaluate<readonly (readonly [string, string])[]>(
       `[...document.querySelectorAll('.prose a')].map((one) => [one.getAttribute('href'), one.getAttribute('rel')])`,
     );
     expect(links.map(([href]) => href)).toEqual(
-      expect.arrayContaining(['https://evil.example/pixel.png', 'https://fine.example/page', 'https://bare.example/x']),
+      expect.arrayContaining([
+        'https://evil.example/pixel.png',
+        'https://fine.example/page',
+        'https://bare.example/x',
+      ]),
     );
-    for (const [href, rel] of links) expect([/^https:\/\/[a-z.]+(\/|$)/.test(href), rel]).toEqual([true, 'noopener noreferrer nofollow']);
+    for (const [href, rel] of links)
+      expect([/^https:\/\/[a-z.]+(\/|$)/.test(href), rel]).toEqual([
+        true,
+        'noopener noreferrer nofollow',
+      ]);
     await prose.getByText('click').click();
     expect(await page.title()).toBe('crosstalk');
     expect(await page.locator('.thread h1').textContent()).toContain('<img src=x');
@@ -147,12 +163,20 @@ describe('the page', () => {
     await form.getByLabel('Subject').fill('From the page');
     await form.getByLabel('Message').fill('--to everybody: is this one text?');
     await page.keyboard.press('Control+Enter');
-    await seen(page.getByRole('dialog', { name: 'Send to swift?' }).getByText('crosstalkd send --to swift --channel general -m …'));
-    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).not.toContain('from-the-page');
+    await seen(
+      page
+        .getByRole('dialog', { name: 'Send to swift?' })
+        .getByText('crosstalkd send --to swift --channel general -m …'),
+    );
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).not.toContain(
+      'from-the-page',
+    );
     await confirm('Send');
     await seen(page.locator('.message.is-reply', { hasText: 'swift answer' }));
     const found = listOf((await cli.json(['search', 'is this one text'])).data, 'messages');
-    expect(found).toMatchObject([{ from: 'ada', to: ['swift'], subject: 'From the page', channel: 'general' }]);
+    expect(found).toMatchObject([
+      { from: 'ada', to: ['swift'], subject: 'From the page', channel: 'general' },
+    ]);
     await page.keyboard.press('r');
     await page.keyboard.type('And again?');
     await page.locator('.reply').getByLabel('To').fill('swift');
@@ -209,13 +233,16 @@ describe('the page', () => {
     await confirm('Cancel it');
     await seen(page.locator('.failure', { hasText: 'cancelled' }));
     await eventually(
-      async () => (await cli.json(['status'])).data['here'] as { readonly running: readonly unknown[] },
+      async () =>
+        (await cli.json(['status'])).data['here'] as { readonly running: readonly unknown[] },
       (here) => here.running.length === 0,
     );
   });
 
   it('asks a message again that failed', async () => {
-    const id = idOf(await cli.json(['send', '--to', 'broken', '--subject', 'Try', '-m', 'Once more']));
+    const id = idOf(
+      await cli.json(['send', '--to', 'broken', '--subject', 'Try', '-m', 'Once more']),
+    );
     await page.goto(`${web.origin}/m/${id}`);
     await page.getByRole('button', { name: 'Retry …' }).click();
     await confirm('Ask again');
@@ -228,7 +255,9 @@ describe('the page', () => {
       (count) => count === 2,
     );
     const again = decodeURIComponent(page.url().split('/m/')[1] ?? '');
-    expect((await cli.json(['show', again])).data).toMatchObject({ message: { re: [expect.stringContaining(id)] } });
+    expect((await cli.json(['show', again])).data).toMatchObject({
+      message: { re: [expect.stringContaining(id)] },
+    });
   });
 
   it('draws a run as it moves, and takes the answer to its gate', async () => {
@@ -240,7 +269,8 @@ describe('the page', () => {
     await page.goto(`${web.origin}/runs`);
     await cli.run(['workflow', 'run', file]);
     await page.locator('.row', { hasText: 'drawn' }).click();
-    const box = (step: string, status: string): Locator => page.locator(`[data-step="${step}"][data-status="${status}"]`);
+    const box = (step: string, status: string): Locator =>
+      page.locator(`[data-step="${step}"][data-status="${status}"]`);
     await seen(box('a', 'succeeded'));
     await seen(box('ok', 'waiting-human'));
     await page.getByRole('button', { name: 'Approve …' }).click();
@@ -249,7 +279,10 @@ describe('the page', () => {
     await confirm('Approve');
     await seen(box('b', 'succeeded'));
     await seen(page.locator('h1 .pill', { hasText: 'succeeded' }));
-    expect((await cli.json(['workflow', 'show', 'drawn'])).data).toMatchObject({ status: 'succeeded', gates: [{ decision: 'approve' }] });
+    expect((await cli.json(['workflow', 'show', 'drawn'])).data).toMatchObject({
+      status: 'succeeded',
+      gates: [{ decision: 'approve' }],
+    });
     // Steps in a group say for which item they are, and hang on their own.
     expect(await page.locator('[data-step="in"]').count()).toBe(2);
     await seen(page.getByRole('link', { name: /^in, right: succeeded/ }));
@@ -275,11 +308,14 @@ describe('the page', () => {
     await page.goto(`${web.origin}/runs/asks`);
     const gate = (title: string): Locator => page.locator('.gate', { hasText: title });
     await seen(gate('Where to?'));
-    expect(await gate('Where to?').getByRole('button').allTextContents()).toEqual(['mail …', 'chat …']);
+    expect(await gate('Where to?').getByRole('button').allTextContents()).toEqual([
+      'mail …',
+      'chat …',
+    ]);
     for (const words of [['deny'], ['approve', '--choice', 'nowhere']])
-      expect((await cli.run(['workflow', words[0] ?? '', 'asks', 'where', ...words.slice(1)])).stderr).toContain(
-        'takes one of mail, chat; found',
-      );
+      expect(
+        (await cli.run(['workflow', words[0] ?? '', 'asks', 'where', ...words.slice(1)])).stderr,
+      ).toContain('takes one of mail, chat; found');
     await gate('Where to?').getByRole('button', { name: 'chat …' }).click();
     await seen(page.getByText('crosstalkd workflow approve asks where --choice chat'));
     await confirm('chat');
@@ -293,14 +329,22 @@ describe('the page', () => {
     await confirm('Deny');
     await seen(page.locator('h1 .pill', { hasText: 'failed' }));
     const { gates } = (await cli.json(['workflow', 'show', 'asks'])).data;
-    expect(gates).toMatchObject([{ decision: 'chat' }, { decision: 'answer' }, { decision: 'deny' }]);
+    expect(gates).toMatchObject([
+      { decision: 'chat' },
+      { decision: 'answer' },
+      { decision: 'deny' },
+    ]);
     await seen(page.locator('.section .card', { hasText: 'On second thoughts, no' }));
   });
 
   it('pauses a run and lets it go on, and runs again what failed', async () => {
-    const run = (name: string, steps: string): string => `---\nto: workflow\ntype: workflow\nchild_channel: ${name}\nsteps:\n${steps}---\n`;
+    const run = (name: string, steps: string): string =>
+      `---\nto: workflow\ntype: workflow\nchild_channel: ${name}\nsteps:\n${steps}---\n`;
     cli.say({
-      'data/channels/general/held.md': run('held', '  ok: { ask: { title: "Now?" } }\n  a: { needs: [ok], model: swift, prompt: "Go" }\n'),
+      'data/channels/general/held.md': run(
+        'held',
+        '  ok: { ask: { title: "Now?" } }\n  a: { needs: [ok], model: swift, prompt: "Go" }\n',
+      ),
       'data/channels/general/mended.md': run('mended', '  a: { model: moody, prompt: "Go" }\n'),
     });
     const pill = (word: string): Locator => page.locator('h1 .pill', { hasText: word });
@@ -324,7 +368,8 @@ describe('the page', () => {
   });
 
   it('shows a long conversation from its end, and the rest when it is asked for', async () => {
-    const note = (at: number): string => letter('ada', `Word ${at}`, at === 0 ? '' : 're: data/channels/long/000.md\n');
+    const note = (at: number): string =>
+      letter('ada', `Word ${at}`, at === 0 ? '' : 're: data/channels/long/000.md\n');
     const name = (at: number): string => `data/channels/long/${String(at).padStart(3, '0')}.md`;
     cli.say(Object.fromEntries(Array.from({ length: 150 }, (_, at) => [name(at), note(at)])));
     await page.goto(`${web.origin}/m/${encodeURIComponent(name(0))}`);
@@ -352,12 +397,16 @@ describe('the page', () => {
     await seen(page.locator('.verdict h1', { hasText: 'you' }));
     const need = page.locator('.need', { hasText: 'bad.md' });
     await seen(need);
-    await need.locator('.command', { hasText: 'crosstalkd lint data/channels/general/bad.md' }).waitFor();
+    await need
+      .locator('.command', { hasText: 'crosstalkd lint data/channels/general/bad.md' })
+      .waitFor();
   });
 
   it('shows hosts with beats and slots, models with who serves them, and charts of their answers', async () => {
     await page.goto(`${web.origin}/hosts/mbp`);
-    await seen(page.locator('.host.is-asked', { hasText: 'this machine' }).getByText('0 of 4 busy'));
+    await seen(
+      page.locator('.host.is-asked', { hasText: 'this machine' }).getByText('0 of 4 busy'),
+    );
     await seen(page.locator('.models tr', { hasText: 'swift' }).getByText('served'));
     await page.goto(`${web.origin}/charts`);
     await seen(page.locator('.chart', { hasText: 'Answers' }).locator('rect.series-0'));
@@ -388,7 +437,11 @@ describe('the page', () => {
       await at(path);
     }
     await seen(page.locator('.thread-row'));
-    const focus = (): Promise<{ readonly row: number; readonly isSeen: boolean; readonly inside: string }> =>
+    const focus = (): Promise<{
+      readonly row: number;
+      readonly isSeen: boolean;
+      readonly inside: string;
+    }> =>
       page.evaluate(`(() => {
         const now = document.activeElement;
         const { outlineStyle, boxShadow, backgroundColor } = getComputedStyle(now);
@@ -443,15 +496,29 @@ describe('the page', () => {
     // Tab goes in the order of the page, from a way past the places at the side.
     await seen(page.locator('.thread-row'));
     await press('Tab');
-    expect(await page.evaluate<string>('document.activeElement.textContent')).toBe('Skip to the content');
+    expect(await page.evaluate<string>('document.activeElement.textContent')).toBe(
+      'Skip to the content',
+    );
     await press('Enter', 'Tab');
-    expect(await page.evaluate<boolean>(`document.querySelector('main').contains(document.activeElement)`)).toBe(true);
+    expect(
+      await page.evaluate<boolean>(
+        `document.querySelector('main').contains(document.activeElement)`,
+      ),
+    ).toBe(true);
     await press('Shift+Tab', 'Shift+Tab');
-    expect(await page.evaluate<boolean>(`document.querySelector('nav').contains(document.activeElement)`)).toBe(true);
+    expect(
+      await page.evaluate<boolean>(
+        `document.querySelector('nav').contains(document.activeElement)`,
+      ),
+    ).toBe(true);
   });
 
   it('never scrolls sideways on a phone', async () => {
-    const phone = await openPage({ viewport: { width: 360, height: 720 }, isMobile: true, hasTouch: true });
+    const phone = await openPage({
+      viewport: { width: 360, height: 720 },
+      isMobile: true,
+      hasTouch: true,
+    });
     const hostile = encodeURIComponent('data/channels/hostile/first.md');
     for (const path of [
       '/',
@@ -480,7 +547,10 @@ describe('the page', () => {
   });
 
   it('says that the remote is away, refuses what needs it with the reason, and goes on when it is back', async () => {
-    const failed = listOf((await cli.json(['log', '--failed', '--model', 'broken'])).data, 'messages')[0]?.['id'];
+    const failed = listOf(
+      (await cli.json(['log', '--failed', '--model', 'broken'])).data,
+      'messages',
+    )[0]?.['id'];
     const question = String(failed).replace('.re.broken', '');
     await page.goto(`${web.origin}/m/${question}`);
     await seen(page.locator('.message.is-failed'));

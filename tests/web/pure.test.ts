@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countAnswers } from '../../src/web/figures.ts';
-import { formatAgo, formatCount, formatSpan, formatUsd, shortenMark, splitFix } from '../../src/web/page/format.ts';
+import {
+  formatAgo,
+  formatCount,
+  formatSpan,
+  formatUsd,
+  shortenMark,
+  splitFix,
+} from '../../src/web/page/format.ts';
 import { groupsOf, labelOf, nodesOf } from '../../src/web/page/place-in-run.ts';
 import { curve, type GraphNode, layoutGraph } from '../../src/web/page/layout-graph.ts';
 import { barOf, spanOf, spanTicks, timeTicks, valueTicks } from '../../src/web/page/layout-time.ts';
@@ -12,12 +19,21 @@ const SIZE = { width: 180, height: 60, gapAlong: 50, gapAcross: 18, direction: '
 
 const graphs = fc
   .array(fc.array(fc.nat(24), { maxLength: 4 }), { minLength: 1, maxLength: 25 })
-  .map((all): readonly GraphNode[] => all.map((needs, at) => ({ id: `s${at}`, needs: needs.map((need) => `s${need}`) })));
+  .map((all): readonly GraphNode[] =>
+    all.map((needs, at) => ({ id: `s${at}`, needs: needs.map((need) => `s${need}`) })),
+  );
 
 describe('steps in groups', () => {
   const root = 'data/channels/ship-0a/steps/';
-  const step = (path: string, needs: readonly string[] = []) => ({ id: path.split('/').at(-1) ?? '', folder: `${root}${path}/`, needs });
-  const pass = (key: string) => [step(`build/${key}/steps/write`), step(`build/${key}/steps/test`, ['write'])];
+  const step = (path: string, needs: readonly string[] = []) => ({
+    id: path.split('/').at(-1) ?? '',
+    folder: `${root}${path}/`,
+    needs,
+  });
+  const pass = (key: string) => [
+    step(`build/${key}/steps/write`),
+    step(`build/${key}/steps/test`, ['write']),
+  ];
 
   it('hang on their own item and pass, and what follows the group on the last of each item', () => {
     const nodes = nodesOf([
@@ -28,7 +44,9 @@ describe('steps in groups', () => {
       step('alone'),
     ]);
     const bare = (folder: string): string => folder.slice(root.length, -1);
-    const needs = Object.fromEntries(nodes.map((node) => [bare(node.id), node.needs.map(bare)] as const));
+    const needs = Object.fromEntries(
+      nodes.map((node) => [bare(node.id), node.needs.map(bare)] as const),
+    );
     expect(needs).toEqual({
       plan: [],
       build: ['plan'],
@@ -49,7 +67,9 @@ describe('steps in groups', () => {
     expect(groupsOf(`${root}test/`)).toBe('');
     const label = (path: string, key: string): string => labelOf({ path: `${root}${path}`, key });
     expect(label('build/login/steps/test/one/task.md', 'one')).toBe('login');
-    expect(label('build/r2-n3-login/steps/panel/opus-c1/task.2.md', 'opus-c1')).toBe('login, pass 3, round 2 · opus-c1 · try 2');
+    expect(label('build/r2-n3-login/steps/panel/opus-c1/task.2.md', 'opus-c1')).toBe(
+      'login, pass 3, round 2 · opus-c1 · try 2',
+    );
     expect(label('poll/n2-one/task.md', 'one')).toBe('pass 2');
     expect(label('plan/one/task.md', 'one')).toBe('');
   });
@@ -57,7 +77,13 @@ describe('steps in groups', () => {
 
 describe('what is said on the page', () => {
   it('has round marks at the axes, also for money', () => {
-    expect([0.5, 1, 1.5, 10, 0.005].map((usd) => shortenMark(formatUsd(usd)))).toEqual(['$0.50', '$1', '$1.50', '$10', '$0.0050']);
+    expect([0.5, 1, 1.5, 10, 0.005].map((usd) => shortenMark(formatUsd(usd)))).toEqual([
+      '$0.50',
+      '$1',
+      '$1.50',
+      '$10',
+      '$0.0050',
+    ]);
     expect(shortenMark(formatSpan(2_000))).toBe('2 s');
   });
 
@@ -67,33 +93,46 @@ describe('what is said on the page', () => {
       says: '(or: mail)',
     });
     expect(splitFix('crosstalkd run')).toEqual({ command: 'crosstalkd run', says: '' });
-    expect(splitFix('correct "to:" in data/channels/a.md (or: crosstalkd cancel a)').command).toBeNull();
+    expect(
+      splitFix('correct "to:" in data/channels/a.md (or: crosstalkd cancel a)').command,
+    ).toBeNull();
   });
 });
 
 describe('the layout of a graph', () => {
   it('lays no box over another, and lets every line lead forward', () => {
     fc.assert(
-      fc.property(graphs, fc.constantFrom('right' as const, 'down' as const), (nodes, direction) => {
-        const layout = layoutGraph(nodes, { ...SIZE, direction });
-        expect(layout.nodes.map(({ id }) => id)).toEqual(nodes.map(({ id }) => id));
-        const at = new Map(layout.nodes.map((node) => [node.id, node]));
-        layout.nodes.forEach((a, index) => {
-          expect(a.x).toBeGreaterThan(-0.01);
-          expect(a.y).toBeGreaterThan(-0.01);
-          expect(a.x + SIZE.width).toBeLessThan(layout.width + 0.01);
-          expect(a.y + SIZE.height).toBeLessThan(layout.height + 0.01);
-          for (const b of layout.nodes.slice(index + 1))
-            expect(Math.abs(a.x - b.x) >= SIZE.width - 0.01 || Math.abs(a.y - b.y) >= SIZE.height - 0.01).toBe(true);
-        });
-        for (const { from, to, points } of layout.edges) {
-          const [start, end] = [at.get(from), at.get(to)];
-          expect(direction === 'right' ? (start?.x ?? 0) < (end?.x ?? 0) : (start?.y ?? 0) < (end?.y ?? 0)).toBe(true);
-          const along = points.map(([x, y]) => (direction === 'right' ? x : y));
-          expect(along).toEqual([...along].sort((a, b) => a - b));
-          expect(curve(points, direction)).toMatch(/^M[-\d. ]+(C[-\d. ]+)+$/);
-        }
-      }),
+      fc.property(
+        graphs,
+        fc.constantFrom('right' as const, 'down' as const),
+        (nodes, direction) => {
+          const layout = layoutGraph(nodes, { ...SIZE, direction });
+          expect(layout.nodes.map(({ id }) => id)).toEqual(nodes.map(({ id }) => id));
+          const at = new Map(layout.nodes.map((node) => [node.id, node]));
+          layout.nodes.forEach((a, index) => {
+            expect(a.x).toBeGreaterThan(-0.01);
+            expect(a.y).toBeGreaterThan(-0.01);
+            expect(a.x + SIZE.width).toBeLessThan(layout.width + 0.01);
+            expect(a.y + SIZE.height).toBeLessThan(layout.height + 0.01);
+            for (const b of layout.nodes.slice(index + 1))
+              expect(
+                Math.abs(a.x - b.x) >= SIZE.width - 0.01 ||
+                  Math.abs(a.y - b.y) >= SIZE.height - 0.01,
+              ).toBe(true);
+          });
+          for (const { from, to, points } of layout.edges) {
+            const [start, end] = [at.get(from), at.get(to)];
+            expect(
+              direction === 'right'
+                ? (start?.x ?? 0) < (end?.x ?? 0)
+                : (start?.y ?? 0) < (end?.y ?? 0),
+            ).toBe(true);
+            const along = points.map(([x, y]) => (direction === 'right' ? x : y));
+            expect(along).toEqual([...along].sort((a, b) => a - b));
+            expect(curve(points, direction)).toMatch(/^M[-\d. ]+(C[-\d. ]+)+$/);
+          }
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -101,9 +140,14 @@ describe('the layout of a graph', () => {
   it('draws every need of a graph without circles, and the same graph always the same', () => {
     fc.assert(
       fc.property(graphs, (nodes) => {
-        const forward = nodes.map(({ id, needs }, at) => ({ id, needs: needs.filter((need) => Number(need.slice(1)) < at) }));
+        const forward = nodes.map(({ id, needs }, at) => ({
+          id,
+          needs: needs.filter((need) => Number(need.slice(1)) < at),
+        }));
         const layout = layoutGraph(forward, SIZE);
-        expect(layout.edges).toHaveLength(forward.reduce((sum, { needs }) => sum + new Set(needs).size, 0));
+        expect(layout.edges).toHaveLength(
+          forward.reduce((sum, { needs }) => sum + new Set(needs).size, 0),
+        );
         expect(layoutGraph(forward, SIZE)).toEqual(layout);
       }),
       { numRuns: 80 },
@@ -125,7 +169,11 @@ describe('the layout of a graph', () => {
       { id: 'c', x: 460, y: 0 },
     ]);
     const fan = layoutGraph(
-      [{ id: 'a', needs: [] }, ...['x', 'y', 'z'].map((id) => ({ id, needs: ['a'] })), { id: 'end', needs: ['x', 'y', 'z'] }],
+      [
+        { id: 'a', needs: [] },
+        ...['x', 'y', 'z'].map((id) => ({ id, needs: ['a'] })),
+        { id: 'end', needs: ['x', 'y', 'z'] },
+      ],
       SIZE,
     );
     expect(fan.nodes.map(({ y }) => y)).toEqual([78, 0, 78, 156, 78]);
@@ -154,29 +202,68 @@ describe('scales', () => {
     const open = { askedMs: 5_000, startMs: null, endMs: null };
     const span = spanOf([done, open], 9_000);
     expect(span).toEqual({ fromMs: 1_000, toMs: 9_000 });
-    expect(barOf(done, { ...span, isHeld: false })).toEqual({ waitFrom: 0, workFrom: 0.25, to: 0.5, isOpen: false });
-    expect(barOf(open, { ...span, isHeld: false })).toEqual({ waitFrom: 0.5, workFrom: 1, to: 1, isOpen: true });
-    expect(barOf(open, { ...span, isHeld: true })).toEqual({ waitFrom: 0.5, workFrom: 0.5, to: 1, isOpen: true });
-    expect(barOf({ askedMs: null, startMs: null, endMs: null }, { ...span, isHeld: false })).toBeNull();
+    expect(barOf(done, { ...span, isHeld: false })).toEqual({
+      waitFrom: 0,
+      workFrom: 0.25,
+      to: 0.5,
+      isOpen: false,
+    });
+    expect(barOf(open, { ...span, isHeld: false })).toEqual({
+      waitFrom: 0.5,
+      workFrom: 1,
+      to: 1,
+      isOpen: true,
+    });
+    expect(barOf(open, { ...span, isHeld: true })).toEqual({
+      waitFrom: 0.5,
+      workFrom: 0.5,
+      to: 1,
+      isOpen: true,
+    });
+    expect(
+      barOf({ askedMs: null, startMs: null, endMs: null }, { ...span, isHeld: false }),
+    ).toBeNull();
   });
 
   it('numbers and times are short', () => {
-    expect([850, 4_200, 61_000, 3_600_000, 90_000_000].map(formatSpan)).toEqual(['850 ms', '4.2 s', '1m 1s', '1h', '1d 1h']);
-    expect([7, 999, 1_234, 34_000, 999_600, 2_500_000].map(formatCount)).toEqual(['7', '999', '1.2k', '34k', '1M', '2.5M']);
+    expect([850, 4_200, 61_000, 3_600_000, 90_000_000].map(formatSpan)).toEqual([
+      '850 ms',
+      '4.2 s',
+      '1m 1s',
+      '1h',
+      '1d 1h',
+    ]);
+    expect([7, 999, 1_234, 34_000, 999_600, 2_500_000].map(formatCount)).toEqual([
+      '7',
+      '999',
+      '1.2k',
+      '34k',
+      '1M',
+      '2.5M',
+    ]);
     expect([0, 61_000, 7_200_000].map((ms) => formatAgo(0, ms))).toEqual(['now', '1m', '2h']);
   });
 });
 
 describe('addresses', () => {
   it('of every place lead back to it', () => {
-    const name = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => text !== '.' && text !== '..');
+    const name = fc
+      .string({ minLength: 1, unit: 'grapheme' })
+      .filter((text) => text !== '.' && text !== '..');
     const places: fc.Arbitrary<Place> = fc.oneof(
-      fc.constantFrom<Place>({ at: 'now' }, { at: 'runs' }, { at: 'charts' }, { at: 'hosts', name: null }),
+      fc.constantFrom<Place>(
+        { at: 'now' },
+        { at: 'runs' },
+        { at: 'charts' },
+        { at: 'hosts', name: null },
+      ),
       name.map((text): Place => ({ at: 'channel', name: text })),
       name.map((text): Place => ({ at: 'message', id: text })),
       name.map((text): Place => ({ at: 'hosts', name: text })),
       fc.string({ unit: 'grapheme' }).map((query): Place => ({ at: 'search', query })),
-      fc.tuple(name, fc.constantFrom(...RUN_TABS)).map(([id, tab]): Place => ({ at: 'run', id, tab })),
+      fc
+        .tuple(name, fc.constantFrom(...RUN_TABS))
+        .map(([id, tab]): Place => ({ at: 'run', id, tab })),
     );
     fc.assert(
       fc.property(places, (place) => {
@@ -190,28 +277,34 @@ describe('addresses', () => {
 });
 
 describe('threads', () => {
-  const entries = fc.array(fc.tuple(fc.nat(100), fc.array(fc.nat(20), { maxLength: 2 }), fc.option(fc.nat(20))), { maxLength: 20 }).map(
-    (all) =>
-      new Map(
-        all.map(([atMs, re, replyTo], at): [string, Linked] => [
-          `p${at}`,
-          {
-            path: `p${at}`,
-            channel: at % 3 === 0 ? 'a' : 'b',
-            atMs,
-            re: re.map((path) => `p${path}`),
-            replyTo: replyTo === null ? null : `p${replyTo}`,
-          },
-        ]),
-      ),
-  );
+  const entries = fc
+    .array(fc.tuple(fc.nat(100), fc.array(fc.nat(20), { maxLength: 2 }), fc.option(fc.nat(20))), {
+      maxLength: 20,
+    })
+    .map(
+      (all) =>
+        new Map(
+          all.map(([atMs, re, replyTo], at): [string, Linked] => [
+            `p${at}`,
+            {
+              path: `p${at}`,
+              channel: at % 3 === 0 ? 'a' : 'b',
+              atMs,
+              re: re.map((path) => `p${path}`),
+              replyTo: replyTo === null ? null : `p${replyTo}`,
+            },
+          ]),
+        ),
+    );
 
   it('hold every message once, with what it hangs on before it, whatever circles there are', () => {
     fc.assert(
       fc.property(entries, (all) => {
         const { of, byChannel } = foldThreads(all);
         const threads = [...new Set(of.values())];
-        expect(threads.flatMap(({ members }) => members.map(({ path }) => path)).sort()).toEqual([...all.keys()].sort());
+        expect(threads.flatMap(({ members }) => members.map(({ path }) => path)).sort()).toEqual(
+          [...all.keys()].sort(),
+        );
         expect([...byChannel.values()].flat()).toHaveLength(threads.length);
         for (const { root, members } of threads) {
           expect(members[0]).toBe(root);
@@ -229,7 +322,15 @@ describe('figures', () => {
   it('count the answers of dispatchers by day, and leave out people and what is older', () => {
     const day = 86_400_000;
     const nowMs = 20_000 * day + 1_000;
-    const answer = { recipient: 'opus', host: 'mbp', failed: false, durationMs: 2_000, tokensIn: 10, tokensOut: 5, costUsd: 0.5 };
+    const answer = {
+      recipient: 'opus',
+      host: 'mbp',
+      failed: false,
+      durationMs: 2_000,
+      tokensIn: 10,
+      tokensOut: 5,
+      costUsd: 0.5,
+    };
     const answers = [
       { ...answer, atMs: nowMs },
       { ...answer, atMs: nowMs - day, durationMs: 6_000 },
@@ -240,8 +341,21 @@ describe('figures', () => {
     const charts = countAnswers(answers, 'model', { days: 2, nowMs });
     expect(charts.days).toHaveLength(2);
     expect(charts.series).toHaveLength(1);
-    expect(charts.total).toEqual({ answers: 3, failed: 1, medianMs: 2_000, slowMs: 6_000, tokensIn: 30, tokensOut: 15, usd: 1.5 });
+    expect(charts.total).toEqual({
+      answers: 3,
+      failed: 1,
+      medianMs: 2_000,
+      slowMs: 6_000,
+      tokensIn: 30,
+      tokensOut: 15,
+      usd: 1.5,
+    });
     expect(charts.series[0]?.daily.map(({ answers: count }) => count)).toEqual([2, 1]);
-    expect(countAnswers(answers, 'host', { days: 9, nowMs }).series.map(({ name, total }) => [name, total.answers])).toEqual([['mbp', 4]]);
+    expect(
+      countAnswers(answers, 'host', { days: 9, nowMs }).series.map(({ name, total }) => [
+        name,
+        total.answers,
+      ]),
+    ).toEqual([['mbp', 4]]);
   });
 });

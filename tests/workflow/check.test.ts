@@ -20,7 +20,10 @@ const OPTIONS: WorkflowCheckOptions = {
 
 function errors(yaml: string, body = ''): string {
   return checkWorkflow(`---\n${yaml}\n---\n${body}`, OPTIONS)
-    .errors.map(({ line, message, suggestion }) => `${line}: ${message}${suggestion === null ? '' : ` (${suggestion})`}`)
+    .errors.map(
+      ({ line, message, suggestion }) =>
+        `${line}: ${message}${suggestion === null ? '' : ` (${suggestion})`}`,
+    )
     .join('\n');
 }
 
@@ -65,14 +68,26 @@ test.each<[string, string, string]>([
     'model: opus\nsteps:\n  a:\n    prompt: x\n    need: [b]',
     '6: unknown key "need" in step "a" (prompt) (did you mean "needs"?)',
   ],
-  ['a key of another kind', 'steps:\n  a:\n    value: 1\n    model: opus', '5: unknown key "model" in step "a" (value)'],
+  [
+    'a key of another kind',
+    'steps:\n  a:\n    value: 1\n    model: opus',
+    '5: unknown key "model" in step "a" (value)',
+  ],
   [
     'a step without a kind',
     'model: opus\nsteps:\n  a: { model: opus }',
     '4: step "a" has nothing to do (give it a "## a" section or one of',
   ],
-  ['a shell command', 'model: opus\nsteps:\n  a: { run: make }', 'a command is a model with "adapter: command"'],
-  ['two kinds at once', 'model: opus\nsteps:\n  a: { prompt: x, value: 3 }', '4: step "a" is of 2 kinds at once: prompt, value'],
+  [
+    'a shell command',
+    'model: opus\nsteps:\n  a: { run: make }',
+    'a command is a model with "adapter: command"',
+  ],
+  [
+    'two kinds at once',
+    'model: opus\nsteps:\n  a: { prompt: x, value: 3 }',
+    '4: step "a" is of 2 kinds at once: prompt, value',
+  ],
   [
     'a cycle',
     'model: opus\nsteps:\n  a: { prompt: x, needs: [b] }\n  b: { prompt: x, needs: [a] }',
@@ -114,27 +129,63 @@ test.each<[string, string, string]>([
     '4: there is no model "nobody-here" in this transport (data/models.yaml has opus, gpt',
   ],
   ['letters exchanged', 'steps:\n  a: { prompt: x, modle: opus }', 'did you mean "model"?'],
-  ['a model nobody knows', 'steps:\n  a: { prompt: x, model: opsu }', '3: there is no model "opsu" in this transport (did you mean'],
-  ['a model nobody serves', 'steps:\n  a: { prompt: x, model: idle }', '3: no live host serves idle (served now: opus, gpt, ci)'],
+  [
+    'a model nobody knows',
+    'steps:\n  a: { prompt: x, model: opsu }',
+    '3: there is no model "opsu" in this transport (did you mean',
+  ],
+  [
+    'a model nobody serves',
+    'steps:\n  a: { prompt: x, model: idle }',
+    '3: no live host serves idle (served now: opus, gpt, ci)',
+  ],
   ['no model at all', 'steps:\n  a: { prompt: x }', 'step "a" has no model'],
   [
     'a count that is text',
     'model: opus\nsteps:\n  a: { prompt: x, count: "3" }',
     '"count" must be a whole number from 1 to 10, found text "3"',
   ],
-  ['too many candidates', 'model: opus\nsteps:\n  a: { prompt: x, count: 11 }', '"count" must be a whole number from 1 to 10'],
-  ['a vote without schema', 'model: opus\nsteps:\n  a: { prompt: x, count: 3, join: { vote: answer } }', 'declare a "schema"'],
-  ['a model as approver', 'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [opus] } }', '"opus" is no person'],
-  ['an impossible quorum', 'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [anna], quorum: 2 } }', 'can never be reached'],
+  [
+    'too many candidates',
+    'model: opus\nsteps:\n  a: { prompt: x, count: 11 }',
+    '"count" must be a whole number from 1 to 10',
+  ],
+  [
+    'a vote without schema',
+    'model: opus\nsteps:\n  a: { prompt: x, count: 3, join: { vote: answer } }',
+    'declare a "schema"',
+  ],
+  [
+    'a model as approver',
+    'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [opus] } }',
+    '"opus" is no person',
+  ],
+  [
+    'an impossible quorum',
+    'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [anna], quorum: 2 } }',
+    'can never be reached',
+  ],
   [
     'rework of a stranger',
     'model: opus\nsteps:\n  b: { prompt: x }\n  a: { ask: { title: t, on-deny: { rework: b } } }',
     '"rework: b" must name a step that "a" needs',
   ],
   ['two waits', 'steps:\n  a: { wait: { for: 2h, event: go } }', '"wait" needs exactly one of'],
-  ['a schedule of four fields', 'model: opus\non: { schedule: "0 9 * *" }\nsteps:\n  a: { prompt: x }', '3: a schedule has five fields'],
-  ['the same id twice', 'model: opus\nsteps:\n  a: { prompt: x }\n  g: { steps: { a: { prompt: y } } }', 'the step id "a" is used twice'],
-  ['a loop name outside a loop', 'model: opus\nsteps:\n  a: { prompt: "${{ loop.n }}" }', 'nothing is called "loop" here'],
+  [
+    'a schedule of four fields',
+    'model: opus\non: { schedule: "0 9 * *" }\nsteps:\n  a: { prompt: x }',
+    '3: a schedule has five fields',
+  ],
+  [
+    'the same id twice',
+    'model: opus\nsteps:\n  a: { prompt: x }\n  g: { steps: { a: { prompt: y } } }',
+    'the step id "a" is used twice',
+  ],
+  [
+    'a loop name outside a loop',
+    'model: opus\nsteps:\n  a: { prompt: "${{ loop.n }}" }',
+    'nothing is called "loop" here',
+  ],
   [
     'a missing schema file',
     'model: opus\nsteps:\n  a: { prompt: x, schema: no/such.json }',
@@ -142,7 +193,9 @@ test.each<[string, string, string]>([
   ],
   ['a bad expression in a section', 'model: opus\nsteps:\n  a:', '7: in "inputs.x":'],
 ])('%s is an error with its line and what was probably meant', (what, yaml, expected) => {
-  expect(errors(yaml, what.includes('section') ? '\nprose\n## a\n${{ inputs.x }}\n' : '')).toContain(expected);
+  expect(
+    errors(yaml, what.includes('section') ? '\nprose\n## a\n${{ inputs.x }}\n' : ''),
+  ).toContain(expected);
 });
 
 test('YAML that cannot be read is one error with its line', () => {
@@ -151,8 +204,12 @@ test('YAML that cannot be read is one error with its line', () => {
 
 test('a marker is checked with the saved workflow it uses', () => {
   expect(errors('to: workflow\ntype: workflow\nuses: saved\nwith: { goal: x }')).toBe('');
-  expect(errors('to: workflow\ntype: workflow\nuses: saved')).toBe('5: the input "goal" is missing'.replace('5', '2'));
-  expect(errors('to: workflow\ntype: workflow\nuses: nothing')).toContain('4: there is no saved workflow "nothing"');
+  expect(errors('to: workflow\ntype: workflow\nuses: saved')).toBe(
+    '5: the input "goal" is missing'.replace('5', '2'),
+  );
+  expect(errors('to: workflow\ntype: workflow\nuses: nothing')).toContain(
+    '4: there is no saved workflow "nothing"',
+  );
   expect(errors('to: workflow\ntype: workflow')).toContain('the marker asks for nothing');
   expect(errors('to: workflow\ntype: workflow\nstpes: {}')).toContain(
     '4: unknown key "stpes" in a workflow marker (did you mean "steps"?)',

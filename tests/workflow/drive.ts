@@ -1,9 +1,18 @@
-/** A pure transport for tests: applies transitions, answers open tasks by a function, and checks on every step what must always hold. */
+/**
+ * A pure transport for tests: applies transitions, answers open tasks by a function, and checks on
+ * every step what must always hold.
+ */
 import { expect } from 'vitest';
 import { decodeMessage, type Message } from '../../src/protocol/message.ts';
 import type { Violation } from '../../src/protocol/invariants.ts';
 import { parseMessagePath, replyPath } from '../../src/protocol/paths.ts';
-import { nextTransition, type RunInput, type RunSummary, summarizeRun, type Transition } from '../../src/workflow/engine.ts';
+import {
+  nextTransition,
+  type RunInput,
+  type RunSummary,
+  summarizeRun,
+  type Transition,
+} from '../../src/workflow/engine.ts';
 import { runChannel } from '../../src/workflow/marker.ts';
 import { createRunChecker } from '../../src/workflow/run-invariants.ts';
 
@@ -64,7 +73,10 @@ export function world(markerText: string, answer: (asked: Asked) => Say = () => 
 
 function read(text: string): Message {
   const decoded = decodeMessage(Buffer.from(text));
-  if (decoded.kind === 'rejected') throw new Error(`${decoded.rejection.line}: ${decoded.rejection.found}; ${decoded.rejection.expected}`);
+  if (decoded.kind === 'rejected')
+    throw new Error(
+      `${decoded.rejection.line}: ${decoded.rejection.found}; ${decoded.rejection.expected}`,
+    );
   return decoded.message;
 }
 
@@ -91,7 +103,8 @@ export function inputOf(at: World, path = at.marker): RunInput {
       served: new Map(at.models.map((model) => [model, ['box']])),
       otherRuns: others(at, path),
       cached: () => null,
-      runFiles: (other) => new Map([...at.files].filter(([file]) => file.startsWith(`data/channels/${other}/`))),
+      runFiles: (other) =>
+        new Map([...at.files].filter(([file]) => file.startsWith(`data/channels/${other}/`))),
       author: (file) => at.authors.get(file) ?? null,
     },
     nowMs: at.nowMs,
@@ -99,7 +112,9 @@ export function inputOf(at: World, path = at.marker): RunInput {
 }
 
 function others(at: World, but: string): readonly RunSummary[] {
-  return markers(at).flatMap((path) => (path === but ? [] : [summarizeRun({ ...inputOf0(at, path) })]));
+  return markers(at).flatMap((path) =>
+    path === but ? [] : [summarizeRun({ ...inputOf0(at, path) })],
+  );
 }
 
 function inputOf0(at: World, path: string): RunInput {
@@ -141,7 +156,10 @@ export function markers(at: World): readonly string[] {
 }
 
 /** Applies transitions until none is due. */
-export function settle(at: World, input: (path: string) => RunInput = (path) => inputOf(at, path)): void {
+export function settle(
+  at: World,
+  input: (path: string) => RunInput = (path) => inputOf(at, path),
+): void {
   for (let count = 0; count < 2_000; count += 1) {
     const moved = markers(at).filter((path) => {
       const next = nextTransition(input(path));
@@ -161,7 +179,8 @@ export function settle(at: World, input: (path: string) => RunInput = (path) => 
 
 function apply(at: World, next: Transition): void {
   expect(next.files.length).toBeGreaterThan(0);
-  // What agents and people wrote since the last transition, then the transition: as `verify` would meet them.
+  // What agents and people wrote since the last transition, then the transition: as `verify` would
+  // meet them.
   expect(checkSince(at, 'ada@example.org'), `before ${next.name}`).toEqual([]);
   for (const { path, content } of next.files) {
     if (at.files.has(path)) throw new Error(`${next.name} rewrites ${path}`);
@@ -176,7 +195,11 @@ function checkSince(at: World, committerEmail: string): readonly Violation[] {
   const changed = [...at.files].filter(([path, text]) => at.checked.get(path) !== text);
   const changes = [
     ...gone.map((path) => ({ status: 'D', path, bytes: null })),
-    ...changed.map(([path, text]) => ({ status: at.checked.has(path) ? 'M' : 'A', path, bytes: Buffer.from(text) })),
+    ...changed.map(([path, text]) => ({
+      status: at.checked.has(path) ? 'M' : 'A',
+      path,
+      bytes: Buffer.from(text),
+    })),
   ];
   for (const path of gone) at.checked.delete(path);
   for (const [path, text] of changed) at.checked.set(path, text);
@@ -190,9 +213,12 @@ export function openTasks(at: World): readonly Asked[] {
     if (parsed === null || parsed.replyTo !== null || !/\/(steps|plan)\//.test(path)) return [];
     const { fields, yaml, body } = read(at.files.get(path) ?? '');
     const [to] = fields.to;
-    if (to === undefined || to.name === 'workflow' || at.files.has(replyPath(path, to.name))) return [];
-    const field = (key: string): string => new RegExp(`^${key}: ["']?([^"'\\n]*)`, 'm').exec(yaml)?.[1] ?? '';
-    const time = 1 + at.asked.filter((each) => each.to === to.name && each.step === field('step')).length;
+    if (to === undefined || to.name === 'workflow' || at.files.has(replyPath(path, to.name)))
+      return [];
+    const field = (key: string): string =>
+      new RegExp(`^${key}: ["']?([^"'\\n]*)`, 'm').exec(yaml)?.[1] ?? '';
+    const time =
+      1 + at.asked.filter((each) => each.to === to.name && each.step === field('step')).length;
     return [{ path, to: to.name, step: field('step'), key: field('key'), body, yaml, time }];
   });
 }
@@ -210,7 +236,10 @@ export function reply(at: World, asked: Asked, say: Exclude<Say, null>): void {
   );
 }
 
-/** Settles and answers, one task at a time, until nothing moves. Returns the routed reply, or null when the run waits. */
+/**
+ * Settles and answers, one task at a time, until nothing moves. Returns the routed reply, or null
+ * when the run waits.
+ */
 export function drive(at: World, watch: (at: World) => void = () => undefined): string | null {
   for (let count = 0; count < 5_000; count += 1) {
     settle(at);

@@ -9,7 +9,14 @@ const EXAMPLES = readdirSync(FOLDER).filter((name) => name.endsWith('.md'));
 
 test.each(EXAMPLES)('%s is valid', (name) => {
   const text = readFileSync(join(FOLDER, name), 'utf8');
-  expect(checkWorkflow(text, { models: null, served: new Map(), savedWorkflow: () => null, schemaFile: () => null }).errors).toEqual([]);
+  expect(
+    checkWorkflow(text, {
+      models: null,
+      served: new Map(),
+      savedWorkflow: () => null,
+      schemaFile: () => null,
+    }).errors,
+  ).toEqual([]);
 });
 
 function example(name: string, given: string, answer: (asked: Asked) => Say): World {
@@ -29,13 +36,17 @@ test('ship-tickets plans, asks people, builds each ticket until it is green, and
   post(at, `re: data/channels/${at.run}/gates/approve-plan/ask.md`, 'approve');
   expect(drive(at)).toContain('panel join');
   expect(at.asked.filter(({ step }) => step === 'implement').length).toBeGreaterThan(2);
-  expect(at.asked.find(({ step }) => step === 'implement')?.yaml).toContain(`branch: ct/${at.run}/build-form`);
+  expect(at.asked.find(({ step }) => step === 'implement')?.yaml).toContain(
+    `branch: ct/${at.run}/build-form`,
+  );
   expect(complete(at)).toMatchObject({ status: 'succeeded' });
 });
 
 test('deep-research splits, researches, doubts and reports', () => {
   const at = example('deep-research', '{ question: why }', ({ step, key }) =>
-    step === 'split' ? '{"parts":[{"id":"one","question":"a"},{"id":"two","question":"b"}]}' : `${step} ${key}`,
+    step === 'split'
+      ? '{"parts":[{"id":"one","question":"a"},{"id":"two","question":"b"}]}'
+      : `${step} ${key}`,
   );
   expect(drive(at)).toContain('report one');
   expect(at.asked.filter(({ step }) => step === 'research')).toHaveLength(2 * 2 + 2);
@@ -44,7 +55,10 @@ test('deep-research splits, researches, doubts and reports', () => {
 
 test('review-panel reviews by aspect and checks every finding', () => {
   const at = example('review-panel', '{ change: "diff --git" }', ({ step, body }) => {
-    if (step === 'review') return body.includes('security') ? '{"findings":[{"id":"sql","claim":"injection"}]}' : '{"findings":[]}';
+    if (step === 'review')
+      return body.includes('security')
+        ? '{"findings":[{"id":"sql","claim":"injection"}]}'
+        : '{"findings":[]}';
     return step === 'check' ? '{"real": true, "why": "yes"}' : 'do not merge';
   });
   expect(drive(at)).toContain('do not merge');
@@ -61,7 +75,9 @@ test('loop-until-green ends with the first green test', () => {
 
 test('vote-of-four takes the most frequent decision, also when one model fails', () => {
   const at = example('vote-of-four', '{ question: merge? }', ({ to }) =>
-    to === 'gemini' ? { failed: 'crash' } : JSON.stringify({ decision: to === 'opus' ? 'no' : 'yes', why: to }),
+    to === 'gemini'
+      ? { failed: 'crash' }
+      : JSON.stringify({ decision: to === 'opus' ? 'no' : 'yes', why: to }),
   );
   expect(drive(at)).toContain('yes: gpt');
   expect(complete(at)).toMatchObject({ status: 'degraded' });

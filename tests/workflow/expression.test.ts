@@ -5,7 +5,16 @@ import { evaluate } from '../../src/workflow/expression-evaluate.ts';
 import { parseExpression } from '../../src/workflow/expression-parse.ts';
 import type { Json } from '../../src/workflow/json.ts';
 import { evaluateTemplate, parseTemplate, stepsRead } from '../../src/workflow/template.ts';
-import { ANY, BOOLEAN, listOf, NUMBER, objectOf, TEXT, type Type, WHOLE_TEXT } from '../../src/workflow/type.ts';
+import {
+  ANY,
+  BOOLEAN,
+  listOf,
+  NUMBER,
+  objectOf,
+  TEXT,
+  type Type,
+  WHOLE_TEXT,
+} from '../../src/workflow/type.ts';
 
 const VALUES = new Map<string, Json>([
   ['inputs', { goal: 'ship', n: 3 }],
@@ -61,12 +70,16 @@ test.each<[string, Json]>([
 test('a text that is one expression keeps the type of its value, any other becomes text', () => {
   expect(evaluateTemplate(parseTemplate('${{ inputs.n }}'), VALUES)).toBe(3);
   expect(evaluateTemplate(parseTemplate('n = ${{ inputs.n }}!'), VALUES)).toBe('n = 3!');
-  expect(evaluateTemplate(parseTemplate("${{ default(inputs.nothing, '}}') }}"), VALUES)).toBe('}}');
+  expect(evaluateTemplate(parseTemplate("${{ default(inputs.nothing, '}}') }}"), VALUES)).toBe(
+    '}}',
+  );
   expect(parseTemplate('${{ inputs.n').problems).toEqual(['"${{" without "}}"']);
 });
 
 test('the steps a condition reads are found wherever they stand in it', () => {
-  const template = parseTemplate("${{ steps.a.failed || any(fromJSON(steps.b.text)) && steps['c'].status != 'x' }}");
+  const template = parseTemplate(
+    "${{ steps.a.failed || any(fromJSON(steps.b.text)) && steps['c'].status != 'x' }}",
+  );
   expect([...stepsRead(template, null)]).toEqual(['a', 'b', 'c']);
   expect([...stepsRead(template, ['failed', 'status'])]).toEqual(['a', 'c']);
 });

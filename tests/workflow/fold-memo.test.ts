@@ -7,7 +7,10 @@ import { MARKERS, SAVED, sayFor } from '../simulation/workflows.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { inputOf, markers, openTasks, post, reply, settle, type World, world } from './drive.ts';
 
-/** What the markers of the simulation leave out: sessions, loops of one step, groups in lists, gates that send back, first answers in lists. */
+/**
+ * What the markers of the simulation leave out: sessions, loops of one step, groups in lists, gates
+ * that send back, first answers in lists.
+ */
 const MORE: Readonly<Record<string, () => string>> = {
   talk: () => `model: opus
 max-parallel: 2
@@ -36,15 +39,26 @@ function happen(at: World, random: SeededRandom): void {
   const what = random.int(0, 19);
   at.nowMs += random.pick([0, 3_000, 30_000]);
   if (what === 0)
-    post(at, `op: ${random.pick(['pause', 'resume', 'cancel', 'retry', 'budget\nagents: 9', 'signal\nevent: go', 'nonsense'])}`);
+    post(
+      at,
+      `op: ${random.pick(['pause', 'resume', 'cancel', 'retry', 'budget\nagents: 9', 'signal\nevent: go', 'nonsense'])}`,
+    );
   else if (what === 1) post(at, 'op: retry');
   else if (what === 2) post(at, 'op: resume');
   else if (what === 3) post(at, 'op: amend', '```yaml\nmax-parallel: 1\n```');
   else if (what < 8) answerGate(at, random);
   else if (what === 8) mangle(at, random);
   else if (task !== null) {
-    const text = sayFor(task.body, { random, by: task.to }) ?? `${task.step} ${String(task.time)} by ${task.to}`;
-    reply(at, task, random.chance(0.2) ? { failed: random.pick(['crash', 'auth', 'host-lost', 'cancelled']) } : text);
+    const text =
+      sayFor(task.body, { random, by: task.to }) ??
+      `${task.step} ${String(task.time)} by ${task.to}`;
+    reply(
+      at,
+      task,
+      random.chance(0.2)
+        ? { failed: random.pick(['crash', 'auth', 'host-lost', 'cancelled']) }
+        : text,
+    );
   }
 }
 
@@ -52,7 +66,8 @@ function answerGate(at: World, random: SeededRandom): void {
   const asks = [...at.files.keys()].filter((path) => path.endsWith('/ask.md'));
   if (asks.length === 0) return;
   const path = random.pick(asks);
-  if (random.chance(0.3)) at.files.set(`${path.slice(0, -'ask.md'.length)}${random.pick(['approve', 'deny'])}`, '');
+  if (random.chance(0.3))
+    at.files.set(`${path.slice(0, -'ask.md'.length)}${random.pick(['approve', 'deny'])}`, '');
   else post(at, `re: ${path}`, random.pick(['approve', 'deny, because', 'left', 'hm']));
 }
 
@@ -64,7 +79,10 @@ function mangle(at: World, random: SeededRandom): void {
   else at.files.set(path, random.pick(['', '{', `${at.files.get(path) ?? ''}\nmore`]));
 }
 
-/** A run that was mangled may stop at what the pure transport refuses; that both ways agree is asked until there. */
+/**
+ * A run that was mangled may stop at what the pure transport refuses; that both ways agree is asked
+ * until there.
+ */
 function settles(at: World, input: (path: string) => RunInput): boolean {
   try {
     settle(at, input);
@@ -78,7 +96,10 @@ test('with the memory of earlier folds and without it the engine says the same, 
   fc.assert(
     fc.property(fc.constantFrom(...Object.keys(ALL)), fc.nat(), (name, seed) => {
       const random = createSeededRandom(`${name} ${String(seed)}`);
-      const at = { ...world(ALL[name]?.(random) ?? ''), models: ['opus', 'gpt', 'sonnet', 'mailer'] };
+      const at = {
+        ...world(ALL[name]?.(random) ?? ''),
+        models: ['opus', 'gpt', 'sonnet', 'mailer'],
+      };
       for (const [path, text] of SAVED) at.saved.set(path.replace(/^.*\/|\.md$/g, ''), text);
       const memos = new Map<string, FoldMemo>();
       const both: unknown[][] = [];
@@ -105,8 +126,12 @@ test('with the memory of earlier folds and without it the engine says the same, 
 });
 
 test('what did not change is not looked at again: of many items one answer costs one item', () => {
-  const items = JSON.stringify(Array.from({ length: 300 }, (_, index) => ({ id: `t${String(index)}` })));
-  const at = world(`model: opus\nmax-parallel: 4\nsteps:\n  build: { each: ${items}, prompt: "\${{ item.id }}" }`);
+  const items = JSON.stringify(
+    Array.from({ length: 300 }, (_, index) => ({ id: `t${String(index)}` })),
+  );
+  const at = world(
+    `model: opus\nmax-parallel: 4\nsteps:\n  build: { each: ${items}, prompt: "\${{ item.id }}" }`,
+  );
   const memo = createFoldMemo();
   settle(at, (path) => ({ ...inputOf(at, path), memo }));
   const before = new Map(memo.parts);

@@ -4,8 +4,12 @@ import { sampleOf, schemaProblems, validateJson } from '../../src/workflow/schem
 
 test('JSON is found whole, in the last fence, or as the last balanced object', () => {
   expect(findJson(' {"a": 1}\n')).toEqual({ a: 1 });
-  expect(findJson('First:\n```json\n{"a": 1}\n```\nBetter:\n```\n{"a": 2}\n```\nDone.')).toEqual({ a: 2 });
-  expect(findJson('I thought {about it} and say {"a": {"b": "}"}} and {"c": [1, {"d": 2}]}, really.')).toEqual({ c: [1, { d: 2 }] });
+  expect(findJson('First:\n```json\n{"a": 1}\n```\nBetter:\n```\n{"a": 2}\n```\nDone.')).toEqual({
+    a: 2,
+  });
+  expect(
+    findJson('I thought {about it} and say {"a": {"b": "}"}} and {"c": [1, {"d": 2}]}, really.'),
+  ).toEqual({ c: [1, { d: 2 }] });
   expect(findJson('It\'s "quoted { not json" then {"ok": true}')).toEqual({ ok: true });
   expect(findJson('{"a": 1} as shown in [1]')).toEqual({ a: 1 });
   expect(findJson('only prose')).toBeUndefined();
@@ -16,7 +20,9 @@ test('a long run of open brackets costs bounded time', () => {
 });
 
 test('a mapping may come as YAML in a fence', () => {
-  expect(findMapping('Here:\n```yaml\nsteps:\n  a: { prompt: hi }\n```\n').value).toEqual({ steps: { a: { prompt: 'hi' } } });
+  expect(findMapping('Here:\n```yaml\nsteps:\n  a: { prompt: hi }\n```\n').value).toEqual({
+    steps: { a: { prompt: 'hi' } },
+  });
   expect(findMapping('no mapping here').value).toBeNull();
 });
 
@@ -31,7 +37,10 @@ const SCHEMA = {
       items: {
         type: 'object',
         required: ['id'],
-        properties: { id: { type: 'string', minLength: 1 }, points: { type: 'integer', maximum: 8 } },
+        properties: {
+          id: { type: 'string', minLength: 1 },
+          points: { type: 'integer', maximum: 8 },
+        },
       },
     },
     mood: { enum: ['good', 'bad'] },
@@ -44,21 +53,31 @@ test.each([
   [{ tickets: [] }, ['$.tickets: at least 1 items']],
   [{ tickets: [{ id: '' }] }, ['$.tickets[0].id: at least 1 characters']],
   [{ tickets: [{ id: 'a', points: 9.5 }] }, ['$.tickets[0].points: expected integer, found 9.5']],
-  [{ tickets: [{ id: 'a' }], mood: 'odd', more: 1 }, ['$.mood: expected one of "good", "bad", found "odd"', '$.more: no such field']],
+  [
+    { tickets: [{ id: 'a' }], mood: 'odd', more: 1 },
+    ['$.mood: expected one of "good", "bad", found "odd"', '$.more: no such field'],
+  ],
 ])('a value is judged by the schema: %j', (value, errors) => {
   expect(validateJson(SCHEMA, value)).toEqual(errors);
 });
 
 test('combined schemas judge as a whole', () => {
-  const schema = { anyOf: [{ type: 'string' }, { type: 'number', exclusiveMinimum: 0 }], not: { const: 7 } };
+  const schema = {
+    anyOf: [{ type: 'string' }, { type: 'number', exclusiveMinimum: 0 }],
+    not: { const: 7 },
+  };
   expect(validateJson(schema, 3)).toEqual([]);
   expect(validateJson(schema, 7)).toEqual(['$: fits what is excluded by "not"']);
   expect(validateJson(schema, -1)).toEqual(['$: fits none of "anyOf"']);
 });
 
 test('a schema that could hang a host, or has a rule nobody knows, is refused', () => {
-  expect(schemaProblems({ type: 'string', pattern: '(a+)+$' }).join()).toContain('a pattern can hang every host');
-  expect(schemaProblems({ type: 'object', propertys: {} }).join()).toContain('did you mean "properties"?');
+  expect(schemaProblems({ type: 'string', pattern: '(a+)+$' }).join()).toContain(
+    'a pattern can hang every host',
+  );
+  expect(schemaProblems({ type: 'object', propertys: {} }).join()).toContain(
+    'did you mean "properties"?',
+  );
   expect(schemaProblems({ type: 'text' }).join()).toContain('"text" is none of');
 });
 

@@ -1,11 +1,24 @@
 import { expect, test } from 'vitest';
-import { complete, drive, openTasks, post, reply, settle, START_MS, subjects, world } from './drive.ts';
+import {
+  complete,
+  drive,
+  openTasks,
+  post,
+  reply,
+  settle,
+  START_MS,
+  subjects,
+  world,
+} from './drive.ts';
 
 const GATE = (ask: string): string =>
   `model: opus\nsteps:\n  plan: { prompt: plan it }\n  gate:\n    needs: [plan]\n    ask: ${ask}\n  go: { needs: [gate], prompt: "decided \${{ steps.gate.decision }}: \${{ steps.gate.text }}" }`;
 
 test('a gate asks, waits, and is answered by a message', () => {
-  const at = world(GATE('{ title: "Ship?", approvers: [maintainer] }'), ({ step }) => `${step} done`);
+  const at = world(
+    GATE('{ title: "Ship?", approvers: [maintainer] }'),
+    ({ step }) => `${step} done`,
+  );
   expect(drive(at)).toBeNull();
   const ask = `data/channels/${at.run}/gates/gate/ask.md`;
   expect(at.files.get(ask)).toContain('plan done');
@@ -66,7 +79,9 @@ test('neither a model nor a stranger can approve, and a quorum counts each perso
   expect(drive(at)).toBeNull();
   say('ben');
   expect(drive(at)).toContain('done');
-  const decision = JSON.parse(at.files.get(`data/channels/${at.run}/gates/gate/decision.json`)!) as { by: string[] };
+  const decision = JSON.parse(
+    at.files.get(`data/channels/${at.run}/gates/gate/decision.json`)!,
+  ) as { by: string[] };
   expect(decision.by).toEqual(['anna', 'ben']);
 });
 
@@ -86,7 +101,10 @@ test('a denial fails the gate, skips what follows, or goes on, as the plan says'
 });
 
 test('rework sends the work back with what people said, as often as allowed', () => {
-  const at = world(GATE('{ title: "Ship?", on-deny: { rework: plan, max: 2 } }'), ({ step, time }) => `${step} ${time}`);
+  const at = world(
+    GATE('{ title: "Ship?", on-deny: { rework: plan, max: 2 } }'),
+    ({ step, time }) => `${step} ${time}`,
+  );
   drive(at);
   post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'no, shorter');
   drive(at);
@@ -127,11 +145,15 @@ test('a gate that nobody answers in time goes the way the plan says', () => {
 });
 
 test('waits fire on time, on a message, on an event', () => {
-  const timed = world('model: opus\nsteps: { w: { wait: { for: 2h } }, a: { needs: [w], prompt: x } }');
+  const timed = world(
+    'model: opus\nsteps: { w: { wait: { for: 2h } }, a: { needs: [w], prompt: x } }',
+  );
   expect(drive(timed)).toBeNull();
   timed.nowMs += 2 * 3_600_000;
   expect(drive(timed)).toContain('done');
-  expect(timed.files.get(`data/channels/${timed.run}/steps/w/one/fired.json`)).toContain('2026-11-21T08:00:00.000Z');
+  expect(timed.files.get(`data/channels/${timed.run}/steps/w/one/fired.json`)).toContain(
+    '2026-11-21T08:00:00.000Z',
+  );
   const message = world(
     'model: opus\nsteps: { w: { wait: { message: { from: maintainer, contains: deployed } } }, a: { needs: [w], prompt: "${{ steps.w.text }}" } }',
   );
@@ -140,18 +162,25 @@ test('waits fire on time, on a message, on an event', () => {
   expect(drive(message)).toBeNull();
   post(message, 'subject: hi', 'it is deployed now');
   expect(drive(message)).toContain('done');
-  const event = world('model: opus\nsteps: { w: { wait: { event: go } }, a: { needs: [w], prompt: x } }');
+  const event = world(
+    'model: opus\nsteps: { w: { wait: { event: go } }, a: { needs: [w], prompt: x } }',
+  );
   drive(event);
   post(event, 'op: signal\nevent: go');
   expect(drive(event)).toContain('done');
-  const until = world('model: opus\nsteps: { w: { wait: { until: "2026-11-21T06:30:00Z" } }, a: { needs: [w], prompt: x } }');
+  const until = world(
+    'model: opus\nsteps: { w: { wait: { until: "2026-11-21T06:30:00Z" } }, a: { needs: [w], prompt: x } }',
+  );
   expect(drive(until)).toBeNull();
   until.nowMs += 31 * 60_000;
   expect(drive(until)).toContain('done');
 });
 
 test('pause holds new work, resume lets it go, and each is answered once', () => {
-  const at = world('model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }', () => null);
+  const at = world(
+    'model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }',
+    () => null,
+  );
   drive(at);
   const pause = post(at, 'op: pause');
   settle(at);
@@ -164,7 +193,8 @@ test('pause holds new work, resume lets it go, and each is answered once', () =>
 });
 
 test('cancel, by message or by file, closes open tasks and still runs finally', () => {
-  const yaml = 'model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }\nfinally: { clean: { prompt: sweep } }';
+  const yaml =
+    'model: opus\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }\nfinally: { clean: { prompt: sweep } }';
   for (const how of ['message', 'file']) {
     const at = world(yaml, ({ step }) => (step === 'clean' ? 'swept' : null));
     drive(at);
@@ -212,7 +242,9 @@ test('an unknown operation, and one from a model, is refused with a reason', () 
   at.files.set(model, at.files.get(model)!.replace('from: maintainer', 'from: gpt'));
   settle(at);
   expect(at.files.get(`${wrong.slice(0, -3)}.re.workflow.md`)).toContain('did you mean "pause"?');
-  expect(at.files.get(`${model.slice(0, -3)}.re.workflow.md`)).toContain('only people control runs');
+  expect(at.files.get(`${model.slice(0, -3)}.re.workflow.md`)).toContain(
+    'only people control runs',
+  );
   expect(openTasks(at)).toHaveLength(1);
 });
 
@@ -232,7 +264,10 @@ test.each([
 });
 
 test('a raised budget lets a held run go on', () => {
-  const at = world('model: opus\nbudget: { agents: 2 }\nsteps:\n  a: { each: [1,2,3,4,5], prompt: "${{ item }}" }', () => 'ok');
+  const at = world(
+    'model: opus\nbudget: { agents: 2 }\nsteps:\n  a: { each: [1,2,3,4,5], prompt: "${{ item }}" }',
+    () => 'ok',
+  );
   expect(drive(at)).toBeNull();
   expect(at.asked).toHaveLength(2);
   post(at, 'op: budget\nagents: 4');
@@ -243,7 +278,10 @@ test('a raised budget lets a held run go on', () => {
 });
 
 test('an amendment changes what has not started, and is refused as unsafe for what has', () => {
-  const at = world('model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: old }', () => null);
+  const at = world(
+    'model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: old }',
+    () => null,
+  );
   drive(at);
   const safe = post(
     at,
@@ -263,12 +301,17 @@ test('an amendment changes what has not started, and is refused as unsafe for wh
 });
 
 test('an amendment before there is a plan is refused: two plans would be in force', () => {
-  const at = world('---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nDo it.\n', () => null);
+  const at = world(
+    '---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nDo it.\n',
+    () => null,
+  );
   drive(at);
   const early = post(at, 'op: amend', '```yaml\nsteps:\n  a: { prompt: x, model: opus }\n```');
   settle(at);
   expect(at.files.get(`${early.slice(0, -3)}.re.workflow.md`)).toContain('there is no plan yet');
-  expect([...at.files.keys()].filter((path) => path.includes('/steps/') || path.endsWith('.yaml'))).toEqual([]);
+  expect(
+    [...at.files.keys()].filter((path) => path.includes('/steps/') || path.endsWith('.yaml')),
+  ).toEqual([]);
 });
 
 test('a run that follows its saved workflow takes over safe changes once', () => {
@@ -308,8 +351,9 @@ test('a late answer to a closed task is not looked at', () => {
 });
 
 test('a budget of minutes holds new work once they are over', () => {
-  const at = world('model: opus\nbudget: { minutes: 30 }\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }', ({ step }) =>
-    step === 'a' ? null : 'ok',
+  const at = world(
+    'model: opus\nbudget: { minutes: 30 }\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }',
+    ({ step }) => (step === 'a' ? null : 'ok'),
   );
   drive(at);
   at.nowMs += 31 * 60_000;

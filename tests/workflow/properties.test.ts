@@ -20,12 +20,19 @@ steps:
   panel0: { needs: [plan], prompt: p }
   panel: { needs: [gate], models: [opus, gemini, gpt], prompt: "\${{ steps.build.text }}", join: { model: sonnet } }
 finally:
-  clean: { prompt: "end \${{ steps.panel.status }}" }`.replace('needs: [build], ask', 'needs: [build, panel0], ask');
+  clean: { prompt: "end \${{ steps.panel.status }}" }`.replace(
+  'needs: [build], ask',
+  'needs: [build, panel0], ask',
+);
 
-/** Everything that was said depends only on where it was asked, so that two histories can be compared. */
+/**
+ * Everything that was said depends only on where it was asked, so that two histories can be
+ * compared.
+ */
 function said(path: string, step: string, to: string): string {
   if (step === 'plan') return '{"items":[{"id":"a"},{"id":"b"},{"id":"c"}]}';
-  if (step === 'test') return JSON.stringify({ green: path.includes('n2-') || path.includes('/b/') });
+  if (step === 'test')
+    return JSON.stringify({ green: path.includes('n2-') || path.includes('/b/') });
   return step === 'make' && to === 'opus' && path.includes('/c/') ? '' : `${step} by ${to}`;
 }
 
@@ -36,8 +43,12 @@ function full(): World {
   });
   drive(at);
   const no = post(at, `re: data/channels/${at.run}/gates/gate/ask.md`, 'no, again');
-  // Another who says yes in the same second: the path decides between them, not the order in which the files are read.
-  at.files.set(no.replace('message-', 'message-x'), (at.files.get(no) ?? '').replace('no, again', 'yes'));
+  // Another who says yes in the same second: the path decides between them, not the order in which
+  // the files are read.
+  at.files.set(
+    no.replace('message-', 'message-x'),
+    (at.files.get(no) ?? '').replace('no, again', 'yes'),
+  );
   drive(at);
   post(at, `re: data/channels/${at.run}/gates/gate.r2/ask.md`, 'yes');
   expect(drive(at)).toContain('panel by sonnet');
@@ -47,23 +58,39 @@ function full(): World {
 test('the fold does not depend on the order of the files', () => {
   const at = full();
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: at.commits.length - 1 }), fc.infiniteStream(fc.nat()), (cut, random) => {
-      const input = cutAt(at, cut);
-      const numbers = random[Symbol.iterator]();
-      const shuffled = [...input.files].map((entry) => [numbers.next().value as number, entry] as const).sort(([a], [b]) => a - b);
-      expect(nextTransition({ ...input, files: new Map(shuffled.map(([, entry]) => entry)) })).toEqual(nextTransition(input));
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: at.commits.length - 1 }),
+      fc.infiniteStream(fc.nat()),
+      (cut, random) => {
+        const input = cutAt(at, cut);
+        const numbers = random[Symbol.iterator]();
+        const shuffled = [...input.files]
+          .map((entry) => [numbers.next().value as number, entry] as const)
+          .sort(([a], [b]) => a - b);
+        expect(
+          nextTransition({ ...input, files: new Map(shuffled.map(([, entry]) => entry)) }),
+        ).toEqual(nextTransition(input));
+      },
+    ),
     { numRuns: 60 },
   );
 });
 
-/** The run as if the engine's commits from `cut` on had never landed; what agents and people wrote stands. */
+/**
+ * The run as if the engine's commits from `cut` on had never landed; what agents and people wrote
+ * stands.
+ */
 function cutAt(at: World, cut: number): RunInput {
-  const removed = new Set(at.commits.slice(cut).flatMap((commit) => commit.files.map((file) => file.path)));
+  const removed = new Set(
+    at.commits.slice(cut).flatMap((commit) => commit.files.map((file) => file.path)),
+  );
   const input = inputOf(at);
   return {
     ...input,
-    marker: { ...input.marker, reply: removed.has(`${at.marker.slice(0, -3)}.re.workflow.md`) ? null : input.marker.reply },
+    marker: {
+      ...input.marker,
+      reply: removed.has(`${at.marker.slice(0, -3)}.re.workflow.md`) ? null : input.marker.reply,
+    },
     files: new Map([...input.files].filter(([path]) => !removed.has(path))),
   };
 }
@@ -106,7 +133,11 @@ test('nothing throws and nothing is rewritten, whatever stands in the files', ()
     ),
     fc.string(),
   );
-  const change = fc.record({ path: fc.constantFrom(...paths), how: fc.constantFrom('delete', 'cut', 'replace'), with: garbage });
+  const change = fc.record({
+    path: fc.constantFrom(...paths),
+    how: fc.constantFrom('delete', 'cut', 'replace'),
+    with: garbage,
+  });
   const extra = fc.tuple(
     fc.constantFrom(
       'CANCEL',
@@ -132,11 +163,13 @@ test('nothing throws and nothing is rewritten, whatever stands in the files', ()
           const text = files.get(each.path);
           if (text === undefined) continue;
           if (each.how === 'delete') files.delete(each.path);
-          else files.set(each.path, each.how === 'cut' ? text.slice(0, text.length / 2) : each.with);
+          else
+            files.set(each.path, each.how === 'cut' ? text.slice(0, text.length / 2) : each.with);
         }
         for (const [name, text] of extras) files.set(`data/channels/${at.run}/${name}`, text);
         const next = nextTransition({ ...input, files });
-        for (const file of next?.files ?? []) expect(files.has(file.path) ? file.path : null).toBeNull();
+        for (const file of next?.files ?? [])
+          expect(files.has(file.path) ? file.path : null).toBeNull();
         describeRun({ ...input, files });
       },
     ),
@@ -199,8 +232,13 @@ test('caps hold after every commit, in whatever order answers come', () => {
           settle(at);
           const open = openTasks(at);
           expect(open.length).toBeLessThanOrEqual(caps.run);
-          expect(new Set(open.filter(({ step }) => step === 'a').map(({ key }) => key.split('/')[0])).size).toBeLessThanOrEqual(caps.step);
-          expect([...at.files.keys()].filter((path) => /task(\.\d+)?\.md$/.test(path)).length).toBeLessThanOrEqual(caps.agents);
+          expect(
+            new Set(open.filter(({ step }) => step === 'a').map(({ key }) => key.split('/')[0]))
+              .size,
+          ).toBeLessThanOrEqual(caps.step);
+          expect(
+            [...at.files.keys()].filter((path) => /task(\.\d+)?\.md$/.test(path)).length,
+          ).toBeLessThanOrEqual(caps.agents);
           const task = open[turn % Math.max(1, open.length)];
           if (task === undefined) break;
           reply(at, task, turn % 7 === 0 ? { failed: 'crash' } : 'ok');

@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest';
 import { describeRun } from '../../src/workflow/describe.ts';
-import { complete, drive, inputOf, openTasks, post, settle, START_MS, subjects, world, type World } from './drive.ts';
+import {
+  complete,
+  drive,
+  inputOf,
+  openTasks,
+  post,
+  settle,
+  START_MS,
+  subjects,
+  world,
+  type World,
+} from './drive.ts';
 
 const BUILD = `model: opus
 budget: { agents: 20 }
@@ -12,11 +23,17 @@ steps:
   end: { needs: [ok, docs], prompt: end }`;
 
 function answerGate(at: World, round: number, says: string): void {
-  post(at, `re: data/channels/${at.run}/gates/ok${round > 1 ? `.r${String(round)}` : ''}/ask.md`, says);
+  post(
+    at,
+    `re: data/channels/${at.run}/gates/ok${round > 1 ? `.r${String(round)}` : ''}/ask.md`,
+    says,
+  );
 }
 
 test('work that was sent back stays in the counts, is paid for, and what is still at work there is closed', () => {
-  const at = world(BUILD, ({ step, time }) => (step === 'docs' && time === 1 ? null : `${step} ${String(time)}`));
+  const at = world(BUILD, ({ step, time }) =>
+    step === 'docs' && time === 1 ? null : `${step} ${String(time)}`,
+  );
   drive(at);
   expect(openTasks(at).map(({ step }) => step)).toEqual(['docs']);
   answerGate(at, 1, 'no, shorter');
@@ -24,11 +41,20 @@ test('work that was sent back stays in the counts, is paid for, and what is stil
   expect(subjects(at)).toContain('send back docs');
   at.answer = ({ step, time }) => `${step} ${String(time)}`;
   drive(at);
-  expect(describeRun(inputOf(at)).budget).toMatchObject({ agents: 6, usd: expect.closeTo(0.5) as number });
+  expect(describeRun(inputOf(at)).budget).toMatchObject({
+    agents: 6,
+    usd: expect.closeTo(0.5) as number,
+  });
   answerGate(at, 2, 'approve');
   expect(drive(at)).toContain('end 1');
   // Three of the first round, one of them closed; three of the second; the end.
-  expect(complete(at)).toMatchObject({ status: 'succeeded', tasks: 7, succeeded: 6, failed: 1, usd: 0.6 });
+  expect(complete(at)).toMatchObject({
+    status: 'succeeded',
+    tasks: 7,
+    succeeded: 6,
+    failed: 1,
+    usd: 0.6,
+  });
   expect(describeRun(inputOf(at)).tasks).toHaveLength(7);
 });
 
@@ -68,12 +94,17 @@ steps:
   const before = at.files.size;
   const path = post(at, 'op: retry');
   settle(at);
-  expect(at.files.get(`${path.slice(0, -3)}.re.workflow.md`)).toMatch(/failed: true[\s\S]*used up its own budget/);
+  expect(at.files.get(`${path.slice(0, -3)}.re.workflow.md`)).toMatch(
+    /failed: true[\s\S]*used up its own budget/,
+  );
   expect(at.files.size).toBe(before + 2);
 });
 
 test('a run whose marker was removed closes its tasks and ends, and nothing is routed', () => {
-  const at = world('model: opus\nsteps: { a: { each: [1, 2], prompt: x }, b: { needs: [a], prompt: y } }', () => null);
+  const at = world(
+    'model: opus\nsteps: { a: { each: [1, 2], prompt: x }, b: { needs: [a], prompt: y } }',
+    () => null,
+  );
   drive(at);
   expect(openTasks(at)).toHaveLength(2);
   const input = (): ReturnType<typeof inputOf> => {
@@ -91,25 +122,33 @@ const WAITS = (what: string): string =>
 
 function fork(at: World, head: string): World {
   const marker = at.marker.replace('060000000Z', '090000000Z');
-  at.files.set(marker, `---\nto: workflow\nfrom: maintainer\ntype: workflow\nchild_channel: forked\n${head}\n---\n`);
+  at.files.set(
+    marker,
+    `---\nto: workflow\nfrom: maintainer\ntype: workflow\nchild_channel: forked\n${head}\n---\n`,
+  );
   return { ...at, marker, run: 'forked', commits: [], asked: [] };
 }
 
-test.each(['{ for: 2h }', '{ event: go }', '{ message: { contains: go } }'])('a fork does not wait again for %s', (what) => {
-  const at = world(WAITS(what), ({ step, body }) => (step === 'b' ? { failed: 'crash' } : body));
-  drive(at);
-  if (what.includes('event')) post(at, 'op: signal\nevent: go', 'it goes');
-  if (what.includes('message')) post(at, 'subject: hi', 'it goes');
-  at.nowMs = START_MS + 3 * 3_600_000;
-  expect(drive(at)).toContain('failed: true');
-  const same = fork(at, `${WAITS(what)}\nfork: { run: ${at.run} }`);
-  same.answer = ({ body }) => body.trim();
-  expect(drive(same)).toMatch(what.includes('for') ? /then/ : /then .*it goes/);
-  expect(subjects(same)).toContain('take over w');
-});
+test.each(['{ for: 2h }', '{ event: go }', '{ message: { contains: go } }'])(
+  'a fork does not wait again for %s',
+  (what) => {
+    const at = world(WAITS(what), ({ step, body }) => (step === 'b' ? { failed: 'crash' } : body));
+    drive(at);
+    if (what.includes('event')) post(at, 'op: signal\nevent: go', 'it goes');
+    if (what.includes('message')) post(at, 'subject: hi', 'it goes');
+    at.nowMs = START_MS + 3 * 3_600_000;
+    expect(drive(at)).toContain('failed: true');
+    const same = fork(at, `${WAITS(what)}\nfork: { run: ${at.run} }`);
+    same.answer = ({ body }) => body.trim();
+    expect(drive(same)).toMatch(what.includes('for') ? /then/ : /then .*it goes/);
+    expect(subjects(same)).toContain('take over w');
+  },
+);
 
 test('a fork waits again when it waits for something else, or from that step on', () => {
-  const at = world(WAITS('{ event: go }'), ({ step }) => (step === 'b' ? { failed: 'crash' } : 'ok'));
+  const at = world(WAITS('{ event: go }'), ({ step }) =>
+    step === 'b' ? { failed: 'crash' } : 'ok',
+  );
   drive(at);
   post(at, 'op: signal\nevent: go');
   drive(at);
@@ -127,7 +166,10 @@ test('a fork waits again when it waits for something else, or from that step on'
 
 test('of many tasks only those that have a place are composed', () => {
   const items = JSON.stringify(Array.from({ length: 200 }, (_, index) => index));
-  const at = world(`model: opus\nmax-parallel: 3\nsteps:\n  a: { each: ${items}, cache: global, prompt: "\${{ item }}" }`, () => null);
+  const at = world(
+    `model: opus\nmax-parallel: 3\nsteps:\n  a: { each: ${items}, cache: global, prompt: "\${{ item }}" }`,
+    () => null,
+  );
   const looked: string[] = [];
   settle(at, (path) => {
     const input = inputOf(at, path);

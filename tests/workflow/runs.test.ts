@@ -9,7 +9,10 @@ import { complete, drive, inputOf, post, settle, subjects, world, type World } f
 /** A second marker in the transport of `at`. */
 function secondRun(at: World, name: string, head: string): World {
   const marker = `data/channels/general/2026/11/21/07000000${name}.md`;
-  at.files.set(marker, `---\nto: workflow\nfrom: maintainer\ntype: workflow\nchild_channel: run-${name}\n${head}\n---\n`);
+  at.files.set(
+    marker,
+    `---\nto: workflow\nfrom: maintainer\ntype: workflow\nchild_channel: run-${name}\n${head}\n---\n`,
+  );
   return { ...at, marker, run: `run-${name}`, commits: [], asked: [] };
 }
 
@@ -22,7 +25,11 @@ test('a fork takes every finished result whose key is unchanged: one of 100 fail
   );
   expect(drive(at)).toContain('1 of 100 items failed');
   expect(at.asked).toHaveLength(100);
-  const again = secondRun(at, 'again', `${yaml}\nwith: { list: ${list} }\nfork: { run: ${at.run} }`);
+  const again = secondRun(
+    at,
+    'again',
+    `${yaml}\nwith: { list: ${list} }\nfork: { run: ${at.run} }`,
+  );
   again.answer = () => 'ok';
   expect(drive(again)).toContain('ok');
   expect(again.asked.map(({ step }) => step)).toEqual(['a', 'end']);
@@ -46,7 +53,9 @@ const REVIEWED = (prompt: string, end: string): string =>
   `model: opus\nsteps:\n  a: { prompt: "${prompt}" }\n  ok: { needs: [a], ask: { title: "Fine?", on-deny: { rework: a, max: 2 } } }\n  b: { needs: [ok], prompt: "${end}" }`;
 
 test('a fork asks no gate again that was decided on the same question, and asks it again when the question changed', () => {
-  const at = world(REVIEWED('one', 'two'), ({ step, body }) => (step === 'b' ? { failed: 'crash' } : body));
+  const at = world(REVIEWED('one', 'two'), ({ step, body }) =>
+    step === 'b' ? { failed: 'crash' } : body,
+  );
   drive(at);
   post(at, `re: data/channels/${at.run}/gates/ok/ask.md`, 'deny: longer');
   drive(at);
@@ -56,20 +65,33 @@ test('a fork asks no gate again that was decided on the same question, and asks 
   same.answer = ({ step }) => step;
   expect(drive(same)).toContain('status: succeeded');
   expect(same.asked.map(({ step }) => step)).toEqual(['b']);
-  expect(subjects(same)).toEqual(expect.arrayContaining(['take over ok (deny)', 'take over ok (approve)']));
-  const decision = JSON.parse(same.files.get('data/channels/run-same/gates/ok.r2/decision.json')!) as Record<string, unknown>;
-  expect(decision).toMatchObject({ decision: 'approve', by: ['maintainer'], reused: `data/channels/${at.run}/gates/ok.r2/decision.json` });
+  expect(subjects(same)).toEqual(
+    expect.arrayContaining(['take over ok (deny)', 'take over ok (approve)']),
+  );
+  const decision = JSON.parse(
+    same.files.get('data/channels/run-same/gates/ok.r2/decision.json')!,
+  ) as Record<string, unknown>;
+  expect(decision).toMatchObject({
+    decision: 'approve',
+    by: ['maintainer'],
+    reused: `data/channels/${at.run}/gates/ok.r2/decision.json`,
+  });
   const other = secondRun(at, 'other', `${REVIEWED('another', 'two')}\nfork: { run: ${at.run} }`);
   other.answer = ({ body }) => body;
   expect(drive(other)).toBeNull();
   expect(subjects(other).at(-1)).toBe('ask ok');
-  const from = secondRun(at, 'from', `${REVIEWED('one', 'two')}\nfork: { run: ${at.run}, from: ok }`);
+  const from = secondRun(
+    at,
+    'from',
+    `${REVIEWED('one', 'two')}\nfork: { run: ${at.run}, from: ok }`,
+  );
   expect(drive(from)).toBeNull();
   expect(subjects(from).at(-1)).toBe('ask ok');
 });
 
 test('a gate whose answer ended the run is asked again when it is retried', () => {
-  const yaml = 'model: opus\nsteps: { ok: { ask: { title: "Fine?" } }, b: { needs: [ok], prompt: x } }';
+  const yaml =
+    'model: opus\nsteps: { ok: { ask: { title: "Fine?" } }, b: { needs: [ok], prompt: x } }';
   const at = world(yaml);
   drive(at);
   post(at, `re: data/channels/${at.run}/gates/ok/ask.md`, 'deny');
@@ -82,21 +104,31 @@ test('a gate whose answer ended the run is asked again when it is retried', () =
 test('a step with effects: git is asked again when its host was lost, twice at most and whatever its retry says', () => {
   const yaml = (effects: string): string =>
     `model: opus\nsteps: { a: { prompt: x, project: app, isolate: worktree, effects: ${effects} }, b: { prompt: y, effects: none } }`;
-  const lost = (times: number) => world(yaml('git'), ({ step, time }) => (step === 'a' && time <= times ? { failed: 'host-lost' } : 'ok'));
+  const lost = (times: number) =>
+    world(yaml('git'), ({ step, time }) =>
+      step === 'a' && time <= times ? { failed: 'host-lost' } : 'ok',
+    );
   const at = lost(2);
   expect(drive(at)).toContain('status: succeeded');
   expect(at.asked.filter(({ step }) => step === 'a')).toHaveLength(3);
   expect(drive(lost(3))).toContain('failed: true');
-  const external = world(yaml('external'), ({ step }) => (step === 'a' ? { failed: 'host-lost' } : 'ok'));
+  const external = world(yaml('external'), ({ step }) =>
+    step === 'a' ? { failed: 'host-lost' } : 'ok',
+  );
   expect(drive(external)).toContain('failed: true');
   expect(external.asked.filter(({ step }) => step === 'a')).toHaveLength(1);
-  const check = checkWorkflow('---\nmodel: opus\nsteps: { a: { prompt: x, effects: git } }\n---\n', {
-    models: ['opus'],
-    served: new Map(),
-    savedWorkflow: () => null,
-    schemaFile: () => null,
-  });
-  expect(check.errors.map(({ message }) => message)).toEqual([expect.stringContaining('"effects: git" needs "isolate: worktree"')]);
+  const check = checkWorkflow(
+    '---\nmodel: opus\nsteps: { a: { prompt: x, effects: git } }\n---\n',
+    {
+      models: ['opus'],
+      served: new Map(),
+      savedWorkflow: () => null,
+      schemaFile: () => null,
+    },
+  );
+  expect(check.errors.map(({ message }) => message)).toEqual([
+    expect.stringContaining('"effects: git" needs "isolate: worktree"'),
+  ]);
 });
 
 const GROUP = (overflow: string): string =>
@@ -119,12 +151,19 @@ test.each([
     settle(second);
     expect(describeRun(inputOf(second)).status).not.toBe('queued');
   }
-  if (overflow === 'cancel-oldest') expect(at.files.get(`data/channels/${at.run}/CANCEL`)).toContain('run-second');
+  if (overflow === 'cancel-oldest')
+    expect(at.files.get(`data/channels/${at.run}/CANCEL`)).toContain('run-second');
 });
 
 test('a schedule fires once however many hosts look, and only the last missed firing', () => {
-  const options = { models: ['opus'], served: new Map(), savedWorkflow: () => null, schemaFile: () => null };
-  const text = '---\non: { schedule: "0 9 * * mon-fri" }\nmodel: opus\nsteps: { a: { prompt: x } }\n---\n';
+  const options = {
+    models: ['opus'],
+    served: new Map(),
+    savedWorkflow: () => null,
+    schemaFile: () => null,
+  };
+  const text =
+    '---\non: { schedule: "0 9 * * mon-fri" }\nmodel: opus\nsteps: { a: { prompt: x } }\n---\n';
   const files = new Set<string>();
   const at = (iso: string) =>
     dueFiring({
@@ -153,8 +192,14 @@ test('a description names what a run waits for and the command that moves it', (
   settle(at);
   expect(describeRun(inputOf(at))).toMatchObject({ status: 'running', counts: { open: 1 } });
   const silent = inputOf(at);
-  const blocked = describeRun({ ...silent, lookUp: { ...silent.lookUp, served: new Map() } }).blockedBy;
-  expect(blocked[0]).toEqual({ what: 'task a one: no live host serves opus', command: 'crosstalkd run --only opus' });
+  const blocked = describeRun({
+    ...silent,
+    lookUp: { ...silent.lookUp, served: new Map() },
+  }).blockedBy;
+  expect(blocked[0]).toEqual({
+    what: 'task a one: no live host serves opus',
+    command: 'crosstalkd run --only opus',
+  });
   drive(at);
   const view = describeRun(inputOf(at));
   expect(view.status).toBe('waiting-human');
@@ -162,17 +207,29 @@ test('a description names what a run waits for and the command that moves it', (
     `crosstalkd workflow approve ${at.run} gate`,
     `crosstalkd workflow signal ${at.run} go`,
   ]);
-  expect(view.tasks[0]).toMatchObject({ step: 'a', state: 'succeeded', host: 'box', usd: 0.1, tokens: 15 });
+  expect(view.tasks[0]).toMatchObject({
+    step: 'a',
+    state: 'succeeded',
+    host: 'box',
+    usd: 0.1,
+    tokens: 15,
+  });
   post(at, 'op: pause');
   settle(at);
-  expect(describeRun(inputOf(at)).blockedBy[0]?.command).toBe(`crosstalkd workflow resume ${at.run}`);
+  expect(describeRun(inputOf(at)).blockedBy[0]?.command).toBe(
+    `crosstalkd workflow resume ${at.run}`,
+  );
   expect(summarizeRun(inputOf(at))).toMatchObject({ group: null, state: 'queued' });
 });
 
 test('a run that was ended is described without being able to move', () => {
   const at = world('model: opus\nsteps: { a: { prompt: x } }');
   drive(at);
-  expect(describeRun(inputOf(at))).toMatchObject({ status: 'succeeded', blockedBy: [], counts: { succeeded: 1 } });
+  expect(describeRun(inputOf(at))).toMatchObject({
+    status: 'succeeded',
+    blockedBy: [],
+    counts: { succeeded: 1 },
+  });
   expect(nextTransition(inputOf(at))).toBeNull();
   expect(subjects(at)).toHaveLength(3);
 });
@@ -180,7 +237,12 @@ test('a run that was ended is described without being able to move', () => {
 test('a dry plan counts the worst case and says which hosts can serve', () => {
   const text =
     '---\nmodel: [opus, gpt]\nsteps:\n  a: { prompt: x, count: 3, retry: { max: 1 }, join: { model: opus } }\n  b: { needs: [a], each: [1, 2], prompt: y, model: gpt, repeat: { until: "${{ loop.n > 1 }}", max: 2 } }\n---\n';
-  const { plan } = checkWorkflow(text, { models: ['opus', 'gpt'], served: new Map(), savedWorkflow: () => null, schemaFile: () => null });
+  const { plan } = checkWorkflow(text, {
+    models: ['opus', 'gpt'],
+    served: new Map(),
+    savedWorkflow: () => null,
+    schemaFile: () => null,
+  });
   const planned = planWorkflow(
     plan!,
     new Map([

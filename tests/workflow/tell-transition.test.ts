@@ -4,7 +4,8 @@ import { drive, inputOf, post, type World, world } from './drive.ts';
 
 const told = (at: World) => at.commits.map((commit) => tellTransition(inputOf(at), commit));
 /** Subjects without their beginning, which is the same for all. */
-const saidIn = (at: World): readonly string[] => told(at).map(({ subject }) => subject.replace(`workflow ${at.run}: `, ''));
+const saidIn = (at: World): readonly string[] =>
+  told(at).map(({ subject }) => subject.replace(`workflow ${at.run}: `, ''));
 
 test('git log says what is asked of whom, who decided what, and the answer that came back', () => {
   const at = world(
@@ -25,12 +26,17 @@ test('git log says what is asked of whom, who decided what, and the answer that 
   expect(told(at)[3]?.text).toBe('approve, but be quick');
   expect(told(at).at(-1)).toMatchObject({
     text: '# Done\n\nAll of it.',
-    trailers: ['Crosstalk-Re: 01JD0000000000000000000000', 'Crosstalk-Channel: general', `Crosstalk-Run: ${at.run}`],
+    trailers: [
+      'Crosstalk-Re: 01JD0000000000000000000000',
+      'Crosstalk-Channel: general',
+      `Crosstalk-Run: ${at.run}`,
+    ],
   });
 });
 
 test('git log says why something is asked again, and why a run failed', () => {
-  const prose = '---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nCompare.\n';
+  const prose =
+    '---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nCompare.\n';
   const at = world(prose, () => '{"steps": {"a": {"prompt": "x", "model": "nobody"}}}');
   drive(at);
   expect(told(at)[2]?.text).toMatch(/^- there is no model "nobody" in this transport/);
@@ -38,7 +44,10 @@ test('git log says why something is asked again, and why a run failed', () => {
 });
 
 test('a long answer is cut, and no subject is longer than a line', () => {
-  const text = Array.from({ length: 60 }, (_, index) => `line ${String(index)} ${'x'.repeat(80)}`).join('\n');
+  const text = Array.from(
+    { length: 60 },
+    (_, index) => `line ${String(index)} ${'x'.repeat(80)}`,
+  ).join('\n');
   const at = world('model: opus\nsteps:\n  a: { prompt: x }', () => text);
   drive(at);
   const last = told(at).at(-1);

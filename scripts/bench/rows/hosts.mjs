@@ -1,4 +1,5 @@
-// Rows of many short messages: one host, then several racing for the same ones, each a process of its own.
+// Rows of many short messages: one host, then several racing for the same ones, each a process of
+// its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -34,7 +35,9 @@ function summarize({ running, paths, startedMs, url }) {
   const ends = facts.filter(({ event }) => event === 'end');
   const seconds = (Math.max(...published.map(({ atMs }) => atMs)) - startedMs) / 1000;
   const waits = published.map(({ atMs }) => atMs - startedMs);
-  const shares = running.map((host) => host.facts.filter(({ event }) => event === 'reply.published').length);
+  const shares = running.map(
+    (host) => host.facts.filter(({ event }) => event === 'reply.published').length,
+  );
   const sum = (pick) => ends.reduce((total, { pushes }) => total + pick(pushes), 0);
   return {
     perSecond: published.length / seconds,
@@ -45,7 +48,13 @@ function summarize({ running, paths, startedMs, url }) {
     duplicates: runs - paths.length,
     pushesPerReply: sum(({ branch, claims }) => branch + claims) / published.length,
     retries: sum(({ branch, branchLanded }) => branch - branchLanded),
-    fairShares: longestWait(facts) / fairShareMs({ hosts: running.length, seconds, landed: sum(({ branchLanded }) => branchLanded) }),
+    fairShares:
+      longestWait(facts) /
+      fairShareMs({
+        hosts: running.length,
+        seconds,
+        landed: sum(({ branchLanded }) => branchLanded),
+      }),
     branchPushes: sum(({ branch }) => branch),
     branchPushesPerLanded: sum(({ branch }) => branch) / sum(({ branchLanded }) => branchLanded),
     claimPushes: sum(({ claims }) => claims),
@@ -56,8 +65,8 @@ function summarize({ running, paths, startedMs, url }) {
 }
 
 /**
- * How long a finished answer may fairly wait: until every host has had its turn once, as often as pushes landed in this run. A push carries all that
- * waits on its host.
+ * How long a finished answer may fairly wait: until every host has had its turn once, as often as
+ * pushes landed in this run. A push carries all that waits on its host.
  */
 function fairShareMs({ hosts, seconds, landed }) {
   return (hosts * seconds * 1_000) / landed;
@@ -65,18 +74,30 @@ function fairShareMs({ hosts, seconds, landed }) {
 
 /** Milliseconds from an agent's end to the moment its answer is on the remote, the longest. */
 function longestWait(facts) {
-  const ended = new Map(facts.flatMap(({ event, message, atMs }) => (event === 'attempt.ended' ? [[message, atMs]] : [])));
-  return Math.max(...facts.flatMap(({ event, message, atMs }) => (event === 'reply.published' ? [atMs - ended.get(message)] : [])));
+  const ended = new Map(
+    facts.flatMap(({ event, message, atMs }) =>
+      event === 'attempt.ended' ? [[message, atMs]] : [],
+    ),
+  );
+  return Math.max(
+    ...facts.flatMap(({ event, message, atMs }) =>
+      event === 'reply.published' ? [atMs - ended.get(message)] : [],
+    ),
+  );
 }
 
 async function untilPublished(running, count) {
   const untilMs = performance.now() + LIMIT_MS;
-  const done = () => running.reduce((total, host) => total + host.count('reply.published'), 0) >= count;
-  while (!done() && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  const done = () =>
+    running.reduce((total, host) => total + host.count('reply.published'), 0) >= count;
+  while (!done() && performance.now() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function startHost(options) {
-  const child = spawn(process.execPath, [...process.execArgv, SCRIPT, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...process.execArgv, SCRIPT, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const facts = [];
   const counts = new Map();
   const waiting = [];
@@ -91,7 +112,8 @@ function startHost(options) {
     child,
     facts,
     count: (event) => counts.get(event) ?? 0,
-    until: (event) => new Promise((resolve) => (counts.has(event) ? resolve() : waiting.push({ event, resolve }))),
+    until: (event) =>
+      new Promise((resolve) => (counts.has(event) ? resolve() : waiting.push({ event, resolve }))),
     ended: closed,
   };
 }

@@ -10,15 +10,20 @@ const KEYS = 20;
 
 export async function measureRace({ place, base }) {
   const url = copyRemote(base, join(place, 'race.git'));
-  const hosts = await Promise.all(Array.from({ length: HOSTS }, (_, n) => openRacer(place, url, n)));
+  const hosts = await Promise.all(
+    Array.from({ length: HOSTS }, (_, n) => openRacer(place, url, n)),
+  );
   const winners = new Map();
   const startedMs = performance.now();
   await Promise.all(
     hosts.map(async ({ repository, record }, n) => {
       for (let key = 0; key < KEYS; key += 1) {
         const ref = `refs/crosstalk/claims/${String(key).padStart(32, '0')}`;
-        const pushed = await repository.push([{ ref, expected: null, next: record }], { atomic: false });
-        if (pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed') winners.set(key, [...(winners.get(key) ?? []), n]);
+        const pushed = await repository.push([{ ref, expected: null, next: record }], {
+          atomic: false,
+        });
+        if (pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed')
+          winners.set(key, [...(winners.get(key) ?? []), n]);
       }
     }),
   );
@@ -34,12 +39,27 @@ export async function measureRace({ place, base }) {
       target: `${KEYS}`,
       ok: single === KEYS,
     },
-    { row: `claim race, ${HOSTS} hosts: pushes`, unit: '/s', ours: (HOSTS * KEYS) / seconds, target: '', ok: true },
+    {
+      row: `claim race, ${HOSTS} hosts: pushes`,
+      unit: '/s',
+      ours: (HOSTS * KEYS) / seconds,
+      target: '',
+      ok: true,
+    },
   ];
 }
 
 async function openRacer(place, url, n) {
-  const options = { url, branch: 'main', env: process.env, clock: systemClock, random: systemRandom };
-  const repository = await openGitRepository({ ...options, cacheDir: join(place, `race-${n}.git`) });
+  const options = {
+    url,
+    branch: 'main',
+    env: process.env,
+    clock: systemClock,
+    random: systemRandom,
+  };
+  const repository = await openGitRepository({
+    ...options,
+    cacheDir: join(place, `race-${n}.git`),
+  });
   return { repository, record: await repository.writeRecord(JSON.stringify({ host: n })) };
 }

@@ -1,4 +1,5 @@
-// Rows of commands that read, in a clone of a given size: the whole process from start to end, as a person waits for it.
+// Rows of commands that read, in a clone of a given size: the whole process from start to end, as a
+// person waits for it.
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +17,27 @@ export async function measureReading({ place, base, count }) {
   const clone = join(place, `read-${count}`);
   spawnSync('git', ['clone', '--quiet', url, clone]);
   const home = makeHome(place, `read-home-${count}`);
-  const ours = (...words) => run(process.execPath, [BIN, ...words, '-C', clone, '--state', home.state], { ...home.env, NO_COLOR: '1' });
+  const ours = (...words) =>
+    run(process.execPath, [BIN, ...words, '-C', clone, '--state', home.state], {
+      ...home.env,
+      NO_COLOR: '1',
+    });
   await ours('status'); // the first command reads everything and leaves a checkpoint
-  const path = git(url, ['ls-tree', '-r', '--name-only', 'refs/heads/main', 'data/channels/general/'])
+  const path = git(url, [
+    'ls-tree',
+    '-r',
+    '--name-only',
+    'refs/heads/main',
+    'data/channels/general/',
+  ])
     .split('\n')
     .find((name) => !name.includes('.re.'));
   const raw = (...words) => run('git', ['-C', clone, ...words]);
   const id = path.slice(path.indexOf('Z-') + 2, -'.md'.length);
-  const row = async (name, { floor, act, target = '', isOk = () => true, rounds = count > STATUS_SIZE ? 3 : 5 }) => {
+  const row = async (
+    name,
+    { floor, act, target = '', isOk = () => true, rounds = count > STATUS_SIZE ? 3 : 5 },
+  ) => {
     const time = await alternate(rounds, { floor, ours: act });
     return { row: name, unit: 'ms', ...time, target, ok: isOk(time) };
   };
@@ -40,7 +54,10 @@ export async function measureReading({ place, base, count }) {
       floor: () => raw('log', '-n', '20', '--', 'data/channels/general'),
       act: () => ours('log', 'general'),
     }),
-    await row('thread', { floor: () => raw('log', '-n', '1', '--', path), act: () => ours('thread', id) }),
+    await row('thread', {
+      floor: () => raw('log', '-n', '1', '--', path),
+      act: () => ours('thread', id),
+    }),
     await row('search', {
       floor: () => raw('grep', '-l', '-F', 'Question 77:', 'HEAD', '--', 'data/channels'),
       act: () => ours('search', 'Question 77:'),
@@ -55,7 +72,9 @@ function run(program, args, env = process.env) {
     child.stderr.on('data', (chunk) => (said += chunk));
     child.on('error', reject);
     child.on('close', (code) =>
-      code === 0 || code === 3 ? resolve() : reject(new Error(`${args.slice(0, 4).join(' ')}: ${code}: ${said}`)),
+      code === 0 || code === 3
+        ? resolve()
+        : reject(new Error(`${args.slice(0, 4).join(' ')}: ${code}: ${said}`)),
     );
   });
 }

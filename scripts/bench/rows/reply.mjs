@@ -1,4 +1,5 @@
-// Rows of one host that waits and then answers one message: the idle tick, the overhead of a reply, and our own part of it.
+// Rows of one host that waits and then answers one message: the idle tick, the overhead of a reply,
+// and our own part of it.
 import { join } from 'node:path';
 import { tick } from '../../../dist/dispatcher/tick.js';
 import { openGitRepository } from '../../../dist/transport/git-repository.js';
@@ -45,10 +46,20 @@ async function measureIdle(host, floor) {
     ours: () => tick(host.dispatcher),
     warmUp: 5,
   });
-  const [bare, ours] = [await countSpawns(floor.lsRemote), await countSpawns(() => tick(host.dispatcher))];
+  const [bare, ours] = [
+    await countSpawns(floor.lsRemote),
+    await countSpawns(() => tick(host.dispatcher)),
+  ];
   return [
     { row: 'idle tick', unit: 'ms', ...time, target: '≤ 1.2 × ls-remote', ok: time.ratio <= 1.2 },
-    { row: 'idle tick: processes', unit: '', floor: 1, ours: ours.processes, target: '1', ok: ours.processes === 1 },
+    {
+      row: 'idle tick: processes',
+      unit: '',
+      floor: 1,
+      ours: ours.processes,
+      target: '1',
+      ok: ours.processes === 1,
+    },
     {
       row: 'idle tick: bytes read',
       unit: 'B',
@@ -73,16 +84,40 @@ async function measureReply({ host, floor, path, calls, published }) {
     await done;
     // Visible to everybody is the reply when its push ends; what follows here is book-keeping.
     const totalMs = calls.findLast(({ name }) => name === 'push').toMs - startedMs;
-    own.push(totalMs - covered(calls.slice(0, calls.findLastIndex(({ name }) => name === 'push') + 1), startedMs));
+    own.push(
+      totalMs -
+        covered(calls.slice(0, calls.findLastIndex(({ name }) => name === 'push') + 1), startedMs),
+    );
     phases.push(
-      calls.map(({ name, fromMs, toMs }) => `${name} ${(fromMs - startedMs).toFixed(1)}+${(toMs - fromMs).toFixed(1)}`).join(', '),
+      calls
+        .map(
+          ({ name, fromMs, toMs }) =>
+            `${name} ${(fromMs - startedMs).toFixed(1)}+${(toMs - fromMs).toFixed(1)}`,
+        )
+        .join(', '),
     );
     return totalMs;
   };
-  const time = await alternate(ROUNDS.reply, { floor: () => floorReply(floor, path), ours: sample });
+  const time = await alternate(ROUNDS.reply, {
+    floor: () => floorReply(floor, path),
+    ours: sample,
+  });
   return [
-    { row: 'reply overhead', unit: 'ms', ...time, target: '≤ 1.25 × floor', ok: time.ratio <= 1.25, detail: phases.at(-1) },
-    { row: 'reply: our own part', unit: 'ms', ours: median(own.slice(1)), target: '≤ 15 ms', ok: median(own.slice(1)) <= 15 },
+    {
+      row: 'reply overhead',
+      unit: 'ms',
+      ...time,
+      target: '≤ 1.25 × floor',
+      ok: time.ratio <= 1.25,
+      detail: phases.at(-1),
+    },
+    {
+      row: 'reply: our own part',
+      unit: 'ms',
+      ours: median(own.slice(1)),
+      target: '≤ 15 ms',
+      ok: median(own.slice(1)) <= 15,
+    },
   ];
 }
 
@@ -99,12 +134,18 @@ async function openFloor({ place, label, path, url, refs }) {
     random: systemRandom,
     allowHttp: true,
   });
-  return { ...createFloor({ gitDir, url, refs }), repository, refs, isHttp: url.startsWith('http') };
+  return {
+    ...createFloor({ gitDir, url, refs }),
+    repository,
+    refs,
+    isHttp: url.startsWith('http'),
+  };
 }
 
 /**
- * What raw git needs for the steps of a reply, the sum of their times: look, fetch, claim, look again (an agent starts only after a look that is later than its
- * claim), publish. What it takes to make the objects is not part of it.
+ * What raw git needs for the steps of a reply, the sum of their times: look, fetch, claim, look
+ * again (an agent starts only after a look that is later than its claim), publish. What it takes to
+ * make the objects is not part of it.
  */
 async function floorReply(floor, path) {
   const fetch = (oid) => (floor.isHttp ? floor.fetchHttp(oid) : floor.fetchPack(oid));

@@ -1,4 +1,5 @@
-// Rows of waking up: from the moment the branch has moved on the remote to the line of a resting dispatcher that says it holds the claim, by source.
+// Rows of waking up: from the moment the branch has moved on the remote to the line of a resting
+// dispatcher that says it holds the claim, by source.
 import { execFile, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -17,27 +18,58 @@ const SECRET = 'a secret for the bench';
 const ROUNDS = 7;
 const LIMIT_MS = 30_000;
 /** Its own pace never comes into it. */
-const RESTING = { CROSSTALK_INTERVAL: '1h', CROSSTALK_WATCH: 'false', CROSSTALK_LEASE: '12h', CROSSTALK_WAKE_SECRET: SECRET };
+const RESTING = {
+  CROSSTALK_INTERVAL: '1h',
+  CROSSTALK_WATCH: 'false',
+  CROSSTALK_LEASE: '12h',
+  CROSSTALK_WAKE_SECRET: SECRET,
+};
 const run = promisify(execFile);
 
 /** One row for each source, and one of the pace of a host that was busy a moment ago. */
 export async function measureWakes({ place, base }) {
-  const at = (name) => ({ place: join(place, `wake-${name}`), url: copyRemote(base, join(place, `wake-${name}.git`)) });
+  const at = (name) => ({
+    place: join(place, `wake-${name}`),
+    url: copyRemote(base, join(place, `wake-${name}.git`)),
+  });
   return [
-    await row('its own pace, busy (0.5 s)', at('pace'), { settings: { CROSSTALK_INTERVAL: '500ms' }, push: ({ url }) => void ask(url) }),
-    await row('the watched remote', at('watch'), { settings: { CROSSTALK_WATCH: 'true' }, push: ({ url }) => void ask(url) }),
-    await row('send on the same host', at('send'), { push: ({ url, home }) => send(url, home, 'echo') }),
-    await row('a signed webhook', at('webhook'), { args: ['--listen', '0'], push: ({ url, where }) => (ask(url), call(where)) }),
-    await row('the post-receive hook', at('hook'), { args: ['--listen', '0'], prepare: installHook, push: pushAsPerson }),
+    await row('its own pace, busy (0.5 s)', at('pace'), {
+      settings: { CROSSTALK_INTERVAL: '500ms' },
+      push: ({ url }) => void ask(url),
+    }),
+    await row('the watched remote', at('watch'), {
+      settings: { CROSSTALK_WATCH: 'true' },
+      push: ({ url }) => void ask(url),
+    }),
+    await row('send on the same host', at('send'), {
+      push: ({ url, home }) => send(url, home, 'echo'),
+    }),
+    await row('a signed webhook', at('webhook'), {
+      args: ['--listen', '0'],
+      push: ({ url, where }) => (ask(url), call(where)),
+    }),
+    await row('the post-receive hook', at('hook'), {
+      args: ['--listen', '0'],
+      prepare: installHook,
+      push: pushAsPerson,
+    }),
     await pokeRow(at('poke')),
   ];
 }
 
-async function row(name, { place, url }, { settings = {}, args = [], prepare = () => undefined, push }) {
+async function row(
+  name,
+  { place, url },
+  { settings = {}, args = [], prepare = () => undefined, push },
+) {
   const host = await startHost({ place, alias: 'ours', url, args, settings });
   try {
     prepare({ url, place, where: host.where });
-    return await sample(name, { url, claims: host, push: () => push({ url, place, home: host.home, where: host.where }) });
+    return await sample(name, {
+      url,
+      claims: host,
+      push: () => push({ url, place, home: host.home, where: host.where }),
+    });
   } finally {
     await host.close();
   }
@@ -45,11 +77,24 @@ async function row(name, { place, url }, { settings = {}, args = [], prepare = (
 
 async function pokeRow({ place, url }) {
   const port = 20_000 + (process.pid % 20_000);
-  const [listens, peers] = [{ CROSSTALK_WAKE_ADDRESS: `127.0.0.1:${port}` }, { CROSSTALK_WAKE_PEERS: '127.0.0.1' }];
-  const called = await startHost({ place, alias: 'called', url, args: ['--listen', String(port)], settings: listens });
+  const [listens, peers] = [
+    { CROSSTALK_WAKE_ADDRESS: `127.0.0.1:${port}` },
+    { CROSSTALK_WAKE_PEERS: '127.0.0.1' },
+  ];
+  const called = await startHost({
+    place,
+    alias: 'called',
+    url,
+    args: ['--listen', String(port)],
+    settings: listens,
+  });
   const caller = await startHost({ place, alias: 'caller', url, args: [], settings: peers });
   try {
-    return await sample('a call of another host', { url, claims: called, push: () => send(url, caller.home, 'echo@called') });
+    return await sample('a call of another host', {
+      url,
+      claims: called,
+      push: () => send(url, caller.home, 'echo@called'),
+    });
   } finally {
     await Promise.all([called.close(), caller.close()]);
   }
@@ -68,13 +113,23 @@ async function sample(name, { url, claims, push }) {
     if (round + 1 < times(ROUNDS)) await new Promise((rest) => setTimeout(rest, 1_500));
   }
   const ours = median(readings);
-  return { row: `push → claimed: ${name}`, unit: 'ms', ours, target: '≤ 1,000 ms', ok: ours <= 1_000, detail: { readings } };
+  return {
+    row: `push → claimed: ${name}`,
+    unit: 'ms',
+    ours,
+    target: '≤ 1,000 ms',
+    ok: ours <= 1_000,
+    detail: { readings },
+  };
 }
 
 async function startHost({ place, alias, url, args, settings }) {
   const home = makeHome(place, alias);
   const env = { ...home.env, ...RESTING, CROSSTALK_ALIAS: alias, ...settings };
-  const child = spawn(process.execPath, [BIN, 'run', url, '--state', home.state, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [BIN, 'run', url, '--state', home.state, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const waiting = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     const event = JSON.parse(line);
@@ -85,7 +140,10 @@ async function startHost({ place, alias, url, args, settings }) {
   });
   const next = (name) =>
     new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`${alias}: no ${name} in ${LIMIT_MS} ms`)), LIMIT_MS);
+      const timer = setTimeout(
+        () => fail(new Error(`${alias}: no ${name} in ${LIMIT_MS} ms`)),
+        LIMIT_MS,
+      );
       waiting.push({ name, done: (event) => (clearTimeout(timer), done(event)) });
     });
   const listening = args.includes('--listen') ? next('wake.listening') : null;
@@ -96,15 +154,36 @@ async function startHost({ place, alias, url, args, settings }) {
 }
 
 function send(url, { env, state }, to) {
-  return run(process.execPath, [BIN, 'send', '-C', url, '--state', state, '--to', to, '--from', 'maintainer', '-m', 'What does it cost?'], {
-    env,
-  });
+  return run(
+    process.execPath,
+    [
+      BIN,
+      'send',
+      '-C',
+      url,
+      '--state',
+      state,
+      '--to',
+      to,
+      '--from',
+      'maintainer',
+      '-m',
+      'What does it cost?',
+    ],
+    {
+      env,
+    },
+  );
 }
 
 function call(where) {
   return new Promise((done, fail) => {
     const headers = { 'x-gitlab-token': SECRET };
-    const sent = request(`http://${where}/wake`, { method: 'POST', headers, agent: false }, (response) => done(response.resume()));
+    const sent = request(
+      `http://${where}/wake`,
+      { method: 'POST', headers, agent: false },
+      (response) => done(response.resume()),
+    );
     sent.on('error', fail);
     sent.end('{}');
   });

@@ -1,4 +1,5 @@
-// Rows of workflows: a fold of a large run after one more answer, and a look of a dispatcher at twenty open runs, alone and beside ten thousand ended ones.
+// Rows of workflows: a fold of a large run after one more answer, and a look of a dispatcher at
+// twenty open runs, alone and beside ten thousand ended ones.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -29,8 +30,13 @@ export async function measureWorkflows({ place }) {
 /** Half of a thousand tasks are answered; one more answer arrives. */
 async function foldRow() {
   const tasks = few(TASKS);
-  const items = JSON.stringify(Array.from({ length: tasks }, (_, n) => ({ id: `t${n}`, title: `Ticket ${n}` })));
-  const run = createRun(`model: echo\nmax-parallel: 16\nsteps:\n  build: { each: ${items}, prompt: "Do \${{ item.title }}" }`, START_MS);
+  const items = JSON.stringify(
+    Array.from({ length: tasks }, (_, n) => ({ id: `t${n}`, title: `Ticket ${n}` })),
+  );
+  const run = createRun(
+    `model: echo\nmax-parallel: 16\nsteps:\n  build: { each: ${items}, prompt: "Do \${{ item.title }}" }`,
+    START_MS,
+  );
   for (let count = 0; count < tasks / 2; count += 1) {
     run.settle();
     run.answerOne();
@@ -59,11 +65,21 @@ async function foldRow() {
 
 async function tickRows(place) {
   const ended = few(ENDED_RUNS);
-  const [alone, beside] = [await openAt(place, { name: 'open-runs', ended: 0 }), await openAt(place, { name: 'ended-runs', ended })];
+  const [alone, beside] = [
+    await openAt(place, { name: 'open-runs', ended: 0 }),
+    await openAt(place, { name: 'ended-runs', ended }),
+  ];
   try {
-    const time = (act) => alternate(15, { floor: () => act(alone), ours: () => act(beside), warmUp: 2 });
+    const time = (act) =>
+      alternate(15, { floor: () => act(alone), ours: () => act(beside), warmUp: 2 });
     const [asked, told] = [await time(askAll), await time(tellOne)];
-    const row = (name, of) => ({ row: name, unit: 'ms', ...of, target: '≤ 1.2 × without ended runs', ok: of.ratio <= 1.2 });
+    const row = (name, of) => ({
+      row: name,
+      unit: 'ms',
+      ...of,
+      target: '≤ 1.2 × without ended runs',
+      ok: of.ratio <= 1.2,
+    });
     const name = `${OPEN_RUNS} open runs beside ${ended.toLocaleString('en')} ended ones`;
     return [row(`${name}: all asked again`, asked), row(`${name}: tick after a commit`, told)];
   } finally {
@@ -80,13 +96,19 @@ async function askAll({ host: { dispatcher } }) {
   return performance.now() - startedMs;
 }
 
-/** A person said something in one of the runs: the branch is fetched, its change read, and every run looked at. */
+/**
+ * A person said something in one of the runs: the branch is fetched, its change read, and every run
+ * looked at.
+ */
 async function tellOne(at) {
   const { dispatcher } = at.host;
   at.said += 1;
   const path = `data/channels/${at.run}/note-${at.said}.md`;
   const text = `---\nto: maintainer\nfrom: ada\ntimestamp: "2026-02-01T00:00:00Z"\n---\nNote ${at.said}\n`;
-  await fastImport(at.url, [commit(Date.now(), 'note', 'from refs/heads/main^0\n'), file(path, text)]);
+  await fastImport(at.url, [
+    commit(Date.now(), 'note', 'from refs/heads/main^0\n'),
+    file(path, text),
+  ]);
   dispatcher.state.workflows.runs.clear();
   const startedMs = performance.now();
   await tick(dispatcher);
@@ -112,11 +134,13 @@ function* history(open, ended) {
   for (const run of open) for (const [path, text] of run.files) yield file(path, text);
   // One is made by the engine, the others are the same under their own names.
   const model = finished(SHORT, START_MS - 1);
-  for (let n = 0; n < ended; n += 1) for (const [path, text] of renamed(model, ulid(START_MS - 1))) yield file(path, text);
+  for (let n = 0; n < ended; n += 1)
+    for (const [path, text] of renamed(model, ulid(START_MS - 1))) yield file(path, text);
 }
 
 function renamed({ files, id }, newId) {
-  const own = (text) => text.replaceAll(id, newId).replaceAll(id.toLowerCase(), newId.toLowerCase());
+  const own = (text) =>
+    text.replaceAll(id, newId).replaceAll(id.toLowerCase(), newId.toLowerCase());
   return [...files].map(([path, text]) => [own(path), own(text)]);
 }
 
@@ -190,7 +214,9 @@ const LOOK_UP = {
 };
 
 async function fastImport(gitDir, pieces) {
-  const child = spawn('git', [`--git-dir=${gitDir}`, 'fast-import', '--quiet', '--done'], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const child = spawn('git', [`--git-dir=${gitDir}`, 'fast-import', '--quiet', '--done'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
   const exited = once(child, 'exit');
   for (const piece of pieces) if (!child.stdin.write(piece)) await once(child.stdin, 'drain');
   child.stdin.end('done\n');

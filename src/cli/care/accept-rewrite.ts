@@ -1,4 +1,7 @@
-/** `crosstalkd accept-rewrite`: shows what a rewritten branch lost and, when a person says so, goes on with it as it is now. */
+/**
+ * `crosstalkd accept-rewrite`: shows what a rewritten branch lost and, when a person says so, goes
+ * on with it as it is now.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -32,9 +35,13 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
     const { rewrite } = around;
     if (rewrite === null) return await settleHalt(invocation, around);
     if (rewrite.now === null)
-      throw new CrosstalkError('REFUSED', `the branch "${around.session.branch}" is gone from the remote; there is nothing to accept`, {
-        fix: `push it again: git push origin ${around.session.branch}`,
-      });
+      throw new CrosstalkError(
+        'REFUSED',
+        `the branch "${around.session.branch}" is gone from the remote; there is nothing to accept`,
+        {
+          fix: `push it again: git push origin ${around.session.branch}`,
+        },
+      );
     const lost = await readLost(invocation, around, { was: rewrite.was, now: rewrite.now });
     if (!wantsJson(invocation)) show(invocation, lost);
     if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
@@ -54,10 +61,20 @@ interface Lost {
   readonly changed: readonly string[];
 }
 
-async function readLost(invocation: Invocation, { session }: Surroundings, { was, now }: Pick<Lost, 'was' | 'now'>): Promise<Lost> {
-  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+async function readLost(
+  invocation: Invocation,
+  { session }: Surroundings,
+  { was, now }: Pick<Lost, 'was' | 'now'>,
+): Promise<Lost> {
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
   try {
-    const listed = await git.run({ args: ['log', '--format=%h %s', '--max-count=1000', was, `^${now}`, '--'] });
+    const listed = await git.run({
+      args: ['log', '--format=%h %s', '--max-count=1000', was, `^${now}`, '--'],
+    });
     const changes = await session.repository.diff({ from: was, to: now, under: CHANNELS });
     const written = changes.filter(({ kind }) => kind === 'written').map(({ path }) => path);
     const before = await session.repository.lookUp(was, written);
@@ -88,25 +105,38 @@ function show({ io }: Invocation, lost: Lost): void {
   list(`${counted(lost.commits.length, 'commit')} vanished:`, lost.commits);
   list(`${counted(lost.removed.length, 'file')} vanished:`, lost.removed.map(messageId));
   list(`${counted(lost.changed.length, 'file')} changed:`, lost.changed.map(messageId));
-  if (lost.commits.length + lost.removed.length + lost.changed.length === 0) io.print('Nothing vanished.');
-  io.print('Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent anew.');
+  if (lost.commits.length + lost.removed.length + lost.changed.length === 0)
+    io.print('Nothing vanished.');
+  io.print(
+    'Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent anew.',
+  );
 }
 
 async function accept(invocation: Invocation, around: Surroundings, lost: Lost): Promise<number> {
   const { session } = around;
   const accepted = await session.mirror.accept(lost.now);
-  if (accepted.kind === 'unreachable') throw unreachable(session.located.url, accepted.failure.line);
+  if (accepted.kind === 'unreachable')
+    throw unreachable(session.located.url, accepted.failure.line);
   const told = await tellDispatcher(session.directory.path);
   if (!told) await blockWhatRanHere(invocation, around);
   await writeCheckpoint(session.directory.checkpointFile, encodeIndex(session.mirror.index()));
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
   else
-    invocation.io.print(`The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here goes on with it' : ''}.`);
+    invocation.io.print(
+      `The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here goes on with it' : ''}.`,
+    );
   return 0;
 }
 
-/** No dispatcher runs: what the journal says was started here is kept from a second run by this command, before the checkpoint says that all is well. */
-async function blockWhatRanHere(invocation: Invocation, { session, claims }: Surroundings): Promise<void> {
+/**
+ * No dispatcher runs: what the journal says was started here is kept from a second run by this
+ * command, before the checkpoint says that all is well.
+ */
+async function blockWhatRanHere(
+  invocation: Invocation,
+  { session, claims }: Surroundings,
+): Promise<void> {
   const { config, mirror } = session;
   const local = await openState(invocation, session);
   try {
@@ -115,19 +145,27 @@ async function blockWhatRanHere(invocation: Invocation, { session, claims }: Sur
     const own = [...claims.values()].flatMap(({ key, claim }) =>
       claim?.alias === config.alias && claim.instance === local.state.instance ? [key] : [],
     );
-    for (const entry of blocksOf(listWork(mirror.index()), { ran, spared: new Set(own) })) await local.state.journal(entry);
+    for (const entry of blocksOf(listWork(mirror.index()), { ran, spared: new Set(own) }))
+      await local.state.journal(entry);
   } finally {
     await local.close();
   }
 }
 
-/** This command knows the new tip already, but the dispatcher may still stand before the old one. */
+/**
+ * This command knows the new tip already, but the dispatcher may still stand before the old one.
+ */
 async function settleHalt(invocation: Invocation, around: Surroundings): Promise<number> {
   if (around.here?.halted !== true)
-    throw new CrosstalkError('NOT_FOUND', 'the branch was not rewritten; there is nothing to accept', { fix: 'crosstalkd status' });
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      'the branch was not rewritten; there is nothing to accept',
+      { fix: 'crosstalkd status' },
+    );
   if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
   const told = await tellDispatcher(around.session.directory.path);
-  if (wantsJson(invocation)) printJson(invocation, { ok: told, health: 'good', dispatcher_told: told });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: told, health: 'good', dispatcher_told: told });
   else invocation.io.print('The dispatcher here goes on with the branch as it is now.');
   return 0;
 }
@@ -135,6 +173,8 @@ async function settleHalt(invocation: Invocation, around: Surroundings): Promise
 async function tellDispatcher(stateDirectory: string): Promise<boolean> {
   const asked = await sendControl(stateDirectory, { op: 'accept-rewrite' }, { timeoutMs: 60_000 });
   if (asked.kind === 'refused')
-    throw new CrosstalkError('REFUSED', `the dispatcher here cannot accept it: ${asked.error}`, { fix: 'crosstalkd status' });
+    throw new CrosstalkError('REFUSED', `the dispatcher here cannot accept it: ${asked.error}`, {
+      fix: 'crosstalkd status',
+    });
   return asked.kind === 'answered';
 }

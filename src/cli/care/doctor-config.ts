@@ -1,4 +1,7 @@
-/** What `doctor` says of this host's configuration: who may write it, whether it can be read, and who may read the keys in it. */
+/**
+ * What `doctor` says of this host's configuration: who may write it, whether it can be read, and
+ * who may read the keys in it.
+ */
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
@@ -11,7 +14,10 @@ import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { hostname } from '../host/host-name.ts';
 
-/** Findings about the configuration. What is wrong with permissions comes first: the rest shows when that is mended. */
+/**
+ * Findings about the configuration. What is wrong with permissions comes first: the rest shows when
+ * that is mended.
+ */
 export async function examineConfig({ env }: Invocation): Promise<readonly Finding[]> {
   const directory = locateConfigDirectory(env);
   const open = await examinePermissions(directory);
@@ -30,20 +36,39 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
   }
 }
 
-/** Files whose permissions we can mend ourselves; those of other users are for the administrator. */
+/**
+ * Files whose permissions we can mend ourselves; those of other users are for the administrator.
+ */
 async function examinePermissions(directory: ConfigDirectory): Promise<readonly Finding[]> {
-  const written = [directory.path, directory.configFile, directory.modelsFile, directory.approvalsFile];
+  const written = [
+    directory.path,
+    directory.configFile,
+    directory.modelsFile,
+    directory.approvalsFile,
+  ];
   const secret = [wakeSecretFile(directory), join(directory.path, 'service.env')];
   const findings = [
-    ...written.map((path) => examineMode(path, { name: 'configuration', forbidden: 0o022, says: 'may write it, and what it says is run' })),
-    ...secret.map((path) => examineMode(path, { name: 'secrets', forbidden: 0o077, says: 'may read the keys in it' })),
+    ...written.map((path) =>
+      examineMode(path, {
+        name: 'configuration',
+        forbidden: 0o022,
+        says: 'may write it, and what it says is run',
+      }),
+    ),
+    ...secret.map((path) =>
+      examineMode(path, { name: 'secrets', forbidden: 0o077, says: 'may read the keys in it' }),
+    ),
   ];
   return (await Promise.all(findings)).filter((finding) => finding !== null);
 }
 
 async function examineMode(
   path: string,
-  { name, forbidden, says }: { readonly name: string; readonly forbidden: number; readonly says: string },
+  {
+    name,
+    forbidden,
+    says,
+  }: { readonly name: string; readonly forbidden: number; readonly says: string },
 ): Promise<Finding | null> {
   const found = await stat(path).catch(() => null);
   if (found === null || !isOurs(found.uid) || (found.mode & forbidden) === 0) return null;

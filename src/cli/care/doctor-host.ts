@@ -1,4 +1,7 @@
-/** What `doctor` asks of this machine: configuration, state directory, lock, leftovers, cache, and the programs behind its models. */
+/**
+ * What `doctor` asks of this machine: configuration, state directory, lock, leftovers, cache, and
+ * the programs behind its models.
+ */
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MINUTE, systemClock } from '../../base/clock.ts';
@@ -25,7 +28,10 @@ const FSCK_MS = MINUTE;
 const GIT_LOCK_MS = 30 * MINUTE;
 
 /** Findings about this machine. */
-export async function examineHost(invocation: Invocation, around: Surroundings): Promise<readonly Finding[]> {
+export async function examineHost(
+  invocation: Invocation,
+  around: Surroundings,
+): Promise<readonly Finding[]> {
   return [
     ...(await examineState(around)),
     await examineDispatcher(around),
@@ -43,21 +49,31 @@ async function examineState({ session }: Surroundings): Promise<readonly Finding
   // That others can read it is mended by whoever opens it.
   const owner = isOurs(uid)
     ? fine('state', `${path} is private`)
-    : trouble('bad', 'state', { says: `${path} belongs to user ${uid}`, fix: `sudo chown -R "$(id -u)" ${shellWord(path)}` });
+    : trouble('bad', 'state', {
+        says: `${path} belongs to user ${uid}`,
+        fix: `sudo chown -R "$(id -u)" ${shellWord(path)}`,
+      });
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
   const level = free < FREE_BYTES.bad ? 'bad' : free < FREE_BYTES.warn ? 'warn' : null;
   const says = `${Math.floor(free / 1_048_576)} MiB are free`;
-  return [owner, level === null ? fine('disk', says) : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${shellWord(path)}` })];
+  return [
+    owner,
+    level === null
+      ? fine('disk', says)
+      : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${shellWord(path)}` }),
+  ];
 }
 
 async function examineDispatcher({ session, here, hereSilent }: Surroundings): Promise<Finding> {
-  if (here !== null) return fine('dispatcher', `${here.alias} runs here and answers (${here.state})`);
+  if (here !== null)
+    return fine('dispatcher', `${here.alias} runs here and answers (${here.state})`);
   const name = 'dispatcher';
   try {
     const lock = await readLock(session.directory.path);
     if (lock.kind === 'held' || hereSilent) {
-      const isElsewhere = lock.kind === 'held' && isOfAnotherContainer(lock.holder, await ownIdentity());
+      const isElsewhere =
+        lock.kind === 'held' && isOfAnotherContainer(lock.holder, await ownIdentity());
       // Its pid is another process here.
       const pid = lock.kind === 'held' && !isElsewhere ? lock.holder.pid : null;
       if (isElsewhere)
@@ -70,19 +86,32 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
         fix: pid === null ? 'crosstalkd status' : `kill ${pid}`,
       });
     }
-    return fine(name, lock.kind === 'gone' ? 'none runs here; the last one was killed, the next settles what it left' : 'none runs here');
+    return fine(
+      name,
+      lock.kind === 'gone'
+        ? 'none runs here; the last one was killed, the next settles what it left'
+        : 'none runs here',
+    );
   } catch (error) {
     const fix = error instanceof CrosstalkError ? error.fix : null;
-    return trouble('bad', name, { says: errorText(error), fix: fix ?? `ls -l ${shellWord(session.directory.path)}` });
+    return trouble('bad', name, {
+      says: errorText(error),
+      fix: fix ?? `ls -l ${shellWord(session.directory.path)}`,
+    });
   }
 }
 
 async function examineLeftovers({ session, here }: Surroundings): Promise<readonly Finding[]> {
-  const outbox = (await readdir(session.directory.outbox)).filter((name) => name.endsWith('.json')).length;
+  const outbox = (await readdir(session.directory.outbox)).filter((name) =>
+    name.endsWith('.json'),
+  ).length;
   const late = await listLate(session.directory.late);
   return [
     outbox > 0 && here === null
-      ? trouble('warn', 'outbox', { says: `${counted(outbox, 'finished answer')} not delivered`, fix: 'crosstalkd run --once' })
+      ? trouble('warn', 'outbox', {
+          says: `${counted(outbox, 'finished answer')} not delivered`,
+          fix: 'crosstalkd run --once',
+        })
       : fine('outbox', outbox === 0 ? 'empty' : `${counted(outbox, 'answer')} on the way`),
     ...(late.length === 0
       ? []
@@ -95,19 +124,28 @@ async function examineLeftovers({ session, here }: Surroundings): Promise<readon
   ];
 }
 
-async function examineCache(invocation: Invocation, { session, here, hereSilent }: Surroundings): Promise<Finding> {
+async function examineCache(
+  invocation: Invocation,
+  { session, here, hereSilent }: Surroundings,
+): Promise<Finding> {
   const { cache } = session.directory;
   const git = createGit({ env: invocation.env, gitDir: cache, clock: systemClock });
-  const checked = await git.run({ args: ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'], limitMs: FSCK_MS });
-  if (checked.ended === 'timeout') return trouble('warn', 'cache', { says: 'is too large to check within a minute', fix: null });
+  const checked = await git.run({
+    args: ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'],
+    limitMs: FSCK_MS,
+  });
+  if (checked.ended === 'timeout')
+    return trouble('warn', 'cache', { says: 'is too large to check within a minute', fix: null });
   const isPartial = isPartialCache(cache);
   if (checked.code === 0 && !isPartial && session.config.partialCache)
     return trouble('warn', 'cache', {
       says: 'is whole although partial-cache is set: it was made before, or the remote allows no filters',
       fix: null,
     });
-  if (checked.code === 0) return fine('cache', isPartial ? 'partial, and lacks nothing by now' : 'whole');
-  if (isPartial && lacksOnlyBlobs(checked)) return fine('cache', 'partial: what older messages say is fetched when it is read');
+  if (checked.code === 0)
+    return fine('cache', isPartial ? 'partial, and lacks nothing by now' : 'whole');
+  if (isPartial && lacksOnlyBlobs(checked))
+    return fine('cache', 'partial: what older messages say is fetched when it is read');
   const isFree = here === null && !hereSilent;
   return trouble('bad', 'cache', {
     says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
@@ -132,12 +170,21 @@ function lacksOnlyBlobs({ stdout, stderr }: GitResult): boolean {
     stdout
       .toString('utf8')
       .split('\n')
-      .every((line) => line === '' || /^(missing blob |broken link from +tree | +to +blob )/.test(line))
+      .every(
+        (line) => line === '' || /^(missing blob |broken link from +tree | +to +blob )/.test(line),
+      )
   );
 }
 
-/** Locks that a git left in the cache when the machine went down: nothing waits for them but the housekeeping, which then never comes. */
-async function examineCacheLocks({ session, here, hereSilent }: Surroundings): Promise<readonly Finding[]> {
+/**
+ * Locks that a git left in the cache when the machine went down: nothing waits for them but the
+ * housekeeping, which then never comes.
+ */
+async function examineCacheLocks({
+  session,
+  here,
+  hereSilent,
+}: Surroundings): Promise<readonly Finding[]> {
   const { cache } = session.directory;
   // A dispatcher packs meanwhile, and folders vanish while they are read.
   const all = await readdir(cache, { recursive: true }).catch((): readonly string[] => []);
@@ -145,7 +192,8 @@ async function examineCacheLocks({ session, here, hereSilent }: Surroundings): P
   const old: string[] = [];
   for (const name of names) {
     const found = await stat(join(cache, name)).catch(() => null);
-    if (found !== null && systemClock.wallMs() - found.mtimeMs > GIT_LOCK_MS) old.push(join(cache, name));
+    if (found !== null && systemClock.wallMs() - found.mtimeMs > GIT_LOCK_MS)
+      old.push(join(cache, name));
   }
   if (old.length === 0) return [];
   const isFree = here === null && !hereSilent;
@@ -165,11 +213,21 @@ async function examineCacheLocks({ session, here, hereSilent }: Surroundings): P
   ];
 }
 
-function examineModels(invocation: Invocation, { offers, offersProblem, outage }: Surroundings): readonly Finding[] {
-  if (offersProblem !== null) return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
+function examineModels(
+  invocation: Invocation,
+  { offers, offersProblem, outage }: Surroundings,
+): readonly Finding[] {
+  if (offersProblem !== null)
+    return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
   // What the transport offers is then not known; that it does not answer is told already.
   if (offers.length === 0 && outage !== null) return [];
-  if (offers.length === 0) return [trouble('warn', 'models', { says: 'there is no model at all', fix: 'add one to data/models.yaml' })];
+  if (offers.length === 0)
+    return [
+      trouble('warn', 'models', {
+        says: 'there is no model at all',
+        fix: 'add one to data/models.yaml',
+      }),
+    ];
   return [...offers]
     .sort((a, b) => byCodeUnit(a.name, b.name))
     .map((offer) => {
@@ -178,13 +236,22 @@ function examineModels(invocation: Invocation, { offers, offersProblem, outage }
       switch (offer.state.kind) {
         case 'served':
           return program?.path === null
-            ? trouble('bad', name, { says: `its program "${program.name}" is not on this host's PATH`, fix: 'crosstalkd models' })
+            ? trouble('bad', name, {
+                says: `its program "${program.name}" is not on this host's PATH`,
+                fix: 'crosstalkd models',
+              })
             : fine(name, `served${program === null ? '' : ` by ${program.path}`}`);
         case 'invalid':
-          return trouble('bad', name, { says: describeOffer(offer), fix: 'crosstalkd lint data/models.yaml' });
+          return trouble('bad', name, {
+            says: describeOffer(offer),
+            fix: 'crosstalkd lint data/models.yaml',
+          });
         case 'unapproved':
         case 'changed-since-approval':
-          return trouble('warn', name, { says: 'waits for your approval on this host', fix: `crosstalkd allow ${offer.name}` });
+          return trouble('warn', name, {
+            says: 'waits for your approval on this host',
+            fix: `crosstalkd allow ${offer.name}`,
+          });
         case 'excluded':
           return fine(name, describeOffer(offer));
       }

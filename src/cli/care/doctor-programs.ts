@@ -5,11 +5,25 @@ import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import type { Surroundings } from '../explain/look-around.ts';
 
-/** One finding for each program that a served model of this host uses and that is found. Missing ones are the model's finding. */
-export async function examinePrograms(invocation: Invocation, { offers }: Surroundings): Promise<readonly Finding[]> {
-  const entries = offers.flatMap(({ entry, state }) => (entry !== null && state.kind === 'served' ? [entry] : []));
-  const programs = await lookAtPrograms(invocation.env, { entries, limitMs: PATIENT_MS, onlyUsed: true });
+/**
+ * One finding for each program that a served model of this host uses and that is found. Missing
+ * ones are the model's finding.
+ */
+export async function examinePrograms(
+  invocation: Invocation,
+  { offers }: Surroundings,
+): Promise<readonly Finding[]> {
+  const entries = offers.flatMap(({ entry, state }) =>
+    entry !== null && state.kind === 'served' ? [entry] : [],
+  );
+  const programs = await lookAtPrograms(invocation.env, {
+    entries,
+    limitMs: PATIENT_MS,
+    onlyUsed: true,
+  });
   return programs.map(({ adapter, says, fix }) =>
-    fix === null ? fine(`program ${adapter}`, says) : trouble('warn', `program ${adapter}`, { says, fix }),
+    fix === null
+      ? fine(`program ${adapter}`, says)
+      : trouble('warn', `program ${adapter}`, { says, fix }),
   );
 }

@@ -1,4 +1,7 @@
-/** What `doctor` asks of the remote: does it answer, take pushes, keep the promises that the version file makes for it, and protect the history? */
+/**
+ * What `doctor` asks of the remote: does it answer, take pushes, keep the promises that the version
+ * file makes for it, and protect the history?
+ */
 import { existsSync } from 'node:fs';
 import { DAY, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -18,15 +21,27 @@ const DEAD_MS = 7 * DAY;
 const AHEAD_MS = 5 * 60_000;
 
 /** Findings about the remote, by asking it; leaves nothing there. */
-export async function examineRemote(invocation: Invocation, around: Surroundings): Promise<readonly Finding[]> {
+export async function examineRemote(
+  invocation: Invocation,
+  around: Surroundings,
+): Promise<readonly Finding[]> {
   const { session, outage, rewrite } = around;
   if (outage !== null)
     return [
-      trouble('bad', 'remote', { says: `${session.located.url} does not answer: ${outage}`, fix: `git ls-remote ${session.located.url}` }),
+      trouble('bad', 'remote', {
+        says: `${session.located.url} does not answer: ${outage}`,
+        fix: `git ls-remote ${session.located.url}`,
+      }),
     ];
   const reached = fine('remote', `${session.located.url} answers (branch ${session.branch})`);
   if (rewrite !== null)
-    return [reached, trouble('bad', 'history', { says: 'the branch was rewritten; nothing runs', fix: 'crosstalkd accept-rewrite' })];
+    return [
+      reached,
+      trouble('bad', 'history', {
+        says: 'the branch was rewritten; nothing runs',
+        fix: 'crosstalkd accept-rewrite',
+      }),
+    ];
   return [
     reached,
     ...(await examineTraits(invocation, session)),
@@ -36,18 +51,29 @@ export async function examineRemote(invocation: Invocation, around: Surroundings
   ];
 }
 
-async function examineTraits(invocation: Invocation, session: TransportSession): Promise<readonly Finding[]> {
+async function examineTraits(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<readonly Finding[]> {
   const probed = await probeRemote(session.repository, systemRandom.hex(6));
   if ('refusal' in probed)
     return [
-      trouble('bad', 'push', { says: `the remote takes no pushes: ${probed.refusal}`, fix: 'ask for write access to the repository' }),
+      trouble('bad', 'push', {
+        says: `the remote takes no pushes: ${probed.refusal}`,
+        fix: 'ask for write access to the repository',
+      }),
     ];
   const { traits: written } = session;
   const limits = [
     ...(probed.customRefs ? [] : ['no refs of our own: claims stand below refs/heads/crosstalk/']),
-    ...(probed.atomic ? [] : ['no all-or-nothing pushes: still one reply, but the server does not fence it']),
+    ...(probed.atomic
+      ? []
+      : ['no all-or-nothing pushes: still one reply, but the server does not fence it']),
   ];
-  const taken = fine('push', `takes pushes${limits.length === 0 ? ', refs of our own and all-or-nothing pushes' : ''}`);
+  const taken = fine(
+    'push',
+    `takes pushes${limits.length === 0 ? ', refs of our own and all-or-nothing pushes' : ''}`,
+  );
   const limited = limits.map((says) => trouble('warn', 'push', { says, fix: null }));
   const wrong = [
     ...(written.customRefs === probed.customRefs ? [] : ['custom-refs']),
@@ -65,7 +91,11 @@ async function examineTraits(invocation: Invocation, session: TransportSession):
   return [taken, ...limited, recorded, await examineDeletes(session, probed)];
 }
 
-async function writeTraits(invocation: Invocation, session: TransportSession, traits: RemoteTraits): Promise<string> {
+async function writeTraits(
+  invocation: Invocation,
+  session: TransportSession,
+  traits: RemoteTraits,
+): Promise<string> {
   const { identity } = await identifySender(invocation, session);
   await publishFor(session, [
     {
@@ -86,8 +116,14 @@ async function writeTraits(invocation: Invocation, session: TransportSession, tr
   return `${VERSION_FILE} says what the remote can do; start the dispatchers again`;
 }
 
-/** A claim has to go with its reply. Servers forbid the deletion of branches more often than that of other refs. */
-async function examineDeletes(session: TransportSession, { customRefs }: RemoteTraits): Promise<Finding> {
+/**
+ * A claim has to go with its reply. Servers forbid the deletion of branches more often than that of
+ * other refs.
+ */
+async function examineDeletes(
+  session: TransportSession,
+  { customRefs }: RemoteTraits,
+): Promise<Finding> {
   const ref = `${customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk'}/probe/${systemRandom.hex(6)}-delete`;
   const refusal = await tryDelete(session.repository, ref);
   if (refusal === null) return fine('delete', 'claims can be deleted');
@@ -116,9 +152,16 @@ async function tryDelete(repository: Repository, ref: string): Promise<string | 
     const pushed = await repository.push([update], { atomic: false });
     const result = pushed.kind === 'unknown' ? null : pushed.refs.get(ref);
     if (result?.kind === 'landed') return null;
-    return result?.kind === 'refused' ? result.line : pushed.kind === 'unknown' ? pushed.failure.line : 'the ref did not move';
+    return result?.kind === 'refused'
+      ? result.line
+      : pushed.kind === 'unknown'
+        ? pushed.failure.line
+        : 'the ref did not move';
   };
-  return (await push({ ref, expected: null, next: record })) ?? (await push({ ref, expected: record, next: null }));
+  return (
+    (await push({ ref, expected: null, next: record })) ??
+    (await push({ ref, expected: record, next: null }))
+  );
 }
 
 async function removeRefs(session: TransportSession, refs: readonly string[]): Promise<void> {
@@ -140,7 +183,12 @@ function localPath({ located }: TransportSession): string | null {
 async function examineProtection(session: TransportSession): Promise<readonly Finding[]> {
   const path = localPath(session);
   if (path === null)
-    return [fine('protection', `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`)];
+    return [
+      fine(
+        'protection',
+        `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`,
+      ),
+    ];
   const git = openPersonGit(path);
   // Claims among the branches have to be deletable.
   const wanted = [
@@ -151,8 +199,10 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
   ];
   const missing: string[] = [];
   for (const key of wanted)
-    if ((await git.raw(['config', '--type=bool', '--get', key]).catch(() => '')).trim() !== 'true') missing.push(key);
-  if (missing.length === 0) return [fine('protection', 'the remote refuses rewritten history and broken objects')];
+    if ((await git.raw(['config', '--type=bool', '--get', key]).catch(() => '')).trim() !== 'true')
+      missing.push(key);
+  if (missing.length === 0)
+    return [fine('protection', 'the remote refuses rewritten history and broken objects')];
   return [
     trouble('warn', 'protection', {
       says: `the remote does not set ${missing.join(', ')}: history could be rewritten or broken`,
@@ -169,8 +219,13 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
 function examineRefs({ claims, hosts, refs, session }: Surroundings): readonly Finding[] {
   const garbage = [...claims.values()].filter(({ claim }) => claim === null).map(({ ref }) => ref);
   const seen = new Set(hosts.map(({ ref }) => ref));
-  const broken = [...refs.keys()].filter((ref) => ref.startsWith(session.refs.hosts) && !seen.has(ref));
-  const dead = hosts.filter(({ beat, ageMs, claims: held }) => held.length === 0 && (beat === null || (ageMs ?? 0) > DEAD_MS));
+  const broken = [...refs.keys()].filter(
+    (ref) => ref.startsWith(session.refs.hosts) && !seen.has(ref),
+  );
+  const dead = hosts.filter(
+    ({ beat, ageMs, claims: held }) =>
+      held.length === 0 && (beat === null || (ageMs ?? 0) > DEAD_MS),
+  );
   const remove = (list: readonly string[]) => async (): Promise<string> => {
     await removeRefs(session, list);
     return `removed ${list.join(', ')}`;
@@ -195,7 +250,9 @@ function examineRefs({ claims, hosts, refs, session }: Surroundings): readonly F
           }),
         ]),
   ];
-  return found.length > 0 ? found : [fine('records', `${claims.size} claims and ${hosts.length} hosts, all readable`)];
+  return found.length > 0
+    ? found
+    : [fine('records', `${claims.size} claims and ${hosts.length} hosts, all readable`)];
 }
 
 /** Clocks only order what people read, but a wrong one makes messages stale or young. */
@@ -204,8 +261,11 @@ async function examineClock({ session, hosts }: Surroundings): Promise<readonly 
   const nowMs = systemClock.wallMs();
   const commit = tip === null ? null : await session.repository.readCommit(tip);
   const ahead = (commit?.authoredMs ?? 0) - nowMs;
-  const others = hosts.filter(({ beat }) => beat !== null && beat.atMs - nowMs > AHEAD_MS).map(({ alias }) => alias);
-  if (ahead <= AHEAD_MS && others.length === 0) return [fine('clock', 'no clock is ahead of this one')];
+  const others = hosts
+    .filter(({ beat }) => beat !== null && beat.atMs - nowMs > AHEAD_MS)
+    .map(({ alias }) => alias);
+  if (ahead <= AHEAD_MS && others.length === 0)
+    return [fine('clock', 'no clock is ahead of this one')];
   const who = others.length > 0 ? `the clock of ${others.join(', ')} is` : 'the newest commit is';
   return [
     trouble('warn', 'clock', {

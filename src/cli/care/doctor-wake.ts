@@ -12,7 +12,10 @@ import type { Surroundings } from '../explain/look-around.ts';
 import type { TransportSession } from '../transport-session.ts';
 
 /** Findings about watching, listening and calling. */
-export async function examineWakes(invocation: Invocation, { session, here }: Surroundings): Promise<readonly Finding[]> {
+export async function examineWakes(
+  invocation: Invocation,
+  { session, here }: Surroundings,
+): Promise<readonly Finding[]> {
   const calls = await examineCalls(invocation, session);
   const watch = await describeWatch(invocation, session);
   const unwatched = here !== null && watch.expected && here.wakes?.watched === false;
@@ -31,21 +34,29 @@ async function describeWatch(
   { env }: Invocation,
   session: TransportSession,
 ): Promise<{ readonly expected: boolean; readonly says: string }> {
-  if (!session.config.watch) return { expected: false, says: 'off by "watch"; the remote is asked' };
+  if (!session.config.watch)
+    return { expected: false, says: 'off by "watch"; the remote is asked' };
   const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
   try {
     const place = await findWatchPlace(git, session.located.url);
-    if (place.kind === 'here') return { expected: true, says: `the files of ${place.gitDir} are watched` };
+    if (place.kind === 'here')
+      return { expected: true, says: `the files of ${place.gitDir} are watched` };
     return {
       expected: false,
-      says: place.kind === 'remote' ? 'the remote is on another machine and is asked' : `${place.why}; the remote is asked`,
+      says:
+        place.kind === 'remote'
+          ? 'the remote is on another machine and is asked'
+          : `${place.why}; the remote is asked`,
     };
   } finally {
     await git.close();
   }
 }
 
-async function examineCalls({ env }: Invocation, { config, configDirectory }: TransportSession): Promise<readonly Finding[]> {
+async function examineCalls(
+  { env }: Invocation,
+  { config, configDirectory }: TransportSession,
+): Promise<readonly Finding[]> {
   const at = config.listen === null ? null : parseListenAddress(config.listen);
   const fix = makeSecretCommand(configDirectory);
   try {
@@ -54,7 +65,12 @@ async function examineCalls({ env }: Invocation, { config, configDirectory }: Tr
       at === null
         ? []
         : secret === null && !isLoopback(at)
-          ? [trouble('bad', 'listen', { says: `${at.host} can be reached by others and there is no secret`, fix })]
+          ? [
+              trouble('bad', 'listen', {
+                says: `${at.host} can be reached by others and there is no secret`,
+                fix,
+              }),
+            ]
           : [
               fine(
                 'listen',

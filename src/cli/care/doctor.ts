@@ -1,4 +1,7 @@
-/** `crosstalkd doctor`: looks at everything a dispatcher stands on, a line each, and with --fix repairs what it can and looks again. */
+/**
+ * `crosstalkd doctor`: looks at everything a dispatcher stands on, a line each, and with --fix
+ * repairs what it can and looks again.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { checkGit, createGit } from '../../transport/git-runner.ts';
@@ -20,16 +23,26 @@ const ROUNDS_MAX = 3;
 export async function examine(invocation: Invocation): Promise<number> {
   const repaired: string[] = [];
   let findings = await examineOnce(invocation, null);
-  for (let round = 0; given(invocation, 'fix') && round < ROUNDS_MAX && findings.some(({ repair }) => repair !== null); round += 1)
+  for (
+    let round = 0;
+    given(invocation, 'fix') &&
+    round < ROUNDS_MAX &&
+    findings.some(({ repair }) => repair !== null);
+    round += 1
+  )
     findings = await examineOnce(invocation, repaired);
   if (repaired.length > 0) findings = await examineOnce(invocation, null);
   tell(invocation, findings, repaired);
-  if (findings.some(({ name, level }) => name === 'remote' && level === 'bad')) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
+  if (findings.some(({ name, level }) => name === 'remote' && level === 'bad'))
+    return ERROR_CODES.REMOTE_UNREACHABLE.exit;
   return findings.some(({ level }) => level === 'bad') ? ERROR_CODES.REFUSED.exit : 0;
 }
 
 /** One examination; with `repaired`, repairs on the way and notes what was done. */
-async function examineOnce(invocation: Invocation, repaired: string[] | null): Promise<readonly Finding[]> {
+async function examineOnce(
+  invocation: Invocation,
+  repaired: string[] | null,
+): Promise<readonly Finding[]> {
   const basics = [await examineGit(invocation), ...(await examineConfig(invocation))];
   if (repaired !== null) await repair(basics, repaired);
   if (basics.some(({ level }) => level === 'bad')) return basics;
@@ -48,47 +61,76 @@ async function examineOnce(invocation: Invocation, repaired: string[] | null): P
     }
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
-    const name = error.code === 'REMOTE_UNREACHABLE' ? 'remote' : error.code === 'STATE_UNUSABLE' ? 'state' : 'transport';
+    const name =
+      error.code === 'REMOTE_UNREACHABLE'
+        ? 'remote'
+        : error.code === 'STATE_UNUSABLE'
+          ? 'state'
+          : 'transport';
     return [
       ...basics,
-      trouble('bad', name, { says: error.message, fix: error.fix === 'crosstalkd doctor' ? 'check the URL and the network' : error.fix }),
+      trouble('bad', name, {
+        says: error.message,
+        fix: error.fix === 'crosstalkd doctor' ? 'check the URL and the network' : error.fix,
+      }),
     ];
   }
 }
 
 async function repair(findings: readonly Finding[], repaired: string[]): Promise<void> {
-  for (const finding of findings) if (finding.repair !== null) repaired.push(await finding.repair());
+  for (const finding of findings)
+    if (finding.repair !== null) repaired.push(await finding.repair());
 }
 
 async function examineGit({ env, cwd }: Invocation): Promise<Finding> {
   try {
-    return fine('git', `version ${await checkGit(createGit({ env, gitDir: cwd, clock: systemClock }))}`);
+    return fine(
+      'git',
+      `version ${await checkGit(createGit({ env, gitDir: cwd, clock: systemClock }))}`,
+    );
   } catch (error) {
     return trouble('bad', 'git', { says: errorText(error), fix: 'install a newer git' });
   }
 }
 
-const MARKS: Readonly<Record<Finding['level'], { readonly mark: string; readonly colour: Colour }>> = {
+const MARKS: Readonly<
+  Record<Finding['level'], { readonly mark: string; readonly colour: Colour }>
+> = {
   ok: { mark: 'ok  ', colour: 'green' },
   warn: { mark: 'warn', colour: 'yellow' },
   bad: { mark: 'bad ', colour: 'red' },
 };
 
-function tell(invocation: Invocation, findings: readonly Finding[], repaired: readonly string[]): void {
+function tell(
+  invocation: Invocation,
+  findings: readonly Finding[],
+  repaired: readonly string[],
+): void {
   const bad = findings.filter(({ level }) => level === 'bad').length;
   const warnings = findings.filter(({ level }) => level === 'warn').length;
   if (wantsJson(invocation)) {
     const checks = findings.map(({ name, level, says, fix }) => ({ name, level, says, fix }));
-    printJson(invocation, { ok: bad === 0, health: bad + warnings === 0 ? 'good' : 'degraded', checks, repaired });
+    printJson(invocation, {
+      ok: bad === 0,
+      health: bad + warnings === 0 ? 'good' : 'degraded',
+      checks,
+      repaired,
+    });
     return;
   }
   const { io } = invocation;
   for (const done of repaired) io.print(`${paint(io, 'cyan', 'done')}  ${plain(done)}`);
   const width = Math.max(...findings.map(({ name }) => name.length));
   for (const finding of findings) printFinding(io, finding, width);
-  const mendable = findings.some(({ repair }) => repair !== null) ? '; crosstalkd doctor --fix repairs what it can' : '';
+  const mendable = findings.some(({ repair }) => repair !== null)
+    ? '; crosstalkd doctor --fix repairs what it can'
+    : '';
   io.print('');
-  io.print(bad + warnings === 0 ? 'All is well.' : `${counted(bad, 'fault')}, ${counted(warnings, 'warning')}${mendable}.`);
+  io.print(
+    bad + warnings === 0
+      ? 'All is well.'
+      : `${counted(bad, 'fault')}, ${counted(warnings, 'warning')}${mendable}.`,
+  );
 }
 
 function printFinding(io: Io, { name, level, says, fix }: Finding, width: number): void {

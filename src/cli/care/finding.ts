@@ -1,4 +1,7 @@
-/** One line of `doctor`: what was looked at, how it is, the command that fixes it, and what --fix does. */
+/**
+ * One line of `doctor`: what was looked at, how it is, the command that fixes it, and what --fix
+ * does.
+ */
 export interface Finding {
   readonly name: string;
   readonly level: 'ok' | 'warn' | 'bad';
@@ -17,7 +20,11 @@ export function fine(name: string, says: string): Finding {
 export function trouble(
   level: 'warn' | 'bad',
   name: string,
-  what: { readonly says: string; readonly fix: string | null; readonly repair?: () => Promise<string> },
+  what: {
+    readonly says: string;
+    readonly fix: string | null;
+    readonly repair?: () => Promise<string>;
+  },
 ): Finding {
   return { name, level, says: what.says, fix: what.fix, repair: what.repair ?? null };
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd lint <file…>`: what a dispatcher would say of these files, before they are sent. Works anywhere; inside a clone it knows the names too. */
+/**
+ * `crosstalkd lint <file…>`: what a dispatcher would say of these files, before they are sent.
+ * Works anywhere; inside a clone it knows the names too.
+ */
 import { readFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
@@ -32,7 +35,8 @@ export async function lintFiles(invocation: Invocation): Promise<number> {
   const known = await openKnown(invocation);
   try {
     const linted: Linted[] = [];
-    for (const file of invocation.args) linted.push(await lintFile(invocation, file, known.session));
+    for (const file of invocation.args)
+      linted.push(await lintFile(invocation, file, known.session));
     report(invocation, linted, known.note);
     return linted.some(({ problems }) => problems.length > 0) ? 2 : 0;
   } finally {
@@ -41,17 +45,26 @@ export async function lintFiles(invocation: Invocation): Promise<number> {
 }
 
 /** The transport around, if there is one and it answers: syntax is checked without it. */
-async function openKnown(invocation: Invocation): Promise<{ readonly session: TransportSession | null; readonly note: string | null }> {
+async function openKnown(
+  invocation: Invocation,
+): Promise<{ readonly session: TransportSession | null; readonly note: string | null }> {
   try {
     return { session: await openSession(invocation), note: null };
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
     const isOutside = error.code === 'NOT_A_TRANSPORT';
-    return { session: null, note: `names were not checked: ${isOutside ? 'not inside a clone (use -C <dir>)' : error.message}` };
+    return {
+      session: null,
+      note: `names were not checked: ${isOutside ? 'not inside a clone (use -C <dir>)' : error.message}`,
+    };
   }
 }
 
-async function lintFile(invocation: Invocation, file: string, session: TransportSession | null): Promise<Linted> {
+async function lintFile(
+  invocation: Invocation,
+  file: string,
+  session: TransportSession | null,
+): Promise<Linted> {
   const full = resolve(startDirectory(invocation), file);
   const bytes = await readFile(full).catch((error: unknown) => {
     const isTheirs = session !== null && file.startsWith(`${CHANNELS}/`);
@@ -64,19 +77,35 @@ async function lintFile(invocation: Invocation, file: string, session: Transport
   const read = decodeMessage(bytes);
   if (read.kind === 'rejected') return { file, problems: [read.rejection], warnings: [] };
   const path = pathBelow(session, full);
-  const warnings = [...read.message.warnings, ...placeWarnings(path), ...bodyWarnings(read.message)];
-  return { file, problems: [], warnings: session === null ? warnings : [...warnings, ...(await nameWarnings(session, read.message))] };
+  const warnings = [
+    ...read.message.warnings,
+    ...placeWarnings(path),
+    ...bodyWarnings(read.message),
+  ];
+  return {
+    file,
+    problems: [],
+    warnings:
+      session === null ? warnings : [...warnings, ...(await nameWarnings(session, read.message))],
+  };
 }
 
 function lintModels(file: string, bytes: Uint8Array): Linted {
   const decoded = decodeModels(Buffer.from(bytes).toString('utf8'));
-  return { file, problems: [...decoded.problems, ...unknownAdapters(decoded, ADAPTER_NAMES)], warnings: [] };
+  return {
+    file,
+    problems: [...decoded.problems, ...unknownAdapters(decoded, ADAPTER_NAMES)],
+    warnings: [],
+  };
 }
 
 /** Where the file would stand in the transport, or null when it lies elsewhere. */
 function pathBelow(session: TransportSession | null, full: string): string | null {
-  const channels = session?.located.clone == null ? null : join(session.located.clone, CHANNELS) + sep;
-  return channels !== null && full.startsWith(channels) ? `${CHANNELS}/${full.slice(channels.length).split(sep).join('/')}` : null;
+  const channels =
+    session?.located.clone == null ? null : join(session.located.clone, CHANNELS) + sep;
+  return channels !== null && full.startsWith(channels)
+    ? `${CHANNELS}/${full.slice(channels.length).split(sep).join('/')}`
+    : null;
 }
 
 function placeWarnings(path: string | null): readonly string[] {
@@ -89,21 +118,33 @@ function placeWarnings(path: string | null): readonly string[] {
 }
 
 function bodyWarnings({ body, fields }: Message): readonly string[] {
-  return body.trim() === '' && fields.op === null ? ['there is no text below the front matter'] : [];
+  return body.trim() === '' && fields.op === null
+    ? ['there is no text below the front matter']
+    : [];
 }
 
-async function nameWarnings(session: TransportSession, { fields }: Message): Promise<readonly string[]> {
+async function nameWarnings(
+  session: TransportSession,
+  { fields }: Message,
+): Promise<readonly string[]> {
   const unknown = (await findUnknown(session, fields.to)).map(({ name, suggestion }) => {
     const hint = suggestion === null ? '' : `; did you mean "${suggestion}"?`;
     return `"${name}" is neither a model nor a person seen here${hint}`;
   });
   const named = [...fields.re, ...(fields.as === null ? [] : [fields.as]), ...fields.files];
   const entries = await session.repository.lookUp(tipOf(session), named);
-  const missing = named.flatMap((path, at) => (entries[at] == null ? [`${path} does not exist in the transport`] : []));
+  const missing = named.flatMap((path, at) =>
+    entries[at] == null ? [`${path} does not exist in the transport`] : [],
+  );
   const limit = session.config.hopsMax;
-  const hops = fields.hops >= limit ? [`hops: ${fields.hops} is at the limit of ${limit}: no host will run it`] : [];
+  const hops =
+    fields.hops >= limit
+      ? [`hops: ${fields.hops} is at the limit of ${limit}: no host will run it`]
+      : [];
   const impostor =
-    fields.from !== null && fields.model === null && session.mirror.index().models.includes(fields.from)
+    fields.from !== null &&
+    fields.model === null &&
+    session.mirror.index().models.includes(fields.from)
       ? [`from: "${fields.from}" is a model of this transport`]
       : [];
   return [...unknown, ...warnAboutHosts(session, fields.to), ...missing, ...hops, ...impostor];
@@ -115,23 +156,32 @@ function report(invocation: Invocation, linted: readonly Linted[], note: string 
     printJson(invocation, {
       ok: isGood,
       health: isGood && linted.every(({ warnings }) => warnings.length === 0) ? 'good' : 'degraded',
-      files: linted.map(({ file, problems, warnings }) => ({ file, ok: problems.length === 0, problems, warnings })),
+      files: linted.map(({ file, problems, warnings }) => ({
+        file,
+        ok: problems.length === 0,
+        problems,
+        warnings,
+      })),
       note,
     });
     return;
   }
-  for (const one of linted) for (const line of formatLinted(invocation.io, one)) invocation.io.print(line);
+  for (const one of linted)
+    for (const line of formatLinted(invocation.io, one)) invocation.io.print(line);
   if (note !== null) invocation.io.warn(oneLine(note, 400));
 }
 
 function formatLinted(io: Io, { file, problems, warnings }: Linted): readonly string[] {
   const name = oneLine(file, 300);
-  if (problems.length === 0 && warnings.length === 0) return [`${name}: ${paint(io, 'green', 'good')}`];
+  if (problems.length === 0 && warnings.length === 0)
+    return [`${name}: ${paint(io, 'green', 'good')}`];
   return [
     ...problems.map(
       ({ line, found, expected }) =>
         `${name}:${line}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
     ),
-    ...warnings.map((warning) => `${name}: ${paint(io, 'yellow', 'warning')}: ${oneLine(warning, 300)}`),
+    ...warnings.map(
+      (warning) => `${name}: ${paint(io, 'yellow', 'warning')}: ${oneLine(warning, 300)}`,
+    ),
   ];
 }

@@ -1,16 +1,32 @@
-/** What a remote lets us do, found by trying: refs outside refs/heads, and all-or-nothing pushes. Leaves nothing behind. */
+/**
+ * What a remote lets us do, found by trying: refs outside refs/heads, and all-or-nothing pushes.
+ * Leaves nothing behind.
+ */
 import { type RefUpdate, type Repository } from '../../transport/repository.ts';
 import type { RemoteTraits } from './remote-traits.ts';
 
 /** Tries both on refs of its own. Null when the remote takes no pushes at all; `line` says why. */
-export async function probeRemote(repository: Repository, nonce: string): Promise<RemoteTraits | { readonly refusal: string }> {
+export async function probeRemote(
+  repository: Repository,
+  nonce: string,
+): Promise<RemoteTraits | { readonly refusal: string }> {
   const record = await repository.writeRecord(JSON.stringify({ v: 1, probe: nonce }));
   const at = (root: string, name: string): string => `${root}/probe/${nonce}-${name}`;
   const attempt = async (root: string, atomic: boolean): Promise<string | null> => {
-    const updates: readonly RefUpdate[] = ['a', 'b'].map((name) => ({ ref: at(root, name), expected: null, next: record }));
+    const updates: readonly RefUpdate[] = ['a', 'b'].map((name) => ({
+      ref: at(root, name),
+      expected: null,
+      next: record,
+    }));
     const pushed = await repository.push(updates, { atomic });
-    const refusal = pushed.kind === 'unknown' ? pushed.failure.line : updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0];
-    const made = pushed.kind === 'unknown' ? [] : updates.filter(({ ref }) => pushed.refs.get(ref)?.kind === 'landed');
+    const refusal =
+      pushed.kind === 'unknown'
+        ? pushed.failure.line
+        : updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0];
+    const made =
+      pushed.kind === 'unknown'
+        ? []
+        : updates.filter(({ ref }) => pushed.refs.get(ref)?.kind === 'landed');
     if (made.length > 0)
       await repository.push(
         made.map(({ ref }) => ({ ref, expected: record, next: null })),
@@ -20,12 +36,15 @@ export async function probeRemote(repository: Repository, nonce: string): Promis
   };
   if ((await attempt('refs/crosstalk', true)) === null) return { customRefs: true, atomic: true };
   if ((await attempt('refs/crosstalk', false)) === null) return { customRefs: true, atomic: false };
-  if ((await attempt('refs/heads/crosstalk', true)) === null) return { customRefs: false, atomic: true };
+  if ((await attempt('refs/heads/crosstalk', true)) === null)
+    return { customRefs: false, atomic: true };
   const refusal = await attempt('refs/heads/crosstalk', false);
   return refusal === null ? { customRefs: false, atomic: false } : { refusal };
 }
 
-function reasonOf(result: { readonly kind: string; readonly line?: string } | undefined): readonly string[] {
+function reasonOf(
+  result: { readonly kind: string; readonly line?: string } | undefined,
+): readonly string[] {
   if (result?.kind === 'landed') return [];
   return [result?.line ?? 'the ref was not taken'];
 }

@@ -1,4 +1,7 @@
-/** What a remote can do, as the transport's version file records it: all hosts have to agree on where claims stand. PROTOCOL.md "Remotes". */
+/**
+ * What a remote can do, as the transport's version file records it: all hosts have to agree on
+ * where claims stand. PROTOCOL.md "Remotes".
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { PROTOCOL_VERSION } from '../../protocol/paths.ts';
 
@@ -9,7 +12,10 @@ export interface RemoteTraits {
   readonly atomic: boolean;
 }
 
-/** The traits in a CROSSTALK-VERSION; a file without them means a remote that can do everything. Throws NOT_A_TRANSPORT for another version. */
+/**
+ * The traits in a CROSSTALK-VERSION; a file without them means a remote that can do everything.
+ * Throws NOT_A_TRANSPORT for another version.
+ */
 export function readRemoteTraits(text: string | null): RemoteTraits {
   const [first = '', ...lines] = (text ?? String(PROTOCOL_VERSION)).split('\n');
   if (first.trim() !== String(PROTOCOL_VERSION))

@@ -1,9 +1,16 @@
-/** `crosstalkd verify`: the promises of the protocol, checked over the whole history of the branch. */
+/**
+ * `crosstalkd verify`: the promises of the protocol, checked over the whole history of the branch.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
-import { type CheckedCommit, createChecker, INVARIANTS, type Violation } from '../../protocol/invariants.ts';
+import {
+  type CheckedCommit,
+  createChecker,
+  INVARIANTS,
+  type Violation,
+} from '../../protocol/invariants.ts';
 import { CHANNELS } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
@@ -38,7 +45,10 @@ export async function verify(invocation: Invocation): Promise<number> {
   }
 }
 
-async function verifyHistory(invocation: Invocation, { session, rewrite }: Surroundings): Promise<Verified> {
+async function verifyHistory(
+  invocation: Invocation,
+  { session, rewrite }: Surroundings,
+): Promise<Verified> {
   const violations: Violation[] = [];
   if (rewrite !== null)
     violations.push({
@@ -47,12 +57,17 @@ async function verifyHistory(invocation: Invocation, { session, rewrite }: Surro
       path: null,
       says: `was the tip when this host last looked, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
     });
-  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
   const [check, checkRuns] = [createChecker(), createRunChecker()];
   let commits = 0;
   let waiting: WalkedCommit[] = [];
   const flush = async (): Promise<void> => {
-    for (const commit of await readCommits(session.repository, waiting)) violations.push(...check(commit), ...checkRuns(commit));
+    for (const commit of await readCommits(session.repository, waiting))
+      violations.push(...check(commit), ...checkRuns(commit));
     waiting = [];
   };
   try {
@@ -69,9 +84,14 @@ async function verifyHistory(invocation: Invocation, { session, rewrite }: Surro
   return { commits, violations };
 }
 
-async function readCommits(repository: Repository, commits: readonly WalkedCommit[]): Promise<readonly CheckedCommit[]> {
+async function readCommits(
+  repository: Repository,
+  commits: readonly WalkedCommit[],
+): Promise<readonly CheckedCommit[]> {
   const wanted = commits.flatMap(({ changes }) =>
-    changes.flatMap(({ path, blob, isFile }) => (blob !== null && isFile && isRead(path) ? [blob] : [])),
+    changes.flatMap(({ path, blob, isFile }) =>
+      blob !== null && isFile && isRead(path) ? [blob] : [],
+    ),
   );
   const unique: readonly Oid[] = [...new Set(wanted)];
   const blobs = unique.length === 0 ? [] : await repository.readBlobs(unique, MESSAGE_BYTES_MAX);
@@ -88,13 +108,21 @@ async function readCommits(repository: Repository, commits: readonly WalkedCommi
 }
 
 function isRead(path: string): boolean {
-  return path.startsWith(`${CHANNELS}/`) && /(\.md|\/RUN\.json|\/ADMIT\.json|\/(PLAN|plan\/\d+)\.yaml)$/.test(path);
+  return (
+    path.startsWith(`${CHANNELS}/`) &&
+    /(\.md|\/RUN\.json|\/ADMIT\.json|\/(PLAN|plan\/\d+)\.yaml)$/.test(path)
+  );
 }
 
 function print(invocation: Invocation, { commits, violations }: Verified): void {
   const { io } = invocation;
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: violations.length === 0, health: violations.length === 0 ? 'good' : 'degraded', commits, violations });
+    printJson(invocation, {
+      ok: violations.length === 0,
+      health: violations.length === 0 ? 'good' : 'degraded',
+      commits,
+      violations,
+    });
     return;
   }
   const [first] = violations;

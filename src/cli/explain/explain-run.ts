@@ -10,29 +10,56 @@ import type { Need } from './status-needs.ts';
 import { answerCommands, describeGate } from '../../workflow/describe.ts';
 import type { ListedFile } from '../read/read-conversation.ts';
 import { describeDecision } from '../workflow/draw.ts';
-import { findByPrefix, findRun, openMarkers, readMarkerRun, type RunSeen } from '../workflow/runs.ts';
+import {
+  findByPrefix,
+  findRun,
+  openMarkers,
+  readMarkerRun,
+  type RunSeen,
+} from '../workflow/runs.ts';
 import { isOver, reasonsOf, statusOf, waitsOf } from '../workflow/why.ts';
 
-/** The run that `asked` names by its channel or its open marker, explained; null when it names none. */
+/**
+ * The run that `asked` names by its channel or its open marker, explained; null when it names none.
+ */
 export async function tellRun(around: Surroundings, asked: string): Promise<Told | null> {
-  const marker = openMarkers(around).find(({ path }) => path === asked || messageId(path) === asked);
-  const seen = marker === undefined ? await findChannel(around, asked) : await readMarkerRun(around, marker.path);
+  const marker = openMarkers(around).find(
+    ({ path }) => path === asked || messageId(path) === asked,
+  );
+  const seen =
+    marker === undefined
+      ? await findChannel(around, asked)
+      : await readMarkerRun(around, marker.path);
   return seen === null ? null : explainSeen(around, seen);
 }
 
 function explainSeen(around: Surroundings, seen: RunSeen): Told {
   const status = statusOf(around, seen);
-  const none = isOver(seen) ? `is over: ${status}` : 'nothing holds it: a host moves it on with its next look';
+  const none = isOver(seen)
+    ? `is over: ${status}`
+    : 'nothing holds it: a host moves it on with its next look';
   const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
-  const parts = waits.length === 0 ? [{ what: none, command: `crosstalkd workflow show ${seen.input.run}` }] : waits;
+  const parts =
+    waits.length === 0
+      ? [{ what: none, command: `crosstalkd workflow show ${seen.input.run}` }]
+      : waits;
   return {
     kind: 'run',
     about: `${seen.input.run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
-    parts: parts.map(({ what, command }) => ({ name: null, kind: status, says: what, fix: command, hosts: [] })),
+    parts: parts.map(({ what, command }) => ({
+      name: null,
+      kind: status,
+      says: what,
+      fix: command,
+      hosts: [],
+    })),
   };
 }
 
-/** The run whose channel begins with `asked`, explained; null when there is none. Throws ID_AMBIGUOUS. */
+/**
+ * The run whose channel begins with `asked`, explained; null when there is none. Throws
+ * ID_AMBIGUOUS.
+ */
 export async function tellRunByPrefix(around: Surroundings, asked: string): Promise<Told | null> {
   if (around.index.tip === null) return null;
   const marker = await findByPrefix(around, asked);
@@ -41,7 +68,10 @@ export async function tellRunByPrefix(around: Surroundings, asked: string): Prom
 }
 
 /** The gate that asks with this file, explained; null when it is no question of a gate. */
-export async function tellGate(around: Surroundings, { path, channel, replyTo }: ListedFile): Promise<Told | null> {
+export async function tellGate(
+  around: Surroundings,
+  { path, channel, replyTo }: ListedFile,
+): Promise<Told | null> {
   if (replyTo !== null || !path.startsWith(`${channelFolder(channel)}/gates/`)) return null;
   const seen = await findChannel(around, channel);
   const gate = seen?.view.gates.find((one) => one.path === path);
@@ -74,20 +104,38 @@ export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
   return runs.flatMap(({ input, view }) =>
     view.blockedBy.flatMap(({ what, command }): Need[] => {
       if (!isForPeople(what) || command === null) return [];
-      return [{ kind: 'run', what: `${input.run}: ${what}`, fix: command, about: [input.marker.path], count: 1 }];
+      return [
+        {
+          kind: 'run',
+          what: `${input.run}: ${what}`,
+          fix: command,
+          about: [input.marker.path],
+          count: 1,
+        },
+      ];
     }),
   );
 }
 
-/** One open run in a line, without what is told as a need of it, and the command that tells more. */
-export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line: string; readonly command: string } {
+/**
+ * One open run in a line, without what is told as a need of it, and the command that tells more.
+ */
+export function lineOfRun(
+  around: Surroundings,
+  seen: RunSeen,
+): { readonly line: string; readonly command: string } {
   const { run } = seen.input;
   const { counts, atMs } = seen.view;
   const waits = waitsOf(around, seen);
   const other = waits.find(({ what }) => !isForPeople(what));
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
-  const why = other === undefined ? (waits.length === 0 ? 'moves on with the next look of a host' : 'waits for people') : other.what;
+  const why =
+    other === undefined
+      ? waits.length === 0
+        ? 'moves on with the next look of a host'
+        : 'waits for people'
+      : other.what;
   return {
     line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
     command: `crosstalkd workflow why ${run}`,
@@ -100,6 +148,8 @@ function isForPeople(what: string): boolean {
 
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {
   if (!isChannel(asked) || around.index.tip === null) return null;
-  const [entry] = await around.session.repository.lookUp(tipOf(around.session), [`${channelFolder(asked)}/RUN.json`]);
+  const [entry] = await around.session.repository.lookUp(tipOf(around.session), [
+    `${channelFolder(asked)}/RUN.json`,
+  ]);
   return entry == null ? null : findRun(around, asked);
 }

@@ -1,4 +1,7 @@
-/** Why a piece of open work stands where it stands: the words of select-work.ts for this host, and for each other host what its own beat says. */
+/**
+ * Why a piece of open work stands where it stands: the words of select-work.ts for this host, and
+ * for each other host what its own beat says.
+ */
 import { formatDuration } from '../../base/duration.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { CLAIMS_REFUSED } from '../../dispatcher/claim-message.ts';
@@ -55,7 +58,9 @@ export function createExplainer(around: Surroundings): (work: Work) => Standing 
   const scene: Scene = {
     ...around,
     view: viewOf(around),
-    told: new Map(waiting.map(({ key, kind, detail }) => [key, { kind: kind as Verdict['kind'], detail }])),
+    told: new Map(
+      waiting.map(({ key, kind, detail }) => [key, { kind: kind as Verdict['kind'], detail }]),
+    ),
     known: new Set([...around.index.models, ...around.offers.map((offer) => offer.name), ...beats]),
     live: liveHosts(around),
   };
@@ -63,9 +68,18 @@ export function createExplainer(around: Surroundings): (work: Work) => Standing 
 }
 
 /** A preferred host that is not up holds nothing, but people should know why another one works. */
-function withPreference({ live }: Scene, { message, recipient }: Work, standing: Standing): Standing {
+function withPreference(
+  { live }: Scene,
+  { message, recipient }: Work,
+  standing: Standing,
+): Standing {
   const { preferredHost } = message;
-  if (preferredHost === null || recipient === 'workflow' || live.some(({ alias }) => alias === preferredHost)) return standing;
+  if (
+    preferredHost === null ||
+    recipient === 'workflow' ||
+    live.some(({ alias }) => alias === preferredHost)
+  )
+    return standing;
   return { ...standing, says: `${standing.says}; it prefers ${preferredHost}, which is not up` };
 }
 
@@ -80,15 +94,36 @@ function explainWork(around: Scene, work: Work): Standing {
   return explainUnclaimed(around, { work, id, verdict, hosts });
 }
 
-function explainMessage(verdict: Verdict, { work, id }: { readonly work: Work; readonly id: string }): Standing | null {
-  const told = (kind: StandingKind, says: string, fix: string): Standing => ({ kind, says, fix, needsPerson: true, hosts: [] });
+function explainMessage(
+  verdict: Verdict,
+  { work, id }: { readonly work: Work; readonly id: string },
+): Standing | null {
+  const told = (kind: StandingKind, says: string, fix: string): Standing => ({
+    kind,
+    says,
+    fix,
+    needsPerson: true,
+    hosts: [],
+  });
   switch (verdict.kind) {
     case 'stale':
-      return told('stale', `${verdict.detail}; nobody runs it by itself`, `crosstalkd retry ${shellWord(id)}`);
+      return told(
+        'stale',
+        `${verdict.detail}; nobody runs it by itself`,
+        `crosstalkd retry ${shellWord(id)}`,
+      );
     case 'hops':
-      return told('hops', `${verdict.detail}: agents have answered agents too often`, `crosstalkd cancel ${shellWord(id)}`);
+      return told(
+        'hops',
+        `${verdict.detail}: agents have answered agents too often`,
+        `crosstalkd cancel ${shellWord(id)}`,
+      );
     case 'twin':
-      return told('twin', `${verdict.detail}; this copy is never run`, `remove the copy: git rm ${shellWord(work.message.path)}`);
+      return told(
+        'twin',
+        `${verdict.detail}; this copy is never run`,
+        `remove the copy: git rm ${shellWord(work.message.path)}`,
+      );
     case 'workflow':
       return {
         kind: 'workflow',
@@ -115,7 +150,9 @@ function explainClaim(around: Scene, work: Work): Standing | null {
       hosts: [],
     };
   const own = around.here?.running.find(({ key }) => key === work.key);
-  const holder = around.hosts.find(({ alias, instance }) => alias === claim.alias && instance === claim.instance);
+  const holder = around.hosts.find(
+    ({ alias, instance }) => alias === claim.alias && instance === claim.instance,
+  );
   const attempt = claim.attempt === 1 ? '' : `, attempt ${claim.attempt}`;
   const refused = around.here?.refused?.find(({ about }) => about === work.message.path);
   if (own?.publishing === true && refused !== undefined)
@@ -141,7 +178,13 @@ function explainClaim(around: Scene, work: Work): Standing | null {
       hosts: [],
     };
   }
-  return explainHolder(around, { work, holder, alias: claim.alias, attempt, effects: claim.effects });
+  return explainHolder(around, {
+    work,
+    holder,
+    alias: claim.alias,
+    attempt,
+    effects: claim.effects,
+  });
 }
 
 function explainHolder(
@@ -165,7 +208,8 @@ function explainHolder(
     silentMs === null
       ? `how much of its lease (${formatDuration(leaseMs)}) is left only a running dispatcher can know`
       : `seen from here it has been silent for ${formatDuration(silentMs)} of the lease of ${formatDuration(leaseMs)}`;
-  const silent = silentMs === null ? holder === undefined || holder.silent : silentMs >= leaseMs / 2;
+  const silent =
+    silentMs === null ? holder === undefined || holder.silent : silentMs >= leaseMs / 2;
   if (!silent)
     return {
       kind: 'running',
@@ -174,12 +218,18 @@ function explainHolder(
       needsPerson: false,
       hosts: [],
     };
-  const then = held.effects === 'none' ? 'another host that serves it runs it again' : 'the next host that looks says "outcome unknown"';
-  const alive = around.here !== null || around.hosts.some((host) => host !== holder && !host.silent);
+  const then =
+    held.effects === 'none'
+      ? 'another host that serves it runs it again'
+      : 'the next host that looks says "outcome unknown"';
+  const alive =
+    around.here !== null || around.hosts.some((host) => host !== holder && !host.silent);
   return {
     kind: 'holder-silent',
     says: `was claimed by ${alias}${attempt}, which is silent: ${sign}; ${left}; after the lease ${then}`,
-    fix: alive ? `crosstalkd run --alias ${alias}   (there, if it should not wait for the lease)` : 'crosstalkd run',
+    fix: alive
+      ? `crosstalkd run --alias ${alias}   (there, if it should not wait for the lease)`
+      : 'crosstalkd run',
     needsPerson: !alive,
     hosts: [],
   };
@@ -212,8 +262,15 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
   if (takers.length > 0) {
     // Beats do not say which projects a host has.
     const fix = projectFix(work, verdict);
-    const isOpen = fix === null ? '' : `, if its config.yaml has the project "${work.message.project ?? ''}"`;
-    return { kind: 'ready', says: `is ready; ${takers.join(' or ')} takes it with its next look${isOpen}`, fix, needsPerson: false, hosts };
+    const isOpen =
+      fix === null ? '' : `, if its config.yaml has the project "${work.message.project ?? ''}"`;
+    return {
+      kind: 'ready',
+      says: `is ready; ${takers.join(' or ')} takes it with its next look${isOpen}`,
+      fix,
+      needsPerson: false,
+      hosts,
+    };
   }
   if (verdict.kind === 'ran-before')
     return {
@@ -234,7 +291,10 @@ function explainUnclaimed(around: Scene, { work, id, verdict, hosts }: Unclaimed
   return explainIdle(around, { work, id, verdict, hosts });
 }
 
-const NOT_ALLOWED = { unapproved: 'is not approved', 'changed-since-approval': 'was changed since it was approved' } as const;
+const NOT_ALLOWED = {
+  unapproved: 'is not approved',
+  'changed-since-approval': 'was changed since it was approved',
+} as const;
 
 /** Nobody would take it now: the reason that a person can do most about comes first. */
 function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Standing {
@@ -249,29 +309,48 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): St
       hosts,
     };
   if (!served) return { ...explainUnserved(around, work.recipient), needsPerson: true, hosts };
-  const reasons = hosts.filter(({ says }) => !says.startsWith('does not serve')).map(({ host, says }) => `${host}: ${says}`);
+  const reasons = hosts
+    .filter(({ says }) => !says.startsWith('does not serve'))
+    .map(({ host, says }) => `${host}: ${says}`);
   const says = reasons.join('; ');
   if (verdict.kind === 'parked' || hosts.some((host) => host.says.includes('rests')))
     return { kind: 'parked', says, fix: fixOfRest(says), needsPerson: true, hosts };
   if (verdict.kind === 'paused' && around.here?.pausedHere === true)
     return { kind: 'paused', says, fix: 'crosstalkd resume', needsPerson: true, hosts };
   const paused = pausedElsewhere(live, work.recipient);
-  if (paused !== null) return { kind: 'paused', says, fix: `crosstalkd resume   (on ${paused})`, needsPerson: true, hosts };
+  if (paused !== null)
+    return {
+      kind: 'paused',
+      says,
+      fix: `crosstalkd resume   (on ${paused})`,
+      needsPerson: true,
+      hosts,
+    };
   const fix = projectFix(work, verdict);
   return { kind: 'waiting', says, fix, needsPerson: fix !== null, hosts };
 }
 
-/** The first host that serves the model, when everyone who does is paused; else null: somebody takes it when there is room. */
+/**
+ * The first host that serves the model, when everyone who does is paused; else null: somebody takes
+ * it when there is room.
+ */
 function pausedElsewhere(live: readonly HostSeen[], model: string): string | null {
   const serving = live.filter(({ beat }) => beat?.models.includes(model) === true);
   return serving.every(({ beat }) => beat?.state === 'paused') ? (serving[0]?.alias ?? null) : null;
 }
 
 /** No host that is up says that it serves the model. */
-function explainUnserved({ here, offers }: Scene, model: string): Pick<Standing, 'kind' | 'says' | 'fix'> {
+function explainUnserved(
+  { here, offers }: Scene,
+  model: string,
+): Pick<Standing, 'kind' | 'says' | 'fix'> {
   const offer = offers.find(({ name }) => name === model);
   if (offer?.state.kind === 'served' && here === null)
-    return { kind: 'nobody-serves', says: `no dispatcher that serves ${model} is up; this host could`, fix: 'crosstalkd run' };
+    return {
+      kind: 'nobody-serves',
+      says: `no dispatcher that serves ${model} is up; this host could`,
+      fix: 'crosstalkd run',
+    };
   if (offer?.state.kind === 'served' && here !== null)
     return {
       kind: 'nobody-serves',
@@ -284,16 +363,25 @@ function explainUnserved({ here, offers }: Scene, model: string): Pick<Standing,
       says: `no host that is up serves ${model}; here it ${NOT_ALLOWED[offer.state.kind]}`,
       fix: `crosstalkd allow ${model}`,
     };
-  return { kind: 'nobody-serves', says: `no host that is up serves ${model}`, fix: 'crosstalkd models' };
+  return {
+    kind: 'nobody-serves',
+    says: `no host that is up serves ${model}`,
+    fix: 'crosstalkd models',
+  };
 }
 
-/** What ends a rest before its time. The reasons are our own words, and come from other hosts as text. */
+/**
+ * What ends a rest before its time. The reasons are our own words, and come from other hosts as
+ * text.
+ */
 function fixOfRest(says: string): string {
   if (says.includes(BUDGET_REACHED)) return 'edit data/budgets.yaml, or wait';
   return says.includes(CLAIMS_REFUSED) ? 'crosstalkd doctor' : 'crosstalkd models';
 }
 
-/** Where a project is written that this host lacks; null when that is not what the work waits for. */
+/**
+ * Where a project is written that this host lacks; null when that is not what the work waits for.
+ */
 function projectFix({ message }: Work, verdict: Verdict): string | null {
   if (verdict.kind !== 'no-project' || message.project === null) return null;
   return `put "projects: { ${message.project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`;

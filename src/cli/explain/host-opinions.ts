@@ -1,4 +1,7 @@
-/** What each host says of a piece of open work: the one here by its own state, the others by their beats. */
+/**
+ * What each host says of a piece of open work: the one here by its own state, the others by their
+ * beats.
+ */
 import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -14,15 +17,30 @@ export interface HostOpinion {
   readonly wouldTake: boolean;
 }
 
-/** Hosts that count as up: not silent with claims in hand. The one that runs here is up whatever its beat says. */
+/**
+ * Hosts that count as up: not silent with claims in hand. The one that runs here is up whatever its
+ * beat says.
+ */
 export function liveHosts(around: Surroundings): readonly HostSeen[] {
   return around.hosts.filter((host) => !host.silent || host.instance === around.here?.instance);
 }
 
 /** What every host says of the work: the one here with `verdict`, the others by their beats. */
-export function opinionsOn(around: Surroundings, work: Work, verdict: Verdict): readonly HostOpinion[] {
+export function opinionsOn(
+  around: Surroundings,
+  work: Work,
+  verdict: Verdict,
+): readonly HostOpinion[] {
   const own: readonly HostOpinion[] =
-    around.here === null ? [] : [{ host: `${around.here.alias} (this host)`, says: verdict.detail, wouldTake: verdict.kind === 'ready' }];
+    around.here === null
+      ? []
+      : [
+          {
+            host: `${around.here.alias} (this host)`,
+            says: verdict.detail,
+            wouldTake: verdict.kind === 'ready',
+          },
+        ];
   const offer = around.offers.find(({ name }) => name === work.recipient);
   // The entry that all hosts share; one of this host's own says nothing of the others.
   const atATime = offer?.source === 'transport' ? (offer.entry?.concurrency ?? null) : null;
@@ -39,11 +57,19 @@ interface Asked {
 }
 
 function opinionOf(host: HostSeen, { work, atATime }: Asked): HostOpinion {
-  const told = (says: string, wouldTake = false): HostOpinion => ({ host: host.alias, says, wouldTake });
+  const told = (says: string, wouldTake = false): HostOpinion => ({
+    host: host.alias,
+    says,
+    wouldTake,
+  });
   const { beat } = host;
   if (beat === null) return told('its beat cannot be read');
-  if (host.silent) return told(`is silent: its last beat is ${formatDuration(host.ageMs ?? 0)} old by its own clock`);
-  if (work.hosts !== null && !work.hosts.includes(host.alias)) return told(`the message is for ${work.hosts.join(' or ')} only`);
+  if (host.silent)
+    return told(
+      `is silent: its last beat is ${formatDuration(host.ageMs ?? 0)} old by its own clock`,
+    );
+  if (work.hosts !== null && !work.hosts.includes(host.alias))
+    return told(`the message is for ${work.hosts.join(' or ')} only`);
   if (!beat.models.includes(work.recipient)) return told(`does not serve ${work.recipient}`);
   const blocked = beat.blocked.find(({ model }) => model === work.recipient);
   if (blocked !== undefined && (blocked.untilMs === null || blocked.untilMs > systemClock.wallMs()))
@@ -53,13 +79,17 @@ function opinionOf(host: HostSeen, { work, atATime }: Asked): HostOpinion {
   if (beat.state !== 'running') return told(`is ${beat.state}`);
   // What it holds is on the remote; its last beat may be from before.
   const same = host.claims.filter(({ claim }) => claim?.recipient === work.recipient).length;
-  if (atATime !== null && same >= atATime) return told(`${work.recipient} runs there ${same} of ${atATime} at a time`);
+  if (atATime !== null && same >= atATime)
+    return told(`${work.recipient} runs there ${same} of ${atATime} at a time`);
   const free = beat.slots - host.claims.length;
   if (free <= 0) return told(`all ${beat.slots} slots are busy`);
   return told(`serves it and has ${free} of ${beat.slots} slots free`, true);
 }
 
-/** The moment as select-work.ts sees it on this host: of the dispatcher that runs here, or of one that would. */
+/**
+ * The moment as select-work.ts sees it on this host: of the dispatcher that runs here, or of one
+ * that would.
+ */
 export function viewOf(around: Surroundings): WorkView {
   const { session, here } = around;
   const { config } = session;
@@ -70,7 +100,9 @@ export function viewOf(around: Surroundings): WorkView {
   const serving: Serving = {
     models: new Map(entries),
     refused: new Map(
-      around.offers.flatMap((offer) => (offer.state.kind === 'served' ? [] : [[offer.name, describeOffer(offer)] as const])),
+      around.offers.flatMap((offer) =>
+        offer.state.kind === 'served' ? [] : [[offer.name, describeOffer(offer)] as const],
+      ),
     ),
   };
   const running = here?.running ?? [];
@@ -82,9 +114,13 @@ export function viewOf(around: Surroundings): WorkView {
     refs: around.refs,
     claimsPrefix: session.refs.claims,
     hostsPrefix: session.refs.hosts,
-    held: new Map(running.filter(({ publishing }) => !publishing).map(({ key, model }) => [key, model])),
+    held: new Map(
+      running.filter(({ publishing }) => !publishing).map(({ key, model }) => [key, model]),
+    ),
     finishing: new Set(running.filter(({ publishing }) => publishing).map(({ key }) => key)),
-    parked: new Map((here?.parked ?? []).map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }])),
+    parked: new Map(
+      (here?.parked ?? []).map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }]),
+    ),
     // What a running dispatcher has found used up is among its parked models.
     budgets: NO_BUDGETS,
     spentOut: new Map(),

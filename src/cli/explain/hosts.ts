@@ -1,4 +1,7 @@
-/** `crosstalkd hosts`: every host that has shown itself, what it serves, how busy it is, and what is in its hands. */
+/**
+ * `crosstalkd hosts`: every host that has shown itself, what it serves, how busy it is, and what is
+ * in its hands.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
@@ -17,7 +20,9 @@ export async function showHosts(invocation: Invocation): Promise<number> {
   try {
     if (given(invocation, 'json')) invocation.io.print(formatJson(describeHosts(around)));
     else if (around.hosts.length === 0)
-      throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', { fix: 'crosstalkd run' });
+      throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {
+        fix: 'crosstalkd run',
+      });
     else for (const host of around.hosts) print(invocation.io, host, around);
     return around.hosts.length === 0 ? ERROR_CODES.NOT_FOUND.exit : 0;
   } finally {
@@ -38,7 +43,12 @@ export function describeHosts(around: Surroundings) {
       silent: !live.has(host),
       beat: host.beat,
       age_ms_by_its_own_clock: host.ageMs,
-      claims: host.claims.map(({ key, claim }) => ({ key, message: claim?.message, model: claim?.recipient, attempt: claim?.attempt })),
+      claims: host.claims.map(({ key, claim }) => ({
+        key,
+        message: claim?.message,
+        model: claim?.recipient,
+        attempt: claim?.attempt,
+      })),
     })),
   };
 }
@@ -46,15 +56,29 @@ export function describeHosts(around: Surroundings) {
 function print(io: Io, host: HostSeen, around: Surroundings): void {
   const { beat } = host;
   io.print(plain(lineOfHost(host, around)));
-  io.print(paint(io, 'dim', plain(`    instance ${host.instance}${beat === null ? '' : `, version ${beat.version}`}`)));
+  io.print(
+    paint(
+      io,
+      'dim',
+      plain(`    instance ${host.instance}${beat === null ? '' : `, version ${beat.version}`}`),
+    ),
+  );
   for (const { model, why, untilMs } of beat?.blocked ?? []) {
     const left = untilMs === null ? null : untilMs - systemClock.wallMs();
-    if (left === null || left > 0) io.print(plain(`    ${model} rests${left === null ? '' : ` for ${formatDuration(left)}`}: ${why}`));
+    if (left === null || left > 0)
+      io.print(
+        plain(`    ${model} rests${left === null ? '' : ` for ${formatDuration(left)}`}: ${why}`),
+      );
   }
   for (const { claim } of host.claims)
     if (claim !== null)
-      io.print(plain(`    holds ${shortId(claim.message)} for ${claim.recipient}${claim.attempt > 1 ? `, attempt ${claim.attempt}` : ''}`));
+      io.print(
+        plain(
+          `    holds ${shortId(claim.message)} for ${claim.recipient}${claim.attempt > 1 ? `, attempt ${claim.attempt}` : ''}`,
+        ),
+      );
   if (!liveHosts(around).includes(host))
     for (const { claim } of host.claims.slice(0, 1))
-      if (claim !== null) io.print(plain(`    crosstalkd why ${shellWord(messageId(claim.message))}`));
+      if (claim !== null)
+        io.print(plain(`    crosstalkd why ${shellWord(messageId(claim.message))}`));
 }

@@ -1,6 +1,7 @@
 /**
- * Everything that `status`, `hosts`, `why` and the control commands look at: the remote's claims, beats and control order, the index of open work,
- * what this host would serve, and what a dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
+ * Everything that `status`, `hosts`, `why` and the control commands look at: the remote's claims,
+ * beats and control order, the index of open work, what this host would serve, and what a
+ * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
 import { readFile } from 'node:fs/promises';
@@ -19,7 +20,12 @@ import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control
 import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
 import type { Invocation } from '../command.ts';
 import { readOffers } from '../models/serving.ts';
-import { openSession, rewritten, type TransportSession, unreachable } from '../transport-session.ts';
+import {
+  openSession,
+  rewritten,
+  type TransportSession,
+  unreachable,
+} from '../transport-session.ts';
 
 /** A claim ref on the remote. */
 export interface ClaimSeen {
@@ -56,20 +62,27 @@ export interface Surroundings {
   readonly claims: ReadonlyMap<string, ClaimSeen>;
   readonly hosts: readonly HostSeen[];
   readonly control: Control | null;
-  /** Every model with its state on this host; null with the reason when this host's files cannot be read. */
+  /**
+   * Every model with its state on this host; null with the reason when this host's files cannot be
+   * read.
+   */
   readonly offers: readonly ModelOffer[];
   readonly offersProblem: string | null;
   /** The dispatcher that runs here, or null. */
   readonly here: HostReport | null;
   /** A process holds the state directory but does not answer. */
   readonly hereSilent: boolean;
-  /** Where no dispatcher runs: what this host ran before the branch was rewritten, and so does not run again by itself. */
+  /**
+   * Where no dispatcher runs: what this host ran before the branch was rewritten, and so does not
+   * run again by itself.
+   */
   readonly ranBefore: ReadonlySet<string>;
 }
 
 /**
- * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session has to be closed. `onOpen` may begin something that
- * goes on beside it; it must not reject. Throws only when nothing can be said.
+ * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session
+ * has to be closed. `onOpen` may begin something that goes on beside it; it must not reject. Throws
+ * only when nothing can be said.
  */
 export async function lookAround(
   invocation: Invocation,
@@ -94,15 +107,23 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   return { session, ...seen, index, works, offers, offersProblem, ...asked };
 }
 
-/** The same for commands that act: they need the remote. Throws REMOTE_UNREACHABLE and HISTORY_REWRITTEN. */
+/**
+ * The same for commands that act: they need the remote. Throws REMOTE_UNREACHABLE and
+ * HISTORY_REWRITTEN.
+ */
 export async function lookToAct(invocation: Invocation): Promise<Surroundings> {
   const around = await lookAround(invocation);
   if (around.outage === null && around.rewrite === null) return around;
   await around.session.close();
-  throw around.outage === null ? rewritten() : unreachable(around.session.located.url, around.outage);
+  throw around.outage === null
+    ? rewritten()
+    : unreachable(around.session.located.url, around.outage);
 }
 
-type RemoteSeen = Pick<Surroundings, 'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control'>;
+type RemoteSeen = Pick<
+  Surroundings,
+  'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control'
+>;
 
 async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
   const { repository, mirror, refs: names } = session;
@@ -133,7 +154,11 @@ async function readRecords(
   refs: ReadonlyMap<string, Oid>,
 ): Promise<Pick<RemoteSeen, 'claims' | 'hosts' | 'control'>> {
   const texts = new Map<string, string | null>();
-  await Promise.all([...refs].map(async ([ref, oid]) => texts.set(ref, (await session.repository.readCommit(oid))?.message ?? null)));
+  await Promise.all(
+    [...refs].map(async ([ref, oid]) =>
+      texts.set(ref, (await session.repository.readCommit(oid))?.message ?? null),
+    ),
+  );
   const { refs: names, config } = session;
   const claims = new Map<string, ClaimSeen>();
   for (const [ref, oid] of refs) {
@@ -143,37 +168,79 @@ async function readRecords(
   }
   const hosts = [...refs].flatMap(([ref, oid]) => {
     const name = ref.startsWith(names.hosts) ? parseBeatName(ref.slice(names.hosts.length)) : null;
-    return name === null ? [] : [seeHost({ ref, oid, ...name }, { text: texts.get(ref) ?? '', claims, leaseMs: config.leaseMs })];
+    return name === null
+      ? []
+      : [
+          seeHost(
+            { ref, oid, ...name },
+            { text: texts.get(ref) ?? '', claims, leaseMs: config.leaseMs },
+          ),
+        ];
   });
   const control = parseControl(texts.get(names.control + CONTROL_NAME) ?? '');
-  return { claims, hosts: hosts.sort(by(({ alias, instance }) => `${alias} ${instance}`)), control };
+  return {
+    claims,
+    hosts: hosts.sort(by(({ alias, instance }) => `${alias} ${instance}`)),
+    control,
+  };
 }
 
 function seeHost(
   named: Pick<HostSeen, 'ref' | 'oid' | 'alias' | 'instance'>,
-  seen: { readonly text: string; readonly claims: ReadonlyMap<string, ClaimSeen>; readonly leaseMs: number },
+  seen: {
+    readonly text: string;
+    readonly claims: ReadonlyMap<string, ClaimSeen>;
+    readonly leaseMs: number;
+  },
 ): HostSeen {
   const beat = parseBeat(seen.text);
   const ageMs = beat === null ? null : Math.max(0, systemClock.wallMs() - beat.atMs);
-  const own = [...seen.claims.values()].filter(({ claim }) => claim?.alias === named.alias && claim.instance === named.instance);
-  return { ...named, beat, ageMs, claims: own, silent: own.length > 0 && ageMs !== null && ageMs > seen.leaseMs };
+  const own = [...seen.claims.values()].filter(
+    ({ claim }) => claim?.alias === named.alias && claim.instance === named.instance,
+  );
+  return {
+    ...named,
+    beat,
+    ageMs,
+    claims: own,
+    silent: own.length > 0 && ageMs !== null && ageMs > seen.leaseMs,
+  };
 }
 
-async function askHere(session: TransportSession): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore'>> {
+async function askHere(
+  session: TransportSession,
+): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore'>> {
   const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
   const here = asked.kind === 'answered' ? decodeHostReport(asked.state) : null;
-  return { here, hereSilent: asked.kind === 'silent', ranBefore: here === null ? await readRanBefore(session) : new Set() };
+  return {
+    here,
+    hereSilent: asked.kind === 'silent',
+    ranBefore: here === null ? await readRanBefore(session) : new Set(),
+  };
 }
 
-/** What cannot be read counts as nothing: the dispatcher that starts next reads it again, and says so. */
+/**
+ * What cannot be read counts as nothing: the dispatcher that starts next reads it again, and says
+ * so.
+ */
 async function readRanBefore({ directory }: TransportSession): Promise<ReadonlySet<string>> {
   const text = await readFile(directory.journalFile, 'utf8').catch(() => '');
   const entries = parseJournal(text, () => undefined);
-  return new Set(entries.flatMap((entry) => (entry.kind === 'settled' && entry.how === RAN_BEFORE ? [entry.key] : [])));
+  return new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'settled' && entry.how === RAN_BEFORE ? [entry.key] : [],
+    ),
+  );
 }
 
-async function readOffersHere(session: TransportSession): Promise<Pick<Surroundings, 'offers' | 'offersProblem'>> {
-  const sources = { configDirectory: session.configDirectory, id: session.id, only: session.config.only };
+async function readOffersHere(
+  session: TransportSession,
+): Promise<Pick<Surroundings, 'offers' | 'offersProblem'>> {
+  const sources = {
+    configDirectory: session.configDirectory,
+    id: session.id,
+    only: session.config.only,
+  };
   try {
     return { offers: await readOffers(sources, session.mirror.modelsText()), offersProblem: null };
   } catch (error) {

@@ -1,4 +1,7 @@
-/** What needs a person, worst first, each with the command that fixes it. The same list gives `status` its verdict. */
+/**
+ * What needs a person, worst first, each with the command that fixes it. The same list gives
+ * `status` its verdict.
+ */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -58,7 +61,8 @@ function need(kind: string, what: string, fix: string): Need {
 }
 
 function needsOfRemote({ outage, rewrite, control }: Surroundings): readonly Need[] {
-  if (outage !== null) return [need('outage', `the remote does not answer: ${outage}`, 'crosstalkd doctor')];
+  if (outage !== null)
+    return [need('outage', `the remote does not answer: ${outage}`, 'crosstalkd doctor')];
   if (rewrite !== null)
     return [
       need(
@@ -69,22 +73,39 @@ function needsOfRemote({ outage, rewrite, control }: Surroundings): readonly Nee
         rewrite.now === null ? 'push the branch again' : 'crosstalkd accept-rewrite',
       ),
     ];
-  return control?.op === 'pause' ? [need('paused', `all hosts are paused, ordered by ${control.by}`, 'crosstalkd resume --all')] : [];
+  return control?.op === 'pause'
+    ? [need('paused', `all hosts are paused, ordered by ${control.by}`, 'crosstalkd resume --all')]
+    : [];
 }
 
 function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
   const { here, hereSilent, offers, offersProblem, claims } = around;
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
-    ({ name, state }) => state.kind === 'changed-since-approval' || (state.kind === 'invalid' && wanted.has(name)),
+    ({ name, state }) =>
+      state.kind === 'changed-since-approval' || (state.kind === 'invalid' && wanted.has(name)),
   );
   const garbage = [...claims.values()].filter(({ claim }) => claim === null).length;
   return [
     ...(offersProblem === null ? [] : [need('config', offersProblem, 'crosstalkd doctor')]),
     ...(here?.halted === true && around.rewrite === null
-      ? [need('halted', 'the dispatcher here has stopped: the branch was rewritten', 'crosstalkd accept-rewrite')]
+      ? [
+          need(
+            'halted',
+            'the dispatcher here has stopped: the branch was rewritten',
+            'crosstalkd accept-rewrite',
+          ),
+        ]
       : []),
-    ...(hereSilent ? [need('silent-here', 'a dispatcher holds this state directory but does not answer', 'crosstalkd doctor')] : []),
+    ...(hereSilent
+      ? [
+          need(
+            'silent-here',
+            'a dispatcher holds this state directory but does not answer',
+            'crosstalkd doctor',
+          ),
+        ]
+      : []),
     ...(here === null && !hereSilent && outbox > 0
       ? [
           need(
@@ -95,11 +116,17 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
         ]
       : []),
     ...(here?.refused ?? []).map(({ about, reason, blocked, forMs }) => ({
-      ...need('refused', `${about} cannot be published for ${formatDuration(forMs)}: ${reason}`, fixOf(blocked)),
+      ...need(
+        'refused',
+        `${about} cannot be published for ${formatDuration(forMs)}: ${reason}`,
+        fixOf(blocked),
+      ),
       about: [about],
       count: 1,
     })),
-    ...(here?.pausedHere === true ? [need('paused-here', `${here.alias} (this host) is paused`, 'crosstalkd resume')] : []),
+    ...(here?.pausedHere === true
+      ? [need('paused-here', `${here.alias} (this host) is paused`, 'crosstalkd resume')]
+      : []),
     ...changed.map((offer) =>
       need(
         'model',
@@ -108,7 +135,13 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
       ),
     ),
     ...(garbage > 0
-      ? [need('garbage-claims', `${counted(garbage, 'claim')} on the remote cannot be read`, 'crosstalkd doctor --fix')]
+      ? [
+          need(
+            'garbage-claims',
+            `${counted(garbage, 'claim')} on the remote cannot be read`,
+            'crosstalkd doctor --fix',
+          ),
+        ]
       : []),
   ];
 }
@@ -117,7 +150,11 @@ function needsOfFiles({ index }: Surroundings): readonly Need[] {
   return [...index.rejected.values()]
     .sort((a, b) => byCodeUnit(a.path, b.path))
     .map((file) => ({
-      ...need('rejected', `${file.path}:${file.line}: found ${file.found}; expected ${file.expected}`, describeRejected(file).fix),
+      ...need(
+        'rejected',
+        `${file.path}:${file.line}: found ${file.found}; expected ${file.expected}`,
+        describeRejected(file).fix,
+      ),
       about: [file.path],
       count: 1,
     }));
@@ -157,7 +194,11 @@ function needsOfFailures(failed: readonly FailedLately[]): readonly Need[] {
   return failed
     .filter(({ isUnknown }) => isUnknown)
     .map(({ id, model, reason, ageMs, command }) => ({
-      ...need('outcome-unknown', `${id} to ${model}, ${formatDuration(ageMs)} ago: ${reason}`, command),
+      ...need(
+        'outcome-unknown',
+        `${id} to ${model}, ${formatDuration(ageMs)} ago: ${reason}`,
+        command,
+      ),
       about: [id],
       count: 1,
     }));
@@ -184,7 +225,13 @@ function needsOfClone(unsent: Unsent | null): readonly Need[] {
         ]),
     ...(commits === 0
       ? []
-      : [need('unpushed', `${counted(commits, 'commit')} with messages in this clone ${isHere(commits)}`, `git -C ${clone} push`)]),
+      : [
+          need(
+            'unpushed',
+            `${counted(commits, 'commit')} with messages in this clone ${isHere(commits)}`,
+            `git -C ${clone} push`,
+          ),
+        ]),
   ];
 }
 

@@ -1,4 +1,7 @@
-/** `crosstalkd status`: the verdict first, then what needs a person, then everything else that goes on. */
+/**
+ * `crosstalkd status`: the verdict first, then what needs a person, then everything else that goes
+ * on.
+ */
 import { readdir } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -29,7 +32,10 @@ const LINES_MAX = 10;
 export async function showStatus(invocation: Invocation): Promise<number> {
   if (given(invocation, 'config')) return showConfig(invocation);
   let clone: Promise<CloneSeen | null> | undefined;
-  const around = await lookAround(invocation, (session) => (clone = lookAtClone(session).catch(() => null)));
+  const around = await lookAround(
+    invocation,
+    (session) => (clone = lookAtClone(session).catch(() => null)),
+  );
   try {
     const told = await tell(around, clone);
     if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
@@ -67,7 +73,13 @@ async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Pr
   ]);
   const needs = [
     ...needsOfRuns(runs),
-    ...listNeeds({ around, stood, failed, unsent, outbox: outbox.filter((name) => name.endsWith('.json')).length }),
+    ...listNeeds({
+      around,
+      stood,
+      failed,
+      unsent,
+      outbox: outbox.filter((name) => name.endsWith('.json')).length,
+    }),
   ];
   return { around, stood, needs, failed, runs };
 }
@@ -75,8 +87,12 @@ async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Pr
 function verdictOf({ needs, stood }: Told): string {
   const running = stood.filter(({ standing }) => standing.kind === 'running').length;
   const waiting = stood.length - running;
-  const going = [...(running > 0 ? [`${running} running`] : []), ...(waiting > 0 ? [`${waiting} waiting`] : [])].join(', ');
-  if (needs.length === 0) return going === '' ? 'All is well: nothing waits.' : `All is well: ${going}.`;
+  const going = [
+    ...(running > 0 ? [`${running} running`] : []),
+    ...(waiting > 0 ? [`${waiting} waiting`] : []),
+  ].join(', ');
+  if (needs.length === 0)
+    return going === '' ? 'All is well: nothing waits.' : `All is well: ${going}.`;
   return `${counted(needs.length, 'thing')} ${needs.length === 1 ? 'needs' : 'need'} you${going === '' ? '.' : `; ${going}.`}`;
 }
 
@@ -96,7 +112,11 @@ function toJson(told: Told) {
     needs,
     waiting: stood
       .filter(({ standing }) => standing.kind !== 'running')
-      .map(({ work, standing }) => ({ ...describeWork(work), ...pick(standing), sinceMs: work.message.timestampMs })),
+      .map(({ work, standing }) => ({
+        ...describeWork(work),
+        ...pick(standing),
+        sinceMs: work.message.timestampMs,
+      })),
     running: stood
       .filter(({ standing }) => standing.kind === 'running')
       .map(({ work, standing }) => ({
@@ -104,7 +124,11 @@ function toJson(told: Told) {
         ...pick(standing),
         attempt: around.claims.get(work.key)?.claim?.attempt ?? null,
       })),
-    runs: runs.map(({ input, view }) => ({ run: input.run, status: view.status, marker: input.marker.path })),
+    runs: runs.map(({ input, view }) => ({
+      run: input.run,
+      status: view.status,
+      marker: input.marker.path,
+    })),
     hosts: around.hosts.map((host) => ({
       alias: host.alias,
       instance: host.instance,
@@ -112,7 +136,11 @@ function toJson(told: Told) {
       silent: host.silent,
     })),
     parked: listParked(around),
-    models: around.offers.map((offer) => ({ name: offer.name, state: offer.state.kind, says: describeOffer(offer) })),
+    models: around.offers.map((offer) => ({
+      name: offer.name,
+      state: offer.state.kind,
+      says: describeOffer(offer),
+    })),
     rejected: [...index.rejected.values()],
     failed,
     here,
@@ -124,7 +152,12 @@ function toJson(told: Told) {
 }
 
 function describeWork(work: Stood['work']) {
-  return { id: messageId(work.message.path), path: work.message.path, from: work.message.from, to: work.recipient };
+  return {
+    id: messageId(work.message.path),
+    path: work.message.path,
+    from: work.message.from,
+    to: work.recipient,
+  };
 }
 
 function pick({ kind, says, fix }: Stood['standing']) {
@@ -139,14 +172,18 @@ function print(io: Io, told: Told): void {
     items: needs,
     lines: ({ what, fix, about, count }) => [
       what,
-      ...(count > 1 ? [`  ${about.map(shortId).join(', ')}${count > about.length ? ', …' : ''}`] : []),
+      ...(count > 1
+        ? [`  ${about.map(shortId).join(', ')}${count > about.length ? ', …' : ''}`]
+        : []),
       { command: fix },
     ],
   });
   section(io, {
     title: 'Running',
     items: stood.filter(({ standing }) => standing.kind === 'running'),
-    lines: ({ work, standing }) => [`${shortId(work.message.path)}  ${work.recipient}  ${standing.says}`],
+    lines: ({ work, standing }) => [
+      `${shortId(work.message.path)}  ${work.recipient}  ${standing.says}`,
+    ],
   });
   section(io, {
     title: 'Runs',
@@ -158,7 +195,9 @@ function print(io: Io, told: Told): void {
   });
   section(io, {
     title: 'Waiting',
-    items: stood.filter(({ standing }) => !['running', 'workflow'].includes(standing.kind) && !standing.needsPerson),
+    items: stood.filter(
+      ({ standing }) => !['running', 'workflow'].includes(standing.kind) && !standing.needsPerson,
+    ),
     lines: ({ work, standing }) => [
       `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${standing.says}`,
     ],
@@ -166,14 +205,20 @@ function print(io: Io, told: Told): void {
   section(io, {
     title: 'Failed in the last day',
     items: told.failed.filter(({ isUnknown }) => !isUnknown),
-    lines: ({ id, model, reason, ageMs, command }) => [`${shortOf(id)}  ${model}  ${formatDuration(ageMs)} ago: ${reason}   (${command})`],
+    lines: ({ id, model, reason, ageMs, command }) => [
+      `${shortOf(id)}  ${model}  ${formatDuration(ageMs)} ago: ${reason}   (${command})`,
+    ],
   });
   section(io, {
     title: 'Resting models',
     items: listParked(around),
-    lines: ({ host, model, why, forMs }) => [`${model} on ${host}${forMs === null ? '' : ` for ${formatDuration(forMs)}`}: ${why}`],
+    lines: ({ host, model, why, forMs }) => [
+      `${model} on ${host}${forMs === null ? '' : ` for ${formatDuration(forMs)}`}: ${why}`,
+    ],
   });
-  const notServed = around.offers.filter(({ state }) => state.kind === 'unapproved' || state.kind === 'invalid');
+  const notServed = around.offers.filter(
+    ({ state }) => state.kind === 'unapproved' || state.kind === 'invalid',
+  );
   section(io, {
     title: 'Not served here',
     items: notServed,
@@ -183,7 +228,9 @@ function print(io: Io, told: Told): void {
   if (needs.length + stood.length + notServed.length + around.hosts.length > 0) io.print('');
   if (around.here === null && !around.hereSilent && around.outage === null)
     io.print('No dispatcher runs on this host for this transport: crosstalkd run');
-  io.print(paint(io, 'dim', `${plain(around.session.located.url)} (branch ${around.session.branch})`));
+  io.print(
+    paint(io, 'dim', `${plain(around.session.located.url)} (branch ${around.session.branch})`),
+  );
 }
 
 type Line = string | { readonly command: string };
@@ -197,8 +244,13 @@ function section<T>(io: Io, { title, items, lines }: Section<T>): void {
   if (items.length === 0) return;
   io.print(`\n${paint(io, 'bold', title)}`);
   for (const line of items.slice(0, LINES_MAX).flatMap(lines))
-    io.print(typeof line === 'string' ? `  ${plain(line)}` : `    ${paint(io, 'cyan', plain(line.command))}`);
-  if (items.length > LINES_MAX) io.print(`  … and ${items.length - LINES_MAX} more (crosstalkd status --json)`);
+    io.print(
+      typeof line === 'string'
+        ? `  ${plain(line)}`
+        : `    ${paint(io, 'cyan', plain(line.command))}`,
+    );
+  if (items.length > LINES_MAX)
+    io.print(`  … and ${items.length - LINES_MAX} more (crosstalkd status --json)`);
 }
 
 /** One host in a line: what it does, and how old that knowledge is. */
@@ -210,7 +262,9 @@ export function lineOfHost(host: HostSeen, around: Surroundings): string {
   const here = isHere ? around.here : null;
   const busy = here?.running.length ?? host.claims.length;
   const state = isUp ? (here?.state ?? beat.state) : 'silent';
-  const age = isHere ? 'this host' : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
+  const age = isHere
+    ? 'this host'
+    : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
   return `${host.alias}  ${state}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;
 }
 
@@ -223,7 +277,8 @@ interface ParkedSeen {
 
 function listParked(around: Surroundings): readonly ParkedSeen[] {
   const { here } = around;
-  const own = here?.parked.map(({ model, why, forMs }) => ({ host: here.alias, model, why, forMs })) ?? [];
+  const own =
+    here?.parked.map(({ model, why, forMs }) => ({ host: here.alias, model, why, forMs })) ?? [];
   const others = around.hosts
     .filter(({ instance }) => instance !== here?.instance)
     .flatMap(({ alias, beat }) =>
@@ -260,7 +315,10 @@ async function showConfig(invocation: Invocation): Promise<number> {
     invocation.io.print(formatJson({ ok: true, health: 'good', settings: rows, ...paths }));
     return 0;
   }
-  const [keys, values] = [Math.max(...rows.map(({ key }) => key.length)), Math.max(...rows.map(({ value }) => Math.min(40, value.length)))];
+  const [keys, values] = [
+    Math.max(...rows.map(({ key }) => key.length)),
+    Math.max(...rows.map(({ value }) => Math.min(40, value.length))),
+  ];
   for (const { key, value, origin, meaning } of rows)
     invocation.io.print(
       `${key.padEnd(keys)}  ${plain(value).padEnd(values)}  ${paint(invocation.io, 'dim', `${plain(origin)}: ${meaning}`)}`,
@@ -272,7 +330,8 @@ async function showConfig(invocation: Invocation): Promise<number> {
 
 function showValue(field: keyof Config, value: Config[keyof Config]): string {
   if (field.endsWith('Ms') && typeof value === 'number') return formatDuration(value);
-  if (field === 'notify') return (value as Config['notify']).map(describeNotifier).join(', ') || '-';
+  if (field === 'notify')
+    return (value as Config['notify']).map(describeNotifier).join(', ') || '-';
   if (value === null) return '-';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd why`: where a message, run, gate, model or host stands, why, and the command that moves it. It always has an answer. */
+/**
+ * `crosstalkd why`: where a message, run, gate, model or host stands, why, and the command that
+ * moves it. It always has an answer.
+ */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -28,7 +31,12 @@ export async function explain(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
     const told = await explainFrom(invocation, around, asked);
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: told.notes.length === 0 ? 'good' : 'degraded', ...told });
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ok: true,
+        health: told.notes.length === 0 ? 'good' : 'degraded',
+        ...told,
+      });
     else print(invocation, told);
     return 0;
   } finally {
@@ -42,14 +50,20 @@ export async function explainFrom(
   around: Surroundings,
   asked: string,
 ): Promise<Told & { readonly notes: readonly string[] }> {
-  const told = (await tellName(around, asked)) ?? (await tellRun(around, asked)) ?? (await tellMessage(invocation, around, asked));
+  const told =
+    (await tellName(around, asked)) ??
+    (await tellRun(around, asked)) ??
+    (await tellMessage(invocation, around, asked));
   return { ...told, notes: notesOf(around) };
 }
 
 /** What limits every answer: it may be old, or nothing runs at all. */
 function notesOf({ outage, rewrite }: Surroundings): readonly string[] {
-  if (outage !== null) return [`the remote does not answer (${outage}); this is as it was at the last look`];
-  return rewrite === null ? [] : ['the branch was rewritten; nothing runs until crosstalkd accept-rewrite'];
+  if (outage !== null)
+    return [`the remote does not answer (${outage}); this is as it was at the last look`];
+  return rewrite === null
+    ? []
+    : ['the branch was rewritten; nothing runs until crosstalkd accept-rewrite'];
 }
 
 function print({ io }: Invocation, told: Told & { readonly notes: readonly string[] }): void {
@@ -57,10 +71,13 @@ function print({ io }: Invocation, told: Told & { readonly notes: readonly strin
   io.print(paint(io, 'bold', plain(told.about)));
   for (const { name, says, fix, hosts } of told.parts) {
     // What follows says it host by host.
-    const isRepeated = hosts.length > 0 && hosts.some(({ host, says: opinion }) => says.startsWith(`${host}: ${opinion}`));
+    const isRepeated =
+      hosts.length > 0 &&
+      hosts.some(({ host, says: opinion }) => says.startsWith(`${host}: ${opinion}`));
     const head = isRepeated ? 'no host takes it now' : says;
     io.print(`  ${plain(name === null ? head : `${name}: ${head}`)}`);
-    for (const { host, says: opinion } of hosts) io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
+    for (const { host, says: opinion } of hosts)
+      io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
     if (fix !== null) io.print(`    ${paint(io, 'cyan', plain(fix))}`);
   }
 }
@@ -74,7 +91,8 @@ async function tellName(around: Surroundings, asked: string): Promise<Told | nul
     ...around.hosts.flatMap(({ beat }) => beat?.models ?? []),
   ]);
   if (models.has(name)) return tellModel(around, name);
-  if (hosts.length > 0 || name === around.here?.alias || name === around.session.config.alias) return tellHost(around, name);
+  if (hosts.length > 0 || name === around.here?.alias || name === around.session.config.alias)
+    return tellHost(around, name);
   return Promise.resolve(null);
 }
 
@@ -92,7 +110,8 @@ function tellModel(around: Surroundings, name: string): Told {
       : offer.state.kind === 'unapproved'
         ? 'not approved'
         : describeOffer(offer);
-  const mayServe = offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval';
+  const mayServe =
+    offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval';
   const fix =
     live.length > 0
       ? null
@@ -117,7 +136,9 @@ function tellModel(around: Surroundings, name: string): Told {
         const { kind, says, fix: moves } = explainWork(work);
         return { name: shortId(work.message.path), kind, says, fix: moves, hosts: [] };
       }),
-      ...(works.length === 0 ? [{ name: null, kind: 'idle', says: 'nothing waits for it', fix: null, hosts: [] }] : []),
+      ...(works.length === 0
+        ? [{ name: null, kind: 'idle', says: 'nothing waits for it', fix: null, hosts: [] }]
+        : []),
     ],
   };
 }
@@ -125,7 +146,13 @@ function tellModel(around: Surroundings, name: string): Told {
 function tellHost(around: Surroundings, alias: string): Told {
   const hosts = around.hosts.filter((host) => host.alias === alias);
   const isHere = around.here?.alias === alias;
-  const none = { name: null, kind: 'down', says: 'no dispatcher with this name is up', fix: isHere ? null : 'crosstalkd run', hosts: [] };
+  const none = {
+    name: null,
+    kind: 'down',
+    says: 'no dispatcher with this name is up',
+    fix: isHere ? null : 'crosstalkd run',
+    hosts: [],
+  };
   const twins =
     hosts.length > 1
       ? [
@@ -148,7 +175,9 @@ function tellHost(around: Surroundings, alias: string): Told {
       : host.beat?.state === 'paused'
         ? 'crosstalkd resume   (there)'
         : null;
-    const held = host.claims.flatMap((one) => (one.claim === null ? [] : [`${shortId(one.claim.message)} for ${one.claim.recipient}`]));
+    const held = host.claims.flatMap((one) =>
+      one.claim === null ? [] : [`${shortId(one.claim.message)} for ${one.claim.recipient}`],
+    );
     const says = `${lineOfHost(host, around)}${held.length === 0 ? '; holds nothing' : `; holds ${held.join(', ')}`}`;
     return {
       name: null,
@@ -169,7 +198,11 @@ function tellHost(around: Surroundings, alias: string): Told {
   };
 }
 
-async function tellMessage(invocation: Invocation, around: Surroundings, asked: string): Promise<Told> {
+async function tellMessage(
+  invocation: Invocation,
+  around: Surroundings,
+  asked: string,
+): Promise<Told> {
   const rejected = findRejected(around, asked);
   if (rejected !== null) return rejected;
   try {
@@ -183,39 +216,73 @@ async function tellMessage(invocation: Invocation, around: Surroundings, asked: 
   }
 }
 
-/** What is said of a file that is no message, by its path, its name, or its id; the id of a copy is that of the message that counts. */
+/**
+ * What is said of a file that is no message, by its path, its name, or its id; the id of a copy is
+ * that of the message that counts.
+ */
 export function findRejected(around: Surroundings, asked: string): Told | null {
   const file = [...around.index.rejected.values()].find(
     ({ path, twinOf }) =>
-      path === asked || path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) || (twinOf === undefined && messageId(path) === asked),
+      path === asked ||
+      path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) ||
+      (twinOf === undefined && messageId(path) === asked),
   );
   if (file === undefined) return null;
   return tellRejected(file);
 }
 
 /** Not in the transport: a file that was never sent, or a slip. */
-async function describeUnknown(invocation: Invocation, around: Surroundings, asked: string): Promise<CrosstalkError> {
+async function describeUnknown(
+  invocation: Invocation,
+  around: Surroundings,
+  asked: string,
+): Promise<CrosstalkError> {
   const { clone } = around.session.located;
-  const file = [resolve(invocation.cwd, asked), ...(clone === null ? [] : [join(clone, asked)])].find((path) => existsSync(path));
+  const file = [
+    resolve(invocation.cwd, asked),
+    ...(clone === null ? [] : [join(clone, asked)]),
+  ].find((path) => existsSync(path));
   const unsent = await findUnsent(around.session);
-  const draft = file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;
+  const draft =
+    file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;
   if (draft !== undefined)
-    return new CrosstalkError('NOT_FOUND', `${draft} is on this disk and not in the transport: it was never sent`, {
-      fix: `crosstalkd send ${shellWord(draft)}`,
-    });
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `${draft} is on this disk and not in the transport: it was never sent`,
+      {
+        fix: `crosstalkd send ${shellWord(draft)}`,
+      },
+    );
   if (unsent !== null && unsent.commits > 0)
-    return new CrosstalkError('NOT_FOUND', `"${asked}" is not in the transport, and this clone has commits that were never pushed`, {
-      fix: 'git pull --rebase && git push',
-    });
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `"${asked}" is not in the transport, and this clone has commits that were never pushed`,
+      {
+        fix: 'git pull --rebase && git push',
+      },
+    );
   const files = await listAll(around.session);
   if (files.some(({ channel }) => channel === asked))
-    return new CrosstalkError('NOT_FOUND', `"${asked}" is a channel; what stands where is said of its messages`, {
-      fix: `crosstalkd log ${asked}   (then: crosstalkd why <id>)`,
-    });
-  const near = suggestName(asked, [...around.index.models, ...around.hosts.map(({ alias }) => alias), ...files.map(({ stem }) => stem)]);
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `"${asked}" is a channel; what stands where is said of its messages`,
+      {
+        fix: `crosstalkd log ${asked}   (then: crosstalkd why <id>)`,
+      },
+    );
+  const near = suggestName(asked, [
+    ...around.index.models,
+    ...around.hosts.map(({ alias }) => alias),
+    ...files.map(({ stem }) => stem),
+  ]);
   const [first] = near === null ? [] : matchId(files, near);
-  const hint = near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;
-  return new CrosstalkError('NOT_FOUND', `"${asked}" is no message, run, model or host of this transport${hint}`, {
-    fix: 'crosstalkd log   (or: crosstalkd models, crosstalkd hosts)',
-  });
+  const hint =
+    near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;
+  return new CrosstalkError(
+    'NOT_FOUND',
+    `"${asked}" is no message, run, model or host of this transport${hint}`,
+    {
+      fix: 'crosstalkd log   (or: crosstalkd models, crosstalkd hosts)',
+    },
+  );
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd pause|resume|drain|stop`: the dispatcher of this host through its socket, or with --all every host through the control ref. */
+/**
+ * `crosstalkd pause|resume|drain|stop`: the dispatcher of this host through its socket, or with
+ * --all every host through the control ref.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
@@ -35,7 +38,8 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
     const report = await askHere(session, op);
     const ended = op === 'stop' && (await waitForEnd(session));
     const told = tellHere(op, { report, ended });
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', told, host: report });
+    if (wantsJson(invocation))
+      printJson(invocation, { ok: true, health: 'good', told, host: report });
     else invocation.io.print(plain(told));
     return 0;
   } finally {
@@ -56,9 +60,13 @@ async function askHere(session: TransportSession, op: Op): Promise<HostReport | 
       });
     case 'silent': {
       const pid = asked.holder?.pid;
-      throw new CrosstalkError('REFUSED', `the dispatcher here ${pid === undefined ? '' : `(process ${pid}) `}does not answer`, {
-        fix: pid === undefined ? 'crosstalkd doctor' : `kill ${pid}`,
-      });
+      throw new CrosstalkError(
+        'REFUSED',
+        `the dispatcher here ${pid === undefined ? '' : `(process ${pid}) `}does not answer`,
+        {
+          fix: pid === undefined ? 'crosstalkd doctor' : `kill ${pid}`,
+        },
+      );
     }
   }
 }
@@ -73,7 +81,10 @@ async function waitForEnd(session: TransportSession): Promise<boolean> {
   return false;
 }
 
-function tellHere(op: Op, { report, ended }: { readonly report: HostReport | null; readonly ended: boolean }): string {
+function tellHere(
+  op: Op,
+  { report, ended }: { readonly report: HostReport | null; readonly ended: boolean },
+): string {
   const alias = report?.alias ?? 'the dispatcher here';
   const running = report?.running.length ?? 0;
   const rest = running === 0 ? '' : `; ${counted(running, 'agent')} still at work`;
@@ -107,24 +118,40 @@ async function controlAll(invocation: Invocation, op: Op): Promise<number> {
   }
 }
 
-async function orderAll(invocation: Invocation, around: Surroundings, op: ControlOp): Promise<string> {
+async function orderAll(
+  invocation: Invocation,
+  around: Surroundings,
+  op: ControlOp,
+): Promise<string> {
   const { session } = around;
-  const hosts = around.hosts.flatMap(({ beat }) => (beat === null || beat.state === 'stopped' ? [] : [beat]));
+  const hosts = around.hosts.flatMap(({ beat }) =>
+    beat === null || beat.state === 'stopped' ? [] : [beat],
+  );
   if (op !== 'pause' && hosts.length === 0)
-    throw new CrosstalkError('NOT_FOUND', 'no host is up on this transport', { fix: 'crosstalkd hosts' });
+    throw new CrosstalkError('NOT_FOUND', 'no host is up on this transport', {
+      fix: 'crosstalkd hosts',
+    });
   const { name } = await identifySender(invocation, session);
-  const next = await session.repository.writeRecord(formatControl({ op, by: name, runs: hosts.map(({ run }) => run) }));
+  const next = await session.repository.writeRecord(
+    formatControl({ op, by: name, runs: hosts.map(({ run }) => run) }),
+  );
   await moveControl(around, next);
   const live = liveHosts(around).length;
   const within = `within their next look (at most ${Math.ceil(session.config.intervalMaxMs / 1_000)}s with this host's settings)`;
-  const before = around.control?.op === 'pause' && op !== 'pause' ? `; this replaces the pause ordered by ${around.control.by}` : '';
-  if (op === 'pause') return `all hosts claim nothing new, ${within}, until crosstalkd resume --all`;
+  const before =
+    around.control?.op === 'pause' && op !== 'pause'
+      ? `; this replaces the pause ordered by ${around.control.by}`
+      : '';
+  if (op === 'pause')
+    return `all hosts claim nothing new, ${within}, until crosstalkd resume --all`;
   return `${counted(live, 'host')} ${op === 'drain' ? 'finish what runs and end' : 'end'}, ${within}; hosts that start later are not meant${before}`;
 }
 
 async function resumeAll(around: Surroundings): Promise<string> {
   if (around.control?.op !== 'pause')
-    throw new CrosstalkError('NOT_FOUND', 'nobody has paused all hosts', { fix: 'crosstalkd resume   (this host alone)' });
+    throw new CrosstalkError('NOT_FOUND', 'nobody has paused all hosts', {
+      fix: 'crosstalkd resume   (this host alone)',
+    });
   await moveControl(around, null);
   return 'all hosts take work again, except those paused one by one';
 }
@@ -134,11 +161,17 @@ async function moveControl(
   next: Parameters<TransportSession['repository']['push']>[0][number]['next'],
 ): Promise<void> {
   const ref = session.refs.control + CONTROL_NAME;
-  const pushed = await session.repository.push([{ ref, expected: refs.get(ref) ?? null, next }], { atomic: false });
+  const pushed = await session.repository.push([{ ref, expected: refs.get(ref) ?? null, next }], {
+    atomic: false,
+  });
   if (pushed.kind === 'unknown') throw unreachable(session.located.url, pushed.failure.line);
   const result = pushed.refs.get(ref);
   if (result?.kind === 'landed') return;
   if (result?.kind === 'refused')
-    throw new CrosstalkError('REFUSED', `the remote refuses it: ${result.line}`, { fix: 'crosstalkd doctor' });
-  throw new CrosstalkError('REFUSED', 'somebody else gave an order to all hosts at this moment', { fix: 'crosstalkd status' });
+    throw new CrosstalkError('REFUSED', `the remote refuses it: ${result.line}`, {
+      fix: 'crosstalkd doctor',
+    });
+  throw new CrosstalkError('REFUSED', 'somebody else gave an order to all hosts at this moment', {
+    fix: 'crosstalkd status',
+  });
 }

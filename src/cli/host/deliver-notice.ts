@@ -1,4 +1,7 @@
-/** How a notice reaches a person: a program of the desktop, any command, a mail program, or a POST. Texts go by stdin, variables or JSON, never through a shell. */
+/**
+ * How a notice reaches a person: a program of the desktop, any command, a mail program, or a POST.
+ * Texts go by stdin, variables or JSON, never through a shell.
+ */
 import { SECOND } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { NoticeKind, Notifier } from '../../local/notify-settings.ts';
@@ -19,7 +22,11 @@ const LIMIT_MS = 8 * SECOND;
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Null when it was taken, else why not. Never throws, and takes at most eight seconds. */
-export async function deliverNotice(notice: Notice, notifier: Notifier, env: Env): Promise<string | null> {
+export async function deliverNotice(
+  notice: Notice,
+  notifier: Notifier,
+  env: Env,
+): Promise<string | null> {
   const [title, text] = [oneLine(notice.title, 200), `${notice.text}\n\n${notice.fix}\n`];
   const told = {
     ...env,
@@ -33,7 +40,9 @@ export async function deliverNotice(notice: Notice, notifier: Notifier, env: Env
       return post(notifier.url, {
         kind: notice.kind,
         title,
-        text: [title, restOf(title, notice.text), '', notice.fix].filter((line, at) => line !== '' || at === 2).join('\n'),
+        text: [title, restOf(title, notice.text), '', notice.fix]
+          .filter((line, at) => line !== '' || at === 2)
+          .join('\n'),
         fix: notice.fix,
       });
     case 'desktop':
@@ -45,14 +54,22 @@ export async function deliverNotice(notice: Notice, notifier: Notifier, env: Env
   }
 }
 
-/** The program that shows a notice on the desktop, with its arguments. Bodies are markup there (Desktop Notifications, "Markup"), titles are not. */
-export function desktopCommand(platform: NodeJS.Platform, title: string, notice: Notice): readonly [string, ...string[]] {
+/**
+ * The program that shows a notice on the desktop, with its arguments. Bodies are markup there
+ * (Desktop Notifications, "Markup"), titles are not.
+ */
+export function desktopCommand(
+  platform: NodeJS.Platform,
+  title: string,
+  notice: Notice,
+): readonly [string, ...string[]] {
   if (platform !== 'darwin') {
     const body = [restOf(title, notice.text), notice.fix].filter((line) => line !== '').join('\n');
     return ['notify-send', '--app-name=crosstalkd', '--', title, escapeMarkup(body)];
   }
   // AppleScript reads the texts from the environment, where they are data and no script.
-  const script = 'display notification (system attribute "CROSSTALK_NOTICE_TEXT") with title (system attribute "CROSSTALK_NOTICE_TITLE")';
+  const script =
+    'display notification (system attribute "CROSSTALK_NOTICE_TEXT") with title (system attribute "CROSSTALK_NOTICE_TITLE")';
   return ['osascript', '-e', script];
 }
 
@@ -86,7 +103,9 @@ export function formatMail(to: string, title: string, text: string): string {
 function encodeRest(points: readonly string[]): string {
   const words: string[] = [];
   for (let at = 0; at < points.length; at += 15)
-    words.push(`\n =?utf-8?B?${Buffer.from(points.slice(at, at + 15).join('')).toString('base64')}?=`);
+    words.push(
+      `\n =?utf-8?B?${Buffer.from(points.slice(at, at + 15).join('')).toString('base64')}?=`,
+    );
   return words.join('');
 }
 

@@ -1,4 +1,6 @@
-/** Agents whose output is kept in the state directory while it comes, and handed to whoever watches. */
+/**
+ * Agents whose output is kept in the state directory while it comes, and handed to whoever watches.
+ */
 import { cleanText } from '../../agents/clean-output.ts';
 import type { Agents, AttemptOutcome, AttemptRequest } from '../../agents/agent.ts';
 import { createRedactor, type Redact, secretsOf } from '../../agents/redact.ts';
@@ -30,7 +32,12 @@ export function keepTranscripts(agents: Agents, parts: TranscriptParts): Agents 
     run: async (request) => {
       const [message, model] = [request.extraEnv['CROSSTALK_MESSAGE'] ?? '', request.entry.name];
       const { attemptId } = request;
-      const transcript = await openTranscript(parts.directory, { attemptId, message, model, startedAt: formatIso(systemClock.wallMs()) });
+      const transcript = await openTranscript(parts.directory, {
+        attemptId,
+        message,
+        model,
+        startedAt: formatIso(systemClock.wallMs()),
+      });
       let end = 0;
       let shown = '';
       const onOutput: AttemptRequest['onOutput'] = (text) => {
@@ -55,11 +62,15 @@ export function keepTranscripts(agents: Agents, parts: TranscriptParts): Agents 
 /** Enough to tell whether the output was shown already. */
 const SHOWN_MAX = 1_048_576;
 
-/** What went wrong is often in the part of the output that is not shown while it runs. Bytes that are no clean text are kept beside the transcript. */
+/**
+ * What went wrong is often in the part of the output that is not shown while it runs. Bytes that
+ * are no clean text are kept beside the transcript.
+ */
 function writeRaw(transcript: OpenTranscript, raw: Uint8Array, { shown, redact }: Ending): void {
   const text = Buffer.from(raw).toString('utf8');
   const clean = redact(cleanText(text));
-  if (!shown.includes(clean.trim())) transcript.write(`${shown === '' ? '' : '\n[output]\n'}${clean}\n`);
+  if (!shown.includes(clean.trim()))
+    transcript.write(`${shown === '' ? '' : '\n[output]\n'}${clean}\n`);
   if (cleanText(text) !== text || !Buffer.from(text).equals(raw))
     // A byte a character, so that everything but the secrets stays as it was.
     transcript.writeRaw(Buffer.from(redact(Buffer.from(raw).toString('latin1')), 'latin1'));
@@ -71,7 +82,11 @@ interface Ending {
   readonly redact: Redact;
 }
 
-function writeEnd(transcript: OpenTranscript, outcome: AttemptOutcome, { shown, redact }: Ending): void {
+function writeEnd(
+  transcript: OpenTranscript,
+  outcome: AttemptOutcome,
+  { shown, redact }: Ending,
+): void {
   switch (outcome.kind) {
     case 'answered':
       transcript.write(shown !== '' ? '' : `${outcome.text}\n`);

@@ -1,6 +1,7 @@
 /**
- * What `run` tells people who do not look: that something needs a person, failed for good, stopped at a budget, or that a host is gone. Each thing once,
- * also over restarts: what was told is kept in the state directory. Only hosts with `notify:` do this, beside the loop and never in its way.
+ * What `run` tells people who do not look: that something needs a person, failed for good, stopped
+ * at a budget, or that a host is gone. Each thing once, also over restarts: what was told is kept
+ * in the state directory. Only hosts with `notify:` do this, beside the loop and never in its way.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -59,7 +60,11 @@ const NOT_TOLD: readonly string[] = [
 ];
 
 /** Begins to watch when the configuration has `notify:`. */
-export function openNotices(invocation: Invocation, session: TransportSession, log: Log): NoticeSink {
+export function openNotices(
+  invocation: Invocation,
+  session: TransportSession,
+  log: Log,
+): NoticeSink {
   const { notify } = session.config;
   if (notify.length === 0) return { take: () => undefined, close: () => Promise.resolve() };
   const watch = createWatch({ invocation, session, log, notify });
@@ -71,7 +76,10 @@ export function openNotices(invocation: Invocation, session: TransportSession, l
       clearInterval(timer);
       const isOnce = given(invocation, 'once');
       const limit = new AbortController();
-      await Promise.race([watch.step(isOnce), systemClock.sleep(isOnce ? CLOSE_ONCE_MS : CLOSE_MS, limit.signal)]);
+      await Promise.race([
+        watch.step(isOnce),
+        systemClock.sleep(isOnce ? CLOSE_ONCE_MS : CLOSE_MS, limit.signal),
+      ]);
       limit.abort();
       watch.end();
     },
@@ -104,13 +112,18 @@ function createWatch(parts: WatchParts) {
     const isDue = tip !== lookedTip || isStirred ? idleMs >= LOOK_MS : idleMs >= LOOK_IDLE_MS;
     if (!isDue || tip === null) return;
     [lookedMs, lookedTip, isStirred] = [systemClock.monotonicMs(), tip, false];
-    const opened = await openSession(parts.invocation, { where: parts.invocation.args[0] ?? null, unread: true });
+    const opened = await openSession(parts.invocation, {
+      where: parts.invocation.args[0] ?? null,
+      unread: true,
+    });
     try {
       const around = await lookFrom(opened);
       const { needs } = await describeStatus(around);
       const notices = needs.flatMap(noticeOfNeed);
       // What is still so stays told; it is told again only when it was gone for a while.
-      for (const { key } of notices) if (told?.has(key) === true) told.set(key, { untilMs: systemClock.wallMs() + FORGOTTEN_MS });
+      for (const { key } of notices)
+        if (told?.has(key) === true)
+          told.set(key, { untilMs: systemClock.wallMs() + FORGOTTEN_MS });
       queue.push(...notices);
     } finally {
       await opened.close();
@@ -126,12 +139,22 @@ function createWatch(parts: WatchParts) {
       const rest = await tell({ ...parts, state }, fresh, failing);
       const wallMs = systemClock.wallMs();
       for (const { key } of fresh.filter((notice) => !rest.includes(notice)))
-        told.set(key, { untilMs: wallMs + (key.startsWith('need ') ? FORGOTTEN_MS : EVENT_KEPT_MS) });
+        told.set(key, {
+          untilMs: wallMs + (key.startsWith('need ') ? FORGOTTEN_MS : EVENT_KEPT_MS),
+        });
       queue.unshift(...rest.slice(-QUEUE_MAX));
-      for (const [key, { untilMs }] of told) if (untilMs < wallMs || told.size > KEPT_MAX) told.delete(key);
-      await writeCheckpoint(path, Object.fromEntries([...told].map(([key, { untilMs }]) => [key, untilMs])));
+      for (const [key, { untilMs }] of told)
+        if (untilMs < wallMs || told.size > KEPT_MAX) told.delete(key);
+      await writeCheckpoint(
+        path,
+        Object.fromEntries([...told].map(([key, { untilMs }]) => [key, untilMs])),
+      );
     } catch (error) {
-      parts.log.warning('notify.failed', { way: 'all', reason: errorText(error), next: 'tried again; work goes on' });
+      parts.log.warning('notify.failed', {
+        way: 'all',
+        reason: errorText(error),
+        next: 'tried again; work goes on',
+      });
       isStirred = true;
     }
   };
@@ -152,7 +175,10 @@ function freshNotices(notices: readonly KeyedNotice[], told: Told): readonly Key
   return notices.filter(({ key }) => !told.has(key) && !seen.has(key) && seen.add(key));
 }
 
-/** Tells every way; gives those notices that no way took. A way that fails is reported once until it works again. */
+/**
+ * Tells every way; gives those notices that no way took. A way that fails is reported once until it
+ * works again.
+ */
 async function tell(
   { notify, invocation, log, state }: WatchParts & { readonly state: { readonly ended: boolean } },
   fresh: readonly KeyedNotice[],
@@ -171,13 +197,16 @@ async function tell(
         for (const notice of group) taken.add(notice);
         continue;
       }
-      if (!failing.has(way)) log.warning('notify.failed', { way, reason: problem, next: 'tried again; work goes on' });
+      if (!failing.has(way))
+        log.warning('notify.failed', { way, reason: problem, next: 'tried again; work goes on' });
       failing.add(way);
       break;
     }
   }
   // What no way is meant to carry counts as told.
-  return fresh.filter((notice) => !taken.has(notice) && notify.some(({ only }) => only.includes(notice.kind)));
+  return fresh.filter(
+    (notice) => !taken.has(notice) && notify.some(({ only }) => only.includes(notice.kind)),
+  );
 }
 
 function joinNotices(group: readonly KeyedNotice[]): Notice {
@@ -202,11 +231,20 @@ export function noticeOfNeed(need: Need): readonly KeyedNotice[] {
     .slice(0, 16);
   const isBudget = need.kind === 'run' && need.what.includes('budget');
   return [
-    { key: `need ${key}`, kind: isBudget ? 'budget' : 'needs-person', title: `crosstalkd: ${need.what}`, text: need.what, fix: need.fix },
+    {
+      key: `need ${key}`,
+      kind: isBudget ? 'budget' : 'needs-person',
+      title: `crosstalkd: ${need.what}`,
+      text: need.what,
+      fix: need.fix,
+    },
   ];
 }
 
-/** What happened for good, as a notice: at most one for each event. No text of a message or answer is in it. */
+/**
+ * What happened for good, as a notice: at most one for each event. No text of a message or answer
+ * is in it.
+ */
 export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotice[] {
   const text = (name: string): string => String(fields[name] ?? '');
   const [message, model] = [text('message'), text('model')];
@@ -252,5 +290,9 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
 
 function decodeTold(value: unknown): Told {
   const entries = isMapping(value) ? Object.entries(value) : [];
-  return new Map(entries.flatMap(([key, untilMs]) => (typeof untilMs === 'number' ? [[key, { untilMs }] as const] : [])));
+  return new Map(
+    entries.flatMap(([key, untilMs]) =>
+      typeof untilMs === 'number' ? [[key, { untilMs }] as const] : [],
+    ),
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * `run --otel`: spans of this host's work, sent as OTLP over HTTP in JSON to the endpoint that the usual OTEL_* variables name. Off without the option.
- * What cannot be sent is thrown away in the end: it never holds up the dispatcher.
+ * `run --otel`: spans of this host's work, sent as OTLP over HTTP in JSON to the endpoint that the
+ * usual OTEL_* variables name. Off without the option. What cannot be sent is thrown away in the
+ * end: it never holds up the dispatcher.
  */
 import { createSpanFold, type Span } from '../../base/spans.ts';
 import { SECOND, systemClock } from '../../base/clock.ts';
@@ -32,10 +33,17 @@ const CLOSE_MS = 3 * SECOND;
 const BATCH_MAX = 512;
 const QUEUE_MAX = 2_048;
 
-/** Begins to send when `--otel` is given. Throws CONFIG_INVALID naming the variable that cannot be used. */
-export function openSpans(invocation: Invocation, { alias, log }: { readonly alias: string; readonly log: Log }): SpanSink {
+/**
+ * Begins to send when `--otel` is given. Throws CONFIG_INVALID naming the variable that cannot be
+ * used.
+ */
+export function openSpans(
+  invocation: Invocation,
+  { alias, log }: { readonly alias: string; readonly log: Log },
+): SpanSink {
   const nothing: SpanSink = { take: () => undefined, close: () => Promise.resolve() };
-  if (!given(invocation, 'otel') || /^true$/i.test(invocation.env['OTEL_SDK_DISABLED'] ?? '')) return nothing;
+  if (!given(invocation, 'otel') || /^true$/i.test(invocation.env['OTEL_SDK_DISABLED'] ?? ''))
+    return nothing;
   const settings = readOtelSettings(invocation.env, alias);
   const fold = createSpanFold(() => systemRandom.hex(8));
   const queue: Span[] = [];
@@ -51,7 +59,13 @@ export function openSpans(invocation: Invocation, { alias, log }: { readonly ali
         }
         lost += Math.max(0, batch.length + queue.length - QUEUE_MAX);
         queue.unshift(...batch.slice(Math.max(0, batch.length + queue.length - QUEUE_MAX)));
-        if (!failing) log.warning('otel.failed', { endpoint: settings.endpoint, reason: problem, lost, next: 'tried again; work goes on' });
+        if (!failing)
+          log.warning('otel.failed', {
+            endpoint: settings.endpoint,
+            reason: problem,
+            lost,
+            next: 'tried again; work goes on',
+          });
         failing = true;
         return;
       }
@@ -72,22 +86,36 @@ export function openSpans(invocation: Invocation, { alias, log }: { readonly ali
   };
 }
 
-/** Endpoint, headers, limit and resource by the variables of the OpenTelemetry specification. Throws CONFIG_INVALID. */
+/**
+ * Endpoint, headers, limit and resource by the variables of the OpenTelemetry specification. Throws
+ * CONFIG_INVALID.
+ */
 export function readOtelSettings(env: Env, alias: string): OtelSettings {
   const read = (name: string): string | null => {
-    const value = (env[`OTEL_EXPORTER_OTLP_TRACES_${name}`] ?? '') || (env[`OTEL_EXPORTER_OTLP_${name}`] ?? '');
+    const value =
+      (env[`OTEL_EXPORTER_OTLP_TRACES_${name}`] ?? '') || (env[`OTEL_EXPORTER_OTLP_${name}`] ?? '');
     return value === '' ? null : value;
   };
   const protocol = read('PROTOCOL');
   if (protocol !== null && protocol !== 'http/json')
-    throw invalid('OTEL_EXPORTER_OTLP_PROTOCOL', `found "${protocol}", expected "http/json": the only one that is spoken here`);
+    throw invalid(
+      'OTEL_EXPORTER_OTLP_PROTOCOL',
+      `found "${protocol}", expected "http/json": the only one that is spoken here`,
+    );
   const own = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? '';
   const base = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
-  const endpoint = own !== '' ? own : `${(base === '' ? 'http://localhost:4318' : base).replace(/\/+$/, '')}/v1/traces`;
+  const endpoint =
+    own !== ''
+      ? own
+      : `${(base === '' ? 'http://localhost:4318' : base).replace(/\/+$/, '')}/v1/traces`;
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
-    throw invalid('OTEL_EXPORTER_OTLP_ENDPOINT', `found "${endpoint}", expected an address by http or https`);
+    throw invalid(
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      `found "${endpoint}", expected an address by http or https`,
+    );
   const timeout = read('TIMEOUT') ?? '10000';
-  if (!/^[1-9]\d{0,7}$/.test(timeout)) throw invalid('OTEL_EXPORTER_OTLP_TIMEOUT', `found "${timeout}", expected milliseconds`);
+  if (!/^[1-9]\d{0,7}$/.test(timeout))
+    throw invalid('OTEL_EXPORTER_OTLP_TIMEOUT', `found "${timeout}", expected milliseconds`);
   const name = (env['OTEL_SERVICE_NAME'] ?? '') || 'crosstalkd';
   const resource = {
     'host.name': alias,
@@ -95,7 +123,12 @@ export function readOtelSettings(env: Env, alias: string): OtelSettings {
     ...readPairs('OTEL_RESOURCE_ATTRIBUTES', env['OTEL_RESOURCE_ATTRIBUTES'] ?? ''),
   };
   const headers = readPairs('OTEL_EXPORTER_OTLP_HEADERS', read('HEADERS') ?? '');
-  return { endpoint, headers, timeoutMs: Number(timeout), resource: { 'service.name': name, ...resource } };
+  return {
+    endpoint,
+    headers,
+    timeoutMs: Number(timeout),
+    resource: { 'service.name': name, ...resource },
+  };
 }
 
 /** `key=value,key2=value2`, values percent-encoded. */
@@ -115,11 +148,17 @@ function readPairs(variable: string, text: string): Readonly<Record<string, stri
 }
 
 function invalid(variable: string, why: string): CrosstalkError {
-  return new CrosstalkError('CONFIG_INVALID', `${variable}: ${why}`, { fix: `unset ${variable}   (or correct it)` });
+  return new CrosstalkError('CONFIG_INVALID', `${variable}: ${why}`, {
+    fix: `unset ${variable}   (or correct it)`,
+  });
 }
 
 /** Null when the spans were taken, else why not. */
-async function post(settings: OtelSettings, spans: readonly Span[], timeoutMs: number): Promise<string | null> {
+async function post(
+  settings: OtelSettings,
+  spans: readonly Span[],
+  timeoutMs: number,
+): Promise<string | null> {
   try {
     const answer = await fetch(settings.endpoint, {
       method: 'POST',
@@ -142,7 +181,9 @@ export function formatOtlp(resource: OtelSettings['resource'], spans: readonly S
     resourceSpans: [
       {
         resource: { attributes: formatAttributes(resource) },
-        scopeSpans: [{ scope: { name: 'crosstalkd', version: VERSION }, spans: spans.map(formatSpan) }],
+        scopeSpans: [
+          { scope: { name: 'crosstalkd', version: VERSION }, spans: spans.map(formatSpan) },
+        ],
       },
     ],
   };
@@ -151,7 +192,17 @@ export function formatOtlp(resource: OtelSettings['resource'], spans: readonly S
 const KIND_INTERNAL = 1;
 const STATUS_ERROR = 2;
 
-function formatSpan({ traceId, spanId, parentSpanId, name, startMs, endMs, attributes, events, error }: Span): unknown {
+function formatSpan({
+  traceId,
+  spanId,
+  parentSpanId,
+  name,
+  startMs,
+  endMs,
+  attributes,
+  events,
+  error,
+}: Span): unknown {
   return {
     traceId,
     spanId,

@@ -1,6 +1,14 @@
-/** Keys while `run` has a terminal: pause, drain, show what runs and waits, what agents print, quit. */
+/**
+ * Keys while `run` has a terminal: pause, drain, show what runs and waits, what agents print, quit.
+ */
 import { formatDuration } from '../../base/duration.ts';
-import { drainHost, type HostReport, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
+import {
+  drainHost,
+  type HostReport,
+  pauseHost,
+  reportHost,
+  resumeHost,
+} from '../../dispatcher/control-host.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
 import { type Io, plain } from '../io.ts';
 import { shownId } from './run-view.ts';
@@ -40,7 +48,8 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
   switch (key) {
     case 'p':
       // While it drains there is nothing to pause and nothing to resume.
-      if (dispatcher.state.host.mode !== 'draining') (dispatcher.state.host.pausedHere ? resumeHost : pauseHost)(dispatcher);
+      if (dispatcher.state.host.mode !== 'draining')
+        (dispatcher.state.host.pausedHere ? resumeHost : pauseHost)(dispatcher);
       return;
     case 'd':
       drainHost(dispatcher);
@@ -49,7 +58,11 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
       say(describeReport(reportHost(dispatcher)));
       return;
     case 'o':
-      say([toggleOutput() ? 'shows what agents print, until o is pressed again' : 'shows no more of what agents print']);
+      say([
+        toggleOutput()
+          ? 'shows what agents print, until o is pressed again'
+          : 'shows no more of what agents print',
+      ]);
       return;
     case 'q':
     case '\u0003':
@@ -62,7 +75,12 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
 }
 
 /** What runs and what waits, a line each. */
-export function describeReport({ running, waiting: open, waitingCount, parked }: HostReport): readonly string[] {
+export function describeReport({
+  running,
+  waiting: open,
+  waitingCount,
+  parked,
+}: HostReport): readonly string[] {
   const waiting = open.filter(({ kind }) => kind !== 'workflow');
   const runs = open.length - waiting.length;
   const lines = [
@@ -76,10 +94,14 @@ export function describeReport({ running, waiting: open, waitingCount, parked }:
         ({ message, model, detail }) =>
           `${model === undefined ? '' : `${model}  `}${message === undefined ? '' : `${shownId(message)}  `}waits: ${detail}`,
       ),
-    ...(waitingCount - runs > LINES_MAX ? [`… and ${waitingCount - runs - LINES_MAX} more: crosstalkd status`] : []),
+    ...(waitingCount - runs > LINES_MAX
+      ? [`… and ${waitingCount - runs - LINES_MAX} more: crosstalkd status`]
+      : []),
     ...(runs === 0
       ? []
-      : [`${runs} ${runs === 1 ? 'run of a workflow is' : 'runs of workflows are'} open: crosstalkd workflow list --open`]),
+      : [
+          `${runs} ${runs === 1 ? 'run of a workflow is' : 'runs of workflows are'} open: crosstalkd workflow list --open`,
+        ]),
     ...parked.map(({ model, why, forMs }) => `${model} rests for ${formatDuration(forMs)}: ${why}`),
   ];
   return lines.length === 0 ? ['nothing runs and nothing waits'] : lines.map((line) => plain(line));

@@ -1,6 +1,7 @@
 /**
- * What `crosstalkd run` shows: one line an event, and on a terminal a last line that says how things stand. Lines and footer go out in one
- * write, so nothing flickers. Piped, it is one JSON object a line.
+ * What `crosstalkd run` shows: one line an event, and on a terminal a last line that says how
+ * things stand. Lines and footer go out in one write, so nothing flickers. Piped, it is one JSON
+ * object a line.
  */
 import { DAY, formatLocal, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -18,11 +19,16 @@ export interface RunView {
   readonly show: (record: LogRecord) => void;
   /** Lines for people, above the footer; nothing when the output is no terminal. */
   readonly say: (lines: readonly string[]) => void;
-  /** What an agent of this host prints, line by line above the footer, while that is switched on. */
+  /**
+   * What an agent of this host prints, line by line above the footer, while that is switched on.
+   */
   readonly overhear: (piece: OutputPiece) => void;
   /** Switches it on or off; true = on. */
   readonly toggleOutput: () => boolean;
-  /** Begins to keep the footer up to date. `spentUsd`: what the agents of this host have cost today (UTC) before it started. */
+  /**
+   * Begins to keep the footer up to date. `spentUsd`: what the agents of this host have cost today
+   * (UTC) before it started.
+   */
   readonly follow: (report: () => HostReport, spentUsd: number) => void;
   readonly close: () => void;
 }
@@ -56,12 +62,14 @@ function createTerminalView(io: Io, alias: () => string): RunView {
   };
   const overheard = createOverhearing(io);
   let footer = '';
-  const draw = (above: string): void => io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
+  const draw = (above: string): void =>
+    io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
   return {
     show: (record) => {
       const cost = record.fields['cost_usd'];
       if (typeof cost === 'number') spend(cost);
-      if (record.event === 'attempt.ended') draw(overheard.end(text(record.fields['message']), text(record.fields['model'])));
+      if (record.event === 'attempt.ended')
+        draw(overheard.end(text(record.fields['message']), text(record.fields['model'])));
       const line = formatEvent(io, record, alias());
       if (line !== null) draw(`${line}\n`);
     },
@@ -98,7 +106,10 @@ function createTerminalView(io: Io, alias: () => string): RunView {
 /** A line without an end is shown when it is this long, so that nothing is kept for ever. */
 const UNFINISHED_MAX = 4_000;
 
-/** Whole lines out of the pieces of several agents at once, each under the name of its model. Nothing while it is switched off. */
+/**
+ * Whole lines out of the pieces of several agents at once, each under the name of its model.
+ * Nothing while it is switched off.
+ */
 export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
   const unfinished = new Map<string, string>();
   let isOn = false;
@@ -112,14 +123,20 @@ export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
       unfinished.clear();
       return isOn;
     },
-    take: ({ model, message, text: piece }: Pick<OutputPiece, 'model' | 'message' | 'text'>): string => {
+    take: ({
+      model,
+      message,
+      text: piece,
+    }: Pick<OutputPiece, 'model' | 'message' | 'text'>): string => {
       if (!isOn) return '';
       const whose = `${message} ${model}`;
       const lines = ((unfinished.get(whose) ?? '') + piece).split('\n');
       const rest = lines.pop() ?? '';
       const isLong = rest.length > UNFINISHED_MAX;
       unfinished.set(whose, isLong ? '' : rest);
-      return [...lines, ...(isLong ? [rest] : [])].map((line) => format(line, message, model)).join('');
+      return [...lines, ...(isLong ? [rest] : [])]
+        .map((line) => format(line, message, model))
+        .join('');
     },
     /** What is left of an attempt that has ended. */
     end: (message: string, model: string): string => {
@@ -134,8 +151,15 @@ function utcDay(): number {
   return Math.floor(systemClock.wallMs() / DAY);
 }
 
-/** `mbp running · 2 of 4 agents · 3 waiting · $0.50 today · next look 12s · remote ok`; said with fewer words where the window is narrow. */
-export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostReport, usdToday: number): string {
+/**
+ * `mbp running · 2 of 4 agents · 3 waiting · $0.50 today · next look 12s · remote ok`; said with
+ * fewer words where the window is narrow.
+ */
+export function composeFooter(
+  io: Pick<Io, 'columns' | 'colors'>,
+  report: HostReport,
+  usdToday: number,
+): string {
   const isTrouble = report.halted || report.outage !== null;
   const busy = report.running.filter(({ publishing }) => !publishing).length;
   const waiting = `${report.waitingCount} waiting`;
@@ -156,7 +180,15 @@ export function composeFooter(io: Pick<Io, 'columns' | 'colors'>, report: HostRe
       look,
       isTrouble ? why : 'remote ok',
     ],
-    [state, `${busy}/${report.slots}`, waiting, ...unsent, ...(usdToday > 0 ? [usd] : []), ...soon, isTrouble ? why : 'remote ok'],
+    [
+      state,
+      `${busy}/${report.slots}`,
+      waiting,
+      ...unsent,
+      ...(usdToday > 0 ? [usd] : []),
+      ...soon,
+      isTrouble ? why : 'remote ok',
+    ],
     // Whatever is cut off then, trouble is not.
     [
       ...(isTrouble ? [why] : []),
@@ -179,7 +211,9 @@ type Fields = LogRecord['fields'];
 const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'dispatcher.started': () => 'is up; Ctrl-C or "crosstalkd stop" ends it',
   'models.loaded': ({ serves }) =>
-    Array.isArray(serves) && serves.length > 0 ? `serves ${serves.join(', ')}` : 'serves no model: crosstalkd models',
+    Array.isArray(serves) && serves.length > 0
+      ? `serves ${serves.join(', ')}`
+      : 'serves no model: crosstalkd models',
   'message.claimed': () => null,
   'claim.lost': () => null,
   'claim.released': () => null,
@@ -187,8 +221,10 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'attempt.started': ({ attempt }) => `runs${attempt === 1 ? '' : ` (attempt ${text(attempt)})`}`,
   'attempt.ended': ({ how, duration_ms, cost_usd, reason }) =>
     `${text(how)} after ${formatDuration(Number(duration_ms))}${typeof cost_usd === 'number' ? `, $${cost_usd.toFixed(4)}` : ''}${reason === undefined ? '' : `: ${text(reason)}`}`,
-  'reply.published': ({ failed }) => (failed === true ? 'failure reply published' : 'reply published'),
-  'workflow.advanced': ({ run, commits }) => `run ${text(run)} moves on${commits === 1 ? '' : ` by ${text(commits)} commits`}`,
+  'reply.published': ({ failed }) =>
+    failed === true ? 'failure reply published' : 'reply published',
+  'workflow.advanced': ({ run, commits }) =>
+    `run ${text(run)} moves on${commits === 1 ? '' : ` by ${text(commits)} commits`}`,
   'remote.watched': () => 'the remote is on this machine: looks when its files change',
   'remote.reached': () => 'the remote answers again',
   'host.paused': ({ by }) => `paused by ${text(by)}: claims nothing; crosstalkd resume`,
@@ -199,8 +235,15 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
     `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${shellWord(text(path))}`}`,
 };
 
-/** One event as one line: time, host, model, message, what happened, and for trouble what happens next or what a person can do. */
-export function formatEvent(io: Pick<Io, 'columns' | 'colors'>, record: LogRecord, alias: string): string | null {
+/**
+ * One event as one line: time, host, model, message, what happened, and for trouble what happens
+ * next or what a person can do.
+ */
+export function formatEvent(
+  io: Pick<Io, 'columns' | 'colors'>,
+  record: LogRecord,
+  alias: string,
+): string | null {
   const { event, fields, level } = record;
   const phrase = PHRASES[event];
   const said = phrase === undefined ? describeFields(event, fields) : phrase(fields);
@@ -208,22 +251,30 @@ export function formatEvent(io: Pick<Io, 'columns' | 'colors'>, record: LogRecor
   const time = formatLocal(systemClock.wallMs()).slice(11);
   const model = fields['model'] === undefined ? '' : plain(text(fields['model']));
   const message = typeof fields['message'] === 'string' ? shownId(fields['message']) : '';
-  const colour: Colour = level === 'alert' ? 'red' : level === 'warning' ? 'yellow' : colourOf(fields);
+  const colour: Colour =
+    level === 'alert' ? 'red' : level === 'warning' ? 'yellow' : colourOf(fields);
   const next = fields['fix'] ?? fields['next'];
   const tail = next === undefined ? '' : ` → ${text(next)}`;
   const about = [model, message].filter((part) => part !== '').join('  ');
-  const body = oneLine(`${about === '' ? '' : `${about}  `}${said}${phrase === undefined ? tail : ''}`);
+  const body = oneLine(
+    `${about === '' ? '' : `${about}  `}${said}${phrase === undefined ? tail : ''}`,
+  );
   // Trouble is never cut: its end says what to do.
-  const width = level === 'status' ? io.columns - time.length - alias.length - 3 : Number.POSITIVE_INFINITY;
+  const width =
+    level === 'status' ? io.columns - time.length - alias.length - 3 : Number.POSITIVE_INFINITY;
   return `${paint(io, 'dim', time)} ${alias} ${paint(io, colour, fitWidth(body, width))}`;
 }
 
 function describeFields(event: string, fields: Fields): string {
-  const rest = Object.entries(fields).filter(([key]) => !['model', 'message', 'fix', 'next'].includes(key));
+  const rest = Object.entries(fields).filter(
+    ([key]) => !['model', 'message', 'fix', 'next'].includes(key),
+  );
   const words = event.replace(/[.-]/g, ' ');
   const [reason] = [fields['reason'] ?? fields['why']].filter((value) => value !== undefined);
   if (reason !== undefined) return `${words}: ${text(reason)}`;
-  return rest.length === 0 ? words : `${words} (${rest.map(([key, value]) => `${key} ${text(value)}`).join(', ')})`;
+  return rest.length === 0
+    ? words
+    : `${words} (${rest.map(([key, value]) => `${key} ${text(value)}`).join(', ')})`;
 }
 
 function colourOf(fields: Fields): Colour {

@@ -7,7 +7,13 @@ import { DEFAULTS } from '../../local/config.ts';
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { type Dispatcher, wake } from '../../dispatcher/dispatcher.ts';
 import { pokeOthers } from '../../dispatcher/poke-others.ts';
-import { acceptRewrite, drainHost, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
+import {
+  acceptRewrite,
+  drainHost,
+  pauseHost,
+  reportHost,
+  resumeHost,
+} from '../../dispatcher/control-host.ts';
 import type { LocalOp } from '../../local/control.ts';
 import { type ControlServer, serveControl } from '../../local/control-server.ts';
 import type { ConfigSources } from '../../local/decode-config.ts';
@@ -28,35 +34,52 @@ import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../transport-session.ts';
 import { describeUnsent, findUnsent } from '../talk/unsent.ts';
 
-/** Runs until stopped, or with --once until nothing is left: one transport, or several side by side. */
+/**
+ * Runs until stopped, or with --once until nothing is left: one transport, or several side by side.
+ */
 export async function runHost(asked: Invocation): Promise<number> {
   const stopping = listenForSignals();
   const invocation = await inBackground(asked);
   try {
-    return await (invocation.args.length > 1 ? runSeveral(invocation, stopping) : runTransport(invocation, { stopping, where: null }));
+    return await (invocation.args.length > 1
+      ? runSeveral(invocation, stopping)
+      : runTransport(invocation, { stopping, where: null }));
   } finally {
     stopping.close();
   }
 }
 
-/** After `&` the prompt and the keys of the terminal belong to somebody else: what happens is told in lines below each other. */
+/**
+ * After `&` the prompt and the keys of the terminal belong to somebody else: what happens is told
+ * in lines below each other.
+ */
 async function inBackground(invocation: Invocation): Promise<Invocation> {
   const isBehind = invocation.io.redraws && (await isInBackground());
   return isBehind ? { ...invocation, io: { ...invocation.io, redraws: false } } : invocation;
 }
 
-/** Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is told, and the others go on. */
+/**
+ * Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is
+ * told, and the others go on.
+ */
 async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<number> {
   const refused = ['trace', 'listen'].find((name) => given(invocation, name));
   if (refused !== undefined)
-    throw new CrosstalkError('USAGE', `run: --${refused} is for one transport, and ${invocation.args.length} are named`, {
-      fix: `crosstalkd run ${invocation.args[0] ?? '<dir>'} --${refused} …`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `run: --${refused} is for one transport, and ${invocation.args.length} are named`,
+      {
+        fix: `crosstalkd run ${invocation.args[0] ?? '<dir>'} --${refused} …`,
+      },
+    );
   const codes = invocation.args.map(async (where) => {
     try {
       return await runTransport({ ...invocation, args: [where] }, { stopping, where });
     } catch (error) {
-      const known = error instanceof CrosstalkError ? error : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+      const known =
+        error instanceof CrosstalkError
+          ? error
+          : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
       const { exit, next } = ERROR_CODES[known.code];
       invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
       invocation.io.warn(plain(`  fix: ${known.fix ?? next}`));
@@ -68,23 +91,40 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
 
 interface Side {
   readonly stopping: Stopping;
-  /** How it is told from the others; null = it is alone, and has the footer and the keys of a terminal. */
+  /**
+   * How it is told from the others; null = it is alone, and has the footer and the keys of a
+   * terminal.
+   */
   readonly where: string | null;
 }
 
 async function runTransport(invocation: Invocation, { stopping, where }: Side): Promise<number> {
   const names = { alias: '' };
-  const view = createRunView(invocation.io, () => (where === null ? names.alias : `${names.alias} ${basename(where, '.git')}`));
+  const view = createRunView(invocation.io, () =>
+    where === null ? names.alias : `${names.alias} ${basename(where, '.git')}`,
+  );
   const [events, output] = [createChannel<LogRecord>(), createChannel<OutputPiece>()];
-  events.follow((record) => view.show(where === null || invocation.io.isTerminal ? record : ofTransport(record, where)));
+  events.follow((record) =>
+    view.show(where === null || invocation.io.isTerminal ? record : ofTransport(record, where)),
+  );
   output.follow(view.overhear);
   const log = createLog(events.emit);
   try {
-    const session = await openSession(invocation, { where: invocation.args[0] ?? null, flags: settingFlags(invocation), unread: true });
+    const session = await openSession(invocation, {
+      where: invocation.args[0] ?? null,
+      flags: settingFlags(invocation),
+      unread: true,
+    });
     names.alias = session.config.alias;
-    return await runSession(session, { invocation, log, events, output, view, stopping, isAlone: where === null }).finally(() =>
-      session.close(),
-    );
+    return await runSession(session, {
+      invocation,
+      log,
+      events,
+      output,
+      view,
+      stopping,
+      isAlone: where === null,
+    }).finally(() => session.close());
   } finally {
     view.close();
   }
@@ -110,7 +150,13 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const { invocation, log, events, view, stopping, isAlone } = parts;
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
-  const composed = trace.composed(await composeDispatcher(trace.session(session), { invocation, log, onOutput: parts.output.emit }));
+  const composed = trace.composed(
+    await composeDispatcher(trace.session(session), {
+      invocation,
+      log,
+      onOutput: parts.output.emit,
+    }),
+  );
   events.follow(trace.mark);
   events.follow(spans.take);
   const notices = openNotices(invocation, session, log);
@@ -122,10 +168,18 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   });
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
-  if (isAlone) view.follow(() => reportHost(composed.dispatcher), invocation.io.redraws ? await costOfToday(session) : 0);
+  if (isAlone)
+    view.follow(
+      () => reportHost(composed.dispatcher),
+      invocation.io.redraws ? await costOfToday(session) : 0,
+    );
   const unhear = !isAlone
     ? () => undefined
-    : listenForKeys(invocation.io, { dispatcher: composed.dispatcher, onQuit: stopping.signal, ...view });
+    : listenForKeys(invocation.io, {
+        dispatcher: composed.dispatcher,
+        onQuit: stopping.signal,
+        ...view,
+      });
   await mentionUnsent(session, log);
   const once = given(invocation, 'once');
   let sources: WakeSources | null = null;
@@ -154,7 +208,10 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
 
 const COMMITS_MAX = 2_000;
 
-/** What this host's replies of the day (UTC) say that they have cost, in US dollars, as far as the cache knows. */
+/**
+ * What this host's replies of the day (UTC) say that they have cost, in US dollars, as far as the
+ * cache knows.
+ */
 async function costOfToday({ repository, mirror, config }: TransportSession): Promise<number> {
   const { tip } = mirror.index();
   if (tip === null) return 0;
@@ -170,13 +227,19 @@ async function mentionUnsent(session: TransportSession, log: Log): Promise<void>
 }
 
 /** Listens for the user's other commands. A dispatcher that cannot be asked still does its work. */
-async function listen(session: TransportSession, dispatcher: Dispatcher, parts: Parts): Promise<ControlServer | null> {
+async function listen(
+  session: TransportSession,
+  dispatcher: Dispatcher,
+  parts: Parts,
+): Promise<ControlServer | null> {
   try {
     return await serveControl(session.directory.path, {
       answer: (op) => answer(dispatcher, op, parts.stopping),
       follow: (emit) => {
         const unfollow = [
-          parts.events.follow((record) => emit({ ...record.fields, event: record.event, level: record.level })),
+          parts.events.follow((record) =>
+            emit({ ...record.fields, event: record.event, level: record.level }),
+          ),
           parts.output.follow(emit),
         ];
         return () => unfollow.forEach((stop) => stop());
@@ -191,7 +254,11 @@ async function listen(session: TransportSession, dispatcher: Dispatcher, parts: 
   }
 }
 
-async function answer(dispatcher: Dispatcher, op: Exclude<LocalOp, 'events'>, stopping: Stopping): Promise<unknown> {
+async function answer(
+  dispatcher: Dispatcher,
+  op: Exclude<LocalOp, 'events'>,
+  stopping: Stopping,
+): Promise<unknown> {
   switch (op) {
     case 'pause':
       return pauseHost(dispatcher);
@@ -267,7 +334,8 @@ function settingFlags(invocation: Invocation): ConfigSources['flags'] {
     ...textOf('listen', option(invocation, 'listen')),
     ...textOf('intervalMaxMs', interval),
     // A pace faster than the usual shortest one means exactly that.
-    ...(interval !== null && (parseDuration(interval) ?? DEFAULTS.intervalMinMs) < DEFAULTS.intervalMinMs
+    ...(interval !== null &&
+    (parseDuration(interval) ?? DEFAULTS.intervalMinMs) < DEFAULTS.intervalMinMs
       ? { intervalMinMs: interval }
       : {}),
   };

@@ -1,4 +1,7 @@
-/** `crosstalkd service`: the dispatcher of this transport as a service of this user, kept running by systemd or launchd. */
+/**
+ * `crosstalkd service`: the dispatcher of this transport as a service of this user, kept running by
+ * systemd or launchd.
+ */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
@@ -6,7 +9,13 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { makeConfigDirectory } from '../../local/config-directory.ts';
 import { runTool, type ToolEnded } from '../../local/run-tool.ts';
-import { formatService, ownerOf, placeService, type ServiceManager, type ServicePlaces } from '../../local/service-unit.ts';
+import {
+  formatService,
+  ownerOf,
+  placeService,
+  type ServiceManager,
+  type ServicePlaces,
+} from '../../local/service-unit.ts';
 import { homeOf, present, stateRoot } from '../../local/state-directory.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { given, type Invocation, option } from '../command.ts';
@@ -29,7 +38,9 @@ export async function installService(invocation: Invocation): Promise<number> {
   await writeFile(places.file, text, { mode: 0o600 });
   await chmod(places.file, 0o600);
   await linkLogs(at);
-  invocation.io.print(`${before === null ? 'wrote' : before === text ? 'unchanged:' : 'wrote anew:'} ${plain(places.file)}`);
+  invocation.io.print(
+    `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'wrote anew:'} ${plain(places.file)}`,
+  );
   for (const line of notesOn(invocation)) invocation.io.warn(line);
   if (given(invocation, 'no-start')) return 0;
   for (const argv of startWith(at)) await mustRun(at, argv);
@@ -42,7 +53,9 @@ export async function installService(invocation: Invocation): Promise<number> {
 export async function uninstallService(invocation: Invocation): Promise<number> {
   const at = await openService(invocation, invocation.args[0] ?? null);
   const removed = await removeService(at);
-  invocation.io.print(removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`);
+  invocation.io.print(
+    removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`,
+  );
   return removed ? 0 : 3;
 }
 
@@ -52,16 +65,37 @@ export async function showService(invocation: Invocation): Promise<number> {
   const { io } = invocation;
   const text = await readFile(at.places.file, 'utf8').catch(() => null);
   const state = text === null ? null : await askState(at);
-  const dispatcher = await sendControl(at.session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
+  const dispatcher = await sendControl(
+    at.session.directory.path,
+    { op: 'status' },
+    { timeoutMs: 2_000 },
+  );
   const answers = dispatcher.kind === 'answered';
   if (given(invocation, 'json')) {
     const owner = text === null ? null : ownerOf(text);
-    const facts = { name: at.places.name, manager: at.manager, file: at.places.file, installed: text !== null, owner, state, answers };
-    io.print(formatJson({ ok: true, health: text !== null && answers ? 'good' : 'degraded', ...facts, log: logCommand(at) }));
+    const facts = {
+      name: at.places.name,
+      manager: at.manager,
+      file: at.places.file,
+      installed: text !== null,
+      owner,
+      state,
+      answers,
+    };
+    io.print(
+      formatJson({
+        ok: true,
+        health: text !== null && answers ? 'good' : 'degraded',
+        ...facts,
+        log: logCommand(at),
+      }),
+    );
     return text === null ? 3 : 0;
   }
   if (text === null) {
-    io.print(`there is no service ${at.places.name}${answers ? '; a dispatcher runs without one' : ''}: crosstalkd service install`);
+    io.print(
+      `there is no service ${at.places.name}${answers ? '; a dispatcher runs without one' : ''}: crosstalkd service install`,
+    );
     return 3;
   }
   io.print(
@@ -71,7 +105,9 @@ export async function showService(invocation: Invocation): Promise<number> {
       `${at.places.name}: ${state ?? 'unknown'}${answers ? ', its dispatcher answers' : ', no dispatcher answers'}`,
     ),
   );
-  io.print(`unit   ${plain(at.places.file)}${ownerOf(text) === 'ours' ? '' : '  (changed by hand)'}`);
+  io.print(
+    `unit   ${plain(at.places.file)}${ownerOf(text) === 'ours' ? '' : '  (changed by hand)'}`,
+  );
   io.print(`log    ${plain(logCommand(at))}`);
   io.print(`events ${plain(at.session.directory.logFile)}`);
   return 0;
@@ -94,14 +130,24 @@ async function openService(invocation: Invocation, where: string | null): Promis
 }
 
 /** The service of a transport that is already open. */
-export function serviceOf(invocation: Invocation, session: TransportSession, manager: ServiceManager): ServiceAt {
+export function serviceOf(
+  invocation: Invocation,
+  session: TransportSession,
+  manager: ServiceManager,
+): ServiceAt {
   const { env } = invocation;
   const xdg = present(env['XDG_CONFIG_HOME']);
   const places = placeService(
     { manager, id: session.id, url: session.located.url, home: homeOf(env) },
     xdg !== null && isAbsolute(xdg) ? xdg : null,
   );
-  return { invocation, session, manager, places, envFile: join(session.configDirectory.path, 'service.env') };
+  return {
+    invocation,
+    session,
+    manager,
+    places,
+    envFile: join(session.configDirectory.path, 'service.env'),
+  };
 }
 
 /** The manager of this platform. */
@@ -113,22 +159,31 @@ function chooseManager(invocation: Invocation): ServiceManager {
   const named = option(invocation, 'manager');
   if (named === null) return managerHere();
   if (named === 'systemd' || named === 'launchd') return named;
-  throw new CrosstalkError('USAGE', `crosstalkd service: --manager "${named}" is neither systemd nor launchd`, {
-    fix: 'crosstalkd service install --manager systemd',
-  });
+  throw new CrosstalkError(
+    'USAGE',
+    `crosstalkd service: --manager "${named}" is neither systemd nor launchd`,
+    {
+      fix: 'crosstalkd service install --manager systemd',
+    },
+  );
 }
 
-/** Stops it and removes its files. False when there is none. Throws ALREADY_EXISTS for a unit that is not ours to remove. */
+/**
+ * Stops it and removes its files. False when there is none. Throws ALREADY_EXISTS for a unit that
+ * is not ours to remove.
+ */
 export async function removeService(at: ServiceAt): Promise<boolean> {
   const { places } = at;
   if ((await readOwned(at, 'uninstall')) === null) return false;
   const uid = String(process.getuid?.() ?? 0);
   // It may not be running, or nobody may manage services here: the file goes in any case.
-  if (at.manager === 'systemd') await tool(at, ['systemctl', '--user', 'disable', '--now', `${places.name}.service`]);
+  if (at.manager === 'systemd')
+    await tool(at, ['systemctl', '--user', 'disable', '--now', `${places.name}.service`]);
   else await tool(at, ['launchctl', 'bootout', `gui/${uid}/${places.name}`]);
   await rm(places.file, { force: true });
   if (at.manager === 'systemd') await tool(at, ['systemctl', '--user', 'daemon-reload']);
-  for (const path of [places.outputFile, eventsLink(places)]) if (path !== null) await rm(path, { force: true });
+  for (const path of [places.outputFile, eventsLink(places)])
+    if (path !== null) await rm(path, { force: true });
   const env = await readFile(at.envFile, 'utf8').catch(() => null);
   if (env === ENV_FILE_TEXT) await rm(at.envFile, { force: true });
   return true;
@@ -141,9 +196,13 @@ async function composeText(at: ServiceAt): Promise<string> {
   const { env } = invocation;
   const script = resolve(process.argv[1] ?? '');
   if (/[\\/]_npx[\\/]/.test(script))
-    throw new CrosstalkError('REFUSED', `${script} is a copy of npx, which may vanish; a service needs an installed program`, {
-      fix: 'npm i -g crosstalkd',
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `${script} is a copy of npx, which may vanish; a service needs an installed program`,
+      {
+        fix: 'npm i -g crosstalkd',
+      },
+    );
   const root = stateRoot(option(invocation, 'state'), env);
   const alias = option(invocation, 'alias');
   const configDirectory = present(env['CROSSTALK_CONFIG_DIR']);
@@ -170,7 +229,10 @@ async function composeText(at: ServiceAt): Promise<string> {
   );
 }
 
-/** The address, so that the service needs no clone; the clone when its branch is not the one that the address alone stands for. */
+/**
+ * The address, so that the service needs no clone; the clone when its branch is not the one that
+ * the address alone stands for.
+ */
 async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
   const { clone, url } = session.located;
   if (clone === null) return url;
@@ -180,35 +242,78 @@ async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
 }
 
 /** Where programs of users usually are; a service begins with next to nothing. */
-const USUAL_PLACES = ['.local/bin', 'bin', '.npm-global/bin', '.bun/bin', '.deno/bin', '.cargo/bin'] as const;
-const SYSTEM_PLACES = ['/opt/homebrew/bin', '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'] as const;
+const USUAL_PLACES = [
+  '.local/bin',
+  'bin',
+  '.npm-global/bin',
+  '.bun/bin',
+  '.deno/bin',
+  '.cargo/bin',
+] as const;
+const SYSTEM_PLACES = [
+  '/opt/homebrew/bin',
+  '/usr/local/bin',
+  '/usr/bin',
+  '/bin',
+  '/usr/sbin',
+  '/sbin',
+] as const;
 
-/** The PATH of this shell, where the agent programs were found, then the usual places. Folders that are gone after a boot are left out. */
+/**
+ * The PATH of this shell, where the agent programs were found, then the usual places. Folders that
+ * are gone after a boot are left out.
+ */
 export function servicePath(env: Invocation['env']): string {
   const here = (env['PATH'] ?? '')
     .split(delimiter)
-    .filter((folder) => isAbsolute(folder) && !/^\/(tmp|run|dev|proc)\//.test(folder) && !folder.includes('/node_modules/'));
+    .filter(
+      (folder) =>
+        isAbsolute(folder) &&
+        !/^\/(tmp|run|dev|proc)\//.test(folder) &&
+        !folder.includes('/node_modules/'),
+    );
   const usual = USUAL_PLACES.map((folder) => join(homeOf(env), folder));
-  const wanted = [...here, dirname(process.execPath), ...[...usual, ...SYSTEM_PLACES].filter((folder) => existsSync(folder))];
+  const wanted = [
+    ...here,
+    dirname(process.execPath),
+    ...[...usual, ...SYSTEM_PLACES].filter((folder) => existsSync(folder)),
+  ];
   return [...new Set(wanted)].join(delimiter);
 }
 
-/** The unit's text when it is ours, null when there is none. Throws ALREADY_EXISTS when it is somebody else's, or ours and changed by hand. */
-async function readOwned({ places, invocation }: ServiceAt, to: 'install' | 'uninstall'): Promise<string | null> {
+/**
+ * The unit's text when it is ours, null when there is none. Throws ALREADY_EXISTS when it is
+ * somebody else's, or ours and changed by hand.
+ */
+async function readOwned(
+  { places, invocation }: ServiceAt,
+  to: 'install' | 'uninstall',
+): Promise<string | null> {
   const text = await readFile(places.file, 'utf8').catch(() => null);
   if (text === null) return null;
   const owner = ownerOf(text);
   if (owner === 'ours' || (owner === 'edited' && given(invocation, 'force'))) return text;
   throw owner === 'foreign'
-    ? new CrosstalkError('ALREADY_EXISTS', `${places.file} was not made by crosstalkd; it is left as it is`, {
-        fix: `mv ${shellWord(places.file)} ${shellWord(`${places.file}.old`)}`,
-      })
-    : new CrosstalkError('ALREADY_EXISTS', `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`, {
-        fix: `crosstalkd service ${to} --force   (the changes are lost)`,
-      });
+    ? new CrosstalkError(
+        'ALREADY_EXISTS',
+        `${places.file} was not made by crosstalkd; it is left as it is`,
+        {
+          fix: `mv ${shellWord(places.file)} ${shellWord(`${places.file}.old`)}`,
+        },
+      )
+    : new CrosstalkError(
+        'ALREADY_EXISTS',
+        `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`,
+        {
+          fix: `crosstalkd service ${to} --force   (the changes are lost)`,
+        },
+      );
 }
 
-/** What launchd's platform calls logs, beside each other: what goes wrong at the start, and the events, which rotate where they are. */
+/**
+ * What launchd's platform calls logs, beside each other: what goes wrong at the start, and the
+ * events, which rotate where they are.
+ */
 async function linkLogs({ places, session }: ServiceAt): Promise<void> {
   const link = eventsLink(places);
   if (places.outputFile === null || link === null) return;
@@ -243,15 +348,20 @@ function tool({ invocation }: ServiceAt, argv: readonly [string, ...string[]]): 
 
 async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Promise<void> {
   const ended = await tool(at, argv);
-  // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts it anew.
+  // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts
+  // it anew.
   if (ended.code === 0 || argv[1] === 'bootstrap') return;
   const why = ended.problem ?? ended.stderr.trim().split('\n').at(-1) ?? '';
-  throw new CrosstalkError('REFUSED', `the unit is written, but "${argv.join(' ')}" failed: ${why || `exit code ${String(ended.code)}`}`, {
-    fix:
-      at.manager === 'systemd'
-        ? 'systemctl --user status   (in a session of this user)'
-        : `launchctl print gui/${String(process.getuid?.() ?? 0)}`,
-  });
+  throw new CrosstalkError(
+    'REFUSED',
+    `the unit is written, but "${argv.join(' ')}" failed: ${why || `exit code ${String(ended.code)}`}`,
+    {
+      fix:
+        at.manager === 'systemd'
+          ? 'systemctl --user status   (in a session of this user)'
+          : `launchctl print gui/${String(process.getuid?.() ?? 0)}`,
+    },
+  );
 }
 
 async function askState(at: ServiceAt): Promise<string> {
@@ -259,23 +369,38 @@ async function askState(at: ServiceAt): Promise<string> {
     const asked = await tool(at, ['systemctl', '--user', 'is-active', `${at.places.name}.service`]);
     return asked.stdout.trim() || (asked.problem ?? 'unknown');
   }
-  const asked = await tool(at, ['launchctl', 'print', `gui/${String(process.getuid?.() ?? 0)}/${at.places.name}`]);
+  const asked = await tool(at, [
+    'launchctl',
+    'print',
+    `gui/${String(process.getuid?.() ?? 0)}/${at.places.name}`,
+  ]);
   if (asked.code !== 0) return asked.problem ?? 'not loaded';
   return /^\s*state = (.+)$/m.exec(asked.stdout)?.[1] ?? 'loaded';
 }
 
 function logCommand({ manager, places }: ServiceAt): string {
-  return manager === 'systemd' ? `journalctl --user -u ${places.name} -f` : `tail -F ${shellWord(eventsLink(places) ?? '')}`;
+  return manager === 'systemd'
+    ? `journalctl --user -u ${places.name} -f`
+    : `tail -F ${shellWord(eventsLink(places) ?? '')}`;
 }
 
-/** A user's services end with the last session, and begin with the first, unless the user lingers. */
+/**
+ * A user's services end with the last session, and begin with the first, unless the user lingers.
+ */
 async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
   const { name } = at.places;
   if (at.manager !== 'systemd') return [`${name} runs now, and again after every login`];
-  const asked = await tool(at, ['loginctl', 'show-user', '--property=Linger', '--value', String(process.getuid?.() ?? '')]);
+  const asked = await tool(at, [
+    'loginctl',
+    'show-user',
+    '--property=Linger',
+    '--value',
+    String(process.getuid?.() ?? ''),
+  ]);
   const lingers = asked.stdout.trim();
   if (lingers === 'yes') return [`${name} runs now, and again after every boot`];
-  const once = 'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
+  const once =
+    'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
   return lingers === 'no'
     ? [`${name} runs now, ends when you log out, and runs again when you log in`, once]
     : [`${name} runs now, and again when you log in`, once];
@@ -284,7 +409,11 @@ async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
 /** What this shell has and the service will not. */
 function notesOn({ env }: Invocation): readonly string[] {
   const names = Object.keys(env).filter(
-    (name) => name.startsWith('CROSSTALK_') && !['CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR'].includes(name),
+    (name) =>
+      name.startsWith('CROSSTALK_') &&
+      !['CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR'].includes(name),
   );
-  return names.map((name) => `${name} is set here and the service does not get it: put it into config.yaml`);
+  return names.map(
+    (name) => `${name} is set here and the service does not get it: put it into config.yaml`,
+  );
 }

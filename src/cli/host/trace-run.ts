@@ -47,7 +47,12 @@ export function openTrace(invocation: Invocation): RunTrace {
 function traceSession(session: TransportSession, tracer: Tracer): TransportSession {
   const repository = traceDoor(tracer, 'git', session.repository);
   const mirror = createMirror(repository, session.mirror.index());
-  return { ...session, repository, mirror, publisher: { ...session.publisher, repository, mirror } };
+  return {
+    ...session,
+    repository,
+    mirror,
+    publisher: { ...session.publisher, repository, mirror },
+  };
 }
 
 function traceDoors(doors: Doors, tracer: Tracer): Doors {
@@ -59,7 +64,10 @@ function traceDoors(doors: Doors, tracer: Tracer): Doors {
   };
 }
 
-function openFile(path: string): { readonly write: (text: string) => void; readonly close: () => void } {
+function openFile(path: string): {
+  readonly write: (text: string) => void;
+  readonly close: () => void;
+} {
   const descriptor = openTruncated(path);
   let waiting: string[] = [];
   let chars = 0;

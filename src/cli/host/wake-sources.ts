@@ -1,4 +1,7 @@
-/** What wakes the dispatcher beside its own pace: the watched files of a remote on this machine, and calls that say "look now". */
+/**
+ * What wakes the dispatcher beside its own pace: the watched files of a remote on this machine, and
+ * calls that say "look now".
+ */
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
@@ -18,8 +21,15 @@ export interface WakeSources {
 /** After a watch has ended, a new one is tried so often. */
 const WATCH_AGAIN_MS = MINUTE;
 
-/** Opens every source that this host has. Throws CONFIG_INVALID for a place where nobody may listen without a secret; anything else that fails is told, and the pace stays. */
-export async function openWakeSources(session: TransportSession, dispatcher: Dispatcher, invocation: Invocation): Promise<WakeSources> {
+/**
+ * Opens every source that this host has. Throws CONFIG_INVALID for a place where nobody may listen
+ * without a secret; anything else that fails is told, and the pace stays.
+ */
+export async function openWakeSources(
+  session: TransportSession,
+  dispatcher: Dispatcher,
+  invocation: Invocation,
+): Promise<WakeSources> {
   const listener = await openListener(session, dispatcher, invocation);
   const watch = await openWatch(session, dispatcher, invocation);
   return {
@@ -30,7 +40,11 @@ export async function openWakeSources(session: TransportSession, dispatcher: Dis
   };
 }
 
-async function openListener(session: TransportSession, dispatcher: Dispatcher, { env }: Invocation): Promise<WakeListener | null> {
+async function openListener(
+  session: TransportSession,
+  dispatcher: Dispatcher,
+  { env }: Invocation,
+): Promise<WakeListener | null> {
   const { config, configDirectory } = session;
   const at = config.listen === null ? null : parseListenAddress(config.listen);
   if (at === null) return null;
@@ -48,17 +62,29 @@ async function openListener(session: TransportSession, dispatcher: Dispatcher, {
       secret,
       clock: systemClock,
       onWake: () => hint(dispatcher, 'webhook'),
-      onRefused: (why) => log.warning('wake.refused', { why, next: 'nothing; further ones are not told of for a minute' }),
+      onRefused: (why) =>
+        log.warning('wake.refused', {
+          why,
+          next: 'nothing; further ones are not told of for a minute',
+        }),
     });
     log.status('wake.listening', { where: listener.at, secret: secret !== null });
     return listener;
   } catch (error) {
-    log.warning('wake.unavailable', { where: config.listen, reason: errorText(error), next: 'goes on without; looks at its usual pace' });
+    log.warning('wake.unavailable', {
+      where: config.listen,
+      reason: errorText(error),
+      next: 'goes on without; looks at its usual pace',
+    });
     return null;
   }
 }
 
-async function openWatch(session: TransportSession, dispatcher: Dispatcher, { env }: Invocation): Promise<RemoteWatch> {
+async function openWatch(
+  session: TransportSession,
+  dispatcher: Dispatcher,
+  { env }: Invocation,
+): Promise<RemoteWatch> {
   if (!session.config.watch) return { close: () => undefined };
   const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
   const place = await findWatchPlace(git, session.located.url).catch(
@@ -66,15 +92,31 @@ async function openWatch(session: TransportSession, dispatcher: Dispatcher, { en
   );
   await git.close();
   if (place.kind === 'unreliable') loseWatch(dispatcher, place.why);
-  return place.kind === 'here' ? keepWatching(session, dispatcher, place.gitDir) : { close: () => undefined };
+  return place.kind === 'here'
+    ? keepWatching(session, dispatcher, place.gitDir)
+    : { close: () => undefined };
 }
 
-/** A watch that is begun again when it has ended, because a remote may be moved away and come back. */
-function keepWatching({ branch, refs }: TransportSession, dispatcher: Dispatcher, gitDir: string): RemoteWatch {
-  const current: { watch: RemoteWatch | null; timer: NodeJS.Timeout | null; told: boolean } = { watch: null, timer: null, told: false };
+/**
+ * A watch that is begun again when it has ended, because a remote may be moved away and come back.
+ */
+function keepWatching(
+  { branch, refs }: TransportSession,
+  dispatcher: Dispatcher,
+  gitDir: string,
+): RemoteWatch {
+  const current: { watch: RemoteWatch | null; timer: NodeJS.Timeout | null; told: boolean } = {
+    watch: null,
+    timer: null,
+    told: false,
+  };
   const again = (why: string): void => {
     if (!current.told) loseWatch(dispatcher, why);
-    Object.assign(current, { watch: null, told: true, timer: setTimeout(begin, WATCH_AGAIN_MS).unref() });
+    Object.assign(current, {
+      watch: null,
+      told: true,
+      timer: setTimeout(begin, WATCH_AGAIN_MS).unref(),
+    });
   };
   const begin = (): void => {
     try {

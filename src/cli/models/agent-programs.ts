@@ -1,6 +1,6 @@
 /**
- * What this host's agent programs are: version, signed in or not, and what to do. One look for `models`, `join`, `init` and `doctor`; right
- * also where a service has a bare PATH.
+ * What this host's agent programs are: version, signed in or not, and what to do. One look for
+ * `models`, `join`, `init` and `doctor`; right also where a service has a bare PATH.
  */
 import { basename, isAbsolute } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
@@ -23,7 +23,9 @@ export interface ProgramView {
   readonly usedBy: readonly string[];
   /** In one line: version, place, signed in or not. */
   readonly says: string;
-  /** What a person does to make it usable for its models; null when nothing is known to be missing. */
+  /**
+   * What a person does to make it usable for its models; null when nothing is known to be missing.
+   */
   readonly fix: string | null;
 }
 
@@ -37,31 +39,49 @@ export interface Look {
 }
 
 /** The agent programs of this host, in the order of the adapters. */
-export async function lookAtPrograms(env: Env, { entries, limitMs = SHORT_MS, onlyUsed = false }: Look): Promise<readonly ProgramView[]> {
+export async function lookAtPrograms(
+  env: Env,
+  { entries, limitMs = SHORT_MS, onlyUsed = false }: Look,
+): Promise<readonly ProgramView[]> {
   const isUsed = (name: string): boolean => entries.some(({ adapter }) => adapter === name);
-  const adapters = Object.fromEntries(Object.entries(ADAPTERS).filter(([name]) => !onlyUsed || isUsed(name)));
+  const adapters = Object.fromEntries(
+    Object.entries(ADAPTERS).filter(([name]) => !onlyUsed || isUsed(name)),
+  );
   const named = entries.flatMap((entry) => namedProgram(entry) ?? []);
-  const found = await detectAgents({ adapters, operatorEnv: env, clock: systemClock, limitMs, named });
+  const found = await detectAgents({
+    adapters,
+    operatorEnv: env,
+    clock: systemClock,
+    limitMs,
+    named,
+  });
   const programs = found.map((agent) => viewProgram(agent, { entries, env, limitMs }));
   return programs.filter(({ usedBy }) => !onlyUsed || usedBy.length > 0);
 }
 
 /** Lines for people: each program with its models and what is to be done. */
-export function formatPrograms(programs: readonly ProgramView[], columns: number): readonly string[] {
+export function formatPrograms(
+  programs: readonly ProgramView[],
+  columns: number,
+): readonly string[] {
   if (programs.length === 0) return [];
   const rows = programs.map(({ adapter, usedBy, says }) => [
     adapter,
     usedBy.length === 0 ? '(no model)' : oneLine(usedBy.join(', '), 40),
     says,
   ]);
-  const fixes = programs.flatMap(({ adapter, usedBy, fix }) => (fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${fix}`]));
+  const fixes = programs.flatMap(({ adapter, usedBy, fix }) =>
+    fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${fix}`],
+  );
   return [...formatTable([['PROGRAM', 'FOR', 'IS'], ...rows], columns), ...fixes];
 }
 
 /** The program of an entry, when its `command:` names one of the adapter's by its whole path. */
 function namedProgram({ adapter, command: [path] }: ModelEntry): NamedProgram | null {
   const names = ADAPTERS[adapter]?.detection?.executables ?? [];
-  return path !== undefined && isAbsolute(path) && names.includes(basename(path)) ? { adapter, path } : null;
+  return path !== undefined && isAbsolute(path) && names.includes(basename(path))
+    ? { adapter, path }
+    : null;
 }
 
 interface Use {
@@ -72,7 +92,9 @@ interface Use {
 
 function viewProgram(agent: FoundAgent, { entries, env, limitMs }: Use): ProgramView {
   const users = entries.filter(
-    (entry) => entry.adapter === agent.adapter && (entry.command.length === 0 || namedProgram(entry)?.path === agent.path),
+    (entry) =>
+      entry.adapter === agent.adapter &&
+      (entry.command.length === 0 || namedProgram(entry)?.path === agent.path),
   );
   const what = `${describeVersion(agent, limitMs)}, ${agent.path}${agent.verified ? '' : ' (known from its documentation only)'}`;
   const { says, fix } = judge(agent, { users, env });
@@ -97,16 +119,26 @@ function judge(
   agent: FoundAgent,
   { users, env }: { readonly users: readonly ModelEntry[]; readonly env: Env },
 ): { readonly says: string; readonly fix: string | null } {
-  if (!agent.onPath) return { says: 'which is not on the PATH here', fix: `command: [${JSON.stringify(agent.path)}] in models.yaml` };
-  if (agent.signedIn === 'unknown') return { says: 'whether it is signed in cannot be seen', fix: null };
+  if (!agent.onPath)
+    return {
+      says: 'which is not on the PATH here',
+      fix: `command: [${JSON.stringify(agent.path)}] in models.yaml`,
+    };
+  if (agent.signedIn === 'unknown')
+    return { says: 'whether it is signed in cannot be seen', fix: null };
   if (agent.signedIn === 'no') {
-    const isGiven = users.length > 0 && users.every((entry) => entry.env.some((name) => (env[name] ?? '') !== ''));
+    const isGiven =
+      users.length > 0 &&
+      users.every((entry) => entry.env.some((name) => (env[name] ?? '') !== ''));
     return isGiven
       ? { says: 'signed in by a variable of its entry or not at all', fix: null }
       : { says: 'not signed in', fix: agent.advice };
   }
-  const without = agent.login ? [] : users.filter((entry) => !entry.env.some((name) => agent.env.includes(name)));
-  if (without.length === 0) return { says: agent.login ? 'signed in' : `signed in by ${agent.env.join(', ')}`, fix: null };
+  const without = agent.login
+    ? []
+    : users.filter((entry) => !entry.env.some((name) => agent.env.includes(name)));
+  if (without.length === 0)
+    return { says: agent.login ? 'signed in' : `signed in by ${agent.env.join(', ')}`, fix: null };
   return {
     says: `signed in by ${agent.env.join(', ')}, which ${without.map(({ name }) => name).join(', ')} does not get`,
     fix: `env: [${agent.env[0] ?? ''}] in models.yaml`,

@@ -1,4 +1,7 @@
-/** `crosstalkd allow [name…]`: the operator of this host says that exactly this may run here. Shows what that is, every time. */
+/**
+ * `crosstalkd allow [name…]`: the operator of this host says that exactly this may run here. Shows
+ * what that is, every time.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -14,44 +17,75 @@ import { type Io, paint } from '../io.ts';
 import { type ModelView, readModelViews } from './models.ts';
 import { printJson, wantsJson, withSession } from '../read/reading.ts';
 
-/** Approves the named models, or all that wait (none is fine: then all are approved already); without either lists what waits, and exits 3 when nothing does. */
+/**
+ * Approves the named models, or all that wait (none is fine: then all are approved already);
+ * without either lists what waits, and exits 3 when nothing does.
+ */
 export function allowModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const views = await readModelViews(session, invocation.env);
     const waiting = views.filter(({ offer }) => isWaiting(offer));
-    if (invocation.args.length === 0 && !given(invocation, 'all')) return listWaiting(invocation, waiting);
-    const chosen = given(invocation, 'all') ? waiting : invocation.args.map((name) => findModel(views, name));
-    const fresh = chosen.flatMap(({ offer }) => (isWaiting(offer) && offer.entry !== null ? [offer.entry] : []));
+    if (invocation.args.length === 0 && !given(invocation, 'all'))
+      return listWaiting(invocation, waiting);
+    const chosen = given(invocation, 'all')
+      ? waiting
+      : invocation.args.map((name) => findModel(views, name));
+    const fresh = chosen.flatMap(({ offer }) =>
+      isWaiting(offer) && offer.entry !== null ? [offer.entry] : [],
+    );
     const entries = fresh.map(({ name, hash }) => ({ name, hash }));
-    await approve(session.configDirectory, { transport: session.id, entries }, { clock: systemClock, random: systemRandom });
-    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
+    await approve(
+      session.configDirectory,
+      { transport: session.id, entries },
+      { clock: systemClock, random: systemRandom },
+    );
+    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(
+      () => undefined,
+    );
     const before = chosen.filter(({ offer }) => !isWaiting(offer)).map(({ offer }) => offer.name);
-    tell(invocation, { fresh, before, missing: chosen.filter(({ program }) => program?.path === null) });
+    tell(invocation, {
+      fresh,
+      before,
+      missing: chosen.filter(({ program }) => program?.path === null),
+    });
     return 0;
   });
 }
 
-/** What an operator has to know before saying yes: everything that decides what runs, with which rights to what. */
+/**
+ * What an operator has to know before saying yes: everything that decides what runs, with which
+ * rights to what.
+ */
 export function describeEntry(entry: ModelEntry): readonly string[] {
-  const program = entry.command.length > 0 ? quote(entry.command) : `the program of adapter "${entry.adapter}"`;
+  const program =
+    entry.command.length > 0 ? quote(entry.command) : `the program of adapter "${entry.adapter}"`;
   const facts: readonly (readonly [string, string | null])[] = [
     ['adapter', entry.adapter],
     ['runs', entry.wrapper.length > 0 ? `${quote(entry.wrapper)} ${program}` : program],
     ['model', entry.model],
-    ['effects', entry.effects === 'external' ? 'external: it may change things on this host' : 'none'],
+    [
+      'effects',
+      entry.effects === 'external' ? 'external: it may change things on this host' : 'none',
+    ],
     ['cwd', entry.cwd ?? 'an empty scratch directory'],
     ['env', entry.env.length === 0 ? 'nothing of yours' : entry.env.join(', ')],
     ['send', entry.maySend ? 'it may send messages to other models' : null],
     ['fallback', entry.fallback.length === 0 ? null : entry.fallback.join(', ')],
-    ['limits', `${formatDuration(entry.timeoutMs)} each, ${entry.concurrency} at a time, ${entry.attempts} attempts`],
+    [
+      'limits',
+      `${formatDuration(entry.timeoutMs)} each, ${entry.concurrency} at a time, ${entry.attempts} attempts`,
+    ],
     ['options', Object.keys(entry.options).length === 0 ? null : JSON.stringify(entry.options)],
   ];
-  return facts.flatMap(([key, value]) => (value === null ? [] : [`${key.padEnd(9)}${showExactly(value)}`]));
+  return facts.flatMap(([key, value]) =>
+    value === null ? [] : [`${key.padEnd(9)}${showExactly(value)}`],
+  );
 }
 
 /** What JSON leaves as it is and a terminal takes for more than text. */
 // eslint-disable-next-line no-control-regex -- control codes are what is spelled out
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNSEEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** The whole text: what cannot be seen is spelled out, because an operator approves it too. */
 function showExactly(text: string): string {
@@ -59,7 +93,9 @@ function showExactly(text: string): string {
 }
 
 function quote(words: readonly string[]): string {
-  return words.map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+  return words
+    .map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : JSON.stringify(word)))
+    .join(' ');
 }
 
 function isWaiting({ state }: ModelOffer): boolean {
@@ -73,16 +109,24 @@ function findModel(views: readonly ModelView[], name: string): ModelView {
       name,
       views.map(({ offer }) => offer.name),
     );
-    throw new CrosstalkError('NOT_FOUND', `no model "${name}" in models.yaml${near === null ? '' : `; did you mean "${near}"?`}`, {
-      fix: 'crosstalkd models',
-    });
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `no model "${name}" in models.yaml${near === null ? '' : `; did you mean "${near}"?`}`,
+      {
+        fix: 'crosstalkd models',
+      },
+    );
   }
   const { state } = view.offer;
   if (state.kind !== 'invalid') return view;
   const { line, found, expected } = state.problem;
-  throw new CrosstalkError('CONFIG_INVALID', `models.yaml line ${line}: model "${name}": found ${found}; expected ${expected}`, {
-    fix: 'crosstalkd models',
-  });
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `models.yaml line ${line}: model "${name}": found ${found}; expected ${expected}`,
+    {
+      fix: 'crosstalkd models',
+    },
+  );
 }
 
 function listWaiting(invocation: Invocation, waiting: readonly ModelView[]): number {
@@ -99,7 +143,10 @@ function listWaiting(invocation: Invocation, waiting: readonly ModelView[]): num
       if (offer.entry !== null) printEntry(io, offer.entry);
     }
     if (waiting.length === 0) io.print('nothing waits for approval on this host');
-    else io.print(`\nto approve: crosstalkd allow ${waiting.map(({ offer }) => offer.name).join(' ')}`);
+    else
+      io.print(
+        `\nto approve: crosstalkd allow ${waiting.map(({ offer }) => offer.name).join(' ')}`,
+      );
   }
   return waiting.length === 0 ? 3 : 0;
 }
@@ -124,13 +171,21 @@ function tell(invocation: Invocation, { fresh, before, missing }: Told): void {
     return;
   }
   for (const entry of fresh) {
-    io.print(`${paint(io, 'green', 'approved')} ${paint(io, 'bold', entry.name)}: this host runs for it`);
+    io.print(
+      `${paint(io, 'green', 'approved')} ${paint(io, 'bold', entry.name)}: this host runs for it`,
+    );
     printEntry(io, entry);
   }
-  for (const name of before) io.print(`${name} needs no approval: it is served already, or stands in this host's own models.yaml`);
-  if (fresh.length === 0 && before.length === 0) io.print('nothing waits for approval on this host');
+  for (const name of before)
+    io.print(
+      `${name} needs no approval: it is served already, or stands in this host's own models.yaml`,
+    );
+  if (fresh.length === 0 && before.length === 0)
+    io.print('nothing waits for approval on this host');
   for (const { offer, program } of missing)
-    io.warn(`${offer.name}: the program "${oneLine(program?.name ?? '', 80)}" is not installed here: crosstalkd models`);
+    io.warn(
+      `${offer.name}: the program "${oneLine(program?.name ?? '', 80)}" is not installed here: crosstalkd models`,
+    );
 }
 
 function printEntry(io: Io, entry: ModelEntry): void {
@@ -139,6 +194,9 @@ function printEntry(io: Io, entry: ModelEntry): void {
 
 function entryToJson(entry: ModelEntry | null): readonly Readonly<Record<string, unknown>>[] {
   if (entry === null) return [];
-  const { name, adapter, model, command, wrapper, effects, cwd, env, maySend, options, hash } = entry;
-  return [{ name, adapter, model, command, wrapper, effects, cwd, env, may_send: maySend, options, hash }];
+  const { name, adapter, model, command, wrapper, effects, cwd, env, maySend, options, hash } =
+    entry;
+  return [
+    { name, adapter, model, command, wrapper, effects, cwd, env, may_send: maySend, options, hash },
+  ];
 }

@@ -1,4 +1,7 @@
-/** Whether the program behind a model is on this host: what `models`, `allow` and `join` say of it. Looks only, starts nothing. */
+/**
+ * Whether the program behind a model is on this host: what `models`, `allow` and `join` say of it.
+ * Looks only, starts nothing.
+ */
 import { delimiter, isAbsolute, join } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { isExecutable } from '../../agents/executable.ts';
@@ -28,6 +31,8 @@ export function findProgram(entry: ModelEntry, env: Env): Program | null {
 function findExecutable(name: string, env: Env): string | null {
   if (isAbsolute(name)) return isExecutable(name) ? name : null;
   // A relative path would depend on the directory of the attempt; the search path is what counts.
-  const directories = (env['PATH'] ?? '').split(delimiter).filter((directory) => isAbsolute(directory));
+  const directories = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => isAbsolute(directory));
   return directories.map((directory) => join(directory, name)).find(isExecutable) ?? null;
 }

@@ -1,4 +1,7 @@
-/** The models.yaml of a new transport: the agent programs of this host, or an echo so that the first message is answered anyway. */
+/**
+ * The models.yaml of a new transport: the agent programs of this host, or an echo so that the first
+ * message is answered anyway.
+ */
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, SHORT_MS } from '../../agents/detect.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -23,13 +26,29 @@ const ECHO = `  echo:
     options: { input: message }
 `;
 
-/** What `init` writes into data/models.yaml: one model for each program that is installed and tried, named after it. */
-export async function composeFirstModels(env: Readonly<Record<string, string | undefined>>): Promise<FirstModels> {
-  const found = await detectAgents({ adapters: ADAPTERS, operatorEnv: env, clock: systemClock, limitMs: SHORT_MS });
+/**
+ * What `init` writes into data/models.yaml: one model for each program that is installed and tried,
+ * named after it.
+ */
+export async function composeFirstModels(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<FirstModels> {
+  const found = await detectAgents({
+    adapters: ADAPTERS,
+    operatorEnv: env,
+    clock: systemClock,
+    limitMs: SHORT_MS,
+  });
   const usable = found.filter(({ verified, signedIn }) => verified && signedIn !== 'no');
   const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
   if (usable.length > 0) return { text: HEADER + usable.map(formatEntry).join(''), notes };
-  return { text: HEADER + ECHO, notes: [...notes, 'no agent program is ready on this host; "echo" answers with what it was sent'] };
+  return {
+    text: HEADER + ECHO,
+    notes: [
+      ...notes,
+      'no agent program is ready on this host; "echo" answers with what it was sent',
+    ],
+  };
 }
 
 function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
@@ -46,7 +65,8 @@ function describeFound(agent: FoundAgent, isUsed: boolean): string {
   const { adapter, advice, verified, env, login } = agent;
   const name = `${adapter} ${agent.version ?? `(${describeVersion(agent, SHORT_MS)})`}`;
   const signed = login ? 'signed in' : `signed in by ${env.join(', ')}`;
-  if (isUsed) return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}`;
+  if (isUsed)
+    return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}`;
   return verified
     ? `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`
     : `found ${name}; known from documentation only, so it was not added`;

@@ -1,4 +1,7 @@
-/** Which models this host serves at this moment: the transport's entries, the host's own, and what was approved. Re-read when one of them changes. */
+/**
+ * Which models this host serves at this moment: the transport's entries, the host's own, and what
+ * was approved. Re-read when one of them changes.
+ */
 import { stat } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -17,8 +20,14 @@ export interface ServingSources {
   readonly only: readonly string[] | null;
 }
 
-/** Every name with its state on this host. Throws CONFIG_INVALID when the host's own files cannot be read. */
-export async function readOffers(sources: ServingSources, modelsText: string | null): Promise<readonly ModelOffer[]> {
+/**
+ * Every name with its state on this host. Throws CONFIG_INVALID when the host's own files cannot be
+ * read.
+ */
+export async function readOffers(
+  sources: ServingSources,
+  modelsText: string | null,
+): Promise<readonly ModelOffer[]> {
   return selectServedModels({
     transport: decodeModels(modelsText ?? ''),
     host: await readHostModels(sources.configDirectory),
@@ -28,8 +37,14 @@ export async function readOffers(sources: ServingSources, modelsText: string | n
   });
 }
 
-/** The dispatcher's door to models. An edit that cannot be read leaves the last good set in force and is reported once. */
-export function createServing(sources: ServingSources, log: Log): (modelsText: string | null) => Promise<Serving> {
+/**
+ * The dispatcher's door to models. An edit that cannot be read leaves the last good set in force
+ * and is reported once.
+ */
+export function createServing(
+  sources: ServingSources,
+  log: Log,
+): (modelsText: string | null) => Promise<Serving> {
   let stamp = '';
   let current: Serving = { models: new Map(), refused: new Map() };
   let problem = '';
@@ -47,7 +62,9 @@ export function createServing(sources: ServingSources, log: Log): (modelsText: s
             line: offer.state.problem.line,
             found: offer.state.problem.found,
             expected: offer.state.problem.expected,
-            next: current.models.has(offer.name) ? 'the entry as it was before stays in force' : 'the model is not served; the others are',
+            next: current.models.has(offer.name)
+              ? 'the entry as it was before stays in force'
+              : 'the model is not served; the others are',
           });
       for (const broken of decodeModels(modelsText ?? '').problems)
         if (broken.name === null)
@@ -59,12 +76,17 @@ export function createServing(sources: ServingSources, log: Log): (modelsText: s
           });
       log.status('models.loaded', {
         serves: [...current.models.keys()],
-        ...(current.refused.size === 0 ? {} : { not: [...current.refused].map(([name, why]) => `${name}: ${why}`) }),
+        ...(current.refused.size === 0
+          ? {}
+          : { not: [...current.refused].map(([name, why]) => `${name}: ${why}`) }),
       });
       problem = '';
     } catch (error) {
       if (errorText(error) !== problem)
-        log.warning('models.invalid', { reason: errorText(error), next: 'the models as they were stay in force' });
+        log.warning('models.invalid', {
+          reason: errorText(error),
+          next: 'the models as they were stay in force',
+        });
       problem = errorText(error);
     }
     return current;
@@ -73,7 +95,9 @@ export function createServing(sources: ServingSources, log: Log): (modelsText: s
 
 function toServing(offers: readonly ModelOffer[], before: Serving): Serving {
   const models = new Map(
-    offers.flatMap(({ name, entry, state }) => (state.kind === 'served' && entry !== null ? [[name, entry] as const] : [])),
+    offers.flatMap(({ name, entry, state }) =>
+      state.kind === 'served' && entry !== null ? [[name, entry] as const] : [],
+    ),
   );
   // A broken edit of a model that was served keeps the entry that was approved.
   for (const { name, state } of offers) {
@@ -82,7 +106,11 @@ function toServing(offers: readonly ModelOffer[], before: Serving): Serving {
   }
   return {
     models,
-    refused: new Map(offers.flatMap((offer) => (models.has(offer.name) ? [] : [[offer.name, describeOffer(offer)] as const]))),
+    refused: new Map(
+      offers.flatMap((offer) =>
+        models.has(offer.name) ? [] : [[offer.name, describeOffer(offer)] as const],
+      ),
+    ),
   };
 }
 

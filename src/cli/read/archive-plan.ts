@@ -1,9 +1,26 @@
-/** What `archive` decides on: every channel of a tip as protocol/archive.ts wants to see it, and what still needs them. */
+/**
+ * What `archive` decides on: every channel of a tip as protocol/archive.ts wants to see it, and
+ * what still needs them.
+ */
 import type { Oid } from '../../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
-import { type ArchiveChoice, type ArchiveWish, type ChannelSeen, selectArchive, type StillNeeded } from '../../protocol/archive.ts';
+import {
+  type ArchiveChoice,
+  type ArchiveWish,
+  type ChannelSeen,
+  selectArchive,
+  type StillNeeded,
+} from '../../protocol/archive.ts';
 import { decodeMessage } from '../../protocol/message.ts';
-import { archivedChannel, channelFolder, channelOf, CHANNELS, claimKey, identityOf, parseMessagePath } from '../../protocol/paths.ts';
+import {
+  archivedChannel,
+  channelFolder,
+  channelOf,
+  CHANNELS,
+  claimKey,
+  identityOf,
+  parseMessagePath,
+} from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import type { TreeChange } from '../../transport/repository.ts';
 import { parseHeader } from '../../workflow/header.ts';
@@ -20,13 +37,22 @@ export interface ArchivePlan extends ArchiveChoice {
 }
 
 /** Chooses at the tip that the session has read up to. */
-export async function planArchive(session: TransportSession, wish: ArchiveWish): Promise<ArchivePlan> {
+export async function planArchive(
+  session: TransportSession,
+  wish: ArchiveWish,
+): Promise<ArchivePlan> {
   const tip = tipOf(session);
   const changes = await session.repository.diff({ from: null, to: tip, under: CHANNELS });
   const byChannel = groupByChannel(changes);
-  const channels = await Promise.all([...byChannel].map(([channel, files]) => seeChannel(session, channel, { files, wish })));
+  const channels = await Promise.all(
+    [...byChannel].map(([channel, files]) => seeChannel(session, channel, { files, wish })),
+  );
   const choice = selectArchive(channels, await findNeeded(session, byChannel), wish);
-  return { ...choice, tip, files: choice.chosen.flatMap(({ channel }) => byChannel.get(channel) ?? []) };
+  return {
+    ...choice,
+    tip,
+    files: choice.chosen.flatMap(({ channel }) => byChannel.get(channel) ?? []),
+  };
 }
 
 function groupByChannel(changes: readonly TreeChange[]): ReadonlyMap<string, readonly Standing[]> {
@@ -46,7 +72,10 @@ async function seeChannel(
   { files, wish }: { readonly files: readonly Standing[]; readonly wish: ArchiveWish },
 ): Promise<ChannelSeen> {
   const messages = listMessages(files);
-  const header = parseHeader((await readTextAt(session.repository, tipOf(session), `${channelFolder(channel)}/RUN.json`)) ?? '');
+  const header = parseHeader(
+    (await readTextAt(session.repository, tipOf(session), `${channelFolder(channel)}/RUN.json`)) ??
+      '',
+  );
   const needsTimes = wish.beforeMs !== null && wish.channels === null;
   const { said } = needsTimes ? await readSaid(session, messages) : { said: [] };
   return {
@@ -56,7 +85,10 @@ async function seeChannel(
     run:
       header === null
         ? null
-        : { ended: files.some(({ path }) => path === `${channelFolder(channel)}/COMPLETE`), parent: channelOf(header.marker) },
+        : {
+            ended: files.some(({ path }) => path === `${channelFolder(channel)}/COMPLETE`),
+            parent: channelOf(header.marker),
+          },
     odd: files.filter(({ entry }) => entry === 'other').map(({ path }) => path),
   };
 }
@@ -68,7 +100,10 @@ function listMessages(files: readonly Standing[]): readonly ListedFile[] {
   });
 }
 
-async function findNeeded(session: TransportSession, byChannel: ReadonlyMap<string, readonly Standing[]>): Promise<StillNeeded> {
+async function findNeeded(
+  session: TransportSession,
+  byChannel: ReadonlyMap<string, readonly Standing[]>,
+): Promise<StillNeeded> {
   const { messages, superseded, retried } = session.mirror.index();
   const waiting = [...messages.values(), ...superseded.values()];
   const open = new Set(waiting.map(({ channel }) => channel));
@@ -79,7 +114,8 @@ async function findNeeded(session: TransportSession, byChannel: ReadonlyMap<stri
   const closes = new Map<string, Set<string>>();
   for (const [by, path] of retried) {
     const [from, to] = [channelOf(by), channelOf(path)];
-    if (from !== null && to !== null && from !== to) closes.set(from, (closes.get(from) ?? new Set()).add(to));
+    if (from !== null && to !== null && from !== to)
+      closes.set(from, (closes.get(from) ?? new Set()).add(to));
   }
   const threads = await readThreads(
     session,
@@ -95,11 +131,19 @@ async function findNeeded(session: TransportSession, byChannel: ReadonlyMap<stri
 
 async function readHeader(session: TransportSession, channel: string, files: readonly Standing[]) {
   const path = `${channelFolder(channel)}/RUN.json`;
-  return files.some((file) => file.path === path) ? parseHeader((await readTextAt(session.repository, tipOf(session), path)) ?? '') : null;
+  return files.some((file) => file.path === path)
+    ? parseHeader((await readTextAt(session.repository, tipOf(session), path)) ?? '')
+    : null;
 }
 
-/** Every path that open messages answer, and what those answer in turn. The messages themselves are not among them. */
-async function readThreads(session: TransportSession, open: readonly string[]): Promise<ReadonlySet<string>> {
+/**
+ * Every path that open messages answer, and what those answer in turn. The messages themselves are
+ * not among them.
+ */
+async function readThreads(
+  session: TransportSession,
+  open: readonly string[],
+): Promise<ReadonlySet<string>> {
   const [seen, found] = [new Set(open), new Set<string>()];
   for (let frontier = open; frontier.length > 0;) {
     const entries = await session.repository.lookUp(tipOf(session), frontier);
@@ -107,9 +151,13 @@ async function readThreads(session: TransportSession, open: readonly string[]): 
     const blobs = await session.repository.readBlobs(files, MESSAGE_BYTES_MAX);
     const above = blobs.flatMap((blob) => {
       const read = blob.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
-      return read?.kind === 'message' ? [...read.message.fields.re, ...(read.message.fields.retries ?? '').split('\n')] : [];
+      return read?.kind === 'message'
+        ? [...read.message.fields.re, ...(read.message.fields.retries ?? '').split('\n')]
+        : [];
     });
-    frontier = [...new Set(above)].filter((path) => parseMessagePath(path) !== null && !seen.has(path));
+    frontier = [...new Set(above)].filter(
+      (path) => parseMessagePath(path) !== null && !seen.has(path),
+    );
     for (const path of frontier) {
       seen.add(path);
       found.add(path);
@@ -118,9 +166,19 @@ async function readThreads(session: TransportSession, open: readonly string[]): 
   return found;
 }
 
-/** Channels with a claim on one of their messages, answered or not, as the remote showed it when the session was opened. */
-function findClaimed({ listing, refs }: TransportSession, byChannel: ReadonlyMap<string, readonly Standing[]>): ReadonlySet<string> {
-  const claims = new Set([...listing.refs.keys()].flatMap((ref) => (ref.startsWith(refs.claims) ? [ref.slice(refs.claims.length)] : [])));
+/**
+ * Channels with a claim on one of their messages, answered or not, as the remote showed it when the
+ * session was opened.
+ */
+function findClaimed(
+  { listing, refs }: TransportSession,
+  byChannel: ReadonlyMap<string, readonly Standing[]>,
+): ReadonlySet<string> {
+  const claims = new Set(
+    [...listing.refs.keys()].flatMap((ref) =>
+      ref.startsWith(refs.claims) ? [ref.slice(refs.claims.length)] : [],
+    ),
+  );
   const hasClaim = (file: ListedFile): boolean => {
     const original = file.replyTo === null ? null : parseMessagePath(file.replyTo.path);
     const recipient = file.replyTo?.recipient;
@@ -130,5 +188,9 @@ function findClaimed({ listing, refs }: TransportSession, byChannel: ReadonlyMap
       claims.has(claimKey({ channel: file.channel, identity: identityOf(original), recipient }))
     );
   };
-  return new Set([...byChannel].flatMap(([channel, files]) => (claims.size > 0 && listMessages(files).some(hasClaim) ? [channel] : [])));
+  return new Set(
+    [...byChannel].flatMap(([channel, files]) =>
+      claims.size > 0 && listMessages(files).some(hasClaim) ? [channel] : [],
+    ),
+  );
 }

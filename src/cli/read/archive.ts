@@ -1,4 +1,7 @@
-/** `crosstalkd archive`: channels and runs that have ended leave the tip of the branch for a branch of their own, or come back from it. */
+/**
+ * `crosstalkd archive`: channels and runs that have ended leave the tip of the branch for a branch
+ * of their own, or come back from it.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -25,24 +28,43 @@ const FILE_BYTES_MAX = 64 * MESSAGE_BYTES_MAX;
 export function archiveChannels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const sender = await identifySender(invocation, session);
-    if (sender.agent !== null) throw new CrosstalkError('REFUSED', 'an agent cannot archive what was said; people do');
-    return given(invocation, 'undo') ? bringBack(invocation, session, sender) : putAway(invocation, session, sender);
+    if (sender.agent !== null)
+      throw new CrosstalkError('REFUSED', 'an agent cannot archive what was said; people do');
+    return given(invocation, 'undo')
+      ? bringBack(invocation, session, sender)
+      : putAway(invocation, session, sender);
   });
 }
 
-async function putAway(invocation: Invocation, session: TransportSession, sender: Sender): Promise<number> {
+async function putAway(
+  invocation: Invocation,
+  session: TransportSession,
+  sender: Sender,
+): Promise<number> {
   const wish = readWish(invocation);
   const isDry = given(invocation, 'dry-run');
   const plan = isDry ? await planArchive(session, wish) : await landArchive(session, sender, wish);
   const moved = plan.chosen.map(({ channel, messages }) => ({ channel, messages }));
   if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', dryRun: isDry, archived: moved, kept: plan.kept, files: plan.files.length });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      dryRun: isDry,
+      archived: moved,
+      kept: plan.kept,
+      files: plan.files.length,
+    });
   else {
     const { io } = invocation;
     for (const { channel, messages } of moved)
-      io.print(plain(`${isDry ? 'would archive' : 'archived'} ${channel}: ${counted(messages, 'message')}`));
+      io.print(
+        plain(
+          `${isDry ? 'would archive' : 'archived'} ${channel}: ${counted(messages, 'message')}`,
+        ),
+      );
     for (const { channel, why } of plan.kept) io.print(plain(`stays ${channel}: ${why}`));
-    if (moved.length > 0 && !isDry) io.print(`  to bring one back: crosstalkd archive --undo <channel>`);
+    if (moved.length > 0 && !isDry)
+      io.print(`  to bring one back: crosstalkd archive --undo <channel>`);
     if (moved.length === 0) io.warn('nothing to archive');
   }
   return moved.length === 0 ? 3 : 0;
@@ -57,11 +79,18 @@ function readWish(invocation: Invocation) {
       fix: 'crosstalkd archive --older-than 90d --dry-run',
     });
   if (args.length > 0 && (older !== null || runs))
-    throw new CrosstalkError('USAGE', 'archive: channels by name go without --older-than and --runs', {
-      fix: `crosstalkd archive ${args.join(' ')}`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      'archive: channels by name go without --older-than and --runs',
+      {
+        fix: `crosstalkd archive ${args.join(' ')}`,
+      },
+    );
   for (const name of args)
-    if (!isChannel(name)) throw new CrosstalkError('USAGE', `archive: "${name}" is no name of a channel`, { fix: 'crosstalkd channels' });
+    if (!isChannel(name))
+      throw new CrosstalkError('USAGE', `archive: "${name}" is no name of a channel`, {
+        fix: 'crosstalkd channels',
+      });
   return {
     channels: args.length === 0 ? null : args,
     beforeMs: older === null ? null : systemClock.wallMs() - durationValue(older, '--older-than'),
@@ -69,20 +98,38 @@ function readWish(invocation: Invocation) {
   };
 }
 
-/** Both branches in one push, each under its lease. Whoever loses decides again on what stands then: it may be open by now. */
-async function landArchive(session: TransportSession, sender: Sender, wish: Parameters<typeof planArchive>[1]): Promise<ArchivePlan> {
+/**
+ * Both branches in one push, each under its lease. Whoever loses decides again on what stands then:
+ * it may be open by now.
+ */
+async function landArchive(
+  session: TransportSession,
+  sender: Sender,
+  wish: Parameters<typeof planArchive>[1],
+): Promise<ArchivePlan> {
   if (!session.publisher.atomic)
-    throw new CrosstalkError('REFUSED', 'this remote takes no atomic pushes, so two branches cannot move as one', {
-      fix: 'crosstalkd doctor',
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      'this remote takes no atomic pushes, so two branches cannot move as one',
+      {
+        fix: 'crosstalkd doctor',
+      },
+    );
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const last: { plan: ArchivePlan | null } = { plan: null };
     const archive = await archiveOf(session);
-    const [outcome] = await publishFor(session, [archiveTransaction(session, { sender, wish, archive, last })]);
+    const [outcome] = await publishFor(session, [
+      archiveTransaction(session, { sender, wish, archive, last }),
+    ]);
     forgetArchive(session);
-    if (last.plan !== null && (outcome?.kind === 'landed' || outcome?.kind === 'dropped')) return last.plan;
+    if (last.plan !== null && (outcome?.kind === 'landed' || outcome?.kind === 'dropped'))
+      return last.plan;
   }
-  throw new CrosstalkError('REFUSED', `the archive was moved by others ${TRIES_MAX} times in a row`, { fix: 'the same command again' });
+  throw new CrosstalkError(
+    'REFUSED',
+    `the archive was moved by others ${TRIES_MAX} times in a row`,
+    { fix: 'the same command again' },
+  );
 }
 
 interface Archiving {
@@ -93,7 +140,10 @@ interface Archiving {
   readonly last: { plan: ArchivePlan | null };
 }
 
-function archiveTransaction(session: TransportSession, { sender, wish, archive, last }: Archiving): Transaction {
+function archiveTransaction(
+  session: TransportSession,
+  { sender, wish, archive, last }: Archiving,
+): Transaction {
   const { repository, branch } = session;
   const fences: RefUpdate[] = [];
   return {
@@ -105,9 +155,15 @@ function archiveTransaction(session: TransportSession, { sender, wish, archive, 
       fences.length = 0;
       if (plan.chosen.length === 0) return null;
       const names = plan.chosen.map(({ channel }) => channel);
-      const draft = composeDraft(sender, `archive: ${names.length === 1 ? (names[0] ?? '') : counted(names.length, 'channel')}`, names);
+      const draft = composeDraft(
+        sender,
+        `archive: ${names.length === 1 ? (names[0] ?? '') : counted(names.length, 'channel')}`,
+        names,
+      );
       const removes = await listOutdated(session, { archive, plan });
-      const [next] = await repository.buildCommits(archive, [{ ...draft, removes, writes: await readFiles(session, plan.files) }]);
+      const [next] = await repository.buildCommits(archive, [
+        { ...draft, removes, writes: await readFiles(session, plan.files) },
+      ]);
       if (next === undefined) throw new CrosstalkError('INTERNAL', 'the archive was not built');
       fences.push({ ref: archiveRef(`refs/heads/${branch}`), expected: archive, next });
       const tombstone = `The files of this channel are on the branch ${branch}-archive.\nNothing here is answered until they are back: crosstalkd archive --undo\n`;
@@ -123,16 +179,25 @@ function archiveTransaction(session: TransportSession, { sender, wish, archive, 
 }
 
 /** What the archive still holds of the channels from an earlier time and is not theirs any more. */
-async function listOutdated(session: TransportSession, { archive, plan }: { readonly archive: Oid | null; readonly plan: ArchivePlan }) {
+async function listOutdated(
+  session: TransportSession,
+  { archive, plan }: { readonly archive: Oid | null; readonly plan: ArchivePlan },
+) {
   if (archive === null) return [];
   const now = new Set(plan.files.map(({ path }) => path));
   const before = await Promise.all(
-    plan.chosen.map(({ channel }) => session.repository.diff({ from: null, to: archive, under: channelFolder(channel) })),
+    plan.chosen.map(({ channel }) =>
+      session.repository.diff({ from: null, to: archive, under: channelFolder(channel) }),
+    ),
   );
   return before.flat().flatMap(({ path }) => (now.has(path) ? [] : [path]));
 }
 
-function composeDraft({ identity, name }: Sender, subject: string, channels: readonly string[]): Omit<CommitDraft, 'writes'> {
+function composeDraft(
+  { identity, name }: Sender,
+  subject: string,
+  channels: readonly string[],
+): Omit<CommitDraft, 'writes'> {
   const atMs = systemClock.wallMs();
   return {
     author: identity,
@@ -153,15 +218,23 @@ async function readFiles(
   return files.map(({ path }, at) => {
     const blob = blobs[at];
     if (blob?.kind !== 'bytes')
-      throw new CrosstalkError('REFUSED', `${path} is too large to be moved`, { fix: 'archive other channels by name' });
+      throw new CrosstalkError('REFUSED', `${path} is too large to be moved`, {
+        fix: 'archive other channels by name',
+      });
     return { path, content: blob.bytes };
   });
 }
 
-async function bringBack(invocation: Invocation, session: TransportSession, sender: Sender): Promise<number> {
+async function bringBack(
+  invocation: Invocation,
+  session: TransportSession,
+  sender: Sender,
+): Promise<number> {
   const { args } = invocation;
   if (args.length === 0)
-    throw new CrosstalkError('USAGE', 'archive --undo: expected the channels to bring back', { fix: 'crosstalkd channels' });
+    throw new CrosstalkError('USAGE', 'archive --undo: expected the channels to bring back', {
+      fix: 'crosstalkd channels',
+    });
   const archive = await archiveOf(session);
   const back = await Promise.all(args.map((channel) => readArchived(session, archive, channel)));
   const files = back.flat();
@@ -176,23 +249,40 @@ async function bringBack(invocation: Invocation, session: TransportSession, send
         if (marks.every((mark) => mark === null)) return null;
         // What was put there meanwhile stays as it is.
         const standing = await view.lookUp(writes.map(({ path }) => path));
-        return [{ ...draft, removes: args.map(archivedPath), writes: writes.filter((_, at) => standing[at] === null) }];
+        return [
+          {
+            ...draft,
+            removes: args.map(archivedPath),
+            writes: writes.filter((_, at) => standing[at] === null),
+          },
+        ];
       },
     },
   ]);
   if (outcome?.kind !== 'landed')
-    throw new CrosstalkError('NOT_FOUND', `${args.join(', ')}: not in the archive`, { fix: 'crosstalkd channels' });
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', back: args, files: files.length });
+    throw new CrosstalkError('NOT_FOUND', `${args.join(', ')}: not in the archive`, {
+      fix: 'crosstalkd channels',
+    });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', back: args, files: files.length });
   else
-    for (const [at, channel] of args.entries()) invocation.io.print(plain(`${channel} is back: ${counted(back[at]?.length ?? 0, 'file')}`));
+    for (const [at, channel] of args.entries())
+      invocation.io.print(plain(`${channel} is back: ${counted(back[at]?.length ?? 0, 'file')}`));
   return 0;
 }
 
 async function readArchived(session: TransportSession, archive: Oid | null, channel: string) {
-  const [mark] = isChannel(channel) ? await session.repository.lookUp(tipOf(session), [archivedPath(channel)]) : [];
+  const [mark] = isChannel(channel)
+    ? await session.repository.lookUp(tipOf(session), [archivedPath(channel)])
+    : [];
   const changes =
-    archive === null || mark == null ? [] : await session.repository.diff({ from: null, to: archive, under: channelFolder(channel) });
+    archive === null || mark == null
+      ? []
+      : await session.repository.diff({ from: null, to: archive, under: channelFolder(channel) });
   const files = changes.filter((change) => change.kind === 'written');
-  if (files.length === 0) throw new CrosstalkError('NOT_FOUND', `"${channel}" is not in the archive`, { fix: 'crosstalkd channels' });
+  if (files.length === 0)
+    throw new CrosstalkError('NOT_FOUND', `"${channel}" is not in the archive`, {
+      fix: 'crosstalkd channels',
+    });
   return files;
 }

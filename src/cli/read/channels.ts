@@ -1,4 +1,6 @@
-/** `crosstalkd channels`: the channels, what they are for, how much was said in them and when last. */
+/**
+ * `crosstalkd channels`: the channels, what they are for, how much was said in them and when last.
+ */
 import { decodeTime } from 'ulid';
 import { formatIso } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
@@ -14,7 +16,9 @@ import { listAll, type ListedFile, listFiles } from './read-conversation.ts';
 import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import type { TransportSession } from '../transport-session.ts';
 
-/** Commits whose times are looked at; what lies further back is dated by the ids of its messages. */
+/**
+ * Commits whose times are looked at; what lies further back is dated by the ids of its messages.
+ */
 const COMMITS_LOOKED_AT = 300;
 /** Hand-named files of a quiet channel whose commits are asked for. */
 const FILES_ASKED = 50;
@@ -36,7 +40,10 @@ export function listChannels(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: 'good',
-        channels: channels.map(({ lastMs, ...channel }) => ({ ...channel, last: lastMs === null ? null : formatIso(lastMs) })),
+        channels: channels.map(({ lastMs, ...channel }) => ({
+          ...channel,
+          last: lastMs === null ? null : formatIso(lastMs),
+        })),
       });
     else {
       const { io } = invocation;
@@ -47,7 +54,11 @@ export function listChannels(invocation: Invocation): Promise<number> {
         channel.lastMs === null ? '-' : formatTime(channel.lastMs, io.columns),
         channel.description,
       ]);
-      for (const line of formatTable([['CHANNEL', 'MESSAGES', 'OPEN', 'LAST', 'ABOUT'], ...rows], io.columns)) io.print(line);
+      for (const line of formatTable(
+        [['CHANNEL', 'MESSAGES', 'OPEN', 'LAST', 'ABOUT'], ...rows],
+        io.columns,
+      ))
+        io.print(line);
     }
     return channels.length === 0 ? 3 : 0;
   });
@@ -57,7 +68,11 @@ async function readChannels(session: TransportSession): Promise<readonly Channel
   const byChannel = groupBy(await listAll(session));
   const names = new Set([...byChannel.keys(), ...(await describedChannels(session))]);
   const recent = await readRecentTimes(session);
-  const open = groupBy([...session.mirror.index().messages.values()].filter(({ path }) => openNames(session, path).length > 0));
+  const open = groupBy(
+    [...session.mirror.index().messages.values()].filter(
+      ({ path }) => openNames(session, path).length > 0,
+    ),
+  );
   return Promise.all(
     [...names].sort(byCodeUnit).map(async (name): Promise<Channel> => {
       const files = byChannel.get(name) ?? [];
@@ -76,7 +91,11 @@ async function readChannels(session: TransportSession): Promise<readonly Channel
 
 /** Channels that have a description and no message yet. */
 async function describedChannels(session: TransportSession): Promise<readonly string[]> {
-  const changes = await session.repository.diff({ from: null, to: tipOf(session), under: CHANNELS });
+  const changes = await session.repository.diff({
+    from: null,
+    to: tipOf(session),
+    under: CHANNELS,
+  });
   return changes.flatMap(({ path }) => {
     const name = channelOf(path);
     return name !== null && path === `${channelFolder(name)}/${CHANNEL_FILE}` ? [name] : [];
@@ -84,7 +103,11 @@ async function describedChannels(session: TransportSession): Promise<readonly st
 }
 
 async function describe(session: TransportSession, name: string): Promise<string> {
-  const text = await readTextAt(session.repository, tipOf(session), `${channelFolder(name)}/${CHANNEL_FILE}`);
+  const text = await readTextAt(
+    session.repository,
+    tipOf(session),
+    `${channelFolder(name)}/${CHANNEL_FILE}`,
+  );
   const read = text === null ? null : readFrontMatter(Buffer.from(text));
   const description = read?.kind === 'read' ? read.fields['description'] : undefined;
   return typeof description === 'string' ? oneLine(description, 300) : '';
@@ -108,16 +131,27 @@ async function readRecentTimes(session: TransportSession): Promise<ReadonlyMap<s
   return times;
 }
 
-async function dateQuiet(session: TransportSession, files: readonly ListedFile[]): Promise<number | null> {
+async function dateQuiet(
+  session: TransportSession,
+  files: readonly ListedFile[],
+): Promise<number | null> {
   const times = files.flatMap(({ stem }) => ulidOf(stem) ?? []).map((ulid) => decodeTime(ulid));
   if (times.length > 0) return times.reduce((a, b) => Math.max(a, b));
   if (files.length === 0) return null;
   const asked = files.slice(-FILES_ASKED).map(({ path }) => path);
-  const adding = await session.repository.findAddingCommits(asked, { from: null, to: tipOf(session) });
-  return [...adding.values()].reduce<number | null>((latest, { authoredMs }) => Math.max(latest ?? 0, authoredMs), null);
+  const adding = await session.repository.findAddingCommits(asked, {
+    from: null,
+    to: tipOf(session),
+  });
+  return [...adding.values()].reduce<number | null>(
+    (latest, { authoredMs }) => Math.max(latest ?? 0, authoredMs),
+    null,
+  );
 }
 
-function groupBy<T extends { readonly channel: string }>(values: readonly T[]): ReadonlyMap<string, readonly T[]> {
+function groupBy<T extends { readonly channel: string }>(
+  values: readonly T[],
+): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) {
     const group = groups.get(value.channel);

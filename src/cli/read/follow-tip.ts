@@ -1,4 +1,7 @@
-/** Waiting for the branch to move: one `ls-remote` every half second to two seconds, whatever the remote does meanwhile. */
+/**
+ * Waiting for the branch to move: one `ls-remote` every half second to two seconds, whatever the
+ * remote does meanwhile.
+ */
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { refNames } from '../../protocol/paths.ts';
 import type { RefListing } from '../../transport/repository.ts';
@@ -23,10 +26,14 @@ export interface TipFollower {
 export type FollowEnd = 'done' | 'timeout' | 'unreachable';
 
 /** Follows the branch of a session. Throws HISTORY_REWRITTEN. */
-export async function followTip(session: TransportSession, follower: TipFollower): Promise<FollowEnd> {
+export async function followTip(
+  session: TransportSession,
+  follower: TipFollower,
+): Promise<FollowEnd> {
   let isOut = false;
   for (let pauseMs = POLL_MS_MIN; ; pauseMs = Math.min(POLL_MS_MAX, pauseMs * GROWTH)) {
-    const leftMs = follower.untilMs === null ? pauseMs : follower.untilMs - systemClock.monotonicMs();
+    const leftMs =
+      follower.untilMs === null ? pauseMs : follower.untilMs - systemClock.monotonicMs();
     if (leftMs <= 0) return isOut ? 'unreachable' : 'timeout';
     await systemClock.sleep(Math.min(pauseMs, leftMs));
     const looked = await look(session);

@@ -1,13 +1,29 @@
-/** `crosstalkd log`: the conversation, one line a message, oldest of the newest first; -f goes on with what comes. */
+/**
+ * `crosstalkd log`: the conversation, one line a message, oldest of the newest first; -f goes on
+ * with what comes.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { given, type Invocation } from '../command.ts';
 import { createFilter, requireChannel } from './filters.ts';
 import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
-import { formatLines, formatUnreadable, type Shown, toJson, unreadableToJson } from './print-message.ts';
+import {
+  formatLines,
+  formatUnreadable,
+  type Shown,
+  toJson,
+  unreadableToJson,
+} from './print-message.ts';
 import { isChannel } from '../../protocol/names.ts';
-import { inOrder, listAll, listFiles, readNewest, readSaid, type Said } from './read-conversation.ts';
+import {
+  inOrder,
+  listAll,
+  listFiles,
+  readNewest,
+  readSaid,
+  type Said,
+} from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { followMessage } from './show-transcript.ts';
@@ -18,13 +34,23 @@ const COUNT_DEFAULT = 20;
 /** Prints the newest messages, and with -f every later one. */
 export function showLog(invocation: Invocation): Promise<number> {
   if (given(invocation, 'follow') && wantsJson(invocation))
-    throw new CrosstalkError('USAGE', 'log: --follow goes on without end and --json is one object', { fix: 'crosstalkd log --json' });
+    throw new CrosstalkError(
+      'USAGE',
+      'log: --follow goes on without end and --json is one object',
+      { fix: 'crosstalkd log --json' },
+    );
   return withSession(invocation, async (session) => {
-    const message = given(invocation, 'follow') ? await findMessage(session, invocation.args[0]) : null;
+    const message = given(invocation, 'follow')
+      ? await findMessage(session, invocation.args[0])
+      : null;
     if (message !== null) return followMessage(invocation, session, message);
     const filter = createFilter(invocation);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
-    const newest = await readNewest(session, { channel, max: countOption(invocation, 'number', COUNT_DEFAULT), filter });
+    const newest = await readNewest(session, {
+      channel,
+      max: countOption(invocation, 'number', COUNT_DEFAULT),
+      filter,
+    });
     const shown = await withStates(session, newest.said);
     if (wantsJson(invocation))
       printJson(invocation, {
@@ -36,17 +62,23 @@ export function showLog(invocation: Invocation): Promise<number> {
       });
     else {
       for (const line of formatLines(invocation.io, shown)) invocation.io.print(line);
-      for (const file of newest.unreadable) invocation.io.warn(formatUnreadable(invocation.io, file));
+      for (const file of newest.unreadable)
+        invocation.io.warn(formatUnreadable(invocation.io, file));
       if (shown.length === 0) invocation.io.warn('no messages');
     }
-    if (given(invocation, 'follow')) await follow(invocation, session, { channel, fits: filter.fits });
+    if (given(invocation, 'follow'))
+      await follow(invocation, session, { channel, fits: filter.fits });
     return shown.length === 0 ? 3 : 0;
   });
 }
 
 /** The message that an argument names, unless it names a channel. */
-async function findMessage(session: TransportSession, text: string | undefined): Promise<string | null> {
-  if (text === undefined || (isChannel(text) && (await listAll(session, text)).length > 0)) return null;
+async function findMessage(
+  session: TransportSession,
+  text: string | undefined,
+): Promise<string | null> {
+  if (text === undefined || (isChannel(text) && (await listAll(session, text)).length > 0))
+    return null;
   try {
     const { path, replyTo } = await resolveId(session, text);
     return replyTo?.path ?? path;
@@ -70,7 +102,11 @@ async function follow(
       const files = await listFiles(session.repository, { from, to, channel: wanted.channel });
       const { said, unreadable } = await readSaid(session, files, { from });
       from = to;
-      for (const line of formatLines(io, await withStates(session, inOrder(said.filter(wanted.fits))))) io.print(line);
+      for (const line of formatLines(
+        io,
+        await withStates(session, inOrder(said.filter(wanted.fits))),
+      ))
+        io.print(line);
       for (const file of unreadable) io.warn(formatUnreadable(io, file));
       return false;
     },
@@ -79,7 +115,10 @@ async function follow(
   });
 }
 
-async function withStates(session: TransportSession, said: readonly Said[]): Promise<readonly Shown[]> {
+async function withStates(
+  session: TransportSession,
+  said: readonly Said[],
+): Promise<readonly Shown[]> {
   const states = await readStates(session, said);
   return said.flatMap((one, at) => {
     const state = states[at];

@@ -6,8 +6,12 @@ import { claimKey, identityOf, replyPath } from '../../protocol/paths.ts';
 import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../transport-session.ts';
 
-/** `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run. */
-export type StateKind = 'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
+/**
+ * `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer.
+ * `stale`: open, and too old to be run.
+ */
+export type StateKind =
+  'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
 
 export interface MessageState {
   readonly kind: StateKind;
@@ -17,8 +21,13 @@ export interface MessageState {
 }
 
 /** The state of each message, in the order given. A reply's own state is whether it failed. */
-export async function readStates(session: TransportSession, messages: readonly Said[]): Promise<readonly MessageState[]> {
-  const expected = messages.map((said) => (said.file.replyTo === null ? expectedReplies(session, said) : []));
+export async function readStates(
+  session: TransportSession,
+  messages: readonly Said[],
+): Promise<readonly MessageState[]> {
+  const expected = messages.map((said) =>
+    said.file.replyTo === null ? expectedReplies(session, said) : [],
+  );
   const paths = expected.flat();
   const files = (await lookUpFiles(session, paths)).filter((file) => file !== null);
   const { said, unreadable } = await readSaid(session, files);
@@ -31,14 +40,20 @@ export async function readStates(session: TransportSession, messages: readonly S
   });
 }
 
-/** The names that a message still waits for. A person who has been seen since is no longer a name that nobody knows. */
+/**
+ * The names that a message still waits for. A person who has been seen since is no longer a name
+ * that nobody knows.
+ */
 export function openNames(session: TransportSession, path: string): readonly string[] {
   const { messages, models, people } = session.mirror.index();
   const names = (messages.get(path)?.recipients ?? []).map(({ name }) => name);
   return names.filter((name) => models.includes(name) || !people.has(name));
 }
 
-/** True when the reply was written by a person and not by a dispatcher. What a run answers names no host. */
+/**
+ * True when the reply was written by a person and not by a dispatcher. What a run answers names no
+ * host.
+ */
 export function isByHand(reply: Said): boolean {
   const { host, attempt, model } = reply.message.fields;
   return host === null && attempt === null && model !== 'workflow';
@@ -50,14 +65,23 @@ function judge(
   { replies, isBroken }: { readonly replies: readonly Said[]; readonly isBroken: boolean },
 ): MessageState {
   if (said.file.replyTo !== null)
-    return { kind: said.message.fields.failed ? 'failed' : isByHand(said) ? 'by hand' : 'reply', replies: [], open: [] };
+    return {
+      kind: said.message.fields.failed ? 'failed' : isByHand(said) ? 'by hand' : 'reply',
+      replies: [],
+      open: [],
+    };
   const open = openNames(session, said.file.path);
   if (open.length > 0) {
     const isStale = systemClock.wallMs() - said.atMs > session.config.maxAgeMs;
-    const kind = open.some((name) => isClaimed(session, said, name)) ? 'running' : isStale ? 'stale' : 'open';
+    const kind = open.some((name) => isClaimed(session, said, name))
+      ? 'running'
+      : isStale
+        ? 'stale'
+        : 'open';
     return { kind, replies, open };
   }
-  if (replies.some(({ message }) => message.fields.failed)) return { kind: 'failed', replies, open };
+  if (replies.some(({ message }) => message.fields.failed))
+    return { kind: 'failed', replies, open };
   if (replies.length === 0) return { kind: isBroken ? 'by hand' : 'note', replies, open };
   return { kind: replies.every(isByHand) ? 'by hand' : 'answered', replies, open };
 }
@@ -69,6 +93,8 @@ function isClaimed(session: TransportSession, { file }: Said, recipient: string)
 }
 
 function expectedReplies(session: TransportSession, { file, message }: Said): readonly string[] {
-  const names = expandAddresses(message.fields.to, session.mirror.index().models).map(({ name }) => name);
+  const names = expandAddresses(message.fields.to, session.mirror.index().models).map(
+    ({ name }) => name,
+  );
   return [...new Set(names)].sort(byCodeUnit).map((name) => replyPath(file.path, name));
 }

@@ -11,7 +11,10 @@ import { readReplyTotals, type ReplyTotals } from './reply-totals.ts';
 import { describeStatus } from '../explain/status.ts';
 import { VERSION } from '../version.ts';
 
-/** Prints the numbers, or puts them into a file that a collector reads. Numbers are given also while the remote is away: that is one of them. */
+/**
+ * Prints the numbers, or puts them into a file that a collector reads. Numbers are given also while
+ * the remote is away: that is one of them.
+ */
 export async function showMetrics(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
@@ -58,11 +61,20 @@ type Status = Awaited<ReturnType<typeof describeStatus>>;
 
 function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[] {
   const open = [...status.waiting, ...status.running];
-  const oldest = Math.max(0, ...status.waiting.map(({ sinceMs }) => systemClock.wallMs() - sinceMs));
+  const oldest = Math.max(
+    0,
+    ...status.waiting.map(({ sinceMs }) => systemClock.wallMs() - sinceMs),
+  );
   return [
-    gauge('build_info', 'Version of the program that gives these numbers.', [{ labels: { version: VERSION }, value: 1 }]),
+    gauge('build_info', 'Version of the program that gives these numbers.', [
+      { labels: { version: VERSION }, value: 1 },
+    ]),
     gauge('remote_up', 'Whether the remote answers.', one(around.outage === null)),
-    gauge('dispatcher_up', 'Whether a dispatcher of this transport runs on this host and answers.', one(around.here !== null)),
+    gauge(
+      'dispatcher_up',
+      'Whether a dispatcher of this transport runs on this host and answers.',
+      one(around.here !== null),
+    ),
     gauge(
       'history_rewritten',
       'Whether everything stands still until a person has looked at a rewritten branch.',
@@ -73,14 +85,26 @@ function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[
       'Open work: one for each message and recipient.',
       countBy(open, ({ to, kind }) => ({ recipient: to, state: kind })),
     ),
-    gauge('work_oldest_seconds', 'Age of the oldest work that waits, by its own timestamp.', one(Math.round(oldest / SECOND))),
+    gauge(
+      'work_oldest_seconds',
+      'Age of the oldest work that waits, by its own timestamp.',
+      one(Math.round(oldest / SECOND)),
+    ),
     gauge('needs_person', 'What needs a person, as status lists it.', [
       ...countBy(status.needs, ({ kind }) => ({ kind })),
       ...(status.needs.length === 0 ? [{ labels: { kind: 'none' }, value: 0 }] : []),
     ]),
-    gauge('files_rejected', 'Files below a channel that are no messages.', one(status.rejected.length)),
+    gauge(
+      'files_rejected',
+      'Files below a channel that are no messages.',
+      one(status.rejected.length),
+    ),
     gauge('claims', 'Claims on the remote.', one(around.claims.size)),
-    gauge('outbox_answers', 'Finished answers of this host that are not on the remote yet.', one(around.here?.unsent ?? 0)),
+    gauge(
+      'outbox_answers',
+      'Finished answers of this host that are not on the remote yet.',
+      one(around.here?.unsent ?? 0),
+    ),
   ];
 }
 
@@ -89,7 +113,9 @@ function metricsOfHosts(around: Surroundings): readonly Metric[] {
   const each = (value: (host: Surroundings['hosts'][number]) => number | null): readonly Sample[] =>
     around.hosts.flatMap((host) => {
       const read = value(host);
-      return read === null ? [] : [{ labels: { host: host.alias, instance_id: host.instance }, value: read }];
+      return read === null
+        ? []
+        : [{ labels: { host: host.alias, instance_id: host.instance }, value: read }];
     });
   return [
     gauge(
@@ -116,8 +142,14 @@ function metricsOfHosts(around: Surroundings): readonly Metric[] {
 }
 
 function metricsOfModels(around: Surroundings): readonly Metric[] {
-  const served = around.offers.map(({ name, state }) => ({ labels: { model: name }, value: Number(state.kind === 'served') }));
-  const parked = (around.here?.parked ?? []).map(({ model, forMs }) => ({ labels: { model }, value: Math.round(forMs / SECOND) }));
+  const served = around.offers.map(({ name, state }) => ({
+    labels: { model: name },
+    value: Number(state.kind === 'served'),
+  }));
+  const parked = (around.here?.parked ?? []).map(({ model, forMs }) => ({
+    labels: { model },
+    value: Math.round(forMs / SECOND),
+  }));
   return [
     gauge('model_served', 'Whether this host serves a model of the transport.', served),
     gauge('model_parked_seconds', 'For how long a model still rests on this host.', parked),
@@ -134,7 +166,10 @@ function metricsOfReplies(totals: readonly ReplyTotals[]): readonly Metric[] {
     type: 'counter',
     help,
     samples: totals.flatMap((sum) =>
-      samples(sum).map(([labels, value]) => ({ labels: { model: sum.model, host: sum.host, ...labels }, value })),
+      samples(sum).map(([labels, value]) => ({
+        labels: { model: sum.model, host: sum.host, ...labels },
+        value,
+      })),
     ),
   });
   return [
@@ -142,17 +177,29 @@ function metricsOfReplies(totals: readonly ReplyTotals[]): readonly Metric[] {
       [{ outcome: 'answered' }, answered],
       [{ outcome: 'failed' }, failed],
     ]),
-    counter('attempts_repeated', 'Attempts beyond the first that replies tell of.', ({ retried }) => [[{}, retried]]),
+    counter(
+      'attempts_repeated',
+      'Attempts beyond the first that replies tell of.',
+      ({ retried }) => [[{}, retried]],
+    ),
     counter('tokens', 'Tokens that replies report.', ({ tokensIn, tokensOut }) => [
       [{ direction: 'in' }, tokensIn],
       [{ direction: 'out' }, tokensOut],
     ]),
-    counter('cost_usd', 'Cost that replies report, in US dollars.', ({ costUsd }) => [[{}, Math.round(costUsd * 10_000) / 10_000]]),
+    counter('cost_usd', 'Cost that replies report, in US dollars.', ({ costUsd }) => [
+      [{}, Math.round(costUsd * 10_000) / 10_000],
+    ]),
   ];
 }
 
-function countBy<T>(list: readonly T[], labelsOf: (one: T) => Readonly<Record<string, string>>): readonly Sample[] {
-  const counts = new Map<string, { readonly labels: Readonly<Record<string, string>>; value: number }>();
+function countBy<T>(
+  list: readonly T[],
+  labelsOf: (one: T) => Readonly<Record<string, string>>,
+): readonly Sample[] {
+  const counts = new Map<
+    string,
+    { readonly labels: Readonly<Record<string, string>>; value: number }
+  >();
   for (const each of list) {
     const labels = labelsOf(each);
     const key = JSON.stringify(labels);

@@ -1,4 +1,7 @@
-/** Messages as people read them on a terminal and as programs read them in JSON. Everything passes `plain` or `oneLine`. */
+/**
+ * Messages as people read them on a terminal and as programs read them in JSON. Everything passes
+ * `plain` or `oneLine`.
+ */
 import { formatIso, formatLocal } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -31,7 +34,10 @@ export interface Shown {
   readonly excerpt?: string;
 }
 
-/** One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns fit each other and the terminal. */
+/**
+ * One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns
+ * fit each other and the terminal.
+ */
 export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] {
   const ids = shortIds(shown.map(({ said }) => said.file.path));
   const cells = shown.map((one) => ({
@@ -39,8 +45,10 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
     id: oneLine(ids.get(one.said.file.path) ?? '', 80),
     who: oneLine(`${whoSaid(one.said)} → ${one.said.to.join(', ')}`, 80),
   }));
-  const widest = (key: 'id' | 'who'): number => Math.max(0, ...cells.map((cell) => displayWidth(cell[key])));
-  // On a narrow terminal the text matters most: ids stay whole, because they are what a person types next.
+  const widest = (key: 'id' | 'who'): number =>
+    Math.max(0, ...cells.map((cell) => displayWidth(cell[key])));
+  // On a narrow terminal the text matters most: ids stay whole, because they are what a person
+  // types next.
   const who = Math.min(widest('who'), Math.max(8, Math.floor(io.columns / 4)));
   const id = widest('id');
   return cells.map((cell) => {
@@ -52,7 +60,9 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
     const marked = tail === '' ? '' : `  ${paint(io, STATE_COLOURS[state.kind], tail.slice(2))}`;
     const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}`;
     const room = io.columns - used - displayWidth(tail);
-    return room < TEXT_MIN ? `${head}${marked}\n    ${fitWidth(said, io.columns - 4)}` : `${head}  ${fitWidth(said, room)}${marked}`;
+    return room < TEXT_MIN
+      ? `${head}${marked}\n    ${fitWidth(said, io.columns - 4)}`
+      : `${head}  ${fitWidth(said, room)}${marked}`;
   });
 }
 
@@ -74,7 +84,10 @@ export function stateText(state: MessageState): string {
   return state.kind === 'failed' && error != null ? `failed: ${oneLine(error, 40)}` : state.kind;
 }
 
-/** `2026-11-21 06:40`, shorter on a narrow terminal. As the clocks on the wall show it; files and `show` say it in UTC. */
+/**
+ * `2026-11-21 06:40`, shorter on a narrow terminal. As the clocks on the wall show it; files and
+ * `show` say it in UTC.
+ */
 export function formatTime(atMs: number, columns: number): string {
   const local = formatLocal(atMs);
   return columns < 60 ? local.slice(5, 16) : local.slice(0, 16);
@@ -97,8 +110,17 @@ export function formatWhole(io: Io, { said, state }: Shown): readonly string[] {
     ['error', fields.failed ? fields.error : null],
     ['effort', formatEffort(said)],
   ];
-  const head = facts.flatMap(([key, value]) => (value === null ? [] : [`${paint(io, 'dim', key.padEnd(8))} ${oneLine(value, 600)}`]));
-  return [...head, ...message.warnings.map((warning) => `${paint(io, 'yellow', 'warning ')} ${oneLine(warning, 300)}`), '', bodyOf(said)];
+  const head = facts.flatMap(([key, value]) =>
+    value === null ? [] : [`${paint(io, 'dim', key.padEnd(8))} ${oneLine(value, 600)}`],
+  );
+  return [
+    ...head,
+    ...message.warnings.map(
+      (warning) => `${paint(io, 'yellow', 'warning ')} ${oneLine(warning, 300)}`,
+    ),
+    '',
+    bodyOf(said),
+  ];
 }
 
 /** A file that is no message: why, and how to look closer. */
@@ -117,14 +139,19 @@ export function formatEffort({ message: { fields } }: Said): string | null {
     fields.agent,
     fields.attempt === null || fields.attempt === 1 ? null : `attempt ${fields.attempt}`,
     fields.durationMs === null ? null : formatDuration(fields.durationMs),
-    fields.tokensIn === null && fields.tokensOut === null ? null : `${fields.tokensIn ?? 0} + ${fields.tokensOut ?? 0} tokens`,
+    fields.tokensIn === null && fields.tokensOut === null
+      ? null
+      : `${fields.tokensIn ?? 0} + ${fields.tokensOut ?? 0} tokens`,
     fields.costUsd === null ? null : `${fields.costUsd.toFixed(4)} USD`,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join(', ');
 }
 
 /** A message for a program: the text is as it was written, JSON keeps it from doing harm. */
-export function toJson({ said, state, excerpt }: Shown, options: { readonly withBody: boolean }): Readonly<Record<string, unknown>> {
+export function toJson(
+  { said, state, excerpt }: Shown,
+  options: { readonly withBody: boolean },
+): Readonly<Record<string, unknown>> {
   const { file, message } = said;
   const { fields } = message;
   return {
@@ -164,6 +191,9 @@ export function replyFacts({ message: { fields } }: Said): Readonly<Record<strin
 }
 
 /** A rejected file for a program. */
-export function unreadableToJson({ file, rejection }: Unreadable): Readonly<Record<string, unknown>> {
+export function unreadableToJson({
+  file,
+  rejection,
+}: Unreadable): Readonly<Record<string, unknown>> {
   return { path: file.path, ...rejection };
 }

@@ -1,4 +1,7 @@
-/** What every command that reads or sends does the same way: open the transport, close it whatever happens, and give one JSON object. */
+/**
+ * What every command that reads or sends does the same way: open the transport, close it whatever
+ * happens, and give one JSON object.
+ */
 import { resolve } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -11,10 +14,19 @@ import { openSession, type TransportSession } from '../transport-session.ts';
 /** `degraded`: something in the transport could not be read, or an answer is missing. */
 export type Health = 'good' | 'degraded';
 
-/** Opens the transport of an invocation for `act`. An agent's own commands are about the transport it was started from. */
-export async function withSession(invocation: Invocation, act: (session: TransportSession) => Promise<number>): Promise<number> {
+/**
+ * Opens the transport of an invocation for `act`. An agent's own commands are about the transport
+ * it was started from.
+ */
+export async function withSession(
+  invocation: Invocation,
+  act: (session: TransportSession) => Promise<number>,
+): Promise<number> {
   const fromAgent = invocation.env['CROSSTALK_TRANSPORT'];
-  const where = fromAgent !== undefined && fromAgent !== '' && option(invocation, 'dir') === null ? fromAgent : null;
+  const where =
+    fromAgent !== undefined && fromAgent !== '' && option(invocation, 'dir') === null
+      ? fromAgent
+      : null;
   const session = await openSession(invocation, { where });
   try {
     return await act(session);
@@ -26,7 +38,11 @@ export async function withSession(invocation: Invocation, act: (session: Transpo
 /** The commit that a session has read up to. */
 export function tipOf(session: TransportSession): Oid {
   const { tip } = session.mirror.index();
-  if (tip === null) throw new CrosstalkError('NOT_FOUND', `${session.located.url} has no commits on branch "${session.branch}"`);
+  if (tip === null)
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `${session.located.url} has no commits on branch "${session.branch}"`,
+    );
   return tip;
 }
 
@@ -51,11 +67,17 @@ export function countOption(invocation: Invocation, name: string, fallback: numb
   throw new CrosstalkError('USAGE', `--${name} "${text}": expected a whole number above zero`);
 }
 
-/** A span of time given as `90s`, `30m`, `2h` or a bare number of seconds. Throws USAGE for anything else. */
+/**
+ * A span of time given as `90s`, `30m`, `2h` or a bare number of seconds. Throws USAGE for anything
+ * else.
+ */
 export function durationValue(text: string, what: string): number {
   const ms = parseDuration(text);
   if (ms !== null && ms > 0) return ms;
-  throw new CrosstalkError('USAGE', `${what} "${text}": expected seconds or a duration such as 90s, 30m or 2h`);
+  throw new CrosstalkError(
+    'USAGE',
+    `${what} "${text}": expected seconds or a duration such as 90s, 30m or 2h`,
+  );
 }
 
 /** The moment that `--since` names: a time, a day, or how long ago. Null when it was not given. */
@@ -66,7 +88,10 @@ export function sinceOption(invocation: Invocation): number | null {
   if (at !== null) return at;
   const ago = parseDuration(text);
   if (ago !== null) return systemClock.wallMs() - ago;
-  throw new CrosstalkError('USAGE', `--since "${text}": expected a time such as 2026-11-21 or 2026-11-21T06:40Z, or how long ago: 2h, 7d`);
+  throw new CrosstalkError(
+    'USAGE',
+    `--since "${text}": expected a time such as 2026-11-21 or 2026-11-21T06:40Z, or how long ago: 2h, 7d`,
+  );
 }
 
 /** The directory that a command works in: where it was started, or what -C says. */

@@ -1,6 +1,7 @@
 /**
- * What the replies of a transport add up to, by model and host, over the whole history: read from the trailers of their commits. The sums and the
- * commit that they reach to are kept in the state directory, so that only what is new is read. They never fall, but by an accepted rewrite.
+ * What the replies of a transport add up to, by model and host, over the whole history: read from
+ * the trailers of their commits. The sums and the commit that they reach to are kept in the state
+ * directory, so that only what is new is read. They never fall, but by an accepted rewrite.
  */
 import { join } from 'node:path';
 import { DAY, MINUTE, systemClock } from '../../base/clock.ts';
@@ -31,15 +32,22 @@ const SEPARATOR = '\u0001';
 const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost'] as const;
 
 /** The sums up to the tip as it was last read. */
-export async function readReplyTotals(invocation: Invocation, session: TransportSession): Promise<readonly ReplyTotals[]> {
+export async function readReplyTotals(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<readonly ReplyTotals[]> {
   const { tip } = session.mirror.index();
   if (tip === null) return [];
   const path = join(session.directory.path, 'totals');
   const kept = decodeKept(await readCheckpoint(path));
   if (kept?.tip === tip) return kept.totals;
   const goesOn = kept !== null && (await session.repository.isAncestor(kept.tip, tip));
-  const sums = new Map<string, ReplyTotals>((goesOn ? kept.totals : []).map((one) => [`${one.model} ${one.host}`, one]));
-  await walkReplies({ invocation, session, from: goesOn ? kept.tip : null, to: tip }, (line) => addReply(sums, line));
+  const sums = new Map<string, ReplyTotals>(
+    (goesOn ? kept.totals : []).map((one) => [`${one.model} ${one.host}`, one]),
+  );
+  await walkReplies({ invocation, session, from: goesOn ? kept.tip : null, to: tip }, (line) =>
+    addReply(sums, line),
+  );
   const totals = [...sums.values()];
   await writeCheckpoint(path, { tip, totals });
   return totals;
@@ -52,9 +60,19 @@ interface Walk {
   readonly to: Oid;
 }
 
-/** Every commit of the range, by whatever merges it came: the line of those that look like replies of dispatchers. */
-async function walkReplies({ invocation, session, from, to }: Walk, take: (line: string) => void): Promise<void> {
-  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+/**
+ * Every commit of the range, by whatever merges it came: the line of those that look like replies
+ * of dispatchers.
+ */
+async function walkReplies(
+  { invocation, session, from, to }: Walk,
+  take: (line: string) => void,
+): Promise<void> {
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
   const trailers = TRAILERS.map((key) => `%(trailers:key=Crosstalk-${key},valueonly,separator=;)`);
   const format = `--format=${['%an', '%ae', '%ce', '%s', ...trailers].join('%x01')}`;
   let rest = '';
@@ -64,19 +82,54 @@ async function walkReplies({ invocation, session, from, to }: Walk, take: (line:
     rest = lines.pop() ?? '';
     lines.forEach(take);
   };
-  const steady = ['-c', 'i18n.logOutputEncoding=UTF-8', 'log', '--no-color', '--no-notes', '--no-mailmap', '--no-merges'];
+  const steady = [
+    '-c',
+    'i18n.logOutputEncoding=UTF-8',
+    'log',
+    '--no-color',
+    '--no-notes',
+    '--no-mailmap',
+    '--no-merges',
+  ];
   const range = from === null ? [to] : [to, `^${from}`];
-  const walked = await git.run({ args: [...steady, '--committer=^crosstalkd on ', format, ...range, '--'], onStdout, limitMs: WALK_MS });
-  if (walked.code !== 0) throw new CrosstalkError('INTERNAL', `git log failed in the cache: ${walked.stderr.trim().split('\n')[0] ?? ''}`);
+  const walked = await git.run({
+    args: [...steady, '--committer=^crosstalkd on ', format, ...range, '--'],
+    onStdout,
+    limitMs: WALK_MS,
+  });
+  if (walked.code !== 0)
+    throw new CrosstalkError(
+      'INTERNAL',
+      `git log failed in the cache: ${walked.stderr.trim().split('\n')[0] ?? ''}`,
+    );
   if (rest !== '') take(rest);
 }
 
 function addReply(sums: Map<string, ReplyTotals>, line: string): void {
-  const [model = '', author = '', committer = '', subject = '', host = '', attempt = '', tokens = '', cost = ''] = line.split(SEPARATOR);
-  const isReply = author === `${model}@${host}.crosstalk` && committer === `dispatcher@${host}.crosstalk`;
+  const [
+    model = '',
+    author = '',
+    committer = '',
+    subject = '',
+    host = '',
+    attempt = '',
+    tokens = '',
+    cost = '',
+  ] = line.split(SEPARATOR);
+  const isReply =
+    author === `${model}@${host}.crosstalk` && committer === `dispatcher@${host}.crosstalk`;
   if (!isReply || !(subject.startsWith(`${model} → `) || subject.startsWith(`${model} ✗ `))) return;
   const key = `${model} ${host}`;
-  const sum = sums.get(key) ?? { model, host, answered: 0, failed: 0, retried: 0, tokensIn: 0, tokensOut: 0, costUsd: 0 };
+  const sum = sums.get(key) ?? {
+    model,
+    host,
+    answered: 0,
+    failed: 0,
+    retried: 0,
+    tokensIn: 0,
+    tokensOut: 0,
+    costUsd: 0,
+  };
   sums.set(key, sum);
   if (subject.startsWith(`${model} → `)) sum.answered += 1;
   else sum.failed += 1;
@@ -87,8 +140,13 @@ function addReply(sums: Map<string, ReplyTotals>, line: string): void {
   sum.costUsd += numberOf(/^(\d{1,12}(?:\.\d+)?) USD$/.exec(cost)?.[1]);
 }
 
-/** What the replies of one host say that they have cost on the day (UTC) of `wallMs`, in US dollars. */
-export function sumCostOfDay(commits: readonly CommitInfo[], day: { readonly host: string; readonly wallMs: number }): number {
+/**
+ * What the replies of one host say that they have cost on the day (UTC) of `wallMs`, in US dollars.
+ */
+export function sumCostOfDay(
+  commits: readonly CommitInfo[],
+  day: { readonly host: string; readonly wallMs: number },
+): number {
   const since = day.wallMs - (day.wallMs % DAY);
   return commits.reduce((sum, { author, authoredMs, message }) => {
     if (authoredMs < since || !author.email.endsWith(`@${day.host}.crosstalk`)) return sum;
@@ -102,8 +160,11 @@ function numberOf(text: string | undefined): number {
 
 const COUNTS = ['answered', 'failed', 'retried', 'tokensIn', 'tokensOut', 'costUsd'] as const;
 
-function decodeKept(value: unknown): { readonly tip: Oid; readonly totals: readonly ReplyTotals[] } | null {
-  if (!isMapping(value) || typeof value['tip'] !== 'string' || !Array.isArray(value['totals'])) return null;
+function decodeKept(
+  value: unknown,
+): { readonly tip: Oid; readonly totals: readonly ReplyTotals[] } | null {
+  if (!isMapping(value) || typeof value['tip'] !== 'string' || !Array.isArray(value['totals']))
+    return null;
   const tip = parseOid(value['tip']);
   const isWhole = value['totals'].every(
     (one: unknown) =>
@@ -112,5 +173,7 @@ function decodeKept(value: unknown): { readonly tip: Oid; readonly totals: reado
       typeof one['host'] === 'string' &&
       COUNTS.every((key) => typeof one[key] === 'number'),
   );
-  return tip === null || !isWhole ? null : { tip, totals: value['totals'] as readonly ReplyTotals[] };
+  return tip === null || !isWhole
+    ? null
+    : { tip, totals: value['totals'] as readonly ReplyTotals[] };
 }

@@ -1,16 +1,33 @@
-/** From what a person types to one message: its id, the beginning of it, its path, or its path below the channel. */
+/**
+ * From what a person types to one message: its id, the beginning of it, its path, or its path below
+ * the channel.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import { channelFolder, CHANNELS, messageId, parseMessagePath, replyPath, ulidOf } from '../../protocol/paths.ts';
+import {
+  channelFolder,
+  CHANNELS,
+  messageId,
+  parseMessagePath,
+  replyPath,
+  ulidOf,
+} from '../../protocol/paths.ts';
 import { findTwins } from '../../protocol/twins.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from '../transport-session.ts';
 
 const CANDIDATES_SHOWN = 10;
 
-/** The one message or reply that `text` names; `files`: what `listAll` gave, if it was asked. Throws NOT_FOUND, or ID_AMBIGUOUS listing what it could be. */
-export async function resolveId(session: TransportSession, text: string, files?: readonly ListedFile[]): Promise<ListedFile> {
+/**
+ * The one message or reply that `text` names; `files`: what `listAll` gave, if it was asked. Throws
+ * NOT_FOUND, or ID_AMBIGUOUS listing what it could be.
+ */
+export async function resolveId(
+  session: TransportSession,
+  text: string,
+  files?: readonly ListedFile[],
+): Promise<ListedFile> {
   const asPath = await findPath(session, text);
   if (asPath !== null) return asPath;
   const found = matchId(files ?? (await listAll(session)), text);
@@ -22,7 +39,10 @@ export async function resolveId(session: TransportSession, text: string, files?:
   });
 }
 
-/** What an id fits, by the first rule that fits anything: the whole id, the stem of the file, the beginning of either. Of copies the one that counts. */
+/**
+ * What an id fits, by the first rule that fits anything: the whole id, the stem of the file, the
+ * beginning of either. Of copies the one that counts.
+ */
 export function matchId(files: readonly ListedFile[], text: string): readonly ListedFile[] {
   const [, base = '', recipient] = /^(.+)\.re\.([a-z0-9][a-z0-9._-]*?)(?:\.md)?$/.exec(text) ?? [];
   if (recipient !== undefined) {
@@ -49,7 +69,10 @@ export function matchId(files: readonly ListedFile[], text: string): readonly Li
   return [];
 }
 
-function withoutCopies(files: readonly ListedFile[], found: readonly ListedFile[]): readonly ListedFile[] {
+function withoutCopies(
+  files: readonly ListedFile[],
+  found: readonly ListedFile[],
+): readonly ListedFile[] {
   if (found.length < 2) return found;
   const paths = new Set(found.map(({ path }) => path));
   const around = files.filter(({ path, replyTo }) => paths.has(replyTo?.path ?? path));
@@ -57,21 +80,36 @@ function withoutCopies(files: readonly ListedFile[], found: readonly ListedFile[
   return found.filter(({ path }) => !copies.has(path));
 }
 
-/** Short names for messages that are shown together: as much of each id as tells it from the others, and no less than ten characters. */
+/**
+ * Short names for messages that are shown together: as much of each id as tells it from the others,
+ * and no less than ten characters.
+ */
 export function shortIds(paths: readonly string[]): ReadonlyMap<string, string> {
   const full = new Map(paths.map((path) => [path, splitId(path)]));
   const bases = [...new Set([...full.values()].map(({ base }) => base))].sort(byCodeUnit);
   const lengths = new Map<string, number>();
   bases.forEach((base, at) => {
-    const shared = Math.max(sharedPrefix(base, bases[at - 1] ?? ''), sharedPrefix(base, bases[at + 1] ?? ''));
+    const shared = Math.max(
+      sharedPrefix(base, bases[at - 1] ?? ''),
+      sharedPrefix(base, bases[at + 1] ?? ''),
+    );
     lengths.set(base, Math.max(SHORT_MIN, shared + 1));
   });
-  return new Map([...full].map(([path, { base, suffix, isUlid }]) => [path, (isUlid ? base.slice(0, lengths.get(base)) : base) + suffix]));
+  return new Map(
+    [...full].map(([path, { base, suffix, isUlid }]) => [
+      path,
+      (isUlid ? base.slice(0, lengths.get(base)) : base) + suffix,
+    ]),
+  );
 }
 
 const SHORT_MIN = 10;
 
-function splitId(path: string): { readonly base: string; readonly suffix: string; readonly isUlid: boolean } {
+function splitId(path: string): {
+  readonly base: string;
+  readonly suffix: string;
+  readonly isUlid: boolean;
+} {
   const parsed = parseMessagePath(path);
   const original = parsed?.replyTo?.path ?? path;
   return {
@@ -96,15 +134,22 @@ async function findPath(session: TransportSession, text: string): Promise<Listed
   const trimmed = text.replace(/^\.\//, '');
   const spelled = trimmed.endsWith('.md') ? trimmed : `${trimmed}.md`;
   const at = spelled.indexOf(`${CHANNELS}/`);
-  const paths = [at < 0 ? `${CHANNELS}/${spelled}` : spelled.slice(at)].filter((path) => parseMessagePath(path) !== null);
+  const paths = [at < 0 ? `${CHANNELS}/${spelled}` : spelled.slice(at)].filter(
+    (path) => parseMessagePath(path) !== null,
+  );
   const [file] = await lookUpFiles(session, paths);
   return file ?? null;
 }
 
 function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
   const shown = found.slice(0, CANDIDATES_SHOWN).map(({ path }) => `\n  ${path}`);
-  const more = found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
-  return new CrosstalkError('ID_AMBIGUOUS', `"${text}" fits ${found.length} messages:${shown.join('')}${more}`, {
-    fix: `crosstalkd show ${shellWord(found[0]?.path ?? '')}   (or the same command with more of the id)`,
-  });
+  const more =
+    found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
+  return new CrosstalkError(
+    'ID_AMBIGUOUS',
+    `"${text}" fits ${found.length} messages:${shown.join('')}${more}`,
+    {
+      fix: `crosstalkd show ${shellWord(found[0]?.path ?? '')}   (or the same command with more of the id)`,
+    },
+  );
 }

@@ -1,7 +1,10 @@
 import { messageId } from '../../protocol/paths.ts';
 import { plain } from '../io.ts';
 
-/** Ten characters of a ULID are its time, the rest chance: so much of it names one message and can be typed back. */
+/**
+ * Ten characters of a ULID are its time, the rest chance: so much of it names one message and can
+ * be typed back.
+ */
 const ULID_CHARS_SHOWN = 14;
 
 /** A message's id as lists show it: a prefix of its ULID, or its whole hand-made name. */

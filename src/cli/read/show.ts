@@ -30,19 +30,31 @@ export function showMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const file = await resolveId(session, invocation.args[0] ?? '');
     if (given(invocation, 'raw')) return showRaw(invocation, session, file);
-    if (given(invocation, 'transcript')) return showTranscripts(invocation, session, file.replyTo?.path ?? file.path);
+    if (given(invocation, 'transcript'))
+      return showTranscripts(invocation, session, file.replyTo?.path ?? file.path);
     const { said, unreadable } = await readSaid(session, [file]);
     const [message] = said;
     const [broken] = unreadable;
     if (message === undefined) {
-      if (broken === undefined) throw new CrosstalkError('INTERNAL', `${file.path} was neither read nor rejected`);
-      if (wantsJson(invocation)) printJson(invocation, { ok: false, health: 'degraded', rejected: unreadableToJson(broken) });
-      else invocation.io.print(`${formatUnreadable(invocation.io, broken)}\n  crosstalkd show --raw prints the file as it is`);
+      if (broken === undefined)
+        throw new CrosstalkError('INTERNAL', `${file.path} was neither read nor rejected`);
+      if (wantsJson(invocation))
+        printJson(invocation, {
+          ok: false,
+          health: 'degraded',
+          rejected: unreadableToJson(broken),
+        });
+      else
+        invocation.io.print(
+          `${formatUnreadable(invocation.io, broken)}\n  crosstalkd show --raw prints the file as it is`,
+        );
       return 1;
     }
     const [state] = await readStates(session, [message]);
     if (state === undefined) throw new CrosstalkError('INTERNAL', `${file.path} has no state`);
-    const listed = await Promise.all([message, ...state.replies].map((one) => listAttachments(session, one)));
+    const listed = await Promise.all(
+      [message, ...state.replies].map((one) => listAttachments(session, one)),
+    );
     print(
       invocation,
       { said: message, state },
@@ -52,7 +64,11 @@ export function showMessage(invocation: Invocation): Promise<number> {
   });
 }
 
-function print(invocation: Invocation, shown: Shown, files: ReadonlyMap<string, readonly AttachmentSeen[]>): void {
+function print(
+  invocation: Invocation,
+  shown: Shown,
+  files: ReadonlyMap<string, readonly AttachmentSeen[]>,
+): void {
   const filesOf = ({ file }: Said): readonly AttachmentSeen[] => files.get(file.path) ?? [];
   const { io } = invocation;
   if (wantsJson(invocation)) {
@@ -70,11 +86,19 @@ function print(invocation: Invocation, shown: Shown, files: ReadonlyMap<string, 
     });
     return;
   }
-  for (const line of [...formatWhole(io, shown), ...formatAttachments(filesOf(shown.said))]) io.print(line);
+  for (const line of [...formatWhole(io, shown), ...formatAttachments(filesOf(shown.said))])
+    io.print(line);
   for (const reply of shown.state.replies)
-    io.print([`\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`, ...formatAttachments(filesOf(reply))].join('\n'));
+    io.print(
+      [
+        `\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`,
+        ...formatAttachments(filesOf(reply)),
+      ].join('\n'),
+    );
   if (shown.state.kind === 'open' || shown.state.kind === 'stale')
-    io.print(`\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shellWord(shown.said.file.path)}`);
+    io.print(
+      `\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shellWord(shown.said.file.path)}`,
+    );
 }
 
 function replyHead({ io }: Invocation, reply: Said): string {
@@ -85,12 +109,19 @@ function replyHead({ io }: Invocation, reply: Said): string {
 }
 
 /** A pipe gets every character of the file; a terminal gets no control codes even so. */
-async function showRaw(invocation: Invocation, session: TransportSession, file: ListedFile): Promise<number> {
+async function showRaw(
+  invocation: Invocation,
+  session: TransportSession,
+  file: ListedFile,
+): Promise<number> {
   const [blob] = await session.repository.readBlobs([file.blob], 16 * MESSAGE_BYTES_MAX);
   if (blob?.kind !== 'bytes')
-    throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, { fix: `git show HEAD:${file.path}` });
+    throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, {
+      fix: `git show HEAD:${file.path}`,
+    });
   const text = Buffer.from(blob.bytes).toString('utf8');
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', path: file.path, raw: text });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', path: file.path, raw: text });
   else invocation.io.write(invocation.io.isTerminal ? plain(text) : text);
   return 0;
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd thread <id>`: everything that belongs to a message as a tree: what it answers, its replies, and what was said to those. */
+/**
+ * `crosstalkd thread <id>`: everything that belongs to a message as a tree: what it answers, its
+ * replies, and what was said to those.
+ */
 import type { MessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { Invocation } from '../command.ts';
@@ -6,7 +9,16 @@ import { fitWidth } from '../display-width.ts';
 import { paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
 import { formatTime, headline, stateText, toJson, whoSaid } from './print-message.ts';
-import { decodeBlob, findPaths, inOrder, listAll, type ListedFile, readSaid, type Said, scanBlobs } from './read-conversation.ts';
+import {
+  decodeBlob,
+  findPaths,
+  inOrder,
+  listAll,
+  type ListedFile,
+  readSaid,
+  type Said,
+  scanBlobs,
+} from './read-conversation.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { resolveId, shortIds } from './resolve-id.ts';
 import type { TransportSession } from '../transport-session.ts';
@@ -47,7 +59,10 @@ export function showThread(invocation: Invocation): Promise<number> {
 /** Path → the paths it answers that exist. */
 type Links = ReadonlyMap<string, readonly string[]>;
 
-/** Who answers whom. Heads are decoded only where they can matter: a reply's path tells what it answers. */
+/**
+ * Who answers whom. Heads are decoded only where they can matter: a reply's path tells what it
+ * answers.
+ */
 async function readLinks(session: TransportSession, files: readonly ListedFile[]): Promise<Links> {
   const standing = new Set(files.map(({ path }) => path));
   const links = new Map<string, readonly string[]>();
@@ -66,7 +81,9 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
       if (blob.kind !== 'bytes') return;
       const decoded = decodeBlob(blob);
       const answered =
-        decoded.kind === 'message' ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path) : [];
+        decoded.kind === 'message'
+          ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path)
+          : [];
       if (answered.length > 0) links.set(file.path, answered);
     },
   );
@@ -76,12 +93,16 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
 /** Everything connected with `start`: up to the beginnings, then down from each of them. */
 function collectThread(links: Links, start: string): ReadonlySet<string> {
   const children = new Map<string, string[]>();
-  for (const [path, parents] of links) for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), path]);
+  for (const [path, parents] of links)
+    for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), path]);
   const above = spread([start], (path) => links.get(path) ?? []);
   return spread([...above], (path) => children.get(path) ?? []);
 }
 
-function spread(from: readonly string[], next: (path: string) => readonly string[]): ReadonlySet<string> {
+function spread(
+  from: readonly string[],
+  next: (path: string) => readonly string[],
+): ReadonlySet<string> {
   const seen = new Set(from);
   for (const path of seen) for (const other of next(path)) seen.add(other);
   return seen;
@@ -94,10 +115,22 @@ interface Node {
   readonly parent: string | null;
 }
 
-/** The tree, parents before children, in time order. A message that answers several hangs below the first of them. */
-function plantTree(links: Links, said: readonly Said[], states: readonly MessageState[]): readonly Node[] {
+/**
+ * The tree, parents before children, in time order. A message that answers several hangs below the
+ * first of them.
+ */
+function plantTree(
+  links: Links,
+  said: readonly Said[],
+  states: readonly MessageState[],
+): readonly Node[] {
   const present = new Set(said.map(({ file }) => file.path));
-  const parentOf = new Map(said.map(({ file }) => [file.path, (links.get(file.path) ?? []).find((path) => present.has(path)) ?? null]));
+  const parentOf = new Map(
+    said.map(({ file }) => [
+      file.path,
+      (links.get(file.path) ?? []).find((path) => present.has(path)) ?? null,
+    ]),
+  );
   const nodes: Node[] = [];
   const placed = new Set<string>();
   const place = (at: number, depth: number): void => {
@@ -123,7 +156,8 @@ function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): 
   return nodes.map(({ said, state, depth }) => {
     const marker = said.file.path === asked ? paint(io, 'yellow', '▸ ') : '  ';
     const indent = depth === 0 ? '' : `${'  '.repeat(Math.min(depth - 1, 10))}└ `;
-    const note = state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
+    const note =
+      state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
     const text = `${indent}${oneLine(`${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(said)}`;
     const head = `${formatTime(said.atMs, io.columns)}  ${oneLine(ids.get(said.file.path) ?? '', 80)}  `;
     return `${marker}${paint(io, 'dim', head)}${fitWidth(text, Math.max(20, io.columns - head.length - 2 - note.length))}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`;

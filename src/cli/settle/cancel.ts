@@ -1,6 +1,7 @@
 /**
- * `crosstalkd cancel`: a failed reply by the person for everybody who has not answered. Where a claim stands it goes in the same push, so the
- * server decides between this and the answer, and the host that works on it stops its agent by itself.
+ * `crosstalkd cancel`: a failed reply by the person for everybody who has not answered. Where a
+ * claim stands it goes in the same push, so the server decides between this and the answer, and the
+ * host that works on it stops its agent by itself.
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
@@ -20,7 +21,10 @@ import { resolveId } from '../read/resolve-id.ts';
 import { shortId } from '../read/short-id.ts';
 import { publishFor } from '../transport-session.ts';
 
-/** A claim may be renewed or taken over while we cancel; then the order is given again for the new one. */
+/**
+ * A claim may be renewed or taken over while we cancel; then the order is given again for the new
+ * one.
+ */
 const ROUNDS_MAX = 5;
 
 /** Closes a message. Exit 3 when nobody is awaited any more. */
@@ -66,8 +70,15 @@ export function wantedNames(invocation: Invocation): readonly string[] | null {
   );
 }
 
-function openWorks(around: Surroundings, path: string, wanted: readonly string[] | null): readonly Work[] {
-  return around.works.filter(({ message, recipient }) => message.path === path && (wanted === null || wanted.includes(recipient)));
+function openWorks(
+  around: Surroundings,
+  path: string,
+  wanted: readonly string[] | null,
+): readonly Work[] {
+  return around.works.filter(
+    ({ message, recipient }) =>
+      message.path === path && (wanted === null || wanted.includes(recipient)),
+  );
 }
 
 function isDone(outcome: TransactionOutcome | undefined): boolean {
@@ -107,14 +118,22 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
   };
 }
 
-function tell(invocation: Invocation, { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] }): number {
+function tell(
+  invocation: Invocation,
+  { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] },
+): number {
   if (cancelled.length === 0)
     throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, {
       fix: `crosstalkd why ${shellWord(messageId(path))}`,
     });
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });
   else {
-    invocation.io.print(plain(`cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`));
+    invocation.io.print(
+      plain(
+        `cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`,
+      ),
+    );
     invocation.io.print(plain(`  to ask again: crosstalkd retry ${shellWord(messageId(path))}`));
   }
   return 0;

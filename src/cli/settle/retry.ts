@@ -1,4 +1,7 @@
-/** `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to run by themselves. What was said stays. */
+/**
+ * `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to
+ * run by themselves. What was said stays.
+ */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
@@ -34,12 +37,27 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
     const recipients = await selectRecipients(around, said, wantedNames(invocation));
     const sender = await identifySender(invocation, around.session);
     const letter = composeRetry(sender, { said, recipients });
-    const commit = await publishLetter(around.session, { sender, letter }, { retries: said.file.path });
+    const commit = await publishLetter(
+      around.session,
+      { sender, letter },
+      { retries: said.file.path },
+    );
     await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
     const id = messageId(letter.path);
     if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', id, path: letter.path, retries: said.file.path, to: recipients.to, commit });
-    else invocation.io.print(plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`));
+      printJson(invocation, {
+        ok: true,
+        health: 'good',
+        id,
+        path: letter.path,
+        retries: said.file.path,
+        to: recipients.to,
+        commit,
+      });
+    else
+      invocation.io.print(
+        plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`),
+      );
     return 0;
   } finally {
     await around.session.close();
@@ -62,7 +80,10 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
     );
   const [one] = said;
   if (one === undefined) throw new CrosstalkError('NOT_FOUND', `no message "${text}"`);
-  if (one.message.fields.op === null && one.message.fields.to.some(({ name }) => name === 'workflow'))
+  if (
+    one.message.fields.op === null &&
+    one.message.fields.to.some(({ name }) => name === 'workflow')
+  )
     throw new CrosstalkError('REFUSED', `${shortId(file.path)} is a workflow`, {
       fix: `crosstalkd workflow retry ${shellWord(messageId(file.path))}`,
     });
@@ -70,7 +91,11 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
 }
 
 async function refuseRetried(session: TransportSession, said: Said): Promise<void> {
-  const commits = await session.repository.history({ from: null, to: tipOf(session), max: COMMITS_MAX });
+  const commits = await session.repository.history({
+    from: null,
+    to: tipOf(session),
+    max: COMMITS_MAX,
+  });
   const trailer = `${RETRIES_TRAILER}: ${messageId(said.file.path)}`;
   const again = commits.find(({ message }) => message.split('\n').includes(trailer));
   if (again === undefined) return;
@@ -86,7 +111,11 @@ interface Recipients {
   readonly closes: boolean;
 }
 
-async function selectRecipients(around: Surroundings, said: Said, wanted: readonly string[] | null): Promise<Recipients> {
+async function selectRecipients(
+  around: Surroundings,
+  said: Said,
+  wanted: readonly string[] | null,
+): Promise<Recipients> {
   const { path } = said.file;
   const id = messageId(path);
   const [state] = await readStates(around.session, [said]);
@@ -94,10 +123,13 @@ async function selectRecipients(around: Surroundings, said: Said, wanted: readon
   const open = around.works
     .filter(({ message }) => message.path === path)
     .map((work) => ({ name: work.recipient, standing: explain(work) }));
-  const failed = (state?.replies ?? []).filter(({ message }) => message.fields.failed).map(({ file }) => file.replyTo?.recipient ?? '');
+  const failed = (state?.replies ?? [])
+    .filter(({ message }) => message.fields.failed)
+    .map(({ file }) => file.replyTo?.recipient ?? '');
   const overdue = open.filter(({ standing }) => isOverdue(standing)).map(({ name }) => name);
   const chosen = [...failed, ...overdue].filter((name) => wanted === null || wanted.includes(name));
-  if (chosen.length === 0) throw nothingToRetry(id, { open, replies: state?.replies.length ?? 0, wanted });
+  if (chosen.length === 0)
+    throw nothingToRetry(id, { open, replies: state?.replies.length ?? 0, wanted });
   const pinned = expandAddresses(said.message.fields.to, around.index.models);
   const to = chosen.flatMap((name) => {
     const hosts = pinned.find((recipient) => recipient.name === name)?.hosts ?? null;
@@ -120,15 +152,26 @@ interface NotRetried {
 function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): CrosstalkError {
   const [waiting] = open.filter(({ name }) => wanted === null || wanted.includes(name));
   if (waiting !== undefined)
-    return new CrosstalkError('REFUSED', `${waiting.name} is still awaited: it ${waiting.standing.says}`, {
-      fix: `crosstalkd cancel ${shellWord(id)}   (then crosstalkd retry ${shellWord(id)}), or wait: crosstalkd wait ${shellWord(id)}`,
-    });
-  return new CrosstalkError('REFUSED', replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer', {
-    fix: `crosstalkd show ${shellWord(id)}   (to ask something new: crosstalkd send --re ${shellWord(id)} …)`,
-  });
+    return new CrosstalkError(
+      'REFUSED',
+      `${waiting.name} is still awaited: it ${waiting.standing.says}`,
+      {
+        fix: `crosstalkd cancel ${shellWord(id)}   (then crosstalkd retry ${shellWord(id)}), or wait: crosstalkd wait ${shellWord(id)}`,
+      },
+    );
+  return new CrosstalkError(
+    'REFUSED',
+    replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer',
+    {
+      fix: `crosstalkd show ${shellWord(id)}   (to ask something new: crosstalkd send --re ${shellWord(id)} …)`,
+    },
+  );
 }
 
-function composeRetry(sender: Sender, { said, recipients }: { readonly said: Said; readonly recipients: Recipients }): Letter {
+function composeRetry(
+  sender: Sender,
+  { said, recipients }: { readonly said: Said; readonly recipients: Recipients },
+): Letter {
   const { fields, body } = said.message;
   const atMs = systemClock.wallMs();
   return composeLetter(

@@ -1,4 +1,7 @@
-/** `crosstalkd init`: the transport, its remote, its first models, and the approval of what it wrote itself. Nothing that exists is overwritten. */
+/**
+ * `crosstalkd init`: the transport, its remote, its first models, and the approval of what it wrote
+ * itself. Nothing that exists is overwritten.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,18 +28,31 @@ import { openSession } from '../transport-session.ts';
 
 /** Makes a transport and says how to go on. */
 export async function initTransport(invocation: Invocation): Promise<number> {
-  const directory = resolve(invocation.cwd, option(invocation, 'dir') ?? '.', invocation.args[0] ?? '.');
+  const directory = resolve(
+    invocation.cwd,
+    option(invocation, 'dir') ?? '.',
+    invocation.args[0] ?? '.',
+  );
   const branch = option(invocation, 'branch') ?? 'main';
   const alias = option(invocation, 'alias');
   // The alias is checked before anything is made.
-  await readConfig({ env: invocation.env, flags: alias === null ? {} : { alias }, hostname: hostname() });
+  await readConfig({
+    env: invocation.env,
+    flags: alias === null ? {} : { alias },
+    hostname: hostname(),
+  });
   refuseOccupied(directory);
   const remote = option(invocation, 'remote');
-  const url = remote === null ? await makeRemote(`${directory}.git`, branch) : absoluteUrl(invocation.cwd, remote);
+  const url =
+    remote === null
+      ? await makeRemote(`${directory}.git`, branch)
+      : absoluteUrl(invocation.cwd, remote);
   const traits = await probe(invocation, url, branch);
   const git = await clone(url, { directory, branch });
   if (existsSync(join(directory, VERSION_FILE)))
-    throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already`, { fix: `crosstalkd join ${url}` });
+    throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already`, {
+      fix: `crosstalkd join ${url}`,
+    });
   const models = await composeFirstModels(invocation.env);
   const written = await writeTemplate(directory, { models, traits });
   await commit(git, { directory, written, branch });
@@ -47,7 +63,9 @@ export async function initTransport(invocation: Invocation): Promise<number> {
 
 function refuseOccupied(directory: string): void {
   if (existsSync(directory) && readdirSync(directory).length > 0)
-    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, { fix: 'crosstalkd init <a new directory>' });
+    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
+      fix: 'crosstalkd init <a new directory>',
+    });
 }
 
 function absoluteUrl(cwd: string, remote: string): string {
@@ -55,7 +73,10 @@ function absoluteUrl(cwd: string, remote: string): string {
 }
 
 async function makeRemote(path: string, branch: string): Promise<string> {
-  if (existsSync(path)) throw new CrosstalkError('ALREADY_EXISTS', `${path} exists`, { fix: `crosstalkd init <dir> --remote ${path}` });
+  if (existsSync(path))
+    throw new CrosstalkError('ALREADY_EXISTS', `${path} exists`, {
+      fix: `crosstalkd init <dir> --remote ${path}`,
+    });
   await mkdir(path, { recursive: true });
   const git = openPersonGit(path);
   await git.raw(['init', '--quiet', '--bare', `--initial-branch=${branch}`]);
@@ -87,12 +108,18 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
   try {
     const listed = await repository.listRefs([]);
     if (listed.kind === 'unreachable')
-      throw new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${listed.failure.line}`, {
-        fix: 'check the URL and your access to it, then the same command again',
-      });
+      throw new CrosstalkError(
+        'REMOTE_UNREACHABLE',
+        `cannot reach ${url}: ${listed.failure.line}`,
+        {
+          fix: 'check the URL and your access to it, then the same command again',
+        },
+      );
     const traits = await probeRemote(repository, systemRandom.hex(6));
     if ('refusal' in traits)
-      throw new CrosstalkError('REFUSED', `${url} takes no pushes: ${traits.refusal}`, { fix: 'ask for write access to the repository' });
+      throw new CrosstalkError('REFUSED', `${url} takes no pushes: ${traits.refusal}`, {
+        fix: 'ask for write access to the repository',
+      });
     return traits;
   } finally {
     await repository.close();
@@ -100,12 +127,16 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
   }
 }
 
-async function clone(url: string, { directory, branch }: { readonly directory: string; readonly branch: string }): Promise<SimpleGit> {
+async function clone(
+  url: string,
+  { directory, branch }: { readonly directory: string; readonly branch: string },
+): Promise<SimpleGit> {
   await mkdir(dirname(directory), { recursive: true });
   const above = openPersonGit(dirname(directory));
   await above.raw(['clone', '--quiet', '--', url, directory]);
   const git = openPersonGit(directory);
-  const exists = (await git.raw(['ls-remote', '--heads', 'origin', `refs/heads/${branch}`])).trim() !== '';
+  const exists =
+    (await git.raw(['ls-remote', '--heads', 'origin', `refs/heads/${branch}`])).trim() !== '';
   if (exists) await git.raw(['checkout', '--quiet', branch]);
   else await git.raw(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
   return git;
@@ -125,13 +156,18 @@ async function writeTemplate(
   };
   await put(VERSION_FILE, (target) => writeFile(target, formatVersionFile(parts.traits)));
   await put(MODELS_FILE, (target) => writeFile(target, parts.models.text));
-  for (const { path, source } of await listTemplate()) await put(path, (target) => copyFile(source, target));
+  for (const { path, source } of await listTemplate())
+    await put(path, (target) => copyFile(source, target));
   return written;
 }
 
 async function commit(
   git: SimpleGit,
-  made: { readonly directory: string; readonly written: readonly string[]; readonly branch: string },
+  made: {
+    readonly directory: string;
+    readonly written: readonly string[];
+    readonly branch: string;
+  },
 ): Promise<void> {
   const identity = await identityOptions(git);
   try {
@@ -145,44 +181,76 @@ async function commit(
       '-m',
       `Begin the conversation\n\ncrosstalkd init ${basename(made.directory)}`,
     ]);
-    await git.raw(['push', '--quiet', '--no-verify', '--set-upstream', 'origin', `HEAD:refs/heads/${made.branch}`]);
+    await git.raw([
+      'push',
+      '--quiet',
+      '--no-verify',
+      '--set-upstream',
+      'origin',
+      `HEAD:refs/heads/${made.branch}`,
+    ]);
   } catch (error) {
-    throw new CrosstalkError('REFUSED', `the first commit could not be pushed: ${errorText(error).trim()}`, {
-      fix: `cd ${made.directory} && git push -u origin ${made.branch}`,
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `the first commit could not be pushed: ${errorText(error).trim()}`,
+      {
+        fix: `cd ${made.directory} && git push -u origin ${made.branch}`,
+      },
+    );
   }
 }
 
-/** A machine without a git identity still gets its transport; a person who has one signs with it. */
+/**
+ * A machine without a git identity still gets its transport; a person who has one signs with it.
+ */
 async function identityOptions(git: SimpleGit): Promise<readonly string[]> {
   const email = await git.raw(['config', '--get', 'user.email']).catch(() => '');
-  return email.trim() === '' ? ['-c', 'user.name=crosstalkd init', '-c', 'user.email=init@crosstalk'] : [];
+  return email.trim() === ''
+    ? ['-c', 'user.name=crosstalkd init', '-c', 'user.email=init@crosstalk']
+    : [];
 }
 
-async function approveOwn(invocation: Invocation, directory: string, models: FirstModels): Promise<readonly string[]> {
+async function approveOwn(
+  invocation: Invocation,
+  directory: string,
+  models: FirstModels,
+): Promise<readonly string[]> {
   const session = await openSession(
     { ...invocation, options: new Map([...invocation.options].filter(([name]) => name !== 'dir')) },
     { where: directory },
   );
   try {
     const standing = decodeModels(session.mirror.modelsText() ?? '').models;
-    const own = [...decodeModels(models.text).models.values()].filter(({ name, hash }) => standing.get(name)?.hash === hash);
+    const own = [...decodeModels(models.text).models.values()].filter(
+      ({ name, hash }) => standing.get(name)?.hash === hash,
+    );
     const entries = own.map(({ name, hash }) => ({ name, hash }));
-    await approve(session.configDirectory, { transport: session.id, entries }, { clock: systemClock, random: systemRandom });
+    await approve(
+      session.configDirectory,
+      { transport: session.id, entries },
+      { clock: systemClock, random: systemRandom },
+    );
     return own.map(({ name }) => name);
   } finally {
     await session.close();
   }
 }
 
-/** The name given here is this host's name from now on, unless its configuration says something already. */
+/**
+ * The name given here is this host's name from now on, unless its configuration says something
+ * already.
+ */
 async function rememberAlias(invocation: Invocation, alias: string): Promise<void> {
   const { directory } = await readConfig({ env: invocation.env, flags: {}, hostname: hostname() });
   if (existsSync(directory.configFile)) return;
   await mkdir(dirname(directory.configFile), { recursive: true, mode: 0o700 });
-  await writeFile(directory.configFile, `# This host's settings; crosstalkd status --config shows all of them.\nalias: ${alias}\n`, {
-    mode: 0o600,
-  });
+  await writeFile(
+    directory.configFile,
+    `# This host's settings; crosstalkd status --config shows all of them.\nalias: ${alias}\n`,
+    {
+      mode: 0o600,
+    },
+  );
 }
 
 interface Made {

@@ -1,4 +1,7 @@
-/** `crosstalkd join <url> [dir]`: a clone of a transport for a person, and what this host could do in it. Nothing that exists is overwritten. */
+/**
+ * `crosstalkd join <url> [dir]`: a clone of a transport for a person, and what this host could do
+ * in it. Nothing that exists is overwritten.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -29,7 +32,10 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   const directory = resolve(start, into ?? defaultDirectory(url));
   refuseOccupied(directory);
   await clone(url, directory, option(invocation, 'branch'));
-  const session = await openSession({ ...invocation, options: withoutDir(invocation) }, { where: directory });
+  const session = await openSession(
+    { ...invocation, options: withoutDir(invocation) },
+    { where: directory },
+  );
   try {
     return tell(invocation, {
       directory,
@@ -43,7 +49,10 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   }
 }
 
-/** Options and `ext::…`, which would run a command, are no paths: they are refused as the addresses they are. */
+/**
+ * Options and `ext::…`, which would run a command, are no paths: they are refused as the addresses
+ * they are.
+ */
 function mayBePath(where: string): boolean {
   return !isUrl(where) && !where.startsWith('-') && !/^[\w+.-]+::/.test(where);
 }
@@ -52,15 +61,23 @@ function mayBePath(where: string): boolean {
 function defaultDirectory(url: string): string {
   const name = basename(url.replace(/[/:]+$/, '').replaceAll(':', '/')).replace(/\.git$/, '');
   if (name !== '' && !name.startsWith('-')) return name;
-  throw new CrosstalkError('USAGE', `join: no directory name can be made of ${url}`, { fix: `crosstalkd join ${url} <dir>` });
+  throw new CrosstalkError('USAGE', `join: no directory name can be made of ${url}`, {
+    fix: `crosstalkd join ${url} <dir>`,
+  });
 }
 
 function refuseOccupied(directory: string): void {
   if (!existsSync(directory) || readdirSync(directory).length === 0) return;
   const isClone = existsSync(join(directory, VERSION_FILE));
-  throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty${isClone ? '; it is a clone of a transport already' : ''}`, {
-    fix: isClone ? `crosstalkd status -C ${directory}` : 'crosstalkd join <url> <a new directory>',
-  });
+  throw new CrosstalkError(
+    'ALREADY_EXISTS',
+    `${directory} is not empty${isClone ? '; it is a clone of a transport already' : ''}`,
+    {
+      fix: isClone
+        ? `crosstalkd status -C ${directory}`
+        : 'crosstalkd join <url> <a new directory>',
+    },
+  );
 }
 
 async function clone(url: string, directory: string, branch: string | null): Promise<void> {
@@ -69,23 +86,41 @@ async function clone(url: string, directory: string, branch: string | null): Pro
   await mkdir(dirname(directory), { recursive: true });
   const git = openPersonGit(dirname(directory));
   try {
-    await git.raw(['clone', '--quiet', ...(branch === null ? [] : [`--branch=${branch}`]), '--', url, directory]);
+    await git.raw([
+      'clone',
+      '--quiet',
+      ...(branch === null ? [] : [`--branch=${branch}`]),
+      '--',
+      url,
+      directory,
+    ]);
   } catch (error) {
     throw cloneFailed(url, errorText(error));
   }
   if (existsSync(join(directory, VERSION_FILE))) return;
   // Only what was made a moment ago is taken away again.
   if (isNew) await rm(directory, { recursive: true, force: true });
-  throw new CrosstalkError('NOT_A_TRANSPORT', `${url} has no ${VERSION_FILE}${branch === null ? '' : ` on branch "${branch}"`}`, {
-    fix: `crosstalkd init <dir> --remote ${url}   (or --branch <name>, if the conversation has a branch of its own)`,
-  });
+  throw new CrosstalkError(
+    'NOT_A_TRANSPORT',
+    `${url} has no ${VERSION_FILE}${branch === null ? '' : ` on branch "${branch}"`}`,
+    {
+      fix: `crosstalkd init <dir> --remote ${url}   (or --branch <name>, if the conversation has a branch of its own)`,
+    },
+  );
 }
 
 function cloneFailed(url: string, text: string): CrosstalkError {
   const missingBranch = /Remote branch (\S+) not found/.exec(text)?.[1];
   if (missingBranch !== undefined)
-    return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no branch "${missingBranch}"`, { fix: `git ls-remote --heads ${url}` });
-  const { line } = judgeFailure({ ended: 'exited', code: 128, stdout: Buffer.alloc(0), stderr: text });
+    return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no branch "${missingBranch}"`, {
+      fix: `git ls-remote --heads ${url}`,
+    });
+  const { line } = judgeFailure({
+    ended: 'exited',
+    code: 128,
+    stdout: Buffer.alloc(0),
+    stderr: text,
+  });
   return new CrosstalkError('REMOTE_UNREACHABLE', `cannot clone ${url}: ${line}`, {
     fix: 'check the address and your access to it, then the same command again',
   });
@@ -98,7 +133,10 @@ function withoutDir({ options }: Invocation): Invocation['options'] {
 /** What this person cannot do on that remote, as lines. */
 async function findLimits(session: TransportSession): Promise<readonly string[]> {
   const traits = await probeRemote(session.repository, systemRandom.hex(6));
-  if ('refusal' in traits) return [`you can read here, but not send or serve: the remote takes no pushes (${traits.refusal})`];
+  if ('refusal' in traits)
+    return [
+      `you can read here, but not send or serve: the remote takes no pushes (${traits.refusal})`,
+    ];
   return [
     ...(session.traits.customRefs && !traits.customRefs
       ? ['the remote takes no custom refs, and the transport counts on them: crosstalkd doctor']
@@ -119,7 +157,10 @@ interface Joined {
   readonly limits: readonly string[];
 }
 
-function tell(invocation: Invocation, { directory, url, session, views, programs, limits }: Joined): number {
+function tell(
+  invocation: Invocation,
+  { directory, url, session, views, programs, limits }: Joined,
+): number {
   const { io } = invocation;
   const served = views.filter(({ isServed }) => isServed);
   const next = nextCommands(directory, views);
@@ -131,7 +172,12 @@ function tell(invocation: Invocation, { directory, url, session, views, programs
       remote: url,
       branch: session.branch,
       alias: session.config.alias,
-      models: views.map(({ offer, says, fix, isServed }) => ({ name: offer.name, served: isServed, says, fix })),
+      models: views.map(({ offer, says, fix, isServed }) => ({
+        name: offer.name,
+        served: isServed,
+        says,
+        fix,
+      })),
       programs: programs.map(programToJson),
       limits,
       next,
@@ -144,7 +190,8 @@ function tell(invocation: Invocation, { directory, url, session, views, programs
   io.print(`  models  this host serves ${served.length} of ${views.length}`);
   const rows = views.map(({ offer, says }) => [`          ${offer.name}`, says]);
   for (const line of formatTable(rows, io.columns)) io.print(line);
-  for (const { adapter, says, fix } of programs) io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${fix}`}`));
+  for (const { adapter, says, fix } of programs)
+    io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${fix}`}`));
   for (const line of limits) io.print(`  note    ${line}`);
   io.print('\nNext:');
   for (const command of next) io.print(`  ${command}`);
@@ -154,8 +201,13 @@ function tell(invocation: Invocation, { directory, url, session, views, programs
 /** What lets this host answer, and what asks something. */
 function nextCommands(directory: string, views: readonly ModelView[]): readonly string[] {
   const servable = views.find(({ isServed }) => isServed);
-  const waiting = views.find(({ offer, program }) => offer.state.kind === 'unapproved' && program?.path !== null);
-  const allow = servable === undefined && waiting !== undefined ? [`crosstalkd allow -C ${directory} ${waiting.offer.name}`] : [];
+  const waiting = views.find(
+    ({ offer, program }) => offer.state.kind === 'unapproved' && program?.path !== null,
+  );
+  const allow =
+    servable === undefined && waiting !== undefined
+      ? [`crosstalkd allow -C ${directory} ${waiting.offer.name}`]
+      : [];
   const model = servable ?? waiting ?? views[0];
   return [
     ...allow,

@@ -1,6 +1,7 @@
 /**
- * `crosstalkd upgrade-transport`: the pages that `init` once wrote into a transport, brought to those of this version. A file is ours only while the
- * last commit that touched it is one of `init` or of this command: what people changed or removed stays as it is.
+ * `crosstalkd upgrade-transport`: the pages that `init` once wrote into a transport, brought to
+ * those of this version. A file is ours only while the last commit that touched it is one of `init`
+ * or of this command: what people changed or removed stays as it is.
  */
 import { readFile } from 'node:fs/promises';
 import { MINUTE, systemClock } from '../../base/clock.ts';
@@ -43,7 +44,11 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
     const tip = tipOf(session);
     if (plan.writes.length > 0 && !wantsJson(invocation)) {
       const [preview] = await session.repository.buildCommits(tip, [draft]);
-      const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+      const git = createGit({
+        env: invocation.env,
+        gitDir: session.directory.cache,
+        clock: systemClock,
+      });
       const shown = await git.run({
         args: ['diff', '--no-color', '--no-ext-diff', '--no-textconv', tip, preview ?? tip, '--'],
         limitMs: MINUTE,
@@ -51,10 +56,16 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       invocation.io.print(plain(shown.stdout.toString('utf8').trimEnd()));
     }
     if (!wantsJson(invocation))
-      for (const path of plan.left) invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
+      for (const path of plan.left)
+        invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
     if (plan.writes.length === 0)
-      return tell(invocation, { plan, commit: null, says: 'Nothing to upgrade: the pages are those of this version.' });
-    if (!(await isConfirmed(invocation, QUESTION))) return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
+      return tell(invocation, {
+        plan,
+        commit: null,
+        says: 'Nothing to upgrade: the pages are those of this version.',
+      });
+    if (!(await isConfirmed(invocation, QUESTION)))
+      return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
     const commit = await publishPlan(invocation, session, sender);
     return tell(invocation, {
       plan,
@@ -66,7 +77,11 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
 
 async function makePlan(invocation: Invocation, session: TransportSession): Promise<Plan> {
   const tip = tipOf(session);
-  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
   const writes: { path: string; content: string }[] = [];
   const left: string[] = [];
   for (const { path, source } of [...(await listTemplate())].sort(by((file) => file.path))) {
@@ -74,7 +89,11 @@ async function makePlan(invocation: Invocation, session: TransportSession): Prom
     if ((await readTextAt(session.repository, tip, path)) === content) continue;
     const args = ['log', '-1', '--no-color', '--no-show-signature', '--format=%B', tip, '--', path];
     const last = await git.run({ args, limitMs: MINUTE });
-    if (last.code !== 0) throw new CrosstalkError('INTERNAL', `git log failed in the cache: ${last.stderr.trim().split('\n')[0] ?? ''}`);
+    if (last.code !== 0)
+      throw new CrosstalkError(
+        'INTERNAL',
+        `git log failed in the cache: ${last.stderr.trim().split('\n')[0] ?? ''}`,
+      );
     const message = last.stdout.toString('utf8').trim();
     if (message === '' || OURS.test(message)) writes.push({ path, content });
     else left.push(path);
@@ -88,7 +107,11 @@ function draftOf({ writes }: Plan, { identity }: Sender): CommitDraft {
 }
 
 /** On another tip it is looked again whose the files are. */
-async function publishPlan(invocation: Invocation, session: TransportSession, sender: Sender): Promise<string | null> {
+async function publishPlan(
+  invocation: Invocation,
+  session: TransportSession,
+  sender: Sender,
+): Promise<string | null> {
   const [outcome] = await publishFor(session, [
     {
       name: TRAILER,
@@ -102,10 +125,19 @@ async function publishPlan(invocation: Invocation, session: TransportSession, se
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
 }
 
-function tell(invocation: Invocation, told: { readonly plan: Plan; readonly commit: string | null; readonly says: string }): number {
+function tell(
+  invocation: Invocation,
+  told: { readonly plan: Plan; readonly commit: string | null; readonly says: string },
+): number {
   const { plan, commit, says } = told;
   if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', upgraded: plan.writes.map(({ path }) => path), left: plan.left, commit });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      upgraded: plan.writes.map(({ path }) => path),
+      left: plan.left,
+      commit,
+    });
   else invocation.io.print(says);
   return 0;
 }

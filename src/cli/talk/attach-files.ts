@@ -1,9 +1,18 @@
-/** Files that go with a message, from this machine into the transport; and those of a message or reply as people see them. */
+/**
+ * Files that go with a message, from this machine into the transport; and those of a message or
+ * reply as people see them.
+ */
 import { constants } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
-import { amountProblem, ATTACHMENTS_BYTES_MAX, fieldOfAttachments, harmlessNames, nameAttachments } from '../../protocol/attachments.ts';
+import {
+  amountProblem,
+  ATTACHMENTS_BYTES_MAX,
+  fieldOfAttachments,
+  harmlessNames,
+  nameAttachments,
+} from '../../protocol/attachments.ts';
 import { attachmentFolder } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { Invocation } from '../command.ts';
@@ -18,8 +27,14 @@ export interface AttachedFile {
   readonly bytes: Uint8Array;
 }
 
-/** What --file names, for the message that will stand at `message`. Throws USAGE for what cannot be read, REFUSED for too much. */
-export async function attachFiles(invocation: Invocation, message: string): Promise<readonly AttachedFile[]> {
+/**
+ * What --file names, for the message that will stand at `message`. Throws USAGE for what cannot be
+ * read, REFUSED for too much.
+ */
+export async function attachFiles(
+  invocation: Invocation,
+  message: string,
+): Promise<readonly AttachedFile[]> {
   const asked = invocation.options.get('file') ?? [];
   const read = await Promise.all(
     asked.map(async (file) => {
@@ -31,10 +46,17 @@ export async function attachFiles(invocation: Invocation, message: string): Prom
   refuseTooMuch(read);
   const names = harmlessNames(asked.map((file) => basename(file)));
   const fields = fieldOfAttachments(message, names);
-  return read.map((bytes, at) => ({ path: `${attachmentFolder(message)}/${names[at] ?? ''}`, field: fields[at] ?? '', bytes }));
+  return read.map((bytes, at) => ({
+    path: `${attachmentFolder(message)}/${names[at] ?? ''}`,
+    field: fields[at] ?? '',
+    bytes,
+  }));
 }
 
-/** What a message written in a clone names and the clone has; the rest must be on the branch already. */
+/**
+ * What a message written in a clone names and the clone has; the rest must be on the branch
+ * already.
+ */
 export async function attachNamed(
   clone: string | null,
   message: string,
@@ -42,14 +64,21 @@ export async function attachNamed(
 ): Promise<readonly { readonly path: string; readonly bytes: Uint8Array }[]> {
   if (clone === null || files.length === 0) return [];
   const named = nameAttachments(message, files);
-  if (named.kind === 'refused') throw new CrosstalkError('MESSAGE_REJECTED', named.why, { fix: `mv <file> ${attachmentFolder(message)}/` });
+  if (named.kind === 'refused')
+    throw new CrosstalkError('MESSAGE_REJECTED', named.why, {
+      fix: `mv <file> ${attachmentFolder(message)}/`,
+    });
   const attached: { path: string; bytes: Uint8Array }[] = [];
   const root = await realpath(clone);
   for (const { path } of named.files) {
     const full = join(root, path);
     if ((await lstat(full).catch(() => null)) === null) continue;
     if ((await realpath(full).catch(() => null)) !== full)
-      throw new CrosstalkError('REFUSED', `${path} is reached through a link; expected a regular file`, { fix: `ls -l ${full}` });
+      throw new CrosstalkError(
+        'REFUSED',
+        `${path} is reached through a link; expected a regular file`,
+        { fix: `ls -l ${full}` },
+      );
     attached.push({ path, bytes: await readAttached(full, path) });
   }
   refuseTooMuch(attached.map(({ bytes }) => bytes));
@@ -62,20 +91,29 @@ function refuseTooMuch(files: readonly Uint8Array[]): void {
     files.map(({ length }) => length),
   );
   if (problem !== null)
-    throw new CrosstalkError('REFUSED', problem, { fix: 'put large files where agents can fetch them and send the address' });
+    throw new CrosstalkError('REFUSED', problem, {
+      fix: 'put large files where agents can fetch them and send the address',
+    });
 }
 
 /** A device or a pipe is not waited for, and a link in a clone may point anywhere. */
 async function readAttached(full: string, name: string): Promise<Uint8Array> {
   const broken = (why: string, cause?: unknown): CrosstalkError =>
-    new CrosstalkError('USAGE', `send: cannot attach "${name}": ${why}; expected a regular file`, { fix: 'ls -l <file>', cause });
-  const file = await open(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
+    new CrosstalkError('USAGE', `send: cannot attach "${name}": ${why}; expected a regular file`, {
+      fix: 'ls -l <file>',
+      cause,
+    });
+  const file = await open(
+    full,
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  ).catch((error: unknown) => {
     throw broken(errorText(error), error);
   });
   try {
     const found = await file.stat();
     if (!found.isFile()) throw broken('it is no regular file');
-    if (found.size > ATTACHMENTS_BYTES_MAX) throw broken(`it has ${found.size} bytes, and ${ATTACHMENTS_BYTES_MAX} is the most`);
+    if (found.size > ATTACHMENTS_BYTES_MAX)
+      throw broken(`it has ${found.size} bytes, and ${ATTACHMENTS_BYTES_MAX} is the most`);
     return await file.readFile();
   } finally {
     await file.close();
@@ -89,12 +127,17 @@ export interface AttachmentSeen {
 }
 
 /** The files of one message or reply as the tip has them. */
-export async function listAttachments(session: TransportSession, { file, message }: Said): Promise<readonly AttachmentSeen[]> {
+export async function listAttachments(
+  session: TransportSession,
+  { file, message }: Said,
+): Promise<readonly AttachmentSeen[]> {
   const named = nameAttachments(file.path, message.fields.files);
   if (named.kind === 'refused' || named.files.length === 0) return [];
   const paths = named.files.map(({ path }) => path);
   const entries = await session.repository.lookUp(tipOf(session), paths);
-  const files = paths.flatMap((path, at) => (entries[at]?.kind === 'file' ? [{ path, oid: entries[at].oid }] : []));
+  const files = paths.flatMap((path, at) =>
+    entries[at]?.kind === 'file' ? [{ path, oid: entries[at].oid }] : [],
+  );
   const sizes = await session.repository.sizesOf(files.map(({ oid }) => oid));
   const bytes = new Map(files.map(({ path }, at) => [path, sizes[at] ?? 0]));
   return paths.map((path) => ({ path, bytes: bytes.get(path) ?? null }));
@@ -102,5 +145,8 @@ export async function listAttachments(session: TransportSession, { file, message
 
 /** A line for each. */
 export function formatAttachments(files: readonly AttachmentSeen[]): readonly string[] {
-  return files.map(({ path, bytes }) => `  file ${oneLine(path, 300)} (${bytes === null ? 'not there' : `${bytes} bytes`})`);
+  return files.map(
+    ({ path, bytes }) =>
+      `  file ${oneLine(path, 300)} (${bytes === null ? 'not there' : `${bytes} bytes`})`,
+  );
 }

@@ -1,8 +1,16 @@
-/** What `send` publishes: the file of a new message, its path, and the commit in which people read it. Pure. */
+/**
+ * What `send` publishes: the file of a new message, its path, and the commit in which people read
+ * it. Pure.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import type { Rejection } from '../../protocol/front-matter.ts';
-import { decodeMessage, formatMessage, type Message, type NewMessage } from '../../protocol/message.ts';
+import {
+  decodeMessage,
+  formatMessage,
+  type Message,
+  type NewMessage,
+} from '../../protocol/message.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { firstLine, oneLine, textForLog } from '../../protocol/reply.ts';
 
@@ -17,13 +25,19 @@ export interface Letter {
   readonly attachments?: readonly { readonly path: string; readonly bytes: Uint8Array }[];
 }
 
-/** The file of a new message. What would be written is read again first: nothing is sent that others could not read. Throws MESSAGE_REJECTED. */
+/**
+ * The file of a new message. What would be written is read again first: nothing is sent that others
+ * could not read. Throws MESSAGE_REJECTED.
+ */
 export function composeLetter(path: string, fields: NewMessage, body: string): Letter {
   const content = formatMessage(fields, body);
   return { path, content, message: requireMessage(path, Buffer.from(content)) };
 }
 
-/** The message in the bytes of a file, which is `fileName` where it is on a disk. Throws MESSAGE_REJECTED saying where and why. */
+/**
+ * The message in the bytes of a file, which is `fileName` where it is on a disk. Throws
+ * MESSAGE_REJECTED saying where and why.
+ */
 export function requireMessage(name: string, bytes: Uint8Array, fileName = '<file>'): Message {
   const read = decodeMessage(bytes);
   if (read.kind === 'message') return read.message;
@@ -38,20 +52,30 @@ export function formatRejection({ line, found, expected }: Rejection): string {
 }
 
 /**
- * `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have too. An answer to a gate is one to the gate, whoever
- * reads it: `maintainer → gate ok of docs-1: approve, it reads well`.
+ * `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have
+ * too. An answer to a gate is one to the gate, whoever reads it: `maintainer → gate ok of docs-1:
+ * approve, it reads well`.
  */
 export function composeCommitMessage(
   letter: Letter,
-  who: { readonly from: string; readonly to: string; readonly channel: string; readonly said?: string | null },
+  who: {
+    readonly from: string;
+    readonly to: string;
+    readonly channel: string;
+    readonly said?: string | null;
+  },
 ): string {
   const { fields, body } = letter.message;
   const [gate] = fields.re.flatMap((path) => parseGatePath(path) ?? []);
   const to = gate === undefined ? who.to : `gate ${gate.gate} of ${gate.run}`;
-  const said = who.said ?? (gate === undefined ? (fields.subject ?? firstLine(body)) : firstTwoLines(body));
+  const said =
+    who.said ?? (gate === undefined ? (fields.subject ?? firstLine(body)) : firstTwoLines(body));
   const subject = oneLine(`${who.from} → ${to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
   const text = textForLog(body);
-  const trailers = [...fields.re.map((path) => `Crosstalk-Re: ${oneLine(messageId(path), 300)}`), `Crosstalk-Channel: ${who.channel}`];
+  const trailers = [
+    ...fields.re.map((path) => `Crosstalk-Re: ${oneLine(messageId(path), 300)}`),
+    `Crosstalk-Channel: ${who.channel}`,
+  ];
   return `${subject}\n\n${text === '' ? '' : `${text}\n\n`}${trailers.join('\n')}\n`;
 }
 

@@ -1,4 +1,7 @@
-/** Lets the agents of models with `may-send: true` find their way back to the transport with `crosstalkd send`. The others learn nothing of it. */
+/**
+ * Lets the agents of models with `may-send: true` find their way back to the transport with
+ * `crosstalkd send`. The others learn nothing of it.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { shellWord } from '../../base/shell-word.ts';
@@ -10,12 +13,16 @@ import type { TransportSession } from '../transport-session.ts';
 /** Where a PATH begins when there is none. */
 const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin';
 
-/** The same agents; those that may send get what `send` and the reading commands need in their environment. */
+/**
+ * The same agents; those that may send get what `send` and the reading commands need in their
+ * environment.
+ */
 export function letSend(agents: Agents, session: TransportSession, invocation: Invocation): Agents {
   const configDirectory = invocation.env['CROSSTALK_CONFIG_DIR'];
   const way = {
     CROSSTALK_SEND: '1',
-    // A clone knows its branch; an address means the remote's default one, which is what this dispatcher serves then.
+    // A clone knows its branch; an address means the remote's default one, which is what this
+    // dispatcher serves then.
     CROSSTALK_TRANSPORT: session.located.clone ?? session.located.url,
     CROSSTALK_ALIAS: session.config.alias,
     CROSSTALK_STATE_DIR: stateRoot(option(invocation, 'state'), invocation.env),
@@ -25,13 +32,23 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
     run: (request) => {
       if (!request.entry.maySend) return agents.run(request);
       const [program = ''] = request.entry.command;
-      const places = [invocation.env['PATH'] ?? PATH_DEFAULT, ...(isAbsolute(program) ? [dirname(program)] : []), makeCommand(session)];
-      return agents.run({ ...request, extraEnv: { ...request.extraEnv, ...way, PATH: places.join(delimiter) } });
+      const places = [
+        invocation.env['PATH'] ?? PATH_DEFAULT,
+        ...(isAbsolute(program) ? [dirname(program)] : []),
+        makeCommand(session),
+      ];
+      return agents.run({
+        ...request,
+        extraEnv: { ...request.extraEnv, ...way, PATH: places.join(delimiter) },
+      });
     },
   };
 }
 
-/** A folder with the command `crosstalkd` that starts this very program: a service has a bare PATH, a checkout is in none. */
+/**
+ * A folder with the command `crosstalkd` that starts this very program: a service has a bare PATH,
+ * a checkout is in none.
+ */
 function makeCommand(session: TransportSession): string {
   const folder = join(session.directory.path, 'bin');
   try {

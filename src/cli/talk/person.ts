@@ -1,4 +1,7 @@
-/** Who sends: the person at this machine as git knows them, or the model whose program runs this command. */
+/**
+ * Who sends: the person at this machine as git knows them, or the model whose program runs this
+ * command.
+ */
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
 import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
@@ -24,20 +27,33 @@ export interface AgentContext {
   readonly hops: number;
 }
 
-/** The sender of an invocation. Throws USAGE for a name that is none or is not the caller's, REFUSED for an agent that may not send. */
-export async function identifySender(invocation: Invocation, session: TransportSession): Promise<Sender> {
+/**
+ * The sender of an invocation. Throws USAGE for a name that is none or is not the caller's, REFUSED
+ * for an agent that may not send.
+ */
+export async function identifySender(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<Sender> {
   const asked = option(invocation, 'from') ?? null;
   const agent = agentContext(invocation);
   if (agent !== null) {
     if (asked !== null && asked !== agent.model)
-      throw new CrosstalkError('USAGE', `--from "${asked}": inside of an agent the sender is "${agent.model}"`, {
-        fix: 'leave out --from',
-      });
+      throw new CrosstalkError(
+        'USAGE',
+        `--from "${asked}": inside of an agent the sender is "${agent.model}"`,
+        {
+          fix: 'leave out --from',
+        },
+      );
     return { name: agent.model, identity: modelIdentity(agent.model, session.config.alias), agent };
   }
   const git = await readIdentity(invocation, session.located.clone);
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
-  const name = given === null ? slugName(git?.name ?? '', slugName(systemUser(), 'someone')) : given.toLowerCase();
+  const name =
+    given === null
+      ? slugName(git?.name ?? '', slugName(systemUser(), 'someone'))
+      : given.toLowerCase();
   const isFree = isAlias(name) && !session.mirror.index().models.includes(name);
   if (!isFree)
     throw new CrosstalkError(
@@ -54,22 +70,34 @@ function agentContext({ env }: Invocation): AgentContext | null {
   const [message, model] = [present(env['CROSSTALK_MESSAGE']), present(env['CROSSTALK_MODEL'])];
   if (message === null || model === null) return null;
   if (env['CROSSTALK_SEND'] !== '1')
-    throw new CrosstalkError('REFUSED', `the model "${model}" may not send messages; its output is its answer`, {
-      fix: `the operator sets "may-send: true" at "${model}" in models.yaml`,
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `the model "${model}" may not send messages; its output is its answer`,
+      {
+        fix: `the operator sets "may-send: true" at "${model}" in models.yaml`,
+      },
+    );
   const hops = env['CROSSTALK_HOPS'] ?? '';
-  if (!/^\d{1,4}$/.test(hops)) throw new CrosstalkError('USAGE', `CROSSTALK_HOPS is "${hops}"; expected a whole number`);
+  if (!/^\d{1,4}$/.test(hops))
+    throw new CrosstalkError('USAGE', `CROSSTALK_HOPS is "${hops}"; expected a whole number`);
   return { message, model, hops: Number(hops) };
 }
 
 /** Name and address as git would sign in that clone; null when nobody has told git. */
-async function readIdentity({ env, cwd }: Invocation, clone: string | null): Promise<Identity | null> {
+async function readIdentity(
+  { env, cwd }: Invocation,
+  clone: string | null,
+): Promise<Identity | null> {
   const git = openPersonGit(clone ?? cwd, 10_000);
-  const ask = async (key: string): Promise<string | null> => present((await git.raw(['config', '--get', key]).catch(() => '')).trim());
+  const ask = async (key: string): Promise<string | null> =>
+    present((await git.raw(['config', '--get', key]).catch(() => '')).trim());
   const name = present(env['GIT_AUTHOR_NAME']) ?? (await ask('user.name'));
   const email = present(env['GIT_AUTHOR_EMAIL']) ?? (await ask('user.email'));
   if (name === null && email === null) return null;
-  return { name: clean(name ?? email?.split('@')[0] ?? ''), email: clean(email ?? `${slugName(name ?? '', 'someone')}@crosstalk`) };
+  return {
+    name: clean(name ?? email?.split('@')[0] ?? ''),
+    email: clean(email ?? `${slugName(name ?? '', 'someone')}@crosstalk`),
+  };
 }
 
 /** What git itself takes out of an identity, because it would end a line of the commit. */

@@ -1,4 +1,6 @@
-/** A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts. */
+/**
+ * A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { channelOf, messageId } from '../../protocol/paths.ts';
@@ -24,10 +26,21 @@ export async function publishLetter(
   const channel = channelOf(letter.path) ?? '';
   const to = order === null ? letter.message.fields.to.map(formatAddress).join(', ') : channel;
   const told = composeCommitMessage(letter, { from: sender.name, to, channel, said: order });
-  const again = retries === undefined ? '' : `${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
+  const again =
+    retries === undefined
+      ? ''
+      : `${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
   const { identity } = sender;
   const writes = [{ path: letter.path, content: letter.content }];
-  const draft = { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message: `${told}${again}` };
-  const [outcome] = await publishFor(session, [{ name: `send ${letter.path}`, fences: [], decide: () => Promise.resolve([draft]) }]);
+  const draft = {
+    writes,
+    author: identity,
+    committer: identity,
+    atMs: systemClock.wallMs(),
+    message: `${told}${again}`,
+  };
+  const [outcome] = await publishFor(session, [
+    { name: `send ${letter.path}`, fences: [], decide: () => Promise.resolve([draft]) },
+  ]);
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
 }

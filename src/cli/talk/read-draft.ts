@@ -1,4 +1,7 @@
-/** What a person wants to say, from wherever they wrote it: -m, a file, standard input or their editor; made into a letter ready to be sent. */
+/**
+ * What a person wants to say, from wherever they wrote it: -m, a file, standard input or their
+ * editor; made into a letter ready to be sent.
+ */
 import { readFile, realpath } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { formatIso, systemClock } from '../../base/clock.ts';
@@ -41,16 +44,35 @@ export interface Sending {
   readonly waits: boolean;
 }
 
-/** Reads the text from the one place that was given. Throws USAGE for none or several, MESSAGE_REJECTED for a text that is no message. */
-export async function readDraft(invocation: Invocation, session: TransportSession, sending: Sending): Promise<Draft> {
+/**
+ * Reads the text from the one place that was given. Throws USAGE for none or several,
+ * MESSAGE_REJECTED for a text that is no message.
+ */
+export async function readDraft(
+  invocation: Invocation,
+  session: TransportSession,
+  sending: Sending,
+): Promise<Draft> {
   const [file] = invocation.args;
-  const places = [option(invocation, 'message'), file, given(invocation, 'edit') ? '--edit' : null].filter((place) => place != null);
+  const places = [
+    option(invocation, 'message'),
+    file,
+    given(invocation, 'edit') ? '--edit' : null,
+  ].filter((place) => place != null);
   if (places.length > 1)
-    throw new CrosstalkError('USAGE', 'send: the text comes from one place: -m, a file, - or --edit', { fix: 'crosstalkd send --help' });
+    throw new CrosstalkError(
+      'USAGE',
+      'send: the text comes from one place: -m, a file, - or --edit',
+      { fix: 'crosstalkd send --help' },
+    );
   const text = option(invocation, 'message');
-  if (text !== null) return plainDraft(await composeNew(invocation, session, { sending, body: text }));
+  if (text !== null)
+    return plainDraft(await composeNew(invocation, session, { sending, body: text }));
   if (given(invocation, 'edit')) return readEdited(invocation, session, sending);
-  if (file === '-') return plainDraft(await composeNew(invocation, session, { sending, body: await invocation.io.readStdin() }));
+  if (file === '-')
+    return plainDraft(
+      await composeNew(invocation, session, { sending, body: await invocation.io.readStdin() }),
+    );
   if (file !== undefined) return readWritten(invocation, session, { sending, file });
   throw new CrosstalkError('USAGE', 'send: there is nothing to send', {
     fix: 'crosstalkd send --to <model> -m "text"   (or a file, or - for standard input, or --edit)',
@@ -68,28 +90,39 @@ interface NewText {
   readonly written?: Message;
 }
 
-async function composeNew(invocation: Invocation, session: TransportSession, { sending, body, written }: NewText): Promise<Letter> {
+async function composeNew(
+  invocation: Invocation,
+  session: TransportSession,
+  { sending, body, written }: NewText,
+): Promise<Letter> {
   if (body.trim() === '')
-    throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', { fix: 'crosstalkd send -m "text"' });
+    throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', {
+      fix: 'crosstalkd send -m "text"',
+    });
   const { sender } = sending;
   const fields = written?.fields ?? null;
   const answered = await readAnswered(invocation, session, sender);
   const nowMs = systemClock.wallMs();
   const channel = chooseChannel(invocation, answered);
-  const re = fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
+  const re =
+    fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
   const path = newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom));
   const attached = await attachFiles(invocation, path);
   const letter = composeLetter(
     path,
     {
-      to: fields?.to.map(formatAddress) ?? chooseRecipients(invocation, session, { answered, sender }),
+      to:
+        fields?.to.map(formatAddress) ??
+        chooseRecipients(invocation, session, { answered, sender }),
       from: sender.name,
       timestamp: formatIso(nowMs),
       re,
       hops: sender.agent?.hops,
       wait: sender.agent !== null && sending.waits,
       ...chooseDetails(invocation, fields),
-      ...(attached.length === 0 ? {} : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
+      ...(attached.length === 0
+        ? {}
+        : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
     },
     body,
   );
@@ -109,15 +142,23 @@ function chooseDetails(invocation: Invocation, fields: MessageFields | null): Pa
 }
 
 /** The message that this one answers: --re, or what an agent was asked. */
-async function readAnswered(invocation: Invocation, session: TransportSession, { agent }: Sender): Promise<readonly Said[]> {
+async function readAnswered(
+  invocation: Invocation,
+  session: TransportSession,
+  { agent }: Sender,
+): Promise<readonly Said[]> {
   const asked = invocation.options.get('re') ?? (agent === null ? [] : [agent.message]);
   const files = await Promise.all(asked.map((id) => resolveId(session, id)));
   const { said, unreadable } = await readSaid(session, files);
   const [broken] = unreadable;
   if (broken === undefined) return said;
-  throw new CrosstalkError('MESSAGE_REJECTED', `${broken.file.path} is no message, so it cannot be answered`, {
-    fix: `crosstalkd show ${shellWord(broken.file.path)}`,
-  });
+  throw new CrosstalkError(
+    'MESSAGE_REJECTED',
+    `${broken.file.path} is no message, so it cannot be answered`,
+    {
+      fix: `crosstalkd show ${shellWord(broken.file.path)}`,
+    },
+  );
 }
 
 function chooseRecipients(
@@ -131,15 +172,21 @@ function chooseRecipients(
   const authors = answered.flatMap((said) => (said.from === sender.name ? said.to : [said.from]));
   if (authors.length > 0 && sender.agent === null) return [...new Set(authors)];
   const { models } = session.mirror.index();
-  throw new CrosstalkError('USAGE', `send: --to is missing; models here: ${models.join(', ') || 'none'}`, {
-    fix: `crosstalkd send --to ${models[0] ?? '<model>'} …`,
-  });
+  throw new CrosstalkError(
+    'USAGE',
+    `send: --to is missing; models here: ${models.join(', ') || 'none'}`,
+    {
+      fix: `crosstalkd send --to ${models[0] ?? '<model>'} …`,
+    },
+  );
 }
 
 function chooseChannel(invocation: Invocation, answered: readonly Said[]): string {
   const channel = option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL;
   if (isChannel(channel)) return channel;
-  throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, { fix: 'crosstalkd channels' });
+  throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, {
+    fix: 'crosstalkd channels',
+  });
 }
 
 function priorityOption(invocation: Invocation): number | undefined {
@@ -149,25 +196,49 @@ function priorityOption(invocation: Invocation): number | undefined {
   throw new CrosstalkError('USAGE', `--priority "${text}": expected a whole number from -9 to 9`);
 }
 
-async function readEdited(invocation: Invocation, session: TransportSession, sending: Sending): Promise<Draft> {
-  const edited = await editText(invocation, await composeTemplate(invocation, session, sending.sender));
+async function readEdited(
+  invocation: Invocation,
+  session: TransportSession,
+  sending: Sending,
+): Promise<Draft> {
+  const edited = await editText(
+    invocation,
+    await composeTemplate(invocation, session, sending.sender),
+  );
   return keepingText(edited, async () => {
     const text = Buffer.from(edited.bytes).toString('utf8');
     if (bodyBelowHead(text).trim() === '') {
       await removeEdited(edited);
-      throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', { fix: 'crosstalkd send --edit' });
+      throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', {
+        fix: 'crosstalkd send --edit',
+      });
     }
     const written = requireMessage(edited.path, edited.bytes);
-    const letter = await composeNew(invocation, session, { sending, body: written.body.replace(/^\n+/, ''), written });
-    return { letter, notes: [], keeping: (act) => keepingText(edited, act), done: () => removeEdited(edited) };
+    const letter = await composeNew(invocation, session, {
+      sending,
+      body: written.body.replace(/^\n+/, ''),
+      written,
+    });
+    return {
+      letter,
+      notes: [],
+      keeping: (act) => keepingText(edited, act),
+      done: () => removeEdited(edited),
+    };
   });
 }
 
-async function composeTemplate(invocation: Invocation, session: TransportSession, sender: Sender): Promise<string> {
+async function composeTemplate(
+  invocation: Invocation,
+  session: TransportSession,
+  sender: Sender,
+): Promise<string> {
   const answered = await readAnswered(invocation, session, sender);
   const { models } = session.mirror.index();
   const asked = (invocation.options.get('to') ?? []).length > 0 || answered.length > 0;
-  const to = asked ? chooseRecipients(invocation, session, { answered, sender }) : models.slice(0, 1);
+  const to = asked
+    ? chooseRecipients(invocation, session, { answered, sender })
+    : models.slice(0, 1);
   const subject = option(invocation, 'subject');
   return [
     '---',
@@ -185,7 +256,10 @@ function bodyBelowHead(text: string): string {
   return /^---[ \t]*\r?\n[^]*?\n---[ \t]*\r?(?:\n|$)([^]*)$/.exec(text)?.[1] ?? text;
 }
 
-/** A file: with front matter it is a message written by hand and goes out byte for byte; without, its text is the body. */
+/**
+ * A file: with front matter it is a message written by hand and goes out byte for byte; without,
+ * its text is the body.
+ */
 async function readWritten(
   invocation: Invocation,
   session: TransportSession,
@@ -194,7 +268,9 @@ async function readWritten(
   const full = resolve(startDirectory(invocation), file);
   const bytes = await readFileOf(full, file);
   if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8')))
-    return plainDraft(await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }));
+    return plainDraft(
+      await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }),
+    );
   // Whatever stands there would be believed: another sender, fewer hops, an order to a run.
   if (sending.sender.agent !== null)
     throw new CrosstalkError(
@@ -205,24 +281,42 @@ async function readWritten(
       },
     );
   const message = requireMessage(file, bytes, shellWord(file));
-  const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find((name) => given(invocation, name));
+  const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find(
+    (name) => given(invocation, name),
+  );
   if (refused !== undefined)
-    throw new CrosstalkError('USAGE', `${file} has front matter of its own, so --${refused} would have to change it`, {
-      fix: `write "${refused}:" in the file, or send its text without front matter`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `${file} has front matter of its own, so --${refused} would have to change it`,
+      {
+        fix: `write "${refused}:" in the file, or send its text without front matter`,
+      },
+    );
   const path = await pathInClone(session.located.clone, full);
   if (path === null) {
-    const where = newMessagePath(chooseChannel(invocation, []), systemClock.wallMs(), newUlid(systemClock, systemRandom));
+    const where = newMessagePath(
+      chooseChannel(invocation, []),
+      systemClock.wallMs(),
+      newUlid(systemClock, systemRandom),
+    );
     return plainDraft({ path: where, content: bytes, message });
   }
   if (given(invocation, 'channel'))
-    throw new CrosstalkError('USAGE', `${file} lies in a channel already, so --channel would have to move it`, {
-      fix: 'leave out --channel',
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `${file} lies in a channel already, so --channel would have to move it`,
+      {
+        fix: 'leave out --channel',
+      },
+    );
   if (parseMessagePath(path) === null)
-    throw new CrosstalkError('MESSAGE_REJECTED', `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`, {
-      fix: `mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
-    });
+    throw new CrosstalkError(
+      'MESSAGE_REJECTED',
+      `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`,
+      {
+        fix: `mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
+      },
+    );
   const attachments = await attachNamed(session.located.clone, path, message.fields.files);
   return plainDraft({ path, content: bytes, message, attachments }, [
     `before the next "git pull" in the clone: git add ${path}   (git keeps your copy, it is the same)`,
@@ -233,7 +327,10 @@ async function readFileOf(full: string, name: string): Promise<Uint8Array> {
   try {
     const bytes = await readFile(full);
     if (bytes.length <= MESSAGE_BYTES_MAX) return bytes;
-    throw new CrosstalkError('MESSAGE_REJECTED', `${name} has ${bytes.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`);
+    throw new CrosstalkError(
+      'MESSAGE_REJECTED',
+      `${name} has ${bytes.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`,
+    );
   } catch (error) {
     if (error instanceof CrosstalkError) throw error;
     throw new CrosstalkError('USAGE', `send: cannot read the file "${name}"`, {
@@ -247,7 +344,10 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new CrosstalkError('MESSAGE_REJECTED', `${name} is not text in UTF-8`, { fix: 'save it as UTF-8', cause: error });
+    throw new CrosstalkError('MESSAGE_REJECTED', `${name} is not text in UTF-8`, {
+      fix: 'save it as UTF-8',
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,7 @@
-/** Whether a message would reach anybody: every name of its `to:` is a model of the transport or of a host, a person who has written here, or a mistake. */
+/**
+ * Whether a message would reach anybody: every name of its `to:` is a model of the transport or of
+ * a host, a person who has written here, or a mistake.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
 import { readHostModels } from '../../local/host-models.ts';
@@ -12,9 +15,13 @@ export function parseRecipients(texts: readonly string[]): readonly Address[] {
   return words.map((word) => {
     const address = parseAddress(word);
     if (address !== null) return address;
-    throw new CrosstalkError('USAGE', `--to "${word}" is no address: expected name or name@host (${NAME_RULE})`, {
-      fix: 'crosstalkd models',
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `--to "${word}" is no address: expected name or name@host (${NAME_RULE})`,
+      {
+        fix: 'crosstalkd models',
+      },
+    );
   });
 }
 
@@ -24,49 +31,89 @@ export interface UnknownName {
   readonly suggestion: string | null;
 }
 
-/** The names that are neither a model of the transport or of a host, nor a person seen here. Asks the remote only for names that are no model of the transport. */
-export async function findUnknown(session: TransportSession, to: readonly Address[]): Promise<readonly UnknownName[]> {
+/**
+ * The names that are neither a model of the transport or of a host, nor a person seen here. Asks
+ * the remote only for names that are no model of the transport.
+ */
+export async function findUnknown(
+  session: TransportSession,
+  to: readonly Address[],
+): Promise<readonly UnknownName[]> {
   const { models, people } = session.mirror.index();
-  const unknown = to.filter(({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name));
+  const unknown = to.filter(
+    ({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name),
+  );
   if (unknown.length === 0) return [];
   const elsewhere = await listHostModels(session);
   return unknown
     .filter(({ name }) => !elsewhere.includes(name))
-    .map(({ name }) => ({ name, suggestion: suggestName(name, [...models, ...elsewhere, ...people]) }));
+    .map(({ name }) => ({
+      name,
+      suggestion: suggestName(name, [...models, ...elsewhere, ...people]),
+    }));
 }
 
 /** Throws MESSAGE_REJECTED when a name is unknown: a slip would wait for ever without a word. */
-export async function refuseUnknown(session: TransportSession, to: readonly Address[]): Promise<void> {
+export async function refuseUnknown(
+  session: TransportSession,
+  to: readonly Address[],
+): Promise<void> {
   const [unknown] = await findUnknown(session, to);
   if (unknown === undefined) return;
   const { models } = session.mirror.index();
-  const hint = unknown.suggestion === null ? `models here: ${models.join(', ') || 'none'}` : `did you mean "${unknown.suggestion}"?`;
+  const hint =
+    unknown.suggestion === null
+      ? `models here: ${models.join(', ') || 'none'}`
+      : `did you mean "${unknown.suggestion}"?`;
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
     `"${unknown.name}" is neither a model of this transport or of a host, nor a person who has written here; ${hint}`,
-    { fix: `--to ${unknown.suggestion ?? '<one of crosstalkd models>'}   (or --force to write to somebody new)` },
+    {
+      fix: `--to ${unknown.suggestion ?? '<one of crosstalkd models>'}   (or --force to write to somebody new)`,
+    },
   );
 }
 
-/** Models that hosts serve from their own models.yaml: of this host, and as the others say in their beats. A remote that does not answer adds none. */
+/**
+ * Models that hosts serve from their own models.yaml: of this host, and as the others say in their
+ * beats. A remote that does not answer adds none.
+ */
 async function listHostModels(session: TransportSession): Promise<readonly string[]> {
   const own = await readHostModels(session.configDirectory);
-  const beats = new Map([...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts)));
+  const beats = new Map(
+    [...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts)),
+  );
   const known = await Promise.all([...beats].map(([, oid]) => session.repository.hasObject(oid)));
   const records = new Map([...beats].filter((_, index) => known[index] === false));
   if (records.size > 0) await session.repository.fetch({ tip: null, records });
-  const commits = await Promise.all([...beats.values()].map((oid) => session.repository.readCommit(oid)));
-  return [...own.models.keys(), ...commits.flatMap((commit) => parseBeat(commit?.message ?? '')?.models ?? [])];
+  const commits = await Promise.all(
+    [...beats.values()].map((oid) => session.repository.readCommit(oid)),
+  );
+  return [
+    ...own.models.keys(),
+    ...commits.flatMap((commit) => parseBeat(commit?.message ?? '')?.models ?? []),
+  ];
 }
 
-/** What a person should know about addresses that are right: a host that never showed itself, or none that did. */
-export function warnAboutHosts(session: TransportSession, to: readonly Address[]): readonly string[] {
+/**
+ * What a person should know about addresses that are right: a host that never showed itself, or
+ * none that did.
+ */
+export function warnAboutHosts(
+  session: TransportSession,
+  to: readonly Address[],
+): readonly string[] {
   const hosts = new Set(
     [...session.listing.refs.keys()].flatMap((ref) =>
-      ref.startsWith(session.refs.hosts) ? (parseBeatName(ref.slice(session.refs.hosts.length))?.alias ?? []) : [],
+      ref.startsWith(session.refs.hosts)
+        ? (parseBeatName(ref.slice(session.refs.hosts.length))?.alias ?? [])
+        : [],
     ),
   );
   return to
     .filter(({ host }) => host !== null && !hosts.has(host))
-    .map((address) => `no host "${address.host ?? ''}" has shown itself; ${formatAddress(address)} waits until it does: crosstalkd hosts`);
+    .map(
+      (address) =>
+        `no host "${address.host ?? ''}" has shown itself; ${formatAddress(address)} waits until it does: crosstalkd hosts`,
+    );
 }

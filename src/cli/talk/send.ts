@@ -1,4 +1,7 @@
-/** `crosstalkd send`: publishes one message from the object database. The clone's work tree, index and branches are not touched. */
+/**
+ * `crosstalkd send`: publishes one message from the object database. The clone's work tree, index
+ * and branches are not touched.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -20,7 +23,9 @@ const WAKE_MS = 1_000;
 
 /** Sends a message and, with --wait, prints the answers. */
 export function sendMessage(invocation: Invocation): Promise<number> {
-  const waitMs = given(invocation, 'wait') ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait') : null;
+  const waitMs = given(invocation, 'wait')
+    ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait')
+    : null;
   return withSession(invocation, async (session) => {
     const sender = await identifySender(invocation, session);
     refuseTooFar(session, sender);
@@ -30,12 +35,23 @@ export function sendMessage(invocation: Invocation): Promise<number> {
       return publishLetter(session, sender, draft.letter);
     });
     await draft.done();
-    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: WAKE_MS }).catch(() => undefined);
+    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: WAKE_MS }).catch(
+      () => undefined,
+    );
     const { letter } = draft;
-    for (const warning of [...warnAboutHosts(session, letter.message.fields.to), ...letter.message.warnings]) invocation.io.warn(warning);
+    for (const warning of [
+      ...warnAboutHosts(session, letter.message.fields.to),
+      ...letter.message.warnings,
+    ])
+      invocation.io.warn(warning);
     if (waitMs === null) return tellSent(invocation, { letter, commit, notes: draft.notes });
-    if (!wantsJson(invocation)) for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes]) invocation.io.warn(line);
-    const answers = await waitForReplies(invocation, session, { path: letter.path, limitMs: waitMs });
+    if (!wantsJson(invocation))
+      for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes])
+        invocation.io.warn(line);
+    const answers = await waitForReplies(invocation, session, {
+      path: letter.path,
+      limitMs: waitMs,
+    });
     return tellAnswers(invocation, answers, { commit });
   });
 }
@@ -43,12 +59,20 @@ export function sendMessage(invocation: Invocation): Promise<number> {
 /** An agent whose message nobody would run is told so, instead of waiting for nothing. */
 function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
   if (agent === null || agent.hops < config.hopsMax) return;
-  throw new CrosstalkError('REFUSED', `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`, {
-    fix: 'answer with what is known',
-  });
+  throw new CrosstalkError(
+    'REFUSED',
+    `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`,
+    {
+      fix: 'answer with what is known',
+    },
+  );
 }
 
-async function publishLetter(session: TransportSession, sender: Sender, letter: Letter): Promise<string> {
+async function publishLetter(
+  session: TransportSession,
+  sender: Sender,
+  letter: Letter,
+): Promise<string> {
   const message = composeCommitMessage(letter, {
     from: letter.message.fields.from ?? sender.name,
     to: letter.message.fields.to.map(formatAddress).join(', '),
@@ -68,17 +92,29 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
           ...attachments.map(({ path }) => path),
         ]);
         if (archived != null)
-          throw new CrosstalkError('REFUSED', `the channel "${channel}" is archived: nobody would answer there`, {
-            fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
-          });
+          throw new CrosstalkError(
+            'REFUSED',
+            `the channel "${channel}" is archived: nobody would answer there`,
+            {
+              fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
+            },
+          );
         seen.isOccupied = standing != null;
         if (seen.isOccupied) return null;
         const { identity } = sender;
         const atMs = systemClock.wallMs();
         // What stands there already was said before, and is what the message means.
-        const added = attachments.filter((_, at) => files[at] == null).map(({ path, bytes }) => ({ path, content: bytes }));
+        const added = attachments
+          .filter((_, at) => files[at] == null)
+          .map(({ path, bytes }) => ({ path, content: bytes }));
         return [
-          { writes: [{ path: letter.path, content: letter.content }, ...added], author: identity, committer: identity, atMs, message },
+          {
+            writes: [{ path: letter.path, content: letter.content }, ...added],
+            author: identity,
+            committer: identity,
+            atMs,
+            message,
+          },
         ];
       },
     },
@@ -87,8 +123,12 @@ async function publishLetter(session: TransportSession, sender: Sender, letter: 
   if (commit !== undefined) return commit;
   throw new CrosstalkError(
     seen.isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
-    seen.isOccupied ? `${letter.path} was sent already; what was said is never changed` : `${letter.path} did not land`,
-    { fix: `crosstalkd show ${shellWord(letter.path)}   (and give the new text another file name)` },
+    seen.isOccupied
+      ? `${letter.path} was sent already; what was said is never changed`
+      : `${letter.path} did not land`,
+    {
+      fix: `crosstalkd show ${shellWord(letter.path)}   (and give the new text another file name)`,
+    },
   );
 }
 
@@ -98,7 +138,14 @@ function tellSent(
 ): number {
   const { path } = sent.letter;
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, commit: sent.commit, notes: sent.notes });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      id: messageId(path),
+      path,
+      commit: sent.commit,
+      notes: sent.notes,
+    });
     return 0;
   }
   invocation.io.print(`sent ${messageId(path)}`);

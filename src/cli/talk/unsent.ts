@@ -1,4 +1,7 @@
-/** What a person has written in their clone and not sent. Only reads; not even the clone's index is refreshed. */
+/**
+ * What a person has written in their clone and not sent. Only reads; not even the clone's index is
+ * refreshed.
+ */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +17,10 @@ export interface Unsent {
   readonly clone: string;
   /** Paths of new or changed message files that stand in no commit, in code-unit order. */
   readonly files: readonly string[];
-  /** Commits of the clone's branch that its upstream does not have and that write below data/channels. */
+  /**
+   * Commits of the clone's branch that its upstream does not have and that write below
+   * data/channels.
+   */
   readonly commits: number;
 }
 
@@ -30,8 +36,9 @@ export interface CloneSeen {
 }
 
 /**
- * Asks git about the clone of a session; null when there is none. It may be begun early. Not by `git status`: that looks at each of the files that were
- * ever sent, which takes longer in a large clone than everything else.
+ * Asks git about the clone of a session; null when there is none. It may be begun early. Not by
+ * `git status`: that looks at each of the files that were ever sent, which takes longer in a large
+ * clone than everything else.
  */
 export async function lookAtClone(session: TransportSession): Promise<CloneSeen | null> {
   const { clone } = session.located;
@@ -39,13 +46,26 @@ export async function lookAtClone(session: TransportSession): Promise<CloneSeen 
   const ask = createAsk(clone);
   const [untracked, staged, ahead] = await Promise.all([
     ask('ls-files', '-z', '--others', '--exclude-standard', '--', CHANNELS),
-    ask('diff-index', '-z', '--cached', '--no-renames', '--name-only', '--diff-filter=AM', 'HEAD', '--', CHANNELS),
+    ask(
+      'diff-index',
+      '-z',
+      '--cached',
+      '--no-renames',
+      '--name-only',
+      '--diff-filter=AM',
+      'HEAD',
+      '--',
+      CHANNELS,
+    ),
     ask('rev-list', '--count', '@{upstream}..HEAD', '--', CHANNELS),
   ]);
   return { clone, written: [...new Set([...pathsOf(untracked), ...pathsOf(staged)])], ahead };
 }
 
-/** What is unsent in the clone of a session, or null when there is no clone or nothing is. A file whose bytes were sent already does not count. */
+/**
+ * What is unsent in the clone of a session, or null when there is no clone or nothing is. A file
+ * whose bytes were sent already does not count.
+ */
 export async function findUnsent(
   session: TransportSession,
   looking: Promise<CloneSeen | null> = lookAtClone(session),
@@ -54,7 +74,9 @@ export async function findUnsent(
   if (seen === null) return null;
   const { clone, written, ahead } = seen;
   const changed = new Set([...written, ...(await listEdited(session, clone))]);
-  const messages = [...changed].filter((path) => parseMessagePath(path) !== null && existsSync(join(clone, path))).sort(byCodeUnit);
+  const messages = [...changed]
+    .filter((path) => parseMessagePath(path) !== null && existsSync(join(clone, path)))
+    .sort(byCodeUnit);
   const files = await dropSent(session, clone, messages);
   const commits = /^\d+$/.test(ahead.trim()) ? Number(ahead) : 0;
   return files.length === 0 && commits === 0 ? null : { clone, files, commits };
@@ -72,16 +94,31 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
         ]),
     ...(commits === 0
       ? []
-      : [`${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${shellWord(clone)} push`]),
+      : [
+          `${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${shellWord(clone)} push`,
+        ]),
   ];
 }
 
-/** Sent files that were edited since. An answered message is nothing that an edit could change: only what waits, or was rejected, is looked at. */
+/**
+ * Sent files that were edited since. An answered message is nothing that an edit could change: only
+ * what waits, or was rejected, is looked at.
+ */
 async function listEdited(session: TransportSession, clone: string): Promise<readonly string[]> {
   const { messages, rejected } = session.mirror.index();
   const paths = [...messages.keys(), ...rejected.keys()].slice(-EDITED_MAX);
   if (paths.length === 0) return [];
-  return pathsOf(await createAsk(clone)('diff-files', '-z', '--no-renames', '--name-only', '--diff-filter=M', '--', ...paths));
+  return pathsOf(
+    await createAsk(clone)(
+      'diff-files',
+      '-z',
+      '--no-renames',
+      '--name-only',
+      '--diff-filter=M',
+      '--',
+      ...paths,
+    ),
+  );
 }
 
 function pathsOf(listed: string): readonly string[] {
@@ -91,11 +128,17 @@ function pathsOf(listed: string): readonly string[] {
 /** One question to git in the clone; an empty answer when git cannot tell. */
 function createAsk(clone: string): (...args: readonly string[]) => Promise<string> {
   const git = openPersonGit(clone, 10_000);
-  // Without optional locks git does not write back what it learnt, so that a look leaves every byte as it was.
-  return (...args) => git.raw(['--no-optional-locks', '--literal-pathspecs', ...args]).catch(() => '');
+  // Without optional locks git does not write back what it learnt, so that a look leaves every byte
+  // as it was.
+  return (...args) =>
+    git.raw(['--no-optional-locks', '--literal-pathspecs', ...args]).catch(() => '');
 }
 
-async function dropSent(session: TransportSession, clone: string, paths: readonly string[]): Promise<readonly string[]> {
+async function dropSent(
+  session: TransportSession,
+  clone: string,
+  paths: readonly string[],
+): Promise<readonly string[]> {
   const { tip } = session.mirror.index();
   if (tip === null || paths.length === 0) return paths;
   const entries = await session.repository.lookUp(tip, paths);

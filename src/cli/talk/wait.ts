@@ -1,4 +1,7 @@
-/** `crosstalkd wait <id>`: until every model asked has answered; also what `send --wait` does after it has sent. */
+/**
+ * `crosstalkd wait <id>`: until every model asked has answered; also what `send --wait` does after
+ * it has sent.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -29,9 +32,13 @@ export function waitForMessage(invocation: Invocation): Promise<number> {
     const path = file.replyTo?.path ?? file.path;
     const answers = await waitForReplies(invocation, session, { path, limitMs });
     if (answers.replies.length === 0 && answers.pending.length === 0)
-      throw new CrosstalkError('NOT_FOUND', `${messageId(path)} asks no model: there is nothing to wait for`, {
-        fix: `crosstalkd show ${shellWord(path)}`,
-      });
+      throw new CrosstalkError(
+        'NOT_FOUND',
+        `${messageId(path)} asks no model: there is nothing to wait for`,
+        {
+          fix: `crosstalkd show ${shellWord(path)}`,
+        },
+      );
     return tellAnswers(invocation, answers, {});
   });
 }
@@ -44,7 +51,10 @@ export interface Answers {
   readonly limitMs: number;
 }
 
-/** Waits until nobody is awaited any more or the time is up. Throws REMOTE_UNREACHABLE when the remote was out of view at the end. */
+/**
+ * Waits until nobody is awaited any more or the time is up. Throws REMOTE_UNREACHABLE when the
+ * remote was out of view at the end.
+ */
 export async function waitForReplies(
   invocation: Invocation,
   session: TransportSession,
@@ -57,7 +67,9 @@ export async function waitForReplies(
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
     if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
     isHinted = true;
-    io.warn(`no host has taken it yet: crosstalkd why ${shellWord(wait.path)}   (is "crosstalkd run" running anywhere?)`);
+    io.warn(
+      `no host has taken it yet: crosstalkd why ${shellWord(wait.path)}   (is "crosstalkd run" running anywhere?)`,
+    );
   };
   if (pendingOf(session, wait.path).length > 0) {
     const end = await followTip(session, {
@@ -66,13 +78,25 @@ export async function waitForReplies(
       onOutage: (line) => io.warn(line),
       untilMs: startedMs + wait.limitMs,
     });
-    if (end === 'unreachable') throw unreachable(session.located.url, `no answer within ${formatDuration(wait.limitMs)}`);
+    if (end === 'unreachable')
+      throw unreachable(session.located.url, `no answer within ${formatDuration(wait.limitMs)}`);
   }
-  return { ...wait, replies: await readReplies(session, wait.path), pending: pendingOf(session, wait.path) };
+  return {
+    ...wait,
+    replies: await readReplies(session, wait.path),
+    pending: pendingOf(session, wait.path),
+  };
 }
 
-/** Prints answers and gives the exit code: 0 all answered, 1 one of them failed, 3 not all came in time. */
-export function tellAnswers(invocation: Invocation, answers: Answers, more: Readonly<Record<string, unknown>>): number {
+/**
+ * Prints answers and gives the exit code: 0 all answered, 1 one of them failed, 3 not all came in
+ * time.
+ */
+export function tellAnswers(
+  invocation: Invocation,
+  answers: Answers,
+  more: Readonly<Record<string, unknown>>,
+): number {
   const { io } = invocation;
   const failed = answers.replies.filter(({ message }) => message.fields.failed);
   const code = answers.pending.length > 0 ? 3 : failed.length > 0 ? 1 : 0;
@@ -104,7 +128,8 @@ export function tellAnswers(invocation: Invocation, answers: Answers, more: Read
     io.warn(`${paint(io, 'red', `${whoSaid(reply)} failed${why}:`)} ${bodyOf(reply)}`);
   }
   // The answer of a run ends with what to do about it.
-  if (failed.some(({ message }) => message.fields.model !== 'workflow')) io.warn(`  fix: crosstalkd retry ${shellWord(answers.path)}`);
+  if (failed.some(({ message }) => message.fields.model !== 'workflow'))
+    io.warn(`  fix: crosstalkd retry ${shellWord(answers.path)}`);
   if (answers.pending.length > 0)
     io.warn(
       `no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${shellWord(answers.path)}`,
@@ -112,7 +137,10 @@ export function tellAnswers(invocation: Invocation, answers: Answers, more: Read
   return code;
 }
 
-/** Models that have not answered yet. Names of people are no reason to wait: nothing tells when a person is done. */
+/**
+ * Models that have not answered yet. Names of people are no reason to wait: nothing tells when a
+ * person is done.
+ */
 function pendingOf(session: TransportSession, path: string): readonly string[] {
   const { models } = session.mirror.index();
   return openNames(session, path).filter((name) => models.includes(name) || name === 'workflow');

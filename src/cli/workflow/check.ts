@@ -1,4 +1,7 @@
-/** `crosstalkd workflow check` and `plan`: what is wrong with a workflow, and what it would do. Nothing runs, nothing is published. */
+/**
+ * `crosstalkd workflow check` and `plan`: what is wrong with a workflow, and what it would do.
+ * Nothing runs, nothing is published.
+ */
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { checkWorkflow, type WorkflowCheckOptions } from '../../workflow/check.ts';
@@ -10,7 +13,13 @@ import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../explain/look-around.ts';
 import { counted } from '../explain/status-needs.ts';
 import { printJson, wantsJson } from '../read/reading.ts';
-import { markerOf, readCheckOptions, readInputs, readWorkflow, type WorkflowText } from './source.ts';
+import {
+  markerOf,
+  readCheckOptions,
+  readInputs,
+  readWorkflow,
+  type WorkflowText,
+} from './source.ts';
 
 /** What a check found. `plan: null` without errors = prose, which a model has to compile first. */
 export interface Checked {
@@ -25,7 +34,8 @@ export async function checkFile(invocation: Invocation): Promise<number> {
     const { source, errors, plan } = await readChecked(invocation, around);
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const steps = plan === null ? null : plan.steps.length + plan.final.length;
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', file: source.label, errors: [], steps });
+    if (wantsJson(invocation))
+      printJson(invocation, { ok: true, health: 'good', file: source.label, errors: [], steps });
     else
       invocation.io.print(
         steps === null
@@ -44,19 +54,30 @@ export async function planFile(invocation: Invocation): Promise<number> {
     const { source, errors, plan } = await readChecked(invocation, around);
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     if (plan === null)
-      throw new CrosstalkError('NOT_FOUND', `${source.label} is prose: there is no plan before a model has made one`, {
-        fix: `crosstalkd workflow run ${source.label}`,
-      });
+      throw new CrosstalkError(
+        'NOT_FOUND',
+        `${source.label} is prose: there is no plan before a model has made one`,
+        {
+          fix: `crosstalkd workflow run ${source.label}`,
+        },
+      );
     const { served } = await readCheckOptions(around);
     const planned = planWorkflow(plan, served);
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', file: source.label, ...planned });
+    if (wantsJson(invocation))
+      printJson(invocation, { ok: true, health: 'good', file: source.label, ...planned });
     else for (const line of formatPlan(invocation, planned)) invocation.io.print(line);
     return 0;
   });
 }
 
-/** The workflow an invocation names, and everything wrong with it and with the inputs given. Missing inputs are not asked for by a mere check. */
-export async function readChecked(invocation: Invocation, around: Surroundings | null): Promise<Checked> {
+/**
+ * The workflow an invocation names, and everything wrong with it and with the inputs given. Missing
+ * inputs are not asked for by a mere check.
+ */
+export async function readChecked(
+  invocation: Invocation,
+  around: Surroundings | null,
+): Promise<Checked> {
   const known = await readCheckOptions(around);
   const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
   return checkSourceText(source, known);
@@ -66,34 +87,55 @@ export async function readChecked(invocation: Invocation, around: Surroundings |
 export function checkSourceText(source: WorkflowText, known: WorkflowCheckOptions): Checked {
   const isProse = !source.text.replace(/^\ufeff/, '').startsWith('---');
   if (isProse) {
-    const errors = source.text.trim() === '' ? [{ line: 1, message: 'the file is empty', suggestion: 'write the task, or "steps:"' }] : [];
+    const errors =
+      source.text.trim() === ''
+        ? [{ line: 1, message: 'the file is empty', suggestion: 'write the task, or "steps:"' }]
+        : [];
     return { source, errors, plan: null };
   }
   return { source, ...checkWorkflow(source.text, known) };
 }
 
 /** What is wrong with the marker that would be published: above all its inputs. */
-export async function checkInputs(invocation: Invocation, source: WorkflowText, known: WorkflowCheckOptions): Promise<readonly Problem[]> {
+export async function checkInputs(
+  invocation: Invocation,
+  source: WorkflowText,
+  known: WorkflowCheckOptions,
+): Promise<readonly Problem[]> {
   const { fields, body } = markerOf(source, { inputs: await readInputs(invocation), more: {} });
   return checkWorkflow(writeFrontMatter(fields, body), known).errors;
 }
 
 /** Prints problems as `file:line: …` and gives the exit code. */
-export function tellErrors(invocation: Invocation, source: WorkflowText, errors: readonly Problem[]): number {
+export function tellErrors(
+  invocation: Invocation,
+  source: WorkflowText,
+  errors: readonly Problem[],
+): number {
   const { io } = invocation;
-  if (wantsJson(invocation)) printJson(invocation, { ok: false, health: 'degraded', file: source.label, errors });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: false, health: 'degraded', file: source.label, errors });
   else {
     for (const { line, message, suggestion } of errors) {
-      io.warn(`${plain(source.label)}:${line}: ${paint(io, 'red', plain(message))}${suggestion === null ? '' : ` (${plain(suggestion)})`}`);
+      io.warn(
+        `${plain(source.label)}:${line}: ${paint(io, 'red', plain(message))}${suggestion === null ? '' : ` (${plain(suggestion)})`}`,
+      );
     }
   }
   return ERROR_CODES.MESSAGE_REJECTED.exit;
 }
 
 /** Opens the transport when there is one: a file can be checked anywhere. */
-async function withTransport(invocation: Invocation, act: (around: Surroundings | null) => Promise<number>): Promise<number> {
+async function withTransport(
+  invocation: Invocation,
+  act: (around: Surroundings | null) => Promise<number>,
+): Promise<number> {
   const around = await lookAround(invocation).catch((error: unknown) => {
-    if (error instanceof CrosstalkError && ['NOT_A_TRANSPORT', 'REMOTE_UNREACHABLE'].includes(error.code)) return null;
+    if (
+      error instanceof CrosstalkError &&
+      ['NOT_A_TRANSPORT', 'REMOTE_UNREACHABLE'].includes(error.code)
+    )
+      return null;
     throw error;
   });
   try {
@@ -109,11 +151,18 @@ function formatPlan(invocation: Invocation, planned: PlannedRun): readonly strin
     `${'  '.repeat(step.depth)}${step.kind === 'group' ? '▾' : '○'} ${step.id}`,
     step.needs.length === 0 ? '' : `← ${step.needs.join(', ')}`,
     describeWho(step),
-    step.agentsMax === 0 ? '' : `≤ ${step.agentsMax} ${step.agentsMax === 1 ? 'agent' : 'agents'}${step.perItem ? ' an item' : ''}`,
+    step.agentsMax === 0
+      ? ''
+      : `≤ ${step.agentsMax} ${step.agentsMax === 1 ? 'agent' : 'agents'}${step.perItem ? ' an item' : ''}`,
   ]);
   const most = `at most ${planned.agentsMax} agents${planned.isBoundByBudget ? ' (its budget)' : ''}, ${planned.maxParallel} at a time`;
   const cost = planned.usdMax === null ? 'no limit of money' : `at most ${planned.usdMax} USD`;
-  return [paint(io, 'bold', planned.name), ...formatTable(rows, io.columns).map(plain), '', `${most}; ${cost}`];
+  return [
+    paint(io, 'bold', planned.name),
+    ...formatTable(rows, io.columns).map(plain),
+    '',
+    `${most}; ${cost}`,
+  ];
 }
 
 function describeWho({ kind, models, hosts }: PlannedStep): string {

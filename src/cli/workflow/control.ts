@@ -1,4 +1,7 @@
-/** Control messages to a run: published as the person, then the answer of the engine is waited for a moment, if a host is up to give one. */
+/**
+ * Control messages to a run: published as the person, then the answer of the engine is waited for a
+ * moment, if a host is up to give one.
+ */
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { decodeMessage } from '../../protocol/message.ts';
@@ -28,17 +31,23 @@ export interface Order {
 
 /** Ends a run. */
 export function cancelRun(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'cancel' } }));
+  return withRun(invocation, (around, seen) =>
+    order(invocation, around, { seen, order: { op: 'cancel' } }),
+  );
 }
 
 /** Starts nothing new in a run. */
 export function pauseRun(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'pause' } }));
+  return withRun(invocation, (around, seen) =>
+    order(invocation, around, { seen, order: { op: 'pause' } }),
+  );
 }
 
 /** Goes on with a paused run. */
 export function resumeRun(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => order(invocation, around, { seen, order: { op: 'resume' } }));
+  return withRun(invocation, (around, seen) =>
+    order(invocation, around, { seen, order: { op: 'resume' } }),
+  );
 }
 
 /** Tells a run that something happened. */
@@ -50,7 +59,11 @@ export function signalRun(invocation: Invocation): Promise<number> {
       status === 'waiting' ? (/^the event "(.*)"$/.exec(why ?? '')?.[1] ?? []) : [],
     );
     if (awaited.length > 0 && !awaited.includes(event))
-      invocation.io.warn(plain(`no step waits for "${event}" now; ${seen.input.run} waits for ${awaited.join(', ')}`));
+      invocation.io.warn(
+        plain(
+          `no step waits for "${event}" now; ${seen.input.run} waits for ${awaited.join(', ')}`,
+        ),
+      );
     return order(invocation, around, { seen, order: { op: 'signal', fields: { event } } });
   });
 }
@@ -61,7 +74,8 @@ export function budgetRun(invocation: Invocation): Promise<number> {
     ['usd', 'tokens', 'agents', 'minutes'].flatMap((key) => {
       const text = option(invocation, key);
       if (text === null) return [];
-      if (!/^\d+(\.\d+)?$/.test(text)) throw new CrosstalkError('USAGE', `--${key} "${text}": expected a number from 0`);
+      if (!/^\d+(\.\d+)?$/.test(text))
+        throw new CrosstalkError('USAGE', `--${key} "${text}": expected a number from 0`);
       return [[key, Number(text)]];
     }),
   );
@@ -84,7 +98,10 @@ export function amendRun(invocation: Invocation): Promise<number> {
 }
 
 /** Opens the transport and finds the run that the first argument names. */
-export async function withRun(invocation: Invocation, act: (around: Surroundings, seen: RunSeen) => Promise<number>): Promise<number> {
+export async function withRun(
+  invocation: Invocation,
+  act: (around: Surroundings, seen: RunSeen) => Promise<number>,
+): Promise<number> {
   const around = await lookToAct(invocation);
   try {
     return await act(around, await findRun(around, invocation.args[0] ?? ''));
@@ -93,17 +110,27 @@ export async function withRun(invocation: Invocation, act: (around: Surroundings
   }
 }
 
-/** Publishes an order and prints what the engine says to it. Exit 1 when it refuses. Throws REFUSED for a run that is over. */
+/**
+ * Publishes an order and prints what the engine says to it. Exit 1 when it refuses. Throws REFUSED
+ * for a run that is over.
+ */
 export async function order(
   invocation: Invocation,
   around: Surroundings,
   { seen, order: given }: { readonly seen: RunSeen; readonly order: Order },
 ): Promise<number> {
   const { run } = seen.input;
-  if (isOver(seen)) throw new CrosstalkError('REFUSED', `${run} is over: ${seen.view.status}`, { fix: `crosstalkd workflow rerun ${run}` });
+  if (isOver(seen))
+    throw new CrosstalkError('REFUSED', `${run} is over: ${seen.view.status}`, {
+      fix: `crosstalkd workflow rerun ${run}`,
+    });
   const sender = await identifyPerson(invocation, around.session);
   const fields = { to: 'workflow', op: given.op, ...given.fields };
-  const letter = composeFile(sender, { channel: run, fields, body: given.body ?? option(invocation, 'message') ?? '' });
+  const letter = composeFile(sender, {
+    channel: run,
+    fields,
+    body: given.body ?? option(invocation, 'message') ?? '',
+  });
   const commit = await publishFile(around.session, sender, letter);
   const answer = await waitForAnswer(around, letter.path);
   const says = answer?.body.trim() ?? null;
@@ -120,15 +147,24 @@ export async function order(
       answer: says,
     });
   } else if (answer === null)
-    invocation.io.print(`asked ${run} to ${given.op}; the next host that looks answers: crosstalkd workflow why ${run}`);
+    invocation.io.print(
+      `asked ${run} to ${given.op}; the next host that looks answers: crosstalkd workflow why ${run}`,
+    );
   else if (answer.failed) invocation.io.warn(plain(`${run} refuses: ${says ?? ''}`));
   else invocation.io.print(plain(`${run}: ${says ?? ''}`));
   return answer?.failed === true ? 1 : 0;
 }
 
-async function waitForAnswer(around: Surroundings, path: string): Promise<{ readonly body: string; readonly failed: boolean } | null> {
+async function waitForAnswer(
+  around: Surroundings,
+  path: string,
+): Promise<{ readonly body: string; readonly failed: boolean } | null> {
   const { session } = around;
-  if (around.here === null && liveHosts(around).every(({ beat }) => beat === null || beat.state === 'stopped')) return null;
+  if (
+    around.here === null &&
+    liveHosts(around).every(({ beat }) => beat === null || beat.state === 'stopped')
+  )
+    return null;
   const reply = replyPath(path, 'workflow');
   const read = (): Promise<string | null> => readTextAt(session.repository, tipOf(session), reply);
   const seen: { text: string | null } = { text: null };
@@ -138,7 +174,9 @@ async function waitForAnswer(around: Surroundings, path: string): Promise<{ read
     untilMs: systemClock.monotonicMs() + ANSWER_MS,
   });
   const decoded = seen.text === null ? null : decodeMessage(Buffer.from(seen.text));
-  return decoded?.kind === 'message' ? { body: decoded.message.body, failed: decoded.message.fields.failed } : null;
+  return decoded?.kind === 'message'
+    ? { body: decoded.message.body, failed: decoded.message.fields.failed }
+    : null;
 }
 
 function tellBudget(invocation: Invocation, { input, view }: RunSeen): number {

@@ -1,4 +1,7 @@
-/** A run as lines of text: steps in order with what they need, their tasks below them, as wide as the terminal. Pure. */
+/**
+ * A run as lines of text: steps in order with what they need, their tasks below them, as wide as
+ * the terminal. Pure.
+ */
 import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -43,10 +46,16 @@ export function drawRun(io: Io, drawing: Drawing): readonly string[] {
   return [
     ...headLines(io, drawing),
     '',
-    ...(compile.length === 0 ? [] : drawStep(io, drawing, { step: compileStep(compile), tasks: compile, isLast })),
+    ...(compile.length === 0
+      ? []
+      : drawStep(io, drawing, { step: compileStep(compile), tasks: compile, isLast })),
     ...view.steps.flatMap((step, at) => [
       ...turnLine(io, step, view.steps[at - 1]),
-      ...drawStep(io, drawing, { step, tasks: tasksOfStep(view.tasks, step), isLast: at === view.steps.length - 1 }),
+      ...drawStep(io, drawing, {
+        step,
+        tasks: tasksOfStep(view.tasks, step),
+        isLast: at === view.steps.length - 1,
+      }),
     ]),
     ...waitLines(io, drawing),
     ...answerLines(io, drawing),
@@ -55,7 +64,10 @@ export function drawRun(io: Io, drawing: Drawing): readonly string[] {
 
 /** The tasks of one step as it is drawn: of a group, those of this item and pass only. */
 export function tasksOfStep(tasks: readonly TaskView[], step: StepView): readonly TaskView[] {
-  return tasks.filter((task) => task.step === step.id && task.phase !== 'compile' && task.path.startsWith(step.folder));
+  return tasks.filter(
+    (task) =>
+      task.step === step.id && task.phase !== 'compile' && task.path.startsWith(step.folder),
+  );
 }
 
 /** The making of the plan, drawn as a step: its last task tells how it went. */
@@ -65,17 +77,28 @@ function compileStep(tasks: readonly TaskView[]): StepView {
   return { id: 'compile', kind: 'prompt', folder: '', needs: [], status, why: null };
 }
 
-/** Which item and pass of its group the steps below are about, where that is another than before. */
+/**
+ * Which item and pass of its group the steps below are about, where that is another than before.
+ */
 function turnLine(io: Io, step: StepView, before: StepView | undefined): readonly string[] {
   const turn = turnOf(step);
-  if (turn === '' || (before !== undefined && turn === turnOf(before) && parentOf(step) === parentOf(before))) return [];
+  if (
+    turn === '' ||
+    (before !== undefined && turn === turnOf(before) && parentOf(step) === parentOf(before))
+  )
+    return [];
   return [fitWidth(`${indentOf(step)}${paint(io, 'dim', `▸ ${plain(turn)}`)}`, io.columns)];
 }
 
 function turnOf(step: StepView): string {
-  const [, round, pass, key = ''] = /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(parentOf(step).split('/').at(-1) ?? '') ?? [];
+  const [, round, pass, key = ''] =
+    /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(parentOf(step).split('/').at(-1) ?? '') ?? [];
   if (depthOf(step) === 0) return '';
-  return [key === 'one' ? '' : key, pass === undefined ? '' : `pass ${pass}`, round === undefined ? '' : `round ${round}`]
+  return [
+    key === 'one' ? '' : key,
+    pass === undefined ? '' : `pass ${pass}`,
+    round === undefined ? '' : `round ${round}`,
+  ]
     .filter((part) => part !== '')
     .join(', ');
 }
@@ -109,12 +132,21 @@ function headLines(io: Io, { seen, status }: Drawing): readonly string[] {
     ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
     ...(budget === null || budget.usd === 0
       ? []
-      : [`${budget.usd.toFixed(2)} USD${budget.limits.usd === null ? '' : ` of ${budget.limits.usd}`}`]),
+      : [
+          `${budget.usd.toFixed(2)} USD${budget.limits.usd === null ? '' : ` of ${budget.limits.usd}`}`,
+        ]),
     ...(budget === null || budget.tokens === 0 ? [] : [`${shortCount(budget.tokens)} tokens`]),
   ];
   const mark = MARKS[status] ?? ['●', 'cyan'];
   const title = `${paint(io, mark[1], mark[0])} ${paint(io, 'bold', plain(input.run))}  ${paint(io, mark[1], status)}  ${facts.join('  ')}`;
-  return [title, paint(io, 'dim', fitWidth(plain(`  asked by ${input.marker.from} in ${input.marker.path}`), io.columns))];
+  return [
+    title,
+    paint(
+      io,
+      'dim',
+      fitWidth(plain(`  asked by ${input.marker.from} in ${input.marker.path}`), io.columns),
+    ),
+  ];
 }
 
 interface DrawnStep {
@@ -157,24 +189,35 @@ function drawTasks(
   tasks: readonly TaskView[],
   { drawing, indent }: { readonly drawing: Drawing; readonly indent: string },
 ): readonly string[] {
-  const rank = (task: TaskView): number => (task.state === 'failed' || task.state === 'rejected' ? 0 : task.state === 'open' ? 1 : 2);
+  const rank = (task: TaskView): number =>
+    task.state === 'failed' || task.state === 'rejected' ? 0 : task.state === 'open' ? 1 : 2;
   const shown =
-    tasks.length <= TASKS_SHOWN ? tasks : [...tasks].sort((a, b) => rank(a) - rank(b) || byCodeUnit(a.path, b.path)).slice(0, TASKS_SHOWN);
+    tasks.length <= TASKS_SHOWN
+      ? tasks
+      : [...tasks]
+          .sort((a, b) => rank(a) - rank(b) || byCodeUnit(a.path, b.path))
+          .slice(0, TASKS_SHOWN);
   const labels = shown.map((task) => plain(labelOf(task)));
   const width = Math.min(28, Math.max(...labels.map(displayWidth)));
   const lines = shown.map((task, at) => {
     const [mark, colour] = MARKS[task.state] ?? ['○', 'dim'];
     const branch = at === shown.length - 1 && shown.length === tasks.length ? '└' : '├';
     const text = `${taskText(task, drawing.held)}${task.why === null ? '' : `  ${task.why}`}`;
-    const line = fitWidth(`${indent}${branch} ${mark} ${padWidth(labels[at] ?? '', width)}  ${oneLine(text, 400)}`, io.columns);
+    const line = fitWidth(
+      `${indent}${branch} ${mark} ${padWidth(labels[at] ?? '', width)}  ${oneLine(text, 400)}`,
+      io.columns,
+    );
     return line.replace(mark, paint(io, colour, mark));
   });
-  return shown.length === tasks.length ? lines : [...lines, `${indent}└ … and ${tasks.length - shown.length} more that succeeded`];
+  return shown.length === tasks.length
+    ? lines
+    : [...lines, `${indent}└ … and ${tasks.length - shown.length} more that succeeded`];
 }
 
 /** What tells a task from the others of its step: item, candidate, pass, and which try. */
 function labelOf({ path, key }: TaskView): string {
-  const [, round, pass] = /^(?:r(\d+)-)?(?:n(\d+)-)?/.exec(path.replace(/^.*\/steps\/[^/]+\//, '')) ?? [];
+  const [, round, pass] =
+    /^(?:r(\d+)-)?(?:n(\d+)-)?/.exec(path.replace(/^.*\/steps\/[^/]+\//, '')) ?? [];
   const time = /\/task\.(\d+)\.md$/.exec(path)?.[1];
   return [
     key === 'one' ? '' : key,
@@ -191,7 +234,13 @@ function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
   const host = task.host ?? held.get(task.path) ?? null;
   const parts = [
     host === null ? task.to : `${task.to.split('@')[0] ?? task.to}@${host}`,
-    task.isReused ? 'taken over' : task.state === 'open' ? (host === null ? 'waits' : 'runs') : null,
+    task.isReused
+      ? 'taken over'
+      : task.state === 'open'
+        ? host === null
+          ? 'waits'
+          : 'runs'
+        : null,
     task.durationMs === null ? null : formatDuration(task.durationMs),
     task.usd === 0 ? null : `${task.usd.toFixed(4)} USD`,
     task.attempts !== null && task.attempts > 1 ? `attempt ${task.attempts}` : null,
@@ -203,7 +252,11 @@ function groupText(tasks: readonly TaskView[]): string {
   const done = tasks.filter(({ state }) => state === 'succeeded').length;
   const failed = tasks.filter(({ state }) => state === 'failed').length;
   const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
-  const parts = [`${done} of ${tasks.length} done`, failed === 0 ? null : `${failed} failed`, usd === 0 ? null : `${usd.toFixed(4)} USD`];
+  const parts = [
+    `${done} of ${tasks.length} done`,
+    failed === 0 ? null : `${failed} failed`,
+    usd === 0 ? null : `${usd.toFixed(4)} USD`,
+  ];
   return parts.filter((part) => part !== null).join(', ');
 }
 
@@ -229,5 +282,9 @@ function waitLines(io: Io, { waits }: Drawing): readonly string[] {
 }
 
 function shortCount(count: number): string {
-  return count < 1_000 ? String(count) : count < 1_000_000 ? `${(count / 1_000).toFixed(1)}k` : `${(count / 1_000_000).toFixed(1)}M`;
+  return count < 1_000
+    ? String(count)
+    : count < 1_000_000
+      ? `${(count / 1_000).toFixed(1)}k`
+      : `${(count / 1_000_000).toFixed(1)}M`;
 }

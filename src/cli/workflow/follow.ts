@@ -24,7 +24,9 @@ const COMMITS_MAX = 500;
 
 /** How long --wait waits; null when it was not given. */
 export function waitOption(invocation: Invocation): number | null {
-  return given(invocation, 'wait') ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait') : null;
+  return given(invocation, 'wait')
+    ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait')
+    : null;
 }
 
 /** Follows a run to its end and prints its answer. Gives the exit code of `wait`. */
@@ -49,30 +51,53 @@ export async function followRun(
         paint(
           io,
           'dim',
-          plain(`${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`),
+          plain(
+            `${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`,
+          ),
         ),
       );
       asks ||= subject.includes(': ask ');
     }
-    if (asks) for (const line of await tellGates(session, follow, toldGates)) io.warn(plain(`         ${line}`));
-    return (await readTextAt(session.repository, tip, replyPath(follow.marker, 'workflow'))) !== null;
+    if (asks)
+      for (const line of await tellGates(session, follow, toldGates))
+        io.warn(plain(`         ${line}`));
+    return (
+      (await readTextAt(session.repository, tip, replyPath(follow.marker, 'workflow'))) !== null
+    );
   };
   const end = (await onTip())
     ? 'done'
-    : await followTip(session, { onTip, onOutage: (line) => io.warn(line), untilMs: startedMs + follow.limitMs });
-  if (end === 'unreachable') throw unreachable(session.located.url, `no answer within ${formatDuration(follow.limitMs)}`);
+    : await followTip(session, {
+        onTip,
+        onOutage: (line) => io.warn(line),
+        untilMs: startedMs + follow.limitMs,
+      });
+  if (end === 'unreachable')
+    throw unreachable(session.located.url, `no answer within ${formatDuration(follow.limitMs)}`);
   const answers = await waitForReplies(invocation, session, { path: follow.marker, limitMs: 1 });
   if (answers.pending.length > 0 && !wantsJson(invocation)) {
-    io.warn(`the run is not over after ${formatDuration(follow.limitMs)}: crosstalkd workflow why ${follow.run}`);
+    io.warn(
+      `the run is not over after ${formatDuration(follow.limitMs)}: crosstalkd workflow why ${follow.run}`,
+    );
     return 3;
   }
-  return tellAnswers(invocation, answers, { run: follow.run, commit: follow.commit, folder: channelFolder(follow.run) });
+  return tellAnswers(invocation, answers, {
+    run: follow.run,
+    commit: follow.commit,
+    folder: channelFolder(follow.run),
+  });
 }
 
 /** What the open gates of the run take that were not told yet. */
-async function tellGates(session: TransportSession, { marker, run }: Started, told: Set<string>): Promise<readonly string[]> {
+async function tellGates(
+  session: TransportSession,
+  { marker, run }: Started,
+  told: Set<string>,
+): Promise<readonly string[]> {
   const seen = await readMarkerRun(await lookFrom(session), marker);
-  const fresh = (seen?.view.gates ?? []).filter(({ state, path }) => state === 'open' && !told.has(path));
+  const fresh = (seen?.view.gates ?? []).filter(
+    ({ state, path }) => state === 'open' && !told.has(path),
+  );
   for (const { path } of fresh) told.add(path);
   return fresh.map((gate) => `it waits for a person: ${answerCommands(run, gate)}`);
 }

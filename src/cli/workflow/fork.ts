@@ -1,6 +1,7 @@
 /**
- * `crosstalkd workflow retry`, `rerun` and `fork`: a run goes on with what failed, or a second one takes over what the first had finished. A run
- * that is over is never changed: a new marker names it, and every finished result whose content key is the same is taken over.
+ * `crosstalkd workflow retry`, `rerun` and `fork`: a run goes on with what failed, or a second one
+ * takes over what the first had finished. A run that is over is never changed: a new marker names
+ * it, and every finished result whose content key is the same is taken over.
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';
@@ -24,17 +25,27 @@ import { markerOf, readCheckOptions, readWorkflow, without } from './source.ts';
 import { resolveCommit } from './show.ts';
 import { isOver } from './why.ts';
 
-/** Runs again what failed: in the run itself while it is open, else in a new one that takes over the rest. */
+/**
+ * Runs again what failed: in the run itself while it is open, else in a new one that takes over the
+ * rest.
+ */
 export function retryRun(invocation: Invocation): Promise<number> {
   return withRun(invocation, (around, seen) => {
     if (!isOver(seen)) {
       const step = option(invocation, 'step');
-      return order(withoutOptions(invocation, ['from']), around, { seen, order: { op: 'retry', fields: { step: step ?? undefined } } });
+      return order(withoutOptions(invocation, ['from']), around, {
+        seen,
+        order: { op: 'retry', fields: { step: step ?? undefined } },
+      });
     }
     if (seen.view.status === 'succeeded')
-      throw new CrosstalkError('REFUSED', `${seen.input.run} succeeded: there is nothing to run again`, {
-        fix: `crosstalkd workflow rerun ${seen.input.run}`,
-      });
+      throw new CrosstalkError(
+        'REFUSED',
+        `${seen.input.run} succeeded: there is nothing to run again`,
+        {
+          fix: `crosstalkd workflow rerun ${seen.input.run}`,
+        },
+      );
     return startAgain(invocation, around, { seen, fork: { run: seen.input.run }, useFrozen: true });
   });
 }
@@ -47,7 +58,11 @@ export function rerunRun(invocation: Invocation): Promise<number> {
       throw new CrosstalkError('REFUSED', `${seen.input.run} still runs`, {
         fix: `crosstalkd workflow cancel ${seen.input.run}   (or a second run beside it: crosstalkd workflow fork ${seen.input.run})`,
       });
-    return startAgain(invocation, around, { seen, fork: from === null ? null : { run: seen.input.run, from }, useFrozen: false });
+    return startAgain(invocation, around, {
+      seen,
+      fork: from === null ? null : { run: seen.input.run, from },
+      useFrozen: false,
+    });
   });
 }
 
@@ -57,7 +72,11 @@ export function forkRun(invocation: Invocation): Promise<number> {
     const commit = option(invocation, 'at');
     const at = commit === null ? around.index.tip : await resolveCommit(invocation, around, commit);
     const from = option(invocation, 'from') ?? undefined;
-    return startAgain(invocation, around, { seen, fork: { run: seen.input.run, at, from }, useFrozen: false });
+    return startAgain(invocation, around, {
+      seen,
+      fork: { run: seen.input.run, at, from },
+      useFrozen: false,
+    });
   });
 }
 
@@ -70,22 +89,45 @@ interface Again {
 }
 
 /** Hosts read what is taken over at the tip; a run in the archive has to come back first. */
-async function refuseArchived({ session, index }: Surroundings, { seen, fork }: Again): Promise<void> {
-  const commit = fork === null || typeof fork['at'] === 'string' ? (parseOid(String(fork?.['at'])) ?? null) : index.tip;
-  const [mark] = commit === null ? [] : await session.repository.lookUp(commit, [archivedPath(seen.input.run)]);
+async function refuseArchived(
+  { session, index }: Surroundings,
+  { seen, fork }: Again,
+): Promise<void> {
+  const commit =
+    fork === null || typeof fork['at'] === 'string'
+      ? (parseOid(String(fork?.['at'])) ?? null)
+      : index.tip;
+  const [mark] =
+    commit === null ? [] : await session.repository.lookUp(commit, [archivedPath(seen.input.run)]);
   if (mark == null) return;
-  throw new CrosstalkError('REFUSED', `${seen.input.run} is in the archive, and hosts take over only what stands on the branch`, {
-    fix: `crosstalkd archive --undo ${seen.input.run}`,
-  });
+  throw new CrosstalkError(
+    'REFUSED',
+    `${seen.input.run} is in the archive, and hosts take over only what stands on the branch`,
+    {
+      fix: `crosstalkd archive --undo ${seen.input.run}`,
+    },
+  );
 }
 
-async function startAgain(invocation: Invocation, around: Surroundings, again: Again): Promise<number> {
+async function startAgain(
+  invocation: Invocation,
+  around: Surroundings,
+  again: Again,
+): Promise<number> {
   const limitMs = waitOption(invocation);
   const { input } = again.seen;
   await refuseArchived(around, again);
   const parts = await composeAgain(invocation, around, again);
-  const { errors } = checkWorkflow(writeFrontMatter(parts.fields, parts.body), await readCheckOptions(around));
-  if (errors.length > 0) return tellErrors(invocation, { label: option(invocation, 'file') ?? input.run, text: '', saved: null }, errors);
+  const { errors } = checkWorkflow(
+    writeFrontMatter(parts.fields, parts.body),
+    await readCheckOptions(around),
+  );
+  if (errors.length > 0)
+    return tellErrors(
+      invocation,
+      { label: option(invocation, 'file') ?? input.run, text: '', saved: null },
+      errors,
+    );
   const fields = { ...parts.fields, re: input.marker.path, fork: again.fork ?? undefined };
   const started = await publishMarker(withoutOptions(invocation, ['from']), around, {
     channel: channelOf(input.marker.path) ?? 'general',
@@ -93,7 +135,9 @@ async function startAgain(invocation: Invocation, around: Surroundings, again: A
     body: parts.body,
     retries: input.marker.path,
   });
-  return limitMs === null ? tellStarted(invocation, around, started) : followRun(invocation, around.session, { ...started, limitMs });
+  return limitMs === null
+    ? tellStarted(invocation, around, started)
+    : followRun(invocation, around.session, { ...started, limitMs });
 }
 
 async function composeAgain(
@@ -106,7 +150,8 @@ async function composeAgain(
   const known = await readCheckOptions(around);
   const file = option(invocation, 'file');
   const inputs = header?.inputs ?? {};
-  if (file !== null) return markerOf(await readWorkflow(invocation, known, file), { inputs, more: {} });
+  if (file !== null)
+    return markerOf(await readWorkflow(invocation, known, file), { inputs, more: {} });
   const saved = header?.source.name ?? null;
   const frozen = frozenPlan(seen);
   const from = fork?.['from'];
@@ -115,18 +160,32 @@ async function composeAgain(
     return markerOf({ label: saved, text: '', saved }, { inputs, more: {} });
   const own = { to: 'workflow', type: 'workflow', subject: seen.view.name };
   if (frozen !== null)
-    return { fields: { ...own, ...frozen.raw, on: undefined, with: Object.keys(inputs).length > 0 ? inputs : undefined }, body: '' };
+    return {
+      fields: {
+        ...own,
+        ...frozen.raw,
+        on: undefined,
+        with: Object.keys(inputs).length > 0 ? inputs : undefined,
+      },
+      body: '',
+    };
   // It never came to a plan: the marker is asked again as it was written.
   const { message } = input.marker;
   const read = readYamlMapping(message.yaml, 'typed');
-  const kept = read.kind === 'mapping' ? without(read.value, ['from', 'timestamp', 'child_channel', 're', 'fork']) : {};
+  const kept =
+    read.kind === 'mapping'
+      ? without(read.value, ['from', 'timestamp', 'child_channel', 're', 'fork'])
+      : {};
   return { fields: { ...own, ...kept }, body: message.body };
 }
 
-function frozenPlan({ input }: RunSeen): { readonly raw: Readonly<Record<string, unknown>>; readonly plan: Plan } | null {
+function frozenPlan({
+  input,
+}: RunSeen): { readonly raw: Readonly<Record<string, unknown>>; readonly plan: Plan } | null {
   const root = channelFolder(input.run);
   const amended = [...input.files.keys()].flatMap(
-    (path) => Number(new RegExp(`^${root}/plan/(\\d+)\\.yaml$`).exec(path)?.[1] ?? Number.NaN) || [],
+    (path) =>
+      Number(new RegExp(`^${root}/plan/(\\d+)\\.yaml$`).exec(path)?.[1] ?? Number.NaN) || [],
   );
   const last = Math.max(0, ...amended);
   const text = input.files.get(last === 0 ? `${root}/PLAN.yaml` : `${root}/plan/${last}.yaml`);
@@ -139,5 +198,7 @@ function frozenPlan({ input }: RunSeen): { readonly raw: Readonly<Record<string,
 function refuseUnknownStep(plan: Plan, from: string): void {
   const ids = allSteps([...plan.steps, ...plan.final]).map(({ id }) => id);
   if (ids.includes(from)) return;
-  throw new CrosstalkError('USAGE', `--from "${from}": there is no such step`, { fix: `steps: ${ids.join(', ')}` });
+  throw new CrosstalkError('USAGE', `--from "${from}": there is no such step`, {
+    fix: `steps: ${ids.join(', ')}`,
+  });
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the channel of the run. */
+/**
+ * `crosstalkd workflow approve` and `deny`: a person's answer to a gate, as a message in the
+ * channel of the run.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -18,12 +21,16 @@ import type { RunSeen } from './runs.ts';
 
 /** Says yes to a gate, or gives the answer it asks for. */
 export function approve(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => answerGate(invocation, around, { seen, decision: 'approve' }));
+  return withRun(invocation, (around, seen) =>
+    answerGate(invocation, around, { seen, decision: 'approve' }),
+  );
 }
 
 /** Says no to a gate. */
 export function deny(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => answerGate(invocation, around, { seen, decision: 'deny' }));
+  return withRun(invocation, (around, seen) =>
+    answerGate(invocation, around, { seen, decision: 'deny' }),
+  );
 }
 
 interface Answer {
@@ -31,7 +38,11 @@ interface Answer {
   readonly decision: 'approve' | 'deny';
 }
 
-async function answerGate(invocation: Invocation, around: Surroundings, { seen, decision }: Answer): Promise<number> {
+async function answerGate(
+  invocation: Invocation,
+  around: Surroundings,
+  { seen, decision }: Answer,
+): Promise<number> {
   const { run, marker } = seen.input;
   const gate = chooseGate(seen, invocation.args[1] ?? null);
   const sender = await identifyPerson(invocation, around.session);
@@ -45,13 +56,21 @@ async function answerGate(invocation: Invocation, around: Surroundings, { seen, 
   const commit = await publishFile(around.session, sender, letter);
   if (wantsJson(invocation)) {
     const told = { run, gate: gate.gate, decision: says.told, by: sender.name };
-    printJson(invocation, { ok: true, health: 'good', ...told, id: messageId(letter.path), path: letter.path, commit });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      ...told,
+      id: messageId(letter.path),
+      path: letter.path,
+      commit,
+    });
     return 0;
   }
   const { io } = invocation;
   const did = { approve: 'approved', deny: 'denied' }[says.told] ?? 'answered';
   io.print(plain(`${did} gate ${gate.gate} of ${run} as ${sender.name}: ${gate.title}`));
-  if (decision === 'approve') tellQuorum(invocation, { gate, sender: sender.name, told: says.told });
+  if (decision === 'approve')
+    tellQuorum(invocation, { gate, sender: sender.name, told: says.told });
   return 0;
 }
 
@@ -63,68 +82,126 @@ interface Words {
   readonly told: string;
 }
 
-/** The answer in the form that the gate asks for. Throws USAGE for any other: it would not count. */
+/**
+ * The answer in the form that the gate asks for. Throws USAGE for any other: it would not count.
+ */
 function wordsFor(
   invocation: Invocation,
-  { run, gate, decision }: { readonly run: string; readonly gate: GateView; readonly decision: 'approve' | 'deny' },
+  {
+    run,
+    gate,
+    decision,
+  }: { readonly run: string; readonly gate: GateView; readonly decision: 'approve' | 'deny' },
 ): Words {
   const text = option(invocation, 'message') ?? '';
   const choice = option(invocation, 'choice');
   const usage = (what: string): CrosstalkError =>
-    new CrosstalkError('USAGE', what, { fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${shellWord(gate.path)})` });
-  const joined = (first: string): string => [first, text].filter((part) => part !== '').join('\n\n');
-  if (choice !== null && gate.form !== 'choose') throw usage(`the gate "${gate.gate}" has no choices: ${gate.title}`);
+    new CrosstalkError('USAGE', what, {
+      fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${shellWord(gate.path)})`,
+    });
+  const joined = (first: string): string =>
+    [first, text].filter((part) => part !== '').join('\n\n');
+  if (choice !== null && gate.form !== 'choose')
+    throw usage(`the gate "${gate.gate}" has no choices: ${gate.title}`);
   if (gate.form === 'approve' || (decision === 'deny' && gate.form === 'input'))
     return { decision, body: joined(decision), told: decision };
   if (gate.form === 'choose') {
     const asked = choice ?? firstLine(text).trim();
-    const chosen = decision === 'deny' ? undefined : gate.choices.find((each) => each.toLowerCase() === asked.toLowerCase());
+    const chosen =
+      decision === 'deny'
+        ? undefined
+        : gate.choices.find((each) => each.toLowerCase() === asked.toLowerCase());
     const found = decision === 'deny' ? 'a no' : JSON.stringify(asked);
-    if (chosen === undefined) throw usage(`the gate "${gate.gate}" takes one of ${gate.choices.join(', ')}; found ${found}: ${gate.title}`);
+    if (chosen === undefined)
+      throw usage(
+        `the gate "${gate.gate}" takes one of ${gate.choices.join(', ')}; found ${found}: ${gate.title}`,
+      );
     return { decision: null, body: choice === null ? text : joined(chosen), told: chosen };
   }
   if (text === '') throw usage(`the gate "${gate.gate}" asks for more than a yes: ${gate.title}`);
   const json = gate.schema === null ? null : findJson(text);
-  const errors = json === undefined ? ['it holds no JSON'] : gate.schema === null ? [] : validateJson(gate.schema, json);
-  if (errors.length > 0) throw usage(`the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`);
+  const errors =
+    json === undefined
+      ? ['it holds no JSON']
+      : gate.schema === null
+        ? []
+        : validateJson(gate.schema, json);
+  if (errors.length > 0)
+    throw usage(
+      `the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`,
+    );
   return { decision: null, body: text, told: 'answer' };
 }
 
 /** Who still has to say the same. A second answer of one person takes the place of the first. */
 function tellQuorum(
   { io }: Invocation,
-  { gate, sender, told }: { readonly gate: GateView; readonly sender: string; readonly told: string },
+  {
+    gate,
+    sender,
+    told,
+  }: { readonly gate: GateView; readonly sender: string; readonly told: string },
 ): void {
-  const same = new Set(gate.answers.flatMap(({ from, says, problem }) => (problem === null && says === told ? [from] : [])));
+  const same = new Set(
+    gate.answers.flatMap(({ from, says, problem }) =>
+      problem === null && says === told ? [from] : [],
+    ),
+  );
   const missing = gate.quorum - same.add(sender).size;
   if (missing <= 0) return;
   const others = gate.anyone ? [] : gate.approvers.filter((name) => !same.has(name));
-  io.print(plain(`  ${missing} more ${missing === 1 ? 'has' : 'have'} to agree${others.length === 0 ? '' : `: ${others.join(', ')}`}`));
+  io.print(
+    plain(
+      `  ${missing} more ${missing === 1 ? 'has' : 'have'} to agree${others.length === 0 ? '' : `: ${others.join(', ')}`}`,
+    ),
+  );
 }
 
-function refuseStranger(gate: GateView, by: { readonly sender: string; readonly run: string; readonly decision: string }): void {
+function refuseStranger(
+  gate: GateView,
+  by: { readonly sender: string; readonly run: string; readonly decision: string },
+): void {
   if (gate.anyone || gate.approvers.includes(by.sender)) return;
-  throw new CrosstalkError('REFUSED', `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender}"`, {
-    fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
-  });
+  throw new CrosstalkError(
+    'REFUSED',
+    `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender}"`,
+    {
+      fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
+    },
+  );
 }
 
 function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
   const open = view.gates.filter(({ state }) => state === 'open');
-  const named = asked === null ? open : open.filter(({ gate, path }) => gate === asked || path.includes(`/gates/${asked}/`));
+  const named =
+    asked === null
+      ? open
+      : open.filter(({ gate, path }) => gate === asked || path.includes(`/gates/${asked}/`));
   const [gate] = named;
   if (gate !== undefined && named.length === 1) return gate;
   if (gate !== undefined)
-    throw new CrosstalkError('USAGE', `${input.run} has ${named.length} open gates: ${named.map((each) => each.gate).join(', ')}`, {
-      fix: `crosstalkd workflow approve ${input.run} ${gate.gate}`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `${input.run} has ${named.length} open gates: ${named.map((each) => each.gate).join(', ')}`,
+      {
+        fix: `crosstalkd workflow approve ${input.run} ${gate.gate}`,
+      },
+    );
   const decided = view.gates.find((each) => each.gate === asked && each.state === 'decided');
   if (decided !== undefined)
-    throw new CrosstalkError('REFUSED', `the gate "${decided.gate}" is decided already: ${describeDecision(decided)}`, {
-      fix: `crosstalkd workflow show ${input.run}`,
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `the gate "${decided.gate}" is decided already: ${describeDecision(decided)}`,
+      {
+        fix: `crosstalkd workflow show ${input.run}`,
+      },
+    );
   const hint = open.length === 0 ? '' : `; open: ${open.map((each) => each.gate).join(', ')}`;
-  throw new CrosstalkError('NOT_FOUND', `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}${hint}`, {
-    fix: `crosstalkd workflow why ${input.run}`,
-  });
+  throw new CrosstalkError(
+    'NOT_FOUND',
+    `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}${hint}`,
+    {
+      fix: `crosstalkd workflow why ${input.run}`,
+    },
+  );
 }

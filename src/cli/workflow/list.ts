@@ -1,4 +1,7 @@
-/** `crosstalkd workflow list`: runs, the open ones first, each with its status and what it waits for. */
+/**
+ * `crosstalkd workflow list`: runs, the open ones first, each with its status and what it waits
+ * for.
+ */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { given, type Invocation } from '../command.ts';
@@ -31,7 +34,11 @@ export async function listRuns(invocation: Invocation): Promise<number> {
 
 function print(invocation: Invocation, around: Surroundings, runs: readonly RunSeen[]): void {
   const { io } = invocation;
-  const told = runs.map((seen) => ({ seen, status: statusOf(around, seen), waits: isOver(seen) ? [] : waitsOf(around, seen) }));
+  const told = runs.map((seen) => ({
+    seen,
+    status: statusOf(around, seen),
+    waits: isOver(seen) ? [] : waitsOf(around, seen),
+  }));
   if (wantsJson(invocation)) {
     const list = told.map(({ seen: { input, view }, status, waits }) => ({
       run: input.run,
@@ -57,6 +64,9 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
     plain(waits[0]?.what ?? ''),
   ]);
   if (rows.length > 0)
-    for (const [at, line] of formatTable([['run', 'status', 'tasks', 'age', 'waits for'], ...rows], io.columns).entries())
+    for (const [at, line] of formatTable(
+      [['run', 'status', 'tasks', 'age', 'waits for'], ...rows],
+      io.columns,
+    ).entries())
       io.print(at === 0 ? paint(io, 'dim', line) : line);
 }

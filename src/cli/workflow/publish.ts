@@ -1,4 +1,7 @@
-/** Files that people add to runs: markers, control messages, answers to gates. Composed, read again, and published as one commit each. */
+/**
+ * Files that people add to runs: markers, control messages, answers to gates. Composed, read again,
+ * and published as one commit each.
+ */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
@@ -13,16 +16,27 @@ import { identifySender, type Sender } from '../talk/person.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import type { TransportSession } from '../transport-session.ts';
 
-/** The sender of a command that steers a run. Throws REFUSED for agents: only people decide about runs. */
-export async function identifyPerson(invocation: Invocation, session: TransportSession): Promise<Sender> {
+/**
+ * The sender of a command that steers a run. Throws REFUSED for agents: only people decide about
+ * runs.
+ */
+export async function identifyPerson(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<Sender> {
   const sender = await identifySender(invocation, session);
   if (sender.agent === null) return sender;
-  throw new CrosstalkError('REFUSED', 'an agent cannot steer a run; people do', { fix: 'crosstalkd workflow why <run>' });
+  throw new CrosstalkError('REFUSED', 'an agent cannot steer a run; people do', {
+    fix: 'crosstalkd workflow why <run>',
+  });
 }
 
 /** The same call without the options named: `--from` means a step there, not a person. */
 export function withoutOptions(invocation: Invocation, names: readonly string[]): Invocation {
-  return { ...invocation, options: new Map([...invocation.options].filter(([name]) => !names.includes(name))) };
+  return {
+    ...invocation,
+    options: new Map([...invocation.options].filter(([name]) => !names.includes(name))),
+  };
 }
 
 export interface NewFileParts {
@@ -31,25 +45,40 @@ export interface NewFileParts {
   readonly body: string;
 }
 
-/** A message by `sender`, now, at a path of its own. Throws MESSAGE_REJECTED when others could not read it. */
+/**
+ * A message by `sender`, now, at a path of its own. Throws MESSAGE_REJECTED when others could not
+ * read it.
+ */
 export function composeFile(sender: Sender, { channel, fields, body }: NewFileParts): Letter {
   const atMs = systemClock.wallMs();
   const path = newMessagePath(channel, atMs, newUlid(systemClock, systemRandom));
   const { to, ...rest } = fields;
   const hops = sender.agent?.hops;
-  const content = writeFrontMatter({ to, from: sender.name, timestamp: formatIso(atMs), hops, ...rest }, body);
+  const content = writeFrontMatter(
+    { to, from: sender.name, timestamp: formatIso(atMs), hops, ...rest },
+    body,
+  );
   return { path, content, message: requireMessage(path, Buffer.from(content)) };
 }
 
-/** Publishes a file and wakes the dispatcher of this host. `retries`: the message that is asked again with it. Gives the commit. */
+/**
+ * Publishes a file and wakes the dispatcher of this host. `retries`: the message that is asked
+ * again with it. Gives the commit.
+ */
 export async function publishFile(
   session: TransportSession,
   sender: Sender,
   letter: Letter & { readonly retries?: string | undefined },
 ): Promise<string> {
   const order = letter.message.fields.op === null ? null : describeOrder(letter);
-  const commit = await publishLetter(session, { sender, letter }, { order, retries: letter.retries });
-  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(() => undefined);
+  const commit = await publishLetter(
+    session,
+    { sender, letter },
+    { order, retries: letter.retries },
+  );
+  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(
+    () => undefined,
+  );
   return commit;
 }
 

@@ -1,4 +1,7 @@
-/** `crosstalkd workflow run`: publishes the marker that starts a workflow, after checking it as every host will. */
+/**
+ * `crosstalkd workflow run`: publishes the marker that starts a workflow, after checking it as
+ * every host will.
+ */
 import { CrosstalkError } from '../../base/errors.ts';
 import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
 import { runChannel } from '../../workflow/marker.ts';
@@ -16,13 +19,16 @@ import { markerOf, readCheckOptions, readInputs, readWorkflow } from './source.t
 export async function startWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = waitOption(invocation);
   const channel = option(invocation, 'channel') ?? 'general';
-  if (!isChannel(channel)) throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
+  if (!isChannel(channel))
+    throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
   const around = await lookToAct(invocation);
   try {
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
     // Inputs may come with -i; they are checked below, together with those of the file.
-    const errors = checkSourceText(source, known).errors.filter(({ message }) => !/^(the|there is no) input "/.test(message));
+    const errors = checkSourceText(source, known).errors.filter(
+      ({ message }) => !/^(the|there is no) input "/.test(message),
+    );
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const wrong = await checkInputs(invocation, source, known);
     if (wrong.length > 0) throw wrongInputs(invocation.args[0] ?? '', wrong);
@@ -37,8 +43,13 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
   }
 }
 
-function wrongInputs(asked: string, wrong: readonly { readonly message: string }[]): CrosstalkError {
-  const missing = wrong.flatMap(({ message }) => /^the input "([^"]+)" is missing/.exec(message)?.[1] ?? []);
+function wrongInputs(
+  asked: string,
+  wrong: readonly { readonly message: string }[],
+): CrosstalkError {
+  const missing = wrong.flatMap(
+    ({ message }) => /^the input "([^"]+)" is missing/.exec(message)?.[1] ?? [],
+  );
   return new CrosstalkError('USAGE', wrong.map(({ message }) => message).join('; '), {
     fix: `crosstalkd workflow run ${asked} ${missing.length === 0 ? '-i key=value' : missing.map((name) => `-i ${name}=…`).join(' ')}`,
   });
@@ -57,7 +68,11 @@ export async function publishMarker(
 }
 
 /** Says where the run is and how to look at it. */
-export function tellStarted(invocation: Invocation, around: Surroundings, { run, marker, commit }: Started): number {
+export function tellStarted(
+  invocation: Invocation,
+  around: Surroundings,
+  { run, marker, commit }: Started,
+): number {
   if (wantsJson(invocation)) {
     printJson(invocation, { ok: true, health: 'good', run, marker, commit });
     return 0;
@@ -65,6 +80,7 @@ export function tellStarted(invocation: Invocation, around: Surroundings, { run,
   const { io } = invocation;
   io.print(`started ${run}`);
   io.print(`  crosstalkd workflow show ${run}`);
-  if (around.here === null && liveHosts(around).length === 0) io.warn('no dispatcher is up to run it: crosstalkd run');
+  if (around.here === null && liveHosts(around).length === 0)
+    io.warn('no dispatcher is up to run it: crosstalkd run');
   return 0;
 }

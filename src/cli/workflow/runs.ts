@@ -1,4 +1,7 @@
-/** Runs as the commands of `workflow` see them: found by what a person typed, read at a commit, described by the engine. */
+/**
+ * Runs as the commands of `workflow` see them: found by what a person typed, read at a commit,
+ * described by the engine.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -9,7 +12,14 @@ import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { isChannel } from '../../protocol/names.ts';
 import type { OpenMessage } from '../../protocol/open-work.ts';
-import { archivedPath, channelFolder, channelRoot, identityOf, parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import {
+  archivedPath,
+  channelFolder,
+  channelRoot,
+  identityOf,
+  parseMessagePath,
+  replyPath,
+} from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { summarizeRun } from '../../workflow/engine.ts';
 import { planInForce } from '../../workflow/amend.ts';
@@ -37,8 +47,15 @@ export interface RunSeen {
 /** The commits whose trailers are read for the runs that moved lately. */
 const COMMITS_MAX = 2_000;
 
-/** The one run that `text` names: its channel, the beginning of it, or its marker. Throws NOT_FOUND and ID_AMBIGUOUS. */
-export async function findRun(around: Surroundings, text: string, at: Oid | null = null): Promise<RunSeen> {
+/**
+ * The one run that `text` names: its channel, the beginning of it, or its marker. Throws NOT_FOUND
+ * and ID_AMBIGUOUS.
+ */
+export async function findRun(
+  around: Surroundings,
+  text: string,
+  at: Oid | null = null,
+): Promise<RunSeen> {
   const { session } = around;
   const standing = isChannel(text) ? await markerOfRun(around, text) : null;
   const path = standing ?? (await findByPrefix(around, text)) ?? (await findByMarker(around, text));
@@ -51,8 +68,14 @@ export async function findRun(around: Surroundings, text: string, at: Oid | null
   return { marker, ...seen };
 }
 
-/** Paths of markers: open ones first, then those of runs that moved lately, newest first. The history is read only when so many are asked for. */
-export async function* listMarkers(around: Surroundings, only: 'all' | 'open'): AsyncGenerator<string> {
+/**
+ * Paths of markers: open ones first, then those of runs that moved lately, newest first. The
+ * history is read only when so many are asked for.
+ */
+export async function* listMarkers(
+  around: Surroundings,
+  only: 'all' | 'open',
+): AsyncGenerator<string> {
   const open = openMarkers(around).map(({ path }) => path);
   yield* [...open].reverse();
   if (only === 'open') return;
@@ -80,14 +103,20 @@ export function servedNow(around: Surroundings): ReadonlyMap<string, readonly st
     for (const model of beat?.state === 'stopped' ? [] : (beat?.models ?? []))
       served.set(model, (served.get(model) ?? new Set()).add(alias));
   const { here } = around;
-  const own = here === null ? [] : around.offers.filter(({ state }) => state.kind === 'served').map(({ name }) => name);
-  for (const model of own) served.set(model, (served.get(model) ?? new Set()).add(here?.alias ?? ''));
+  const own =
+    here === null
+      ? []
+      : around.offers.filter(({ state }) => state.kind === 'served').map(({ name }) => name);
+  for (const model of own)
+    served.set(model, (served.get(model) ?? new Set()).add(here?.alias ?? ''));
   return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
 }
 
 /** Every marker that is open at the tip. */
 export function openMarkers(around: Surroundings): readonly OpenMessage[] {
-  return around.works.flatMap(({ recipient, message, twinOf }) => (recipient === 'workflow' && twinOf === null ? [message] : []));
+  return around.works.flatMap(({ recipient, message, twinOf }) =>
+    recipient === 'workflow' && twinOf === null ? [message] : [],
+  );
 }
 
 async function readSeen(
@@ -95,30 +124,51 @@ async function readSeen(
   { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
 ): Promise<Omit<RunSeen, 'marker'> | null> {
   const reader = readerOf(around, at);
-  const alone = at === null && marker.recipients.length === 0 ? await readEnded(around, reader, marker) : await readRun(reader, marker);
+  const alone =
+    at === null && marker.recipients.length === 0
+      ? await readEnded(around, reader, marker)
+      : await readRun(reader, marker);
   if (alone === null) return null;
   // The other runs matter only to one that shares a concurrency group with them.
   const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
-  const otherRuns = isGrouped ? (await summariesOf(around)).filter(({ run }) => run !== alone.run) : [];
+  const otherRuns = isGrouped
+    ? (await summariesOf(around)).filter(({ run }) => run !== alone.run)
+    : [];
   const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
   const view = describeRun(input);
-  const awaited = view.tasks.flatMap(({ state, reply }) => (at === null && state === 'open' ? [reply] : []));
+  const awaited = view.tasks.flatMap(({ state, reply }) =>
+    at === null && state === 'open' ? [reply] : [],
+  );
   return { input, view, odd: await findOddReplies(around, awaited) };
 }
 
-/** A run that may be in the archive; its marker and the reply to it may have gone there before it, or not yet. */
-async function readEnded(around: Surroundings, reader: ReturnType<typeof readerOf>, marker: OpenMessage): Promise<RunInput | null> {
+/**
+ * A run that may be in the archive; its marker and the reply to it may have gone there before it,
+ * or not yet.
+ */
+async function readEnded(
+  around: Surroundings,
+  reader: ReturnType<typeof readerOf>,
+  marker: OpenMessage,
+): Promise<RunInput | null> {
   const { session } = around;
   const run = await channelOfMarker(around, marker);
-  const [tombstone] = run === null ? [] : await session.repository.lookUp(tipOf(session), [archivedPath(run)]);
+  const [tombstone] =
+    run === null ? [] : await session.repository.lookUp(tipOf(session), [archivedPath(run)]);
   const archive = tombstone?.kind === 'file' ? await archiveOf(session) : null;
   if (archive === null) return readRun(reader, marker);
   const path = replyPath(marker.path, 'workflow');
   const reply = await readTextAt(session.repository, tipOf(session), path);
-  return readRun({ ...reader, view: { tip: archive, added: new Map(reply === null ? [] : [[path, reply]]) } }, marker);
+  return readRun(
+    { ...reader, view: { tip: archive, added: new Map(reply === null ? [] : [[path, reply]]) } },
+    marker,
+  );
 }
 
-/** What concurrency groups need to know of the open runs: read once a look, however many are described. */
+/**
+ * What concurrency groups need to know of the open runs: read once a look, however many are
+ * described.
+ */
 function summariesOf(around: Surroundings): Promise<readonly RunSummary[]> {
   const known = SUMMARIES.get(around) ?? readSummaries(around);
   SUMMARIES.set(around, known);
@@ -128,7 +178,9 @@ function summariesOf(around: Surroundings): Promise<readonly RunSummary[]> {
 const SUMMARIES = new WeakMap<Surroundings, Promise<readonly RunSummary[]>>();
 
 async function readSummaries(around: Surroundings): Promise<readonly RunSummary[]> {
-  const inputs = await Promise.all(openMarkers(around).map((marker) => readRun(readerOf(around, null), marker)));
+  const inputs = await Promise.all(
+    openMarkers(around).map((marker) => readRun(readerOf(around, null), marker)),
+  );
   return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
 }
 
@@ -188,13 +240,19 @@ export async function findByPrefix(around: Surroundings, text: string): Promise<
     if (run !== null) known.set(run, marker.path);
   }
   for (const run of await recentRuns(around)) if (!known.has(run)) known.set(run, null);
-  const found = [...known.keys()].filter((run) => run === text || (text.length >= 2 && run.startsWith(text)));
+  const found = [...known.keys()].filter(
+    (run) => run === text || (text.length >= 2 && run.startsWith(text)),
+  );
   const [only, ...more] = found.includes(text) ? [text] : found;
   if (only === undefined) return null;
   if (more.length > 0)
-    throw new CrosstalkError('ID_AMBIGUOUS', `"${text}" fits ${found.length} runs: ${found.slice(0, 10).join(', ')}`, {
-      fix: 'crosstalkd workflow list',
-    });
+    throw new CrosstalkError(
+      'ID_AMBIGUOUS',
+      `"${text}" fits ${found.length} runs: ${found.slice(0, 10).join(', ')}`,
+      {
+        fix: 'crosstalkd workflow list',
+      },
+    );
   return known.get(only) ?? markerOfRun(around, only);
 }
 
@@ -205,21 +263,34 @@ async function findByMarker(around: Surroundings, text: string): Promise<string>
   } catch (error) {
     if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
     const near = suggestName(text, await recentRuns(around));
-    throw new CrosstalkError('NOT_FOUND', `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`, {
-      fix: 'crosstalkd workflow list',
-    });
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`,
+      {
+        fix: 'crosstalkd workflow list',
+      },
+    );
   }
 }
 
-async function channelOfMarker({ session }: Surroundings, marker: OpenMessage): Promise<string | null> {
+async function channelOfMarker(
+  { session }: Surroundings,
+  marker: OpenMessage,
+): Promise<string | null> {
   const [blob] = await session.repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
-  return read?.kind === 'message' && read.message.fields.op === null ? runChannel(marker.path, read.message) : null;
+  return read?.kind === 'message' && read.message.fields.op === null
+    ? runChannel(marker.path, read.message)
+    : null;
 }
 
 /** Channels of runs whose commits are among the newest ones, newest first. */
 async function recentRuns({ session }: Surroundings): Promise<readonly string[]> {
-  const commits = await session.repository.history({ from: null, to: tipOf(session), max: COMMITS_MAX });
+  const commits = await session.repository.history({
+    from: null,
+    to: tipOf(session),
+    max: COMMITS_MAX,
+  });
   const runs = commits.flatMap(({ message }) => /^Crosstalk-Run: (\S+)$/m.exec(message)?.[1] ?? []);
   return [...new Set(runs.reverse())];
 }

@@ -1,4 +1,7 @@
-/** `crosstalkd workflow show`: the graph of a run with state, model, host, time and cost of each task, now or at any commit. */
+/**
+ * `crosstalkd workflow show`: the graph of a run with state, model, host, time and cost of each
+ * task, now or at any commit.
+ */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
@@ -30,7 +33,8 @@ export async function showRun(invocation: Invocation): Promise<number> {
       });
     else {
       const held = at === null ? holdersOf(around, seen) : new Map<string, string>();
-      for (const line of drawRun(invocation.io, { seen, status, waits, held })) invocation.io.print(line);
+      for (const line of drawRun(invocation.io, { seen, status, waits, held }))
+        invocation.io.print(line);
     }
     return 0;
   } finally {
@@ -38,18 +42,33 @@ export async function showRun(invocation: Invocation): Promise<number> {
   }
 }
 
-/** The commit that a person means by any name git knows. Throws NOT_FOUND when it is not below the branch. */
-export async function resolveCommit(invocation: Invocation, { session }: Surroundings, text: string): Promise<Oid> {
-  const git = createGit({ env: invocation.env, gitDir: session.directory.cache, clock: systemClock });
+/**
+ * The commit that a person means by any name git knows. Throws NOT_FOUND when it is not below the
+ * branch.
+ */
+export async function resolveCommit(
+  invocation: Invocation,
+  { session }: Surroundings,
+  text: string,
+): Promise<Oid> {
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
   try {
     const name = /^HEAD\b/.test(text) ? text.replace(/^HEAD/, tipOf(session)) : text;
-    const found = await git.run({ args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`] });
+    const found = await git.run({
+      args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
+    });
     const oid = parseOid(found.stdout.toString('utf8').trim());
     if (oid !== null && (await session.repository.isAncestor(oid, tipOf(session)))) return oid;
   } finally {
     await git.close();
   }
-  throw new CrosstalkError('NOT_FOUND', `"${text}" is no commit of branch ${session.branch}`, { fix: 'git log --oneline' });
+  throw new CrosstalkError('NOT_FOUND', `"${text}" is no commit of branch ${session.branch}`, {
+    fix: 'git log --oneline',
+  });
 }
 
 /** Path of an open task → the host that works on it. */
@@ -60,7 +79,12 @@ export function holdersOf(around: Surroundings, seen: RunSeen): ReadonlyMap<stri
       const claim = around.claims.get(work.key)?.claim;
       const stands = standings.get(work.message.path);
       if (claim == null || stands === undefined) return [];
-      return [[work.message.path, stands.kind === 'holder-silent' ? `${claim.alias} (silent)` : claim.alias] as const];
+      return [
+        [
+          work.message.path,
+          stands.kind === 'holder-silent' ? `${claim.alias} (silent)` : claim.alias,
+        ] as const,
+      ];
     }),
   );
 }

@@ -1,4 +1,7 @@
-/** The workflow that a person names: a saved one of the transport or a file, its check, and the marker that starts it. */
+/**
+ * The workflow that a person names: a saved one of the transport or a file, its check, and the
+ * marker that starts it.
+ */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
@@ -24,10 +27,18 @@ export interface WorkflowText {
 }
 
 /** What is known of the transport; `null` where there is none at hand. */
-export async function readCheckOptions(around: Surroundings | null): Promise<WorkflowCheckOptions & { readonly names: readonly string[] }> {
+export async function readCheckOptions(
+  around: Surroundings | null,
+): Promise<WorkflowCheckOptions & { readonly names: readonly string[] }> {
   const tip = around?.index.tip ?? null;
   if (around === null || tip === null)
-    return { models: null, served: new Map(), savedWorkflow: () => null, schemaFile: () => null, names: [] };
+    return {
+      models: null,
+      served: new Map(),
+      savedWorkflow: () => null,
+      schemaFile: () => null,
+      names: [],
+    };
   const { repository } = around.session;
   const workflows = await readFolder(repository, { commit: tip, folder: WORKFLOWS }, new Map());
   const schemas = await readFolder(repository, { commit: tip, folder: SCHEMAS }, new Map());
@@ -36,20 +47,32 @@ export async function readCheckOptions(around: Surroundings | null): Promise<Wor
     served: servedNow(around),
     savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
     schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
-    names: [...workflows.keys()].flatMap((path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? []),
+    names: [...workflows.keys()].flatMap(
+      (path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? [],
+    ),
   };
 }
 
 type Known = Awaited<ReturnType<typeof readCheckOptions>>;
 
-/** The workflow named: a saved one by its name, else a file. Throws NOT_FOUND naming what is near. */
-export async function readWorkflow(invocation: Invocation, known: Known, asked: string): Promise<WorkflowText> {
+/**
+ * The workflow named: a saved one by its name, else a file. Throws NOT_FOUND naming what is near.
+ */
+export async function readWorkflow(
+  invocation: Invocation,
+  known: Known,
+  asked: string,
+): Promise<WorkflowText> {
   const text = isName(asked) ? known.savedWorkflow(asked) : null;
   if (text !== null) return { label: workflowFile(asked), text, saved: asked };
   const file = await readFile(resolve(startDirectory(invocation), asked)).catch(() => null);
-  if (file !== null && file.length <= MESSAGE_BYTES_MAX) return { label: asked, text: file.toString('utf8'), saved: null };
+  if (file !== null && file.length <= MESSAGE_BYTES_MAX)
+    return { label: asked, text: file.toString('utf8'), saved: null };
   if (file !== null)
-    throw new CrosstalkError('MESSAGE_REJECTED', `${asked} has ${file.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`);
+    throw new CrosstalkError(
+      'MESSAGE_REJECTED',
+      `${asked} has ${file.length} bytes; expected at most ${MESSAGE_BYTES_MAX}`,
+    );
   const here = resolve(startDirectory(invocation), workflowFile(asked));
   if (isName(asked) && (await readFile(here).catch(() => null)) !== null)
     throw new CrosstalkError(
@@ -60,17 +83,27 @@ export async function readWorkflow(invocation: Invocation, known: Known, asked: 
       },
     );
   const near = suggestName(asked, known.names);
-  throw new CrosstalkError('NOT_FOUND', `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`, {
-    fix: known.names.length === 0 ? 'crosstalkd workflow run <file>' : `saved workflows: ${known.names.join(', ')}`,
-  });
+  throw new CrosstalkError(
+    'NOT_FOUND',
+    `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`,
+    {
+      fix:
+        known.names.length === 0
+          ? 'crosstalkd workflow run <file>'
+          : `saved workflows: ${known.names.join(', ')}`,
+    },
+  );
 }
 
 /** The inputs of `-i key=value` and `-i key=@file`. Throws USAGE. */
-export async function readInputs(invocation: Invocation): Promise<Readonly<Record<string, string>>> {
+export async function readInputs(
+  invocation: Invocation,
+): Promise<Readonly<Record<string, string>>> {
   const inputs: Record<string, string> = {};
   for (const given of invocation.options.get('input') ?? []) {
     const [, key, value = ''] = /^([A-Za-z_][A-Za-z0-9_-]*)=([\s\S]*)$/.exec(given) ?? [];
-    if (key === undefined) throw new CrosstalkError('USAGE', `-i "${given}": expected key=value, or key=@file`);
+    if (key === undefined)
+      throw new CrosstalkError('USAGE', `-i "${given}": expected key=value, or key=@file`);
     inputs[key] = value.startsWith('@') ? await readInputFile(invocation, value.slice(1)) : value;
   }
   return inputs;
@@ -87,10 +120,16 @@ async function readInputFile(invocation: Invocation, name: string): Promise<stri
   }
 }
 
-/** Front matter and text of the marker that starts a workflow. Throws USAGE for a file that is something else. */
+/**
+ * Front matter and text of the marker that starts a workflow. Throws USAGE for a file that is
+ * something else.
+ */
 export function markerOf(
   source: WorkflowText,
-  given: { readonly inputs: Readonly<Record<string, unknown>>; readonly more: Readonly<Record<string, unknown>> },
+  given: {
+    readonly inputs: Readonly<Record<string, unknown>>;
+    readonly more: Readonly<Record<string, unknown>>;
+  },
 ): { readonly fields: Readonly<Record<string, unknown>>; readonly body: string } {
   const { inputs, more } = given;
   const hasInputs = Object.keys(inputs).length > 0;
@@ -109,9 +148,13 @@ export function markerOf(
   const { to } = raw;
   const kept = without(raw, ['on', 'to', 'type', 'from', 'timestamp']);
   if (to !== undefined && to !== 'workflow')
-    throw new CrosstalkError('USAGE', `${source.label} is a message to ${JSON.stringify(to)}, no workflow`, {
-      fix: `crosstalkd send ${source.label}`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      `${source.label} is a message to ${JSON.stringify(to)}, no workflow`,
+      {
+        fix: `crosstalkd send ${source.label}`,
+      },
+    );
   const own = isMapping(kept['with']) ? kept['with'] : {};
   const both = { ...own, ...inputs };
   return {
@@ -128,14 +171,23 @@ export function markerOf(
 }
 
 /** A file without front matter is a task in prose. */
-function splitFile({ text }: WorkflowText): { readonly raw: Readonly<Record<string, unknown>>; readonly body: string } {
+function splitFile({ text }: WorkflowText): {
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly body: string;
+} {
   if (!/^(?:\ufeff)?---[ \t]*\r?$/m.test(text.split('\n')[0] ?? '')) return { raw: {}, body: text };
   const read = readFrontMatter(Buffer.from(text));
   const yaml = read.kind === 'read' ? readYamlMapping(read.yaml, 'typed') : null;
-  return { raw: yaml?.kind === 'mapping' ? yaml.value : {}, body: read.kind === 'read' ? read.body : '' };
+  return {
+    raw: yaml?.kind === 'mapping' ? yaml.value : {},
+    body: read.kind === 'read' ? read.body : '',
+  };
 }
 
 /** The fields but those named. */
-export function without(fields: Readonly<Record<string, unknown>>, names: readonly string[]): Readonly<Record<string, unknown>> {
+export function without(
+  fields: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 }

@@ -1,4 +1,6 @@
-/** `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it. */
+/**
+ * `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it.
+ */
 import { shellWord } from '../../base/shell-word.ts';
 import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Invocation } from '../command.ts';
@@ -16,7 +18,9 @@ export interface Wait {
   readonly needsPerson: boolean;
 }
 
-/** A run's status as its hosts make it: `stale` when everything that runs is held by a silent host. */
+/**
+ * A run's status as its hosts make it: `stale` when everything that runs is held by a silent host.
+ */
 export type Told = RunSeen['view']['status'] | 'stale';
 
 const LINES_MAX = 12;
@@ -31,8 +35,16 @@ export async function explainRun(invocation: Invocation): Promise<number> {
     const over = isOver(seen);
     const ended_by = over ? reasonsOf(seen) : [];
     if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', run: seen.input.run, status, blocked_by: waits, ended_by });
-    else printWaits(invocation, { run: seen.input.run, status, waits: [...waits, ...ended_by], over });
+      printJson(invocation, {
+        ok: true,
+        health: 'good',
+        run: seen.input.run,
+        status,
+        blocked_by: waits,
+        ended_by,
+      });
+    else
+      printWaits(invocation, { run: seen.input.run, status, waits: [...waits, ...ended_by], over });
     return 0;
   } finally {
     await around.session.close();
@@ -41,7 +53,10 @@ export async function explainRun(invocation: Invocation): Promise<number> {
 
 /** True when the run was routed. */
 export function isOver({ input, view }: RunSeen): boolean {
-  return input.marker.reply !== null || ['succeeded', 'degraded', 'failed', 'cancelled', 'dropped'].includes(view.status);
+  return (
+    input.marker.reply !== null ||
+    ['succeeded', 'degraded', 'failed', 'cancelled', 'dropped'].includes(view.status)
+  );
 }
 
 /** Everything the run waits for: what the engine knows, with the tasks as their hosts stand. */
@@ -54,7 +69,8 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
       if (task.state !== 'open') return [];
       const name = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}`;
       const odd = seen.odd.get(task.reply);
-      if (odd !== undefined) return [{ name, to: task.to, says: odd.says, command: odd.fix, needsPerson: true }];
+      if (odd !== undefined)
+        return [{ name, to: task.to, says: odd.says, command: odd.fix, needsPerson: true }];
       const stands = standing.get(task.path);
       if (task.to === 'workflow')
         return [
@@ -67,21 +83,45 @@ export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
           },
         ];
       if (stands === undefined)
-        return [{ name, to: task.to, says: 'waits', command: `crosstalkd why ${shellWord(task.path)}`, needsPerson: false }];
-      return [{ name, to: task.to, says: stands.says, command: stands.fix, needsPerson: stands.needsPerson }];
+        return [
+          {
+            name,
+            to: task.to,
+            says: 'waits',
+            command: `crosstalkd why ${shellWord(task.path)}`,
+            needsPerson: false,
+          },
+        ];
+      return [
+        {
+          name,
+          to: task.to,
+          says: stands.says,
+          command: stands.fix,
+          needsPerson: stands.needsPerson,
+        },
+      ];
     }),
   );
-  const refused = (around.here?.refused ?? []).filter(({ about }) => about === seen.input.marker.path);
+  const refused = (around.here?.refused ?? []).filter(
+    ({ about }) => about === seen.input.marker.path,
+  );
   const waits = [
     ...refused.map(({ reason, blocked }) => ({
       what: `its next files cannot be published: ${reason}`,
       command: fixOf(blocked),
       needsPerson: true,
     })),
-    ...known.map((each) => ({ ...each, needsPerson: each.command !== null && !/^the group |^task .* is a child run$/.test(each.what) })),
+    ...known.map((each) => ({
+      ...each,
+      needsPerson: each.command !== null && !/^the group |^task .* is a child run$/.test(each.what),
+    })),
     ...tasks,
   ];
-  return [...waits.filter(({ needsPerson }) => needsPerson), ...waits.filter(({ needsPerson }) => !needsPerson)];
+  return [
+    ...waits.filter(({ needsPerson }) => needsPerson),
+    ...waits.filter(({ needsPerson }) => !needsPerson),
+  ];
 }
 
 /** Why a run ended as it did, out of its answer; for one that can go on, with the command. */
@@ -90,8 +130,15 @@ export function reasonsOf({ input, view }: RunSeen): readonly Wait[] {
   const read = input.marker.reply === null ? null : decodeMessage(Buffer.from(input.marker.reply));
   const lines = read?.kind === 'message' ? read.message.body.split('\n') : [];
   const reasons = lines.flatMap((line) => (line.startsWith('- ') ? [line.slice(2)] : []));
-  const again = view.status === 'degraded' || view.status === 'dropped' ? null : `crosstalkd workflow retry ${input.run}`;
-  return reasons.map((what, at) => ({ what, command: at === reasons.length - 1 ? again : null, needsPerson: false }));
+  const again =
+    view.status === 'degraded' || view.status === 'dropped'
+      ? null
+      : `crosstalkd workflow retry ${input.run}`;
+  return reasons.map((what, at) => ({
+    what,
+    command: at === reasons.length - 1 ? again : null,
+    needsPerson: false,
+  }));
 }
 
 interface TaskWait {
@@ -106,23 +153,41 @@ interface TaskWait {
 function joinAlike(waits: readonly TaskWait[]): readonly Wait[] {
   const groups = new Map<string, TaskWait[]>();
   for (const wait of waits) {
-    const key = wait.needsPerson ? `${wait.to} ${wait.says}` : `${wait.to} ${wait.says} ${wait.command ?? ''}`;
+    const key = wait.needsPerson
+      ? `${wait.to} ${wait.says}`
+      : `${wait.to} ${wait.says} ${wait.command ?? ''}`;
     groups.set(key, [...(groups.get(key) ?? []), wait]);
   }
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
     const names = group.map(({ name }) => name);
-    const shown = names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
-    return [{ what: `${shown} (${first.to}): ${first.says}`, command: first.command, needsPerson: first.needsPerson }];
+    const shown =
+      names.length <= 3
+        ? names.join(', ')
+        : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+    return [
+      {
+        what: `${shown} (${first.to}): ${first.says}`,
+        command: first.command,
+        needsPerson: first.needsPerson,
+      },
+    ];
   });
 }
 
 /** Where each open task of a run stands, by its path. */
-export function standingsOf(around: Surroundings, { view }: RunSeen): ReadonlyMap<string, Standing> {
+export function standingsOf(
+  around: Surroundings,
+  { view }: RunSeen,
+): ReadonlyMap<string, Standing> {
   const explain = createExplainer(around);
   const open = new Set(view.tasks.filter(({ state }) => state === 'open').map(({ path }) => path));
-  return new Map(around.works.filter(({ message }) => open.has(message.path)).map((work) => [work.message.path, explain(work)]));
+  return new Map(
+    around.works
+      .filter(({ message }) => open.has(message.path))
+      .map((work) => [work.message.path, explain(work)]),
+  );
 }
 
 /** The status of a run for people. */
@@ -135,15 +200,24 @@ export function statusOf(around: Surroundings, seen: RunSeen): Told {
 
 function printWaits(
   invocation: Invocation,
-  told: { readonly run: string; readonly status: Told; readonly waits: readonly Wait[]; readonly over: boolean },
+  told: {
+    readonly run: string;
+    readonly status: Told;
+    readonly waits: readonly Wait[];
+    readonly over: boolean;
+  },
 ): void {
   const { io } = invocation;
-  io.print(`${paint(io, 'bold', plain(told.run))} ${told.over ? `is over: ${told.status}` : `is ${told.status}`}`);
-  if (told.waits.length === 0 && !told.over) io.print('  nothing holds it: a host moves it on with its next look');
+  io.print(
+    `${paint(io, 'bold', plain(told.run))} ${told.over ? `is over: ${told.status}` : `is ${told.status}`}`,
+  );
+  if (told.waits.length === 0 && !told.over)
+    io.print('  nothing holds it: a host moves it on with its next look');
   for (const { what, command } of told.waits.slice(0, LINES_MAX)) {
     io.print(`  ${plain(what)}`);
     if (command !== null) io.print(`    ${paint(io, 'cyan', plain(command))}`);
   }
-  if (told.waits.length > LINES_MAX) io.print(`  … and ${told.waits.length - LINES_MAX} more (--json has all)`);
+  if (told.waits.length > LINES_MAX)
+    io.print(`  … and ${told.waits.length - LINES_MAX} more (--json has all)`);
   if (told.over) io.print(paint(io, 'dim', `  crosstalkd workflow show ${told.run}`));
 }

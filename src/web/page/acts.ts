@@ -1,4 +1,7 @@
-/** The questions before each change, in one place: what happens, and the command line that does the same. */
+/**
+ * The questions before each change, in one place: what happens, and the command line that does the
+ * same.
+ */
 import { textIn } from './api.ts';
 import { actOn } from './dialogs.tsx';
 import { confirmation, goTo, shell } from './state.ts';
@@ -31,22 +34,37 @@ export function confirmCancel(id: string, names: readonly string[]): void {
   });
 }
 
-/** Answers a gate with a yes, a no, or one of the choices that it offers. One that asks for a text needs it. */
-export function confirmGate(run: string, gate: Gate, answer: { readonly decision: 'approve' | 'deny'; readonly choice?: string }): void {
+/**
+ * Answers a gate with a yes, a no, or one of the choices that it offers. One that asks for a text
+ * needs it.
+ */
+export function confirmGate(
+  run: string,
+  gate: Gate,
+  answer: { readonly decision: 'approve' | 'deny'; readonly choice?: string },
+): void {
   const { decision, choice } = answer;
   const isNo = decision === 'deny';
   const verb = choice ?? (isNo ? 'Deny' : gate.form === 'input' ? 'Answer' : 'Approve');
-  const label = isNo ? 'Why not' : gate.form === 'input' ? 'Your answer' : 'What you have to say to it (may be empty)';
+  const label = isNo
+    ? 'Why not'
+    : gate.form === 'input'
+      ? 'Your answer'
+      : 'What you have to say to it (may be empty)';
   confirmation.set({
     title: choice === undefined ? `${verb} "${gate.title}"?` : `"${choice}" for "${gate.title}"?`,
-    text: isNo ? 'The run goes the way that it has for a no.' : `The run goes on with your ${gate.form === 'approve' ? 'yes' : 'answer'}.`,
+    text: isNo
+      ? 'The run goes the way that it has for a no.'
+      : `The run goes on with your ${gate.form === 'approve' ? 'yes' : 'answer'}.`,
     command: `crosstalkd workflow ${decision} ${shell(run)} ${shell(gate.gate)}${choice === undefined ? '' : ` --choice ${shell(choice)}`}`,
     verb,
     isHarsh: isNo,
     asks: { label, isNeeded: gate.form === 'input' && !isNo },
     act: (message) =>
-      actOn(`run/${decision}`, { run, gate: gate.gate, message, ...(choice === undefined ? {} : { choice }) }, () =>
-        isNo ? 'Denied' : gate.form === 'approve' ? 'Approved' : 'Answered',
+      actOn(
+        `run/${decision}`,
+        { run, gate: gate.gate, message, ...(choice === undefined ? {} : { choice }) },
+        () => (isNo ? 'Denied' : gate.form === 'approve' ? 'Approved' : 'Answered'),
       ),
   });
 }
@@ -54,7 +72,10 @@ export function confirmGate(run: string, gate: Gate, answer: { readonly decision
 /** Gives an order to a whole run. */
 export function confirmRun(run: string, op: 'cancel' | 'pause' | 'resume' | 'retry'): void {
   const [verb, text] = {
-    cancel: ['Cancel the run', 'Open tasks are closed and running agents stopped; its "finally" steps still run.'],
+    cancel: [
+      'Cancel the run',
+      'Open tasks are closed and running agents stopped; its "finally" steps still run.',
+    ],
     pause: ['Pause', 'Nothing new starts; what runs finishes.'],
     resume: ['Go on', 'It goes on where it stopped.'],
     retry: ['Run again what failed', 'Nothing that finished runs again.'],

@@ -1,4 +1,7 @@
-/** Questions to the server and what it answered last. An answer stays on the page until a newer one is there, so nothing flickers. */
+/**
+ * Questions to the server and what it answered last. An answer stays on the page until a newer one
+ * is there, so nothing flickers.
+ */
 import { useEffect, useState } from 'preact/hooks';
 
 /** What went wrong, as the server tells it. */
@@ -44,8 +47,15 @@ const EMPTY: Answer<unknown> = { data: null, problem: null };
 function entryOf(question: string): Kept {
   const known = kept.get(question);
   if (known !== undefined) return known;
-  if (kept.size >= KEPT_MAX) for (const [key, { listeners }] of kept) if (listeners.size === 0) kept.delete(key);
-  const fresh: Kept = { answer: EMPTY, etag: null, asking: false, again: false, listeners: new Set() };
+  if (kept.size >= KEPT_MAX)
+    for (const [key, { listeners }] of kept) if (listeners.size === 0) kept.delete(key);
+  const fresh: Kept = {
+    answer: EMPTY,
+    etag: null,
+    asking: false,
+    again: false,
+    listeners: new Set(),
+  };
   kept.set(question, fresh);
   return fresh;
 }
@@ -77,12 +87,16 @@ function ask(question: string): void {
 async function read(question: string, entry: Kept): Promise<Answer<unknown> | null> {
   try {
     const headers = entry.etag === null ? undefined : { 'if-none-match': entry.etag };
-    const response = await fetch(`/api/${question}`, { cache: 'no-store', ...(headers === undefined ? {} : { headers }) });
+    const response = await fetch(`/api/${question}`, {
+      cache: 'no-store',
+      ...(headers === undefined ? {} : { headers }),
+    });
     if (response.status === 304) return null;
     const body = (await response.json()) as unknown;
     if (!response.ok) {
       const problem = (body as { error: Problem }).error;
-      // What is gone is not shown any longer; with any other trouble what was known last is better than nothing.
+      // What is gone is not shown any longer; with any other trouble what was known last is better
+      // than nothing.
       const isGone = problem.code === 'NOT_FOUND';
       if (isGone) entry.etag = null;
       return { data: isGone ? null : entry.answer.data, problem };
@@ -90,7 +104,10 @@ async function read(question: string, entry: Kept): Promise<Answer<unknown> | nu
     entry.etag = response.headers.get('etag');
     return { data: body, problem: null };
   } catch {
-    return { data: entry.answer.data, problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' } };
+    return {
+      data: entry.answer.data,
+      problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' },
+    };
   }
 }
 
@@ -99,7 +116,10 @@ function refresh(): void {
   for (const [question, { listeners }] of kept) if (listeners.size > 0) ask(question);
 }
 
-/** Follows the server: everything on the page is asked anew when something has changed. Tells whether the line stands. */
+/**
+ * Follows the server: everything on the page is asked anew when something has changed. Tells
+ * whether the line stands.
+ */
 export function followServer(onLine: (isUp: boolean) => void): () => void {
   const source = new EventSource('/api/events');
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -119,11 +139,19 @@ export function followServer(onLine: (isUp: boolean) => void): () => void {
 
 /** How a change ended. */
 export type Changed =
-  | { readonly kind: 'done'; readonly data: Readonly<Record<string, unknown>>; readonly notes: readonly string[] }
+  | {
+      readonly kind: 'done';
+      readonly data: Readonly<Record<string, unknown>>;
+      readonly notes: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
 /** A text among what was told, or `otherwise`. */
-export function textIn(data: Readonly<Record<string, unknown>>, key: string, otherwise: string): string {
+export function textIn(
+  data: Readonly<Record<string, unknown>>,
+  key: string,
+  otherwise: string,
+): string {
   const value = data[key];
   return typeof value === 'string' ? value : otherwise;
 }
@@ -136,7 +164,10 @@ export function keepCsrf(secret: string): void {
 }
 
 /** Asks for a change. */
-export async function change(name: string, body: Readonly<Record<string, string>>): Promise<Changed> {
+export async function change(
+  name: string,
+  body: Readonly<Record<string, string>>,
+): Promise<Changed> {
   try {
     const response = await fetch(`/api/${name}`, {
       method: 'POST',
@@ -153,10 +184,16 @@ export async function change(name: string, body: Readonly<Record<string, string>
     if (told.error !== undefined) return { kind: 'refused', problem: told.error };
     const data = told.data ?? {};
     if (told.code !== 0 && data['ok'] !== true)
-      return { kind: 'refused', problem: { code: 'REFUSED', message: textIn(data, 'answer', 'it was refused'), fix: null } };
+      return {
+        kind: 'refused',
+        problem: { code: 'REFUSED', message: textIn(data, 'answer', 'it was refused'), fix: null },
+      };
     refresh();
     return { kind: 'done', data, notes: told.notes ?? [] };
   } catch {
-    return { kind: 'refused', problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' } };
+    return {
+      kind: 'refused',
+      problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' },
+    };
   }
 }

@@ -5,7 +5,18 @@ import { change, type Problem, textIn } from './api.ts';
 import { Dialog } from './dialog.tsx';
 import { Keys } from './keys-list.tsx';
 import { Trouble } from './parts.tsx';
-import { confirmation, type Confirmation, draft, type Draft, goTo, isHelpOpen, place, say, shell, useCell } from './state.ts';
+import {
+  confirmation,
+  type Confirmation,
+  draft,
+  type Draft,
+  goTo,
+  isHelpOpen,
+  place,
+  say,
+  shell,
+  useCell,
+} from './state.ts';
 import type { Summary } from './told.ts';
 
 export function Dialogs({ summary }: { readonly summary: Summary | null }): VNode {
@@ -86,7 +97,9 @@ export async function actOn(
 ): Promise<string | null> {
   const changed = await change(name, body);
   if (changed.kind === 'refused')
-    return changed.problem.fix === null ? changed.problem.message : `${changed.problem.message} (${changed.problem.fix})`;
+    return changed.problem.fix === null
+      ? changed.problem.message
+      : `${changed.problem.message} (${changed.problem.fix})`;
   say([done(changed.data), ...changed.notes].join('; '));
   return null;
 }
@@ -116,14 +129,29 @@ export function confirmSend(
     command: words.join(' '),
     verb: 'Send',
     act: () =>
-      actOn('send', { to, message: text, ...(re === null ? { channel } : { re }), ...(subject === '' ? {} : { subject }) }, (data) => {
-        sent(textIn(data, 'id', ''));
-        return 'Sent';
-      }),
+      actOn(
+        'send',
+        {
+          to,
+          message: text,
+          ...(re === null ? { channel } : { re }),
+          ...(subject === '' ? {} : { subject }),
+        },
+        (data) => {
+          sent(textIn(data, 'id', ''));
+          return 'Sent';
+        },
+      ),
   });
 }
 
-function Compose({ start, summary }: { readonly start: Draft; readonly summary: Summary | null }): VNode {
+function Compose({
+  start,
+  summary,
+}: {
+  readonly start: Draft;
+  readonly summary: Summary | null;
+}): VNode {
   const [to, setTo] = useState(start.to);
   const [channel, setChannel] = useState(start.channel);
   const [subject, setSubject] = useState('');
@@ -137,10 +165,13 @@ function Compose({ start, summary }: { readonly start: Draft; readonly summary: 
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          confirmSend({ to, channel, text, subject, re: start.re, me: summary?.me ?? null }, (id) => {
-            close();
-            if (id !== '') goTo({ at: 'message', id });
-          });
+          confirmSend(
+            { to, channel, text, subject, re: start.re, me: summary?.me ?? null },
+            (id) => {
+              close();
+              if (id !== '') goTo({ at: 'message', id });
+            },
+          );
         }}
       >
         <h2>{start.re === null ? 'New message' : 'Answer'}</h2>

@@ -27,7 +27,11 @@ export function formatAgo(atMs: number, nowMs: number): string {
   if (ms < 7 * 86_400_000) return `${Math.floor(ms / 86_400_000)}d`;
   const at = new Date(atMs);
   const sameYear = at.getFullYear() === new Date(nowMs).getFullYear();
-  return at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
+  return at.toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  });
 }
 
 /** In the reader's own time zone, to the second. */
@@ -38,7 +42,8 @@ export function formatMoment(atMs: number): string {
 /** `999`, `1.2k`, `34k`, `1.2M`. */
 export function formatCount(count: number): string {
   if (count < 1_000) return String(Math.round(count));
-  const [size, unit] = count < 999_500 ? [1_000, 'k'] : count < 999_500_000 ? [1_000_000, 'M'] : [1_000_000_000, 'G'];
+  const [size, unit] =
+    count < 999_500 ? [1_000, 'k'] : count < 999_500_000 ? [1_000_000, 'M'] : [1_000_000_000, 'G'];
   const value = count / size;
   return `${value < 9.95 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}${unit}`;
 }
@@ -54,9 +59,12 @@ export function shortenMark(text: string): string {
   return text.replace(/\.0+(?!\d)/, '');
 }
 
-/** A hint of what to do, cut into the command, if it begins with one, and what is said beside it. */
+/**
+ * A hint of what to do, cut into the command, if it begins with one, and what is said beside it.
+ */
 export function splitFix(fix: string): { readonly command: string | null; readonly says: string } {
-  const [, command = '', says = ''] = /^((?:crosstalkd|git|npm|ls) .*?)(?:\s{2,}(.*))?$/.exec(fix) ?? [];
+  const [, command = '', says = ''] =
+    /^((?:crosstalkd|git|npm|ls) .*?)(?:\s{2,}(.*))?$/.exec(fix) ?? [];
   return command === '' ? { command: null, says: fix } : { command, says };
 }
 

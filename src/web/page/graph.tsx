@@ -10,7 +10,10 @@ import type { Run, Step, Task } from './told.ts';
 import { whoDoes } from './who-does.ts';
 
 const BOX_HEIGHT = 64;
-/** Width of a box and space between layers, from roomy to tight: the first that fits is taken, else the graph is scrolled. */
+/**
+ * Width of a box and space between layers, from roomy to tight: the first that fits is taken, else
+ * the graph is scrolled.
+ */
 const SIZES = [
   [188, 52],
   [178, 42],
@@ -32,7 +35,8 @@ export function Graph({ run }: { readonly run: Run }): VNode {
   const byFolder = new Map(steps.map((step) => [step.folder, step]));
   useSight(ref, width === 0 ? null : layout, {
     run: run.run,
-    folder: (steps.find(({ status }) => ['waiting-human', 'running'].includes(status)) ?? steps[0])?.folder,
+    folder: (steps.find(({ status }) => ['waiting-human', 'running'].includes(status)) ?? steps[0])
+      ?.folder,
   });
   return (
     <div class="graph" ref={ref} tabIndex={0} role="group" aria-label={`Graph of ${run.run}`}>
@@ -53,7 +57,9 @@ export function Graph({ run }: { readonly run: Run }): VNode {
           ))}
           {layout.nodes.map(({ id, x, y }) => {
             const step = byFolder.get(id);
-            return step === undefined ? null : <Box key={id} step={step} run={run} at={{ x, y, width: boxWidth }} />;
+            return step === undefined ? null : (
+              <Box key={id} step={step} run={run} at={{ x, y, width: boxWidth }} />
+            );
           })}
         </svg>
       )}
@@ -61,7 +67,10 @@ export function Graph({ run }: { readonly run: Run }): VNode {
   );
 }
 
-/** A graph that is wider than its frame is first seen where something goes on, else at its beginning. */
+/**
+ * A graph that is wider than its frame is first seen where something goes on, else at its
+ * beginning.
+ */
 function useSight(
   frame: { readonly current: HTMLElement | null },
   layout: GraphLayout | null,
@@ -76,12 +85,25 @@ function useSight(
   });
 }
 
-function fitLayout(nodes: readonly GraphNode[], direction: 'down' | 'right', room: number): readonly [number, GraphLayout] {
+function fitLayout(
+  nodes: readonly GraphNode[],
+  direction: 'down' | 'right',
+  room: number,
+): readonly [number, GraphLayout] {
   const laid = SIZES.map(([width, gap]) => {
-    const size = { width, height: BOX_HEIGHT, gapAlong: direction === 'right' ? gap : 36, gapAcross: 18, direction };
+    const size = {
+      width,
+      height: BOX_HEIGHT,
+      gapAlong: direction === 'right' ? gap : 36,
+      gapAcross: 18,
+      direction,
+    };
     return [width, layoutGraph(nodes, size)] as const;
   });
-  return laid.find(([, { width }]) => width <= room) ?? laid.at(-1) ?? [0, { width: 0, height: 0, nodes: [], edges: [] }];
+  return (
+    laid.find(([, { width }]) => width <= room) ??
+    laid.at(-1) ?? [0, { width: 0, height: 0, nodes: [], edges: [] }]
+  );
 }
 
 /** The steps; a run that still compiles shows that. */
@@ -89,13 +111,23 @@ function stepsOf(run: Run): readonly Step[] {
   const isCompiled = run.tasks.some(({ phase }) => phase === 'compile');
   if (!isCompiled || run.steps.length > 0) return run.steps;
   return [
-    { id: 'compile', kind: 'prompt', folder: 'compile/', needs: [], status: run.status === 'compile' ? 'running' : 'pending', why: null },
+    {
+      id: 'compile',
+      kind: 'prompt',
+      folder: 'compile/',
+      needs: [],
+      status: run.status === 'compile' ? 'running' : 'pending',
+      why: null,
+    },
   ];
 }
 
 export function tasksOf(step: Step, run: Run): readonly Task[] {
   if (step.folder === 'compile/') return run.tasks.filter(({ phase }) => phase === 'compile');
-  return run.tasks.filter((task) => task.phase !== 'compile' && task.step === step.id && task.path.startsWith(step.folder));
+  return run.tasks.filter(
+    (task) =>
+      task.phase !== 'compile' && task.step === step.id && task.path.startsWith(step.folder),
+  );
 }
 
 function Box({
@@ -114,7 +146,11 @@ function Box({
   const [only] = tasks;
   const target = gate?.id ?? only?.id ?? null;
   const open = (): void =>
-    tasks.length > 1 ? goTo({ at: 'run', id: run.run, tab: 'tasks' }) : target === null ? undefined : goTo({ at: 'message', id: target });
+    tasks.length > 1
+      ? goTo({ at: 'run', id: run.run, tab: 'tasks' })
+      : target === null
+        ? undefined
+        : goTo({ at: 'message', id: target });
   const about =
     gate === undefined
       ? aboutTasks(step, tasks, Math.floor((at.width - 38) / 6.1))
@@ -153,15 +189,30 @@ function Box({
   );
 }
 
-/** What a box is called, and where its lines stand: name, who does it, dashes. One in a group has a line more, for its item and pass. */
-function headOf(step: Step): { readonly groups: string; readonly name: string; readonly rows: readonly [number, number, number] } {
+/**
+ * What a box is called, and where its lines stand: name, who does it, dashes. One in a group has a
+ * line more, for its item and pass.
+ */
+function headOf(step: Step): {
+  readonly groups: string;
+  readonly name: string;
+  readonly rows: readonly [number, number, number];
+} {
   const groups = groupsOf(step.folder);
   if (groups === '') return { groups, name: step.id, rows: [26, 45, BOX_HEIGHT - 10] };
   return { groups, name: `${step.id}, ${groups}`, rows: [20, 52, BOX_HEIGHT - 7] };
 }
 
 /** A dash for each task of a step that has several. */
-function TaskDots({ tasks, room, top }: { readonly tasks: readonly Task[]; readonly room: number; readonly top: number }): VNode {
+function TaskDots({
+  tasks,
+  room,
+  top,
+}: {
+  readonly tasks: readonly Task[];
+  readonly room: number;
+  readonly top: number;
+}): VNode {
   const width = Math.min(14, room / tasks.length);
   return (
     <g transform={`translate(31 ${top})`}>
@@ -184,7 +235,8 @@ function aboutTasks(step: Step, tasks: readonly Task[], max: number): string {
   if (only === undefined) return step.why ?? (step.kind === 'prompt' ? '' : step.kind);
   const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
   const cost = usd > 0 ? ` · ${formatUsd(usd)}` : '';
-  if (tasks.length > 1) return `${tasks.filter(({ state }) => state === 'succeeded').length} of ${tasks.length} done${cost}`;
+  if (tasks.length > 1)
+    return `${tasks.filter(({ state }) => state === 'succeeded').length} of ${tasks.length} done${cost}`;
   const whole = `${whoDoes(only)}${only.durationMs === null ? '' : ` · ${formatSpan(only.durationMs)}`}`;
   return whole.length <= max ? whole : whoDoes(only);
 }

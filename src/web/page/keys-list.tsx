@@ -28,7 +28,12 @@ export function Keys(): VNode {
     <Dialog label="Keys" onClose={() => isHelpOpen.set(false)}>
       <div class="dialog-title">
         <h2>Keys</h2>
-        <button type="button" class="ghost" aria-label="Close" onClick={() => isHelpOpen.set(false)}>
+        <button
+          type="button"
+          class="ghost"
+          aria-label="Close"
+          onClick={() => isHelpOpen.set(false)}
+        >
           <Icon name="close" />
         </button>
       </div>

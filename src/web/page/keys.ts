@@ -1,4 +1,7 @@
-/** The keyboard: one listener for the whole page. Nothing happens while somebody writes or a dialog is open, but Escape. */
+/**
+ * The keyboard: one listener for the whole page. Nothing happens while somebody writes or a dialog
+ * is open, but Escape.
+ */
 import { compose } from './dialogs.tsx';
 import { confirmation, draft, goTo, isHelpOpen, isMenuOpen, place } from './state.ts';
 import { cycleTheme } from './shell.tsx';
@@ -46,7 +49,9 @@ function press(key: string, firstChannel: () => string): boolean {
       return true;
     case '/':
       if (place.get().at !== 'search') goTo({ at: 'search', query: '' });
-      requestAnimationFrame(() => document.querySelector<HTMLInputElement>('input[type=search]')?.focus());
+      requestAnimationFrame(() =>
+        document.querySelector<HTMLInputElement>('input[type=search]')?.focus(),
+      );
       return true;
     case 'c':
       compose();
@@ -92,7 +97,9 @@ function goByKey(key: string, firstChannel: () => string): boolean {
 }
 
 function moveRow(by: number): boolean {
-  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')].filter((row) => row.offsetParent !== null);
+  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')].filter(
+    (row) => row.offsetParent !== null,
+  );
   if (rows.length === 0) return false;
   const at = rows.findIndex((row) => row === document.activeElement);
   const current = rows.findIndex((row) => row.getAttribute('aria-current') === 'page');

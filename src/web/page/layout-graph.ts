@@ -1,6 +1,7 @@
 /**
- * A workflow's graph as boxes and lines: layers by the longest way from a start, order within a layer by the median of the neighbours (a few
- * sweeps), lines that pass several layers led through free lanes. Pure and without chance: the same graph is always drawn the same.
+ * A workflow's graph as boxes and lines: layers by the longest way from a start, order within a
+ * layer by the median of the neighbours (a few sweeps), lines that pass several layers led through
+ * free lanes. Pure and without chance: the same graph is always drawn the same.
  */
 
 export interface GraphNode {
@@ -88,7 +89,10 @@ function withoutCircles(nodes: readonly GraphNode[]): readonly Edge[] {
   return edges;
 }
 
-function layerNodes(nodes: readonly GraphNode[], edges: readonly Edge[]): ReadonlyMap<string, number> {
+function layerNodes(
+  nodes: readonly GraphNode[],
+  edges: readonly Edge[],
+): ReadonlyMap<string, number> {
   const layer = new Map<string, number>();
   const into = new Map<string, string[]>();
   for (const { from, to } of edges) into.set(to, [...(into.get(to) ?? []), from]);
@@ -114,11 +118,15 @@ function makeCells(
   layers: ReadonlyMap<string, number>,
 ): { readonly cells: ReadonlyMap<string, Cell>; readonly ways: readonly Way[] } {
   const cells = new Map<string, Cell>();
-  const add = (key: string, node: string | null, layer: number): void => void cells.set(key, { key, node, layer, above: [], below: [] });
+  const add = (key: string, node: string | null, layer: number): void =>
+    void cells.set(key, { key, node, layer, above: [], below: [] });
   for (const { id } of nodes) add(id, id, layers.get(id) ?? 0);
   const ways = edges.map(({ from, to }): Way => {
     const [first, last] = [layers.get(from) ?? 0, layers.get(to) ?? 0];
-    const lanes = Array.from({ length: Math.max(0, last - first - 1) }, (_, at) => `${from}\u0000${to}\u0000${at}`);
+    const lanes = Array.from(
+      { length: Math.max(0, last - first - 1) },
+      (_, at) => `${from}\u0000${to}\u0000${at}`,
+    );
     lanes.forEach((key, at) => add(key, null, first + at + 1));
     const keys = [from, ...lanes, to];
     keys.forEach((key, at) => {
@@ -141,14 +149,18 @@ function orderCells(cells: ReadonlyMap<string, Cell>): readonly (readonly string
   const current = filled.map((row) => [...row]);
   for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep += 1) {
     const isDown = sweep % 2 === 0;
-    const order = isDown ? [...current.keys()].slice(1) : [...current.keys()].slice(0, -1).reverse();
+    const order = isDown
+      ? [...current.keys()].slice(1)
+      : [...current.keys()].slice(0, -1).reverse();
     for (const layer of order) {
       const fixed = new Map((current[layer + (isDown ? -1 : 1)] ?? []).map((key, at) => [key, at]));
       const row = current[layer] ?? [];
       const place = new Map(
         row.map((key, at) => {
           const cell = cells.get(key);
-          const spots = ((isDown ? cell?.above : cell?.below) ?? []).flatMap((other) => fixed.get(other) ?? []).sort((a, b) => a - b);
+          const spots = ((isDown ? cell?.above : cell?.below) ?? [])
+            .flatMap((other) => fixed.get(other) ?? [])
+            .sort((a, b) => a - b);
           return [key, spots.length === 0 ? at : medianOf(spots)] as const;
         }),
       );
@@ -165,22 +177,34 @@ function orderCells(cells: ReadonlyMap<string, Cell>): readonly (readonly string
 
 function medianOf(sorted: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 /** How many lines cross. */
-function countCrossings(rows: readonly (readonly string[])[], cells: ReadonlyMap<string, Cell>): number {
+function countCrossings(
+  rows: readonly (readonly string[])[],
+  cells: ReadonlyMap<string, Cell>,
+): number {
   let count = 0;
   rows.forEach((row, layer) => {
     const next = new Map((rows[layer + 1] ?? []).map((key, at) => [key, at]));
-    const ends = row.flatMap((key) => (cells.get(key)?.below ?? []).flatMap((other) => next.get(other) ?? []).sort((a, b) => a - b));
-    for (let a = 0; a < ends.length; a += 1) for (let b = a + 1; b < ends.length; b += 1) if ((ends[a] ?? 0) > (ends[b] ?? 0)) count += 1;
+    const ends = row.flatMap((key) =>
+      (cells.get(key)?.below ?? []).flatMap((other) => next.get(other) ?? []).sort((a, b) => a - b),
+    );
+    for (let a = 0; a < ends.length; a += 1)
+      for (let b = a + 1; b < ends.length; b += 1) if ((ends[a] ?? 0) > (ends[b] ?? 0)) count += 1;
   });
   return count;
 }
 
 /** Middle of each cell across the layers: near its neighbours, never into the next one. */
-function placeAcross(rows: readonly (readonly string[])[], cells: ReadonlyMap<string, Cell>, size: GraphSize): ReadonlyMap<string, number> {
+function placeAcross(
+  rows: readonly (readonly string[])[],
+  cells: ReadonlyMap<string, Cell>,
+  size: GraphSize,
+): ReadonlyMap<string, number> {
   const boxed = size.direction === 'right' ? size.height : size.width;
   const extent = (key: string): number => (cells.get(key)?.node === null ? boxed * LANE : boxed);
   const at = new Map<string, number>();
@@ -191,7 +215,12 @@ function placeAcross(rows: readonly (readonly string[])[], cells: ReadonlyMap<st
       edge += extent(key) + size.gapAcross;
     }
   }
-  const widest = Math.max(0, ...rows.map((row) => row.reduce((sum, key) => sum + extent(key) + size.gapAcross, -size.gapAcross)));
+  const widest = Math.max(
+    0,
+    ...rows.map((row) =>
+      row.reduce((sum, key) => sum + extent(key) + size.gapAcross, -size.gapAcross),
+    ),
+  );
   for (const row of rows) {
     const own = row.reduce((sum, key) => sum + extent(key) + size.gapAcross, -size.gapAcross);
     for (const key of row) at.set(key, (at.get(key) ?? 0) + (widest - own) / 2);
@@ -201,7 +230,9 @@ function placeAcross(rows: readonly (readonly string[])[], cells: ReadonlyMap<st
     for (const row of isDown ? rows : [...rows].reverse()) {
       const wanted = row.map((key) => {
         const cell = cells.get(key);
-        const spots = ((isDown ? cell?.above : cell?.below) ?? []).map((other) => at.get(other) ?? 0).sort((a, b) => a - b);
+        const spots = ((isDown ? cell?.above : cell?.below) ?? [])
+          .map((other) => at.get(other) ?? 0)
+          .sort((a, b) => a - b);
         return spots.length === 0 ? (at.get(key) ?? 0) : medianOf(spots);
       });
       settle(row, wanted, { at, gapOf: (a, b) => (extent(a) + extent(b)) / 2 + size.gapAcross });
@@ -211,7 +242,10 @@ function placeAcross(rows: readonly (readonly string[])[], cells: ReadonlyMap<st
   return new Map([...at].map(([key, middle]) => [key, middle - least]));
 }
 
-/** As near as possible to what is wanted, in order and with the gaps kept: neighbours that meet are moved together as one block. */
+/**
+ * As near as possible to what is wanted, in order and with the gaps kept: neighbours that meet are
+ * moved together as one block.
+ */
 function settle(
   row: readonly string[],
   wanted: readonly number[],
@@ -227,7 +261,8 @@ function settle(
   row.forEach((key, index) => {
     let block: Block = { keys: [key], offsets: [0], sum: wanted[index] ?? 0 };
     for (let before = blocks.at(-1); before !== undefined; before = blocks.at(-1)) {
-      const reach = (before.offsets.at(-1) ?? 0) + room.gapOf(before.keys.at(-1) ?? '', block.keys[0] ?? '');
+      const reach =
+        (before.offsets.at(-1) ?? 0) + room.gapOf(before.keys.at(-1) ?? '', block.keys[0] ?? '');
       if (startOf(before) + reach <= startOf(block)) break;
       blocks.pop();
       block = {
@@ -238,7 +273,10 @@ function settle(
     }
     blocks.push(block);
   });
-  for (const block of blocks) block.keys.forEach((key, index) => room.at.set(key, startOf(block) + (block.offsets[index] ?? 0)));
+  for (const block of blocks)
+    block.keys.forEach((key, index) =>
+      room.at.set(key, startOf(block) + (block.offsets[index] ?? 0)),
+    );
 }
 
 interface Placed {
@@ -260,17 +298,33 @@ function draw({ nodes, cells, rows, across, ways }: Placed, size: GraphSize): Gr
     return { id, x, y };
   });
   const edges = ways.map(({ from, to, keys }): PlacedEdge => {
-    const inner = keys.slice(1, -1).flatMap((key) => [point(along(key), middle(key)), point(along(key) + long, middle(key))]);
-    return { from, to, points: [point(along(from) + long, middle(from)), ...inner, point(along(to), middle(to))] };
+    const inner = keys
+      .slice(1, -1)
+      .flatMap((key) => [point(along(key), middle(key)), point(along(key) + long, middle(key))]);
+    return {
+      from,
+      to,
+      points: [point(along(from) + long, middle(from)), ...inner, point(along(to), middle(to))],
+    };
   });
   const total = Math.max(0, rows.length * (long + size.gapAlong) - size.gapAlong);
-  const breadth = Math.max(0, ...[...across].map(([key, at]) => at + (cells.get(key)?.node === null ? wide * LANE : wide) / 2));
+  const breadth = Math.max(
+    0,
+    ...[...across].map(
+      ([key, at]) => at + (cells.get(key)?.node === null ? wide * LANE : wide) / 2,
+    ),
+  );
   const [width, height] = point(total, breadth);
   return { width, height, nodes: placed, edges };
 }
 
-/** A line through points as the `d` of an SVG path: it leaves and arrives straight along the layers. */
-export function curve(points: readonly (readonly [number, number])[], direction: GraphSize['direction']): string {
+/**
+ * A line through points as the `d` of an SVG path: it leaves and arrives straight along the layers.
+ */
+export function curve(
+  points: readonly (readonly [number, number])[],
+  direction: GraphSize['direction'],
+): string {
   const [first, ...rest] = points;
   if (first === undefined) return '';
   let [x, y] = first;

@@ -1,6 +1,7 @@
 /**
- * Markdown of strangers as elements. The parser knows no raw HTML, and nothing here ever writes HTML: each token becomes an element of the list
- * below or only its text, and of attributes nothing is taken over but a checked address and an ordinal. Pictures become links, so that a message
+ * Markdown of strangers as elements. The parser knows no raw HTML, and nothing here ever writes
+ * HTML: each token becomes an element of the list below or only its text, and of attributes nothing
+ * is taken over but a checked address and an ordinal. Pictures become links, so that a message
  * cannot make the browser ask another machine for anything.
  */
 import MarkdownIt from 'markdown-it';
@@ -20,7 +21,10 @@ interface Token {
 
 const parser = new MarkdownIt({ html: false, linkify: true, typographer: false, breaks: false });
 
-/** Tags of tokens that are drawn, and what they are drawn as: headings of a message are below those of the page. */
+/**
+ * Tags of tokens that are drawn, and what they are drawn as: headings of a message are below those
+ * of the page.
+ */
 const TAGS: Readonly<Record<string, string>> = {
   p: 'p',
   h1: 'h3',
@@ -83,7 +87,14 @@ function close({ token, children }: Open): ComponentChild {
     );
   const align = /text-align:(left|right|center)/.exec(token.attrGet('style') ?? '')?.[1];
   const start = tag === 'ol' ? Number(token.attrGet('start') ?? '1') : 1;
-  return h(tag, { ...(align === undefined ? {} : { class: `align-${align}` }), ...(start === 1 ? {} : { start }) }, children);
+  return h(
+    tag,
+    {
+      ...(align === undefined ? {} : { class: `align-${align}` }),
+      ...(start === 1 ? {} : { start }),
+    },
+    children,
+  );
 }
 
 function leaf(token: Token): ComponentChild {
@@ -112,11 +123,15 @@ function leaf(token: Token): ComponentChild {
   }
 }
 
-/** A link that a person may follow: to the web, to a mail address, or to a message of this transport. Anything else is only its text. */
+/**
+ * A link that a person may follow: to the web, to a mail address, or to a message of this
+ * transport. Anything else is only its text.
+ */
 function link(href: string | null, children: readonly ComponentChild[]): VNode {
   const address = href ?? '';
   const inside = /(?:^|\/)(data\/channels\/[^?#]+\.md)$/.exec(address)?.[1];
-  if (inside !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(address)) return <a href={`/m/${encodeURIComponent(inside)}`}>{children}</a>;
+  if (inside !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(address))
+    return <a href={`/m/${encodeURIComponent(inside)}`}>{children}</a>;
   if (!/^(https?:\/\/|mailto:)/i.test(address)) return <span class="no-link">{children}</span>;
   return (
     <a href={address} target="_blank" rel="noopener noreferrer nofollow" title={address}>

@@ -99,7 +99,11 @@ export function toneOf(state: string): string {
   return TONES[state] ?? 'quiet';
 }
 
-const WORDS: Readonly<Record<string, string>> = { 'waiting-human': 'needs a person', open: 'waiting', compile: 'compiling' };
+const WORDS: Readonly<Record<string, string>> = {
+  'waiting-human': 'needs a person',
+  open: 'waiting',
+  compile: 'compiling',
+};
 
 /** A state in a word and a colour. */
 export function Pill({ state, text }: { readonly state: string; readonly text?: string }): VNode {
@@ -112,7 +116,13 @@ export function Pill({ state, text }: { readonly state: string; readonly text?: 
 }
 
 /** The first letters of a name on a colour that is always the same for it. */
-export function Avatar({ name, small }: { readonly name: string; readonly small?: boolean }): VNode {
+export function Avatar({
+  name,
+  small,
+}: {
+  readonly name: string;
+  readonly small?: boolean;
+}): VNode {
   return (
     <span class={`avatar hue-${hueOf(name)} ${small === true ? 'small' : ''}`} aria-hidden="true">
       {name.slice(0, 2)}
@@ -177,7 +187,13 @@ export function Trouble({ problem }: { readonly problem: Problem }): VNode {
   );
 }
 
-export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }): VNode {
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}): VNode {
   return (
     <div class="empty">
       <p class="empty-title">{title}</p>
@@ -251,7 +267,13 @@ export function useWidth(): readonly [{ current: HTMLDivElement | null }, number
 }
 
 /** The first row of a table: columns of words, then columns of numbers. */
-export function TableHead({ words, numbers }: { readonly words: readonly string[]; readonly numbers: readonly string[] }): VNode {
+export function TableHead({
+  words,
+  numbers,
+}: {
+  readonly words: readonly string[];
+  readonly numbers: readonly string[];
+}): VNode {
   return (
     <thead>
       <tr>

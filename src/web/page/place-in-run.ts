@@ -1,4 +1,7 @@
-/** Where a step or task of a run stands: in which item and pass of the groups around it. Read from its path. Pure. */
+/**
+ * Where a step or task of a run stands: in which item and pass of the groups around it. Read from
+ * its path. Pure.
+ */
 import type { GraphNode } from './layout-graph.ts';
 import type { Step, Task } from './told.ts';
 
@@ -16,12 +19,19 @@ function turnOf(key: string): Turn {
 
 function turnText(key: string): string {
   const { item, pass, round } = turnOf(key);
-  return [item === 'one' ? '' : item, pass === 1 ? '' : `pass ${pass}`, round === 1 ? '' : `round ${round}`]
+  return [
+    item === 'one' ? '' : item,
+    pass === 1 ? '' : `pass ${pass}`,
+    round === 1 ? '' : `round ${round}`,
+  ]
     .filter((part) => part !== '')
     .join(', ');
 }
 
-/** `login, pass 2` for a step in a group, the outermost group first; empty for a step that stands in none. */
+/**
+ * `login, pass 2` for a step in a group, the outermost group first; empty for a step that stands in
+ * none.
+ */
 export function groupsOf(folder: string): string {
   const inner = folder.split('/steps/').slice(1, -1);
   return inner
@@ -30,7 +40,10 @@ export function groupsOf(folder: string): string {
     .join(' · ');
 }
 
-/** What tells a task from others of its name: its groups, its own item, candidate and pass, and which try it is. */
+/**
+ * What tells a task from others of its name: its groups, its own item, candidate and pass, and
+ * which try it is.
+ */
 export function labelOf({ path, key }: Pick<Task, 'path' | 'key'>): string {
   const own = path.split('/steps/').at(-1)?.split('/').slice(1, -1) ?? [];
   const { pass, round } = turnOf(own[0] ?? '');
@@ -47,22 +60,32 @@ export function labelOf({ path, key }: Pick<Task, 'path' | 'key'>): string {
 }
 
 /**
- * The steps as nodes. A need is one of the same item and pass; who needs a group, needs what is last in it; the first steps of a pass hang on the
- * last ones of the pass before, those of the first pass on the group.
+ * The steps as nodes. A need is one of the same item and pass; who needs a group, needs what is
+ * last in it; the first steps of a pass hang on the last ones of the pass before, those of the
+ * first pass on the group.
  */
-export function nodesOf(steps: readonly Pick<Step, 'id' | 'folder' | 'needs'>[]): readonly GraphNode[] {
+export function nodesOf(
+  steps: readonly Pick<Step, 'id' | 'folder' | 'needs'>[],
+): readonly GraphNode[] {
   const byPlace = new Map<string, (typeof steps)[number][]>();
-  for (const step of steps) byPlace.set(placeOf(step.folder), [...(byPlace.get(placeOf(step.folder)) ?? []), step]);
+  for (const step of steps)
+    byPlace.set(placeOf(step.folder), [...(byPlace.get(placeOf(step.folder)) ?? []), step]);
   const folders = new Set(steps.map(({ folder }) => folder));
   const beside = (step: (typeof steps)[number], need: string) =>
-    (byPlace.get(placeOf(step.folder)) ?? []).find(({ id }) => id === need || id.endsWith(`/${need}`));
+    (byPlace.get(placeOf(step.folder)) ?? []).find(
+      ({ id }) => id === need || id.endsWith(`/${need}`),
+    );
   const lastAt = (place: string): readonly string[] => {
     const here = byPlace.get(place) ?? [];
-    const needed = new Set(here.flatMap((step) => step.needs.flatMap((need) => beside(step, need)?.folder ?? [])));
+    const needed = new Set(
+      here.flatMap((step) => step.needs.flatMap((need) => beside(step, need)?.folder ?? [])),
+    );
     return here.filter(({ folder }) => !needed.has(folder)).flatMap(({ folder }) => endsOf(folder));
   };
   const endsOf = (folder: string): readonly string[] => {
-    const places = [...byPlace.keys()].filter((place) => place.startsWith(folder) && groupOf(place) === folder);
+    const places = [...byPlace.keys()].filter(
+      (place) => place.startsWith(folder) && groupOf(place) === folder,
+    );
     const last = places.filter((place) => !places.some((other) => isPassBefore(place, other)));
     return places.length === 0 ? [folder] : last.flatMap(lastAt);
   };
@@ -74,7 +97,9 @@ export function nodesOf(steps: readonly Pick<Step, 'id' | 'folder' | 'needs'>[])
     const place = placeOf(step.folder);
     const group = groupOf(place);
     if (needs.length > 0 || !folders.has(group)) return { id: step.folder, needs };
-    const before = [...byPlace.keys()].find((other) => groupOf(other) === group && isPassBefore(other, place));
+    const before = [...byPlace.keys()].find(
+      (other) => groupOf(other) === group && isPassBefore(other, place),
+    );
     return { id: step.folder, needs: before === undefined ? [group] : lastAt(before) };
   });
 }
@@ -92,5 +117,8 @@ function groupOf(place: string): string {
 function isPassBefore(place: string, later: string): boolean {
   if (place === later || groupOf(place) !== groupOf(later)) return false;
   const [a, b] = [place, later].map((one) => turnOf(one.split('/').at(-3) ?? '')) as [Turn, Turn];
-  return a.item === b.item && ((a.round === b.round && a.pass + 1 === b.pass) || (a.round + 1 === b.round && b.pass === 1));
+  return (
+    a.item === b.item &&
+    ((a.round === b.round && a.pass + 1 === b.pass) || (a.round + 1 === b.round && b.pass === 1))
+  );
 }

@@ -45,9 +45,13 @@ export function placeOf(path: string, query: string): Place {
     case '':
       return { at: 'now' };
     case 'c':
-      return second === undefined || second === '' ? { at: 'nowhere' } : { at: 'channel', name: second };
+      return second === undefined || second === ''
+        ? { at: 'nowhere' }
+        : { at: 'channel', name: second };
     case 'm':
-      return second === undefined || second === '' ? { at: 'nowhere' } : { at: 'message', id: second };
+      return second === undefined || second === ''
+        ? { at: 'nowhere' }
+        : { at: 'message', id: second };
     case 'search':
       return { at: 'search', query: new URLSearchParams(query).get('q') ?? '' };
     case 'runs':

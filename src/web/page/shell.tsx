@@ -40,7 +40,9 @@ export function Shell(): VNode {
     if (summary === null) return;
     keepCsrf(summary.csrf);
     const usual = summary.channels.filter(({ isRun }) => !isRun);
-    firstChannel.set(usual.find(({ name }) => name === 'general')?.name ?? usual[0]?.name ?? 'general');
+    firstChannel.set(
+      usual.find(({ name }) => name === 'general')?.name ?? usual[0]?.name ?? 'general',
+    );
   }, [summary]);
   return (
     <>
@@ -53,7 +55,8 @@ export function Shell(): VNode {
         <main id="main" tabIndex={-1}>
           {live === false ? (
             <p class="banner" role="status">
-              Not connected: is <code>crosstalkd web</code> still running? What you see is as it was.
+              Not connected: is <code>crosstalkd web</code> still running? What you see is as it
+              was.
             </p>
           ) : summary?.outage == null ? null : (
             <p class="banner" role="status">
@@ -71,7 +74,13 @@ export function Shell(): VNode {
   );
 }
 
-function View({ here, summary }: { readonly here: Place; readonly summary: Summary | null }): VNode {
+function View({
+  here,
+  summary,
+}: {
+  readonly here: Place;
+  readonly summary: Summary | null;
+}): VNode {
   switch (here.at) {
     case 'now':
       return <NowView summary={summary} />;
@@ -101,7 +110,12 @@ function View({ here, summary }: { readonly here: Place; readonly summary: Summa
 function TopBar({ needs }: { readonly needs: number }): VNode {
   return (
     <div class="topbar">
-      <button type="button" class="ghost" aria-label="Menu" onClick={() => isMenuOpen.set(!isMenuOpen.get())}>
+      <button
+        type="button"
+        class="ghost"
+        aria-label="Menu"
+        onClick={() => isMenuOpen.set(!isMenuOpen.get())}
+      >
         <Icon name="menu" />
         {needs > 0 ? <span class="dot" /> : null}
       </button>
@@ -126,7 +140,15 @@ const WAYS = [
 const THEME_WORDS = { auto: 'As the system', light: 'Light', dark: 'Dark' } as const;
 const THEME_ICONS = { auto: 'auto', light: 'sun', dark: 'moon' } as const;
 
-function Side({ here, summary, needs }: { readonly here: Place; readonly summary: Summary | null; readonly needs: number }): VNode {
+function Side({
+  here,
+  summary,
+  needs,
+}: {
+  readonly here: Place;
+  readonly summary: Summary | null;
+  readonly needs: number;
+}): VNode {
   const isOpen = useCell(isMenuOpen);
   const chosen = useCell(theme);
   const close = (): void => isMenuOpen.set(false);
@@ -154,7 +176,12 @@ function Side({ here, summary, needs }: { readonly here: Place; readonly summary
         <ul>
           {WAYS.map(({ place: to, icon, word }) => (
             <li key={word}>
-              <Go to={to} class="way" current={here.at === to.at || (to.at === 'runs' && here.at === 'run')} onGo={close}>
+              <Go
+                to={to}
+                class="way"
+                current={here.at === to.at || (to.at === 'runs' && here.at === 'run')}
+                onGo={close}
+              >
                 <Icon name={icon} />
                 <span>{word}</span>
                 {to.at === 'now' && needs > 0 ? <b class="badge">{needs}</b> : null}
@@ -165,7 +192,12 @@ function Side({ here, summary, needs }: { readonly here: Place; readonly summary
         <h2 class="side-title">Channels</h2>
         <ul class="side-channels">
           {channels.slice(0, CHANNELS_SHOWN).map((channel) => (
-            <ChannelWay key={channel.name} channel={channel} current={here.at === 'channel' && here.name === channel.name} onGo={close} />
+            <ChannelWay
+              key={channel.name}
+              channel={channel}
+              current={here.at === 'channel' && here.name === channel.name}
+              onGo={close}
+            />
           ))}
         </ul>
         <div class="side-foot">
@@ -182,7 +214,13 @@ function Side({ here, summary, needs }: { readonly here: Place; readonly summary
           >
             <Icon name={THEME_ICONS[chosen]} />
           </button>
-          <button type="button" class="ghost" title="Keys (?)" aria-label="Keys" onClick={() => isHelpOpen.set(true)}>
+          <button
+            type="button"
+            class="ghost"
+            title="Keys (?)"
+            aria-label="Keys"
+            onClick={() => isHelpOpen.set(true)}
+          >
             <Icon name="help" />
           </button>
         </div>
@@ -202,7 +240,13 @@ function ChannelWay({
 }): VNode {
   return (
     <li>
-      <Go to={{ at: 'channel', name: channel.name }} class="way" current={current} onGo={onGo} title={channel.description}>
+      <Go
+        to={{ at: 'channel', name: channel.name }}
+        class="way"
+        current={current}
+        onGo={onGo}
+        title={channel.description}
+      >
         <span class="hash">#</span>
         <span class="way-name">{channel.name}</span>
         {channel.open > 0 ? <b class="badge quiet">{channel.open}</b> : null}

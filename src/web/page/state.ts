@@ -1,4 +1,7 @@
-/** What the whole page shares: where it is, what it is told of itself, the open dialogs, and the time. */
+/**
+ * What the whole page shares: where it is, what it is told of itself, the open dialogs, and the
+ * time.
+ */
 import { useEffect, useState } from 'preact/hooks';
 import { addressOf, type Place, placeOf } from './route.ts';
 

@@ -31,14 +31,23 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
       </div>
       {tasks.map((task) => {
         const bar = barOf(task, { ...span, isHeld: task.heldBy !== null });
-        const state = task.state === 'open' ? (task.heldBy === null ? 'open' : 'running') : task.state;
+        const state =
+          task.state === 'open' ? (task.heldBy === null ? 'open' : 'running') : task.state;
         const label = labelOf(task);
         const says = `${task.step}${label === '' ? '' : ` ${label}`}, ${whoDoes(task)}: ${state}${task.durationMs === null ? '' : `, ${formatSpan(task.durationMs)}`}${task.askedMs === null ? '' : `, asked ${formatMoment(task.askedMs)}`}`;
         return (
-          <Go key={task.path} to={{ at: 'message', id: task.id }} class="timeline-row" row title={says}>
+          <Go
+            key={task.path}
+            to={{ at: 'message', id: task.id }}
+            class="timeline-row"
+            row
+            title={says}
+          >
             <span class="timeline-name">
               {task.step}
-              <span class={label === '' ? 'soft who' : 'soft'}>{label === '' ? whoDoes(task) : label}</span>
+              <span class={label === '' ? 'soft who' : 'soft'}>
+                {label === '' ? whoDoes(task) : label}
+              </span>
             </span>
             <span class="timeline-lane">
               {ticks.map((ms) => (
@@ -46,10 +55,19 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
               ))}
               {bar === null ? null : (
                 <>
-                  <i class="waits" style={{ left: `${bar.waitFrom * 100}%`, width: `${(bar.workFrom - bar.waitFrom) * 100}%` }} />
+                  <i
+                    class="waits"
+                    style={{
+                      left: `${bar.waitFrom * 100}%`,
+                      width: `${(bar.workFrom - bar.waitFrom) * 100}%`,
+                    }}
+                  />
                   <i
                     class={`works ${toneOf(state)} ${bar.isOpen ? 'goes-on' : ''}`}
-                    style={{ left: `${bar.workFrom * 100}%`, width: `${(bar.to - bar.workFrom) * 100}%` }}
+                    style={{
+                      left: `${bar.workFrom * 100}%`,
+                      width: `${(bar.to - bar.workFrom) * 100}%`,
+                    }}
                   />
                 </>
               )}
@@ -58,8 +76,11 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
         );
       })}
       <p class="legend">
-        <i class="waits" /> waits <i class="works good" /> done <i class="works live" /> runs <i class="works bad" /> failed
-        {gates.length > 0 ? <span> · {gates.length === 1 ? 'a gate is' : `${gates.length} gates are`} open</span> : null}
+        <i class="waits" /> waits <i class="works good" /> done <i class="works live" /> runs{' '}
+        <i class="works bad" /> failed
+        {gates.length > 0 ? (
+          <span> · {gates.length === 1 ? 'a gate is' : `${gates.length} gates are`} open</span>
+        ) : null}
       </p>
     </div>
   );

@@ -46,9 +46,24 @@ export interface Status {
   }[];
   readonly waiting: readonly Work[];
   readonly running: readonly Work[];
-  readonly failed: readonly { readonly id: string; readonly model: string; readonly reason: string; readonly ageMs: number }[];
-  readonly rejected: readonly { readonly path: string; readonly line: number; readonly found: string; readonly expected: string }[];
-  readonly parked: readonly { readonly host: string; readonly model: string; readonly why: string; readonly forMs: number | null }[];
+  readonly failed: readonly {
+    readonly id: string;
+    readonly model: string;
+    readonly reason: string;
+    readonly ageMs: number;
+  }[];
+  readonly rejected: readonly {
+    readonly path: string;
+    readonly line: number;
+    readonly found: string;
+    readonly expected: string;
+  }[];
+  readonly parked: readonly {
+    readonly host: string;
+    readonly model: string;
+    readonly why: string;
+    readonly forMs: number | null;
+  }[];
   readonly here: { readonly alias: string } | null;
 }
 
@@ -103,7 +118,11 @@ export interface Message {
   readonly files: readonly string[];
   readonly warnings: readonly string[];
   readonly parent: { readonly id: string; readonly from: string } | null;
-  readonly waits: readonly { readonly name: string; readonly host: string | null; readonly attempt: number | null }[];
+  readonly waits: readonly {
+    readonly name: string;
+    readonly host: string | null;
+    readonly attempt: number | null;
+  }[];
   readonly may_retry: boolean;
   readonly starts_run: boolean;
 }
@@ -222,7 +241,11 @@ export interface Run {
     readonly tokens: number;
     readonly limits: Readonly<Record<string, number | null>>;
   } | null;
-  readonly waits: readonly { readonly what: string; readonly command: string | null; readonly needsPerson: boolean }[];
+  readonly waits: readonly {
+    readonly what: string;
+    readonly command: string | null;
+    readonly needsPerson: boolean;
+  }[];
   readonly answer: string | null;
   readonly me: string | null;
 }
@@ -246,7 +269,11 @@ export interface Board {
     readonly models: readonly string[];
     readonly beatMs: number | null;
     readonly parked: readonly Parked[];
-    readonly holds: readonly { readonly id: string; readonly model: string; readonly attempt: number }[];
+    readonly holds: readonly {
+      readonly id: string;
+      readonly model: string;
+      readonly attempt: number;
+    }[];
     readonly unsent: number | null;
     readonly outage: string | null;
   }[];
@@ -269,7 +296,12 @@ export interface Board {
   }[];
   readonly budgets: {
     readonly untilMs: number;
-    readonly lines: readonly { readonly name: string; readonly unit: string; readonly used: number; readonly limit: number }[];
+    readonly lines: readonly {
+      readonly name: string;
+      readonly unit: string;
+      readonly used: number;
+      readonly limit: number;
+    }[];
   } | null;
   readonly leaseMs: number;
 }

@@ -19,8 +19,13 @@ export function ChannelView({
   readonly asked: string | null;
   readonly summary: Summary | null;
 }): VNode {
-  const [pages, setPages] = useState<{ readonly name: string; readonly count: number }>({ name: '', count: 1 });
-  const thread = useAnswer<ThreadPage>(asked === null ? null : `thread?id=${encodeURIComponent(asked)}`);
+  const [pages, setPages] = useState<{ readonly name: string; readonly count: number }>({
+    name: '',
+    count: 1,
+  });
+  const thread = useAnswer<ThreadPage>(
+    asked === null ? null : `thread?id=${encodeURIComponent(asked)}`,
+  );
   const channel = name ?? thread.data?.channel ?? null;
   useEffect(() => channelInView.set(channel), [channel]);
   const count = pages.name === channel ? pages.count : 1;
@@ -62,7 +67,12 @@ export function ChannelView({
         </section>
       ) : (
         <section class="pane">
-          <ThreadView key={thread.data?.root ?? asked} asked={asked} first={thread} summary={summary} />
+          <ThreadView
+            key={thread.data?.root ?? asked}
+            asked={asked}
+            first={thread}
+            summary={summary}
+          />
         </section>
       )}
     </div>
@@ -85,7 +95,9 @@ function Threads({
   readonly isLast: boolean;
   readonly onMore: () => void;
 }): VNode | null {
-  const { data, problem } = useAnswer<ChannelPage>(`channel?name=${encodeURIComponent(name)}&from=${page * PAGE}`);
+  const { data, problem } = useAnswer<ChannelPage>(
+    `channel?name=${encodeURIComponent(name)}&from=${page * PAGE}`,
+  );
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   if (data.total === 0)
     return (
@@ -109,7 +121,13 @@ function Threads({
   );
 }
 
-function ThreadRowView({ thread, current }: { readonly thread: ThreadRow; readonly current: boolean }): VNode {
+function ThreadRowView({
+  thread,
+  current,
+}: {
+  readonly thread: ThreadRow;
+  readonly current: boolean;
+}): VNode {
   const { people, count, running, waiting, failures } = thread;
   const title = thread.subject ?? thread.first_line;
   return (
@@ -120,7 +138,9 @@ function ThreadRowView({ thread, current }: { readonly thread: ThreadRow; readon
         </span>
         <Ago atMs={thread.lastMs} />
       </span>
-      <span class="thread-title">{title !== '' ? title : thread.to.includes('workflow') ? 'A workflow' : 'without words'}</span>
+      <span class="thread-title">
+        {title !== '' ? title : thread.to.includes('workflow') ? 'A workflow' : 'without words'}
+      </span>
       {thread.preview === '' ? null : <span class="thread-preview">{thread.preview}</span>}
       <span class="thread-foot">
         <span class="stack">
@@ -130,9 +150,15 @@ function ThreadRowView({ thread, current }: { readonly thread: ThreadRow; readon
         </span>
         <span>{count === 1 ? 'no answers' : plural(count - 1, 'answer')}</span>
         <span class="grow" />
-        {running > 0 ? <Pill state="running" text={running === 1 ? 'running' : `${running} running`} /> : null}
-        {running === 0 && waiting > 0 ? <Pill state={thread.state === 'stale' ? 'stale' : 'open'} /> : null}
-        {failures > 0 ? <Pill state="failed" text={failures === 1 ? 'failed' : `${failures} failed`} /> : null}
+        {running > 0 ? (
+          <Pill state="running" text={running === 1 ? 'running' : `${running} running`} />
+        ) : null}
+        {running === 0 && waiting > 0 ? (
+          <Pill state={thread.state === 'stale' ? 'stale' : 'open'} />
+        ) : null}
+        {failures > 0 ? (
+          <Pill state="failed" text={failures === 1 ? 'failed' : `${failures} failed`} />
+        ) : null}
       </span>
     </Go>
   );

@@ -1,4 +1,7 @@
-/** Charts of what dispatchers answered: throughput, latency, tokens and cost by day, for each model or host. */
+/**
+ * Charts of what dispatchers answered: throughput, latency, tokens and cost by day, for each model
+ * or host.
+ */
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
@@ -27,10 +30,23 @@ export function ChartsView(): VNode {
   return (
     <div class="column wide">
       <Head title="Charts" about="What dispatchers have answered, by day (UTC).">
-        <Choice label="By" value={by} options={[['model', 'Models'] as const, ['host', 'Hosts'] as const]} onChoose={setBy} />
+        <Choice
+          label="By"
+          value={by}
+          options={[['model', 'Models'] as const, ['host', 'Hosts'] as const]}
+          onChoose={setBy}
+        />
         <Choice label="Span" value={days} options={SPANS} onChoose={setDays} />
       </Head>
-      {data === null ? problem === null ? <Loading /> : <Trouble problem={problem} /> : <Drawn charts={data} by={by} />}
+      {data === null ? (
+        problem === null ? (
+          <Loading />
+        ) : (
+          <Trouble problem={problem} />
+        )
+      ) : (
+        <Drawn charts={data} by={by} />
+      )}
     </div>
   );
 }
@@ -44,19 +60,29 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
     );
   const { total } = charts;
   const lines = (pick: (figures: Figures) => number | null): readonly Line[] =>
-    charts.series.slice(0, SERIES_MAX).map(({ name, daily }) => ({ name, values: daily.map(pick) }));
+    charts.series
+      .slice(0, SERIES_MAX)
+      .map(({ name, daily }) => ({ name, values: daily.map(pick) }));
   const stacked = (pick: (figures: Figures) => number): readonly Line[] => {
     const rest = charts.series.slice(SERIES_MAX);
-    const others = charts.days.map((_, at) => rest.reduce((sum, { daily }) => sum + (daily[at] === undefined ? 0 : pick(daily[at])), 0));
+    const others = charts.days.map((_, at) =>
+      rest.reduce((sum, { daily }) => sum + (daily[at] === undefined ? 0 : pick(daily[at])), 0),
+    );
     return [...lines(pick), ...(rest.length === 0 ? [] : [{ name: 'others', values: others }])];
   };
   return (
     <>
       <dl class="facts-row">
         <Fact name="answers" value={formatCount(total.answers)} />
-        <Fact name="failed" value={`${((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1)}%`} />
+        <Fact
+          name="failed"
+          value={`${((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1)}%`}
+        />
         <Fact name="median" value={total.medianMs === null ? '–' : formatSpan(total.medianMs)} />
-        <Fact name="nine of ten within" value={total.slowMs === null ? '–' : formatSpan(total.slowMs)} />
+        <Fact
+          name="nine of ten within"
+          value={total.slowMs === null ? '–' : formatSpan(total.slowMs)}
+        />
         <Fact name="tokens" value={formatCount(total.tokensIn + total.tokensOut)} />
         <Fact name="cost" value={formatUsd(total.usd)} />
       </dl>
@@ -73,8 +99,20 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
         ) : null}
       </p>
       <div class="charts">
-        <Chart title="Answers" days={charts.days} lines={stacked(({ answers }) => answers)} kind="bars" show={formatCount} />
-        <Chart title="Median time to answer" days={charts.days} lines={lines(({ medianMs }) => medianMs)} kind="lines" show={formatSpan} />
+        <Chart
+          title="Answers"
+          days={charts.days}
+          lines={stacked(({ answers }) => answers)}
+          kind="bars"
+          show={formatCount}
+        />
+        <Chart
+          title="Median time to answer"
+          days={charts.days}
+          lines={lines(({ medianMs }) => medianMs)}
+          kind="lines"
+          show={formatSpan}
+        />
         <Chart
           title="Tokens"
           days={charts.days}
@@ -82,7 +120,13 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           kind="bars"
           show={formatCount}
         />
-        <Chart title="Cost" days={charts.days} lines={stacked(({ usd }) => usd)} kind="bars" show={formatUsd} />
+        <Chart
+          title="Cost"
+          days={charts.days}
+          lines={stacked(({ usd }) => usd)}
+          kind="bars"
+          show={formatUsd}
+        />
       </div>
       <section class="section">
         <h2>{by === 'model' ? 'Models' : 'Hosts'}</h2>
@@ -90,7 +134,15 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           <table>
             <TableHead
               words={[by === 'model' ? 'Model' : 'Host']}
-              numbers={['Answers', 'Failed', 'Median', '9 of 10', 'Tokens in', 'Tokens out', 'Cost']}
+              numbers={[
+                'Answers',
+                'Failed',
+                'Median',
+                '9 of 10',
+                'Tokens in',
+                'Tokens out',
+                'Cost',
+              ]}
             />
             <tbody>
               {charts.series.map(({ name, total: own }) => (
@@ -137,10 +189,16 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
   const [ref, width] = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const sums = days.map((_, day) => lines.reduce((sum, { values }) => sum + (values[day] ?? 0), 0));
-  const highest = kind === 'bars' ? Math.max(0, ...sums) : Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const highest =
+    kind === 'bars'
+      ? Math.max(0, ...sums)
+      : Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
   const ticks = kind === 'bars' ? valueTicks(highest, 4) : spanTicks(highest, 4);
   const top = ticks.at(-1) ?? 1;
-  const inner = { width: Math.max(1, width - ROOM.left - ROOM.right), height: HEIGHT - ROOM.top - ROOM.bottom };
+  const inner = {
+    width: Math.max(1, width - ROOM.left - ROOM.right),
+    height: HEIGHT - ROOM.top - ROOM.bottom,
+  };
   const slot = inner.width / days.length;
   const y = (value: number): number => ROOM.top + inner.height * (1 - value / top);
   const x = (day: number): number => ROOM.left + slot * (day + 0.5);
@@ -155,7 +213,9 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
             ? ''
             : `${dayWord(shown)}: ${
                 lines
-                  .flatMap(({ name, values }) => (values[at] == null || values[at] === 0 ? [] : [`${name} ${show(values[at])}`]))
+                  .flatMap(({ name, values }) =>
+                    values[at] == null || values[at] === 0 ? [] : [`${name} ${show(values[at])}`],
+                  )
                   .slice(0, 4)
                   .join(', ') || 'nothing'
               }`}
@@ -185,7 +245,9 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
               </text>
             </g>
           ))}
-          {at === null ? null : <rect class="at" x={x(at) - slot / 2} y={ROOM.top} width={slot} height={inner.height} />}
+          {at === null ? null : (
+            <rect class="at" x={x(at) - slot / 2} y={ROOM.top} width={slot} height={inner.height} />
+          )}
           {days.map((day, index) =>
             (days.length - 1 - index) % every === 0 ? (
               <text class="axis" key={day} x={x(index)} y={HEIGHT - 6} text-anchor="middle">
@@ -193,7 +255,11 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
               </text>
             ) : null,
           )}
-          {kind === 'bars' ? <Bars lines={lines} days={days.length} place={{ x, y, slot }} /> : <Lines lines={lines} place={{ x, y }} />}
+          {kind === 'bars' ? (
+            <Bars lines={lines} days={days.length} place={{ x, y, slot }} />
+          ) : (
+            <Lines lines={lines} place={{ x, y }} />
+          )}
         </svg>
       )}
     </figure>
@@ -242,14 +308,24 @@ function Bars({
   );
 }
 
-function Lines({ lines, place }: { readonly lines: readonly Line[]; readonly place: Scales }): VNode {
+function Lines({
+  lines,
+  place,
+}: {
+  readonly lines: readonly Line[];
+  readonly place: Scales;
+}): VNode {
   return (
     <g>
       {lines.map(({ name, values }, series) => {
-        const points = values.flatMap((value, day) => (value === null ? [] : [[place.x(day), place.y(value)] as const]));
+        const points = values.flatMap((value, day) =>
+          value === null ? [] : [[place.x(day), place.y(value)] as const],
+        );
         return (
           <g key={name} class={`line series-${series}`}>
-            <polyline points={points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ')} />
+            <polyline
+              points={points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ')}
+            />
             {points.map(([px, py]) => (
               <circle key={px} cx={px} cy={py} r={points.length > 40 ? 1.6 : 2.6} />
             ))}
@@ -262,5 +338,9 @@ function Lines({ lines, place }: { readonly lines: readonly Line[]; readonly pla
 
 /** `2026-11-21` as `21 Nov`. */
 function dayWord(day: string): string {
-  return new Date(`${day}T12:00:00Z`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+  return new Date(`${day}T12:00:00Z`).toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    timeZone: 'UTC',
+  });
 }

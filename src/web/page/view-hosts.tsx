@@ -1,8 +1,23 @@
-/** The board: hosts with their beats and slots, models with who serves them, and the budgets of the day. */
+/**
+ * The board: hosts with their beats and slots, models with who serves them, and the budgets of the
+ * day.
+ */
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, plural, shortId } from './format.ts';
-import { Ago, Avatar, Command, Empty, Fix, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
+import {
+  Ago,
+  Avatar,
+  Command,
+  Empty,
+  Fix,
+  Go,
+  Head,
+  Loading,
+  Pill,
+  TableHead,
+  Trouble,
+} from './parts.tsx';
 import { clock, useCell } from './state.ts';
 import type { Board } from './told.ts';
 
@@ -22,7 +37,11 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
       ) : (
         <div class="board">
           {data.hosts.map((host) => (
-            <HostCard key={`${host.alias}.${host.instance}`} host={host} isAsked={host.alias === name} />
+            <HostCard
+              key={`${host.alias}.${host.instance}`}
+              host={host}
+              isAsked={host.alias === name}
+            />
           ))}
         </div>
       )}
@@ -38,7 +57,10 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
         ) : (
           <div class="table-scroll" tabIndex={0} role="region" aria-label="Models">
             <table class="models">
-              <TableHead words={['Model', 'State', 'Hosts']} numbers={['Running', 'Waiting', 'Week', 'Median', 'Cost']} />
+              <TableHead
+                words={['Model', 'State', 'Hosts']}
+                numbers={['Running', 'Waiting', 'Week', 'Median', 'Cost']}
+              />
               <tbody>
                 {data.models.map((model) => (
                   <ModelRow key={model.name} model={model} />
@@ -52,12 +74,21 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
   );
 }
 
-function HostCard({ host, isAsked }: { readonly host: Board['hosts'][number]; readonly isAsked: boolean }): VNode {
+function HostCard({
+  host,
+  isAsked,
+}: {
+  readonly host: Board['hosts'][number];
+  readonly isAsked: boolean;
+}): VNode {
   const nowMs = useCell(clock);
   const { slots, holds } = host;
   const shown = Math.max(slots, holds.length);
   return (
-    <article class={`card host ${isAsked ? 'is-asked' : ''} ${host.isUp ? '' : 'is-down'}`} id={`host-${host.alias}`}>
+    <article
+      class={`card host ${isAsked ? 'is-asked' : ''} ${host.isUp ? '' : 'is-down'}`}
+      id={`host-${host.alias}`}
+    >
       <header>
         <h2>
           <Go to={{ at: 'hosts', name: host.alias }} row>
@@ -93,16 +124,26 @@ function HostCard({ host, isAsked }: { readonly host: Board['hosts'][number]; re
       </p>
       {host.parked.map(({ model, why, untilMs }) => (
         <p class="parked" key={model}>
-          <b>{model}</b> rests{untilMs === null ? '' : ` for ${formatSpan(Math.max(0, untilMs - nowMs))}`}: {why}
+          <b>{model}</b> rests
+          {untilMs === null ? '' : ` for ${formatSpan(Math.max(0, untilMs - nowMs))}`}: {why}
         </p>
       ))}
       {host.outage === null ? null : <p class="parked">cannot reach the remote: {host.outage}</p>}
-      {host.unsent === null || host.unsent === 0 ? null : <p class="parked">{plural(host.unsent, 'finished answer')} on the way out</p>}
+      {host.unsent === null || host.unsent === 0 ? null : (
+        <p class="parked">{plural(host.unsent, 'finished answer')} on the way out</p>
+      )}
       <footer class="soft">
         {host.beatMs === null ? (
           'its beat cannot be read'
         ) : (
-          <>last beat {host.isHere && nowMs - host.beatMs < 60_000 ? 'now' : <Ago atMs={host.beatMs} inText />}</>
+          <>
+            last beat{' '}
+            {host.isHere && nowMs - host.beatMs < 60_000 ? (
+              'now'
+            ) : (
+              <Ago atMs={host.beatMs} inText />
+            )}
+          </>
         )}
         {host.version === null ? '' : ` · version ${host.version}`}
       </footer>
@@ -113,7 +154,12 @@ function HostCard({ host, isAsked }: { readonly host: Board['hosts'][number]; re
 function ModelRow({ model }: { readonly model: Board['models'][number] }): VNode {
   const { here, hosts, parked, week } = model;
   const [rest] = parked;
-  const state = hosts.length > 0 ? (rest !== undefined && parked.length >= hosts.length ? 'paused' : 'served') : 'stopped';
+  const state =
+    hosts.length > 0
+      ? rest !== undefined && parked.length >= hosts.length
+        ? 'paused'
+        : 'served'
+      : 'stopped';
   const text = state === 'paused' ? 'rests' : state === 'served' ? 'served' : 'nobody serves it';
   const details = [here?.adapter, here?.model].filter((part) => part != null).join(' ');
   return (
@@ -131,10 +177,18 @@ function ModelRow({ model }: { readonly model: Board['models'][number] }): VNode
       <td class="number">{numberOf(model.running)}</td>
       <td class="number">{numberOf(model.waiting)}</td>
       <td class="number">
-        {week === null ? <span class="soft">–</span> : `${formatCount(week.answers)}${week.failed > 0 ? ` (${week.failed} failed)` : ''}`}
+        {week === null ? (
+          <span class="soft">–</span>
+        ) : (
+          `${formatCount(week.answers)}${week.failed > 0 ? ` (${week.failed} failed)` : ''}`
+        )}
       </td>
-      <td class="number">{week?.medianMs == null ? <span class="soft">–</span> : formatSpan(week.medianMs)}</td>
-      <td class="number">{week === null || week.usd === 0 ? <span class="soft">–</span> : formatUsd(week.usd)}</td>
+      <td class="number">
+        {week?.medianMs == null ? <span class="soft">–</span> : formatSpan(week.medianMs)}
+      </td>
+      <td class="number">
+        {week === null || week.usd === 0 ? <span class="soft">–</span> : formatUsd(week.usd)}
+      </td>
     </tr>
   );
 }
@@ -149,17 +203,29 @@ function Budgets({ budgets }: { readonly budgets: NonNullable<Board['budgets']> 
   return (
     <section class="section">
       <h2>
-        Budgets of the day <span class="count">anew in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}</span>
+        Budgets of the day{' '}
+        <span class="count">anew in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}</span>
       </h2>
       <div class="card budgets">
         {budgets.lines.map(({ name, unit, used, limit }) => {
-          const show = (value: number): string => (unit === 'USD' ? formatUsd(value) : `${formatCount(value)} tokens`);
+          const show = (value: number): string =>
+            unit === 'USD' ? formatUsd(value) : `${formatCount(value)} tokens`;
           const share = limit === 0 ? 1 : Math.min(1, used / limit);
           return (
             <div class="budget" key={`${name} ${unit}`}>
               <span>{name}</span>
-              <span class="meter" role="meter" aria-label={`${name}, ${unit}`} aria-valuemin={0} aria-valuemax={limit} aria-valuenow={used}>
-                <i class={share >= 1 ? 'bad' : share > 0.8 ? 'warn' : 'good'} style={{ width: `${share * 100}%` }} />
+              <span
+                class="meter"
+                role="meter"
+                aria-label={`${name}, ${unit}`}
+                aria-valuemin={0}
+                aria-valuemax={limit}
+                aria-valuenow={used}
+              >
+                <i
+                  class={share >= 1 ? 'bad' : share > 0.8 ? 'warn' : 'good'}
+                  style={{ width: `${share * 100}%` }}
+                />
               </span>
               <span class="soft">
                 {show(used)} of {show(limit)}

@@ -1,4 +1,7 @@
-/** What goes on: the verdict first, then what needs a person with the command that fixes it, then the rest. */
+/**
+ * What goes on: the verdict first, then what needs a person with the command that fixes it, then
+ * the rest.
+ */
 import type { ComponentChildren, VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { confirmRetry } from './acts.ts';
@@ -75,12 +78,20 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
               </b>
               <span class="row-text">{why}</span>
             </span>
-            <span class="row-side">{forMs === null ? 'until resumed' : `for ${formatSpan(forMs)}`}</span>
+            <span class="row-side">
+              {forMs === null ? 'until resumed' : `for ${formatSpan(forMs)}`}
+            </span>
           </div>
         ))}
       </Section>
       {data.needs.length + data.running.length + data.waiting.length + data.failed.length === 0 ? (
-        <Empty title={summary !== null && summary.channels.length === 0 ? 'Nothing was said here yet' : 'Nothing waits and nothing runs'}>
+        <Empty
+          title={
+            summary !== null && summary.channels.length === 0
+              ? 'Nothing was said here yet'
+              : 'Nothing waits and nothing runs'
+          }
+        >
           <p>
             Press <kbd>c</kbd> to ask somebody, or <kbd>?</kbd> for all keys.
           </p>
@@ -113,7 +124,15 @@ export function Section({
 
 function WorkRow({ work, state }: { readonly work: Work; readonly state: string }): VNode {
   return (
-    <Go to={work.kind === 'workflow' ? { at: 'run', id: work.id, tab: 'graph' } : { at: 'message', id: work.id }} class="row" row>
+    <Go
+      to={
+        work.kind === 'workflow'
+          ? { at: 'run', id: work.id, tab: 'graph' }
+          : { at: 'message', id: work.id }
+      }
+      class="row"
+      row
+    >
       <Avatar name={work.to} />
       <span class="row-main">
         <b>
@@ -122,15 +141,30 @@ function WorkRow({ work, state }: { readonly work: Work; readonly state: string 
         <span class="row-text">{work.says}</span>
       </span>
       <span class="row-side">
-        <Pill state={work.kind === 'workflow' ? 'compile' : state} {...(work.kind === 'workflow' ? { text: 'open' } : {})} />
-        {work.sinceMs === undefined ? <span class="mono">{shortId(work.id)}</span> : <Ago atMs={work.sinceMs} />}
+        <Pill
+          state={work.kind === 'workflow' ? 'compile' : state}
+          {...(work.kind === 'workflow' ? { text: 'open' } : {})}
+        />
+        {work.sinceMs === undefined ? (
+          <span class="mono">{shortId(work.id)}</span>
+        ) : (
+          <Ago atMs={work.sinceMs} />
+        )}
       </span>
     </Go>
   );
 }
 
 /** Where the thing that needs somebody can be seen, and often done. */
-function NeedLink({ kind, fix, about }: { readonly kind: string; readonly fix: string; readonly about: readonly string[] }): VNode | null {
+function NeedLink({
+  kind,
+  fix,
+  about,
+}: {
+  readonly kind: string;
+  readonly fix: string;
+  readonly about: readonly string[];
+}): VNode | null {
   const run = /^crosstalkd workflow \w+ (\S+)/.exec(fix)?.[1];
   const [first] = about;
   const to: Place | null =

@@ -23,7 +23,9 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
   const { data, problem } = useAnswer<Run>(`run?id=${encodeURIComponent(id)}`);
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
-  const needs = data.waits.filter(({ needsPerson, what }) => needsPerson && !what.startsWith('gate '));
+  const needs = data.waits.filter(
+    ({ needsPerson, what }) => needsPerson && !what.startsWith('gate '),
+  );
   const failed = data.counts['failed'] ?? 0;
   return (
     <div class="column wide">
@@ -35,14 +37,19 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
         }
         about={
           <>
-            {data.name === data.run ? '' : `${data.name} · `}asked by {data.from}, <Ago atMs={data.atMs} inText /> ·{' '}
+            {data.name === data.run ? '' : `${data.name} · `}asked by {data.from},{' '}
+            <Ago atMs={data.atMs} inText /> ·{' '}
             <Go to={{ at: 'message', id: data.markerId }}>the message that started it</Go> ·{' '}
             <Go to={{ at: 'channel', name: data.run }}>its channel</Go>
           </>
         }
       >
         {data.over ? null : (
-          <button type="button" class="button small" onClick={() => confirmRun(data.run, data.status === 'paused' ? 'resume' : 'pause')}>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => confirmRun(data.run, data.status === 'paused' ? 'resume' : 'pause')}
+          >
             {data.status === 'paused' ? 'Go on …' : 'Pause …'}
           </button>
         )}
@@ -52,7 +59,11 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
           </button>
         ) : null}
         {data.over ? null : (
-          <button type="button" class="button small harsh" onClick={() => confirmRun(data.run, 'cancel')}>
+          <button
+            type="button"
+            class="button small harsh"
+            onClick={() => confirmRun(data.run, 'cancel')}
+          >
             Cancel …
           </button>
         )}
@@ -75,7 +86,13 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
           onChoose={(next) => goTo({ at: 'run', id: data.run, tab: next }, { replace: true })}
         />
       </div>
-      {tab === 'graph' ? <Graph run={data} /> : tab === 'timeline' ? <Timeline run={data} /> : <Tasks tasks={data.tasks} />}
+      {tab === 'graph' ? (
+        <Graph run={data} />
+      ) : tab === 'timeline' ? (
+        <Timeline run={data} />
+      ) : (
+        <Tasks tasks={data.tasks} />
+      )}
       {data.answer === null ? null : (
         <section class="section">
           <h2>Answer</h2>
@@ -100,8 +117,12 @@ function Counts({ run }: { readonly run: Run }): VNode {
   const facts: readonly (readonly [string, string])[] = [
     ['tasks done', `${counts['succeeded'] ?? 0} of ${all}`],
     ...((counts['failed'] ?? 0) > 0 ? [['failed', String(counts['failed'])] as const] : []),
-    ...(lastMs === null || ends.length === 0 ? [] : [['took', formatSpan(lastMs - run.atMs)] as const]),
-    ...(budget === null ? [] : [['agents', `${formatCount(budget.agents)}${limit('agents')}`] as const]),
+    ...(lastMs === null || ends.length === 0
+      ? []
+      : [['took', formatSpan(lastMs - run.atMs)] as const]),
+    ...(budget === null
+      ? []
+      : [['agents', `${formatCount(budget.agents)}${limit('agents')}`] as const]),
     ...(budget === null || (budget.tokens === 0 && budget.limits['tokens'] == null)
       ? []
       : [['tokens', `${formatCount(budget.tokens)}${limit('tokens')}`] as const]),
@@ -129,11 +150,22 @@ function questionOf(gate: Gate): string {
     .trim();
 }
 
-function GateCard({ run, gate, me }: { readonly run: string; readonly gate: Gate; readonly me: string | null }): VNode {
+function GateCard({
+  run,
+  gate,
+  me,
+}: {
+  readonly run: string;
+  readonly gate: Gate;
+  readonly me: string | null;
+}): VNode {
   return (
     <article class="gate" aria-label={`Gate ${gate.gate}`}>
       <header>
-        <Pill state="waiting-human" text={gate.mine ? 'waits for you' : `waits for ${gate.approvers.join(', ')}`} />
+        <Pill
+          state="waiting-human"
+          text={gate.mine ? 'waits for you' : `waits for ${gate.approvers.join(', ')}`}
+        />
         {gate.quorum > 1 ? (
           <span class="soft">
             {gate.received} of {gate.quorum} have answered
@@ -162,7 +194,12 @@ function Answers({ run, gate }: { readonly run: string; readonly gate: Gate }): 
     return (
       <>
         {gate.choices.map((choice) => (
-          <button type="button" class="button" key={choice} onClick={() => confirmGate(run, gate, { decision: 'approve', choice })}>
+          <button
+            type="button"
+            class="button"
+            key={choice}
+            onClick={() => confirmGate(run, gate, { decision: 'approve', choice })}
+          >
             {choice} …
           </button>
         ))}
@@ -170,10 +207,18 @@ function Answers({ run, gate }: { readonly run: string; readonly gate: Gate }): 
     );
   return (
     <>
-      <button type="button" class="button main" onClick={() => confirmGate(run, gate, { decision: 'approve' })}>
+      <button
+        type="button"
+        class="button main"
+        onClick={() => confirmGate(run, gate, { decision: 'approve' })}
+      >
         {gate.form === 'input' ? 'Answer …' : 'Approve …'}
       </button>
-      <button type="button" class="button" onClick={() => confirmGate(run, gate, { decision: 'deny' })}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => confirmGate(run, gate, { decision: 'deny' })}
+      >
         Deny …
       </button>
     </>
@@ -197,7 +242,10 @@ function Tasks({ tasks }: { readonly tasks: readonly Task[] }): VNode {
           <span class="row-side">
             <Pill state={task.state === 'open' && task.heldBy !== null ? 'running' : task.state} />
             <span class="soft">
-              {[task.durationMs === null ? '' : formatSpan(task.durationMs), task.usd > 0 ? formatUsd(task.usd) : '']
+              {[
+                task.durationMs === null ? '' : formatSpan(task.durationMs),
+                task.usd > 0 ? formatUsd(task.usd) : '',
+              ]
                 .filter((text) => text !== '')
                 .join(' · ')}
             </span>

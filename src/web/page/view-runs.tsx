@@ -7,7 +7,9 @@ import type { RunRow } from './told.ts';
 import { Section } from './view-now.tsx';
 
 export function RunsView(): VNode {
-  const { data, problem } = useAnswer<{ readonly runs: readonly RunRow[]; readonly more: boolean }>('runs');
+  const { data, problem } = useAnswer<{ readonly runs: readonly RunRow[]; readonly more: boolean }>(
+    'runs',
+  );
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.runs.filter(({ over }) => !over);
   const ended = data.runs.filter(({ over }) => over);
@@ -46,7 +48,11 @@ function RunLine({ run }: { readonly run: RunRow }): VNode {
         {all === 0 ? null : (
           <span class="progress" title={`${run.counts['succeeded'] ?? 0} of ${all} tasks`}>
             {(['succeeded', 'rejected', 'failed', 'open'] as const).map((state) => (
-              <i key={state} class={toneOf(state === 'open' ? 'running' : state)} style={{ flexGrow: run.counts[state] ?? 0 }} />
+              <i
+                key={state}
+                class={toneOf(state === 'open' ? 'running' : state)}
+                style={{ flexGrow: run.counts[state] ?? 0 }}
+              />
             ))}
           </span>
         )}

@@ -14,7 +14,13 @@ const SINCE = [
   ['30d', 'Month'],
 ] as const;
 
-export function SearchView({ query, summary }: { readonly query: string; readonly summary: Summary | null }): VNode {
+export function SearchView({
+  query,
+  summary,
+}: {
+  readonly query: string;
+  readonly summary: Summary | null;
+}): VNode {
   const [text, setText] = useState(query);
   const [channel, setChannel] = useState('');
   const [from, setFrom] = useState('');
@@ -22,12 +28,24 @@ export function SearchView({ query, summary }: { readonly query: string; readonl
   const [failed, setFailed] = useState(false);
   useEffect(() => setText(query), [query]);
   useEffect(() => {
-    const timer = setTimeout(() => goTo({ at: 'search', query: text.trim() }, { replace: true }), 250);
+    const timer = setTimeout(
+      () => goTo({ at: 'search', query: text.trim() }, { replace: true }),
+      250,
+    );
     return () => clearTimeout(timer);
   }, [text]);
-  const filters = { q: query, channel, from: from.trim().toLowerCase(), since, failed: failed ? '1' : '', number: '100' };
+  const filters = {
+    q: query,
+    channel,
+    from: from.trim().toLowerCase(),
+    since,
+    failed: failed ? '1' : '',
+    number: '100',
+  };
   const asked =
-    query === '' ? null : `search?${new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== '')).toString()}`;
+    query === ''
+      ? null
+      : `search?${new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== '')).toString()}`;
   return (
     <div class="column">
       <Head title="Search" />
@@ -41,7 +59,11 @@ export function SearchView({ query, summary }: { readonly query: string; readonl
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <div class="filters">
-          <select aria-label="Channel" value={channel} onChange={(event) => setChannel(event.currentTarget.value)}>
+          <select
+            aria-label="Channel"
+            value={channel}
+            onChange={(event) => setChannel(event.currentTarget.value)}
+          >
             <option value="">Every channel</option>
             {(summary?.channels ?? []).map(({ name }) => (
               <option key={name} value={name}>
@@ -64,7 +86,12 @@ export function SearchView({ query, summary }: { readonly query: string; readonl
           </datalist>
           <Choice label="Since" value={since} options={SINCE} onChoose={setSince} />
           <label class="check">
-            <input type="checkbox" checked={failed} onChange={(event) => setFailed(event.currentTarget.checked)} /> failures only
+            <input
+              type="checkbox"
+              checked={failed}
+              onChange={(event) => setFailed(event.currentTarget.checked)}
+            />{' '}
+            failures only
           </label>
         </div>
       </form>
@@ -73,7 +100,13 @@ export function SearchView({ query, summary }: { readonly query: string; readonl
   );
 }
 
-function Results({ query, asked }: { readonly query: string; readonly asked: string | null }): VNode {
+function Results({
+  query,
+  asked,
+}: {
+  readonly query: string;
+  readonly asked: string | null;
+}): VNode {
   const { data, problem } = useAnswer<Found>(asked);
   if (asked === null)
     return (
@@ -106,7 +139,11 @@ function Results({ query, asked }: { readonly query: string; readonly asked: str
               </span>
             </span>
             <span class="row-side">
-              {one.state === 'failed' ? <Pill state="failed" /> : <span class="soft">#{one.channel}</span>}
+              {one.state === 'failed' ? (
+                <Pill state="failed" />
+              ) : (
+                <span class="soft">#{one.channel}</span>
+              )}
               <Ago atMs={Date.parse(one.at)} />
             </span>
           </Go>

@@ -1,4 +1,7 @@
-/** One conversation: its messages from the first to the last, what is still awaited, and a place to answer. */
+/**
+ * One conversation: its messages from the first to the last, what is still awaited, and a place to
+ * answer.
+ */
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, useAnswer } from './api.ts';
@@ -21,7 +24,9 @@ export function ThreadView({
   readonly summary: Summary | null;
 }): VNode {
   const [from, setFrom] = useState<number | null>(null);
-  const all = useAnswer<ThreadPage>(from === null ? null : `thread?id=${encodeURIComponent(asked)}&from=${from}`);
+  const all = useAnswer<ThreadPage>(
+    from === null ? null : `thread?id=${encodeURIComponent(asked)}&from=${from}`,
+  );
   const data = all.data ?? first.data;
   const shown = useRef('');
   useEffect(() => {
@@ -32,26 +37,37 @@ export function ThreadView({
     if (data.asked === data.root) pane?.scrollTo({ top: 0 });
     else element?.scrollIntoView({ block: 'center' });
   }, [data]);
-  if (data === null) return first.problem === null ? <Loading /> : <NotFound problem={first.problem} />;
+  if (data === null)
+    return first.problem === null ? <Loading /> : <NotFound problem={first.problem} />;
   const [root] = data.messages;
   const title = root?.subject ?? firstLine(root?.body ?? '');
   return (
     <article class="thread" aria-label={title}>
       <header class="thread-head">
-        <Go to={{ at: 'channel', name: data.channel }} class="ghost back" title="To the channel (u)">
+        <Go
+          to={{ at: 'channel', name: data.channel }}
+          class="ghost back"
+          title="To the channel (u)"
+        >
           <Icon name="back" />
         </Go>
         <div>
           <h1>{title}</h1>
           <p class="about">
-            <Go to={{ at: 'channel', name: data.channel }}>#{data.channel}</Go> · {plural(data.total, 'message')}
+            <Go to={{ at: 'channel', name: data.channel }}>#{data.channel}</Go> ·{' '}
+            {plural(data.total, 'message')}
           </p>
         </div>
       </header>
       {data.messages.map((message, at) => (
         <>
           {at === 1 && data.start > 1 ? (
-            <button type="button" class="more" data-row onClick={() => setFrom(Math.max(0, data.start - 100))}>
+            <button
+              type="button"
+              class="more"
+              data-row
+              onClick={() => setFrom(Math.max(0, data.start - 100))}
+            >
               {plural(data.start - 1, 'earlier message')}
             </button>
           ) : null}
@@ -64,7 +80,12 @@ export function ThreadView({
         </>
       ))}
       {data.end < data.total ? (
-        <button type="button" class="more" data-row onClick={() => setFrom(Math.max(0, data.start))}>
+        <button
+          type="button"
+          class="more"
+          data-row
+          onClick={() => setFrom(Math.max(0, data.start))}
+        >
           {plural(data.total - data.end, 'later message')}
         </button>
       ) : null}
@@ -73,7 +94,11 @@ export function ThreadView({
   );
 }
 
-function NotFound({ problem }: { readonly problem: NonNullable<Answer<unknown>['problem']> }): VNode {
+function NotFound({
+  problem,
+}: {
+  readonly problem: NonNullable<Answer<unknown>['problem']>;
+}): VNode {
   return (
     <Empty title="This message is not here">
       <Trouble problem={problem} />
@@ -120,7 +145,9 @@ function MessageView({
             </Go>
           )}
           <span class="soft to">→ {message.to.join(', ')}</span>
-          {['reply', 'note', 'answered'].includes(message.state) ? null : <Pill state={message.state} />}
+          {['reply', 'note', 'answered'].includes(message.state) ? null : (
+            <Pill state={message.state} />
+          )}
           <span class="grow" />
           <Go to={{ at: 'message', id: message.id }} class="when">
             <Ago atMs={message.at_ms} />
@@ -131,7 +158,9 @@ function MessageView({
             <Icon name="reply" /> to {parent.from}
           </Go>
         ) : null}
-        {message.subject !== null && before !== null ? <h2 class="subject">{message.subject}</h2> : null}
+        {message.subject !== null && before !== null ? (
+          <h2 class="subject">{message.subject}</h2>
+        ) : null}
         {message.failed === true ? (
           <p class="failure">
             No answer: <b>{message.error ?? 'no reason given'}</b>
@@ -167,7 +196,13 @@ function MessageFoot({
   const names = message.waits.map(({ name }) => name);
   return (
     <footer class="message-foot">
-      <button type="button" class="link" onClick={() => copy(`${location.origin}/m/${encodeURIComponent(message.id)}`, 'Link copied')}>
+      <button
+        type="button"
+        class="link"
+        onClick={() =>
+          copy(`${location.origin}/m/${encodeURIComponent(message.id)}`, 'Link copied')
+        }
+      >
         Copy link
       </button>
       {message.reply_to !== null ? null : (
@@ -181,7 +216,11 @@ function MessageFoot({
         </Go>
       ) : null}
       {message.may_retry && !message.starts_run ? (
-        <button type="button" class="link" onClick={() => confirmRetry(message.id, message.to.join(', '))}>
+        <button
+          type="button"
+          class="link"
+          onClick={() => confirmRetry(message.id, message.to.join(', '))}
+        >
           Retry …
         </button>
       ) : null}
@@ -198,13 +237,26 @@ function MessageFoot({
 const LINES_SHOWN = 60;
 const CHARS_SHOWN = 6_000;
 
-function Body({ message, whole, onWhole }: { readonly message: Message; readonly whole: boolean; readonly onWhole: () => void }): VNode {
-  const more = useAnswer<{ readonly body: string }>(whole && message.cut ? `body?id=${encodeURIComponent(message.id)}` : null);
+function Body({
+  message,
+  whole,
+  onWhole,
+}: {
+  readonly message: Message;
+  readonly whole: boolean;
+  readonly onWhole: () => void;
+}): VNode {
+  const more = useAnswer<{ readonly body: string }>(
+    whole && message.cut ? `body?id=${encodeURIComponent(message.id)}` : null,
+  );
   const text = more.data?.body ?? message.body;
   const short = text.split('\n').slice(0, LINES_SHOWN).join('\n').slice(0, CHARS_SHOWN);
   const isLong = short.length < text.length || message.cut;
   // Cut inside of a block of code, what follows would be drawn as its end.
-  const shown = whole || !isLong ? text : `${short}${(short.match(/^```/gm)?.length ?? 0) % 2 === 1 ? '\n```' : ''}`;
+  const shown =
+    whole || !isLong
+      ? text
+      : `${short}${(short.match(/^```/gm)?.length ?? 0) % 2 === 1 ? '\n```' : ''}`;
   if (text.trim() === '') return <p class="soft">without words</p>;
   return (
     <>
@@ -219,12 +271,26 @@ function Body({ message, whole, onWhole }: { readonly message: Message; readonly
 }
 
 function Facts({ message }: { readonly message: Message }): VNode | null {
-  const { duration_ms, tokens_in, tokens_out, cost_usd, agent, attempt, as, project, priority, files, warnings } = message;
+  const {
+    duration_ms,
+    tokens_in,
+    tokens_out,
+    cost_usd,
+    agent,
+    attempt,
+    as,
+    project,
+    priority,
+    files,
+    warnings,
+  } = message;
   const facts = [
     agent ?? null,
     attempt == null || attempt === 1 ? null : `attempt ${attempt}`,
     duration_ms == null ? null : formatSpan(duration_ms),
-    tokens_in == null && tokens_out == null ? null : `${formatCount(tokens_in ?? 0)} in, ${formatCount(tokens_out ?? 0)} out`,
+    tokens_in == null && tokens_out == null
+      ? null
+      : `${formatCount(tokens_in ?? 0)} in, ${formatCount(tokens_out ?? 0)} out`,
     cost_usd == null ? null : formatUsd(cost_usd),
     as === null ? null : `as ${as}`,
     project === null ? null : `project ${project}`,
@@ -253,10 +319,13 @@ function Reply({ page, me }: { readonly page: ThreadPage; readonly me: string | 
       onSubmit={(event) => {
         event.preventDefault();
         if (text.trim() === '' || last === undefined) return;
-        confirmSend({ to: recipients, channel: page.channel, text, subject: '', re: last.id, me }, (id) => {
-          setText('');
-          if (id !== '') goTo({ at: 'message', id });
-        });
+        confirmSend(
+          { to: recipients, channel: page.channel, text, subject: '', re: last.id, me },
+          (id) => {
+            setText('');
+            if (id !== '') goTo({ at: 'message', id });
+          },
+        );
       }}
     >
       <label class="reply-to">

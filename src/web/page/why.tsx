@@ -6,7 +6,9 @@ import type { Why } from './told.ts';
 
 /** What follows host by host is not said before it as well. */
 function headOf(says: string, hosts: Why['parts'][number]['hosts']): string {
-  return hosts.some((one) => says.startsWith(`${one.host}: ${one.says}`)) ? 'no host takes it now' : says;
+  return hosts.some((one) => says.startsWith(`${one.host}: ${one.says}`))
+    ? 'no host takes it now'
+    : says;
 }
 
 export function WhyView({ id }: { readonly id: string }): VNode {
@@ -14,7 +16,10 @@ export function WhyView({ id }: { readonly id: string }): VNode {
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   return (
     <div class="why">
-      {[...data.notes.map((says) => ({ name: null, says, fix: null, hosts: [] })), ...data.parts].map(({ name, says, fix, hosts }) => (
+      {[
+        ...data.notes.map((says) => ({ name: null, says, fix: null, hosts: [] })),
+        ...data.parts,
+      ].map(({ name, says, fix, hosts }) => (
         <div key={`${name ?? ''} ${says}`}>
           <p>
             {name === null ? null : <b>{name}</b>} {headOf(says, hosts)}

@@ -1,4 +1,7 @@
-/** Attempts with real programs in a directory of their own, and the check that nothing of them is left. */
+/**
+ * Attempts with real programs in a directory of their own, and the check that nothing of them is
+ * left.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +21,9 @@ export function fixture(name: string): string {
 
 /** An entry as `models.yaml` gives it, running a fixture unless `command` says otherwise. */
 export function entryOf(written: Readonly<Record<string, unknown>>): ModelEntry {
-  const file = decodeModels(JSON.stringify({ models: { tested: { adapter: 'command', ...written } } }));
+  const file = decodeModels(
+    JSON.stringify({ models: { tested: { adapter: 'command', ...written } } }),
+  );
   const entry = file.models.get('tested');
   if (entry === undefined) throw new Error(JSON.stringify(file.problems));
   return entry;
@@ -29,13 +34,17 @@ export function running(name: string, ...args: readonly string[]): readonly stri
   return [process.execPath, fixture(name), ...args];
 }
 
-/** Everything a test needs to run attempts; what it started and wrote is checked and removed after each test. */
+/**
+ * Everything a test needs to run attempts; what it started and wrote is checked and removed after
+ * each test.
+ */
 export function useAttempts() {
   const directories: string[] = [];
   const markers: string[] = [];
   const operatorEnv = { PATH: process.env['PATH'], HOME: tmpdir() };
   afterEach(() => {
-    for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+    for (const directory of directories.splice(0))
+      rmSync(directory, { recursive: true, force: true });
     assertNoSurvivors(markers.splice(0));
   });
   const makeDirectory = (): string => {
@@ -62,7 +71,16 @@ export function useAttempts() {
     signal: new AbortController().signal,
     ...request,
   });
-  const run = (request: AttemptRequest, parts: Partial<AgentsParts> = {}): Promise<AttemptOutcome> =>
-    createAgents({ clock: systemClock, operatorEnv, adapters: ADAPTERS, graceMs: 300, ...parts }).run(request);
+  const run = (
+    request: AttemptRequest,
+    parts: Partial<AgentsParts> = {},
+  ): Promise<AttemptOutcome> =>
+    createAgents({
+      clock: systemClock,
+      operatorEnv,
+      adapters: ADAPTERS,
+      graceMs: 300,
+      ...parts,
+    }).run(request);
   return { makeDirectory, makeMarker, attempt, run, operatorEnv };
 }

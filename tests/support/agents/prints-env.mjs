@@ -1,2 +1,4 @@
 // Answers with its environment and directory as JSON.
-process.stdout.write(JSON.stringify({ env: process.env, cwd: process.cwd(), args: process.argv.slice(2) }));
+process.stdout.write(
+  JSON.stringify({ env: process.env, cwd: process.cwd(), args: process.argv.slice(2) }),
+);

@@ -1,5 +1,11 @@
 /** What a client asks an endpoint, read from each provider's own form into one. */
-import { at, listAt, parseRecord, textAt, type JsonRecord } from '../../../src/agents/json-values.ts';
+import {
+  at,
+  listAt,
+  parseRecord,
+  textAt,
+  type JsonRecord,
+} from '../../../src/agents/json-values.ts';
 
 export type Wire = 'anthropic' | 'chat' | 'responses' | 'gemini';
 
@@ -43,7 +49,10 @@ export function wireOf(path: string): Wire | null {
 }
 
 /** A request in one form for all. */
-export function readQuestion(wire: Wire, request: { readonly path: string; readonly key: string; readonly raw: string }): Question {
+export function readQuestion(
+  wire: Wire,
+  request: { readonly path: string; readonly key: string; readonly raw: string },
+): Question {
   const body = parseRecord(request.raw) ?? {};
   const all = turnsOf(wire, body);
   const system = all.filter(({ role }) => role === 'system' || role === 'developer');
@@ -58,7 +67,9 @@ export function readQuestion(wire: Wire, request: { readonly path: string; reado
     turns,
     user: turns.findLast(({ role }) => role === 'user')?.text ?? '',
     toolResult: last?.role === 'tool' ? last.text : null,
-    tools: listAt(body, 'tools').flatMap((tool) => textAt(tool, 'name') ?? textAt(tool, 'function', 'name') ?? []),
+    tools: listAt(body, 'tools').flatMap(
+      (tool) => textAt(tool, 'name') ?? textAt(tool, 'function', 'name') ?? [],
+    ),
     tokensMax: body['max_tokens'] ?? body['max_completion_tokens'],
   };
 }
@@ -72,14 +83,19 @@ function systemOf(wire: Wire, body: JsonRecord): string {
 function turnsOf(wire: Wire, body: JsonRecord): readonly Turn[] {
   if (wire === 'responses') {
     const input = body['input'];
-    return typeof input === 'string' ? [{ role: 'user', text: input }] : listAt(body, 'input').map(responsesTurn);
+    return typeof input === 'string'
+      ? [{ role: 'user', text: input }]
+      : listAt(body, 'input').map(responsesTurn);
   }
   const items = listAt(body, wire === 'gemini' ? 'contents' : 'messages');
   return items.map((item) => {
     const content = wire === 'gemini' ? at(item, 'parts') : at(item, 'content');
     const isResult =
       Array.isArray(content) &&
-      content.some((part) => textAt(part, 'type') === 'tool_result' || at(part, 'functionResponse') !== undefined);
+      content.some(
+        (part) =>
+          textAt(part, 'type') === 'tool_result' || at(part, 'functionResponse') !== undefined,
+      );
     return { role: isResult ? 'tool' : (textAt(item, 'role') ?? 'user'), text: textIn(content) };
   });
 }
@@ -87,7 +103,10 @@ function turnsOf(wire: Wire, body: JsonRecord): readonly Turn[] {
 function responsesTurn(item: unknown): Turn {
   const type = textAt(item, 'type') ?? 'message';
   if (type === 'function_call_output') return { role: 'tool', text: textIn(at(item, 'output')) };
-  return { role: type === 'message' ? (textAt(item, 'role') ?? 'user') : type, text: textIn(at(item, 'content')) };
+  return {
+    role: type === 'message' ? (textAt(item, 'role') ?? 'user') : type,
+    text: textIn(at(item, 'content')),
+  };
 }
 
 /** All text below a value, block by block. */
@@ -98,6 +117,9 @@ function textIn(value: unknown): string {
       .map(textIn)
       .filter((text) => text !== '')
       .join('\n');
-  const inner = at(value, 'text') ?? at(value, 'content') ?? at(value, 'functionResponse', 'response', 'output');
+  const inner =
+    at(value, 'text') ??
+    at(value, 'content') ??
+    at(value, 'functionResponse', 'response', 'output');
   return inner === undefined ? '' : textIn(inner);
 }
