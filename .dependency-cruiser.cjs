@@ -19,7 +19,7 @@ module.exports = {
     layer('dispatcher-is-not-cli', 'dispatcher', '^src/(cli|web)/'),
     {
       name: 'dispatcher-acts-through-doors',
-      comment: 'Of agents and local only the doors; real parts are wired in cli/compose.ts.',
+      comment: 'Of agents and local only the doors; real parts are wired in cli/begin/compose.ts.',
       severity: 'error',
       from: { path: '^src/dispatcher/' },
       to: {

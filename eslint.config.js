@@ -49,8 +49,10 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': ['error', ...AMBIENT],
       'no-console': 'error',
+      // Taking control codes out of others' text is daily work here.
+      'no-control-regex': 'off',
       'max-params': ['error', 3],
-      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 20],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
@@ -68,7 +70,7 @@ export default tseslint.config(
     files: ['tests/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', ...AMBIENT.slice(5)],
-      'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
+      'max-lines': ['error', { max: 800, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },

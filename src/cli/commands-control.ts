@@ -12,7 +12,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: 'config', about: 'print every setting of this host and where it comes from' },
     ],
-    load: () => import('./explain/status.ts').then(({ showStatus }) => ({ execute: showStatus })),
+    load: () => import('./look/status.ts').then(({ showStatus }) => ({ execute: showStatus })),
   },
   {
     name: 'why',
@@ -20,7 +20,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'where a message, run, gate, model or host stands, why, and what moves it',
     group: 'look',
     options: [],
-    load: () => import('./explain/why.ts').then(({ explain }) => ({ execute: explain })),
+    load: () => import('./look/why.ts').then(({ explain }) => ({ execute: explain })),
   },
   {
     name: 'hosts',
@@ -28,7 +28,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     about: 'every host: what it serves, how busy it is, what it holds',
     group: 'look',
     options: [],
-    load: () => import('./explain/hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
+    load: () => import('./look/hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
   },
   {
     name: 'metrics',
@@ -42,7 +42,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
         about: 'put them into a file at once, for the textfile collector',
       },
     ],
-    load: () => import('./read/metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
+    load: () => import('./look/metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
   },
   {
     name: 'web',
@@ -69,7 +69,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
     load: () =>
-      import('./settle/cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
+      import('./control/cancel.ts').then(({ cancelMessage }) => ({ execute: cancelMessage })),
   },
   {
     name: 'retry',
@@ -77,7 +77,8 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'ask again, as a new message, those who failed or never answered',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
-    load: () => import('./settle/retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
+    load: () =>
+      import('./control/retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
   },
   {
     name: 'pause',
@@ -85,7 +86,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'claim nothing new until resume; what runs goes on',
     group: 'control',
     options: [ALL],
-    load: () => import('./host/control.ts').then(({ pause }) => ({ execute: pause })),
+    load: () => import('./control/control.ts').then(({ pause }) => ({ execute: pause })),
   },
   {
     name: 'resume',
@@ -93,7 +94,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'take work again',
     group: 'control',
     options: [ALL],
-    load: () => import('./host/control.ts').then(({ resume }) => ({ execute: resume })),
+    load: () => import('./control/control.ts').then(({ resume }) => ({ execute: resume })),
   },
   {
     name: 'drain',
@@ -101,7 +102,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'finish what runs, claim nothing new, then end',
     group: 'control',
     options: [ALL],
-    load: () => import('./host/control.ts').then(({ drain }) => ({ execute: drain })),
+    load: () => import('./control/control.ts').then(({ drain }) => ({ execute: drain })),
   },
   {
     name: 'stop',
@@ -109,7 +110,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'end within the grace period, like SIGTERM',
     group: 'control',
     options: [ALL],
-    load: () => import('./host/control.ts').then(({ stop }) => ({ execute: stop })),
+    load: () => import('./control/control.ts').then(({ stop }) => ({ execute: stop })),
   },
 ];
 
@@ -141,7 +142,7 @@ const SERVICE_COMMAND: CommandSpec = {
         MANAGER,
       ],
       load: () =>
-        import('./host/service.ts').then(({ installService }) => ({ execute: installService })),
+        import('./care/service.ts').then(({ installService }) => ({ execute: installService })),
     },
     {
       name: 'service uninstall',
@@ -150,7 +151,7 @@ const SERVICE_COMMAND: CommandSpec = {
       group: 'care',
       options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
       load: () =>
-        import('./host/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
+        import('./care/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
     },
     {
       name: 'service status',
@@ -158,10 +159,10 @@ const SERVICE_COMMAND: CommandSpec = {
       about: 'whether it is installed and runs, and where its log is',
       group: 'care',
       options: [MANAGER],
-      load: () => import('./host/service.ts').then(({ showService }) => ({ execute: showService })),
+      load: () => import('./care/service.ts').then(({ showService }) => ({ execute: showService })),
     },
   ],
-  load: () => import('./host/service.ts').then(({ showService }) => ({ execute: showService })),
+  load: () => import('./care/service.ts').then(({ showService }) => ({ execute: showService })),
 };
 
 export const CARE_COMMANDS: readonly CommandSpec[] = [
@@ -198,7 +199,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       { name: 'undo', about: 'bring the channels named back to the tip' },
     ],
     load: () =>
-      import('./read/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
+      import('./care/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
   },
   {
     name: 'accept-rewrite',
@@ -219,7 +220,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     group: 'care',
     options: [YES],
     load: () =>
-      import('./setup/upgrade-transport.ts').then(({ upgradeTransport }) => ({
+      import('./care/upgrade-transport.ts').then(({ upgradeTransport }) => ({
         execute: upgradeTransport,
       })),
   },
@@ -234,6 +235,6 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       { name: 'force', about: 'also what exists nowhere else, and when the remote is away' },
     ],
     load: () =>
-      import('./host/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
+      import('./care/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),
   },
 ];

@@ -1,6 +1,6 @@
 /** The commands by which people talk and read: their rows of the table. */
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { FILTER_OPTIONS } from './read/filter-options.ts';
+import { FILTER_OPTIONS } from './filter-options.ts';
 
 const COUNT: OptionSpec = {
   name: 'number',
@@ -23,7 +23,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
         about: "branch of the conversation (default: the remote's)",
       },
     ],
-    load: () => import('./setup/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
+    load: () => import('./begin/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
   },
   {
     name: 'send',
@@ -91,7 +91,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     group: 'look',
     options: [],
     load: () =>
-      import('./read/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
+      import('./look/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
   },
   {
     name: 'log',
@@ -104,7 +104,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       { name: 'follow', short: 'f', about: 'print what comes from now on, too' },
       ...FILTER_OPTIONS,
     ],
-    load: () => import('./read/log.ts').then(({ showLog }) => ({ execute: showLog })),
+    load: () => import('./look/log.ts').then(({ showLog }) => ({ execute: showLog })),
   },
   {
     name: 'show',
@@ -115,7 +115,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       { name: 'raw', about: 'the file as it is' },
       { name: 'transcript', about: 'what the agents of this host printed for it' },
     ],
-    load: () => import('./read/show.ts').then(({ showMessage }) => ({ execute: showMessage })),
+    load: () => import('./look/show.ts').then(({ showMessage }) => ({ execute: showMessage })),
   },
   {
     name: 'thread',
@@ -123,7 +123,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'everything around a message as a tree',
     group: 'look',
     options: [],
-    load: () => import('./read/thread.ts').then(({ showThread }) => ({ execute: showThread })),
+    load: () => import('./look/thread.ts').then(({ showThread }) => ({ execute: showThread })),
   },
   {
     name: 'search',
@@ -136,7 +136,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       ...FILTER_OPTIONS,
     ],
     load: () =>
-      import('./read/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
+      import('./look/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
   },
   {
     name: 'models',
@@ -144,7 +144,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'who can be addressed, and what this host serves',
     group: 'look',
     options: [],
-    load: () => import('./models/models.ts').then(({ listModels }) => ({ execute: listModels })),
+    load: () => import('./look/models.ts').then(({ listModels }) => ({ execute: listModels })),
   },
   {
     name: 'allow',
@@ -153,7 +153,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
     group: 'begin',
     options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
-    load: () => import('./models/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
+    load: () => import('./begin/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
   },
   {
     name: 'lint',
@@ -169,7 +169,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'serve send, wait, reading and workflows to any agent as tools (Model Context Protocol)',
     group: 'talk',
     options: [],
-    load: () => import('./mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
+    load: () => import('./talk/mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
   },
   {
     name: 'completion',
@@ -178,7 +178,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     group: 'care',
     options: [],
     load: () =>
-      import('./completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
+      import('./care/completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
   },
   {
     name: 'man',
@@ -186,6 +186,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'the manual page; man crosstalkd shows it where npm installed the program',
     group: 'care',
     options: [],
-    load: () => import('./man-page.ts').then(({ printManPage }) => ({ execute: printManPage })),
+    load: () =>
+      import('./care/man-page.ts').then(({ printManPage }) => ({ execute: printManPage })),
   },
 ];

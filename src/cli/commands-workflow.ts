@@ -97,7 +97,7 @@ const ROWS: readonly Row[] = [
     name: 'why',
     args: '<run>',
     about: 'what a run waits for, and the command that moves it',
-    load: () => import('./workflow/why.ts').then(({ explainRun }) => ({ execute: explainRun })),
+    load: () => import('./look/why-run.ts').then(({ explainRun }) => ({ execute: explainRun })),
   },
   {
     name: 'approve',

@@ -23,7 +23,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         about: "this host's name in addresses (default: its host name)",
       },
     ],
-    load: () => import('./setup/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
+    load: () => import('./begin/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
   },
   {
     name: 'run',
@@ -58,7 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name',
       },
     ],
-    load: () => import('./host/run.ts').then(({ runHost }) => ({ execute: runHost })),
+    load: () => import('./begin/run.ts').then(({ runHost }) => ({ execute: runHost })),
   },
   ...LOOK_COMMANDS,
   ...TALK_COMMANDS,

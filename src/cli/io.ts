@@ -44,7 +44,6 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
 
 /** Text of others for a terminal: line ends and tabs stay, every other control code goes. */
 export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control codes are what is removed
   return text
     .replace(/\r\n/g, '\n')
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');

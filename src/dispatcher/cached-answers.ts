@@ -10,8 +10,8 @@ import { decodeMessage } from '../protocol/message.ts';
 import { CHANNELS, parseMessagePath, parseTaskPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Repository } from '../transport/repository.ts';
-import { nextTransition } from '../workflow/engine.ts';
-import type { Reusable, RunInput, Transition } from '../workflow/run-input.ts';
+import { nextTransition } from '../workflow/run/engine.ts';
+import type { Reusable, RunInput, Transition } from '../workflow/run/run-input.ts';
 
 /** Tasks and replies of every run as of one commit. */
 export interface AnswerCache {

@@ -10,7 +10,7 @@ import { decodeMessage } from '../protocol/message.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import { channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
-import { parseHeader } from '../workflow/header.ts';
+import { parseHeader } from '../workflow/run/header.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { MarkerPlace } from './state.ts';
 

@@ -16,10 +16,10 @@ import {
   workflowFile,
   WORKFLOWS,
 } from '../protocol/paths.ts';
-import { parseHeader } from '../workflow/header.ts';
-import { readMessage } from '../workflow/message-memo.ts';
-import { readMarker, runChannel } from '../workflow/marker.ts';
-import type { RunInput, RunSummary } from '../workflow/run-input.ts';
+import { parseHeader } from '../workflow/run/header.ts';
+import { readMessage } from '../workflow/run/message-memo.ts';
+import { readMarker, runChannel } from '../workflow/language/marker.ts';
+import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/publish.ts';

@@ -8,17 +8,7 @@ import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import type { TransactionOutcome } from '../transport/publish.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Outgoing } from './state.ts';
-
-/** Why one transaction waits, since when, and until when. Monotonic times. */
-export interface Refusal {
-  readonly line: string;
-  /** The tip at which something stood in its way; null = the remote forbids it. */
-  readonly blockedAt: { readonly tip: Oid | null } | null;
-  readonly times: number;
-  readonly sinceMs: number;
-  readonly nextMs: number;
-}
+import type { Outgoing, Refusal } from './state.ts';
 
 export type Refused = Extract<TransactionOutcome, { kind: 'refused' }>;
 

@@ -13,11 +13,20 @@ import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
-import type { ScheduleInput } from '../workflow/schedule.ts';
-import type { FoldMemo } from '../workflow/fold-memo.ts';
+import type { ScheduleInput } from '../workflow/run/schedule.ts';
+import type { FoldMemo } from '../workflow/run/fold-memo.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
-import type { Refusal } from './refused-work.ts';
+
+/** Why one transaction waits, since when, and until when. Monotonic times. */
+export interface Refusal {
+  readonly line: string;
+  /** The tip at which something stood in its way; null = the remote forbids it. */
+  readonly blockedAt: { readonly tip: Oid | null } | null;
+  readonly times: number;
+  readonly sinceMs: number;
+  readonly nextMs: number;
+}
 
 /** The models that this host would run now, and why it does not run the others. */
 export interface Serving {

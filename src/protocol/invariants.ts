@@ -1,7 +1,7 @@
 /**
  * The promises I1 to I5 of the protocol as a fold over the history, commit by commit, parents
  * before children. What a dispatcher did is told from what people did by the committer: people may
- * change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run-invariants.ts.
+ * change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run/run-invariants.ts.
  */
 import { decodeMessage } from './message.ts';
 import { expandAddresses } from './address.ts';

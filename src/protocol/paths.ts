@@ -116,7 +116,6 @@ export function channelOf(path: string): string | null {
  * reach a terminal or a file system.
  */
 export function pathProblem(path: string): string | null {
-  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\\]/.test(path))
     return 'the name has control codes or bytes that are no UTF-8';
   if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path))

@@ -144,7 +144,6 @@ export function dispatcherIdentity(host: string): {
  * at `max` with an ellipsis.
  */
 export function oneLine(text: string, max: number): string {
-  // eslint-disable-next-line no-control-regex -- control codes are what is removed
   const line = text
     .replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
     .trim();
@@ -157,7 +156,6 @@ export function oneLine(text: string, max: number): string {
  * goes.
  */
 export function plainBody(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control codes are what is removed
   return text.replace(
     /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     '',

@@ -37,13 +37,11 @@ function formatIdentity({ name, email }: Identity): string {
 }
 
 function cleanIdentity(text: string): string {
-  return (
-    text
-      // eslint-disable-next-line no-control-regex -- control codes would end the line or the object
-      .replace(/[\u0000-\u001f\u007f<>]/g, ' ')
-      .replace(/ +/g, ' ')
-      .trim()
-  );
+  return text
+
+    .replace(/[\u0000-\u001f\u007f<>]/g, ' ')
+    .replace(/ +/g, ' ')
+    .trim();
 }
 
 /**

@@ -167,7 +167,6 @@ export function isHttpUrl(url: string): boolean {
  * otherwise.
  */
 export function checkRemoteUrl(url: string, allowHttp: boolean): string {
-  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   const clean = !/[\u0000-\u001f\u007f]/.test(url) && !url.startsWith('-');
   if (clean && (URL_FORM.test(url) || (allowHttp && HTTP_FORM.test(url)))) return url;
   throw new CrosstalkError(
@@ -192,7 +191,6 @@ export function branchRef(branch: string): string {
 
 /** Whether `ref` is a full ref name by the rules of git-check-ref-format. */
 function isRefName(ref: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control codes are what is looked for
   if (!ref.startsWith('refs/') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$/.test(ref))
     return false;
   return ref

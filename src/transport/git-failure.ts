@@ -73,7 +73,7 @@ export function redact(text: string): string {
 function tellingLine(text: string): string {
   const lines = text
     .split(/[\r\n]+/)
-    // eslint-disable-next-line no-control-regex -- a remote's text may carry terminal codes
+
     .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ').trim())
     .filter((line) => line !== '');
   const known = lines.find((line) => REASONS.some(([pattern]) => pattern.test(line)));

@@ -36,7 +36,6 @@ export function kindOfMode(mode: number): EntryKind | 'tree' {
 
 /** A name's key as text; bytes that are no UTF-8 become U+FFFD. */
 export function decodeName(key: string): string {
-  // eslint-disable-next-line no-control-regex -- tells plain names, which need no decoding, from others
   return /^[\u0000-\u007f]*$/.test(key) ? key : Buffer.from(key, 'latin1').toString('utf8');
 }
 

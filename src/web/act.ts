@@ -3,15 +3,15 @@
  * the page can do nothing that it cannot.
  */
 import { CrosstalkError } from '../base/errors.ts';
-import { cancelMessage } from '../cli/settle/cancel.ts';
+import { cancelMessage } from '../cli/control/cancel.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Io } from '../cli/io.ts';
-import { retryMessage } from '../cli/settle/retry.ts';
+import { retryMessage } from '../cli/control/retry.ts';
 import { sendMessage } from '../cli/talk/send.ts';
 import { cancelRun, pauseRun, resumeRun } from '../cli/workflow/control.ts';
 import { retryRun } from '../cli/workflow/fork.ts';
 import { approve, deny } from '../cli/workflow/gate.ts';
-import { searchMessages } from '../cli/read/search.ts';
+import { searchMessages } from '../cli/look/search.ts';
 
 /** How a command ended: its JSON object and what it said beside. */
 export interface Done {

@@ -5,8 +5,8 @@
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
-import { describeStatus } from '../cli/explain/status.ts';
-import { explainFrom } from '../cli/explain/why.ts';
+import { describeStatus } from '../cli/look/status.ts';
+import { explainFrom } from '../cli/look/why.ts';
 import { search } from './act.ts';
 import type { Desk, Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';

@@ -13,7 +13,7 @@ import {
   parseMessagePath,
 } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
-import type { ListedFile, Said, SaidAndNot } from '../cli/read/read-conversation.ts';
+import type { ListedFile, Said, SaidAndNot } from '../cli/look/read-conversation.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
 
 /** One message or reply. Numbers are null where the file does not say them. */

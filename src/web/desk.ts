@@ -8,9 +8,9 @@ import { SECOND, systemClock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { followControl } from '../local/control-client.ts';
 import type { Invocation } from '../cli/command.ts';
-import { lookFrom, type Surroundings } from '../cli/explain/look-around.ts';
-import { readSaid } from '../cli/read/read-conversation.ts';
-import { openSession, type TransportSession } from '../cli/transport-session.ts';
+import { lookFrom, type Surroundings } from '../cli/look/look-around.ts';
+import { readSaid } from '../cli/look/read-conversation.ts';
+import { openSession, type TransportSession } from '../cli/session/transport-session.ts';
 import { type Book, EMPTY_BOOK, readOn } from './book.ts';
 
 /**

@@ -5,11 +5,11 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { firstLine, oneLine } from '../protocol/reply.ts';
-import { findRejected } from '../cli/explain/why.ts';
-import { readStates } from '../cli/read/message-state.ts';
-import { toJson } from '../cli/read/print-message.ts';
-import { decodeBlob, type Said, scanBlobs } from '../cli/read/read-conversation.ts';
-import { matchId } from '../cli/read/resolve-id.ts';
+import { findRejected } from '../cli/look/why.ts';
+import { readStates } from '../cli/look/message-state.ts';
+import { toJson } from '../cli/look/print-message.ts';
+import { decodeBlob, type Said, scanBlobs } from '../cli/look/read-conversation.ts';
+import { matchId } from '../cli/look/resolve-id.ts';
 import type { Entry } from './book.ts';
 import type { Moment } from './desk.ts';
 import { parentOf, type Thread } from './threads.ts';

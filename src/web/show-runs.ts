@@ -7,10 +7,10 @@ import { messageId } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { identifySender } from '../cli/talk/person.ts';
-import { tipOf } from '../cli/read/reading.ts';
-import { findRun, listMarkers, readMarkerRun, type RunSeen } from '../cli/workflow/runs.ts';
+import { tipOf } from '../cli/look/reading.ts';
+import { findRun, listMarkers, readMarkerRun, type RunSeen } from '../cli/look/runs.ts';
 import { describeRunSeen, holdersOf } from '../cli/workflow/show.ts';
-import { isOver, statusOf, waitsOf } from '../cli/workflow/why.ts';
+import { isOver, statusOf, waitsOf } from '../cli/look/why-run.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';
 

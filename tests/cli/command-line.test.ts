@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { parseWords } from '../../src/cli/command.ts';
 import { displayWidth, fitWidth, padWidth } from '../../src/cli/display-width.ts';
-import { matchId, shortIds } from '../../src/cli/read/resolve-id.ts';
+import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import { oidOf } from '../support/git-fixture.ts';
 import { type Cli, startCli } from '../support/cli.ts';

@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMON_OPTIONS } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { formatManPage } from '../../src/cli/man-page.ts';
+import { formatManPage } from '../../src/cli/care/man-page.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const LIMIT_MS = 300_000;

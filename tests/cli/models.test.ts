@@ -228,7 +228,7 @@ describe('lint', () => {
       'lint',
       put('x\u001b[31m.md', '---\nto: "\u001b]0;x\u0007"\nfrom: \u009b31m\n---\n'),
     ]);
-    // eslint-disable-next-line no-control-regex -- control codes are what is looked for
+
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   });
 });

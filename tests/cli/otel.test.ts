@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CrosstalkError } from '../../src/base/errors.ts';
 import { createSpanFold } from '../../src/base/spans.ts';
-import { readOtelSettings } from '../../src/cli/host/otel.ts';
+import { readOtelSettings } from '../../src/cli/begin/otel.ts';
 import { type Cli, letter, startCli } from '../support/cli.ts';
 
 const SECRET = 'the text of a message stays here';

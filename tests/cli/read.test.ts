@@ -4,10 +4,8 @@ import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts
 const GENERAL = 'data/channels/general';
 const FAILS =
   '  broken: { adapter: command, command: [sh, -c, "echo no >&2; exit 3"], effects: none, attempts: 1 }';
-// eslint-disable-next-line no-control-regex -- control codes are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 const HOSTILE = 'evil \u001b]0;title\u0007\u001b[2J \u202ereversed\u202c \u009b31m end';
-// eslint-disable-next-line no-control-regex -- control codes are what is spelled out for YAML
 const HOSTILE_YAML = HOSTILE.replace(
   /[\u001b\u0007\u009b]/g,
   (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,

@@ -39,7 +39,7 @@ function openTerminal(behind = false): Terminal {
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
   child.stdin.on('error', () => undefined);
-  // eslint-disable-next-line no-control-regex -- the codes of a terminal are what is removed
+
   const screen = (): string => text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').replaceAll('\r', '\n');
   return {
     screen,

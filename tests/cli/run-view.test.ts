@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { listFailed } from '../../src/cli/explain/failed-lately.ts';
-import { describeReport } from '../../src/cli/host/run-keys.ts';
-import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/host/run-view.ts';
-import { sumCostOfDay } from '../../src/cli/read/reply-totals.ts';
-import { shortId } from '../../src/cli/read/short-id.ts';
+import { listFailed } from '../../src/cli/look/failed-lately.ts';
+import { describeReport } from '../../src/cli/begin/run-keys.ts';
+import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/begin/run-view.ts';
+import { sumCostOfDay } from '../../src/cli/look/reply-totals.ts';
+import { shortId } from '../../src/cli/look/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';
 

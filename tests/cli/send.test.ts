@@ -226,7 +226,7 @@ describe('send', () => {
       'ping \u001b[31mred\u001b[0m \u009b2J',
     ]);
     expect(stdout).toContain('ping red');
-    // eslint-disable-next-line no-control-regex -- control codes are what is looked for
+
     expect(stdout).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
     expect(stderr).toMatch(/^sent 0/);
     expect(code).toBe(0);

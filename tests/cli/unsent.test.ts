@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Invocation } from '../../src/cli/command.ts';
 import { systemIo } from '../../src/cli/io.ts';
-import { openSession } from '../../src/cli/transport-session.ts';
-import { describeUnsent, findUnsent, type Unsent } from '../../src/cli/talk/unsent.ts';
+import { openSession } from '../../src/cli/session/transport-session.ts';
+import { describeUnsent, findUnsent, type Unsent } from '../../src/cli/look/unsent.ts';
 import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
 
 let cli: Cli;

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  isDue,
-  isMeant,
-  nextRefusal,
-  type Refusal,
-  type Refused,
-} from '../../src/dispatcher/refused-work.ts';
+import { isDue, isMeant, nextRefusal, type Refused } from '../../src/dispatcher/refused-work.ts';
+import type { Refusal } from '../../src/dispatcher/state.ts';
 import { oidOf } from '../support/git-fixture.ts';
 
 const [HERE, THERE] = [oidOf('1'.repeat(40)), oidOf('2'.repeat(40))];

@@ -22,12 +22,12 @@ import {
   PROTOCOL_VERSION,
   refNames,
 } from '../../src/protocol/paths.ts';
-import { ENGINE } from '../../src/workflow/header.ts';
-import { FUNCTIONS } from '../../src/workflow/expression-check.ts';
-import { OPS } from '../../src/workflow/controls.ts';
-import { PLAN_KEYS } from '../../src/workflow/plan-decode.ts';
-import { END_STATUSES } from '../../src/workflow/route.ts';
-import { checkWorkflow } from '../../src/workflow/check.ts';
+import { ENGINE } from '../../src/workflow/run/header.ts';
+import { FUNCTIONS } from '../../src/workflow/language/expression-check.ts';
+import { OPS } from '../../src/workflow/run/controls.ts';
+import { PLAN_KEYS } from '../../src/workflow/language/plan-decode.ts';
+import { END_STATUSES } from '../../src/workflow/run/route.ts';
+import { checkWorkflow } from '../../src/workflow/language/check.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { anchorsOf, anchorOf, codesIn, readPage, ROOT, tableAt } from './page.ts';
 
@@ -272,7 +272,7 @@ describe('workflows', () => {
       schemaFile: () => null,
     });
     expect(checked.errors.map(({ message }) => message).join()).toContain('nonsense');
-    const source = readPage('src/workflow/step-decode.ts');
+    const source = readPage('src/workflow/language/step-decode.ts');
     const lists = [...source.matchAll(/'([a-z][a-z -]+)'\.split\(\s*' ',?\s*\)/g)].flatMap(
       ([, words]) => (words ?? '').split(' '),
     );

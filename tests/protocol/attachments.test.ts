@@ -42,7 +42,6 @@ describe('the names of files', () => {
         expect(names).toHaveLength(given.length);
         expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(given.length);
         for (const name of names) {
-          // eslint-disable-next-line no-control-regex -- control codes are what is looked for
           expect(name).toMatch(/^[^./\\\s-][^/\\:*?"<>|\u0000-\u001f\u202a-\u202e\u2066-\u2069]*$/);
           expect(pathProblem(`${attachmentFolder(message)}/${name}`)).toBeNull();
           expect(Buffer.byteLength(name)).toBeLessThanOrEqual(150);

@@ -6,7 +6,7 @@
 import type { Oid } from '../../src/base/ids.ts';
 import { type Claim, parseClaim } from '../../src/protocol/claim.ts';
 import type { Message } from '../../src/protocol/message.ts';
-import { readMessage } from '../../src/workflow/message-memo.ts';
+import { readMessage } from '../../src/workflow/run/message-memo.ts';
 import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
 import type { CommitInfo } from '../../src/transport/repository.ts';
 import { blobIdOf, type MemoryRemote, type RefMove } from '../support/memory-repository.ts';

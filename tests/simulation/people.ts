@@ -6,7 +6,7 @@ import { encodeTime } from 'ulid';
 import type { Oid } from '../../src/base/ids.ts';
 import { formatMessage } from '../../src/protocol/message.ts';
 import { newMessagePath, parseMessagePath, replyPath } from '../../src/protocol/paths.ts';
-import { readMessage } from '../../src/workflow/message-memo.ts';
+import { readMessage } from '../../src/workflow/run/message-memo.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Host } from './host.ts';

@@ -3,7 +3,7 @@
  * paths and keys of the history alone, without the engine: one plan, each task answered once, plan
  * ≺ fan-out ≺ synthesis ≺ route, caps never exceeded, one end and nothing after it.
  */
-import { readMessage } from '../../src/workflow/message-memo.ts';
+import { readMessage } from '../../src/workflow/run/message-memo.ts';
 import { readYamlMapping } from '../../src/protocol/yaml.ts';
 import type { HistoryStep } from './invariants.ts';
 

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { type Fleet, type Host, type HostEvent, untilTrue } from './fleet.ts';
 
-// eslint-disable-next-line no-control-regex -- control codes are what is looked for
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 /** Fails when a text would do more on a terminal than be read. */

@@ -5,7 +5,7 @@ import {
   type ListedFile,
   type Said,
   scanBlobs,
-} from '../../src/cli/read/read-conversation.ts';
+} from '../../src/cli/look/read-conversation.ts';
 import { EMPTY_BOOK, readOn } from '../../src/web/book.ts';
 import { draftOf } from '../support/git-fixture.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';

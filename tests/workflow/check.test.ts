@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkWorkflow, type WorkflowCheckOptions } from '../../src/workflow/check.ts';
+import { checkWorkflow, type WorkflowCheckOptions } from '../../src/workflow/language/check.ts';
 
 const OPTIONS: WorkflowCheckOptions = {
   models: ['opus', 'gpt', 'ci', 'idle'],

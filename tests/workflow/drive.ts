@@ -12,9 +12,9 @@ import {
   type RunSummary,
   summarizeRun,
   type Transition,
-} from '../../src/workflow/engine.ts';
-import { runChannel } from '../../src/workflow/marker.ts';
-import { createRunChecker } from '../../src/workflow/run-invariants.ts';
+} from '../../src/workflow/run/engine.ts';
+import { runChannel } from '../../src/workflow/language/marker.ts';
+import { createRunChecker } from '../../src/workflow/run/run-invariants.ts';
 
 export const START_MS = Date.parse('2026-11-21T06:00:00Z');
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkWorkflow } from '../../src/workflow/check.ts';
+import { checkWorkflow } from '../../src/workflow/language/check.ts';
 import { complete, drive, post, world, type Asked, type Say, type World } from './drive.ts';
 
 const FOLDER = join(import.meta.dirname, '../../template/data/workflows');

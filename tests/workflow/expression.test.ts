@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkExpression } from '../../src/workflow/expression-check.ts';
-import { evaluate } from '../../src/workflow/expression-evaluate.ts';
-import { parseExpression } from '../../src/workflow/expression-parse.ts';
-import type { Json } from '../../src/workflow/json.ts';
-import { evaluateTemplate, parseTemplate, stepsRead } from '../../src/workflow/template.ts';
+import { checkExpression } from '../../src/workflow/language/expression-check.ts';
+import { evaluate } from '../../src/workflow/language/expression-evaluate.ts';
+import { parseExpression } from '../../src/workflow/language/expression-parse.ts';
+import type { Json } from '../../src/workflow/language/json.ts';
+import {
+  evaluateTemplate,
+  parseTemplate,
+  stepsRead,
+} from '../../src/workflow/language/template.ts';
 import {
   ANY,
   BOOLEAN,
@@ -14,7 +18,7 @@ import {
   TEXT,
   type Type,
   WHOLE_TEXT,
-} from '../../src/workflow/type.ts';
+} from '../../src/workflow/language/type.ts';
 
 const VALUES = new Map<string, Json>([
   ['inputs', { goal: 'ship', n: 3 }],

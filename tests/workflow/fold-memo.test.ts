@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeRun } from '../../src/workflow/describe.ts';
-import { nextTransition, type RunInput } from '../../src/workflow/engine.ts';
-import { createFoldMemo, type FoldMemo } from '../../src/workflow/fold-memo.ts';
+import { describeRun } from '../../src/workflow/view/describe.ts';
+import { nextTransition, type RunInput } from '../../src/workflow/run/engine.ts';
+import { createFoldMemo, type FoldMemo } from '../../src/workflow/run/fold-memo.ts';
 import { MARKERS, SAVED, sayFor } from '../simulation/workflows.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { inputOf, markers, openTasks, post, reply, settle, type World, world } from './drive.ts';

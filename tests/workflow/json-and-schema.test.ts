@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { findJson, findMapping } from '../../src/workflow/json.ts';
-import { sampleOf, schemaProblems, validateJson } from '../../src/workflow/schema.ts';
+import { findJson, findMapping } from '../../src/workflow/language/json.ts';
+import { sampleOf, schemaProblems, validateJson } from '../../src/workflow/language/schema.ts';
 
 test('JSON is found whole, in the last fence, or as the last balanced object', () => {
   expect(findJson(' {"a": 1}\n')).toEqual({ a: 1 });

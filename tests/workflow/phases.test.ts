@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { complete, drive, inputOf, openTasks, reply, settle, subjects, world } from './drive.ts';
-import { nextTransition } from '../../src/workflow/engine.ts';
+import { nextTransition } from '../../src/workflow/run/engine.ts';
 
 const PROSE =
   '---\nto: workflow\nfrom: maintainer\ntype: workflow\ncompile: { model: opus }\n---\nCompare the three options.\n';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeRun } from '../../src/workflow/describe.ts';
-import { nextTransition, type RunInput } from '../../src/workflow/engine.ts';
+import { describeRun } from '../../src/workflow/view/describe.ts';
+import { nextTransition, type RunInput } from '../../src/workflow/run/engine.ts';
 import { drive, inputOf, openTasks, post, reply, settle, type World, world } from './drive.ts';
 
 const YAML = `model: opus

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeRun } from '../../src/workflow/describe.ts';
+import { describeRun } from '../../src/workflow/view/describe.ts';
 import {
   complete,
   drive,

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { describeRun } from '../../src/workflow/describe.ts';
-import { planWorkflow } from '../../src/workflow/dry-plan.ts';
-import { nextTransition, summarizeRun } from '../../src/workflow/engine.ts';
-import { dueFiring } from '../../src/workflow/schedule.ts';
-import { checkWorkflow } from '../../src/workflow/check.ts';
+import { describeRun } from '../../src/workflow/view/describe.ts';
+import { planWorkflow } from '../../src/workflow/view/dry-plan.ts';
+import { nextTransition, summarizeRun } from '../../src/workflow/run/engine.ts';
+import { dueFiring } from '../../src/workflow/run/schedule.ts';
+import { checkWorkflow } from '../../src/workflow/language/check.ts';
 import { complete, drive, inputOf, post, settle, subjects, world, type World } from './drive.ts';
 
 /** A second marker in the transport of `at`. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { nextTransition } from '../../src/workflow/engine.ts';
-import { runNonce } from '../../src/workflow/prompt-text.ts';
+import { nextTransition } from '../../src/workflow/run/engine.ts';
+import { runNonce } from '../../src/workflow/run/prompt-text.ts';
 import {
   type Asked,
   complete,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tellTransition } from '../../src/workflow/tell-transition.ts';
+import { tellTransition } from '../../src/workflow/run/tell-transition.ts';
 import { drive, inputOf, post, type World, world } from './drive.ts';
 
 const told = (at: World) => at.commits.map((commit) => tellTransition(inputOf(at), commit));

@@ -13,12 +13,12 @@ import { CHANNELS, messageId } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
-import { lookAround, type Surroundings } from '../explain/look-around.ts';
-import { openState } from '../open-state.ts';
+import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { openState } from '../session/open-state.ts';
 import { plain } from '../io.ts';
-import { printJson, wantsJson } from '../read/reading.ts';
-import { counted } from '../explain/status-needs.ts';
-import { unreachable } from '../transport-session.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { counted } from '../look/status-needs.ts';
+import { unreachable } from '../session/transport-session.ts';
 
 const LINES_MAX = 20;
 const QUESTION: Question = {

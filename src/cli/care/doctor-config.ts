@@ -12,7 +12,7 @@ import { readConfig } from '../../local/read-config.ts';
 import { wakeSecretFile } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import { hostname } from '../host/host-name.ts';
+import { hostname } from '../session/host-name.ts';
 
 /**
  * Findings about the configuration. What is wrong with permissions comes first: the rest shows when

@@ -17,10 +17,10 @@ import { createGit, type GitResult } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { examinePrograms } from './doctor-programs.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import { findProgram } from '../models/find-program.ts';
-import type { Surroundings } from '../explain/look-around.ts';
-import { describeOffer } from '../models/serving.ts';
-import { counted } from '../explain/status-needs.ts';
+import { findProgram } from '../look/find-program.ts';
+import type { Surroundings } from '../look/look-around.ts';
+import { describeOffer } from '../look/serving.ts';
+import { counted } from '../look/status-needs.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
 const FSCK_MS = MINUTE;

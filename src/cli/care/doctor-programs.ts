@@ -1,9 +1,9 @@
 /** What `doctor` finds of the agent programs behind this host's models. */
 import { PATIENT_MS } from '../../agents/detect.ts';
-import { lookAtPrograms } from '../models/agent-programs.ts';
+import { lookAtPrograms } from '../look/agent-programs.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import type { Surroundings } from '../explain/look-around.ts';
+import type { Surroundings } from '../look/look-around.ts';
 
 /**
  * One finding for each program that a served model of this host uses and that is found. Missing

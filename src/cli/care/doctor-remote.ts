@@ -10,12 +10,12 @@ import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { RefUpdate, Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import type { Surroundings } from '../explain/look-around.ts';
+import type { Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { probeRemote } from './probe-remote.ts';
-import { formatVersionFile, type RemoteTraits } from './remote-traits.ts';
-import { publishFor, type TransportSession } from '../transport-session.ts';
-import { openPersonGit } from '../talk/person-git.ts';
+import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
+import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import { openPersonGit } from '../session/person-git.ts';
 
 const DEAD_MS = 7 * DAY;
 const AHEAD_MS = 5 * 60_000;

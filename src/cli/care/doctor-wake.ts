@@ -8,8 +8,8 @@ import { createGit } from '../../transport/git-runner.ts';
 import { findWatchPlace } from '../../transport/watch-remote.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import type { Surroundings } from '../explain/look-around.ts';
-import type { TransportSession } from '../transport-session.ts';
+import type { Surroundings } from '../look/look-around.ts';
+import type { TransportSession } from '../session/transport-session.ts';
 
 /** Findings about watching, listening and calling. */
 export async function examineWakes(

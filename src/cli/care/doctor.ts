@@ -12,9 +12,9 @@ import { examineRemote } from './doctor-remote.ts';
 import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
-import { lookAround } from '../explain/look-around.ts';
-import { printJson, wantsJson } from '../read/reading.ts';
-import { counted } from '../explain/status-needs.ts';
+import { lookAround } from '../look/look-around.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { counted } from '../look/status-needs.ts';
 
 /** Each repair may bring up what it had hidden. */
 const ROUNDS_MAX = 3;

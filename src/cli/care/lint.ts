@@ -13,9 +13,9 @@ import { CHANNEL_FILE, CHANNELS, parseMessagePath } from '../../protocol/paths.t
 import { oneLine } from '../../protocol/reply.ts';
 import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
-import { startDirectory, printJson, tipOf, wantsJson } from '../read/reading.ts';
+import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, warnAboutHosts } from '../talk/recipients.ts';
-import { openSession, type TransportSession } from '../transport-session.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 interface Problem {
   readonly line: number;

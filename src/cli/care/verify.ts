@@ -14,13 +14,13 @@ import {
 import { CHANNELS } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
-import { createRunChecker } from '../../workflow/run-invariants.ts';
+import { createRunChecker } from '../../workflow/run/run-invariants.ts';
 import { walkHistory, type WalkedCommit } from '../../transport/walk-history.ts';
 import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
-import { lookAround, type Surroundings } from '../explain/look-around.ts';
-import { printJson, tipOf, wantsJson } from '../read/reading.ts';
-import { unreachable } from '../transport-session.ts';
+import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { unreachable } from '../session/transport-session.ts';
 
 /** Commits whose files are read together. */
 const CHUNK = 256;

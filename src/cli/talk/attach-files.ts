@@ -1,7 +1,4 @@
-/**
- * Files that go with a message, from this machine into the transport; and those of a message or
- * reply as people see them.
- */
+/** Files that go with a message, from this machine into the transport. */
 import { constants } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -14,11 +11,8 @@ import {
   nameAttachments,
 } from '../../protocol/attachments.ts';
 import { attachmentFolder } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
 import type { Invocation } from '../command.ts';
-import type { Said } from '../read/read-conversation.ts';
-import { startDirectory, tipOf } from '../read/reading.ts';
-import type { TransportSession } from '../transport-session.ts';
+import { startDirectory } from '../look/reading.ts';
 
 /** One file on its way: its path in the transport, and how the message's `files:` names it. */
 export interface AttachedFile {
@@ -118,35 +112,4 @@ async function readAttached(full: string, name: string): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-}
-
-/** A file that a message or reply names. `bytes: null`: no regular file stands there. */
-export interface AttachmentSeen {
-  readonly path: string;
-  readonly bytes: number | null;
-}
-
-/** The files of one message or reply as the tip has them. */
-export async function listAttachments(
-  session: TransportSession,
-  { file, message }: Said,
-): Promise<readonly AttachmentSeen[]> {
-  const named = nameAttachments(file.path, message.fields.files);
-  if (named.kind === 'refused' || named.files.length === 0) return [];
-  const paths = named.files.map(({ path }) => path);
-  const entries = await session.repository.lookUp(tipOf(session), paths);
-  const files = paths.flatMap((path, at) =>
-    entries[at]?.kind === 'file' ? [{ path, oid: entries[at].oid }] : [],
-  );
-  const sizes = await session.repository.sizesOf(files.map(({ oid }) => oid));
-  const bytes = new Map(files.map(({ path }, at) => [path, sizes[at] ?? 0]));
-  return paths.map((path) => ({ path, bytes: bytes.get(path) ?? null }));
-}
-
-/** A line for each. */
-export function formatAttachments(files: readonly AttachmentSeen[]): readonly string[] {
-  return files.map(
-    ({ path, bytes }) =>
-      `  file ${oneLine(path, 300)} (${bytes === null ? 'not there' : `${bytes} bytes`})`,
-  );
 }

@@ -8,8 +8,8 @@ import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
 import type { Identity } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
-import { openPersonGit } from './person-git.ts';
-import type { TransportSession } from '../transport-session.ts';
+import { openPersonGit } from '../session/person-git.ts';
+import type { TransportSession } from '../session/transport-session.ts';
 
 export interface Sender {
   /** The name in `from:`. */
@@ -102,7 +102,6 @@ async function readIdentity(
 
 /** What git itself takes out of an identity, because it would end a line of the commit. */
 function clean(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control codes are what is removed
   return text.replace(/[<>\u0000-\u001f\u007f]/g, '').trim() || 'someone';
 }
 

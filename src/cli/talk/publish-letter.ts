@@ -4,8 +4,8 @@
 import { systemClock } from '../../base/clock.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { channelOf, messageId } from '../../protocol/paths.ts';
-import { RETRIES_TRAILER } from '../explain/failed-lately.ts';
-import { publishFor, type TransportSession } from '../transport-session.ts';
+import { RETRIES_TRAILER } from '../look/failed-lately.ts';
+import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { composeCommitMessage, type Letter } from './compose-message.ts';
 import type { Sender } from './person.ts';
 

@@ -19,11 +19,11 @@ import { attachFiles, attachNamed } from './attach-files.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
-import { readSaid, type Said } from '../read/read-conversation.ts';
-import { startDirectory } from '../read/reading.ts';
+import { readSaid, type Said } from '../look/read-conversation.ts';
+import { startDirectory } from '../look/reading.ts';
 import { parseRecipients } from './recipients.ts';
-import { resolveId } from '../read/resolve-id.ts';
-import type { TransportSession } from '../transport-session.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import type { TransportSession } from '../session/transport-session.ts';
 
 const DEFAULT_CHANNEL = 'general';
 

@@ -7,7 +7,7 @@ import { type Address, formatAddress, parseAddress, suggestName } from '../../pr
 import { readHostModels } from '../../local/host-models.ts';
 import { parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
-import type { TransportSession } from '../transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
 
 /** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for one that is none. */
 export function parseRecipients(texts: readonly string[]): readonly Address[] {

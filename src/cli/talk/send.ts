@@ -11,10 +11,10 @@ import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
 import { identifySender, type Sender } from './person.ts';
-import { durationValue, printJson, wantsJson, withSession } from '../read/reading.ts';
+import { durationValue, printJson, wantsJson, withSession } from '../look/reading.ts';
 import { refuseUnknown, warnAboutHosts } from './recipients.ts';
 import { readDraft } from './read-draft.ts';
-import { publishFor, type TransportSession } from '../transport-session.ts';
+import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
 

@@ -10,14 +10,14 @@ import { messageId, parseMessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../protocol/reply.ts';
 import type { RefListing } from '../../transport/repository.ts';
 import { type Invocation } from '../command.ts';
-import { followTip } from '../read/follow-tip.ts';
+import { followTip } from '../look/follow-tip.ts';
 import { paint } from '../io.ts';
-import { openNames, readStates } from '../read/message-state.ts';
-import { bodyOf, replyFacts, whoSaid } from '../read/print-message.ts';
-import { readSaid, type Said } from '../read/read-conversation.ts';
-import { durationValue, printJson, tipOf, wantsJson, withSession } from '../read/reading.ts';
-import { resolveId } from '../read/resolve-id.ts';
-import { type TransportSession, unreachable } from '../transport-session.ts';
+import { openNames, readStates } from '../look/message-state.ts';
+import { bodyOf, replyFacts, whoSaid } from '../look/print-message.ts';
+import { readSaid, type Said } from '../look/read-conversation.ts';
+import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { type TransportSession, unreachable } from '../session/transport-session.ts';
 
 /** How long is waited when nothing is said about it. */
 export const WAIT_DEFAULT = '10m';

@@ -4,15 +4,15 @@
  */
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { checkWorkflow, type WorkflowCheckOptions } from '../../workflow/check.ts';
-import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/dry-plan.ts';
-import type { Plan, Problem } from '../../workflow/plan.ts';
+import { checkWorkflow, type WorkflowCheckOptions } from '../../workflow/language/check.ts';
+import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/view/dry-plan.ts';
+import type { Plan, Problem } from '../../workflow/language/plan.ts';
 import { type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
-import { lookAround, type Surroundings } from '../explain/look-around.ts';
-import { counted } from '../explain/status-needs.ts';
-import { printJson, wantsJson } from '../read/reading.ts';
+import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { counted } from '../look/status-needs.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import {
   markerOf,
   readCheckOptions,

@@ -7,18 +7,18 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
-import { OPS } from '../../workflow/controls.ts';
+import { OPS } from '../../workflow/run/controls.ts';
 import { type Invocation, option } from '../command.ts';
-import { followTip } from '../read/follow-tip.ts';
-import { liveHosts } from '../explain/host-opinions.ts';
+import { followTip } from '../look/follow-tip.ts';
+import { liveHosts } from '../look/host-opinions.ts';
 import { plain } from '../io.ts';
-import { lookToAct, type Surroundings } from '../explain/look-around.ts';
-import { printJson, tipOf, wantsJson } from '../read/reading.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { checkSourceText, tellErrors } from './check.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
-import { findRun, type RunSeen } from './runs.ts';
+import { findRun, type RunSeen } from '../look/runs.ts';
 import { readCheckOptions, readWorkflow } from './source.ts';
-import { isOver } from './why.ts';
+import { isOver } from '../look/why-run.ts';
 
 /** A dispatcher that is up has answered by then. */
 const ANSWER_MS = 8 * SECOND;

@@ -3,14 +3,14 @@ import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { channelFolder, replyPath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { lookFrom } from '../explain/look-around.ts';
-import { followTip } from '../read/follow-tip.ts';
+import { lookFrom } from '../look/look-around.ts';
+import { followTip } from '../look/follow-tip.ts';
 import { paint, plain } from '../io.ts';
-import { durationValue, tipOf, wantsJson } from '../read/reading.ts';
+import { durationValue, tipOf, wantsJson } from '../look/reading.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
-import { type TransportSession, unreachable } from '../transport-session.ts';
-import { answerCommands } from '../../workflow/describe.ts';
-import { readMarkerRun } from './runs.ts';
+import { type TransportSession, unreachable } from '../session/transport-session.ts';
+import { answerCommands } from '../../workflow/view/describe.ts';
+import { readMarkerRun } from '../look/runs.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
 
 /** A run that was started just now. */

@@ -7,23 +7,23 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';
 import { archivedPath, channelFolder, channelOf } from '../../protocol/paths.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
-import { parseHeader } from '../../workflow/header.ts';
-import { checkWorkflow } from '../../workflow/check.ts';
-import { allSteps, type Plan } from '../../workflow/plan.ts';
-import { decodePlan } from '../../workflow/plan-decode.ts';
-import { asJson, isJsonObject } from '../../workflow/json.ts';
+import { parseHeader } from '../../workflow/run/header.ts';
+import { checkWorkflow } from '../../workflow/language/check.ts';
+import { allSteps, type Plan } from '../../workflow/language/plan.ts';
+import { decodePlan } from '../../workflow/language/plan-decode.ts';
+import { asJson, isJsonObject } from '../../workflow/language/json.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { type Invocation, option } from '../command.ts';
-import type { Surroundings } from '../explain/look-around.ts';
+import type { Surroundings } from '../look/look-around.ts';
 import { order, withRun } from './control.ts';
 import { followRun, waitOption } from './follow.ts';
 import { withoutOptions } from './publish.ts';
 import { publishMarker, tellStarted } from './run.ts';
-import type { RunSeen } from './runs.ts';
+import type { RunSeen } from '../look/runs.ts';
 import { tellErrors } from './check.ts';
 import { markerOf, readCheckOptions, readWorkflow, without } from './source.ts';
 import { resolveCommit } from './show.ts';
-import { isOver } from './why.ts';
+import { isOver } from '../look/why-run.ts';
 
 /**
  * Runs again what failed: in the run itself while it is open, else in a new one that takes over the

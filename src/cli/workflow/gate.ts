@@ -5,19 +5,19 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
-import { answerCommand } from '../../workflow/describe.ts';
-import type { GateView } from '../../workflow/fold-context.ts';
+import { answerCommand } from '../../workflow/view/describe.ts';
+import type { GateView } from '../../workflow/run/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
-import { findJson } from '../../workflow/json.ts';
-import { validateJson } from '../../workflow/schema.ts';
+import { findJson } from '../../workflow/language/json.ts';
+import { validateJson } from '../../workflow/language/schema.ts';
 import { plain } from '../io.ts';
-import { describeDecision } from './draw.ts';
-import type { Surroundings } from '../explain/look-around.ts';
-import { printJson, wantsJson } from '../read/reading.ts';
+import { describeDecision } from '../look/draw-run.ts';
+import type { Surroundings } from '../look/look-around.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { withRun } from './control.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
-import type { RunSeen } from './runs.ts';
+import type { RunSeen } from '../look/runs.ts';
 
 /** Says yes to a gate, or gives the answer it asks for. */
 export function approve(invocation: Invocation): Promise<number> {

@@ -7,10 +7,10 @@ import { formatDuration } from '../../base/duration.ts';
 import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
-import { lookAround, type Surroundings } from '../explain/look-around.ts';
-import { countOption, printJson, wantsJson } from '../read/reading.ts';
-import { isOver, statusOf, waitsOf } from './why.ts';
-import { listMarkers, readMarkerRun, type RunSeen } from './runs.ts';
+import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { countOption, printJson, wantsJson } from '../look/reading.ts';
+import { isOver, statusOf, waitsOf } from '../look/why-run.ts';
+import { listMarkers, readMarkerRun, type RunSeen } from '../look/runs.ts';
 
 const RUNS_SHOWN = 20;
 

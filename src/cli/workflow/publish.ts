@@ -14,7 +14,7 @@ import type { Invocation } from '../command.ts';
 import { type Letter, requireMessage } from '../talk/compose-message.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
-import type { TransportSession } from '../transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
 
 /**
  * The sender of a command that steers a run. Throws REFUSED for agents: only people decide about

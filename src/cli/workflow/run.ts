@@ -4,12 +4,12 @@
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
-import { runChannel } from '../../workflow/marker.ts';
+import { runChannel } from '../../workflow/language/marker.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { liveHosts } from '../explain/host-opinions.ts';
-import { lookToAct, type Surroundings } from '../explain/look-around.ts';
+import { liveHosts } from '../look/host-opinions.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
-import { printJson, wantsJson } from '../read/reading.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
 import { composeFile, type NewFileParts, publishFile } from './publish.ts';

@@ -7,11 +7,11 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import { type Invocation, option } from '../command.ts';
-import { lookAround, type Surroundings } from '../explain/look-around.ts';
-import { printJson, tipOf, wantsJson } from '../read/reading.ts';
-import { drawRun, tasksOfStep } from './draw.ts';
-import { findRun, type RunSeen } from './runs.ts';
-import { standingsOf, statusOf, waitsOf } from './why.ts';
+import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { drawRun, tasksOfStep } from '../look/draw-run.ts';
+import { findRun, type RunSeen } from '../look/runs.ts';
+import { standingsOf, statusOf, waitsOf } from '../look/why-run.ts';
 
 /** Draws one run. */
 export async function showRun(invocation: Invocation): Promise<number> {

@@ -11,11 +11,11 @@ import { isName } from '../../protocol/names.ts';
 import { SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 import { readFolder } from '../../transport/read-folder.ts';
-import type { WorkflowCheckOptions } from '../../workflow/check.ts';
+import type { WorkflowCheckOptions } from '../../workflow/language/check.ts';
 import type { Invocation } from '../command.ts';
-import type { Surroundings } from '../explain/look-around.ts';
-import { startDirectory } from '../read/reading.ts';
-import { servedNow } from './runs.ts';
+import type { Surroundings } from '../look/look-around.ts';
+import { startDirectory } from '../look/reading.ts';
+import { servedNow } from '../look/runs.ts';
 
 /** What was found under a name. */
 export interface WorkflowText {

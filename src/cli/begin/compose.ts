@@ -1,0 +1,192 @@
+/**
+ * The only place that wires the real parts of a dispatcher together: git, processes, files, clock
+ * and randomness behind their doors.
+ */
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ADAPTERS, SERVICES } from '../../agents/adapters.ts';
+import type { Agents } from '../../agents/agent.ts';
+import { killOrphan } from '../../agents/process-group.ts';
+import { createAgents } from '../../agents/run-agents.ts';
+import { HOUR, MINUTE, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { systemRandom } from '../../base/random.ts';
+import {
+  createDispatcher,
+  type Dispatcher,
+  type Doors,
+  type Workspace,
+} from '../../dispatcher/dispatcher.ts';
+import { createWorktrees } from '../../local/git-worktree.ts';
+import { createPoke } from '../../local/poke-hosts.ts';
+import { createProjectGit } from '../../transport/git-runner.ts';
+import { createSessionFolders, type SessionFolders } from '../../local/session-folders.ts';
+import { homeOf } from '../../local/state-directory.ts';
+import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
+import type { Invocation } from '../command.ts';
+import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
+import { letSend } from './let-send.ts';
+import { openState } from '../session/open-state.ts';
+import { createServing } from '../look/serving.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { VERSION } from '../version.ts';
+
+/** One git command in a project, the push of a large branch included. */
+const PROJECT_GIT_MS = 2 * MINUTE;
+
+export interface Composed {
+  readonly dispatcher: Dispatcher;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * A dispatcher for an open session, holding the lock of its state directory. Throws
+ * HELD_BY_ANOTHER.
+ */
+export async function composeDispatcher(
+  session: TransportSession,
+  parts: {
+    readonly invocation: Invocation;
+    readonly log: Log;
+    readonly onOutput: (piece: OutputPiece) => void;
+  },
+): Promise<Composed> {
+  const { invocation, log } = parts;
+  const { config, directory } = session;
+  const local = await openState(invocation, session, (damage) =>
+    log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
+  );
+  const poke = await composePoke(session, invocation);
+  const sessions = createSessionFolders(directory.sessions, systemClock);
+  const dispatcher = createDispatcher({
+    settings: {
+      alias: config.alias,
+      version: VERSION,
+      refs: session.refs,
+      concurrency: config.concurrency,
+      leaseMs: config.leaseMs,
+      beatMs: config.beatMs,
+      marginMs: config.leaseMarginMs,
+      pollMsMin: config.intervalMinMs,
+      pollMsMax: config.intervalMaxMs,
+      maxAgeMs: config.maxAgeMs,
+      hopsMax: config.hopsMax,
+      threadMessagesMax: config.threadMessagesMax,
+      threadBytesMax: config.threadBytesMax,
+      graceMs: config.shutdownGraceMs,
+      failuresMax: config.failuresMax,
+      failureWindowMs: config.failureWindowMs,
+      projects: expandProjects(config.projects, homeOf(invocation.env)),
+      stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
+      forgetBeatMs: 24 * HOUR,
+      wakeAddress: config.wakeAddress,
+      pokes: poke !== null,
+    },
+    doors: {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      repository: session.repository,
+      local: local.state,
+      agents: composeAgents(session, { ...parts, sessions }),
+      workspace: createWorkspace(directory.scratch),
+      worktrees: createWorktrees(
+        ({ keep, attemptId }) =>
+          join(keep ? join(directory.path, 'worktrees') : directory.scratch, `work-${attemptId}`),
+        createProjectGit({ env: invocation.env, clock: systemClock, limitMs: PROJECT_GIT_MS }),
+      ),
+      serving: createServing(
+        { configDirectory: session.configDirectory, id: session.id, only: config.only },
+        log,
+      ),
+      reap: async (started) => {
+        for (const { attemptId, ...process } of started)
+          await killOrphan({ ...process, marker: attemptId }, systemClock);
+      },
+      // Whoever watches is told by keepTranscripts, which knows how far the output has come.
+      onOutput: () => undefined,
+      poke: poke ?? (() => undefined),
+    },
+    mirror: session.mirror,
+    publisher: session.publisher,
+  });
+  await rm(directory.scratch, { recursive: true, force: true });
+  await sessions.tidy();
+  return { dispatcher, close: () => local.close() };
+}
+
+function composeAgents(
+  session: TransportSession,
+  {
+    invocation,
+    log,
+    onOutput,
+    sessions,
+  }: Parameters<typeof composeDispatcher>[1] & { readonly sessions: SessionFolders },
+): Agents {
+  const { env } = invocation;
+  const agents = createAgents({
+    clock: systemClock,
+    operatorEnv: env,
+    adapters: ADAPTERS,
+    services: SERVICES,
+    log,
+    sessions,
+  });
+  return keepTranscripts(letSend(agents, session, invocation), {
+    directory: session.directory.transcripts,
+    env,
+    onOutput,
+  });
+}
+
+/**
+ * How this host calls others; null when its operator names nobody. Throws CONFIG_INVALID when there
+ * is no secret to sign with.
+ */
+async function composePoke(
+  { config, configDirectory }: TransportSession,
+  { env }: Invocation,
+): Promise<Doors['poke'] | null> {
+  if (config.wakePeers.length === 0) return null;
+  const secret = await readWakeSecret(env, configDirectory);
+  if (secret !== null) return createPoke({ peers: config.wakePeers, secret, clock: systemClock });
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    'wake-peers: there is no secret; expected the one that those hosts have too, to sign calls with.',
+    {
+      fix: makeSecretCommand(configDirectory),
+    },
+  );
+}
+
+function expandProjects(
+  projects: Readonly<Record<string, string>>,
+  home: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(projects).map(([name, directory]) => [
+      name,
+      directory.replace(/^~(?=\/|$)/, home),
+    ]),
+  );
+}
+
+function createWorkspace(scratch: string): Workspace {
+  return {
+    open: (attemptId) => {
+      const directory = join(scratch, attemptId);
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return Promise.resolve(directory);
+    },
+    remove: async (directory) => {
+      try {
+        rmdirSync(directory); // most agents leave it empty
+      } catch {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The models.yaml of a new transport: the agent programs of this host, or an echo so that the first
+ * message is answered anyway.
+ */
+import { ADAPTERS } from '../../agents/adapters.ts';
+import { detectAgents, type FoundAgent, SHORT_MS } from '../../agents/detect.ts';
+import { systemClock } from '../../base/clock.ts';
+import { describeVersion } from '../look/agent-programs.ts';
+
+export interface FirstModels {
+  readonly text: string;
+  /** Lines for the person: what was found and what to do about the rest. */
+  readonly notes: readonly string[];
+}
+
+const HEADER = `# Who can be addressed in this transport. Form and keys: PROTOCOL.md "Models".
+# A host runs an entry only after its operator approved it: crosstalkd models, crosstalkd allow <name>.
+models:
+`;
+
+const ECHO = `  echo:
+    adapter: command
+    command: [cat]
+    effects: none
+    concurrency: 4
+    options: { input: message }
+`;
+
+/**
+ * What `init` writes into data/models.yaml: one model for each program that is installed and tried,
+ * named after it.
+ */
+export async function composeFirstModels(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<FirstModels> {
+  const found = await detectAgents({
+    adapters: ADAPTERS,
+    operatorEnv: env,
+    clock: systemClock,
+    limitMs: SHORT_MS,
+  });
+  const usable = found.filter(({ verified, signedIn }) => verified && signedIn !== 'no');
+  const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
+  if (usable.length > 0) return { text: HEADER + usable.map(formatEntry).join(''), notes };
+  return {
+    text: HEADER + ECHO,
+    notes: [
+      ...notes,
+      'no agent program is ready on this host; "echo" answers with what it was sent',
+    ],
+  };
+}
+
+function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
+  const lines = [
+    `  ${adapter}:`,
+    `    adapter: ${adapter}`,
+    ...(onPath ? [] : [`    command: [${JSON.stringify(path)}]`]),
+    ...(env.length === 0 ? [] : [`    env: [${env.join(', ')}]`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeFound(agent: FoundAgent, isUsed: boolean): string {
+  const { adapter, advice, verified, env, login } = agent;
+  const name = `${adapter} ${agent.version ?? `(${describeVersion(agent, SHORT_MS)})`}`;
+  const signed = login ? 'signed in' : `signed in by ${env.join(', ')}`;
+  if (isUsed)
+    return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}`;
+  return verified
+    ? `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`
+    : `found ${name}; known from documentation only, so it was not added`;
+}

@@ -1,0 +1,62 @@
+/**
+ * Lets the agents of models with `may-send: true` find their way back to the transport with
+ * `crosstalkd send`. The others learn nothing of it.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { shellWord } from '../../base/shell-word.ts';
+import type { Agents } from '../../agents/agent.ts';
+import { stateRoot } from '../../local/state-directory.ts';
+import { type Invocation, option } from '../command.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** Where a PATH begins when there is none. */
+const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin';
+
+/**
+ * The same agents; those that may send get what `send` and the reading commands need in their
+ * environment.
+ */
+export function letSend(agents: Agents, session: TransportSession, invocation: Invocation): Agents {
+  const configDirectory = invocation.env['CROSSTALK_CONFIG_DIR'];
+  const way = {
+    CROSSTALK_SEND: '1',
+    // A clone knows its branch; an address means the remote's default one, which is what this
+    // dispatcher serves then.
+    CROSSTALK_TRANSPORT: session.located.clone ?? session.located.url,
+    CROSSTALK_ALIAS: session.config.alias,
+    CROSSTALK_STATE_DIR: stateRoot(option(invocation, 'state'), invocation.env),
+    ...(configDirectory === undefined ? {} : { CROSSTALK_CONFIG_DIR: configDirectory }),
+  };
+  return {
+    run: (request) => {
+      if (!request.entry.maySend) return agents.run(request);
+      const [program = ''] = request.entry.command;
+      const places = [
+        invocation.env['PATH'] ?? PATH_DEFAULT,
+        ...(isAbsolute(program) ? [dirname(program)] : []),
+        makeCommand(session),
+      ];
+      return agents.run({
+        ...request,
+        extraEnv: { ...request.extraEnv, ...way, PATH: places.join(delimiter) },
+      });
+    },
+  };
+}
+
+/**
+ * A folder with the command `crosstalkd` that starts this very program: a service has a bare PATH,
+ * a checkout is in none.
+ */
+function makeCommand(session: TransportSession): string {
+  const folder = join(session.directory.path, 'bin');
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const text = `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(process.argv[1] ?? '')} "$@"\n`;
+    writeFileSync(join(folder, 'crosstalkd'), text, { mode: 0o700 });
+  } catch {
+    // Without it an installed crosstalkd on the PATH does as well.
+  }
+  return folder;
+}

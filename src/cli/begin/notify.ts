@@ -1,0 +1,298 @@
+/**
+ * What `run` tells people who do not look: that something needs a person, failed for good, stopped
+ * at a budget, or that a host is gone. Each thing once, also over restarts: what was told is kept
+ * in the state directory. Only hosts with `notify:` do this, beside the loop and never in its way.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { DAY, HOUR, MINUTE, SECOND, systemClock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Log, LogRecord } from '../../base/log.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
+import { describeNotifier, type Notifier } from '../../local/notify-settings.ts';
+import { messageId } from '../../protocol/paths.ts';
+import { isMapping } from '../../protocol/yaml.ts';
+import { given, type Invocation } from '../command.ts';
+import { deliverNotice, type Notice } from './deliver-notice.ts';
+import { lookFrom } from '../look/look-around.ts';
+import { describeStatus } from '../look/status.ts';
+import type { Need } from '../look/status-needs.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
+
+/** Where `run` puts its events. */
+export interface NoticeSink {
+  readonly take: (record: LogRecord) => void;
+  /** Tells what is left, within some seconds. */
+  readonly close: () => Promise<void>;
+}
+
+/** A notice and what makes it the same as another. */
+export interface KeyedNotice extends Notice {
+  readonly key: string;
+}
+
+const STEP_MS = 2 * SECOND;
+/** Between two looks at what needs a person, when something changed; and when nothing did. */
+const LOOK_MS = 20 * SECOND;
+const LOOK_IDLE_MS = 10 * MINUTE;
+/** For what is left at the end; `--once` looks once more. */
+const CLOSE_MS = 2 * SECOND;
+const CLOSE_ONCE_MS = 30 * SECOND;
+/** More at once is told in one. */
+const SINGLE_MAX = 5;
+const QUEUE_MAX = 200;
+const KEPT_MAX = 5_000;
+/** A thing that was gone for so long is new when it comes again. */
+const FORGOTTEN_MS = HOUR;
+const EVENT_KEPT_MS = 30 * DAY;
+/** What people did themselves, see elsewhere, or are told of by an event. */
+const NOT_TOLD: readonly string[] = [
+  'unsent',
+  'unpushed',
+  'outage',
+  'paused',
+  'paused-here',
+  'outbox',
+  'silent-here',
+  'outcome-unknown',
+  'garbage-claims',
+];
+
+/** Begins to watch when the configuration has `notify:`. */
+export function openNotices(
+  invocation: Invocation,
+  session: TransportSession,
+  log: Log,
+): NoticeSink {
+  const { notify } = session.config;
+  if (notify.length === 0) return { take: () => undefined, close: () => Promise.resolve() };
+  const watch = createWatch({ invocation, session, log, notify });
+  const timer = setInterval(() => void watch.step(), STEP_MS);
+  timer.unref();
+  return {
+    take: watch.take,
+    close: async () => {
+      clearInterval(timer);
+      const isOnce = given(invocation, 'once');
+      const limit = new AbortController();
+      await Promise.race([
+        watch.step(isOnce),
+        systemClock.sleep(isOnce ? CLOSE_ONCE_MS : CLOSE_MS, limit.signal),
+      ]);
+      limit.abort();
+      watch.end();
+    },
+  };
+}
+
+interface WatchParts {
+  readonly invocation: Invocation;
+  readonly session: TransportSession;
+  readonly log: Log;
+  readonly notify: readonly Notifier[];
+}
+
+/** When each key was told, and when it was last seen to be so. */
+type Told = Map<string, { readonly untilMs: number }>;
+
+function createWatch(parts: WatchParts) {
+  const { session } = parts;
+  const path = join(session.directory.path, 'notified');
+  const queue: KeyedNotice[] = [];
+  const failing = new Set<string>();
+  let told: Told | null = null;
+  let [lookedMs, lookedTip, isStirred] = [Number.NEGATIVE_INFINITY, '' as string | null, true];
+  const state = { ended: false };
+  let busy: Promise<void> = Promise.resolve();
+
+  const look = async (): Promise<void> => {
+    const { tip } = session.mirror.index();
+    const idleMs = systemClock.monotonicMs() - lookedMs;
+    const isDue = tip !== lookedTip || isStirred ? idleMs >= LOOK_MS : idleMs >= LOOK_IDLE_MS;
+    if (!isDue || tip === null) return;
+    [lookedMs, lookedTip, isStirred] = [systemClock.monotonicMs(), tip, false];
+    const opened = await openSession(parts.invocation, {
+      where: parts.invocation.args[0] ?? null,
+      unread: true,
+    });
+    try {
+      const around = await lookFrom(opened);
+      const { needs } = await describeStatus(around);
+      const notices = needs.flatMap(noticeOfNeed);
+      // What is still so stays told; it is told again only when it was gone for a while.
+      for (const { key } of notices)
+        if (told?.has(key) === true)
+          told.set(key, { untilMs: systemClock.wallMs() + FORGOTTEN_MS });
+      queue.push(...notices);
+    } finally {
+      await opened.close();
+    }
+  };
+  const work = async (isLast: boolean): Promise<void> => {
+    try {
+      told ??= decodeTold(await readCheckpoint(path));
+      if (isLast) [lookedMs, isStirred] = [Number.NEGATIVE_INFINITY, true];
+      await look();
+      const fresh = freshNotices(queue.splice(0), told);
+      if (fresh.length === 0) return;
+      const rest = await tell({ ...parts, state }, fresh, failing);
+      const wallMs = systemClock.wallMs();
+      for (const { key } of fresh.filter((notice) => !rest.includes(notice)))
+        told.set(key, {
+          untilMs: wallMs + (key.startsWith('need ') ? FORGOTTEN_MS : EVENT_KEPT_MS),
+        });
+      queue.unshift(...rest.slice(-QUEUE_MAX));
+      for (const [key, { untilMs }] of told)
+        if (untilMs < wallMs || told.size > KEPT_MAX) told.delete(key);
+      await writeCheckpoint(
+        path,
+        Object.fromEntries([...told].map(([key, { untilMs }]) => [key, untilMs])),
+      );
+    } catch (error) {
+      parts.log.warning('notify.failed', {
+        way: 'all',
+        reason: errorText(error),
+        next: 'tried again; work goes on',
+      });
+      isStirred = true;
+    }
+  };
+  return {
+    take: (record: LogRecord): void => {
+      if (record.event.startsWith('notify.')) return;
+      if (record.level !== 'status') isStirred = true;
+      queue.push(...noticeOfEvent(record));
+      queue.splice(0, Math.max(0, queue.length - QUEUE_MAX));
+    },
+    end: () => void (state.ended = true),
+    step: (isLast = false): Promise<void> => (busy = busy.then(() => work(isLast))),
+  };
+}
+
+function freshNotices(notices: readonly KeyedNotice[], told: Told): readonly KeyedNotice[] {
+  const seen = new Set<string>();
+  return notices.filter(({ key }) => !told.has(key) && !seen.has(key) && seen.add(key));
+}
+
+/**
+ * Tells every way; gives those notices that no way took. A way that fails is reported once until it
+ * works again.
+ */
+async function tell(
+  { notify, invocation, log, state }: WatchParts & { readonly state: { readonly ended: boolean } },
+  fresh: readonly KeyedNotice[],
+  failing: Set<string>,
+): Promise<readonly KeyedNotice[]> {
+  const taken = new Set<KeyedNotice>();
+  for (const notifier of notify) {
+    const wanted = fresh.filter(({ kind }) => notifier.only.includes(kind));
+    const groups = wanted.length > SINGLE_MAX ? [wanted] : wanted.map((notice) => [notice]);
+    for (const group of groups) {
+      if (state.ended) break;
+      const problem = await deliverNotice(joinNotices(group), notifier, invocation.env);
+      const way = describeNotifier(notifier);
+      if (problem === null) {
+        failing.delete(way);
+        for (const notice of group) taken.add(notice);
+        continue;
+      }
+      if (!failing.has(way))
+        log.warning('notify.failed', { way, reason: problem, next: 'tried again; work goes on' });
+      failing.add(way);
+      break;
+    }
+  }
+  // What no way is meant to carry counts as told.
+  return fresh.filter(
+    (notice) => !taken.has(notice) && notify.some(({ only }) => only.includes(notice.kind)),
+  );
+}
+
+function joinNotices(group: readonly KeyedNotice[]): Notice {
+  const [first] = group;
+  if (first !== undefined && group.length === 1) return first;
+  const lines = group.slice(0, 20).map(({ title, fix }) => `* ${title}\n    ${fix}`);
+  return {
+    kind: first?.kind ?? 'needs-person',
+    title: `crosstalkd: ${group.length} things at once`,
+    text: [...lines, ...(group.length > 20 ? [`… and ${group.length - 20} more`] : [])].join('\n'),
+    fix: 'crosstalkd status',
+  };
+}
+
+/** What `status` lists, as a notice; numbers in it change from day to day and make no new one. */
+export function noticeOfNeed(need: Need): readonly KeyedNotice[] {
+  if (NOT_TOLD.includes(need.kind)) return [];
+  const about = need.count === 1 ? need.about.join(' ') : '';
+  const key = createHash('sha256')
+    .update(`${need.kind} ${need.what.replace(/\d+/g, '#')} ${about}`)
+    .digest('hex')
+    .slice(0, 16);
+  const isBudget = need.kind === 'run' && need.what.includes('budget');
+  return [
+    {
+      key: `need ${key}`,
+      kind: isBudget ? 'budget' : 'needs-person',
+      title: `crosstalkd: ${need.what}`,
+      text: need.what,
+      fix: need.fix,
+    },
+  ];
+}
+
+/**
+ * What happened for good, as a notice: at most one for each event. No text of a message or answer
+ * is in it.
+ */
+export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotice[] {
+  const text = (name: string): string => String(fields[name] ?? '');
+  const [message, model] = [text('message'), text('model')];
+  const id = messageId(message);
+  if (event === 'reply.published' && fields['failed'] === true) {
+    const what = `${model} has no answer to ${id}, for good`;
+    return [
+      {
+        key: `failed ${message} ${model}`,
+        kind: 'failed',
+        title: `crosstalkd: ${what}`,
+        text: `${what}: ${message}`,
+        fix: `crosstalkd why ${shellWord(id)}`,
+      },
+    ];
+  }
+  if (event === 'model.budget-reached')
+    return [
+      {
+        key: `budget ${model} ${text('reason')}`,
+        kind: 'budget',
+        title: `crosstalkd: ${model} stops at its budget`,
+        text: text('reason'),
+        fix: text('fix'),
+      },
+    ];
+  if (event === 'host.lost' || event === 'claim.taken-over') {
+    const host = event === 'host.lost' ? text('host') : text('from');
+    const day = Math.floor(systemClock.wallMs() / DAY);
+    const what = `host ${host} is gone: it was silent while it ran ${model}`;
+    return [
+      {
+        key: `host-gone ${host} ${day}`,
+        kind: 'host-gone',
+        title: `crosstalkd: ${what}`,
+        text: `${what} for ${message}. ${text('reason') || text('next')}`,
+        fix: `crosstalkd why ${shellWord(id)}`,
+      },
+    ];
+  }
+  return [];
+}
+
+function decodeTold(value: unknown): Told {
+  const entries = isMapping(value) ? Object.entries(value) : [];
+  return new Map(
+    entries.flatMap(([key, untilMs]) =>
+      typeof untilMs === 'number' ? [[key, { untilMs }] as const] : [],
+    ),
+  );
+}

@@ -1,0 +1,346 @@
+/** `crosstalkd run`: this host's dispatcher in the foreground. */
+import { basename } from 'node:path';
+import { createLog, type Log, type LogRecord } from '../../base/log.ts';
+import { systemClock } from '../../base/clock.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { DEFAULTS } from '../../local/config.ts';
+import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
+import { type Dispatcher, wake } from '../../dispatcher/dispatcher.ts';
+import { pokeOthers } from '../../dispatcher/poke-others.ts';
+import {
+  acceptRewrite,
+  drainHost,
+  pauseHost,
+  reportHost,
+  resumeHost,
+} from '../../dispatcher/control-host.ts';
+import type { LocalOp } from '../../local/control.ts';
+import { type ControlServer, serveControl } from '../../local/control-server.ts';
+import type { ConfigSources } from '../../local/decode-config.ts';
+import { openLogFile } from '../../local/log-file.ts';
+import { isInBackground } from '../../local/process-identity.ts';
+import { runDispatcher } from '../../dispatcher/loop.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { plain } from '../io.ts';
+import { composeDispatcher } from './compose.ts';
+import type { OutputPiece } from './keep-transcripts.ts';
+import { listenForKeys } from './run-keys.ts';
+import { openNotices } from './notify.ts';
+import { openSpans } from './otel.ts';
+import { createRunView } from './run-view.ts';
+import { sumCostOfDay } from '../look/reply-totals.ts';
+import { openTrace } from './trace-run.ts';
+import { openWakeSources, type WakeSources } from './wake-sources.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { describeUnsent, findUnsent } from '../look/unsent.ts';
+
+/**
+ * Runs until stopped, or with --once until nothing is left: one transport, or several side by side.
+ */
+export async function runHost(asked: Invocation): Promise<number> {
+  const stopping = listenForSignals();
+  const invocation = await inBackground(asked);
+  try {
+    return await (invocation.args.length > 1
+      ? runSeveral(invocation, stopping)
+      : runTransport(invocation, { stopping, where: null }));
+  } finally {
+    stopping.close();
+  }
+}
+
+/**
+ * After `&` the prompt and the keys of the terminal belong to somebody else: what happens is told
+ * in lines below each other.
+ */
+async function inBackground(invocation: Invocation): Promise<Invocation> {
+  const isBehind = invocation.io.redraws && (await isInBackground());
+  return isBehind ? { ...invocation, io: { ...invocation.io, redraws: false } } : invocation;
+}
+
+/**
+ * Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is
+ * told, and the others go on.
+ */
+async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<number> {
+  const refused = ['trace', 'listen'].find((name) => given(invocation, name));
+  if (refused !== undefined)
+    throw new CrosstalkError(
+      'USAGE',
+      `run: --${refused} is for one transport, and ${invocation.args.length} are named`,
+      {
+        fix: `crosstalkd run ${invocation.args[0] ?? '<dir>'} --${refused} …`,
+      },
+    );
+  const codes = invocation.args.map(async (where) => {
+    try {
+      return await runTransport({ ...invocation, args: [where] }, { stopping, where });
+    } catch (error) {
+      const known =
+        error instanceof CrosstalkError
+          ? error
+          : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+      const { exit, next } = ERROR_CODES[known.code];
+      invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
+      invocation.io.warn(plain(`  fix: ${known.fix ?? next}`));
+      return exit;
+    }
+  });
+  return Math.max(...(await Promise.all(codes)));
+}
+
+interface Side {
+  readonly stopping: Stopping;
+  /**
+   * How it is told from the others; null = it is alone, and has the footer and the keys of a
+   * terminal.
+   */
+  readonly where: string | null;
+}
+
+async function runTransport(invocation: Invocation, { stopping, where }: Side): Promise<number> {
+  const names = { alias: '' };
+  const view = createRunView(invocation.io, () =>
+    where === null ? names.alias : `${names.alias} ${basename(where, '.git')}`,
+  );
+  const [events, output] = [createChannel<LogRecord>(), createChannel<OutputPiece>()];
+  events.follow((record) =>
+    view.show(where === null || invocation.io.isTerminal ? record : ofTransport(record, where)),
+  );
+  output.follow(view.overhear);
+  const log = createLog(events.emit);
+  try {
+    const session = await openSession(invocation, {
+      where: invocation.args[0] ?? null,
+      flags: settingFlags(invocation),
+      unread: true,
+    });
+    names.alias = session.config.alias;
+    return await runSession(session, {
+      invocation,
+      log,
+      events,
+      output,
+      view,
+      stopping,
+      isAlone: where === null,
+    }).finally(() => session.close());
+  } finally {
+    view.close();
+  }
+}
+
+function ofTransport({ level, event, fields }: LogRecord, transport: string): LogRecord {
+  return { level, event, fields: { transport, ...fields } };
+}
+
+interface Parts {
+  readonly invocation: Invocation;
+  readonly log: Log;
+  readonly events: Channel<LogRecord>;
+  /** What agents print: for the control socket, and for a terminal that asks. */
+  readonly output: Channel<OutputPiece>;
+  readonly view: ReturnType<typeof createRunView>;
+  readonly stopping: Stopping;
+  /** No other transport shares the terminal. */
+  readonly isAlone: boolean;
+}
+
+async function runSession(session: TransportSession, parts: Parts): Promise<number> {
+  const { invocation, log, events, view, stopping, isAlone } = parts;
+  const trace = openTrace(invocation);
+  const spans = openSpans(invocation, { alias: session.config.alias, log });
+  const composed = trace.composed(
+    await composeDispatcher(trace.session(session), {
+      invocation,
+      log,
+      onOutput: parts.output.emit,
+    }),
+  );
+  events.follow(trace.mark);
+  events.follow(spans.take);
+  const notices = openNotices(invocation, session, log);
+  events.follow(notices.take);
+  const file = openLogFile(session.directory.logFile, {
+    bytesMax: session.config.logBytesMax,
+    clock: systemClock,
+    onProblem: ({ message }) => invocation.io.warn(`the log file cannot be written: ${message}`),
+  });
+  const unfollow = events.follow((record) => file.write(record));
+  const control = await listen(session, composed.dispatcher, parts);
+  if (isAlone)
+    view.follow(
+      () => reportHost(composed.dispatcher),
+      invocation.io.redraws ? await costOfToday(session) : 0,
+    );
+  const unhear = !isAlone
+    ? () => undefined
+    : listenForKeys(invocation.io, {
+        dispatcher: composed.dispatcher,
+        onQuit: stopping.signal,
+        ...view,
+      });
+  await mentionUnsent(session, log);
+  const once = given(invocation, 'once');
+  let sources: WakeSources | null = null;
+  try {
+    sources = once ? null : await openWakeSources(session, composed.dispatcher, invocation);
+    const end = await runDispatcher(composed.dispatcher, {
+      once,
+      stop: stopping.stop.signal,
+      kill: stopping.kill.signal,
+    });
+    if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
+    if (end === 'refused') return ERROR_CODES.REFUSED.exit;
+    return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
+  } finally {
+    unhear();
+    await sources?.close();
+    await notices.close();
+    await control?.close();
+    await composed.close();
+    await spans.close();
+    unfollow();
+    file.close();
+    trace.close();
+  }
+}
+
+const COMMITS_MAX = 2_000;
+
+/**
+ * What this host's replies of the day (UTC) say that they have cost, in US dollars, as far as the
+ * cache knows.
+ */
+async function costOfToday({ repository, mirror, config }: TransportSession): Promise<number> {
+  const { tip } = mirror.index();
+  if (tip === null) return 0;
+  const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
+  return sumCostOfDay(commits, { host: config.alias, wallMs: systemClock.wallMs() });
+}
+
+/** A message that was written and not sent looks like one that nobody answers. */
+async function mentionUnsent(session: TransportSession, log: Log): Promise<void> {
+  const unsent = await findUnsent(session).catch(() => null);
+  for (const line of unsent === null ? [] : describeUnsent(unsent))
+    log.warning('clone.unsent', { reason: line, next: 'no host sees it before it is sent' });
+}
+
+/** Listens for the user's other commands. A dispatcher that cannot be asked still does its work. */
+async function listen(
+  session: TransportSession,
+  dispatcher: Dispatcher,
+  parts: Parts,
+): Promise<ControlServer | null> {
+  try {
+    return await serveControl(session.directory.path, {
+      answer: (op) => answer(dispatcher, op, parts.stopping),
+      follow: (emit) => {
+        const unfollow = [
+          parts.events.follow((record) =>
+            emit({ ...record.fields, event: record.event, level: record.level }),
+          ),
+          parts.output.follow(emit),
+        ];
+        return () => unfollow.forEach((stop) => stop());
+      },
+    });
+  } catch (error) {
+    parts.log.warning('control.unavailable', {
+      reason: errorText(error),
+      next: 'goes on; pause, resume, drain and stop do not reach it, signals do',
+    });
+    return null;
+  }
+}
+
+async function answer(
+  dispatcher: Dispatcher,
+  op: Exclude<LocalOp, 'events'>,
+  stopping: Stopping,
+): Promise<unknown> {
+  switch (op) {
+    case 'pause':
+      return pauseHost(dispatcher);
+    case 'resume':
+      return resumeHost(dispatcher);
+    case 'drain':
+      return drainHost(dispatcher);
+    case 'stop':
+      stopping.stop.abort();
+      return reportHost(dispatcher);
+    case 'wake':
+      wake(dispatcher);
+      // Whoever asks for this has published something.
+      pokeOthers(dispatcher);
+      return reportHost(dispatcher);
+    case 'accept-rewrite':
+      return acceptRewrite(dispatcher);
+    case 'status':
+      return reportHost(dispatcher);
+  }
+}
+
+interface Stopping {
+  /** First signal: finish what runs, within the grace. */
+  readonly stop: AbortController;
+  /** Second signal: end now. */
+  readonly kill: AbortController;
+  /** As a signal does: the first time stop, then kill. */
+  readonly signal: () => void;
+  readonly close: () => void;
+}
+
+function listenForSignals(): Stopping {
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const onSignal = (): void => (stop.signal.aborted ? kill.abort() : stop.abort());
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    stop,
+    kill,
+    signal: onSignal,
+    close: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}
+
+interface Channel<T> {
+  readonly emit: (one: T) => void;
+  /** Hands every later one to `take` until the function it returns is called. */
+  readonly follow: (take: (one: T) => void) => () => void;
+}
+
+function createChannel<T>(): Channel<T> {
+  const followers = new Set<(one: T) => void>();
+  return {
+    emit: (one) => {
+      for (const take of followers) take(one);
+    },
+    follow: (take) => {
+      followers.add(take);
+      return () => void followers.delete(take);
+    },
+  };
+}
+
+function settingFlags(invocation: Invocation): ConfigSources['flags'] {
+  const interval = option(invocation, 'interval');
+  return {
+    ...textOf('alias', option(invocation, 'alias')),
+    ...textOf('only', option(invocation, 'only')),
+    ...textOf('concurrency', option(invocation, 'concurrency')),
+    ...textOf('listen', option(invocation, 'listen')),
+    ...textOf('intervalMaxMs', interval),
+    // A pace faster than the usual shortest one means exactly that.
+    ...(interval !== null &&
+    (parseDuration(interval) ?? DEFAULTS.intervalMinMs) < DEFAULTS.intervalMinMs
+      ? { intervalMinMs: interval }
+      : {}),
+  };
+}
+
+function textOf<K extends string>(key: K, value: string | null): Partial<Record<K, string>> {
+  return value === null ? {} : ({ [key]: value } as Record<K, string>);
+}

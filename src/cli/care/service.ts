@@ -1,0 +1,419 @@
+/**
+ * `crosstalkd service`: the dispatcher of this transport as a service of this user, kept running by
+ * systemd or launchd.
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
+import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { makeConfigDirectory } from '../../local/config-directory.ts';
+import { runTool, type ToolEnded } from '../../local/run-tool.ts';
+import {
+  formatService,
+  ownerOf,
+  placeService,
+  type ServiceManager,
+  type ServicePlaces,
+} from '../../local/service-unit.ts';
+import { homeOf, present, stateRoot } from '../../local/state-directory.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { formatJson, paint, plain } from '../io.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
+
+/** Writes the unit and starts it. */
+export async function installService(invocation: Invocation): Promise<number> {
+  const at = await openService(invocation, invocation.args[0] ?? null);
+  const text = await composeText(at);
+  if (given(invocation, 'print')) {
+    invocation.io.print(text.trimEnd());
+    return 0;
+  }
+  const { places } = at;
+  const before = await readOwned(at, 'install');
+  await mkdir(dirname(places.file), { recursive: true });
+  await makeConfigDirectory(at.session.configDirectory);
+  if (!existsSync(at.envFile)) await writeFile(at.envFile, ENV_FILE_TEXT, { mode: 0o600 });
+  await writeFile(places.file, text, { mode: 0o600 });
+  await chmod(places.file, 0o600);
+  await linkLogs(at);
+  invocation.io.print(
+    `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'wrote anew:'} ${plain(places.file)}`,
+  );
+  for (const line of notesOn(invocation)) invocation.io.warn(line);
+  if (given(invocation, 'no-start')) return 0;
+  for (const argv of startWith(at)) await mustRun(at, argv);
+  for (const line of await whenItRuns(at)) invocation.io.print(line);
+  invocation.io.print(`its log: ${plain(logCommand(at))}`);
+  return 0;
+}
+
+/** Stops the service and takes its unit away. Nothing else is touched. */
+export async function uninstallService(invocation: Invocation): Promise<number> {
+  const at = await openService(invocation, invocation.args[0] ?? null);
+  const removed = await removeService(at);
+  invocation.io.print(
+    removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`,
+  );
+  return removed ? 0 : 3;
+}
+
+/** Whether there is one, whether it runs, and where it says what. */
+export async function showService(invocation: Invocation): Promise<number> {
+  const at = await openService(invocation, invocation.args[0] ?? null);
+  const { io } = invocation;
+  const text = await readFile(at.places.file, 'utf8').catch(() => null);
+  const state = text === null ? null : await askState(at);
+  const dispatcher = await sendControl(
+    at.session.directory.path,
+    { op: 'status' },
+    { timeoutMs: 2_000 },
+  );
+  const answers = dispatcher.kind === 'answered';
+  if (given(invocation, 'json')) {
+    const owner = text === null ? null : ownerOf(text);
+    const facts = {
+      name: at.places.name,
+      manager: at.manager,
+      file: at.places.file,
+      installed: text !== null,
+      owner,
+      state,
+      answers,
+    };
+    io.print(
+      formatJson({
+        ok: true,
+        health: text !== null && answers ? 'good' : 'degraded',
+        ...facts,
+        log: logCommand(at),
+      }),
+    );
+    return text === null ? 3 : 0;
+  }
+  if (text === null) {
+    io.print(
+      `there is no service ${at.places.name}${answers ? '; a dispatcher runs without one' : ''}: crosstalkd service install`,
+    );
+    return 3;
+  }
+  io.print(
+    paint(
+      io,
+      answers ? 'green' : 'yellow',
+      `${at.places.name}: ${state ?? 'unknown'}${answers ? ', its dispatcher answers' : ', no dispatcher answers'}`,
+    ),
+  );
+  io.print(
+    `unit   ${plain(at.places.file)}${ownerOf(text) === 'ours' ? '' : '  (changed by hand)'}`,
+  );
+  io.print(`log    ${plain(logCommand(at))}`);
+  io.print(`events ${plain(at.session.directory.logFile)}`);
+  return 0;
+}
+
+/** A service of one transport, and what is needed to speak of it. */
+export interface ServiceAt {
+  readonly invocation: Invocation;
+  readonly session: TransportSession;
+  readonly manager: ServiceManager;
+  readonly places: ServicePlaces;
+  readonly envFile: string;
+}
+
+/** Finds the service's names and places for the transport that the command is about. */
+async function openService(invocation: Invocation, where: string | null): Promise<ServiceAt> {
+  const session = await openSession(invocation, { where, unread: true });
+  await session.close();
+  return serviceOf(invocation, session, chooseManager(invocation));
+}
+
+/** The service of a transport that is already open. */
+export function serviceOf(
+  invocation: Invocation,
+  session: TransportSession,
+  manager: ServiceManager,
+): ServiceAt {
+  const { env } = invocation;
+  const xdg = present(env['XDG_CONFIG_HOME']);
+  const places = placeService(
+    { manager, id: session.id, url: session.located.url, home: homeOf(env) },
+    xdg !== null && isAbsolute(xdg) ? xdg : null,
+  );
+  return {
+    invocation,
+    session,
+    manager,
+    places,
+    envFile: join(session.configDirectory.path, 'service.env'),
+  };
+}
+
+/** The manager of this platform. */
+export function managerHere(): ServiceManager {
+  return process.platform === 'darwin' ? 'launchd' : 'systemd';
+}
+
+function chooseManager(invocation: Invocation): ServiceManager {
+  const named = option(invocation, 'manager');
+  if (named === null) return managerHere();
+  if (named === 'systemd' || named === 'launchd') return named;
+  throw new CrosstalkError(
+    'USAGE',
+    `crosstalkd service: --manager "${named}" is neither systemd nor launchd`,
+    {
+      fix: 'crosstalkd service install --manager systemd',
+    },
+  );
+}
+
+/**
+ * Stops it and removes its files. False when there is none. Throws ALREADY_EXISTS for a unit that
+ * is not ours to remove.
+ */
+export async function removeService(at: ServiceAt): Promise<boolean> {
+  const { places } = at;
+  if ((await readOwned(at, 'uninstall')) === null) return false;
+  const uid = String(process.getuid?.() ?? 0);
+  // It may not be running, or nobody may manage services here: the file goes in any case.
+  if (at.manager === 'systemd')
+    await tool(at, ['systemctl', '--user', 'disable', '--now', `${places.name}.service`]);
+  else await tool(at, ['launchctl', 'bootout', `gui/${uid}/${places.name}`]);
+  await rm(places.file, { force: true });
+  if (at.manager === 'systemd') await tool(at, ['systemctl', '--user', 'daemon-reload']);
+  for (const path of [places.outputFile, eventsLink(places)])
+    if (path !== null) await rm(path, { force: true });
+  const env = await readFile(at.envFile, 'utf8').catch(() => null);
+  if (env === ENV_FILE_TEXT) await rm(at.envFile, { force: true });
+  return true;
+}
+
+const ENV_FILE_TEXT = `# Variables for dispatchers that run as a service, NAME=value, one a line: what the "env:" of models lets through.\n`;
+
+async function composeText(at: ServiceAt): Promise<string> {
+  const { invocation, session, manager } = at;
+  const { env } = invocation;
+  const script = resolve(process.argv[1] ?? '');
+  if (/[\\/]_npx[\\/]/.test(script))
+    throw new CrosstalkError(
+      'REFUSED',
+      `${script} is a copy of npx, which may vanish; a service needs an installed program`,
+      {
+        fix: 'npm i -g crosstalkd',
+      },
+    );
+  const root = stateRoot(option(invocation, 'state'), env);
+  const alias = option(invocation, 'alias');
+  const configDirectory = present(env['CROSSTALK_CONFIG_DIR']);
+  return formatService(
+    {
+      manager,
+      id: session.id,
+      url: session.located.url,
+      argv: [
+        process.execPath,
+        ...(manager === 'launchd' ? [`--env-file=${at.envFile}`] : []),
+        ...[script, 'run', await whatToRun(at), '--state', root],
+        ...(alias === null ? [] : ['--alias', alias]),
+      ],
+      env: {
+        PATH: servicePath(env),
+        ...(configDirectory === null ? {} : { CROSSTALK_CONFIG_DIR: resolve(configDirectory) }),
+      },
+      envFile: at.envFile,
+      home: homeOf(env),
+      graceMs: session.config.shutdownGraceMs,
+    },
+    at.places,
+  );
+}
+
+/**
+ * The address, so that the service needs no clone; the clone when its branch is not the one that
+ * the address alone stands for.
+ */
+async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
+  const { clone, url } = session.located;
+  if (clone === null) return url;
+  const plainly = await openSession(invocation, { where: url, unread: true });
+  await plainly.close();
+  return plainly.branch === session.branch ? url : clone;
+}
+
+/** Where programs of users usually are; a service begins with next to nothing. */
+const USUAL_PLACES = [
+  '.local/bin',
+  'bin',
+  '.npm-global/bin',
+  '.bun/bin',
+  '.deno/bin',
+  '.cargo/bin',
+] as const;
+const SYSTEM_PLACES = [
+  '/opt/homebrew/bin',
+  '/usr/local/bin',
+  '/usr/bin',
+  '/bin',
+  '/usr/sbin',
+  '/sbin',
+] as const;
+
+/**
+ * The PATH of this shell, where the agent programs were found, then the usual places. Folders that
+ * are gone after a boot are left out.
+ */
+export function servicePath(env: Invocation['env']): string {
+  const here = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(
+      (folder) =>
+        isAbsolute(folder) &&
+        !/^\/(tmp|run|dev|proc)\//.test(folder) &&
+        !folder.includes('/node_modules/'),
+    );
+  const usual = USUAL_PLACES.map((folder) => join(homeOf(env), folder));
+  const wanted = [
+    ...here,
+    dirname(process.execPath),
+    ...[...usual, ...SYSTEM_PLACES].filter((folder) => existsSync(folder)),
+  ];
+  return [...new Set(wanted)].join(delimiter);
+}
+
+/**
+ * The unit's text when it is ours, null when there is none. Throws ALREADY_EXISTS when it is
+ * somebody else's, or ours and changed by hand.
+ */
+async function readOwned(
+  { places, invocation }: ServiceAt,
+  to: 'install' | 'uninstall',
+): Promise<string | null> {
+  const text = await readFile(places.file, 'utf8').catch(() => null);
+  if (text === null) return null;
+  const owner = ownerOf(text);
+  if (owner === 'ours' || (owner === 'edited' && given(invocation, 'force'))) return text;
+  throw owner === 'foreign'
+    ? new CrosstalkError(
+        'ALREADY_EXISTS',
+        `${places.file} was not made by crosstalkd; it is left as it is`,
+        {
+          fix: `mv ${shellWord(places.file)} ${shellWord(`${places.file}.old`)}`,
+        },
+      )
+    : new CrosstalkError(
+        'ALREADY_EXISTS',
+        `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`,
+        {
+          fix: `crosstalkd service ${to} --force   (the changes are lost)`,
+        },
+      );
+}
+
+/**
+ * What launchd's platform calls logs, beside each other: what goes wrong at the start, and the
+ * events, which rotate where they are.
+ */
+async function linkLogs({ places, session }: ServiceAt): Promise<void> {
+  const link = eventsLink(places);
+  if (places.outputFile === null || link === null) return;
+  await mkdir(dirname(places.outputFile), { recursive: true });
+  await rm(link, { force: true });
+  await symlink(session.directory.logFile, link);
+}
+
+function eventsLink({ outputFile }: ServicePlaces): string | null {
+  return outputFile === null ? null : outputFile.replace(/\.log$/, '.events.log');
+}
+
+function startWith({ manager, places }: ServiceAt): readonly (readonly [string, ...string[]])[] {
+  const domain = `gui/${String(process.getuid?.() ?? 0)}`;
+  if (manager === 'launchd')
+    return [
+      ['launchctl', 'bootstrap', domain, places.file],
+      ['launchctl', 'kickstart', '-k', `${domain}/${places.name}`],
+    ];
+  return [
+    ['systemctl', '--user', 'daemon-reload'],
+    ['systemctl', '--user', 'enable', `${places.name}.service`],
+    ['systemctl', '--user', 'restart', `${places.name}.service`],
+  ];
+}
+
+const TOOL_MS = 60_000;
+
+function tool({ invocation }: ServiceAt, argv: readonly [string, ...string[]]): Promise<ToolEnded> {
+  return runTool({ argv, env: invocation.env, limitMs: TOOL_MS });
+}
+
+async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Promise<void> {
+  const ended = await tool(at, argv);
+  // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts
+  // it anew.
+  if (ended.code === 0 || argv[1] === 'bootstrap') return;
+  const why = ended.problem ?? ended.stderr.trim().split('\n').at(-1) ?? '';
+  throw new CrosstalkError(
+    'REFUSED',
+    `the unit is written, but "${argv.join(' ')}" failed: ${why || `exit code ${String(ended.code)}`}`,
+    {
+      fix:
+        at.manager === 'systemd'
+          ? 'systemctl --user status   (in a session of this user)'
+          : `launchctl print gui/${String(process.getuid?.() ?? 0)}`,
+    },
+  );
+}
+
+async function askState(at: ServiceAt): Promise<string> {
+  if (at.manager === 'systemd') {
+    const asked = await tool(at, ['systemctl', '--user', 'is-active', `${at.places.name}.service`]);
+    return asked.stdout.trim() || (asked.problem ?? 'unknown');
+  }
+  const asked = await tool(at, [
+    'launchctl',
+    'print',
+    `gui/${String(process.getuid?.() ?? 0)}/${at.places.name}`,
+  ]);
+  if (asked.code !== 0) return asked.problem ?? 'not loaded';
+  return /^\s*state = (.+)$/m.exec(asked.stdout)?.[1] ?? 'loaded';
+}
+
+function logCommand({ manager, places }: ServiceAt): string {
+  return manager === 'systemd'
+    ? `journalctl --user -u ${places.name} -f`
+    : `tail -F ${shellWord(eventsLink(places) ?? '')}`;
+}
+
+/**
+ * A user's services end with the last session, and begin with the first, unless the user lingers.
+ */
+async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
+  const { name } = at.places;
+  if (at.manager !== 'systemd') return [`${name} runs now, and again after every login`];
+  const asked = await tool(at, [
+    'loginctl',
+    'show-user',
+    '--property=Linger',
+    '--value',
+    String(process.getuid?.() ?? ''),
+  ]);
+  const lingers = asked.stdout.trim();
+  if (lingers === 'yes') return [`${name} runs now, and again after every boot`];
+  const once =
+    'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
+  return lingers === 'no'
+    ? [`${name} runs now, ends when you log out, and runs again when you log in`, once]
+    : [`${name} runs now, and again when you log in`, once];
+}
+
+/** What this shell has and the service will not. */
+function notesOn({ env }: Invocation): readonly string[] {
+  const names = Object.keys(env).filter(
+    (name) =>
+      name.startsWith('CROSSTALK_') &&
+      !['CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR'].includes(name),
+  );
+  return names.map(
+    (name) => `${name} is set here and the service does not get it: put it into config.yaml`,
+  );
+}

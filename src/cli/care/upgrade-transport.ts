@@ -1,0 +1,143 @@
+/**
+ * `crosstalkd upgrade-transport`: the pages that `init` once wrote into a transport, brought to
+ * those of this version. A file is ours only while the last commit that touched it is one of `init`
+ * or of this command: what people changed or removed stays as it is.
+ */
+import { readFile } from 'node:fs/promises';
+import { MINUTE, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { by } from '../../base/order.ts';
+import { readTextAt } from '../../transport/read-changes.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import type { CommitDraft } from '../../transport/repository.ts';
+import type { Invocation } from '../command.ts';
+import { isConfirmed, type Question } from '../confirm.ts';
+import { plain } from '../io.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
+import { counted } from '../look/status-needs.ts';
+import { listTemplate } from '../template-files.ts';
+import { publishFor, type TransportSession } from '../session/transport-session.ts';
+
+const TRAILER = 'crosstalkd upgrade-transport';
+/** The second line of commits that write the template: of this command, and of `init`. */
+const OURS = /^crosstalkd (?:upgrade-transport$|init )/m;
+const QUESTION: Question = {
+  asks: 'Commit and push this?',
+  refusal: 'nobody is here to confirm it; nothing was changed',
+  fix: 'crosstalkd upgrade-transport --yes',
+};
+
+interface Plan {
+  /** Files that are ours, or that never were there: path and new text. */
+  readonly writes: readonly { readonly path: string; readonly content: string }[];
+  /** Files that differ and are people's. */
+  readonly left: readonly string[];
+}
+
+/** Shows what would change, and commits it once that is confirmed. */
+export function upgradeTransport(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const plan = await makePlan(invocation, session);
+    const sender = await identifySender(invocation, session);
+    const draft = draftOf(plan, sender);
+    const tip = tipOf(session);
+    if (plan.writes.length > 0 && !wantsJson(invocation)) {
+      const [preview] = await session.repository.buildCommits(tip, [draft]);
+      const git = createGit({
+        env: invocation.env,
+        gitDir: session.directory.cache,
+        clock: systemClock,
+      });
+      const shown = await git.run({
+        args: ['diff', '--no-color', '--no-ext-diff', '--no-textconv', tip, preview ?? tip, '--'],
+        limitMs: MINUTE,
+      });
+      invocation.io.print(plain(shown.stdout.toString('utf8').trimEnd()));
+    }
+    if (!wantsJson(invocation))
+      for (const path of plan.left)
+        invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
+    if (plan.writes.length === 0)
+      return tell(invocation, {
+        plan,
+        commit: null,
+        says: 'Nothing to upgrade: the pages are those of this version.',
+      });
+    if (!(await isConfirmed(invocation, QUESTION)))
+      return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
+    const commit = await publishPlan(invocation, session, sender);
+    return tell(invocation, {
+      plan,
+      commit,
+      says: `Upgraded ${counted(plan.writes.length, 'file')}; git pull brings ${plan.writes.length === 1 ? 'it' : 'them'} into a clone.`,
+    });
+  });
+}
+
+async function makePlan(invocation: Invocation, session: TransportSession): Promise<Plan> {
+  const tip = tipOf(session);
+  const git = createGit({
+    env: invocation.env,
+    gitDir: session.directory.cache,
+    clock: systemClock,
+  });
+  const writes: { path: string; content: string }[] = [];
+  const left: string[] = [];
+  for (const { path, source } of [...(await listTemplate())].sort(by((file) => file.path))) {
+    const content = await readFile(source, 'utf8');
+    if ((await readTextAt(session.repository, tip, path)) === content) continue;
+    const args = ['log', '-1', '--no-color', '--no-show-signature', '--format=%B', tip, '--', path];
+    const last = await git.run({ args, limitMs: MINUTE });
+    if (last.code !== 0)
+      throw new CrosstalkError(
+        'INTERNAL',
+        `git log failed in the cache: ${last.stderr.trim().split('\n')[0] ?? ''}`,
+      );
+    const message = last.stdout.toString('utf8').trim();
+    if (message === '' || OURS.test(message)) writes.push({ path, content });
+    else left.push(path);
+  }
+  return { writes, left };
+}
+
+function draftOf({ writes }: Plan, { identity }: Sender): CommitDraft {
+  const message = `Upgrade the pages of this transport\n\n${TRAILER}\n`;
+  return { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message };
+}
+
+/** On another tip it is looked again whose the files are. */
+async function publishPlan(
+  invocation: Invocation,
+  session: TransportSession,
+  sender: Sender,
+): Promise<string | null> {
+  const [outcome] = await publishFor(session, [
+    {
+      name: TRAILER,
+      fences: [],
+      decide: async () => {
+        const plan = await makePlan(invocation, session);
+        return plan.writes.length === 0 ? null : [draftOf(plan, sender)];
+      },
+    },
+  ]);
+  return outcome?.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
+}
+
+function tell(
+  invocation: Invocation,
+  told: { readonly plan: Plan; readonly commit: string | null; readonly says: string },
+): number {
+  const { plan, commit, says } = told;
+  if (wantsJson(invocation))
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      upgraded: plan.writes.map(({ path }) => path),
+      left: plan.left,
+      commit,
+    });
+  else invocation.io.print(says);
+  return 0;
+}

@@ -1,0 +1,140 @@
+/**
+ * `crosstalkd cancel`: a failed reply by the person for everybody who has not answered. Where a
+ * claim stands it goes in the same push, so the server decides between this and the answer, and the
+ * host that works on it stops its agent by itself.
+ */
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
+import type { Work } from '../../protocol/open-work.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import type { Transaction, TransactionOutcome } from '../../transport/publish.ts';
+import { type Invocation, option } from '../command.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { plain } from '../io.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { shortId } from '../look/short-id.ts';
+import { publishFor } from '../session/transport-session.ts';
+
+/**
+ * A claim may be renewed or taken over while we cancel; then the order is given again for the new
+ * one.
+ */
+const ROUNDS_MAX = 5;
+
+/** Closes a message. Exit 3 when nobody is awaited any more. */
+export async function cancelMessage(invocation: Invocation): Promise<number> {
+  const cancelled: string[] = [];
+  let path = '';
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const around = await lookToAct(invocation);
+    try {
+      const sender = await identifyPerson(invocation, around);
+      path = (await resolveId(around.session, invocation.args[0] ?? '')).path;
+      const works = openWorks(around, path, wantedNames(invocation));
+      if (works.length === 0) break;
+      const outcomes = await publishFor(
+        around.session,
+        works.map((work) => cancellation(around, work, sender)),
+      );
+      works.forEach((work, index) => isDone(outcomes[index]) && cancelled.push(work.recipient));
+      await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
+      if (outcomes.every(isDone)) break;
+    } finally {
+      await around.session.close();
+    }
+  }
+  return tell(invocation, { path, cancelled });
+}
+
+async function identifyPerson(invocation: Invocation, around: Surroundings): Promise<Sender> {
+  const sender = await identifySender(invocation, around.session);
+  if (sender.agent === null) return sender;
+  throw new CrosstalkError('REFUSED', 'an agent cannot cancel messages', {
+    fix: `ask a person: crosstalkd cancel ${shellWord(invocation.args[0] ?? '')}`,
+  });
+}
+
+/** The names of --to, or null for everybody. */
+export function wantedNames(invocation: Invocation): readonly string[] | null {
+  return (
+    option(invocation, 'to')
+      ?.toLowerCase()
+      .split(',')
+      .map((name) => name.trim().split('@')[0] ?? '') ?? null
+  );
+}
+
+function openWorks(
+  around: Surroundings,
+  path: string,
+  wanted: readonly string[] | null,
+): readonly Work[] {
+  return around.works.filter(
+    ({ message, recipient }) =>
+      message.path === path && (wanted === null || wanted.includes(recipient)),
+  );
+}
+
+function isDone(outcome: TransactionOutcome | undefined): boolean {
+  return outcome?.kind === 'landed' || outcome?.kind === 'dropped';
+}
+
+function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Transaction {
+  const { message, recipient } = work;
+  const claim = claims.get(work.key);
+  const path = replyPath(message.path, recipient);
+  return {
+    name: `cancel ${path}`,
+    fences: claim === undefined ? [] : [{ ref: claim.ref, expected: claim.oid, next: null }],
+    decide: async (view) => {
+      const [standing] = await view.lookUp([path]);
+      if (standing != null) return null;
+      const atMs = systemClock.wallMs();
+      const fields = {
+        to: message.from,
+        from: sender.name,
+        re: message.path,
+        timestamp: formatIso(atMs),
+        hops: message.hops + 1,
+        failed: true,
+        error: 'cancelled',
+      };
+      return [
+        {
+          writes: [{ path, content: writeFrontMatter(fields, `Cancelled by ${sender.name}.\n`) }],
+          author: sender.identity,
+          committer: sender.identity,
+          atMs,
+          message: `${oneLine(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`, 100)}\n\nCrosstalk-Re: ${oneLine(messageId(message.path), 300)}\nCrosstalk-Channel: ${message.channel}\n`,
+        },
+      ];
+    },
+  };
+}
+
+function tell(
+  invocation: Invocation,
+  { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] },
+): number {
+  if (cancelled.length === 0)
+    throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, {
+      fix: `crosstalkd why ${shellWord(messageId(path))}`,
+    });
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });
+  else {
+    invocation.io.print(
+      plain(
+        `cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`,
+      ),
+    );
+    invocation.io.print(plain(`  to ask again: crosstalkd retry ${shellWord(messageId(path))}`));
+  }
+  return 0;
+}

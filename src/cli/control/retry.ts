@@ -1,0 +1,196 @@
+/**
+ * `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to
+ * run by themselves. What was said stays.
+ */
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { newUlid } from '../../base/ids.ts';
+import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { expandAddresses, formatAddress } from '../../protocol/address.ts';
+import { messageId, newMessagePath } from '../../protocol/paths.ts';
+import { type Invocation } from '../command.ts';
+import { composeLetter, type Letter } from '../talk/compose-message.ts';
+import { publishLetter } from '../talk/publish-letter.ts';
+import { wantedNames } from './cancel.ts';
+import { createExplainer, type Standing } from '../look/explain-work.ts';
+import { RETRIES_TRAILER } from '../look/failed-lately.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { readStates } from '../look/message-state.ts';
+import { plain } from '../io.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+import { readSaid, type Said } from '../look/read-conversation.ts';
+import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { shortId } from '../look/short-id.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+const COMMITS_MAX = 2_000;
+
+/** Sends a message again. Refuses while it is still awaited, and when it was retried already. */
+export async function retryMessage(invocation: Invocation): Promise<number> {
+  const around = await lookToAct(invocation);
+  try {
+    const said = await readOriginal(around.session, invocation.args[0] ?? '');
+    await refuseRetried(around.session, said);
+    const recipients = await selectRecipients(around, said, wantedNames(invocation));
+    const sender = await identifySender(invocation, around.session);
+    const letter = composeRetry(sender, { said, recipients });
+    const commit = await publishLetter(
+      around.session,
+      { sender, letter },
+      { retries: said.file.path },
+    );
+    await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
+    const id = messageId(letter.path);
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ok: true,
+        health: 'good',
+        id,
+        path: letter.path,
+        retries: said.file.path,
+        to: recipients.to,
+        commit,
+      });
+    else
+      invocation.io.print(
+        plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`),
+      );
+    return 0;
+  } finally {
+    await around.session.close();
+  }
+}
+
+async function readOriginal(session: TransportSession, text: string): Promise<Said> {
+  const found = await resolveId(session, text);
+  // The answer that failed names the question as well as the question itself does.
+  const file = found.replyTo === null ? found : await resolveId(session, found.replyTo.path);
+  const { said, unreadable } = await readSaid(session, [file]);
+  const [broken] = unreadable;
+  if (broken !== undefined)
+    throw new CrosstalkError(
+      'MESSAGE_REJECTED',
+      `${file.path}:${broken.rejection.line}: found ${broken.rejection.found}; expected ${broken.rejection.expected}`,
+      {
+        fix: `crosstalkd lint ${shellWord(file.path)}`,
+      },
+    );
+  const [one] = said;
+  if (one === undefined) throw new CrosstalkError('NOT_FOUND', `no message "${text}"`);
+  if (
+    one.message.fields.op === null &&
+    one.message.fields.to.some(({ name }) => name === 'workflow')
+  )
+    throw new CrosstalkError('REFUSED', `${shortId(file.path)} is a workflow`, {
+      fix: `crosstalkd workflow retry ${shellWord(messageId(file.path))}`,
+    });
+  return one;
+}
+
+async function refuseRetried(session: TransportSession, said: Said): Promise<void> {
+  const commits = await session.repository.history({
+    from: null,
+    to: tipOf(session),
+    max: COMMITS_MAX,
+  });
+  const trailer = `${RETRIES_TRAILER}: ${messageId(said.file.path)}`;
+  const again = commits.find(({ message }) => message.split('\n').includes(trailer));
+  if (again === undefined) return;
+  const newer = /^Crosstalk-Message: (.+)$/m.exec(again.message)?.[1] ?? '';
+  throw new CrosstalkError('REFUSED', `${shortId(said.file.path)} was asked again already`, {
+    fix: `crosstalkd retry ${shellWord(newer)}   (or: crosstalkd why ${shellWord(newer)})`,
+  });
+}
+
+interface Recipients {
+  readonly to: readonly string[];
+  /** True when the old message has to be closed by the new one. */
+  readonly closes: boolean;
+}
+
+async function selectRecipients(
+  around: Surroundings,
+  said: Said,
+  wanted: readonly string[] | null,
+): Promise<Recipients> {
+  const { path } = said.file;
+  const id = messageId(path);
+  const [state] = await readStates(around.session, [said]);
+  const explain = createExplainer(around);
+  const open = around.works
+    .filter(({ message }) => message.path === path)
+    .map((work) => ({ name: work.recipient, standing: explain(work) }));
+  const failed = (state?.replies ?? [])
+    .filter(({ message }) => message.fields.failed)
+    .map(({ file }) => file.replyTo?.recipient ?? '');
+  const overdue = open.filter(({ standing }) => isOverdue(standing)).map(({ name }) => name);
+  const chosen = [...failed, ...overdue].filter((name) => wanted === null || wanted.includes(name));
+  if (chosen.length === 0)
+    throw nothingToRetry(id, { open, replies: state?.replies.length ?? 0, wanted });
+  const pinned = expandAddresses(said.message.fields.to, around.index.models);
+  const to = chosen.flatMap((name) => {
+    const hosts = pinned.find((recipient) => recipient.name === name)?.hosts ?? null;
+    return hosts === null ? [name] : hosts.map((host) => formatAddress({ name, host }));
+  });
+  return { to, closes: open.every(({ name }) => chosen.includes(name)) };
+}
+
+/** Nobody will run it any more as it is. */
+function isOverdue({ kind }: Standing): boolean {
+  return kind === 'stale' || kind === 'hops';
+}
+
+interface NotRetried {
+  readonly open: readonly { readonly name: string; readonly standing: Standing }[];
+  readonly replies: number;
+  readonly wanted: readonly string[] | null;
+}
+
+function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): CrosstalkError {
+  const [waiting] = open.filter(({ name }) => wanted === null || wanted.includes(name));
+  if (waiting !== undefined)
+    return new CrosstalkError(
+      'REFUSED',
+      `${waiting.name} is still awaited: it ${waiting.standing.says}`,
+      {
+        fix: `crosstalkd cancel ${shellWord(id)}   (then crosstalkd retry ${shellWord(id)}), or wait: crosstalkd wait ${shellWord(id)}`,
+      },
+    );
+  return new CrosstalkError(
+    'REFUSED',
+    replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer',
+    {
+      fix: `crosstalkd show ${shellWord(id)}   (to ask something new: crosstalkd send --re ${shellWord(id)} …)`,
+    },
+  );
+}
+
+function composeRetry(
+  sender: Sender,
+  { said, recipients }: { readonly said: Said; readonly recipients: Recipients },
+): Letter {
+  const { fields, body } = said.message;
+  const atMs = systemClock.wallMs();
+  return composeLetter(
+    newMessagePath(said.file.channel, atMs, newUlid(systemClock, systemRandom)),
+    {
+      to: recipients.to,
+      from: sender.name,
+      timestamp: formatIso(atMs),
+      re: [said.file.path],
+      subject: fields.subject ?? undefined,
+      as: fields.as ?? undefined,
+      // A person's decision begins anew; an agent's goes on counting.
+      hops: sender.agent?.hops,
+      wait: fields.wait,
+      priority: fields.priority === 0 ? undefined : fields.priority,
+      project: fields.project ?? undefined,
+      files: fields.files,
+      retries: recipients.closes ? said.file.path : undefined,
+    },
+    body,
+  );
+}

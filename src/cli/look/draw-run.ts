@@ -1,0 +1,290 @@
+/**
+ * A run as lines of text: steps in order with what they need, their tasks below them, as wide as
+ * the terminal. Pure.
+ */
+import { formatDuration } from '../../base/duration.ts';
+import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import type { GateView, StepView, TaskView } from '../../workflow/run/fold-context.ts';
+import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
+import { type Colour, type Io, paint, plain } from '../io.ts';
+import type { RunSeen } from './runs.ts';
+import type { Told, Wait } from './why-run.ts';
+
+export interface Drawing {
+  readonly seen: RunSeen;
+  readonly status: Told;
+  readonly waits: readonly Wait[];
+  /** Path of an open task → the host that works on it. */
+  readonly held: ReadonlyMap<string, string>;
+}
+
+const TASKS_SHOWN = 20;
+const WAITS_SHOWN = 5;
+
+const MARKS: Readonly<Record<string, readonly [string, Colour]>> = {
+  succeeded: ['✓', 'green'],
+  degraded: ['✓', 'yellow'],
+  failed: ['✗', 'red'],
+  rejected: ['✗', 'yellow'],
+  cancelled: ['✗', 'dim'],
+  skipped: ['–', 'dim'],
+  running: ['●', 'cyan'],
+  open: ['●', 'cyan'],
+  waiting: ['◌', 'yellow'],
+  'waiting-human': ['?', 'yellow'],
+  pending: ['○', 'dim'],
+};
+
+/** The lines. */
+export function drawRun(io: Io, drawing: Drawing): readonly string[] {
+  const { view } = drawing.seen;
+  const compile = view.tasks.filter(({ phase }) => phase === 'compile');
+  const isLast = view.steps.length === 0;
+  return [
+    ...headLines(io, drawing),
+    '',
+    ...(compile.length === 0
+      ? []
+      : drawStep(io, drawing, { step: compileStep(compile), tasks: compile, isLast })),
+    ...view.steps.flatMap((step, at) => [
+      ...turnLine(io, step, view.steps[at - 1]),
+      ...drawStep(io, drawing, {
+        step,
+        tasks: tasksOfStep(view.tasks, step),
+        isLast: at === view.steps.length - 1,
+      }),
+    ]),
+    ...waitLines(io, drawing),
+    ...answerLines(io, drawing),
+  ];
+}
+
+/** The tasks of one step as it is drawn: of a group, those of this item and pass only. */
+export function tasksOfStep(tasks: readonly TaskView[], step: StepView): readonly TaskView[] {
+  return tasks.filter(
+    (task) =>
+      task.step === step.id && task.phase !== 'compile' && task.path.startsWith(step.folder),
+  );
+}
+
+/** The making of the plan, drawn as a step: its last task tells how it went. */
+function compileStep(tasks: readonly TaskView[]): StepView {
+  const state = tasks.at(-1)?.state ?? 'open';
+  const status = state === 'open' ? 'running' : state === 'succeeded' ? 'succeeded' : 'failed';
+  return { id: 'compile', kind: 'prompt', folder: '', needs: [], status, why: null };
+}
+
+/**
+ * Which item and pass of its group the steps below are about, where that is another than before.
+ */
+function turnLine(io: Io, step: StepView, before: StepView | undefined): readonly string[] {
+  const turn = turnOf(step);
+  if (
+    turn === '' ||
+    (before !== undefined && turn === turnOf(before) && parentOf(step) === parentOf(before))
+  )
+    return [];
+  return [fitWidth(`${indentOf(step)}${paint(io, 'dim', `▸ ${plain(turn)}`)}`, io.columns)];
+}
+
+function turnOf(step: StepView): string {
+  const [, round, pass, key = ''] =
+    /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(parentOf(step).split('/').at(-1) ?? '') ?? [];
+  if (depthOf(step) === 0) return '';
+  return [
+    key === 'one' ? '' : key,
+    pass === undefined ? '' : `pass ${pass}`,
+    round === undefined ? '' : `round ${round}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+/** The folder that a step's own `steps/<id>/` stands in. */
+function parentOf({ folder }: StepView): string {
+  return folder.replace(/\/steps\/[^/]+\/$/, '');
+}
+
+function depthOf({ folder }: StepView): number {
+  return Math.max(0, (folder.match(/\/steps\//g) ?? []).length - 1);
+}
+
+function indentOf(step: StepView): string {
+  return '  '.repeat(Math.min(4, depthOf(step)));
+}
+
+/** Where the answer of a run that is over stands. */
+function answerLines(io: Io, { seen }: Drawing): readonly string[] {
+  if (seen.input.marker.reply === null) return [];
+  const answer = messageId(replyPath(seen.input.marker.path, 'workflow'));
+  return ['', `answer: ${paint(io, 'cyan', plain(`crosstalkd show ${shellWord(answer)}`))}`];
+}
+
+function headLines(io: Io, { seen, status }: Drawing): readonly string[] {
+  const { view, input } = seen;
+  const { counts, budget } = view;
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const facts = [
+    `${counts.succeeded} of ${all} tasks done`,
+    ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
+    ...(budget === null || budget.usd === 0
+      ? []
+      : [
+          `${budget.usd.toFixed(2)} USD${budget.limits.usd === null ? '' : ` of ${budget.limits.usd}`}`,
+        ]),
+    ...(budget === null || budget.tokens === 0 ? [] : [`${shortCount(budget.tokens)} tokens`]),
+  ];
+  const mark = MARKS[status] ?? ['●', 'cyan'];
+  const title = `${paint(io, mark[1], mark[0])} ${paint(io, 'bold', plain(input.run))}  ${paint(io, mark[1], status)}  ${facts.join('  ')}`;
+  return [
+    title,
+    paint(
+      io,
+      'dim',
+      fitWidth(plain(`  asked by ${input.marker.from} in ${input.marker.path}`), io.columns),
+    ),
+  ];
+}
+
+interface DrawnStep {
+  readonly step: StepView;
+  readonly tasks: readonly TaskView[];
+  readonly isLast: boolean;
+}
+
+function drawStep(io: Io, drawing: Drawing, { step, tasks, isLast }: DrawnStep): readonly string[] {
+  const [mark, colour] = MARKS[step.status] ?? ['○', 'dim'];
+  const indent = indentOf(step);
+  const [only] = tasks;
+  const gate = drawing.seen.view.gates.find((each) => each.gate === step.id);
+  const about =
+    gate !== undefined
+      ? gateText(gate)
+      : tasks.length === 1 && only !== undefined
+        ? taskText(only, drawing.held)
+        : tasks.length === 0
+          ? (step.why ?? (step.kind === 'prompt' ? '' : step.kind))
+          : groupText(tasks);
+  const needs = step.needs.length === 0 ? '' : ` ← ${step.needs.join(', ')}`;
+  const name = `${indent}${mark} ${step.id}${needs}`;
+  const line = fitWidth(
+    `${padWidth(plain(name), Math.max(displayWidth(name), Math.min(34, Math.floor(io.columns / 3))))}  ${oneLine(about, 400)}`,
+    io.columns,
+  ).trimEnd();
+  const painted = line.replace(mark, paint(io, colour, mark));
+  const below =
+    tasks.length > 1
+      ? drawTasks(io, tasks, { drawing, indent })
+      : only?.why != null
+        ? [`${indent}│   ${fitWidth(oneLine(only.why, 400), io.columns - 6)}`]
+        : [];
+  return [painted, ...below, ...(isLast ? [] : [`${indent}${paint(io, 'dim', '│')}`])];
+}
+
+function drawTasks(
+  io: Io,
+  tasks: readonly TaskView[],
+  { drawing, indent }: { readonly drawing: Drawing; readonly indent: string },
+): readonly string[] {
+  const rank = (task: TaskView): number =>
+    task.state === 'failed' || task.state === 'rejected' ? 0 : task.state === 'open' ? 1 : 2;
+  const shown =
+    tasks.length <= TASKS_SHOWN
+      ? tasks
+      : [...tasks]
+          .sort((a, b) => rank(a) - rank(b) || byCodeUnit(a.path, b.path))
+          .slice(0, TASKS_SHOWN);
+  const labels = shown.map((task) => plain(labelOf(task)));
+  const width = Math.min(28, Math.max(...labels.map(displayWidth)));
+  const lines = shown.map((task, at) => {
+    const [mark, colour] = MARKS[task.state] ?? ['○', 'dim'];
+    const branch = at === shown.length - 1 && shown.length === tasks.length ? '└' : '├';
+    const text = `${taskText(task, drawing.held)}${task.why === null ? '' : `  ${task.why}`}`;
+    const line = fitWidth(
+      `${indent}${branch} ${mark} ${padWidth(labels[at] ?? '', width)}  ${oneLine(text, 400)}`,
+      io.columns,
+    );
+    return line.replace(mark, paint(io, colour, mark));
+  });
+  return shown.length === tasks.length
+    ? lines
+    : [...lines, `${indent}└ … and ${tasks.length - shown.length} more that succeeded`];
+}
+
+/** What tells a task from the others of its step: item, candidate, pass, and which try. */
+function labelOf({ path, key }: TaskView): string {
+  const [, round, pass] =
+    /^(?:r(\d+)-)?(?:n(\d+)-)?/.exec(path.replace(/^.*\/steps\/[^/]+\//, '')) ?? [];
+  const time = /\/task\.(\d+)\.md$/.exec(path)?.[1];
+  return [
+    key === 'one' ? '' : key,
+    pass === undefined ? '' : `pass ${pass}`,
+    round === undefined ? '' : `round ${round}`,
+    time === undefined ? '' : `(${time})`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
+  if (task.to === 'workflow') return 'a run of its own';
+  const host = task.host ?? held.get(task.path) ?? null;
+  const parts = [
+    host === null ? task.to : `${task.to.split('@')[0] ?? task.to}@${host}`,
+    task.isReused
+      ? 'taken over'
+      : task.state === 'open'
+        ? host === null
+          ? 'waits'
+          : 'runs'
+        : null,
+    task.durationMs === null ? null : formatDuration(task.durationMs),
+    task.usd === 0 ? null : `${task.usd.toFixed(4)} USD`,
+    task.attempts !== null && task.attempts > 1 ? `attempt ${task.attempts}` : null,
+  ];
+  return parts.filter((part) => part !== null).join('  ');
+}
+
+function groupText(tasks: readonly TaskView[]): string {
+  const done = tasks.filter(({ state }) => state === 'succeeded').length;
+  const failed = tasks.filter(({ state }) => state === 'failed').length;
+  const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
+  const parts = [
+    `${done} of ${tasks.length} done`,
+    failed === 0 ? null : `${failed} failed`,
+    usd === 0 ? null : `${usd.toFixed(4)} USD`,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}
+
+/** `approve by ada, grace`; nobody's decision was made by the clock. */
+export function describeDecision({ decision, by }: GateView): string {
+  return `${decision ?? 'decided'} ${by.length === 0 ? '(nobody answered in time)' : `by ${by.join(', ')}`}`;
+}
+
+function gateText(gate: GateView): string {
+  if (gate.state === 'decided') return `${describeDecision(gate)}: ${gate.title}`;
+  const votes = gate.quorum > 1 ? ` (${gate.received} of ${gate.quorum})` : '';
+  return `waits for ${gate.approvers.join(', ')}${votes}: ${gate.title}`;
+}
+
+function waitLines(io: Io, { waits }: Drawing): readonly string[] {
+  const moved = waits.filter(({ needsPerson }) => needsPerson).slice(0, WAITS_SHOWN);
+  if (moved.length === 0) return [];
+  const lines = moved.flatMap(({ what, command }) => [
+    `  ${fitWidth(oneLine(what, 400), io.columns - 2)}`,
+    ...(command === null ? [] : [`    ${paint(io, 'cyan', plain(command))}`]),
+  ]);
+  return ['', paint(io, 'bold', 'Needs you'), ...lines];
+}
+
+function shortCount(count: number): string {
+  return count < 1_000
+    ? String(count)
+    : count < 1_000_000
+      ? `${(count / 1_000).toFixed(1)}k`
+      : `${(count / 1_000_000).toFixed(1)}M`;
+}

@@ -1,0 +1,149 @@
+/** Runs in `crosstalkd why` and `status`: what each waits for, in the words of `workflow why`. */
+import { systemClock } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { isChannel } from '../../protocol/names.ts';
+import { channelFolder, messageId } from '../../protocol/paths.ts';
+import type { Told } from './explain-message.ts';
+import type { Surroundings } from './look-around.ts';
+import { tipOf } from './reading.ts';
+import type { Need } from './status-needs.ts';
+import { answerCommands, describeGate } from '../../workflow/view/describe.ts';
+import type { ListedFile } from './read-conversation.ts';
+import { describeDecision } from './draw-run.ts';
+import { findByPrefix, findRun, openMarkers, readMarkerRun, type RunSeen } from './runs.ts';
+import { isOver, reasonsOf, statusOf, waitsOf } from './why-run.ts';
+
+/**
+ * The run that `asked` names by its channel or its open marker, explained; null when it names none.
+ */
+export async function tellRun(around: Surroundings, asked: string): Promise<Told | null> {
+  const marker = openMarkers(around).find(
+    ({ path }) => path === asked || messageId(path) === asked,
+  );
+  const seen =
+    marker === undefined
+      ? await findChannel(around, asked)
+      : await readMarkerRun(around, marker.path);
+  return seen === null ? null : explainSeen(around, seen);
+}
+
+function explainSeen(around: Surroundings, seen: RunSeen): Told {
+  const status = statusOf(around, seen);
+  const none = isOver(seen)
+    ? `is over: ${status}`
+    : 'nothing holds it: a host moves it on with its next look';
+  const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
+  const parts =
+    waits.length === 0
+      ? [{ what: none, command: `crosstalkd workflow show ${seen.input.run}` }]
+      : waits;
+  return {
+    kind: 'run',
+    about: `${seen.input.run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
+    parts: parts.map(({ what, command }) => ({
+      name: null,
+      kind: status,
+      says: what,
+      fix: command,
+      hosts: [],
+    })),
+  };
+}
+
+/**
+ * The run whose channel begins with `asked`, explained; null when there is none. Throws
+ * ID_AMBIGUOUS.
+ */
+export async function tellRunByPrefix(around: Surroundings, asked: string): Promise<Told | null> {
+  if (around.index.tip === null) return null;
+  const marker = await findByPrefix(around, asked);
+  const seen = marker === null ? null : await readMarkerRun(around, marker);
+  return seen === null ? null : explainSeen(around, seen);
+}
+
+/** The gate that asks with this file, explained; null when it is no question of a gate. */
+export async function tellGate(
+  around: Surroundings,
+  { path, channel, replyTo }: ListedFile,
+): Promise<Told | null> {
+  if (replyTo !== null || !path.startsWith(`${channelFolder(channel)}/gates/`)) return null;
+  const seen = await findChannel(around, channel);
+  const gate = seen?.view.gates.find((one) => one.path === path);
+  if (seen == null || gate === undefined) return null;
+  const isOpen = gate.state === 'open' && !isOver(seen);
+  const says = isOpen
+    ? describeGate(gate)
+    : `gate ${gate.gate}: "${gate.title}" ${gate.state === 'open' ? 'was not answered before its run ended' : `is decided: ${describeDecision(gate)}`}`;
+  const fix = isOpen ? answerCommands(channel, gate) : `crosstalkd workflow show ${channel}`;
+  return {
+    kind: 'gate',
+    about: `${gate.gate} is a gate of the run ${channel}, which is ${statusOf(around, seen)}`,
+    parts: [{ name: null, kind: gate.state, says, fix, hosts: [] }],
+  };
+}
+
+/** Every run that is not over, as the tip shows it. */
+export async function readOpenRuns(around: Surroundings): Promise<readonly RunSeen[]> {
+  if (around.index.tip === null) return [];
+  const runs: RunSeen[] = [];
+  for (const { path } of openMarkers(around)) {
+    const seen = await readMarkerRun(around, path);
+    if (seen !== null && !isOver(seen)) runs.push(seen);
+  }
+  return runs;
+}
+
+/** What open runs want of people beside their tasks: gates, pauses, budgets. */
+export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
+  return runs.flatMap(({ input, view }) =>
+    view.blockedBy.flatMap(({ what, command }): Need[] => {
+      if (!isForPeople(what) || command === null) return [];
+      return [
+        {
+          kind: 'run',
+          what: `${input.run}: ${what}`,
+          fix: command,
+          about: [input.marker.path],
+          count: 1,
+        },
+      ];
+    }),
+  );
+}
+
+/**
+ * One open run in a line, without what is told as a need of it, and the command that tells more.
+ */
+export function lineOfRun(
+  around: Surroundings,
+  seen: RunSeen,
+): { readonly line: string; readonly command: string } {
+  const { run } = seen.input;
+  const { counts, atMs } = seen.view;
+  const waits = waitsOf(around, seen);
+  const other = waits.find(({ what }) => !isForPeople(what));
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
+  const why =
+    other === undefined
+      ? waits.length === 0
+        ? 'moves on with the next look of a host'
+        : 'waits for people'
+      : other.what;
+  return {
+    line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
+    command: `crosstalkd workflow why ${run}`,
+  };
+}
+
+function isForPeople(what: string): boolean {
+  return /^(gate |it is paused|its budget)/.test(what);
+}
+
+async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {
+  if (!isChannel(asked) || around.index.tip === null) return null;
+  const [entry] = await around.session.repository.lookUp(tipOf(around.session), [
+    `${channelFolder(asked)}/RUN.json`,
+  ]);
+  return entry == null ? null : findRun(around, asked);
+}

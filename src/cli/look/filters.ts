@@ -1,0 +1,83 @@
+/**
+ * The filters that `log` and `search` share: who, to whom, which model, only failures, since when.
+ */
+import { CrosstalkError } from '../../base/errors.ts';
+import { suggestName } from '../../protocol/address.ts';
+import { isChannel } from '../../protocol/names.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { type Filter, listAll, type Said } from './read-conversation.ts';
+import { sinceOption } from './reading.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** A test for messages by the options given. */
+export function createFilter(invocation: Invocation): Filter {
+  const name = (key: string): string | null => option(invocation, key)?.toLowerCase() ?? null;
+  const [from, to, model, sinceMs] = [
+    name('from'),
+    name('to'),
+    name('model'),
+    sinceOption(invocation),
+  ];
+  const failed = given(invocation, 'failed');
+  return {
+    fits: (said) =>
+      (from === null || said.from === from) &&
+      (to === null || isTo(said, to)) &&
+      (model === null ||
+        said.message.fields.model === model ||
+        (said.file.replyTo?.recipient ?? null) === model ||
+        isTo(said, model)) &&
+      (!failed || said.message.fields.failed) &&
+      (sinceMs === null || said.atMs >= sinceMs),
+    mayFit: createQuickLook({ names: [to, from].filter((one) => one !== null), from, failed }),
+  };
+}
+
+/**
+ * What a file has to contain somewhere to fit: decoding tens of thousands of heads takes seconds,
+ * looking through their bytes does not.
+ */
+function createQuickLook(wanted: {
+  readonly names: readonly string[];
+  readonly from: string | null;
+  readonly failed: boolean;
+}) {
+  return (bytes: Uint8Array): boolean => {
+    if (wanted.names.length === 0 && !wanted.failed) return true;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      .toString('latin1')
+      .toLowerCase();
+    const end = text.indexOf('\n---', 3);
+    const head = end < 0 ? text : text.slice(0, end);
+    // YAML may spell any of it with escapes, and a file that does not say who wrote it is the
+    // committer's.
+    if (head.includes('\\')) return true;
+    if (wanted.failed && !head.includes('failed')) return false;
+    return wanted.names.every(
+      (name) => head.includes(name) || (name === wanted.from && !head.includes('from:')),
+    );
+  };
+}
+
+function isTo({ message, to }: Said, name: string): boolean {
+  return message.fields.to.some((address) => address.name === name) || to.includes(name);
+}
+
+/** A channel by name, when one was given. Throws NOT_FOUND naming what is there instead. */
+export async function requireChannel(
+  session: TransportSession,
+  name: string | null,
+): Promise<string | null> {
+  if (name === null) return null;
+  if (isChannel(name) && (await listAll(session, name)).length > 0) return name;
+  const channels = [...new Set((await listAll(session)).map(({ channel }) => channel))];
+  if (channels.includes(name)) return name;
+  const near = suggestName(name, channels);
+  throw new CrosstalkError(
+    'NOT_FOUND',
+    `there is nothing in a channel "${name}"${near === null ? '' : `; did you mean "${near}"?`}`,
+    {
+      fix: 'crosstalkd channels',
+    },
+  );
+}

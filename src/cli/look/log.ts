@@ -1,0 +1,127 @@
+/**
+ * `crosstalkd log`: the conversation, one line a message, oldest of the newest first; -f goes on
+ * with what comes.
+ */
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
+import { given, type Invocation } from '../command.ts';
+import { createFilter, requireChannel } from './filters.ts';
+import { followTip } from './follow-tip.ts';
+import { readStates } from './message-state.ts';
+import {
+  formatLines,
+  formatUnreadable,
+  type Shown,
+  toJson,
+  unreadableToJson,
+} from './print-message.ts';
+import { isChannel } from '../../protocol/names.ts';
+import {
+  inOrder,
+  listAll,
+  listFiles,
+  readNewest,
+  readSaid,
+  type Said,
+} from './read-conversation.ts';
+import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+import { followMessage } from './show-transcript.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+const COUNT_DEFAULT = 20;
+
+/** Prints the newest messages, and with -f every later one. */
+export function showLog(invocation: Invocation): Promise<number> {
+  if (given(invocation, 'follow') && wantsJson(invocation))
+    throw new CrosstalkError(
+      'USAGE',
+      'log: --follow goes on without end and --json is one object',
+      { fix: 'crosstalkd log --json' },
+    );
+  return withSession(invocation, async (session) => {
+    const message = given(invocation, 'follow')
+      ? await findMessage(session, invocation.args[0])
+      : null;
+    if (message !== null) return followMessage(invocation, session, message);
+    const filter = createFilter(invocation);
+    const channel = await requireChannel(session, invocation.args[0] ?? null);
+    const newest = await readNewest(session, {
+      channel,
+      max: countOption(invocation, 'number', COUNT_DEFAULT),
+      filter,
+    });
+    const shown = await withStates(session, newest.said);
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ok: true,
+        health: newest.unreadable.length === 0 ? 'good' : 'degraded',
+        messages: shown.map((one) => toJson(one, { withBody: false })),
+        rejected: newest.unreadable.map(unreadableToJson),
+        more: newest.more,
+      });
+    else {
+      for (const line of formatLines(invocation.io, shown)) invocation.io.print(line);
+      for (const file of newest.unreadable)
+        invocation.io.warn(formatUnreadable(invocation.io, file));
+      if (shown.length === 0) invocation.io.warn('no messages');
+    }
+    if (given(invocation, 'follow'))
+      await follow(invocation, session, { channel, fits: filter.fits });
+    return shown.length === 0 ? 3 : 0;
+  });
+}
+
+/** The message that an argument names, unless it names a channel. */
+async function findMessage(
+  session: TransportSession,
+  text: string | undefined,
+): Promise<string | null> {
+  if (text === undefined || (isChannel(text) && (await listAll(session, text)).length > 0))
+    return null;
+  try {
+    const { path, replyTo } = await resolveId(session, text);
+    return replyTo?.path ?? path;
+  } catch (error) {
+    // What is neither is refused as a channel, with what it could be.
+    if (error instanceof CrosstalkError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+async function follow(
+  invocation: Invocation,
+  session: TransportSession,
+  wanted: { readonly channel: string | null; readonly fits: (said: Said) => boolean },
+): Promise<void> {
+  const { io } = invocation;
+  let from: Oid = tipOf(session);
+  await followTip(session, {
+    onTip: async () => {
+      const to = tipOf(session);
+      const files = await listFiles(session.repository, { from, to, channel: wanted.channel });
+      const { said, unreadable } = await readSaid(session, files, { from });
+      from = to;
+      for (const line of formatLines(
+        io,
+        await withStates(session, inOrder(said.filter(wanted.fits))),
+      ))
+        io.print(line);
+      for (const file of unreadable) io.warn(formatUnreadable(io, file));
+      return false;
+    },
+    onOutage: (line) => io.warn(line),
+    untilMs: null,
+  });
+}
+
+async function withStates(
+  session: TransportSession,
+  said: readonly Said[],
+): Promise<readonly Shown[]> {
+  const states = await readStates(session, said);
+  return said.flatMap((one, at) => {
+    const state = states[at];
+    return state === undefined ? [] : [{ said: one, state }];
+  });
+}

@@ -1,0 +1,250 @@
+/**
+ * Everything that `status`, `hosts`, `why` and the control commands look at: the remote's claims,
+ * beats and control order, the index of open work, what this host would serve, and what a
+ * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
+ * what these commands are for.
+ */
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
+import { by } from '../../base/order.ts';
+import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { parseJournal } from '../../local/journal.ts';
+import { RAN_BEFORE } from '../../local/local-state.ts';
+import type { ModelOffer } from '../../local/served-models.ts';
+import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
+import { type Claim, parseClaim } from '../../protocol/claim.ts';
+import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control.ts';
+import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
+import type { Invocation } from '../command.ts';
+import { readOffers } from './serving.ts';
+import {
+  openSession,
+  rewritten,
+  type TransportSession,
+  unreachable,
+} from '../session/transport-session.ts';
+
+/** A claim ref on the remote. */
+export interface ClaimSeen {
+  readonly key: string;
+  readonly ref: string;
+  readonly oid: Oid;
+  /** Null when its record cannot be read. */
+  readonly claim: Claim | null;
+}
+
+/** A beat ref on the remote. */
+export interface HostSeen {
+  readonly ref: string;
+  readonly oid: Oid;
+  readonly alias: string;
+  readonly instance: string;
+  /** Null when its record cannot be read. */
+  readonly beat: Beat | null;
+  /** Time since the beat as that host's clock and ours tell it: two clocks, so only for people. */
+  readonly ageMs: number | null;
+  readonly claims: readonly ClaimSeen[];
+  /** Holds claims and has not beaten for longer than the lease. An idle host need not beat. */
+  readonly silent: boolean;
+}
+
+export interface Surroundings {
+  readonly session: TransportSession;
+  /** Why the remote could not be asked, or null. Then everything below is as of the last time. */
+  readonly outage: string | null;
+  readonly rewrite: { readonly was: Oid; readonly now: Oid | null } | null;
+  readonly refs: ReadonlyMap<string, Oid>;
+  readonly index: OpenIndex;
+  readonly works: readonly Work[];
+  readonly claims: ReadonlyMap<string, ClaimSeen>;
+  readonly hosts: readonly HostSeen[];
+  readonly control: Control | null;
+  /**
+   * Every model with its state on this host; null with the reason when this host's files cannot be
+   * read.
+   */
+  readonly offers: readonly ModelOffer[];
+  readonly offersProblem: string | null;
+  /** The dispatcher that runs here, or null. */
+  readonly here: HostReport | null;
+  /** A process holds the state directory but does not answer. */
+  readonly hereSilent: boolean;
+  /**
+   * Where no dispatcher runs: what this host ran before the branch was rewritten, and so does not
+   * run again by itself.
+   */
+  readonly ranBefore: ReadonlySet<string>;
+}
+
+/**
+ * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session
+ * has to be closed. `onOpen` may begin something that goes on beside it; it must not reject. Throws
+ * only when nothing can be said.
+ */
+export async function lookAround(
+  invocation: Invocation,
+  onOpen: (session: TransportSession) => unknown = () => undefined,
+): Promise<Surroundings> {
+  const session = await openSession(invocation, { unread: true });
+  try {
+    onOpen(session);
+    return await lookFrom(session);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** The same over a session that stays open: it may be asked again and again. */
+export async function lookFrom(session: TransportSession): Promise<Surroundings> {
+  const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
+  const index = session.mirror.index();
+  const { offers, offersProblem } = await readOffersHere(session);
+  const works = listWork(index);
+  return { session, ...seen, index, works, offers, offersProblem, ...asked };
+}
+
+/**
+ * The same for commands that act: they need the remote. Throws REMOTE_UNREACHABLE and
+ * HISTORY_REWRITTEN.
+ */
+export async function lookToAct(invocation: Invocation): Promise<Surroundings> {
+  const around = await lookAround(invocation);
+  if (around.outage === null && around.rewrite === null) return around;
+  await around.session.close();
+  throw around.outage === null
+    ? rewritten()
+    : unreachable(around.session.located.url, around.outage);
+}
+
+type RemoteSeen = Pick<
+  Surroundings,
+  'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control'
+>;
+
+async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
+  const { repository, mirror, refs: names } = session;
+  const nothing = {
+    outage: null,
+    rewrite: null,
+    refs: new Map<string, Oid>(),
+    claims: new Map<string, ClaimSeen>(),
+    hosts: [],
+    control: null,
+  };
+  const asOf = mirror.epoch();
+  const listed = await repository.listRefs([names.claims, names.hosts, names.control]);
+  if (listed.kind === 'unreachable') return { ...nothing, outage: listed.failure.line };
+  const { tip, refs } = listed.value;
+  const known = await Promise.all([...refs].map(([, oid]) => repository.hasObject(oid)));
+  const records = new Map([...refs].filter((_, index) => known[index] === false));
+  const before = mirror.index().tip;
+  const pulled = await mirror.pull({ tip, asOf, records });
+  if (pulled.kind === 'unreachable') return { ...nothing, refs, outage: pulled.failure.line };
+  if (mirror.index().tip !== before) await session.checkpoint.keep(encodeIndex(mirror.index()));
+  const rewrite = pulled.value.kind === 'rewritten' ? pulled.value : null;
+  return { outage: null, rewrite, refs, ...(await readRecords(session, refs)) };
+}
+
+async function readRecords(
+  session: TransportSession,
+  refs: ReadonlyMap<string, Oid>,
+): Promise<Pick<RemoteSeen, 'claims' | 'hosts' | 'control'>> {
+  const texts = new Map<string, string | null>();
+  await Promise.all(
+    [...refs].map(async ([ref, oid]) =>
+      texts.set(ref, (await session.repository.readCommit(oid))?.message ?? null),
+    ),
+  );
+  const { refs: names, config } = session;
+  const claims = new Map<string, ClaimSeen>();
+  for (const [ref, oid] of refs) {
+    if (!ref.startsWith(names.claims)) continue;
+    const key = ref.slice(names.claims.length);
+    claims.set(key, { key, ref, oid, claim: parseClaim(texts.get(ref) ?? '') });
+  }
+  const hosts = [...refs].flatMap(([ref, oid]) => {
+    const name = ref.startsWith(names.hosts) ? parseBeatName(ref.slice(names.hosts.length)) : null;
+    return name === null
+      ? []
+      : [
+          seeHost(
+            { ref, oid, ...name },
+            { text: texts.get(ref) ?? '', claims, leaseMs: config.leaseMs },
+          ),
+        ];
+  });
+  const control = parseControl(texts.get(names.control + CONTROL_NAME) ?? '');
+  return {
+    claims,
+    hosts: hosts.sort(by(({ alias, instance }) => `${alias} ${instance}`)),
+    control,
+  };
+}
+
+function seeHost(
+  named: Pick<HostSeen, 'ref' | 'oid' | 'alias' | 'instance'>,
+  seen: {
+    readonly text: string;
+    readonly claims: ReadonlyMap<string, ClaimSeen>;
+    readonly leaseMs: number;
+  },
+): HostSeen {
+  const beat = parseBeat(seen.text);
+  const ageMs = beat === null ? null : Math.max(0, systemClock.wallMs() - beat.atMs);
+  const own = [...seen.claims.values()].filter(
+    ({ claim }) => claim?.alias === named.alias && claim.instance === named.instance,
+  );
+  return {
+    ...named,
+    beat,
+    ageMs,
+    claims: own,
+    silent: own.length > 0 && ageMs !== null && ageMs > seen.leaseMs,
+  };
+}
+
+async function askHere(
+  session: TransportSession,
+): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore'>> {
+  const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
+  const here = asked.kind === 'answered' ? decodeHostReport(asked.state) : null;
+  return {
+    here,
+    hereSilent: asked.kind === 'silent',
+    ranBefore: here === null ? await readRanBefore(session) : new Set(),
+  };
+}
+
+/**
+ * What cannot be read counts as nothing: the dispatcher that starts next reads it again, and says
+ * so.
+ */
+async function readRanBefore({ directory }: TransportSession): Promise<ReadonlySet<string>> {
+  const text = await readFile(directory.journalFile, 'utf8').catch(() => '');
+  const entries = parseJournal(text, () => undefined);
+  return new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'settled' && entry.how === RAN_BEFORE ? [entry.key] : [],
+    ),
+  );
+}
+
+async function readOffersHere(
+  session: TransportSession,
+): Promise<Pick<Surroundings, 'offers' | 'offersProblem'>> {
+  const sources = {
+    configDirectory: session.configDirectory,
+    id: session.id,
+    only: session.config.only,
+  };
+  try {
+    return { offers: await readOffers(sources, session.mirror.modelsText()), offersProblem: null };
+  } catch (error) {
+    if (!(error instanceof CrosstalkError)) throw error;
+    return { offers: [], offersProblem: errorText(error) };
+  }
+}

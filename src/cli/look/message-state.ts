@@ -1,0 +1,100 @@
+/** How a message stands: who has answered, who has failed, who is still awaited. */
+import { systemClock } from '../../base/clock.ts';
+import { byCodeUnit } from '../../base/order.ts';
+import { expandAddresses } from '../../protocol/address.ts';
+import { claimKey, identityOf, replyPath } from '../../protocol/paths.ts';
+import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/**
+ * `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer.
+ * `stale`: open, and too old to be run.
+ */
+export type StateKind =
+  'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
+
+export interface MessageState {
+  readonly kind: StateKind;
+  readonly replies: readonly Said[];
+  /** Names that are still awaited. */
+  readonly open: readonly string[];
+}
+
+/** The state of each message, in the order given. A reply's own state is whether it failed. */
+export async function readStates(
+  session: TransportSession,
+  messages: readonly Said[],
+): Promise<readonly MessageState[]> {
+  const expected = messages.map((said) =>
+    said.file.replyTo === null ? expectedReplies(session, said) : [],
+  );
+  const paths = expected.flat();
+  const files = (await lookUpFiles(session, paths)).filter((file) => file !== null);
+  const { said, unreadable } = await readSaid(session, files);
+  const byPath = new Map(said.map((reply) => [reply.file.path, reply]));
+  const broken = new Set(unreadable.map(({ file }) => file.path));
+  return messages.map((message, at) => {
+    const replies = (expected[at] ?? []).flatMap((path) => byPath.get(path) ?? []);
+    const isBroken = (expected[at] ?? []).some((path) => broken.has(path));
+    return judge(session, message, { replies, isBroken });
+  });
+}
+
+/**
+ * The names that a message still waits for. A person who has been seen since is no longer a name
+ * that nobody knows.
+ */
+export function openNames(session: TransportSession, path: string): readonly string[] {
+  const { messages, models, people } = session.mirror.index();
+  const names = (messages.get(path)?.recipients ?? []).map(({ name }) => name);
+  return names.filter((name) => models.includes(name) || !people.has(name));
+}
+
+/**
+ * True when the reply was written by a person and not by a dispatcher. What a run answers names no
+ * host.
+ */
+export function isByHand(reply: Said): boolean {
+  const { host, attempt, model } = reply.message.fields;
+  return host === null && attempt === null && model !== 'workflow';
+}
+
+function judge(
+  session: TransportSession,
+  said: Said,
+  { replies, isBroken }: { readonly replies: readonly Said[]; readonly isBroken: boolean },
+): MessageState {
+  if (said.file.replyTo !== null)
+    return {
+      kind: said.message.fields.failed ? 'failed' : isByHand(said) ? 'by hand' : 'reply',
+      replies: [],
+      open: [],
+    };
+  const open = openNames(session, said.file.path);
+  if (open.length > 0) {
+    const isStale = systemClock.wallMs() - said.atMs > session.config.maxAgeMs;
+    const kind = open.some((name) => isClaimed(session, said, name))
+      ? 'running'
+      : isStale
+        ? 'stale'
+        : 'open';
+    return { kind, replies, open };
+  }
+  if (replies.some(({ message }) => message.fields.failed))
+    return { kind: 'failed', replies, open };
+  if (replies.length === 0) return { kind: isBroken ? 'by hand' : 'note', replies, open };
+  return { kind: replies.every(isByHand) ? 'by hand' : 'answered', replies, open };
+}
+
+/** Somebody works on it now, as the remote showed it when the session was opened. */
+function isClaimed(session: TransportSession, { file }: Said, recipient: string): boolean {
+  const key = claimKey({ channel: file.channel, identity: identityOf(file), recipient });
+  return session.listing.refs.has(session.refs.claims + key);
+}
+
+function expectedReplies(session: TransportSession, { file, message }: Said): readonly string[] {
+  const names = expandAddresses(message.fields.to, session.mirror.index().models).map(
+    ({ name }) => name,
+  );
+  return [...new Set(names)].sort(byCodeUnit).map((name) => replyPath(file.path, name));
+}

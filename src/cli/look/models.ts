@@ -1,0 +1,218 @@
+/**
+ * `crosstalkd models`: who can be addressed, what answers for each, and what is missing on this
+ * host.
+ */
+import type { ModelOffer } from '../../local/served-models.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
+import type { Invocation } from '../command.ts';
+import { formatTable } from '../display-width.ts';
+import { findProgram, type Program } from './find-program.ts';
+import { paint, plain } from '../io.ts';
+import { printJson, wantsJson, withSession } from './reading.ts';
+import { describeOffer, readOffers } from './serving.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { decodeModels } from '../../protocol/models.ts';
+
+/** A model as this host sees it. */
+export interface ModelView {
+  readonly offer: ModelOffer;
+  /** Null when it cannot be told or needs none. */
+  readonly program: Program | null;
+  /** In one line: `served`, or why not. */
+  readonly says: string;
+  /** The command that changes it, or null. */
+  readonly fix: string | null;
+  readonly isServed: boolean;
+}
+
+/** Prints every model of the transport and of this host. */
+export function listModels(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const { views, programs } = await readModelsAndPrograms(session, invocation.env);
+    const broken = decodeModels(session.mirror.modelsText() ?? '').problems.filter(
+      ({ name }) => name === null,
+    );
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ok: true,
+        health:
+          broken.length === 0 && views.every(({ isServed }) => isServed) && programs.every(isReady)
+            ? 'good'
+            : 'degraded',
+        models: views.map(describeModel),
+        programs: programs.map(programToJson),
+        problems: broken.map(({ line, found, expected }) => ({ line, found, expected })),
+      });
+    else print(invocation, views, programs);
+    for (const { line, found, expected } of broken)
+      invocation.io.warn(
+        `data/models.yaml line ${line}: found ${oneLine(found, 200)}; expected ${oneLine(expected, 200)}`,
+      );
+    return views.length === 0 ? 3 : 0;
+  });
+}
+
+/** Every model with what this host makes of it, in code-unit order of names. */
+export async function readModelViews(
+  session: TransportSession,
+  env: Invocation['env'],
+): Promise<readonly ModelView[]> {
+  const sources = {
+    configDirectory: session.configDirectory,
+    id: session.id,
+    only: session.config.only,
+  };
+  const offers = await readOffers(sources, session.mirror.modelsText());
+  return offers.map((offer) => viewOf(offer, env));
+}
+
+/**
+ * Every model, and the programs of this host: those that the models start and those that they
+ * could.
+ */
+export async function readModelsAndPrograms(
+  session: TransportSession,
+  env: Invocation['env'],
+): Promise<{ readonly views: readonly ModelView[]; readonly programs: readonly ProgramView[] }> {
+  const views = await readModelViews(session, env);
+  const programs = await lookAtPrograms(env, {
+    entries: views.flatMap(({ offer }) => offer.entry ?? []),
+  });
+  return { views: views.map((view) => withPlace(view, programs)), programs };
+}
+
+/** A program that the PATH does not have may stand beside it. */
+function withPlace(view: ModelView, programs: readonly ProgramView[]): ModelView {
+  const { offer, program } = view;
+  if (offer.state.kind !== 'served' || program === null || program.path !== null) return view;
+  const beside = programs.find(
+    ({ adapter, usedBy }) => adapter === offer.entry?.adapter && usedBy.includes(offer.name),
+  );
+  return beside === undefined
+    ? view
+    : {
+        ...view,
+        says: `program "${program.name}" is not on the PATH here, but at ${beside.path}`,
+        fix: beside.fix,
+      };
+}
+
+function isReady({ usedBy, fix }: ProgramView): boolean {
+  return usedBy.length === 0 || fix === null;
+}
+
+/** A program as JSON. */
+export function programToJson({
+  adapter,
+  path,
+  version,
+  signedIn,
+  usedBy,
+  says,
+  fix,
+}: ProgramView): Readonly<Record<string, unknown>> {
+  return { adapter, path, version, signed_in: signedIn, models: usedBy, says, fix };
+}
+
+function viewOf(offer: ModelOffer, env: Invocation['env']): ModelView {
+  const program = offer.entry === null ? null : findProgram(offer.entry, env);
+  const isMissing = program !== null && program.path === null;
+  const isServed = offer.state.kind === 'served' && !isMissing;
+  const says =
+    isMissing && offer.state.kind === 'served'
+      ? `program "${program.name}" is not installed`
+      : describeOffer(offer);
+  return { offer, program, says, fix: fixOf(offer, program), isServed };
+}
+
+function fixOf({ name, state }: ModelOffer, program: Program | null): string | null {
+  switch (state.kind) {
+    case 'served':
+      return program !== null && program.path === null
+        ? `install "${program.name}", or write its path in command: [...]`
+        : null;
+    case 'unapproved':
+    case 'changed-since-approval':
+      return `crosstalkd allow ${name}`;
+    case 'invalid':
+      return 'crosstalkd lint data/models.yaml';
+    case 'excluded':
+      return `take "only" out of config.yaml, or add ${name} to it`;
+  }
+}
+
+function print(
+  invocation: Invocation,
+  views: readonly ModelView[],
+  programs: readonly ProgramView[],
+): void {
+  const { io } = invocation;
+  const rows = views.map((view) => [
+    view.offer.name,
+    shortState(view),
+    oneLine(
+      view.offer.entry === null
+        ? '-'
+        : [view.offer.entry.adapter, view.offer.entry.model ?? ''].join(' ').trim(),
+      40,
+    ),
+    view.offer.entry?.effects ?? '-',
+    view.offer.source,
+    view.program === null
+      ? '-'
+      : oneLine(view.program.path ?? `${view.program.name} (missing)`, 60),
+  ]);
+  if (views.length === 0)
+    io.warn(
+      'no models: write data/models.yaml in the clone, or models.yaml in the configuration directory of this host',
+    );
+  else
+    for (const line of formatTable(
+      [['MODEL', 'STATE', 'ADAPTER', 'EFFECTS', 'SOURCE', 'PROGRAM'], ...rows],
+      io.columns,
+    ))
+      io.print(line);
+  const lines = formatPrograms(programs, io.columns);
+  if (lines.length > 0) io.print('');
+  for (const line of lines) io.print(plain(line));
+  const waiting = views.filter(({ fix }) => fix !== null);
+  if (waiting.length > 0) io.print('');
+  for (const { offer, says, fix } of waiting)
+    io.print(
+      `${paint(io, 'yellow', offer.name)}: ${oneLine(says.includes(fix ?? '') ? says : `${says}; fix: ${fix ?? ''}`, 600)}`,
+    );
+}
+
+function shortState({ offer: { state }, isServed }: ModelView): string {
+  switch (state.kind) {
+    case 'served':
+      return isServed ? 'served' : 'no program';
+    case 'unapproved':
+      return 'not approved';
+    case 'changed-since-approval':
+      return 'changed';
+    case 'invalid':
+      return 'invalid';
+    case 'excluded':
+      return 'left out';
+  }
+}
+
+/** One model as `--json` prints it. */
+export function describeModel({ offer, program, says, fix, isServed }: ModelView) {
+  return {
+    name: offer.name,
+    served: isServed,
+    state: offer.state.kind,
+    says,
+    fix,
+    source: offer.source,
+    adapter: offer.entry?.adapter ?? null,
+    model: offer.entry?.model ?? null,
+    effects: offer.entry?.effects ?? null,
+    program: program?.name ?? null,
+    program_path: program?.path ?? null,
+    hash: offer.entry?.hash ?? null,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * From what a person types to one message: its id, the beginning of it, its path, or its path below
+ * the channel.
+ */
+import { CrosstalkError } from '../../base/errors.ts';
+import { byCodeUnit } from '../../base/order.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import {
+  channelFolder,
+  CHANNELS,
+  messageId,
+  parseMessagePath,
+  replyPath,
+  ulidOf,
+} from '../../protocol/paths.ts';
+import { findTwins } from '../../protocol/twins.ts';
+import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+const CANDIDATES_SHOWN = 10;
+
+/**
+ * The one message or reply that `text` names; `files`: what `listAll` gave, if it was asked. Throws
+ * NOT_FOUND, or ID_AMBIGUOUS listing what it could be.
+ */
+export async function resolveId(
+  session: TransportSession,
+  text: string,
+  files?: readonly ListedFile[],
+): Promise<ListedFile> {
+  const asPath = await findPath(session, text);
+  if (asPath !== null) return asPath;
+  const found = matchId(files ?? (await listAll(session)), text);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  if (found.length > 1) throw ambiguous(text, found);
+  throw new CrosstalkError('NOT_FOUND', `no message "${text}" in ${session.located.url}`, {
+    fix: 'crosstalkd log   (not pushed yet? crosstalkd status)',
+  });
+}
+
+/**
+ * What an id fits, by the first rule that fits anything: the whole id, the stem of the file, the
+ * beginning of either. Of copies the one that counts.
+ */
+export function matchId(files: readonly ListedFile[], text: string): readonly ListedFile[] {
+  const [, base = '', recipient] = /^(.+)\.re\.([a-z0-9][a-z0-9._-]*?)(?:\.md)?$/.exec(text) ?? [];
+  if (recipient !== undefined) {
+    const originals = new Set(matchId(files, base).map(({ path }) => replyPath(path, recipient)));
+    return files.filter(({ path }) => originals.has(path));
+  }
+  const wanted = text.replace(/\.md$/, '');
+  const upper = wanted.toUpperCase();
+  const messages = files.filter(({ replyTo }) => replyTo === null);
+  const rules: readonly ((file: ListedFile) => boolean)[] = [
+    (file) => ulidOf(file.stem) === upper,
+    (file) => belowChannel(file) === wanted || `${file.channel}/${belowChannel(file)}` === wanted,
+    (file) => file.stem === wanted,
+    (file) =>
+      ulidOf(file.stem)?.startsWith(upper) === true ||
+      (wanted.includes('/') && `${file.channel}/${belowChannel(file)}`.startsWith(wanted)) ||
+      belowChannel(file).startsWith(wanted) ||
+      file.stem.startsWith(wanted),
+  ];
+  for (const rule of rules) {
+    const found = messages.filter(rule);
+    if (found.length > 0) return withoutCopies(files, found);
+  }
+  return [];
+}
+
+function withoutCopies(
+  files: readonly ListedFile[],
+  found: readonly ListedFile[],
+): readonly ListedFile[] {
+  if (found.length < 2) return found;
+  const paths = new Set(found.map(({ path }) => path));
+  const around = files.filter(({ path, replyTo }) => paths.has(replyTo?.path ?? path));
+  const copies = findTwins(around.map(({ path }) => path));
+  return found.filter(({ path }) => !copies.has(path));
+}
+
+/**
+ * Short names for messages that are shown together: as much of each id as tells it from the others,
+ * and no less than ten characters.
+ */
+export function shortIds(paths: readonly string[]): ReadonlyMap<string, string> {
+  const full = new Map(paths.map((path) => [path, splitId(path)]));
+  const bases = [...new Set([...full.values()].map(({ base }) => base))].sort(byCodeUnit);
+  const lengths = new Map<string, number>();
+  bases.forEach((base, at) => {
+    const shared = Math.max(
+      sharedPrefix(base, bases[at - 1] ?? ''),
+      sharedPrefix(base, bases[at + 1] ?? ''),
+    );
+    lengths.set(base, Math.max(SHORT_MIN, shared + 1));
+  });
+  return new Map(
+    [...full].map(([path, { base, suffix, isUlid }]) => [
+      path,
+      (isUlid ? base.slice(0, lengths.get(base)) : base) + suffix,
+    ]),
+  );
+}
+
+const SHORT_MIN = 10;
+
+function splitId(path: string): {
+  readonly base: string;
+  readonly suffix: string;
+  readonly isUlid: boolean;
+} {
+  const parsed = parseMessagePath(path);
+  const original = parsed?.replyTo?.path ?? path;
+  return {
+    base: messageId(original),
+    suffix: parsed?.replyTo == null ? '' : `.re.${parsed.replyTo.recipient}`,
+    isUlid: parsed !== null && ulidOf(parsed.stem) !== null,
+  };
+}
+
+function sharedPrefix(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && at < b.length && a[at] === b[at]) at += 1;
+  return at;
+}
+
+function belowChannel({ path, channel }: ListedFile): string {
+  return path.slice(channelFolder(channel).length + 1, -3);
+}
+
+/** A path is looked up, which costs nothing however long the conversation is. */
+async function findPath(session: TransportSession, text: string): Promise<ListedFile | null> {
+  const trimmed = text.replace(/^\.\//, '');
+  const spelled = trimmed.endsWith('.md') ? trimmed : `${trimmed}.md`;
+  const at = spelled.indexOf(`${CHANNELS}/`);
+  const paths = [at < 0 ? `${CHANNELS}/${spelled}` : spelled.slice(at)].filter(
+    (path) => parseMessagePath(path) !== null,
+  );
+  const [file] = await lookUpFiles(session, paths);
+  return file ?? null;
+}
+
+function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
+  const shown = found.slice(0, CANDIDATES_SHOWN).map(({ path }) => `\n  ${path}`);
+  const more =
+    found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
+  return new CrosstalkError(
+    'ID_AMBIGUOUS',
+    `"${text}" fits ${found.length} messages:${shown.join('')}${more}`,
+    {
+      fix: `crosstalkd show ${shellWord(found[0]?.path ?? '')}   (or the same command with more of the id)`,
+    },
+  );
+}

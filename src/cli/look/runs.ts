@@ -1,0 +1,296 @@
+/**
+ * Runs as the commands of `workflow` see them: found by what a person typed, read at a commit,
+ * described by the engine.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { readRun } from '../../dispatcher/read-run.ts';
+import { suggestName } from '../../protocol/address.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
+import { decodeMessage } from '../../protocol/message.ts';
+import { isChannel } from '../../protocol/names.ts';
+import type { OpenMessage } from '../../protocol/open-work.ts';
+import {
+  archivedPath,
+  channelFolder,
+  channelRoot,
+  identityOf,
+  parseMessagePath,
+  replyPath,
+} from '../../protocol/paths.ts';
+import { readTextAt } from '../../transport/read-changes.ts';
+import { summarizeRun } from '../../workflow/run/engine.ts';
+import { planInForce } from '../../workflow/run/amend.ts';
+import { describeRun, type RunView } from '../../workflow/view/describe.ts';
+import { parseHeader } from '../../workflow/run/header.ts';
+import { runChannel } from '../../workflow/language/marker.ts';
+import type { RunInput, RunSummary } from '../../workflow/run/run-input.ts';
+import { liveHosts } from './host-opinions.ts';
+import type { Surroundings } from './look-around.ts';
+import { findOddReplies, type OddReply } from './odd-reply.ts';
+import { archiveOf } from './read-archive.ts';
+import { lookUpFiles, readSaid } from './read-conversation.ts';
+import { tipOf } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+
+/** A run and everything the engine knows of it. */
+export interface RunSeen {
+  readonly marker: OpenMessage;
+  readonly input: RunInput;
+  readonly view: RunView;
+  /** What stands where answers to its open tasks belong, by the path of the reply. */
+  readonly odd: ReadonlyMap<string, OddReply>;
+}
+
+/** The commits whose trailers are read for the runs that moved lately. */
+const COMMITS_MAX = 2_000;
+
+/**
+ * The one run that `text` names: its channel, the beginning of it, or its marker. Throws NOT_FOUND
+ * and ID_AMBIGUOUS.
+ */
+export async function findRun(
+  around: Surroundings,
+  text: string,
+  at: Oid | null = null,
+): Promise<RunSeen> {
+  const { session } = around;
+  const standing = isChannel(text) ? await markerOfRun(around, text) : null;
+  const path = standing ?? (await findByPrefix(around, text)) ?? (await findByMarker(around, text));
+  const marker = await openMarker(around, path);
+  const seen = marker === null ? null : await readSeen(around, { marker, at });
+  if (marker === null || seen === null)
+    throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, {
+      fix: `crosstalkd show ${shellWord(path)}`,
+    });
+  return { marker, ...seen };
+}
+
+/**
+ * Paths of markers: open ones first, then those of runs that moved lately, newest first. The
+ * history is read only when so many are asked for.
+ */
+export async function* listMarkers(
+  around: Surroundings,
+  only: 'all' | 'open',
+): AsyncGenerator<string> {
+  const open = openMarkers(around).map(({ path }) => path);
+  yield* [...open].reverse();
+  if (only === 'open') return;
+  const told = new Set(open);
+  for (const run of await recentRuns(around)) {
+    const path = await markerOfRun(around, run);
+    if (path === null || told.has(path)) continue;
+    told.add(path);
+    yield path;
+  }
+}
+
+/** Reads and describes the run of a marker; null when it is none. */
+export async function readMarkerRun(around: Surroundings, path: string): Promise<RunSeen | null> {
+  const marker = await openMarker(around, path);
+  const seen = marker === null ? null : await readSeen(around, { marker, at: null });
+  return marker === null || seen === null ? null : { marker, ...seen };
+}
+
+/** Model → aliases of the hosts that are up and serve it. */
+export function servedNow(around: Surroundings): ReadonlyMap<string, readonly string[]> {
+  const live = liveHosts(around);
+  const served = new Map<string, Set<string>>();
+  for (const { alias, beat } of live)
+    for (const model of beat?.state === 'stopped' ? [] : (beat?.models ?? []))
+      served.set(model, (served.get(model) ?? new Set()).add(alias));
+  const { here } = around;
+  const own =
+    here === null
+      ? []
+      : around.offers.filter(({ state }) => state.kind === 'served').map(({ name }) => name);
+  for (const model of own)
+    served.set(model, (served.get(model) ?? new Set()).add(here?.alias ?? ''));
+  return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
+}
+
+/** Every marker that is open at the tip. */
+export function openMarkers(around: Surroundings): readonly OpenMessage[] {
+  return around.works.flatMap(({ recipient, message, twinOf }) =>
+    recipient === 'workflow' && twinOf === null ? [message] : [],
+  );
+}
+
+async function readSeen(
+  around: Surroundings,
+  { marker, at }: { readonly marker: OpenMessage; readonly at: Oid | null },
+): Promise<Omit<RunSeen, 'marker'> | null> {
+  const reader = readerOf(around, at);
+  const alone =
+    at === null && marker.recipients.length === 0
+      ? await readEnded(around, reader, marker)
+      : await readRun(reader, marker);
+  if (alone === null) return null;
+  // The other runs matter only to one that shares a concurrency group with them.
+  const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
+  const otherRuns = isGrouped
+    ? (await summariesOf(around)).filter(({ run }) => run !== alone.run)
+    : [];
+  const input = { ...alone, lookUp: { ...alone.lookUp, otherRuns } };
+  const view = describeRun(input);
+  const awaited = view.tasks.flatMap(({ state, reply }) =>
+    at === null && state === 'open' ? [reply] : [],
+  );
+  return { input, view, odd: await findOddReplies(around, awaited) };
+}
+
+/**
+ * A run that may be in the archive; its marker and the reply to it may have gone there before it,
+ * or not yet.
+ */
+async function readEnded(
+  around: Surroundings,
+  reader: ReturnType<typeof readerOf>,
+  marker: OpenMessage,
+): Promise<RunInput | null> {
+  const { session } = around;
+  const run = await channelOfMarker(around, marker);
+  const [tombstone] =
+    run === null ? [] : await session.repository.lookUp(tipOf(session), [archivedPath(run)]);
+  const archive = tombstone?.kind === 'file' ? await archiveOf(session) : null;
+  if (archive === null) return readRun(reader, marker);
+  const path = replyPath(marker.path, 'workflow');
+  const reply = await readTextAt(session.repository, tipOf(session), path);
+  return readRun(
+    { ...reader, view: { tip: archive, added: new Map(reply === null ? [] : [[path, reply]]) } },
+    marker,
+  );
+}
+
+/**
+ * What concurrency groups need to know of the open runs: read once a look, however many are
+ * described.
+ */
+function summariesOf(around: Surroundings): Promise<readonly RunSummary[]> {
+  const known = SUMMARIES.get(around) ?? readSummaries(around);
+  SUMMARIES.set(around, known);
+  return known;
+}
+
+const SUMMARIES = new WeakMap<Surroundings, Promise<readonly RunSummary[]>>();
+
+async function readSummaries(around: Surroundings): Promise<readonly RunSummary[]> {
+  const inputs = await Promise.all(
+    openMarkers(around).map((marker) => readRun(readerOf(around, null), marker)),
+  );
+  return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
+}
+
+function readerOf(around: Surroundings, at: Oid | null) {
+  return {
+    repository: around.session.repository,
+    view: { tip: at ?? tipOf(around.session), added: new Map<string, string>() },
+    models: around.index.models,
+    served: servedNow(around),
+    summaries: [],
+    memory: new Map(),
+    memories: new Map(),
+    nowMs: systemClock.wallMs(),
+  };
+}
+
+async function openMarker(around: Surroundings, path: string): Promise<OpenMessage | null> {
+  const open = openMarkers(around).find((marker) => marker.path === path);
+  if (open !== undefined) return open;
+  const parsed = parseMessagePath(path);
+  const [file] = parsed === null ? [] : await lookUpFiles(around.session, [path]);
+  if (parsed === null || file == null) return null;
+  const { said } = await readSaid(around.session, [file]);
+  const [one] = said;
+  if (one?.message.fields.to.some(({ name }) => name === 'workflow') !== true) return null;
+  return {
+    path,
+    channel: parsed.channel,
+    identity: identityOf(parsed),
+    blob: file.blob,
+    from: one.from,
+    timestampMs: one.atMs,
+    hops: one.message.fields.hops,
+    priority: one.message.fields.priority,
+    isWorkflow: true,
+    isExternal: false,
+    preferredHost: one.message.fields.dispatchHost,
+    hasFallback: false,
+    project: one.message.fields.project,
+    recipients: [],
+  };
+}
+
+async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {
+  const path = `${channelFolder(run)}/RUN.json`;
+  const standing = await readTextAt(session.repository, tipOf(session), path);
+  const archive = standing === null ? await archiveOf(session) : null;
+  const text = archive === null ? standing : await readTextAt(session.repository, archive, path);
+  return text === null ? null : (parseHeader(text)?.marker ?? null);
+}
+
+/** The marker of the run whose channel begins with `text`, or null. Throws ID_AMBIGUOUS. */
+export async function findByPrefix(around: Surroundings, text: string): Promise<string | null> {
+  const known = new Map<string, string | null>();
+  for (const marker of openMarkers(around)) {
+    const run = await channelOfMarker(around, marker);
+    if (run !== null) known.set(run, marker.path);
+  }
+  for (const run of await recentRuns(around)) if (!known.has(run)) known.set(run, null);
+  const found = [...known.keys()].filter(
+    (run) => run === text || (text.length >= 2 && run.startsWith(text)),
+  );
+  const [only, ...more] = found.includes(text) ? [text] : found;
+  if (only === undefined) return null;
+  if (more.length > 0)
+    throw new CrosstalkError(
+      'ID_AMBIGUOUS',
+      `"${text}" fits ${found.length} runs: ${found.slice(0, 10).join(', ')}`,
+      {
+        fix: 'crosstalkd workflow list',
+      },
+    );
+  return known.get(only) ?? markerOfRun(around, only);
+}
+
+async function findByMarker(around: Surroundings, text: string): Promise<string> {
+  try {
+    const file = await resolveId(around.session, text);
+    return file.replyTo?.path ?? file.path;
+  } catch (error) {
+    if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
+    const near = suggestName(text, await recentRuns(around));
+    throw new CrosstalkError(
+      'NOT_FOUND',
+      `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`,
+      {
+        fix: 'crosstalkd workflow list',
+      },
+    );
+  }
+}
+
+async function channelOfMarker(
+  { session }: Surroundings,
+  marker: OpenMessage,
+): Promise<string | null> {
+  const [blob] = await session.repository.readBlobs([marker.blob], MESSAGE_BYTES_MAX);
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  return read?.kind === 'message' && read.message.fields.op === null
+    ? runChannel(marker.path, read.message)
+    : null;
+}
+
+/** Channels of runs whose commits are among the newest ones, newest first. */
+async function recentRuns({ session }: Surroundings): Promise<readonly string[]> {
+  const commits = await session.repository.history({
+    from: null,
+    to: tipOf(session),
+    max: COMMITS_MAX,
+  });
+  const runs = commits.flatMap(({ message }) => /^Crosstalk-Run: (\S+)$/m.exec(message)?.[1] ?? []);
+  return [...new Set(runs.reverse())];
+}

@@ -1,0 +1,127 @@
+/** `crosstalkd show <id>`: one message, how it stands, and every answer to it. */
+import { type Invocation, given } from '../command.ts';
+import { type AttachmentSeen, formatAttachments, listAttachments } from './show-attachments.ts';
+import { paint, plain } from '../io.ts';
+import { readStates } from './message-state.ts';
+import {
+  bodyOf,
+  formatEffort,
+  formatTime,
+  formatUnreadable,
+  formatWhole,
+  replyFacts,
+  type Shown,
+  toJson,
+  unreadableToJson,
+  whoSaid,
+} from './print-message.ts';
+import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
+import { printJson, wantsJson, withSession } from './reading.ts';
+import { resolveId } from './resolve-id.ts';
+import { showTranscripts } from './show-transcript.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** Prints one message with its answers; with --raw the file as it is. */
+export function showMessage(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const file = await resolveId(session, invocation.args[0] ?? '');
+    if (given(invocation, 'raw')) return showRaw(invocation, session, file);
+    if (given(invocation, 'transcript'))
+      return showTranscripts(invocation, session, file.replyTo?.path ?? file.path);
+    const { said, unreadable } = await readSaid(session, [file]);
+    const [message] = said;
+    const [broken] = unreadable;
+    if (message === undefined) {
+      if (broken === undefined)
+        throw new CrosstalkError('INTERNAL', `${file.path} was neither read nor rejected`);
+      if (wantsJson(invocation))
+        printJson(invocation, {
+          ok: false,
+          health: 'degraded',
+          rejected: unreadableToJson(broken),
+        });
+      else
+        invocation.io.print(
+          `${formatUnreadable(invocation.io, broken)}\n  crosstalkd show --raw prints the file as it is`,
+        );
+      return 1;
+    }
+    const [state] = await readStates(session, [message]);
+    if (state === undefined) throw new CrosstalkError('INTERNAL', `${file.path} has no state`);
+    const listed = await Promise.all(
+      [message, ...state.replies].map((one) => listAttachments(session, one)),
+    );
+    print(
+      invocation,
+      { said: message, state },
+      new Map(listed.map((files, at) => [[message, ...state.replies][at]?.file.path ?? '', files])),
+    );
+    return 0;
+  });
+}
+
+function print(
+  invocation: Invocation,
+  shown: Shown,
+  files: ReadonlyMap<string, readonly AttachmentSeen[]>,
+): void {
+  const filesOf = ({ file }: Said): readonly AttachmentSeen[] => files.get(file.path) ?? [];
+  const { io } = invocation;
+  if (wantsJson(invocation)) {
+    const replies = shown.state.replies.map((reply) => ({
+      path: reply.file.path,
+      from: reply.from,
+      ...replyFacts(reply),
+      body: reply.message.body,
+      files: filesOf(reply),
+    }));
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      message: { ...toJson(shown, { withBody: true }), files: filesOf(shown.said), replies },
+    });
+    return;
+  }
+  for (const line of [...formatWhole(io, shown), ...formatAttachments(filesOf(shown.said))])
+    io.print(line);
+  for (const reply of shown.state.replies)
+    io.print(
+      [
+        `\n${replyHead(invocation, reply)}\n\n${bodyOf(reply)}`,
+        ...formatAttachments(filesOf(reply)),
+      ].join('\n'),
+    );
+  if (shown.state.kind === 'open' || shown.state.kind === 'stale')
+    io.print(
+      `\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shellWord(shown.said.file.path)}`,
+    );
+}
+
+function replyHead({ io }: Invocation, reply: Said): string {
+  const { failed, error } = reply.message.fields;
+  const effort = formatEffort(reply);
+  const title = `── ${whoSaid(reply)}${failed ? ` ✗ ${oneLine(error ?? 'failed', 40)}` : ''}, ${formatTime(reply.atMs, io.columns)}${effort === null ? '' : ` (${oneLine(effort, 120)})`}`;
+  return paint(io, failed ? 'red' : 'bold', title);
+}
+
+/** A pipe gets every character of the file; a terminal gets no control codes even so. */
+async function showRaw(
+  invocation: Invocation,
+  session: TransportSession,
+  file: ListedFile,
+): Promise<number> {
+  const [blob] = await session.repository.readBlobs([file.blob], 16 * MESSAGE_BYTES_MAX);
+  if (blob?.kind !== 'bytes')
+    throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, {
+      fix: `git show HEAD:${file.path}`,
+    });
+  const text = Buffer.from(blob.bytes).toString('utf8');
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', path: file.path, raw: text });
+  else invocation.io.write(invocation.io.isTerminal ? plain(text) : text);
+  return 0;
+}

@@ -1,0 +1,165 @@
+/**
+ * `crosstalkd thread <id>`: everything that belongs to a message as a tree: what it answers, its
+ * replies, and what was said to those.
+ */
+import type { MessagePath } from '../../protocol/paths.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import type { Invocation } from '../command.ts';
+import { fitWidth } from '../display-width.ts';
+import { paint } from '../io.ts';
+import { type MessageState, readStates } from './message-state.ts';
+import { formatTime, headline, stateText, toJson, whoSaid } from './print-message.ts';
+import {
+  decodeBlob,
+  findPaths,
+  inOrder,
+  listAll,
+  type ListedFile,
+  readSaid,
+  type Said,
+  scanBlobs,
+} from './read-conversation.ts';
+import { printJson, wantsJson, withSession } from './reading.ts';
+import { resolveId, shortIds } from './resolve-id.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** Deeper than any conversation; a circle of `re:` made by hand ends here. */
+const DEPTH_MAX = 200;
+
+/** Prints the whole thread around one message. */
+export function showThread(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const files = await listAll(session);
+    const asked = await resolveId(session, invocation.args[0] ?? '', files);
+    const links = await readLinks(session, files);
+    const members = collectThread(links, asked.path);
+    const read = await readSaid(
+      session,
+      files.filter(({ path }) => members.has(path)),
+    );
+    const said = inOrder(read.said);
+    const states = await readStates(session, said);
+    const nodes = plantTree(links, said, states);
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ok: true,
+        health: read.unreadable.length === 0 ? 'good' : 'degraded',
+        asked: asked.path,
+        messages: nodes.map(({ said: one, state, depth, parent }) => ({
+          ...toJson({ said: one, state }, { withBody: true }),
+          depth,
+          parent,
+        })),
+      });
+    else for (const line of formatTree(invocation, nodes, asked.path)) invocation.io.print(line);
+    return 0;
+  });
+}
+
+/** Path → the paths it answers that exist. */
+type Links = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Who answers whom. Heads are decoded only where they can matter: a reply's path tells what it
+ * answers.
+ */
+async function readLinks(session: TransportSession, files: readonly ListedFile[]): Promise<Links> {
+  const standing = new Set(files.map(({ path }) => path));
+  const links = new Map<string, readonly string[]>();
+  const direct = (file: MessagePath): string | null =>
+    file.replyTo !== null && standing.has(file.replyTo.path) ? file.replyTo.path : null;
+  for (const file of files) {
+    const original = direct(file);
+    if (original !== null) links.set(file.path, [original]);
+  }
+  const naming = await findPaths(session, { text: 're:', channel: null });
+  const mayName = naming === null ? null : new Set(naming);
+  await scanBlobs(
+    session.repository,
+    files.filter(({ path }) => !links.has(path) && mayName?.has(path) !== false),
+    (file, blob) => {
+      if (blob.kind !== 'bytes') return;
+      const decoded = decodeBlob(blob);
+      const answered =
+        decoded.kind === 'message'
+          ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path)
+          : [];
+      if (answered.length > 0) links.set(file.path, answered);
+    },
+  );
+  return links;
+}
+
+/** Everything connected with `start`: up to the beginnings, then down from each of them. */
+function collectThread(links: Links, start: string): ReadonlySet<string> {
+  const children = new Map<string, string[]>();
+  for (const [path, parents] of links)
+    for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), path]);
+  const above = spread([start], (path) => links.get(path) ?? []);
+  return spread([...above], (path) => children.get(path) ?? []);
+}
+
+function spread(
+  from: readonly string[],
+  next: (path: string) => readonly string[],
+): ReadonlySet<string> {
+  const seen = new Set(from);
+  for (const path of seen) for (const other of next(path)) seen.add(other);
+  return seen;
+}
+
+interface Node {
+  readonly said: Said;
+  readonly state: MessageState;
+  readonly depth: number;
+  readonly parent: string | null;
+}
+
+/**
+ * The tree, parents before children, in time order. A message that answers several hangs below the
+ * first of them.
+ */
+function plantTree(
+  links: Links,
+  said: readonly Said[],
+  states: readonly MessageState[],
+): readonly Node[] {
+  const present = new Set(said.map(({ file }) => file.path));
+  const parentOf = new Map(
+    said.map(({ file }) => [
+      file.path,
+      (links.get(file.path) ?? []).find((path) => present.has(path)) ?? null,
+    ]),
+  );
+  const nodes: Node[] = [];
+  const placed = new Set<string>();
+  const place = (at: number, depth: number): void => {
+    const [one, state] = [said[at], states[at]];
+    if (one === undefined || state === undefined || placed.has(one.file.path)) return;
+    placed.add(one.file.path);
+    nodes.push({ said: one, state, depth, parent: parentOf.get(one.file.path) ?? null });
+    if (depth >= DEPTH_MAX) return;
+    said.forEach(({ file }, index) => {
+      if (parentOf.get(file.path) === one.file.path) place(index, depth + 1);
+    });
+  };
+  said.forEach(({ file }, at) => {
+    if (parentOf.get(file.path) === null) place(at, 0);
+  });
+  // What is left stands in a circle of `re:`.
+  said.forEach((_, at) => place(at, 0));
+  return nodes;
+}
+
+function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): readonly string[] {
+  const ids = shortIds(nodes.map(({ said }) => said.file.path));
+  return nodes.map(({ said, state, depth }) => {
+    const marker = said.file.path === asked ? paint(io, 'yellow', '▸ ') : '  ';
+    const indent = depth === 0 ? '' : `${'  '.repeat(Math.min(depth - 1, 10))}└ `;
+    const note =
+      state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
+    const text = `${indent}${oneLine(`${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(said)}`;
+    const head = `${formatTime(said.atMs, io.columns)}  ${oneLine(ids.get(said.file.path) ?? '', 80)}  `;
+    return `${marker}${paint(io, 'dim', head)}${fitWidth(text, Math.max(20, io.columns - head.length - 2 - note.length))}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`;
+  });
+}

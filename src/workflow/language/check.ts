@@ -1,0 +1,90 @@
+/**
+ * `workflow check`: everything wrong with a workflow file, a marker or a saved one, with lines and
+ * suggestions.
+ */
+import { decodeMessage } from '../../protocol/message.ts';
+import { workflowFile } from '../../protocol/paths.ts';
+import { PLAN_KEYS } from './plan-decode.ts';
+import { readMarker, resolveInputs } from './marker.ts';
+import type { JsonObject } from './json.ts';
+import type { Plan, Problem } from './plan.ts';
+import { type CheckedPlan, checkRaw, completeRaw, readSource, type Source } from './source.ts';
+
+/** What is known where the check runs; `models: null` = the transport is not at hand. */
+export interface WorkflowCheckOptions {
+  readonly models: readonly string[] | null;
+  readonly served: ReadonlyMap<string, readonly string[]>;
+  readonly savedWorkflow: (name: string) => string | null;
+  readonly schemaFile: (path: string) => string | null;
+}
+
+export interface WorkflowCheck {
+  readonly errors: readonly Problem[];
+  /** Null when there are errors, or when a model still has to compile it. */
+  readonly plan: Plan | null;
+}
+
+/** Checks the text of a file. A file with `to:` is a marker, any other a saved workflow. */
+export function checkWorkflow(text: string, options: WorkflowCheckOptions): WorkflowCheck {
+  const source = readSource(text);
+  if (source.problems.length > 0) return { errors: source.problems, plan: null };
+  return source.raw['to'] === undefined
+    ? ended(checkSource(source, options))
+    : checkMarker(text, options);
+}
+
+/** Checks a source as a plan of its own. */
+export function checkSource(source: Source, options: WorkflowCheckOptions): CheckedPlan {
+  const raw = completeRaw(source.raw, options.schemaFile);
+  const unknown = Object.keys(source.raw).filter((key) => raw[key] === undefined);
+  const extra = Object.fromEntries(unknown.map((key) => [key, source.raw[key] ?? null]));
+  const checked = checkRaw({ ...raw, ...extra }, options, source.lineOf);
+  return { ...checked, raw };
+}
+
+function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck {
+  const read = decodeMessage(Buffer.from(text, 'utf8'));
+  if (read.kind === 'rejected') {
+    const { line, found, expected } = read.rejection;
+    return {
+      errors: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }],
+      plan: null,
+    };
+  }
+  const marker = readMarker(read.message);
+  if (marker.problems.length > 0 || marker.kind === 'prose')
+    return { errors: marker.problems, plan: null };
+  const at = (key: string): number => marker.source.lineOf([key]);
+  const saved = marker.uses === null ? null : options.savedWorkflow(marker.uses);
+  if (marker.uses !== null && saved === null)
+    return {
+      errors: [
+        {
+          line: at('uses'),
+          message: `there is no saved workflow "${marker.uses}"`,
+          suggestion: workflowFile(marker.uses),
+        },
+      ],
+      plan: null,
+    };
+  const source =
+    saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
+  const checked = checkSource(source, options);
+  const inputs = resolveInputs(checked.plan, marker.given).problems.map((message) => ({
+    line: at('with'),
+    message,
+    suggestion: null,
+  }));
+  const errors = [...source.problems, ...checked.problems, ...inputs];
+  return { errors, plan: errors.length > 0 ? null : checked.plan };
+}
+
+function pickPlanKeys(raw: JsonObject): JsonObject {
+  return Object.fromEntries(
+    PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+  );
+}
+
+function ended({ plan, problems }: CheckedPlan): WorkflowCheck {
+  return { errors: problems, plan: problems.length > 0 ? null : plan };
+}

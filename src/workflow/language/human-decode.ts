@@ -1,0 +1,116 @@
+/** Steps that wait for people or for the world: `ask` and `wait`. */
+import { parseIso } from '../../base/clock.ts';
+import { isName } from '../../protocol/names.ts';
+import { isJsonObject } from './json.ts';
+import type { Ask, OnDeny, Wait } from './plan.ts';
+import { decodeSchema } from './field-decode.ts';
+import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
+import { parseTemplate } from './template.ts';
+
+const ASK_KEYS = [
+  'title',
+  'kind',
+  'choices',
+  'schema',
+  'approvers',
+  'quorum',
+  'timeout-minutes',
+  'on-timeout',
+  'on-deny',
+];
+
+/** The question to people in a step's `ask:`. */
+export function decodeAsk(outer: Mapping): Ask {
+  const mapping = mappingAt(outer, 'ask');
+  refuseUnknownKeys(mapping, ASK_KEYS, '"ask"');
+  const take = createTaker(mapping);
+  const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
+  const choices = take.texts('choices');
+  const approvers = take.texts('approvers').map((name) => name.trim().toLowerCase());
+  for (const name of approvers)
+    if (!isName(name))
+      mapping.report([...mapping.path, 'approvers'], `"${name}" is no person's name`);
+  if (form === 'choose' && choices.length < 2)
+    mapping.report(mapping.path, '"kind: choose" needs at least two "choices"');
+  if (form !== 'choose' && choices.length > 0)
+    mapping.report([...mapping.path, 'choices'], `"choices" needs "kind: choose"`);
+  if (form !== 'input' && mapping.raw['schema'] !== undefined)
+    mapping.report([...mapping.path, 'schema'], '"schema" needs "kind: input"');
+  const quorum = take.integer('quorum', 1, 50) ?? 1;
+  if (approvers.length > 0 && quorum > approvers.length)
+    mapping.report(
+      [...mapping.path, 'quorum'],
+      `a quorum of ${String(quorum)} with ${String(approvers.length)} approvers can never be reached`,
+    );
+  return {
+    kind: 'ask',
+    title: take.template('title') ?? parseTemplate('A decision is needed'),
+    form,
+    choices,
+    schema: decodeSchema(mapping),
+    approvers,
+    quorum,
+    timeoutMinutes: take.amount('timeout-minutes'),
+    onTimeout: take.choice('on-timeout', ['wait', 'fail', 'deny', 'approve']) ?? 'wait',
+    onDeny: decodeOnDeny(mapping),
+  };
+}
+
+/** What a step's `wait:` waits for. */
+export function decodeWait(outer: Mapping): Wait {
+  const mapping = mappingAt(outer, 'wait');
+  refuseUnknownKeys(mapping, ['for', 'until', 'message', 'event'], '"wait"');
+  if (Object.keys(mapping.raw).length !== 1)
+    outer.report(
+      mapping.path,
+      '"wait" needs exactly one of for, until, message, event',
+      'wait: { for: 2h }',
+    );
+  const take = createTaker(mapping);
+  const ms = take.duration('for');
+  if (ms !== null) return { kind: 'wait', what: { kind: 'for', ms } };
+  const until = take.template('until');
+  if (until !== null) {
+    const [only] = until.parts;
+    if (until.parts.length === 1 && only?.kind === 'text' && parseIso(only.text.trim()) === null)
+      mapping.report(
+        [...mapping.path, 'until'],
+        `"${only.text}" is no time`,
+        'such as 2026-11-21T06:40:20Z',
+      );
+    return { kind: 'wait', what: { kind: 'until', at: until } };
+  }
+  if (mapping.raw['message'] !== undefined)
+    return { kind: 'wait', what: decodeMessageWait(mapping) };
+  return { kind: 'wait', what: { kind: 'event', name: take.text('event') ?? '' } };
+}
+
+function decodeMessageWait(outer: Mapping): Wait['what'] {
+  const mapping = mappingAt(outer, 'message');
+  refuseUnknownKeys(mapping, ['from', 'contains'], '"wait: {message}"');
+  const take = createTaker(mapping);
+  return {
+    kind: 'message',
+    from: take.text('from')?.toLowerCase() ?? null,
+    contains: take.text('contains'),
+  };
+}
+
+function decodeOnDeny(outer: Mapping): OnDeny {
+  const value = outer.raw['on-deny'];
+  if (!isJsonObject(value))
+    return { kind: createTaker(outer).choice('on-deny', ['fail', 'continue', 'skip']) ?? 'fail' };
+  const mapping = mappingAt(outer, 'on-deny');
+  refuseUnknownKeys(mapping, ['rework', 'max'], '"on-deny"');
+  const take = createTaker(mapping);
+  const step = take.text('rework');
+  if (step === null)
+    outer.report(
+      mapping.path,
+      '"on-deny" as a mapping needs "rework"',
+      'on-deny: { rework: <step>, max: 3 }',
+    );
+  return step === null
+    ? { kind: 'fail' }
+    : { kind: 'rework', step, max: take.integer('max', 1, 20) ?? 3 };
+}

@@ -1,0 +1,190 @@
+/**
+ * A marker: the message that asks for a workflow. What it asks, which channel its run lives in, and
+ * what is wrong with it.
+ */
+import { createHash } from 'node:crypto';
+import type { Message } from '../../protocol/message.ts';
+import { slugName } from '../../protocol/names.ts';
+import { channelOf } from '../../protocol/paths.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
+import { coerceInput, describeInput, PLAN_KEYS } from './plan-decode.ts';
+import type { Plan, Problem } from './plan.ts';
+import {
+  createTaker,
+  type Mapping,
+  mappingAt,
+  refuseUnknownKeys,
+  type Report,
+} from './read-keys.ts';
+import { decodeModels } from './field-decode.ts';
+import { type Source, sourceOf } from './source.ts';
+
+/** Fields of any message; a marker may carry them beside the keys of the language. */
+export const MESSAGE_KEYS =
+  'to from timestamp re subject as hops wait priority project files type child_channel dispatch_host workflow_phase retries op run step key kind content_key'.split(
+    ' ',
+  );
+const MARKER_KEYS = ['uses', 'with', 'compile', 'fork'];
+/** What a marker may set over the saved or compiled workflow that it starts. */
+export const OVERRIDES = [
+  'name',
+  'model',
+  'budget',
+  'max-parallel',
+  'fail-fast',
+  'concurrency',
+  'dry-run',
+  'follow',
+  'dispatch_host',
+  'output',
+];
+
+/**
+ * The run whose finished results are taken over. `at` names the commit it is read at; `from` the
+ * first step that runs anew.
+ */
+export interface Fork {
+  readonly run: string;
+  readonly at: string | null;
+  readonly from: string | null;
+}
+
+export interface Marker {
+  readonly kind: 'steps' | 'uses' | 'prose';
+  readonly source: Source;
+  /** Name of the saved workflow. */
+  readonly uses: string | null;
+  readonly given: JsonObject;
+  readonly compileModels: readonly string[];
+  readonly fork: Fork | null;
+  readonly problems: readonly Problem[];
+}
+
+/** The marker in a message of `type: workflow`. */
+export function readMarker(message: Message): Marker {
+  const known = markers.get(message) ?? decodeMarker(message);
+  markers.set(message, known);
+  return known;
+}
+
+/** A message never changes; both are asked for with every fold. */
+const markers = new WeakMap<Message, Marker>();
+const sources = new WeakMap<Message, Source>();
+
+function readSourceOf(message: Message): Source {
+  const known = sources.get(message) ?? sourceOf(message);
+  sources.set(message, known);
+  return known;
+}
+
+function decodeMarker(message: Message): Marker {
+  const source = readSourceOf(message);
+  const problems: Problem[] = [...source.problems];
+  const report: Report = (path, text, suggestion = null) =>
+    problems.push({ line: source.lineOf(path), message: text, suggestion });
+  const mapping: Mapping = { raw: source.raw, path: [], report };
+  const take = createTaker(mapping);
+  const kind =
+    source.raw['steps'] !== undefined
+      ? 'steps'
+      : source.raw['uses'] !== undefined
+        ? 'uses'
+        : 'prose';
+  refuseUnknownKeys(mapping, [...MARKER_KEYS, ...PLAN_KEYS, ...MESSAGE_KEYS], 'a workflow marker');
+  if (kind === 'steps' && source.raw['uses'] !== undefined)
+    report(['uses'], 'a marker has either "steps" or "uses"');
+  if (kind === 'prose' && message.body.trim() === '' && problems.length === 0)
+    report(
+      [],
+      'the marker asks for nothing',
+      'write the task as text, or give "steps:" or "uses:"',
+    );
+  return {
+    kind,
+    source,
+    uses: kind === 'uses' ? take.text('uses') : null,
+    given: mappingAt(mapping, 'with').raw,
+    compileModels: decodeCompile(mapping),
+    fork: decodeFork(mapping),
+    problems,
+  };
+}
+
+/**
+ * The channel of the run that a marker opens: `child_channel`, else derived from its name and path.
+ */
+export function runChannel(path: string, message: Message): string {
+  const given = message.fields.childChannel;
+  if (given !== null) return given;
+  const { raw } = readSourceOf(message);
+  const name =
+    [raw['name'], raw['uses'], message.fields.subject].find(
+      (each): each is string => typeof each === 'string' && each !== '',
+    ) ?? 'run';
+  const slug = slugName(name, 'run').replaceAll(/[._]+/g, '-').slice(0, 40).replace(/-+$/, '');
+  return `${slug === '' ? 'run' : slug}-${createHash('sha256').update(path).digest('hex').slice(0, 10)}`;
+}
+
+/**
+ * Why the run may not live in `run`, or null. `marker` is that of RUN.json there; `isOlder` when an
+ * older program has put its plan there.
+ */
+export function channelProblem(
+  path: string,
+  run: string,
+  existing: { readonly files: number; readonly marker: string | null; readonly isOlder: boolean },
+): string | null {
+  if (run === channelOf(path)) return `child_channel "${run}" is the channel of the marker itself`;
+  if (existing.marker !== null && existing.marker !== path)
+    return `child_channel "${run}" is the channel of another run`;
+  if (existing.marker === null && existing.isOlder)
+    return `the run "${run}" was begun by an older program and is not carried on: send the message again, without child_channel`;
+  return existing.marker === null && existing.files > 0
+    ? `child_channel "${run}" is a channel that exists already`
+    : null;
+}
+
+/** The inputs of a run in their types, or what is wrong with those given. */
+export function resolveInputs(
+  plan: Plan,
+  given: JsonObject,
+): { readonly inputs: JsonObject; readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const names = plan.inputs.map((input) => input.name);
+  for (const key of Object.keys(given))
+    if (!names.includes(key))
+      problems.push(
+        `there is no input "${key}"; inputs: ${names.length === 0 ? 'none' : names.join(', ')}`,
+      );
+  const inputs = plan.inputs.map((input) => {
+    const value = given[input.name];
+    const present = value !== undefined && value !== null;
+    const fitted = present
+      ? coerceInput(input, value)
+      : input.fallback === undefined
+        ? null
+        : coerceInput(input, input.fallback);
+    if (!present && input.fallback === undefined && input.required)
+      problems.push(`the input "${input.name}" is missing`);
+    if (fitted === undefined)
+      problems.push(`the input "${input.name}" must be ${describeInput(input)}`);
+    return [input.name, fitted ?? null] as const;
+  });
+  return { inputs: Object.fromEntries(inputs), problems };
+}
+
+function decodeCompile(outer: Mapping): readonly string[] {
+  const mapping = mappingAt(outer, 'compile');
+  refuseUnknownKeys(mapping, ['model'], '"compile"');
+  return decodeModels(mapping, 'model');
+}
+
+function decodeFork(outer: Mapping): Fork | null {
+  if (!isJsonObject(outer.raw['fork'])) return null;
+  const mapping = mappingAt(outer, 'fork');
+  refuseUnknownKeys(mapping, ['run', 'at', 'from'], '"fork"');
+  const take = createTaker(mapping);
+  const run = take.text('run');
+  if (run === null) outer.report(mapping.path, '"fork" needs a "run"');
+  return run === null ? null : { run, at: take.text('at'), from: take.text('from') };
+}

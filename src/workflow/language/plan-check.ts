@@ -1,0 +1,395 @@
+/**
+ * Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of
+ * conditions, models that exist.
+ */
+import { parseAddress, suggestName } from '../../protocol/address.ts';
+import { MODELS_FILE } from '../../protocol/paths.ts';
+import type { TypeScope } from './expression-check.ts';
+import type { Json } from './json.ts';
+import {
+  allSteps,
+  type InputSpec,
+  isListStep,
+  type ListSource,
+  type Plan,
+  type Prompt,
+  type Step,
+} from './plan.ts';
+import { ancestorsOf, findCycle } from './reach.ts';
+import { didYouMean, type Report } from './read-keys.ts';
+import { schemaType } from './schema.ts';
+import { singleStepType, stepType, typeOfValue } from './step-type.ts';
+import { checkTemplate, type Template, templatesIn } from './template.ts';
+import { ANY, BOOLEAN, describeType, NUMBER, objectOf, TEXT, type Type } from './type.ts';
+
+/** What is known of the transport when a plan is checked; `null` = not known, so not checked. */
+export interface CheckOptions {
+  readonly models: readonly string[] | null;
+  /** Model → live hosts; empty when no host is known. */
+  readonly served: ReadonlyMap<string, readonly string[]>;
+}
+
+const MODELS_SHOWN = 12;
+
+/** One level of steps and what is visible around it. */
+interface Level {
+  readonly steps: readonly Step[];
+  readonly names: ReadonlyMap<string, Type>;
+  /** Steps of outer levels that are already finished here. */
+  readonly outer: ReadonlyMap<string, Step>;
+  readonly all: readonly Step[];
+}
+
+/** Reports everything that is wrong with the plan as a whole. */
+export function checkPlan(plan: Plan, options: CheckOptions, report: Report): void {
+  const all = allSteps([...plan.steps, ...plan.final]);
+  checkIds(all, report);
+  const names = new Map<string, Type>([
+    [
+      'inputs',
+      objectOf(Object.fromEntries(plan.inputs.map((input) => [input.name, inputType(input)]))),
+    ],
+    ['run', objectOf({ id: TEXT, usd: NUMBER, tokens: NUMBER })],
+  ]);
+  const main = new Map(plan.steps.map((step) => [step.id, step] as const));
+  checkLevel({ steps: plan.steps, names, outer: new Map(), all }, report);
+  checkLevel({ steps: plan.final, names, outer: main, all }, report);
+  checkUndo(plan, report);
+  const everywhere = scopeOf({ steps: [], names, outer: main, all }, main);
+  if (plan.output !== null)
+    reportAll(checkTemplate(plan.output, everywhere).problems, ['output'], report);
+  if (plan.concurrency !== null) {
+    const scope = scopeOf({ steps: [], names, outer: new Map(), all: [] }, new Map());
+    reportAll(
+      checkTemplate(plan.concurrency.group, scope).problems,
+      ['concurrency', 'group'],
+      report,
+    );
+  }
+  checkModels(plan, options, report);
+}
+
+function checkIds(all: readonly Step[], report: Report): void {
+  const seen = new Set<string>();
+  for (const step of all) {
+    if (seen.has(step.id))
+      report(
+        step.place,
+        `the step id "${step.id}" is used twice`,
+        'ids are unique in a workflow, groups included',
+      );
+    seen.add(step.id);
+  }
+}
+
+function checkLevel(level: Level, report: Report): void {
+  const ids = level.steps.map((step) => step.id);
+  for (const step of level.steps)
+    for (const need of step.needs) {
+      if (ids.includes(need)) continue;
+      const meant = suggestName(need, ids);
+      const known = level.outer.has(need)
+        ? 'it is finished before this group starts: leave it out'
+        : `known here: ${ids.join(', ')}`;
+      report(
+        [...step.place, 'needs'],
+        `"${step.id}" needs "${need}", which is no step beside it`,
+        meant === null ? known : `did you mean "${meant}"?`,
+      );
+    }
+  const cycle = findCycle(level.steps);
+  if (cycle !== null)
+    report(
+      level.steps.find((step) => cycle.startsWith(step.id))?.place ?? [],
+      `these steps wait for each other: ${cycle}`,
+    );
+  else for (const step of level.steps) checkStep(step, level, report);
+}
+
+function checkStep(step: Step, level: Level, report: Report): void {
+  const before = new Map([...level.outer, ...visibleBefore(step, level.steps)]);
+  const scope = scopeOf(level, before);
+  if (step.when !== null) checkCondition(step.when, scope, { path: [...step.place, 'if'], report });
+  const names = new Map(level.names);
+  if (isListStep(step)) bindItems(step, scope, { names, report });
+  if (step.repeat !== null) bindLoop(step, names);
+  const inner: Level = { ...level, names, outer: before };
+  const self = scopeOf(inner, new Map([...before, [step.id, null]]), step);
+  if (step.body.kind === 'group') checkLevel({ ...inner, steps: step.body.steps }, report);
+  checkBody(step, { scope: scopeOf(inner, before), self, level, report });
+  if (step.repeat !== null) {
+    const children = step.body.kind === 'group' ? step.body.steps : [];
+    const visible = new Map([...before, ...children.map((child) => [child.id, child] as const)]);
+    const until = step.body.kind === 'group' ? scopeOf(inner, visible) : self;
+    checkCondition(step.repeat.until, until, { path: [...step.place, 'repeat', 'until'], report });
+  }
+}
+
+interface BodyChecks {
+  readonly scope: TypeScope;
+  readonly self: TypeScope;
+  readonly level: Level;
+  readonly report: Report;
+}
+
+function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void {
+  const { body, place } = step;
+  const say = (template: Template | null, key: string): void => {
+    if (template !== null)
+      reportAll(checkTemplate(template, scope).problems, [...place, key], report);
+  };
+  if (body.kind === 'prompt') {
+    say(body.prompt, 'prompt');
+    if (body.join.kind === 'model') say(body.join.prompt, 'join');
+    say(body.isolation.base, 'base');
+    say(body.isolation.branch, 'branch');
+    if (typeof body.count !== 'number') {
+      const checked = checkTemplate(body.count, scope);
+      reportAll(checked.problems, [...place, 'count'], report);
+      if (checked.type.kind !== 'number' && checked.type.kind !== 'any')
+        report(
+          [...place, 'count'],
+          `"count" must be a number, found ${describeType(checked.type)}`,
+        );
+    }
+    for (const check of body.checks)
+      checkCondition(check.that, self, { path: [...place, 'checks'], report });
+    checkPromptFits(step, body, report);
+  } else if (body.kind === 'value')
+    checkValue(body.value, scope, (problems) => reportAll(problems, [...place, 'value'], report));
+  else if (body.kind === 'uses')
+    checkValue(body.with, scope, (problems) => reportAll(problems, [...place, 'with'], report));
+  else if (body.kind === 'ask') {
+    say(body.title, 'ask');
+    const rework = body.onDeny.kind === 'rework' ? body.onDeny.step : null;
+    if (rework !== null && !ancestorsOf(step.id, level.steps).has(rework))
+      report(
+        [...place, 'ask', 'on-deny'],
+        `"rework: ${rework}" must name a step that "${step.id}" needs`,
+        didYouMean(rework, ancestorsOf(step.id, level.steps)),
+      );
+  } else if (body.kind === 'wait' && body.what.kind === 'until') say(body.what.at, 'wait');
+}
+
+function checkPromptFits(step: Step, prompt: Prompt, report: Report): void {
+  const { join } = prompt;
+  if ((join.kind === 'vote' || join.kind === 'best') && prompt.schema === null)
+    report(
+      [...step.place, 'join'],
+      `"join: {${join.kind}}" reads a field of the answers: declare a "schema"`,
+    );
+  else if (join.kind === 'vote' || join.kind === 'best') {
+    const type = checkField(prompt.schema, join.field);
+    if (type === null) report([...step.place, 'join'], `the schema has no field "${join.field}"`);
+    else if (join.kind === 'best' && type.kind !== 'number' && type.kind !== 'any')
+      report(
+        [...step.place, 'join'],
+        `"best" needs a number, "${join.field}" is ${describeType(type)}`,
+      );
+  }
+  if (prompt.cache === 'global' && prompt.effects !== null && prompt.effects !== 'none')
+    report(
+      [...step.place, 'cache'],
+      `"cache: global" would skip effects: use it only with "effects: none"`,
+    );
+  if (prompt.effects === 'git' && prompt.isolation.isolate !== 'worktree')
+    report(
+      [...step.place, 'effects'],
+      '"effects: git" needs "isolate: worktree": elsewhere nothing keeps its changes apart',
+      'effects: external',
+    );
+  if (
+    prompt.isolation.isolate === 'worktree' &&
+    prompt.isolation.project === null &&
+    prompt.cache === 'global'
+  )
+    report([...step.place, 'cache'], '"cache: global" cannot bring back a worktree');
+}
+
+function checkField(schema: Json | null, field: string): Type | null {
+  const type = schema === null ? ANY : schemaType(schema);
+  if (type.kind !== 'object') return type.kind === 'any' ? ANY : null;
+  return type.fields.get(field) ?? (type.open ? ANY : null);
+}
+
+function checkValue(
+  value: Json,
+  scope: TypeScope,
+  say: (problems: readonly string[]) => void,
+): void {
+  for (const template of templatesIn(value)) say(checkTemplate(template, scope).problems);
+}
+
+function checkCondition(
+  template: Template,
+  scope: TypeScope,
+  at: { readonly path: readonly string[]; readonly report: Report },
+): void {
+  const { type, problems } = checkTemplate(template, scope);
+  reportAll(problems, at.path, at.report);
+  if (problems.length === 0 && type.kind !== 'boolean')
+    at.report(
+      at.path,
+      `"${at.path.at(-1) ?? ''}" must be true or false, found ${describeType(type)}`,
+      'compare it with something',
+    );
+}
+
+function bindItems(
+  step: Step,
+  scope: TypeScope,
+  into: { readonly names: Map<string, Type>; readonly report: Report },
+): void {
+  const elementType = (source: ListSource, key: string): Type => {
+    if (source.kind === 'list') {
+      const type = typeOfValue(source.items);
+      return type.kind === 'list' ? type.of : ANY;
+    }
+    const { type, problems } = checkTemplate(source.template, scope);
+    reportAll(problems, [...step.place, key], into.report);
+    if (type.kind === 'list') return type.of;
+    if (type.kind !== 'any' && problems.length === 0)
+      into.report([...step.place, key], `"${key}" needs a list, found ${describeType(type)}`);
+    return ANY;
+  };
+  into.names.set('index', NUMBER);
+  if (step.each !== null) into.names.set('item', elementType(step.each, 'each'));
+  else
+    into.names.set(
+      'matrix',
+      objectOf(
+        Object.fromEntries(
+          step.matrix.map(([key, source]) => [key, elementType(source, 'matrix')]),
+        ),
+      ),
+    );
+}
+
+function bindLoop(step: Step, names: Map<string, Type>): void {
+  const members = step.body.kind === 'group' ? step.body.steps : [step];
+  const prev = Object.fromEntries(
+    members.map((member) => [member.id, member === step ? singleStepType(step) : stepType(member)]),
+  );
+  names.set('loop', objectOf({ n: NUMBER, prev: objectOf(prev) }));
+}
+
+function scopeOf(
+  level: Level,
+  visible: ReadonlyMap<string, Step | null>,
+  self: Step | null = null,
+): TypeScope {
+  const fields = [...visible].map(
+    ([id, step]) =>
+      [id, step === null ? (self === null ? ANY : singleStepType(self)) : stepType(step)] as const,
+  );
+  return {
+    names: new Map([
+      ...level.names,
+      ['steps', { kind: 'object', fields: new Map(fields), open: false }],
+    ]),
+    unreachable: (id) => {
+      if (!level.all.some((step) => step.id === id)) return null;
+      const beside = level.steps.some((step) => step.id === id);
+      return `"${id}" is not finished when this runs${beside ? `: add it to "needs"` : ': it is inside a group or comes later'}`;
+    },
+  };
+}
+
+function visibleBefore(step: Step, steps: readonly Step[]): readonly (readonly [string, Step])[] {
+  const before = ancestorsOf(step.id, steps);
+  return steps.filter((each) => before.has(each.id)).map((each) => [each.id, each] as const);
+}
+
+function checkUndo(plan: Plan, report: Report): void {
+  for (const step of allSteps(plan.steps)) {
+    if (step.undo === null) continue;
+    const target = plan.steps.find((each) => each.id === step.undo);
+    const path = [...step.place, 'undo'];
+    if (!plan.steps.includes(step)) report(path, '"undo" works on steps of the top level only');
+    else if (target === undefined)
+      report(
+        path,
+        `"undo: ${step.undo}" names no step of the top level`,
+        didYouMean(
+          step.undo,
+          plan.steps.map(({ id }) => id),
+        ),
+      );
+    else if (!target.needs.includes(step.id))
+      report(path, `the undo step "${target.id}" has to say "needs: [${step.id}]"`);
+    else if (plan.steps.some((each) => each.needs.includes(target.id)))
+      report(path, `nothing may need the undo step "${target.id}"`);
+  }
+}
+
+function checkModels(plan: Plan, options: CheckOptions, report: Report): void {
+  for (const step of allSteps([...plan.steps, ...plan.final])) {
+    const { body } = step;
+    if (body.kind === 'ask') checkApprovers(step, body.approvers, { options, report });
+    if (body.kind !== 'prompt') continue;
+    const place = [...step.place, body.models.length > 0 ? 'model' : 'models'];
+    if (body.models.length === 0 && body.spread.length === 0) {
+      report(
+        step.place,
+        `step "${step.id}" has no model`,
+        'give it "model:", or the run one for all steps',
+      );
+      continue;
+    }
+    const lists = body.spread.length > 0 ? body.spread.map((each) => [each]) : [body.models];
+    for (const list of lists)
+      checkServed(list, options, (message, suggestion) => report(place, message, suggestion));
+    if (body.join.kind === 'model')
+      checkServed(body.join.models, options, (message, suggestion) =>
+        report([...step.place, 'join'], message, suggestion),
+      );
+  }
+}
+
+function checkServed(
+  list: readonly string[],
+  options: CheckOptions,
+  say: (message: string, suggestion: string | null) => void,
+): void {
+  const { models, served } = options;
+  const names = list.flatMap((text) => parseAddress(text) ?? []);
+  const unknown =
+    models === null ? [] : names.filter(({ name }) => !models.includes(name) && !served.has(name));
+  for (const { name } of unknown)
+    say(`there is no model "${name}" in this transport`, nearModel(name, models ?? []));
+  if (unknown.length > 0 || served.size === 0 || names.length === 0) return;
+  const answered = names.some(({ name, host }) => {
+    const hosts = served.get(name) ?? [];
+    return host === null ? hosts.length > 0 : hosts.includes(host);
+  });
+  if (!answered)
+    say(`no live host serves ${list.join(' or ')}`, `served now: ${[...served.keys()].join(', ')}`);
+}
+
+function nearModel(name: string, models: readonly string[]): string {
+  const shown = models.length > MODELS_SHOWN ? [...models.slice(0, MODELS_SHOWN), '…'] : models;
+  return (
+    didYouMean(name, models) ??
+    (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`)
+  );
+}
+
+function checkApprovers(
+  step: Step,
+  approvers: readonly string[],
+  { options, report }: { readonly options: CheckOptions; readonly report: Report },
+): void {
+  for (const name of approvers)
+    if (options.models?.includes(name) === true || ['all', 'workflow'].includes(name))
+      report([...step.place, 'ask', 'approvers'], `"${name}" is no person: only people approve`);
+}
+
+function reportAll(problems: readonly string[], path: readonly string[], report: Report): void {
+  for (const problem of problems) report(path, problem);
+}
+
+function inputType(input: InputSpec): Type {
+  if (input.type === 'number') return NUMBER;
+  if (input.type === 'boolean') return BOOLEAN;
+  return input.type === 'json' ? ANY : TEXT;
+}

@@ -1,0 +1,282 @@
+/**
+ * JSON Schema, the part of it that answers of agents need. Interpreted, never compiled to code: a
+ * schema comes out of the shared repository, so it must not be able to run or to hang anything.
+ * `pattern` is refused for that reason; annotations are accepted and ignored.
+ */
+import { suggestName } from '../../protocol/address.ts';
+import { canonicalJson, isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
+import { ANY, BOOLEAN, listOf, NULL, NUMBER, TEXT, type Type } from './type.ts';
+
+const ANNOTATIONS = [
+  '$schema',
+  '$id',
+  '$comment',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'format',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+];
+const RULES = (
+  'type enum const properties required additionalProperties items minItems maxItems uniqueItems minimum maximum exclusiveMinimum ' +
+  'exclusiveMaximum minLength maxLength minProperties maxProperties anyOf oneOf allOf not'
+).split(' ');
+const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'];
+const ERRORS_MAX = 10;
+const DEPTH_MAX = 32;
+
+/** What is wrong with a schema itself; empty = it can be used. */
+export function schemaProblems(schema: Json, where = 'schema'): readonly string[] {
+  if (typeof schema === 'boolean') return [];
+  if (!isJsonObject(schema)) return [`${where} must be a mapping`];
+  if (where.split('.').length > DEPTH_MAX) return [`${where} is nested too deeply`];
+  const unknown = Object.keys(schema).flatMap((key) =>
+    RULES.includes(key) || ANNOTATIONS.includes(key) ? [] : [unknownRule(where, key)],
+  );
+  const types = typesOf(schema).filter((type) => !TYPES.includes(type));
+  const properties = schema['properties'];
+  const inner = [
+    ...(isJsonObject(properties)
+      ? Object.entries(properties).flatMap(([key, value]) =>
+          schemaProblems(value, `${where}.${key}`),
+        )
+      : properties === undefined
+        ? []
+        : [`${where}.properties must be a mapping`]),
+    ...['items', 'additionalProperties', 'not'].flatMap((key) =>
+      schema[key] === undefined ? [] : schemaProblems(schema[key], `${where}.${key}`),
+    ),
+    ...['anyOf', 'oneOf', 'allOf'].flatMap((key) => {
+      const list = schema[key];
+      if (list === undefined) return [];
+      return isJsonList(list)
+        ? list.flatMap((each) => schemaProblems(each, `${where}.${key}`))
+        : [`${where}.${key} must be a list`];
+    }),
+  ];
+  const required = schema['required'];
+  const badRequired =
+    required !== undefined &&
+    !(isJsonList(required) && required.every((key) => typeof key === 'string'));
+  return [
+    ...unknown,
+    ...types.map((type) => `${where}.type "${type}" is none of ${TYPES.join(', ')}`),
+    ...(badRequired ? [`${where}.required must be a list of names`] : []),
+    ...inner,
+  ];
+}
+
+/** The type that expressions give to a value of this schema. */
+export function schemaType(schema: Json): Type {
+  if (!isJsonObject(schema)) return ANY;
+  const types = typesOf(schema).filter((type) => type !== 'null');
+  if (types.length > 1) return ANY;
+  const values = isJsonList(schema['enum'])
+    ? schema['enum']
+    : schema['const'] === undefined
+      ? []
+      : [schema['const']];
+  const type = types[0] ?? (schema['properties'] === undefined ? commonType(values) : 'object');
+  switch (type) {
+    case 'string':
+      return TEXT;
+    case 'number':
+    case 'integer':
+      return NUMBER;
+    case 'boolean':
+      return BOOLEAN;
+    case 'null':
+      return NULL;
+    case 'array':
+      return listOf(schema['items'] === undefined ? ANY : schemaType(schema['items']));
+    case 'object': {
+      const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
+      const fields = new Map(
+        Object.entries(properties).map(([key, value]) => [key, schemaType(value)] as const),
+      );
+      return { kind: 'object', fields, open: fields.size === 0 };
+    }
+    default:
+      return ANY;
+  }
+}
+
+/**
+ * What in `value` breaks the schema, at most ten lines such as `$.tickets[0].title: required`.
+ * Empty = it fits.
+ */
+export function validateJson(schema: Json, value: Json): readonly string[] {
+  const errors: string[] = [];
+  check(schema, value, { where: '$', errors });
+  return errors.slice(0, ERRORS_MAX);
+}
+
+/** A value that fits the schema as far as its types go, for dry runs. */
+export function sampleOf(schema: Json, depth = 0): Json {
+  if (!isJsonObject(schema) || depth > DEPTH_MAX) return null;
+  if (schema['const'] !== undefined) return schema['const'];
+  const choices = schema['enum'] ?? schema['examples'];
+  if (isJsonList(choices) && choices[0] !== undefined) return choices[0];
+  if (schema['default'] !== undefined) return schema['default'];
+  const type = typesOf(schema)[0] ?? (schema['properties'] === undefined ? 'null' : 'object');
+  if (type === 'string')
+    return 'dry run'
+      .padEnd(numberOf(schema['minLength'], 0), '.')
+      .slice(0, numberOf(schema['maxLength'], 1_000));
+  if (type === 'number' || type === 'integer')
+    return Math.min(Math.max(numberOf(schema['minimum'], 1), 1), numberOf(schema['maximum'], 1e9));
+  if (type === 'boolean') return true;
+  if (type === 'array')
+    return Array.from({ length: Math.min(Math.max(1, numberOf(schema['minItems'], 1)), 100) }, () =>
+      sampleOf(schema['items'] ?? null, depth + 1),
+    );
+  const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
+  return type === 'object'
+    ? Object.fromEntries(
+        Object.entries(properties).map(([key, inner]) => [key, sampleOf(inner, depth + 1)]),
+      )
+    : null;
+}
+
+interface Place {
+  readonly where: string;
+  readonly errors: string[];
+}
+
+function check(schema: Json, value: Json, place: Place): void {
+  if (schema === false) place.errors.push(`${place.where}: not allowed`);
+  if (!isJsonObject(schema) || place.errors.length >= ERRORS_MAX) return;
+  const types = typesOf(schema);
+  if (types.length > 0 && !types.some((type) => hasType(value, type))) {
+    place.errors.push(`${place.where}: expected ${types.join(' or ')}, found ${shortly(value)}`);
+    return;
+  }
+  checkValues(schema, value, place);
+  if (isJsonObject(value)) checkObject(schema, value, place);
+  if (isJsonList(value)) checkList(schema, value, place);
+  checkCombined(schema, value, place);
+}
+
+function checkValues(schema: JsonObject, value: Json, { where, errors }: Place): void {
+  const choices = schema['enum'];
+  if (
+    isJsonList(choices) &&
+    !choices.some((choice) => canonicalJson(choice) === canonicalJson(value))
+  )
+    errors.push(
+      `${where}: expected one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}, found ${shortly(value)}`,
+    );
+  if (schema['const'] !== undefined && canonicalJson(schema['const']) !== canonicalJson(value))
+    errors.push(`${where}: expected ${JSON.stringify(schema['const'])}, found ${shortly(value)}`);
+  const size =
+    typeof value === 'string' ? Array.from(value).length : typeof value === 'number' ? value : null;
+  if (size === null) return;
+  const [low, high, what] =
+    typeof value === 'string'
+      ? ['minLength', 'maxLength', 'characters']
+      : ['minimum', 'maximum', ''];
+  if (size < numberOf(schema[low], -Infinity))
+    errors.push(`${where}: at least ${show(schema[low])} ${what}`.trim());
+  if (size > numberOf(schema[high], Infinity))
+    errors.push(`${where}: at most ${show(schema[high])} ${what}`.trim());
+  if (typeof value !== 'number') return;
+  if (value <= numberOf(schema['exclusiveMinimum'], -Infinity))
+    errors.push(`${where}: more than ${show(schema['exclusiveMinimum'])}`);
+  if (value >= numberOf(schema['exclusiveMaximum'], Infinity))
+    errors.push(`${where}: less than ${show(schema['exclusiveMaximum'])}`);
+}
+
+function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: Place): void {
+  const required = isJsonList(schema['required']) ? schema['required'] : [];
+  for (const key of required)
+    if (typeof key === 'string' && !Object.hasOwn(value, key))
+      errors.push(`${where}.${key}: required`);
+  const properties = isJsonObject(schema['properties']) ? schema['properties'] : {};
+  const size = Object.keys(value).length;
+  if (size < numberOf(schema['minProperties'], 0))
+    errors.push(`${where}: at least ${show(schema['minProperties'])} fields`);
+  if (size > numberOf(schema['maxProperties'], Infinity))
+    errors.push(`${where}: at most ${show(schema['maxProperties'])} fields`);
+  for (const [key, inner] of Object.entries(value)) {
+    const own = Object.hasOwn(properties, key) ? properties[key] : schema['additionalProperties'];
+    if (own === false) errors.push(`${where}.${key}: no such field`);
+    else if (own !== undefined) check(own, inner, { where: `${where}.${key}`, errors });
+  }
+}
+
+function checkList(schema: JsonObject, value: readonly Json[], { where, errors }: Place): void {
+  if (value.length < numberOf(schema['minItems'], 0))
+    errors.push(`${where}: at least ${show(schema['minItems'])} items`);
+  if (value.length > numberOf(schema['maxItems'], Infinity))
+    errors.push(`${where}: at most ${show(schema['maxItems'])} items`);
+  if (schema['uniqueItems'] === true && new Set(value.map(canonicalJson)).size < value.length)
+    errors.push(`${where}: items must differ`);
+  const items = schema['items'];
+  if (items !== undefined)
+    value.forEach((inner, index) =>
+      check(items, inner, { where: `${where}[${String(index)}]`, errors }),
+    );
+}
+
+function checkCombined(schema: JsonObject, value: Json, { where, errors }: Place): void {
+  const fits = (each: Json): boolean => {
+    const inner: string[] = [];
+    check(each, value, { where, errors: inner });
+    return inner.length === 0;
+  };
+  const listed = (key: string): readonly Json[] | null =>
+    isJsonList(schema[key]) ? schema[key] : null;
+  for (const each of listed('allOf') ?? []) check(each, value, { where, errors });
+  if (listed('anyOf')?.some(fits) === false) errors.push(`${where}: fits none of "anyOf"`);
+  const one = listed('oneOf')?.filter(fits).length;
+  if (one !== undefined && one !== 1)
+    errors.push(`${where}: fits ${String(one)} of "oneOf" instead of one`);
+  if (schema['not'] !== undefined && fits(schema['not']))
+    errors.push(`${where}: fits what is excluded by "not"`);
+}
+
+function unknownRule(where: string, key: string): string {
+  if (key === 'pattern' || key === 'patternProperties')
+    return `${where}.${key} is not supported (a pattern can hang every host); use "enum" or a "checks" expression`;
+  const meant = suggestName(key, RULES);
+  return `${where}.${key} is not a supported rule${meant === null ? '' : `; did you mean "${meant}"?`}`;
+}
+
+function typesOf(schema: JsonObject): readonly string[] {
+  const type = schema['type'];
+  return typeof type === 'string'
+    ? [type]
+    : isJsonList(type)
+      ? type.filter((each): each is string => typeof each === 'string')
+      : [];
+}
+
+function hasType(value: Json, type: string): boolean {
+  if (type === 'integer') return typeof value === 'number' && Number.isInteger(value);
+  return typeName(value) === type;
+}
+
+function typeName(value: Json): string {
+  return value === null ? 'null' : isJsonList(value) ? 'array' : typeof value;
+}
+
+function commonType(values: readonly Json[]): string {
+  const names = new Set(values.map(typeName));
+  return names.size === 1 ? ([...names][0] ?? '') : '';
+}
+
+function numberOf(value: Json | undefined, fallback: number): number {
+  return typeof value === 'number' ? value : fallback;
+}
+
+function show(value: Json | undefined): string {
+  return JSON.stringify(value ?? null);
+}
+
+function shortly(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

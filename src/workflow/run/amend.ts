@@ -1,0 +1,130 @@
+/** Changes a plan while its run goes on: only steps that have not started may differ. */
+import { writeYaml } from '../../protocol/yaml.ts';
+import { type Handled, refuse } from './controls.ts';
+import { type Fold, hasBelow } from './fold-context.ts';
+import { findMapping, type JsonObject } from '../language/json.ts';
+import { checkOptions, hashOf } from './open-run.ts';
+import type { Plan, Step } from '../language/plan.ts';
+import { rememberText } from './text-memo.ts';
+import { PLAN_KEYS } from '../language/plan-decode.ts';
+import { descendantsOf } from '../language/reach.ts';
+import { gateFolder } from './fold-people.ts';
+import type { NewFile, RunInput, Transition } from './run-input.ts';
+import type { Control } from './run-messages.ts';
+import {
+  type CheckedPlan,
+  checkRaw,
+  completeRaw,
+  formatProblem,
+  readSource,
+} from '../language/source.ts';
+import { readYamlMapping } from '../../protocol/yaml.ts';
+import { asJson, isJsonObject } from '../language/json.ts';
+
+/**
+ * The plan in force: the last amendment, else PLAN.yaml; null when there is none or it is damaged.
+ */
+export function planInForce(input: RunInput, root: string): CheckedPlan | null {
+  const text =
+    input.files.get(amendPath(root, lastAmendment(input, root))) ??
+    input.files.get(`${root}PLAN.yaml`);
+  return text === undefined ? null : readPlan(text);
+}
+
+const readPlan = rememberText((text): CheckedPlan | null => {
+  const read = readYamlMapping(text, 'typed');
+  const raw = read.kind === 'mapping' ? asJson(read.value) : undefined;
+  // Models are not checked again: a plan stays valid when a host goes away.
+  return isJsonObject(raw) ? checkRaw(raw, { models: null, served: new Map() }, () => 0) : null;
+});
+
+/** The answer to `op: amend`: its body is the new plan, whole or the keys that change. */
+export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {
+  return (control) => {
+    // Two plans would be in force at once: this one, and the one that a model is making.
+    if (!fold.input.files.has(`${fold.root}PLAN.yaml`))
+      return refuse('there is no plan yet: a model still makes it; amend it then');
+    const { body } = control.message;
+    const source = body.trimStart().startsWith('---') ? readSource(body.trimStart()) : null;
+    const found =
+      source === null
+        ? findMapping(body)
+        : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };
+    if (found.value === null || Object.keys(found.value).length === 0)
+      return refuse(`no plan in the message: ${found.why}`);
+    const unknown = Object.keys(found.value).filter((key) => !PLAN_KEYS.includes(key));
+    if (unknown.length > 0) return refuse(`unknown key "${unknown.join('", "')}"`);
+    const judged = judge(fold, { ...current, ...found.value });
+    if (typeof judged === 'string') return refuse(`unsafe: ${judged}`);
+    return { says: 'Amended.', isRefused: false, files: [nextAmendment(fold, judged.raw)] };
+  };
+}
+
+/**
+ * The transition that follows a changed saved workflow (`follow: true`), or null. What is unsafe is
+ * noted once per version.
+ */
+export function followSaved(fold: Fold): Transition | null {
+  const { source } = fold.header;
+  if (!fold.plan.follow || source.name === null) return null;
+  const text = fold.input.lookUp.savedWorkflow(source.name);
+  if (text === null || hashOf(text) === source.hash) return null;
+  const short = hashOf(text).slice(0, 12);
+  const note = `${fold.root}plan/follow-${short}.json`;
+  if (fold.input.files.has(note)) return null;
+  const saved = readSource(text);
+  const judged =
+    saved.problems.length > 0
+      ? saved.problems.map(formatProblem).join('; ')
+      : judge(fold, saved.raw);
+  const why = typeof judged === 'string' ? judged : null;
+  const noted = {
+    path: note,
+    content: `${JSON.stringify(why === null ? { followed: source.name } : { unsafe: why }, null, 2)}\n`,
+  };
+  return typeof judged === 'string'
+    ? { name: `follow ${source.name} (unsafe)`, files: [noted] }
+    : { name: `follow ${source.name}`, files: [noted, nextAmendment(fold, judged.raw)] };
+}
+
+function judge(fold: Fold, raw: JsonObject): CheckedPlan | string {
+  const options = checkOptions(fold.input);
+  const checked = checkRaw(completeRaw(raw, options.schemaFile), options, () => 0);
+  if (checked.problems.length > 0) return checked.problems.map(({ message }) => message).join('; ');
+  const started = unsafeSteps(fold, checked.plan);
+  return started.length > 0
+    ? `${started.map((id) => `"${id}"`).join(', ')} started already`
+    : checked;
+}
+
+/** Steps that differ, or that follow one that differs, and have files already. */
+function unsafeSteps(fold: Fold, next: Plan): readonly string[] {
+  const [before, after] = [
+    [...fold.plan.steps, ...fold.plan.final],
+    [...next.steps, ...next.final],
+  ];
+  const differs = (step: Step): boolean =>
+    after.find((each) => each.id === step.id)?.source !== step.source;
+  const changed = before.filter(differs).map((step) => step.id);
+  const touched = new Set([...changed, ...changed.flatMap((id) => [...descendantsOf(id, before)])]);
+  const isStarted = (id: string): boolean =>
+    hasBelow(fold, `${fold.root}steps/${id}/`) || hasBelow(fold, gateFolder(fold.root, id, 1));
+  return before.map((step) => step.id).filter((id) => touched.has(id) && isStarted(id));
+}
+
+function nextAmendment(fold: Fold, raw: JsonObject): NewFile {
+  return {
+    path: amendPath(fold.root, lastAmendment(fold.input, fold.root) + 1),
+    content: writeYaml(raw),
+  };
+}
+
+function lastAmendment(input: RunInput, root: string): number {
+  let n = 1;
+  while (input.files.has(amendPath(root, n + 1))) n += 1;
+  return n;
+}
+
+function amendPath(root: string, n: number): string {
+  return `${root}plan/${String(n)}.yaml`;
+}

@@ -1,0 +1,158 @@
+/**
+ * What people ask of a running run (`op:`), and the engine's answer to each: a reply beside the
+ * message, with what was done.
+ */
+import { formatIso } from '../../base/clock.ts';
+import { suggestName } from '../../protocol/address.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { replyPath } from '../../protocol/paths.ts';
+import { begunUndos, type Fold } from './fold-context.ts';
+import type { Json } from '../language/json.ts';
+import type { Limits } from '../language/plan.ts';
+import type { NewFile, Transition } from './run-input.ts';
+import { acknowledged, type Control, type RunMessages } from './run-messages.ts';
+
+export const OPS = ['pause', 'resume', 'cancel', 'retry', 'budget', 'signal', 'amend'] as const;
+
+/** What a control message comes to: what is said, files that go with it, or why not. */
+export interface Handled {
+  readonly says: string;
+  readonly isRefused: boolean;
+  readonly files: readonly NewFile[];
+}
+
+/** The next control message that was not answered yet, in order of path. */
+export function nextControl(messages: RunMessages): Control | null {
+  return (
+    messages.controls
+      .filter((control) => control.seq === null)
+      .sort((a, b) => (a.path < b.path ? -1 : 1))[0] ?? null
+  );
+}
+
+/** True while the last word is "pause". */
+export function isPaused(messages: RunMessages): boolean {
+  return acknowledged(messages, ['pause', 'resume']).at(-1)?.op === 'pause';
+}
+
+/** The message that cancelled the run, or null. */
+export function cancelling(messages: RunMessages): Control | null {
+  return acknowledged(messages, ['cancel'])[0] ?? null;
+}
+
+/** The limits in force: those of the plan, raised by the last `budget` messages. */
+export function limitsNow(limits: Limits, messages: RunMessages): Limits {
+  return acknowledged(messages, ['budget']).reduce<Limits>((now, { keys }) => {
+    const number = (key: string, old: number | null): number | null =>
+      typeof keys[key] === 'number' ? keys[key] : old;
+    return {
+      usd: number('usd', now.usd),
+      tokens: number('tokens', now.tokens),
+      agents: number('agents', now.agents),
+      minutes: number('minutes', now.minutes),
+    };
+  }, limits);
+}
+
+/** The transition that answers a control message. `amend` decides about plans. */
+export function answerControl(
+  fold: Fold,
+  control: Control,
+  amend: (control: Control) => Handled,
+): Transition {
+  const isAgent =
+    fold.input.lookUp.models.includes(control.from) || control.message.fields.hops > 0;
+  const handled = isAgent
+    ? refuse(`"${control.from}" is a model; only people control runs`)
+    : handle(fold, control, amend);
+  const seq = 1 + fold.messages.controls.filter((each) => each.seq !== null).length;
+  const fields = {
+    to: control.from === 'unknown' ? fold.header.from : control.from,
+    from: 'workflow',
+    re: control.path,
+    timestamp: formatIso(control.atMs),
+    op: undefined,
+    seq,
+    failed: handled.isRefused ? true : undefined,
+    error: handled.isRefused ? 'refused' : undefined,
+  };
+  const reply = {
+    path: replyPath(control.path, 'workflow'),
+    content: writeFrontMatter(fields, `${handled.says}\n`),
+  };
+  return {
+    name: `${control.op}${handled.isRefused ? ' (refused)' : ''}`,
+    files: [reply, ...handled.files],
+  };
+}
+
+/** An answer that says no. */
+export function refuse(says: string): Handled {
+  return { says, isRefused: true, files: [] };
+}
+
+function handle(fold: Fold, control: Control, amend: (control: Control) => Handled): Handled {
+  const op = OPS.find((each) => each === control.op);
+  const done = (says: string, files: readonly NewFile[] = []): Handled => ({
+    says,
+    isRefused: false,
+    files,
+  });
+  switch (op) {
+    case undefined: {
+      const meant = suggestName(control.op, OPS);
+      return refuse(
+        `there is no operation "${control.op}"${meant === null ? `; known: ${OPS.join(', ')}` : `; did you mean "${meant}"?`}`,
+      );
+    }
+    case 'pause':
+      return done('Paused: running tasks finish, nothing new starts until "op: resume".');
+    case 'resume':
+      return done('Resumed.');
+    case 'cancel':
+      return done('Cancelled: open tasks are closed, "finally" steps run.');
+    case 'retry': {
+      const only: Json | undefined = control.keys['step'];
+      const undone = begunUndos(fold);
+      const stepOf = (name: string): string => name.split(' ')[0] ?? name;
+      const failed = fold.failedChains.filter(
+        ({ name }) => typeof only !== 'string' || stepOf(name) === only,
+      );
+      // A step that goes on after what it needs was taken back would say that all is done.
+      const chains = failed.filter(({ name }) => undone.size === 0 || undone.has(stepOf(name)));
+      if (chains.length < failed.length && chains.length === 0)
+        return refuse(
+          'the run is taking back what it did; start it again when it has ended: crosstalkd workflow retry',
+        );
+      if (chains.length === 0) {
+        const spent = fold.spentSteps.filter((id) => typeof only !== 'string' || id === only);
+        const why = spent
+          .map((id) => `; "${id}" used up its own budget: fork the run with a larger one`)
+          .join('');
+        return refuse(
+          `nothing that failed${typeof only === 'string' ? ` in "${only}"` : ''} can be retried now${why}`,
+        );
+      }
+      return done(
+        `Retried: ${chains.map((chain) => chain.name).join(', ')}.`,
+        chains.flatMap((chain) => chain.again(control.atMs)),
+      );
+    }
+    case 'budget': {
+      const given = ['usd', 'tokens', 'agents', 'minutes'].filter(
+        (key) => typeof control.keys[key] === 'number' && control.keys[key] >= 0,
+      );
+      if (given.length === 0)
+        return refuse('give at least one of usd, tokens, agents, minutes as a number');
+      return done(
+        `Budget: ${given.map((key) => `${key} ${String(control.keys[key] as number)}`).join(', ')}.`,
+      );
+    }
+    case 'signal':
+      return typeof control.keys['event'] === 'string'
+        ? done(`Event "${control.keys['event']}" noted.`)
+        : refuse('give "event: <name>"');
+    case 'amend':
+      return amend(control);
+  }
+}

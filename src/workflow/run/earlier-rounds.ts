@@ -1,0 +1,82 @@
+/**
+ * What a step did in rounds that a gate has sent back. Nothing of it counts as a result any more,
+ * but it was asked, answered and paid for; what is still at work there is closed, because nobody
+ * will read its answer.
+ */
+import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import { readAnswer } from './answer.ts';
+import { type Fold, stopBelow, type TaskView } from './fold-context.ts';
+import { loosen } from './fold-memo.ts';
+import type { Round } from './rounds.ts';
+import { answeredView, OPEN_VIEW, readTask } from './task-view.ts';
+import { modelOf } from './task-file.ts';
+
+/**
+ * Notes the tasks below `stepFolder` of rounds before `round`. What they cost; and false while some
+ * of them have to be closed.
+ */
+export function noteEarlierRounds(
+  fold: Fold,
+  {
+    stepFolder,
+    round,
+    step,
+  }: { readonly stepFolder: string; readonly round: Round; readonly step: string },
+): { readonly usd: number; readonly tokens: number; readonly isClosed: boolean } {
+  const tasks = round.round < 2 ? [] : tasksBefore(fold, stepFolder, round.round);
+  fold.tasks.push(...tasks);
+  const open = tasks.filter((task) => task.state === 'open');
+  // Each by itself: the folders of this round have the same beginning.
+  const closed = open.map((task) =>
+    stopBelow(fold, task.path, {
+      atMs: round.atMs,
+      why: 'the work was sent back',
+      name: `send back ${step}`,
+    }),
+  );
+  const sum = (of: (task: TaskView) => number): number =>
+    tasks.reduce((total, task) => total + (task.isReused ? 0 : of(task)), 0);
+  return {
+    usd: sum(({ usd }) => usd),
+    tokens: sum(({ tokens }) => tokens),
+    isClosed: closed.every(Boolean),
+  };
+}
+
+function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly TaskView[] {
+  loosen(fold);
+  return fold.paths().flatMap((path) => {
+    if (
+      !path.startsWith(stepFolder) ||
+      !/\/task(\.\d+)?\.md$/.test(path) ||
+      parseMessagePath(path) === null
+    )
+      return [];
+    if (roundOf(path.slice(stepFolder.length)) >= round) return [];
+    return [viewOf(fold, path)];
+  });
+}
+
+/** `r2-n3-one/…` is of the second round, `one/…` of the first. */
+function roundOf(relative: string): number {
+  return Number(/^r(\d+)-/.exec(relative)?.[1] ?? 1);
+}
+
+function viewOf(fold: Fold, path: string): TaskView {
+  const head = readTask(fold.input.files.get(path) ?? '');
+  const to = head.to ?? 'unknown';
+  const reply = replyPath(path, modelOf(to));
+  const text = fold.input.files.get(reply);
+  const own = {
+    path,
+    reply,
+    to,
+    step: head.step,
+    key: head.key,
+    phase: head.phase,
+    contentKey: head.contentKey,
+  };
+  return text === undefined
+    ? { ...own, ...OPEN_VIEW }
+    : { ...own, ...answeredView(readAnswer(text), []) };
+}

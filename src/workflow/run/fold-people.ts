@@ -1,0 +1,338 @@
+/** Steps that wait: for people (`ask`), for time, for a message, for an event. */
+import { formatIso, MINUTE, parseIso } from '../../base/clock.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { plainBody } from '../../protocol/reply.ts';
+import { oneLine } from '../../protocol/reply.ts';
+import { decide, type Decision, messagesOf, votesOn } from './decision.ts';
+import { showValue } from '../language/expression-evaluate.ts';
+import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
+import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
+import type { Unit } from './fold-prompt.ts';
+import { isJsonObject, type Json, parseJson } from '../language/json.ts';
+import { readMessage } from './message-memo.ts';
+import type { Ask, Wait } from '../language/plan.ts';
+import type { NewFile } from './run-input.ts';
+import { acknowledged } from './run-messages.ts';
+import { evaluateTemplate } from '../language/template.ts';
+
+/** The folder of a gate in a round. */
+export function gateFolder(root: string, gate: string, round: number): string {
+  return `${root}gates/${gate}${round > 1 ? `.r${String(round)}` : ''}/`;
+}
+
+/** The outcome of an `ask`; proposes the question, then the decision. */
+export function foldAsk(
+  fold: Fold,
+  unit: Unit,
+  given: {
+    readonly ask: Ask;
+    readonly gate: string;
+    readonly round: number;
+    readonly context: string;
+    readonly mayRework: boolean;
+  },
+): Outcome {
+  const { ask, gate, round } = given;
+  const folder = gateFolder(fold.root, gate, round);
+  const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), 120);
+  const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
+  const path = `${folder}ask.md`;
+  if (!hasFile(fold, path)) {
+    const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
+    const taken = takeDecision(fold, unit, { ...given, folder, content });
+    if (taken === null) propose(fold, `ask ${gate}`, [{ path, content }]);
+    else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
+    return outcome('pending', unit.atMs);
+  }
+  const decided = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
+  const votes = votesOn(fold, { folder, ask });
+  const decision = isJsonObject(decided)
+    ? readDecision(decided)
+    : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask));
+  fold.gates.push({
+    gate,
+    path,
+    title,
+    form: ask.form,
+    choices: ask.choices,
+    state: isJsonObject(decided) ? 'decided' : 'open',
+    decision: isJsonObject(decided) ? (decision?.decision ?? null) : null,
+    approvers,
+    anyone: ask.approvers.length === 0,
+    received: votes.filter((vote) => vote.problem === null).length,
+    quorum: ask.quorum,
+    schema: ask.schema,
+    answers: votes.map(({ from, says, problem }) => ({ from, says, problem })),
+    by: isJsonObject(decided) ? (decision?.by ?? []) : [],
+  });
+  if (decision === null)
+    return outcome('waiting-human', unit.atMs, { why: `${title} (${approvers.join(', ')})` });
+  const { atMs: decidedMs, ...content } = decision;
+  const atMs = Math.max(unit.atMs, decidedMs);
+  const stands = settle(fold, {
+    path: `${folder}decision.json`,
+    name: `decide ${gate} (${decision.decision})`,
+    atMs,
+    content,
+  });
+  return stands ? afterDecision(ask, { ...decision, atMs }) : outcome('waiting-human', unit.atMs);
+}
+
+/**
+ * The decision on the same question in the run that this one is forked from. One that ended the run
+ * there is asked anew.
+ */
+function takeDecision(
+  fold: Fold,
+  unit: Unit,
+  given: {
+    readonly ask: Ask;
+    readonly mayRework: boolean;
+    readonly folder: string;
+    readonly content: string;
+  },
+): { readonly decision: string; readonly file: NewFile } | null {
+  const { ask, folder, content } = given;
+  const found = askFold(fold, ({ reuse }) => reuse).gate({
+    relative: folder.slice(fold.root.length),
+    step: unit.step.id,
+  });
+  const raw = found === null ? undefined : parseJson(found.decision);
+  if (
+    found === null ||
+    !isJsonObject(raw) ||
+    questionOf(found.ask, found.folder) !== questionOf(content, folder)
+  )
+    return null;
+  const { atMs: decidedMs, ...decided } = readDecision(raw);
+  const isSentBack = decided.decision === 'deny' && ask.onDeny.kind === 'rework' && given.mayRework;
+  if (!isSentBack && afterDecision(ask, { ...decided, atMs: decidedMs }).status === 'failed')
+    return null;
+  const timestamp = formatIso(Math.max(unit.atMs, decidedMs));
+  const text = `${JSON.stringify({ ...decided, reused: found.path, timestamp }, null, 2)}\n`;
+  return { decision: decided.decision, file: { path: `${folder}decision.json`, content: text } };
+}
+
+/** What a gate asks and whom, whatever run it stands in. */
+function questionOf(text: string, folder: string): string | null {
+  const read = readMessage(text);
+  if (read.kind === 'rejected') return null;
+  const { to, subject } = read.message.fields;
+  return JSON.stringify([
+    to.map(({ name }) => name),
+    subject,
+    read.message.body.replaceAll(folder, ''),
+  ]);
+}
+
+/** The outcome of a `wait`; proposes the file that says it is over. */
+export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
+  const path = `${unit.stepFolder}${unit.prefix}one/fired.json`;
+  const fired = parseJson(readFile(fold, path) ?? '');
+  if (isJsonObject(fired)) {
+    const atMs =
+      typeof fired['timestamp'] === 'string'
+        ? (parseIso(fired['timestamp']) ?? unit.atMs)
+        : unit.atMs;
+    return outcome('succeeded', Math.max(unit.atMs, atMs), {
+      text: typeof fired['text'] === 'string' ? fired['text'] : '',
+    });
+  }
+  const waited = describeWait(unit, wait);
+  const taken = takeWait(fold, unit, { path, waited });
+  if (taken !== null) {
+    settle(fold, taken);
+    return outcome('waiting', unit.atMs);
+  }
+  const due = dueOf(fold, unit, wait);
+  if (due.kind === 'never') return outcome('failed', unit.atMs, { why: due.why });
+  if (due.kind === 'later') return outcome('waiting', unit.atMs, { why: due.why });
+  settle(fold, {
+    path,
+    name: `wait ${unit.step.id} over`,
+    atMs: due.atMs,
+    content: { waited, text: due.text, because: due.because },
+  });
+  return outcome('waiting', unit.atMs);
+}
+
+/** The end of the same wait in the run that this one is forked from. */
+function takeWait(
+  fold: Fold,
+  unit: Unit,
+  { path, waited }: { readonly path: string; readonly waited: string },
+): Parameters<typeof settle>[1] | null {
+  const found = askFold(fold, ({ reuse }) => reuse).wait({
+    relative: path.slice(fold.root.length),
+    step: unit.step.id,
+  });
+  const fired = found === null ? undefined : parseJson(found.text);
+  if (found === null || !isJsonObject(fired) || fired['waited'] !== waited) return null;
+  const { timestamp, ...content } = fired;
+  const atMs = Math.max(unit.atMs, typeof timestamp === 'string' ? (parseIso(timestamp) ?? 0) : 0);
+  return {
+    path,
+    name: `take over ${unit.step.id}`,
+    atMs,
+    content: { ...content, reused: found.path },
+  };
+}
+
+/** What a step waits for, so that a fork can tell whether it would wait for the same. */
+function describeWait(unit: Unit, { what }: Wait): string {
+  switch (what.kind) {
+    case 'for':
+      return `for ${formatDuration(what.ms)}`;
+    case 'until':
+      return `until ${showValue(evaluateTemplate(what.at, unit.values)).trim()}`;
+    case 'message':
+      return `message ${JSON.stringify([what.from, what.contains])}`;
+    case 'event':
+      return `event ${what.name}`;
+  }
+}
+
+type Due =
+  | { readonly kind: 'now'; readonly atMs: number; readonly text: string; readonly because: string }
+  | { readonly kind: 'later'; readonly why: string }
+  | { readonly kind: 'never'; readonly why: string };
+
+function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
+  switch (what.kind) {
+    case 'for':
+      return atTime(
+        fold,
+        unit.atMs + what.ms,
+        `${formatDuration(what.ms)} after ${formatIso(unit.atMs)}`,
+      );
+    case 'until': {
+      const text = showValue(evaluateTemplate(what.at, unit.values)).trim();
+      const atMs = parseIso(text);
+      return atMs === null
+        ? { kind: 'never', why: `"${text.slice(0, 40)}" is no time` }
+        : atTime(fold, atMs, text);
+    }
+    case 'message': {
+      const found = messagesOf(fold).others.find(
+        (each) =>
+          (what.from === null || each.from === what.from) &&
+          (what.contains === null || each.message.body.includes(what.contains)),
+      );
+      if (found !== undefined)
+        return {
+          kind: 'now',
+          atMs: Math.max(unit.atMs, found.atMs),
+          text: found.message.body.trim(),
+          because: found.path,
+        };
+      return {
+        kind: 'later',
+        why: `a message${what.from === null ? '' : ` from ${what.from}`}${what.contains === null ? '' : ` with "${what.contains}"`}`,
+      };
+    }
+    case 'event': {
+      const signal = acknowledged(messagesOf(fold), ['signal']).find(
+        (each) => each.keys['event'] === what.name,
+      );
+      if (signal !== undefined)
+        return {
+          kind: 'now',
+          atMs: Math.max(unit.atMs, signal.atMs),
+          text: signal.message.body.trim(),
+          because: signal.path,
+        };
+      return { kind: 'later', why: `the event "${what.name}"` };
+    }
+  }
+}
+
+function isPast(fold: Fold, dueMs: number): boolean {
+  return askFold(fold, ({ input }) => input.nowMs >= dueMs);
+}
+
+function atTime(fold: Fold, dueMs: number, because: string): Due {
+  // What is written is the time that was waited for, not the time it was noticed.
+  return isPast(fold, dueMs)
+    ? { kind: 'now', atMs: dueMs, text: '', because }
+    : { kind: 'later', why: `until ${formatIso(dueMs)}` };
+}
+
+function timedOut(fold: Fold, unit: Unit, ask: Ask): Decision | null {
+  if (ask.timeoutMinutes === null || ask.onTimeout === 'wait') return null;
+  const dueMs = unit.atMs + ask.timeoutMinutes * MINUTE;
+  if (!isPast(fold, dueMs)) return null;
+  const decision = ask.onTimeout === 'fail' ? 'timeout' : ask.onTimeout;
+  return {
+    decision,
+    by: [],
+    answers: [],
+    text: `nobody answered within ${String(ask.timeoutMinutes)} minutes`,
+    json: null,
+    atMs: dueMs,
+  };
+}
+
+function readDecision(raw: Readonly<Record<string, Json>>): Decision {
+  const texts = (value: Json | undefined): readonly string[] =>
+    Array.isArray(value)
+      ? value.filter((each: Json): each is string => typeof each === 'string')
+      : [];
+  const { decision, text, timestamp } = raw;
+  return {
+    decision: typeof decision === 'string' ? decision : 'deny',
+    by: texts(raw['by']),
+    answers: texts(raw['answers']),
+    text: typeof text === 'string' ? text : '',
+    json: raw['json'] ?? null,
+    atMs: typeof timestamp === 'string' ? (parseIso(timestamp) ?? 0) : 0,
+  };
+}
+
+function afterDecision(ask: Ask, { decision, text, json, by, atMs }: Decision): Outcome {
+  const parts = { decision, text, json };
+  const said = text.replace(/^den(?:y|ied)\b[\s,:.]*/i, '');
+  const who = by.length === 0 ? text : [by.join(', '), ...(said === '' ? [] : [said])].join(': ');
+  if (decision === 'timeout') return outcome('failed', atMs, { ...parts, why: text });
+  if (decision !== 'deny') return outcome('succeeded', atMs, parts);
+  const why = oneLine(`denied by ${who}`, 160);
+  if (ask.onDeny.kind === 'continue') return outcome('succeeded', atMs, parts);
+  return outcome(ask.onDeny.kind === 'skip' ? 'skipped' : 'failed', atMs, { ...parts, why });
+}
+
+interface AskText {
+  readonly unit: Unit;
+  readonly ask: Ask;
+  readonly title: string;
+  readonly approvers: readonly string[];
+  readonly folder: string;
+  readonly context: string;
+}
+
+function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: AskText): string {
+  const fields = {
+    to: approvers.length === 1 ? approvers[0] : approvers,
+    from: 'workflow',
+    type: 'message',
+    timestamp: formatIso(unit.atMs),
+    subject: title,
+    workflow_phase: 'ask',
+    wait: true,
+    run: fold.header.run,
+    step: unit.step.id,
+  };
+  const how =
+    ask.form === 'approve'
+      ? `Answer with a message \`re: ${folder}ask.md\` that begins with "approve" or "deny" (the rest is your reason), or add a file \`${folder}approve\` or \`${folder}deny\`.`
+      : ask.form === 'choose'
+        ? `Answer with a message \`re: ${folder}ask.md\` whose first line is one of: ${ask.choices.join(', ')}.`
+        : `Answer with a message \`re: ${folder}ask.md\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
+  const schema =
+    ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
+  const quorum =
+    ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
+  return writeFrontMatter(
+    fields,
+    plainBody(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`),
+  );
+}

@@ -1,0 +1,71 @@
+/** The end of a run: one routed reply to who asked, and COMPLETE, in one commit. */
+import { formatIso } from '../../base/clock.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { plainBody } from '../../protocol/reply.ts';
+import { replyPath } from '../../protocol/paths.ts';
+import type { Fold } from './fold-context.ts';
+import type { NewFile, RunInput, Transition } from './run-input.ts';
+
+export const END_STATUSES = ['succeeded', 'degraded', 'failed', 'cancelled', 'dropped'] as const;
+export type EndStatus = (typeof END_STATUSES)[number];
+
+export interface End {
+  readonly status: EndStatus;
+  readonly body: string;
+  readonly atMs: number;
+  readonly usd: number;
+  readonly tokens: number;
+}
+
+/** The routed reply. The same bytes from every host. */
+export function routedReply(input: RunInput, end: End): NewFile {
+  const isFailed = end.status !== 'succeeded' && end.status !== 'degraded';
+  const fields = {
+    to: input.marker.from,
+    from: 'workflow',
+    re: input.marker.path,
+    timestamp: formatIso(end.atMs),
+    hops: input.marker.message.fields.hops + 1,
+    failed: isFailed ? true : undefined,
+    error: isFailed ? (end.status === 'failed' ? 'workflow' : end.status) : undefined,
+    model: 'workflow',
+    tokens_in: end.tokens === 0 ? undefined : end.tokens,
+    cost_usd: end.usd === 0 ? undefined : Number(end.usd.toFixed(6)),
+    run: input.run,
+    status: end.status,
+  };
+  return {
+    path: replyPath(input.marker.path, 'workflow'),
+    content: writeFrontMatter(fields, plainBody(end.body)),
+  };
+}
+
+/** The last transition of a run. */
+export function routeTransition(fold: Fold, end: End): Transition {
+  const { input, root, tasks } = fold;
+  const count = (state: string): number => tasks.filter((task) => task.state === state).length;
+  const complete = {
+    status: end.status,
+    tasks: tasks.length,
+    succeeded: count('succeeded'),
+    failed: count('failed'),
+    rejected: count('rejected'),
+    reused: tasks.filter((task) => task.isReused).length,
+    usd: Number(end.usd.toFixed(6)),
+    tokens: end.tokens,
+    timestamp: formatIso(end.atMs),
+  };
+  const files = [{ path: `${root}COMPLETE`, content: `${JSON.stringify(complete, null, 2)}\n` }];
+  const isRouted = input.marker.reply === null && input.marker.isGone !== true;
+  return {
+    name: `route (${end.status})`,
+    files: isRouted ? [...files, routedReply(input, end)] : files,
+  };
+}
+
+/** The answer to a marker that cannot become a run: every error with its line. */
+export function refusal(input: RunInput, problems: readonly string[]): Transition {
+  const body = `The workflow was not started.\n\n${problems.map((problem) => `- ${problem}`).join('\n')}\n\nCorrect it and send it again; \`crosstalkd workflow check <file>\` shows the same.\n`;
+  const end: End = { status: 'failed', body, atMs: input.marker.timestampMs, usd: 0, tokens: 0 };
+  return { name: 'fail (not started)', files: [routedReply(input, end)] };
+}

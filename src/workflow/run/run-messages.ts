@@ -1,0 +1,111 @@
+/**
+ * What people wrote into a run's channel: control messages, answers to gates, other messages; and
+ * what the engine answered to them.
+ */
+import { byCodeUnit } from '../../base/order.ts';
+import type { Message } from '../../protocol/message.ts';
+import { readMessage } from './message-memo.ts';
+import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import { asJson, isJsonObject, type JsonObject } from '../language/json.ts';
+import { readYamlMapping } from '../../protocol/yaml.ts';
+import type { RunInput } from './run-input.ts';
+import { rememberText } from './text-memo.ts';
+
+export interface PersonMessage {
+  readonly path: string;
+  readonly from: string;
+  readonly atMs: number;
+  readonly message: Message;
+  /** Typed front matter, with keys the protocol does not know. */
+  readonly keys: JsonObject;
+}
+
+/** A control message and the engine's answer. `seq` orders the answered ones by commit. */
+export interface Control extends PersonMessage {
+  readonly op: string;
+  readonly seq: number | null;
+  readonly isRefused: boolean;
+}
+
+export interface RunMessages {
+  readonly controls: readonly Control[];
+  /** Everything else that is a message, in order of time, then path. */
+  readonly others: readonly PersonMessage[];
+}
+
+/**
+ * The files that may be messages of people, in whatever order: few, also where the engine's are
+ * many.
+ */
+export function messageFiles(
+  input: RunInput,
+  root: string,
+): readonly (readonly [path: string, text: string])[] {
+  const files: (readonly [string, string])[] = [];
+  for (const file of input.files)
+    if (file[0].startsWith(root) && !isEnginePath(file[0], root.length)) files.push(file);
+  return files;
+}
+
+/** Reads them. Files of the engine (steps, plan, asks, replies) are none of people's. */
+export function readRunMessages(
+  input: RunInput,
+  files: ReturnType<typeof messageFiles>,
+): RunMessages {
+  const messages: PersonMessage[] = [];
+  for (const [path, text] of files) {
+    const parsed = parseMessagePath(path);
+    if (parsed === null || parsed.replyTo?.recipient === 'workflow') continue;
+    const read = readMessage(text);
+    if (read.kind === 'rejected') continue;
+    const { fields } = read.message;
+    const from = fields.from ?? input.lookUp.author(path) ?? 'unknown';
+    messages.push({
+      path,
+      from,
+      atMs: fields.timestampMs ?? 0,
+      message: read.message,
+      keys: typedKeys(read.message.yaml),
+    });
+  }
+  messages.sort((a, b) => a.atMs - b.atMs || byCodeUnit(a.path, b.path));
+  const controls = messages.flatMap((each): Control[] => {
+    const op = each.message.fields.op;
+    return op === null
+      ? []
+      : [{ ...each, op, ...readAck(input.files.get(replyPath(each.path, 'workflow'))) }];
+  });
+  return { controls, others: messages.filter((each) => each.message.fields.op === null) };
+}
+
+/** Control messages that were answered and not refused, in the order of their answers. */
+export function acknowledged(messages: RunMessages, ops: readonly string[]): readonly Control[] {
+  return messages.controls
+    .filter((control) => control.seq !== null && !control.isRefused && ops.includes(control.op))
+    .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+}
+
+function isEnginePath(path: string, from: number): boolean {
+  return (
+    path.startsWith('steps/', from) ||
+    path.startsWith('plan/', from) ||
+    (path.startsWith('gates/', from) && /^gates\/.*\/ask\.md$/.test(path.slice(from)))
+  );
+}
+
+function readAck(text: string | undefined): {
+  readonly seq: number | null;
+  readonly isRefused: boolean;
+} {
+  if (text === undefined) return { seq: null, isRefused: false };
+  const read = readMessage(text);
+  if (read.kind === 'rejected') return { seq: 0, isRefused: true };
+  const seq = typedKeys(read.message.yaml)['seq'];
+  return { seq: typeof seq === 'number' ? seq : 0, isRefused: read.message.fields.failed };
+}
+
+const typedKeys = rememberText((yaml): JsonObject => {
+  const read = readYamlMapping(yaml, 'typed');
+  const value = read.kind === 'mapping' ? asJson(read.value) : undefined;
+  return isJsonObject(value) ? value : {};
+});
