@@ -1,0 +1,91 @@
+/**
+ * What helps, as data: a command is a list of words until it is printed, so that nobody's words can
+ * become a part of a command that a person pastes. This is the one printer.
+ */
+import { shellWord } from './shell-word.ts';
+
+/** The words of one command. */
+export type Words = readonly string[];
+
+/** What a person can do about something. */
+export interface Fix {
+  /** Empty: what helps is no command; `note` says it. */
+  readonly command: Words;
+  /** Commands to be run after it, each when the one before has succeeded. */
+  readonly then?: readonly Words[];
+  /** Other commands that help as well. */
+  readonly or?: readonly Words[];
+  /** What to know beside the command, such as where to run it; null = nothing. */
+  readonly note: string | null;
+}
+
+/**
+ * A command: `` fixBy`crosstalkd retry ${id}` ``. What is written out is cut into words at its
+ * spaces; what is filled in is a word of its own, or part of the word that it touches, whatever is
+ * in it. A list is filled in as several words.
+ */
+export function fixBy(
+  texts: TemplateStringsArray,
+  ...values: readonly (string | number | Words)[]
+): Fix {
+  const words: string[] = [];
+  let isOpen = false;
+  const append = (word: string): void => {
+    if (isOpen) words.push(`${words.pop() ?? ''}${word}`);
+    else words.push(word);
+    isOpen = true;
+  };
+  texts.forEach((text, at) => {
+    const parts = text.split(' ');
+    parts.forEach((part, index) => {
+      if (index > 0) isOpen = false;
+      if (part !== '') append(part);
+    });
+    const value = values[at];
+    if (value === undefined) return;
+    for (const word of typeof value === 'object' ? value : [String(value)]) {
+      append(word);
+      if (typeof value === 'object') isOpen = false;
+    }
+  });
+  return { command: words, note: null };
+}
+
+/** The same with a note beside it. */
+export function withNote(fix: Fix, note: string): Fix {
+  return { ...fix, note };
+}
+
+/** The same, followed by another. */
+export function andThen(fix: Fix, next: Fix): Fix {
+  return { ...fix, then: [...(fix.then ?? []), next.command, ...(next.then ?? [])] };
+}
+
+/** The same, and another that helps as well. */
+export function orElse(fix: Fix, other: Fix): Fix {
+  return { ...fix, or: [...(fix.or ?? []), other.command, ...(other.or ?? [])] };
+}
+
+/** What helps and is no command. */
+export function fixByHand(note: string): Fix {
+  return { command: [], note };
+}
+
+/** Words as a person pastes them into a shell. */
+export function formatWords(words: Words): string {
+  return words.map(shellWord).join(' ');
+}
+
+/** Each command that helps, on a line of its own as a person pastes it; none = see `note`. */
+export function formatCommands({ command, then = [], or = [] }: Fix): readonly string[] {
+  const chain = [command, ...then].filter((words) => words.length > 0).map(formatWords);
+  return [...(chain.length === 0 ? [] : [chain.join(' && ')]), ...or.map(formatWords)];
+}
+
+/** Everything in one line, for logs and notices. */
+export function formatFix(fix: Fix): string {
+  const [first, ...others] = formatCommands(fix);
+  const beside = [...others.map((line) => `or: ${line}`), ...(fix.note === null ? [] : [fix.note])];
+  if (first === undefined) return beside.join('; ');
+  return beside.length === 0 ? first : `${first}   (${beside.join('; ')})`;
+}

@@ -1,0 +1,274 @@
+/**
+ * Why something stands where it stands: one closed set of kinds, each with its facts. A reason is
+ * made where the fact is known and carried as it is; say-reason.ts puts it into words and remedy.ts
+ * names the command that helps. Nobody takes the words apart again.
+ *
+ * Times are milliseconds. `host: null` means this host. Names, ids and details may come from others
+ * and are data: whoever prints them makes them safe for a terminal.
+ */
+
+/** A reason. `also` is said after it; `hosts`: what each host says of the same. */
+export type Reason = {
+  readonly [K in keyof Facts]: { readonly kind: K } & Readonly<Facts[K]> & Common;
+}[keyof Facts];
+
+interface Common {
+  readonly also?: Reason;
+  readonly hosts?: readonly HostSays[];
+}
+
+export type ReasonKind = Reason['kind'];
+
+/** Reasons of some kinds. */
+export type ReasonOf<K extends ReasonKind> = Extract<Reason, { kind: K }>;
+
+/** What one host says of a piece of work. */
+export interface HostSays {
+  readonly host: string;
+  readonly isHere: boolean;
+  readonly reason: Reason;
+}
+
+/** Why a model rests: these kinds travel in beats. */
+export type RestReason = ReasonOf<keyof RestFacts | 'other'>;
+/** Whether a model is served here, and if not, why not. */
+export type OfferReason = ReasonOf<keyof OfferFacts | 'other'>;
+
+type None = object;
+
+interface Facts
+  extends
+    RestFacts,
+    OfferFacts,
+    WorkFacts,
+    ClaimFacts,
+    HostFacts,
+    RunFacts,
+    MessageFacts,
+    PlaceFacts {
+  /** From another version, which put it into words itself. */
+  other: { text: string };
+}
+
+interface RestFacts {
+  /** An agent failed in a way that will not pass at once. */
+  failed: { class: string; detail: string };
+  /** It failed again and again. */
+  failures: { count: number; windowMs: number; class: string; detail: string };
+  'fallback-failed': { model: string; detail: string };
+  /** What this host does to run it has failed. */
+  setup: { detail: string };
+  'claims-refused': { line: string };
+  /** `who`: null = all models together. `atMs`: when it may go on. */
+  budget: {
+    who: string | null;
+    used: number;
+    limit: number;
+    unit: 'USD' | 'tokens' | 'runs';
+    per: 'day' | 'hour';
+    atMs: number;
+  };
+}
+
+interface OfferFacts {
+  served: None;
+  unapproved: { model: string };
+  'changed-since-approval': { model: string };
+  invalid: { model: string; line: number; found: string; expected: string };
+  /** Not among the names of `only`. */
+  excluded: { model: string };
+  'no-entry': { model: string };
+  'no-program': { program: string };
+  /** `command`: what runs it there. */
+  'program-elsewhere': { program: string; place: string };
+}
+
+/** Where a piece of open work stands that nobody has in hand. */
+interface WorkFacts {
+  /** `takers`: empty = this host. `project`: what a taker must have. */
+  ready: { takers: readonly string[]; project: string | null };
+  twin: { path: string; of: string };
+  workflow: { id: string };
+  stale: { id: string; ageMs: number; maxAgeMs: number };
+  hops: { id: string; hops: number; limit: number };
+  held: { host: string };
+  /** `hosts` is taken: `on` names them. */
+  pinned: { model: string; on: readonly string[] };
+  'pinned-away': { id: string; model: string; on: readonly string[] };
+  'not-served': { model: string; offer: OfferReason };
+  'ran-before': { id: string; host: string };
+  'no-project': { host: string; project: string };
+  rests: { model: string; host: string | null; forMs: number | null; why: RestReason };
+  claimed: None;
+  /** `state`: paused or draining. */
+  'not-taking': { host: string; state: string };
+  'model-busy': { model: string; running: number; limit: number };
+  rate: { model: string; limit: number; forMs: number };
+  'slots-busy': { host: string; slots: number };
+  /** Nobody takes it now; `hosts` say why. */
+  waits: { project: string | null };
+  'rests-everywhere': { model: string; why: readonly RestReason[]; resumeOn: string | null };
+  'all-paused': { by: string };
+  /** `on`: the host that is paused; null = this one. */
+  'host-paused': { on: string | null };
+  'unknown-name': { id: string; path: string; name: string; near: string | null };
+  /** `could`: this host would serve it if a dispatcher ran. */
+  'nobody-serves': { model: string; here: 'could' | 'unseen' | 'no' };
+  /** No host that is up serves it; here it waits for an approval. */
+  'not-allowed': { model: string; state: 'unapproved' | 'changed-since-approval' };
+  /** The remote is away: what is known is as of the last look. */
+  'remote-away': { model: string };
+  'preferred-away': { host: string };
+}
+
+interface ClaimFacts {
+  /** `stage`: null = another host's. */
+  running: {
+    id: string;
+    host: string;
+    attempt: number;
+    stage: 'publishing' | 'starting' | 'agent' | null;
+    forMs: number | null;
+    signMs: number | null;
+  };
+  'answer-refused': { host: string; attempt: number; line: string; isBlocked: boolean };
+  'claim-unreadable': None;
+  /** `silentMs`: seen by a dispatcher here; null = none runs. `isWatched`: somebody can take over. */
+  'holder-silent': {
+    host: string;
+    attempt: number;
+    signMs: number | null;
+    silentMs: number | null;
+    leaseMs: number;
+    effects: 'none' | 'external';
+    isWatched: boolean;
+  };
+}
+
+/** What is known of a host by its beat. */
+interface HostFacts {
+  'beat-unreadable': None;
+  'host-silent': { ageMs: number };
+  /** It could have taken work for some of its poll intervals and has not. */
+  'host-suspect': { host: string; waitedMs: number; pollMs: number };
+  'does-not-serve': { model: string };
+  free: { free: number; slots: number };
+  'slots-busy-there': { slots: number };
+}
+
+/** What a run waits for. */
+interface RunFacts {
+  unopened: None;
+  'plan-refused': { problem: string };
+  'newer-engine': { engine: number };
+  'group-full': { group: string; behind: readonly string[] };
+  'run-paused': { run: string };
+  'run-budget': {
+    run: string;
+    limit: 'usd' | 'tokens' | 'agents' | 'minutes' | null;
+    value: number;
+  };
+  gate: {
+    run: string;
+    gate: string;
+    title: string;
+    form: 'approve' | 'choose' | 'input';
+    choices: readonly string[];
+    approvers: readonly string[];
+    received: number;
+    quorum: number;
+    ignored: readonly { readonly from: string; readonly problem: string }[];
+  };
+  'gate-decided': { run: string; gate: string; title: string; decision: string };
+  'gate-unanswered': { run: string; gate: string; title: string };
+  event: { run: string; step: string; event: string };
+  'step-waits': { step: string; for: StepWait };
+  /** Tasks that wait for the same. */
+  tasks: { names: readonly string[]; to: string; why: Reason };
+  'child-run': { path: string };
+  'task-unseen': { path: string };
+  'files-refused': { line: string; isBlocked: boolean };
+  /** Why the run ended as it did; `retry`: it can go on. */
+  'run-ended': { step: string | null; detail: string; retry: string | null };
+  'run-moves': { run: string };
+  'run-over': { run: string; status: string };
+}
+
+/** What a step waits for that is no person's to give. */
+export type StepWait =
+  | { readonly kind: 'time'; readonly atMs: number }
+  | { readonly kind: 'message'; readonly from: string | null; readonly contains: string | null }
+  | { readonly kind: 'retry' };
+
+/** Where a message stands for one of those it asks. */
+interface MessageFacts {
+  cancelled: { id: string; by: string; agoMs: number };
+  'answered-by-hand': { by: string; agoMs: number };
+  answered: { reply: string; agoMs: number; how: HowAnswered };
+  'answer-failed': {
+    id: string;
+    agoMs: number;
+    how: HowAnswered;
+    class: string | null;
+    detail: string;
+  };
+  'run-answered': { id: string; agoMs: number; failed: boolean };
+  retried: { by: string };
+  'answered-elsewhere': { by: string };
+  'ended-by-older': { channel: string };
+  own: None;
+  'is-reply': None;
+  person: None;
+  unread: None;
+  closed: { id: string };
+  'asked-nobody': { path: string };
+  'is-answer': { failed: string | null; recipient: string; to: string };
+  gone: None;
+  'odd-reply': { path: string; what: 'folder' | 'link' };
+  rejected: {
+    path: string;
+    line: number;
+    found: string;
+    expected: string;
+    isCopy: boolean;
+    remedy: Remedy | null;
+  };
+  idle: None;
+}
+
+/** Which attempt gave an answer. */
+export interface HowAnswered {
+  readonly host: string | null;
+  readonly attempt: number;
+  readonly durationMs: number | null;
+}
+
+/** What the reader of a file knows of its remedy: the words of a command. */
+export type Remedy = readonly string[];
+
+/** What `status` finds at this place: the remote, the host, the clone. */
+interface PlaceFacts {
+  outage: { line: string };
+  rewritten: { isGone: boolean };
+  config: { problem: string };
+  halted: None;
+  'silent-here': None;
+  outbox: { count: number };
+  'publish-refused': { path: string; line: string; isBlocked: boolean; forMs: number };
+  'paused-here': { host: string };
+  'model-not-served': { model: string; offer: OfferReason };
+  'models-unreadable': { line: number; found: string; expected: string };
+  'garbage-claims': { count: number };
+  'outcome-unknown': {
+    id: string;
+    model: string;
+    agoMs: number;
+    detail: string;
+    run: string | null;
+  };
+  unsent: { clone: string; count: number; first: string };
+  unpushed: { clone: string; count: number };
+  'no-dispatcher': None;
+  'host-down': { host: string; isHere: boolean };
+  'alias-twice': { host: string; count: number };
+}

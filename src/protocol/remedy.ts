@@ -1,0 +1,237 @@
+/**
+ * What a person can do about each kind of reason: the command that moves it on, and whether
+ * somebody has to. Pure.
+ */
+import { andThen, type Fix, fixBy, fixByHand, orElse, withNote } from '../base/fix.ts';
+import type { Reason, ReasonKind, ReasonOf } from './reason.ts';
+import { sayReason } from './say-reason.ts';
+
+/** A reason with its words, as `--json`, the page and MCP carry it. */
+export interface Told {
+  readonly kind: ReasonKind;
+  readonly says: string;
+  readonly fix: Fix | null;
+}
+
+/** The command that helps; null = nothing has to be done. */
+export function fixOf(reason: Reason): Fix | null {
+  const remedy = REMEDIES[reason.kind] as ((facts: Reason) => Fix | null) | undefined;
+  return remedy?.(reason) ?? null;
+}
+
+/** The reason in words, with what helps. */
+export function tellReason(reason: Reason): Told {
+  return { kind: reason.kind, says: sayReason(reason), fix: fixOf(reason) };
+}
+
+/** True when it does not move without a person. */
+export function needsPerson(reason: Reason): boolean {
+  switch (reason.kind) {
+    case 'holder-silent':
+      return !reason.isWatched;
+    case 'waits':
+      return reason.project !== null;
+    case 'tasks':
+      return needsPerson(reason.why);
+    default:
+      return NEED_PERSON.has(reason.kind);
+  }
+}
+
+const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
+  'stale',
+  'hops',
+  'twin',
+  'claim-unreadable',
+  'unknown-name',
+  'asked-nobody',
+  'ran-before',
+  'all-paused',
+  'host-paused',
+  'pinned-away',
+  'nobody-serves',
+  'not-allowed',
+  'rests-everywhere',
+  'odd-reply',
+  'files-refused',
+  'unopened',
+  'newer-engine',
+  'run-paused',
+  'run-budget',
+  'gate',
+  'event',
+]);
+
+type Remedies = { readonly [K in ReasonKind]?: (facts: ReasonOf<K>) => Fix | null };
+
+const REMEDIES: Remedies = {
+  'claims-refused': () => fixBy`crosstalkd doctor`,
+  budget: () => fixByHand('edit data/budgets.yaml, or wait'),
+
+  unapproved: ({ model }) => fixBy`crosstalkd allow ${model}`,
+  'changed-since-approval': ({ model }) => fixBy`crosstalkd allow ${model}`,
+  invalid: () => fixBy`crosstalkd models`,
+  excluded: ({ model }) => fixByHand(`take "only" out of config.yaml, or add ${model} to it`),
+  'no-entry': () => fixBy`crosstalkd models`,
+  'no-program': ({ program }) =>
+    fixByHand(`install "${program}", or write its path in command: [...]`),
+
+  ready: ({ project }) => (project === null ? null : projectFix(project)),
+  twin: ({ path }) => withNote(fixBy`git rm ${path}`, 'in a clone: removes the copy'),
+  workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
+  stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
+  hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,
+  'pinned-away': ({ id, on: [first = ''] }) =>
+    orElse(there(fixBy`crosstalkd run --alias ${first}`, first), fixBy`crosstalkd cancel ${id}`),
+  'not-served': ({ offer }) => fixOf(offer),
+  'ran-before': ({ id }) => andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd retry ${id}`),
+  'no-project': ({ project }) => projectFix(project),
+  rests: ({ why, model, host }) => restFix(why, model, host),
+  waits: ({ project }) => (project === null ? null : projectFix(project)),
+  'rests-everywhere': ({ why, model, resumeOn }) => {
+    const [first] = why;
+    return first === undefined
+      ? fixBy`crosstalkd models`
+      : restFix(why.find(({ kind }) => kind === 'budget') ?? first, model, resumeOn);
+  },
+  'all-paused': () => fixBy`crosstalkd resume --all`,
+  'host-paused': ({ on }) => there(fixBy`crosstalkd resume`, on),
+  'unknown-name': ({ id, path, near }) =>
+    near === null
+      ? fixBy`crosstalkd cancel ${id}`
+      : withNote(fixBy`crosstalkd cancel ${id}`, `or correct "to:" in ${path}`),
+  'nobody-serves': ({ here }) =>
+    here === 'could'
+      ? fixBy`crosstalkd run`
+      : here === 'unseen'
+        ? fixBy`crosstalkd doctor`
+        : fixBy`crosstalkd models`,
+  'not-allowed': ({ model }) => fixBy`crosstalkd allow ${model}`,
+  'remote-away': () => fixBy`crosstalkd doctor`,
+
+  running: ({ id }) => fixBy`crosstalkd cancel ${id}`,
+  'answer-refused': ({ isBlocked }) => publishFix(isBlocked),
+  'claim-unreadable': () => fixBy`crosstalkd doctor --fix`,
+  'holder-silent': ({ host, isWatched }) =>
+    isWatched
+      ? withNote(
+          fixBy`crosstalkd run --alias ${host}`,
+          'there, if it should not wait for the lease',
+        )
+      : fixBy`crosstalkd run`,
+
+  'host-suspect': ({ host }) =>
+    withNote(fixBy`crosstalkd run --alias ${host}`, `on ${host}, if its dispatcher has died`),
+
+  unopened: () => fixBy`crosstalkd run`,
+  'newer-engine': () => fixBy`npm install -g crosstalkd`,
+  'group-full': ({ behind: [first = ''] }) => fixBy`crosstalkd workflow why ${first}`,
+  'run-paused': ({ run }) => fixBy`crosstalkd workflow resume ${run}`,
+  'run-budget': ({ run, limit, value }) =>
+    fixBy`crosstalkd workflow budget ${run} --${limit ?? 'usd'} ${value * 2}`,
+  gate: answerGate,
+  'gate-decided': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
+  'gate-unanswered': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
+  event: ({ run, event }) =>
+    // An event may be called like an option.
+    fixBy`crosstalkd workflow signal ${run} ${event.startsWith('-') ? ['--', event] : event}`,
+  tasks: ({ why }) => fixOf(why),
+  'child-run': ({ path }) => fixBy`crosstalkd workflow why ${path}`,
+  'task-unseen': ({ path }) => fixBy`crosstalkd why ${path}`,
+  'files-refused': ({ isBlocked }) => publishFix(isBlocked),
+  'run-ended': ({ retry }) => (retry === null ? null : fixBy`crosstalkd workflow retry ${retry}`),
+  'run-moves': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
+  'run-over': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
+
+  cancelled: ({ id }) => fixBy`crosstalkd retry ${id}`,
+  answered: ({ reply }) => fixBy`crosstalkd show ${reply}`,
+  'answer-failed': ({ id }) => fixBy`crosstalkd retry ${id}`,
+  'run-answered': ({ id }) => fixBy`crosstalkd workflow show ${id}`,
+  retried: ({ by }) => fixBy`crosstalkd why ${by}`,
+  'answered-elsewhere': ({ by }) => fixBy`crosstalkd show ${by}`,
+  'ended-by-older': () => fixBy`crosstalkd channels`,
+  unread: () => fixBy`crosstalkd status`,
+  closed: ({ id }) => fixBy`crosstalkd thread ${id}`,
+  'asked-nobody': () => withNote(fixBy`crosstalkd models`, 'write data/models.yaml first'),
+  'is-answer': ({ to }) => fixBy`crosstalkd why ${to}`,
+  gone: () => fixBy`crosstalkd log`,
+  'odd-reply': ({ path }) =>
+    andThen(
+      fixBy`git rm -r ${path}`,
+      andThen(fixBy`git commit -m ${'Make room for the answer'}`, fixBy`git push`),
+    ),
+  rejected: ({ path, isCopy, remedy }) =>
+    isCopy
+      ? fixBy`git rm ${path}`
+      : remedy === null
+        ? fixBy`crosstalkd lint ${path}`
+        : fixBy`${remedy}`,
+
+  outage: () => fixBy`crosstalkd doctor`,
+  rewritten: ({ isGone }) =>
+    isGone ? fixByHand('push the branch again') : fixBy`crosstalkd accept-rewrite`,
+  config: () => fixBy`crosstalkd doctor`,
+  halted: () => fixBy`crosstalkd accept-rewrite`,
+  'silent-here': () => fixBy`crosstalkd doctor`,
+  outbox: () => fixBy`crosstalkd run`,
+  'publish-refused': ({ isBlocked }) => publishFix(isBlocked),
+  'paused-here': () => fixBy`crosstalkd resume`,
+  'model-not-served': ({ offer }) => fixOf(offer),
+  'models-unreadable': () => fixBy`crosstalkd lint data/models.yaml`,
+  'garbage-claims': () => fixBy`crosstalkd doctor --fix`,
+  'outcome-unknown': ({ id, run }) =>
+    run === null ? fixBy`crosstalkd retry ${id}` : fixBy`crosstalkd workflow retry ${run}`,
+  unsent: ({ clone, first }) => fixBy`crosstalkd send -C ${clone} ${first}`,
+  unpushed: ({ clone }) => fixBy`git -C ${clone} push`,
+  'no-dispatcher': () => fixBy`crosstalkd run`,
+  'host-down': ({ isHere }) => (isHere ? null : fixBy`crosstalkd run`),
+  'alias-twice': () =>
+    withNote(fixBy`crosstalkd run --alias ${'<another name>'}`, 'on one of them'),
+};
+
+/** More choices than this are not spelled out. */
+const CHOICES_MAX = 4;
+
+/** The command that answers a gate, with what it needs for that and what else it takes. */
+export function answerGate({
+  run,
+  gate,
+  form,
+  choices,
+}: Pick<ReasonOf<'gate'>, 'run' | 'gate' | 'form' | 'choices'>): Fix {
+  const approve = fixBy`crosstalkd workflow approve ${run} ${gate}`;
+  switch (form) {
+    case 'approve':
+      return approve;
+    case 'input':
+      return { ...approve, command: [...approve.command, '-m', '<answer>'] };
+    case 'choose': {
+      const [first, ...others] = choices.slice(0, CHOICES_MAX).map((choice) => ({
+        ...approve,
+        command: [...approve.command, '--choice', choice],
+      }));
+      return others.reduce(orElse, first ?? approve);
+    }
+  }
+}
+
+function restFix(why: Reason, model: string, host: string | null): Fix {
+  return fixOf(why) ?? there(fixBy`crosstalkd resume ${model}`, host);
+}
+
+function there(fix: Fix, host: string | null): Fix {
+  return host === null ? fix : withNote(fix, `on ${host}`);
+}
+
+function publishFix(isBlocked: boolean): Fix {
+  return isBlocked
+    ? fixByHand('take away what stands there: git rm, commit, push')
+    : fixBy`crosstalkd doctor`;
+}
+
+/** Where a project is written that a host lacks. */
+function projectFix(project: string): Fix {
+  return fixByHand(
+    `put "projects: { ${project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`,
+  );
+}

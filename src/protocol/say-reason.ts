@@ -1,0 +1,262 @@
+/**
+ * The phrase book: every kind of reason in one short sentence, as what is said of a message, model,
+ * host or run. Nothing else puts a reason into words. Pure.
+ */
+import { formatIso } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
+import type { HowAnswered, Reason, ReasonKind, ReasonOf, StepWait } from './reason.ts';
+
+/** A reason in words, without a full stop. It may hold names and details that others wrote. */
+export function sayReason(reason: Reason): string {
+  const says = PHRASES[reason.kind] as (facts: Reason) => string;
+  const own = says(reason);
+  return reason.also === undefined ? own : `${own}; ${sayReason(reason.also)}`;
+}
+
+const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = {
+  other: ({ text }) => text,
+
+  failed: (it) => `${it.class}: ${it.detail}`,
+  failures: (it) =>
+    `${it.count} failures within ${span(it.windowMs)}, the last: ${it.class}: ${it.detail}`,
+  'fallback-failed': ({ model, detail }) => `its fallback ${model}: ${detail}`,
+  setup: ({ detail }) => detail,
+  'claims-refused': ({ line }) => `the remote refuses claims: ${line}`,
+  budget: ({ who, used, limit, unit, per, atMs }) => {
+    const amount = unit === 'USD' ? used.toFixed(2) : String(used);
+    const until = `${formatIso(atMs).slice(0, 16)}Z`;
+    return `budget: ${who ?? 'all models'} used ${amount} of ${limit} ${unit} this ${per}; resumes at ${until}`;
+  },
+
+  served: () => 'served',
+  unapproved: () => 'not approved on this host',
+  'changed-since-approval': () => 'changed since it was approved',
+  invalid: ({ line, found, expected }) =>
+    `models.yaml line ${line}: ${found}; expected ${expected}`,
+  excluded: () => 'left out by --only',
+  'no-entry': ({ model }) => `no entry for "${model}" in models.yaml`,
+  'no-program': ({ program }) => `program "${program}" is not installed`,
+  'program-elsewhere': ({ program, place }) =>
+    `program "${program}" is not on the PATH here, but at ${place}`,
+
+  ready: ({ takers, project }) =>
+    takers.length === 0
+      ? 'ready to be claimed'
+      : `is ready; ${takers.join(' or ')} takes it at its next poll${project === null ? '' : `, if its config.yaml has the project "${project}"`}`,
+  twin: ({ of }) => `has the same id as ${of}, which counts; this copy is never run`,
+  workflow: () => 'is a workflow; its run shows where it stands',
+  stale: ({ ageMs, maxAgeMs }) =>
+    `is ${span(ageMs)} old (max-age ${span(maxAgeMs)}): it runs only when asked again`,
+  hops: ({ hops, limit }) =>
+    `has come ${hops} hops (limit ${limit}): agents have answered agents too often`,
+  held: ({ host }) => `is in hand on ${host}`,
+  pinned: ({ model, on }) => `is for ${model} on ${on.join(' or ')} only`,
+  'pinned-away': ({ on }) =>
+    `waits for host ${on.map((host) => `"${host}"`).join(' or ')}, which is not up`,
+  'not-served': ({ offer }) => sayReason(offer),
+  'ran-before': ({ host }) => `was run on ${host} before the branch was rewritten`,
+  'no-project': ({ host, project }) => `${host} has no project "${project}" in its config.yaml`,
+  rests: ({ model, forMs, why }) => `${model} rests${lasting(forMs)}: ${sayReason(why)}`,
+  claimed: () => 'is claimed by another dispatcher',
+  'not-taking': ({ host, state }) => `${host} is ${state}`,
+  'model-busy': ({ model, running, limit }) => `${model} runs ${running} of ${limit} at a time`,
+  rate: ({ model, limit, forMs }) =>
+    `${model} had its ${limit} runs of this hour; resumes in ${span(forMs)}`,
+  'slots-busy': ({ host, slots }) => `all ${slots} slots of ${host} are busy`,
+  waits: ({ hosts }) =>
+    (hosts ?? [])
+      .filter(({ reason }) => reason.kind !== 'does-not-serve')
+      .map((one) => `${nameOf(one)}: ${sayReason(one.reason)}`)
+      .join('; '),
+  'rests-everywhere': ({ hosts }) =>
+    PHRASES.waits({ kind: 'waits', project: null, ...pass(hosts) }),
+  'all-paused': ({ by }) => `all hosts are paused, ordered by ${by}`,
+  'host-paused': ({ hosts }) => PHRASES.waits({ kind: 'waits', project: null, ...pass(hosts) }),
+  'unknown-name': ({ name, near }) =>
+    `nobody is called "${name}": neither a model of this transport nor a person seen in it${near === null ? '' : `; did you mean "${near}"?`}`,
+  'nobody-serves': ({ model, here }) =>
+    here === 'could'
+      ? `no dispatcher that serves ${model} is up; this host could`
+      : here === 'unseen'
+        ? `this host serves ${model}, but its beat is not on the remote`
+        : `no host that is up serves ${model}`,
+  'not-allowed': ({ model, state }) =>
+    `no host that is up serves ${model}; here it ${state === 'unapproved' ? 'is not approved' : 'was changed since it was approved'}`,
+  'remote-away': ({ model }) =>
+    `cannot know while the remote is away which hosts serve ${model} now`,
+  'preferred-away': ({ host }) => `it prefers ${host}, which is not up`,
+
+  running: ({ host, attempt, stage, forMs, signMs }) =>
+    `runs on ${host}${stage === null ? '' : ' (this host)'}${nth(attempt)}; ${doing(stage, forMs, signMs)}`,
+  'answer-refused': ({ host, attempt, line }) =>
+    `is answered on ${host} (this host)${nth(attempt)}, but the answer cannot be published: ${line}`,
+  'claim-unreadable': () =>
+    'is claimed by a record that nobody can read; it is removed one lease after a dispatcher has seen it',
+  'holder-silent': ({ host, attempt, signMs, silentMs, leaseMs, effects }) =>
+    `${host} is silent${silentMs === null ? '' : ` for ${span(silentMs)}`} (lease ${span(leaseMs)})${nth(attempt)}; ${sign(signMs)}. Next: ${
+      effects === 'none' ? 'another host runs it again' : 'a host answers "outcome unknown"'
+    }`,
+
+  'beat-unreadable': () => 'its beat cannot be read',
+  'host-silent': ({ ageMs }) => `is silent: its last beat is ${span(ageMs)} old by its own clock`,
+  'host-suspect': ({ waitedMs, pollMs }) =>
+    `is suspect: it could have taken work for ${span(waitedMs)} and has not (it polls every ${span(pollMs)})`,
+  'does-not-serve': ({ model }) => `does not serve ${model}`,
+  free: ({ free, slots }) => `serves it and has ${free} of ${slots} slots free`,
+  'slots-busy-there': ({ slots }) => `all ${slots} slots are busy`,
+
+  unopened: () => 'no host has opened it yet',
+  'plan-refused': ({ problem }) => problem,
+  'newer-engine': ({ engine }) => `it was started by engine ${engine}; this host is older`,
+  'group-full': ({ group, behind: [first = '', ...more] }) =>
+    `the group "${group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${more.length} more`} to end`,
+  'run-paused': () => 'it is paused',
+  'run-budget': ({ limit, value }) =>
+    `its budget is used up${limit === null ? '' : ` (${limit} ${value})`}`,
+  gate: ({ gate, title, approvers, quorum, received, ignored }) =>
+    `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${quorum > 1 ? ` (${received} of ${quorum})` : ''}${ignored
+      .map(({ from, problem }) => `; the answer of ${from} does not count: ${problem}`)
+      .join('')}`,
+  'gate-decided': ({ gate, title, decision }) => `gate ${gate}: "${title}" is decided: ${decision}`,
+  'gate-unanswered': ({ gate, title }) =>
+    `gate ${gate}: "${title}" was not answered before its run ended`,
+  event: ({ step, event }) => `${step} waits for the event "${event}"`,
+  'step-waits': ({ step, for: what }) => `${step} waits ${sayWait(what)}`,
+  tasks: ({ names, to, why }) => `${few(names)} (${to}): ${sayReason(why)}`,
+  'child-run': () => 'is not over',
+  'task-unseen': () => 'waits',
+  'files-refused': ({ line }) => `its next files cannot be published: ${line}`,
+  'run-ended': ({ step, detail }) => (step === null ? detail : `${step}: ${detail}`),
+  'run-moves': () => 'nothing holds it: a host moves it on at its next poll',
+  'run-over': ({ status }) => `is over: ${status}`,
+
+  cancelled: ({ by, agoMs }) => `cancelled by ${by}, ${ago(agoMs)}`,
+  'answered-by-hand': ({ by, agoMs }) => `answered by hand by ${by}, ${ago(agoMs)}`,
+  answered: ({ agoMs, how }) => `answered ${ago(agoMs)} ${where(how)}`,
+  'answer-failed': (it) =>
+    `failed ${ago(it.agoMs)} ${where(it.how)}: ${it.class ?? 'no reason given'}: ${it.detail}`,
+  'run-answered': ({ agoMs, failed }) =>
+    `${failed ? 'failed' : 'answered'} ${ago(agoMs)} by its run`,
+  retried: ({ by }) => `was asked again by ${by}`,
+  'answered-elsewhere': ({ by }) => `answered by ${by}`,
+  'ended-by-older': ({ channel }) => `was ended by an older program in ${channel}`,
+  own: () => 'wrote it, and nobody answers themselves',
+  'is-reply': () => 'is answered with this; a reply asks nobody',
+  person: () => 'is a person; people answer when they want to',
+  unread: () => 'is not read yet',
+  closed: () => 'is not awaited: the message was closed',
+  'asked-nobody': () => 'asks "all", and this transport has no models',
+  'is-answer': ({ failed, recipient, to }) =>
+    `is the ${failed === null ? 'answer' : `failure (${failed})`} of ${recipient} to ${to}`,
+  gone: () => 'is not there any more',
+  'odd-reply': ({ path, what }) =>
+    `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
+  rejected: ({ line, found, expected }) =>
+    `is no message: line ${line}: found ${found}; expected ${expected}`,
+  idle: () => 'nothing waits for it',
+
+  outage: ({ line }) => `the remote does not answer: ${line}`,
+  rewritten: ({ isGone }) =>
+    isGone
+      ? 'the branch is gone from the remote; nothing runs'
+      : 'the branch on the remote does not contain what was read before; nothing runs until you have looked',
+  config: ({ problem }) => problem,
+  halted: () => 'the dispatcher here has stopped: the branch was rewritten',
+  'silent-here': () => 'a dispatcher holds this state directory but does not answer',
+  outbox: ({ count }) =>
+    `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waits' : 'wait'} to be delivered`,
+  'publish-refused': ({ path, line, forMs }) =>
+    `${path} cannot be published for ${span(forMs)}: ${line}`,
+  'paused-here': ({ host }) => `${host} (this host) is paused`,
+  'model-not-served': ({ model, offer }) => `${model}: ${sayReason(offer)}`,
+  'models-unreadable': ({ line, found, expected }) =>
+    `data/models.yaml line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
+  'garbage-claims': ({ count }) => `${counted(count, 'claim')} on the remote cannot be read`,
+  'outcome-unknown': ({ id, model, agoMs, detail }) =>
+    `${id} to ${model}, ${ago(agoMs)}: ${detail}`,
+  unsent: ({ count }) =>
+    `${counted(count, 'message')} in this clone ${count === 1 ? 'is' : 'are'} not sent`,
+  unpushed: ({ count }) =>
+    `${counted(count, 'commit')} with messages in this clone ${count === 1 ? 'is' : 'are'} not sent`,
+  'no-dispatcher': () => 'no dispatcher runs on this host for this transport',
+  'host-down': () => 'no dispatcher with this name is up',
+  'alias-twice': ({ host, count }) =>
+    `${count} hosts have this name; both work, but ${host} means two machines`,
+};
+
+/** `1 message`, `3 messages`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A host in an opinion: the one here says so. */
+export function nameOf(one: { readonly host: string; readonly isHere: boolean }): string {
+  return one.isHere ? `${one.host} (this host)` : one.host;
+}
+
+function pass(hosts: Reason['hosts']): Pick<Reason, 'hosts'> {
+  return hosts === undefined ? {} : { hosts };
+}
+
+function span(ms: number): string {
+  return formatDuration(Math.max(0, ms));
+}
+
+function ago(ms: number): string {
+  return `${span(ms)} ago`;
+}
+
+function lasting(ms: number | null): string {
+  return ms === null ? '' : ` for ${span(ms)}`;
+}
+
+function nth(attempt: number): string {
+  return attempt === 1 ? '' : `, attempt ${attempt}`;
+}
+
+function sign(signMs: number | null): string {
+  return signMs === null
+    ? 'no beat of it is on the remote'
+    : `its last beat is ${span(signMs)} old by its own clock`;
+}
+
+function doing(
+  stage: ReasonOf<'running'>['stage'],
+  forMs: number | null,
+  signMs: number | null,
+): string {
+  switch (stage) {
+    case 'publishing':
+      return 'its answer is on its way out';
+    case 'starting':
+      return 'its agent starts';
+    case 'agent':
+      return `its agent has run for ${span(forMs ?? 0)}`;
+    case null:
+      return sign(signMs);
+  }
+}
+
+function where({ host, attempt, durationMs }: HowAnswered): string {
+  const took = durationMs === null ? '' : `, ${span(durationMs)}`;
+  return `on ${host ?? 'a host'}${nth(attempt)}${took}`;
+}
+
+function few(names: readonly string[]): string {
+  return names.length <= 3
+    ? names.join(', ')
+    : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+}
+
+function sayWait(what: StepWait): string {
+  switch (what.kind) {
+    case 'time':
+      return `until ${formatIso(what.atMs)}`;
+    case 'retry':
+      return 'until a retry is due';
+    case 'message': {
+      const from = what.from === null ? '' : ` from ${what.from}`;
+      return `for a message${from}${what.contains === null ? '' : ` with "${what.contains}"`}`;
+    }
+  }
+}
