@@ -215,3 +215,94 @@ test('a marker is checked with the saved workflow it uses', () => {
     '4: unknown key "stpes" in a workflow marker (did you mean "steps"?)',
   );
 });
+
+test.each<[string, string, string]>([
+  ['itself', 'steps.a.text', '"a" cannot read itself before it has run'],
+  ['a field that the schema does not have', 'steps.first.json.god', 'did you mean "good"?'],
+  ['a step behind it', 'steps.last.text', '"last" runs after "a"'],
+  [
+    'a step beside it',
+    'steps.other.text',
+    '"other" is not finished when this runs: add it to "needs"',
+  ],
+])('what a prompt may not read is told without leading into a circle: %s', (_, read, says) => {
+  const plan = `model: opus
+steps:
+  first: { prompt: x, schema: { type: object, properties: { good: { type: boolean } } } }
+  a: { needs: [first], prompt: "\${{ ${read} }}" }
+  other: { prompt: x }
+  last: { needs: [a], prompt: x }`;
+  expect(errors(plan)).toContain(says);
+});
+
+test('a condition of which no schema says what it is names the field', () => {
+  expect(
+    errors(
+      'model: opus\nsteps:\n  a: { prompt: x, schema: { type: object }, repeat: { until: "${{ steps.a.json.done }}" } }',
+    ),
+  ).toContain('no schema says what "steps.a.json.done" is (declare it as { type: boolean }');
+});
+
+test.each([
+  ['0 0 30 2 *', '"0 0 30 2 *" never comes: feb has no day 30'],
+  ['0 0 31 2,4,6 *', 'never comes: feb, apr, jun have no day 31'],
+  ['0 0 9 * * 1', 'a schedule has five fields'],
+  ['TZ=Europe/Zurich 0 9 * * 1', 'a schedule has five fields'],
+  ['0 0 29 2 *', ''],
+  ['0 0 30 2 mon', ''],
+  ['0 0 31 */2 *', ''],
+])('a schedule is told when it cannot be read or never comes: %s', (cron, says) => {
+  const told = errors(`model: opus\non: { schedule: "${cron}" }\nsteps: { a: { prompt: x } }`);
+  if (says === '') expect(told).toBe('');
+  else expect(told).toContain(says);
+});
+
+test.each<[string, string]>([
+  ['uses: nothere', 'there is no saved workflow "nothere" (data/workflows/nothere.md)'],
+  ['uses: saved', 'the input "goal" of "saved" is missing'],
+  ['uses: saved, with: { gaol: x, goal: y }', '"saved" has no input "gaol" (did you mean "goal"?)'],
+  ['uses: saved, with: { goal: [1] }', 'the input "goal" of "saved" must be a string'],
+  ['uses: saved, with: { goal: "${{ run.id }}" }', ''],
+  ['uses: loop', 'these workflows use each other: loop → loop'],
+  ['uses: maybe', ''],
+])('a child run is checked against the workflow that it runs: %s', (step, says) => {
+  const texts = new Map([
+    ['loop', '---\nsteps: { a: { uses: loop } }\n---\n'],
+    ['maybe', '---\nsteps: { a: { uses: maybe, if: "${{ run.usd > 1 }}" } }\n---\n'],
+  ]);
+  const told = checkWorkflow(`---\nsteps: { a: { ${step} } }\n---\n`, {
+    ...OPTIONS,
+    savedWorkflow: (name) => texts.get(name) ?? OPTIONS.savedWorkflow(name),
+  }).errors.map(
+    ({ message, suggestion }) => `${message}${suggestion === null ? '' : ` (${suggestion})`}`,
+  );
+  expect(told).toEqual(says === '' ? [] : [says]);
+});
+
+test('choices and options are one thing, for inputs and for gates; a group has a model and defaults', () => {
+  const plan = (
+    word: string,
+  ): string => `inputs: { where: { type: choice, ${word}: [here, there] }, n: { type: integer } }
+steps:
+  all:
+    model: opus
+    defaults: { timeout-minutes: 3, effects: none }
+    steps: { a: { prompt: x }, b: { prompt: y, model: gpt } }
+  ask: { needs: [all], ask: { title: "Where?", kind: choose, ${word}: [here, there] } }`;
+  expect(errors(plan('choices'))).toBe('');
+  expect(errors(plan('options'))).toBe('');
+  const { plan: made } = checkWorkflow(`---\n${plan('options')}\n---\n`, OPTIONS);
+  const [all] = made?.steps ?? [];
+  const inner = all?.body.kind === 'group' ? all.body.steps : [];
+  expect(
+    inner.map(({ body }) => body.kind === 'prompt' && [body.models, body.timeoutMinutes]),
+  ).toEqual([
+    [['opus'], 3],
+    [['gpt'], 3],
+  ]);
+  expect(
+    errors(
+      'model: opus\ninputs: { a: { type: choice, options: [x], choices: [y] } }\nsteps: { a: { prompt: x } }',
+    ),
+  ).toContain('"options" is another word for "choices"');
+});

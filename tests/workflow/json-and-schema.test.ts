@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
-import { findJson, findMapping } from '../../src/workflow/language/json.ts';
-import { sampleOf, schemaProblems, validateJson } from '../../src/workflow/language/schema.ts';
+import { findMapping, type Json, jsonValues } from '../../src/workflow/language/json.ts';
+import {
+  findFitting,
+  sampleOf,
+  schemaProblems,
+  validateJson,
+} from '../../src/workflow/language/schema.ts';
+
+const findJson = (text: string): Json | undefined => jsonValues(text)[0];
 
 test('JSON is found whole, in the last fence, or as the last balanced object', () => {
   expect(findJson(' {"a": 1}\n')).toEqual({ a: 1 });
@@ -17,6 +24,39 @@ test('JSON is found whole, in the last fence, or as the last balanced object', (
 
 test('a long run of open brackets costs bounded time', () => {
   expect(findJson('{'.repeat(200_000))).toBeUndefined();
+});
+
+const OBJECT = { type: 'object', required: ['ok'], properties: { ok: { type: 'boolean' } } };
+const FENCE = '```';
+
+test.each<[string, string]>([
+  [
+    'a fence that fits before one that does not',
+    `${FENCE}json\n{"ok": true}\n${FENCE}\nand\n${FENCE}\n42\n${FENCE}`,
+  ],
+  [
+    'one that does not before one that fits',
+    `${FENCE}\n42\n${FENCE}\n${FENCE}json\n{"ok": true}\n${FENCE}`,
+  ],
+  [
+    'a fence with another object last',
+    `${FENCE}\n{"ok": true}\n${FENCE}\n${FENCE}\n{"note": 1}\n${FENCE}`,
+  ],
+  ['prose before a fence of something else', `It is {"ok": true}, see\n${FENCE}\n[1, 2]\n${FENCE}`],
+  ['two objects in prose', 'It is {"ok": true}, and {"seen": 3} files.'],
+  ['a list after the object', `${FENCE}json\n{"ok": true}\n${FENCE}\n${FENCE}json\n[]\n${FENCE}`],
+])('of several values the one that fits the schema is the answer: %s', (_, text) => {
+  expect(findFitting(OBJECT, text)).toEqual({ json: { ok: true }, errors: [] });
+});
+
+test('when none fits, the likeliest one is found fault with', () => {
+  expect(findFitting(OBJECT, `${FENCE}\n{"ok": 1}\n${FENCE}`).errors).toEqual([
+    '$.ok: expected boolean, found 1',
+  ]);
+  expect(findFitting(OBJECT, 'nothing')).toEqual({
+    json: null,
+    errors: ['the answer holds no JSON'],
+  });
 });
 
 test('a mapping may come as YAML in a fence', () => {

@@ -22,7 +22,7 @@ import {
 } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { summarizeRun } from '../../workflow/run/engine.ts';
-import { planInForce } from '../../workflow/run/amend.ts';
+import { planInForce } from '../../workflow/run/plan-in-force.ts';
 import { describeRun, type RunView } from '../../workflow/view/describe.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
@@ -130,7 +130,7 @@ async function readSeen(
       : await readRun(reader, marker);
   if (alone === null) return null;
   // The other runs matter only to one that shares a concurrency group with them.
-  const isGrouped = planInForce(alone, channelRoot(alone.run))?.plan.concurrency != null;
+  const isGrouped = planInForce(alone.files, channelRoot(alone.run))?.plan.concurrency != null;
   const otherRuns = isGrouped
     ? (await summariesOf(around)).filter(({ run }) => run !== alone.run)
     : [];

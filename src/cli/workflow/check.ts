@@ -7,13 +7,14 @@ import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { checkWorkflow, type WorkflowCheckOptions } from '../../workflow/language/check.ts';
 import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/view/dry-plan.ts';
 import type { Plan, Problem } from '../../workflow/language/plan.ts';
-import { type Invocation } from '../command.ts';
+import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { counted } from '../look/status-needs.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import {
+  inputsOf,
   markerOf,
   readCheckOptions,
   readInputs,
@@ -80,7 +81,10 @@ export async function readChecked(
 ): Promise<Checked> {
   const known = await readCheckOptions(around);
   const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
-  return checkSourceText(source, known);
+  const checked = checkSourceText(source, known);
+  if (checked.errors.length > 0 || !given(invocation, 'input')) return checked;
+  const wrong = await checkInputs(invocation, source, known);
+  return { ...checked, errors: wrong.filter(({ input }) => input?.kind !== 'missing') };
 }
 
 /** Checks the text itself; a file in prose has nothing to check. */
@@ -102,7 +106,8 @@ export async function checkInputs(
   source: WorkflowText,
   known: WorkflowCheckOptions,
 ): Promise<readonly Problem[]> {
-  const { fields, body } = markerOf(source, { inputs: await readInputs(invocation), more: {} });
+  const inputs = await readInputs(invocation, inputsOf(source, known));
+  const { fields, body } = markerOf(source, { inputs, more: {} });
   return checkWorkflow(writeFrontMatter(fields, body), known).errors;
 }
 

@@ -5,13 +5,12 @@
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';
-import { archivedPath, channelFolder, channelOf } from '../../protocol/paths.ts';
-import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
+import { archivedPath, channelFolder, channelOf, channelRoot } from '../../protocol/paths.ts';
+import { readYamlMapping } from '../../protocol/yaml.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
+import { planInForce } from '../../workflow/run/plan-in-force.ts';
 import { checkWorkflow } from '../../workflow/language/check.ts';
 import { allSteps, type Plan } from '../../workflow/language/plan.ts';
-import { decodePlan } from '../../workflow/language/plan-decode.ts';
-import { asJson, isJsonObject } from '../../workflow/language/json.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { type Invocation, option } from '../command.ts';
 import type { Surroundings } from '../look/look-around.ts';
@@ -153,7 +152,7 @@ async function composeAgain(
   if (file !== null)
     return markerOf(await readWorkflow(invocation, known, file), { inputs, more: {} });
   const saved = header?.source.name ?? null;
-  const frozen = frozenPlan(seen);
+  const frozen = planInForce(input.files, channelRoot(input.run));
   const from = fork?.['from'];
   if (typeof from === 'string' && frozen !== null) refuseUnknownStep(frozen.plan, from);
   if (saved !== null && !useFrozen && known.savedWorkflow(saved) !== null)
@@ -177,22 +176,6 @@ async function composeAgain(
       ? without(read.value, ['from', 'timestamp', 'child_channel', 're', 'fork'])
       : {};
   return { fields: { ...own, ...kept }, body: message.body };
-}
-
-function frozenPlan({
-  input,
-}: RunSeen): { readonly raw: Readonly<Record<string, unknown>>; readonly plan: Plan } | null {
-  const root = channelFolder(input.run);
-  const amended = [...input.files.keys()].flatMap(
-    (path) =>
-      Number(new RegExp(`^${root}/plan/(\\d+)\\.yaml$`).exec(path)?.[1] ?? Number.NaN) || [],
-  );
-  const last = Math.max(0, ...amended);
-  const text = input.files.get(last === 0 ? `${root}/PLAN.yaml` : `${root}/plan/${last}.yaml`);
-  const read = text === undefined ? null : readYamlMapping(text, 'typed');
-  if (read?.kind !== 'mapping' || !isMapping(read.value)) return null;
-  const json = asJson(read.value);
-  return isJsonObject(json) ? { raw: read.value, plan: decodePlan(json, () => undefined) } : null;
 }
 
 function refuseUnknownStep(plan: Plan, from: string): void {

@@ -9,8 +9,7 @@ import { answerCommand } from '../../workflow/view/describe.ts';
 import type { GateView } from '../../workflow/run/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
-import { findJson } from '../../workflow/language/json.ts';
-import { validateJson } from '../../workflow/language/schema.ts';
+import { findFitting } from '../../workflow/language/schema.ts';
 import { plain } from '../io.ts';
 import { describeDecision } from '../look/draw-run.ts';
 import type { Surroundings } from '../look/look-around.ts';
@@ -119,13 +118,7 @@ function wordsFor(
     return { decision: null, body: choice === null ? text : joined(chosen), told: chosen };
   }
   if (text === '') throw usage(`the gate "${gate.gate}" asks for more than a yes: ${gate.title}`);
-  const json = gate.schema === null ? null : findJson(text);
-  const errors =
-    json === undefined
-      ? ['it holds no JSON']
-      : gate.schema === null
-        ? []
-        : validateJson(gate.schema, json);
+  const errors = gate.schema === null ? [] : findFitting(gate.schema, text).errors;
   if (errors.length > 0)
     throw usage(
       `the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`,

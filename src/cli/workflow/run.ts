@@ -5,6 +5,7 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
+import type { Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
@@ -13,7 +14,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
 import { composeFile, type NewFileParts, publishFile } from './publish.ts';
-import { markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
+import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
 
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
 export async function startWorkflow(invocation: Invocation): Promise<number> {
@@ -26,14 +27,13 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
     // Inputs may come with -i; they are checked below, together with those of the file.
-    const errors = checkSourceText(source, known).errors.filter(
-      ({ message }) => !/^(the|there is no) input "/.test(message),
-    );
+    const errors = checkSourceText(source, known).errors.filter(({ input }) => input === undefined);
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const wrong = await checkInputs(invocation, source, known);
     if (wrong.length > 0) throw wrongInputs(invocation.args[0] ?? '', wrong);
     const more = { 'dry-run': given(invocation, 'dry-run') ? true : undefined };
-    const parts = markerOf(source, { inputs: await readInputs(invocation), more });
+    const inputs = await readInputs(invocation, inputsOf(source, known));
+    const parts = markerOf(source, { inputs, more });
     const started = await publishMarker(invocation, around, { channel, ...parts });
     return limitMs === null
       ? tellStarted(invocation, around, started)
@@ -43,13 +43,8 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
   }
 }
 
-function wrongInputs(
-  asked: string,
-  wrong: readonly { readonly message: string }[],
-): CrosstalkError {
-  const missing = wrong.flatMap(
-    ({ message }) => /^the input "([^"]+)" is missing/.exec(message)?.[1] ?? [],
-  );
+function wrongInputs(asked: string, wrong: readonly Problem[]): CrosstalkError {
+  const missing = wrong.flatMap(({ input }) => (input?.kind === 'missing' ? [input.name] : []));
   return new CrosstalkError('USAGE', wrong.map(({ message }) => message).join('; '), {
     fix: `crosstalkd workflow run ${asked} ${missing.length === 0 ? '-i key=value' : missing.map((name) => `-i ${name}=…`).join(' ')}`,
   });

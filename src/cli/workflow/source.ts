@@ -12,6 +12,10 @@ import { SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 import { readFolder } from '../../transport/read-folder.ts';
 import type { WorkflowCheckOptions } from '../../workflow/language/check.ts';
+import { decodeInputs } from '../../workflow/language/input-decode.ts';
+import type { Json, JsonObject } from '../../workflow/language/json.ts';
+import type { InputSpec } from '../../workflow/language/plan.ts';
+import { readSource } from '../../workflow/language/source.ts';
 import type { Invocation } from '../command.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { startDirectory } from '../look/reading.ts';
@@ -95,18 +99,36 @@ export async function readWorkflow(
   );
 }
 
-/** The inputs of `-i key=value` and `-i key=@file`. Throws USAGE. */
+/**
+ * The inputs of `-i key=value` and `-i key=@file`: JSON where the workflow says so, else text, which
+ * the check makes a number or a truth of. Throws USAGE.
+ */
 export async function readInputs(
   invocation: Invocation,
-): Promise<Readonly<Record<string, string>>> {
-  const inputs: Record<string, string> = {};
+  specs: readonly InputSpec[],
+): Promise<JsonObject> {
+  const inputs: Record<string, Json> = {};
   for (const given of invocation.options.get('input') ?? []) {
     const [, key, value = ''] = /^([A-Za-z_][A-Za-z0-9_-]*)=([\s\S]*)$/.exec(given) ?? [];
     if (key === undefined)
       throw new CrosstalkError('USAGE', `-i "${given}": expected key=value, or key=@file`);
-    inputs[key] = value.startsWith('@') ? await readInputFile(invocation, value.slice(1)) : value;
+    const text = value.startsWith('@') ? await readInputFile(invocation, value.slice(1)) : value;
+    const isJson = specs.some(({ name, type }) => name === key && type === 'json');
+    inputs[key] = isJson ? parseInput(key, text) : text;
   }
   return inputs;
+}
+
+function parseInput(key: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new CrosstalkError(
+      'USAGE',
+      `the input "${key}" must be JSON: ${error instanceof Error ? error.message : 'it cannot be read'}`,
+      { fix: `-i '${key}=["a", "b"]', or -i ${key}=@file.json`, cause: error },
+    );
+  }
 }
 
 async function readInputFile(invocation: Invocation, name: string): Promise<string> {
@@ -118,6 +140,17 @@ async function readInputFile(invocation: Invocation, name: string): Promise<stri
       cause: error,
     });
   }
+}
+
+/** The inputs that a workflow says it takes; those of a marker are its saved workflow's. */
+export function inputsOf(
+  { text }: WorkflowText,
+  known: WorkflowCheckOptions,
+): readonly InputSpec[] {
+  const { raw } = readSource(text);
+  const saved = typeof raw['uses'] === 'string' ? known.savedWorkflow(raw['uses']) : null;
+  const source = saved === null ? raw : readSource(saved).raw;
+  return decodeInputs({ raw: source, path: [], report: () => undefined });
 }
 
 /**

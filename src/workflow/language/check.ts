@@ -70,11 +70,9 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
   const source =
     saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
   const checked = checkSource(source, options);
-  const inputs = resolveInputs(checked.plan, marker.given).problems.map((message) => ({
-    line: at('with'),
-    message,
-    suggestion: null,
-  }));
+  const inputs = resolveInputs(checked.plan, marker.given).problems.map(
+    ({ message, ...input }) => ({ line: at('with'), message, suggestion: null, input }),
+  );
   const errors = [...source.problems, ...checked.problems, ...inputs];
   return { errors, plan: errors.length > 0 ? null : checked.plan };
 }

@@ -16,6 +16,8 @@ interface Cron {
 
 const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
 const WEEKDAYS = 'sun mon tue wed thu fri sat'.split(' ');
+/** The most days that each month has. */
+const DAYS_MAX = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const FIELDS = [
   { name: 'minute', min: 0, max: 59, words: [] as readonly string[] },
   { name: 'hour', min: 0, max: 23, words: [] as readonly string[] },
@@ -32,7 +34,18 @@ const LOOK_BACK_DAYS = 4 * 366;
 /** What is wrong with the expression, or null. */
 export function cronProblem(text: string): string | null {
   const parsed = parseCron(text);
-  return typeof parsed === 'string' ? parsed : null;
+  if (typeof parsed === 'string') return parsed;
+  const { days, months, eitherDay } = parsed;
+  const first = Math.min(...days);
+  const comes = eitherDay || [...months].some((month) => first <= (DAYS_MAX[month - 1] ?? 0));
+  return comes
+    ? null
+    : `"${text.trim().slice(0, 60)}" never comes: ${monthsOf(months)} no day ${String(first)}`;
+}
+
+function monthsOf(months: ReadonlySet<number>): string {
+  const names = [...months].map((month) => MONTHS[month - 1] ?? '');
+  return `${names.join(', ')} ${names.length === 1 ? 'has' : 'have'}`;
 }
 
 /** The latest firing in (afterMs, untilMs], or null when there is none. */

@@ -11,6 +11,12 @@ export interface Inherited {
   readonly model: readonly string[];
 }
 
+/** The keys of `defaults`: those of a prompt step that say who and how, never what. */
+export const DEFAULT_KEYS =
+  'model as session timeout-minutes idle-minutes retry continue-on-error reask cache project isolate base keep effects'.split(
+    ' ',
+  );
+
 /** The limits in a mapping that may hold further keys. */
 export function decodeLimits(mapping: Mapping): Limits {
   const take = createTaker(mapping);
@@ -48,4 +54,16 @@ export function decodeSchema(mapping: Mapping): Json | null {
   }
   for (const problem of schemaProblems(schema)) mapping.report(path, problem);
   return schema;
+}
+
+/** What may be chosen: `choices`, which may also be called `options`. */
+export function decodeChoices(mapping: Mapping): readonly string[] {
+  const take = createTaker(mapping);
+  if (mapping.raw['choices'] !== undefined && mapping.raw['options'] !== undefined)
+    mapping.report(
+      [...mapping.path, 'options'],
+      '"options" is another word for "choices"',
+      'keep one',
+    );
+  return [...take.texts('choices'), ...take.texts('options')];
 }

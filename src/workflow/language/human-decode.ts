@@ -3,14 +3,16 @@ import { parseIso } from '../../base/clock.ts';
 import { isName } from '../../protocol/names.ts';
 import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
-import { decodeSchema } from './field-decode.ts';
+import { decodeChoices, decodeSchema } from './field-decode.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
 
-const ASK_KEYS = [
+/** The keys of `ask`. */
+export const ASK_KEYS = [
   'title',
   'kind',
   'choices',
+  'options',
   'schema',
   'approvers',
   'quorum',
@@ -25,7 +27,7 @@ export function decodeAsk(outer: Mapping): Ask {
   refuseUnknownKeys(mapping, ASK_KEYS, '"ask"');
   const take = createTaker(mapping);
   const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
-  const choices = take.texts('choices');
+  const choices = decodeChoices(mapping);
   const approvers = take.texts('approvers').map((name) => name.trim().toLowerCase());
   for (const name of approvers)
     if (!isName(name))

@@ -11,6 +11,8 @@ export interface JsonObject {
 }
 
 const DEPTH_MAX = 64;
+/** Values of one answer that are tried. */
+const VALUES_MAX = 16;
 /** Characters looked at in search of a balanced object; hostile text ("{{{{…") stops here. */
 const SCAN_CHARS_MAX = 8_000_000;
 
@@ -60,17 +62,24 @@ export function parseJson(text: string): Json | undefined {
 }
 
 /**
- * The JSON value an answer gives: the whole text, else the last fence, else the last balanced
- * object (or list). Real balance: braces inside strings do not count. Undefined when there is none.
+ * The JSON values an answer may mean, the likeliest first: the whole text; else what stands in
+ * fences, the last before the others; then objects and at last lists within the text, the last
+ * before the others ("[1]" in prose is a footnote). At most VALUES_MAX.
  */
-export function findJson(text: string): Json | undefined {
+export function jsonValues(text: string): readonly Json[] {
   const whole = parseJson(text.trim());
-  if (whole !== undefined) return whole;
-  for (const fence of fencesOf(text).reverse()) {
-    const value = parseJson(fence.trim());
-    if (value !== undefined) return value;
-  }
-  return lastBalanced(text);
+  if (whole !== undefined) return [whole];
+  const fenced = fencesOf(text)
+    .slice(-VALUES_MAX)
+    .reverse()
+    .flatMap((fence) => {
+      const value = parseJson(fence.trim());
+      return value === undefined ? [] : [value];
+    });
+  const balanced = balancedValues(text).reverse();
+  const objects = balanced.filter(isJsonObject);
+  const lists = balanced.filter(isJsonList);
+  return [...fenced, ...objects, ...lists].slice(0, VALUES_MAX);
 }
 
 /** The mapping an answer gives as JSON or as YAML (whole or in a fence), or why there is none. */
@@ -78,8 +87,8 @@ export function findMapping(text: string): {
   readonly value: JsonObject | null;
   readonly why: string;
 } {
-  const json = findJson(text);
-  if (isJsonObject(json)) return { value: json, why: '' };
+  const json = jsonValues(text).find(isJsonObject);
+  if (json !== undefined) return { value: json, why: '' };
   let why = 'no JSON or YAML mapping was found in the answer';
   for (const candidate of [...fencesOf(text).reverse(), text]) {
     const read = readYamlMapping(candidate, 'typed');
@@ -108,8 +117,9 @@ function fencesOf(text: string): string[] {
   return fences;
 }
 
-function lastBalanced(text: string): Json | undefined {
-  let found: Json | undefined;
+/** Every balanced object and list of a text that is not inside of another one, in order. */
+function balancedValues(text: string): Json[] {
+  const found: Json[] = [];
   let budget = SCAN_CHARS_MAX;
   for (let start = 0; start < text.length && budget > 0; start += 1) {
     const first = text.charAt(start);
@@ -118,9 +128,8 @@ function lastBalanced(text: string): Json | undefined {
     budget -= (end ?? text.length) - start;
     if (end === null) continue;
     const value = parseJson(text.slice(start, end));
-    // A list is taken only when nothing better came before: "[1]" in prose is a footnote.
-    if (value === undefined || (first === '[' && isJsonObject(found))) continue;
-    found = value;
+    if (value === undefined) continue;
+    found.push(value);
     start = end - 1;
   }
   return found;

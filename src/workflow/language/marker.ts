@@ -7,8 +7,9 @@ import type { Message } from '../../protocol/message.ts';
 import { slugName } from '../../protocol/names.ts';
 import { channelOf } from '../../protocol/paths.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
-import { coerceInput, describeInput, PLAN_KEYS } from './plan-decode.ts';
-import type { Plan, Problem } from './plan.ts';
+import { coerceInput, describeInput } from './input-decode.ts';
+import { PLAN_KEYS } from './plan-decode.ts';
+import type { InputProblem, Plan, Problem } from './plan.ts';
 import {
   createTaker,
   type Mapping,
@@ -146,29 +147,30 @@ export function channelProblem(
 
 /** The inputs of a run in their types, or what is wrong with those given. */
 export function resolveInputs(
-  plan: Plan,
+  plan: Pick<Plan, 'inputs'>,
   given: JsonObject,
-): { readonly inputs: JsonObject; readonly problems: readonly string[] } {
-  const problems: string[] = [];
+): { readonly inputs: JsonObject; readonly problems: readonly InputProblem[] } {
+  const problems: InputProblem[] = [];
+  const say = (name: string, kind: InputProblem['kind'], message: string): void =>
+    void problems.push({ name, kind, message });
   const names = plan.inputs.map((input) => input.name);
   for (const key of Object.keys(given))
     if (!names.includes(key))
-      problems.push(
+      say(
+        key,
+        'unknown',
         `there is no input "${key}"; inputs: ${names.length === 0 ? 'none' : names.join(', ')}`,
       );
   const inputs = plan.inputs.map((input) => {
-    const value = given[input.name];
-    const present = value !== undefined && value !== null;
-    const fitted = present
-      ? coerceInput(input, value)
-      : input.fallback === undefined
-        ? null
-        : coerceInput(input, input.fallback);
-    if (!present && input.fallback === undefined && input.required)
-      problems.push(`the input "${input.name}" is missing`);
+    const { name, fallback } = input;
+    const value = Object.hasOwn(given, name) ? (given[name] ?? null) : null;
+    const used = value ?? fallback;
+    const fitted = used === undefined ? null : coerceInput(input, used);
+    if (used === undefined && input.required)
+      say(name, 'missing', `the input "${name}" is missing`);
     if (fitted === undefined)
-      problems.push(`the input "${input.name}" must be ${describeInput(input)}`);
-    return [input.name, fitted ?? null] as const;
+      say(name, 'unfit', `the input "${name}" must be ${describeInput(input)}`);
+    return [name, fitted ?? null] as const;
   });
   return { inputs: Object.fromEntries(inputs), problems };
 }

@@ -15,9 +15,10 @@ import {
   type Prompt,
   type Step,
 } from './plan.ts';
-import { ancestorsOf, findCycle } from './reach.ts';
+import { ancestorsOf, descendantsOf, findCycle } from './reach.ts';
 import { didYouMean, type Report } from './read-keys.ts';
 import { schemaType } from './schema.ts';
+import { checkUses } from './uses-check.ts';
 import { singleStepType, stepType, typeOfValue } from './step-type.ts';
 import { checkTemplate, type Template, templatesIn } from './template.ts';
 import { ANY, BOOLEAN, describeType, NUMBER, objectOf, TEXT, type Type } from './type.ts';
@@ -27,6 +28,8 @@ export interface CheckOptions {
   readonly models: readonly string[] | null;
   /** Model → live hosts; empty when no host is known. */
   readonly served: ReadonlyMap<string, readonly string[]>;
+  /** The text of a saved workflow; absent = not at hand, so not checked. */
+  readonly savedWorkflow?: (name: string) => string | null;
 }
 
 const MODELS_SHOWN = 12;
@@ -67,6 +70,7 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
     );
   }
   checkModels(plan, options, report);
+  if (options.savedWorkflow !== undefined) checkUses(all, options.savedWorkflow, report);
 }
 
 function checkIds(all: readonly Step[], report: Report): void {
@@ -108,7 +112,7 @@ function checkLevel(level: Level, report: Report): void {
 
 function checkStep(step: Step, level: Level, report: Report): void {
   const before = new Map([...level.outer, ...visibleBefore(step, level.steps)]);
-  const scope = scopeOf(level, before);
+  const scope = scopeOf(level, before, step);
   if (step.when !== null) checkCondition(step.when, scope, { path: [...step.place, 'if'], report });
   const names = new Map(level.names);
   if (isListStep(step)) bindItems(step, scope, { names, report });
@@ -116,11 +120,11 @@ function checkStep(step: Step, level: Level, report: Report): void {
   const inner: Level = { ...level, names, outer: before };
   const self = scopeOf(inner, new Map([...before, [step.id, null]]), step);
   if (step.body.kind === 'group') checkLevel({ ...inner, steps: step.body.steps }, report);
-  checkBody(step, { scope: scopeOf(inner, before), self, level, report });
+  checkBody(step, { scope: scopeOf(inner, before, step), self, level, report });
   if (step.repeat !== null) {
     const children = step.body.kind === 'group' ? step.body.steps : [];
     const visible = new Map([...before, ...children.map((child) => [child.id, child] as const)]);
-    const until = step.body.kind === 'group' ? scopeOf(inner, visible) : self;
+    const until = step.body.kind === 'group' ? scopeOf(inner, visible, step) : self;
     checkCondition(step.repeat.until, until, { path: [...step.place, 'repeat', 'until'], report });
   }
 }
@@ -227,12 +231,25 @@ function checkCondition(
 ): void {
   const { type, problems } = checkTemplate(template, scope);
   reportAll(problems, at.path, at.report);
-  if (problems.length === 0 && type.kind !== 'boolean')
+  if (problems.length > 0 || type.kind === 'boolean') return;
+  const [key, source] = [at.path.at(-1) ?? '', sourceOf(template)];
+  if (type.kind === 'any')
     at.report(
       at.path,
-      `"${at.path.at(-1) ?? ''}" must be true or false, found ${describeType(type)}`,
+      `"${key}" must be true or false, and no schema says what "${source}" is`,
+      'declare it as { type: boolean }, or compare it: … == true',
+    );
+  else
+    at.report(
+      at.path,
+      `"${key}" must be true or false, found ${describeType(type)}`,
       'compare it with something',
     );
+}
+
+function sourceOf({ parts }: Template): string {
+  const [first] = parts.flatMap((part) => (part.kind === 'expression' ? [part.source] : []));
+  return (first ?? '').slice(0, 60);
 }
 
 function bindItems(
@@ -276,11 +293,14 @@ function bindLoop(step: Step, names: Map<string, Type>): void {
 function scopeOf(
   level: Level,
   visible: ReadonlyMap<string, Step | null>,
-  self: Step | null = null,
+  reader: Step | null = null,
 ): TypeScope {
   const fields = [...visible].map(
     ([id, step]) =>
-      [id, step === null ? (self === null ? ANY : singleStepType(self)) : stepType(step)] as const,
+      [
+        id,
+        step === null ? (reader === null ? ANY : singleStepType(reader)) : stepType(step),
+      ] as const,
   );
   return {
     names: new Map([
@@ -289,6 +309,9 @@ function scopeOf(
     ]),
     unreachable: (id) => {
       if (!level.all.some((step) => step.id === id)) return null;
+      if (id === reader?.id) return `"${id}" cannot read itself before it has run`;
+      if (reader !== null && descendantsOf(reader.id, level.steps).has(id))
+        return `"${id}" runs after "${reader.id}"`;
       const beside = level.steps.some((step) => step.id === id);
       return `"${id}" is not finished when this runs${beside ? `: add it to "needs"` : ': it is inside a group or comes later'}`;
     },
@@ -389,7 +412,7 @@ function reportAll(problems: readonly string[], path: readonly string[], report:
 }
 
 function inputType(input: InputSpec): Type {
-  if (input.type === 'number') return NUMBER;
+  if (input.type === 'number' || input.type === 'integer') return NUMBER;
   if (input.type === 'boolean') return BOOLEAN;
   return input.type === 'json' ? ANY : TEXT;
 }

@@ -3,14 +3,14 @@
  * expressions are checked in plan-check.ts.
  */
 import { isChannel, slugName } from '../../protocol/names.ts';
-import { isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
+import { decodeInputs } from './input-decode.ts';
 import { cronProblem } from './cron.ts';
 import {
   type Budget,
   DEFAULT_BUDGET,
   DEFAULT_MAX_PARALLEL,
   type Concurrency,
-  type InputSpec,
   type Plan,
 } from './plan.ts';
 import {
@@ -20,7 +20,7 @@ import {
   refuseUnknownKeys,
   type Report,
 } from './read-keys.ts';
-import { decodeLimits, decodeModels } from './field-decode.ts';
+import { decodeLimits, decodeModels, DEFAULT_KEYS } from './field-decode.ts';
 import { decodeSteps } from './step-decode.ts';
 
 /**
@@ -30,12 +30,6 @@ export const PLAN_KEYS =
   'name description inputs steps model budget max-parallel fail-fast concurrency defaults finally output on follow dry-run dispatch_host'.split(
     ' ',
   );
-/** The keys of `defaults`: those of a prompt step that say who and how, never what. */
-export const DEFAULT_KEYS =
-  'model as session timeout-minutes idle-minutes retry continue-on-error reask cache project isolate base keep effects'.split(
-    ' ',
-  );
-
 /**
  * The plan in a raw mapping. Problems go to `report`; with any reported, the plan must not be run.
  */
@@ -114,69 +108,4 @@ function decodeSchedule(outer: Mapping): Plan['schedule'] {
   const channel = take.text('channel') ?? 'workflows';
   if (!isChannel(channel)) outer.report([...mapping.path, 'channel'], `"${channel}" is no channel`);
   return { cron, channel };
-}
-
-const INPUT_TYPES = ['string', 'number', 'boolean', 'choice', 'json'] as const;
-
-function decodeInputs(outer: Mapping): readonly InputSpec[] {
-  const inputs = mappingAt(outer, 'inputs');
-  return Object.keys(inputs.raw).map((name) => {
-    const mapping = mappingAt(inputs, name);
-    if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name))
-      outer.report(mapping.path, `"${name}" is no name for an input`);
-    refuseUnknownKeys(
-      mapping,
-      ['type', 'required', 'default', 'options', 'description'],
-      `input "${name}"`,
-    );
-    const take = createTaker(mapping);
-    const spec: InputSpec = {
-      name,
-      type: take.choice('type', INPUT_TYPES) ?? 'string',
-      required: take.flag('required') ?? false,
-      fallback: mapping.raw['default'],
-      options: take.texts('options'),
-    };
-    if (spec.type === 'choice' && spec.options.length === 0)
-      outer.report(mapping.path, `input "${name}" is a choice without "options"`);
-    if (spec.fallback !== undefined && coerceInput(spec, spec.fallback) === undefined)
-      outer.report(
-        [...mapping.path, 'default'],
-        `the default of input "${name}" is not ${describeInput(spec)}`,
-      );
-    return spec;
-  });
-}
-
-/**
- * The given value in the type of the input (texts such as `3` and `true` are converted), or
- * undefined when it does not fit.
- */
-export function coerceInput(spec: InputSpec, value: Json): Json | undefined {
-  switch (spec.type) {
-    case 'string':
-      return typeof value === 'object' ? undefined : String(value);
-    case 'number': {
-      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-      return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
-    }
-    case 'boolean':
-      if (value === 'true' || value === 'false') return value === 'true';
-      return typeof value === 'boolean' ? value : undefined;
-    case 'choice':
-      return spec.options.find(
-        (option) => option === String(isJsonObject(value) || isJsonList(value) ? '' : value),
-      );
-    case 'json':
-      return value;
-  }
-}
-
-/** What an input takes, for messages. */
-export function describeInput(spec: InputSpec): string {
-  return spec.type === 'choice'
-    ? `one of ${spec.options.join(', ')}`
-    : spec.type === 'json'
-      ? 'JSON'
-      : `a ${spec.type}`;
 }

@@ -10,6 +10,15 @@ export interface Problem {
   readonly line: number;
   readonly message: string;
   readonly suggestion: string | null;
+  /** Set when it is a value given for an input that is wrong, and not the workflow. */
+  readonly input?: { readonly name: string; readonly kind: InputProblem['kind'] };
+}
+
+/** What is wrong with the value of an input. */
+export interface InputProblem {
+  readonly name: string;
+  readonly kind: 'missing' | 'unknown' | 'unfit';
+  readonly message: string;
 }
 
 /** A list that is written out, or an expression that gives one. */
@@ -19,7 +28,7 @@ export type ListSource =
 
 export interface InputSpec {
   readonly name: string;
-  readonly type: 'string' | 'number' | 'boolean' | 'choice' | 'json';
+  readonly type: 'string' | 'number' | 'integer' | 'boolean' | 'choice' | 'json';
   readonly required: boolean;
   readonly fallback: Json | undefined;
   readonly options: readonly string[];
@@ -194,6 +203,12 @@ export function allSteps(steps: readonly Step[]): readonly Step[] {
   return steps.flatMap((step) =>
     step.body.kind === 'group' ? [step, ...allSteps(step.body.steps)] : [step],
   );
+}
+
+/** What is done when the rest is over: `finally`, and the steps that take others back. */
+export function endSteps(plan: Pick<Plan, 'steps' | 'final'>): readonly Step[] {
+  const undoing = new Set(plan.steps.flatMap((step) => step.undo ?? []));
+  return [...plan.final, ...plan.steps.filter((step) => undoing.has(step.id))];
 }
 
 /** True when the step keeps a list: one result per item of `each` or `matrix`. */

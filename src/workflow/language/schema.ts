@@ -4,7 +4,14 @@
  * `pattern` is refused for that reason; annotations are accepted and ignored.
  */
 import { suggestName } from '../../protocol/address.ts';
-import { canonicalJson, isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
+import {
+  canonicalJson,
+  isJsonList,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  jsonValues,
+} from './json.ts';
 import { ANY, BOOLEAN, listOf, NULL, NUMBER, TEXT, type Type } from './type.ts';
 
 const ANNOTATIONS = [
@@ -112,6 +119,18 @@ export function validateJson(schema: Json, value: Json): readonly string[] {
   const errors: string[] = [];
   check(schema, value, { where: '$', errors });
   return errors.slice(0, ERRORS_MAX);
+}
+
+/** The JSON value of an answer: of several the likeliest that fits, and what is wrong with it. */
+export function findFitting(
+  schema: Json,
+  text: string,
+): { readonly json: Json; readonly errors: readonly string[] } {
+  const judged = jsonValues(text).map((json) => ({ json, errors: validateJson(schema, json) }));
+  return (
+    judged.find(({ errors }) => errors.length === 0) ??
+    judged[0] ?? { json: null, errors: ['the answer holds no JSON'] }
+  );
 }
 
 /** A value that fits the schema as far as its types go, for dry runs. */

@@ -3,7 +3,7 @@ import { suggestName } from '../../protocol/address.ts';
 import { canonicalJson, isJsonList, type Json, type JsonObject } from './json.ts';
 import { decodeAsk, decodeWait } from './human-decode.ts';
 import type { ListSource, Repeat, Step, StepBody } from './plan.ts';
-import { decodeLimits, type Inherited } from './field-decode.ts';
+import { decodeLimits, decodeModels, DEFAULT_KEYS, type Inherited } from './field-decode.ts';
 import { decodePrompt } from './prompt-decode.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
@@ -30,6 +30,8 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
     ...SPREAD_KEYS,
     'repeat',
     'undo',
+    'model',
+    'defaults',
     'isolate',
     'project',
     'base',
@@ -39,7 +41,7 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
 };
 const ALL_STEP_KEYS = [...new Set(Object.values(KEYS).flat())];
 /** What a group hands down to the prompts in it. */
-const HANDED_DOWN = ['isolate', 'project', 'base', 'branch', 'keep'];
+const HANDED_DOWN = ['model', 'isolate', 'project', 'base', 'branch', 'keep'];
 const ID = /^[a-z][a-z0-9_-]{0,39}$/;
 
 /** The steps below `key`, in the order they are written. */
@@ -141,7 +143,10 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
           mapping.raw[key] === undefined ? [] : [[key, mapping.raw[key]]],
         ),
       );
-      const defaults: JsonObject = { ...inherited.defaults, ...handed };
+      const own = mappingAt(mapping, 'defaults');
+      refuseUnknownKeys(own, DEFAULT_KEYS, '"defaults"');
+      decodeModels(mapping, 'model');
+      const defaults: JsonObject = { ...inherited.defaults, ...own.raw, ...handed };
       return { kind: 'group', steps: decodeSteps(mapping, 'steps', { ...inherited, defaults }) };
     }
   }

@@ -5,7 +5,7 @@ import { showValue } from '../language/expression-evaluate.ts';
 import { parseHeader } from './header.ts';
 import type { Json } from '../language/json.ts';
 import type { Plan } from '../language/plan.ts';
-import { planInForce } from './amend.ts';
+import { planInForce } from './plan-in-force.ts';
 import type { NewFile, RunInput, RunSummary } from './run-input.ts';
 import { evaluateTemplate } from '../language/template.ts';
 
@@ -71,7 +71,7 @@ export function admission(
 export function summarizeRun(input: RunInput): RunSummary {
   const root = channelRoot(input.run);
   const header = parseHeader(input.files.get(`${root}RUN.json`) ?? '');
-  const plan = planInForce(input, root)?.plan ?? null;
+  const plan = planInForce(input.files, root)?.plan ?? null;
   const isEnded =
     input.files.has(`${root}COMPLETE`) ||
     input.files.has(`${root}CANCEL`) ||

@@ -5,11 +5,11 @@ import { type Fold, hasBelow } from './fold-context.ts';
 import { findMapping, type JsonObject } from '../language/json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from '../language/plan.ts';
-import { rememberText } from './text-memo.ts';
+import { amendPath, lastAmendment } from './plan-in-force.ts';
 import { PLAN_KEYS } from '../language/plan-decode.ts';
 import { descendantsOf } from '../language/reach.ts';
 import { gateFolder } from './fold-people.ts';
-import type { NewFile, RunInput, Transition } from './run-input.ts';
+import type { NewFile, Transition } from './run-input.ts';
 import type { Control } from './run-messages.ts';
 import {
   type CheckedPlan,
@@ -18,25 +18,6 @@ import {
   formatProblem,
   readSource,
 } from '../language/source.ts';
-import { readYamlMapping } from '../../protocol/yaml.ts';
-import { asJson, isJsonObject } from '../language/json.ts';
-
-/**
- * The plan in force: the last amendment, else PLAN.yaml; null when there is none or it is damaged.
- */
-export function planInForce(input: RunInput, root: string): CheckedPlan | null {
-  const text =
-    input.files.get(amendPath(root, lastAmendment(input, root))) ??
-    input.files.get(`${root}PLAN.yaml`);
-  return text === undefined ? null : readPlan(text);
-}
-
-const readPlan = rememberText((text): CheckedPlan | null => {
-  const read = readYamlMapping(text, 'typed');
-  const raw = read.kind === 'mapping' ? asJson(read.value) : undefined;
-  // Models are not checked again: a plan stays valid when a host goes away.
-  return isJsonObject(raw) ? checkRaw(raw, { models: null, served: new Map() }, () => 0) : null;
-});
 
 /** The answer to `op: amend`: its body is the new plan, whole or the keys that change. */
 export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {
@@ -114,17 +95,7 @@ function unsafeSteps(fold: Fold, next: Plan): readonly string[] {
 
 function nextAmendment(fold: Fold, raw: JsonObject): NewFile {
   return {
-    path: amendPath(fold.root, lastAmendment(fold.input, fold.root) + 1),
+    path: amendPath(fold.root, lastAmendment(fold.input.files, fold.root) + 1),
     content: writeYaml(raw),
   };
-}
-
-function lastAmendment(input: RunInput, root: string): number {
-  let n = 1;
-  while (input.files.has(amendPath(root, n + 1))) n += 1;
-  return n;
-}
-
-function amendPath(root: string, n: number): string {
-  return `${root}plan/${String(n)}.yaml`;
 }

@@ -3,9 +3,9 @@ import { readMessage } from './message-memo.ts';
 import { firstLine, oneLine } from '../../protocol/reply.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import type { Values } from '../language/expression-evaluate.ts';
-import { findJson, isJsonObject, type Json } from '../language/json.ts';
+import { isJsonObject, type Json } from '../language/json.ts';
 import type { Check } from '../language/plan.ts';
-import { validateJson } from '../language/schema.ts';
+import { findFitting } from '../language/schema.ts';
 import { rememberText } from './text-memo.ts';
 
 export interface Answer {
@@ -65,19 +65,13 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
   };
 });
 
-const findJsonOnce = rememberText(findJson);
-
 /** The JSON of the answer and everything that is wrong with it; nothing wrong = it may be used. */
 export function judgeAnswer(
   body: string,
   expected: Expectation,
 ): { readonly json: Json; readonly errors: readonly string[] } {
   if (expected.judge !== undefined) return { json: null, errors: expected.judge(body) };
-  const found = expected.schema === null ? undefined : findJsonOnce(body);
-  if (expected.schema !== null && found === undefined)
-    return { json: null, errors: ['the answer holds no JSON'] };
-  const json = found ?? null;
-  const errors = expected.schema === null ? [] : validateJson(expected.schema, json);
+  const { json, errors } = expected.schema === null ? NO_JSON : fitOnce(expected.schema)(body);
   if (errors.length > 0 || expected.checks.length === 0) return { json, errors };
   const values = expected.valuesWith({ text: body, json });
   return {
@@ -86,6 +80,19 @@ export function judgeAnswer(
       .filter((check) => evaluateTemplate(check.that, values) !== true)
       .map((check) => check.message),
   };
+}
+
+const NO_JSON = { json: null, errors: [] };
+
+/** Answers are judged with every fold, and a plan keeps its schemas. */
+const FITTED = new WeakMap<object, (body: string) => ReturnType<typeof findFitting>>();
+
+function fitOnce(schema: Json): (body: string) => ReturnType<typeof findFitting> {
+  const read = (body: string): ReturnType<typeof findFitting> => findFitting(schema, body);
+  if (typeof schema !== 'object' || schema === null) return read;
+  const known = FITTED.get(schema) ?? rememberText(read);
+  FITTED.set(schema, known);
+  return known;
 }
 
 /** Why a task failed, in one line. */

@@ -4,10 +4,10 @@ import { firstLine } from '../../protocol/reply.ts';
 import { replyPath } from '../../protocol/paths.ts';
 import type { Fold } from './fold-context.ts';
 import { ask as askFold, readFile } from './fold-memo.ts';
-import { findJson, type Json } from '../language/json.ts';
+import type { Json } from '../language/json.ts';
 import type { Ask } from '../language/plan.ts';
 import type { RunMessages } from './run-messages.ts';
-import { validateJson } from '../language/schema.ts';
+import { findFitting } from '../language/schema.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {
@@ -93,7 +93,7 @@ export function decide(
       .map((vote) => vote.text)
       .filter((text) => text !== '')
       .join('\n\n'),
-    json: schema === null ? null : (findJson(given[0]?.text ?? '') ?? null),
+    json: schema === null ? null : findFitting(schema, given[0]?.text ?? '').json,
     atMs: Math.max(0, ...given.map((vote) => vote.atMs)),
   });
   const denied = counted.find((vote) => vote.says === 'deny');
@@ -128,7 +128,6 @@ function problemOf(fold: Fold, ask: Ask, vote: Omit<Vote, 'problem'>): string | 
       ? `says none of ${ask.choices.join(', ')}`
       : 'says neither "approve" nor "deny"';
   if (ask.form !== 'input' || ask.schema === null) return null;
-  const json = findJson(vote.text);
-  const errors = json === undefined ? ['no JSON'] : validateJson(ask.schema, json);
+  const { errors } = findFitting(ask.schema, vote.text);
   return errors.length === 0 ? null : errors.join('; ');
 }

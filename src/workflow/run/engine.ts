@@ -6,7 +6,8 @@
 import { olderEnd } from '../../protocol/older-answer.ts';
 import { channelRoot } from '../../protocol/paths.ts';
 import { admission } from './admit.ts';
-import { amendBy, followSaved, planInForce } from './amend.ts';
+import { amendBy, followSaved } from './amend.ts';
+import { planInForce } from './plan-in-force.ts';
 import { chooseTransition } from './choose.ts';
 import { answerControl, isPaused, nextControl } from './controls.ts';
 import { isEnded } from './fold-context.ts';
@@ -88,7 +89,7 @@ function hasOlderEnd({ run, files }: RunInput): boolean {
 function advance(input: RunInput, run: FoldedRun): Transition | null {
   const { fold } = run;
   const hasPlan = input.files.has(`${fold.root}PLAN.yaml`);
-  const checked = planInForce(input, fold.root);
+  const checked = planInForce(input.files, fold.root);
   if (hasPlan && (checked === null || checked.problems.length > 0))
     return damagedPlan(run, checked);
   const control = nextControl(fold.messages);

@@ -152,6 +152,8 @@ export interface Fold {
   readonly paths: () => readonly string[];
   readonly messages: RunMessages;
   readonly reuse: Reuse;
+  /** Steps whose answers are never taken from elsewhere: `finally` and undo steps. */
+  readonly ofItself: ReadonlySet<string>;
   readonly proposals: Proposal[];
   readonly tasks: TaskView[];
   readonly gates: GateView[];

@@ -187,7 +187,7 @@ function chainBase(
     reask: prompt.reask,
     retry: prompt.retry,
     session: prompt.session,
-    cache: prompt.cache,
+    cache: step.undo !== null || fold.ofItself.has(step.id) ? 'false' : prompt.cache,
     isRepeatable: prompt.effects === 'git',
     caps: [...level.caps, ...own],
     priority: level.priority + step.priority,

@@ -4,7 +4,7 @@
  */
 import { byCodeUnit } from '../../base/order.ts';
 import { channelRoot } from '../../protocol/paths.ts';
-import { planInForce } from './amend.ts';
+import { planInForce } from './plan-in-force.ts';
 import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
 import { foldChain } from './fold-chain.ts';
@@ -26,10 +26,10 @@ import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import { compileModels, compilePrompt, planBeforeCompile, readCompiled } from './open-run.ts';
-import type { Plan, Step } from '../language/plan.ts';
+import { endSteps, type Plan } from '../language/plan.ts';
 import { runNonce } from './prompt-text.ts';
 import { inOrder } from '../language/reach.ts';
-import { createReuse } from './reuse.ts';
+import { createReuse, stepsOfItself } from './reuse.ts';
 import { messageFiles, readRunMessages } from './run-messages.ts';
 import type { RunInput } from './run-input.ts';
 
@@ -75,6 +75,7 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
       readRunMessages(input, files),
     ),
     reuse: createReuse(input, header, plan),
+    ofItself: keepValue(memo, { key: 'of itself', basis: [] }, () => stepsOfItself(plan)),
     proposals: [],
     tasks: [],
     gates: [],
@@ -89,7 +90,7 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
 /** Folds a run that has its header. */
 export function foldRun(input: RunInput, header: RunHeader): FoldedRun {
   const root = channelRoot(header.run);
-  const checked = planInForce(input, root);
+  const checked = planInForce(input.files, root);
   const isCompiled = checked !== null;
   const plan = checked?.plan ?? planBeforeCompile(input);
   const fold = createFold(input, header, plan);
@@ -305,11 +306,6 @@ function stopAll(fold: Fold, stop: Stop): boolean {
 function dropGates(fold: Fold): boolean {
   withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(`${fold.root}gates/`)));
   return true;
-}
-
-function endSteps(plan: Plan): readonly Step[] {
-  const undoing = new Set(plan.steps.flatMap((step) => step.undo ?? []));
-  return [...plan.final, ...plan.steps.filter((step) => undoing.has(step.id))];
 }
 
 /**

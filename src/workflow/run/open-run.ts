@@ -65,7 +65,7 @@ export function openRun(input: RunInput): Opening {
   const where = marker.uses === null ? '' : `${workflowFile(marker.uses)}, `;
   const all = [
     ...checked.problems.map((problem) => `${where}${formatProblem(problem)}`),
-    ...(checked.problems.length > 0 ? [] : problems),
+    ...(checked.problems.length > 0 ? [] : problems.map(({ message }) => message)),
   ];
   if (all.length > 0) return { kind: 'refused', problems: all };
   return {

@@ -5,8 +5,9 @@
 import type { RunHeader } from './header.ts';
 import { channelRoot, parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import { readMessage } from './message-memo.ts';
+import { planInForce } from './plan-in-force.ts';
 import type { Plan } from '../language/plan.ts';
-import { allSteps } from '../language/plan.ts';
+import { allSteps, endSteps } from '../language/plan.ts';
 import { descendantsOf } from '../language/reach.ts';
 import type { Reusable, RunInput } from './run-input.ts';
 
@@ -26,7 +27,10 @@ export interface DecidedGate {
   readonly path: string;
 }
 
-/** What may be taken over. Steps from `fork.from` on run anew. */
+/**
+ * What may be taken over. Run again are the steps from `fork.from` on, those whose effects the other
+ * run took back, what hangs on them, and what is done at the end of every run.
+ */
 export interface Reuse {
   /** The finished answer to an equal task. */
   readonly answer: (task: Wanted) => Reusable | null;
@@ -50,8 +54,8 @@ export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reu
   const { fork } = header;
   const files = fork === null ? null : input.lookUp.runFiles(fork.run, fork.at);
   if (fork === null || files === null) return NOTHING;
-  const again = stepsAgain(plan, fork.from);
   const root = channelRoot(fork.run);
+  const again = stepsAgain(plan, { from: fork.from, undone: undoneSteps(files, root) });
   const finished = finishedTasks(files, root);
   return {
     answer: ({ contentKey, relative, step }) => {
@@ -75,12 +79,33 @@ export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reu
   };
 }
 
-function stepsAgain(plan: Plan, from: string | null): ReadonlySet<string> {
-  if (from === null) return new Set();
+function stepsAgain(
+  plan: Plan,
+  { from, undone }: { readonly from: string | null; readonly undone: readonly string[] },
+): ReadonlySet<string> {
   const top = [...plan.steps, ...plan.final];
-  const start = top.find((step) => allSteps([step]).some((each) => each.id === from))?.id ?? from;
-  const ids = new Set([start, ...descendantsOf(start, top)]);
-  return new Set(allSteps(top.filter((step) => ids.has(step.id))).map((step) => step.id));
+  const starts = [...undone];
+  if (from !== null)
+    starts.push(top.find((step) => allSteps([step]).some((each) => each.id === from))?.id ?? from);
+  const ids = new Set(starts.flatMap((id) => [id, ...descendantsOf(id, top)]));
+  return new Set([
+    ...stepsOfItself(plan),
+    ...allSteps(top.filter((step) => ids.has(step.id))).map((step) => step.id),
+  ]);
+}
+
+/** Steps that every run does itself: an equal answer of elsewhere has cleared up nothing here. */
+export function stepsOfItself(plan: Plan): ReadonlySet<string> {
+  return new Set(allSteps(endSteps(plan)).map(({ id }) => id));
+}
+
+/** Steps of the other run whose undo step was begun: what they did may not stand any more. */
+function undoneSteps(files: ReadonlyMap<string, string>, root: string): readonly string[] {
+  const steps = planInForce(files, root)?.plan.steps ?? [];
+  const paths = [...files.keys()];
+  return steps.flatMap(({ id, undo }) =>
+    undo !== null && paths.some((path) => path.startsWith(`${root}steps/${undo}/`)) ? [id] : [],
+  );
 }
 
 interface Finished extends Reusable {
