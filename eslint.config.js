@@ -30,6 +30,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist/',
+      'build/',
       'node_modules/',
       'src/web/static/',
       '*.config.js',

@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     testTimeout: 240_000,
     hookTimeout: 120_000,
+    // The built program is run as it is.
+    server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
     // One more than the processors of a small machine: tests wait for processes, and processes for
     // each other.

@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // The version is answered before anything else is loaded: scripts ask for it often.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-v') {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`${manifest.version}\n`);
 } else {
-  const bundle = new URL('../dist/bundle/main.js', import.meta.url);
-  const { main } = await import(existsSync(bundle) ? bundle.href : '../dist/cli/main.js');
+  const { main } = await import('../dist/cli/main.js');
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -2,7 +2,7 @@
 // it uses, and nothing around them.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { buildEnvironment, HARDENING } from '../../dist/transport/git-environment.js';
+import { buildEnvironment, HARDENING } from '../../build/transport/git-environment.js';
 
 const BRANCH = 'refs/heads/main';
 const RULES = { env: process.env, allowHttp: true };

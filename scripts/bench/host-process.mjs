@@ -1,6 +1,6 @@
 // One dispatcher as a process: the loop of `crosstalkd run` with an agent that answers at once.
 // Started by the rows, never by hand.
-import { runDispatcher } from '../../dist/dispatcher/loop.js';
+import { runDispatcher } from '../../build/dispatcher/loop.js';
 import { openHost } from './host.mjs';
 
 const options = JSON.parse(process.argv[2]);

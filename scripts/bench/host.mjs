@@ -2,10 +2,10 @@
 // answers at once.
 import { mkdirSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { composeDispatcher } from '../../dist/cli/compose.js';
-import { openSession } from '../../dist/cli/transport-session.js';
-import { createLog } from '../../dist/base/log.js';
-import { createMirror } from '../../dist/transport/mirror.js';
+import { composeDispatcher } from '../../build/cli/begin/compose.js';
+import { openSession } from '../../build/cli/session/transport-session.js';
+import { createLog } from '../../build/base/log.js';
+import { createMirror } from '../../build/transport/mirror.js';
 import { MODELS_TEXT } from './repository.mjs';
 import { writeFileSync } from 'node:fs';
 

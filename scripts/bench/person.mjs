@@ -1,7 +1,7 @@
 // A person who writes straight into a remote on this disk: what a host sees of it is the same as
 // after any push.
 import { ulid } from 'ulid';
-import { newMessagePath, replyPath } from '../../dist/protocol/paths.js';
+import { newMessagePath, replyPath } from '../../build/protocol/paths.js';
 import { git, messageText } from './repository.mjs';
 
 /** Adds `count` messages to `echo` in commits of ten; gives their paths and the new tip. */

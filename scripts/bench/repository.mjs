@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import { newMessagePath, replyPath } from '../../dist/protocol/paths.js';
+import { newMessagePath, replyPath } from '../../build/protocol/paths.js';
 
 const DAY_MS = 24 * 3_600_000;
 const CHANNELS = ['general', 'reviews', 'research', 'support'];

@@ -3,7 +3,6 @@
  * a request ever reaches the disk.
  */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,10 +45,7 @@ export async function readPageFiles(): Promise<PageFiles> {
   return files;
 }
 
-/** Beside this file, or beside the bundle that this file has become a part of. */
+/** What the build makes of web/page; seen from the program, and from this file's source. */
 function findFolder(): string {
-  const places = ['./static/', '../web/static/'].map((place) =>
-    fileURLToPath(new URL(place, import.meta.url)),
-  );
-  return places.find((place) => existsSync(place)) ?? places[0] ?? '';
+  return fileURLToPath(new URL('../../dist/web/static/', import.meta.url));
 }

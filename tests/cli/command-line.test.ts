@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { parseWords } from '../../src/cli/command.ts';
+import { parseWords } from '../../src/cli/parse-words.ts';
 import { displayWidth, fitWidth, padWidth } from '../../src/cli/display-width.ts';
 import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
@@ -45,13 +45,13 @@ describe('every command', () => {
   it.each(COMMANDS.map(({ name }) => name))(
     '%s has help, and refuses an unknown option naming it',
     async (name) => {
-      const help = await cli.run([name, '--help'], { cwd: cli.place });
+      const help = await cli.runProgram([name, '--help'], { cwd: cli.place });
       expect(help.code).toBe(0);
       expect(help.stdout).toContain(
         `crosstalkd ${name}: ${COMMANDS.find((spec) => spec.name === name)?.about ?? ''}\n`,
       );
       expect(help.stdout).not.toMatch(/ $|\(default: true\)/m);
-      const unknown = await cli.run([name, '--no-such-option'], { cwd: cli.place });
+      const unknown = await cli.runProgram([name, '--no-such-option'], { cwd: cli.place });
       expect(unknown.code).toBe(2);
       expect(unknown.stderr).toContain('--no-such-option');
     },

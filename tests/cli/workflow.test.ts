@@ -45,7 +45,7 @@ describe('workflow', () => {
     const help = await cli.run(['workflow']);
     expect(help).toMatchObject({ code: 0 });
     expect(help.stdout).toContain('crosstalkd workflow fork <run>');
-    expect((await cli.run(['wf', 'fork', '--help'])).stdout).toContain('--at');
+    expect((await cli.runProgram(['wf', 'fork', '--help'])).stdout).toContain('--at');
     const wrong = await cli.run(['wf', 'chek']);
     expect(wrong).toMatchObject({ code: 2 });
     expect(wrong.stderr).toContain('did you mean "check"?');

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/bench/main.mjs', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 interface Row {
   readonly row: string;
@@ -24,11 +24,9 @@ test(
     try {
       const json = join(place, 'rows.json');
       const { stdout, stderr } = spawnSync(
-        process.execPath,
-        [SCRIPT, '--quick', '--sizes', '100', '--json', json],
-        {
-          encoding: 'utf8',
-        },
+        'npm',
+        ['run', 'bench', '--', '--quick', '--sizes', '100', '--json', json],
+        { cwd: ROOT, encoding: 'utf8' },
       );
       const { results } = JSON.parse(readFileSync(json, 'utf8')) as {
         readonly results: readonly Row[];

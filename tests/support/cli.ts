@@ -2,7 +2,7 @@
  * The command line as a person uses it: the built program, a home of its own, a transport with a
  * bare remote, all in one temporary directory.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -16,16 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
+import { type Ended, runCommand, startProgram } from './run-command.ts';
 
-const BIN = resolve(import.meta.dirname, '../../bin/crosstalkd.js');
-
-/** How a command ended. */
-export interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type { Ended } from './run-command.ts';
 
 /** How it is started. */
 export interface Start {
@@ -41,7 +35,10 @@ export interface Cli {
   readonly clone: string;
   readonly remote: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Runs a command to its end, in this process. */
   readonly run: (args: readonly string[], start?: Start) => Promise<Ended>;
+  /** The same as the program itself. */
+  readonly runProgram: (args: readonly string[], start?: Start) => Promise<Ended>;
   /** The one object that a command prints with --json, and its exit code. */
   readonly json: (
     args: readonly string[],
@@ -78,7 +75,7 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
   const env: Readonly<Record<string, string>> = {
     PATH: process.env['PATH'] ?? '',
     HOME: join(place, 'home'),
-    TMPDIR: join(place, 'tmp'),
+    TMPDIR: tmpdir(),
     CROSSTALK_STATE_DIR: join(place, 'state'),
     CROSSTALK_CONFIG_DIR: join(place, 'config'),
     GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
@@ -86,22 +83,18 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     GIT_TERMINAL_PROMPT: '0',
     NO_COLOR: '1',
   };
-  for (const directory of ['home', 'tmp', 'config'])
-    mkdirSync(join(place, directory), { mode: 0o700 });
+  for (const directory of ['home', 'config']) mkdirSync(join(place, directory), { mode: 0o700 });
   writeFileSync(
     join(place, 'gitconfig'),
     '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
   );
   const clone = join(place, 'team');
-  const run: Cli['run'] = (args, start = {}) => {
-    const spawned = spawnBin(args, {
-      cwd: existsSync(clone) ? clone : place,
-      ...start,
-      env: { ...env, ...start.env },
-    });
-    spawned.endWithin(LIMIT_MS);
-    return spawned.ended;
-  };
+  const placeOf = (start: Start) => ({
+    cwd: existsSync(clone) ? clone : place,
+    ...start,
+    env: { ...env, ...start.env },
+  });
+  const run: Cli['run'] = (args, start = {}) => runCommand(args, placeOf(start));
   const git: Cli['git'] = (args, cwd = clone) =>
     execFileSync('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
       .toString('utf8')
@@ -114,11 +107,12 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     remote: join(place, 'team.git'),
     env,
     run,
+    runProgram: (args, start = {}) => startProgram(args, placeOf(start), LIMIT_MS).ended,
     json: async (args, start) => {
       const { code, stdout } = await run([...args, '--json'], start);
       return { code, data: JSON.parse(stdout) as Json };
     },
-    start: (args, more) => startBin(args, { cwd: clone, env: { ...env, ...more } }),
+    start: (args, more) => startRunning(args, { cwd: clone, env: { ...env, ...more } }),
     git,
     say: (files) => sayAsOther({ place, remote: join(place, 'team.git'), git }, files),
     answer: async () => {
@@ -162,55 +156,24 @@ export function fingerprint(directory: string): string {
   return hash.digest('hex');
 }
 
-interface Spawned {
-  readonly ended: Promise<Ended>;
-  readonly output: () => string;
-  readonly stop: () => void;
-  /** Kills it when it has not ended by then. */
-  readonly endWithin: (limitMs: number) => void;
-}
-
-function spawnBin(
-  args: readonly string[],
-  start: Required<Pick<Start, 'cwd' | 'env'>> & Start,
-): Spawned {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: start.cwd, env: start.env });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(start.input ?? '');
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const endWithin = (limitMs: number): void =>
-    void (timer = setTimeout(() => child.kill('SIGKILL'), limitMs));
-  const ended = new Promise<Ended>((done, fail) => {
-    child.once('error', fail);
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      done({ code, stdout, stderr });
-    });
-  });
-  return { ended, output: () => stdout + stderr, stop: () => child.kill('SIGTERM'), endWithin };
-}
-
-function startBin(
+function startRunning(
   args: readonly string[],
   start: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
 ): Running {
-  const spawned = spawnBin(args, start);
+  const { child, ended, output } = startProgram(args, start);
   return {
     until: async (text) => {
       const deadline = performance.now() + LIMIT_MS;
-      while (!spawned.output().includes(text)) {
+      while (!output().includes(text)) {
         if (performance.now() > deadline)
-          throw new Error(`"${text}" did not come; so far:\n${spawned.output()}`);
+          throw new Error(`"${text}" did not come; so far:\n${output()}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },
-    stop: () => {
-      spawned.stop();
-      spawned.endWithin(LIMIT_MS);
-      return spawned.ended;
+    stop: async () => {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+      return ended.finally(() => clearTimeout(timer));
     },
   };
 }

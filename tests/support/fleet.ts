@@ -5,9 +5,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-
-const BIN = resolve(import.meta.dirname, '../../bin/crosstalkd.js');
+import { dirname, join } from 'node:path';
+import { type Ended, PROGRAM, runCommand } from './run-command.ts';
 
 /** One line of a dispatcher's log. */
 export interface HostEvent {
@@ -45,7 +44,7 @@ export interface Fleet {
   readonly run: (
     args: readonly string[],
     more?: Readonly<Record<string, string>>,
-  ) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+  ) => Promise<Ended>;
   /** Every agent start of every host, as its fixture recorded it. */
   readonly agentRuns: () => readonly string[];
   /** Pulls until the predicate holds on the clone's files. */
@@ -69,6 +68,7 @@ export async function startFleet(
   const full: Readonly<Record<string, string>> = {
     PATH: process.env['PATH'] ?? '',
     HOME: place,
+    TMPDIR: tmpdir(),
     CROSSTALK_CONFIG_DIR: join(place, 'config'),
     GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
     GIT_CONFIG_NOSYSTEM: '1',
@@ -92,7 +92,7 @@ export async function startFleet(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   const run: Fleet['run'] = (args, more) =>
-    runToEnd(args, { env: { ...full, ...more }, cwd: place });
+    runCommand(args, { env: { ...full, ...more }, cwd: place });
   const made = await run([
     'init',
     clone,
@@ -201,7 +201,7 @@ function startHost(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Host {
-  const child = spawn(process.execPath, [BIN, 'run', ...args, '--alias', alias], {
+  const child = spawn(process.execPath, [PROGRAM, 'run', ...args, '--alias', alias], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -264,18 +264,4 @@ function untilEvent(
     child.on('exit', stop);
     check();
   });
-}
-
-function runToEnd(
-  args: readonly string[],
-  options: { readonly env: Readonly<Record<string, string>>; readonly cwd: string },
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [BIN, ...args], {
-    ...options,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
-  return new Promise((done) => child.on('close', (code) => done({ code, ...said })));
 }

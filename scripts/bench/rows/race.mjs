@@ -1,8 +1,8 @@
 // Several hosts push the same claims at the same moment: each key must have exactly one winner.
 import { join } from 'node:path';
-import { systemClock } from '../../../dist/base/clock.js';
-import { systemRandom } from '../../../dist/base/random.js';
-import { openGitRepository } from '../../../dist/transport/git-repository.js';
+import { systemClock } from '../../../build/base/clock.js';
+import { systemRandom } from '../../../build/base/random.js';
+import { openGitRepository } from '../../../build/transport/git-repository.js';
 import { copyRemote } from '../repository.mjs';
 
 const HOSTS = 8;

@@ -1,11 +1,11 @@
 // Rows of one host that waits and then answers one message: the idle tick, the overhead of a reply,
 // and our own part of it.
 import { join } from 'node:path';
-import { tick } from '../../../dist/dispatcher/tick.js';
-import { openGitRepository } from '../../../dist/transport/git-repository.js';
-import { systemClock } from '../../../dist/base/clock.js';
-import { systemRandom } from '../../../dist/base/random.js';
-import { replyPath } from '../../../dist/protocol/paths.js';
+import { tick } from '../../../build/dispatcher/tick.js';
+import { openGitRepository } from '../../../build/transport/git-repository.js';
+import { systemClock } from '../../../build/base/clock.js';
+import { systemRandom } from '../../../build/base/random.js';
+import { replyPath } from '../../../build/protocol/paths.js';
 import { createFloor } from '../floor.mjs';
 import { openHost } from '../host.mjs';
 import { alternate, countSpawns, median } from '../measure.mjs';

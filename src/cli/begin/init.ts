@@ -45,10 +45,10 @@ export async function initTransport(invocation: Invocation): Promise<number> {
   const remote = option(invocation, 'remote');
   const url =
     remote === null
-      ? await makeRemote(`${directory}.git`, branch)
+      ? await makeRemote(`${directory}.git`, branch, invocation.env)
       : absoluteUrl(invocation.cwd, remote);
   const traits = await probe(invocation, url, branch);
-  const git = await clone(url, { directory, branch });
+  const git = await clone(url, { directory, branch, env: invocation.env });
   if (existsSync(join(directory, VERSION_FILE)))
     throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already`, {
       fix: `crosstalkd join ${url}`,
@@ -72,13 +72,13 @@ function absoluteUrl(cwd: string, remote: string): string {
   return isUrl(remote) || remote.startsWith('-') ? remote : resolve(cwd, remote);
 }
 
-async function makeRemote(path: string, branch: string): Promise<string> {
+async function makeRemote(path: string, branch: string, env: Invocation['env']): Promise<string> {
   if (existsSync(path))
     throw new CrosstalkError('ALREADY_EXISTS', `${path} exists`, {
       fix: `crosstalkd init <dir> --remote ${path}`,
     });
   await mkdir(path, { recursive: true });
-  const git = openPersonGit(path);
+  const git = openPersonGit(path, env);
   await git.raw(['init', '--quiet', '--bare', `--initial-branch=${branch}`]);
   // The last one is for hosts with `partial-cache`.
   for (const key of [
@@ -129,12 +129,20 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
 
 async function clone(
   url: string,
-  { directory, branch }: { readonly directory: string; readonly branch: string },
+  {
+    directory,
+    branch,
+    env,
+  }: {
+    readonly directory: string;
+    readonly branch: string;
+    readonly env: Invocation['env'];
+  },
 ): Promise<SimpleGit> {
   await mkdir(dirname(directory), { recursive: true });
-  const above = openPersonGit(dirname(directory));
+  const above = openPersonGit(dirname(directory), env);
   await above.raw(['clone', '--quiet', '--', url, directory]);
-  const git = openPersonGit(directory);
+  const git = openPersonGit(directory, env);
   const exists =
     (await git.raw(['ls-remote', '--heads', 'origin', `refs/heads/${branch}`])).trim() !== '';
   if (exists) await git.raw(['checkout', '--quiet', branch]);

@@ -31,7 +31,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, config.allowHttp);
   const directory = resolve(start, into ?? defaultDirectory(url));
   refuseOccupied(directory);
-  await clone(url, directory, option(invocation, 'branch'));
+  await clone(invocation, url, directory);
   const session = await openSession(
     { ...invocation, options: withoutDir(invocation) },
     { where: directory },
@@ -80,11 +80,12 @@ function refuseOccupied(directory: string): void {
   );
 }
 
-async function clone(url: string, directory: string, branch: string | null): Promise<void> {
+async function clone(invocation: Invocation, url: string, directory: string): Promise<void> {
+  const branch = option(invocation, 'branch');
   if (branch !== null) branchRef(branch);
   const isNew = !existsSync(directory);
   await mkdir(dirname(directory), { recursive: true });
-  const git = openPersonGit(dirname(directory));
+  const git = openPersonGit(dirname(directory), invocation.env);
   try {
     await git.raw([
       'clone',

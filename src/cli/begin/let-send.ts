@@ -35,7 +35,7 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
       const places = [
         invocation.env['PATH'] ?? PATH_DEFAULT,
         ...(isAbsolute(program) ? [dirname(program)] : []),
-        makeCommand(session),
+        makeCommand(session, invocation.program),
       ];
       return agents.run({
         ...request,
@@ -49,11 +49,11 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
  * A folder with the command `crosstalkd` that starts this very program: a service has a bare PATH,
  * a checkout is in none.
  */
-function makeCommand(session: TransportSession): string {
+function makeCommand(session: TransportSession, script: string): string {
   const folder = join(session.directory.path, 'bin');
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const text = `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(process.argv[1] ?? '')} "$@"\n`;
+    const text = `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(script)} "$@"\n`;
     writeFileSync(join(folder, 'crosstalkd'), text, { mode: 0o700 });
   } catch {
     // Without it an installed crosstalkd on the PATH does as well.

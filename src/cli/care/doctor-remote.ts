@@ -138,7 +138,7 @@ async function examineDeletes(
       ? {}
       : {
           repair: async () => {
-            await openPersonGit(path).raw(['config', 'receive.denyDeletes', 'false']);
+            await openPersonGit(path, session.env).raw(['config', 'receive.denyDeletes', 'false']);
             await removeRefs(session, [ref]);
             return 'receive.denyDeletes is off on the remote: claims stand among its branches';
           },
@@ -189,7 +189,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
         `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`,
       ),
     ];
-  const git = openPersonGit(path);
+  const git = openPersonGit(path, session.env);
   // Claims among the branches have to be deletable.
   const wanted = [
     'receive.denyNonFastForwards',

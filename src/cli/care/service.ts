@@ -194,7 +194,7 @@ const ENV_FILE_TEXT = `# Variables for dispatchers that run as a service, NAME=v
 async function composeText(at: ServiceAt): Promise<string> {
   const { invocation, session, manager } = at;
   const { env } = invocation;
-  const script = resolve(process.argv[1] ?? '');
+  const script = resolve(invocation.program);
   if (/[\\/]_npx[\\/]/.test(script))
     throw new CrosstalkError(
       'REFUSED',

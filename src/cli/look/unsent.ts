@@ -43,7 +43,7 @@ export interface CloneSeen {
 export async function lookAtClone(session: TransportSession): Promise<CloneSeen | null> {
   const { clone } = session.located;
   if (clone === null) return null;
-  const ask = createAsk(clone);
+  const ask = createAsk(clone, session.env);
   const [untracked, staged, ahead] = await Promise.all([
     ask('ls-files', '-z', '--others', '--exclude-standard', '--', CHANNELS),
     ask(
@@ -109,7 +109,7 @@ async function listEdited(session: TransportSession, clone: string): Promise<rea
   const paths = [...messages.keys(), ...rejected.keys()].slice(-EDITED_MAX);
   if (paths.length === 0) return [];
   return pathsOf(
-    await createAsk(clone)(
+    await createAsk(clone, session.env)(
       'diff-files',
       '-z',
       '--no-renames',
@@ -126,8 +126,11 @@ function pathsOf(listed: string): readonly string[] {
 }
 
 /** One question to git in the clone; an empty answer when git cannot tell. */
-function createAsk(clone: string): (...args: readonly string[]) => Promise<string> {
-  const git = openPersonGit(clone, 10_000);
+function createAsk(
+  clone: string,
+  env: TransportSession['env'],
+): (...args: readonly string[]) => Promise<string> {
+  const git = openPersonGit(clone, env, 10_000);
   // Without optional locks git does not write back what it learnt, so that a look leaves every byte
   // as it was.
   return (...args) =>

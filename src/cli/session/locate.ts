@@ -6,6 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
+import type { Invocation } from '../command.ts';
 import { openPersonGit } from './person-git.ts';
 
 /** A transport as found: where its remote is, and the clone it was found in, if any. */
@@ -20,7 +21,10 @@ export interface Located {
  * The transport that `where` (a directory or URL) or else `cwd` belongs to. Throws NOT_A_TRANSPORT
  * saying what was looked for.
  */
-export async function locateTransport(where: string | null, cwd: string): Promise<Located> {
+export async function locateTransport(
+  where: string | null,
+  { cwd, env }: Pick<Invocation, 'cwd' | 'env'>,
+): Promise<Located> {
   if (where !== null && isUrl(where)) return { url: where, branch: null, clone: null };
   const start = resolve(cwd, where ?? '.');
   // A path that is not there may be a remote that is not there now: asking it gives the right
@@ -31,7 +35,7 @@ export async function locateTransport(where: string | null, cwd: string): Promis
   if (isBareRepository(start)) return { url: start, branch: null, clone: null };
   const clone = findClone(start);
   if (clone === null) throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
-  return locateRemote(clone);
+  return locateRemote(clone, env);
 }
 
 /** True for what can only be a remote: a scheme or `user@host:path`. */
@@ -55,8 +59,8 @@ function findClone(start: string): string | null {
   }
 }
 
-async function locateRemote(clone: string): Promise<Located> {
-  const git = openPersonGit(clone, 10_000);
+async function locateRemote(clone: string, env: Invocation['env']): Promise<Located> {
+  const git = openPersonGit(clone, env, 10_000);
   const ask = async (...args: string[]): Promise<string | null> => {
     try {
       const said = (await git.raw(args)).trim();

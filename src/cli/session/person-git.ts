@@ -26,15 +26,30 @@ const PERSONS_OWN = [
 ];
 
 /**
- * git in a directory. `blockMs`: how long it may be silent; left out for what talks to a remote or
+ * git in a directory, in the environment that the command was given. `blockMs`: how long it may be silent; left out for what talks to a remote or
  * asks for a password.
  */
-export function openPersonGit(baseDir: string, blockMs?: number): SimpleGit {
+export function openPersonGit(
+  baseDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+  blockMs?: number,
+): SimpleGit {
+  const given = Object.entries(env).filter(
+    ([name, value]) =>
+      value !== undefined &&
+      (!/^(GIT_|EDITOR$|PAGER$|VISUAL$)/.test(name) || PERSONS_OWN.includes(name)),
+  );
   const { simpleGit } = load('simple-git') as typeof import('simple-git');
   return simpleGit({
     baseDir,
     maxConcurrentProcesses: 3,
     allowEnvironment: PERSONS_OWN,
+    // What is let through of these is the person's own, and nothing that a repository could set.
+    unsafe: {
+      allowUnsafeConfigPaths: true,
+      allowUnsafeSshCommand: true,
+      allowUnsafeAskPass: true,
+    },
     ...(blockMs === undefined ? {} : { timeout: { block: blockMs } }),
-  });
+  }).env(Object.fromEntries(given) as Record<string, string>);
 }

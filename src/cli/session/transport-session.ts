@@ -48,6 +48,8 @@ import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
 
 export interface TransportSession {
   readonly located: Located;
+  /** Of the command that opened it: for git in people's clones. */
+  readonly env: Invocation['env'];
   readonly branch: string;
   readonly repository: Repository;
   readonly mirror: Mirror;
@@ -90,10 +92,10 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<TransportSession> {
   const [located, read] = await Promise.all([
-    locateTransport(
-      options.where ?? null,
-      resolve(invocation.cwd, option(invocation, 'dir') ?? '.'),
-    ),
+    locateTransport(options.where ?? null, {
+      env: invocation.env,
+      cwd: resolve(invocation.cwd, option(invocation, 'dir') ?? '.'),
+    }),
     readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() }),
   ]);
   for (const warning of read.warnings) invocation.io.warn(warning);
@@ -121,6 +123,7 @@ export async function openSession(
     );
     return {
       located,
+      env: invocation.env,
       branch,
       repository,
       mirror,

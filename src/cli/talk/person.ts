@@ -88,7 +88,7 @@ async function readIdentity(
   { env, cwd }: Invocation,
   clone: string | null,
 ): Promise<Identity | null> {
-  const git = openPersonGit(clone ?? cwd, 10_000);
+  const git = openPersonGit(clone ?? cwd, env, 10_000);
   const ask = async (key: string): Promise<string | null> =>
     present((await git.raw(['config', '--get', key]).catch(() => '')).trim());
   const name = present(env['GIT_AUTHOR_NAME']) ?? (await ask('user.name'));

@@ -1,0 +1,129 @@
+/**
+ * From words to a command and from its end to an exit code. The only place where an error becomes
+ * text for a person.
+ */
+import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
+import { suggestName } from '../protocol/address.ts';
+import type { CommandSpec, Invocation } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { overview, showHelp } from './help.ts';
+import { formatJson, type Io, paint, plain } from './io.ts';
+import { parseWords, placeOfCommand } from './parse-words.ts';
+
+/** Where a command line is run: everything of the process that a command may see. */
+export type Surroundings = Pick<Invocation, 'io' | 'env' | 'cwd' | 'program'>;
+
+/** Runs one command line (without node and script) and gives its exit code. */
+export async function execute(
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const { io } = surroundings;
+  const wantsJson = words.includes('--json');
+  let command: string | null = null;
+  try {
+    const { spec, rest } = findCommand(words);
+    command = spec?.name ?? null;
+    if (spec === null) {
+      io.print(overview());
+      return 0;
+    }
+    const { args, options } = parseWords(spec, rest);
+    if (options.has('help') || spec.subcommands !== undefined) {
+      showHelp(spec, io);
+      return 0;
+    }
+    const invocation: Invocation = { ...surroundings, args, options, commands: COMMANDS };
+    return await (await spec.load()).execute(invocation);
+  } catch (error) {
+    return report(error, { io, wantsJson, command });
+  }
+}
+
+function findCommand(words: readonly string[]): {
+  spec: CommandSpec | null;
+  rest: readonly string[];
+} {
+  // Options that every command takes may also stand in front of it: `crosstalkd -C dir status`.
+  const at = placeOfCommand(words);
+  const word = at < 0 ? undefined : words[at];
+  const before = at < 0 ? words : words.slice(0, at);
+  if (word === undefined || word === 'help') {
+    const unknown = before.find((one) => one.startsWith('-') && !['--help', '-h'].includes(one));
+    const asked = word === 'help' ? COMMANDS.find(({ name }) => name === words[at + 1]) : undefined;
+    if (asked !== undefined) return findSubcommand(asked, [...words.slice(at + 2), '--help']);
+    if (unknown !== undefined)
+      throw new CrosstalkError('USAGE', `unknown option "${unknown}"`, {
+        fix: 'crosstalkd --help',
+      });
+    return { spec: null, rest: [] };
+  }
+  const spec =
+    COMMANDS.find(({ name }) => name === word) ??
+    (word === 'wf' ? COMMANDS.find(({ name }) => name === 'workflow') : undefined);
+  if (spec !== undefined) return findSubcommand(spec, [...before, ...words.slice(at + 1)]);
+  const near = suggestName(
+    word,
+    COMMANDS.map(({ name }) => name),
+  );
+  throw new CrosstalkError(
+    'USAGE',
+    `unknown command "${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
+    {
+      fix: 'crosstalkd --help',
+    },
+  );
+}
+
+function findSubcommand(
+  spec: CommandSpec,
+  words: readonly string[],
+): { spec: CommandSpec; rest: readonly string[] } {
+  const at = placeOfCommand(words);
+  const word = words[at];
+  if (spec.subcommands === undefined || word === undefined) return { spec, rest: words };
+  const found = spec.subcommands.find(({ name }) => name === `${spec.name} ${word}`);
+  if (found !== undefined) return { spec: found, rest: words.filter((_, index) => index !== at) };
+  const near = suggestName(
+    word,
+    spec.subcommands.map(({ name }) => name.slice(spec.name.length + 1)),
+  );
+  throw new CrosstalkError(
+    'USAGE',
+    `unknown command "${spec.name} ${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
+    {
+      fix: `crosstalkd ${spec.name} --help`,
+    },
+  );
+}
+
+interface Reported {
+  readonly io: Io;
+  readonly wantsJson: boolean;
+  /** Null when the words named none. */
+  readonly command: string | null;
+}
+
+function report(error: unknown, { io, wantsJson, command }: Reported): number {
+  const known =
+    error instanceof CrosstalkError
+      ? error
+      : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  const { exit, next } = ERROR_CODES[known.code];
+  const fix = (known.fix ?? next).replace('<command>', command ?? '<command>');
+  if (wantsJson)
+    io.print(
+      formatJson({
+        ok: false,
+        health: 'failed',
+        error: { code: known.code, message: known.message, fix },
+      }),
+    );
+  else {
+    io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
+    io.warn(`  fix: ${plain(fix)}`);
+    if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)
+      io.warn(error.stack);
+  }
+  return exit;
+}
