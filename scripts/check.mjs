@@ -9,6 +9,7 @@ const STEPS = [
   ['lint', 'eslint', ['--max-warnings=0', '.']],
   ['types', 'tsc', ['-p', 'tsconfig.json']],
   ['types of the page', 'tsc', ['-p', 'src/web/page/tsconfig.json']],
+  ['patterns', 'node', ['scripts/check-patterns.mjs']],
   ['layers', 'depcruise', ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src']],
   ['unused', 'knip', ['--no-progress']],
   ['package', 'publint', ['--strict']],
@@ -18,11 +19,14 @@ const STEPS = [
 let failed = 0;
 for (const [name, command, args] of STEPS) {
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync('npx', ['--no-install', command, ...args], {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const { status, stdout, stderr } = spawnSync(
+    ...(command === 'node' ? [command, args] : ['npx', ['--no-install', command, ...args]]),
+    {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);
   if (status !== 0) console.log(`${stdout}${stderr}`);

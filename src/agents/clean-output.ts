@@ -1,23 +1,14 @@
 /** What a program wrote → text that may stand in a file, a terminal and a page. Pure. */
 import { Buffer, isUtf8 } from 'node:buffer';
 
-const ESC = String.fromCharCode(0x1b);
-const BEL = String.fromCharCode(0x07);
-const C1_CSI = String.fromCharCode(0x9b);
 const REPLACEMENT = '\ufffd';
 
 /**
  * Colours, cursor moves, titles, links and clipboard writes. A string sequence without an end takes
  * its line, never more.
  */
-const ESCAPE_SEQUENCE = new RegExp(
-  [
-    `(?:${ESC}\\[|${C1_CSI})[0-?]*[ -/]*[@-~]`,
-    `${ESC}[\\]PX^_][^${BEL}${ESC}\\n]*(?:${BEL}|${ESC}\\\\)?`,
-    `${ESC}[ -/]*[0-~]`,
-  ].join('|'),
-  'g',
-);
+const ESCAPE_SEQUENCE =
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?|\u001b[ -/]*[0-~]/g;
 
 /** More than one NUL in 100 bytes, or one damaged character in 10, is no text with a flaw. */
 const NUL_SHARE_MAX = 0.01;

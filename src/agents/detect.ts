@@ -145,7 +145,7 @@ async function askAgent(
     verified: adapter.verified,
     path,
     onPath,
-    version: /\d+(?:\.\d+)+(?:[-+][\w.]*\w)?/.exec(said ?? '')?.[0] ?? null,
+    version: /\b\d+(?:\.\d+)+(?:[-+][\w.]*\w)?/.exec(said ?? '')?.[0] ?? null,
     answered: said !== null,
     signedIn,
     login,

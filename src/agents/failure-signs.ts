@@ -28,6 +28,7 @@ const GENERAL: readonly (readonly [FailureClass, RegExp])[] = [
   ['rate-limit', /\b(429|529)\b|too many requests|rate[ _-]?limit|overloaded|resource_?exhausted/i],
   [
     'model',
+    // linear: the gap is at most 80 characters
     /\b404\b|issue with the selected model|model.{0,80}(does not exist|not found|not supported|is unknown)|not found on provider|unknown model|no such model/i,
   ],
   ['empty', /empty response|no response was returned/i],
@@ -42,6 +43,7 @@ const GENERAL: readonly (readonly [FailureClass, RegExp])[] = [
 ];
 
 const LOST_SESSION =
+  // linear: the gaps are at most 80 characters
   /no conversation found|no rollout found|invalid session identifier|no saved session found|session not found|found in different project|no previous sessions found|no session(,|\b.{0,30}\b(found|match))|session .{0,80}(not found|does not exist)/i;
 
 export interface Said {

@@ -222,7 +222,7 @@ function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
     return refuse('"adapter: http" needs "model:", as the provider calls it');
   if (entry.command.length + entry.wrapper.length > 0)
     return refuse('"adapter: http" starts no program: "command" and "wrapper" mean nothing to it');
-  const base = (optionText(entry, 'base-url') ?? dialect.baseUrl).replace(/\/+$/, '');
+  const base = (optionText(entry, 'base-url') ?? dialect.baseUrl).replace(/(?<!\/)\/+$/, '');
   const url = parseUrl(dialect.url(base));
   if (url === null)
     return refuse(

@@ -20,13 +20,13 @@ export function parseReset(text: string, nowMs: number): number | null {
 }
 
 function epoch(text: string): number | null {
-  const match = /(?:\||resets?_?(?:at)?["']?[:= ]+)(\d{10})(\d{3})?\b/i.exec(text);
+  const match = /(?:\||resets?_?(?:at)?["']?[:= ]{1,4})(\d{10})(\d{3})?\b/i.exec(text);
   return match === null ? null : Number(match[1]) * SECOND + Number(match[2] ?? 0);
 }
 
 function iso(text: string): number | null {
   const match =
-    /\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})/.exec(text);
+    /\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})/.exec(text);
   return match === null ? null : parseIso(match[0]);
 }
 

@@ -31,8 +31,13 @@ const KEPT = new Set(['text', 'step_start', 'step_finish', 'error']);
  * A line of its log about the provider; others are about its own affairs, such as a list of models
  * that it could not fetch.
  */
-const STREAM_ERROR =
-  /^timestamp=\S+ level=ERROR .*message="stream error".* error\.error="((?:[^"\\]|\\.)*)"/;
+function streamError(line: string): string | null {
+  return line.startsWith('timestamp=') &&
+    line.includes(' level=ERROR ') &&
+    line.includes('message="stream error"')
+    ? (/ error\.error="((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? null)
+    : null;
+}
 
 const PERMISSIONS: Readonly<Record<Mode, JsonRecord>> = {
   chat: { permission: { '*': 'deny' } },
@@ -47,7 +52,7 @@ export const opencode: Adapter = {
   options: [],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
-  saysRetry: (line) => STREAM_ERROR.test(line),
+  saysRetry: (line) => streamError(line) !== null,
   sessionsByDirectory: true,
   invoke,
   parse,
@@ -141,7 +146,7 @@ function parse(output: ProgramOutput): Parsed {
 /** What its log says of the provider; without that, the words that are no log. */
 function loggedError(stderr: string): string {
   const lines = stderr.split('\n');
-  const last = lines.flatMap((line) => STREAM_ERROR.exec(line)?.[1] ?? []).at(-1);
+  const last = lines.flatMap((line) => streamError(line) ?? []).at(-1);
   return last ?? lines.filter((line) => !line.startsWith('timestamp=')).join('\n');
 }
 

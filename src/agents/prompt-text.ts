@@ -20,7 +20,7 @@ export function withoutCommand(prompt: string): string {
  * one way of counting gets another.
  */
 export function withEscapedMentions(prompt: string): string {
-  return prompt.replace(/(\\*)@/g, (all, slashes: string) =>
+  return prompt.replace(/(?<!\\)(\\*)@/g, (all, slashes: string) =>
     slashes.length % 2 === 0 ? `${slashes}\\@` : all,
   );
 }

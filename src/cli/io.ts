@@ -2,6 +2,7 @@
  * Where a command's words go. Everything that comes from a transport passes `plain` before it
  * reaches a terminal: no control codes get through.
  */
+import { plainText, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
   /** One line for people (or the one JSON object) on standard output. */
@@ -42,25 +43,16 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
   };
 }
 
-/** Text of others for a terminal: line ends and tabs stay, every other control code goes. */
+/** Text of others for a terminal: line ends and tabs stay, whatever is more than text goes. */
 export function plain(text: string): string {
-  return text
-    .replace(/\r\n/g, '\n')
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+  return plainText(text);
 }
-
-// What JSON leaves as it is and a terminal takes for more than text: DEL, C1 and marks of
-// direction.
-const UNSAFE_IN_JSON = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * A value as one line of JSON that a terminal shows as it is: what could do more there is escaped.
  */
 export function formatJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    UNSAFE_IN_JSON,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return spellUnsafe(JSON.stringify(value));
 }
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan';

@@ -4,6 +4,7 @@
  * leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
  * host goes first, the others step in when nothing has moved for a moment.
  */
+import { formatTrailers } from '../protocol/trailers.ts';
 import type { Oid } from '../base/ids.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
 import { listWork, type OpenMessage } from '../protocol/open-work.ts';
@@ -187,14 +188,14 @@ function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition
   const parts = [
     subject,
     ...(text === '' ? [] : [text]),
-    [...trailers, `Crosstalk-Host: ${dispatcher.settings.alias}`].join('\n'),
+    formatTrailers([...trailers, ['Host', dispatcher.settings.alias]]),
   ];
   return {
     writes: transition.files,
     author: { name: 'workflow', email: 'workflow@crosstalk' },
     committer: dispatcherIdentity(dispatcher.settings.alias),
     atMs: dispatcher.doors.clock.wallMs(),
-    message: `${parts.join('\n\n')}\n`,
+    message: parts.join('\n\n'),
   };
 }
 

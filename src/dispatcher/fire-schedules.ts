@@ -3,9 +3,11 @@
  * is derived from the time that was due, so all the others find it there. Costs one look-up a tick,
  * and reads files only when data/workflows changed.
  */
+import { formatTrailers } from '../protocol/trailers.ts';
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import { dispatcherIdentity, oneLine } from '../protocol/reply.ts';
+import { oneLine } from '../base/plain-text.ts';
+import { dispatcherIdentity } from '../protocol/reply.ts';
 import { WORKFLOWS } from '../protocol/paths.ts';
 import { dueFiring } from '../workflow/run/schedule.ts';
 import { readSource } from '../workflow/language/source.ts';
@@ -55,7 +57,7 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
       decide: async (view) => {
         const due = await firingAt(dispatcher, entry, view);
         if (due === null) return null;
-        const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\nCrosstalk-Host: ${settings.alias}\n`;
+        const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\n${formatTrailers([['Host', settings.alias]])}`;
         const author = { name: 'schedule', email: 'schedule@crosstalk' };
         return [
           {

@@ -3,8 +3,10 @@
  * it has answered, removed whatever happened. An attempt that failed or was stopped leaves nothing
  * in the project.
  */
+import { formatTrailers } from '../protocol/trailers.ts';
 import type { Answered, AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
-import { firstLine, modelIdentity, oneLine } from '../protocol/reply.ts';
+import { oneLine } from '../base/plain-text.ts';
+import { firstLine, modelIdentity } from '../protocol/reply.ts';
 import { messageId } from '../protocol/paths.ts';
 import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
@@ -65,7 +67,10 @@ async function saveWork(
   const { worktree, outcome } = done;
   const { path } = held.work.message;
   const subject = oneLine(firstLine(outcome.text), 72) || `work of ${held.work.recipient}`;
-  const message = `${subject}\n\nCrosstalk-Message: ${messageId(path)}\nCrosstalk-Channel: ${held.work.message.channel}\n`;
+  const message = `${subject}\n\n${formatTrailers([
+    ['Message', messageId(path)],
+    ['Channel', held.work.message.channel],
+  ])}`;
   const saved = await doors.worktrees.save(worktree, {
     message,
     ...modelIdentity(held.work.recipient, settings.alias),

@@ -93,7 +93,12 @@ function readFileValues(sources: ConfigSources): {
   const { path, text } = sources.file;
   const asText = readYamlMapping(text, 'text');
   if (asText.kind === 'refused')
-    return { values: new Map(), problems: [`${path}:${asText.line}: ${asText.why}`] };
+    return {
+      values: new Map(),
+      problems: [
+        `${path}:${asText.line}:${asText.column}: found ${asText.why}, expected ${asText.remedy}`,
+      ],
+    };
   const values = new Map<string, Raw>();
   const problems: string[] = [];
   for (const key of Object.keys(asText.value)) {

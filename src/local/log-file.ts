@@ -2,6 +2,7 @@
  * The log as a file of JSON lines: rotated at a size, private, and safe to print whatever names it
  * holds.
  */
+import { spellUnsafe } from '../base/plain-text.ts';
 import { closeSync, fchmodSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { formatIso, type Clock } from '../base/clock.ts';
 import type { LogRecord } from '../base/log.ts';
@@ -79,18 +80,10 @@ export function formatLogLine(record: LogRecord, wallMs: number): string {
     event: record.event,
     ...(Object.fromEntries(fields) as object),
   };
-  return JSON.stringify(line).replace(
-    UNSAFE,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return spellUnsafe(JSON.stringify(line));
 }
 
 const RESERVED: readonly string[] = ['at', 'level', 'event'];
-/**
- * What JSON leaves as it is and a terminal or a line reader takes for more than text: DEL, C1,
- * bidirectional marks, line separators.
- */
-const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 function shorten(value: LogRecord['fields'][string]): LogRecord['fields'][string] {
   if (typeof value !== 'string')

@@ -46,7 +46,7 @@ export function placeService(
   xdgConfig: string | null,
 ): ServicePlaces {
   const slug = slugName(
-    basename(facts.url.replace(/\/+$/, '').replace(/\.git$/, '')).replace(/^.*:/, ''),
+    basename(facts.url.replace(/(?<!\/)\/+$/, '').replace(/\.git$/, '')).replace(/^.*:/, ''),
     'transport',
   ).slice(0, 32);
   const name = `crosstalkd-${slug}-${facts.id.slice(0, 8)}`;

@@ -106,7 +106,7 @@ function normalizeNetworkUrl(text: string): string {
 }
 
 function trimSlashes(text: string): string {
-  return text.length > 1 ? text.replace(/\/+$/, '') : text;
+  return text.length > 1 ? text.replace(/(?<!\/)\/+$/, '') : text;
 }
 
 function safeDecode(text: string): string {

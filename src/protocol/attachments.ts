@@ -68,7 +68,7 @@ function harmlessName(name: string): string {
   const plain = name
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}._ +=@()-]+/gu, '-')
-    .replace(/^[\s.-]+|[\s.]+$/g, '');
+    .replace(/^[\s.-]+|(?<![\s.])[\s.]+$/g, '');
   // What Windows takes for a device, and git for its own.
   const safe = /^(con|prn|aux|nul|com\d|lpt\d|git~\d+)(\.|$)/i.test(plain) ? `_${plain}` : plain;
   return cutBytes(safe === '' ? 'file' : safe);

@@ -59,7 +59,7 @@ export function decodeBudgets(text: string): {
   if (read.kind === 'refused')
     return {
       budgets: null,
-      problems: [{ line: read.line, found: read.why, expected: 'a mapping of limits' }],
+      problems: [{ line: read.line, found: read.why, expected: read.remedy }],
     };
   const problems: BudgetProblem[] = [];
   const refuse = (path: readonly string[], found: string, expected: string): void =>

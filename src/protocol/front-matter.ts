@@ -19,6 +19,8 @@ const HEAD_BYTES_MAX = 65_536;
 /** Where and why a file is no message. `line` is 1-based in the file. */
 export interface Rejection {
   readonly line: number;
+  /** 1-based, where a character can be named. */
+  readonly column?: number;
   readonly found: string;
   readonly expected: string;
 }
@@ -91,20 +93,23 @@ function parseHead(parts: {
   const plain = readPlainFields(parts.yaml);
   if (plain !== null) return { kind: 'read', fields: plain, ...parts };
   const refusals: Rejection[] = [];
-  const parse = (yaml: string): object => {
-    const read = readYamlMapping(yaml, 'text');
+  const parse = (): object => {
+    const read = readYamlMapping(parts.yaml.replaceAll('\r', ''), 'text');
     if (read.kind === 'mapping') return read.value;
     refusals.push({
-      line: read.line + (yaml.startsWith('\n') ? 0 : 1),
-      found: `${read.why} (column ${read.column})`,
-      expected: quoteHint(yaml.split('\n')[read.line - 1] ?? ''),
+      line: read.line + 1,
+      column: read.column,
+      found: read.why,
+      expected: read.remedy,
     });
     return {};
   };
   const matter = load('gray-matter') as typeof Matter;
   // Only the checked head goes in, language and engines are pinned, and options are given, which
-  // also keeps its cache out of play.
-  const data: unknown = matter(`---\n${parts.yaml.replace(/\r/g, '')}\n---\n`, {
+  // also keeps its cache out of play. Its search for comments is quadratic in blank lines, so it
+  // gets none; what is parsed is the head as it stands.
+  const filled = parts.yaml.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const data: unknown = matter(`---\n${filled.join('\n')}\n---\n`, {
     language: 'yaml',
     delimiters: '---',
     engines: {
@@ -120,13 +125,6 @@ function parseHead(parts: {
 
 function refuseEngine(): object {
   throw new Error('only YAML front matter is read');
-}
-
-function quoteHint(line: string): string {
-  const unquoted = /^\s*[\w-]+:\s+(?=[@`%&*!|>[{])(.+)$/.exec(line)?.[1];
-  return unquoted === undefined
-    ? 'YAML "key: value" lines'
-    : `text that begins with "${unquoted.charAt(0)}" in quotes: quote it`;
 }
 
 function findHead(text: string, from: number): { end: number; bodyStart: number } | null {

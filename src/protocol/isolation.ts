@@ -19,9 +19,10 @@ export type IsolationRead =
   | { readonly kind: 'worktree'; readonly isolation: Isolation }
   | { readonly kind: 'refused'; readonly why: string };
 
-const BRANCH =
-  /^(?!.*(?:\.\.|\/\/|\/\.|@\{|\.lock(?:\/|$)))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(?<![./])$/;
-const BASE = /^(?!.*(?:\.\.|@\{))[A-Za-z0-9][A-Za-z0-9._/^~-]{0,199}$/;
+const BRANCH = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/;
+/** What git takes in no name of a branch. */
+const NO_BRANCH = /\.\.|\/\/|\/\.|\.lock(?:\/|$)|[./]$/;
+const BASE = /^[A-Za-z0-9][A-Za-z0-9._/^~-]{0,199}$/;
 
 /**
  * What the message at `path` says of it. Names are checked here: they come from a message and go to
@@ -45,9 +46,9 @@ export function readIsolation(path: string, message: Message): IsolationRead {
   const branch =
     raw['branch'] ??
     `ct/${channel}/${slug(id.startsWith(`${channel}/`) ? id.slice(channel.length + 1) : id)}`;
-  if (typeof base !== 'string' || !BASE.test(base))
+  if (typeof base !== 'string' || !BASE.test(base) || base.includes('..'))
     return { kind: 'refused', why: `"base" is no commit or branch: ${JSON.stringify(base)}` };
-  if (typeof branch !== 'string' || !BRANCH.test(branch))
+  if (typeof branch !== 'string' || !BRANCH.test(branch) || NO_BRANCH.test(branch))
     return { kind: 'refused', why: `"branch" is no name of a branch: ${JSON.stringify(branch)}` };
   return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
 }
@@ -68,7 +69,7 @@ function slug(id: string): string {
   return (
     id
       .replaceAll(/[^A-Za-z0-9-]+/g, '-')
-      .replaceAll(/^-+|-+$/g, '')
+      .replaceAll(/^-+|(?<!-)-+$/g, '')
       .slice(0, 100) || 'message'
   );
 }

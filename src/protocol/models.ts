@@ -99,9 +99,7 @@ export function decodeModels(text: string): ModelsFile {
   if (read.kind === 'refused')
     return {
       models: new Map(),
-      problems: [
-        { name: null, line: read.line, found: read.why, expected: 'YAML with a "models:" mapping' },
-      ],
+      problems: [{ name: null, line: read.line, found: read.why, expected: read.remedy }],
       lineOf,
     };
   const section = read.value['models'] ?? {};

@@ -49,7 +49,7 @@ export function slugName(text: string, fallback: string): string {
     .replace(/[\u0300-\u036f]/g, '')
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/([.-])[.-]+/g, '$1')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+    .replace(/^[^a-z0-9]+|(?<![^a-z0-9])[^a-z0-9]+$/g, '')
     .slice(0, 64);
   return isName(slug) ? slug : fallback;
 }

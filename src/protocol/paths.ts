@@ -1,5 +1,6 @@
 /** The only place that spells `data/…` and `refs/…`. PROTOCOL.md "The tree". */
 import { createHash } from 'node:crypto';
+import { hasUnsafe } from '../base/plain-text.ts';
 import { isChannel, isName } from './names.ts';
 
 export const VERSION_FILE = 'CROSSTALK-VERSION';
@@ -23,7 +24,6 @@ export const ARCHIVED_FILE = 'ARCHIVED';
 const ATTACHMENTS_SUFFIX = '.files';
 
 const PATH_BYTES_MAX = 1_024;
-const REPLY_NAME = /^(.+)\.re\.([a-z0-9][a-z0-9._-]{0,63})\.md$/;
 const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
 
 /** A file below a channel that is, by its name, a message or a reply to one. */
@@ -116,7 +116,7 @@ export function channelOf(path: string): string | null {
  * reach a terminal or a file system.
  */
 export function pathProblem(path: string): string | null {
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\\]/.test(path))
+  if (hasUnsafe(path) || /[\ufffd\\]/.test(path))
     return 'the name has control codes or bytes that are no UTF-8';
   if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path))
     return 'the path has an empty, "..", or ".git" part';
@@ -136,14 +136,16 @@ export function parseMessagePath(path: string): MessagePath | null {
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
   if (name === CHANNEL_FILE || name === '.md') return null;
-  const reply = REPLY_NAME.exec(name);
-  if (reply?.[1] === undefined || reply[2] === undefined || !isName(reply[2]))
+  const at = name.lastIndexOf('.re.');
+  const recipient = name.slice(at + 4, -3);
+  if (at <= 0 || !isName(recipient))
     return { path, channel, stem: name.slice(0, -3), replyTo: null };
+  const stem = name.slice(0, at);
   return {
     path,
     channel,
-    stem: reply[1],
-    replyTo: { path: `${path.slice(0, slash)}/${reply[1]}.md`, recipient: reply[2] },
+    stem,
+    replyTo: { path: `${path.slice(0, slash)}/${stem}.md`, recipient },
   };
 }
 

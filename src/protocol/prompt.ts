@@ -3,7 +3,7 @@
  * and the message. Pure text.
  */
 import { formatIso } from '../base/clock.ts';
-import { oneLine } from './reply.ts';
+import { oneLine } from '../base/plain-text.ts';
 
 /** One earlier message of the thread. */
 export interface ThreadEntry {

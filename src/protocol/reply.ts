@@ -2,6 +2,8 @@
  * A reply: the terminal answer to one (message, recipient), as a file and as the commit that people
  * read in `git log`. PROTOCOL.md "Replies".
  */
+import { formatTrailers, type Trailer } from './trailers.ts';
+import { oneLine } from '../base/plain-text.ts';
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { writeFrontMatter } from './front-matter.ts';
@@ -139,29 +141,6 @@ export function dispatcherIdentity(host: string): {
   return { name: `crosstalkd on ${host}`, email: `dispatcher@${host}.crosstalk` };
 }
 
-/**
- * The text as one line for subjects, tables and logs: control codes become spaces, the rest is cut
- * at `max` with an ellipsis.
- */
-export function oneLine(text: string, max: number): string {
-  const line = text
-    .replace(/[\u0000-\u0020\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
-    .trim();
-  const points = Array.from(line);
-  return points.length <= max ? line : `${points.slice(0, max - 1).join('')}…`;
-}
-
-/**
- * Text of others as a body: line ends and tabs stay, every other control code and mark of direction
- * goes.
- */
-export function plainBody(text: string): string {
-  return text.replace(
-    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    '',
-  );
-}
-
 /** The first line of a markdown text that says something, without its heading or quote marks. */
 export function firstLine(text: string): string {
   const line =
@@ -190,7 +169,7 @@ function composeCommitMessage(facts: ReplyFacts): string {
     `${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`,
     SUBJECT_MAX,
   );
-  const trailers = [
+  const trailers: readonly Trailer[] = [
     ['Re', messageId(facts.message)],
     ['Channel', facts.channel],
     ['Host', facts.host],
@@ -210,6 +189,6 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Branch', facts.work?.branch ?? null],
     ['Commit', facts.work?.branch == null ? null : facts.work.commit],
     ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
-  ].flatMap(([key, value]) => (value == null ? [] : [`Crosstalk-${key}: ${oneLine(value, 300)}`]));
-  return `${subject}\n\n${textForLog(facts.body)}\n\n${trailers.join('\n')}\n`;
+  ];
+  return `${subject}\n\n${textForLog(facts.body)}\n\n${formatTrailers(trailers)}`;
 }

@@ -1,48 +1,64 @@
 /**
- * YAML as the transport uses it: no aliases, bounded depth, plain mappings. Message fields are read
- * as text first (`yes`, `0123` and `12:30` stay what was written) and get their type from the
- * field; configuration is read with the core schema.
+ * YAML as the transport uses it: no aliases, bounded size and depth, plain mappings. Message fields
+ * are read as text first (`yes`, `0123` and `12:30` stay what was written) and get their type from
+ * the field; configuration is read with the core schema. Every file of YAML that the product reads
+ * comes through here, and what is read has no prototype: only its own keys exist.
  */
 import { CORE_SCHEMA, dump, FAILSAFE_SCHEMA, load, YAMLException } from 'js-yaml';
 import { errorText } from '../base/errors.ts';
+import { explainYaml, type YamlFault } from './explain-yaml.ts';
+import { type LineOf, locateKeys } from './yaml-lines.ts';
 
 /** Nested deeper than any workflow needs; a bomb stops here. */
 const DEPTH_MAX = 24;
+/** As large as a message may be. */
+const TEXT_CHARS_MAX = 1_048_576;
 
 export type YamlRead =
   | { readonly kind: 'mapping'; readonly value: Readonly<Record<string, unknown>> }
-  | {
-      readonly kind: 'refused';
-      readonly line: number;
-      readonly column: number;
-      readonly why: string;
-    };
+  | ({ readonly kind: 'refused' } & YamlFault);
 
 /**
  * Reads one mapping. `scalars: 'text'` leaves every scalar a string; `'typed'` gives numbers,
  * booleans and null as YAML 1.2 core does. An empty text is an empty mapping.
  */
 export function readYamlMapping(text: string, scalars: 'text' | 'typed'): YamlRead {
+  const refuse = (line: number, column: number, reason: string): YamlRead => ({
+    kind: 'refused',
+    ...explainYaml(text.slice(0, TEXT_CHARS_MAX), { line, column, reason }),
+  });
+  if (text.length > TEXT_CHARS_MAX)
+    return { kind: 'refused', line: 1, column: 1, ...tooLong(text.length) };
+  if (text.trim() === '') return { kind: 'mapping', value: {} };
   try {
-    if (text.trim() === '') return { kind: 'mapping', value: {} };
     const value: unknown = load(text, {
       schema: scalars === 'text' ? FAILSAFE_SCHEMA : CORE_SCHEMA,
       maxDepth: DEPTH_MAX,
       maxAliases: 0,
     });
-    return isMapping(value)
-      ? { kind: 'mapping', value }
-      : {
-          kind: 'refused',
-          line: 1,
-          column: 1,
-          why: `expected "key: value" lines, found ${describe(value)}`,
-        };
+    const own = ownOnly(value);
+    if (isMapping(own)) return { kind: 'mapping', value: own };
+    return typeof own === 'string'
+      ? refuse(1, 1, describe(own))
+      : { kind: 'refused', line: 1, column: 1, why: describe(own), remedy: '"key: value" lines' };
   } catch (error) {
     const mark = error instanceof YAMLException ? error.mark : undefined;
-    const why = error instanceof YAMLException ? error.reason : errorText(error);
-    return { kind: 'refused', line: (mark?.line ?? 0) + 1, column: (mark?.column ?? 0) + 1, why };
+    const reason = error instanceof YAMLException ? error.reason : errorText(error);
+    return refuse((mark?.line ?? 0) + 1, (mark?.column ?? 0) + 1, reason);
   }
+}
+
+function tooLong(chars: number): Pick<YamlFault, 'why' | 'remedy'> {
+  return { why: `${chars} characters`, remedy: `at most ${TEXT_CHARS_MAX} characters` };
+}
+
+/** The value without prototypes: no key of a stranger ever finds a method of `Object`. */
+function ownOnly(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ownOnly);
+  if (!isMapping(value)) return value;
+  const own = Object.create(null) as Record<string, unknown>;
+  for (const [key, inner] of Object.entries(value)) own[key] = ownOnly(inner);
+  return own;
 }
 
 /**
@@ -73,57 +89,9 @@ export function describe(value: unknown): string {
  * line of what it would stand in, and 1 for the whole: good enough to lead a person there.
  */
 export function lineOfKey(text: string, path: readonly string[]): number {
-  const lines = text.split('\n');
-  let [from, end, at, isInline] = [0, lines.length, 0, false];
-  for (const key of path) {
-    const child = lines.findIndex((line, index) => index >= from && index < end && isContent(line));
-    const depth = indentOf(lines[child] ?? '');
-    const isKey = (line: string, index: number): boolean =>
-      index >= from && index < end && keyOf(line) === key && indentOf(line) === depth;
-    const found = isInline ? -1 : lines.findIndex(isKey);
-    if (found >= 0) {
-      [at, from, end] = [found + 1, found + 1, endOfBlock(lines, found, end)];
-      continue;
-    }
-    // Keys in braces, on the line of what they stand in or below it.
-    const begin = Math.max(0, at - 1);
-    const braces = lines.findIndex(
-      (line, index) =>
-        index >= begin &&
-        index < end &&
-        new RegExp(`(?:[{,]|^)\\s*["']?${escape(key)}["']?\\s*:`).test(line),
-    );
-    if (braces < 0) break;
-    [at, isInline] = [braces + 1, true];
-  }
-  return Math.max(1, at);
+  if (located?.text !== text) located = { text, lineOf: locateKeys(text, DEPTH_MAX) };
+  return located.lineOf(path);
 }
 
-function keyOf(line: string): string | null {
-  return /^\s*(?:- )?["']?([^"':#]+)["']?\s*:/.exec(line)?.[1]?.trim() ?? null;
-}
-
-function indentOf(line: string): number {
-  return /^\s*/.exec(line)?.[0].length ?? 0;
-}
-
-function isContent(line: string): boolean {
-  return !/^\s*(?:#.*)?$/.test(line);
-}
-
-/**
- * The line behind the block of the key on line `index`; items of a list may stand as far left as
- * their key.
- */
-function endOfBlock(lines: readonly string[], index: number, end: number): number {
-  const indent = indentOf(lines[index] ?? '');
-  const isBehind = (line: string): boolean =>
-    isContent(line) &&
-    (indentOf(line) < indent || (indentOf(line) === indent && !/^\s*- /.test(line)));
-  const next = lines.findIndex((line, at) => at > index && at < end && isBehind(line));
-  return next < 0 ? end : next;
-}
-
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
+/** Problems of one text are told one after the other: it is gone through once for all of them. */
+let located: { readonly text: string; readonly lineOf: LineOf } | null = null;

@@ -2,6 +2,7 @@
  * The one place that judges what git says about a failure. Text is matched only to tell people why;
  * whether a push landed is read from flags.
  */
+import { oneLine } from '../base/plain-text.ts';
 import type { PushOutcome, RefResult, RefUpdate, RemoteFailure } from './repository.ts';
 import type { GitResult } from './git-runner.ts';
 
@@ -24,11 +25,11 @@ const REASONS: readonly (readonly [RegExp, RemoteFailure['reason']])[] = [
     'auth',
   ],
   [
-    /error: 403|permission to .* denied|forbidden|read-?only|not allowed to push|you are not allowed|permission denied/i,
+    /error: 403|permission to \S+ denied|forbidden|read-?only|not allowed to push|you are not allowed|permission denied/i,
     'forbidden',
   ],
   [
-    /error: 404|repository .*not found|not found\b|does not appear to be a git repository|no such (file|repository)|project you were looking for/i,
+    /error: 404|not found\b|does not appear to be a git repository|no such (file|repository)|project you were looking for/i,
     'missing',
   ],
   [/timed out|timeout|operation too slow|low speed/i, 'timeout'],
@@ -37,7 +38,7 @@ const REASONS: readonly (readonly [RegExp, RemoteFailure['reason']])[] = [
     'refused',
   ],
   [
-    /does not support|not supported|unsupported|protocol .* not allowed|mismatched algorithms|unknown object format/i,
+    /does not support|not supported|unsupported|protocol \S+ not allowed|mismatched algorithms|unknown object format/i,
     'unsupported',
   ],
   [
@@ -62,8 +63,8 @@ export function judgeFailure(result: GitResult): RemoteFailure {
 /** `text` without passwords in URLs. */
 export function redact(text: string): string {
   return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s'"@]+@/gi, '$1')
-    .replace(/\b(authorization|private-token):\s*\S.*/gi, '$1: …');
+    .replace(/:\/\/[^/\s'"@]+@/g, '://')
+    .replace(/\b(authorization|private-token):[^\n]*/gi, '$1: …');
 }
 
 /**
@@ -73,8 +74,7 @@ export function redact(text: string): string {
 function tellingLine(text: string): string {
   const lines = text
     .split(/[\r\n]+/)
-
-    .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ').trim())
+    .map((line) => oneLine(line, 4 * LINE_CHARS_MAX))
     .filter((line) => line !== '');
   const known = lines.find((line) => REASONS.some(([pattern]) => pattern.test(line)));
   const line =
@@ -104,7 +104,13 @@ export function vanishedIn(result: GitResult): string | null {
  * moment in which git wrote there.
  */
 export function lostItsFolder(result: GitResult): boolean {
-  return /unable to (create temporary|write).*No such file or directory/.test(result.stderr);
+  return result.stderr
+    .split('\n')
+    .some(
+      (line) =>
+        /unable to (create temporary|write)/.test(line) &&
+        line.includes('No such file or directory'),
+    );
 }
 
 /** Whether the remote gives objects only by the names of its refs (protocol version 0). */
@@ -155,7 +161,7 @@ function porcelainLines(stdout: string): ReadonlyMap<string, PorcelainLine> {
 const BYSTANDER = /\((atomic push fail(ed|ure)|atomic transaction failed)\)/;
 /** The remote's own words for "it does not stand where you said": a lost race, not a refusal. */
 const RACE =
-  /\((failed to update ref|failed to lock|failed to write|cannot lock ref|incorrect old value provided|reference already exists|.*is at .* but expected|stale info|fetch first)/;
+  /\((failed to update ref|failed to lock|failed to write|cannot lock ref|incorrect old value provided|reference already exists|stale info|fetch first)|\bis at [0-9a-f]{4,64} but expected/;
 
 function withBystanders(
   updates: readonly RefUpdate[],

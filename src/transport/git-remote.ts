@@ -136,7 +136,8 @@ async function greet({ git, url, branchRef }: RemoteOptions): Promise<Reached<st
 function judgeFiltering(greeting: string): Filtering {
   if (!/< version 2$/m.test(greeting))
     return { kind: 'unable', why: 'it speaks an older protocol than version 2' };
-  if (!/< fetch=.*\bfilter\b/.test(greeting))
+  const fetches = greeting.split('\n').filter((line) => line.includes('< fetch='));
+  if (!fetches.some((line) => /\bfilter\b/.test(line)))
     return {
       kind: 'unable',
       why: 'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)',

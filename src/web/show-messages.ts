@@ -4,7 +4,8 @@
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
-import { firstLine, oneLine } from '../protocol/reply.ts';
+import { oneLine } from '../base/plain-text.ts';
+import { firstLine } from '../protocol/reply.ts';
 import { findRejected } from '../cli/look/why.ts';
 import { readStates } from '../cli/look/message-state.ts';
 import { toJson } from '../cli/look/print-message.ts';

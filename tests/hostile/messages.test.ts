@@ -97,7 +97,7 @@ const CASES: readonly Case[] = [
     content: say(`${TO}\nx: ${'['.repeat(5_000)}${']'.repeat(5_000)}`),
     becomes: /deep|depth|nest/i,
   },
-  { name: 'duplicate-key.md', content: say(`${TO}\nto: other`), becomes: /duplicat/i },
+  { name: 'duplicate-key.md', content: say(`${TO}\nto: other`), becomes: /a second time/ },
   {
     name: 'blank-lines.md',
     content: `---\n${TO}\n${'\n'.repeat(40_000)}---\nx\n`,

@@ -52,7 +52,7 @@ describe('front matter', () => {
       kind: 'rejected',
       rejection: {
         line: 3,
-        found: expect.stringContaining('column') as string,
+        found: expect.stringContaining('"@"') as string,
         expected: expect.stringContaining('quote it') as string,
       },
     });

@@ -75,7 +75,7 @@ describe('why a remote did not answer', () => {
       }),
     );
     expect(failure.line).toBe(
-      "unable to access 'https://h/r.git/':  [31mCould not resolve host: h",
+      "unable to access 'https://h/r.git/': [31mCould not resolve host: h",
     );
     expect(redact('ssh://u:p@h and https://only-token@h/x Authorization: Basic abc')).toBe(
       'ssh://h and https://h/x Authorization: …',

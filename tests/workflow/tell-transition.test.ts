@@ -27,9 +27,9 @@ test('git log says what is asked of whom, who decided what, and the answer that 
   expect(told(at).at(-1)).toMatchObject({
     text: '# Done\n\nAll of it.',
     trailers: [
-      'Crosstalk-Re: 01JD0000000000000000000000',
-      'Crosstalk-Channel: general',
-      `Crosstalk-Run: ${at.run}`,
+      ['Re', '01JD0000000000000000000000'],
+      ['Channel', 'general'],
+      ['Run', at.run],
     ],
   });
 });

@@ -11,7 +11,7 @@ import { sendControl } from '../../local/control-client.ts';
 import type { ModelOffer } from '../../local/served-models.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine, spellUnsafe } from '../../base/plain-text.ts';
 import { given, type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
 import { type ModelView, readModelViews } from '../look/models.ts';
@@ -78,17 +78,8 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
     ['options', Object.keys(entry.options).length === 0 ? null : JSON.stringify(entry.options)],
   ];
   return facts.flatMap(([key, value]) =>
-    value === null ? [] : [`${key.padEnd(9)}${showExactly(value)}`],
+    value === null ? [] : [`${key.padEnd(9)}${spellUnsafe(value)}`],
   );
-}
-
-/** What JSON leaves as it is and a terminal takes for more than text. */
-const UNSEEN =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
-/** The whole text: what cannot be seen is spelled out, because an operator approves it too. */
-function showExactly(text: string): string {
-  return text.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function quote(words: readonly string[]): string {

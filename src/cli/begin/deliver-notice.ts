@@ -6,7 +6,7 @@ import { SECOND } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { NoticeKind, Notifier } from '../../local/notify-settings.ts';
 import { runTool } from '../../local/run-tool.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 
 /** What a person is told: one thing, or that there are many. */
 export interface Notice {

@@ -59,7 +59,10 @@ function mayBePath(where: string): boolean {
 
 /** The last part of the address, without `.git`, as git itself would name it. */
 function defaultDirectory(url: string): string {
-  const name = basename(url.replace(/[/:]+$/, '').replaceAll(':', '/')).replace(/\.git$/, '');
+  const name = basename(url.replace(/(?<![/:])[/:]+$/, '').replaceAll(':', '/')).replace(
+    /\.git$/,
+    '',
+  );
   if (name !== '' && !name.startsWith('-')) return name;
   throw new CrosstalkError('USAGE', `join: no directory name can be made of ${url}`, {
     fix: `crosstalkd join ${url} <dir>`,

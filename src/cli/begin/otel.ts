@@ -107,7 +107,7 @@ export function readOtelSettings(env: Env, alias: string): OtelSettings {
   const endpoint =
     own !== ''
       ? own
-      : `${(base === '' ? 'http://localhost:4318' : base).replace(/\/+$/, '')}/v1/traces`;
+      : `${(base === '' ? 'http://localhost:4318' : base).replace(/(?<!\/)\/+$/, '')}/v1/traces`;
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
     throw invalid(
       'OTEL_EXPORTER_OTLP_ENDPOINT',

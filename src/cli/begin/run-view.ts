@@ -287,7 +287,7 @@ function text(value: Fields[string] | undefined): string {
 }
 
 function oneLine(value: string): string {
-  return plain(value).replace(/\s*\n\s*/g, ' ');
+  return plain(value).replace(/(?<!\s)\s*\n\s*/g, ' ');
 }
 
 /** A message as a line of `run` names it: its short id; for a task its run, step and key. */

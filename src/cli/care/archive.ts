@@ -2,6 +2,7 @@
  * `crosstalkd archive`: channels and runs that have ended leave the tip of the branch for a branch
  * of their own, or come back from it.
  */
+import { formatTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -203,7 +204,7 @@ function composeDraft(
     author: identity,
     committer: identity,
     atMs,
-    message: `${subject}\n\nby ${name}\n\n${channels.map((channel) => `Crosstalk-Channel: ${channel}\n`).join('')}`,
+    message: `${subject}\n\nby ${name}\n\n${formatTrailers(channels.map((channel) => ['Channel', channel]))}`,
   };
 }
 

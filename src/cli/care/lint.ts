@@ -10,7 +10,7 @@ import { unknownAdapters } from '../../local/served-models.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import { CHANNEL_FILE, CHANNELS, parseMessagePath } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';

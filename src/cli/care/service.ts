@@ -375,7 +375,7 @@ async function askState(at: ServiceAt): Promise<string> {
     `gui/${String(process.getuid?.() ?? 0)}/${at.places.name}`,
   ]);
   if (asked.code !== 0) return asked.problem ?? 'not loaded';
-  return /^\s*state = (.+)$/m.exec(asked.stdout)?.[1] ?? 'loaded';
+  return /^[ \t]*state = (.+)$/m.exec(asked.stdout)?.[1] ?? 'loaded';
 }
 
 function logCommand({ manager, places }: ServiceAt): string {

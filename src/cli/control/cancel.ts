@@ -3,6 +3,7 @@
  * claim stands it goes in the same push, so the server decides between this and the answer, and the
  * host that works on it stops its agent by itself.
  */
+import { formatTrailers } from '../../protocol/trailers.ts';
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -10,7 +11,7 @@ import { sendControl } from '../../local/control-client.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/open-work.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { Transaction, TransactionOutcome } from '../../transport/publish.ts';
 import { type Invocation, option } from '../command.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
@@ -111,7 +112,12 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
           author: sender.identity,
           committer: sender.identity,
           atMs,
-          message: `${oneLine(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`, 100)}\n\nCrosstalk-Re: ${oneLine(messageId(message.path), 300)}\nCrosstalk-Channel: ${message.channel}\n`,
+          message: `${oneLine(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`, 100)}\n\n${formatTrailers(
+            [
+              ['Re', messageId(message.path)],
+              ['Channel', message.channel],
+            ],
+          )}`,
         },
       ];
     },

@@ -2,6 +2,7 @@
  * `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to
  * run by themselves. What was said stays.
  */
+import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
@@ -15,7 +16,6 @@ import { composeLetter, type Letter } from '../talk/compose-message.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import { wantedNames } from './cancel.ts';
 import { createExplainer, type Standing } from '../look/explain-work.ts';
-import { RETRIES_TRAILER } from '../look/failed-lately.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { readStates } from '../look/message-state.ts';
 import { plain } from '../io.ts';
@@ -96,10 +96,10 @@ async function refuseRetried(session: TransportSession, said: Said): Promise<voi
     to: tipOf(session),
     max: COMMITS_MAX,
   });
-  const trailer = `${RETRIES_TRAILER}: ${messageId(said.file.path)}`;
-  const again = commits.find(({ message }) => message.split('\n').includes(trailer));
+  const id = messageId(said.file.path);
+  const again = commits.find(({ message }) => readTrailers(message, 'Retries').includes(id));
   if (again === undefined) return;
-  const newer = /^Crosstalk-Message: (.+)$/m.exec(again.message)?.[1] ?? '';
+  const newer = readTrailer(again.message, 'Message') ?? '';
   throw new CrosstalkError('REFUSED', `${shortId(said.file.path)} was asked again already`, {
     fix: `crosstalkd retry ${shellWord(newer)}   (or: crosstalkd why ${shellWord(newer)})`,
   });

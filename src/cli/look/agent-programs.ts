@@ -8,7 +8,7 @@ import { detectAgents, type FoundAgent, type NamedProgram, SHORT_MS } from '../.
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import { formatTable } from '../display-width.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -6,7 +6,7 @@ import { formatIso } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { readFrontMatter } from '../../protocol/front-matter.ts';
 import { CHANNEL_FILE, channelFolder, channelOf, CHANNELS, ulidOf } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import type { Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';

@@ -6,7 +6,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold-context.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';

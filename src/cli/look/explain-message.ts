@@ -1,4 +1,5 @@
 /** Where a message stands for each of those it asks, open or answered. */
+import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -6,7 +7,6 @@ import { expandAddresses } from '../../protocol/address.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { createExplainer } from './explain-work.ts';
-import { RETRIES_TRAILER } from './failed-lately.ts';
 import type { HostOpinion } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
 import { findOddReplies } from './odd-reply.ts';
@@ -72,13 +72,15 @@ export function describeRejected({ path, line, found, expected, twinOf }: Reject
   readonly says: string;
   readonly fix: string;
 } {
-  const named = /\bor: (crosstalkd .+)$/.exec(expected)?.[1];
+  const [, named] = expected.split('or: ', 2);
   return {
     says: `line ${line}: found ${found}; expected ${expected}`,
     fix:
       twinOf !== undefined
         ? `git rm ${shellWord(path)}`
-        : (named ?? `crosstalkd lint ${shellWord(path)}`),
+        : named?.startsWith('crosstalkd ') === true
+          ? named
+          : `crosstalkd lint ${shellWord(path)}`,
   };
 }
 
@@ -227,9 +229,7 @@ async function findRetry(around: Surroundings, path: string): Promise<string | n
     to: tipOf(around.session),
     max: COMMITS_MAX,
   });
-  const trailer = `${RETRIES_TRAILER}: ${messageId(path)}`;
-  const again = commits.filter(({ message }) => message.split('\n').includes(trailer)).at(-1);
-  return again === undefined
-    ? null
-    : (/^Crosstalk-Message: (.+)$/m.exec(again.message)?.[1] ?? null);
+  const id = messageId(path);
+  const again = commits.findLast(({ message }) => readTrailers(message, 'Retries').includes(id));
+  return again === undefined ? null : readTrailer(again.message, 'Message');
 }

@@ -2,6 +2,7 @@
  * Failure replies and failed runs of the last day that nobody has asked again for, read from the
  * subjects and trailers of the newest commits.
  */
+import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { DAY, systemClock } from '../../base/clock.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import type { CommitInfo } from '../../transport/repository.ts';
@@ -19,9 +20,6 @@ export interface FailedLately {
   /** Nobody knows what the agent did before its host was lost: a person has to decide. */
   readonly isUnknown: boolean;
 }
-
-/** Trailer of the commit that asks again. */
-export const RETRIES_TRAILER = 'Crosstalk-Retries';
 
 const COMMITS_MAX = 200;
 
@@ -42,14 +40,12 @@ export function listFailed(
   commits: readonly CommitInfo[],
   wallMs: number,
 ): readonly FailedLately[] {
-  const retried = new Set(
-    commits.flatMap(({ message }) => trailer(message, RETRIES_TRAILER) ?? []),
-  );
+  const retried = new Set(commits.flatMap(({ message }) => readTrailers(message, 'Retries')));
   return [...commits]
     .reverse()
     .flatMap(({ message, authoredMs, author }): readonly FailedLately[] => {
       const [line = ''] = message.split('\n', 1);
-      const id = trailer(message, 'Crosstalk-Re');
+      const id = readTrailer(message, 'Re');
       const ageMs = wallMs - authoredMs;
       if (id === null || ageMs > DAY || retried.has(id)) return [];
       const seen = { id, ageMs: Math.max(0, ageMs) };
@@ -75,7 +71,7 @@ export function listFailed(
       if (asker === 'workflow' && !isUnknown) return [];
       const command =
         asker === 'workflow'
-          ? retryCommand('workflow', trailer(message, 'Crosstalk-Channel') ?? id)
+          ? retryCommand('workflow', readTrailer(message, 'Channel') ?? id)
           : retryCommand(model, id);
       return [{ ...seen, model, reason, command, isUnknown }];
     });
@@ -84,8 +80,4 @@ export function listFailed(
 /** What asks again for the answer of a model, or of a workflow's run. */
 export function retryCommand(recipient: string, id: string): string {
   return `crosstalkd ${recipient === 'workflow' ? 'workflow retry' : 'retry'} ${shellWord(id)}`;
-}
-
-function trailer(message: string, key: string): string | null {
-  return new RegExp(`^${key}: (.+)$`, 'm').exec(message)?.[1] ?? null;
 }

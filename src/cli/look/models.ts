@@ -3,7 +3,7 @@
  * host.
  */
 import type { ModelOffer } from '../../local/served-models.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
 import type { Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';

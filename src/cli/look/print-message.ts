@@ -5,7 +5,8 @@
 import { formatIso, formatLocal } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { messageId } from '../../protocol/paths.ts';
-import { firstLine, oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { firstLine } from '../../protocol/reply.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { MessageState, StateKind } from './message-state.ts';

@@ -3,6 +3,7 @@
  * the trailers of their commits. The sums and the commit that they reach to are kept in the state
  * directory, so that only what is new is read. They never fall, but by an accepted rewrite.
  */
+import { readTrailer } from '../../protocol/trailers.ts';
 import { join } from 'node:path';
 import { DAY, MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
@@ -137,7 +138,7 @@ function addReply(sums: Map<string, ReplyTotals>, line: string): void {
   sum.retried += Math.max(0, numberOf(/^(\d{1,6})$/.exec(attempt)?.[1]) - 1);
   sum.tokensIn += numberOf(used?.[1]);
   sum.tokensOut += numberOf(used?.[2]);
-  sum.costUsd += numberOf(/^(\d{1,12}(?:\.\d+)?) USD$/.exec(cost)?.[1]);
+  sum.costUsd += usdOf(cost);
 }
 
 /**
@@ -150,8 +151,12 @@ export function sumCostOfDay(
   const since = day.wallMs - (day.wallMs % DAY);
   return commits.reduce((sum, { author, authoredMs, message }) => {
     if (authoredMs < since || !author.email.endsWith(`@${day.host}.crosstalk`)) return sum;
-    return sum + numberOf(/^Crosstalk-Cost: (\d{1,12}(?:\.\d+)?) USD$/m.exec(message)?.[1]);
+    return sum + usdOf(readTrailer(message, 'Cost') ?? '');
   }, 0);
+}
+
+function usdOf(cost: string): number {
+  return numberOf(/^(\d{1,12}(?:\.\d{1,12})?) USD$/.exec(cost)?.[1]);
 }
 
 function numberOf(text: string | undefined): number {

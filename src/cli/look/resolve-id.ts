@@ -2,6 +2,7 @@
  * From what a person types to one message: its id, the beginning of it, its path, or its path below
  * the channel.
  */
+import { isName } from '../../protocol/names.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -44,8 +45,10 @@ export async function resolveId(
  * beginning of either. Of copies the one that counts.
  */
 export function matchId(files: readonly ListedFile[], text: string): readonly ListedFile[] {
-  const [, base = '', recipient] = /^(.+)\.re\.([a-z0-9][a-z0-9._-]*?)(?:\.md)?$/.exec(text) ?? [];
-  if (recipient !== undefined) {
+  const at = text.lastIndexOf('.re.');
+  const recipient = text.slice(at + 4).replace(/\.md$/, '');
+  if (at > 0 && isName(recipient)) {
+    const base = text.slice(0, at);
     const originals = new Set(matchId(files, base).map(({ path }) => replyPath(path, recipient)));
     return files.filter(({ path }) => originals.has(path));
   }

@@ -2,6 +2,7 @@
  * Runs as the commands of `workflow` see them: found by what a person typed, read at a commit,
  * described by the engine.
  */
+import { readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -291,6 +292,6 @@ async function recentRuns({ session }: Surroundings): Promise<readonly string[]>
     to: tipOf(session),
     max: COMMITS_MAX,
   });
-  const runs = commits.flatMap(({ message }) => /^Crosstalk-Run: (\S+)$/m.exec(message)?.[1] ?? []);
+  const runs = commits.flatMap(({ message }) => readTrailers(message, 'Run'));
   return [...new Set(runs.reverse())];
 }

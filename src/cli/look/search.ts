@@ -2,7 +2,7 @@
  * `crosstalkd search <text>`: the messages that say it. Bytes are looked through first, so that
  * only what may fit is decoded.
  */
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { Message } from '../../protocol/message.ts';
 import { type Invocation, option } from '../command.ts';
 import { createFilter, requireChannel } from './filters.ts';

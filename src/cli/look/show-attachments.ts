@@ -1,6 +1,6 @@
 /** The files of a message or reply as people see them. */
 import { nameAttachments } from '../../protocol/attachments.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import type { Said } from './read-conversation.ts';
 import { tipOf } from './reading.ts';

@@ -22,7 +22,7 @@ import { showTranscripts } from './show-transcript.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Prints one message with its answers; with --raw the file as it is. */

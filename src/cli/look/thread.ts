@@ -3,7 +3,7 @@
  * replies, and what was said to those.
  */
 import type { MessagePath } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { Invocation } from '../command.ts';
 import { fitWidth } from '../display-width.ts';
 import { paint } from '../io.ts';

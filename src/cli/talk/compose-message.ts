@@ -2,6 +2,7 @@
  * What `send` publishes: the file of a new message, its path, and the commit in which people read
  * it. Pure.
  */
+import { formatTrailers } from '../../protocol/trailers.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import type { Rejection } from '../../protocol/front-matter.ts';
@@ -12,7 +13,8 @@ import {
   type NewMessage,
 } from '../../protocol/message.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
-import { firstLine, oneLine, textForLog } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { firstLine, textForLog } from '../../protocol/reply.ts';
 
 const SUBJECT_MAX = 100;
 
@@ -72,11 +74,11 @@ export function composeCommitMessage(
     who.said ?? (gate === undefined ? (fields.subject ?? firstLine(body)) : firstTwoLines(body));
   const subject = oneLine(`${who.from} → ${to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
   const text = textForLog(body);
-  const trailers = [
-    ...fields.re.map((path) => `Crosstalk-Re: ${oneLine(messageId(path), 300)}`),
-    `Crosstalk-Channel: ${who.channel}`,
-  ];
-  return `${subject}\n\n${text === '' ? '' : `${text}\n\n`}${trailers.join('\n')}\n`;
+  const trailers = formatTrailers([
+    ...fields.re.map((path) => ['Re', messageId(path)] as const),
+    ['Channel', who.channel],
+  ]);
+  return `${subject}\n\n${text === '' ? '' : `${text}\n\n`}${trailers}`;
 }
 
 /** A decision and its reason. */

@@ -1,10 +1,10 @@
 /**
  * A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts.
  */
+import { formatTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { channelOf, messageId } from '../../protocol/paths.ts';
-import { RETRIES_TRAILER } from '../look/failed-lately.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { composeCommitMessage, type Letter } from './compose-message.ts';
 import type { Sender } from './person.ts';
@@ -29,7 +29,10 @@ export async function publishLetter(
   const again =
     retries === undefined
       ? ''
-      : `${RETRIES_TRAILER}: ${messageId(retries)}\nCrosstalk-Message: ${messageId(letter.path)}\n`;
+      : formatTrailers([
+          ['Retries', messageId(retries)],
+          ['Message', messageId(letter.path)],
+        ]);
   const { identity } = sender;
   const writes = [{ path: letter.path, content: letter.content }];
   const draft = {

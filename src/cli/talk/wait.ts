@@ -7,7 +7,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId, parseMessagePath } from '../../protocol/paths.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { RefListing } from '../../transport/repository.ts';
 import { type Invocation } from '../command.ts';
 import { followTip } from '../look/follow-tip.ts';

@@ -1,4 +1,5 @@
 /** Following a run until its answer comes: one line a commit of the run, then the routed reply. */
+import { readTrailer } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { channelFolder, replyPath } from '../../protocol/paths.ts';
@@ -46,7 +47,7 @@ export async function followRun(
     let asks = false;
     for (const { message } of commits) {
       const [subject = ''] = message.split('\n');
-      if (!message.includes(`\nCrosstalk-Run: ${follow.run}\n`) || wantsJson(invocation)) continue;
+      if (readTrailer(message, 'Run') !== follow.run || wantsJson(invocation)) continue;
       io.warn(
         paint(
           io,

@@ -63,9 +63,10 @@ export function shortenMark(text: string): string {
  * A hint of what to do, cut into the command, if it begins with one, and what is said beside it.
  */
 export function splitFix(fix: string): { readonly command: string | null; readonly says: string } {
-  const [, command = '', says = ''] =
-    /^((?:crosstalkd|git|npm|ls) .*?)(?:\s{2,}(.*))?$/.exec(fix) ?? [];
-  return command === '' ? { command: null, says: fix } : { command, says };
+  const isCommand = /^(?:crosstalkd|git|npm|ls) /.test(fix);
+  const [command = '', ...rest] = fix.split(/ {2,}/);
+  const says = rest.join(' ');
+  return !isCommand ? { command: null, says: fix } : { command, says };
 }
 
 /** `1 answer`, `3 answers`. */

@@ -129,7 +129,11 @@ function leaf(token: Token): ComponentChild {
  */
 function link(href: string | null, children: readonly ComponentChild[]): VNode {
   const address = href ?? '';
-  const inside = /(?:^|\/)(data\/channels\/[^?#]+\.md)$/.exec(address)?.[1];
+  const at = address.startsWith('data/channels/') ? 0 : address.indexOf('/data/channels/') + 1;
+  const inside =
+    (at > 0 || address.startsWith('data/')) && /^[^?#]+\.md$/.test(address.slice(at))
+      ? address.slice(at)
+      : undefined;
   if (inside !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(address))
     return <a href={`/m/${encodeURIComponent(inside)}`}>{children}</a>;
   if (!/^(https?:\/\/|mailto:)/i.test(address)) return <span class="no-link">{children}</span>;

@@ -106,12 +106,12 @@ export function nodesOf(
 
 /** The folder that the steps of one level, item and pass share. */
 function placeOf(folder: string): string {
-  return folder.replace(/[^/]+\/$/, '');
+  return folder.replace(/(?<![^/])[^/]+\/$/, '');
 }
 
 /** The group whose item and pass a place is. */
 function groupOf(place: string): string {
-  return place.replace(/[^/]+\/steps\/$/, '');
+  return place.replace(/(?<![^/])[^/]+\/steps\/$/, '');
 }
 
 function isPassBefore(place: string, later: string): boolean {

@@ -259,7 +259,7 @@ function ChannelWay({
 function nameOf(remote: string): string {
   return (
     remote
-      .replace(/\/+$/, '')
+      .replace(/(?<!\/)\/+$/, '')
       .replace(/\.git$/, '')
       .split(/[/:]/)
       .at(-1) ?? remote

@@ -122,7 +122,10 @@ export function runChannel(path: string, message: Message): string {
     [raw['name'], raw['uses'], message.fields.subject].find(
       (each): each is string => typeof each === 'string' && each !== '',
     ) ?? 'run';
-  const slug = slugName(name, 'run').replaceAll(/[._]+/g, '-').slice(0, 40).replace(/-+$/, '');
+  const slug = slugName(name, 'run')
+    .replaceAll(/[._]+/g, '-')
+    .slice(0, 40)
+    .replace(/(?<!-)-+$/, '');
   return `${slug === '' ? 'run' : slug}-${createHash('sha256').update(path).digest('hex').slice(0, 10)}`;
 }
 

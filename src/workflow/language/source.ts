@@ -45,11 +45,15 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
   const read = readYamlMapping(yaml, 'typed');
   const value = read.kind === 'mapping' ? asJson(read.value) : undefined;
   if (!isJsonObject(value)) {
-    const [line, why] =
+    const problem: Problem =
       read.kind === 'refused'
-        ? [read.line + 1, read.why]
-        : [1, 'the front matter holds values that are no JSON'];
-    return { raw: {}, lineOf: () => line, problems: [{ line, message: why, suggestion: null }] };
+        ? {
+            line: read.line + 1,
+            message: `found ${read.why}`,
+            suggestion: `expected ${read.remedy}`,
+          }
+        : { line: 1, message: 'the front matter holds values that are no JSON', suggestion: null };
+    return { raw: {}, lineOf: () => problem.line, problems: [problem] };
   }
   const bodyLine = yaml.split('\n').length + (yaml.endsWith('\n') || yaml === '' ? 2 : 3) - 1;
   const sections = sectionsOf(body, [...stepIds(value['steps']), ...stepIds(value['finally'])]);

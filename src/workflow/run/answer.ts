@@ -1,6 +1,7 @@
 /** The answer to a task: what its reply file says, and whether it may be used. */
 import { readMessage } from './message-memo.ts';
-import { firstLine, oneLine } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { firstLine } from '../../protocol/reply.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import type { Values } from '../language/expression-evaluate.ts';
 import { isJsonObject, type Json } from '../language/json.ts';

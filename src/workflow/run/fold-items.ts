@@ -72,7 +72,7 @@ export function itemKey(item: Json): string {
   const slug = slugName(text, 'item')
     .replaceAll('.', '-')
     .slice(0, KEY_CHARS_MAX)
-    .replace(/-+$/, '');
+    .replace(/(?<!-)-+$/, '');
   const isPlain =
     slug === text && isJsonObject(item) && !/^(join|one|gates|c\d+|[nr]\d+-.*)$/.test(slug);
   if (isPlain) return slug;

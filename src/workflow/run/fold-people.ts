@@ -2,8 +2,7 @@
 import { formatIso, MINUTE, parseIso } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { plainBody } from '../../protocol/reply.ts';
-import { oneLine } from '../../protocol/reply.ts';
+import { oneLine, plainText } from '../../base/plain-text.ts';
 import { decide, type Decision, messagesOf, votesOn } from './decision.ts';
 import { showValue } from '../language/expression-evaluate.ts';
 import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
@@ -333,6 +332,6 @@ function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: A
     ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
   return writeFrontMatter(
     fields,
-    plainBody(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`),
+    plainText(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`),
   );
 }

@@ -73,9 +73,9 @@ export function reaskRequest(previous: string, errors: readonly string[], nonce:
 
 /** The errors that a task asks about again; empty in any other. */
 export function errorsAskedAbout(task: string): string {
-  return (
-    /^What is wrong with it:\n\n((?:- .*\n)+)\nAnswer again, completely\.$/m.exec(task)?.[1] ?? ''
-  );
+  const [, told = ''] = task.split('\nWhat is wrong with it:\n\n', 2);
+  const end = told.indexOf('\n\nAnswer again, completely.');
+  return end < 0 ? '' : told.slice(0, end + 1);
 }
 
 /** What is said when people sent the work back. */

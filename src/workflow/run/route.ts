@@ -1,7 +1,7 @@
 /** The end of a run: one routed reply to who asked, and COMPLETE, in one commit. */
 import { formatIso } from '../../base/clock.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { plainBody } from '../../protocol/reply.ts';
+import { plainText } from '../../base/plain-text.ts';
 import { replyPath } from '../../protocol/paths.ts';
 import type { Fold } from './fold-context.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
@@ -36,7 +36,7 @@ export function routedReply(input: RunInput, end: End): NewFile {
   };
   return {
     path: replyPath(input.marker.path, 'workflow'),
-    content: writeFrontMatter(fields, plainBody(end.body)),
+    content: writeFrontMatter(fields, plainText(end.body)),
   };
 }
 

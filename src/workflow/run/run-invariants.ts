@@ -5,6 +5,7 @@
  * alone from there on, because the engine rightly begins anew where files are missing. Memory: open
  * runs, and one name for each that has ended.
  */
+import { headLine } from '../../protocol/head-line.ts';
 import {
   type CheckedChange,
   type CheckedCommit,
@@ -205,8 +206,7 @@ interface Decoded extends Task {
 function decodeTask(change: CheckedChange, isAnswered: boolean): Decoded {
   const read = change.bytes === null ? null : decodeMessage(change.bytes);
   const yaml = read?.kind === 'message' ? read.message.yaml : '';
-  const own = (name: string): string | null =>
-    new RegExp(`^${name}: ["']?(.*?)["']?$`, 'm').exec(yaml)?.[1] ?? null;
+  const own = (name: string): string | null => headLine(yaml, name);
   const to = read?.kind === 'message' ? read.message.fields.to[0]?.name : undefined;
   return {
     path: change.path,
@@ -252,7 +252,8 @@ function judgeOrder({ run, path, before, hadPlan, named, phase }: Order, say: Sa
 function isOwnFolder(folder: string, key: string): boolean {
   return (
     key === '' ||
-    new RegExp(`(^|/)(r\\d+-)?(n\\d+-)?${key.replaceAll(/[^\w/-]/g, '\\$&')}/$`).test(folder)
+    (folder.endsWith(`${key}/`) &&
+      /(?:^|\/)(?:r\d+-)?(?:n\d+-)?$/.test(folder.slice(0, -key.length - 1)))
   );
 }
 

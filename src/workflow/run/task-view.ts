@@ -1,4 +1,5 @@
 /** What a task file says of itself, and a task as people see it. */
+import { headLine } from '../../protocol/head-line.ts';
 import { type Answer, failureLine } from './answer.ts';
 import type { TaskView } from './fold-context.ts';
 import { readMessage } from './message-memo.ts';
@@ -20,8 +21,7 @@ export const readTask = rememberText((text): TaskHead => {
   if (read.kind === 'rejected')
     return { to: null, kind: 'first', contentKey: null, step: '', key: '', phase: 'fanout' };
   const [to] = read.message.fields.to;
-  const own = (name: string): string | null =>
-    new RegExp(`^${name}: ["']?(.*?)["']?$`, 'm').exec(read.message.yaml)?.[1] ?? null;
+  const own = (name: string): string | null => headLine(read.message.yaml, name);
   const contentKey = own('content_key');
   return {
     to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`,

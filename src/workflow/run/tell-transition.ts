@@ -2,8 +2,10 @@
  * A transition as people read it in `git log`: who decided what, what was asked of whom, why, and
  * the answer that came back. Pure.
  */
+import type { Trailer } from '../../protocol/trailers.ts';
 import { channelOf, messageId, parseGatePath, replyPath } from '../../protocol/paths.ts';
-import { firstLine, oneLine, textForLog } from '../../protocol/reply.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { firstLine, textForLog } from '../../protocol/reply.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
 import { errorsAskedAbout } from './prompt-text.ts';
@@ -17,7 +19,7 @@ export interface ToldTransition {
   readonly subject: string;
   /** At most a screen; empty when the subject says all. */
   readonly text: string;
-  readonly trailers: readonly string[];
+  readonly trailers: readonly Trailer[];
 }
 
 interface Said {
@@ -40,12 +42,9 @@ export function tellTransition(
     text: textForLog(text),
     trailers: [
       ...(isRoute
-        ? [
-            `Crosstalk-Re: ${oneLine(messageId(marker.path), 300)}`,
-            `Crosstalk-Channel: ${channelOf(marker.path) ?? ''}`,
-          ]
+        ? [['Re', messageId(marker.path)] as const, ['Channel', channelOf(marker.path)] as const]
         : []),
-      `Crosstalk-Run: ${run}`,
+      ['Run', run] as const,
     ],
   };
 }

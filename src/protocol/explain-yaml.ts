@@ -1,0 +1,159 @@
+/**
+ * What is wrong with a text that is no YAML, in the words of somebody who looks at the line: the
+ * parser tells where it gave up, which is often not where the mistake is. Linear in the text. Pure.
+ */
+
+/** Where a text is no YAML of ours, what is there, and what would be right. */
+export interface YamlFault {
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** Where the parser gave up (1-based) and what it says of it. */
+export interface GaveUp {
+  readonly line: number;
+  readonly column: number;
+  readonly reason: string;
+}
+
+const LINE_CHARS_MAX = 4_096;
+const QUOTED_CHARS_MAX = 60;
+/** Spaces that look like one and are none. */
+const ODD_SPACE = /[\u00a0\u2000-\u200a\u202f\u205f\u3000]/;
+
+/** The mistake, its place and its remedy. */
+export function explainYaml(text: string, at: GaveUp): YamlFault {
+  const lines = text.split('\n');
+  const around = [at.line, at.line - 1].flatMap((line) => {
+    const words = lines[line - 1];
+    return words === undefined ? [] : [{ line, words: words.slice(0, LINE_CHARS_MAX) }];
+  });
+  for (const { line, words } of around) {
+    const fault = faultOfLine(words);
+    if (fault !== null) return { ...fault, line };
+  }
+  const first = around[0]?.words ?? '';
+  return (
+    faultOfReason(first, at) ??
+    openBracket(lines.slice(0, at.line)) ??
+    faultOfValue(first, at) ?? {
+      line: at.line,
+      column: at.column,
+      why: at.reason,
+      remedy: '"key: value" lines',
+    }
+  );
+}
+
+type Unplaced = Omit<YamlFault, 'line'>;
+
+/** What the line alone shows. */
+function faultOfLine(words: string): Unplaced | null {
+  const indent = /^[ \t]*/.exec(words)?.[0] ?? '';
+  if (indent.includes('\t'))
+    return { column: indent.indexOf('\t') + 1, why: 'a tab', remedy: 'spaces: remove the tab' };
+  const odd = words.search(ODD_SPACE);
+  if (odd >= 0) {
+    const code = words.charCodeAt(odd).toString(16).toUpperCase().padStart(4, '0');
+    return {
+      column: odd + 1,
+      why: `a space that is none (U+${code})`,
+      remedy: 'an ordinary space: type it anew',
+    };
+  }
+  return null;
+}
+
+/** What the parser's own words tell for certain. */
+function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFault | null {
+  const place = { line, column };
+  if (reason.startsWith('duplicated mapping key'))
+    return {
+      ...place,
+      why: `"${short(words.split(':')[0]?.trim() ?? '')}:" a second time`,
+      remedy: 'each key once: remove one of the two',
+    };
+  if (reason.startsWith('nesting exceeded'))
+    return { ...place, why: 'too many levels, nested too deep', remedy: 'at most 24 levels' };
+  if (reason.includes('alias'))
+    return {
+      ...place,
+      why: `an alias (${reason})`,
+      remedy: 'the value itself: aliases are refused',
+    };
+  if (reason.includes('tag'))
+    return { ...place, why: reason, remedy: 'a plain value, without a tag' };
+  if (reason.includes('quoted scalar'))
+    return { ...place, why: 'a quote that is not closed', remedy: 'the same quote at its end' };
+  return null;
+}
+
+const CLOSES: Readonly<Record<string, string>> = { '[': ']', '{': '}' };
+
+/** A bracket that begins a value and has no end on its line or, indented, below. */
+function openBracket(lines: readonly string[]): YamlFault | null {
+  for (let index = lines.length - 1; index >= 0; index -= 1) {
+    const words = (lines[index] ?? '').slice(0, LINE_CHARS_MAX);
+    const colon = words.indexOf(': ');
+    const value = words.slice(colon < 0 ? 0 : colon + 2).trimStart();
+    const open = value.charAt(0);
+    const close = Object.hasOwn(CLOSES, open) ? CLOSES[open] : undefined;
+    if (close === undefined) continue;
+    if (lines.slice(index).some((below) => below.includes(close))) return null;
+    return {
+      line: index + 1,
+      column: words.indexOf(open) + 1,
+      why: `"${open}" that is not closed`,
+      remedy: `"${close}" at the end of the value`,
+    };
+  }
+  return null;
+}
+
+/** `key: value` lines whose value YAML reads as more than a text. */
+function faultOfValue(words: string, { line }: GaveUp): YamlFault | null {
+  const [, head = '', key = '', value = ''] = /^(\s*)([\w-]+):(.*)$/.exec(words) ?? [];
+  if (key === '') {
+    const said = words.trim();
+    return said === ''
+      ? null
+      : {
+          line,
+          column: 1,
+          why: `"${short(said)}", which has no "key:"`,
+          remedy: 'a line "key: value"',
+        };
+  }
+  const column = head.length + key.length + 2;
+  if (value !== '' && !/^\s/.test(value))
+    return {
+      line,
+      column,
+      why: `no space after "${short(key)}:"`,
+      remedy: `a space after the colon: ${short(`${key}: ${value}`)}`,
+    };
+  const said = value.trim();
+  const quoted = `${key}: "${short(said.replaceAll('"', "'"))}"`;
+  if (said.includes(': '))
+    return {
+      line,
+      column: column + value.indexOf(': ') - 1,
+      why: '": " inside a value',
+      remedy: `quotes around it: ${quoted}`,
+    };
+  if (/^[@`%&*!|>[{]/.test(said))
+    return {
+      line,
+      column: column + 1,
+      why: `a value that begins with "${said.charAt(0)}"`,
+      remedy: `text that begins with "${said.charAt(0)}" in quotes: quote it`,
+    };
+  return null;
+}
+
+function short(text: string): string {
+  return text.length > QUOTED_CHARS_MAX ? `${text.slice(0, QUOTED_CHARS_MAX)}…` : text;
+}

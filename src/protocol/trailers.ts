@@ -1,0 +1,53 @@
+/**
+ * The lines at the end of a commit's message by which dispatchers and commands find again what a
+ * commit did: composed and read here, side by side. Only the last paragraph counts, and every
+ * commit of ours ends with one, so a text inside a message can never pass for a trailer.
+ */
+import { oneLine } from '../base/plain-text.ts';
+
+/** What a trailer can tell; `Crosstalk-` stands before each. */
+export type TrailerKey =
+  | 'Re'
+  | 'Channel'
+  | 'Host'
+  | 'Attempt'
+  | 'Tokens'
+  | 'Files'
+  | 'Branch'
+  | 'Commit'
+  | 'Cost'
+  | 'Run'
+  | 'Message'
+  | 'Retries';
+
+/** A trailer to be written; one whose value is null is left out. */
+export type Trailer = readonly [key: TrailerKey, value: string | null];
+
+const PREFIX = 'Crosstalk-';
+const VALUE_CHARS_MAX = 300;
+/** More lines than any commit of ours ends with. */
+const LINES_MAX = 200;
+
+/** The last paragraph of a commit's message, with its line end; empty without any value. */
+export function formatTrailers(trailers: readonly Trailer[]): string {
+  return trailers
+    .flatMap(([key, value]) =>
+      value === null ? [] : [`${PREFIX}${key}: ${oneLine(value, VALUE_CHARS_MAX)}\n`],
+    )
+    .join('');
+}
+
+/** The values of a trailer in the last paragraph of a commit's message, in order. */
+export function readTrailers(message: string, key: TrailerKey): readonly string[] {
+  const end = message.trimEnd();
+  const paragraph = end.slice(end.lastIndexOf('\n\n') + 1);
+  const start = `${PREFIX}${key}: `;
+  return paragraph
+    .split('\n', LINES_MAX)
+    .flatMap((line) => (line.startsWith(start) ? [line.slice(start.length).trim()] : []));
+}
+
+/** The first value of a trailer, or null. */
+export function readTrailer(message: string, key: TrailerKey): string | null {
+  return readTrailers(message, key)[0] ?? null;
+}

@@ -1,0 +1,101 @@
+/**
+ * On which lines the keys of a text of YAML stand, by the events of its parser. One pass over the
+ * text, however many keys are asked for.
+ */
+import { EVENT_ID, type Event, getScalarValue, parseEvents } from 'js-yaml';
+
+/** A value and what is nested in it; items of a list are named by their number. */
+interface Place {
+  readonly line: number;
+  readonly below: Map<string, Place>;
+}
+
+interface Frame {
+  readonly place: Place;
+  readonly isMapping: boolean;
+  /** The key whose value comes next; of a list the number of items so far. */
+  key: Place | null;
+  items: number;
+}
+
+/** The line (1-based) of a key, by the keys that lead to it. */
+export type LineOf = (path: readonly string[]) => number;
+
+/**
+ * Lines of keys in `text`. Where a key is missing it is the line of what it would stand in, and 1
+ * for the whole or where the text is no YAML: good enough to lead a person there.
+ */
+export function locateKeys(text: string, depthMax: number): LineOf {
+  const root = readPlaces(text, depthMax);
+  return (path) => {
+    let place = root;
+    for (const key of path) {
+      const next = place.below.get(key);
+      if (next === undefined) break;
+      place = next;
+    }
+    return place.line;
+  };
+}
+
+function readPlaces(text: string, depthMax: number): Place {
+  const root: Place = { line: 1, below: new Map() };
+  const lineAt = createLineCounter(text);
+  const frames: Frame[] = [];
+  for (const event of eventsOf(text, depthMax)) {
+    if (event.type === EVENT_ID.DOCUMENT) continue;
+    if (event.type === EVENT_ID.POP) {
+      frames.pop();
+      continue;
+    }
+    const frame = frames.at(-1);
+    const isKey = frame?.isMapping === true && frame.key === null;
+    const line = lineAt(startOf(event));
+    const place = frame === undefined ? root : enter(frame, { text, event, line });
+    if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE)
+      frames.push({ place, isMapping: event.type === EVENT_ID.MAPPING, key: null, items: 0 });
+    if (frame?.isMapping === true) frame.key = isKey ? place : null;
+  }
+  return root;
+}
+
+/** The place of what an event begins, within its frame: a new key, or the value of the last one. */
+function enter(
+  frame: Frame,
+  { text, event, line }: { readonly text: string; readonly event: Event; readonly line: number },
+): Place {
+  if (frame.isMapping && frame.key !== null) return frame.key;
+  const place: Place = { line, below: new Map() };
+  const isScalar = event.type === EVENT_ID.SCALAR;
+  const name = frame.isMapping
+    ? isScalar
+      ? getScalarValue(text, event)
+      : ''
+    : String(frame.items);
+  frame.items += 1;
+  if (!frame.place.below.has(name)) frame.place.below.set(name, place);
+  return place;
+}
+
+function eventsOf(text: string, depthMax: number): readonly Event[] {
+  try {
+    return parseEvents(text, { maxDepth: depthMax });
+  } catch {
+    return [];
+  }
+}
+
+function startOf(event: Event): number {
+  if (event.type === EVENT_ID.SCALAR) return event.valueStart;
+  return event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE ? event.start : -1;
+}
+
+/** Counts lines as the events go on: each line end is met once. */
+function createLineCounter(text: string): (offset: number) => number {
+  let line = 1;
+  let next = text.indexOf('\n');
+  return (offset) => {
+    for (; next >= 0 && next < offset; next = text.indexOf('\n', next + 1)) line += 1;
+    return line;
+  };
+}
