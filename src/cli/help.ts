@@ -25,7 +25,7 @@ export function showHelp(spec: CommandSpec, io: Pick<Io, 'print'>): void {
   program.globalCommand.helpCallback = (sections) =>
     [{ body: `crosstalkd ${spec.name}: ${spec.about}` }, ...sections.slice(1)].map((section) => ({
       ...section,
-      body: section.body.replace(/ \(default: true\)$| +$/gm, ''),
+      body: section.body.replace(/ \(default: true\)$|(?<! ) +$/gm, ''),
     }));
   declareOptions(command, [...spec.options, ...COMMON_OPTIONS]);
   command.outputHelp();

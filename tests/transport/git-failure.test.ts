@@ -74,9 +74,7 @@ describe('why a remote did not answer', () => {
           "fatal: unable to access 'https://me:tok3n@h/r.git/': \u001b[31mCould not resolve host: h\nmore",
       }),
     );
-    expect(failure.line).toBe(
-      "unable to access 'https://h/r.git/': [31mCould not resolve host: h",
-    );
+    expect(failure.line).toBe("unable to access 'https://h/r.git/': [31mCould not resolve host: h");
     expect(redact('ssh://u:p@h and https://only-token@h/x Authorization: Basic abc')).toBe(
       'ssh://h and https://h/x Authorization: …',
     );
