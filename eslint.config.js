@@ -53,6 +53,15 @@ export default tseslint.config(
       // Taking control codes out of others' text is daily work here.
       'no-control-regex': 'off',
       'max-params': ['error', 3],
+      'max-len': [
+        'error',
+        {
+          code: 100,
+          ignoreStrings: true,
+          ignoreTemplateLiterals: true,
+          ignoreRegExpLiterals: true,
+        },
+      ],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 20],
       '@typescript-eslint/switch-exhaustiveness-check': [

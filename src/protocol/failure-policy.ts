@@ -22,7 +22,8 @@ interface Policy {
 }
 
 const POLICIES: Readonly<Record<string, Policy>> = {
-  auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE }, // a person has to sign in; looked at again in case one did
+  // A person has to sign in; it is looked at again in case one did.
+  auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE },
   'rate-limit': {
     retryDelaysMs: [5 * SECOND, 30 * SECOND],
     fallbackFirst: false,
@@ -30,7 +31,8 @@ const POLICIES: Readonly<Record<string, Policy>> = {
     isOutside: true,
   },
   'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 60 * MINUTE },
-  context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null }, // the second try gets a shorter thread
+  // The second try gets a shorter thread.
+  context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null },
   model: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
   unavailable: {
     retryDelaysMs: [5 * SECOND, 30 * SECOND],
@@ -38,7 +40,8 @@ const POLICIES: Readonly<Record<string, Policy>> = {
     parkMs: 1 * MINUTE,
     isOutside: true,
   },
-  timeout: { retryDelaysMs: [], fallbackFirst: true, parkMs: null }, // as long again for the same work is money burnt
+  // As long again for the same work is money burnt.
+  timeout: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
   idle: { retryDelaysMs: [2 * SECOND], fallbackFirst: false, parkMs: null },
   crash: {
     retryDelaysMs: [1 * SECOND, 5 * SECOND, 30 * SECOND],

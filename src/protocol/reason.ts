@@ -133,7 +133,7 @@ interface ClaimFacts {
   };
   'answer-refused': { host: string; attempt: number; line: string; isBlocked: boolean };
   'claim-unreadable': None;
-  /** `silentMs`: seen by a dispatcher here; null = none runs. `isWatched`: somebody can take over. */
+  /** `silentMs`: seen by a dispatcher here; null: none runs. `isWatched`: another can take over. */
   'holder-silent': {
     host: string;
     attempt: number;

@@ -4,7 +4,7 @@ import { describeFailure, judgeSeeds, MUST_HAPPEN } from './judge-seeds.ts';
 import { planOf } from './plan.ts';
 import { runSeed } from './run-seed.ts';
 
-const SEEDS = Number(process.env['SEEDS'] ?? 600);
+const SEEDS = Number(process.env['SEEDS'] ?? 300);
 const SEED = process.env['SEED'];
 /** Fewer seeds than this cannot be expected to exercise everything. */
 const SEEDS_THAT_COVER = 150;

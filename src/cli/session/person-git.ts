@@ -26,8 +26,8 @@ const PERSONS_OWN = [
 ];
 
 /**
- * git in a directory, in the environment that the command was given. `blockMs`: how long it may be silent; left out for what talks to a remote or
- * asks for a password.
+ * git in a directory, in the environment that the command was given. `blockMs`: how long it may be
+ * silent; left out for what talks to a remote or asks for a password.
  */
 export function openPersonGit(
   baseDir: string,

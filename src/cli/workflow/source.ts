@@ -100,8 +100,8 @@ export async function readWorkflow(
 }
 
 /**
- * The inputs of `-i key=value` and `-i key=@file`: JSON where the workflow says so, else text, which
- * the check makes a number or a truth of. Throws USAGE.
+ * The inputs of `-i key=value` and `-i key=@file`: JSON where the workflow says so, else text,
+ * which the check makes a number or a truth of. Throws USAGE.
  */
 export async function readInputs(
   invocation: Invocation,

@@ -1,4 +1,4 @@
-/** Steps that run saved workflows: that these exist, take what they are given, and come to an end. */
+/** Steps that run saved workflows: that these exist, fit what they are given, and end. */
 import { workflowFile } from '../../protocol/paths.ts';
 import { readFrontMatter } from '../../protocol/front-matter.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';

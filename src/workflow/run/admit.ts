@@ -16,7 +16,8 @@ export type Admission =
   | {
       readonly kind: 'queued';
       readonly group: string;
-      /** Runs before it, in the order in which they have or get a place. */ readonly behind: readonly string[];
+      /** Runs before it, in the order in which they have or get a place. */
+      readonly behind: readonly string[];
     }
   | { readonly kind: 'dropped'; readonly group: string };
 

@@ -28,8 +28,8 @@ export interface DecidedGate {
 }
 
 /**
- * What may be taken over. Run again are the steps from `fork.from` on, those whose effects the other
- * run took back, what hangs on them, and what is done at the end of every run.
+ * What may be taken over. Run again are the steps from `fork.from` on, those whose effects the
+ * other run took back, what hangs on them, and what is done at the end of every run.
  */
 export interface Reuse {
   /** The finished answer to an equal task. */
