@@ -123,6 +123,41 @@ const GUARDS = [
     without: "if (source === 'host' || approvedHash !== '')",
     tests: ['tests/local/served-models.test.ts'],
   },
+  {
+    name: 'a checkout without what runs code',
+    file: 'local/fill-worktree.ts',
+    find: 'const wanted = all.filter((entry) => !isOut(entry));',
+    without: 'const wanted = all;',
+    tests: ['tests/local/git-worktree.test.ts'],
+  },
+  {
+    name: 'a worktree read without its own git',
+    file: 'local/read-worktree.ts',
+    find: 'const args = [`--git-dir=${gitDirectory}`, `--work-tree=${directory}`, ',
+    without: 'const args = [',
+    tests: ['tests/local/git-worktree.test.ts'],
+  },
+  {
+    name: 'no link followed out of a worktree',
+    file: 'local/read-worktree.ts',
+    find: 'const content = (await isFolder(parentOf(path)))',
+    without: 'const content = (await isFolder(parentOf(path))) || true',
+    tests: ['tests/local/git-worktree.test.ts'],
+  },
+  {
+    name: 'no program beside what it would run',
+    file: 'agents/run-agents.ts',
+    find: 'if (found !== null) return failed(',
+    without: 'if (found === undefined) return failed(',
+    tests: ['tests/agents/checkout.test.ts'],
+  },
+  {
+    name: 'no trust in a checkout by the transport',
+    file: 'local/served-models.ts',
+    find: 'trustCheckout: false }',
+    without: 'trustCheckout: entry.trustCheckout }',
+    tests: ['tests/local/served-models.test.ts'],
+  },
 ];
 
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-guards-'));

@@ -6,6 +6,7 @@
 import type { ModelEntry } from '../protocol/models.ts';
 import type { FailureClass, Usage } from './agent.ts';
 import type { Env, OperatorEnv } from './agent-env.ts';
+import type { Ground } from './checkout.ts';
 
 export interface InvocationRequest {
   readonly entry: ModelEntry;
@@ -21,6 +22,10 @@ export interface InvocationRequest {
   readonly session: string | null;
   /** An empty private folder outside of the agent's directory: `files` are written there. */
   readonly scratch: string;
+  /** The directory that the program runs in; absolute. */
+  readonly directory: string;
+  /** What it holds. Unless it is `trusted`, nothing in it may make the program run code. */
+  readonly ground: Ground;
 }
 
 /**
@@ -140,6 +145,11 @@ export interface Adapter {
    * one that stays, unless they may write.
    */
   readonly sessionsByDirectory?: boolean;
+  /**
+   * Files of a checkout from which it runs code and no switch keeps it from doing so: beside one of
+   * these it is not started, unless its operator trusts the checkout.
+   */
+  readonly runsFromCheckout?: readonly string[];
   readonly invoke: (request: InvocationRequest) => Invocation;
   readonly parse: (output: ProgramOutput) => Parsed;
   /** Null for programs that are not looked for. */

@@ -69,6 +69,8 @@ export interface AttemptRequest {
   readonly session: string | null;
   /** The directory that it runs in; exists, private, deleted by the caller. */
   readonly directory: string;
+  /** True: `entry.cwd` is a worktree that the dispatcher made without `CHECKOUT_FILES`. */
+  readonly isWorktree?: boolean;
   /** Files of the message: put into ATTACHMENTS_FOLDER of `directory`, read-only; absent = none. */
   readonly attachments?: readonly Attachment[];
   /**

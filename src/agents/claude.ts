@@ -82,6 +82,8 @@ function invoke(request: InvocationRequest): Invocation {
       ...(session === null
         ? []
         : ['--resume', session, ...(persona === null ? [] : ['--system-prompt-snapshot', 'off'])]),
+      // Hooks, servers, helpers and agents of a checkout are in its settings of these kinds.
+      ...(request.ground === 'trusted' ? [] : ['--setting-sources', 'user']),
       ...option('max-turns'),
       ...option('max-budget-usd'),
       ...MODE_ARGS[request.mode],

@@ -46,7 +46,7 @@ export const codex: Adapter = {
 };
 
 function invoke(request: InvocationRequest): Invocation {
-  const { entry, session } = request;
+  const { entry, session, ground, directory } = request;
   const { program, args } = programOf(entry, 'codex');
   return {
     kind: 'invocation',
@@ -57,6 +57,10 @@ function invoke(request: InvocationRequest): Invocation {
       ...(entry.model === null ? [] : ['-m', entry.model]),
       // Without it the program waits 5 s at its end when the network is down.
       ...['-c', 'analytics.enabled=false'],
+      // Its own trust in a repository reaches all worktrees of it; the directory comes first.
+      ...(ground === 'trusted'
+        ? []
+        : ['-c', `projects={${JSON.stringify(directory)}={trust_level="untrusted"}}`]),
       ...['-s', request.mode === 'write' ? 'workspace-write' : 'read-only'],
       // Options go before "resume".
       ...(session === null ? [] : ['resume', session]),

@@ -14,6 +14,7 @@ import {
   type Parsed,
   type ProgramOutput,
 } from './adapter.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
 import { numberAt, parseRecord, parseRecords, textAt } from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
@@ -27,6 +28,7 @@ export const copilot: Adapter = {
   options: [],
   modes: ['read', 'write'],
   output: { kind: 'json-lines', view },
+  runsFromCheckout: CHECKOUT_FILES.copilot,
   invoke,
   parse,
   detection: {
@@ -40,7 +42,7 @@ export const copilot: Adapter = {
 };
 
 function invoke(request: InvocationRequest): Invocation {
-  const { entry, session } = request;
+  const { entry, session, ground } = request;
   const { program, args } = programOf(entry, 'copilot');
   return {
     kind: 'invocation',
@@ -50,6 +52,7 @@ function invoke(request: InvocationRequest): Invocation {
       ...['--output-format', 'json'],
       ...(entry.model === null ? [] : [`--model=${entry.model}`]),
       ...(session === null ? [] : [`--resume=${session}`]),
+      ...(ground === 'trusted' && session === null ? ['--trust-folder'] : []),
       ...(request.mode === 'write'
         ? ['--allow-all']
         : ['--deny-tool=shell', '--deny-tool=write', '--disable-builtin-mcps']),

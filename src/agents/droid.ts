@@ -14,6 +14,7 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
 import { numberAt, parseRecord, sum, textAt, type JsonRecord } from './json-values.ts';
 import { withBrokenMentions, withoutCommand } from './prompt-text.ts';
@@ -38,6 +39,7 @@ export const droid: Adapter = {
   options: ['auto'],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json' },
+  runsFromCheckout: CHECKOUT_FILES.droid,
   invoke,
   parse,
   detection: {

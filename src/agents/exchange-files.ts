@@ -3,10 +3,11 @@
  * leaves for its reply.
  */
 import { constants, mkdirSync } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
+import { removeTree } from '../base/remove-tree.ts';
 import {
   amountProblem,
   type Attachment,
@@ -27,11 +28,11 @@ const DEPTH_MAX = 8;
  */
 export async function openExchange({ directory, attachments = [] }: AttemptRequest): Promise<Env> {
   const [given, output] = [join(directory, ATTACHMENTS_FOLDER), join(directory, OUTPUT_FOLDER)];
-  await rm(output, { recursive: true, force: true });
+  await removeTree(output);
   mkdirSync(output, { mode: 0o700 });
   if (attachments.length === 0) return { CROSSTALK_OUTPUT: output };
   await unlock(given);
-  await rm(given, { recursive: true, force: true });
+  await removeTree(given);
   await mkdir(given, { mode: 0o700 });
   for (const { name, bytes } of attachments)
     await writeFile(join(given, name), bytes, { mode: 0o400, flag: 'wx' });
@@ -46,7 +47,7 @@ export async function closeExchange({
 }: AttemptRequest): Promise<void> {
   if (attachments.length > 0) await unlock(join(directory, ATTACHMENTS_FOLDER));
   const output = join(directory, OUTPUT_FOLDER);
-  await rm(output, { recursive: true, force: true }).catch(() => undefined);
+  await removeTree(output).catch(() => undefined);
 }
 
 async function unlock(folder: string): Promise<void> {

@@ -16,6 +16,7 @@ import {
 import type { Usage } from './agent.ts';
 import { failureFrom } from './failure-signs.ts';
 import { at, numberAt, parseRecord, sum, textAt, type JsonRecord } from './json-values.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
 
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
@@ -26,6 +27,25 @@ const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
 /** Its own codes, which are no HTTP status. */
 const OWN_CODES: Readonly<Record<number, number | null>> = { 41: 401, 42: null, 55: null, 1: null };
 
+const TRUSTED = 'trusted-folders.json';
+
+/**
+ * It works in trusted directories only. Trust is given to the one directory that we made, for it
+ * holds nothing that it would run; in others the operator's own word counts, as it keeps it.
+ */
+function trustOf({
+  ground,
+  directory,
+  scratch,
+}: InvocationRequest): Pick<Extract<Invocation, { kind: 'invocation' }>, 'env' | 'files'> {
+  if (ground === 'trusted') return { env: { GEMINI_CLI_TRUST_WORKSPACE: 'true' }, files: {} };
+  if (ground === 'foreign') return { env: {}, files: {} };
+  return {
+    env: { GEMINI_CLI_TRUSTED_FOLDERS_PATH: join(scratch, TRUSTED) },
+    files: { [TRUSTED]: JSON.stringify({ [directory]: 'TRUST_FOLDER' }) },
+  };
+}
+
 /** The adapter for Gemini CLI. */
 export const gemini: Adapter = {
   name: 'gemini',
@@ -34,6 +54,7 @@ export const gemini: Adapter = {
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json' },
   sessionsByDirectory: true,
+  runsFromCheckout: CHECKOUT_FILES.gemini,
   invoke,
   parse,
   detection: {
@@ -50,6 +71,7 @@ export const gemini: Adapter = {
 function invoke(request: InvocationRequest): Invocation {
   const { entry, session } = request;
   const { program, args } = programOf(entry, 'gemini');
+  const trust = trustOf(request);
   return {
     kind: 'invocation',
     program,
@@ -61,11 +83,11 @@ function invoke(request: InvocationRequest): Invocation {
       ...MODE_ARGS[request.mode],
     ],
     env: {
-      GEMINI_CLI_TRUST_WORKSPACE: 'true',
+      ...trust.env,
       // One process instead of two, of which the outer would ignore TERM.
       GEMINI_CLI_NO_RELAUNCH: 'true',
     },
-    files: {},
+    files: trust.files,
     input: withEscapedMentions(withoutCommand(withPersona(request))),
   };
 }

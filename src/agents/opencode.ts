@@ -15,6 +15,7 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
 import {
   numberAt,
@@ -54,6 +55,7 @@ export const opencode: Adapter = {
   output: { kind: 'json-lines', view },
   saysRetry: (line) => streamError(line) !== null,
   sessionsByDirectory: true,
+  runsFromCheckout: CHECKOUT_FILES.opencode,
   invoke,
   parse,
   detection: {

@@ -14,6 +14,7 @@ import {
   type Parsed,
   type ProgramOutput,
 } from './adapter.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
 import {
   at,
@@ -43,6 +44,7 @@ export const pi: Adapter = {
   output: { kind: 'json-lines', view },
   saysRetry: (line) => line.startsWith('{"type":"auto_retry_start"'),
   sessionsByDirectory: true,
+  runsFromCheckout: CHECKOUT_FILES.pi,
   invoke,
   parse,
   detection: {

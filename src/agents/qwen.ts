@@ -15,6 +15,7 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
+import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
 import { numberAt, parseJson, textAt } from './json-values.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
@@ -37,6 +38,7 @@ export const qwen: Adapter = {
   modes: ['chat', 'read', 'write'],
   output: { kind: 'json' },
   sessionsByDirectory: true,
+  runsFromCheckout: CHECKOUT_FILES.qwen,
   invoke,
   parse,
   detection: {

@@ -2,15 +2,17 @@
  * Runs attempts: picks the adapter, prepares directory and environment, runs the program within the
  * entry's limits and reads its output.
  */
-import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { removeTree } from '../base/remove-tree.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { modeOf, type Adapter, type Invocation, type Mode, type Parsed } from './adapter.ts';
 import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
 import { buildAgentEnv, withDirectoryOf, type OperatorEnv } from './agent-env.ts';
+import { findCheckoutConfig, groundOf, type Ground } from './checkout.ts';
 import { cleanOutput } from './clean-output.ts';
 import { closeExchange, collectOutput, openExchange } from './exchange-files.ts';
 import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
@@ -88,6 +90,7 @@ interface Prepared {
   readonly adapter: Adapter;
   readonly mode: Mode;
   readonly cwd: string;
+  readonly ground: Ground;
   readonly scratch: string;
 }
 
@@ -162,6 +165,10 @@ async function startIn(
   const { entry } = request;
   if (!(await isDirectory(cwd)))
     return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
+  // What a program is told of its directory has to be the name that it finds for itself.
+  const place = { cwd: await realpath(cwd), ground: groundOf(entry, request) };
+  const found = await findWhatRuns(place, adapter);
+  if (found !== null) return failed('setup', found);
   const scratch = join(request.directory, SCRATCH);
   const obstacle = await failureOf(() => makePrivate(scratch));
   if (obstacle !== null)
@@ -173,7 +180,7 @@ async function startIn(
     const session =
       request.session !== null && SESSION_ID.test(request.session) ? request.session : null;
     const given = { ...request, extraEnv: { ...request.extraEnv, ...exchange } };
-    const prepared = { request: { ...given, session }, adapter, mode, cwd, scratch };
+    const prepared = { request: { ...given, session }, adapter, mode, ...place, scratch };
     const outcome =
       (await runOnce(prepared, context)) ??
       (await runOnce({ ...prepared, request: { ...given, session: null } }, context)) ??
@@ -181,10 +188,20 @@ async function startIn(
     return await withFiles(outcome, { directory: request.directory, redact: context.redact });
   } finally {
     await failureOf(() => closeExchange(request));
-    // What an agent has made undeletable is left to the owner of the directory; the answer is worth
-    // more.
-    await failureOf(() => rm(scratch, { recursive: true, force: true }));
+    // What cannot be removed is left to the owner of the directory; the answer is worth more.
+    await failureOf(() => removeTree(scratch));
   }
+}
+
+/** Why a program is not started where it is to run, or null. */
+async function findWhatRuns(
+  { cwd, ground }: Pick<Prepared, 'cwd' | 'ground'>,
+  { name, runsFromCheckout = [] }: Adapter,
+): Promise<string | null> {
+  const found = ground === 'foreign' ? await findCheckoutConfig(cwd, runsFromCheckout) : null;
+  return found === null
+    ? null
+    : `${name} would run code from ${found}; send it with "isolate: worktree", which leaves that out, or say "trust-checkout: true" in this host's own models.yaml`;
 }
 
 /**
@@ -210,8 +227,8 @@ const LOST = failed('invalid', 'it asks for a session although none was to be co
 
 /** Null when the session that was to be continued is gone. */
 async function runOnce(prepared: Prepared, context: Context): Promise<AttemptOutcome | null> {
-  const { request, adapter, scratch } = prepared;
-  const invocation = adapter.invoke({ ...request, mode: prepared.mode, scratch });
+  const { request, adapter, scratch, mode, ground } = prepared;
+  const invocation = adapter.invoke({ ...request, mode, scratch, ground, directory: prepared.cwd });
   if (invocation.kind === 'refused') return failed('setup', invocation.why);
   const obstacle = await failureOf(() => writeFiles(scratch, invocation.files));
   if (obstacle !== null)
@@ -245,7 +262,7 @@ function start(
   const { entry } = request;
   const program = expandHome(invocation.program, context.operatorEnv['HOME']);
   const argv = [
-    ...entry.wrapper.map((word) => word.replaceAll('{attempt}', request.directory)),
+    ...entry.wrapper.map((word) => fillPlaces(word, { attempt: request.directory, cwd, scratch })),
     program,
     ...invocation.args,
   ];
@@ -277,6 +294,17 @@ function start(
     },
     context.clock,
   );
+}
+
+/** Places that a wrapper may let its program into, by name. */
+function fillPlaces(
+  word: string,
+  places: { readonly attempt: string; readonly cwd: string; readonly scratch: string },
+): string {
+  return word
+    .replaceAll('{attempt}', () => places.attempt)
+    .replaceAll('{worktree}', () => places.cwd)
+    .replaceAll('{scratch}', () => places.scratch);
 }
 
 /**
@@ -425,7 +453,7 @@ async function writeFiles(
 }
 
 async function makePrivate(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
 }

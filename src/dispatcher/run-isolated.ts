@@ -8,6 +8,7 @@ import type { Answered, AttemptOutcome, AttemptRequest } from '../agents/agent.t
 import { oneLine } from '../base/plain-text.ts';
 import { firstLine, modelIdentity } from '../protocol/reply.ts';
 import { messageId } from '../protocol/paths.ts';
+import { isCheckoutConfig } from '../protocol/checkout-files.ts';
 import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -34,7 +35,12 @@ export async function runIsolated(
   if (project === undefined)
     return failedHere('setup', `${settings.alias} has no project "${name}"`);
   const { attemptId, entry } = request;
-  const opened = await doors.worktrees.open({ attemptId, project, ...isolation.isolation });
+  const opened = await doors.worktrees.open({
+    attemptId,
+    project,
+    ...isolation.isolation,
+    leavesOut: entry.trustCheckout ? () => false : isCheckoutConfig,
+  });
   if (opened.kind === 'failed') return failedHere('setup', opened.why);
   const { worktree } = opened;
   const extraEnv = { ...request.extraEnv, CROSSTALK_BRANCH: worktree.branch };
@@ -43,6 +49,7 @@ export async function runIsolated(
     const outcome = await doors.agents.run({
       ...request,
       entry: { ...entry, cwd: worktree.directory },
+      isWorktree: true,
       extraEnv,
     });
     if (outcome.kind !== 'answered' || held.stopped !== null) return outcome;

@@ -4,8 +4,13 @@
  * forward. So a failed, stopped or killed attempt leaves nothing behind but a directory, which the
  * next start removes.
  */
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { removeTree } from '../base/remove-tree.ts';
+import { commitChanges } from './commit-changes.ts';
+import { fillWorktree } from './fill-worktree.ts';
+import { listCommit, type ProjectGit, runGit } from './project-git.ts';
+import { readChangesOf } from './read-worktree.ts';
 import type {
   SaveText,
   Worktree,
@@ -15,54 +20,42 @@ import type {
   WorktreeSaved,
 } from './worktree.ts';
 
-/** Runs git in a directory, within limits; given by who knows how git is started safely. */
-export type ProjectGit = (
-  directory: string,
-  args: readonly string[],
-) => Promise<{
-  readonly ended: string;
-  readonly code: number | null;
-  readonly stdout: Buffer;
-  readonly stderr: string;
-}>;
-
 /**
  * Worktrees at the places that `place` names. Hooks of a project are for people: an agent's work is
  * pushed to a branch and looked at there.
  */
 export function createWorktrees(
   place: (request: WorktreeRequest) => string,
-  runGit: ProjectGit,
+  projectGit: ProjectGit,
 ): Worktrees {
   const git: Git = async (directory, ...args) => {
-    const { ended, code, stdout, stderr } = await runGit(directory, args);
-    const why = stderr.trim().split('\n').at(-1) ?? '';
-    return {
-      ok: ended === 'exited' && code === 0,
-      out: stdout.toString('utf8').trim(),
-      why: why === '' ? `git ${ended} (${code ?? 'killed'})` : why,
-    };
+    const { ok, bytes, why } = await runGit(projectGit, directory, args);
+    return { ok, out: bytes.toString('utf8').trim(), why };
   };
   return {
-    open: (request) => openWorktree(place(request), git, request),
-    save: (worktree, text) => saveWorktree(git, worktree, text),
+    open: (request) => openWorktree(place(request), { git, projectGit }, request),
+    save: (worktree, text) => saveWorktree({ git, projectGit }, worktree, text),
     close: async ({ project, directory }) => {
-      await rm(directory, { recursive: true, force: true });
+      await removeTree(directory);
       await git(project, 'worktree', 'prune');
     },
   };
 }
 
-interface Ran {
+interface Said {
   readonly ok: boolean;
   readonly out: string;
   readonly why: string;
 }
-type Git = (directory: string, ...args: readonly string[]) => Promise<Ran>;
+type Git = (directory: string, ...args: readonly string[]) => Promise<Said>;
+interface Gits {
+  readonly git: Git;
+  readonly projectGit: ProjectGit;
+}
 
 async function openWorktree(
   directory: string,
-  git: Git,
+  { git, projectGit }: Gits,
   request: WorktreeRequest,
 ): Promise<WorktreeOpened> {
   const { project, branch, base } = request;
@@ -100,58 +93,81 @@ async function openWorktree(
   if (start === null) return failed(`the project has no commit "${base}"`);
   await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
   await git(project, 'worktree', 'prune');
-  const added = await git(project, 'worktree', 'add', '--detach', '--force', directory, start);
-  if (added.ok)
-    return {
-      kind: 'open',
-      worktree: { ...request, directory, start, remote: remote === '' ? null : remote, local },
-    };
-  await rm(directory, { recursive: true, force: true });
-  return failed(`git worktree add: ${added.why}`);
+  const fail = async (why: string): Promise<WorktreeOpened> => {
+    await removeTree(directory);
+    await git(project, 'worktree', 'prune');
+    return failed(why);
+  };
+  const args = ['--detach', '--force', '--no-checkout', directory, start];
+  const added = await git(project, 'worktree', 'add', ...args);
+  if (!added.ok) return fail(`git worktree add: ${added.why}`);
+  const admin = /^gitdir: (.+)\n$/.exec(await readFile(join(directory, '.git'), 'utf8'))?.[1];
+  if (admin === undefined) return fail('git worktree add: it names no folder of its own');
+  const { leavesOut } = request;
+  const filled = await fillWorktree(projectGit, { project, directory, commit: start, leavesOut });
+  if (filled !== null) return fail(filled);
+  return {
+    kind: 'open',
+    worktree: {
+      ...request,
+      directory,
+      admin,
+      start,
+      remote: remote === '' ? null : remote,
+      local,
+    },
+  };
 }
 
 async function saveWorktree(
-  git: Git,
+  gits: Gits,
   worktree: Worktree,
-  { message, name, email }: SaveText,
+  text: SaveText,
 ): Promise<WorktreeSaved> {
-  const { directory, project, branch, remote, start, local } = worktree;
-  const failed = (what: string, { why }: Ran): WorktreeSaved => ({
-    kind: 'failed',
-    why: `${what}: ${why}`,
-  });
-  const added = await git(directory, 'add', '--all');
-  if (!added.ok) return failed('git add', added);
-  const isClean = (await git(directory, 'diff', '--cached', '--quiet')).ok;
-  const who = ['-c', `user.name=${name}`, '-c', `user.email=${email}`];
-  const committed = isClean
-    ? null
-    : await git(directory, ...who, 'commit', '--quiet', '--no-verify', '--message', message);
-  if (committed?.ok === false) return failed('git commit', committed);
-  const head = await git(directory, 'rev-parse', 'HEAD');
-  if (!head.ok) return failed('git rev-parse', head);
-  const commit = head.out;
+  const { git } = gits;
+  const { directory, project, branch, remote, start, local, admin } = worktree;
+  const failed = (why: string): WorktreeSaved => ({ kind: 'failed', why });
+  // Commits of the agent's own count: git in the project knows where its worktrees stand.
+  const name = `worktrees/${basename(admin)}/HEAD`;
+  const head = await git(project, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`);
+  if (!head.ok) return failed(`git rev-parse: ${head.why}`);
+  const forward = await git(project, 'merge-base', '--is-ancestor', start, head.out);
+  if (!forward.ok) return failed('the agent rewrote the history of its branch');
+  const made = await commitWork(gits, worktree, { head: head.out, text });
+  if ('why' in made) return failed(made.why);
+  const { commit } = made;
+  // A person who looks at a kept worktree finds git's own file there, whatever the agent put.
+  if (worktree.keep) await restoreLink(directory, admin);
   if (commit === start && local === null) return { kind: 'saved', branch: null, commit };
-  const forward = await git(directory, 'merge-base', '--is-ancestor', start, commit);
-  if (!forward.ok) return { kind: 'failed', why: 'the agent rewrote the history of its branch' };
   if (remote !== null && commit !== start) {
-    const pushed = await git(
-      directory,
-      'push',
-      '--quiet',
-      '--no-verify',
-      remote,
-      `${commit}:refs/heads/${branch}`,
-    );
-    if (!pushed.ok) return failed('git push', pushed);
+    const to = `${commit}:refs/heads/${branch}`;
+    const pushed = await git(project, 'push', '--quiet', '--no-verify', remote, to);
+    if (!pushed.ok) return failed(`git push: ${pushed.why}`);
   }
   // A branch of that name that somebody has moved meanwhile is left alone: the remote has the work.
-  await git(
-    project,
-    'update-ref',
-    `refs/heads/${branch}`,
-    commit,
-    local ?? '0'.repeat(commit.length),
-  );
+  const old = local ?? '0'.repeat(commit.length);
+  await git(project, 'update-ref', `refs/heads/${branch}`, commit, old);
   return { kind: 'saved', branch, commit };
+}
+
+/** The agent's last commit, or one more with what else it left. */
+async function commitWork(
+  { projectGit }: Gits,
+  { project, directory, admin, leavesOut }: Worktree,
+  { head, text }: { readonly head: string; readonly text: SaveText },
+): Promise<{ readonly commit: string } | { readonly why: string }> {
+  const entries = await listCommit(projectGit, project, head);
+  if (typeof entries === 'string') return { why: entries };
+  const gitDirectory = dirname(dirname(admin));
+  const reading = { directory, gitDirectory, entries, leavesOut };
+  const changes = await readChangesOf(projectGit, reading);
+  if (typeof changes === 'string') return { why: changes };
+  if (changes.length === 0) return { commit: head };
+  const ref = `refs/crosstalk/work/${basename(admin)}`;
+  return commitChanges(projectGit, { project, parent: head, ref }, { changes, text });
+}
+
+async function restoreLink(directory: string, admin: string): Promise<void> {
+  await removeTree(join(directory, '.git'));
+  await writeFile(join(directory, '.git'), `gitdir: ${admin}\n`);
 }

@@ -102,9 +102,12 @@ function judge(
   if (input.only !== null && !input.only.includes(entry.name))
     return { entry, state: { kind: 'excluded' } };
   const approvedHash = input.approvals.get(entry.name);
-  if (source === 'host' || approvedHash === entry.hash) return { entry, state: { kind: 'served' } };
+  if (source === 'host') return { entry, state: { kind: 'served' } };
+  // Whoever may push does not decide what of a project this host runs, approved or not.
+  const offered = { ...entry, trustCheckout: false };
+  if (approvedHash === entry.hash) return { entry: offered, state: { kind: 'served' } };
   return {
-    entry,
+    entry: offered,
     state:
       approvedHash === undefined
         ? { kind: 'unapproved' }

@@ -3,9 +3,10 @@
  * empty folder for each model. What a program leaves there is bounded, and a folder that no attempt
  * has used for long goes. The session then begins anew; nothing else is lost.
  */
-import { lstat, mkdir, readdir, rm, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, HOUR } from '../base/clock.ts';
+import { removeTree } from '../base/remove-tree.ts';
 
 /** How much is kept. */
 export interface SessionFolderLimits {
@@ -53,8 +54,7 @@ export function createSessionFolders(
       inUse.set(model, users + 1);
       const close = (): void => void inUse.set(model, (inUse.get(model) ?? 1) - 1);
       try {
-        if (users === 0 && (await isTooFull(directory, limits)))
-          await rm(directory, { recursive: true, force: true });
+        if (users === 0 && (await isTooFull(directory, limits))) await removeTree(directory);
         await mkdir(directory, { recursive: true, mode: 0o700 });
         // Its age is the time since the last use; programs that write nothing there leave it as it
         // is.
@@ -73,7 +73,7 @@ export function createSessionFolders(
         if (found === null) continue;
         const isOld = clock.wallMs() - found.mtimeMs > limits.ageMsMax;
         if (isOld || (await isTooFull(directory, limits)))
-          await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+          await removeTree(directory).catch(() => undefined);
       }
     },
   };

@@ -11,10 +11,17 @@ export interface WorktreeRequest {
   readonly base: string;
   readonly branch: string;
   readonly keep: boolean;
+  /** Which paths of the commit are not put there; they stay in the branch as they are. */
+  readonly leavesOut: (path: string) => boolean;
 }
 
 export interface Worktree extends WorktreeRequest {
   readonly directory: string;
+  /**
+   * Git's own folder of this worktree, in the project's repository. The file in the worktree that
+   * names it may have been changed by the agent and is not read.
+   */
+  readonly admin: string;
   /** The commit it began at. */
   readonly start: string;
   /** The branch on the project's remote, or null when there is no remote. */

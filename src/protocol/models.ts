@@ -37,6 +37,11 @@ export interface ModelEntry {
   /** Directory that it runs in, `~` allowed; null = an empty scratch directory. */
   readonly cwd: string | null;
   readonly maySend: boolean;
+  /**
+   * Settings, hooks and plugins that its program finds in a project may run. Counts in the host's
+   * own file only: `selectServedModels` takes it out of others.
+   */
+  readonly trustCheckout: boolean;
   /** Program and arguments (`adapter: command`), or a replacement for the adapter's own program. */
   readonly command: readonly string[];
   /** Put before the program: a sandbox such as `[bwrap, …]`. */
@@ -203,6 +208,7 @@ function decodeEntry(name: string, raw: unknown): Decoded {
     env: take.list('env'),
     cwd: take.text('cwd'),
     maySend: take.choice('may-send', ['true', 'false']) === 'true',
+    trustCheckout: take.choice('trust-checkout', ['true', 'false']) === 'true',
     command,
     wrapper: take.list('wrapper'),
     outputBytesMax:
@@ -227,7 +233,7 @@ function refuseOddKeys(
 }
 
 const KNOWN_KEYS = new Set(
-  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send command wrapper output-bytes-max runs-per-hour options'.split(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send trust-checkout command wrapper output-bytes-max runs-per-hour options'.split(
     ' ',
   ),
 );

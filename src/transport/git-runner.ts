@@ -133,12 +133,17 @@ export function createProjectGit(options: {
   readonly env: Environment;
   readonly clock: Clock;
   readonly limitMs: number;
-}): (directory: string, args: readonly string[]) => Promise<GitResult> {
+}): (
+  directory: string,
+  args: readonly string[],
+  more?: Pick<GitCall, 'stdin' | 'env'>,
+) => Promise<GitResult> {
   const { clock, limitMs } = options;
   const env = buildProjectEnvironment(options.env);
-  return (directory, args) => {
-    const process = startProcess([...PROJECT_HARDENING, '-C', directory, ...args], env, clock);
-    return runProcess(process, { args }, { clock, limitMs, idle: false });
+  return (directory, args, more = {}) => {
+    const argv = [...PROJECT_HARDENING, '-C', directory, ...args];
+    const process = startProcess(argv, { ...env, ...more.env }, clock);
+    return runProcess(process, { args, ...more }, { clock, limitMs, idle: false });
   };
 }
 

@@ -18,5 +18,6 @@ describeCli({
       timeout: 600_000,
     },
   },
+  ignoresCheckout: true,
   knowsCost: true,
 });

@@ -17,6 +17,7 @@ describeCli({
     name: 'run_shell_command',
     input: { command: 'touch begun; exec tail -f /dev/null', description: 'wait' },
   },
+  needsTrust: true,
   knowsCost: false,
   slots: 3,
 });

@@ -16,6 +16,7 @@ import {
   startLlmEndpoint,
 } from '../support/llm-endpoint.ts';
 import { RESET_S } from '../support/llm/answer.ts';
+import { type HostileProject, plantProject } from './hostile-checkout.ts';
 import {
   answer,
   type Cases,
@@ -58,6 +59,10 @@ export interface Cli {
   readonly sessions?: boolean;
   /** False: it does not pass on when a limit ends. */
   readonly knowsReset?: boolean;
+  /** It works in directories only that its operator trusts. */
+  readonly needsTrust?: boolean;
+  /** False: no switch keeps it from running what a checkout carries, so it is not started there. */
+  readonly ignoresCheckout?: boolean;
   /** How many run at once, where each takes much of the machine. */
   readonly slots?: number;
   /** The failures that are tried, where all of them would take too long. */
@@ -115,6 +120,7 @@ interface Stage {
   readonly fleet: Fleet;
   readonly host: Host;
   readonly cases: Cases;
+  readonly hostile: HostileProject;
 }
 
 function suite(cli: Cli, program: string): void {
@@ -137,6 +143,12 @@ function suite(cli: Cli, program: string): void {
     writeFileSync(
       join(fleet.place, 'config', 'models.yaml'),
       composeModels(cli, { program, at: where }),
+    );
+    stage.hostile = plantProject(fleet.place);
+    const { project, opened } = stage.hostile;
+    writeFileSync(
+      join(fleet.place, 'config', 'config.yaml'),
+      `projects: { planted: ${project}, opened: ${opened} }\n`,
     );
     stage.cases = (ASKS_EACH_ALONE ? eachAlone : together)(fleet.place);
     const { [FIRST]: first = '', ...others } = firstMessages(stage.cases, failuresOf(cli));
@@ -243,6 +255,26 @@ function suite(cli: Cli, program: string): void {
     }
   });
 
+  test('runs nothing that a checkout carries, unless the operator trusts it', async () => {
+    const to = (model: string, project: string, more = ''): string =>
+      `---\nto: ${model}\nproject: ${project}\n${more}---\nLook around.\n`;
+    const topic = 'isolate: worktree\nbranch: topic\n';
+    stage.fleet.say({
+      [`${GENERAL}/visit.md`]: to('main', 'planted', topic),
+      [`${GENERAL}/change.md`]: to('changes', 'planted', topic),
+      [`${GENERAL}/beside.md`]: to('main', 'opened'),
+    });
+    expect(await replyTo('visit', 'main')).toContain('It says: hello');
+    expect(await replyTo('change', 'changes')).toContain('It says: hello');
+    expect(await replyTo('beside', 'main')).toContain(
+      cli.ignoresCheckout === true ? 'It says: hello' : 'trust-checkout: true',
+    );
+    expect(stage.hostile.marks()).toEqual([]);
+    stage.fleet.say({ [`${GENERAL}/trust.md`]: to('trusts', 'opened') });
+    await replyTo('trust', 'trusts');
+    expect(stage.hostile.marks()).not.toEqual([]);
+  });
+
   test.skipIf(cli.sleepTool === null)(
     'leaves nothing behind when its time is up with a tool at work',
     async () => {
@@ -300,9 +332,11 @@ function composeModels(
   return [
     'models:\n',
     entry('main', 'timeout: 120s, concurrency: 2'),
+    entry('changes', 'timeout: 120s, effects: external', { mode: { mode: 'write' } }),
+    entry('trusts', 'timeout: 120s, effects: external, trust-checkout: true'),
     entry(
       'writes',
-      `timeout: ${cli.toolLimit ?? '25s'}, effects: external, cwd: ${join(at.home, 'project')}`,
+      `timeout: ${cli.toolLimit ?? '25s'}, effects: external, cwd: ${join(at.home, 'project')}, trust-checkout: ${cli.needsTrust === true}`,
       { mode: { mode: 'write' } },
     ),
     ...failing,

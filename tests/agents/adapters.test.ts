@@ -33,6 +33,8 @@ function requestFor(adapter: Adapter, more: Partial<InvocationRequest> = {}): In
     persona: null,
     session: null,
     scratch: '/scratch',
+    directory: '/own',
+    ground: 'own',
     ...more,
   };
 }

@@ -116,6 +116,8 @@ describe('is called with these words and no others:', () => {
       persona: 'Be terse.\n',
       session: session ?? null,
       scratch: '/scratch',
+      directory: '/own',
+      ground: 'own',
     });
     const file = name === 'aider' ? SAID : APART;
     expect(invocation).toEqual({
@@ -148,6 +150,8 @@ describe('is called with these words and no others:', () => {
             persona: null,
             session: null,
             scratch: '/scratch',
+            directory: '/own',
+            ground: 'own',
           }),
         ).toMatchObject({ files: { 'prompt.md': expect.stringMatching(/^Message:\n/) as string } });
     },

@@ -46,6 +46,21 @@ describe('the models of a host', () => {
     });
   });
 
+  it('let a checkout run code when the host says so, never when the transport does', () => {
+    const trusting = decodeModels('models:\n  opus: {adapter: claude, trust-checkout: true}\n');
+    const trusts = (given: Partial<ServedModelsInput>): unknown =>
+      selectServedModels({
+        transport: none,
+        host: none,
+        approvals: new Map([['opus', hashOf('opus', trusting)]]),
+        only: null,
+        adapters: ['claude'],
+        ...given,
+      }).map(({ entry, state }) => [state.kind, entry?.trustCheckout]);
+    expect(trusts({ transport: trusting })).toEqual([['served', false]]);
+    expect(trusts({ host: trusting })).toEqual([['served', true]]);
+  });
+
   it('are unapproved again when any key of the entry changed', () => {
     const approvals = new Map([['echo', hashOf('echo')]]);
     const changed = decodeModels(

@@ -3,16 +3,16 @@
  * and randomness behind their doors.
  */
 import { mkdirSync, rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTERS, SERVICES } from '../../agents/adapters.ts';
 import type { Agents } from '../../agents/agent.ts';
 import { killOrphan } from '../../agents/process-group.ts';
 import { createAgents } from '../../agents/run-agents.ts';
 import { HOUR, MINUTE, systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import {
   createDispatcher,
   type Dispatcher,
@@ -112,7 +112,13 @@ export async function composeDispatcher(
     mirror: session.mirror,
     publisher: session.publisher,
   });
-  await rm(directory.scratch, { recursive: true, force: true });
+  await removeTree(directory.scratch).catch((error: unknown) =>
+    log.warning('scratch.kept', {
+      directory: directory.scratch,
+      reason: errorText(error),
+      next: 'goes on; "crosstalkd doctor --fix" tries again',
+    }),
+  );
   await sessions.tidy();
   return { dispatcher, close: () => local.close() };
 }
@@ -185,7 +191,7 @@ function createWorkspace(scratch: string): Workspace {
       try {
         rmdirSync(directory); // most agents leave it empty
       } catch {
-        await rm(directory, { recursive: true, force: true });
+        await removeTree(directory);
       }
     },
   };

@@ -7,6 +7,7 @@ import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { forgetApprovals } from '../../local/approvals.ts';
@@ -181,7 +182,7 @@ async function removeRefs(
 
 async function removeState(invocation: Invocation, session: TransportSession): Promise<void> {
   const root = stateRoot(option(invocation, 'state'), invocation.env);
-  await rm(session.directory.path, { recursive: true, force: true });
+  await removeTree(session.directory.path);
   const roots = join(root, 'roots');
   for (const name of await readdir(roots).catch(() => [])) {
     const text = await readFile(join(roots, name), 'utf8').catch(() => '');
