@@ -33,6 +33,7 @@ export const FAILURE_CLASSES = [
   'missing', // the program is not there or cannot be executed: nothing ran
   'setup', // the program refuses to work in this environment
   'loop', // models talk in circles; concluded by the dispatcher, nothing is started
+  'persona', // `as:` names nobody: an agent that answers as somebody else is worse than none
   'attachment', // a file of the message cannot be given to an agent, or one that the agent left cannot be published
   'host-lost', // the host died while it ran; only ever concluded by another host
   'cancelled', // a person ended it

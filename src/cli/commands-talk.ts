@@ -46,7 +46,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       },
       { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
       { name: 'subject', value: 'text', about: 'a title' },
-      { name: 'as', value: 'path', about: 'persona file of the transport for the model' },
+      { name: 'as', value: 'name', about: 'persona of the transport that the model answers as' },
       { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
       {
         name: 'project',

@@ -5,6 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const TEMPLATE = fileURLToPath(new URL('../../template', import.meta.url));
 
+/** What a models.yaml begins with. */
+export const MODELS_HEADER = `# Who can be addressed in this transport. Form and keys: PROTOCOL.md "Models".
+# A host runs an entry only after its operator approved it: crosstalkd models, crosstalkd allow <name>.
+`;
+
 /** One file: its path in a transport, and where it is here. */
 export interface TemplateFile {
   readonly path: string;

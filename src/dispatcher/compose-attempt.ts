@@ -1,6 +1,8 @@
 /** What one attempt is given: the claimed bytes, the persona and the thread, as a prompt. */
 import { MINUTE } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
+import { noPersona, personaPaths } from '../protocol/persona.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { findLoop } from '../protocol/loop.ts';
@@ -8,6 +10,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-changes.ts';
+import type { Repository } from '../transport/repository.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -19,6 +22,8 @@ export interface AttemptInput {
   /** The bare text of the message. */
   readonly message: string;
   readonly persona: string | null;
+  /** Why it is not run at all: nobody is called as `as:` says. */
+  readonly stranger: string | null;
   readonly session: string | null;
   /** Why it is not run at all: models talk in circles. */
   readonly loop: string | null;
@@ -49,7 +54,7 @@ export async function composeAttemptPrompt(
   const { doors, settings, mirror } = dispatcher;
   const { message } = held.work;
   const [blob] = await doors.repository.readBlobs([held.claim.blob], MESSAGE_BYTES_MAX);
-  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, message.path) : null;
   const fields = read?.kind === 'message' ? read.message.fields : null;
   const tip = mirror.index().tip;
   const query = {
@@ -67,8 +72,7 @@ export async function composeAttemptPrompt(
     tip === null
       ? { entries: [], session: null }
       : await readThread(doors.repository, { tip, ...query });
-  const persona =
-    fields?.as == null || tip === null ? null : await readTextAt(doors.repository, tip, fields.as);
+  const who = await readPersona(doors.repository, tip, fields?.as ?? null);
   const body = read?.kind === 'message' ? read.message.body : '';
   const files = { message: message.path, files: fields?.files ?? [] };
   const attachments: AttachmentsRead =
@@ -100,12 +104,26 @@ export async function composeAttemptPrompt(
   return {
     prompt,
     message: body,
-    persona,
+    ...who,
     loop,
     isolation,
     attachments,
     ...continueAs(fields, { alias: settings.alias, session: thread.session }),
   };
+}
+
+/** The text of the persona that `as:` names. */
+async function readPersona(
+  repository: Repository,
+  tip: Oid | null,
+  as: string | null,
+): Promise<Pick<AttemptInput, 'persona' | 'stranger'>> {
+  if (as === null || tip === null) return { persona: null, stranger: null };
+  for (const path of personaPaths(as)) {
+    const persona = await readTextAt(repository, tip, path);
+    if (persona !== null) return { persona, stranger: null };
+  }
+  return { persona: null, stranger: noPersona(as) };
 }
 
 function tellFiles(read: AttachmentsRead, directory: string) {

@@ -84,7 +84,7 @@ async function readMessages(
   );
   return files.flatMap(({ path }, index) => {
     const blob = blobs[index];
-    const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+    const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, path) : null;
     return read?.kind === 'message' ? [{ path, message: read.message }] : [];
   });
 }

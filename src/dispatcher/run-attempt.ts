@@ -4,7 +4,13 @@
  * this file performs it. Before each start the journal says so, durably: after a crash the next run
  * knows whether an agent may have acted.
  */
-import type { Answered, AttemptOutcome, AttemptRequest, Failed } from '../agents/agent.ts';
+import type {
+  Answered,
+  AttemptOutcome,
+  AttemptRequest,
+  Failed,
+  FailureClass,
+} from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
@@ -110,6 +116,9 @@ function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Tr
   };
 }
 
+/** What is wrong with a message says nothing of the model. */
+const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
+
 /** Null when the claim was lost before anything was started. */
 async function invoke(
   dispatcher: Dispatcher,
@@ -125,6 +134,7 @@ async function invoke(
       directory,
     });
     if (input.loop !== null) return failedHere('loop', input.loop);
+    if (input.stranger !== null) return failedHere('persona', input.stranger);
     if (input.attachments.kind === 'refused')
       return failedHere('attachment', input.attachments.why);
     await doors.local.journal({
@@ -246,8 +256,7 @@ async function afterFailure(
     resetInMs,
     inARow: dispatcher.state.models.parks.get(tried.entry.name) ?? 0,
   });
-  // What is wrong with a message says nothing of the model.
-  if (parkMs === null && outcome.class !== 'attachment')
+  if (parkMs === null && !OF_THE_MESSAGE.includes(outcome.class))
     noteFailure(dispatcher, tried.entry.name, outcome);
   switch (decision.kind) {
     case 'wait':

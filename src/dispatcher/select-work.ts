@@ -11,7 +11,7 @@ import { formatDuration } from '../base/duration.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { Work } from '../protocol/open-work.ts';
+import { isTask, type Work } from '../protocol/open-work.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
 
@@ -86,8 +86,9 @@ function judgeMessage(work: Work, view: WorkView): Verdict | null {
   if (work.twinOf !== null)
     return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
   if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
+  // A task has the time of what it was made of, and its run asks now.
   const ageMs = view.wallMs - message.timestampMs;
-  if (ageMs > view.maxAgeMs)
+  if (ageMs > view.maxAgeMs && !isTask(message))
     return {
       kind: 'stale',
       detail: `is ${formatDuration(ageMs)} old (max-age ${formatDuration(view.maxAgeMs)})`,

@@ -17,6 +17,8 @@ export type ServedState =
   /** Allowed once, as another entry. */
   | { readonly kind: 'changed-since-approval'; readonly approvedHash: string }
   | { readonly kind: 'invalid'; readonly problem: ModelProblem }
+  /** A program before 8 wrote the file; its entries are commands. */
+  | { readonly kind: 'older'; readonly command: string }
   /** Not among the names of `only`. */
   | { readonly kind: 'excluded' };
 
@@ -59,6 +61,8 @@ export function selectServedModels(input: ServedModelsInput): readonly ModelOffe
         entry: null,
         state: { kind: 'invalid', problem },
       });
+    for (const [name, command] of file.older)
+      offers.set(name, { name, source, entry: null, state: { kind: 'older', command } });
     for (const entry of file.models.values())
       offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
   }

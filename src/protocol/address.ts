@@ -14,12 +14,35 @@ export interface Recipient {
   readonly hosts: readonly string[] | null;
 }
 
-/** The address in `text`, in lower case; null when it is none. */
+/** Who writes: a name, and for dispatchers before 8 the host that answered. */
+export interface Sender {
+  readonly name: string;
+  /** As written: it is only told, and addresses nobody. */
+  readonly host: string | null;
+}
+
+/**
+ * The address in `text`, in lower case; null when it is none. `provider/model` is the name
+ * `provider-model`.
+ */
 export function parseAddress(text: string): Address | null {
-  const [name = '', host, ...rest] = text.trim().toLowerCase().split('@');
+  const [written = '', host, ...rest] = text.trim().toLowerCase().split('@');
+  const name = plainName(written);
   if (!isName(name) || rest.length > 0) return null;
   if (host === undefined) return { name, host: null };
   return isAlias(host) ? { name, host } : null;
+}
+
+/** Who `from:` names; null when no name is before the `@`. */
+export function parseSender(text: string): Sender | null {
+  const [written = '', ...rest] = text.trim().split('@');
+  const name = plainName(written.toLowerCase());
+  return isName(name) ? { name, host: rest.length === 0 ? null : rest.join('@') } : null;
+}
+
+/** The name that stands for `provider/model`; every other text is itself. */
+export function plainName(text: string): string {
+  return text.replace(/^([^/]+)\/([^/]+)$/, '$1-$2');
 }
 
 /** `opus@mbp`, or `opus` for any host. */

@@ -130,7 +130,7 @@ interface CheckedReply {
 }
 
 function checkReply({ file, bytes, asked, say }: CheckedReply): void {
-  const read = decodeMessage(bytes);
+  const read = decodeMessage(bytes, file.path);
   if (read.kind === 'rejected') {
     say(
       'I3',

@@ -3,10 +3,10 @@
  * message".
  */
 import { parseIso } from '../base/clock.ts';
-import { type Address, parseAddress } from './address.ts';
+import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
 import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
 import { isChannel, isName, CHANNEL_RULE, NAME_RULE } from './names.ts';
-import { pathProblem } from './paths.ts';
+import { pathProblem, resolveRe } from './paths.ts';
 import { describe, lineOfKey } from './yaml.ts';
 
 export const MESSAGE_TYPES = ['message', 'workflow'] as const;
@@ -16,10 +16,12 @@ export type MessageType = (typeof MESSAGE_TYPES)[number];
 export interface MessageFields {
   readonly to: readonly Address[];
   readonly from: string | null;
+  /** The host in `from: opus@mbp`, as dispatchers before 8 wrote it. */
+  readonly fromHost: string | null;
   readonly timestampMs: number | null;
   readonly re: readonly string[];
   readonly subject: string | null;
-  /** Path of a persona file in the transport. */
+  /** A persona: its name, or the path of its file in the transport. */
   readonly as: string | null;
   readonly hops: number;
   /** The sender waits for the answer itself: the reply wakes nobody. */
@@ -73,9 +75,9 @@ export type MessageRead =
 
 /**
  * A message out of the bytes of its file, or the first rule that it breaks. Unknown fields are
- * ignored; known ones have to be right.
+ * ignored; known ones have to be right. `at`: the path of the file, to which `re:` may be relative.
  */
-export function decodeMessage(bytes: Uint8Array): MessageRead {
+export function decodeMessage(bytes: Uint8Array, at: string | null = null): MessageRead {
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
   const broken: Rejection[] = [];
@@ -84,7 +86,7 @@ export function decodeMessage(bytes: Uint8Array): MessageRead {
       broken.push({ line: lineOfKey(read.yaml, [key]) + 1, found: `${key}: ${found}`, expected });
       return null;
     });
-  const fields = decodeFields(take);
+  const fields = decodeFields(take, at);
   if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
     broken.push({
       line: 1,
@@ -135,12 +137,16 @@ export function formatMessage(message: NewMessage, body: string): string {
 
 type Taker = (key: string) => ReturnType<typeof createField>;
 
-function decodeFields(take: Taker): MessageFields {
+function decodeFields(take: Taker, at: string | null): MessageFields {
+  const sender = take('from').sender();
   return {
     to: take('to').addresses(),
-    from: take('from').name(),
+    from: sender?.name ?? null,
+    fromHost: sender?.host ?? null,
     timestampMs: take('timestamp').time(),
-    re: take('re').paths(),
+    re: take('re')
+      .paths()
+      .map((re) => (at === null ? re : resolveRe(re, at))),
     subject: take('subject').text(),
     as: take('as').paths()[0] ?? null,
     hops: take('hops').integer(0, 1_000) ?? 0,
@@ -209,6 +215,12 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
         : isName(given)
           ? given
           : refuse(describe(given), `a name: ${NAME_RULE}`);
+    },
+    sender: (): Sender | null => {
+      const given = text();
+      return given === null
+        ? null
+        : (parseSender(given) ?? refuse(describe(given), `a name: ${NAME_RULE}`));
     },
     channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
     choice: <C extends string>(choices: readonly C[]): C | null => {

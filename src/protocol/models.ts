@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { MINUTE } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { byCodeUnit } from '../base/order.ts';
+import { plainName } from './address.ts';
 import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
@@ -68,6 +69,8 @@ export interface ModelProblem {
 
 export interface ModelsFile {
   readonly models: ReadonlyMap<string, ModelEntry>;
+  /** Name → command, when a program before 8 wrote the file: names that can be asked, unserved. */
+  readonly older: ReadonlyMap<string, string>;
   readonly problems: readonly ModelProblem[];
   /** Line of a key of an entry. */
   readonly lineOf: (name: string, key: string) => number;
@@ -100,27 +103,23 @@ export const READ_ONLY_ADAPTERS: readonly string[] = [
 /** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
 export function decodeModels(text: string): ModelsFile {
   const lineOf = (name: string, key: string): number => lineOfKey(text, ['models', name, key]);
+  const unusable = (line: number, found: string, expected: string): ModelsFile => ({
+    models: new Map(),
+    older: new Map(),
+    problems: [{ name: null, line, found, expected }],
+    lineOf,
+  });
   const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused')
-    return {
-      models: new Map(),
-      problems: [{ name: null, line: read.line, found: read.why, expected: read.remedy }],
-      lineOf,
-    };
+  if (read.kind === 'refused') return unusable(read.line, read.why, read.remedy);
+  const older = readOlderModels(read.value);
+  if (older !== null) return { models: new Map(), older, problems: [], lineOf };
   const section = read.value['models'] ?? {};
   if (!isMapping(section))
-    return {
-      models: new Map(),
-      problems: [
-        {
-          name: null,
-          line: lineOfKey(text, ['models']),
-          found: describe(section),
-          expected: '"models:" to be a mapping of names',
-        },
-      ],
-      lineOf,
-    };
+    return unusable(
+      lineOfKey(text, ['models']),
+      describe(section),
+      '"models:" to be a mapping of names',
+    );
   const models = new Map<string, ModelEntry>();
   const problems: ModelProblem[] = Object.keys(read.value)
     .filter((key) => key !== 'models')
@@ -142,7 +141,39 @@ export function decodeModels(text: string): ModelsFile {
         })),
       );
   }
-  return { models, problems, lineOf };
+  return { models, older: new Map(), problems, lineOf };
+}
+
+/** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
+export function listModelNames(text: string | null): readonly string[] {
+  if (text !== lastModels.text) {
+    const { models, older } = decodeModels(text ?? '');
+    lastModels = { text, names: [...models.keys(), ...older.keys()].sort(byCodeUnit) };
+  }
+  return lastModels.names;
+}
+
+/** Asked for at every commit and hardly ever another: the last answer is kept. */
+let lastModels: { readonly text: string | null; readonly names: readonly string[] } = {
+  text: null,
+  names: [],
+};
+
+/**
+ * Name → command of a file as programs before 8 wrote it (`opus: claude -p`), in its order; null
+ * for every other. A name with a slash is a plain one here.
+ */
+function readOlderModels(
+  file: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, string> | null {
+  const entries = Object.entries(file);
+  const commands = entries.flatMap(([name, command]) =>
+    typeof command === 'string' && command.trim() !== ''
+      ? [[plainName(name.toLowerCase()), command.trim()] as const]
+      : [],
+  );
+  const isOlder = !Object.hasOwn(file, 'models') && commands.length === entries.length;
+  return isOlder && commands.length > 0 ? new Map(commands) : null;
 }
 
 /** The hash an operator approves: any change to the entry, in any key, changes it. */

@@ -4,7 +4,7 @@
  * but no `RUN.json`. PROTOCOL.md "Older transports".
  */
 import type { MessageFields } from './message.ts';
-import { channelOf, channelRoot, type MessagePath } from './paths.ts';
+import { channelOf, channelRoot, isTaskPath, type MessagePath } from './paths.ts';
 
 /** A message that closes others for `recipient`, as a reply at its derived path would. */
 export interface OlderAnswer {
@@ -18,9 +18,9 @@ export interface OlderAnswer {
 }
 
 /**
- * What a message closes in the older form, or null. Only a model (or `workflow`) that writes to
- * whoever asked it, in the same channel, has answered so; what an agent sends while it works has
- * hops, and closes nothing.
+ * What a message closes in the older form, or null. Only a model (or `workflow`, or
+ * `<name>@<host>`, which no person writes) that writes to whoever asked it, in the same channel,
+ * has answered so; what an agent sends while it works has hops, and closes nothing.
  */
 export function olderAnswer(
   file: MessagePath,
@@ -38,11 +38,34 @@ export function olderAnswer(
     wait
   )
     return null;
-  if (!models.includes(from) && from !== 'workflow') return null;
+  if (!isOlderAuthor(fields, models)) return null;
   const paths = re.filter((path) => path !== file.path && channelOf(path) === file.channel);
   return paths.length === 0
     ? null
     : { by: file.path, recipient: from, paths, to: to.map(({ name }) => name) };
+}
+
+/** Its author answered for a model or for the engine, not for a person. */
+function isOlderAuthor({ from, fromHost }: MessageFields, models: readonly string[]): boolean {
+  return from === 'workflow' || fromHost !== null || models.includes(from ?? '');
+}
+
+/**
+ * An answer `from: <model>@<host>`: the older program has shown it to whoever asked, and it wakes
+ * nobody.
+ */
+export function isOlderReply(fields: MessageFields, models: readonly string[]): boolean {
+  const { from, fromHost, re } = fields;
+  const isEngine = from === 'workflow' || models.includes(from ?? '');
+  return isEngine && fromHost !== null && re.length > 0;
+}
+
+/**
+ * A task of an older program's run. The run that carries it on asks again what was not answered, so
+ * it is no work by itself, wherever its run stands.
+ */
+export function isOlderTask({ path }: MessagePath, fields: MessageFields): boolean {
+  return fields.from === 'workflow' && fields.workflowPhase !== null && !isTaskPath(path);
 }
 
 /**

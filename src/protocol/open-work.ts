@@ -10,7 +10,7 @@ import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
 import type { OlderAnswer } from './older-answer.ts';
-import { claimKey, identityOf, parseMessagePath } from './paths.ts';
+import { claimKey, identityOf, isTaskPath, parseMessagePath } from './paths.ts';
 import { isCanonical } from './twins.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
@@ -287,6 +287,11 @@ export interface Work {
  */
 export function effectsOf(entry: { readonly effects: Effects }, message: OpenMessage): Effects {
   return message.isExternal ? 'external' : entry.effects;
+}
+
+/** A run of a workflow asks with it. */
+export function isTask({ from, path }: Pick<OpenMessage, 'from' | 'path'>): boolean {
+  return from === 'workflow' && isTaskPath(path);
 }
 
 /**

@@ -11,6 +11,10 @@ export const BUDGETS_FILE = 'data/budgets.yaml';
 export const CHANNELS = 'data/channels';
 export const WORKFLOWS = 'data/workflows';
 export const SCHEMAS = 'data/schemas';
+/** Where dispatchers before 8 registered; nothing there means anything any more. */
+export const DISPATCHERS = 'data/dispatchers';
+/** Where `as: <name>` looks for `<name>.md`, one folder after the other. */
+export const PERSONA_FOLDERS = ['data/personas', 'local/actors'];
 /** The file that describes a channel; it is never a message. */
 export const CHANNEL_FILE = 'CHANNEL.md';
 
@@ -171,6 +175,22 @@ export function parseTaskPath(
   const [, step] = /^data\/channels\/[^/]+\/steps\/(.+)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
   const run = channelOf(path);
   return step === undefined || run === null ? null : { run, step };
+}
+
+/**
+ * The message that a `re:` in the message at `at` names: a path in the transport, or one below the
+ * folder of the channel, where `.md` may be left out.
+ */
+export function resolveRe(re: string, at: string): string {
+  const channel = channelOf(at);
+  if (channel === null || re.startsWith(`${DATA}/`)) return re;
+  return `${channelRoot(channel)}${re}${re.endsWith('.md') ? '' : '.md'}`;
+}
+
+/** True for what a run asks an agent with: it stands below `steps/` or `plan/` of its channel. */
+export function isTaskPath(path: string): boolean {
+  const below = path.slice(channelRoot(channelOf(path) ?? '').length);
+  return below.startsWith('steps/') || below.startsWith('plan/');
 }
 
 /** Where the one reply of `recipient` to the message at `path` stands. */

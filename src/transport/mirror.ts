@@ -10,7 +10,8 @@ import {
   foldChanges,
   type OpenIndex,
 } from '../protocol/open-work.ts';
-import { listModelNames, readChanges, readTextAt } from './read-changes.ts';
+import { listModelNames } from '../protocol/models.ts';
+import { readChanges, readTextAt } from './read-changes.ts';
 import { channelOf, MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
 

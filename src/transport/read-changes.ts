@@ -3,13 +3,18 @@
  * answers them. It reads objects and judges with the protocol's pure rules; it keeps nothing.
  */
 import type { Oid } from '../base/ids.ts';
-import { byCodeUnit } from '../base/order.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { actsOutside } from '../protocol/isolation.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';
-import { decodeModels } from '../protocol/models.ts';
-import { type OlderAnswer, olderAnswer, olderEnd } from '../protocol/older-answer.ts';
+import { listModelNames } from '../protocol/models.ts';
+import {
+  isOlderReply,
+  isOlderTask,
+  type OlderAnswer,
+  olderAnswer,
+  olderEnd,
+} from '../protocol/older-answer.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import {
   type ChangeBatch,
@@ -126,19 +131,6 @@ export async function readChanges(
   };
 }
 
-/** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
-export function listModelNames(text: string | null): readonly string[] {
-  if (text !== lastModels.text)
-    lastModels = { text, names: [...decodeModels(text ?? '').models.keys()].sort(byCodeUnit) };
-  return lastModels.names;
-}
-
-/** Asked for at every commit and hardly ever another: the last answer is kept. */
-let lastModels: { readonly text: string | null; readonly names: readonly string[] } = {
-  text: null,
-  names: [],
-};
-
 /**
  * The text of a file of a commit, or null when there is none or it is larger than a message may be.
  */
@@ -225,7 +217,7 @@ async function readCandidates(
   files.forEach(({ file, blob }, index) => {
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
     if (isReply) into.replies.push(file.replyTo);
-    const read = decodeBlob(blobs[index]);
+    const read = decodeBlob(blobs[index], file.path);
     if (read.kind === 'message') {
       const { fields } = read.message;
       candidates.push({ file, blob, fields, isExternal: actsOutside(file.path, read.message) });
@@ -307,8 +299,10 @@ async function judgeMessages(
       into.rejected.push(rejectTwin(file.path, twin));
       continue;
     }
+    const isOlder = isOlderTask(file, fields) || isOlderReply(fields, judge.models);
     const recipients = recipientsOf(candidate, everyone).filter(
       ({ name }) =>
+        !isOlder &&
         (name !== from || startsChild(fields)) &&
         !answers.has(replyPath(file.path, name)) &&
         (name === 'workflow'
@@ -383,7 +377,7 @@ async function repliesToQuestion(
   if (entry?.kind !== 'file') return !candidate.fields.re.includes(original);
   if (parseMessagePath(original)?.replyTo != null) return false;
   const [blob] = await judge.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
-  const read = decodeBlob(blob);
+  const read = decodeBlob(blob, original);
   return read.kind === 'message' && !read.message.fields.wait;
 }
 
@@ -453,8 +447,8 @@ function isPerson(judge: Judge, name: string, from: string): boolean {
   return judge.range.people.has(name) || name === from;
 }
 
-function decodeBlob(blob: BlobRead | undefined) {
-  if (blob?.kind === 'bytes') return decodeMessage(blob.bytes);
+function decodeBlob(blob: BlobRead | undefined, path: string) {
+  if (blob?.kind === 'bytes') return decodeMessage(blob.bytes, path);
   const found =
     blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
   return {

@@ -247,7 +247,7 @@ export async function readEntries(
     entries.map(({ file }) => file),
     (file, blob) => {
       const entry = byPath.get(file.path);
-      const decoded = decodeBlob(blob);
+      const decoded = decodeBlob(blob, file.path);
       if (entry !== undefined && decoded.kind === 'message')
         said.push({
           file,

@@ -1,62 +1,47 @@
 /**
- * A transport that an older program of protocol 7 carried, made by plain git: this program joins it
- * as it is.
+ * A transport as the first program of protocol 7 left it, joined by two hosts: read, judged,
+ * carried on from each of the seven states of a run, and nothing asked twice.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Cli, startCli } from '../support/cli.ts';
-
-const TALK = '0b7f2c1e-3d44-4a59-9b1a-6f0e8c2d5a10';
-const [ENDED, CUT] = [
-  '7d1d6c3f-59b0-4c8e-8f7a-2a4b9c0d1e2f',
-  '2ab1fd20-4c7e-4a0e-9d5e-0d5c6b7a8f90',
-];
-const now = new Date().toISOString();
-const day = now.slice(0, 10).replaceAll('-', '/');
-const at = (channel: string, name: string): string => `data/channels/${channel}/${day}/${name}.md`;
-const say = (fields: Readonly<Record<string, string>>, body: string): string =>
-  `---\n${Object.entries({ ...fields, timestamp: now })
-    .map(([key, value]) => `${key}: ${value}\n`)
-    .join('')}---\n${body}\n`;
-
-const question = at(TALK, '101010101Z-a1b2c3d4');
-const task = at(ENDED, '101210101Z-d1b2c3d4');
-const ended = at(TALK, '101110101Z-c1b2c3d4');
-const begun = at(TALK, '101310101Z-f1b2c3d4');
-const OLD: Readonly<Record<string, string>> = {
-  'CROSSTALK-VERSION': '7\n',
-  'data/models.yaml':
-    'models:\n  opus: { adapter: command, command: [cat], effects: none }\n  gpt: { adapter: command, command: [cat], effects: none }\n',
-  'dispatchers/mbp.json': '{"alias":"mbp"}\n',
-  [`data/channels/${TALK}/CHANNEL.md`]: '---\nname: talk\ndescription: what was said before\n---\n',
-  [question]: say({ from: 'ada', to: '[opus, gpt]', type: 'message' }, 'What is old?'),
-  [at(TALK, '101020101Z-b1b2c3d4')]: say({ from: 'opus', to: 'ada', re: question }, 'Gold.'),
-  [ended]: say(
-    { from: 'ada', to: 'workflow', type: 'workflow', child_channel: ENDED, dispatch_host: 'mbp' },
-    'Do three things.',
-  ),
-  [begun]: say(
-    { from: 'ada', to: 'workflow', type: 'workflow', child_channel: CUT },
-    'Do more things.',
-  ),
-  [`data/channels/${ENDED}/PLAN.json`]:
-    '{"fanout":{"to":"opus","count":1,"body":"do"},"synthesize":{"to":"gpt","body":"join"}}\n',
-  [task]: say({ from: 'workflow', to: 'opus', workflow_phase: 'fanout' }, 'do'),
-  [at(ENDED, '101220101Z-e1b2c3d4')]: say({ from: 'opus', to: 'workflow', re: task }, 'done'),
-  [`data/channels/${ENDED}/COMPLETE`]: 'done\n',
-  [`data/channels/${CUT}/PLAN.json`]: '{"fanout":{"to":"opus","count":1,"body":"do"}}\n',
-};
+import { type Cli, listOf, startCli } from '../support/cli.ts';
+import { olderTransport, runIn, type State, STATES } from '../support/older-transport.ts';
 
 let cli: Cli;
 let clone: string;
+let asked: string;
+let old: ReturnType<typeof olderTransport>;
+
+/** What agents were asked, one line each. */
+const questions = (): readonly string[] =>
+  existsSync(asked) ? readFileSync(asked, 'utf8').trim().split('\n') : [];
+const other = (): Readonly<Record<string, string>> => ({
+  CROSSTALK_STATE_DIR: join(cli.place, 'other', 'state'),
+  CROSSTALK_CONFIG_DIR: join(cli.place, 'other', 'config'),
+});
+const showAt = (path: string): string => cli.git(['show', `origin/main:${path}`], clone);
+const fetch = (): string => cli.git(['fetch', '-q'], clone);
 
 beforeAll(async () => {
   cli = await startCli();
+  asked = join(cli.place, 'asked');
+  const agent = join(cli.place, 'agent');
+  writeFileSync(
+    agent,
+    `#!/bin/sh
+case "$(cat)" in
+*"Make a workflow plan"*) echo "plan" >> ${asked}; echo '{"fanout":{"to":"opus","count":1,"body":"x"}}';;
+*) echo "$1" >> ${asked}; echo fresh from $1;;
+esac
+`,
+  );
+  chmodSync(agent, 0o755);
+  old = olderTransport(`opus: ${agent} opus\ngpt: ${agent} gpt\n`);
   const seed = join(cli.place, 'seed');
   cli.git(['init', '-q', '--bare', join(cli.place, 'old.git')], cli.place);
   cli.git(['init', '-q', seed], cli.place);
-  for (const [path, content] of Object.entries(OLD)) {
+  for (const [path, content] of Object.entries(old.files)) {
     mkdirSync(dirname(join(seed, path)), { recursive: true });
     writeFileSync(join(seed, path), content);
   }
@@ -64,43 +49,75 @@ beforeAll(async () => {
   cli.git(['commit', '-qm', 'what was said before'], seed);
   cli.git(['push', '-q', join(cli.place, 'old.git'), 'HEAD:main'], seed);
   clone = join(cli.place, 'old');
-  expect(
-    (await cli.run(['join', join(cli.place, 'old.git'), clone], { cwd: cli.place })).code,
-  ).toBe(0);
-  expect((await cli.run(['allow', 'opus', 'gpt'], { cwd: clone })).code).toBe(0);
-});
+}, 60_000);
 
 afterAll(() => cli.close());
 
-it('answers only what the older program had not, and leaves every file of it as it is', async () => {
-  const before = cli.git(['ls-tree', '-r', 'HEAD'], clone);
-  expect((await cli.run(['run', '--alias', 'mbp', '--once'], { cwd: clone })).code).toBe(0);
-  cli.git(['pull', '-q'], clone);
-  const after = cli.git(['ls-tree', '-r', 'HEAD'], clone).split('\n');
-  expect(after.filter((line) => before.includes(line))).toEqual(before.split('\n'));
-  const added = after.filter((line) => !before.includes(line)).map((line) => line.split('\t')[1]);
-  expect(added).toEqual([
-    question.replace('.md', '.re.gpt.md'),
-    begun.replace('.md', '.re.workflow.md'),
-  ]);
-  const refusal = cli.git(['show', `HEAD:${begun.replace('.md', '.re.workflow.md')}`], clone);
-  expect(refusal).toContain(
-    `the run "${CUT}" was begun by an older program and is not carried on: send the message again`,
-  );
+it('says what it found, before anything runs', async () => {
+  const joined = await cli.run(['join', join(cli.place, 'old.git'), clone], { cwd: cli.place });
+  expect(joined.code).toBe(0);
+  const line = 'an older program left 57 messages, 7 answered, 2 open, 6 runs to carry on';
+  expect(joined.stdout).toContain(line);
+  const doctor = await cli.run(['doctor'], { cwd: clone });
+  expect(doctor.stdout).toContain(line);
+  expect(doctor.stdout).toContain('crosstalkd upgrade-transport');
 });
 
+it('rewrites the models of that program when that is confirmed, and shows how', async () => {
+  const refused = await cli.run(['upgrade-transport'], { cwd: clone });
+  expect(refused.stdout).toContain('+    adapter: command');
+  expect((await cli.run(['models'], { cwd: clone })).stdout).toContain('older form');
+  expect((await cli.run(['upgrade-transport', '--yes'], { cwd: clone })).code).toBe(0);
+  for (const env of [{}, other()])
+    expect((await cli.run(['allow', '--all'], { cwd: clone, env })).code).toBe(0);
+});
+
+it('answers only what was not answered, and carries each run on with what was paid for', async () => {
+  const before = cli.git(['ls-tree', '-r', 'origin/main', 'data/channels'], clone).split('\n');
+  // One host begins, the other one ends.
+  for (const env of [{}, other(), {}, other()])
+    expect((await cli.run(['run', '--once'], { cwd: clone, env })).code).toBe(0);
+  fetch();
+  const after = cli.git(['ls-tree', '-r', 'origin/main', 'data/channels'], clone).split('\n');
+  expect(after.filter((line) => before.includes(line))).toEqual(before);
+  // Not begun: the plan and one agent. Planned: three and the synthesis; fanned out: one and the
+  // synthesis; answered and synthesizing: the synthesis. And the open question.
+  const times = (name: string): number => questions().filter((each) => each === name).length;
+  expect([times('plan'), times('opus'), times('gpt')]).toEqual([1, 1 + 3 + 1 + 1, 4]);
+});
+
+it.each(STATES)(
+  'routes the result of the run in state %i, and no question is left',
+  async (state: State) => {
+    const marker = old.markers.get(state) ?? '';
+    fetch();
+    if (state === 7)
+      expect(() => showAt(marker.replace(/\.md$/, '.re.workflow.md'))).toThrow(
+        /exists on disk|path/,
+      );
+    else {
+      const routed = showAt(marker.replace(/\.md$/, '.re.workflow.md'));
+      expect(routed).toContain(state === 6 ? 'paid result 6' : 'fresh from');
+      expect(showAt(`data/channels/${runIn(state)}/COMPLETE`)).toContain('"status"');
+    }
+    const why = await cli.run(['why', marker], { cwd: clone });
+    expect(why.stdout).toMatch(/answered|ended/);
+  },
+);
+
 it('tells people what became of it', async () => {
-  const why = await cli.run(['why', '101010101Z-a1b2c3d4'], { cwd: clone });
-  expect(why.stdout).toMatch(/opus: answered by .*101020101Z-b1b2c3d4/);
-  expect((await cli.run(['why', ended], { cwd: clone })).stdout).toContain(
-    `was ended by an older program in ${ENDED}`,
-  );
-  expect((await cli.run(['workflow', 'show', ended], { cwd: clone })).stdout).toContain(
-    'succeeded',
-  );
-  expect((await cli.run(['channels'], { cwd: clone })).stdout).toContain('what was said before');
-  const thread = (await cli.run(['thread', '101010101Z-a1b2c3d4'], { cwd: clone })).stdout;
-  expect(thread).toContain('Gold.');
-  expect((await cli.run(['status'], { cwd: clone })).stdout).toMatch(/^All is well/);
+  for (const [form, path] of Object.entries(old.answered)) {
+    const { stdout } = await cli.run(['why', path], { cwd: clone });
+    expect(`${form}: ${stdout}`).toMatch(/: answered by /);
+  }
+  const thread = await cli.run(['thread', old.answered['host'] ?? ''], { cwd: clone });
+  expect(thread.stdout).toContain('paid.');
   expect((await cli.run(['verify'], { cwd: clone })).code).toBe(0);
+  const needs = async (): Promise<readonly unknown[]> =>
+    listOf((await cli.json(['status'], { cwd: clone })).data, 'needs');
+  const id = old.stale.split('/').slice(3).join('/').replace(/\.md$/, '');
+  expect(await needs()).toMatchObject([{ kind: 'stale', fix: `crosstalkd retry ${id}` }]);
+  expect((await cli.run(['retry', id], { cwd: clone })).code).toBe(0);
+  expect((await cli.run(['run', '--once'], { cwd: clone })).code).toBe(0);
+  expect(await needs()).toEqual([]);
 });

@@ -218,9 +218,9 @@ describe('a message', () => {
         { name: 'b', host: 'host' },
       ],
     });
-    expect(fieldsOf('---\nto: a/b\n---\n')).toMatchObject({
+    expect(fieldsOf('---\nto: a/b/c\n---\n')).toMatchObject({
       line: 2,
-      found: expect.stringContaining('a/b') as string,
+      found: expect.stringContaining('a/b/c') as string,
     });
     expect(fieldsOf('---\nto: {a: b}\n---\n')).toMatchObject({ line: 2 });
   });

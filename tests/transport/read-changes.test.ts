@@ -12,7 +12,8 @@ import {
 } from '../../src/protocol/open-work.ts';
 import { MODELS_FILE, newMessagePath } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
-import { listModelNames, readChanges, readTextAt } from '../../src/transport/read-changes.ts';
+import { listModelNames } from '../../src/protocol/models.ts';
+import { readChanges, readTextAt } from '../../src/transport/read-changes.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 

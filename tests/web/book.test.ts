@@ -23,7 +23,7 @@ describe('the book', () => {
       const said: Said[] = [];
       await scanBlobs(repository, files, (file, blob) => {
         readFiles.push(file.path);
-        const decoded = decodeBlob(blob);
+        const decoded = decodeBlob(blob, file.path);
         if (decoded.kind === 'message')
           said.push({
             file,

@@ -108,6 +108,10 @@ function findModel(views: readonly ModelView[], name: string): ModelView {
     );
   }
   const { state } = view.offer;
+  if (state.kind === 'older')
+    throw new CrosstalkError('CONFIG_INVALID', `model "${name}" is ${view.says}`, {
+      fix: 'crosstalkd upgrade-transport',
+    });
   if (state.kind !== 'invalid') return view;
   const { line, found, expected } = state.problem;
   throw new CrosstalkError(

@@ -5,6 +5,7 @@
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, SHORT_MS } from '../../agents/detect.ts';
 import { systemClock } from '../../base/clock.ts';
+import { MODELS_HEADER } from '../template-files.ts';
 import { describeVersion } from '../look/agent-programs.ts';
 
 export interface FirstModels {
@@ -12,11 +13,6 @@ export interface FirstModels {
   /** Lines for the person: what was found and what to do about the rest. */
   readonly notes: readonly string[];
 }
-
-const HEADER = `# Who can be addressed in this transport. Form and keys: PROTOCOL.md "Models".
-# A host runs an entry only after its operator approved it: crosstalkd models, crosstalkd allow <name>.
-models:
-`;
 
 const ECHO = `  echo:
     adapter: command
@@ -41,9 +37,10 @@ export async function composeFirstModels(
   });
   const usable = found.filter(({ verified, signedIn }) => verified && signedIn !== 'no');
   const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
-  if (usable.length > 0) return { text: HEADER + usable.map(formatEntry).join(''), notes };
+  if (usable.length > 0)
+    return { text: `${MODELS_HEADER}models:\n${usable.map(formatEntry).join('')}`, notes };
   return {
-    text: HEADER + ECHO,
+    text: `${MODELS_HEADER}models:\n${ECHO}`,
     notes: [
       ...notes,
       'no agent program is ready on this host; "echo" answers with what it was sent',

@@ -11,6 +11,7 @@ import { readConfig } from '../../local/read-config.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import { branchRef, checkRemoteUrl } from '../../transport/git-environment.ts';
 import { judgeFailure } from '../../transport/git-failure.ts';
+import { describeOlder } from '../look/older-transport.ts';
 import type { ProgramView } from '../look/agent-programs.ts';
 import { type Invocation, option } from '../command.ts';
 import { formatTable } from '../display-width.ts';
@@ -43,6 +44,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
       session,
       ...(await readModelsAndPrograms(session, invocation.env)),
       limits: await findLimits(session),
+      older: await describeOlder(session),
     });
   } finally {
     await session.close();
@@ -159,11 +161,13 @@ interface Joined {
   readonly views: readonly ModelView[];
   readonly programs: readonly ProgramView[];
   readonly limits: readonly string[];
+  /** What an older program left here, in a line. */
+  readonly older: string | null;
 }
 
 function tell(
   invocation: Invocation,
-  { directory, url, session, views, programs, limits }: Joined,
+  { directory, url, session, views, programs, limits, older }: Joined,
 ): number {
   const { io } = invocation;
   const served = views.filter(({ isServed }) => isServed);
@@ -184,6 +188,7 @@ function tell(
       })),
       programs: programs.map(programToJson),
       limits,
+      older,
       next,
     });
     return 0;
@@ -196,7 +201,8 @@ function tell(
   for (const line of formatTable(rows, io.columns)) io.print(line);
   for (const { adapter, says, fix } of programs)
     io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${fix}`}`));
-  for (const line of limits) io.print(`  note    ${line}`);
+  for (const line of [...(older === null ? [] : [older]), ...limits])
+    io.print(plain(`  note    ${line}`));
   io.print('\nNext:');
   for (const command of next) io.print(`  ${command}`);
   return 0;

@@ -147,10 +147,17 @@ async function readThreads(
   const [seen, found] = [new Set(open), new Set<string>()];
   for (let frontier = open; frontier.length > 0;) {
     const entries = await session.repository.lookUp(tipOf(session), frontier);
-    const files = entries.flatMap((entry) => (entry?.kind === 'file' ? [entry.oid] : []));
-    const blobs = await session.repository.readBlobs(files, MESSAGE_BYTES_MAX);
-    const above = blobs.flatMap((blob) => {
-      const read = blob.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+    const files = frontier.flatMap((path, at) => {
+      const entry = entries[at];
+      return entry?.kind === 'file' ? [{ path, oid: entry.oid }] : [];
+    });
+    const blobs = await session.repository.readBlobs(
+      files.map(({ oid }) => oid),
+      MESSAGE_BYTES_MAX,
+    );
+    const above = files.flatMap(({ path }, at) => {
+      const blob = blobs[at];
+      const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, path) : null;
       return read?.kind === 'message'
         ? [...read.message.fields.re, ...(read.message.fields.retries ?? '').split('\n')]
         : [];

@@ -252,6 +252,11 @@ function examineModels(
             says: 'waits for your approval on this host',
             fix: `crosstalkd allow ${offer.name}`,
           });
+        case 'older':
+          return trouble('warn', name, {
+            says: describeOffer(offer),
+            fix: 'crosstalkd upgrade-transport',
+          });
         case 'excluded':
           return fine(name, describeOffer(offer));
       }

@@ -10,6 +10,7 @@ import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { RefUpdate, Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
+import { describeOlder } from '../look/older-transport.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { probeRemote } from './probe-remote.ts';
@@ -44,11 +45,17 @@ export async function examineRemote(
     ];
   return [
     reached,
+    ...(await examineOlder(session)),
     ...(await examineTraits(invocation, session)),
     ...(await examineProtection(session)),
     ...examineRefs(around),
     ...(await examineClock(around)),
   ];
+}
+
+async function examineOlder(session: TransportSession): Promise<readonly Finding[]> {
+  const older = await describeOlder(session);
+  return older === null ? [] : [fine('history', older)];
 }
 
 async function examineTraits(

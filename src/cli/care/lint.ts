@@ -11,10 +11,11 @@ import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import { CHANNEL_FILE, CHANNELS, parseMessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import { noPersona } from '../../protocol/persona.ts';
 import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
-import { findUnknown, warnAboutHosts } from '../talk/recipients.ts';
+import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 interface Problem {
@@ -131,7 +132,7 @@ async function nameWarnings(
     const hint = suggestion === null ? '' : `; did you mean "${suggestion}"?`;
     return `"${name}" is neither a model nor a person seen here${hint}`;
   });
-  const named = [...fields.re, ...(fields.as === null ? [] : [fields.as]), ...fields.files];
+  const named = [...fields.re, ...fields.files];
   const entries = await session.repository.lookUp(tipOf(session), named);
   const missing = named.flatMap((path, at) =>
     entries[at] == null ? [`${path} does not exist in the transport`] : [],
@@ -147,7 +148,15 @@ async function nameWarnings(
     session.mirror.index().models.includes(fields.from)
       ? [`from: "${fields.from}" is a model of this transport`]
       : [];
-  return [...unknown, ...warnAboutHosts(session, fields.to), ...missing, ...hops, ...impostor];
+  const stranger = (await isPersona(session, fields.as)) ? [] : [noPersona(fields.as ?? '')];
+  return [
+    ...unknown,
+    ...warnAboutHosts(session, fields.to),
+    ...missing,
+    ...stranger,
+    ...hops,
+    ...impostor,
+  ];
 }
 
 function report(invocation: Invocation, linted: readonly Linted[], note: string | null): void {

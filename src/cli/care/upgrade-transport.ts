@@ -1,12 +1,16 @@
 /**
- * `crosstalkd upgrade-transport`: the pages that `init` once wrote into a transport, brought to
- * those of this version. A file is ours only while the last commit that touched it is one of `init`
- * or of this command: what people changed or removed stays as it is.
+ * `crosstalkd upgrade-transport`: a models.yaml of a program before 8 in today's form, and the
+ * pages that `init` once wrote into a transport, brought to those of this version. A page is ours
+ * only while the last commit that touched it is one of `init` or of this command: what people
+ * changed or removed stays as it is.
  */
 import { readFile } from 'node:fs/promises';
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { by } from '../../base/order.ts';
+import { decodeModels } from '../../protocol/models.ts';
+import { upgradeModels } from '../../protocol/older-models.ts';
+import { MODELS_FILE } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { CommitDraft } from '../../transport/repository.ts';
@@ -16,7 +20,7 @@ import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../look/status-needs.ts';
-import { listTemplate } from '../template-files.ts';
+import { listTemplate, MODELS_HEADER } from '../template-files.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 
 const TRAILER = 'crosstalkd upgrade-transport';
@@ -62,7 +66,7 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       return tell(invocation, {
         plan,
         commit: null,
-        says: 'Nothing to upgrade: the pages are those of this version.',
+        says: 'Nothing to upgrade: the transport is as this version writes it.',
       });
     if (!(await isConfirmed(invocation, QUESTION)))
       return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
@@ -84,6 +88,9 @@ async function makePlan(invocation: Invocation, session: TransportSession): Prom
   });
   const writes: { path: string; content: string }[] = [];
   const left: string[] = [];
+  const { older } = decodeModels(session.mirror.modelsText() ?? '');
+  if (older.size > 0)
+    writes.push({ path: MODELS_FILE, content: upgradeModels(older, MODELS_HEADER) });
   for (const { path, source } of [...(await listTemplate())].sort(by((file) => file.path))) {
     const content = await readFile(source, 'utf8');
     if ((await readTextAt(session.repository, tip, path)) === content) continue;
@@ -102,7 +109,7 @@ async function makePlan(invocation: Invocation, session: TransportSession): Prom
 }
 
 function draftOf({ writes }: Plan, { identity }: Sender): CommitDraft {
-  const message = `Upgrade the pages of this transport\n\n${TRAILER}\n`;
+  const message = `Upgrade this transport\n\n${TRAILER}\n`;
   return { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message };
 }
 

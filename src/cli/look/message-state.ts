@@ -2,6 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { expandAddresses } from '../../protocol/address.ts';
+import { isTask } from '../../protocol/open-work.ts';
 import { claimKey, identityOf, replyPath } from '../../protocol/paths.ts';
 import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -72,7 +73,9 @@ function judge(
     };
   const open = openNames(session, said.file.path);
   if (open.length > 0) {
-    const isStale = systemClock.wallMs() - said.atMs > session.config.maxAgeMs;
+    const isStale =
+      systemClock.wallMs() - said.atMs > session.config.maxAgeMs &&
+      !isTask({ from: said.from, path: said.file.path });
     const kind = open.some((name) => isClaimed(session, said, name))
       ? 'running'
       : isStale

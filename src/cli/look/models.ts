@@ -137,6 +137,8 @@ function fixOf({ name, state }: ModelOffer, program: Program | null): string | n
       return `crosstalkd allow ${name}`;
     case 'invalid':
       return 'crosstalkd lint data/models.yaml';
+    case 'older':
+      return 'crosstalkd upgrade-transport';
     case 'excluded':
       return `take "only" out of config.yaml, or add ${name} to it`;
   }
@@ -194,6 +196,8 @@ function shortState({ offer: { state }, isServed }: ModelView): string {
       return 'changed';
     case 'invalid':
       return 'invalid';
+    case 'older':
+      return 'older form';
     case 'excluded':
       return 'left out';
   }

@@ -195,7 +195,7 @@ export async function readSaid(
   const unreadable: Unreadable[] = [];
   await scanBlobs(session.repository, files, (file, blob) => {
     if (blob.kind === 'bytes' && how.mayFit?.(blob.bytes) === false) return;
-    const decoded = decodeBlob(blob);
+    const decoded = decodeBlob(blob, file.path);
     if (decoded.kind === 'message') read.push({ file, message: decoded.message });
     else unreadable.push({ file, rejection: decoded.rejection });
   });
@@ -203,8 +203,8 @@ export async function readSaid(
 }
 
 /** A message out of a blob, or why not. */
-export function decodeBlob(blob: BlobRead): ReturnType<typeof decodeMessage> {
-  if (blob.kind === 'bytes') return decodeMessage(blob.bytes);
+export function decodeBlob(blob: BlobRead, path: string): ReturnType<typeof decodeMessage> {
+  if (blob.kind === 'bytes') return decodeMessage(blob.bytes, path);
   const found =
     blob.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
   return {

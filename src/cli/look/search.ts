@@ -90,7 +90,7 @@ async function findText(
       .toString('utf8')
       .toLowerCase();
     if (!raw.includes(needle) && !raw.includes('\ufffd')) return;
-    const decoded = decodeBlob(blob);
+    const decoded = decodeBlob(blob, file.path);
     if (decoded.kind === 'message' && says(decoded.message, needle))
       hits.push({ file, message: decoded.message });
   });

@@ -125,6 +125,8 @@ export function describeOffer({ name, state }: ModelOffer): string {
       return `changed since it was approved: crosstalkd models, then crosstalkd allow ${name}`;
     case 'invalid':
       return `models.yaml line ${state.problem.line}: ${state.problem.found}; expected ${state.problem.expected}`;
+    case 'older':
+      return `written as programs before 8 did (${state.command}): crosstalkd upgrade-transport`;
     case 'excluded':
       return 'left out by --only';
   }

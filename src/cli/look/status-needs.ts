@@ -83,7 +83,8 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
     ({ name, state }) =>
-      state.kind === 'changed-since-approval' || (state.kind === 'invalid' && wanted.has(name)),
+      state.kind === 'changed-since-approval' ||
+      ((state.kind === 'invalid' || state.kind === 'older') && wanted.has(name)),
   );
   const garbage = [...claims.values()].filter(({ claim }) => claim === null).length;
   return [
@@ -131,7 +132,11 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
       need(
         'model',
         `${offer.name}: ${describeOffer(offer)}`,
-        offer.state.kind === 'invalid' ? 'crosstalkd models' : `crosstalkd allow ${offer.name}`,
+        offer.state.kind === 'invalid'
+          ? 'crosstalkd models'
+          : offer.state.kind === 'older'
+            ? 'crosstalkd upgrade-transport'
+            : `crosstalkd allow ${offer.name}`,
       ),
     ),
     ...(garbage > 0

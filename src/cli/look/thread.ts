@@ -79,7 +79,7 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
     files.filter(({ path }) => !links.has(path) && mayName?.has(path) !== false),
     (file, blob) => {
       if (blob.kind !== 'bytes') return;
-      const decoded = decodeBlob(blob);
+      const decoded = decodeBlob(blob, file.path);
       const answered =
         decoded.kind === 'message'
           ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path)

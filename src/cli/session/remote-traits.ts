@@ -18,7 +18,7 @@ export interface RemoteTraits {
  */
 export function readRemoteTraits(text: string | null): RemoteTraits {
   const [first = '', ...lines] = (text ?? String(PROTOCOL_VERSION)).split('\n');
-  if (first.trim() !== String(PROTOCOL_VERSION))
+  if (!/^7(?:\.0)*(?:-alpha[\w.]*)?$/.test(first.trim()))
     throw new CrosstalkError(
       'NOT_A_TRANSPORT',
       `CROSSTALK-VERSION says "${first.trim().slice(0, 20)}", this program speaks ${PROTOCOL_VERSION}`,

@@ -7,6 +7,9 @@ import { type Address, formatAddress, parseAddress, suggestName } from '../../pr
 import { readHostModels } from '../../local/host-models.ts';
 import { parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { noPersona, personaPaths } from '../../protocol/persona.ts';
+import { tipOf } from '../look/reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for one that is none. */
@@ -72,6 +75,21 @@ export async function refuseUnknown(
       fix: `--to ${unknown.suggestion ?? '<one of crosstalkd models>'}   (or --force to write to somebody new)`,
     },
   );
+}
+
+/** True when nobody has to be found, or `as:` names a file at the tip. */
+export async function isPersona(session: TransportSession, as: string | null): Promise<boolean> {
+  if (as === null) return true;
+  const entries = await session.repository.lookUp(tipOf(session), personaPaths(as));
+  return entries.some((entry) => entry?.kind === 'file');
+}
+
+/** Throws MESSAGE_REJECTED for a persona that is not there: an agent would answer as itself. */
+export async function refuseStranger(session: TransportSession, as: string | null): Promise<void> {
+  if (as === null || (await isPersona(session, as))) return;
+  throw new CrosstalkError('MESSAGE_REJECTED', noPersona(as), {
+    fix: `git add ${shellWord(personaPaths(as)[0] ?? as)} && git commit && git push`,
+  });
 }
 
 /**

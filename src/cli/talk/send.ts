@@ -12,7 +12,7 @@ import { type Invocation, option } from '../command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
 import { identifySender, type Sender } from './person.ts';
 import { durationValue, printJson, wantsJson, withSession } from '../look/reading.ts';
-import { refuseUnknown, warnAboutHosts } from './recipients.ts';
+import { refuseStranger, refuseUnknown, warnAboutHosts } from './recipients.ts';
 import { readDraft } from './read-draft.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
@@ -31,7 +31,9 @@ export function sendMessage(invocation: Invocation): Promise<number> {
     refuseTooFar(session, sender);
     const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null });
     const commit = await draft.keeping(async () => {
-      if (!given(invocation, 'force')) await refuseUnknown(session, draft.letter.message.fields.to);
+      const { to, as } = draft.letter.message.fields;
+      await refuseStranger(session, as);
+      if (!given(invocation, 'force')) await refuseUnknown(session, to);
       return publishLetter(session, sender, draft.letter);
     });
     await draft.done();

@@ -130,19 +130,17 @@ export function runChannel(path: string, message: Message): string {
 }
 
 /**
- * Why the run may not live in `run`, or null. `marker` is that of RUN.json there; `isOlder` when an
- * older program has put its plan there.
+ * Why the run may not live in `run`, or null. `marker` is that of RUN.json there, `files` what
+ * stands there that is not its description and was not begun by an older program.
  */
 export function channelProblem(
   path: string,
   run: string,
-  existing: { readonly files: number; readonly marker: string | null; readonly isOlder: boolean },
+  existing: { readonly files: number; readonly marker: string | null },
 ): string | null {
   if (run === channelOf(path)) return `child_channel "${run}" is the channel of the marker itself`;
   if (existing.marker !== null && existing.marker !== path)
     return `child_channel "${run}" is the channel of another run`;
-  if (existing.marker === null && existing.isOlder)
-    return `the run "${run}" was begun by an older program and is not carried on: send the message again, without child_channel`;
   return existing.marker === null && existing.files > 0
     ? `child_channel "${run}" is a channel that exists already`
     : null;

@@ -4,7 +4,7 @@
  * how often. Never throws for any files.
  */
 import { olderEnd } from '../../protocol/older-answer.ts';
-import { channelRoot } from '../../protocol/paths.ts';
+import { CHANNEL_FILE, channelRoot } from '../../protocol/paths.ts';
 import { admission } from './admit.ts';
 import { amendBy, followSaved } from './amend.ts';
 import { planInForce } from './plan-in-force.ts';
@@ -14,6 +14,7 @@ import { isEnded } from './fold-context.ts';
 import { type FoldedRun, foldRun } from './fold-run.ts';
 import { ENGINE, parseHeader, type RunHeader } from './header.ts';
 import { channelProblem } from '../language/marker.ts';
+import { readOlderRun } from './older-run.ts';
 import { openFiles, openRun, compileModels, planFile, readCompiled } from './open-run.ts';
 import { endOf } from './end.ts';
 import { refusal, routeTransition } from './route.ts';
@@ -64,11 +65,10 @@ export function stageOf(input: RunInput): Stage {
   if (!isMine) {
     if (input.marker.reply !== null || hasOlderEnd(input)) return { kind: 'ended', header: null };
     const marker = text === undefined ? null : (header?.marker ?? 'RUN.json is damaged');
-    const isOlder = input.files.has(`${root}PLAN.json`);
+    const others = [...input.files.keys()].filter((path) => path !== `${root}${CHANNEL_FILE}`);
     const problem = channelProblem(input.marker.path, input.run, {
-      files: input.files.size,
+      files: readOlderRun(input) === null ? others.length : 0,
       marker,
-      isOlder,
     });
     if (problem !== null) return { kind: 'refused', problems: [problem] };
     return text === undefined

@@ -355,10 +355,7 @@ function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null
     (spec.cache === 'false' ? null : inRun(fold, task.contentKey)) ??
     (spec.cache === 'global' ? fold.input.lookUp.cached(task.contentKey) : null);
   if (found === null) return null;
-  const answer = readAnswer(found.text);
-  return answer.failure === null
-    ? reusedReply(task, { path: found.path, body: answer.body, atMs: answer.atMs })
-    : null;
+  return reusedReply(task, found.path, readAnswer(found.text));
 }
 
 function inRun(fold: Fold, key: string): { readonly path: string; readonly text: string } | null {

@@ -11,6 +11,7 @@ import { findMapping, isJsonObject, type Json, type JsonObject } from '../langua
 import { type Marker, OVERRIDES, readMarker, resolveInputs } from '../language/marker.ts';
 import { DEFAULT_BUDGET, DEFAULT_MAX_PARALLEL, type Plan } from '../language/plan.ts';
 import { decodePlan, PLAN_KEYS } from '../language/plan-decode.ts';
+import { type OlderRun, protocol7, readOlderRun } from './older-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import {
   type CheckedPlan,
@@ -42,6 +43,8 @@ export function openRun(input: RunInput): Opening {
     return { kind: 'refused', problems: marker.problems.map(formatProblem) };
   if (input.marker.message.fields.hops > HOPS_MAX)
     return { kind: 'refused', problems: [`runs are nested more than ${String(HOPS_MAX)} deep`] };
+  const older = readOlderRun(input);
+  if (older !== null) return carryOn(input, marker, older);
   if (marker.kind === 'prose')
     return {
       kind: 'open',
@@ -71,6 +74,27 @@ export function openRun(input: RunInput): Opening {
   return {
     kind: 'open',
     header: headerOf(input, marker, { inputs, hash: hashOf(saved ?? '') }),
+    plan: checked,
+  };
+}
+
+/**
+ * A run of an older program in today's form. Its models are not checked: what is left to do may
+ * need none of them.
+ */
+function carryOn(input: RunInput, marker: Marker, { plan }: OlderRun): Opening {
+  const damaged = `PLAN.json of "${input.run}", which an older program wrote, is damaged`;
+  if (plan === null) return { kind: 'refused', problems: [damaged] };
+  const complete = completeRaw({ ...plan, ...overridesOf(marker) }, () => null);
+  const checked = checkRaw(complete, { models: null, served: new Map() }, () => 0);
+  if (checked.problems.length > 0)
+    return {
+      kind: 'refused',
+      problems: checked.problems.map(({ message }) => `${damaged}: ${message}`),
+    };
+  return {
+    kind: 'open',
+    header: headerOf(input, { ...marker, kind: 'steps' }, { inputs: {}, hash: null }),
     plan: checked,
   };
 }
@@ -225,30 +249,6 @@ function compiledProblems(raw: JsonObject): readonly string[] {
   visit(raw['steps']);
   visit(raw['finally']);
   return problems;
-}
-
-/** The plan of protocol 7 as one step, or null when it is none. */
-function protocol7(raw: JsonObject): JsonObject | null {
-  const { fanout, synthesize } = raw;
-  if (!isJsonObject(fanout)) return null;
-  const second = isJsonObject(synthesize) ? synthesize : null;
-  return {
-    steps: {
-      task: {
-        prompt: fanout['body'] ?? '',
-        ...(fanout['to'] === undefined ? {} : { model: fanout['to'] }),
-        count: fanout['count'] ?? 1,
-        ...(second === null
-          ? {}
-          : {
-              join: {
-                model: second['to'] ?? fanout['to'] ?? '',
-                ...(second['body'] === undefined ? {} : { prompt: second['body'] }),
-              },
-            }),
-      },
-    },
-  };
 }
 
 function planPart(marker: Marker): Source {

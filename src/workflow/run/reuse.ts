@@ -1,10 +1,11 @@
 /**
  * Finished results of the run that this one is forked from: answers by content key, decisions of
- * people by gate, waits that are over.
+ * people by gate, waits that are over. And the answers that an older program got for this run.
  */
 import type { RunHeader } from './header.ts';
 import { channelRoot, parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import { readMessage } from './message-memo.ts';
+import { readOlderRun } from './older-run.ts';
 import { planInForce } from './plan-in-force.ts';
 import type { Plan } from '../language/plan.ts';
 import { allSteps, endSteps } from '../language/plan.ts';
@@ -49,9 +50,12 @@ export interface Reuse {
 /** Of a run that is no fork. Always the same, so that steps may hang on it. */
 const NOTHING: Reuse = { answer: () => null, gate: () => null, wait: () => null };
 
-/** Looks into the run that this one is forked from. */
+/** Looks into the run that this one is forked from, or that an older program began here. */
 export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reuse {
   const { fork } = header;
+  const older = fork === null ? readOlderRun(input) : null;
+  if (older !== null)
+    return { ...NOTHING, answer: ({ relative }) => older.answers.get(relative) ?? null };
   const files = fork === null ? null : input.lookUp.runFiles(fork.run, fork.at);
   if (fork === null || files === null) return NOTHING;
   const root = channelRoot(fork.run);

@@ -8,6 +8,7 @@ import { parseAddress } from '../../protocol/address.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { replyPath } from '../../protocol/paths.ts';
 import { canonicalJson, type Json } from '../language/json.ts';
+import type { Answer } from './answer.ts';
 import type { NewFile } from './run-input.ts';
 
 /** Why a task was added to its chain. */
@@ -96,15 +97,16 @@ export function contentKey(parts: {
     .digest('hex');
 }
 
-/** The reply that takes over a finished answer. */
+/** The reply that takes over a finished answer; of an older program also one that failed. */
 export function reusedReply(
   task: TaskText,
-  from: { readonly path: string; readonly body: string; readonly atMs: number | null },
+  path: string,
+  { body, atMs, failure }: Pick<Answer, 'body' | 'atMs' | 'failure'>,
 ): NewFile {
   return engineReply(task, {
-    atMs: Math.max(task.atMs, from.atMs ?? 0),
-    fields: { reused: from.path },
-    body: from.body,
+    atMs: Math.max(task.atMs, atMs ?? 0),
+    fields: { ...(failure === null ? {} : { failed: true, error: 'failed' }), reused: path },
+    body,
   });
 }
 

@@ -1,0 +1,14 @@
+/** Who `as:` names: a persona by its name, or by the path of its file. PROTOCOL.md "A message". */
+import { PERSONA_FOLDERS } from './paths.ts';
+
+/** The files that may be meant; the first that stands counts. */
+export function personaPaths(as: string): readonly string[] {
+  return as.includes('/') || as.endsWith('.md')
+    ? [as]
+    : PERSONA_FOLDERS.map((folder) => `${folder}/${as}.md`);
+}
+
+/** What people are told when none of them stands. */
+export function noPersona(as: string): string {
+  return `as: nobody is called "${as}"; expected ${personaPaths(as).join(' or ')} in the transport`;
+}
