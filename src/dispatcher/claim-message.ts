@@ -3,20 +3,28 @@
  * agent starts only after a look at the remote that is later than the push has shown our claim and
  * no reply, because a reply and the deletion of its claim land together.
  */
-import { aheadMs } from '../base/clock.ts';
+import { aheadMs, MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held, UncertainClaim } from './state.ts';
-import { isStillOurs } from './follow-moves.ts';
+import type { Held, Refusal, UncertainClaim } from './state.ts';
+import { currentWork, isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
+import { isMeant } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
 
 const GIVE_BACK_MS = 2_000;
+/** A server that hides refs takes a claim and does not list it. */
+const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
+/** A model whose claims the remote does not take rests at least so long, doubling, and at most. */
+const REFUSED_MS = MINUTE;
+const REFUSED_MS_MAX = 15 * MINUTE;
+/** A claim lost so often in a row to nobody was not lost but refused. */
+const LOST_TO_NOBODY_MAX = 3;
 
 /** A claim to be made. `expected`: the lapsed claim that it takes over, or null for a free one. */
 export interface ClaimRequest {
@@ -40,16 +48,18 @@ export async function claimMessages(
     { atomic: false },
   );
   for (const { request, claim, update, oid } of drafts) {
-    const result =
-      pushed.kind === 'unknown'
-        ? { kind: 'unknown' as const }
-        : (pushed.refs.get(update.ref) ?? { kind: 'stale' as const });
-    if (result.kind === 'landed' || result.kind === 'unknown')
-      state.claims.uncertain.set(update.ref, { oid, work: request.work, claim, ...pushing });
+    const { work } = request;
+    const result = pushed.kind === 'unknown' ? undefined : pushed.refs.get(update.ref);
+    if (result?.kind === 'stale' || result?.kind === 'refused')
+      await loseClaim(dispatcher, work, { claim, expected: update.expected, ...result });
     else
-      await loseClaim(dispatcher, request.work, {
+      state.claims.uncertain.set(update.ref, {
+        oid,
+        work,
         claim,
-        ...(result.kind === 'refused' ? { refusal: result.line } : {}),
+        expected: update.expected,
+        ...pushing,
+        line: pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN,
       });
   }
   if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen')
@@ -62,13 +72,15 @@ export async function claimMessages(
  */
 export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
   const { state, doors } = dispatcher;
+  forgetRefused(dispatcher);
   for (const [ref, pushed] of state.claims.uncertain) {
     if (pushed.startedMs > state.seenMs) continue;
     state.claims.uncertain.delete(ref);
     if (state.refs.get(ref) !== pushed.oid) {
-      await loseClaim(dispatcher, pushed.work, { claim: pushed.claim });
+      await loseClaim(dispatcher, pushed.work, { ...pushed, kind: 'stale' });
       continue;
     }
+    state.claims.refused.delete(pushed.work.key);
     const held = holdClaim(dispatcher, ref, pushed);
     if (!isStillOurs(dispatcher, held)) {
       doors.log.status('claim.released', {
@@ -162,21 +174,65 @@ async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promis
 /** Begins the reason why a model rests whose claims the remote does not take. */
 export const CLAIMS_REFUSED = 'the remote refuses claims';
 
-async function loseClaim(
-  dispatcher: Dispatcher,
-  work: Work,
-  lost: { readonly claim: Claim; readonly refusal?: string },
-): Promise<void> {
+/** Whether the remote refuses a claim on work that is open still. */
+export function hasRefusedClaims({ state }: Pick<Dispatcher, 'state'>): boolean {
+  return [...state.claims.refused.values()].some(({ refusal }) => isMeant(refusal));
+}
+
+/** Lets go of refusals that have ended: somebody has the claim, or nobody wants it any more. */
+function forgetRefused(dispatcher: Dispatcher): void {
+  const { state, settings } = dispatcher;
+  const { refused } = state.claims;
+  if (refused.size === 0) return;
+  const open = new Set(currentWork(dispatcher).map(({ key }) => key));
+  for (const [key, { expected }] of refused)
+    if (!open.has(key) || (state.refs.get(settings.refs.claims + key) ?? null) !== expected)
+      refused.delete(key);
+}
+
+interface LostPush {
+  readonly claim: Claim;
+  readonly expected: Oid | null;
+  readonly kind: 'stale' | 'refused';
+  readonly line: string;
+}
+
+/**
+ * A claim that did not come about. As a rule another host has it; when nobody has, and again, the
+ * remote does not take it, and the model rests.
+ */
+async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Promise<void> {
   const { doors, state } = dispatcher;
+  const { refused } = state.claims;
+  const nowMs = doors.clock.monotonicMs();
+  const before = refused.get(work.key)?.refusal;
+  const again = (before?.times ?? 0) + 1;
+  const times = lost.kind === 'refused' ? Math.max(again, LOST_TO_NOBODY_MAX) : again;
+  // What was said first says more than "it does not stand where you said".
+  const line = lost.kind === 'refused' ? lost.line : (before?.line ?? lost.line);
+  const refusal: Refusal = {
+    line,
+    blockedAt: null,
+    isUnmoved: false,
+    times,
+    sinceMs: before?.sinceMs ?? nowMs,
+    nextMs: nowMs,
+  };
   const fields = { message: work.message.path, model: work.recipient };
-  if (lost.refusal === undefined) doors.log.status('claim.lost', fields);
+  if (!isMeant(refusal)) doors.log.status('claim.lost', fields);
   else {
-    doors.log.alert('claim.refused', { ...fields, reason: lost.refusal, fix: 'crosstalkd doctor' });
+    const isNews = ![...refused.values()].some(
+      (other) => isMeant(other.refusal) && other.refusal.line === line,
+    );
+    if (isNews)
+      doors.log.alert('claim.refused', { ...fields, reason: line, fix: 'crosstalkd doctor' });
+    const restMs = Math.min(REFUSED_MS_MAX, REFUSED_MS * 2 ** (times - LOST_TO_NOBODY_MAX));
     state.models.parked.set(work.recipient, {
-      untilMs: doors.clock.monotonicMs() + 60_000,
-      why: `${CLAIMS_REFUSED}: ${lost.refusal}`,
+      untilMs: nowMs + restMs,
+      why: `${CLAIMS_REFUSED}: ${line}`,
     });
   }
+  refused.set(work.key, { expected: lost.expected, refusal });
   await doors.local.journal({
     kind: 'settled',
     key: work.key,

@@ -7,6 +7,7 @@ import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { RefResult } from '../transport/repository.ts';
 import type { Held, StopReason } from './state.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
@@ -52,11 +53,21 @@ export async function renewClaim(
   const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], {
     atomic: false,
   });
-  const landed =
-    pushed.kind === 'answered'
-      ? pushed.refs.get(held.ref)?.kind === 'landed'
-      : (await refNow(dispatcher, held.ref)) === oid;
-  if (!landed) {
+  const result = pushed.kind === 'answered' ? pushed.refs.get(held.ref) : undefined;
+  const isLanded = result?.kind === 'landed';
+  const standing = isLanded ? oid : await refNow(dispatcher, held.ref);
+  if (!isLanded && standing === held.oid) {
+    // Nobody has taken it: the remote does not take the renewal. Whoever can go on, may.
+    doors.log.warning('claim.unrenewed', {
+      message: held.work.message.path,
+      model: held.work.recipient,
+      reason: pushed.kind === 'unknown' ? pushed.failure.line : lineOf(result),
+      next: 'gives the claim back',
+    });
+    releaseClaim(dispatcher, held, 'unrenewed');
+    return false;
+  }
+  if (standing !== oid) {
     doors.log.warning('claim.lost', {
       message: held.work.message.path,
       model: held.work.recipient,
@@ -81,6 +92,10 @@ export async function renewClaim(
  */
 export function hasSlept({ doors, settings }: Dispatcher, held: Held): boolean {
   return aheadMs(doors.clock) - held.renewedAheadMs > settings.marginMs;
+}
+
+function lineOf(result: RefResult | undefined): string {
+  return result === undefined || result.kind === 'landed' ? 'no answer' : result.line;
 }
 
 async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | null> {

@@ -10,6 +10,7 @@ import type { Held } from './state.ts';
 import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
+import { isDue, isMeant, nextRefusal } from './refused-work.ts';
 
 /**
  * Pushes a beat when one is due: at every interval while claims are held, when what this host
@@ -23,23 +24,39 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const intervalMs = state.claims.held.size > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
   const due = nowMs - state.host.beat.startedMs >= intervalMs || !state.refs.has(ref);
   if (!due && presence === state.host.beat.presence) return;
+  if (!isDue(state.host.beat.refusal, { ms: nowMs, tip: null })) return;
   const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
   const pushed = await doors.repository.push(
     [{ ref, expected: state.refs.get(ref) ?? null, next }],
     { atomic: false },
   );
-  const landed = pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
-  if (landed) {
-    state.host.beat = { count: state.host.beat.count + 1, startedMs: nowMs, presence };
+  const result = pushed.kind === 'answered' ? pushed.refs.get(ref) : undefined;
+  if (result?.kind === 'landed') {
+    const { count } = state.host.beat;
+    state.host.beat = { count: count + 1, startedMs: nowMs, presence, refusal: null };
     state.refs = new Map([...state.refs, [ref, next]]);
-  } else {
-    // Another count, so that the next try is another object; the lease goes on from the last beat
-    // that landed.
-    state.host.beat = { ...state.host.beat, count: state.host.beat.count + 1 };
+  } else noteBeatFailed(dispatcher, pushed.kind === 'unknown' ? pushed.failure.line : result?.line);
+}
+
+/**
+ * Another count, so that the next try is another object; the lease goes on from the last beat that
+ * landed. Nobody else moves this ref, so what repeats is no race.
+ */
+function noteBeatFailed({ state, doors }: Dispatcher, line = 'no answer'): void {
+  const { beat } = state.host;
+  const refusal = nextRefusal(
+    beat.refusal,
+    { kind: 'refused', line },
+    { ms: doors.clock.monotonicMs(), tip: null },
+  );
+  state.host.beat = { ...beat, count: beat.count + 1, refusal };
+  if (!isMeant(refusal))
     doors.log.warning('beat.failed', {
-      next: 'tries again with the next tick; agents are stopped before the lease is over',
+      reason: line,
+      next: 'tries again; agents are stopped before the lease is over',
     });
-  }
+  else if (!isMeant(beat.refusal))
+    doors.log.alert('beat.refused', { reason: line, fix: 'crosstalkd doctor' });
 }
 
 /**

@@ -7,10 +7,10 @@ import { CrosstalkError, errorText } from '../base/errors.ts';
 import { encodeIndex } from '../protocol/open-work.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { endBeat } from './keep-lease.ts';
-import { giveBackUncertain } from './claim-message.ts';
+import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { refsUnder } from './refs-under.ts';
-import { isStuck } from './refused-work.ts';
+import { isMeant, isStuck } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
@@ -188,6 +188,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     ({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY,
   );
   const stuck = isStuck(dispatcher);
+  const { refusal } = state.host.beat;
   const busy =
     isAsking ||
     // Something ended since the look: what it freed, a claim that was removed for one, is seen by
@@ -199,12 +200,14 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
       state.workflows.advancedTip !== dispatcher.mirror.index().tip) ||
     state.claims.uncertain.size > 0 ||
     state.post.publishing ||
+    // A beat that failed once or twice may have had bad luck.
+    (refusal !== null && !isMeant(refusal)) ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
     (stuck
       ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
       : isOnItsWay(dispatcher));
   if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
-  return stuck ? 'refused' : 'nothing-left';
+  return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
 }
 
 function isOnItsWay({ state }: Dispatcher): boolean {

@@ -7,6 +7,7 @@ import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
 import { CONTROL_NAME } from '../protocol/control.ts';
+import { isRefusal } from '../transport/git-failure.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
 import type { SeenRecord } from './state.ts';
@@ -122,7 +123,10 @@ export function sawOutage(
   failure: NonNullable<Dispatcher['state']['host']['outage']>,
 ): Observed {
   const { state, doors } = dispatcher;
-  if (state.host.outage?.reason !== failure.reason)
+  const isNews = state.host.outage?.reason !== failure.reason;
+  if (isNews && isRefusal(failure))
+    doors.log.alert('remote.refuses', { reason: failure.line, fix: 'crosstalkd doctor' });
+  else if (isNews)
     doors.log.warning('remote.unreachable', {
       reason: failure.line,
       next: 'tries again, less and less often; finished answers wait in the outbox',

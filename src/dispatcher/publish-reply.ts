@@ -26,7 +26,7 @@ import type { Held, Outgoing } from './state.ts';
 import { currentWork, supersededWork } from './follow-moves.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
-import { forgetRefusals, listDue, noteRefusal, tellRefusal } from './refused-work.ts';
+import { forgetRefusals, listDue, noteRefusal, tellRefusal, untilDueMs } from './refused-work.ts';
 
 /**
  * What the outbox keeps of a reply: enough to publish it after a restart. Written and read only
@@ -191,7 +191,13 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   await gather(dispatcher);
   while (state.host.halted === null && !state.loop.ending.signal.aborted) {
     const batch = listDue(dispatcher).slice(0, batchMax);
-    if (batch.length === 0) break;
+    if (batch.length === 0) {
+      const waitMs = untilDueMs(dispatcher);
+      if (waitMs === null) break;
+      await doors.clock.sleep(waitMs, state.loop.ending.signal);
+      await catchUp(publisher);
+      continue;
+    }
     const round = await publishOnce(
       publisher,
       batch.map(({ transaction }) => transaction),
@@ -241,11 +247,16 @@ function noteRefused(
   for (const one of batch) {
     const outcome = round.outcomes.get(one.transaction);
     if (outcome?.kind !== 'refused') one.refusal = outcome === undefined ? one.refusal : null;
-    else if (isBlocked(outcome) || pushed.length === 1) noteRefusal(dispatcher, one, outcome);
+    else if (isClear(outcome) || pushed.length === 1) noteRefusal(dispatcher, one, outcome);
     else tellRefusal(dispatcher, outcome, {});
-    isRefused ||= outcome?.kind === 'refused' && !isBlocked(outcome);
+    isRefused ||= outcome?.kind === 'refused' && !isClear(outcome);
   }
   return isRefused;
+}
+
+/** Whether it is clear whom a refusal means: the one that is blocked, or all alike. */
+function isClear(outcome: TransactionOutcome): boolean {
+  return isBlocked(outcome) || (outcome.kind === 'refused' && outcome.unmoved !== undefined);
 }
 
 function isBlocked(outcome: TransactionOutcome | undefined): boolean {

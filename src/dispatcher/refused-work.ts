@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import type { TransactionOutcome } from '../transport/publish.ts';
+import { type TransactionOutcome, UNMOVED_MAX, unmovedMs } from '../transport/publish.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Outgoing, Refusal } from './state.ts';
 
@@ -24,12 +24,15 @@ export function nextRefusal(
   now: { readonly ms: number; readonly tip: Oid | null },
 ): Refusal {
   const times = (before?.times ?? 0) + 1;
+  const isUnmoved = outcome.unmoved !== undefined;
+  const pauseMs = isUnmoved ? unmovedMs(times) : PAUSE_MS * 2 ** Math.min(times - 1, 20);
   return {
     line: outcome.line,
     blockedAt: outcome.blocked === true ? { tip: now.tip } : null,
+    isUnmoved,
     times,
     sinceMs: before?.sinceMs ?? now.ms,
-    nextMs: now.ms + Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** Math.min(times - 1, 20)),
+    nextMs: now.ms + Math.min(PAUSE_MS_MAX, pauseMs),
   };
 }
 
@@ -47,7 +50,21 @@ export function isDue(
  * can change that. Pure.
  */
 export function isMeant(refusal: Refusal | null): boolean {
-  return refusal !== null && (refusal.blockedAt !== null || refusal.times >= TIMES_MEANT);
+  if (refusal === null) return false;
+  const timesMax = refusal.isUnmoved ? UNMOVED_MAX : TIMES_MEANT;
+  return refusal.blockedAt !== null || refusal.times >= timesMax;
+}
+
+/**
+ * How long until something is due that only had a moment of trouble; null when nothing is. What is
+ * refused waits for the next look instead.
+ */
+export function untilDueMs({ state, doors }: Pick<Dispatcher, 'state' | 'doors'>): number | null {
+  const nowMs = doors.clock.monotonicMs();
+  const waits = state.post.outgoing.flatMap(({ refusal }) =>
+    refusal?.isUnmoved === true && !isMeant(refusal) ? [Math.max(0, refusal.nextMs - nowMs)] : [],
+  );
+  return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** What of the outgoing is to be tried now. */
@@ -69,11 +86,15 @@ export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
   );
 }
 
-/** Notes that one was refused, and tells of it: each reason once while it lasts. */
+/**
+ * Notes that one was refused, and tells of it: each reason once while it lasts, and what may have
+ * been a moment of trouble only when it has lasted.
+ */
 export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refused): void {
   const { doors, mirror } = dispatcher;
   one.refusal = nextRefusal(one.refusal, outcome, momentOf(doors.clock, mirror.index().tip));
-  tellRefusal(dispatcher, outcome, { message: one.about });
+  if (outcome.unmoved === undefined || isMeant(one.refusal))
+    tellRefusal(dispatcher, outcome, { message: one.about });
 }
 
 /** Tells of a refusal. `fields`: what it is about, when it is about one thing. */

@@ -23,6 +23,8 @@ export interface Refusal {
   readonly line: string;
   /** The tip at which something stood in its way; null = the remote forbids it. */
   readonly blockedAt: { readonly tip: Oid | null } | null;
+  /** Its pushes had no effect although nobody else was there. */
+  readonly isUnmoved: boolean;
   readonly times: number;
   readonly sinceMs: number;
   readonly nextMs: number;
@@ -72,9 +74,20 @@ export interface UncertainClaim {
   readonly oid: Oid;
   readonly work: Work;
   readonly claim: Claim;
+  /** Where its ref stood before. */
+  readonly expected: Oid | null;
   readonly startedMs: number;
   /** As `renewedAheadMs` of a held claim. */
   readonly aheadMs: number;
+  /** What to say when it turns out that it did not land. */
+  readonly line: string;
+}
+
+/** A claim that did not come about although nobody else was seen to have it. */
+export interface LostClaim {
+  /** Where its ref stood, and has to stand still: otherwise somebody else has won. */
+  readonly expected: Oid | null;
+  readonly refusal: Refusal;
 }
 
 export interface Parked {
@@ -161,6 +174,8 @@ export interface ClaimState {
   readonly held: Map<string, Held>;
   /** Claims whose push had no answer, by ref: settled by the next look. */
   readonly uncertain: Map<string, UncertainClaim>;
+  /** Claims that the remote does not take, by key, while nobody else takes them either. */
+  readonly refused: Map<string, LostClaim>;
   /** False until the claims of an earlier run were looked for. */
   recovered: boolean;
   /**
@@ -236,7 +251,13 @@ export interface HostCondition {
   /** Paused by this host's operator (as opposed to by `--all`). */
   pausedHere: boolean;
   control: Control | null;
-  beat: { readonly count: number; readonly startedMs: number; readonly presence: string };
+  beat: {
+    readonly count: number;
+    readonly startedMs: number;
+    readonly presence: string;
+    /** Why the remote does not take it; null = it does. */
+    readonly refusal: Refusal | null;
+  };
   /** Why nothing may run, or null. */
   halted: { readonly was: Oid; readonly now: Oid | null } | null;
   outage: RemoteFailure | null;
@@ -296,6 +317,7 @@ export function createState(): State {
     claims: {
       held: new Map(),
       uncertain: new Map(),
+      refused: new Map(),
       recovered: false,
       orphans: new Map(),
       settling: new Set(),
@@ -332,7 +354,7 @@ export function createState(): State {
       mode: 'running',
       pausedHere: false,
       control: null,
-      beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '' },
+      beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '', refusal: null },
       halted: null,
       outage: null,
       stopOrdered: false,

@@ -162,6 +162,10 @@ export function isHttpUrl(url: string): boolean {
   return /^https?:\/\//.test(url);
 }
 
+function withoutUser(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//');
+}
+
 /**
  * Returns `url` when it is of a form that cannot be an option or a command. Throws CONFIG_INVALID
  * otherwise.
@@ -169,9 +173,15 @@ export function isHttpUrl(url: string): boolean {
 export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   const clean = !/[\u0000-\u001f\u007f]/.test(url) && !url.startsWith('-');
   if (clean && (URL_FORM.test(url) || (allowHttp && HTTP_FORM.test(url)))) return url;
+  if (clean && HTTP_FORM.test(url))
+    throw new CrosstalkError(
+      'CONFIG_INVALID',
+      `the remote ${JSON.stringify(withoutUser(url))} is plain http, which everybody on the way can read and change; expected https://…`,
+      { fix: 'CROSSTALK_ALLOW_HTTP=true, or "allow-http: true" in config.yaml' },
+    );
   throw new CrosstalkError(
     'CONFIG_INVALID',
-    `the remote ${JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
+    `the remote ${JSON.stringify(withoutUser(url))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
     { fix: 'give the URL of the transport in one of these forms' },
   );
 }

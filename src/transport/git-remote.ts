@@ -1,8 +1,9 @@
 /** The three conversations with the remote: list, fetch, push. */
 import { parseOid, type Oid } from '../base/ids.ts';
 import { checkRemoteUrl, isHttpUrl } from './git-environment.ts';
-import { judgeFailure, judgePush, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';
+import { judgeFailure, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';
 import { fetchOverHttp } from './git-http-fetch.ts';
+import { judgePush } from './judge-push.ts';
 import type { Git, GitResult } from './git-runner.ts';
 import type { ObjectFormat } from './loose-objects.ts';
 import type { PushOutcome, Reached, RefListing, RefUpdate } from './repository.ts';

@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
+import { isRefusal } from './git-failure.ts';
 import type { Mirror } from './mirror.ts';
 import type {
   CommitDraft,
@@ -46,8 +47,17 @@ export type TransactionOutcome =
   | { readonly kind: 'dropped' }
   /** A fence stood elsewhere: somebody else holds the claim. */
   | { readonly kind: 'fenced' }
-  /** The remote forbids it; `blocked`: something stands in its way on the branch. */
-  | { readonly kind: 'refused'; readonly line: string; readonly blocked?: true }
+  /**
+   * The remote forbids it, in its words. `blocked`: something stands in its way on the branch.
+   * `unmoved`: nobody said so of this one, but its push had no effect and nobody else moved
+   * anything either; a moment of trouble, or, when it repeats, a refusal.
+   */
+  | {
+      readonly kind: 'refused';
+      readonly line: string;
+      readonly blocked?: true;
+      readonly unmoved?: RemoteFailure;
+    }
   /** Nobody knows yet and the caller said to stop waiting. */
   | { readonly kind: 'unsettled'; readonly failure: RemoteFailure | null }
   | { readonly kind: 'rewritten' };
@@ -71,6 +81,15 @@ export interface PublishLimits {
 
 const BACKOFF_MS_MAX = 10_000;
 const BACKOFF_MS_FIRST = 25;
+/** Pause after a push that had no effect although nobody else was there; doubles. */
+const UNMOVED_MS = 100;
+/** Such pushes in a row after which somebody has to know: about three seconds. */
+export const UNMOVED_MAX = 6;
+
+/** How long to wait after so many pushes in a row that moved nothing. */
+export function unmovedMs(times: number): number {
+  return UNMOVED_MS * 2 ** Math.min(times - 1, 20);
+}
 
 /**
  * Lands the transactions, in order, or tells of each why not. Rejects only for broken invariants.
@@ -82,23 +101,50 @@ export async function publish(
 ): Promise<readonly TransactionOutcome[]> {
   const outcomes = new Map<Transaction, TransactionOutcome>();
   const startedMs = publisher.clock.monotonicMs();
+  let unmoved = 0;
   for (let losses = 1; ; losses += 1) {
     const waiting = transactions.filter((transaction) => !outcomes.has(transaction));
     const round = await publishOnce(publisher, waiting);
-    for (const [transaction, outcome] of round.outcomes) outcomes.set(transaction, outcome);
+    const { settled, failure } = splitRound(round);
+    for (const [transaction, outcome] of settled) outcomes.set(transaction, outcome);
     if (outcomes.size === transactions.length) break;
+    unmoved = failure !== null && round.failure === null ? unmoved + 1 : 0;
     const tooLong =
       limits.unreachableMsMax !== null &&
-      round.failure !== null &&
+      failure !== null &&
       publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
-    if (limits.signal.aborted || tooLong)
-      return transactions.map(
-        (transaction) => outcomes.get(transaction) ?? { kind: 'unsettled', failure: round.failure },
-      );
-    await publisher.clock.sleep(backoffMs(losses, round.pushMs, publisher.random), limits.signal);
+    if (limits.signal.aborted || tooLong || unmoved >= UNMOVED_MAX)
+      return transactions.map((transaction) => outcomes.get(transaction) ?? unsettled(failure));
+    const waitMs = backoffMs(losses, round.pushMs, publisher.random);
+    await publisher.clock.sleep(
+      unmoved > 0 ? Math.max(waitMs, unmovedMs(unmoved)) : waitMs,
+      limits.signal,
+    );
     await catchUp(publisher);
   }
   return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'dropped' });
+}
+
+/** What a round has settled, and what kept the rest, if not another host. */
+function splitRound(round: PublishRound): {
+  readonly settled: ReadonlyMap<Transaction, TransactionOutcome>;
+  readonly failure: RemoteFailure | null;
+} {
+  const unmoved = [...round.outcomes].flatMap(([transaction, outcome]) =>
+    outcome.kind === 'refused' && outcome.unmoved !== undefined
+      ? [[transaction, outcome.unmoved] as const]
+      : [],
+  );
+  const settled = new Map(round.outcomes);
+  for (const [transaction] of unmoved) settled.delete(transaction);
+  return { settled, failure: round.failure ?? unmoved[0]?.[1] ?? null };
+}
+
+/** How what has not landed is told to a person who stops waiting. */
+function unsettled(failure: RemoteFailure | null): TransactionOutcome {
+  return failure !== null && isRefusal(failure)
+    ? { kind: 'refused', line: failure.line }
+    : { kind: 'unsettled', failure };
 }
 
 /** One round: what it settled, and why the rest still waits (null: somebody else won this time). */
@@ -297,6 +343,8 @@ async function pushBuilt(publisher: Publisher, built: Built): Promise<PushOutcom
   return pushInTwoSteps(publisher, built);
 }
 
+const CLAIM_MOVED = 'the claim stands elsewhere';
+
 /**
  * Without atomic pushes: look at the claims once more, land the branch, then let the claims go.
  * Still one reply, but no fence at the server.
@@ -311,7 +359,7 @@ async function pushInTwoSteps(publisher: Publisher, built: Built): Promise<PushO
   if (lost.length > 0)
     return {
       kind: 'answered',
-      refs: new Map(built.updates.map(({ ref }) => [ref, { kind: 'stale' }])),
+      refs: new Map(built.updates.map(({ ref }) => [ref, { kind: 'stale', line: CLAIM_MOVED }])),
     };
   const branch = built.updates.filter(({ ref }) => ref === publisher.branchRef);
   const pushed: PushOutcome =
@@ -343,59 +391,88 @@ interface Pushed {
 }
 
 async function settle(publisher: Publisher, { built, pushed, asOf }: Pushed): Promise<Settled> {
-  if (pushed.kind === 'unknown') return settleByLooking(publisher, built, true);
-  const results = built.updates.map(
-    ({ ref }) => pushed.refs.get(ref) ?? { kind: 'stale' as const },
-  );
+  if (pushed.kind === 'unknown')
+    return settleByLooking(publisher, built, { maybeLanded: true, failure: pushed.failure });
+  const results = built.updates.flatMap(({ ref }) => pushed.refs.get(ref) ?? []);
   const refused = results.find((result) => result.kind === 'refused');
   if (refused !== undefined)
     return { outcomes: forAll(built, { kind: 'refused', line: refused.line }), failure: null };
-  if (results.some(({ kind }) => kind !== 'landed'))
-    return settleByLooking(publisher, built, false);
+  const stale = results.find((result) => result.kind === 'stale');
+  if (stale !== undefined || results.length < built.updates.length)
+    return settleByLooking(publisher, built, {
+      maybeLanded: false,
+      failure: {
+        reason: 'forbidden',
+        line: `nobody else moved it, and the remote does not move it either: ${stale?.line ?? 'no answer'}`,
+      },
+    });
   await publisher.mirror.pull({ tip: built.head, asOf, builtOn: built.tip });
   return { outcomes: landed(built), failure: null };
 }
 
+interface Doubt {
+  /** The push had no answer, so it may have landed. */
+  readonly maybeLanded: boolean;
+  /** What to say when it turns out that nothing has moved. */
+  readonly failure: RemoteFailure;
+}
+
 /**
  * Rejected, or no answer: the remote's refs say what is true. Our own commit below the tip means
- * landed; a fence elsewhere means lost.
+ * landed; a fence elsewhere means lost; a remote on which nothing moved has refused.
  */
-async function settleByLooking(
-  publisher: Publisher,
-  built: Built,
-  maybeLanded: boolean,
-): Promise<Settled> {
+async function settleByLooking(publisher: Publisher, built: Built, doubt: Doubt): Promise<Settled> {
   const asOf = publisher.mirror.epoch();
   const listed = await publisher.repository.listRefs(
     built.parts.flatMap(({ transaction }) => transaction.fences.map(({ ref }) => ref)),
   );
   if (listed.kind === 'unreachable') return { outcomes: new Map(), failure: listed.failure };
-  const { tip, refs } = listed.value;
+  const { tip } = listed.value;
   const pulled = await publisher.mirror.pull({ tip, asOf });
   if (pulled.kind === 'unreachable') return { outcomes: new Map(), failure: pulled.failure };
   if (pulled.value.kind === 'rewritten')
     return { outcomes: forAll(built, { kind: 'rewritten' }), failure: null };
-  const committed = built.head !== null && built.head !== built.tip;
   if (
-    maybeLanded &&
-    committed &&
+    doubt.maybeLanded &&
+    hasCommits(built) &&
     tip !== null &&
     (await publisher.repository.isAncestor(built.head, tip))
   )
     return { outcomes: landed(built), failure: null };
-  const decided = built.parts.flatMap(
-    ({ transaction, commits }): [Transaction, TransactionOutcome][] => {
-      if (!isFenced(transaction, listed.value)) return [];
+  const { failure } = doubt;
+  const isUnmoved =
+    tip === built.tip &&
+    built.parts.every(({ transaction }) => !isFenced(transaction, listed.value));
+  return {
+    outcomes: isUnmoved
+      ? forAll(built, { kind: 'refused', line: failure.line, unmoved: failure })
+      : settleFences(built, listed.value, doubt),
+    failure: null,
+  };
+}
+
+function hasCommits(built: Built): built is Built & { readonly head: Oid } {
+  return built.head !== null && built.head !== built.tip;
+}
+
+/** Of what did not land as a whole: whose fence stands elsewhere. */
+function settleFences(
+  built: Built,
+  listing: RefListing,
+  { maybeLanded }: Doubt,
+): ReadonlyMap<Transaction, TransactionOutcome> {
+  return new Map(
+    built.parts.flatMap(({ transaction, commits }): [Transaction, TransactionOutcome][] => {
+      if (!isFenced(transaction, listing)) return [];
       // A push of fences alone leaves no commit to look for: when each ref stands where we wanted
       // it, it was ours.
       const ours =
         maybeLanded &&
-        !committed &&
-        transaction.fences.every(({ ref, next }) => (refs.get(ref) ?? null) === next);
+        !hasCommits(built) &&
+        transaction.fences.every(({ ref, next }) => (listing.refs.get(ref) ?? null) === next);
       return [[transaction, ours ? { kind: 'landed', commits } : { kind: 'fenced' }]];
-    },
+    }),
   );
-  return { outcomes: new Map(decided), failure: null };
 }
 
 function landed(built: Built): ReadonlyMap<Transaction, TransactionOutcome> {

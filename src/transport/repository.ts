@@ -18,8 +18,10 @@ export interface RefListing {
 }
 
 /**
- * Why the remote did not answer; judged once, in git-failure.ts. `line` is for people: one line,
- * credentials removed.
+ * Why the remote did not answer, or refused the whole call; judged once, in git-failure.ts. `line`
+ * is for people: the server's own words where it said any, in one line without control codes and
+ * credentials. `limited`: too many calls; `not-git`: a page or a banner answers; `unavailable`: the
+ * server itself has trouble.
  */
 export interface RemoteFailure {
   readonly reason:
@@ -28,8 +30,12 @@ export interface RemoteFailure {
     | 'timeout'
     | 'auth'
     | 'host-key'
+    | 'certificate'
     | 'missing'
     | 'forbidden'
+    | 'limited'
+    | 'not-git'
+    | 'unavailable'
     | 'unsupported'
     | 'disk-full'
     | 'corrupt'
@@ -132,12 +138,13 @@ export type PushOutcome =
   | { readonly kind: 'unknown'; readonly failure: RemoteFailure };
 
 /**
- * `stale`: the ref did not stand where we believed, or another push won the race. `refused`: the
- * remote forbids it (hook, protection, permission).
+ * `stale`: the ref did not stand where we believed, or another push holds it; only a look tells
+ * whether somebody else has moved it. `refused`: the remote forbids it (hook, protection,
+ * permission). `line`: its words.
  */
 export type RefResult =
   | { readonly kind: 'landed' }
-  | { readonly kind: 'stale' }
+  | { readonly kind: 'stale'; readonly line: string }
   | { readonly kind: 'refused'; readonly line: string };
 
 export interface Repository {

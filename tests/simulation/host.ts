@@ -41,6 +41,8 @@ export interface Host {
   readonly concurrency: number;
   /** In place of the settings of the simulation. */
   readonly settings?: Partial<Settings>;
+  /** Its dispatcher ends when nothing is left that it could do. */
+  readonly once?: boolean;
   /** Stands before its mirror; absent = nothing does. */
   readonly view?: (mirror: Mirror) => Mirror;
   hands: Hands;
@@ -71,7 +73,10 @@ export interface Process {
 /** A machine that is switched on and runs nothing yet. */
 export function createHost(
   world: World,
-  parts: Pick<Host, 'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view'>,
+  parts: Pick<
+    Host,
+    'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view' | 'once'
+  >,
 ): Host {
   const drift = world.plan.faults.has('drift') ? (parts.random.next() - 0.5) * 0.04 : 0;
   if (drift !== 0) world.count('fault drift');
@@ -169,7 +174,7 @@ export async function startProcess(
   world.scheduler.trace(`${host.name} process ${dispatcher.run} instance ${local.instance}`);
   try {
     const end = await runDispatcher(dispatcher, {
-      once: false,
+      once: host.once ?? false,
       stop: process.stop.signal,
       kill: process.kill.signal,
     });

@@ -15,18 +15,33 @@ export interface HttpRemoteOptions {
   /** Folder of the repositories. */
   readonly root: string;
   readonly env: Readonly<Record<string, string>>;
-  /** A status to answer with instead of asking git, or no answer at all, or null. */
-  readonly refuse?: (request: IncomingMessage) => number | 'silence' | null;
+  /** What to answer with instead of asking git: a status, a page, nothing at all; null = ask. */
+  readonly refuse?: (request: IncomingMessage) => number | Page | 'silence' | null;
   /** Hides protocol version 2, as old servers do. */
   readonly oldProtocol?: boolean;
+}
+
+/** An answer that is not git's. `type` defaults to plain text, of which git shows the body. */
+export interface Page {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Serves every repository below `root`, for reading and writing. */
 export async function startHttpRemote(options: HttpRemoteOptions): Promise<TestServer> {
   const server = createServer((request, response) => {
-    const status = options.refuse?.(request) ?? null;
-    if (status === null) serve(options, request, response);
-    else if (status !== 'silence') response.writeHead(status).end();
+    const answer = options.refuse?.(request) ?? null;
+    if (answer === null) serve(options, request, response);
+    else if (typeof answer === 'number') response.writeHead(answer).end();
+    else if (answer !== 'silence')
+      response
+        .writeHead(answer.status, {
+          'content-type': answer.type ?? 'text/plain',
+          ...answer.headers,
+        })
+        .end(answer.body);
   });
   return listen(server, 'http');
 }

@@ -339,7 +339,7 @@ function decidePush(
   server.pushes += 1;
   const results = judged.map(({ update, result }): [string, RefResult] => {
     if (result.kind !== 'landed' || stands(server, update)) return [update.ref, result];
-    if (fails) return [update.ref, refused ?? { kind: 'stale' }];
+    if (fails) return [update.ref, refused ?? { kind: 'stale', line: 'stale info' }];
     moveRef(server, host, update);
     return [update.ref, result];
   });
@@ -352,7 +352,8 @@ function stands(server: Server, { ref, next }: RefUpdate): boolean {
 
 function judge(server: Server, update: RefUpdate): RefResult {
   if (stands(server, update)) return { kind: 'landed' };
-  if ((server.refs.get(update.ref) ?? null) !== update.expected) return { kind: 'stale' };
+  if ((server.refs.get(update.ref) ?? null) !== update.expected)
+    return { kind: 'stale', line: 'stale info' };
   const line = server.refuse(update);
   return line === null ? { kind: 'landed' } : { kind: 'refused', line };
 }

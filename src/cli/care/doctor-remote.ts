@@ -67,7 +67,7 @@ async function examineTraits(
     return [
       trouble('bad', 'push', {
         says: `the remote takes no pushes: ${probed.refusal}`,
-        fix: 'ask for write access to the repository',
+        fix: 'clear up what the remote says; without that, ask for write access to it',
       }),
     ];
   const { traits: written } = session;

@@ -22,7 +22,8 @@ export async function probeRemote(
     const refusal =
       pushed.kind === 'unknown'
         ? pushed.failure.line
-        : updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0];
+        : (updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0] ??
+          (await findHidden(repository, updates)));
     const made =
       pushed.kind === 'unknown'
         ? []
@@ -32,7 +33,7 @@ export async function probeRemote(
         made.map(({ ref }) => ({ ref, expected: record, next: null })),
         { atomic: false },
       );
-    return refusal ?? null;
+    return refusal;
   };
   if ((await attempt('refs/crosstalk', true)) === null) return { customRefs: true, atomic: true };
   if ((await attempt('refs/crosstalk', false)) === null) return { customRefs: true, atomic: false };
@@ -40,6 +41,22 @@ export async function probeRemote(
     return { customRefs: false, atomic: true };
   const refusal = await attempt('refs/heads/crosstalk', false);
   return refusal === null ? { customRefs: false, atomic: false } : { refusal };
+}
+
+/** Looks at a server that answers from copies so often before it is taken at its word. */
+const LOOKS = 3;
+
+/** What was taken has to be shown: some servers hide refs. Null when it is. */
+async function findHidden(
+  repository: Repository,
+  updates: readonly RefUpdate[],
+): Promise<string | null> {
+  for (let looks = 0; looks < LOOKS; looks += 1) {
+    const listed = await repository.listRefs(updates.map(({ ref }) => ref));
+    if (listed.kind === 'unreachable') return listed.failure.line;
+    if (updates.every(({ ref, next }) => listed.value.refs.get(ref) === next)) return null;
+  }
+  return 'it takes refs and does not show them (uploadpack.hideRefs, transfer.hideRefs)';
 }
 
 function reasonOf(

@@ -15,7 +15,12 @@ import { plain } from '../io.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../look/status-needs.ts';
-import { openSession, type TransportSession, unreachable } from '../session/transport-session.ts';
+import {
+  openSession,
+  pushFailed,
+  refused,
+  type TransportSession,
+} from '../session/transport-session.ts';
 
 type Op = ControlOp | 'resume';
 
@@ -164,13 +169,10 @@ async function moveControl(
   const pushed = await session.repository.push([{ ref, expected: refs.get(ref) ?? null, next }], {
     atomic: false,
   });
-  if (pushed.kind === 'unknown') throw unreachable(session.located.url, pushed.failure.line);
+  if (pushed.kind === 'unknown') throw pushFailed(session.located.url, pushed.failure);
   const result = pushed.refs.get(ref);
   if (result?.kind === 'landed') return;
-  if (result?.kind === 'refused')
-    throw new CrosstalkError('REFUSED', `the remote refuses it: ${result.line}`, {
-      fix: 'crosstalkd doctor',
-    });
+  if (result?.kind === 'refused') throw refused(result.line);
   throw new CrosstalkError('REFUSED', 'somebody else gave an order to all hosts at this moment', {
     fix: 'crosstalkd status',
   });

@@ -30,6 +30,7 @@ import {
 } from '../../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../../protocol/open-work.ts';
 import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protocol/paths.ts';
+import { isRefusal } from '../../transport/git-failure.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import { createMirror, type Mirror } from '../../transport/mirror.ts';
@@ -40,7 +41,7 @@ import {
   type TransactionOutcome,
 } from '../../transport/publish.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
-import type { RefListing, Repository } from '../../transport/repository.ts';
+import type { RefListing, RemoteFailure, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
 import { locateTransport, type Located } from './locate.ts';
@@ -201,10 +202,7 @@ export async function publishFor(
     unreachableMsMax: 20_000,
   });
   for (const outcome of outcomes) {
-    if (outcome.kind === 'refused')
-      throw new CrosstalkError('REFUSED', `the remote refuses the push: ${outcome.line}`, {
-        fix: 'crosstalkd doctor',
-      });
+    if (outcome.kind === 'refused') throw refused(outcome.line);
     if (outcome.kind === 'rewritten') throw rewritten();
     if (outcome.kind === 'unsettled')
       throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
@@ -215,6 +213,18 @@ export async function publishFor(
 /** The error of a remote that does not answer. */
 export function unreachable(url: string, line: string): CrosstalkError {
   return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, {
+    fix: 'crosstalkd doctor',
+  });
+}
+
+/** The error of a push that had no answer: the server was there and said no, or was not there. */
+export function pushFailed(url: string, failure: RemoteFailure): CrosstalkError {
+  return isRefusal(failure) ? refused(failure.line) : unreachable(url, failure.line);
+}
+
+/** The error of a push that the remote refuses, in its words. */
+export function refused(line: string): CrosstalkError {
+  return new CrosstalkError('REFUSED', `the remote refuses the push: ${line}`, {
     fix: 'crosstalkd doctor',
   });
 }

@@ -1,0 +1,176 @@
+/**
+ * A remote that is there and does not take what it is given, in every way that there is: a
+ * dispatcher says so once, in the remote's words, asks less and less often, starts no agent twice,
+ * and is done when the remote takes it again. `--once` ends, and not with 0.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Doors } from '../../src/dispatcher/dispatcher.ts';
+import { createLog, type LogRecord } from '../../src/base/log.ts';
+import type { PushOutcome, RefUpdate, Repository } from '../../src/transport/repository.ts';
+import { createHost, startProcess } from '../simulation/host.ts';
+import { foundTransport } from '../simulation/people.ts';
+import { drawsOf, type Plan, QUIET } from '../simulation/plan.ts';
+import { BRANCH, createWorld, REFS, type World } from '../simulation/world.ts';
+import { BEGINNING_MS } from '../support/manual-clock.ts';
+
+const WORDS = 'we are closed on Sundays';
+const PLAN: Plan = { ...QUIET, seed: 11, hosts: 1 };
+const HOUR_MS = 3_600_000;
+const EVENTS_MAX = 200_000;
+/** Tries in an hour: a few at once, then one in five minutes for a beat, a claim and a reply. */
+const IN_VAIN_AN_HOUR_MAX = 3 * 24;
+
+type Spoil = (repository: Repository) => Partial<Repository>;
+
+const answerAll =
+  (which: (update: RefUpdate) => boolean, kind: 'stale' | 'refused'): Spoil =>
+  (repository) => ({
+    push: (updates, options) =>
+      updates.some(which)
+        ? Promise.resolve<PushOutcome>({
+            kind: 'answered',
+            refs: new Map(updates.map(({ ref }) => [ref, { kind, line: WORDS }])),
+          })
+        : repository.push(updates, options),
+  });
+
+const noAnswer =
+  (reason: 'forbidden' | 'timeout' | 'unknown'): Spoil =>
+  () => ({
+    push: () => Promise.resolve({ kind: 'unknown', failure: { reason, line: WORDS } }),
+  });
+
+const isBranch = ({ ref }: RefUpdate): boolean => ref === BRANCH;
+const isClaim = ({ ref, next }: RefUpdate): boolean => ref.startsWith(REFS.claims) && next !== null;
+const isAny = (): boolean => true;
+
+const KINDS: Readonly<Record<string, Spoil>> = {
+  'a hook that declines everything': answerAll(isAny, 'refused'),
+  'a protected branch': answerAll(isBranch, 'refused'),
+  'refs of our own that are refused': answerAll(isClaim, 'refused'),
+  'a branch whose lock was left behind': answerAll(isBranch, 'stale'),
+  'claims that are lost to nobody': answerAll(isClaim, 'stale'),
+  'a connection that is refused for pushes': noAnswer('forbidden'),
+  'pushes without an answer': noAnswer('timeout'),
+  'pushes that end in words nobody knows': noAnswer('unknown'),
+};
+
+interface Life {
+  readonly world: World;
+  readonly records: readonly LogRecord[];
+  /** Pushes that had no effect. */
+  readonly inVain: () => number;
+  readonly mend: () => void;
+  readonly ended: () => string | null;
+  readonly pass: (ms: number, stop?: () => boolean) => Promise<boolean>;
+}
+
+/** One host with one message for it, on a remote that is spoiled until it is mended. */
+function live(spoil: Spoil, once: boolean): Life {
+  const world = createWorld(PLAN, () => undefined);
+  foundTransport(world);
+  const person = { name: 'Ada', email: 'ada@example.org' };
+  const tip = world.remote.refs.get(BRANCH);
+  world.remote.setRef(
+    BRANCH,
+    world.remote.commit(tip === undefined ? [] : [tip], {
+      writes: [{ path: 'data/channels/general/m.md', content: '---\nto: opus\n---\n[[M1]] hi\n' }],
+      author: person,
+      committer: person,
+      atMs: BEGINNING_MS,
+      message: 'say',
+    }),
+  );
+  const host = createHost(world, {
+    name: 'h0',
+    alias: 'h0',
+    random: drawsOf(PLAN, 'h0'),
+    serves: new Set(['opus']),
+    concurrency: 2,
+    once,
+  });
+  const records: LogRecord[] = [];
+  let [isSpoiled, inVain] = [true, 0];
+  let end: string | null = null;
+  const tamper = (doors: Doors): Doors => {
+    const { repository, log } = doors;
+    const spoiled = { ...repository, ...spoil(repository) };
+    return {
+      ...doors,
+      log: createLog((record) => {
+        records.push(record);
+        log[record.level](record.event, record.fields);
+      }),
+      repository: {
+        ...repository,
+        push: async (updates, options) => {
+          const pushed = await (isSpoiled ? spoiled : repository).push(updates, options);
+          if (!hasLanded(pushed)) inVain += 1;
+          return pushed;
+        },
+        listRefs: (prefixes) => (isSpoiled ? spoiled : repository).listRefs(prefixes),
+      },
+    };
+  };
+  void startProcess(world, host, tamper);
+  const { process } = host;
+  return {
+    world,
+    records,
+    inVain: () => inVain,
+    mend: () => (isSpoiled = false),
+    ended: () => (end ??= process?.ended ?? null),
+    pass: (ms, stop = () => false) =>
+      world.scheduler.run({ untilMs: world.scheduler.nowMs() + ms, eventsMax: EVENTS_MAX, stop }),
+  };
+}
+
+const hasLanded = (pushed: PushOutcome): boolean =>
+  pushed.kind === 'answered' && [...pushed.refs.values()].every(({ kind }) => kind === 'landed');
+
+const isAnswered = ({ world }: Life): boolean => {
+  const tip = world.remote.refs.get(BRANCH);
+  return tip !== undefined && world.remote.filesOf(tip).has('data/channels/general/m.re.opus.md');
+};
+
+const saysWhy = ({ level, fields }: LogRecord): boolean =>
+  level === 'alert' && String(fields['reason']).includes(WORDS);
+
+describe.each(Object.entries(KINDS))('%s', (_, spoil) => {
+  it('is told once, asked less and less often, and over as soon as the remote takes it', async () => {
+    const life = live(spoil, false);
+    await life.pass(HOUR_MS);
+    expect(life.records.filter(saysWhy).length).toBeGreaterThan(0);
+    expect(life.records.filter(saysWhy).length).toBeLessThan(4);
+    const before = life.inVain();
+    await life.pass(HOUR_MS);
+    expect(life.inVain() - before).toBeLessThan(IN_VAIN_AN_HOUR_MAX);
+    life.mend();
+    expect(await life.pass(HOUR_MS, () => isAnswered(life))).toBe(true);
+    expect(life.world.runs.length).toBe(1);
+  });
+
+  it('ends --once, and not as if nothing were left', async () => {
+    const life = live(spoil, true);
+    expect(await life.pass(HOUR_MS, () => life.ended() !== null)).toBe(true);
+    expect(life.ended()).toBe('refused');
+    expect(life.records.filter(saysWhy).length).toBeGreaterThan(0);
+    expect(life.inVain()).toBeLessThan(40);
+  });
+});
+
+it('a remote that takes refs and hides them is told of in these words', async () => {
+  const hides: Spoil = (repository) => ({
+    listRefs: async (prefixes) => {
+      const listed = await repository.listRefs(prefixes);
+      return listed.kind === 'unreachable'
+        ? listed
+        : { kind: 'reached', value: { ...listed.value, refs: new Map() } };
+    },
+  });
+  const life = live(hides, true);
+  expect(await life.pass(HOUR_MS, () => life.ended() !== null)).toBe(true);
+  expect(life.ended()).toBe('refused');
+  expect(JSON.stringify(life.records)).toContain('does not show it');
+  expect(life.world.runs).toEqual([]);
+});
