@@ -162,7 +162,13 @@ export function vanishedIn(result: GitResult): string | null {
  * moment in which git wrote there.
  */
 export function lostItsFolder(result: GitResult): boolean {
-  return /unable to (create temporary|write).*No such file or directory/.test(result.stderr);
+  return result.stderr
+    .split('\n')
+    .some(
+      (line) =>
+        /unable to (create temporary|write)/.test(line) &&
+        line.includes('No such file or directory'),
+    );
 }
 
 /** Whether the remote gives objects only by the names of its refs (protocol version 0). */

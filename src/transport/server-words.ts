@@ -17,7 +17,7 @@ const FATAL = 'fatal: ';
 const HUNG_UP = 'fatal: Could not read from remote repository.';
 /** Lines of git's own; a server that writes `ERROR:` or `FATAL:` is not git. */
 const OF_GIT = /^(fatal|error|warning|hint|send-pack|fetch-pack): /;
-const PROGRESS = /\d+% \(\d+\/\d+\)|^(Enumerating|Total) .*\d/;
+const PROGRESS = /% \(\d+\/\d+\)|^(Enumerating objects|Total \d)/;
 const ESCAPE = /\u001b(?:\[[0-9;:?]{0,32}[ -/]?[@-~]|\][^\u0007\u001b]{0,200}\u0007?)/g;
 /** Rules that frame a text, and what ssh says when nothing is wrong. */
 const DECORATION = /^[\s=\-*#_~@]*$|^\*\* |^Warning: Permanently added /;
