@@ -190,14 +190,8 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   let batchMax = BATCH_MAX;
   await gather(dispatcher);
   while (state.host.halted === null && !state.loop.ending.signal.aborted) {
-    const batch = listDue(dispatcher).slice(0, batchMax);
-    if (batch.length === 0) {
-      const waitMs = untilDueMs(dispatcher);
-      if (waitMs === null) break;
-      await doors.clock.sleep(waitMs, state.loop.ending.signal);
-      await catchUp(publisher);
-      continue;
-    }
+    const batch = (await awaitDue(dispatcher)).slice(0, batchMax);
+    if (batch.length === 0) break;
     const round = await publishOnce(
       publisher,
       batch.map(({ transaction }) => transaction),
@@ -230,6 +224,19 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       await doors.clock.sleep(yieldMs(crowd, doors.random), state.loop.ending.signal);
       await catchUp(publisher);
     }
+  }
+}
+
+/** What is due, or will be in a moment; nothing when all that is left waits for the next look. */
+async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
+  const { state, doors, publisher } = dispatcher;
+  const { signal } = state.loop.ending;
+  for (;;) {
+    const due = listDue(dispatcher);
+    const waitMs = due.length > 0 ? null : untilDueMs(dispatcher);
+    if (waitMs === null || signal.aborted) return due;
+    await doors.clock.sleep(waitMs, signal);
+    await catchUp(publisher);
   }
 }
 
