@@ -77,6 +77,18 @@ const ROWS: readonly Row[] = [
     load: () => import('./workflow/check.ts').then(({ planFile }) => ({ execute: planFile })),
   },
   {
+    name: 'compile',
+    args: '<file>',
+    about: 'have a model make the plan of a text, and print it to be edited and run',
+    options: [
+      { name: 'channel', value: 'name', about: 'where it is asked (default: general)' },
+      { name: 'wait', value: 's', about: 'how long the answer is waited for (default: 10m)' },
+      FROM,
+    ],
+    load: () =>
+      import('./workflow/compile.ts').then(({ compileWorkflow }) => ({ execute: compileWorkflow })),
+  },
+  {
     name: 'list',
     args: '',
     about: 'open and recent runs, and what each waits for',

@@ -8,7 +8,10 @@ import { formatTrailers } from '../protocol/trailers.ts';
 import type { Oid } from '../base/ids.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
 import { listWork, type OpenMessage } from '../protocol/open-work.ts';
-import { parseBeatName } from '../protocol/beat.ts';
+import { parseBeat, parseBeatName } from '../protocol/beat.ts';
+import { decodeModels } from '../protocol/models.ts';
+import { NOBODY, whoCanBeAsked } from '../protocol/who-can-be-asked.ts';
+import { rememberText } from '../workflow/run/text-memo.ts';
 import { channelFolder } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/run/engine.ts';
 import { createFoldMemo } from '../workflow/run/fold-memo.ts';
@@ -20,7 +23,7 @@ import { nextWithCache } from './cached-answers.ts';
 import { listClosingRuns } from './closing-runs.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { enqueue } from './publish-reply.ts';
-import { readRun, type RunReader, servedByHosts } from './read-run.ts';
+import { readRun, type RunReader } from './read-run.ts';
 import { refsUnder } from './refs-under.ts';
 import { candidatesFor, preferredInstance } from './select-work.ts';
 
@@ -31,6 +34,8 @@ const TRANSITIONS_MAX = 16;
  * due.
  */
 const REVISIT_MS = 2_000;
+
+const transportModels = rememberText(decodeModels);
 
 /** Publishes what comes next in every open run that this host should move. */
 export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
@@ -210,17 +215,17 @@ async function readInput(
   marker: OpenMessage,
   { view, others }: Seen,
 ): Promise<RunInput | null> {
-  const { settings, state } = dispatcher;
-  const hosts = new Map(
-    refsUnder(state.refs, settings.refs.hosts).map(([ref, oid]) => [ref, state.records.get(oid)]),
-  );
-  const served = servedByHosts(hosts, {
-    alias: settings.alias,
-    models: [...state.models.serving.models.keys()],
+  const { settings, state, mirror } = dispatcher;
+  const askable = whoCanBeAsked({
+    transport: transportModels(mirror.modelsText() ?? ''),
+    beats: refsUnder(state.refs, settings.refs.hosts).flatMap(
+      ([, oid]) => parseBeat(state.records.get(oid)?.text ?? '') ?? [],
+    ),
+    here: { alias: settings.alias, models: [...state.models.serving.models.keys()] },
   });
   const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
   state.workflows.foldMemos.set(marker.path, memo);
-  const input = await readRun(readerAt(dispatcher, marker, { view, served, others }), marker);
+  const input = await readRun(readerAt(dispatcher, marker, { view, askable, others }), marker);
   return input === null ? null : { ...input, memo };
 }
 
@@ -233,7 +238,7 @@ async function summarizeRuns(
   if (markers.length < 2) return [];
   const inputs = await Promise.all(
     markers.map((marker) =>
-      readRun(readerAt(dispatcher, marker, { view, served: new Map(), others: [] }), marker),
+      readRun(readerAt(dispatcher, marker, { view, askable: NOBODY, others: [] }), marker),
     ),
   );
   return inputs.flatMap((input) => (input === null ? [] : [summarizeRun(input)]));
@@ -242,16 +247,15 @@ async function summarizeRuns(
 function readerAt(
   dispatcher: Dispatcher,
   marker: OpenMessage,
-  seen: Seen & { readonly served: RunReader['served'] },
+  seen: Seen & Pick<RunReader, 'askable'>,
 ): RunReader {
-  const { doors, state, mirror } = dispatcher;
+  const { doors, state } = dispatcher;
   const memory = state.workflows.runTexts.get(marker.path) ?? new Map<Oid, string>();
   state.workflows.runTexts.set(marker.path, memory);
   return {
     repository: doors.repository,
     view: seen.view,
-    models: mirror.index().models,
-    served: seen.served,
+    askable: seen.askable,
     summaries: seen.others,
     memory,
     memories: state.workflows.folderTexts,

@@ -3,9 +3,9 @@
  * and asks for nothing.
  */
 import { type Oid, parseOid } from '../base/ids.ts';
-import { beatName, parseBeat } from '../protocol/beat.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
+import type { Askable } from '../protocol/who-can-be-asked.ts';
 import { slugName } from '../protocol/names.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import {
@@ -28,8 +28,7 @@ import type { Repository } from '../transport/repository.ts';
 export interface RunReader {
   readonly repository: Repository;
   readonly view: Pick<TipView, 'tip' | 'added'>;
-  readonly models: readonly string[];
-  readonly served: ReadonlyMap<string, readonly string[]>;
+  readonly askable: Pick<Askable, 'models' | 'served' | 'compilers'>;
   readonly summaries: readonly RunSummary[];
   /** Texts of the run. */
   readonly memory: TextMemory;
@@ -84,8 +83,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     lookUp: {
       savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
       schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
-      models: reader.models,
-      served: reader.served,
+      ...reader.askable,
       otherRuns: reader.summaries.filter((summary) => summary.run !== run),
       cached: () => null,
       runFiles: (name, at) =>
@@ -107,23 +105,6 @@ async function isMarker(
   if (view.tip === null || view.added.has(header)) return false;
   const [entry] = await repository.lookUp(view.tip, [header]);
   return entry == null;
-}
-
-/** Model → aliases of the hosts that say they serve it, out of the beats in view. */
-export function servedByHosts(
-  records: ReadonlyMap<string, { readonly text: string } | null | undefined>,
-  own: { readonly alias: string; readonly models: readonly string[] },
-): ReadonlyMap<string, readonly string[]> {
-  const served = new Map<string, Set<string>>();
-  const add = (model: string, alias: string): void =>
-    void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
-  for (const model of own.models) add(model, own.alias);
-  for (const record of records.values()) {
-    const beat = record == null ? null : parseBeat(record.text);
-    if (beat !== null && beat.state !== 'stopped' && beatName(beat) !== '')
-      for (const model of beat.models) add(model, beat.alias);
-  }
-  return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
 }
 
 function memoryOf({ memories }: RunReader, name: string): TextMemory {

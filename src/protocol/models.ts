@@ -50,6 +50,8 @@ export interface ModelEntry {
   readonly outputBytesMax: number;
   /** Attempts in any hour on one host; null = no limit. */
   readonly runsPerHour: number | null;
+  /** It can make a plan out of prose: it thinks, and does not just hand back what it is given. */
+  readonly compile: boolean;
   /** Keys that only the adapter understands, as written. */
   readonly options: Readonly<Record<string, unknown>>;
   /** sha256 of the entry as written: what an operator approves. */
@@ -68,9 +70,12 @@ export interface ModelProblem {
 }
 
 export interface ModelsFile {
+  /** In the order of the file. */
   readonly models: ReadonlyMap<string, ModelEntry>;
   /** Name → command, when a program before 8 wrote the file: names that can be asked, unserved. */
   readonly older: ReadonlyMap<string, string>;
+  /** `compile-model:`: who compiles prose where a marker does not say it; fallbacks in order. */
+  readonly compileModels: readonly string[];
   readonly problems: readonly ModelProblem[];
   /** Line of a key of an entry. */
   readonly lineOf: (name: string, key: string) => number;
@@ -106,13 +111,14 @@ export function decodeModels(text: string): ModelsFile {
   const unusable = (line: number, found: string, expected: string): ModelsFile => ({
     models: new Map(),
     older: new Map(),
+    compileModels: [],
     problems: [{ name: null, line, found, expected }],
     lineOf,
   });
   const read = readYamlMapping(text, 'typed');
   if (read.kind === 'refused') return unusable(read.line, read.why, read.remedy);
   const older = readOlderModels(read.value);
-  if (older !== null) return { models: new Map(), older, problems: [], lineOf };
+  if (older !== null) return { models: new Map(), older, compileModels: [], problems: [], lineOf };
   const section = read.value['models'] ?? {};
   if (!isMapping(section))
     return unusable(
@@ -122,13 +128,21 @@ export function decodeModels(text: string): ModelsFile {
     );
   const models = new Map<string, ModelEntry>();
   const problems: ModelProblem[] = Object.keys(read.value)
-    .filter((key) => key !== 'models')
+    .filter((key) => key !== 'models' && key !== COMPILE_MODEL)
     .map((key) => ({
       name: null,
       line: lineOfKey(text, [key]),
       found: `unknown key "${key}"`,
-      expected: 'only "models:"',
+      expected: `only "models:" and "${COMPILE_MODEL}:"`,
     }));
+  const compileModels = decodeNames(read.value[COMPILE_MODEL]);
+  if (compileModels === null)
+    problems.push({
+      name: null,
+      line: lineOfKey(text, [COMPILE_MODEL]),
+      found: describe(read.value[COMPILE_MODEL]),
+      expected: 'the name of a model, or a list of names',
+    });
   for (const [name, raw] of Object.entries(section)) {
     const decoded = decodeEntry(name, raw);
     if (decoded.kind === 'entry') models.set(name, decoded.entry);
@@ -141,7 +155,7 @@ export function decodeModels(text: string): ModelsFile {
         })),
       );
   }
-  return { models, older: new Map(), problems, lineOf };
+  return { models, older: new Map(), compileModels: compileModels ?? [], problems, lineOf };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */
@@ -174,6 +188,17 @@ function readOlderModels(
   );
   const isOlder = !Object.hasOwn(file, 'models') && commands.length === entries.length;
   return isOlder && commands.length > 0 ? new Map(commands) : null;
+}
+
+const COMPILE_MODEL = 'compile-model';
+
+/** One name or several; null = something else. */
+function decodeNames(value: unknown): readonly string[] | null {
+  if (value === undefined || value === null) return [];
+  const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return names.every((name): name is string => typeof name === 'string' && isName(name))
+    ? names
+    : null;
 }
 
 /** The hash an operator approves: any change to the entry, in any key, changes it. */
@@ -245,11 +270,21 @@ function decodeEntry(name: string, raw: unknown): Decoded {
     outputBytesMax:
       take.count('output-bytes-max', 1, 64 * 1_048_576) ?? MODEL_DEFAULTS.outputBytesMax,
     runsPerHour: take.count('runs-per-hour', 1, 1_000_000),
+    compile: (take.choice('compile', ['true', 'false']) ?? String(!handsBack(command))) === 'true',
     options: isMapping(raw['options']) ? raw['options'] : {},
     hash: hashEntry(raw),
   };
   refuseOddKeys(raw, refuse);
   return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
+}
+
+/** Programs that only hand on or make up text; `compile: false` says it of any other. */
+const TEXT_TOOLS = 'cat tac tee echo printf yes true false rev head tail sort wc tr sed jq'.split(
+  ' ',
+);
+
+function handsBack([program = '']: readonly string[]): boolean {
+  return TEXT_TOOLS.includes(program.slice(program.lastIndexOf('/') + 1));
 }
 
 function refuseOddKeys(
@@ -264,7 +299,7 @@ function refuseOddKeys(
 }
 
 const KNOWN_KEYS = new Set(
-  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send trust-checkout command wrapper output-bytes-max runs-per-hour options'.split(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send trust-checkout command wrapper output-bytes-max runs-per-hour compile options'.split(
     ' ',
   ),
 );

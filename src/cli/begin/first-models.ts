@@ -18,6 +18,7 @@ const ECHO = `  echo:
     adapter: command
     command: [cat]
     effects: none
+    compile: false
     concurrency: 4
     options: { input: message }
 `;

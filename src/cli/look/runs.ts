@@ -28,7 +28,7 @@ import { describeRun, type RunView } from '../../workflow/view/describe.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../../workflow/run/run-input.ts';
-import { liveHosts } from './host-opinions.ts';
+import { askableNow } from './askable.ts';
 import type { Surroundings } from './look-around.ts';
 import { findOddReplies, type OddReply } from './odd-reply.ts';
 import { archiveOf } from './read-archive.ts';
@@ -94,23 +94,6 @@ export async function readMarkerRun(around: Surroundings, path: string): Promise
   const marker = await openMarker(around, path);
   const seen = marker === null ? null : await readSeen(around, { marker, at: null });
   return marker === null || seen === null ? null : { marker, ...seen };
-}
-
-/** Model → aliases of the hosts that are up and serve it. */
-export function servedNow(around: Surroundings): ReadonlyMap<string, readonly string[]> {
-  const live = liveHosts(around);
-  const served = new Map<string, Set<string>>();
-  for (const { alias, beat } of live)
-    for (const model of beat?.state === 'stopped' ? [] : (beat?.models ?? []))
-      served.set(model, (served.get(model) ?? new Set()).add(alias));
-  const { here } = around;
-  const own =
-    here === null
-      ? []
-      : around.offers.filter(({ state }) => state.kind === 'served').map(({ name }) => name);
-  for (const model of own)
-    served.set(model, (served.get(model) ?? new Set()).add(here?.alias ?? ''));
-  return new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()]));
 }
 
 /** Every marker that is open at the tip. */
@@ -189,8 +172,7 @@ function readerOf(around: Surroundings, at: Oid | null) {
   return {
     repository: around.session.repository,
     view: { tip: at ?? tipOf(around.session), added: new Map<string, string>() },
-    models: around.index.models,
-    served: servedNow(around),
+    askable: askableNow(around),
     summaries: [],
     memory: new Map(),
     memories: new Map(),

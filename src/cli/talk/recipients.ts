@@ -4,12 +4,12 @@
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
-import { readHostModels } from '../../local/host-models.ts';
-import { parseBeat, parseBeatName } from '../../protocol/beat.ts';
+import { parseBeatName } from '../../protocol/beat.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import { tipOf } from '../look/reading.ts';
+import { readAskable } from '../look/askable.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for one that is none. */
@@ -47,7 +47,7 @@ export async function findUnknown(
     ({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name),
   );
   if (unknown.length === 0) return [];
-  const elsewhere = await listHostModels(session);
+  const elsewhere = (await readAskable(session)).names;
   return unknown
     .filter(({ name }) => !elsewhere.includes(name))
     .map(({ name }) => ({
@@ -90,27 +90,6 @@ export async function refuseStranger(session: TransportSession, as: string | nul
   throw new CrosstalkError('MESSAGE_REJECTED', noPersona(as), {
     fix: `git add ${shellWord(personaPaths(as)[0] ?? as)} && git commit && git push`,
   });
-}
-
-/**
- * Models that hosts serve from their own models.yaml: of this host, and as the others say in their
- * beats. A remote that does not answer adds none.
- */
-async function listHostModels(session: TransportSession): Promise<readonly string[]> {
-  const own = await readHostModels(session.configDirectory);
-  const beats = new Map(
-    [...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts)),
-  );
-  const known = await Promise.all([...beats].map(([, oid]) => session.repository.hasObject(oid)));
-  const records = new Map([...beats].filter((_, index) => known[index] === false));
-  if (records.size > 0) await session.repository.fetch({ tip: null, records });
-  const commits = await Promise.all(
-    [...beats.values()].map((oid) => session.repository.readCommit(oid)),
-  );
-  return [
-    ...own.models.keys(),
-    ...commits.flatMap((commit) => parseBeat(commit?.message ?? '')?.models ?? []),
-  ];
 }
 
 /**

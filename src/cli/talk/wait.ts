@@ -10,6 +10,8 @@ import { messageId, parseMessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { RefListing } from '../../transport/repository.ts';
 import { type Invocation } from '../command.ts';
+import type { Askable } from '../../protocol/who-can-be-asked.ts';
+import { readAskable } from '../look/askable.ts';
 import { followTip } from '../look/follow-tip.ts';
 import { paint } from '../io.ts';
 import { openNames, readStates } from '../look/message-state.ts';
@@ -32,14 +34,19 @@ export function waitForMessage(invocation: Invocation): Promise<number> {
     const path = file.replyTo?.path ?? file.path;
     const answers = await waitForReplies(invocation, session, { path, limitMs });
     if (answers.replies.length === 0 && answers.pending.length === 0)
-      throw new CrosstalkError(
-        'NOT_FOUND',
-        `${messageId(path)} asks no model: there is nothing to wait for`,
-        {
-          fix: `crosstalkd show ${shellWord(path)}`,
-        },
-      );
+      throw nothingToWaitFor(session, path);
     return tellAnswers(invocation, answers, {});
+  });
+}
+
+function nothingToWaitFor(session: TransportSession, path: string): CrosstalkError {
+  const unknown = openNames(session, path);
+  const why =
+    unknown.length === 0
+      ? 'asks no model: there is nothing to wait for'
+      : `asks ${unknown.join(', ')}, and no model or host that is up is called so: nothing would answer`;
+  return new CrosstalkError('NOT_FOUND', `${messageId(path)} ${why}`, {
+    fix: `crosstalkd why ${shellWord(path)}`,
   });
 }
 
@@ -62,6 +69,8 @@ export async function waitForReplies(
 ): Promise<Answers> {
   const { io } = invocation;
   const startedMs = systemClock.monotonicMs();
+  const askable = await readAskable(session);
+  const pending = (): readonly string[] => pendingOf(session, wait.path, askable);
   let isHinted = false;
   const hint = (listing: RefListing): void => {
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
@@ -71,9 +80,9 @@ export async function waitForReplies(
       `no host has taken it yet: crosstalkd why ${shellWord(wait.path)}   (is "crosstalkd run" running anywhere?)`,
     );
   };
-  if (pendingOf(session, wait.path).length > 0) {
+  if (pending().length > 0) {
     const end = await followTip(session, {
-      onTip: () => Promise.resolve(pendingOf(session, wait.path).length === 0),
+      onTip: () => Promise.resolve(pending().length === 0),
       onQuiet: hint,
       onOutage: (line) => io.warn(line),
       untilMs: startedMs + wait.limitMs,
@@ -84,7 +93,7 @@ export async function waitForReplies(
   return {
     ...wait,
     replies: await readReplies(session, wait.path),
-    pending: pendingOf(session, wait.path),
+    pending: pending(),
   };
 }
 
@@ -138,12 +147,11 @@ export function tellAnswers(
 }
 
 /**
- * Models that have not answered yet. Names of people are no reason to wait: nothing tells when a
- * person is done.
+ * Models that have not answered yet, also those that only hosts have. Names of people are no reason
+ * to wait: nothing tells when a person is done.
  */
-function pendingOf(session: TransportSession, path: string): readonly string[] {
-  const { models } = session.mirror.index();
-  return openNames(session, path).filter((name) => models.includes(name) || name === 'workflow');
+function pendingOf(session: TransportSession, path: string, { names }: Askable): readonly string[] {
+  return openNames(session, path).filter((name) => names.includes(name) || name === 'workflow');
 }
 
 async function readReplies(session: TransportSession, path: string): Promise<readonly Said[]> {

@@ -4,7 +4,10 @@
  */
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { checkWorkflow, type WorkflowCheckOptions } from '../../workflow/language/check.ts';
+import { decodeMessage } from '../../protocol/message.ts';
+import { checkWorkflow } from '../../workflow/language/check.ts';
+import { readMarker } from '../../workflow/language/marker.ts';
+import { chooseCompilers, type Compiling } from '../../workflow/run/compile.ts';
 import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/view/dry-plan.ts';
 import type { Plan, Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation } from '../command.ts';
@@ -15,6 +18,7 @@ import { counted } from '../look/status-needs.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import {
   inputsOf,
+  type Known,
   markerOf,
   readCheckOptions,
   readInputs,
@@ -27,20 +31,30 @@ export interface Checked {
   readonly source: WorkflowText;
   readonly errors: readonly Problem[];
   readonly plan: Plan | null;
+  /** Who makes the plan of a text in prose; null where there is one, or where no host is up. */
+  readonly compiling: Compiling | null;
 }
 
 /** Checks a workflow. Exit 2 when something is wrong. */
 export async function checkFile(invocation: Invocation): Promise<number> {
   return withTransport(invocation, async (around) => {
-    const { source, errors, plan } = await readChecked(invocation, around);
+    const { source, errors, plan, compiling } = await readChecked(invocation, around);
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const steps = plan === null ? null : plan.steps.length + plan.final.length;
+    const by = compiling?.kind === 'by' ? compiling.models : null;
     if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', file: source.label, errors: [], steps });
+      printJson(invocation, {
+        ok: true,
+        health: 'good',
+        file: source.label,
+        errors: [],
+        steps,
+        compiled_by: by,
+      });
     else
       invocation.io.print(
         steps === null
-          ? `${plain(source.label)}: fine; a model makes the plan when it runs`
+          ? `${plain(source.label)}: fine; ${by === null ? 'a model' : by.join(', else ')} makes the plan when it runs`
           : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
       );
     if (around === null && !wantsJson(invocation))
@@ -87,24 +101,44 @@ export async function readChecked(
   return { ...checked, errors: wrong.filter(({ input }) => input?.kind !== 'missing') };
 }
 
-/** Checks the text itself; a file in prose has nothing to check. */
-export function checkSourceText(source: WorkflowText, known: WorkflowCheckOptions): Checked {
+/** Checks the text itself; of a file in prose, that somebody can make a plan of it. */
+export function checkSourceText(source: WorkflowText, known: Known): Checked {
   const isProse = !source.text.replace(/^\ufeff/, '').startsWith('---');
-  if (isProse) {
-    const errors =
-      source.text.trim() === ''
-        ? [{ line: 1, message: 'the file is empty', suggestion: 'write the task, or "steps:"' }]
-        : [];
-    return { source, errors, plan: null };
-  }
-  return { source, ...checkWorkflow(source.text, known) };
+  const checked = isProse ? checkProse(source) : checkWorkflow(source.text, known);
+  const isPlanned = checked.errors.length > 0 || checked.plan !== null;
+  const compiling = isPlanned || known.served.size === 0 ? null : compilingOf(source, known);
+  if (compiling?.kind !== 'nobody') return { source, ...checked, compiling };
+  const nobody = {
+    line: 1,
+    message: compiling.why,
+    suggestion: 'compile: { model: <name> }, or "compile-model:" in data/models.yaml',
+  };
+  return { source, errors: [nobody], plan: null, compiling };
+}
+
+function checkProse({ text }: WorkflowText): Pick<Checked, 'errors' | 'plan'> {
+  const empty = {
+    line: 1,
+    message: 'the file is empty',
+    suggestion: 'write the task, or "steps:"',
+  };
+  return { errors: text.trim() === '' ? [empty] : [], plan: null };
+}
+
+/** Who would make the plan of a text. */
+export function compilingOf(source: WorkflowText, known: Known): Compiling {
+  const { fields, body } = markerOf(source, { inputs: {}, more: {} });
+  const read = decodeMessage(Buffer.from(writeFrontMatter(fields, body)));
+  return read.kind === 'message'
+    ? chooseCompilers(readMarker(read.message), known)
+    : { kind: 'nobody', why: read.rejection.found };
 }
 
 /** What is wrong with the marker that would be published: above all its inputs. */
 export async function checkInputs(
   invocation: Invocation,
   source: WorkflowText,
-  known: WorkflowCheckOptions,
+  known: Known,
 ): Promise<readonly Problem[]> {
   const inputs = await readInputs(invocation, inputsOf(source, known));
   const { fields, body } = markerOf(source, { inputs, more: {} });

@@ -9,6 +9,7 @@ import { suggestName } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX, readFrontMatter } from '../../protocol/front-matter.ts';
 import { isName } from '../../protocol/names.ts';
 import { SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
+import { NOBODY } from '../../protocol/who-can-be-asked.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 import { readFolder } from '../../transport/read-folder.ts';
 import type { WorkflowCheckOptions } from '../../workflow/language/check.ts';
@@ -16,10 +17,11 @@ import { decodeInputs } from '../../workflow/language/input-decode.ts';
 import type { Json, JsonObject } from '../../workflow/language/json.ts';
 import type { InputSpec } from '../../workflow/language/plan.ts';
 import { readSource } from '../../workflow/language/source.ts';
+import type { CompileOptions } from '../../workflow/run/compile.ts';
 import type { Invocation } from '../command.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { startDirectory } from '../look/reading.ts';
-import { servedNow } from '../look/runs.ts';
+import { askableNow } from '../look/askable.ts';
 
 /** What was found under a name. */
 export interface WorkflowText {
@@ -33,31 +35,31 @@ export interface WorkflowText {
 /** What is known of the transport; `null` where there is none at hand. */
 export async function readCheckOptions(
   around: Surroundings | null,
-): Promise<WorkflowCheckOptions & { readonly names: readonly string[] }> {
+): Promise<WorkflowCheckOptions & CompileOptions & { readonly saved: readonly string[] }> {
   const tip = around?.index.tip ?? null;
   if (around === null || tip === null)
     return {
+      ...NOBODY,
       models: null,
-      served: new Map(),
+      saved: [],
       savedWorkflow: () => null,
       schemaFile: () => null,
-      names: [],
     };
   const { repository } = around.session;
   const workflows = await readFolder(repository, { commit: tip, folder: WORKFLOWS }, new Map());
   const schemas = await readFolder(repository, { commit: tip, folder: SCHEMAS }, new Map());
   return {
-    models: around.index.models,
-    served: servedNow(around),
+    ...askableNow(around),
     savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
     schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
-    names: [...workflows.keys()].flatMap(
+    saved: [...workflows.keys()].flatMap(
       (path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? [],
     ),
   };
 }
 
-type Known = Awaited<ReturnType<typeof readCheckOptions>>;
+/** What is known of the transport. */
+export type Known = Awaited<ReturnType<typeof readCheckOptions>>;
 
 /**
  * The workflow named: a saved one by its name, else a file. Throws NOT_FOUND naming what is near.
@@ -86,15 +88,15 @@ export async function readWorkflow(
         fix: `crosstalkd workflow check ${workflowFile(asked)}   (or commit and push it)`,
       },
     );
-  const near = suggestName(asked, known.names);
+  const near = suggestName(asked, known.saved);
   throw new CrosstalkError(
     'NOT_FOUND',
     `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`,
     {
       fix:
-        known.names.length === 0
+        known.saved.length === 0
           ? 'crosstalkd workflow run <file>'
-          : `saved workflows: ${known.names.join(', ')}`,
+          : `saved workflows: ${known.saved.join(', ')}`,
     },
   );
 }

@@ -5,7 +5,7 @@
 import { decodeMessage } from '../../protocol/message.ts';
 import { workflowFile } from '../../protocol/paths.ts';
 import { PLAN_KEYS } from './plan-decode.ts';
-import { readMarker, resolveInputs } from './marker.ts';
+import { MARKER_KEYS, readMarker, resolveInputs } from './marker.ts';
 import type { JsonObject } from './json.ts';
 import type { Plan, Problem } from './plan.ts';
 import { type CheckedPlan, checkRaw, completeRaw, readSource, type Source } from './source.ts';
@@ -24,13 +24,25 @@ export interface WorkflowCheck {
   readonly plan: Plan | null;
 }
 
-/** Checks the text of a file. A file with `to:` is a marker, any other a saved workflow. */
+/**
+ * Checks the text of a file. A file with `to:`, or with what only markers have, is a marker; any
+ * other is a saved workflow.
+ */
 export function checkWorkflow(text: string, options: WorkflowCheckOptions): WorkflowCheck {
   const source = readSource(text);
-  if (source.problems.length > 0) return { errors: source.problems, plan: null };
-  return source.raw['to'] === undefined
-    ? ended(checkSource(source, options))
-    : checkMarker(text, options);
+  const { raw, problems } = source;
+  if (problems.length > 0) return { errors: problems, plan: null };
+  if (raw['to'] !== undefined) return checkMarker(text, options);
+  return MARKER_KEYS.some((key) => raw[key] !== undefined)
+    ? checkMarker(addressed(text), options)
+    : ended(checkSource(source, options));
+}
+
+/** The same with its address, behind the keys that it has: their lines stay. */
+function addressed(text: string): string {
+  const lines = text.split('\n');
+  const end = lines.findIndex((line, at) => at > 0 && /^---[ \t]*\r?$/.test(line));
+  return [...lines.slice(0, end), 'to: workflow', 'type: workflow', ...lines.slice(end)].join('\n');
 }
 
 /** Checks a source as a plan of its own. */

@@ -25,7 +25,8 @@ export const MESSAGE_KEYS =
   'to from timestamp re subject as hops wait priority project files type child_channel dispatch_host workflow_phase retries op run step key kind content_key'.split(
     ' ',
   );
-const MARKER_KEYS = ['uses', 'with', 'compile', 'fork'];
+/** The keys of the language that only markers have. */
+export const MARKER_KEYS = ['uses', 'with', 'compile', 'fork'];
 /** What a marker may set over the saved or compiled workflow that it starts. */
 export const OVERRIDES = [
   'name',
@@ -57,6 +58,8 @@ export interface Marker {
   readonly uses: string | null;
   readonly given: JsonObject;
   readonly compileModels: readonly string[];
+  /** A person looks at the compiled plan before it runs. */
+  readonly compileReview: boolean;
   readonly fork: Fork | null;
   readonly problems: readonly Problem[];
 }
@@ -105,7 +108,7 @@ function decodeMarker(message: Message): Marker {
     source,
     uses: kind === 'uses' ? take.text('uses') : null,
     given: mappingAt(mapping, 'with').raw,
-    compileModels: decodeCompile(mapping),
+    ...decodeCompile(mapping),
     fork: decodeFork(mapping),
     problems,
   };
@@ -176,10 +179,16 @@ export function resolveInputs(
   return { inputs: Object.fromEntries(inputs), problems };
 }
 
-function decodeCompile(outer: Mapping): readonly string[] {
+/** The keys of `compile`. */
+export const COMPILE_KEYS = ['model', 'review'];
+
+function decodeCompile(outer: Mapping): Pick<Marker, 'compileModels' | 'compileReview'> {
   const mapping = mappingAt(outer, 'compile');
-  refuseUnknownKeys(mapping, ['model'], '"compile"');
-  return decodeModels(mapping, 'model');
+  refuseUnknownKeys(mapping, COMPILE_KEYS, '"compile"');
+  return {
+    compileModels: decodeModels(mapping, 'model'),
+    compileReview: createTaker(mapping).flag('review') ?? false,
+  };
 }
 
 function decodeFork(outer: Mapping): Fork | null {

@@ -15,7 +15,8 @@ import { type FoldedRun, foldRun } from './fold-run.ts';
 import { ENGINE, parseHeader, type RunHeader } from './header.ts';
 import { channelProblem } from '../language/marker.ts';
 import { readOlderRun } from './older-run.ts';
-import { openFiles, openRun, compileModels, planFile, readCompiled } from './open-run.ts';
+import { compiledPlan, whyNobodyCompiles } from './fold-compile.ts';
+import { openFiles, openRun } from './open-run.ts';
 import { endOf } from './end.ts';
 import { refusal, routeTransition } from './route.ts';
 import type { RunInput, Transition } from './run-input.ts';
@@ -46,8 +47,8 @@ export function nextTransition(input: RunInput): Transition | null {
     case 'unopened': {
       const opening = openRun(input);
       if (opening.kind === 'refused') return refusal(input, opening.problems);
-      if (opening.plan === null && compileModels(input).length === 0)
-        return refusal(input, ['no model can compile the task: this transport has none']);
+      const nobody = opening.plan === null ? whyNobodyCompiles(input) : null;
+      if (nobody !== null) return refusal(input, [nobody]);
       return { name: 'open', files: openFiles(channelRoot(input.run), opening) };
     }
     case 'open':
@@ -94,7 +95,7 @@ function advance(input: RunInput, run: FoldedRun): Transition | null {
     return damagedPlan(run, checked);
   const control = nextControl(fold.messages);
   if (control !== null) return answerControl(fold, control, amendBy(fold, checked?.raw ?? {}));
-  return checked === null ? advanceCompile(input, run) : advanceSteps(input, run);
+  return checked === null ? advanceCompile(run) : advanceSteps(input, run);
 }
 
 function advanceSteps(input: RunInput, run: FoldedRun): Transition | null {
@@ -158,19 +159,16 @@ function damagedPlan({ fold }: FoldedRun, checked: CheckedPlan | null): Transiti
   });
 }
 
-function advanceCompile(input: RunInput, run: FoldedRun): Transition | null {
+function advanceCompile(run: FoldedRun): Transition | null {
   const { fold, compile } = run;
   if (run.isDone) return routeTransition(fold, endOf(run));
   if (run.stop === null && isPaused(fold.messages)) return null;
-  if (compile?.status === 'succeeded') {
-    const compiled = readCompiled(input, compile.text);
-    const count = 'plan' in compiled ? compiled.plan.steps.length : 0;
-    if ('plan' in compiled)
-      return {
-        name: `plan (${count === 1 ? '1 step' : `${String(count)} steps`})`,
-        files: [planFile(fold.root, compiled.raw)],
-      };
-  }
+  const plan = compile?.status === 'succeeded' ? compiledPlan(fold, compile) : null;
+  if (plan !== null)
+    return {
+      name: `plan (${plan.steps === 1 ? '1 step' : `${String(plan.steps)} steps`})`,
+      files: [plan.file],
+    };
   const next = chooseTransition(fold, (run.budget.limits.agents ?? Infinity) - run.budget.agents);
   if (next !== null) return next;
   return compile?.status === 'failed' ? routeTransition(fold, endOf(run)) : null;

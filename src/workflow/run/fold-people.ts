@@ -20,10 +20,13 @@ export function gateFolder(root: string, gate: string, round: number): string {
   return `${root}gates/${gate}${round > 1 ? `.r${String(round)}` : ''}/`;
 }
 
+/** What asks: a step, or what comes before the steps. */
+export type Asking = Pick<Unit, 'values' | 'atMs'> & { readonly step: Pick<Unit['step'], 'id'> };
+
 /** The outcome of an `ask`; proposes the question, then the decision. */
 export function foldAsk(
   fold: Fold,
-  unit: Unit,
+  unit: Asking,
   given: {
     readonly ask: Ask;
     readonly gate: string;
@@ -84,7 +87,7 @@ export function foldAsk(
  */
 function takeDecision(
   fold: Fold,
-  unit: Unit,
+  unit: Asking,
   given: {
     readonly ask: Ask;
     readonly mayRework: boolean;
@@ -257,7 +260,7 @@ function atTime(fold: Fold, dueMs: number, because: string): Due {
     : { kind: 'later', why: `until ${formatIso(dueMs)}` };
 }
 
-function timedOut(fold: Fold, unit: Unit, ask: Ask): Decision | null {
+function timedOut(fold: Fold, unit: Asking, ask: Ask): Decision | null {
   if (ask.timeoutMinutes === null || ask.onTimeout === 'wait') return null;
   const dueMs = unit.atMs + ask.timeoutMinutes * MINUTE;
   if (!isPast(fold, dueMs)) return null;
@@ -300,7 +303,7 @@ function afterDecision(ask: Ask, { decision, text, json, by, atMs }: Decision): 
 }
 
 interface AskText {
-  readonly unit: Unit;
+  readonly unit: Asking;
   readonly ask: Ask;
   readonly title: string;
   readonly approvers: readonly string[];

@@ -7,7 +7,7 @@ import { channelRoot } from '../../protocol/paths.ts';
 import { planInForce } from './plan-in-force.ts';
 import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
-import { foldChain } from './fold-chain.ts';
+import { foldCompile } from './fold-compile.ts';
 import {
   begunUndos,
   type Fold,
@@ -25,7 +25,7 @@ import { beginFold, createFoldMemo, keepValue } from './fold-memo.ts';
 import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
-import { compileModels, compilePrompt, planBeforeCompile, readCompiled } from './open-run.ts';
+import { planBeforeCompile } from './open-run.ts';
 import { endSteps, type Plan } from '../language/plan.ts';
 import { runNonce } from './prompt-text.ts';
 import { inOrder } from '../language/reach.ts';
@@ -166,44 +166,6 @@ function topLevel(fold: Fold, atMs: number): Level {
     turn: '',
     worktree: null,
   };
-}
-
-/**
- * The compiling task is a chain like any other; its answer is good when a plan can be read out of
- * it.
- */
-function foldCompile(fold: Fold): Outcome {
-  const { input } = fold;
-  return foldChain(fold, {
-    folder: `${fold.root}plan/`,
-    step: 'plan',
-    key: '',
-    phase: 'compile',
-    models: compileModels(input),
-    prompt: () => compilePrompt(input),
-    extra: () => ({}),
-    expectation: {
-      schema: null,
-      checks: [],
-      valuesWith: () => new Map(),
-      // Once PLAN.yaml stands it is the plan, whatever today's models would say about the answer.
-      judge: (body) => {
-        if (input.files.has(`${fold.root}PLAN.yaml`)) return [];
-        const compiled = readCompiled(input, body);
-        return 'plan' in compiled ? [] : compiled;
-      },
-    },
-    reask: 3,
-    retry: { max: 1, delayMs: 5_000, factor: 2, maxDelayMs: 60_000, on: [] },
-    session: 'fresh',
-    cache: 'false',
-    isRepeatable: false,
-    caps: [],
-    priority: 0,
-    atMs: fold.header.atMs,
-    turn: '',
-    pass: '',
-  });
 }
 
 function cancelOf(fold: Fold): Stop | null {

@@ -7,11 +7,11 @@ import { workflowFile } from '../../protocol/paths.ts';
 import { writeYaml } from '../../protocol/yaml.ts';
 import { checkSource, type WorkflowCheckOptions } from '../language/check.ts';
 import { ENGINE, formatHeader, type RunHeader } from './header.ts';
-import { findMapping, isJsonObject, type Json, type JsonObject } from '../language/json.ts';
+import type { JsonObject } from '../language/json.ts';
 import { type Marker, OVERRIDES, readMarker, resolveInputs } from '../language/marker.ts';
 import { DEFAULT_BUDGET, DEFAULT_MAX_PARALLEL, type Plan } from '../language/plan.ts';
 import { decodePlan, PLAN_KEYS } from '../language/plan-decode.ts';
-import { type OlderRun, protocol7, readOlderRun } from './older-run.ts';
+import { type OlderRun, readOlderRun } from './older-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import {
   type CheckedPlan,
@@ -113,52 +113,6 @@ export function planFile(root: string, raw: JsonObject): NewFile {
   return { path: `${root}PLAN.yaml`, content: writeYaml(raw) };
 }
 
-/**
- * The plan in an answer of the compiling model; its problems carry no lines, since nobody keeps
- * that file.
- */
-export function readCompiled(input: RunInput, body: string): CheckedPlan | readonly string[] {
-  const found = findMapping(body);
-  if (found.value === null) return [found.why];
-  const raw = protocol7(found.value) ?? found.value;
-  const problems = [...compiledProblems(raw)];
-  const marker = readMarker(input.marker.message);
-  const complete = completeRaw({ ...raw, ...overridesOf(marker) }, () => null);
-  const unknown = Object.keys(raw).filter((key) => !COMPILED_KEYS.includes(key));
-  problems.push(
-    ...unknown.map(
-      (key) => `the key "${key}" is not allowed here; use ${COMPILED_KEYS.join(', ')}`,
-    ),
-  );
-  const [fallback] = input.lookUp.models;
-  const withModel =
-    complete['model'] === undefined && fallback !== undefined
-      ? { ...complete, model: fallback }
-      : complete;
-  const checked = checkRaw(withModel, checkOptions(input), () => 0);
-  problems.push(
-    ...checked.problems.map(
-      ({ message, suggestion }) => `${message}${suggestion === null ? '' : ` (${suggestion})`}`,
-    ),
-  );
-  return problems.length > 0 ? problems : checked;
-}
-
-/**
- * The models that compile prose: those of `compile:`, else the run's, else the first that is
- * served.
- */
-export function compileModels(input: RunInput): readonly string[] {
-  const marker = readMarker(input.marker.message);
-  if (marker.compileModels.length > 0) return marker.compileModels;
-  const { model } = marker.source.raw;
-  if (typeof model === 'string') return [model];
-  if (Array.isArray(model))
-    return model.filter((each: Json): each is string => typeof each === 'string');
-  const { models } = input.lookUp;
-  return models.slice(0, 1);
-}
-
 /** The plan an engine works with while there is none: limits of the marker, no steps. */
 export function planBeforeCompile(input: RunInput): Plan {
   const marker = readMarker(input.marker.message);
@@ -180,77 +134,6 @@ export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What the compiling model is told. */
-export function compilePrompt(input: RunInput): string {
-  const { models } = input.lookUp;
-  return `Make a workflow plan for the task below. Answer with one YAML or JSON mapping in a fence and nothing else.
-
-Keys of the plan: ${COMPILED_KEYS.join(', ')}. \`steps\` is a mapping from an id (lower-case letters, digits, "-") to a step:
-
-\`\`\`yaml
-name: short-name
-steps:
-  research: { model: ${models[0] ?? 'opus'}, prompt: "…", count: 3, join: { model: ${models[0] ?? 'opus'}, prompt: "…" } }
-  report: { needs: [research], model: ${models[0] ?? 'opus'}, prompt: "Write the report. \${{ steps.research.text }}" }
-output: "\${{ steps.report.text }}"
-\`\`\`
-
-A step has \`prompt\`, and may have \`model\` (a name or a list of fallbacks), \`models\` (one task for each), \`count\` (1 to 10), \`each\` (an expression that gives a list), \`needs\` (ids of steps that come before), \`if\`, \`schema\` (JSON Schema of the answer; then fields are \`steps.<id>.json.<field>\`), \`join\` (all, first, {model, prompt}, {vote: field}, {best: field}), \`repeat: {until, max}\`, \`continue-on-error\`. Expressions read only steps that are in \`needs\`.
-The short form {"fanout": {"to": model, "count": n, "body": prompt}, "synthesize": {"to": model, "body": prompt}} is accepted too.
-
-Models: ${models.join(', ')}.
-
-# The task
-
-${input.marker.message.body.trim()}`;
-}
-
-/** A model's answer makes tasks, never markers, gates, limits or schedules. */
-const COMPILED_KEYS = [
-  'name',
-  'description',
-  'model',
-  'steps',
-  'finally',
-  'output',
-  'defaults',
-  'fail-fast',
-];
-const FORBIDDEN_IN_STEPS = [
-  'uses',
-  'ask',
-  'isolate',
-  'project',
-  'base',
-  'branch',
-  'effects',
-  'undo',
-  'cache',
-];
-
-function compiledProblems(raw: JsonObject): readonly string[] {
-  const problems: string[] = [];
-  const visit = (steps: Json | undefined): void => {
-    if (!isJsonObject(steps)) return;
-    for (const [id, step] of Object.entries(steps)) {
-      if (!isJsonObject(step)) continue;
-      for (const key of FORBIDDEN_IN_STEPS)
-        if (step[key] !== undefined)
-          problems.push(`step "${id}": a compiled plan may not use "${key}"`);
-      const models = [step['model'], step['models']]
-        .flat()
-        .filter((each): each is string => typeof each === 'string');
-      for (const model of models)
-        if (model.includes('@'))
-          problems.push(`step "${id}": a compiled plan may not pin hosts ("${model}")`);
-      visit(step['steps']);
-    }
-  };
-  visit(raw['steps']);
-  visit(raw['finally']);
-  return problems;
-}
-
 function planPart(marker: Marker): Source {
   const raw = Object.fromEntries(
     PLAN_KEYS.flatMap((key) =>
@@ -260,7 +143,8 @@ function planPart(marker: Marker): Source {
   return { ...marker.source, raw };
 }
 
-function overridesOf(marker: Marker): JsonObject {
+/** What a marker sets over the plan that it starts. */
+export function overridesOf(marker: Marker): JsonObject {
   const { raw } = marker.source;
   return Object.fromEntries(
     OVERRIDES.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),

@@ -1,5 +1,6 @@
 /** What the engine is given and what it gives back: files in, files to add out. */
 import type { Message } from '../../protocol/message.ts';
+import type { Compilers } from '../../protocol/who-can-be-asked.ts';
 import type { FoldMemo } from './fold-memo.ts';
 
 /** A file to add. Never one that exists. */
@@ -38,6 +39,8 @@ export interface LookUp {
   readonly models: readonly string[];
   /** Model → live hosts; empty when no host is known. */
   readonly served: ReadonlyMap<string, readonly string[]>;
+  /** Who may make plans of prose. */
+  readonly compilers: Compilers;
   /** Every other run that declares a concurrency group. */
   readonly otherRuns: readonly RunSummary[];
   /** The answer of any run to a task with this content key. */

@@ -8,6 +8,8 @@ import { rememberText } from './text-memo.ts';
 export interface TaskHead {
   /** Null when the file cannot be read. */
   readonly to: string | null;
+  /** Who is asked when that one cannot answer. */
+  readonly fallback: readonly string[];
   readonly kind: string;
   readonly contentKey: string | null;
   readonly step: string;
@@ -18,13 +20,13 @@ export interface TaskHead {
 /** The head of a task file. */
 export const readTask = rememberText((text): TaskHead => {
   const read = readMessage(text);
-  if (read.kind === 'rejected')
-    return { to: null, kind: 'first', contentKey: null, step: '', key: '', phase: 'fanout' };
+  if (read.kind === 'rejected') return NO_HEAD;
   const [to] = read.message.fields.to;
   const own = (name: string): string | null => headLine(read.message.yaml, name);
   const contentKey = own('content_key');
   return {
     to: to === undefined ? null : to.host === null ? to.name : `${to.name}@${to.host}`,
+    fallback: read.message.fields.fallback,
     kind: own('kind') ?? 'first',
     contentKey: contentKey !== null && /^[0-9a-f]{64}$/.test(contentKey) ? contentKey : null,
     step: own('step') ?? '',
@@ -32,6 +34,16 @@ export const readTask = rememberText((text): TaskHead => {
     phase: own('workflow_phase') ?? 'fanout',
   };
 });
+
+const NO_HEAD: TaskHead = {
+  to: null,
+  fallback: [],
+  kind: 'first',
+  contentKey: null,
+  step: '',
+  key: '',
+  phase: 'fanout',
+};
 
 type Answered = Pick<
   TaskView,

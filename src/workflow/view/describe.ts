@@ -131,7 +131,8 @@ function statusOf(input: RunInput, run: FoldedRun): RunStatus {
     ? END_STATUSES.find((status) => status === complete['status'])
     : undefined;
   if (ended !== undefined) return ended;
-  if (!input.files.has(`${fold.root}PLAN.yaml`)) return 'compile';
+  if (!input.files.has(`${fold.root}PLAN.yaml`))
+    return fold.gates.some((gate) => gate.state === 'open') ? 'waiting-human' : 'compile';
   if (
     admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs }).kind === 'queued'
   )

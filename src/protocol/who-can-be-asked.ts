@@ -1,0 +1,90 @@
+/**
+ * Who can be asked in a transport: the models of its data/models.yaml, and those that only hosts
+ * have, which their beats or this host's own file tell. Every command and the engine ask here.
+ */
+import type { Beat } from './beat.ts';
+import type { ModelEntry, ModelsFile } from './models.ts';
+
+export interface Askable {
+  /** Those of data/models.yaml, in its order. */
+  readonly models: readonly string[];
+  /** The transport's models in the order of its file, then those that only hosts have. */
+  readonly names: readonly string[];
+  /** Model → aliases of the hosts that are up and serve it, in code-unit order. */
+  readonly served: ReadonlyMap<string, readonly string[]>;
+  readonly compilers: Compilers;
+}
+
+/** Who makes plans out of prose. */
+export interface Compilers {
+  /** What the transport says itself (`compile-model:`), fallbacks in order. */
+  readonly preset: readonly string[];
+  /** Agents without effects that are served now, in the order of the file. */
+  readonly ready: readonly string[];
+  /** Why each of the others is not asked. */
+  readonly others: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** What it is told by. */
+export interface AskableSources {
+  readonly transport: Pick<ModelsFile, 'models' | 'older' | 'compileModels'>;
+  /** Beats of hosts that are up; `models` of one that has stopped do not count. */
+  readonly beats: readonly Pick<Beat, 'alias' | 'state' | 'models'>[];
+  /** This host, as far as it serves. */
+  readonly here: { readonly alias: string; readonly models: readonly string[] } | null;
+  /** Names in this host's own models.yaml, served or not. */
+  readonly hostModels?: readonly string[];
+}
+
+/** What is known where nobody is asked. */
+export const NOBODY: Askable = {
+  models: [],
+  names: [],
+  served: new Map(),
+  compilers: { preset: [], ready: [], others: [] },
+};
+
+/** Folds what is known into one answer. */
+export function whoCanBeAsked(sources: AskableSources): Askable {
+  const { transport, beats, here, hostModels = [] } = sources;
+  const served = new Map<string, Set<string>>();
+  const add = (model: string, alias: string): void =>
+    void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
+  for (const model of here?.models ?? []) add(model, here?.alias ?? '');
+  for (const { alias, state, models } of beats)
+    for (const model of state === 'stopped' ? [] : models) add(model, alias);
+  const elsewhere = beats.flatMap((beat) => beat.models);
+  const models = [...transport.models.keys(), ...transport.older.keys()];
+  return {
+    models,
+    names: [...new Set([...models, ...(here?.models ?? []), ...hostModels, ...elsewhere])],
+    served: new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()])),
+    compilers: judgeCompilers(transport, served),
+  };
+}
+
+function judgeCompilers(
+  { models, compileModels }: AskableSources['transport'],
+  served: ReadonlyMap<string, unknown>,
+): Compilers {
+  const judged = [...models.values()].map((entry) => ({
+    name: entry.name,
+    why: whyNoCompiler(entry, served),
+  }));
+  return {
+    preset: compileModels,
+    ready: judged.flatMap(({ name, why }) => (why === null ? [name] : [])),
+    others: [
+      ...judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
+      ...[...served.keys()]
+        .filter((name) => !models.has(name))
+        .map((name) => ({ name, why: 'is known to its host only, so it has to be named' })),
+    ],
+  };
+}
+
+function whyNoCompiler(entry: ModelEntry, served: ReadonlyMap<string, unknown>): string | null {
+  if (!entry.compile) return 'is no agent that could make a plan';
+  if (entry.effects !== 'none') return 'has external effects';
+  return served.has(entry.name) ? null : 'is not served by any host that is up';
+}
