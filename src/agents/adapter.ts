@@ -54,6 +54,7 @@ export type Invocation =
 export interface ProgramOutput {
   readonly stdout: string;
   readonly stderr: string;
+  /** Null when a signal ended it, and when it did not end by itself. */
   readonly exitCode: number | null;
   readonly signal: string | null;
   /**
@@ -64,12 +65,26 @@ export interface ProgramOutput {
   readonly nowMs: number;
 }
 
+/**
+ * Sums over a whole session, for what a program reports in no other way: the same fields of `usage`
+ * are null then, and come from the difference to what was known before (`session-totals.ts`).
+ */
+export interface SessionTotal extends Usage {
+  readonly session: string;
+}
+
+/**
+ * What an output means. A program that marks the end of its work has answered with the first
+ * complete, successful result: whatever follows (a second one, a notice, a crash, silence until it
+ * is ended) takes nothing away. So `answer` may come of an output without an exit status.
+ */
 export type Parsed =
   | {
       readonly kind: 'answer';
       readonly text: string;
       readonly session: string | null;
       readonly usage: Usage;
+      readonly total?: SessionTotal;
       /** The program's version, when the output tells. */
       readonly version: string | null;
     }
@@ -79,6 +94,7 @@ export type Parsed =
       readonly detail: string;
       readonly resetAtMs: number | null;
       readonly usage: Usage;
+      readonly total?: SessionTotal;
     }
   /**
    * The session to be continued does not exist any more: the attempt is run once more without it.
@@ -92,6 +108,8 @@ export type Parsed =
 export interface LineView {
   readonly keep: boolean;
   readonly show: string | null;
+  /** True: the answer is whole. What comes now is not waited for for long. */
+  readonly ends?: boolean;
 }
 
 /** How the program writes its answer. */
@@ -126,8 +144,6 @@ export interface Detection {
 /** One kind of agent program. */
 export interface Adapter {
   readonly name: string;
-  /** False: built from the program's documentation alone, never seen to run. */
-  readonly verified: boolean;
   /** Keys that it understands in the entry's `options:`, besides `mode`. */
   readonly options: readonly string[];
   /** The modes it has, the default for `effects: none` first. */

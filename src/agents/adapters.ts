@@ -1,11 +1,8 @@
 import type { Adapter } from './adapter.ts';
-import { agy } from './agy.ts';
 import { claude } from './claude.ts';
 import { codex } from './codex.ts';
 import { command } from './command.ts';
 import { copilot } from './copilot.ts';
-import { amp, auggie, cursorAgent, goose } from './documented-json.ts';
-import { aider, llm, ollama } from './documented-text.ts';
 import { droid } from './droid.ts';
 import { gemini } from './gemini.ts';
 import { http } from './http.ts';
@@ -14,11 +11,18 @@ import { pi } from './pi.ts';
 import { qwen } from './qwen.ts';
 import type { Service } from './service.ts';
 
-const VERIFIED = { command, claude, codex, gemini, qwen, opencode, pi, copilot, droid };
-const DOCUMENTED = { 'cursor-agent': cursorAgent, amp, auggie, goose, agy, aider, llm, ollama };
-
 /** Every adapter by the name that `adapter:` gives. Adding one is its file and its line here. */
-export const ADAPTERS: Readonly<Record<string, Adapter>> = { ...VERIFIED, ...DOCUMENTED };
+export const ADAPTERS: Readonly<Record<string, Adapter>> = {
+  command,
+  claude,
+  codex,
+  gemini,
+  qwen,
+  opencode,
+  pi,
+  copilot,
+  droid,
+};
 
 /** Every adapter that asks over the network instead of starting a program. */
 export const SERVICES: Readonly<Record<string, Service>> = { http };

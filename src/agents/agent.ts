@@ -5,6 +5,9 @@
  */
 import type { Attachment } from '../protocol/attachments.ts';
 import type { ModelEntry } from '../protocol/models.ts';
+import type { Usage } from '../protocol/usage.ts';
+
+export type { Usage } from '../protocol/usage.ts';
 
 /**
  * Folders of an attempt, in its directory: what it is given to read, and what it may leave to be
@@ -30,6 +33,7 @@ export const FAILURE_CLASSES = [
   'empty', // ended well and said nothing
   'too-large', // more output than the cap
   'invalid', // output that is not text, or not what the program promises
+  'refused', // the provider's rules, or nobody's permission, stand against what was asked
   'missing', // the program is not there or cannot be executed: nothing ran
   'setup', // the program refuses to work in this environment
   'loop', // models talk in circles; concluded by the dispatcher, nothing is started
@@ -39,13 +43,6 @@ export const FAILURE_CLASSES = [
   'cancelled', // a person ended it
 ] as const;
 export type FailureClass = (typeof FAILURE_CLASSES)[number];
-
-/** What the program reported of its own use; null where it does not say. */
-export interface Usage {
-  readonly tokensIn: number | null;
-  readonly tokensOut: number | null;
-  readonly costUsd: number | null;
-}
 
 export interface AttemptRequest {
   /**

@@ -15,8 +15,10 @@ import {
   type Mode,
   type Parsed,
   type ProgramOutput,
+  type SessionTotal,
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
+import { isBlank } from './clean-output.ts';
 import { failureFrom } from './failure-signs.ts';
 import {
   at,
@@ -24,8 +26,8 @@ import {
   listAt,
   numberAt,
   otherLines,
-  parseRecord,
   parseRecords,
+  recordOfLine,
   sum,
   textAt,
   type JsonRecord,
@@ -34,6 +36,8 @@ import { withoutCommand } from './prompt-text.ts';
 
 const PERSONA = 'persona.md';
 const KEPT = new Set(['result', 'rate_limit_event']);
+/** A time that is larger is one of milliseconds. */
+const EPOCH_MS_MIN = 1e12;
 
 /** Without tools that write, and without the operator's MCP servers, which could. */
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
@@ -45,7 +49,6 @@ const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
 /** The adapter for Claude Code. */
 export const claude: Adapter = {
   name: 'claude',
-  verified: true,
   options: ['max-turns', 'max-budget-usd'],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
@@ -100,47 +103,91 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function view(line: string): LineView {
-  const record = parseRecord(line);
+  const record = recordOfLine(line);
   if (record === null) return { keep: true, show: null };
   const type = textAt(record, 'type');
   if (type !== 'assistant')
-    return { keep: KEPT.has(type ?? '') || textAt(record, 'subtype') === 'init', show: null };
+    return {
+      keep: KEPT.has(type ?? '') || textAt(record, 'subtype') === 'init',
+      show: null,
+      ends: isSuccess(record),
+    };
   const blocks = listAt(record, 'message', 'content');
   const tools = blocks.flatMap((block) =>
     textAt(block, 'type') === 'tool_use' ? [`[${textAt(block, 'name') ?? 'tool'}]`] : [],
   );
   const shown = [blockText(blocks), ...tools].filter((text) => text !== '').join('\n');
-  return { keep: false, show: shown === '' ? null : `${shown}\n` };
+  return { keep: isOwnWords(record), show: shown === '' ? null : `${shown}\n` };
+}
+
+/** Said to the asker, not by an agent that it has sent out, and with words in it. */
+function isOwnWords(record: JsonRecord): boolean {
+  return (
+    record['type'] === 'assistant' &&
+    textAt(record, 'parent_tool_use_id') === null &&
+    !isBlank(blockText(at(record, 'message', 'content')))
+  );
+}
+
+function isSuccess(record: JsonRecord): boolean {
+  return (
+    record['type'] === 'result' &&
+    record['is_error'] !== true &&
+    textAt(record, 'subtype') === 'success'
+  );
 }
 
 function parse(output: ProgramOutput): Parsed {
   const records = parseRecords(output.stdout);
-  const result = records.findLast((record) => record['type'] === 'result');
-  if (result === undefined)
-    return failureFrom(
-      {
-        text: `${otherLines(output.stdout)}\n${output.stderr}`,
-        fallback: output.exitCode === 0 ? 'invalid' : 'crash',
-      },
-      output,
-    );
-  const usage = usageOf(result, output.resumed);
-  const text = textAt(result, 'result') ?? '';
-  if (
-    output.exitCode === 0 &&
-    result['is_error'] !== true &&
-    textAt(result, 'subtype') === 'success'
-  )
+  const results = records.filter((record) => record['type'] === 'result');
+  const answers = results.filter(isSuccess).map((result) => ({
+    result,
+    text: textOf(result, records),
+  }));
+  // Results that follow the first one answer something else: news of work in the background.
+  const answer = answers.find(({ text }) => !isBlank(text)) ?? answers[0];
+  if (answer !== undefined)
     return {
       kind: 'answer',
-      text,
-      session: textAt(result, 'session_id'),
-      usage,
+      text: answer.text,
+      session: textAt(answer.result, 'session_id'),
+      ...usageOf(answer.result),
       version: textAt(
         records.find((record) => record['subtype'] === 'init'),
         'claude_code_version',
       ),
     };
+  const result = results.at(-1);
+  return result === undefined
+    ? failureWithoutResult(records, output)
+    : failureOf(result, { records, output });
+}
+
+/** Some answers are said before the result, which then is empty. */
+function textOf(result: JsonRecord, records: readonly JsonRecord[]): string {
+  const text = textAt(result, 'result') ?? '';
+  if (!isBlank(text)) return text;
+  const said = records.slice(0, records.indexOf(result)).findLast(isOwnWords);
+  return blockText(at(said, 'message', 'content'));
+}
+
+function failureWithoutResult(records: readonly JsonRecord[], output: ProgramOutput): Parsed {
+  return failureFrom(
+    {
+      text: `${otherLines(output.stdout)}\n${output.stderr}`,
+      codes: errorCodes(records),
+      resetAtMs: resetOf(records),
+      fallback: output.exitCode === 0 ? 'invalid' : 'crash',
+    },
+    output,
+  );
+}
+
+function failureOf(
+  result: JsonRecord,
+  { records, output }: { readonly records: readonly JsonRecord[]; readonly output: ProgramOutput },
+): Parsed {
+  const text = textAt(result, 'result') ?? '';
   // Only an error's words tell why: the text of an answer may speak of anything.
   const errorText = result['is_error'] === true ? text : '';
   const errors = listAt(result, 'errors').filter((error) => typeof error === 'string');
@@ -151,38 +198,52 @@ function parse(output: ProgramOutput): Parsed {
     subtype === 'success' ? '' : subtype,
     textAt(result, 'api_error_type') ?? '',
   ].filter((part) => part !== '');
-  const resetAtMs = resetOf(records);
   return failureFrom(
-    { text: said.join(' · '), status: numberAt(result, 'api_error_status'), usage, resetAtMs },
+    {
+      text: said.join(' · '),
+      status: numberAt(result, 'api_error_status'),
+      codes: [textAt(result, 'api_error_type'), ...errorCodes(records)],
+      ...usageOf(result),
+      resetAtMs: resetOf(records),
+    },
     output,
   );
 }
 
-/**
- * The end of a subscription's limit, in seconds since the epoch, from the last event that says it
- * is used up.
- */
-function resetOf(records: readonly JsonRecord[]): number | null {
-  const event = records.findLast(
-    (record) => textAt(record, 'rate_limit_info', 'status') === 'rejected',
-  );
-  const seconds = numberAt(event, 'rate_limit_info', 'resetsAt');
-  return seconds === null ? null : seconds * SECOND;
+/** `error` of what it says in place of an answer. */
+function errorCodes(records: readonly JsonRecord[]): readonly (string | null)[] {
+  return [textAt(records.findLast(isOwnWords), 'error')];
 }
 
-function usageOf(result: JsonRecord, resumed: boolean): Usage {
+/** The end of a subscription's limit, from the last record that says it is used up. */
+function resetOf(records: readonly JsonRecord[]): number | null {
+  const told = records.flatMap((record) => [
+    at(record, 'rate_limit_info'),
+    at(record, 'api_error_params', 'rate_limit_info'),
+  ]);
+  const info = told.findLast((inner) => textAt(inner, 'status') === 'rejected');
+  const reset = numberAt(info, 'resetsAt');
+  return reset === null ? null : reset < EPOCH_MS_MIN ? reset * SECOND : reset;
+}
+
+/** What it used, and the cost of all of its session: no less is told of a continued one. */
+function usageOf(result: JsonRecord): { readonly usage: Usage; readonly total?: SessionTotal } {
   const usage = at(result, 'usage');
-  if (usage === undefined) return NO_USAGE;
+  if (usage === undefined) return { usage: NO_USAGE };
   const models = Object.values((at(result, 'modelUsage') ?? {}) as JsonRecord);
-  const guessed = models.some((model) => textAt(model, 'costBasis') === 'unknown');
+  const isGuessed = models.some((model) => textAt(model, 'costBasis') === 'unknown');
+  const costUsd = isGuessed ? null : numberAt(result, 'total_cost_usd');
+  const session = textAt(result, 'session_id');
   return {
-    tokensIn: sum(
-      ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) =>
-        numberAt(usage, key),
+    usage: {
+      tokensIn: sum(
+        ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) =>
+          numberAt(usage, key),
+        ),
       ),
-    ),
-    tokensOut: numberAt(usage, 'output_tokens'),
-    // The cost of a continued session is the sum over all of it.
-    costUsd: resumed || guessed ? null : numberAt(result, 'total_cost_usd'),
+      tokensOut: numberAt(usage, 'output_tokens'),
+      costUsd: null,
+    },
+    ...(session === null ? {} : { total: { ...NO_USAGE, session, costUsd } }),
   };
 }

@@ -11,8 +11,8 @@ import {
   type Parsed,
   type ProgramOutput,
 } from './adapter.ts';
-import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseRecord, parseRecords, textAt } from './json-values.ts';
+import { failureFrom, signsIn } from './failure-signs.ts';
+import { numberAt, parseRecords, recordOfLine, textAt } from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['thread.started', 'turn.completed', 'turn.failed', 'error']);
@@ -26,7 +26,6 @@ const WAITS_FOR_NETWORK = '{"type":"error","message":"Reconnecting... waiting fo
 /** The adapter for Codex. */
 export const codex: Adapter = {
   name: 'codex',
-  verified: true,
   options: [],
   modes: ['read', 'write'],
   output: { kind: 'json-lines', view },
@@ -73,7 +72,7 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function view(line: string): LineView {
-  const record = parseRecord(line);
+  const record = recordOfLine(line);
   if (record === null) return { keep: true, show: null };
   const type = textAt(record, 'type') ?? '';
   const item = textAt(record, 'item', 'type');
@@ -83,32 +82,46 @@ function view(line: string): LineView {
   return {
     keep: isMessage || KEPT.has(type),
     show: isMessage ? `${textAt(record, 'item', 'text') ?? ''}\n` : null,
+    ends: type === 'turn.completed',
   };
 }
 
 function parse(output: ProgramOutput): Parsed {
   const records = parseRecords(output.stdout);
   const last = (type: string) => records.findLast((record) => record['type'] === type);
-  const completed = last('turn.completed');
-  // What it reports is the sum over the thread: of a continued one, the part of this run is not
-  // known.
-  const usage =
-    completed === undefined || output.resumed
-      ? NO_USAGE
+  const completed = records.find((record) => record['type'] === 'turn.completed');
+  const session = textAt(last('thread.started'), 'thread_id');
+  // What it reports is the sum over the thread.
+  const usage = {
+    usage: NO_USAGE,
+    ...(completed === undefined || session === null
+      ? {}
       : {
-          tokensIn: numberAt(completed, 'usage', 'input_tokens'),
-          tokensOut: numberAt(completed, 'usage', 'output_tokens'),
-          costUsd: null,
-        };
-  if (output.exitCode === 0 && completed !== undefined && last('turn.failed') === undefined)
+          total: {
+            session,
+            tokensIn: numberAt(completed, 'usage', 'input_tokens'),
+            tokensOut: numberAt(completed, 'usage', 'output_tokens'),
+            costUsd: null,
+          },
+        }),
+  };
+  if (completed !== undefined) {
+    const said = records
+      .slice(0, records.indexOf(completed))
+      .findLast((record) => textAt(record, 'item', 'type') === 'agent_message');
     return {
       kind: 'answer',
-      text: textAt(last('item.completed'), 'item', 'text') ?? '',
-      session: textAt(last('thread.started'), 'thread_id'),
-      usage,
+      text: textAt(said, 'item', 'text') ?? '',
+      session,
+      ...usage,
       version: null,
     };
-  const said = textAt(last('turn.failed'), 'error', 'message') ?? textAt(last('error'), 'message');
+  }
+  const failed = last('turn.failed');
+  const said = textAt(failed, 'error', 'message') ?? textAt(last('error'), 'message');
   const fallback = output.exitCode === 0 ? 'invalid' : 'crash';
-  return failureFrom({ text: said ?? output.stderr, usage, fallback }, output);
+  return failureFrom(
+    { text: said ?? output.stderr, codes: signsIn([failed]).codes, fallback },
+    output,
+  );
 }

@@ -33,7 +33,6 @@ const STDERR_LINES = 3;
 /** The adapter for any program. */
 export const command: Adapter = {
   name: 'command',
-  verified: true,
   options: ['input'],
   modes: ['write'],
   output: { kind: 'text' },
@@ -53,7 +52,7 @@ function invoke(request: InvocationRequest): Invocation {
     kind: 'invocation',
     program,
     args,
-    env: {},
+    env: request.session === null ? {} : { CROSSTALK_SESSION: request.session },
     files: {},
     input: input === 'message' ? request.message : withPersona(request),
   };

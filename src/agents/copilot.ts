@@ -15,8 +15,9 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
-import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseRecord, parseRecords, textAt } from './json-values.ts';
+import { isBlank } from './clean-output.ts';
+import { failureFrom, signsIn } from './failure-signs.ts';
+import { numberAt, parseRecords, recordOfLine, textAt } from './json-values.ts';
 import { withoutCommand } from './prompt-text.ts';
 
 const KEPT = new Set(['assistant.message', 'session.error', 'result']);
@@ -24,7 +25,6 @@ const KEPT = new Set(['assistant.message', 'session.error', 'result']);
 /** The adapter for GitHub Copilot CLI. */
 export const copilot: Adapter = {
   name: 'copilot',
-  verified: true,
   options: [],
   modes: ['read', 'write'],
   output: { kind: 'json-lines', view },
@@ -64,7 +64,7 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function view(line: string): LineView {
-  const record = parseRecord(line);
+  const record = recordOfLine(line);
   const type = textAt(record, 'type') ?? '';
   if (type === 'tool.execution_start')
     return { keep: false, show: `[${textAt(record, 'data', 'toolName') ?? 'tool'}]\n` };
@@ -72,6 +72,7 @@ function view(line: string): LineView {
   return {
     keep: record === null || KEPT.has(type),
     show: text === null || text === '' ? null : `${text}\n`,
+    ends: type === 'result' && numberAt(record, 'exitCode') === 0,
   };
 }
 
@@ -79,11 +80,20 @@ function parse(output: ProgramOutput): Parsed {
   const records = parseRecords(output.stdout);
   const last = (type: string) => records.findLast((record) => record['type'] === type);
   const result = last('result');
-  const error = last('session.error');
-  if (output.exitCode === 0 && result !== undefined && error === undefined)
+  const message = records.findLast(
+    (record) =>
+      record['type'] === 'assistant.message' && !isBlank(textAt(record, 'data', 'content') ?? ''),
+  );
+  // An error before the last message was overcome.
+  const error = records
+    .slice(message === undefined ? 0 : records.indexOf(message))
+    .findLast((record) => record['type'] === 'session.error');
+  const isWhole =
+    result === undefined ? false : (numberAt(result, 'exitCode') ?? output.exitCode) === 0;
+  if (isWhole && error === undefined)
     return {
       kind: 'answer',
-      text: textAt(last('assistant.message'), 'data', 'content') ?? '',
+      text: textAt(message, 'data', 'content') ?? '',
       session: textAt(result, 'sessionId'),
       usage: NO_USAGE,
       version: null,
@@ -96,6 +106,7 @@ function parse(output: ProgramOutput): Parsed {
     {
       text: said === '' ? output.stderr : said,
       status: numberAt(error, 'data', 'statusCode'),
+      codes: signsIn([error]).codes,
       fallback,
     },
     output,

@@ -44,8 +44,6 @@ export type SignedIn = 'yes' | 'no' | 'unknown';
 /** One program that was found. */
 export interface FoundAgent {
   readonly adapter: string;
-  /** False: the adapter was built from documentation alone. */
-  readonly verified: boolean;
   readonly path: string;
   /**
    * False: it is in none of the directories of PATH and no entry names its path, so an entry needs
@@ -142,7 +140,6 @@ async function askAgent(
   const signedIn = login || env.length > 0 ? 'yes' : withoutSign(files);
   return {
     adapter: adapter.name,
-    verified: adapter.verified,
     path,
     onPath,
     version: /\b\d+(?:\.\d+)+(?:[-+][\w.]*\w)?/.exec(said ?? '')?.[0] ?? null,

@@ -3,6 +3,7 @@
  * not work.
  */
 import { join } from 'node:path';
+import { isMapping } from '../protocol/yaml.ts';
 import {
   optionText,
   programOf,
@@ -16,7 +17,7 @@ import {
 import type { Usage } from './agent.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseRecord, sum, textAt, type JsonRecord } from './json-values.ts';
+import { jsonValues, numberAt, sum, textAt, type JsonRecord } from './json-values.ts';
 import { withBrokenMentions, withoutCommand } from './prompt-text.ts';
 
 const PERSONA = 'persona.md';
@@ -35,7 +36,6 @@ const AUTONOMY = ['low', 'medium', 'high'];
 /** The adapter for droid. */
 export const droid: Adapter = {
   name: 'droid',
-  verified: true,
   options: ['auto'],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json' },
@@ -78,14 +78,13 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function parse(output: ProgramOutput): Parsed {
-  const record = parseRecord(output.stdout);
+  const records = jsonValues(output.stdout)
+    .filter(isMapping)
+    .filter((value) => value['type'] === 'result');
+  const record = records.find(isSuccess) ?? records.at(-1) ?? null;
   const usage = usageOf(record);
   const text = textAt(record, 'result') ?? '';
-  if (
-    output.exitCode === 0 &&
-    record?.['is_error'] !== true &&
-    textAt(record, 'subtype') === 'success'
-  )
+  if (record !== null && isSuccess(record))
     return { kind: 'answer', text, session: null, usage, version: null };
   // Only an error's words tell why: the text of an answer may speak of anything.
   const said =
@@ -96,6 +95,10 @@ function parse(output: ProgramOutput): Parsed {
     { text: said, usage, fallback: output.exitCode === 0 ? 'invalid' : 'crash' },
     output,
   );
+}
+
+function isSuccess(record: JsonRecord): boolean {
+  return record['is_error'] !== true && textAt(record, 'subtype') === 'success';
 }
 
 function usageOf(record: JsonRecord | null): Usage {

@@ -3,6 +3,7 @@
  * status 0.
  */
 import { join } from 'node:path';
+import { isMapping } from '../protocol/yaml.ts';
 import {
   programOf,
   withPersona,
@@ -14,9 +15,17 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
-import { failureFrom } from './failure-signs.ts';
-import { at, numberAt, parseRecord, sum, textAt, type JsonRecord } from './json-values.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
+import { failureFrom, signsIn } from './failure-signs.ts';
+import {
+  at,
+  jsonValues,
+  numberAt,
+  parseRecord,
+  sum,
+  textAt,
+  type JsonRecord,
+} from './json-values.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
 
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
@@ -49,7 +58,6 @@ function trustOf({
 /** The adapter for Gemini CLI. */
 export const gemini: Adapter = {
   name: 'gemini',
-  verified: true,
   options: [],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json' },
@@ -93,15 +101,16 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function parse(output: ProgramOutput): Parsed {
-  const record = parseRecord(output.stdout);
+  const values = jsonValues(output.stdout).filter(isMapping);
+  const record =
+    values.find(
+      (value) => textAt(value, 'response') !== null && at(value, 'error') === undefined,
+    ) ??
+    values.findLast((value) => at(value, 'error') !== undefined) ??
+    null;
   const usage = usageOf(record);
   const response = textAt(record, 'response');
-  if (
-    record !== null &&
-    output.exitCode === 0 &&
-    response !== null &&
-    at(record, 'error') === undefined
-  ) {
+  if (record !== null && response !== null && at(record, 'error') === undefined) {
     if (usage.tokensOut === 0 || usage.tokensOut === null)
       return failureFrom({ text: 'the answer was cut off: connection closed', usage }, output);
     return {
@@ -119,6 +128,7 @@ function parse(output: ProgramOutput): Parsed {
     {
       text: code === 55 ? `untrusted folder: ${said}` : said,
       status: statusOf(code),
+      codes: signsIn([error]).codes,
       usage,
       fallback: output.exitCode === 0 ? 'invalid' : 'crash',
     },

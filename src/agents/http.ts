@@ -25,7 +25,6 @@ const ERROR_TEXT_MAX = 4_000;
 /** The adapter for endpoints of providers. */
 export const http: Service = {
   name: 'http',
-  verified: true,
   options: [
     'api',
     'base-url',
@@ -69,7 +68,8 @@ async function ask(request: ServiceRequest): Promise<Parsed> {
       request.onText(told.text);
     }
     said.usage = mergeUsage(said.usage, told.usage);
-    said.error ??= told.error ?? null;
+    // What comes after the end of an answer takes nothing from it.
+    if (said.stop === null) said.error ??= told.error ?? null;
     said.stop = told.stop ?? said.stop;
   };
   const { dialect, base, url, key, model, tokensMax } = target;
@@ -142,7 +142,7 @@ function judge(end: ExchangeEnd, heard: Heard): Parsed {
       ),
       usage,
     };
-  if (!end.whole || (heard.stop === null && heard.text !== ''))
+  if (heard.stop === null && (!end.whole || heard.text !== ''))
     return { ...refusal('unavailable', 'the stream ended in the middle of the answer'), usage };
   if (heard.stop === null)
     return { ...refusal('invalid', 'the answer is none that "api:" promises'), usage };

@@ -21,20 +21,77 @@ export function parseRecord(text: string): JsonRecord | null {
   return isMapping(value) ? value : null;
 }
 
-/** The objects of a text with one JSON value a line; other lines are left out. */
+/** The objects of a text with one JSON value a line; what else such a line holds is left out. */
 export function parseRecords(text: string): readonly JsonRecord[] {
-  return text.split('\n').flatMap((line) => {
-    const record = line.startsWith('{') ? parseRecord(line) : null;
-    return record === null ? [] : [record];
-  });
+  return text.split('\n').flatMap(recordsOfLine);
 }
 
-/** The lines of a text that are no JSON object: what a program says outside of its own form. */
+/** The object of a line, also of one that begins or ends with something else; null when none. */
+export function recordOfLine(line: string): JsonRecord | null {
+  return recordsOfLine(line)[0] ?? null;
+}
+
+/** A longer line is not searched for a record that something else was printed before or after. */
+const GLUED_LINE_MAX = 65_536;
+
+function recordsOfLine(line: string): readonly JsonRecord[] {
+  if (!line.includes('{')) return [];
+  const record = parseRecord(line);
+  if (record !== null) return [record];
+  return line.length > GLUED_LINE_MAX ? [] : jsonValues(line).filter(isMapping);
+}
+
+/** The lines of a text that hold no JSON object: what a program says outside of its own form. */
 export function otherLines(text: string): string {
   return text
     .split('\n')
-    .filter((line) => parseRecord(line) === null)
+    .filter((line) => recordOfLine(line) === null)
     .join('\n');
+}
+
+/** How many places may look like the beginning of a value and be none. */
+const FALSE_STARTS_MAX = 32;
+
+/** The JSON objects and lists in a text, whatever stands before, between and after them. */
+export function jsonValues(text: string): readonly unknown[] {
+  const whole = parseJson(text);
+  if (typeof whole === 'object' && whole !== null) return [whole];
+  const values: unknown[] = [];
+  let falseStarts = 0;
+  let from = 0;
+  while (falseStarts < FALSE_STARTS_MAX) {
+    const start = nextStart(text, from);
+    if (start < 0) break;
+    const end = endOfValue(text, start);
+    const value = end < 0 ? null : parseJson(text.slice(start, end));
+    if (value === null) falseStarts += 1;
+    else values.push(value);
+    from = value === null ? start + 1 : end;
+  }
+  return values;
+}
+
+/** Where a `{` or `[` stands that JSON could go on from. */
+function nextStart(text: string, from: number): number {
+  const start = /[{[]\s{0,40}["{[\]}\d-]/g;
+  start.lastIndex = from;
+  return start.exec(text)?.index ?? -1;
+}
+
+/** The index after the bracket that closes the one at `start`, or -1. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  let isText = false;
+  for (let index = start; index < text.length; index += 1) {
+    const sign = text[index];
+    if (isText && sign === '\\') index += 1;
+    else if (sign === '"') isText = !isText;
+    else if (isText) continue;
+    else if (sign === '{' || sign === '[') depth += 1;
+    else if (sign === '}' || sign === ']') depth -= 1;
+    if (depth === 0) return index + 1;
+  }
+  return -1;
 }
 
 /** What stands at a path of keys, or undefined. */

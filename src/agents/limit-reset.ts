@@ -1,87 +1,66 @@
 /**
- * When a limit ends, as programs tell it in prose: `|1759000000`, `try again in 3 days 6 hours`,
- * `resets 3pm (America/Los_Angeles)`. Pure.
+ * When a limit ends, as programs tell it: in a key (`"resetsAt":1759000000`, `Retry-After: 30`) or
+ * in prose (`try again in 3 days 6 hours`, `resets Dec 3, 7am (Europe/Zurich)`). Pure.
  */
-import { DAY, HOUR, MINUTE, parseIso, SECOND } from '../base/clock.ts';
+import { DAY, MINUTE } from '../base/clock.ts';
+import { readMoment } from './moment-words.ts';
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 /** No limit known is longer; what is, was misread. */
 const RESET_MAX_MS = 40 * DAY;
+/** A reset that has just been is one: the telling took a while. */
+const JUST_PAST_MS = 10 * MINUTE;
+/** How much text after a sign is read, and how many signs are followed. */
+const REACH = 160;
+const SIGNS_MAX = 40;
+
+interface Sign {
+  readonly sign: RegExp;
+  /** A number without a unit after it is one of seconds. */
+  readonly bareSeconds: boolean;
+  /** The moment itself, which nothing announces: only one that is clearly to come is meant. */
+  readonly isBare?: boolean;
+}
+
+/** Words before a moment: the surest first. */
+const SIGNS: readonly Sign[] = [
+  { sign: /retry[-_ ]?(?:after|delay|in)|reset[-_ ]?(?:in|after)\b/gi, bareSeconds: true },
+  { sign: /limit reached\|/gi, bareSeconds: false },
+  {
+    sign: /\bresets?(?=[^a-z]|at|in|on|time|date)|\bresetting\b|\b(?:renew|replenish|refresh|refill)(?:s|es|ed)?\b/gi,
+    bareSeconds: false,
+  },
+  { sign: /\b(?:again|retry|retrying|wait|waiting|back off)\b/gi, bareSeconds: true },
+  {
+    sign: /\b(?:available|back|until|resumes?|restored?|lifted|lifts|expires?|ends|unblock(?:s|ed)?|next attempt)\b/gi,
+    bareSeconds: false,
+  },
+  {
+    sign: /(?=\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2})|(?=\b(?:sun|mon|tues|wednes|thurs|fri|satur)day\b)|(?=\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6} \d{1,2}\b)|(?=\b\d{1,2}(?::\d{2})? ?[ap]m\b)/gi,
+    bareSeconds: false,
+    isBare: true,
+  },
+];
 
 /**
  * The moment (milliseconds since the epoch) at which the limit ends, or null when the text does not
  * tell.
  */
 export function parseReset(text: string, nowMs: number): number | null {
-  const found = [epoch(text), iso(text), afterSpan(text, nowMs), atClockTime(text, nowMs)];
-  return (
-    found.find((ms) => ms !== null && ms > nowMs - MINUTE && ms < nowMs + RESET_MAX_MS) ?? null
-  );
+  for (const { sign, bareSeconds, isBare } of SIGNS)
+    for (const match of first(text.matchAll(sign), SIGNS_MAX)) {
+      const start = match.index + match[0].length;
+      const at = readMoment(text.slice(start, start + REACH), { nowMs, bareSeconds });
+      const earliestMs = isBare === true ? nowMs + MINUTE : nowMs - JUST_PAST_MS;
+      if (at !== null && at > earliestMs && at < nowMs + RESET_MAX_MS) return at;
+    }
+  return null;
 }
 
-function epoch(text: string): number | null {
-  const match = /(?:\||resets?_?(?:at)?["']?[:= ]{1,4})(\d{10})(\d{3})?\b/i.exec(text);
-  return match === null ? null : Number(match[1]) * SECOND + Number(match[2] ?? 0);
-}
-
-function iso(text: string): number | null {
-  const match =
-    /\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})/.exec(text);
-  return match === null ? null : parseIso(match[0]);
-}
-
-/**
- * `retry-after: 30`, `try again in 1h2m3.5s`, `resets in 2 hours 5 minutes`, `"retryDelay":"12s"`.
- */
-function afterSpan(text: string, nowMs: number): number | null {
-  const match =
-    /(?:retry[- ]?after|retry[- ]?delay|(?:again|retry|resets?|refresh(?:es)?) in|wait)["']?[:= ]*["']?((?:\d+(?:\.\d+)?\s*[a-z]*[\s,]*(?:and\s+)?){1,5})/i.exec(
-      text,
-    );
-  if (match === null) return null;
-  const parts = [...(match[1] ?? '').matchAll(/(\d+(?:\.\d+)?)\s*([a-z]*)/gi)].map(
-    ([, amount, unit]) => Number(amount) * unitMs(unit ?? ''),
-  );
-  const total = parts.reduce((all, part) => all + part, 0);
-  return Number.isFinite(total) && total > 0 ? nowMs + Math.round(total) : null;
-}
-
-/** A bare number is one of seconds, as in HTTP; an unknown word makes the span unreadable. */
-function unitMs(unit: string): number {
-  const word = unit.toLowerCase();
-  const short = word === '' ? 's' : /^(ms|millis)/.test(word) ? 'ms' : word.charAt(0);
-  return UNITS_MS[short] ?? Number.NaN;
-}
-
-/**
- * The next time that a clock in the given zone (or here) shows it; wrong by an hour on the day when
- * the clocks change.
- */
-function atClockTime(text: string, nowMs: number): number | null {
-  const match =
-    /(?:resets?|again|available)(?: at)? (\d{1,2})(?::(\d{2}))? ?([ap]m)(?: \(([\w/+-]+)\))?/i.exec(
-      text,
-    );
-  if (match === null) return null;
-  const hour = (Number(match[1]) % 12) + (match[3]?.toLowerCase() === 'pm' ? 12 : 0);
-  const shown = clockMs(nowMs, match[4]);
-  if (shown === null) return null;
-  const wait = hour * HOUR + Number(match[2] ?? 0) * MINUTE - shown;
-  return nowMs + (wait > 0 ? wait : wait + DAY);
-}
-
-function clockMs(nowMs: number, timeZone: string | undefined): number | null {
-  try {
-    const format = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hour: 'numeric',
-      minute: 'numeric',
-      hourCycle: 'h23',
-    });
-    const parts = format.formatToParts(new Date(nowMs));
-    const read = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
-    return read('hour') * HOUR + read('minute') * MINUTE;
-  } catch {
-    return null;
+function* first<T>(items: Iterable<T>, countMax: number): Iterable<T> {
+  let count = 0;
+  for (const item of items) {
+    if (count >= countMax) return;
+    count += 1;
+    yield item;
   }
 }

@@ -16,11 +16,12 @@ import {
 } from './adapter.ts';
 import type { Usage } from './agent.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
-import { failureFrom } from './failure-signs.ts';
+import { isBlank } from './clean-output.ts';
+import { failureFrom, signsIn } from './failure-signs.ts';
 import {
   numberAt,
-  parseRecord,
   parseRecords,
+  recordOfLine,
   sum,
   textAt,
   type JsonRecord,
@@ -49,7 +50,6 @@ const PERMISSIONS: Readonly<Record<Mode, JsonRecord>> = {
 /** The adapter for opencode. */
 export const opencode: Adapter = {
   name: 'opencode',
-  verified: true,
   options: [],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
@@ -109,7 +109,7 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function view(line: string): LineView {
-  const record = parseRecord(line);
+  const record = recordOfLine(line);
   const type = textAt(record, 'type') ?? '';
   if (type === 'tool_use')
     return { keep: false, show: `[${textAt(record, 'part', 'tool') ?? 'tool'}]\n` };
@@ -124,6 +124,9 @@ function parse(output: ProgramOutput): Parsed {
   const session = textAt(records[0], 'sessionID');
   if (output.exitCode === 0 && error === undefined && session !== null)
     return { kind: 'answer', text: lastText(records), session, usage, version: null };
+  const answered = records.slice(0, lastStop(records) + 1);
+  if (!isBlank(lastText(answered)))
+    return { kind: 'answer', text: lastText(answered), session, usage, version: null };
   // It says no more than this of a session that was begun in a directory which is gone.
   const neverBegan =
     !records.some((record) => record['type'] === 'step_start') &&
@@ -138,6 +141,7 @@ function parse(output: ProgramOutput): Parsed {
     {
       text: said === '' ? stderr : said,
       status: numberAt(error, 'error', 'data', 'statusCode'),
+      codes: signsIn([error]).codes,
       usage,
       fallback,
     },
@@ -150,6 +154,13 @@ function loggedError(stderr: string): string {
   const lines = stderr.split('\n');
   const last = lines.flatMap((line) => streamError(line) ?? []).at(-1);
   return last ?? lines.filter((line) => !line.startsWith('timestamp=')).join('\n');
+}
+
+/** The end of the last step after which nothing was left to do, or -1. */
+function lastStop(records: readonly JsonRecord[]): number {
+  return records.findLastIndex(
+    (record) => record['type'] === 'step_finish' && textAt(record, 'part', 'reason') === 'stop',
+  );
 }
 
 /** The texts of the last step that has one: what it said before using tools is not the answer. */

@@ -14,9 +14,15 @@ export interface CollectorOptions {
    * not count against the limit either.
    */
   readonly onLine: (line: string) => boolean;
-  /** True: what `onLine` refuses is dropped. False: all bytes are kept as they came. */
+  /**
+   * True: what `onLine` refuses is dropped, and so is a line that is longer than the limit.
+   * False: all bytes are kept as they came.
+   */
   readonly byLine: boolean;
 }
+
+/** So many times the limit may a line be that is dropped: nothing reasonable is longer. */
+const DROPPED_LINE_FACTOR = 64;
 
 export interface Collector {
   /** Takes a chunk; false when the limit is passed. What comes after that is dropped. */
@@ -25,6 +31,8 @@ export interface Collector {
   finish(): void;
   /** What was kept, up to the limit. */
   bytes(): Uint8Array;
+  /** How many lines were dropped unseen, because they were too long. */
+  droppedLines(): number;
 }
 
 /**
@@ -36,9 +44,11 @@ export function createCollector(options: CollectorOptions): Collector {
   let keptBytes = 0;
   let pending: string[] = [];
   let pendingLength = 0;
+  let dropped = 0;
+  const lineMax = Math.max(options.bytesMax, SHOWN_LINE_MAX);
 
   const isOver = (): boolean =>
-    keptBytes > options.bytesMax || pendingLength > Math.max(options.bytesMax, SHOWN_LINE_MAX);
+    keptBytes > options.bytesMax || pendingLength > lineMax * DROPPED_LINE_FACTOR;
   const keep = (bytes: Uint8Array): void => {
     const room = options.bytesMax - keptBytes;
     if (room > 0) kept.push(bytes.length > room ? bytes.slice(0, room) : bytes);
@@ -46,15 +56,18 @@ export function createCollector(options: CollectorOptions): Collector {
   };
   const endLine = (end: string): void => {
     const line = pending.join('');
+    const isDropped = pendingLength > lineMax;
     pending = [];
     pendingLength = 0;
-    if (options.onLine(line) && options.byLine) keep(Buffer.from(line + end));
+    if (isDropped) dropped += 1;
+    else if (options.onLine(line) && options.byLine) keep(Buffer.from(line + end));
   };
   const takeText = (text: string): void => {
     const parts = text.split('\n');
     for (const [index, part] of parts.entries()) {
-      pending.push(part);
       pendingLength += part.length;
+      if (pendingLength > lineMax) pending = [];
+      else pending.push(part);
       const tooLongToShow = !options.byLine && pendingLength > SHOWN_LINE_MAX;
       if (index < parts.length - 1) endLine('\n');
       else if (tooLongToShow) endLine('');
@@ -72,5 +85,6 @@ export function createCollector(options: CollectorOptions): Collector {
       if (pendingLength > 0) endLine('');
     },
     bytes: () => Buffer.concat(kept),
+    droppedLines: () => dropped,
   };
 }

@@ -15,13 +15,14 @@ import {
   type ProgramOutput,
 } from './adapter.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
+import { isBlank } from './clean-output.ts';
 import { failureFrom } from './failure-signs.ts';
 import {
   at,
   blockText,
   numberAt,
-  parseRecord,
   parseRecords,
+  recordOfLine,
   sum,
   textAt,
   type JsonRecord,
@@ -38,7 +39,6 @@ const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
 /** The adapter for pi. */
 export const pi: Adapter = {
   name: 'pi',
-  verified: true,
   options: [],
   modes: ['chat', 'read', 'write'],
   output: { kind: 'json-lines', view },
@@ -79,18 +79,27 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function view(line: string): LineView {
-  const record = parseRecord(line);
+  const record = recordOfLine(line);
   const type = textAt(record, 'type');
   if (type === 'tool_execution_start')
     return { keep: false, show: `[${textAt(record, 'toolName') ?? 'tool'}]\n` };
   if (type !== 'message_end' || !isAnswer(record))
     return { keep: record === null || type === 'session', show: null };
   const text = blockText(at(record, 'message', 'content'));
-  return { keep: true, show: text === '' ? null : `${text}\n` };
+  return {
+    keep: true,
+    show: text === '' ? null : `${text}\n`,
+    ends: isWhole(at(record, 'message')),
+  };
 }
 
 function isAnswer(record: JsonRecord | null): boolean {
   return textAt(record, 'message', 'role') === 'assistant';
+}
+
+/** It has said what it had to say, and uses no tool any more. */
+function isWhole(message: unknown): boolean {
+  return textAt(message, 'stopReason') === 'stop' && !isBlank(blockText(at(message, 'content')));
 }
 
 function parse(output: ProgramOutput): Parsed {
@@ -98,7 +107,8 @@ function parse(output: ProgramOutput): Parsed {
   const messages = records
     .filter((record) => record['type'] === 'message_end' && isAnswer(record))
     .map((record) => at(record, 'message'));
-  const last = messages.at(-1);
+  const whole = messages.find(isWhole);
+  const last = whole ?? messages.at(-1);
   const total = (...keys: readonly string[]) =>
     sum(messages.flatMap((message) => keys.map((key) => numberAt(message, 'usage', key))));
   const usage = {
@@ -108,7 +118,7 @@ function parse(output: ProgramOutput): Parsed {
   };
   const text = blockText(at(last, 'content'));
   const failed = textAt(last, 'stopReason') === 'error' || textAt(last, 'stopReason') === 'aborted';
-  if (output.exitCode === 0 && last !== undefined && !failed)
+  if (whole !== undefined || (output.exitCode === 0 && last !== undefined && !failed))
     return {
       kind: 'answer',
       text,

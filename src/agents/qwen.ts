@@ -17,7 +17,7 @@ import {
 import type { Usage } from './agent.ts';
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
 import { failureFrom } from './failure-signs.ts';
-import { numberAt, parseJson, textAt } from './json-values.ts';
+import { at, jsonValues, numberAt, textAt } from './json-values.ts';
 import { withEscapedMentions, withoutCommand } from './prompt-text.ts';
 
 const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
@@ -33,7 +33,6 @@ const ERROR_AS_ANSWER = /(?:^|\n)\[API Error: [^\n]*\]\s*$/;
 /** The adapter for Qwen Code. */
 export const qwen: Adapter = {
   name: 'qwen',
-  verified: true,
   options: ['auth-type'],
   modes: ['chat', 'read', 'write'],
   output: { kind: 'json' },
@@ -74,14 +73,13 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function parse(output: ProgramOutput): Parsed {
-  const list = parseJson(output.stdout);
-  const records: readonly unknown[] = Array.isArray(list) ? (list as unknown[]) : [];
-  const result = records.findLast((record) => textAt(record, 'type') === 'result');
+  const records = jsonValues(output.stdout).flat();
+  const results = records.filter((record) => textAt(record, 'type') === 'result');
+  const result = results.find(isAnswer) ?? results.at(-1);
   const usage = usageOf(result);
   const text = textAt(result, 'result') ?? '';
-  const succeeded =
-    textAt(result, 'subtype') === 'success' && (result as { is_error?: unknown }).is_error !== true;
-  if (output.exitCode === 0 && succeeded && !ERROR_AS_ANSWER.test(text))
+  const succeeded = isSuccess(result);
+  if (isAnswer(result))
     return {
       kind: 'answer',
       text,
@@ -99,6 +97,14 @@ function parse(output: ProgramOutput): Parsed {
     { text: said, usage, fallback: output.exitCode === 0 && !succeeded ? 'invalid' : 'crash' },
     output,
   );
+}
+
+function isSuccess(result: unknown): boolean {
+  return textAt(result, 'subtype') === 'success' && at(result, 'is_error') !== true;
+}
+
+function isAnswer(result: unknown): boolean {
+  return isSuccess(result) && !ERROR_AS_ANSWER.test(textAt(result, 'result') ?? '');
 }
 
 function usageOf(result: unknown): Usage {

@@ -17,6 +17,7 @@ import { SECOND, type Clock } from '../base/clock.ts';
 import { untilDrained } from '../base/drain-pipes.ts';
 import { errorText } from '../base/errors.ts';
 import type { StartedProcess } from './agent.ts';
+import { explainUnstartable } from './interpreter.ts';
 import { watchLimits } from './limits.ts';
 import { createCollector, type Collector } from './output-collector.ts';
 import {
@@ -29,6 +30,8 @@ import {
 
 const STDERR_BYTES_MAX = 65_536;
 const GRACE_MS = 5 * SECOND;
+/** How long a program that has said all may take to end. */
+const LINGER_MS = 10 * SECOND;
 /** How long the pipes may stay open and say nothing after the leader has gone. */
 const CLOSE_WAIT_MS = 1 * SECOND;
 /**
@@ -66,11 +69,16 @@ export interface ProcessRun {
    * Sees every line of stderr and, with `dropLines`, of stdout; true ends the program (`gave-up`).
    */
   readonly givesUp?: (line: string) => boolean;
+  /** Aborted when it has said all that is wanted: it then has a while to end (`lingered`). */
+  readonly finished?: AbortSignal;
+  /** That while; 10 s when it is left out. */
+  readonly lingerMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Why a run ended: by itself, or which limit ended it. */
-export type EndCause = 'exited' | 'gave-up' | 'timeout' | 'idle' | 'too-large' | 'aborted';
+/** Why a run ended: by itself, or what ended it. */
+export type EndCause =
+  'exited' | 'lingered' | 'gave-up' | 'timeout' | 'idle' | 'too-large' | 'aborted';
 
 export type ProcessEnd =
   /**
@@ -89,6 +97,8 @@ export type ProcessEnd =
       readonly exitCode: number | null;
       readonly signal: string | null;
       readonly stdout: Uint8Array;
+      /** Lines that were longer than `stdoutBytesMax`, and dropped (with `dropLines` only). */
+      readonly droppedLines: number;
       /** The last 64 KiB. */
       readonly stderr: Uint8Array;
       /** Processes that had left the group and were killed by their marker. */
@@ -126,6 +136,10 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   const end = (cause: EndCause): void => endRun(cause, { run, pid, state, clock });
   const onAbort = (): void => end('aborted');
   run.signal?.addEventListener('abort', onAbort, { once: true });
+  if (run.finished !== undefined)
+    void untilAborted(run.finished)
+      .then(() => clock.sleep(run.lingerMs ?? LINGER_MS, state.exited.signal))
+      .then(() => end('lingered'));
   child.stdout.on('data', (chunk: Buffer) => {
     if (!stdout.push(chunk)) end('too-large');
   });
@@ -174,6 +188,7 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
       signal: state.exitSignal,
       stdout: stdout.bytes(),
       stderr: state.stderr,
+      droppedLines: stdout.droppedLines(),
       survivors,
       durationMs: clock.monotonicMs() - startedMs,
     };
@@ -225,7 +240,7 @@ function refusal(run: ProcessRun, error: unknown): Extract<ProcessEnd, { kind: '
     return {
       kind: 'not-started',
       why: 'missing',
-      detail: `${run.program}: no such program on the PATH of the agent`,
+      detail: explainUnstartable(run) ?? `${run.program}: no such program on the PATH of the agent`,
     };
   if (code === 'EACCES' || code === 'ENOTDIR' || code === 'ENOEXEC')
     return {

@@ -1,6 +1,7 @@
 /**
  * Asks a service within the entry's limits of time, silence and output, and reads what came of it.
  */
+import { checkedUsage } from '../protocol/usage.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AttemptOutcome, AttemptRequest } from './agent.ts';
 import type { OperatorEnv } from './agent-env.ts';
@@ -87,14 +88,18 @@ export async function runService(
   request.signal.removeEventListener('abort', onAbort);
   if (state.line !== '') shown.show(state.line);
   const raw = Buffer.from(shown.text());
+  // A whole answer wins over the limit that was reached just then.
+  if (parsed.kind === 'answer')
+    return answer(
+      { ...parsed, usage: checkedUsage(parsed.usage) },
+      { entry, redact, raw, fallbackVersion: null },
+    );
   switch (state.cause) {
     case 'aborted':
       return { kind: 'stopped', textSoFar: shown.text(), durationMs: 0 };
     case 'answered':
-      if (parsed.kind === 'answer')
-        return answer(parsed, { entry, redact, raw, fallbackVersion: null });
       return parsed.kind === 'failure'
-        ? failure(parsed, { redact, raw })
+        ? failure({ ...parsed, usage: checkedUsage(parsed.usage) }, { redact, raw })
         : failed('invalid', 'a service keeps no sessions');
     case 'timeout':
     case 'idle':

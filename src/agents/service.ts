@@ -25,7 +25,7 @@ export interface ServiceRequest {
 }
 
 /** One kind of service. */
-export interface Service extends Pick<Adapter, 'name' | 'verified' | 'options'> {
+export interface Service extends Pick<Adapter, 'name' | 'options'> {
   readonly modes: readonly Mode[];
   /** Values of the entry that must not be seen by anybody, besides the operator's usual secrets. */
   readonly secrets: (entry: ModelEntry, env: OperatorEnv) => readonly string[];

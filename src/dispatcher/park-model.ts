@@ -51,7 +51,9 @@ export function parkFailed(
 ): void {
   const { parks } = dispatcher.state.models;
   parks.set(model, (parks.get(model) ?? 0) + 1);
-  park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}` });
+  const isUnknown = outcome.class.endsWith('-limit') && outcome.resetAtMs === null;
+  const until = isUnknown ? ' (no time named: it rests longer each time)' : '';
+  park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}${until}` });
 }
 
 /** Takes a model off this host for a while, visibly. */

@@ -40,6 +40,8 @@ export interface StateDirectory {
   readonly transcripts: string;
   /** Working directories that stay, for programs that keep sessions by directory. */
   readonly sessions: string;
+  /** What programs reported of their sessions. */
+  readonly sessionUsageFile: string;
 }
 
 /**
@@ -133,6 +135,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     scratch: at('scratch'),
     transcripts: at('transcripts'),
     sessions: at('sessions'),
+    sessionUsageFile: at('session-usage.json'),
   };
 }
 

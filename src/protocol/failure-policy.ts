@@ -30,7 +30,7 @@ const POLICIES: Readonly<Record<string, Policy>> = {
     parkMs: 1 * MINUTE,
     isOutside: true,
   },
-  'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 60 * MINUTE },
+  'usage-limit': { retryDelaysMs: [], fallbackFirst: true, parkMs: 15 * MINUTE },
   // The second try gets a shorter thread.
   context: { retryDelaysMs: [0], fallbackFirst: false, parkMs: null },
   model: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
@@ -51,6 +51,7 @@ const POLICIES: Readonly<Record<string, Policy>> = {
   empty: { retryDelaysMs: [1 * SECOND], fallbackFirst: false, parkMs: null },
   'too-large': { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
   invalid: { retryDelaysMs: [], fallbackFirst: false, parkMs: null },
+  refused: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
   missing: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
   setup: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
 };
@@ -104,13 +105,13 @@ export function parkTime(
 ): number | null {
   const parkMs = POLICIES[failure]?.parkMs ?? null;
   if (parkMs === null) return null;
-  return (
-    since.resetInMs ??
-    Math.min(
-      Math.max(PARK_MS_MAX, parkMs),
-      parkMs * 2 ** Math.min(since.inARow, PARK_DOUBLINGS_MAX),
-    )
+  const grownMs = Math.min(
+    Math.max(PARK_MS_MAX, parkMs),
+    parkMs * 2 ** Math.min(since.inARow, PARK_DOUBLINGS_MAX),
   );
+  if (since.resetInMs === null) return grownMs;
+  // A time that was named and proved wrong is not relied on alone.
+  return since.inARow === 0 ? since.resetInMs : Math.max(since.resetInMs, grownMs);
 }
 
 /**

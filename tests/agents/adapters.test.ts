@@ -86,9 +86,8 @@ describe('every adapter', () => {
   });
 
   test.each(programs)('%s never begins its input with a command of its own', (name) => {
-    if (!['aider', 'llm', 'ollama', 'auggie'].includes(name))
-      for (const prompt of ['/quit', ' /help', '!rm -rf', '@/etc/passwd', '--version', '#x'])
-        expect(invoke(name, { prompt }).input).toMatch(/^[^\s/!@#-]/);
+    for (const prompt of ['/quit', ' /help', '!rm -rf', '@/etc/passwd', '--version', '#x'])
+      expect(invoke(name, { prompt }).input).toMatch(/^[^\s/!@#-]/);
   });
 
   test.each(programs)('%s writes only when the entry says mode and effects', (_, adapter) => {
@@ -139,14 +138,11 @@ describe('every adapter', () => {
     expect(detection?.signIn).toMatch(/run|set/);
   });
 
-  test.each(programs.filter(([, adapter]) => adapter.verified))(
-    '%s runs the program of the entry when it names one',
-    (name, adapter) => {
-      const entry = entryOf({ adapter: adapter.name, command: ['/opt/agent', '--first'] });
-      const invocation = invoke(name, { entry });
-      expect([invocation.program, invocation.args[0]]).toEqual(['/opt/agent', '--first']);
-    },
-  );
+  test.each(programs)('%s runs the program of the entry when it names one', (name, adapter) => {
+    const entry = entryOf({ adapter: adapter.name, command: ['/opt/agent', '--first'] });
+    const invocation = invoke(name, { entry });
+    expect([invocation.program, invocation.args[0]]).toEqual(['/opt/agent', '--first']);
+  });
 });
 
 describe('what may be done', () => {
@@ -166,7 +162,6 @@ describe('what may be done', () => {
     ['opencode', 'write', ['--auto']],
     ['droid', 'read', ['--only-tools', 'Read,LS,Grep,Glob']],
     ['droid', 'write', ['--auto', 'medium']],
-    ['cursor-agent', 'write', ['--force']],
   ];
   test.each(flags)('%s in mode %s ends with its flags', (name, mode, expected) => {
     expect(invoke(name, { mode }).args.slice(-expected.length)).toEqual(expected);
@@ -198,10 +193,6 @@ describe('what may be done', () => {
     expect(
       adapterOf('droid').invoke(requestFor(adapterOf('droid'), { entry, mode: 'write' })),
     ).toMatchObject({ kind: 'refused' });
-    const noModel = entryOf({ adapter: 'ollama' });
-    expect(
-      adapterOf('ollama').invoke(requestFor(adapterOf('ollama'), { entry: noModel })),
-    ).toMatchObject({ kind: 'refused' });
   });
 });
 
@@ -214,7 +205,6 @@ describe('a session is continued', () => {
     ['pi', ['--session', 's1']],
     ['copilot', ['--resume=s1']],
     ['codex', ['resume', 's1', '-']],
-    ['amp', ['threads', 'continue', 's1']],
   ])('by %s with its flag', (name, expected) => {
     const { args } = invoke(name, { session: 's1' });
     expect(args.join(' ')).toContain(expected.join(' '));
@@ -266,8 +256,8 @@ describe('words that programs act on', () => {
     },
   );
 
-  test.each(['droid', 'cursor-agent', 'agy'])('%s gets every @ set apart', (name) => {
-    expect(invoke(name, { prompt: 'see @a.txt' }).input).toContain('see @\u200ba.txt');
+  test('droid gets every @ set apart', () => {
+    expect(invoke('droid', { prompt: 'see @a.txt' }).input).toContain('see @\u200ba.txt');
   });
 
   test.each(['codex', 'opencode', 'pi', 'copilot'])(
@@ -316,6 +306,5 @@ test('people who watch see texts and names of tools as they come', () => {
   expect(shown('copilot', { type: 'tool.execution_start', data: { toolName: 'view' } })).toBe(
     '[view]\n',
   );
-  expect(shown('agy', { event: 'step_update', step_update: { text_delta: 'hi' } })).toBe('hi');
   expect(shown('gemini', {})).toBe('no lines');
 });

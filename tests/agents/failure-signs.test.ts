@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { classify } from '../../src/agents/failure-signs.ts';
+import { classOf } from '../../src/agents/failure-signs.ts';
 import { parseReset } from '../../src/agents/limit-reset.ts';
 
 describe('words for a failure', () => {
@@ -15,7 +15,7 @@ describe('words for a failure', () => {
     ['it took 512 ms and 4010 tokens', null],
     ['', null],
   ])('%s is %s', (text, expected) => {
-    expect(classify(text, null)).toBe(expected);
+    expect(classOf(text, {})).toBe(expected);
   });
 
   test.each([
@@ -27,12 +27,12 @@ describe('words for a failure', () => {
     [503, 'unavailable'],
     [400, null],
   ])('the status %d alone is %s', (status, expected) => {
-    expect(classify('oops', status)).toBe(expected);
+    expect(classOf('oops', { status })).toBe(expected);
   });
 
   test('say more than the status', () => {
-    expect(classify('You exceeded your current quota', 429)).toBe('usage-limit');
-    expect(classify('maximum context length is 128000', 400)).toBe('context');
+    expect(classOf('You exceeded your current quota', { status: 429 })).toBe('usage-limit');
+    expect(classOf('maximum context length is 128000', { status: 400 })).toBe('context');
   });
 });
 

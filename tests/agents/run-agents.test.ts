@@ -104,6 +104,7 @@ describe('a command runs', () => {
       'CROSSTALK_HOPS',
       'CROSSTALK_OUTPUT',
       'CROSSTALK_RUN',
+      'CROSSTALK_USAGE',
       'HOME',
       'LANG',
       'MY_KEY',

@@ -222,7 +222,16 @@ describe('limits', () => {
       stdoutBytesMax: 100_000,
       dropLines: true,
     });
-    expect([end.cause, end.stdout.length]).toEqual(['too-large', 100_000]);
+    expect([end.cause, end.stdout.length]).toEqual(['too-large', 0]);
+  });
+
+  test('a line that is too long for the limit is dropped, and what follows is kept', async () => {
+    const end = await runFixture(running('long-line'), {
+      stdoutBytesMax: 100_000,
+      dropLines: true,
+    });
+    expect(end).toMatchObject({ cause: 'exited', droppedLines: 1 });
+    expect(Buffer.from(end.stdout).toString()).toBe('after\n');
   });
 
   test('what ignores TERM is killed after the grace', async () => {

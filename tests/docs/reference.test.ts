@@ -58,9 +58,9 @@ describe('the tables written by hand fit the code', () => {
     const written = tableAt(readPage(REFERENCE), 'table: adapters').map(
       ([name, modes, options]) => [codesIn(name ?? '')[0], modes, codesIn(options ?? '')],
     );
-    const real = [...Object.entries(ADAPTERS), ...Object.entries(SERVICES)]
-      .filter(([, { verified }]) => verified)
-      .map(([name, { modes, options }]) => [name, modes.join(', '), options]);
+    const real = [...Object.entries(ADAPTERS), ...Object.entries(SERVICES)].map(
+      ([name, { modes, options }]) => [name, modes.join(', '), options],
+    );
     expect(new Map(written.map((row) => [row[0], row]))).toEqual(
       new Map(real.map((row) => [row[0], row])),
     );

@@ -22,6 +22,7 @@ import {
 import { createWorktrees } from '../../local/git-worktree.ts';
 import { createPoke } from '../../local/poke-hosts.ts';
 import { createProjectGit } from '../../transport/git-runner.ts';
+import { createSessionUsage } from '../../local/session-usage.ts';
 import { createSessionFolders, type SessionFolders } from '../../local/session-folders.ts';
 import { homeOf } from '../../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
@@ -140,6 +141,7 @@ function composeAgents(
     services: SERVICES,
     log,
     sessions,
+    totals: createSessionUsage(session.directory.sessionUsageFile),
   });
   return keepTranscripts(letSend(agents, session, invocation), {
     directory: session.directory.transcripts,

@@ -36,7 +36,7 @@ export async function composeFirstModels(
     clock: systemClock,
     limitMs: SHORT_MS,
   });
-  const usable = found.filter(({ verified, signedIn }) => verified && signedIn !== 'no');
+  const usable = found.filter(({ signedIn }) => signedIn !== 'no');
   const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
   if (usable.length > 0)
     return { text: `${MODELS_HEADER}models:\n${usable.map(formatEntry).join('')}`, notes };
@@ -60,12 +60,10 @@ function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
 }
 
 function describeFound(agent: FoundAgent, isUsed: boolean): string {
-  const { adapter, advice, verified, env, login } = agent;
+  const { adapter, advice, env, login } = agent;
   const name = `${adapter} ${agent.version ?? `(${describeVersion(agent, SHORT_MS)})`}`;
   const signed = login ? 'signed in' : `signed in by ${env.join(', ')}`;
   if (isUsed)
     return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}`;
-  return verified
-    ? `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`
-    : `found ${name}; known from documentation only, so it was not added`;
+  return `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`;
 }

@@ -96,7 +96,7 @@ function viewProgram(agent: FoundAgent, { entries, env, limitMs }: Use): Program
       entry.adapter === agent.adapter &&
       (entry.command.length === 0 || namedProgram(entry)?.path === agent.path),
   );
-  const what = `${describeVersion(agent, limitMs)}, ${agent.path}${agent.verified ? '' : ' (known from its documentation only)'}`;
+  const what = `${describeVersion(agent, limitMs)}, ${agent.path}`;
   const { says, fix } = judge(agent, { users, env });
   return {
     adapter: agent.adapter,

@@ -1,0 +1,361 @@
+/**
+ * A moment or a span in words, as people and programs write them: `Dec 3, 7am (Europe/Zurich)`,
+ * `in 3 hours and 20 minutes`, `Tuesday at 9:30 PM PT`, `14:00 UTC`, `about an hour`,
+ * `2026-12-03T07:00:00Z`, `1795300000`, `6m0s`. Pure.
+ *
+ * The text is cut into tokens, and rules take what they know from the front. Words that carry no
+ * time are passed over; after something was found, the first of them ends the reading.
+ */
+import { DAY, HOUR, MINUTE, SECOND } from '../base/clock.ts';
+import {
+  addDays,
+  type Day,
+  dayOf,
+  type DayWords,
+  momentOf,
+  offsetMinutes,
+  readCalendar,
+  weekdayOf,
+  type Zone,
+  zoneOfAbbreviation,
+} from './wall-time.ts';
+
+/** How many words without a time may stand before the first one with it. */
+const PASSED_MAX = 8;
+/** Seconds since the epoch begin here (2001), milliseconds at a thousand times that. */
+const EPOCH_S_MIN = 1e9;
+/** A clock time that is past by less is not that of tomorrow: the telling took a while. */
+const JUST_PAST_MS = 10 * MINUTE;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...sameFor(['ms', 'msec', 'msecs', 'millis', 'millisecond', 'milliseconds'], 1),
+  ...sameFor(['s', 'sec', 'secs', 'second', 'seconds'], SECOND),
+  ...sameFor(['m', 'min', 'mins', 'minute', 'minutes'], MINUTE),
+  ...sameFor(['h', 'hr', 'hrs', 'hour', 'hours'], HOUR),
+  ...sameFor(['d', 'day', 'days'], DAY),
+  ...sameFor(['w', 'wk', 'wks', 'week', 'weeks'], 7 * DAY),
+  ...sameFor(['month', 'months'], 30 * DAY),
+};
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+const COUNTS: Readonly<Record<string, number>> = {
+  ...{ a: 1, an: 1, one: 1, two: 2, couple: 2, three: 3, four: 4, five: 5, six: 6, seven: 7 },
+  ...{ eight: 8, nine: 9, ten: 10, eleven: 11, twelve: 12, fifteen: 15, twenty: 20 },
+  ...{ thirty: 30, forty: 40, fifty: 50, sixty: 60, half: 0.5 },
+};
+const DAY_WORDS: Readonly<Record<string, number>> = { today: 0, tonight: 0, tomorrow: 1 };
+const CLOCK_WORDS: Readonly<Record<string, number>> = { midnight: 0, noon: 12 * HOUR };
+
+function sameFor(names: readonly string[], value: number): Readonly<Record<string, number>> {
+  return Object.fromEntries(names.map((name) => [name, value]));
+}
+
+function valueOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
+  const name = word?.toLowerCase() ?? '';
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** What was read so far. */
+interface Found extends DayWords {
+  readonly atMs: number | null;
+  readonly spanMs: number | null;
+  readonly clockMs: number | null;
+  readonly zone: Zone | undefined;
+  /** A unit before its number, as in the key `retry_delay_ms`. */
+  readonly unitMs: number | null;
+  /** `next`, or the `end` of: what comes is the beginning of the next such unit. */
+  readonly isNext: boolean;
+}
+const NOTHING: Found = {
+  ...{ year: null, month: null, day: null, weekday: null, offset: null },
+  ...{ atMs: null, spanMs: null, clockMs: null, zone: undefined, unitMs: null, isNext: false },
+};
+
+export interface MomentContext {
+  readonly nowMs: number;
+  /** A number without a unit is one of seconds, as in HTTP. */
+  readonly bareSeconds: boolean;
+}
+
+/** The moment that the words tell of, or null. */
+export function readMoment(text: string, context: MomentContext): number | null {
+  const tokens = tokenize(text);
+  let found = NOTHING;
+  let passed = 0;
+  for (let index = 0; index < tokens.length;) {
+    const rest = tokens.slice(index, index + 4);
+    const taken = takeNext(rest, found, context);
+    if (taken !== null) {
+      found = { ...found, ...taken.found };
+      index += taken.count;
+    } else if (/^[.;!?]$/.test(rest[0] ?? '')) break;
+    else {
+      const isKnown = FILLERS.has(rest[0]?.toLowerCase() ?? '');
+      if (!isKnown && (hasTime(found) || passed >= PASSED_MAX)) break;
+      passed += isKnown ? 0 : 1;
+      index += 1;
+    }
+  }
+  return resolve(found, context.nowMs);
+}
+
+const FILLERS = new Set(
+  (
+    'at on in about around approximately approx roughly by after the is will be and of this again ' +
+    'time local your until till from now for less than within least to or , ( ) : = " \' ~ - ∙ · ['
+  ).split(' '),
+);
+
+/** Forms of a token, the longest first. */
+const TOKENS: readonly RegExp[] = [
+  /\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?[+-]\d{2}:?\d{2}\b)?)?/y,
+  /\d{1,2}\/\d{1,2}(?:\/\d{4})?\b/y,
+  /\d{1,2}(?::\d{2}){1,2}/y,
+  /\d{1,20}(?:\.\d{1,20})?/y,
+  /[+-]\d{1,2}(?::?\d{2})?\b/y,
+  // A zone, such as America/Los_Angeles.
+  /[A-Z][A-Za-z_]{1,30}(?:\/[A-Z][A-Za-z_+-]{1,30}){1,2}/y,
+  /[A-Z]?[a-z]{1,30}/y,
+  /[A-Z]{1,30}(?![a-z])/y,
+  /[.;!?](?=\s|$)/y,
+  /[^\s\w.]/y,
+];
+
+function tokenize(text: string): readonly string[] {
+  const plain = text
+    .replace(/\b([ap])\.\s?m\b\.?/gi, '$1m')
+    .replace(/(\d)([ap])m\b/gi, '$1 $2m')
+    .replace(/(\d)_(?=\d)/g, '$1');
+  const tokens: string[] = [];
+  for (let index = 0; index < plain.length;) {
+    const token = tokenAt(plain, index);
+    if (token !== null) tokens.push(token);
+    index += token?.length ?? 1;
+  }
+  return tokens;
+}
+
+function tokenAt(text: string, index: number): string | null {
+  for (const form of TOKENS) {
+    form.lastIndex = index;
+    const match = form.exec(text);
+    if (match !== null) return match[0];
+  }
+  return null;
+}
+
+function hasTime(found: Found): boolean {
+  return [found.atMs, found.spanMs, found.clockMs, found.day, found.weekday, found.offset].some(
+    (part) => part !== null,
+  );
+}
+
+interface Taken {
+  readonly count: number;
+  readonly found: Partial<Found>;
+}
+type Rule = (tokens: readonly string[], found: Found, context: MomentContext) => Taken | null;
+
+function takeNext(tokens: readonly string[], found: Found, context: MomentContext): Taken | null {
+  for (const rule of RULES) {
+    const taken = rule(tokens, found, context);
+    if (taken !== null) return taken;
+  }
+  return null;
+}
+
+const take = (count: number, found: Partial<Found>): Taken => ({ count, found });
+
+const takeIso: Rule = ([token = '']) => {
+  const match =
+    /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?)?(?: ?([+-].+))?$/.exec(
+      token,
+    );
+  if (match === null) return null;
+  const zone = match[5] === undefined ? null : offsetMinutes(match[5]);
+  return take(1, {
+    ...{ year: Number(match[1]), month: Number(match[2]), day: Number(match[3]) },
+    ...(match[4] === undefined ? {} : { clockMs: clockOf(match[4]) }),
+    ...(zone === null ? {} : { zone }),
+  });
+};
+
+/** `12/3` as in the United States, where it can be read so. */
+const takeSlashDate: Rule = ([token = '']) => {
+  const match = /^(\d{1,2})\/(\d{1,2})(?:\/(\d{4}))?$/.exec(token);
+  if (match === null) return null;
+  const [first, second] = [Number(match[1]), Number(match[2])];
+  const [month, day] = first > 12 ? [second, first] : [first, second];
+  return take(1, { month, day, ...(match[3] === undefined ? {} : { year: Number(match[3]) }) });
+};
+
+const takeClock: Rule = ([token = '', half], { clockMs }) => {
+  const isClock = /^\d{1,2}:\d{2}(:\d{2})?$/.test(token);
+  const isHour = /^\d{1,2}$/.test(token);
+  const ofHalf = /^([ap])m$/i.exec(half ?? '')?.[1]?.toLowerCase();
+  if (clockMs !== null || !(isClock || (isHour && ofHalf !== undefined))) return null;
+  const ms = clockOf(isClock ? token : `${token}:00`);
+  if (ms === null) return null;
+  if (ofHalf === undefined) return take(1, { clockMs: ms });
+  return take(2, { clockMs: (ms % (12 * HOUR)) + (ofHalf === 'p' ? 12 * HOUR : 0) });
+};
+
+function clockOf(text: string): number | null {
+  const [hours = 0, minutes = 0, seconds = 0] = text.split(':').map(Number);
+  return hours > 24 || minutes > 59 || seconds > 60
+    ? null
+    : hours * HOUR + minutes * MINUTE + seconds * SECOND;
+}
+
+/** `3 days`, `an hour`, `half an hour`, `2.5h`; the `and a half` after it. */
+const takeSpan: Rule = ([token = '', second = '', third = ''], found) => {
+  const counted = valueOf(COUNTS, token) ?? (/^\d/.test(token) ? Number(token) : undefined);
+  if (counted === undefined || Number.isNaN(counted)) return null;
+  const isTwoWords = /^(an?|of)$/i.test(second) && Number.isNaN(Number(token));
+  const unit = valueOf(UNITS, isTwoWords ? third : second);
+  if (unit === undefined) {
+    const isHalf = /^an?$/i.test(token) && /^half$/i.test(second) && found.spanMs !== null;
+    return isHalf ? take(2, { spanMs: found.spanMs + (found.unitMs ?? 0) / 2 }) : null;
+  }
+  return take(isTwoWords ? 3 : 2, {
+    spanMs: (found.spanMs ?? 0) + counted * unit,
+    unitMs: unit,
+  });
+};
+
+/** `Dec 3rd`, `3 December`, `the 1st`; a year after it. */
+const takeDate: Rule = ([token = '', second = '', third = '']) => {
+  const month = monthOf(token);
+  if (month !== null && /^\d{1,2}$/.test(second))
+    return take(isOrdinal(third) ? 3 : 2, { month, day: Number(second) });
+  if (!/^\d{1,2}$/.test(token)) return null;
+  const ordinal = isOrdinal(second);
+  const named = monthOf(ordinal ? (/^of$/i.test(third) ? '' : third) : second);
+  if (named !== null) return take(ordinal ? 3 : 2, { day: Number(token), month: named });
+  return ordinal ? take(2, { day: Number(token) }) : null;
+};
+
+const takeMonth: Rule = ([token = ''], { day, month }) => {
+  const named = day !== null && month === null ? monthOf(token) : null;
+  return named === null ? null : take(1, { month: named });
+};
+
+const takeYear: Rule = ([token = ''], { day, year }) =>
+  day !== null && year === null && /^2[01]\d\d$/.test(token)
+    ? take(1, { year: Number(token) })
+    : null;
+
+function isOrdinal(word: string): boolean {
+  return /^(st|nd|rd|th)$/i.test(word);
+}
+
+function monthOf(word: string): number | null {
+  const index = /^[a-z]{3,}$/i.test(word) ? nameIndex(MONTHS, word, FULL_MONTHS) : -1;
+  return index < 0 ? null : index + 1;
+}
+
+const FULL_MONTHS =
+  /^(january|february|march|april|may|june|july|august|sept?(ember)?|october|november|december)$/i;
+const FULL_WEEKDAYS = /^(sun|mon|tues?|wed(nes)?|thu(rs?)?|fri|sat(ur)?)(day)?s?$/i;
+
+function nameIndex(names: readonly string[], word: string, full: RegExp): number {
+  const name = word.toLowerCase();
+  return name.length === 3 || full.test(name) ? names.indexOf(name.slice(0, 3)) : -1;
+}
+
+const takeWord: Rule = ([token = '', second = ''], found) => {
+  const weekday = FULL_WEEKDAYS.test(token) ? nameIndex(WEEKDAYS, token, FULL_WEEKDAYS) : -1;
+  if (weekday >= 0) return take(1, { weekday });
+  const offset = valueOf(DAY_WORDS, token);
+  if (offset !== undefined) return take(1, { offset });
+  const clockMs = valueOf(CLOCK_WORDS, token);
+  if (clockMs !== undefined) return take(1, { clockMs });
+  if (/^(next|end)$/i.test(token)) return take(1, { isNext: true });
+  const unit = found.isNext ? valueOf(UNITS, token) : undefined;
+  if (unit !== undefined) return take(1, { unitMs: unit, offset: 0 });
+  // "ms" in `retry_delay_ms: 5000`, "seconds" in `resets in seconds: 30`.
+  const key = hasTime(found) || !/^[:="'\s]*$/.test(second) ? undefined : valueOf(UNITS, token);
+  return key === undefined ? null : take(1, { unitMs: key });
+};
+
+const takeZone: Rule = ([token = '', second = ''], found) => {
+  if (found.zone !== undefined) return null;
+  if (token.includes('/') && /^[A-Z]/.test(token)) return take(1, { zone: token });
+  const plain = offsetMinutes(token);
+  if (plain !== null && found.clockMs !== null && /\d{2}:?\d{2}$/.test(token))
+    return take(1, { zone: plain });
+  const zone = zoneOfAbbreviation(token);
+  if (zone === undefined || (!hasTime(found) && token !== token.toUpperCase())) return null;
+  const ahead = zone === 0 ? offsetMinutes(second) : null;
+  return ahead === null ? take(1, { zone }) : take(2, { zone: ahead });
+};
+
+/** `in 01:30:00`. */
+const takeClockSpan: Rule = ([token = '', second = '']) => {
+  const ms = /^in$/i.test(token) && second.includes(':') ? clockOf(second) : null;
+  return ms === null ? null : take(2, { spanMs: ms });
+};
+
+const takeNumber: Rule = ([token = '', second = ''], found, { nowMs, bareSeconds }) => {
+  if (!/^\d/.test(token) || hasTime(found)) return null;
+  const value = Number(token);
+  if (Number.isNaN(value)) return null;
+  if (found.unitMs !== null && value < EPOCH_S_MIN)
+    return take(1, { atMs: nowMs + value * found.unitMs });
+  if (value >= EPOCH_S_MIN * 1_000) return take(1, { atMs: value });
+  if (value >= EPOCH_S_MIN) return take(1, { atMs: value * SECOND });
+  const isBare = !/^[a-z]/i.test(second) || FILLERS.has(second.toLowerCase());
+  return bareSeconds && isBare ? take(1, { atMs: nowMs + value * SECOND }) : null;
+};
+
+const RULES: readonly Rule[] = [
+  ...[takeIso, takeSlashDate, takeClockSpan, takeSpan, takeClock, takeDate, takeMonth, takeYear],
+  ...[takeWord, takeZone, takeNumber],
+];
+
+function resolve(found: Found, nowMs: number): number | null {
+  if (found.atMs !== null) return found.atMs;
+  const zone = found.zone ?? null;
+  const today = readCalendar(nowMs, zone);
+  if (today === null) return null;
+  const startOf = (days: number) => momentOf(addDays(today, days), 0, zone);
+  if (found.isNext && found.unitMs !== null && found.spanMs === null)
+    return beginningOfNext(found.unitMs, { nowMs, today, startOf });
+  const days = found.spanMs === null ? null : found.spanMs / DAY;
+  if (found.spanMs !== null && (found.clockMs === null || !Number.isInteger(days)))
+    return found.spanMs > 0 ? nowMs + Math.round(found.spanMs) : null;
+  return hasTime(found)
+    ? onTheWall({ ...found, offset: found.offset ?? days }, { nowMs, today, zone })
+    : null;
+}
+
+interface Wall {
+  readonly nowMs: number;
+  readonly today: Day;
+  readonly zone: Zone;
+}
+
+/** When the wall shows it; what is past by the day that was not told is of the next one. */
+function onTheWall(found: Found, { nowMs, today, zone }: Wall): number | null {
+  const day = dayOf(found, today);
+  const at = day === null ? null : momentOf(day, found.clockMs ?? 0, zone);
+  if (day === null || at === null || at > nowMs - JUST_PAST_MS) return at;
+  if (found.weekday !== null) return momentOf(addDays(day, 7), found.clockMs ?? 0, zone);
+  return found.day === null && found.offset === null
+    ? momentOf(addDays(day, 1), found.clockMs ?? 0, zone)
+    : at;
+}
+
+interface Now {
+  readonly nowMs: number;
+  readonly today: Day;
+  readonly startOf: (days: number) => number | null;
+}
+
+function beginningOfNext(unitMs: number, { nowMs, today, startOf }: Now): number | null {
+  if (unitMs < DAY) return (Math.floor(nowMs / unitMs) + 1) * unitMs;
+  if (unitMs === DAY) return startOf(1);
+  if (unitMs === 7 * DAY) return startOf((8 - weekdayOf(today)) % 7 || 7);
+  const daysLeft = new Date(Date.UTC(today.year, today.month, 0)).getUTCDate() - today.day;
+  return startOf(daysLeft + 1);
+}

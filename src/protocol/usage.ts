@@ -1,0 +1,38 @@
+/** What an agent used, as replies carry it and budgets count it. Pure. */
+
+/**
+ * What a program reported of its own use; null where it does not say. Whole numbers of tokens, and
+ * US dollars; none is below zero.
+ */
+export interface Usage {
+  readonly tokensIn: number | null;
+  readonly tokensOut: number | null;
+  readonly costUsd: number | null;
+}
+
+const TOKENS_MAX = 1e12;
+const USD_MAX = 1e6;
+/** A millionth of a dollar is the least that is told. */
+const USD_DIGITS = 6;
+
+/**
+ * The same with what cannot be true left out (below zero, no number, more than any attempt can
+ * use), and with numbers that are written without an exponent.
+ */
+export function checkedUsage({ tokensIn, tokensOut, costUsd }: Usage): Usage {
+  const dollars = within(costUsd, USD_MAX);
+  return {
+    tokensIn: wholeNumber(tokensIn),
+    tokensOut: wholeNumber(tokensOut),
+    costUsd: dollars === null ? null : Number(dollars.toFixed(USD_DIGITS)),
+  };
+}
+
+function wholeNumber(value: number | null): number | null {
+  const number = within(value, TOKENS_MAX);
+  return number === null ? null : Math.round(number);
+}
+
+function within(value: number | null, max: number): number | null {
+  return value !== null && value >= 0 && value <= max ? value : null;
+}
