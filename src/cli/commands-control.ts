@@ -214,6 +214,25 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   },
   SERVICE_COMMAND,
   {
+    name: 'remote',
+    args: '',
+    about: 'where the conversation is kept',
+    group: 'care',
+    options: [],
+    subcommands: [
+      {
+        name: 'remote add',
+        args: '<url>',
+        about: 'take a transport of this machine to a remote, with everything',
+        group: 'care',
+        options: [],
+        load: () =>
+          import('./care/add-remote.ts').then(({ addRemote }) => ({ execute: addRemote })),
+      },
+    ],
+    load: () => import('./care/add-remote.ts').then(({ addRemote }) => ({ execute: addRemote })),
+  },
+  {
     name: 'upgrade-transport',
     args: '',
     about: 'bring the pages that init wrote to those of this version; what people changed stays',

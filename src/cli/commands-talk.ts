@@ -13,14 +13,20 @@ const COUNT: OptionSpec = {
 export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'join',
-    args: '<url> [dir]',
-    about: 'clone a transport and see what this host can serve',
+    args: '[url] [dir]',
+    about: 'clone a transport, or the mailbox of this project, and see what this host can serve',
     group: 'begin',
     options: [
       {
         name: 'branch',
         value: 'name',
-        about: "branch of the conversation (default: the remote's)",
+        about: 'branch of the conversation (default: the one that is a transport)',
+      },
+      { name: 'remote', value: 'name', about: 'the remote of this project that has its mailbox' },
+      {
+        name: 'alias',
+        value: 'name',
+        about: "this host's name in addresses (default: its host name)",
       },
     ],
     load: () => import('./begin/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),

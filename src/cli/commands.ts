@@ -8,15 +8,19 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'init',
     args: '[dir]',
-    about: 'make a transport, its remote and its first models',
+    about: 'make a transport; inside a repository, its mailbox on a branch of its own',
     group: 'begin',
     options: [
       {
         name: 'remote',
         value: 'url',
-        about: 'use this repository (it may be empty) instead of a new <dir>.git beside it',
+        about: 'this repository instead of a new <dir>.git; inside a project one of its remotes',
       },
-      { name: 'branch', value: 'name', about: 'branch of the conversation (default: main)' },
+      {
+        name: 'branch',
+        value: 'name',
+        about: 'branch of the conversation (default: main, beside other work crosstalk)',
+      },
       {
         name: 'alias',
         value: 'name',

@@ -48,6 +48,8 @@ export interface Settings {
   readonly stealAfterMs: number;
   /** Where others can call this host, for its beat; null = nowhere. */
   readonly wakeAddress: string | null;
+  /** Path of the one message that is worked on, and no run moved on; absent = all there is. */
+  readonly onlyMessage?: string | undefined;
   /** This host calls others when it has published something, so it has to know their beats. */
   readonly pokes: boolean;
 }

@@ -18,6 +18,9 @@ import { namesUnder } from './refs-under.ts';
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
   const index = dispatcher.mirror.index();
+  const { onlyMessage } = dispatcher.settings;
+  if (onlyMessage !== undefined)
+    return listWork(index).filter(({ message }) => message.path === onlyMessage);
   const stray = [...listClaims(dispatcher)].filter(([key]) => !openByKey(index).has(key));
   return stray.length === 0 ? listWork(index) : followMoves(listWork(index), new Map(stray));
 }

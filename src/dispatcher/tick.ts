@@ -44,8 +44,10 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
       expected: null,
     })),
   );
-  await fireSchedules(dispatcher);
-  await advanceWorkflows(dispatcher);
+  if (dispatcher.settings.onlyMessage === undefined) {
+    await fireSchedules(dispatcher);
+    await advanceWorkflows(dispatcher);
+  }
   resumePublishing(dispatcher);
   return 'done';
 }

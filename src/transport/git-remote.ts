@@ -95,7 +95,13 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
         ({ ref, expected }) => `--force-with-lease=${ref}:${expected ?? ''}`,
       );
       const moves = updates.map(({ ref, next }) => `${next ?? ''}:${ref}`);
-      const flags = ['--porcelain', '--progress', '--no-verify', ...(atomic ? ['--atomic'] : [])];
+      const flags = [
+        '--porcelain',
+        '--progress',
+        '--no-verify',
+        ...(atomic ? ['--atomic'] : []),
+        ...(isOfWorkTree(url) ? [`--receive-pack=${RECEIVE}`] : []),
+      ];
       const result = await git.run({
         args: ['push', ...flags, ...leases, '--', url, ...moves],
         network: true,
@@ -116,6 +122,17 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
     },
   };
 }
+
+/** A repository on this machine that somebody works in: a transport without any remote. */
+function isOfWorkTree(url: string): boolean {
+  return url.startsWith('/') && url.endsWith('/.git');
+}
+
+/**
+ * The branch that is checked out there moves with its files, and not when they have changes that
+ * are in no commit.
+ */
+const RECEIVE = 'git -c receive.denyCurrentBranch=updateInstead receive-pack';
 
 /** What the remote says of itself before it says anything else. */
 async function greet({ git, url, branchRef }: RemoteOptions): Promise<Reached<string>> {

@@ -52,6 +52,7 @@ export async function composeDispatcher(
     readonly invocation: Invocation;
     readonly log: Log;
     readonly onOutput: (piece: OutputPiece) => void;
+    readonly onlyMessage?: string;
   },
 ): Promise<Composed> {
   const { invocation, log } = parts;
@@ -84,6 +85,7 @@ export async function composeDispatcher(
       forgetBeatMs: 24 * HOUR,
       wakeAddress: config.wakeAddress,
       pokes: poke !== null,
+      onlyMessage: parts.onlyMessage,
     },
     doors: {
       clock: systemClock,

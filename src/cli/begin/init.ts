@@ -2,82 +2,114 @@
  * `crosstalkd init`: the transport, its remote, its first models, and the approval of what it wrote
  * itself. Nothing that exists is overwritten.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { SimpleGit } from 'simple-git';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { approve } from '../../local/approvals.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import { MODELS_FILE, VERSION_FILE } from '../../protocol/paths.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
-import { formatJson } from '../io.ts';
+import { formatJson, plain } from '../io.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { composeFirstModels, type FirstModels } from './first-models.ts';
+import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
+import { placeTransport, type TransportPlace, urlFrom } from './place-transport.ts';
+import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { hostname } from '../session/host-name.ts';
-import { isUrl } from '../session/locate.ts';
 import { openPersonGit } from '../session/person-git.ts';
+import { MAILBOX_BRANCH } from '../session/project.ts';
+import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
 import { listTemplate } from '../template-files.ts';
 import { openSession } from '../session/transport-session.ts';
 
-/** Makes a transport and says how to go on. */
+/** Makes a transport and says how to go on. What it made is taken away again when it is refused. */
 export async function initTransport(invocation: Invocation): Promise<number> {
-  const directory = resolve(
-    invocation.cwd,
-    option(invocation, 'dir') ?? '.',
-    invocation.args[0] ?? '.',
-  );
-  const branch = option(invocation, 'branch') ?? 'main';
   const alias = option(invocation, 'alias');
-  // The alias is checked before anything is made.
-  await readConfig({
-    env: invocation.env,
-    flags: alias === null ? {} : { alias },
-    hostname: hostname(),
+  await checkAlias(invocation, alias);
+  const place = await placeTransport(invocation);
+  const made = createMade();
+  const begun = await beginTransport(invocation, place, made).catch(async (error: unknown) => {
+    await made.undo();
+    throw error;
   });
-  refuseOccupied(directory);
-  const remote = option(invocation, 'remote');
-  const url =
-    remote === null
-      ? await makeRemote(`${directory}.git`, branch, invocation.env)
-      : absoluteUrl(invocation.cwd, remote);
-  const traits = await probe(invocation, url, branch);
-  const git = await clone(url, { directory, branch, env: invocation.env });
-  if (existsSync(join(directory, VERSION_FILE)))
-    throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already`, {
-      fix: `crosstalkd join ${url}`,
-    });
-  const models = await composeFirstModels(invocation.env);
+  if (alias !== null) await rememberAlias(invocation, alias);
+  const approved = await approveOwn(invocation, place.directory, begun.models);
+  return tell(invocation, { ...place, ...begun, url: urlFrom(place), approved });
+}
+
+async function beginTransport(
+  invocation: Invocation,
+  place: TransportPlace,
+  made: Made,
+): Promise<Omit<Begun, 'approved'>> {
+  const { env } = invocation;
+  const url = urlFrom(place);
+  if (place.newRemote !== null)
+    await makeRemote(place.newRemote, place.branch ?? 'main', { env, made });
+  const traits = await probe(invocation, url, place.branch ?? 'main');
+  const heads = await readHeads(url, env);
+  const branch = await chooseBranch(invocation, { place, url, heads });
+  const exists = heads.branches.includes(branch);
+  await made.directory(place.directory);
+  const { directory } = place;
+  const isAlone = heads.branches.every((name) => name === branch);
+  const git = await makeClone({ url: place.url, directory, branch, exists, isAlone }, env);
+  const models = await composeFirstModels(env);
   const written = await writeTemplate(directory, { models, traits });
   await commit(git, { directory, written, branch });
-  const approved = await approveOwn(invocation, directory, models);
-  if (alias !== null) await rememberAlias(invocation, alias);
-  return tell(invocation, { directory, url, branch, traits, models, approved });
+  const notes = [
+    ...(await missingIdentity(git).then((line) => (line === null ? [] : [line]))),
+    ...(heads.head === null || heads.head === branch || place.project !== null
+      ? []
+      : [`its branch "${heads.head}" holds something else and is left alone`]),
+  ];
+  return { traits, models, branch, notes };
 }
 
-function refuseOccupied(directory: string): void {
-  if (existsSync(directory) && readdirSync(directory).length > 0)
-    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
-      fix: 'crosstalkd init <a new directory>',
+/**
+ * The branch that was said, else one of its own beside whatever the remote holds. Throws
+ * ALREADY_EXISTS when there is a transport already.
+ */
+async function chooseBranch(
+  { env }: Invocation,
+  {
+    place,
+    url,
+    heads,
+  }: { readonly place: TransportPlace; readonly url: string; readonly heads: RemoteHeads },
+): Promise<string> {
+  const { branch, project } = place;
+  const chosen = branch ?? (heads.branches.length === 0 ? 'main' : MAILBOX_BRANCH);
+  const standing = await findTransports(url, heads, env);
+  const [found] = branch === null ? standing : standing.filter((name) => name === branch);
+  if (found !== undefined)
+    throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already (branch ${found})`, {
+      fix: project === null ? `crosstalkd join ${shellWord(url)}` : 'crosstalkd join',
     });
+  if (heads.branches.includes(chosen) && (branch === null || project !== null))
+    throw new CrosstalkError(
+      'ALREADY_EXISTS',
+      `${url} has a branch "${chosen}" that is no transport`,
+      { fix: 'crosstalkd init --branch <a new name>' },
+    );
+  return chosen;
 }
 
-function absoluteUrl(cwd: string, remote: string): string {
-  return isUrl(remote) || remote.startsWith('-') ? remote : resolve(cwd, remote);
-}
-
-async function makeRemote(path: string, branch: string, env: Invocation['env']): Promise<string> {
-  if (existsSync(path))
-    throw new CrosstalkError('ALREADY_EXISTS', `${path} exists`, {
-      fix: `crosstalkd init <dir> --remote ${path}`,
-    });
-  await mkdir(path, { recursive: true });
+async function makeRemote(
+  path: string,
+  branch: string,
+  { env, made }: { readonly env: Invocation['env']; readonly made: Made },
+): Promise<void> {
+  await made.directory(path);
   const git = openPersonGit(path, env);
   await git.raw(['init', '--quiet', '--bare', `--initial-branch=${branch}`]);
   // The last one is for hosts with `partial-cache`.
@@ -89,7 +121,6 @@ async function makeRemote(path: string, branch: string, env: Invocation['env']):
     'uploadpack.allowFilter',
   ])
     await git.raw(['config', key, 'true']);
-  return path;
 }
 
 async function probe(invocation: Invocation, url: string, branch: string): Promise<RemoteTraits> {
@@ -125,29 +156,6 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
     await repository.close();
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-async function clone(
-  url: string,
-  {
-    directory,
-    branch,
-    env,
-  }: {
-    readonly directory: string;
-    readonly branch: string;
-    readonly env: Invocation['env'];
-  },
-): Promise<SimpleGit> {
-  await mkdir(dirname(directory), { recursive: true });
-  const above = openPersonGit(dirname(directory), env);
-  await above.raw(['clone', '--quiet', '--', url, directory]);
-  const git = openPersonGit(directory, env);
-  const exists =
-    (await git.raw(['ls-remote', '--heads', 'origin', `refs/heads/${branch}`])).trim() !== '';
-  if (exists) await git.raw(['checkout', '--quiet', branch]);
-  else await git.raw(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
-  return git;
 }
 
 async function writeTemplate(
@@ -202,7 +210,7 @@ async function commit(
       'REFUSED',
       `the first commit could not be pushed: ${errorText(error).trim()}`,
       {
-        fix: `cd ${made.directory} && git push -u origin ${made.branch}`,
+        fix: 'crosstalkd doctor   (in a clone of it), then the same command again',
       },
     );
   }
@@ -244,33 +252,15 @@ async function approveOwn(
   }
 }
 
-/**
- * The name given here is this host's name from now on, unless its configuration says something
- * already.
- */
-async function rememberAlias(invocation: Invocation, alias: string): Promise<void> {
-  const { directory } = await readConfig({ env: invocation.env, flags: {}, hostname: hostname() });
-  if (existsSync(directory.configFile)) return;
-  await mkdir(dirname(directory.configFile), { recursive: true, mode: 0o700 });
-  await writeFile(
-    directory.configFile,
-    `# This host's settings; crosstalkd status --config shows all of them.\nalias: ${alias}\n`,
-    {
-      mode: 0o600,
-    },
-  );
-}
-
-interface Made {
-  readonly directory: string;
-  readonly url: string;
+interface Begun {
   readonly branch: string;
   readonly traits: RemoteTraits;
   readonly models: FirstModels;
+  readonly notes: readonly string[];
   readonly approved: readonly string[];
 }
 
-function tell(invocation: Invocation, made: Made): number {
+function tell(invocation: Invocation, made: Begun & Omit<TransportPlace, 'branch'>): number {
   const { io } = invocation;
   const limits = [
     ...(made.traits.customRefs ? [] : ['no custom refs: claims stand below refs/heads/crosstalk/']),
@@ -286,18 +276,26 @@ function tell(invocation: Invocation, made: Made): number {
         branch: made.branch,
         models: made.approved,
         limits,
+        notes: made.notes,
       }),
     );
     return 0;
   }
-  io.print(`Made the transport ${made.directory}`);
+  const { project, directory } = made;
+  io.print(
+    project === null
+      ? `Made the transport ${directory}`
+      : `Made the mailbox of ${project.directory}; its clone is ${directory}`,
+  );
   io.print(`  remote  ${made.url} (branch ${made.branch})`);
   io.print(`  models  ${made.approved.join(', ')} (approved on this host)`);
-  for (const line of [...made.models.notes, ...limits]) io.print(`  note    ${line}`);
+  for (const line of [...made.models.notes, ...made.notes, ...limits])
+    io.print(plain(`  note    ${line}`));
   const model = made.approved[0] ?? 'echo';
+  const at = project === null ? [` ${shellWord(directory)}`, ` -C ${shellWord(directory)}`] : [];
   io.print('');
   io.print('Next:');
-  io.print(`  crosstalkd run ${made.directory}`);
-  io.print(`  crosstalkd send -C ${made.directory} --to ${model} --wait -m "Hello"`);
+  io.print(`  crosstalkd run${at[0] ?? ''}`);
+  io.print(`  crosstalkd send${at[1] ?? ''} --to ${model} --wait -m "Hello"`);
   return 0;
 }

@@ -3,10 +3,11 @@
  * in it. Nothing that exists is overwritten.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import type { SimpleGit } from 'simple-git';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import { branchRef, checkRemoteUrl } from '../../transport/git-environment.ts';
@@ -19,20 +20,30 @@ import { hostname } from '../session/host-name.ts';
 import { plain } from '../io.ts';
 import { isUrl } from '../session/locate.ts';
 import { type ModelView, programToJson, readModelsAndPrograms } from '../look/models.ts';
-import { openPersonGit } from '../session/person-git.ts';
+import { findPlace, OWN_REPOSITORY } from '../session/project.ts';
+import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
+import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
+import { remoteOf } from './place-transport.ts';
+import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 /** Clones a transport and says what can be done there from this host. */
 export async function joinTransport(invocation: Invocation): Promise<number> {
+  const alias = option(invocation, 'alias');
+  await checkAlias(invocation, alias);
   const { config } = await readConfig({ env: invocation.env, flags: {}, hostname: hostname() });
-  const [where = '', into] = invocation.args;
-  const start = startDirectory(invocation);
-  const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, config.allowHttp);
-  const directory = resolve(start, into ?? defaultDirectory(url));
-  refuseOccupied(directory);
-  await clone(invocation, url, directory);
+  const { url, directory } = await placeClone(invocation, config.allowHttp);
+  const made = createMade();
+  const { git, ...cloned } = await clone(invocation, { url, directory, made }).catch(
+    async (error: unknown) => {
+      await made.undo();
+      throw error;
+    },
+  );
+  if (alias !== null) await rememberAlias(invocation, alias);
+  const identity = await missingIdentity(git);
   const session = await openSession(
     { ...invocation, options: withoutDir(invocation) },
     { where: directory },
@@ -43,12 +54,43 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
       url,
       session,
       ...(await readModelsAndPrograms(session, invocation.env)),
-      limits: await findLimits(session),
+      limits: [
+        ...cloned.notes,
+        ...(identity === null ? [] : [identity]),
+        ...(await findLimits(session)),
+      ],
       older: await describeOlder(session),
     });
   } finally {
     await session.close();
   }
+}
+
+/** Without a URL, the mailbox of the project that the command was started in. */
+async function placeClone(
+  invocation: Invocation,
+  allowHttp: boolean,
+): Promise<{ readonly url: string; readonly directory: string }> {
+  const start = startDirectory(invocation);
+  const [where, into] = invocation.args;
+  if (where !== undefined) {
+    const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, allowHttp);
+    const directory = resolve(start, into ?? defaultDirectory(url));
+    refuseOccupied(directory);
+    return { url, directory };
+  }
+  const place = findPlace(start);
+  if (place.kind !== 'project')
+    throw new CrosstalkError('USAGE', 'join: <url> is missing, and no repository is around here', {
+      fix: 'crosstalkd join <url>',
+    });
+  refuseOccupied(place.project.mailbox);
+  const url = await remoteOf(invocation, place.project);
+  if (url === OWN_REPOSITORY)
+    throw new CrosstalkError('NOT_A_TRANSPORT', `${place.project.directory} has no remote`, {
+      fix: 'crosstalkd init',
+    });
+  return { url: checkRemoteUrl(url, allowHttp), directory: place.project.mailbox };
 }
 
 /**
@@ -85,42 +127,59 @@ function refuseOccupied(directory: string): void {
   );
 }
 
-async function clone(invocation: Invocation, url: string, directory: string): Promise<void> {
-  const branch = option(invocation, 'branch');
-  if (branch !== null) branchRef(branch);
-  const isNew = !existsSync(directory);
-  await mkdir(dirname(directory), { recursive: true });
-  const git = openPersonGit(dirname(directory), invocation.env);
+/** The branch that was said, else the one of the remote that is a transport. */
+async function clone(
+  invocation: Invocation,
+  at: { readonly url: string; readonly directory: string; readonly made: Made },
+): Promise<{ readonly git: SimpleGit; readonly notes: readonly string[] }> {
+  const { url, directory, made } = at;
+  const { env } = invocation;
+  const asked = option(invocation, 'branch');
+  if (asked !== null) branchRef(asked);
   try {
-    await git.raw([
-      'clone',
-      '--quiet',
-      ...(branch === null ? [] : [`--branch=${branch}`]),
-      '--',
-      url,
-      directory,
-    ]);
+    const heads = await readHeads(url, env);
+    const branch = asked ?? (await findBranch(url, heads, env));
+    if (!heads.branches.includes(branch))
+      throw new CrosstalkError('NOT_A_TRANSPORT', `${url} has no branch "${branch}"`, {
+        fix: `git ls-remote --heads ${shellWord(url)}`,
+      });
+    await made.directory(directory);
+    const isAlone = branch === heads.head;
+    const git = await makeClone({ url, directory, branch, exists: true, isAlone }, env);
+    if (!existsSync(join(directory, VERSION_FILE))) throw noTransport(url, branch);
+    return { git, notes: [] };
   } catch (error) {
-    throw cloneFailed(url, errorText(error));
+    throw error instanceof CrosstalkError ? error : cloneFailed(url, errorText(error));
   }
-  if (existsSync(join(directory, VERSION_FILE))) return;
-  // Only what was made a moment ago is taken away again.
-  if (isNew) await rm(directory, { recursive: true, force: true });
-  throw new CrosstalkError(
-    'NOT_A_TRANSPORT',
-    `${url} has no ${VERSION_FILE}${branch === null ? '' : ` on branch "${branch}"`}`,
-    {
-      fix: `crosstalkd init <dir> --remote ${url}   (or --branch <name>, if the conversation has a branch of its own)`,
-    },
-  );
+}
+
+/** Throws NOT_A_TRANSPORT for none, USAGE for several. */
+async function findBranch(
+  url: string,
+  heads: RemoteHeads,
+  env: Invocation['env'],
+): Promise<string> {
+  // Nearly always it is the only one, or stands beside what it keeps for itself.
+  const others = heads.branches.filter((name) => name !== heads.head);
+  if (heads.head !== null && others.every((name) => name === `${heads.head ?? ''}-archive`))
+    return heads.head;
+  const found = await findTransports(url, heads, env);
+  const [only, ...more] = found.includes(heads.head ?? '') ? [heads.head ?? ''] : found;
+  if (only === undefined) throw noTransport(url, null);
+  if (more.length === 0) return only;
+  throw new CrosstalkError('USAGE', `${url} has several transports: ${found.join(', ')}`, {
+    fix: `crosstalkd join ${shellWord(url)} --branch ${shellWord(only)}`,
+  });
+}
+
+function noTransport(url: string, branch: string | null): CrosstalkError {
+  const where = branch === null ? 'on any branch' : `on branch "${branch}"`;
+  return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no ${VERSION_FILE} ${where}`, {
+    fix: `crosstalkd init <dir> --remote ${shellWord(url)}`,
+  });
 }
 
 function cloneFailed(url: string, text: string): CrosstalkError {
-  const missingBranch = /Remote branch (\S+) not found/.exec(text)?.[1];
-  if (missingBranch !== undefined)
-    return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no branch "${missingBranch}"`, {
-      fix: `git ls-remote --heads ${url}`,
-    });
   const { line } = judgeFailure({
     ended: 'exited',
     code: 128,
@@ -171,7 +230,7 @@ function tell(
 ): number {
   const { io } = invocation;
   const served = views.filter(({ isServed }) => isServed);
-  const next = nextCommands(directory, views);
+  const next = nextCommands(invocation.args.length === 0 ? null : directory, views);
   if (wantsJson(invocation)) {
     printJson(invocation, {
       ok: true,
@@ -209,19 +268,20 @@ function tell(
 }
 
 /** What lets this host answer, and what asks something. */
-function nextCommands(directory: string, views: readonly ModelView[]): readonly string[] {
+function nextCommands(directory: string | null, views: readonly ModelView[]): readonly string[] {
   const servable = views.find(({ isServed }) => isServed);
   const waiting = views.find(
     ({ offer, program }) => offer.state.kind === 'unapproved' && program?.path !== null,
   );
+  const at = directory === null ? '' : ` -C ${shellWord(directory)}`;
   const allow =
     servable === undefined && waiting !== undefined
-      ? [`crosstalkd allow -C ${directory} ${waiting.offer.name}`]
+      ? [`crosstalkd allow${at} ${waiting.offer.name}`]
       : [];
   const model = servable ?? waiting ?? views[0];
   return [
     ...allow,
-    `crosstalkd run ${directory}`,
-    `crosstalkd send -C ${directory} --to ${model?.offer.name ?? '<model>'} --wait -m "Hello"`,
+    `crosstalkd run${directory === null ? '' : ` ${shellWord(directory)}`}`,
+    `crosstalkd send${at} --to ${model?.offer.name ?? '<model>'} --wait -m "Hello"`,
   ];
 }

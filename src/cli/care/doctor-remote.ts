@@ -3,6 +3,7 @@
  * file makes for it, and protect the history?
  */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { DAY, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -195,6 +196,10 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
         'protection',
         `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`,
       ),
+    ];
+  if (basename(path) === '.git')
+    return [
+      fine('protection', 'the repository is its own remote: whoever works in it can rewrite it'),
     ];
   const git = openPersonGit(path, session.env);
   // Claims among the branches have to be deletable.

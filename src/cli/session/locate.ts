@@ -3,11 +3,12 @@
  * simple-git does the asking.
  */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { openPersonGit } from './person-git.ts';
+import { findPlace, hasMailbox, projectName } from './project.ts';
 
 /** A transport as found: where its remote is, and the clone it was found in, if any. */
 export interface Located {
@@ -15,6 +16,8 @@ export interface Located {
   /** Short name of the branch; null = the remote's default one. */
   readonly branch: string | null;
   readonly clone: string | null;
+  /** The project whose mailbox it is, and the command was started in. */
+  readonly project: { readonly name: string; readonly directory: string } | null;
 }
 
 /**
@@ -25,17 +28,30 @@ export async function locateTransport(
   where: string | null,
   { cwd, env }: Pick<Invocation, 'cwd' | 'env'>,
 ): Promise<Located> {
-  if (where !== null && isUrl(where)) return { url: where, branch: null, clone: null };
+  if (where !== null && isUrl(where))
+    return { url: where, branch: null, clone: null, project: null };
   const start = resolve(cwd, where ?? '.');
   // A path that is not there may be a remote that is not there now: asking it gives the right
   // error.
-  if (where !== null && !existsSync(start)) return { url: start, branch: null, clone: null };
+  if (where !== null && !existsSync(start))
+    return { url: start, branch: null, clone: null, project: null };
   if (!existsSync(start) || !statSync(start).isDirectory())
     throw notATransport(`there is no directory ${start}`);
-  if (isBareRepository(start)) return { url: start, branch: null, clone: null };
-  const clone = findClone(start);
-  if (clone === null) throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
-  return locateRemote(clone, env);
+  if (isBareRepository(start)) return { url: start, branch: null, clone: null, project: null };
+  const place = findPlace(start);
+  if (place.kind === 'none') throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
+  if (place.kind === 'clone')
+    return { ...(await locateRemote(place.directory, env)), project: null };
+  const { project } = place;
+  if (!hasMailbox(project))
+    throw new CrosstalkError(
+      'NOT_A_TRANSPORT',
+      `the repository ${project.directory} has no mailbox yet`,
+      { fix: 'crosstalkd join   (when its remote has one), or: crosstalkd init' },
+    );
+  const located = await locateRemote(project.mailbox, env);
+  const name = projectName(project, located.url);
+  return { ...located, project: { name, directory: project.directory } };
 }
 
 /** True for what can only be a remote: a scheme or `user@host:path`. */
@@ -52,14 +68,10 @@ export function isBareRepository(directory: string): boolean {
   );
 }
 
-function findClone(start: string): string | null {
-  for (let at = start; ; at = dirname(at)) {
-    if (existsSync(join(at, VERSION_FILE)) && existsSync(join(at, '.git'))) return at;
-    if (dirname(at) === at) return null;
-  }
-}
-
-async function locateRemote(clone: string, env: Invocation['env']): Promise<Located> {
+async function locateRemote(
+  clone: string,
+  env: Invocation['env'],
+): Promise<Omit<Located, 'project'>> {
   const git = openPersonGit(clone, env, 10_000);
   const ask = async (...args: string[]): Promise<string | null> => {
     try {
@@ -93,9 +105,11 @@ async function locateRemote(clone: string, env: Invocation['env']): Promise<Loca
   const merge = settings.get(`branch.${branch ?? ''}.merge`);
   const remote = configured ?? 'origin';
   const url = remote === 'origin' ? origin : await ask('remote', 'get-url', '--', remote);
+  // Without a remote the repository is its own: git's locks on its branch decide who was first.
+  if (url === null && configured === undefined) return { url: join(clone, '.git'), branch, clone };
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, {
-      fix: 'git remote add origin <url>',
+      fix: `git remote add ${remote} <url>`,
     });
   return {
     url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url),

@@ -136,7 +136,7 @@ export async function openSession(
         branchRef: `refs/heads/${branch}`,
         atomic: traits.atomic,
       },
-      config: read.config,
+      config: withProject(read.config, located),
       origins: read.origins,
       configDirectory: read.directory,
       directory,
@@ -161,6 +161,13 @@ interface Looked {
   readonly checkpoint: SeenCheckpoint;
   readonly url: string;
   readonly branch: string;
+}
+
+/** The project that a command was started in is one of this host's, unless it says otherwise. */
+function withProject(config: Config, { project }: Located): Config {
+  return project === null
+    ? config
+    : { ...config, projects: { [project.name]: project.directory, ...config.projects } };
 }
 
 /**

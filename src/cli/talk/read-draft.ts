@@ -19,6 +19,7 @@ import { attachFiles, attachNamed } from './attach-files.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
+import { readModelViews } from '../look/models.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { startDirectory } from '../look/reading.ts';
 import { parseRecipients } from './recipients.ts';
@@ -113,13 +114,13 @@ async function composeNew(
     {
       to:
         fields?.to.map(formatAddress) ??
-        chooseRecipients(invocation, session, { answered, sender }),
+        (await chooseRecipients(invocation, session, { answered, sender })),
       from: sender.name,
       timestamp: formatIso(nowMs),
       re,
       hops: sender.agent?.hops,
       wait: sender.agent !== null && sending.waits,
-      ...chooseDetails(invocation, fields),
+      ...chooseDetails(invocation, session, fields),
       ...(attached.length === 0
         ? {}
         : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
@@ -130,15 +131,25 @@ async function composeNew(
 }
 
 /** What may be said besides: in the text itself, else by options. */
-function chooseDetails(invocation: Invocation, fields: MessageFields | null): Partial<NewMessage> {
+function chooseDetails(
+  invocation: Invocation,
+  session: TransportSession,
+  fields: MessageFields | null,
+): Partial<NewMessage> {
   const files = fields?.files ?? [];
   return {
     subject: fields?.subject ?? option(invocation, 'subject') ?? undefined,
     as: fields?.as ?? option(invocation, 'as') ?? undefined,
     priority: (fields?.priority ?? 0) === 0 ? priorityOption(invocation) : fields?.priority,
-    project: fields?.project ?? option(invocation, 'project') ?? undefined,
+    project: fields?.project ?? chooseProject(invocation, session),
     files: files.length === 0 ? undefined : files,
   };
+}
+
+/** The project that the command was started in; `--project ""` asks about none. */
+function chooseProject(invocation: Invocation, { located }: TransportSession): string | undefined {
+  const asked = option(invocation, 'project') ?? located.project?.name;
+  return asked === '' ? undefined : asked;
 }
 
 /** The message that this one answers: --re, or what an agent was asked. */
@@ -161,17 +172,19 @@ async function readAnswered(
   );
 }
 
-function chooseRecipients(
+async function chooseRecipients(
   invocation: Invocation,
   session: TransportSession,
   { answered, sender }: { readonly answered: readonly Said[]; readonly sender: Sender },
-): readonly string[] {
+): Promise<readonly string[]> {
   const asked = invocation.options.get('to') ?? [];
   if (asked.length > 0) return parseRecipients(asked).map(formatAddress);
   // Writing once more to one's own message means to go on talking to the same.
   const authors = answered.flatMap((said) => (said.from === sender.name ? said.to : [said.from]));
   if (authors.length > 0 && sender.agent === null) return [...new Set(authors)];
   const { models } = session.mirror.index();
+  const first = sender.agent === null ? await firstServed(invocation, session) : null;
+  if (first !== null) return [first];
   throw new CrosstalkError(
     'USAGE',
     `send: --to is missing; models here: ${models.join(', ') || 'none'}`,
@@ -179,6 +192,14 @@ function chooseRecipients(
       fix: `crosstalkd send --to ${models[0] ?? '<model>'} …`,
     },
   );
+}
+
+/** The only model there is, else the first that this host serves. */
+async function firstServed({ env }: Invocation, session: TransportSession): Promise<string | null> {
+  const views = await readModelViews(session, env);
+  const name = (views.length === 1 ? views : views.filter(({ isServed }) => isServed))[0]?.offer
+    .name;
+  return name ?? null;
 }
 
 function chooseChannel(invocation: Invocation, answered: readonly Said[]): string {
@@ -237,7 +258,7 @@ async function composeTemplate(
   const { models } = session.mirror.index();
   const asked = (invocation.options.get('to') ?? []).length > 0 || answered.length > 0;
   const to = asked
-    ? chooseRecipients(invocation, session, { answered, sender })
+    ? await chooseRecipients(invocation, session, { answered, sender })
     : models.slice(0, 1);
   const subject = option(invocation, 'subject');
   return [

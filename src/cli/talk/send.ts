@@ -37,9 +37,11 @@ export function sendMessage(invocation: Invocation): Promise<number> {
       return publishLetter(session, sender, draft.letter);
     });
     await draft.done();
-    await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: WAKE_MS }).catch(
-      () => undefined,
-    );
+    const woken = await sendControl(
+      session.directory.path,
+      { op: 'wake' },
+      { timeoutMs: WAKE_MS },
+    ).catch(() => undefined);
     const { letter } = draft;
     for (const warning of [
       ...warnAboutHosts(session, letter.message.fields.to),
@@ -50,6 +52,13 @@ export function sendMessage(invocation: Invocation): Promise<number> {
     if (!wantsJson(invocation))
       for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes])
         invocation.io.warn(line);
+    if (woken?.kind === 'not-running' && sender.agent === null) {
+      const { answerHere } = await import('../begin/answer-here.ts');
+      await answerHere(invocation, session, {
+        path: letter.path,
+        names: letter.message.fields.to.map(({ name }) => name),
+      });
+    }
     const answers = await waitForReplies(invocation, session, {
       path: letter.path,
       limitMs: waitMs,

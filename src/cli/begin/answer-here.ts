@@ -1,0 +1,47 @@
+/**
+ * One message answered in the process that sent it, where no dispatcher runs on this host: by what
+ * is approved here, with the same claim and the same transaction.
+ */
+import { createLog } from '../../base/log.ts';
+import { runDispatcher } from '../../dispatcher/loop.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Invocation } from '../command.ts';
+import { readModelViews } from '../look/models.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { composeDispatcher } from './compose.ts';
+
+/**
+ * Answers for those of `names` that this host serves, and says so; does nothing when it serves none
+ * of them, or another process holds the state directory.
+ */
+export async function answerHere(
+  invocation: Invocation,
+  session: TransportSession,
+  message: { readonly path: string; readonly names: readonly string[] },
+): Promise<void> {
+  const views = await readModelViews(session, invocation.env);
+  const served = message.names.filter((name) =>
+    views.some(({ offer, isServed }) => isServed && offer.name === name),
+  );
+  if (served.length === 0) return;
+  const { io } = invocation;
+  const log = createLog(({ level, event, fields }) => {
+    if (level === 'alert') io.warn(`${event}: ${String(fields['reason'] ?? fields['why'] ?? '')}`);
+  });
+  const parts = { invocation, log, onOutput: () => undefined, onlyMessage: message.path };
+  const composed = await composeDispatcher(session, parts).catch((error: unknown) => {
+    if (error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER') return null;
+    throw error;
+  });
+  if (composed === null) return;
+  io.warn(`no dispatcher runs here, so this command answers by itself: ${served.join(', ')}`);
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const onSignal = (): void => (stop.signal.aborted ? kill : stop).abort();
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    await runDispatcher(composed.dispatcher, { once: true, stop: stop.signal, kill: kill.signal });
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await composed.close();
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * `crosstalkd remote add <url>`: takes a transport that lives on this machine to a remote, with
+ * everything that was said and with what was approved here.
+ */
+import { isAbsolute, resolve } from 'node:path';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { systemClock } from '../../base/clock.ts';
+import { systemRandom } from '../../base/random.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import { approve, readApprovals } from '../../local/approvals.ts';
+import { transportId } from '../../local/state-directory.ts';
+import { checkRemoteUrl } from '../../transport/git-environment.ts';
+import type { Invocation } from '../command.ts';
+import { plain } from '../io.ts';
+import { printJson, wantsJson, withSession } from '../look/reading.ts';
+import { isUrl } from '../session/locate.ts';
+import { openState } from '../session/open-state.ts';
+import { openPersonGit } from '../session/person-git.ts';
+import { readHeads } from '../session/remote-heads.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** Copies the branch to the remote, then lets the clone name it. */
+export function addRemote(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const { clone, url: before } = session.located;
+    if (clone === null || !isAbsolute(before))
+      throw new CrosstalkError('REFUSED', `the transport has the remote ${before} already`, {
+        fix: 'git remote set-url origin <url>   (in the clone, when it has moved)',
+      });
+    const given = invocation.args[0] ?? '';
+    const url = checkRemoteUrl(
+      isUrl(given) ? given : resolve(invocation.cwd, given),
+      session.config.allowHttp,
+    );
+    // Nobody here may go on with the old one meanwhile.
+    const local = await openState(invocation, session);
+    try {
+      await push(session, { clone, url });
+      await nameRemote(invocation, { clone, url, branch: session.branch });
+      await keepApprovals(session, url);
+    } finally {
+      await local.close();
+    }
+    tell(invocation, session, url);
+    return 0;
+  });
+}
+
+interface Move {
+  readonly clone: string;
+  readonly url: string;
+}
+
+async function push(session: TransportSession, { url }: Move): Promise<void> {
+  const { branch, located, env } = session;
+  const heads = await readHeads(url, env).catch((error: unknown) => {
+    throw new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${errorText(error)}`, {
+      fix: 'check the address and your access to it, then the same command again',
+    });
+  });
+  if (heads.branches.includes(branch))
+    throw new CrosstalkError('REFUSED', `${url} has a branch "${branch}" already`, {
+      fix: `crosstalkd join ${shellWord(url)}   (or a remote without that branch)`,
+    });
+  const names = [branch, `${branch}-archive`];
+  const here = await readHeads(located.url, env);
+  const refs = names
+    .filter((name) => here.branches.includes(name))
+    .map((name) => `refs/heads/${name}:refs/heads/${name}`);
+  try {
+    await openPersonGit(located.url, env).raw([
+      'push',
+      '--quiet',
+      '--no-verify',
+      '--',
+      url,
+      ...refs,
+    ]);
+  } catch (error) {
+    throw new CrosstalkError('REFUSED', `${url} does not take it: ${errorText(error).trim()}`, {
+      fix: 'ask for write access to the repository, then the same command again',
+    });
+  }
+}
+
+async function nameRemote(
+  { env }: Invocation,
+  { clone, url, branch }: Move & { readonly branch: string },
+): Promise<void> {
+  const git = openPersonGit(clone, env);
+  const names = (await git.raw(['remote'])).split('\n');
+  await git.raw(['remote', ...(names.includes('origin') ? ['set-url'] : ['add']), 'origin', url]);
+  await git.raw(['fetch', '--quiet', 'origin']);
+  await git.raw(['branch', '--quiet', `--set-upstream-to=origin/${branch}`, branch]);
+}
+
+/** What was approved was approved for this conversation, wherever it is kept. */
+async function keepApprovals(session: TransportSession, url: string): Promise<void> {
+  const approved = await readApprovals(session.configDirectory, session.id);
+  const entries = [...approved].map(([name, hash]) => ({ name, hash }));
+  const { rootCommit } = session;
+  if (entries.length > 0)
+    await approve(
+      session.configDirectory,
+      { transport: transportId({ remoteUrl: url, rootCommit }), entries },
+      { clock: systemClock, random: systemRandom },
+    );
+}
+
+function tell(invocation: Invocation, session: TransportSession, url: string): void {
+  const { branch } = session;
+  if (wantsJson(invocation)) {
+    printJson(invocation, { ok: true, health: 'good', remote: url, branch });
+    return;
+  }
+  invocation.io.print(plain(`The conversation is on ${url} now (branch ${branch}).`));
+  const isOwn = session.located.project !== null;
+  invocation.io.print(
+    isOwn
+      ? 'Others: crosstalkd join, in their clone of the project'
+      : `Others: crosstalkd join ${shellWord(url)}`,
+  );
+}
