@@ -48,9 +48,9 @@ const GUARDS = [
   {
     name: 'lease on the claim',
     file: 'dispatcher/claim-message.ts',
-    find: 'update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: request.expected, next: oid },',
+    find: 'expected: request.expected,',
     without:
-      'update: { ref: dispatcher.settings.refs.claims + request.work.key, expected: (await dispatcher.doors.repository.listRefs([dispatcher.settings.refs.claims])).value?.refs.get(dispatcher.settings.refs.claims + request.work.key) ?? null, next: oid },',
+      'expected: (await dispatcher.doors.repository.listRefs([dispatcher.settings.refs.claims])).value?.refs.get(dispatcher.settings.refs.claims + request.work.key) ?? null,',
     tests: [SEEDS],
   },
   {
@@ -84,16 +84,52 @@ const GUARDS = [
   {
     name: 'ancestry',
     file: 'transport/mirror.ts',
-    find: 'if (was !== null && tip !== was && !ours && !(tip !== null && (await repository.isAncestor(was, tip)))) {',
-    without: 'if (was === undefined) {',
+    find: '!(tip !== null && (await repository.isAncestor(was, tip)))',
+    without: 'was === undefined',
     tests: ['tests/simulation/simulation.test.ts -t wound'],
   },
   {
     name: 'journal order',
     file: 'dispatcher/run-attempt.ts',
-    find: "await doors.local.journal({ kind: 'starting', key: held.key, nonce: held.claim.nonce, attemptId });",
+    find: /await journal\(dispatcher, \{\s+kind: 'starting',[^}]*\}\);/,
     without: '',
-    tests: ['tests/dispatcher/fail-the-nth.test.ts -t with.side'],
+    tests: ['tests/simulation/meddler.test.ts'],
+  },
+  {
+    name: 'mark before the start',
+    file: 'dispatcher/run-attempt.ts',
+    find: "effects === 'external' ? await markStart(dispatcher, held) : 'marked'",
+    without:
+      "effects === 'external' && held.key === '' ? await markStart(dispatcher, held) : 'marked'",
+    tests: ['tests/simulation/meddler.test.ts'],
+  },
+  {
+    name: 'started here before',
+    file: 'dispatcher/lapsed-claims.ts',
+    find: 'return ranExternal(state.claims.ledger, work.key) ? settings.alias : null;',
+    without: "return ranExternal(state.claims.ledger, '') ? settings.alias : null;",
+    tests: ['tests/simulation/meddler.test.ts'],
+  },
+  {
+    name: 'attempts by the journal',
+    file: 'dispatcher/select-work.ts',
+    find: 'if (attempts >= (view.serving.models.get(work.recipient)?.attempts ?? Infinity))',
+    without: 'if (attempts < 0)',
+    tests: ['tests/simulation/meddler.test.ts'],
+  },
+  {
+    name: 'claim put back',
+    file: 'dispatcher/keep-lease.ts',
+    find: 'standing !== held.oid && !(await restoreClaim(dispatcher, held, standing))',
+    without: 'standing !== held.oid',
+    tests: ['tests/simulation/meddler.test.ts'],
+  },
+  {
+    name: 'holder that was seen serving',
+    file: 'dispatcher/settle-claims.ts',
+    find: "!isKnown || claim.effects === 'external'",
+    without: "claim.effects === 'external'",
+    tests: ['tests/simulation/meddler.test.ts'],
   },
   {
     name: 'hop limit',

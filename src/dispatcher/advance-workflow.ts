@@ -22,7 +22,7 @@ import type { CommitDraft } from '../transport/repository.ts';
 import { nextWithCache } from './cached-answers.ts';
 import { listClosingRuns } from './closing-runs.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
-import { enqueue } from './publish-reply.ts';
+import { enqueue } from './post.ts';
 import { readRun, type RunReader } from './read-run.ts';
 import { refsUnder } from './refs-under.ts';
 import { candidatesFor, preferredInstance } from './select-work.ts';

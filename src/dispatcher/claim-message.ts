@@ -16,6 +16,7 @@ import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { isMeant } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
+import { journal } from './start-ledger.ts';
 
 const GIVE_BACK_MS = 2_000;
 /** A server that hides refs takes a claim and does not list it. */
@@ -153,7 +154,7 @@ interface Draft {
 async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promise<Draft> {
   const claim = composeClaim(dispatcher, request);
   const oid = await dispatcher.doors.repository.writeRecord(formatClaim(claim));
-  await dispatcher.doors.local.journal({
+  await journal(dispatcher, {
     kind: 'claiming',
     key: request.work.key,
     nonce: claim.nonce,
@@ -233,7 +234,7 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Pr
     });
   }
   refused.set(work.key, { expected: lost.expected, refusal });
-  await doors.local.journal({
+  await journal(dispatcher, {
     kind: 'settled',
     key: work.key,
     nonce: lost.claim.nonce,
@@ -255,6 +256,7 @@ function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim):
     stopped: null,
     abort: new AbortController(),
     startedMs: null,
+    restores: 0,
   };
   dispatcher.state.claims.held.set(held.key, held);
   return held;

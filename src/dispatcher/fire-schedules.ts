@@ -17,7 +17,7 @@ import { readFolder } from '../transport/read-folder.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Scheduled } from './state.ts';
-import { enqueue } from './publish-reply.ts';
+import { enqueue } from './post.ts';
 
 /** Commits that are searched for the one that gave a workflow its present form. */
 const HISTORY_MAX = 5_000;

@@ -5,6 +5,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';
+import { findStart } from '../protocol/find-start.ts';
 import {
   listSuperseded,
   listWork,
@@ -31,6 +32,19 @@ export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   return works.length === 0 ? works : followMoves(works, new Map(listClaims(dispatcher)));
 }
 
+/** Where the message stands now: it may have been moved since it was claimed. */
+export function currentPath(dispatcher: Dispatcher, { key, message }: Work): string {
+  const { messages, superseded } = dispatcher.mirror.index();
+  if (messages.has(message.path) || superseded.has(message.path)) return message.path;
+  const here = [...currentWork(dispatcher), ...supersededWork(dispatcher)].filter(
+    (work) => work.key === key,
+  );
+  return (
+    (here.find((work) => work.message.blob === message.blob) ?? here[0])?.message.path ??
+    message.path
+  );
+}
+
 /**
  * Claims that may stand for what was moved: those of no open work, and all that this host holds.
  */
@@ -42,7 +56,8 @@ function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, cl
 }
 
 /**
- * Whether the work of a claim that was just won is still to be done, and by us alone: the claim
+ * Whether the work of a claim that was just won is still to be done, by nobody else so far, and by
+ * us alone: the claim
  * that another host made for the same bytes under another path, before or after a move that only
  * one of us had seen, makes both give way.
  */
@@ -57,6 +72,7 @@ export function isStillOurs(
     listWork(index).find((candidate) => candidate.twinOf === null && isFor(claim, candidate));
   if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key)))
     return false;
+  if (findStart(index, work) !== null) return false;
   return ![...readStrays(dispatcher)].some(([other, stray]) => other !== key && isFor(stray, work));
 }
 

@@ -9,8 +9,10 @@ import { effectsOf } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { RefResult } from '../transport/repository.ts';
 import type { Held, StopReason } from './state.ts';
+import { isMarkedBy } from './mark-start.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
+import { journal } from './start-ledger.ts';
 
 /** What every reply of a claim says, however it ended. */
 export function replyBasics(dispatcher: Dispatcher, held: Held) {
@@ -73,7 +75,7 @@ export async function renewClaim(
       model: held.work.recipient,
       next: 'the attempt ends here; whoever holds the claim goes on',
     });
-    await doors.local.journal({
+    await journal(dispatcher, {
       kind: 'settled',
       key: held.key,
       nonce: held.claim.nonce,
@@ -118,7 +120,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
   });
   if (text !== '')
     await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
-  const mayHaveActed = held.startedMs !== null && held.claim.effects === 'external';
+  const mayHaveActed = isMarkedBy(dispatcher, held);
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';
     const detail = `outcome unknown: ${dispatcher.settings.alias} ${why} while running it`;
@@ -129,7 +131,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
       ...NO_RUN,
     });
   } else if (reason === 'claim-lost') {
-    await doors.local.journal({
+    await journal(dispatcher, {
       kind: 'settled',
       key: held.key,
       nonce: held.claim.nonce,

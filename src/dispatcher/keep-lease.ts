@@ -11,6 +11,7 @@ import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
 import { isDue, isMeant, nextRefusal } from './refused-work.ts';
+import { restoreClaim } from './restore-claim.ts';
 
 /**
  * Pushes a beat when one is due: at every interval while claims are held, when what this host
@@ -102,8 +103,10 @@ export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
   const { state } = dispatcher;
   for (const held of state.claims.held.values()) {
     if (held.phase !== 'attempt' || state.seenMs < held.confirmedMs) continue;
-    if (state.refs.get(held.ref) !== held.oid) stopAttempt(held, 'claim-lost');
-    else if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
+    const standing = state.refs.get(held.ref) ?? null;
+    if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
+    else if (standing !== held.oid && !(await restoreClaim(dispatcher, held, standing)))
+      stopAttempt(held, 'claim-lost');
   }
   warnOfTwins(dispatcher);
 }

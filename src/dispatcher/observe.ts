@@ -3,6 +3,7 @@
  * rests on what this saw.
  */
 import type { Oid } from '../base/ids.ts';
+import { beatName, parseBeat } from '../protocol/beat.ts';
 import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
@@ -163,6 +164,7 @@ function wantedRecords(
 ): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
   const ours = new Set([...state.claims.held.values()].map(({ oid }) => oid));
+  const strangers = holdersUnseen(dispatcher);
   const wanted = new Map<string, Oid>();
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
@@ -173,10 +175,24 @@ function wantedRecords(
     // Who serves what decides whether a workflow step can run at all; who can be called stands
     // there too.
     const beat =
-      ref.startsWith(settings.refs.hosts) && (state.workflows.runs.size > 0 || settings.pokes);
+      ref.startsWith(settings.refs.hosts) &&
+      (state.workflows.runs.size > 0 ||
+        settings.pokes ||
+        strangers.has(ref.slice(settings.refs.hosts.length)));
     if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }
   return wanted;
+}
+
+/** Holders of claims, by the names of their beats, that were not seen to serve what they hold. */
+function holdersUnseen({ state }: Dispatcher): ReadonlySet<string> {
+  const unseen = new Set<string>();
+  for (const record of state.records.values())
+    if (record?.claim != null) {
+      const name = beatName(record.claim);
+      if (state.host.serving.get(name)?.has(record.claim.recipient) !== true) unseen.add(name);
+    }
+  return unseen;
 }
 
 /**
@@ -197,14 +213,24 @@ function strayRecords(
   return new Map(strays.map(([key, oid]) => [settings.refs.claims + key, oid]));
 }
 
+/** A beat counts for the host that its ref names, and for no other. */
+function noteServing({ state }: Dispatcher, name: string, text: string): void {
+  const beat = parseBeat(text);
+  if (beat === null || beatName(beat) !== name) return;
+  const known = state.host.serving.get(name) ?? new Set();
+  state.host.serving.set(name, new Set([...known, ...beat.models]));
+}
+
 async function readRecords(
   dispatcher: Dispatcher,
   wanted: ReadonlyMap<string, Oid>,
 ): Promise<void> {
   const { doors, state, settings } = dispatcher;
-  for (const oid of wanted.values()) {
+  for (const [ref, oid] of wanted) {
     const commit = await doors.repository.readCommit(oid);
     state.records.set(oid, commit === null ? null : createRecord(commit.message));
+    if (commit !== null && ref.startsWith(settings.refs.hosts))
+      noteServing(dispatcher, ref.slice(settings.refs.hosts.length), commit.message);
   }
   forgetRecords(state);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);

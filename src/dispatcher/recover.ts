@@ -4,13 +4,14 @@
  * lock of this directory knows that their process is dead.
  */
 import { aheadMs } from '../base/clock.ts';
-import { type JournalEntry, RAN_BEFORE } from '../local/local-state.ts';
+import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.ts';
 import { listWork, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { createRecord } from './observe.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
+import { journal, noteEntry } from './start-ledger.ts';
 
 /** Settled claims whose start is remembered over a restart. */
 const RAN_KEPT = 500;
@@ -26,7 +27,7 @@ export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
   const { doors, state } = dispatcher;
   const entries = await doors.local.readJournal();
   for (const entry of entries) {
-    if (entry.kind === 'starting') state.claims.ran.add(entry.key);
+    noteEntry(state.claims.ledger, entry);
     if (entry.kind === 'settled' && entry.how === RAN_BEFORE) state.claims.blocked.add(entry.key);
   }
   const traces = traceClaims(entries);
@@ -75,14 +76,16 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
       .flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : []))
       .slice(-RAN_KEPT),
   );
+  const kept = memorable(entries);
   await doors.local.compactJournal(
     entries.filter(
       (entry) =>
-        'nonce' in entry &&
-        (live.has(entry.nonce) ||
-          late.has(entry.nonce) ||
-          isOrphan(dispatcher, traces, entry.nonce) ||
-          (entry.kind === 'settled' && entry.how === RAN_BEFORE)),
+        kept.has(entry) ||
+        ('nonce' in entry &&
+          (live.has(entry.nonce) ||
+            late.has(entry.nonce) ||
+            isOrphan(dispatcher, traces, entry.nonce) ||
+            (entry.kind === 'settled' && entry.how === RAN_BEFORE))),
     ),
   );
   return true;
@@ -92,14 +95,18 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
  * What a rewritten branch shows as open although it was run here is not run again: a person decides
  * about that.
  */
-export async function blockWhatRan({ state, doors, mirror, settings }: Dispatcher): Promise<void> {
+export async function blockWhatRan(dispatcher: Dispatcher): Promise<void> {
+  const { state, mirror, settings } = dispatcher;
   const orphaned = [...state.claims.orphans.keys()].map((ref) =>
     ref.slice(settings.refs.claims.length),
   );
   const spared = new Set([...state.claims.held.keys(), ...orphaned, ...state.claims.blocked]);
-  for (const entry of blocksOf(listWork(mirror.index()), { ran: state.claims.ran, spared })) {
+  for (const entry of blocksOf(listWork(mirror.index()), {
+    ran: new Set(state.claims.ledger.byKey.keys()),
+    spared,
+  })) {
     state.claims.blocked.add(entry.key);
-    await doors.local.journal(entry);
+    await journal(dispatcher, entry);
   }
 }
 
@@ -132,7 +139,7 @@ function isOrphan(
 function traceClaims(entries: readonly JournalEntry[]): ReadonlyMap<string, Trace> {
   const traces = new Map<string, Trace>();
   for (const entry of entries) {
-    if (entry.kind === 'started') continue;
+    if (!('nonce' in entry)) continue;
     const before = traces.get(entry.nonce) ?? { starting: false, settled: false };
     traces.set(entry.nonce, {
       starting: before.starting || entry.kind === 'starting',
@@ -165,6 +172,7 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
     stopped: null,
     abort: new AbortController(),
     startedMs: null,
+    restores: 0,
   };
   state.claims.held.set(held.key, held);
   doors.log.status('outbox.resumed', {

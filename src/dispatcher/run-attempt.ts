@@ -22,8 +22,10 @@ import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
 import { failedHere, failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, recent } from './park-model.ts';
+import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
+import { journal } from './start-ledger.ts';
 
 /** One model being tried for a claim: the recipient itself, then its fallbacks. */
 interface Try {
@@ -33,6 +35,8 @@ interface Try {
   readonly invocation: number;
   readonly threadBytesMax: number;
 }
+
+const STOPPED: AttemptOutcome = { kind: 'stopped', textSoFar: '', durationMs: 0 };
 
 /** Works a claim to its end. Never rejects. */
 export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
@@ -48,8 +52,7 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
       fix: 'crosstalkd doctor',
     });
     park(dispatcher, held.work.recipient, { ms: MINUTE, why: errorText(error) });
-    if (held.startedMs === null || held.claim.effects === 'none')
-      releaseClaim(dispatcher, held, 'broken');
+    if (!isMarkedBy(dispatcher, held)) releaseClaim(dispatcher, held, 'broken');
     else abandonClaim(dispatcher, held);
   }
   wake(dispatcher);
@@ -137,16 +140,26 @@ async function invoke(
     if (input.stranger !== null) return failedHere('persona', input.stranger);
     if (input.attachments.kind === 'refused')
       return failedHere('attachment', input.attachments.why);
-    await doors.local.journal({
+    const effects = effectsOf(current.entry, held.work.message);
+    const marked = effects === 'external' ? await markStart(dispatcher, held) : 'marked';
+    if (marked === 'stopped') return STOPPED;
+    if (marked === 'elsewhere') {
+      releaseClaim(dispatcher, held, 'started elsewhere');
+      return null;
+    }
+    await journal(dispatcher, {
       kind: 'starting',
       key: held.key,
       nonce: held.claim.nonce,
       attemptId,
+      model: current.entry.name,
+      effects,
+      attempt: held.claim.attempt,
+      atMs: doors.clock.wallMs(),
     });
-    state.claims.ran.add(held.key);
     while (hasSlept(dispatcher, held))
       if (!(await renewClaim(dispatcher, held, current.entry))) return null;
-    if (held.stopped !== null) return { kind: 'stopped', textSoFar: '', durationMs: 0 };
+    if (held.stopped !== null) return STOPPED;
     held.startedMs = doors.clock.monotonicMs();
     state.models.starts.set(
       current.entry.name,
@@ -173,11 +186,12 @@ async function invoke(
         CROSSTALK_CHANNEL: held.work.message.channel,
       },
       onStarted: ({ pgid, startTicks }) =>
-        doors.local.journal({ kind: 'started', attemptId, pgid, startTicks }),
+        journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
       signal: held.abort.signal,
     };
     const outcome = await runIsolated(dispatcher, held, { request, isolation: input.isolation });
+    if (outcome.kind !== 'stopped') await noteUsage(dispatcher, attemptId, outcome);
     doors.log.status('attempt.ended', {
       message: held.work.message.path,
       model: current.entry.name,
@@ -200,6 +214,22 @@ async function invoke(
       });
     });
   }
+}
+
+/** What it says that it has used counts whatever becomes of its claim. */
+async function noteUsage(
+  dispatcher: Dispatcher,
+  attemptId: string,
+  { usage }: Answered | Failed,
+): Promise<void> {
+  const { costUsd, tokensIn, tokensOut } = usage;
+  if (costUsd === null && tokensIn === null && tokensOut === null) return;
+  await journal(dispatcher, {
+    kind: 'used',
+    attemptId,
+    usd: costUsd ?? 0,
+    tokens: (tokensIn ?? 0) + (tokensOut ?? 0),
+  });
 }
 
 /** A message that names a project runs in that directory of this host. */

@@ -26,6 +26,10 @@ export interface WorkView {
   readonly hostsPrefix: string;
   /** Key → model, of every attempt on this host: each takes a slot. */
   readonly held: ReadonlyMap<string, string>;
+  /** Who has started what may not be started again; null = nobody. */
+  readonly startedBy: (work: Work) => string | null;
+  /** Attempts of this host at a piece of work that came to nothing. */
+  readonly attemptsHere: (work: Work) => number;
   /** Keys that this host ran before the branch was rewritten. */
   readonly blocked: ReadonlySet<string>;
   /** Keys whose answer is on its way out. */
@@ -58,6 +62,8 @@ export interface Verdict {
     | 'not-served'
     | 'no-project'
     | 'ran-before'
+    | 'started'
+    | 'attempts'
     | 'parked'
     | 'budget'
     | 'held'
@@ -118,6 +124,15 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
       kind: 'ran-before',
       detail: `was run on ${view.alias} before the branch was rewritten; to have it done again, send it anew`,
     };
+  const by = view.startedBy(work);
+  if (by !== null)
+    return {
+      kind: 'started',
+      detail: `was started on ${by}, and what it does cannot be taken back: no host starts it again`,
+    };
+  const attempts = view.attemptsHere(work);
+  if (attempts >= (view.serving.models.get(work.recipient)?.attempts ?? Infinity))
+    return { kind: 'attempts', detail: `had ${attempts} attempts on ${view.alias} already` };
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
     return {

@@ -4,44 +4,25 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { shellWord } from '../base/shell-word.ts';
-import { beatName } from '../protocol/beat.ts';
-import type { Claim } from '../protocol/claim.ts';
-import { silentMs } from '../protocol/lease.ts';
-import { MODEL_DEFAULTS } from '../protocol/models.ts';
 import type { Work } from '../protocol/open-work.ts';
 import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { supersededWork } from './follow-moves.ts';
-import { enqueue, replyTransaction } from './publish-reply.ts';
+import { isOurs, type Lapsed, readLapsed, startedBy } from './lapsed-claims.ts';
+import { enqueue } from './post.ts';
+import { replyTransaction } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeWork, type WorkView } from './select-work.ts';
 
-/** What is known of a claim that lapsed. */
-export interface Lapsed {
-  /** Null when its record cannot be read. */
-  readonly claim: Claim | null;
-  /** The open work it stands for; null when there is none (answered, removed, or never was). */
-  readonly work: Work | null;
-  /**
-   * The same for a message that was asked again by another: nobody takes it, but what may have been
-   * done for it must be told.
-   */
-  readonly closed: Work | null;
-  /** Whether the agent may have been started. Only its own host can know that it was not. */
-  readonly started: boolean;
-  readonly attemptsMax: number;
-}
+export type LapsedVerdict = 'remove' | 'take-over' | 'gave-up';
 
-export type LapsedVerdict = 'remove' | 'take-over' | 'outcome-unknown' | 'gave-up';
-
-/** What becomes of a lapsed claim. */
-export function judgeLapsed({ claim, work, closed, started, attemptsMax }: Lapsed): LapsedVerdict {
-  if (claim === null || (work ?? closed) === null || !started) return 'remove';
-  // When the message that asks again is taken away, this one is open again: its reply is what keeps
-  // it from a second run.
-  if (claim.effects === 'external') return 'outcome-unknown';
-  if (work === null) return 'remove';
+/**
+ * What becomes of a lapsed claim. One with effects outside says nothing: an agent was started under
+ * it if, and only if, the branch has its mark (settle-started.ts).
+ */
+export function judgeLapsed({ claim, work, started, isKnown, attemptsMax }: Lapsed): LapsedVerdict {
+  if (claim === null || work === null || !started || !isKnown || claim.effects === 'external')
+    return 'remove';
   return claim.attempt >= attemptsMax ? 'gave-up' : 'take-over';
 }
 
@@ -54,78 +35,45 @@ export async function settleLapsedClaims(
   const { state, settings } = dispatcher;
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
-  let byKey: ReturnType<typeof workByKey> | null = null;
+  let open: ReadonlyMap<string, Work> | null = null;
   for (const [ref, oid] of refsUnder(state.refs, settings.refs.claims)) {
     const found = readLapsed(dispatcher, ref, oid);
     if (found === null || isOurs(dispatcher, ref) || state.claims.settling.has(ref)) continue;
-    byKey ??= workByKey(dispatcher, works);
-    const lapsed: Lapsed = { ...found, ...byKey(ref.slice(settings.refs.claims.length)) };
+    open ??= openWork(works);
+    const work = open.get(ref.slice(settings.refs.claims.length)) ?? null;
+    if (work !== null && startedBy(dispatcher, work) !== null) continue;
+    const lapsed: Lapsed = { ...found, work };
     const verdict = judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover(
         { ...view, held: new Map([...view.held, ...taken]) },
         { ref, oid, lapsed },
       );
-      if (request === null) continue;
+      if (request === null) {
+        if (lapsed.isStale) removeClaim(dispatcher, ref, oid);
+        continue;
+      }
       announceTakeover(dispatcher, request, lapsed.claim?.alias ?? '');
       taken.set(request.work.key, request.work.recipient);
       takeovers.push(request);
     } else if (verdict === 'remove') removeClaim(dispatcher, ref, oid);
-    else replyForLost(dispatcher, { ref, oid, verdict, lapsed });
+    else replyForLost(dispatcher, { ref, oid, lapsed });
   }
   await claimMessages(dispatcher, takeovers);
 }
 
-/** Finds what a claim stands for. Made only when a claim has lapsed: most looks see none. */
-function workByKey(
-  dispatcher: Dispatcher,
-  works: readonly Work[],
-): (key: string) => Pick<Lapsed, 'work' | 'closed'> {
-  const open = new Map(
+/** What claims may stand for. Made only when a claim has lapsed: most looks see none. */
+function openWork(works: readonly Work[]): ReadonlyMap<string, Work> {
+  return new Map(
     works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])),
   );
-  const closed = new Map(supersededWork(dispatcher).map((work) => [work.key, work]));
-  return (key) => ({ work: open.get(key) ?? null, closed: closed.get(key) ?? null });
-}
-
-function isOurs(dispatcher: Dispatcher, ref: string): boolean {
-  const key = ref.slice(dispatcher.settings.refs.claims.length);
-  return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
-}
-
-/** The claim at `ref` if it has lapsed in our eyes, else null. */
-function readLapsed(
-  dispatcher: Dispatcher,
-  ref: string,
-  oid: Oid,
-): Omit<Lapsed, 'work' | 'closed'> | null {
-  const { state, settings } = dispatcher;
-  const record = state.records.get(oid);
-  if (record === undefined) return null;
-  const claim = record?.claim ?? null;
-  const attemptsMax =
-    state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
-  const orphan = state.claims.orphans.get(ref);
-  if (orphan?.oid === oid) return { claim, started: orphan.started, attemptsMax };
-  // A claim of this very process that it does not hold was pushed without an answer and landed
-  // late: nothing was started for it.
-  if (claim?.run === dispatcher.run) return { claim, started: false, attemptsMax };
-  const hasLapsed = (beat: string | null): boolean =>
-    (silentMs(state.book, { claim: ref, beat }) ?? 0) >= settings.leaseMs;
-  if (!hasLapsed(null)) return null;
-  return claim === null || hasLapsed(settings.refs.hosts + beatName(claim))
-    ? { claim, started: true, attemptsMax }
-    : null;
 }
 
 /**
  * The request for a takeover, if this host would take the work were it free: the same rules and
  * slots as for any other.
  */
-function planTakeover(
-  view: WorkView,
-  { ref, oid, lapsed }: Omit<Lost, 'verdict'>,
-): ClaimRequest | null {
+function planTakeover(view: WorkView, { ref, oid, lapsed }: Lost): ClaimRequest | null {
   const { claim, work } = lapsed;
   const entry = work === null ? undefined : view.serving.models.get(work.recipient);
   const others = new Map([...view.refs].filter(([name]) => name !== ref));
@@ -157,7 +105,7 @@ function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
   dispatcher.state.claims.settling.add(ref);
   dispatcher.doors.log.status('claim.removed', {
     ref,
-    why: 'its message is answered or gone, or it was never started',
+    why: 'its message is answered or gone, it was never started, or nobody knows its holder',
   });
   enqueue(dispatcher, {
     about: ref,
@@ -173,18 +121,13 @@ function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
 interface Lost {
   readonly ref: string;
   readonly oid: Oid;
-  readonly verdict: LapsedVerdict;
   readonly lapsed: Lapsed;
 }
 
-function replyForLost(dispatcher: Dispatcher, { ref, oid, verdict, lapsed }: Lost): void {
-  const { claim } = lapsed;
-  const work = lapsed.work ?? lapsed.closed;
+function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void {
+  const { claim, work } = lapsed;
   if (claim === null || work === null) return;
-  const detail =
-    verdict === 'gave-up'
-      ? `gave up after ${claim.attempt} attempts: host ${claim.alias} died while running it`
-      : `outcome unknown: host ${claim.alias} died while running it`;
+  const detail = `gave up after ${claim.attempt} attempts: host ${claim.alias} died while running it`;
   const reply = composeReply({
     message: work.message.path,
     channel: work.message.channel,

@@ -17,6 +17,7 @@ import type { ScheduleInput } from '../workflow/run/schedule.ts';
 import type { FoldMemo } from '../workflow/run/fold-memo.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
+import { createLedger, type StartLedger } from './start-ledger.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {
@@ -65,6 +66,8 @@ export interface Held {
   readonly abort: AbortController;
   /** When the agent that runs now was started; null = none. */
   startedMs: number | null;
+  /** How often it was put back after somebody had moved its ref. */
+  restores: number;
   /** What the attempt left in its project; absent = nothing. */
   saved?: { readonly branch: string | null; readonly commit: string };
 }
@@ -185,10 +188,12 @@ export interface ClaimState {
   readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
   /** Claim refs of others whose removal or failure reply is on its way. */
   readonly settling: Set<string>;
-  /** Keys of work whose agent this state directory has started, as far back as its journal goes. */
-  readonly ran: Set<string>;
-  /** Of these, what a rewritten branch shows as open: it is not run a second time here. */
+  /** What this state directory has started, as far back as its journal goes. */
+  readonly ledger: StartLedger;
+  /** Keys of it that a rewritten branch shows as open: they are not run a second time here. */
   readonly blocked: Set<string>;
+  /** Connected time since which started work has been seen without a claim, by key. */
+  readonly unclaimed: Map<string, number>;
   /** When each open piece of work was first seen, monotonic. */
   readonly firstSeen: Map<string, number>;
   /** The work that the last look saw: what was noted of it needs no second look. */
@@ -245,6 +250,8 @@ export interface WorkflowState {
 export interface HostCondition {
   /** Beat refs under our alias that were reported. */
   readonly warnedTwins: Set<string>;
+  /** Hosts whose beat was read, by its name, and the models that they were seen to serve. */
+  readonly serving: Map<string, ReadonlySet<string>>;
   /** Beats of dead hosts that this host tried to remove, by object: each once. */
   readonly forgotten: Set<Oid>;
   mode: Exclude<HostState, 'stopped'>;
@@ -321,8 +328,9 @@ export function createState(): State {
       recovered: false,
       orphans: new Map(),
       settling: new Set(),
-      ran: new Set(),
+      ledger: createLedger(),
       blocked: new Set(),
+      unclaimed: new Map(),
       firstSeen: new Map(),
       seenWorks: [],
     },
@@ -350,6 +358,7 @@ export function createState(): State {
     },
     host: {
       warnedTwins: new Set(),
+      serving: new Map(),
       forgotten: new Set(),
       mode: 'running',
       pausedHere: false,

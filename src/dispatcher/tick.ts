@@ -10,10 +10,13 @@ import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
 import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
 import { observe } from './observe.ts';
-import { resumePublishing } from './publish-reply.ts';
+import { resumePublishing } from './post.ts';
 import { recoverClaims } from './recover.ts';
 import { judgeWork, selectWork, type Verdict, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
+import { startedBy } from './lapsed-claims.ts';
+import { settleStarted } from './settle-started.ts';
+import { attemptsHere } from './start-ledger.ts';
 import { watchBudgets } from './watch-budgets.ts';
 
 export type TickResult = 'done' | 'unreachable' | 'halted';
@@ -34,13 +37,14 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   await forgetDeadHosts(dispatcher);
   const works = currentWork(dispatcher);
   noteFirstSeen(dispatcher, works);
+  settleStarted(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   await claimMessages(
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({
       work,
       entry,
-      attempt: 1,
+      attempt: 1 + attemptsHere(state.claims.ledger, work.key),
       expected: null,
     })),
   );
@@ -79,6 +83,8 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
       ),
     ),
     finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
+    startedBy: (work) => startedBy(dispatcher, work),
+    attemptsHere: ({ key }) => attemptsHere(state.claims.ledger, key),
     blocked: state.claims.blocked,
     parked: state.models.parked,
     budgets: state.models.day.budgets,

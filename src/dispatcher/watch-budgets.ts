@@ -1,5 +1,6 @@
 /**
- * What the models have used today, counted from the replies of all hosts. Without data/budgets.yaml
+ * What the models have used today, counted from the replies of all hosts and from what this host
+ * has started and no reply tells of. Without data/budgets.yaml
  * nothing is read. Else the first look reads what this day's commits changed, and every later one
  * what is new: never the whole history.
  */
@@ -11,6 +12,7 @@ import { decodeMessage } from '../protocol/message.ts';
 import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { untold } from './start-ledger.ts';
 
 /** Clocks of hosts differ, and a commit may be dated by any of them. */
 const SKEW_MS = HOUR;
@@ -32,7 +34,10 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
   for (const [path, { atMs }] of state.models.day.spent)
     if (atMs < wallMs - 2 * DAY) state.models.day.spent.delete(path);
   const reached = reachedBudgets(state.models.day.budgets, {
-    spent: state.models.day.spent.values(),
+    spent: [
+      ...state.models.day.spent.values(),
+      ...untold(state.claims.ledger, { told: state.models.day.spent.values(), wallMs }),
+    ],
     models: [...state.models.serving.models.keys()],
     wallMs,
   });

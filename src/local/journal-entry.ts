@@ -16,8 +16,15 @@ export function decodeJournalEntry(value: unknown): JournalEntry | null {
       );
     case 'starting':
       return withClaim(value, (claimed) =>
-        withText(text('attemptId'), (attemptId) => ({ kind: 'starting', attemptId, ...claimed })),
+        withText(text('attemptId'), (attemptId) => ({
+          kind: 'starting',
+          attemptId,
+          ...startFacts(value),
+          ...claimed,
+        })),
       );
+    case 'used':
+      return decodeUsed(value);
     case 'settled':
       return withClaim(value, (claimed) =>
         withText(text('how'), (how) => ({ kind: 'settled', how, ...claimed })),
@@ -27,6 +34,22 @@ export function decodeJournalEntry(value: unknown): JournalEntry | null {
     default:
       return null;
   }
+}
+
+/** A start that an older version noted counts as one that may have done anything. */
+function startFacts({ model, effects, attempt, atMs }: Readonly<Record<string, unknown>>) {
+  return {
+    model: typeof model === 'string' ? model : '',
+    effects: effects === 'none' ? ('none' as const) : ('external' as const),
+    attempt: typeof attempt === 'number' ? attempt : 1,
+    atMs: typeof atMs === 'number' ? atMs : 0,
+  };
+}
+
+function decodeUsed({ attemptId, usd, tokens }: Readonly<Record<string, unknown>>) {
+  return typeof attemptId === 'string' && typeof usd === 'number' && typeof tokens === 'number'
+    ? ({ kind: 'used', attemptId, usd, tokens } as const)
+    : null;
 }
 
 function decodeStarted(value: Readonly<Record<string, unknown>>): JournalEntry | null {

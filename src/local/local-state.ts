@@ -4,10 +4,15 @@
  * rename, fsync of the folder). What is lost with it is told apart by the remote's refs.
  */
 
+import type { Effects } from '../protocol/models.ts';
+
 /**
  * How an entry was settled that says: this was run here before the branch was rewritten, not again.
  */
 export const RAN_BEFORE = 'ran before the rewrite';
+
+/** How a claim was settled whose answer, or failure, is on the branch. */
+export const PUBLISHED = 'published';
 
 /**
  * One line of the journal. Entries of a claim share its key and nonce; the last one tells how far
@@ -20,7 +25,14 @@ export type JournalEntry =
    */
   | ({ readonly kind: 'claiming'; readonly claim: string } & JournalClaim)
   /** The agent is about to be started (fsync before spawn). */
-  | ({ readonly kind: 'starting'; readonly attemptId: string } & JournalClaim)
+  | ({ readonly kind: 'starting'; readonly attemptId: string } & StartFacts & JournalClaim)
+  /** What it says that it has used; absent when it was stopped or died. */
+  | {
+      readonly kind: 'used';
+      readonly attemptId: string;
+      readonly usd: number;
+      readonly tokens: number;
+    }
   /** Its process group, to be killed by the next start if it is still there. */
   | {
       readonly kind: 'started';
@@ -32,6 +44,17 @@ export type JournalEntry =
    * Nothing of this claim is left to do on this host: published, released, lost or kept as late.
    */
   | ({ readonly kind: 'settled'; readonly how: string } & JournalClaim);
+
+/** What is remembered of a start, whatever becomes of its claim. */
+export interface StartFacts {
+  /** The model that was started: the recipient, or one of its fallbacks. */
+  readonly model: string;
+  readonly effects: Effects;
+  /** Number of the attempt in the claim. */
+  readonly attempt: number;
+  /** Wall time, milliseconds since the epoch. */
+  readonly atMs: number;
+}
 
 export interface JournalClaim {
   readonly key: string;
@@ -86,4 +109,39 @@ export interface LocalState {
    */
   readCheckpoint(): Promise<unknown>;
   writeCheckpoint(value: unknown): Promise<void>;
+}
+
+/** Of very many starts only the last are remembered. */
+const STARTS_KEPT = { external: 20_000, none: 5_000 } as const;
+
+/**
+ * The entries that outlive their claims: starts with effects outside, starts that came to nothing,
+ * what each has used, and how its claim ended. What this host did is known from them, whatever
+ * becomes of refs. Pure.
+ */
+export function memorable(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
+  const published = new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'settled' && entry.how === PUBLISHED ? [entry.nonce] : [],
+    ),
+  );
+  const left: Record<Effects, number> = { ...STARTS_KEPT };
+  const starts = [...entries]
+    .reverse()
+    .filter(
+      (entry) =>
+        entry.kind === 'starting' &&
+        (entry.effects === 'external' || !published.has(entry.nonce)) &&
+        (left[entry.effects] -= 1) >= 0,
+    );
+  const attempts = new Set(starts.map((entry) => 'attemptId' in entry && entry.attemptId));
+  const claims = new Set(starts.map((entry) => 'nonce' in entry && entry.nonce));
+  const kept = new Set(starts);
+  for (const entry of entries)
+    if (
+      (entry.kind === 'used' && attempts.has(entry.attemptId)) ||
+      (entry.kind === 'settled' && claims.has(entry.nonce))
+    )
+      kept.add(entry);
+  return kept;
 }

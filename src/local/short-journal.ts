@@ -3,7 +3,7 @@
  * years has a short one too.
  */
 import type { Journal } from './journal.ts';
-import { type JournalEntry, type LocalState, RAN_BEFORE } from './local-state.ts';
+import { type JournalEntry, type LocalState, memorable, RAN_BEFORE } from './local-state.ts';
 
 /**
  * Settled claims of which so many stay: a push of theirs may still land late, and then it matters
@@ -38,7 +38,10 @@ export function keepShort(journal: Journal): Pick<LocalState, 'journal' | 'compa
   };
 }
 
-/** The entries without those of settled claims, but for the `keep` that were settled last. */
+/**
+ * The entries without those of settled claims, but for the `keep` that were settled last and for
+ * what outlives its claim.
+ */
 export function dropSettled(entries: readonly JournalEntry[], keep: number): JournalEntry[] {
   const settled = new Set(
     entries.flatMap((entry) =>
@@ -51,7 +54,10 @@ export function dropSettled(entries: readonly JournalEntry[], keep: number): Jou
       entry.kind === 'starting' && dropped.has(entry.nonce) ? [entry.attemptId] : [],
     ),
   );
-  return entries.filter((entry) =>
-    entry.kind === 'started' ? !attempts.has(entry.attemptId) : !dropped.has(entry.nonce),
+  const kept = memorable(entries);
+  return entries.filter(
+    (entry) =>
+      kept.has(entry) ||
+      ('nonce' in entry ? !dropped.has(entry.nonce) : !attempts.has(entry.attemptId)),
   );
 }

@@ -103,6 +103,24 @@ function decodeBudget(
   return { ...NOTHING, ...limits };
 }
 
+/** What a run is taken to use while it has not said so and no run of its model has: a guess. */
+const GUESS = { usd: 0.1, tokens: 20_000 } as const;
+
+/**
+ * What a run that has not told what it used is counted as: the most that a run of its model has
+ * told. A model whose runs tell of nothing counts as using nothing.
+ */
+export function estimateOf(
+  told: readonly Spent[],
+): (model: string) => { readonly usd: number; readonly tokens: number } {
+  const most = new Map<string, { usd: number; tokens: number }>();
+  for (const { model, usd, tokens } of told) {
+    const before = most.get(model) ?? { usd: 0, tokens: 0 };
+    most.set(model, { usd: Math.max(before.usd, usd), tokens: Math.max(before.tokens, tokens) });
+  }
+  return (model) => most.get(model) ?? GUESS;
+}
+
 /** A model that has reached a budget. */
 export interface Reached {
   /** For people: what was used of what. */

@@ -1,7 +1,8 @@
 /**
- * The promises I1 to I5 of the protocol as a fold over the history, commit by commit, parents
- * before children. What a dispatcher did is told from what people did by the committer: people may
- * change what they like. PROTOCOL.md "What is promised". I7 is in workflow/run/run-invariants.ts.
+ * The promises I1 to I5 and I12 of the protocol as a fold over the history, commit by commit,
+ * parents before children. What a dispatcher did is told from what people did by the committer:
+ * people may change what they like. PROTOCOL.md "What is promised". I7 is in
+ * workflow/run/run-invariants.ts.
  */
 import { decodeMessage } from './message.ts';
 import { expandAddresses } from './address.ts';
@@ -11,6 +12,7 @@ import {
   identityOf,
   type MessagePath,
   parseMessagePath,
+  parseStartedPath,
 } from './paths.ts';
 
 export const INVARIANTS = {
@@ -21,6 +23,7 @@ export const INVARIANTS = {
   I5: 'what others wrote stays as it is',
   I6: "every person's commit stays in the history",
   I7: 'a workflow run has one plan, each task once, plan before tasks before synthesis before its reply, and keeps its caps',
+  I12: 'the start of an agent that acts outside is marked once for a message and a recipient, before its reply',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -68,6 +71,7 @@ interface Asked {
 export function createChecker(): (commit: CheckedCommit) => readonly Violation[] {
   const asked = new Map<string, Asked>();
   const standing = new Map<string, string>();
+  const started = new Map<string, string>();
   return (commit) => {
     const violations: Violation[] = [];
     const say = (invariant: Invariant, path: string | null, says: string): void => {
@@ -86,6 +90,7 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
     for (const change of commit.changes) {
       const file = parseMessagePath(change.path);
       if (byDispatcher) checkAddition(change, say);
+      checkStart({ change, byDispatcher, standing, started, say });
       if (file === null || change.status === 'M') {
         if (file !== null && change.bytes !== null) noteMessage(asked, file, change.bytes);
         continue;
@@ -120,6 +125,29 @@ function checkAddition(change: CheckedChange, say: Say): void {
       change.path,
       `a dispatcher ${change.status === 'D' ? 'removed' : 'changed'} a file`,
     );
+}
+
+interface CheckedStart {
+  readonly change: CheckedChange;
+  readonly byDispatcher: boolean;
+  readonly standing: ReadonlyMap<string, string>;
+  /** Path of the mark by the key of what was started. */
+  readonly started: Map<string, string>;
+  readonly say: Say;
+}
+
+function checkStart({ change, byDispatcher, standing, started, say }: CheckedStart): void {
+  const { status, path } = change;
+  const key = parseStartedPath(path)?.key;
+  if (key === undefined || status === 'M') return;
+  if (status === 'D') {
+    if (started.get(key) === path) started.delete(key);
+    return;
+  }
+  const before = started.get(key) ?? standing.get(key);
+  if (byDispatcher && before !== undefined)
+    say('I12', path, `it was started or answered before: ${before}`);
+  started.set(key, path);
 }
 
 interface CheckedReply {

@@ -15,13 +15,14 @@ export const CHANNEL_RULE =
 export const RESERVED_NAMES: readonly string[] = ['all', 'workflow'];
 
 /**
- * True for the name of a model, a person or a host. `.re.` inside would make reply paths ambiguous;
- * a trailing dot or `.lock` is no ref.
+ * True for the name of a model, a person or a host. `.re.` or `.started.` inside would make the
+ * paths of replies and marks ambiguous; a trailing dot or `.lock` is no ref.
  */
 export function isName(text: string): boolean {
   return (
     NAME.test(text) &&
     !text.includes('.re.') &&
+    !text.includes('.started.') &&
     !text.includes('..') &&
     !text.endsWith('.') &&
     !text.endsWith('.lock')

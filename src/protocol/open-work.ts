@@ -10,7 +10,8 @@ import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
 import type { OlderAnswer } from './older-answer.ts';
-import { claimKey, identityOf, isTaskPath, parseMessagePath } from './paths.ts';
+import { claimKey, identityOf, isTaskPath, parseMessagePath, startedPath } from './paths.ts';
+import type { StartMark } from './started.ts';
 import { isCanonical } from './twins.ts';
 
 /** A message that waits for at least one recipient. The body stays in the object database. */
@@ -69,6 +70,8 @@ export interface OpenIndex {
   readonly people: ReadonlySet<string>;
   /** Channels of the runs that have begun and not ended, whatever became of their markers. */
   readonly runs: ReadonlySet<string>;
+  /** Marks of started agents that have no reply beside them, by their paths. */
+  readonly started: ReadonlyMap<string, StartMark>;
 }
 
 export const EMPTY_INDEX: OpenIndex = {
@@ -81,6 +84,7 @@ export const EMPTY_INDEX: OpenIndex = {
   older: new Map(),
   people: new Set(),
   runs: new Set(),
+  started: new Map(),
 };
 
 /**
@@ -112,6 +116,8 @@ export interface ChangeBatch {
   readonly archived: readonly string[];
   /** Runs that began, ended or came back: whether each is open now. */
   readonly runs: ReadonlyMap<string, boolean>;
+  /** Marks of started agents that stand now without a reply beside them. */
+  readonly started: readonly StartMark[];
 }
 
 /** The index after a batch. Of the tree alone: what way led to it makes no difference. */
@@ -160,7 +166,20 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     older,
     people: new Set([...index.people, ...batch.people]),
     runs: batch.runs.size === 0 ? index.runs : openRuns(index.runs, batch.runs),
+    started: foldStarted(index.started, batch),
   };
+}
+
+function foldStarted(
+  before: OpenIndex['started'],
+  { started, replies, removed }: Pick<ChangeBatch, 'started' | 'replies' | 'removed'>,
+): OpenIndex['started'] {
+  if (before.size === 0 && started.length === 0) return before;
+  const standing = new Map(before);
+  for (const path of removed) standing.delete(path);
+  for (const { path, recipient } of replies) standing.delete(startedPath(path, recipient));
+  for (const mark of started) standing.set(mark.path, mark);
+  return standing;
 }
 
 function openRuns(before: OpenIndex['runs'], now: ChangeBatch['runs']): ReadonlySet<string> {
@@ -378,7 +397,7 @@ function asTwin(work: Work, first: Work): Work {
 /**
  * Raised when the index means something else than before: an older checkpoint is then read anew.
  */
-const CHECKPOINT_VERSION = 7;
+const CHECKPOINT_VERSION = 8;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -392,6 +411,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     older: [...index.older.values()],
     people: [...index.people],
     runs: [...index.runs],
+    started: [...index.started.values()],
   };
 }
 
@@ -410,6 +430,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     older: OlderAnswer[];
     people: string[];
     runs: string[];
+    started: StartMark[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
   const messages = new Map(raw.messages.map((message) => [message.path, message]));
@@ -425,5 +446,6 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     older: new Map(raw.older.map((answer) => [answer.by, answer])),
     people: new Set(raw.people),
     runs: new Set(raw.runs),
+    started: new Map(raw.started.map((mark) => [mark.path, mark])),
   };
 }

@@ -28,6 +28,7 @@ export const ARCHIVED_FILE = 'ARCHIVED';
 const ATTACHMENTS_SUFFIX = '.files';
 
 const PATH_BYTES_MAX = 1_024;
+const STARTED_INFIX = '.started.';
 const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
 
 /** A file below a channel that is, by its name, a message or a reply to one. */
@@ -196,6 +197,30 @@ export function isTaskPath(path: string): boolean {
 /** Where the one reply of `recipient` to the message at `path` stands. */
 export function replyPath(path: string, recipient: string): string {
   return `${path.slice(0, -3)}.re.${recipient}.md`;
+}
+
+/** Where it is marked that `recipient` was started for the message at `path`. */
+export function startedPath(path: string, recipient: string): string {
+  return `${path.slice(0, -3)}${STARTED_INFIX}${recipient}`;
+}
+
+/** The work whose start a path marks by its name, or null for every other path. */
+export function parseStartedPath(
+  path: string,
+): { readonly message: string; readonly recipient: string; readonly key: string } | null {
+  if (!path.includes(STARTED_INFIX)) return null;
+  const at = path.lastIndexOf(STARTED_INFIX);
+  const recipient = path.slice(at + STARTED_INFIX.length);
+  if (!isName(recipient)) return null;
+  const message = `${path.slice(0, at)}.md`;
+  const parsed = parseMessagePath(message);
+  if (parsed === null) return null;
+  const { channel } = parsed;
+  return {
+    message,
+    recipient,
+    key: claimKey({ channel, identity: identityOf(parsed), recipient }),
+  };
 }
 
 /**

@@ -18,7 +18,8 @@ export type TrailerKey =
   | 'Cost'
   | 'Run'
   | 'Message'
-  | 'Retries';
+  | 'Retries'
+  | 'Started';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

@@ -39,6 +39,7 @@ import { readReopened } from './read-reopened.ts';
 import { bringUnsettled, judgeSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
 import { readRunMarks } from './read-run-marks.ts';
+import { readStarted } from './read-started.ts';
 import { readTwins } from './read-twins.ts';
 import { createExists, type Exists } from './standing-paths.ts';
 import type { BlobRead, CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
@@ -119,6 +120,7 @@ export async function readChanges(
   const archived = changes.flatMap(({ path }) => archivedChannel(path) ?? []);
   const withdrawn = changes.some(({ path }) => range.older.has(path));
   const runs = await readRunMarks(exists, changes);
+  const started = await readStarted({ repository, to: range.to, exists }, changes);
   return {
     tip: range.to,
     models: range.models,
@@ -127,6 +129,7 @@ export async function readChanges(
     archived,
     withdrawn,
     runs,
+    started,
     ...judged,
   };
 }

@@ -18,9 +18,21 @@ const text = fc.oneof(
   fc.constantFrom('line\nline', '\u2028', '💥', ''),
 );
 const claim = { key: text, nonce: text };
+const facts = {
+  model: text,
+  effects: fc.constantFrom('none' as const, 'external' as const),
+  attempt: fc.nat(),
+  atMs: fc.nat(),
+};
 const anyEntry: fc.Arbitrary<JournalEntry> = fc.oneof(
   fc.record({ kind: fc.constant('claiming' as const), claim: text, ...claim }),
-  fc.record({ kind: fc.constant('starting' as const), attemptId: text, ...claim }),
+  fc.record({ kind: fc.constant('starting' as const), attemptId: text, ...facts, ...claim }),
+  fc.record({
+    kind: fc.constant('used' as const),
+    attemptId: text,
+    usd: fc.nat(),
+    tokens: fc.nat(),
+  }),
   fc.record({
     kind: fc.constant('started' as const),
     attemptId: text,

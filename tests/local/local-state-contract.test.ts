@@ -60,7 +60,16 @@ function inMemory(): Promise<Open> {
 const claim = { key: 'k'.repeat(32), nonce: 'n1' };
 const entries: readonly JournalEntry[] = [
   { kind: 'claiming', claim: 'c'.repeat(40), ...claim },
-  { kind: 'starting', attemptId: 'a1', ...claim },
+  {
+    kind: 'starting',
+    attemptId: 'a1',
+    model: 'opus',
+    effects: 'none',
+    attempt: 1,
+    atMs: 7,
+    ...claim,
+  },
+  { kind: 'used', attemptId: 'a1', usd: 0.25, tokens: 900 },
   { kind: 'started', attemptId: 'a1', pgid: 4711, startTicks: '99' },
   { kind: 'started', attemptId: 'a2', pgid: 4712, startTicks: null },
   { kind: 'settled', how: 'published', ...claim },

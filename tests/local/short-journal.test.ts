@@ -12,9 +12,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(place, { recursive: true }));
 
+const facts = { model: 'opus', effects: 'none', attempt: 1, atMs: 0 } as const;
 const life = (nonce: string, ends: boolean): readonly JournalEntry[] => [
   { kind: 'claiming', key: 'k', nonce, claim: 'c' },
-  { kind: 'starting', key: 'k', nonce, attemptId: `${nonce}-1-opus` },
+  { kind: 'starting', key: 'k', nonce, attemptId: `${nonce}-1-opus`, ...facts },
   { kind: 'started', attemptId: `${nonce}-1-opus`, pgid: 7, startTicks: null },
   ...(ends ? [{ kind: 'settled', key: 'k', nonce, how: 'published' } as const] : []),
 ];

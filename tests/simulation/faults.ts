@@ -5,6 +5,7 @@
 import { copyMemoryDisk, createMemoryDisk } from '../support/memory-local-state.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { createHost, type Host, killProcess, startProcess, type Tamper } from './host.ts';
+import { meddle } from './meddler.ts';
 import { drawsOf, type Fault } from './plan.ts';
 import { BRANCH, REFS, type World } from './world.ts';
 
@@ -119,6 +120,7 @@ const SCHEDULED: Readonly<Partial<Record<Fault, (scene: Scene) => void>>> = {
   },
   'wall-jump': ({ host, random }) =>
     (host.hands.wallOffsetMs += random.pick([-86_400_000, -60_000, 30_000, 3_600_000])),
+  meddler: ({ world, hosts, random }) => void meddle(world, hosts, random.fork('meddler')),
   'disk-full': ({ world, host, random }) =>
     (host.wrong.disk = until(world, random.int(1_000, 30_000))),
 };

@@ -77,17 +77,6 @@ const GUARDS: Readonly<
       })),
     seen: /^I1/,
   },
-  'journal before the start': {
-    tamper: () => (doors) => ({
-      ...doors,
-      local: {
-        ...doors.local,
-        journal: (entry) =>
-          entry.kind === 'starting' ? Promise.resolve() : doors.local.journal(entry),
-      },
-    }),
-    seen: /^I8/,
-  },
   'outcome of a push that nobody knows': {
     tamper: () => (doors) =>
       withRepository(doors, (repository) => ({

@@ -7,7 +7,13 @@ import type { Oid } from '../../src/base/ids.ts';
 import { type Claim, parseClaim } from '../../src/protocol/claim.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { readMessage } from '../../src/workflow/run/message-memo.ts';
-import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
+import {
+  claimKey,
+  identityOf,
+  parseMessagePath,
+  parseStartedPath,
+  replyPath,
+} from '../../src/protocol/paths.ts';
 import type { CommitInfo } from '../../src/transport/repository.ts';
 import { blobIdOf, type MemoryRemote, type RefMove } from '../support/memory-repository.ts';
 import { isTask, MODELS } from './people.ts';
@@ -49,7 +55,8 @@ export function historyOf(remote: MemoryRemote, tip: Oid | null): readonly Histo
 export function checkHistory(history: readonly HistoryStep[]): readonly string[] {
   const problems: string[] = [];
   const messages = new Map<string, Message>();
-  for (const { commit, added, changed, removed } of history) {
+  const started = new Map<string, string>();
+  for (const { commit, added, changed, removed, files } of history) {
     const byDispatcher = commit.author.email.endsWith('.crosstalk');
     const name = commit.oid.slice(0, 8);
     const byEngine = commit.author.email === 'workflow@crosstalk';
@@ -63,7 +70,9 @@ export function checkHistory(history: readonly HistoryStep[]): readonly string[]
     for (const [path, text] of added) {
       const read = readMessage(text);
       if (read.kind === 'message' && !byDispatcher) messages.set(path, read.message);
-      if (byDispatcher)
+      if (byDispatcher && parseStartedPath(path) !== null)
+        problems.push(...checkMark({ name, path, started, answered: files }));
+      else if (byDispatcher)
         problems.push(
           ...checkReply({
             name,
@@ -82,6 +91,28 @@ export function checkHistory(history: readonly HistoryStep[]): readonly string[]
     }
   }
   return problems;
+}
+
+interface MarkFile {
+  readonly name: string;
+  readonly path: string;
+  /** Path of the mark by the key of its work, of those that stood before. */
+  readonly started: Map<string, string>;
+  readonly answered: ReadonlyMap<string, string>;
+}
+
+/** I12: what acts outside is marked once, before it is answered. */
+function checkMark({ name, path, started, answered }: MarkFile): readonly string[] {
+  const mark = parseStartedPath(path);
+  if (mark === null) return [];
+  const before = started.get(mark.key);
+  started.set(mark.key, path);
+  return [
+    ...(before === undefined ? [] : [`I12 ${name}: ${path}, but ${before} marks the same work`]),
+    ...(answered.has(replyPath(mark.message, mark.recipient))
+      ? [`I12 ${name}: ${path} is marked when it is answered`]
+      : []),
+  ];
 }
 
 interface ReplyFile {
@@ -172,7 +203,11 @@ export function checkFences(remote: MemoryRemote): readonly string[] {
     );
     // What the workflow engine adds (tasks, closed and routed replies) is nobody's answer and needs
     // no claim.
-    const byHosts = repliesOf(remote, branch).filter(({ message }) => message.fields.host !== null);
+    // Nor does the conclusion that work was started and nobody knows more: its mark, or the host's
+    // own journal, forbids another start whatever becomes of claims.
+    const byHosts = repliesOf(remote, branch).filter(
+      ({ message: { fields } }) => fields.host !== null && fields.error !== 'host-lost',
+    );
     return byHosts.flatMap((reply) =>
       hasFence(reply, claims) ? [] : [`unfenced: ${reply.path} by push ${branch.push}`],
     );
@@ -238,6 +273,19 @@ export function checkRuns(runs: readonly Run[]): readonly string[] {
             `I8 ${run.model} was started for ${key} by ${first.id} on ${first.host} and ${run.id} on ${run.host}`,
           ];
     });
+}
+
+/** I12: when a program with effects outside was started, the branch said so. */
+export function checkMarked(world: World, run: Run): readonly string[] {
+  if (run.effects !== 'external') return [];
+  const tip = world.remote.refs.get(BRANCH);
+  const marks = [...(tip === undefined ? [] : world.remote.filesOf(tip))].filter(
+    ([path]) => parseStartedPath(path) !== null,
+  );
+  const [nonce = ''] = run.attemptId.split('-');
+  return marks.some(([, text]) => text.includes(`"nonce":"${nonce}"`))
+    ? []
+    : [`I12 ${run.id} on ${run.host} was started and the branch has no mark of it`];
 }
 
 /** While clocks are sane and nobody sleeps, no two hosts work on one thing at a time. */

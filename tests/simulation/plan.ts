@@ -5,7 +5,7 @@
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { DRAWN } from './workflows.ts';
 
-/** Everything that can go wrong. Each is on in about half of the seeds. */
+/** Everything that can go wrong. Each is on in half of the seeds, a meddler in one of seven. */
 export const FAULTS = [
   'crash',
   'reboot',
@@ -29,6 +29,7 @@ export const FAULTS = [
   'agent-endless',
   'agent-slow',
   'disk-full',
+  'meddler',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -80,7 +81,9 @@ export function planOf(seed: number, smaller: Smaller = {}): Plan {
   const actions = random.int(4, 20);
   const quiet = random.chance(0.05);
   const share = random.pick([0.2, 0.5, 0.8]);
-  const on = FAULTS.filter(() => random.chance(share) && !quiet);
+  const others = FAULTS.filter((fault) => fault !== 'meddler' && random.chance(share) && !quiet);
+  const on: readonly Fault[] =
+    !quiet && createSeededRandom(`meddler ${seed}`).chance(0.15) ? [...others, 'meddler'] : others;
   const plan = {
     seed,
     faultEveryMs: random.int(8, 60) * 1_000,

@@ -86,7 +86,8 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
     ...checkNothingLost(world.remote, tips()),
     ...(plan.atomic ? checkFences(world.remote) : []),
     ...checkRuns(world.runs),
-    ...checkOverlap(world.runs, scheduler.nowMs()),
+    // Whose claim was moved about learns it late: two may then do what may be done twice.
+    ...(plan.faults.has('meddler') ? [] : checkOverlap(world.runs, scheduler.nowMs())),
     ...checkSlots(world.runs, new Map(hosts.map(({ name, concurrency }) => [name, concurrency]))),
     ...(rested ? [...checkClaimsGone(world), ...checkRunsEnded(world)] : []),
   ];

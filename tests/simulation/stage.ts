@@ -5,6 +5,7 @@ import type { Act, AgentStage } from '../support/fake-agents.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import type { Owner } from '../support/simulation-scheduler.ts';
 import type { Host } from './host.ts';
+import { checkMarked } from './invariants.ts';
 import { isTask } from './people.ts';
 import { sayFor } from './workflows.ts';
 import type { Run, World } from './world.ts';
@@ -51,6 +52,7 @@ export function createStage(world: World, host: Host, owner: Owner): AgentStage 
         orphaned: false,
       };
       world.runs.push(run);
+      world.problems.push(...checkMarked(world, run));
       world.scheduler.trace(
         `${host.name} program ${run.id} ${run.model} for ${run.marker} ${run.recipient} (${attemptId})`,
       );

@@ -55,6 +55,8 @@ export interface MemoryRemote {
   setRef(ref: string, oid: Oid | null): void;
   /** Commits as a person would with another tool; several parents make a merge. Moves no ref. */
   commit(parents: readonly Oid[], draft: CommitDraft): Oid;
+  /** A record as anybody can make one with another tool. Moves no ref. */
+  record(text: string): Oid;
   /** Text by path of a commit's tree. */
   filesOf(commit: Oid): ReadonlyMap<string, string>;
   commitInfo(oid: Oid): CommitInfo | null;
@@ -142,6 +144,11 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
     },
     commit: (parents, draft) => {
       const oid = addCommit(universe, parents, draft);
+      copyCommits(universe, oid, server.has);
+      return oid;
+    },
+    record: (text) => {
+      const oid = addRecord(universe, text);
       copyCommits(universe, oid, server.has);
       return oid;
     },

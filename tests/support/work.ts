@@ -85,6 +85,8 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     maxAgeMs: 1_000_000,
     hopsMax: 4,
     stealAfterMs: 1_500,
+    startedBy: () => null,
+    attemptsHere: () => 0,
     blocked: new Set(),
     projects: [],
     wallMs: 0,

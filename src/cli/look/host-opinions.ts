@@ -2,6 +2,7 @@
  * What each host says of a piece of open work: the one here by its own state, the others by their
  * beats.
  */
+import { findStart } from '../../protocol/find-start.ts';
 import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
@@ -125,6 +126,8 @@ export function viewOf(around: Surroundings): WorkView {
     budgets: NO_BUDGETS,
     spentOut: new Map(),
     starts: new Map(),
+    startedBy: (work) => findStart(session.mirror.index(), work)?.by?.alias ?? null,
+    attemptsHere: () => 0,
     blocked: around.ranBefore,
     firstSeen: new Map(),
     concurrency: config.concurrency,

@@ -1,0 +1,81 @@
+/** What this host knows of claims that are not its own, and of work that was started before. */
+import type { Oid } from '../base/ids.ts';
+import { beatName } from '../protocol/beat.ts';
+import type { Claim } from '../protocol/claim.ts';
+import { findStart } from '../protocol/find-start.ts';
+import { silentMs } from '../protocol/lease.ts';
+import { MODEL_DEFAULTS } from '../protocol/models.ts';
+import type { Work } from '../protocol/open-work.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { ranExternal } from './start-ledger.ts';
+
+/** What is known of a claim that lapsed. `work`: null also for what was asked again elsewhere. */
+export interface Lapsed {
+  /** Null when its record cannot be read. */
+  readonly claim: Claim | null;
+  /** The open work it stands for; null when there is none (answered, removed, or never was). */
+  readonly work: Work | null;
+  /** Whether the agent may have been started. Only its own host can know that it was not. */
+  readonly started: boolean;
+  /**
+   * Its holder was seen to serve the model: whoever can push can write a claim in the name of a
+   * host that nobody knows.
+   */
+  readonly isKnown: boolean;
+  /** Nobody has taken it for so long that it is not worth keeping its number of attempts. */
+  readonly isStale: boolean;
+  readonly attemptsMax: number;
+}
+
+/** A lapsed claim that nobody takes over is removed after so many leases. */
+const STALE_LEASES = 4;
+
+/** Who has started this work, as `judgeWork` wants to know; null = nobody may have. */
+export function startedBy(dispatcher: Dispatcher, work: Work): string | null {
+  const { settings, state, mirror } = dispatcher;
+  const mark = findStart(mirror.index(), work);
+  if (mark !== null) return mark.by?.alias ?? 'a host that cannot be read';
+  return ranExternal(state.claims.ledger, work.key) ? settings.alias : null;
+}
+
+/** Whether the claim at `ref` is in hand here. */
+export function isOurs(dispatcher: Dispatcher, ref: string): boolean {
+  const key = ref.slice(dispatcher.settings.refs.claims.length);
+  return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
+}
+
+/** The claim at `ref` if it has lapsed in our eyes, else null. */
+export function readLapsed(
+  dispatcher: Dispatcher,
+  ref: string,
+  oid: Oid,
+): Omit<Lapsed, 'work'> | null {
+  const { state, settings } = dispatcher;
+  const record = state.records.get(oid);
+  if (record === undefined) return null;
+  const claim = record?.claim ?? null;
+  const attemptsMax =
+    state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
+  const orphan = state.claims.orphans.get(ref);
+  if (orphan?.oid === oid)
+    return { claim, started: orphan.started, isKnown: true, isStale: false, attemptsMax };
+  // A claim of this very process that it does not hold was pushed without an answer and landed
+  // late: nothing was started for it.
+  if (claim?.run === dispatcher.run)
+    return { claim, started: false, isKnown: true, isStale: false, attemptsMax };
+  const silence = (beat: string | null): number => silentMs(state.book, { claim: ref, beat }) ?? 0;
+  const forMs = silence(claim === null ? null : settings.refs.hosts + beatName(claim));
+  if (forMs < settings.leaseMs) return null;
+  return {
+    claim,
+    started: true,
+    isKnown: claim !== null && wasServing(dispatcher, claim),
+    isStale: silence(null) >= STALE_LEASES * settings.leaseMs,
+    attemptsMax,
+  };
+}
+
+/** Whether this host has seen a beat of the holder that says that it serves the model. */
+function wasServing({ state }: Dispatcher, claim: Claim): boolean {
+  return state.host.serving.get(beatName(claim))?.has(claim.recipient) ?? false;
+}

@@ -1,0 +1,79 @@
+/**
+ * Before an agent with effects outside is started, the branch says so. Claims are refs that anybody
+ * who can push may move; the mark decides, by the same compare-and-swap of the branch as replies,
+ * which host starts the work, once and for good.
+ */
+import { SECOND } from '../base/clock.ts';
+import { findStart } from '../protocol/find-start.ts';
+import { composeStart } from '../protocol/started.ts';
+import { replyPath, startedPath } from '../protocol/paths.ts';
+import type { Transaction } from '../transport/publish.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
+import { currentPath } from './follow-moves.ts';
+import { enqueue } from './post.ts';
+
+/** How long an attempt that is ended waits for what becomes of its mark. */
+const STOPPING_MS = 2 * SECOND;
+
+/**
+ * `marked`: this claim's own mark stands, the agent may be started. `elsewhere`: it was started
+ * under another claim, or answered meanwhile. `stopped`: the attempt was ended before.
+ */
+export type Marked = 'marked' | 'elsewhere' | 'stopped';
+
+/** Whether the branch says that this very claim has started its work. */
+export function isMarkedBy({ mirror }: Dispatcher, { work, claim }: Held): boolean {
+  return findStart(mirror.index(), work)?.by?.nonce === claim.nonce;
+}
+
+/** Commits the mark, unless it stands. Resolves when the remote has it, or says that it has not. */
+export async function markStart(dispatcher: Dispatcher, held: Held): Promise<Marked> {
+  if (isMarkedBy(dispatcher, held)) return 'marked';
+  const { state, doors } = dispatcher;
+  const settled = new AbortController();
+  const transaction = markTransaction(dispatcher, held);
+  const done = (): Promise<void> => {
+    settled.abort();
+    return Promise.resolve();
+  };
+  const outgoing = enqueue(dispatcher, { about: held.work.message.path, transaction, done });
+  await firstOf(settled.signal, held.abort.signal);
+  if (!settled.signal.aborted) await doors.clock.sleep(STOPPING_MS, settled.signal);
+  const at = state.post.outgoing.indexOf(outgoing);
+  if (at >= 0) state.post.outgoing.splice(at, 1);
+  if (isMarkedBy(dispatcher, held)) return 'marked';
+  return held.stopped === null ? 'elsewhere' : 'stopped';
+}
+
+function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of [one, other]) {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    }
+  });
+}
+
+function markTransaction(dispatcher: Dispatcher, held: Held): Transaction {
+  const { work } = held;
+  const { mirror, doors } = dispatcher;
+  return {
+    name: `start ${work.message.path} ${work.recipient}`,
+    fences: [],
+    decide: async (view) => {
+      const path = currentPath(dispatcher, work);
+      const standing = findStart(mirror.index(), work);
+      if (standing !== null) return standing.by?.nonce === held.claim.nonce ? [] : null;
+      if (held.stopped !== null) return null;
+      const [mark, reply] = await view.lookUp([
+        startedPath(path, work.recipient),
+        replyPath(path, work.recipient),
+      ]);
+      if (mark != null || reply != null) return null;
+      const { channel, from: asker } = work.message;
+      const atMs = doors.clock.wallMs();
+      return [composeStart({ claim: held.claim, path, channel, asker, atMs })];
+    },
+  };
+}

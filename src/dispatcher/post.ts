@@ -1,0 +1,198 @@
+/**
+ * The queue of everything that this host commits or takes off the remote: replies, marks,
+ * transitions of workflows, markers of schedules, claims that are given back. What waits is
+ * published together; while one push is on its way the rest of the dispatcher goes on.
+ */
+import { errorText } from '../base/errors.ts';
+import {
+  backoffMs,
+  catchUp,
+  publishOnce,
+  type PublishRound,
+  rivalryMs,
+  type TransactionOutcome,
+  yieldMs,
+} from '../transport/publish.ts';
+import { type Dispatcher, wake } from './dispatcher.ts';
+import type { Outgoing } from './state.ts';
+import { hasLanded, learnCrowd } from './learn-crowd.ts';
+import { pokeOthers } from './poke-others.ts';
+import { forgetRefusals, listDue, noteRefusal, tellRefusal, untilDueMs } from './refused-work.ts';
+
+/** More replies than this in one push gain nothing. */
+const BATCH_MAX = 128;
+/** How long an answer waits for others, as a part of a push, and at most. */
+const GATHER_PART = 5;
+const GATHER_MS_MAX = 50;
+/** A remote that refuses is asked again at this pace, doubling. */
+const REFUSED_MS = 1_000;
+/** Something on this machine does not work (a full disk): no faster than this. */
+const BROKEN_MS = 2_000;
+
+/** Adds to what the publisher will push, and starts it if it rests. */
+export function enqueue(dispatcher: Dispatcher, one: Omit<Outgoing, 'refusal'>): Outgoing {
+  const outgoing = { ...one, refusal: null };
+  dispatcher.state.post.outgoing.push(outgoing);
+  resumePublishing(dispatcher);
+  return outgoing;
+}
+
+/** Starts the publisher if something waits and nothing forbids it. */
+export function resumePublishing(dispatcher: Dispatcher): void {
+  const { state, doors } = dispatcher;
+  // Before the first look there is no tip to decide on.
+  if (
+    state.post.publishing ||
+    listDue(dispatcher).length === 0 ||
+    state.host.halted !== null ||
+    state.seenMs === Number.NEGATIVE_INFINITY
+  )
+    return;
+  state.post.publishing = true;
+  publishOutgoing(dispatcher)
+    .catch((error: unknown) => {
+      doors.log.alert('publish.broken', {
+        reason: errorText(error),
+        waiting: state.post.outgoing.length,
+        next: 'tries again after a moment',
+      });
+      return doors.clock.sleep(BROKEN_MS, state.loop.ending.signal);
+    })
+    .finally(() => {
+      state.post.publishing = false;
+      wake(dispatcher);
+    });
+}
+
+/** One round after the other until nothing waits but what is refused. */
+async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
+  const { state, doors, publisher } = dispatcher;
+  let losses = 0;
+  let batchMax = BATCH_MAX;
+  await gather(dispatcher);
+  while (state.host.halted === null && !state.loop.ending.signal.aborted) {
+    const batch = (await awaitDue(dispatcher)).slice(0, batchMax);
+    if (batch.length === 0) break;
+    const round = await publishOnce(
+      publisher,
+      batch.map(({ transaction }) => transaction),
+    );
+    if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
+    const settled = await settleRound(dispatcher, batch, round);
+    if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
+    const isRefused = noteRefused(dispatcher, batch, round);
+    forgetRefusals(dispatcher);
+    // One reply that the remote does not take must not hold back the others: alone, and then after
+    // a pause of its own.
+    batchMax = isRefused ? 1 : BATCH_MAX;
+    const before = losses;
+    losses = settled > 0 && !isRefused ? 0 : losses + 1;
+    const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
+    if (losses > 0 && listDue(dispatcher).length > 0) {
+      doors.log.status('publish.retried', {
+        losses,
+        waiting: state.post.outgoing.length,
+        reason:
+          round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
+      });
+      const isRivalry = !isRefused && round.failure === null;
+      const waitMs = isRivalry
+        ? rivalryMs(losses, crowd, doors.random)
+        : backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random);
+      await doors.clock.sleep(waitMs, state.loop.ending.signal);
+      await catchUp(publisher);
+    } else if (hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running') {
+      await doors.clock.sleep(yieldMs(crowd, doors.random), state.loop.ending.signal);
+      await catchUp(publisher);
+    }
+  }
+}
+
+/** What is due, or will be in a moment; nothing when all that is left waits for the next look. */
+async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
+  const { state, doors, publisher } = dispatcher;
+  const { signal } = state.loop.ending;
+  for (;;) {
+    const due = listDue(dispatcher);
+    const waitMs = due.length > 0 ? null : untilDueMs(dispatcher);
+    if (waitMs === null || signal.aborted) return due;
+    await doors.clock.sleep(waitMs, signal);
+    await catchUp(publisher);
+  }
+}
+
+/**
+ * Notes which of the batch cannot be published. True when the remote refuses: of several at once
+ * nobody knows which it means.
+ */
+function noteRefused(
+  dispatcher: Dispatcher,
+  batch: readonly Outgoing[],
+  round: PublishRound,
+): boolean {
+  let isRefused = false;
+  const pushed = batch.filter(({ transaction }) => !isBlocked(round.outcomes.get(transaction)));
+  for (const one of batch) {
+    const outcome = round.outcomes.get(one.transaction);
+    if (outcome?.kind !== 'refused') one.refusal = outcome === undefined ? one.refusal : null;
+    else if (isClear(outcome) || pushed.length === 1) noteRefusal(dispatcher, one, outcome);
+    else tellRefusal(dispatcher, outcome, {});
+    isRefused ||= outcome?.kind === 'refused' && !isClear(outcome);
+  }
+  return isRefused;
+}
+
+/** Whether it is clear whom a refusal means: the one that is blocked, or all alike. */
+function isClear(outcome: TransactionOutcome): boolean {
+  return isBlocked(outcome) || (outcome.kind === 'refused' && outcome.unmoved !== undefined);
+}
+
+function isBlocked(outcome: TransactionOutcome | undefined): boolean {
+  return outcome?.kind === 'refused' && outcome.blocked === true;
+}
+
+/**
+ * The first answer of several waits a moment for the others: alone it would keep them waiting for a
+ * whole push. The moment is a small part of what the last push took, and nobody waits when nothing
+ * else runs here.
+ */
+async function gather({ state, doors }: Dispatcher): Promise<void> {
+  const others = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length;
+  const ms = Math.min(GATHER_MS_MAX, state.post.pushMs / GATHER_PART);
+  if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.loop.ending.signal);
+}
+
+async function settleRound(
+  dispatcher: Dispatcher,
+  batch: readonly Outgoing[],
+  round: PublishRound,
+): Promise<number> {
+  const { outgoing } = dispatcher.state.post;
+  const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
+  for (const one of settled) outgoing.splice(outgoing.indexOf(one), 1);
+  // All at once, so that they share their waits for the disk.
+  await Promise.all(
+    settled.map((one) => noteOutcome(dispatcher, one, round.outcomes.get(one.transaction))),
+  );
+  return settled.length;
+}
+
+/**
+ * It is settled on the remote; what cannot be noted here must not hold back the others, and a
+ * restart finds it out again.
+ */
+async function noteOutcome(
+  { doors }: Dispatcher,
+  one: Outgoing,
+  outcome: TransactionOutcome | undefined,
+): Promise<void> {
+  try {
+    if (outcome !== undefined) await one.done(outcome);
+  } catch (error) {
+    doors.log.alert('publish.unrecorded', { reason: errorText(error), fix: 'crosstalkd doctor' });
+  }
+}
+
+function isFinal(outcome: TransactionOutcome | undefined): boolean {
+  return outcome?.kind === 'landed' || outcome?.kind === 'dropped' || outcome?.kind === 'fenced';
+}

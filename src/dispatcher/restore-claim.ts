@@ -1,0 +1,47 @@
+/**
+ * A claim of ours that is not where it was although nobody has answered: somebody who can push has
+ * moved it. What this host does is known here, so the claim is put back instead of the work being
+ * given up and begun anew.
+ */
+import type { Oid } from '../base/ids.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
+import { isMarkedBy } from './mark-start.ts';
+
+/** So often a claim is put back before its work is given up. */
+const RESTORES_MAX = 1_000;
+
+/**
+ * Puts the claim back where `standing` is now (null: nothing). A free place may be taken; another's
+ * claim only when the branch says that the work was started under ours. False when it is lost.
+ */
+export async function restoreClaim(
+  dispatcher: Dispatcher,
+  held: Held,
+  standing: Oid | null,
+): Promise<boolean> {
+  const { doors, state } = dispatcher;
+  if (held.restores >= RESTORES_MAX || (standing !== null && !isMarkedBy(dispatcher, held)))
+    return false;
+  held.restores += 1;
+  doors.log.warning('claim.restored', {
+    message: held.work.message.path,
+    model: held.work.recipient,
+    reason: standing === null ? 'somebody deleted it' : 'somebody put another in its place',
+    next: 'the agent goes on; look who pushes below refs/crosstalk',
+  });
+  const startedMs = doors.clock.monotonicMs();
+  held.confirmedMs = Number.POSITIVE_INFINITY;
+  const pushed = await doors.repository.push(
+    [{ ref: held.ref, expected: standing, next: held.oid }],
+    { atomic: false },
+  );
+  const result = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind : undefined;
+  // Not landed, or nobody knows: the next look tells what stands there.
+  held.confirmedMs = doors.clock.monotonicMs();
+  if (result === 'landed') {
+    held.renewedMs = startedMs;
+    state.refs = new Map([...state.refs, [held.ref, held.oid]]);
+  }
+  return true;
+}
