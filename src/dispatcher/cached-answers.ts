@@ -61,7 +61,7 @@ async function follow(repository: Repository, cache: AnswerCache, tip: Oid): Pro
   for (const change of changes) {
     const file = parseMessagePath(change.path);
     const task = file?.replyTo?.path ?? change.path;
-    if (file === null || parseTaskPath(task) === null) continue;
+    if (file === null || change.kind === 'refused' || parseTaskPath(task) === null) continue;
     if (change.kind === 'removed') forget(cache, task, file.replyTo !== null);
     else if (file.replyTo !== null) cache.replies.set(task, change.path);
     else tasks.push({ path: task, blob: change.blob });

@@ -45,6 +45,8 @@ export interface RejectedFile extends Rejection {
    * more.
    */
   readonly twinOf?: string;
+  /** A folder of which nothing is read; `path` is its own, without a trailing slash. */
+  readonly isFolder?: true;
 }
 
 export interface OpenIndex {
@@ -201,6 +203,17 @@ function takeOut(
     if (message !== undefined && messages.delete(path)) taken.set(path, message);
   }
   return taken;
+}
+
+/** A folder that takes more work to read than anybody may ask for. */
+export function rejectFolder(path: string, why: string): RejectedFile {
+  return {
+    path,
+    line: 1,
+    isFolder: true,
+    found: why,
+    expected: 'a folder of messages; nothing in it is read until somebody removes it (git rm -r)',
+  };
 }
 
 /** A second message with the id of another. */

@@ -8,7 +8,7 @@ import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git, GitProcess, GitResult } from './git-runner.ts';
 
-/** An object; `bytes` is empty when only its header was asked for. */
+/** An object; `bytes` is empty when only its header was asked for, or when it is too large. */
 export interface CatObject {
   readonly oid: Oid;
   readonly type: string;
@@ -33,6 +33,10 @@ interface Question {
 type Mode = '--batch' | '--batch-check';
 
 const TRIES_MAX = 2;
+/** What is kept of a commit: parents and authors stand at its beginning, and records are small. */
+const COMMIT_BYTES_MAX = 1_048_576;
+/** What one held process gives of any other object; larger ones are not held in memory. */
+export const HELD_BYTES_MAX = 64 * 1024 * 1024;
 const MANY_MS = 10 * MINUTE;
 
 /** A held `git cat-file --batch` or `--batch-check`. */
@@ -68,7 +72,7 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
     const started = git.start({ args: ['cat-file', mode] });
     started.stdout.on(
       'data',
-      createParser(mode, (object) => waiting.shift()?.resolve(object)),
+      createParser(mode, (object) => waiting.shift()?.resolve(object), HELD_BYTES_MAX),
     );
     void started.ended.then(() => onEnd(started.stderr()));
     return started;
@@ -154,7 +158,7 @@ function describeEnd({ ended, code }: GitResult): string {
 function createParser(
   mode: Mode,
   answer: (object: CatObject | null) => void,
-  sizeBytesMax = Number.POSITIVE_INFINITY,
+  sizeBytesMax: number,
 ): (chunk: Buffer) => void {
   let pieces: Buffer[] = [];
   let bytesHeld = 0;
@@ -164,23 +168,20 @@ function createParser(
 
   const step = (held: Buffer, at: number): number => {
     if (header !== null) {
-      const end = at + header.sizeBytes;
-      if (held.length < end + 1) return -1;
+      const end = at + keptOf(header, sizeBytesMax);
+      if (held.length < end) return -1;
       // A copy, so that a small object does not keep a large chunk alive.
       answer({ ...header, bytes: Buffer.from(held.subarray(at, end)) });
+      const next = at + header.sizeBytes + 1;
       header = null;
-      return end + 1;
+      bytesToSkip = Math.max(0, next - held.length);
+      return Math.min(next, held.length);
     }
     const end = held.indexOf(0x0a, at);
     if (end < 0) return -1;
     const object = parseHeader(held.toString('latin1', at, end));
     if (object === null || mode === '--batch-check') answer(object);
-    else if (object.sizeBytes > sizeBytesMax) {
-      answer(object);
-      const next = end + 1 + object.sizeBytes + 1;
-      bytesToSkip = Math.max(0, next - held.length);
-      return Math.min(next, held.length);
-    } else header = object;
+    else header = object;
     return end + 1;
   };
   return (whole) => {
@@ -194,8 +195,14 @@ function createParser(
     for (let next = step(held, at); next >= 0; next = step(held, at)) at = next;
     pieces = at === held.length ? [] : [held.subarray(at)];
     bytesHeld = held.length - at;
-    bytesNeeded = header?.sizeBytes ?? 0;
+    bytesNeeded = header === null ? 0 : keptOf(header, sizeBytesMax);
   };
+}
+
+/** Of an object that is too large nothing is kept, of such a commit what it begins with. */
+function keptOf({ type, sizeBytes }: CatObject, sizeBytesMax: number): number {
+  if (type === 'commit') return Math.min(sizeBytes, COMMIT_BYTES_MAX);
+  return sizeBytes > sizeBytesMax ? 0 : sizeBytes;
 }
 
 function parseHeader(line: string): CatObject | null {

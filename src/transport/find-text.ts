@@ -6,6 +6,7 @@ import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
+import type { WantedText } from './repository.ts';
 import { decodeName } from './tree-codec.ts';
 
 const LOOK_MS = 10 * MINUTE;
@@ -16,9 +17,10 @@ const NOTHING = 1;
 export async function findTextIn(
   git: Git,
   commit: Oid,
-  { text, under }: { readonly text: string; readonly under: string },
+  { text, under, without = [] }: WantedText,
 ): Promise<ReadonlySet<string>> {
   const args = [
+    ...(without.length === 0 ? [] : ['--no-literal-pathspecs']),
     'grep',
     '--files-with-matches',
     '--null',
@@ -30,6 +32,7 @@ export async function findTextIn(
     commit,
     '--',
     under,
+    ...without.map((path) => `:(exclude,literal)${path}`),
   ];
   const { code, stdout, stderr } = await git.run({ args, limitMs: LOOK_MS });
   if (code !== 0 && code !== NOTHING)

@@ -80,6 +80,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
         older: known.older,
         models,
         settled,
+        refused: refusedFolders(known),
       });
     };
     const batch = await read(base);
@@ -141,6 +142,13 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
         return { kind: 'reached', value: { kind: 'advanced' } };
       }),
   };
+}
+
+/** Folders of which nothing is read at the commit of an index. */
+export function refusedFolders({ rejected }: Pick<OpenIndex, 'rejected'>): ReadonlySet<string> {
+  return new Set(
+    [...rejected.values()].flatMap(({ path, isFolder }) => (isFolder === true ? [path] : [])),
+  );
 }
 
 /**

@@ -5,28 +5,18 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
-import { askHeaders, askMany, openCatFile, type CatObject } from './cat-file.ts';
+import { askHeaders, askMany, HELD_BYTES_MAX, openCatFile, type CatObject } from './cat-file.ts';
 import { parseCommit } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
-import { type ListedEntry, listTree } from './list-tree.ts';
 import { readLoose } from './loose-objects.ts';
-import type { BlobRead, CommitInfo, TreeChange, TreeEntry } from './repository.ts';
-import {
-  decodeName,
-  differingItems,
-  encodeName,
-  findItem,
-  kindOfMode,
-  type TreeItem,
-} from './tree-codec.ts';
+import type { BlobRead, CommitInfo, DiffRange, TreeChange, TreeEntry } from './repository.ts';
+import { encodeName, findItem, kindOfMode, type TreeItem } from './tree-codec.ts';
+import { type ReadTrees, walkTrees } from './walk-trees.ts';
 
 const TREES_KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const TREE_KEPT_BYTES_MAX = 512 * 1024;
-/** How many folders of one folder are walked at once. */
-const FOLDERS_AT_ONCE = 64;
 /** From so many objects on a process of their own is cheaper than the held one. */
 const MANY = 200;
-const NO_TREE = Buffer.alloc(0);
 
 /** The reading side of the cache. */
 export interface ObjectReader {
@@ -36,7 +26,7 @@ export interface ObjectReader {
   readCommits(oids: readonly Oid[]): Promise<readonly (CommitInfo | null)[]>;
   /** The tree of a commit. Throws INTERNAL when the commit is not in the cache. */
   rootOf(commit: Oid): Promise<Oid>;
-  /** A tree object's bytes. Throws INTERNAL when it is not in the cache. */
+  /** A tree object's bytes. Throws INTERNAL when it is not in the cache or too large. */
   readTree(oid: Oid): Promise<Buffer>;
   /** Tells of a tree that was just written, so that it is not read again. */
   keepTree(oid: Oid, bytes: Buffer): void;
@@ -44,11 +34,7 @@ export interface ObjectReader {
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
   /** Those of the ids that are not in the cache. */
   missing(oids: readonly Oid[]): Promise<readonly Oid[]>;
-  diff(range: {
-    readonly from: Oid | null;
-    readonly to: Oid;
-    readonly under: string;
-  }): Promise<readonly TreeChange[]>;
+  diff(range: DiffRange): Promise<readonly TreeChange[]>;
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   close(): Promise<void>;
 }
@@ -61,13 +47,17 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
   const ask = async (oid: Oid): Promise<CatObject | null> =>
     looseAt(gitDir, oid) ?? contents.ask(oid);
 
-  const readTree = async (oid: Oid): Promise<Buffer> => {
+  const holdTree: HoldTree = async (oid) => {
     const kept = trees.get(oid);
     if (kept !== undefined) return kept;
-    const object = await ask(oid);
-    if (object?.type !== 'tree') throw missing('tree', oid);
-    trees.set(oid, object.bytes);
-    return object.bytes;
+    const bytes = bytesOfTree(oid, await ask(oid));
+    if (bytes !== null) trees.set(oid, bytes);
+    return bytes;
+  };
+  const readTrees: ReadTrees = async (oids) => {
+    if (oids.length < MANY) return Promise.all(oids.map(holdTree));
+    const objects = await askMany(git, oids, HELD_BYTES_MAX);
+    return oids.map((oid, at) => bytesOfTree(oid, objects[at] ?? null));
   };
   const rootOf = async (oid: Oid): Promise<Oid> => {
     const object = await ask(oid);
@@ -91,12 +81,16 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     readCommits: async (oids) => {
       const objects =
         oids.length >= MANY
-          ? await askMany(git, oids, Number.POSITIVE_INFINITY)
+          ? await askMany(git, oids, HELD_BYTES_MAX)
           : await Promise.all(oids.map(ask));
       return oids.map((oid, i) => infoOf(oid, objects[i] ?? null));
     },
     rootOf,
-    readTree,
+    readTree: async (oid) => {
+      const bytes = await holdTree(oid);
+      if (bytes === null) throw new CrosstalkError('INTERNAL', `tree ${oid} is too large`);
+      return bytes;
+    },
     keepTree: (oid, bytes) => trees.set(oid, bytes),
     sizesOf: (oids) =>
       Promise.all(
@@ -114,18 +108,16 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
       oids.length >= MANY
         ? readManyBlobs(git, oids, sizeBytesMax)
         : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
-    diff: async ({ from, to, under }) => {
+    diff: async ({ from, to, under, refused }) => {
       const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
-        commit === null ? null : findFolder(readTree, await rootOf(commit), under);
+        commit === null ? null : findFolder(holdTree, await rootOf(commit), under);
       const prefix = under === '' ? '' : `${under}/`;
       const [left, right] = await Promise.all([folderOf(from), folderOf(to)]);
-      if (left === null && right !== null)
-        return inOrder((await listTree(git, readTree, { tree: right, prefix })).map(written));
-      return inOrder(await diffFolders(readTree, { from: left, to: right, prefix }));
+      return inOrder(await walkTrees(readTrees, { from: left, to: right, prefix }, refused));
     },
     lookUp: async (commit, paths) => {
       const root = await rootOf(commit);
-      return Promise.all(paths.map((path) => lookUpPath(readTree, root, path)));
+      return Promise.all(paths.map((path) => lookUpPath(holdTree, root, path)));
     },
     close: async () => {
       await Promise.all([headers.close(), contents.close()]);
@@ -137,6 +129,12 @@ function looseAt(gitDir: string, oid: Oid): CatObject | null {
   // An id may come out of a stranger's record, and this one becomes a path.
   const object = parseOid(oid) === null ? null : readLoose(gitDir, oid);
   return object === null ? null : { oid, sizeBytes: object.bytes.length, ...object };
+}
+
+/** Null for one that is too large to be held. */
+function bytesOfTree(oid: Oid, object: CatObject | null): Buffer | null {
+  if (object?.type !== 'tree') throw missing('tree', oid);
+  return object.bytes.length < object.sizeBytes ? null : object.bytes;
 }
 
 function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {
@@ -203,82 +201,34 @@ function createTreeCache(): TreeCache {
   };
 }
 
-type ReadTree = ObjectReader['readTree'];
+/** The bytes of a tree; null for one that is too large. */
+type HoldTree = (oid: Oid) => Promise<Buffer | null>;
 
 function hashBytesOf(oid: Oid): number {
   return oid.length / 2;
 }
 
 /** The entry at a path below `root`; null when nothing stands there or a file stands in the way. */
-async function findAt(readTree: ReadTree, root: Oid, path: string): Promise<TreeItem | null> {
+async function findAt(holdTree: HoldTree, root: Oid, path: string): Promise<TreeItem | null> {
   let item: TreeItem | null = { key: '', mode: 0o040000, oid: root };
   for (const name of path.split('/')) {
     if (kindOfMode(item.mode) !== 'tree') return null;
-    item = findItem(await readTree(item.oid), encodeName(name), hashBytesOf(root));
+    const tree = await holdTree(item.oid);
+    item = tree === null ? null : findItem(tree, encodeName(name), hashBytesOf(root));
     if (item === null) return null;
   }
   return item;
 }
 
-async function findFolder(readTree: ReadTree, root: Oid, path: string): Promise<Oid | null> {
+async function findFolder(holdTree: HoldTree, root: Oid, path: string): Promise<Oid | null> {
   if (path === '') return root;
-  const item = await findAt(readTree, root, path);
+  const item = await findAt(holdTree, root, path);
   return item !== null && kindOfMode(item.mode) === 'tree' ? item.oid : null;
 }
 
-async function lookUpPath(readTree: ReadTree, root: Oid, path: string): Promise<TreeEntry | null> {
-  const item = await findAt(readTree, root, path);
+async function lookUpPath(holdTree: HoldTree, root: Oid, path: string): Promise<TreeEntry | null> {
+  const item = await findAt(holdTree, root, path);
   return item === null ? null : { kind: kindOfMode(item.mode), oid: item.oid };
-}
-
-function written(file: ListedEntry): TreeChange {
-  return { kind: 'written', ...file };
-}
-
-interface FolderPair {
-  readonly from: Oid | null;
-  readonly to: Oid | null;
-  readonly prefix: string;
-}
-
-async function diffFolders(readTree: ReadTree, pair: FolderPair): Promise<TreeChange[]> {
-  const oid = pair.to ?? pair.from;
-  if (oid === null || pair.from === pair.to) return [];
-  const read = async (tree: Oid | null): Promise<Buffer> =>
-    tree === null ? NO_TREE : readTree(tree);
-  const [from, to] = await Promise.all([read(pair.from), read(pair.to)]);
-  const { left, right } = differingItems(from, to, hashBytesOf(oid));
-  const changes: TreeChange[] = [];
-  const folders: FolderPair[] = [];
-  for (const key of new Set([...left.keys(), ...right.keys()])) {
-    const path = pair.prefix + decodeName(key);
-    const [old, now] = [sideOf(left.get(key)), sideOf(right.get(key))];
-    if (old.file !== null && now.file === null) changes.push({ kind: 'removed', path });
-    if (now.file !== null)
-      changes.push({ kind: 'written', path, entry: now.file.entry, blob: now.file.oid });
-    if (old.folder !== null || now.folder !== null)
-      folders.push({ from: old.folder, to: now.folder, prefix: `${path}/` });
-  }
-  for (let i = 0; i < folders.length; i += FOLDERS_AT_ONCE) {
-    const below = await Promise.all(
-      folders.slice(i, i + FOLDERS_AT_ONCE).map((folder) => diffFolders(readTree, folder)),
-    );
-    for (const list of below) for (const change of list) changes.push(change);
-  }
-  return changes;
-}
-
-interface Side {
-  readonly file: { readonly entry: 'file' | 'other'; readonly oid: Oid } | null;
-  readonly folder: Oid | null;
-}
-
-function sideOf(item: TreeItem | undefined): Side {
-  if (item === undefined) return { file: null, folder: null };
-  const kind = kindOfMode(item.mode);
-  return kind === 'tree'
-    ? { file: null, folder: item.oid }
-    : { file: { entry: kind, oid: item.oid }, folder: null };
 }
 
 function inOrder(changes: TreeChange[]): readonly TreeChange[] {

@@ -3,10 +3,11 @@
  * answers them. It reads objects and judges with the protocol's pure rules; it keeps nothing.
  */
 import type { Oid } from '../base/ids.ts';
+import { createTurns, type Turns } from '../base/turns.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { actsOutside } from '../protocol/isolation.ts';
-import { decodeMessage, type MessageFields } from '../protocol/message.ts';
+import type { MessageFields } from '../protocol/message.ts';
 import { listModelNames } from '../protocol/models.ts';
 import {
   isOlderReply,
@@ -21,6 +22,7 @@ import {
   type OpenIndex,
   type OpenMessage,
   type RejectedFile,
+  rejectFolder,
   rejectTwin,
 } from '../protocol/open-work.ts';
 import {
@@ -36,13 +38,14 @@ import {
 import { findTwins } from '../protocol/twins.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
 import { readReopened } from './read-reopened.ts';
+import { decodeBlob, WORK_A_TURN, workOf } from './decode-blob.ts';
 import { bringUnsettled, judgeSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
 import { readRunMarks } from './read-run-marks.ts';
 import { readStarted } from './read-started.ts';
 import { readTwins } from './read-twins.ts';
 import { createExists, type Exists } from './standing-paths.ts';
-import type { BlobRead, CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
+import type { CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
 
 /** Blobs held in memory at once while reading. */
 const CHUNK = 1_024;
@@ -56,6 +59,8 @@ export interface ChangeRange {
   readonly older: OpenIndex['older'];
   /** `listModelNames` of data/models.yaml in `to`. */
   readonly models: readonly string[];
+  /** Folders of which nothing was read in `from`. */
+  readonly refused: ReadonlySet<string>;
   /** With `from: null`, the part of which nothing is read that is answered. */
   readonly settled?: SettledPart | null;
 }
@@ -74,7 +79,7 @@ export async function readChanges(
   repository: Repository,
   range: ChangeRange,
 ): Promise<ChangeBatch> {
-  const changes = await repository.diff({ from: range.from, to: range.to, under: CHANNELS });
+  const changes = await repository.diff({ ...range, under: CHANNELS });
   const exists = createExists(repository, range, changes);
   // A folder at a reply's path leaves no place for the reply: it closes the message as the file
   // would, on every host, or agents would run for nothing.
@@ -93,7 +98,8 @@ export async function readChanges(
     people: [...peopleOf(range)],
   };
   for (const change of changes)
-    if (change.kind === 'written')
+    if (change.kind === 'refused') judged.rejected.push(rejectFolder(change.path, change.why));
+    else if (change.kind === 'written')
       judged.replies.push(
         ...foldersAsFiles(change.path).flatMap((path) => parseMessagePath(path)?.replyTo ?? []),
       );
@@ -106,6 +112,7 @@ export async function readChanges(
     exists,
     twins,
     isSettled: await judgeSettled(repository, range, written),
+    turn: createTurns(WORK_A_TURN),
   };
   if (range.from === null) await bringUnsettled(repository, written, judge.isSettled);
   const waiting: Candidate[] = [];
@@ -165,6 +172,7 @@ interface Judge {
   readonly exists: Exists;
   readonly twins: ReadonlyMap<string, string>;
   readonly isSettled: (path: string) => boolean;
+  readonly turn: Turns;
 }
 
 function readChunk(
@@ -217,7 +225,8 @@ async function readCandidates(
     files.flatMap(({ file }) => (file.replyTo === null ? [] : [file.replyTo.path])),
   );
   const candidates: Candidate[] = [];
-  files.forEach(({ file, blob }, index) => {
+  for (const [index, { file, blob }] of files.entries()) {
+    await judge.turn(workOf(blobs[index]));
     const isReply = file.replyTo !== null && standing.has(file.replyTo.path);
     if (isReply) into.replies.push(file.replyTo);
     const read = decodeBlob(blobs[index], file.path);
@@ -228,7 +237,7 @@ async function readCandidates(
         ...[olderAnswer(file, fields, judge.models)].filter((answer) => answer !== null),
       );
     } else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
-  });
+  }
   return candidates;
 }
 
@@ -448,14 +457,4 @@ function asksAll(fields: MessageFields): boolean {
 
 function isPerson(judge: Judge, name: string, from: string): boolean {
   return judge.range.people.has(name) || name === from;
-}
-
-function decodeBlob(blob: BlobRead | undefined, path: string) {
-  if (blob?.kind === 'bytes') return decodeMessage(blob.bytes, path);
-  const found =
-    blob?.kind === 'too-large' ? `${blob.sizeBytes} bytes` : 'an object that is not there';
-  return {
-    kind: 'rejected',
-    rejection: { line: 1, found, expected: `at most ${MESSAGE_BYTES_MAX} bytes of text` },
-  } as const;
 }

@@ -65,7 +65,9 @@ export type TreeChange =
       readonly entry: EntryKind;
       readonly blob: Oid;
     }
-  | { readonly kind: 'removed'; readonly path: string };
+  | { readonly kind: 'removed'; readonly path: string }
+  /** A folder of which nothing is read, and why. */
+  | { readonly kind: 'refused'; readonly path: string; readonly why: string };
 
 /** What stands at a path of a commit's tree. `kind: 'tree'` is a folder. */
 export interface TreeEntry {
@@ -147,6 +149,21 @@ export type RefResult =
   | { readonly kind: 'stale'; readonly line: string }
   | { readonly kind: 'refused'; readonly line: string };
 
+/** Two commits and the folder of theirs that is compared. */
+export interface DiffRange {
+  readonly from: Oid | null;
+  readonly to: Oid;
+  readonly under: string;
+  readonly refused?: ReadonlySet<string>;
+}
+
+/** What is looked for in the files of a folder, and the folders of it that are left out. */
+export interface WantedText {
+  readonly text: string;
+  readonly under: string;
+  readonly without?: readonly string[];
+}
+
 export interface Repository {
   /**
    * One `ls-remote` of the branch and of all refs below `prefixes` (full names ending in `/`, or
@@ -177,13 +194,10 @@ export interface Repository {
   keeps(commit: Oid): boolean;
   /**
    * Paths below `under` (a folder without trailing slash, or '' for all) that differ, in code-unit
-   * order. `from: null` = against an empty tree.
+   * order. `from: null` = against an empty tree. `refused` names folders right below it that were
+   * refused in `from`: when they have changed, they are read as if nothing had stood there.
    */
-  diff(range: {
-    readonly from: Oid | null;
-    readonly to: Oid;
-    readonly under: string;
-  }): Promise<readonly TreeChange[]>;
+  diff(range: DiffRange): Promise<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
@@ -218,10 +232,7 @@ export interface Repository {
    * which is printable ASCII; its letters in either case. Null when it cannot be told without
    * fetching: in a partial cache.
    */
-  findText(
-    commit: Oid,
-    wanted: { readonly text: string; readonly under: string },
-  ): Promise<ReadonlySet<string> | null>;
+  findText(commit: Oid, wanted: WantedText): Promise<ReadonlySet<string> | null>;
   /**
    * True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the
    * cache.

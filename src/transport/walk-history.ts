@@ -7,10 +7,7 @@ import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
 import type { Identity } from './repository.ts';
 
-/**
- * One path that a commit changed against its first parent. A commit with several parents comes
- * without paths: a merge says nothing new.
- */
+/** One path that a commit changed against its first parent. */
 export interface PathChange {
   /** `A` added, `M` changed, `D` removed, `T` made another kind of thing. */
   readonly status: string;
@@ -32,11 +29,17 @@ export interface WalkedCommit {
 const FORMAT = '--format=%x01%H%x02%P%x02%an%x02%ae%x02%cn%x02%ce';
 
 /**
- * The commits that `tip` consists of, oldest first. Throws INTERNAL when the cache lacks a part of
- * them.
+ * The commits that `tip` consists of, oldest first; `without` the folders of which nothing is read.
+ * Throws INTERNAL when the cache lacks a part of them.
  */
-export async function* walkHistory(git: Git, tip: Oid): AsyncGenerator<WalkedCommit> {
+export async function* walkHistory(
+  git: Git,
+  tip: Oid,
+  without: ReadonlySet<string> = new Set(),
+): AsyncGenerator<WalkedCommit> {
   const flags = [
+    // What came by a merge was there for whoever answered after it, also what it brought itself.
+    '--diff-merges=first-parent',
     '--topo-order',
     '--reverse',
     '--raw',
@@ -47,7 +50,13 @@ export async function* walkHistory(git: Git, tip: Oid): AsyncGenerator<WalkedCom
     '--no-ext-diff',
     '--no-color',
   ];
-  const process = git.start({ args: ['log', ...flags, FORMAT, tip, '--'] });
+  const paths =
+    without.size === 0 ? [] : ['.', ...[...without].map((path) => `:(exclude,literal)${path}`)];
+  const [first, whole] =
+    without.size === 0 ? [[], []] : [['--no-literal-pathspecs'], ['--full-history', '--sparse']];
+  const process = git.start({
+    args: [...first, 'log', ...flags, ...whole, FORMAT, tip, '--', ...paths],
+  });
   process.stdin.end();
   const reader = createReader();
   for await (const chunk of process.stdout)

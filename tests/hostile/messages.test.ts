@@ -103,6 +103,16 @@ const CASES: readonly Case[] = [
     content: `---\n${TO}\n${'\n'.repeat(40_000)}---\nx\n`,
     becomes: 'answered',
   },
+  {
+    name: 'line-of-spaces.md',
+    content: say(`x: |\n${' '.repeat(60_000)}\nto: {}`),
+    becomes: /a mapping/,
+  },
+  {
+    name: 'blank-and-wrong.md',
+    content: say(`to: {}\nx: "${'\n \n'.repeat(15_000)} "`),
+    becomes: /a mapping/,
+  },
   // 20, 22
   { name: 'module.md', content: '', mode: '160000', becomes: /link or submodule/ },
   { name: 'link.md', content: '/etc/passwd', mode: '120000', becomes: /link or submodule/ },
@@ -224,11 +234,22 @@ function plantCases(): void {
     { name: 'Upper', oid: planter.tree([{ name: 'm.md', oid: hello }]), mode: '040000' },
     { name: '\u001b[31mred', oid: planter.tree([{ name: 'm.md', oid: hello }]), mode: '040000' },
     { name: 'deep', oid: nested(60, 'd'), mode: '040000' },
+    { name: 'bomb', oid: bomb(12), mode: '040000' },
     { name: 'endless', oid: nested(6, 'd'.repeat(200)), mode: '040000' },
   ]);
   planter.plant('', [
     { name: '.gitattributes', oid: planter.blob('* filter=evil diff=evil merge=evil\n') },
   ]);
+}
+
+/** A few trees that stand at more paths than anybody can list. */
+function bomb(levels: number): string {
+  let oid = planter.tree([{ name: 'm.md', oid: planter.blob(say(TO)) }]);
+  for (let level = 0; level < levels; level += 1)
+    oid = planter.tree(
+      Array.from({ length: 8 }, (_, at): RawEntry => ({ name: `n${at}`, oid, mode: '040000' })),
+    );
+  return oid;
 }
 
 function nested(levels: number, name: string): string {
@@ -279,7 +300,9 @@ describe('a commit full of odd files', () => {
 
   it('runs of twins one each: folded case, folded normalisation, one id in one channel', () => {
     const answered = (pattern: RegExp): number =>
-      repliesBelow('data/channels').filter((path) => pattern.test(path)).length;
+      [GENERAL, 'data/channels/elsewhere']
+        .flatMap((folder) => repliesBelow(folder))
+        .filter((path) => pattern.test(path)).length;
     expect(answered(/twin-caf/)).toBe(1);
     expect(answered(/twin-case/i)).toBe(1);
     expect(answered(new RegExp(`general/.*${ULID}`))).toBe(1);
@@ -294,6 +317,7 @@ describe('a commit full of odd files', () => {
       expect.arrayContaining([
         ...expected,
         'data/channels/a-link',
+        'data/channels/bomb',
         'data/channels/stray.md',
         'data/channels/Upper/m.md',
       ]),

@@ -57,6 +57,7 @@ async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<
   return foldChanges(
     index,
     await readChanges(repository, {
+      refused: new Set(),
       from: index.tip,
       to,
       people: index.people,

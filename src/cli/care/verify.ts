@@ -15,6 +15,7 @@ import { CHANNELS } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
 import { createRunChecker } from '../../workflow/run/run-invariants.ts';
+import { refusedFolders } from '../../transport/mirror.ts';
 import { walkHistory, type WalkedCommit } from '../../transport/walk-history.ts';
 import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
@@ -71,7 +72,11 @@ async function verifyHistory(
     waiting = [];
   };
   try {
-    for await (const commit of walkHistory(git, rewrite?.now ?? tipOf(session))) {
+    for await (const commit of walkHistory(
+      git,
+      rewrite?.now ?? tipOf(session),
+      refusedFolders(session.mirror.index()),
+    )) {
       commits += 1;
       waiting.push(commit);
       if (waiting.length >= CHUNK) await flush();

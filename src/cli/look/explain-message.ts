@@ -68,10 +68,13 @@ export function tellRejected(file: RejectedFile): Told {
  * What is wrong with a file that is no message, and the command that says or does more about it. A
  * copy has nothing wrong with it but its name.
  */
-export function describeRejected({ path, line, found, expected, twinOf }: RejectedFile): {
+export function describeRejected(rejected: RejectedFile): {
   readonly says: string;
   readonly fix: string;
 } {
+  const { path, line, found, expected, twinOf, isFolder } = rejected;
+  if (isFolder === true)
+    return { says: `found ${found}; expected ${expected}`, fix: `git rm -r ${shellWord(path)}` };
   const [, named] = expected.split('or: ', 2);
   return {
     says: `line ${line}: found ${found}; expected ${expected}`,

@@ -2,6 +2,7 @@
  * Messages and replies as they stand at the tip, with their heads decoded: the newest ones by what
  * landed last, or all of them in chunks.
  */
+import { refusedFolders } from '../../transport/mirror.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { formatAddress } from '../../protocol/address.ts';
@@ -112,8 +113,9 @@ export async function findPaths(
   const under = channel === null ? CHANNELS : channelFolder(channel);
   const archive = await archiveOf(session);
   const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
+  const without = [...refusedFolders(session.mirror.index())];
   const found = await Promise.all(
-    commits.map((commit) => session.repository.findText(commit, { text, under })),
+    commits.map((commit) => session.repository.findText(commit, { text, under, without })),
   );
   return found.includes(null) ? null : [...new Set(found.flatMap((paths) => [...(paths ?? [])]))];
 }
