@@ -1,0 +1,92 @@
+/**
+ * Who is believed to have written what: the keys that an operator knows, and what has to be signed
+ * with one of them. Both are of the host, never of the repository. PROTOCOL.md "Signatures". Pure.
+ */
+import { slugName } from './names.ts';
+import { parseSshKey, type Signed, type SshKey, verifySsh } from './ssh-signature.ts';
+
+/** What can be required to be signed. */
+export const SIGNED_KINDS = [
+  'external',
+  'gates',
+  'control',
+  'models',
+  'budgets',
+  'schedules',
+  'all',
+] as const;
+export type SignedKind = (typeof SIGNED_KINDS)[number];
+
+/** Principal → keys: a person's name, or `host/<alias>`. */
+export type Signers = ReadonlyMap<string, ReadonlySet<SshKey>>;
+
+/** What of a commit is signed, and the signature. */
+export interface SignedBytes {
+  readonly payload: Buffer;
+  readonly signature: string;
+}
+
+/** Who signed: the principals of the key; what is wrong otherwise. */
+export type Voice =
+  | { readonly kind: 'known'; readonly principals: readonly string[] }
+  | { readonly kind: 'unsigned' }
+  | { readonly kind: 'bad'; readonly why: string }
+  | { readonly kind: 'stranger'; readonly key: SshKey };
+
+const HOST_PREFIX = 'host/';
+
+/** The principal of a host. */
+export function hostPrincipal(alias: string): string {
+  return `${HOST_PREFIX}${alias}`;
+}
+
+/**
+ * Lines of the form that `gpg.ssh.allowedSignersFile` of git has: principals, options, key. What
+ * cannot be read is told by its line.
+ */
+export function parseSigners(text: string): {
+  readonly signers: Signers;
+  readonly problems: readonly { readonly line: number; readonly found: string }[];
+} {
+  const signers = new Map<string, Set<SshKey>>();
+  const problems: { line: number; found: string }[] = [];
+  for (const [at, line] of text.split('\n').entries()) {
+    const words = line.trim().split(/\s+/);
+    if (line.trim() === '' || line.trim().startsWith('#')) continue;
+    const place = words.findIndex((word) => /^(ssh|ecdsa|sk)-/.test(word));
+    const key = place < 1 ? null : parseSshKey(words.slice(place).join(' '));
+    if (key === null) problems.push({ line: at + 1, found: line.trim().slice(0, 80) });
+    else
+      for (const principal of (words[0] ?? '').split(','))
+        signers.set(principal, (signers.get(principal) ?? new Set()).add(key));
+  }
+  return { signers, problems };
+}
+
+/** A line of that file. */
+export function formatSigner(principal: string, key: SshKey): string {
+  return `${principal} namespaces="git" ${key}`;
+}
+
+/** Whose commit it is. `signed: null`: it has no signature. */
+export function hear(signed: SignedBytes | null, signers: Signers): Voice {
+  if (signed === null) return { kind: 'unsigned' };
+  const found: Signed = verifySsh(signed.payload, signed.signature);
+  if (found.kind === 'bad') return found;
+  const principals = [...signers].flatMap(([name, keys]) => (keys.has(found.key) ? [name] : []));
+  return principals.length === 0
+    ? { kind: 'stranger', key: found.key }
+    : { kind: 'known', principals };
+}
+
+/**
+ * Whether a voice may speak as `from`. A person speaks as itself; a host speaks for models and for
+ * workflows, never for a person who has a key.
+ */
+export function maySpeakAs(voice: Voice, from: string, signers: Signers): boolean {
+  if (voice.kind !== 'known') return false;
+  const name = slugName(from, from);
+  return voice.principals.some((principal) =>
+    principal.startsWith(HOST_PREFIX) ? !signers.has(name) : slugName(principal, '') === name,
+  );
+}
