@@ -1,5 +1,6 @@
 /** Git's commit objects as text. */
 import { parseOid, type Oid } from '../base/ids.ts';
+import type { SignedBytes } from '../protocol/trust.ts';
 import type { CommitInfo, Identity } from './repository.ts';
 
 /** More of a message than this is nobody's to read. */
@@ -20,6 +21,21 @@ export interface CommitParts {
  * one newline at the end.
  */
 export function formatCommit(parts: CommitParts): string {
+  return commitText(parts, []);
+}
+
+/** The same with a signature over it. `isSha256`: the objects of the repository are. */
+export async function formatSignedCommit(
+  parts: CommitParts,
+  sign: (payload: Buffer) => Promise<string>,
+  isSha256: boolean,
+): Promise<string> {
+  const signature = await sign(Buffer.from(formatCommit(parts)));
+  const name = isSha256 ? 'gpgsig-sha256' : 'gpgsig';
+  return commitText(parts, [`${name} ${signature.trim().replaceAll('\n', '\n ')}`]);
+}
+
+function commitText(parts: CommitParts, headers: readonly string[]): string {
   const seconds = Math.max(0, Math.floor(parts.atMs / 1_000));
   const message = withoutLastNewlines(parts.message.replaceAll('\0', ''));
   return [
@@ -27,6 +43,7 @@ export function formatCommit(parts: CommitParts): string {
     ...parts.parents.map((parent) => `parent ${parent}`),
     `author ${formatIdentity(parts.author)} ${seconds} +0000`,
     `committer ${formatIdentity(parts.committer)} ${seconds} +0000`,
+    ...headers,
     '',
     `${message}\n`,
   ].join('\n');
@@ -65,6 +82,26 @@ export function parseCommit(oid: Oid, bytes: Buffer): (CommitInfo & { readonly t
     body.subarray(0, MESSAGE_BYTES_MAX).toString(latin ? 'latin1' : 'utf8'),
   );
   return { oid, tree, parents, ...parseAuthor(values('author')[0] ?? ''), message };
+}
+
+/** What of a commit object's content is signed, and the signature; null when it has none. */
+export function splitSignature(bytes: Buffer): SignedBytes | null {
+  const end = bytes.indexOf('\n\n');
+  const kept: string[] = [];
+  const signature: string[] = [];
+  let isPart = false;
+  for (const line of bytes.toString('latin1', 0, end < 0 ? bytes.length : end).split('\n')) {
+    const isFirst = line.startsWith('gpgsig ') || line.startsWith('gpgsig-sha256 ');
+    isPart = isFirst || (isPart && line.startsWith(' '));
+    if (isPart) signature.push(line.slice(isFirst ? line.indexOf(' ') + 1 : 1));
+    else kept.push(line);
+  }
+  if (signature.length === 0) return null;
+  const payload = [Buffer.from(kept.join('\n'), 'latin1'), end < 0 ? '' : bytes.subarray(end)];
+  return {
+    payload: Buffer.concat(payload.map((part) => Buffer.from(part as string))),
+    signature: signature.join('\n'),
+  };
 }
 
 // No patterns here: on a line made to hurt, a backtracking match takes time by the square of its

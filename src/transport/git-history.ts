@@ -3,7 +3,7 @@ import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git, GitCall } from './git-runner.ts';
 import type { ObjectReader } from './object-reader.ts';
-import type { CommitInfo, SettledPart } from './repository.ts';
+import type { CommitInfo, FileWriter, SettledPart } from './repository.ts';
 
 interface Range {
   readonly from: Oid | null;
@@ -120,11 +120,51 @@ export async function findAdding(
   reader: ObjectReader,
   { paths, range }: { readonly paths: readonly string[]; readonly range: Range },
 ): Promise<ReadonlyMap<string, CommitInfo>> {
-  if (paths.length === 0) return new Map();
-  const adding = new Map<string, Oid>();
+  const adding = await walkChanges(git, { paths, range, kinds: 'A' });
+  const commits = await reader.readCommits([...new Set(adding.values())]);
+  const byOid = new Map(
+    commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])),
+  );
+  return new Map([...adding].flatMap(([path, oid]) => pairOf(path, byOid.get(oid))));
+}
+
+/**
+ * For each path that stands in `tip` a commit that wrote what stands there. One that wrote something
+ * else, on a side that a merge left behind, is not its writer.
+ */
+export async function findWriters(
+  git: Git,
+  reader: ObjectReader,
+  { paths, tip }: { readonly paths: readonly string[]; readonly tip: Oid },
+): Promise<ReadonlyMap<string, FileWriter>> {
+  const changing = await walkChanges(git, { paths, range: { from: null, to: tip }, kinds: 'AMT' });
+  const standing = await reader.lookUp(tip, paths);
+  const found = await Promise.all(
+    paths.map(async (path, at): Promise<readonly (readonly [string, FileWriter])[]> => {
+      const commit = changing.get(path);
+      if (commit === undefined) return [];
+      const [then] = await reader.lookUp(commit, [path]);
+      if (then == null || then.oid !== standing[at]?.oid) return [];
+      return [[path, { commit, signed: await reader.readSigned(commit) }]];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/** For each path the newest commit of the range that changed it in one of these ways of git. */
+async function walkChanges(
+  git: Git,
+  {
+    paths,
+    range,
+    kinds,
+  }: { readonly paths: readonly string[]; readonly range: Range; readonly kinds: string },
+): Promise<ReadonlyMap<string, Oid>> {
+  const changing = new Map<string, Oid>();
+  if (paths.length === 0) return changing;
   const asked = new Set(paths);
   const walk = createAddingWalk((path, commit) => {
-    if (asked.has(path) && !adding.has(path)) adding.set(path, commit);
+    if (asked.has(path) && !changing.has(path)) changing.set(path, commit);
   });
   // \x01 cannot begin a path that anybody asks for, so it tells a commit's line from a name.
   const format = '--format=%x01%H %P';
@@ -146,7 +186,7 @@ export async function findAdding(
     '--no-renames',
     '-m',
     '--topo-order',
-    '--diff-filter=A',
+    `--diff-filter=${kinds}`,
     '--name-only',
     format,
   ];
@@ -159,11 +199,7 @@ export async function findAdding(
   const result = await git.run(call);
   if (result.code !== 0) throw failed('log', result.stderr);
   walk.end();
-  const commits = await reader.readCommits([...new Set(adding.values())]);
-  const byOid = new Map(
-    commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])),
-  );
-  return new Map([...adding].flatMap(([path, oid]) => pairOf(path, byOid.get(oid))));
+  return changing;
 }
 
 function pairOf(

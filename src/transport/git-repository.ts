@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts';
 import { openGitCache, type GitCache } from './git-cache.ts';
 import { branchRef, checkRemoteUrl, isSshUrl, type Environment } from './git-environment.ts';
 import { createBlobSupply } from './blob-supply.ts';
-import { findAdding, findSettled, isAncestorOf, readHistory } from './git-history.ts';
+import { findAdding, findSettled, findWriters, isAncestorOf, readHistory } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
 import { findTextIn } from './find-text.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
@@ -146,6 +146,7 @@ function composeRepository(parts: Parts): Repository {
         ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs)
         : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
+    findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
     findText: (commit, wanted) =>
       parts.cache.isPartial() ? Promise.resolve(null) : findTextIn(git, commit, wanted),
@@ -156,7 +157,8 @@ function composeRepository(parts: Parts): Repository {
       store.noteBuilt(built);
       return built;
     },
-    writeRecord: async (text) => (await store.writer()).writeRecord(text, clock.wallMs()),
+    writeRecord: async (text, sign) =>
+      (await store.writer()).writeRecord(text, clock.wallMs(), sign),
     push: (updates, { atomic }) => remote.push(updates, atomic),
     maintain: () => parts.cache.keep(clock.wallMs()),
     close: async () => {

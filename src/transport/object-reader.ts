@@ -6,7 +6,8 @@ import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import { askHeaders, askMany, HELD_BYTES_MAX, openCatFile, type CatObject } from './cat-file.ts';
-import { parseCommit } from './commit-codec.ts';
+import type { SignedBytes } from '../protocol/trust.ts';
+import { parseCommit, splitSignature } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
 import { readLoose } from './loose-objects.ts';
 import type { BlobRead, CommitInfo, DiffRange, TreeChange, TreeEntry } from './repository.ts';
@@ -24,6 +25,8 @@ export interface ObjectReader {
   readCommit(oid: Oid): Promise<CommitInfo | null>;
   /** Commits in the order asked. */
   readCommits(oids: readonly Oid[]): Promise<readonly (CommitInfo | null)[]>;
+  /** What of a commit is signed; null when nothing is, or it is not in the cache. */
+  readSigned(oid: Oid): Promise<SignedBytes | null>;
   /** The tree of a commit. Throws INTERNAL when the commit is not in the cache. */
   rootOf(commit: Oid): Promise<Oid>;
   /** A tree object's bytes. Throws INTERNAL when it is not in the cache or too large. */
@@ -78,6 +81,10 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
   return {
     has: async (oid) => (await askHeader(oid)) !== null,
     readCommit: async (oid) => infoOf(oid, await ask(oid)),
+    readSigned: async (oid) => {
+      const object = await ask(oid);
+      return object?.type === 'commit' ? splitSignature(object.bytes) : null;
+    },
     readCommits: async (oids) => {
       const objects =
         oids.length >= MANY

@@ -5,7 +5,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
-import { formatCommit } from './commit-codec.ts';
+import { type CommitParts, formatCommit, formatSignedCommit } from './commit-codec.ts';
 import {
   makeObject,
   writeLoose,
@@ -37,7 +37,7 @@ export interface WriterOptions {
 /** The writing side of the cache. */
 export interface ObjectWriter {
   buildCommits(parent: Oid | null, drafts: readonly CommitDraft[]): Promise<readonly Oid[]>;
-  writeRecord(text: string, atMs: number): Promise<Oid>;
+  writeRecord(text: string, atMs: number, sign?: CommitDraft['sign']): Promise<Oid>;
 }
 
 /**
@@ -61,30 +61,23 @@ export function createObjectWriter(options: WriterOptions): ObjectWriter {
       let root = parent === null ? null : await options.reader.rootOf(parent);
       for (const draft of drafts) {
         root = await buildTree(build, root, draft);
-        commits.push(
-          addCommit(build, {
-            ...draft,
-            tree: root,
-            parents: [commits.at(-1) ?? parent].filter((oid) => oid !== null),
-          }),
-        );
+        const parents = [commits.at(-1) ?? parent].filter((oid) => oid !== null);
+        commits.push(await addCommit(build, { ...draft, tree: root, parents }, options.format));
       }
       await write([...build.objects.values()]);
       for (const { oid, type, bytes } of build.objects.values())
         if (type === 'tree') options.reader.keepTree(oid, bytes);
       return commits;
     },
-    writeRecord: async (text, atMs) => {
+    writeRecord: async (text, atMs, sign) => {
       const build = startBuild(options);
       const tree = build.add('tree', EMPTY);
-      const record = addCommit(build, {
-        tree,
-        parents: [],
-        author: RECORD_AUTHOR,
-        committer: RECORD_AUTHOR,
-        atMs,
-        message: text,
-      });
+      const by = { author: RECORD_AUTHOR, committer: RECORD_AUTHOR };
+      const record = await addCommit(
+        build,
+        { tree, parents: [], ...by, atMs, message: text, sign },
+        options.format,
+      );
       await writeRecords([...build.objects.values()]);
       return record;
     },
@@ -141,8 +134,16 @@ function startBuild({ format, reader }: WriterOptions): Build {
   };
 }
 
-function addCommit(build: Build, parts: Parameters<typeof formatCommit>[0]): Oid {
-  return build.add('commit', Buffer.from(formatCommit(parts)));
+async function addCommit(
+  build: Build,
+  { sign, ...parts }: CommitParts & Pick<CommitDraft, 'sign'>,
+  format: WriterOptions['format'],
+): Promise<Oid> {
+  const text =
+    sign === undefined
+      ? formatCommit(parts)
+      : await formatSignedCommit(parts, sign, format === 'sha256');
+  return build.add('commit', Buffer.from(text));
 }
 
 /** What is to change in one folder: by name, a blob, a removal, or changes further down. */

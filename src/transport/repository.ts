@@ -8,6 +8,7 @@
  * `/`, never quoted.
  */
 import type { Oid } from '../base/ids.ts';
+import type { SignedBytes } from '../protocol/trust.ts';
 
 /** What one `ls-remote` saw: the branch, and every ref below the prefixes given to `listRefs`. */
 export interface RefListing {
@@ -118,6 +119,18 @@ export interface CommitDraft {
   /** Milliseconds since the epoch, for both author and committer. */
   readonly atMs: number;
   readonly message: string;
+  /** Makes the signature that the commit carries, over its other bytes; absent: none. */
+  readonly sign?: Sign | undefined;
+}
+
+/** Makes the armoured signature over a commit's other bytes. */
+export type Sign = (payload: Buffer) => Promise<string>;
+
+/** The commit by which a file came to say what it says. */
+export interface FileWriter {
+  readonly commit: Oid;
+  /** What of it is signed; null: nothing. */
+  readonly signed: SignedBytes | null;
 }
 
 /**
@@ -228,6 +241,11 @@ export interface Repository {
     range: { readonly from: Oid | null; readonly to: Oid },
   ): Promise<ReadonlyMap<string, CommitInfo>>;
   /**
+   * For each path that stands in `tip`, a commit of its history that wrote exactly what stands
+   * there. Paths not found are left out.
+   */
+  findWriters(paths: readonly string[], tip: Oid): Promise<ReadonlyMap<string, FileWriter>>;
+  /**
    * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`,
    * which is printable ASCII; its letters in either case. Null when it cannot be told without
    * fetching: in a partial cache.
@@ -255,7 +273,7 @@ export interface Repository {
   /**
    * A parentless commit of an empty tree whose message is `text`: the value of a claim or beat ref.
    */
-  writeRecord(text: string): Promise<Oid>;
+  writeRecord(text: string, sign?: Sign): Promise<Oid>;
   /** Pushes under leases. With `atomic`, all or nothing, decided by the server. */
   push(updates: readonly RefUpdate[], options: { readonly atomic: boolean }): Promise<PushOutcome>;
   /** Keeps the cache small; called when nothing else is going on. */

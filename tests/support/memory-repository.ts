@@ -249,6 +249,14 @@ function openHost(server: Server, host: Host): Repository {
       local('findAddingCommits', () =>
         findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
       ),
+    findWriters: (paths, tip) =>
+      local('findWriters', () => {
+        const commits = commitsBetween(universe, own, { from: null, to: tip });
+        const writers = findAdding(universe, { paths, commits });
+        return new Map(
+          [...writers].map(([path, { oid }]) => [path, { commit: oid, signed: null }]),
+        );
+      }),
     findText: (commit, { text, under }) =>
       local('findText', () => {
         const listed = diffFolders({
