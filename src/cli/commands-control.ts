@@ -165,7 +165,53 @@ const SERVICE_COMMAND: CommandSpec = {
   load: () => import('./care/service.ts').then(({ showService }) => ({ execute: showService })),
 };
 
+const HOST_NAME = { name: 'host', about: 'the name is that of a host' } as const;
+
+const TRUST_COMMAND: CommandSpec = {
+  name: 'trust',
+  args: '',
+  about: 'whose signatures this host knows; what has to be signed says require-signed',
+  group: 'care',
+  options: [],
+  subcommands: [
+    {
+      name: 'trust list',
+      args: '',
+      about: 'what has to be signed here, and every key that is known',
+      group: 'care',
+      options: [],
+      load: () => import('./care/trust.ts').then(({ listTrust }) => ({ execute: listTrust })),
+    },
+    {
+      name: 'trust add',
+      args: '<name> [key|file|-]',
+      about: 'know a key of a person, or of a host; without a key the one that its beat tells',
+      group: 'care',
+      options: [HOST_NAME],
+      load: () => import('./care/trust.ts').then(({ addTrust }) => ({ execute: addTrust })),
+    },
+    {
+      name: 'trust remove',
+      args: '<name>',
+      about: 'forget every key of a person or host',
+      group: 'care',
+      options: [HOST_NAME],
+      load: () => import('./care/trust.ts').then(({ removeTrust }) => ({ execute: removeTrust })),
+    },
+    {
+      name: 'trust message',
+      args: '<id>',
+      about: 'let one message count here without a signature, as it stands now',
+      group: 'care',
+      options: [],
+      load: () => import('./care/trust.ts').then(({ trustMessage }) => ({ execute: trustMessage })),
+    },
+  ],
+  load: () => import('./care/trust.ts').then(({ listTrust }) => ({ execute: listTrust })),
+};
+
 export const CARE_COMMANDS: readonly CommandSpec[] = [
+  TRUST_COMMAND,
   {
     name: 'doctor',
     args: '',

@@ -86,8 +86,10 @@ function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): vo
 }
 
 function openMarkers(dispatcher: Dispatcher): readonly OpenMessage[] {
-  return listWork(dispatcher.mirror.index()).flatMap(({ recipient, message, twinOf }) =>
-    recipient === 'workflow' && twinOf === null ? [message] : [],
+  return listWork(dispatcher.mirror.index()).flatMap(({ key, recipient, message, twinOf }) =>
+    recipient === 'workflow' && twinOf === null && !dispatcher.state.trust.held.has(key)
+      ? [message]
+      : [],
   );
 }
 

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { LocalState } from '../local/local-state.ts';
 import type { Worktrees } from '../local/worktree.ts';
+import type { Trust } from '../protocol/trust.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher } from '../transport/publish.ts';
@@ -52,6 +53,8 @@ export interface Settings {
   readonly onlyMessage?: string | undefined;
   /** This host calls others when it has published something, so it has to know their beats. */
   readonly pokes: boolean;
+  /** The public half of the key by which this host signs its commits; absent: it signs none. */
+  readonly key?: string;
 }
 
 /** Private directories for attempts. */
@@ -72,6 +75,8 @@ export interface Doors {
   readonly worktrees: Worktrees;
   /** Re-read when its sources changed; `modelsText` is data/models.yaml at the tip. */
   readonly serving: (modelsText: string | null) => Promise<Serving>;
+  /** Whose signatures this host requires; absent: nobody's. */
+  readonly trust?: () => Promise<Trust>;
   /** Ends process groups that an earlier run of this state directory left behind. */
   readonly reap: (
     started: readonly (StartedProcess & { readonly attemptId: string })[],

@@ -185,6 +185,7 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     models: [...state.models.serving.models.keys()].sort(),
     blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
     wake: settings.wakeAddress,
+    ...(settings.key === undefined ? {} : { key: settings.key }),
     atMs: doors.clock.wallMs(),
   };
 }

@@ -12,6 +12,8 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { Budgets, Reached } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { isTask, type Work } from '../protocol/open-work.ts';
+import type { ReasonOf } from '../protocol/reason.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
 
@@ -39,6 +41,8 @@ export interface WorkView {
   /** Models at the end of a budget. */
   readonly spentOut: ReadonlyMap<string, Reached>;
   readonly starts: ReadonlyMap<string, readonly number[]>;
+  /** Work key → why nobody known has signed it, where this host requires that. */
+  readonly unsigned: ReadonlyMap<string, ReasonOf<'unsigned'>>;
   readonly firstSeen: ReadonlyMap<string, number>;
   readonly concurrency: number;
   readonly maxAgeMs: number;
@@ -55,6 +59,7 @@ export interface Verdict {
   readonly kind:
     | 'ready'
     | 'twin'
+    | 'unsigned'
     | 'workflow'
     | 'stale'
     | 'hops'
@@ -91,6 +96,8 @@ function judgeMessage(work: Work, view: WorkView): Verdict | null {
   const { message } = work;
   if (work.twinOf !== null)
     return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
+  const unsigned = view.unsigned.get(work.key);
+  if (unsigned !== undefined) return { kind: 'unsigned', detail: sayReason(unsigned) };
   if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
   // A task has the time of what it was made of, and its run asks now.
   const ageMs = view.wallMs - message.timestampMs;

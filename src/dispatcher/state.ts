@@ -2,6 +2,8 @@
  * What the verbs of a dispatcher share between two looks. Everything here is lost at a crash; what
  * must not be lost is on the remote or behind the door to local state.
  */
+import type { ReasonOf } from '../protocol/reason.ts';
+import type { Trust, Voice } from '../protocol/trust.ts';
 import type { Oid } from '../base/ids.ts';
 import type { HostState } from '../protocol/beat.ts';
 import { type Budgets, NO_BUDGETS, type Reached, type Spent } from '../protocol/budgets.ts';
@@ -286,6 +288,16 @@ export interface LoopState {
   readonly ending: AbortController;
 }
 
+/** Whose word open work is, where signatures are required. */
+export interface TrustState {
+  /** What the voices were judged by. */
+  heardBy: Trust | null;
+  /** Blob and path → who signed it. */
+  readonly voices: Map<string, Voice>;
+  /** Work key → why it is held back, as of this tick. */
+  held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
+}
+
 /** What the verbs of a dispatcher share. What the last successful look saw stands at the top. */
 export interface State {
   /** Every ref of claims, hosts and control that the last successful poll saw. */
@@ -300,6 +312,7 @@ export interface State {
   readonly claims: ClaimState;
   readonly post: PostState;
   readonly workflows: WorkflowState;
+  readonly trust: TrustState;
   readonly host: HostCondition;
   readonly loop: LoopState;
 }
@@ -342,6 +355,7 @@ export function createState(): State {
       rivals: 1,
       refusalsTold: new Set(),
     },
+    trust: { heardBy: null, voices: new Map(), held: new Map() },
     workflows: {
       runs: new Map(),
       runTexts: new Map(),

@@ -5,6 +5,7 @@
 import type { Work } from '../protocol/open-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
+import { checkSignatures } from './check-signatures.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
@@ -38,6 +39,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   const works = currentWork(dispatcher);
   noteFirstSeen(dispatcher, works);
   settleStarted(dispatcher, works);
+  await checkSignatures(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   await claimMessages(
     dispatcher,
@@ -90,6 +92,7 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     budgets: state.models.day.budgets,
     spentOut: state.models.spentOut,
     starts: state.models.starts,
+    unsigned: state.trust.held,
     firstSeen: state.claims.firstSeen,
     concurrency: settings.concurrency,
     maxAgeMs: settings.maxAgeMs,

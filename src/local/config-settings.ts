@@ -2,6 +2,7 @@
  * How each setting is written: its key in config.yaml, its variable, its flag, and what may stand
  * there. Every source is read as text first.
  */
+import { SIGNED_KINDS, type SignedKind } from '../protocol/trust.ts';
 import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
@@ -103,6 +104,17 @@ const directories: Form<Readonly<Record<string, string>>> = {
       typeof entry[1] === 'string' &&
       (isAbsolute(entry[1]) || /^~(\/|$)/.test(entry[1]));
     return entries.every(isRight) ? Object.fromEntries(entries) : undefined;
+  },
+};
+
+const signedKinds: Form<readonly SignedKind[]> = {
+  expected: `none, all, or a list of ${SIGNED_KINDS.filter((kind) => kind !== 'all').join(', ')}`,
+  decode: (raw) => {
+    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
+    if (!Array.isArray(list)) return undefined;
+    if (list.length === 1 && list[0] === 'none') return [];
+    const kinds = list.flatMap((name) => SIGNED_KINDS.find((kind) => kind === name) ?? []);
+    return kinds.length === list.length ? kinds : undefined;
   },
 };
 
@@ -239,5 +251,9 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
       meaning: 'a new cache leaves out what older messages say until it is read',
     },
     choice,
+  ),
+  requireSigned: setting(
+    { key: 'require-signed', meaning: 'what counts only with a signature that this host knows' },
+    signedKinds,
   ),
 };

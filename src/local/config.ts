@@ -3,6 +3,7 @@
  * stands in config-settings.ts.
  */
 import { DAY, MINUTE, SECOND } from '../base/clock.ts';
+import type { SignedKind } from '../protocol/trust.ts';
 import type { Notifier } from './notify-settings.ts';
 
 /**
@@ -85,6 +86,8 @@ export interface Config {
    * Default false.
    */
   readonly partialCache: boolean;
+  /** What has to be signed by somebody whom this host knows. Default nothing. */
+  readonly requireSigned: readonly SignedKind[];
 }
 
 /**
@@ -117,6 +120,7 @@ export const DEFAULTS = {
   wakePeers: [],
   notify: [],
   partialCache: false,
+  requireSigned: [],
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

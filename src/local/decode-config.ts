@@ -167,6 +167,7 @@ function takeAll(take: Take): Written {
     wakePeers: take('wakePeers'),
     notify: take('notify'),
     partialCache: take('partialCache'),
+    requireSigned: take('requireSigned'),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { isHex, parseRecord } from './claim.ts';
 import { isAlias, isName } from './names.ts';
+import { parseSshKey } from './ssh-signature.ts';
 import { parseWakeAddress } from './wake-address.ts';
 import { isMapping } from './yaml.ts';
 
@@ -34,6 +35,8 @@ export interface Beat {
   readonly blocked: readonly BlockedModel[];
   /** Where it can be called to look at once; null = nowhere. Anybody who can push may forge it. */
   readonly wake: string | null;
+  /** Its public key, by which it signs what it commits; absent: it has none. */
+  readonly key?: string;
   /** Wall clock of the host, for people only: never compared with another clock. */
   readonly atMs: number;
 }
@@ -94,8 +97,14 @@ export function parseBeat(text: string): Beat | null {
       typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null
         ? raw['wake']
         : null,
+    ...keyOf(raw['key']),
     atMs: count(raw['atMs']),
   };
+}
+
+function keyOf(raw: unknown): Pick<Beat, 'key'> {
+  const key = typeof raw === 'string' ? parseSshKey(raw) : null;
+  return key === null ? {} : { key };
 }
 
 function decodeBlocked(raw: unknown): readonly BlockedModel[] {

@@ -88,6 +88,16 @@ interface WorkFacts {
   /** `takers`: empty = this host. `project`: what a taker must have. */
   ready: { takers: readonly string[]; project: string | null };
   twin: { path: string; of: string };
+  /** This host requires a signature of somebody it knows, by the name that the message gives. */
+  unsigned: {
+    path: string;
+    from: string;
+    found:
+      | { readonly kind: 'nobody' }
+      | { readonly kind: 'other'; readonly by: string }
+      | { readonly kind: 'stranger'; readonly key: string }
+      | { readonly kind: 'bad'; readonly why: string };
+  };
   workflow: { id: string };
   stale: { id: string; ageMs: number; maxAgeMs: number };
   hops: { id: string; hops: number; limit: number };

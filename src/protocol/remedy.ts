@@ -42,6 +42,7 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'stale',
   'hops',
   'twin',
+  'unsigned',
   'claim-unreadable',
   'unknown-name',
   'asked-nobody',
@@ -78,6 +79,7 @@ const REMEDIES: Remedies = {
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => withNote(fixBy`git rm ${path}`, 'in a clone: removes the copy'),
+  unsigned: ({ path }) => fixBy`crosstalkd trust message ${path}`,
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
   hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,

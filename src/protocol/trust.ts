@@ -20,6 +20,14 @@ export type SignedKind = (typeof SIGNED_KINDS)[number];
 /** Principal → keys: a person's name, or `host/<alias>`. */
 export type Signers = ReadonlyMap<string, ReadonlySet<SshKey>>;
 
+/** What has to be signed for a host, and by whom. */
+export interface Trust {
+  readonly required: ReadonlySet<SignedKind>;
+  readonly signers: Signers;
+  /** Blobs of messages that count although nobody known has signed them. */
+  readonly letThrough: ReadonlySet<string>;
+}
+
 /** What of a commit is signed, and the signature. */
 export interface SignedBytes {
   readonly payload: Buffer;

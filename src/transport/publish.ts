@@ -17,6 +17,7 @@ import type {
   RefUpdate,
   RemoteFailure,
   Repository,
+  Sign,
   TreeEntry,
 } from './repository.ts';
 
@@ -70,6 +71,8 @@ export interface Publisher {
   /** The remote's name of the branch, `refs/heads/…`. */
   readonly branchRef: string;
   readonly atomic: boolean;
+  /** Signs every commit; absent: none is signed. */
+  readonly sign?: Sign | undefined;
 }
 
 export interface PublishLimits {
@@ -270,7 +273,7 @@ async function buildOnTip(
     for (const draft of decided)
       for (const { path, content } of draft.writes)
         added.set(path, typeof content === 'string' ? content : '');
-    drafts.push(...decided);
+    drafts.push(...decided.map((draft) => ({ ...draft, sign: publisher.sign })));
     parts.push({ transaction, count: decided.length });
   }
   const commits = drafts.length === 0 ? [] : await publisher.repository.buildCommits(tip, drafts);

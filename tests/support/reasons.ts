@@ -34,6 +34,12 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   'program-elsewhere': { kind: 'program-elsewhere', program: 'claude', place: '/opt/claude' },
   ready: { kind: 'ready', takers: ['server', 'laptop'], project: 'shop' },
   twin: { kind: 'twin', path: 'data/channels/a/x.md', of: 'data/channels/b/x.md' },
+  unsigned: {
+    kind: 'unsigned',
+    path: 'data/channels/a/x.md',
+    from: 'ada',
+    found: { kind: 'other', by: 'eve' },
+  },
   workflow: { kind: 'workflow', id: 'build' },
   stale: { kind: 'stale', id: 'x', ageMs: 192 * HOUR, maxAgeMs: 168 * HOUR },
   hops: { kind: 'hops', id: 'x', hops: 8, limit: 8 },

@@ -80,6 +80,7 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     budgets: NO_BUDGETS,
     spentOut: new Map(),
     starts: new Map(),
+    unsigned: new Map(),
     firstSeen: new Map(),
     concurrency: 2,
     maxAgeMs: 1_000_000,

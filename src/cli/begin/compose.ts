@@ -30,6 +30,9 @@ import type { Invocation } from '../command.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { openState } from '../session/open-state.ts';
+import { createTrust, openHostKey } from '../../local/trust-store.ts';
+import { sshKeyOf } from '../../protocol/ssh-signature.ts';
+import { hostSign } from '../session/sign-as-person.ts';
 import { createServing } from '../look/serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { VERSION } from '../version.ts';
@@ -86,6 +89,7 @@ export async function composeDispatcher(
       wakeAddress: config.wakeAddress,
       pokes: poke !== null,
       onlyMessage: parts.onlyMessage,
+      key: sshKeyOf(await openHostKey(directory.path)),
     },
     doors: {
       clock: systemClock,
@@ -104,6 +108,7 @@ export async function composeDispatcher(
         { configDirectory: session.configDirectory, id: session.id, only: config.only },
         log,
       ),
+      trust: createTrust(session.configDirectory, config.requireSigned),
       reap: async (started) => {
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);
@@ -113,7 +118,7 @@ export async function composeDispatcher(
       poke: poke ?? (() => undefined),
     },
     mirror: session.mirror,
-    publisher: session.publisher,
+    publisher: { ...session.publisher, sign: await hostSign(directory.path) },
   });
   await removeTree(directory.scratch).catch((error: unknown) =>
     log.warning('scratch.kept', {

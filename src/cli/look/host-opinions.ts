@@ -129,6 +129,7 @@ export function viewOf(around: Surroundings): WorkView {
     startedBy: (work) => findStart(session.mirror.index(), work)?.by?.alias ?? null,
     attemptsHere: () => 0,
     blocked: around.ranBefore,
+    unsigned: around.unsigned,
     firstSeen: new Map(),
     concurrency: config.concurrency,
     maxAgeMs: config.maxAgeMs,

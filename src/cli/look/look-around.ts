@@ -4,6 +4,9 @@
  * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
+import { findHeld } from '../../dispatcher/check-signatures.ts';
+import type { WorkView } from '../../dispatcher/select-work.ts';
+import { createTrust } from '../../local/trust-store.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
@@ -68,6 +71,8 @@ export interface Surroundings {
    */
   readonly offers: readonly ModelOffer[];
   readonly offersProblem: string | null;
+  /** Work key → why nobody known has signed it, where this host requires that. */
+  readonly unsigned: WorkView['unsigned'];
   /** The dispatcher that runs here, or null. */
   readonly here: HostReport | null;
   /** A process holds the state directory but does not answer. */
@@ -104,7 +109,22 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const index = session.mirror.index();
   const { offers, offersProblem } = await readOffersHere(session);
   const works = listWork(index);
-  return { session, ...seen, index, works, offers, offersProblem, ...asked };
+  const unsigned = await findUnsigned(session, works, offers);
+  return { session, ...seen, index, works, offers, offersProblem, unsigned, ...asked };
+}
+
+async function findUnsigned(
+  { configDirectory, config, repository, mirror }: TransportSession,
+  works: readonly Work[],
+  offers: readonly ModelOffer[],
+): Promise<WorkView['unsigned']> {
+  const trust = await createTrust(configDirectory, config.requireSigned)();
+  const { tip } = mirror.index();
+  if (trust.required.size === 0 || tip === null) return new Map();
+  const models = new Map(
+    offers.flatMap(({ name, entry }) => (entry === null ? [] : [[name, entry]])),
+  );
+  return findHeld({ repository, tip, trust, models, voices: new Map() }, works);
 }
 
 /**

@@ -44,6 +44,7 @@ import { readTextAt } from '../../transport/read-changes.ts';
 import type { RefListing, RemoteFailure, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
+import { findSign } from './sign-as-person.ts';
 import { locateTransport, type Located } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
 
@@ -204,7 +205,8 @@ export async function publishFor(
   session: TransportSession,
   transactions: readonly Transaction[],
 ): Promise<readonly TransactionOutcome[]> {
-  const outcomes = await publish(session.publisher, transactions, {
+  const sign = (await findSign(session)) ?? undefined;
+  const outcomes = await publish({ ...session.publisher, sign }, transactions, {
     signal: new AbortController().signal,
     unreachableMsMax: 20_000,
   });

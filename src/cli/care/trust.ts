@@ -1,0 +1,156 @@
+/** Whose signatures this host knows, and what it lets through without one. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { parseBeat } from '../../protocol/beat.ts';
+import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
+import { parseSshKey, type SshKey } from '../../protocol/ssh-signature.ts';
+import { hostPrincipal, type Signers } from '../../protocol/trust.ts';
+import { locateConfigDirectory } from '../../local/config-directory.ts';
+import { readConfig } from '../../local/read-config.ts';
+import {
+  addSigner,
+  letThrough,
+  readSigners,
+  removeSigner,
+  signersFile,
+} from '../../local/trust-store.ts';
+import { given, type Invocation } from '../command.ts';
+import { printJson, startDirectory, wantsJson, withSession } from '../look/reading.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { hostname } from '../session/host-name.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+/** `trust list`: what has to be signed here, and the keys that are known. */
+export async function listTrust(invocation: Invocation): Promise<number> {
+  const { env, io } = invocation;
+  const directory = locateConfigDirectory(env);
+  const signers = await readSigners(directory);
+  const { config } = await readConfig({ env, flags: {}, hostname: hostname() });
+  const file = signersFile(directory);
+  if (wantsJson(invocation))
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      required: config.requireSigned,
+      file,
+      signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
+    });
+  else {
+    io.print(
+      config.requireSigned.length === 0
+        ? 'Nothing has to be signed on this host (require-signed in config.yaml).'
+        : `Has to be signed on this host: ${config.requireSigned.join(', ')}.`,
+    );
+    for (const line of describeSigners(signers)) io.print(line);
+    io.print(`  ${file}`);
+  }
+  return signers.size === 0 ? 3 : 0;
+}
+
+function describeSigners(signers: Signers): readonly string[] {
+  if (signers.size === 0) return ['No key is known yet: crosstalkd trust add <name> <key>'];
+  return [...signers].flatMap(([name, keys]) => [...keys].map((key) => `  ${name}  ${key}`));
+}
+
+/** `trust add <name> [key|file|-]`, and `trust add --host <alias>`: the key that its beat tells. */
+export async function addTrust(invocation: Invocation): Promise<number> {
+  const [name = '', source] = invocation.args;
+  const isHost = given(invocation, 'host');
+  const principal = isHost ? hostPrincipal(checkName(name)) : checkName(slugName(name, name));
+  const keys =
+    isHost && source === undefined
+      ? await withKeyOfHost(invocation, name)
+      : await readKeys(invocation, source);
+  const directory = locateConfigDirectory(invocation.env);
+  for (const key of keys) {
+    const isNew = await addSigner(directory, principal, key);
+    invocation.io.print(`${isNew ? 'Known now' : 'Known already'}: ${principal}  ${key}`);
+  }
+  return 0;
+}
+
+/** `trust remove <name>`. */
+export async function removeTrust(invocation: Invocation): Promise<number> {
+  const [name = ''] = invocation.args;
+  const principal = given(invocation, 'host') ? hostPrincipal(name) : name;
+  const count = await removeSigner(locateConfigDirectory(invocation.env), principal);
+  invocation.io.print(
+    count === 0 ? `No key of "${name}" is known.` : `${count} of ${principal} removed.`,
+  );
+  return count === 0 ? 3 : 0;
+}
+
+/** `trust message <id>`: this content of it counts here without a signature. */
+export function trustMessage(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    const file = await resolveId(session, invocation.args[0] ?? '');
+    await letThrough(session.configDirectory, file.blob);
+    invocation.io.print(
+      `Let through on this host, as it stands now: ${oneLine(file.path, 300)}. An edit is held again.`,
+    );
+    return 0;
+  });
+}
+
+function checkName(name: string): string {
+  if (isAlias(name)) return name;
+  throw new CrosstalkError('USAGE', `trust: "${oneLine(name, 80)}" is no name: ${NAME_RULE}`, {
+    fix: 'crosstalkd trust add ada ~/.ssh/ada.pub',
+  });
+}
+
+async function readKeys(
+  invocation: Invocation,
+  source: string | undefined,
+): Promise<readonly SshKey[]> {
+  const text = source === undefined ? '' : await readSource(invocation, source);
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const keys = lines.flatMap((line) => parseSshKey(line) ?? []);
+  if (keys.length > 0 && keys.length === lines.length) return keys;
+  const bad = lines.find((line) => parseSshKey(line) === null) ?? '';
+  throw new CrosstalkError(
+    'USAGE',
+    `trust: found "${oneLine(bad, 60)}"; expected a public key (ssh-ed25519, ssh-rsa or ecdsa-sha2), a file of them, or - for standard input`,
+    { fix: 'crosstalkd trust add <name> ~/.ssh/id_ed25519.pub' },
+  );
+}
+
+async function readSource(invocation: Invocation, source: string): Promise<string> {
+  if (source === '-') return invocation.io.readStdin();
+  if (/^(ssh|ecdsa|sk)-\S+ /.test(source)) return source;
+  return readFile(resolve(startDirectory(invocation), source), 'utf8').catch((error: unknown) => {
+    throw new CrosstalkError('USAGE', `trust: cannot read "${source}": ${errorText(error)}`, {
+      fix: 'crosstalkd trust add <name> <file of public keys>',
+      cause: error,
+    });
+  });
+}
+
+async function withKeyOfHost(invocation: Invocation, alias: string): Promise<readonly SshKey[]> {
+  let keys: readonly SshKey[] = [];
+  await withSession(invocation, async (session) => {
+    keys = await keysOfHost(session, alias);
+    return 0;
+  });
+  const [key, ...more] = keys;
+  if (key !== undefined && more.length === 0) return [key];
+  throw new CrosstalkError(
+    keys.length === 0 ? 'NOT_FOUND' : 'REFUSED',
+    keys.length === 0
+      ? `no beat of a host "${alias}" with a key`
+      : `${keys.length} hosts call themselves "${alias}", each with another key`,
+    { fix: `crosstalkd trust add --host ${alias} <key>   # on that host: crosstalkd trust key` },
+  );
+}
+
+async function keysOfHost(session: TransportSession, alias: string): Promise<readonly SshKey[]> {
+  const refs = [...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts));
+  await session.repository.fetch({ tip: null, records: new Map(refs) });
+  const commits = await Promise.all(refs.map(([, oid]) => session.repository.readCommit(oid)));
+  const beats = commits.flatMap((commit) => parseBeat(commit?.message ?? '') ?? []);
+  return [
+    ...new Set(beats.flatMap((beat) => (beat.alias === alias && beat.key ? [beat.key] : []))),
+  ];
+}

@@ -1,0 +1,108 @@
+/**
+ * Whose word open work is, where this host requires a signature: work that nobody known has signed
+ * is held back, told, and let through by a person. PROTOCOL.md "Signatures".
+ */
+import type { Oid } from '../base/ids.ts';
+import type { ModelEntry } from '../protocol/models.ts';
+import type { OpenMessage, Work } from '../protocol/open-work.ts';
+import type { ReasonOf } from '../protocol/reason.ts';
+import { hear, maySpeakAs, type Trust, type Voice } from '../protocol/trust.ts';
+import type { Repository } from '../transport/repository.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** What is asked, and what was heard before: blob and path → who signed it. */
+export interface Hearing {
+  readonly repository: Pick<Repository, 'findWriters'>;
+  readonly tip: Oid;
+  readonly trust: Trust;
+  /** The entries of models that this host may serve. */
+  readonly models: ReadonlyMap<string, Pick<ModelEntry, 'effects'>>;
+  readonly voices: Map<string, Voice>;
+}
+
+/** Notes what this host holds back now. */
+export async function checkSignatures(
+  { state, doors, mirror }: Dispatcher,
+  works: readonly Work[],
+): Promise<void> {
+  const trust = await doors.trust?.();
+  const { tip } = mirror.index();
+  state.trust.held = new Map();
+  if (trust === undefined || trust.required.size === 0 || tip === null) return;
+  // Other keys may be known now.
+  if (state.trust.heardBy !== trust) state.trust.voices.clear();
+  state.trust.heardBy = trust;
+  const { voices } = state.trust;
+  const { repository } = doors;
+  const { models } = state.models.serving;
+  state.trust.held = await findHeld({ repository, tip, trust, models, voices }, works);
+}
+
+/** Work key → why it is held back, of those that are. */
+export async function findHeld(
+  hearing: Hearing,
+  works: readonly Work[],
+): Promise<ReadonlyMap<string, ReasonOf<'unsigned'>>> {
+  const checked = works.filter((work) => mustBeSigned(work, hearing));
+  await listen(
+    hearing,
+    checked.map(({ message }) => message),
+  );
+  return new Map(
+    checked.flatMap((work) => {
+      const reason = judgeVoice(work.message, hearing);
+      return reason === null ? [] : [[work.key, reason] as const];
+    }),
+  );
+}
+
+/**
+ * A workflow may ask any model, so its marker counts as what may act outside. Work of the hosts
+ * themselves is signed by them.
+ */
+function mustBeSigned({ recipient, message }: Work, { trust, models }: Hearing): boolean {
+  if (trust.required.has('all')) return true;
+  if (!trust.required.has('external')) return false;
+  const entry = models.get(recipient);
+  return message.isWorkflow || message.isExternal || entry?.effects === 'external';
+}
+
+/** Reads the signatures of messages that were not heard before; forgets those that are no more. */
+async function listen(
+  { repository, tip, trust, voices }: Hearing,
+  messages: readonly OpenMessage[],
+): Promise<void> {
+  const open = new Set(messages.map(voiceKey));
+  for (const key of voices.keys()) if (!open.has(key)) voices.delete(key);
+  const unheard = messages.filter((message) => !voices.has(voiceKey(message)));
+  if (unheard.length === 0) return;
+  const paths = unheard.map(({ path }) => path);
+  const writers = await repository.findWriters(paths, tip);
+  for (const message of unheard)
+    voices.set(voiceKey(message), hear(writers.get(message.path)?.signed ?? null, trust.signers));
+}
+
+function voiceKey({ path, blob }: OpenMessage): string {
+  return `${blob} ${path}`;
+}
+
+/** Why it is held back; null when it counts. */
+function judgeVoice(message: OpenMessage, { trust, voices }: Hearing): ReasonOf<'unsigned'> | null {
+  if (trust.letThrough.has(message.blob)) return null;
+  const voice = voices.get(voiceKey(message)) ?? { kind: 'unsigned' };
+  if (maySpeakAs(voice, message.from, trust.signers)) return null;
+  return { kind: 'unsigned', path: message.path, from: message.from, found: describe(voice) };
+}
+
+function describe(voice: Voice): ReasonOf<'unsigned'>['found'] {
+  switch (voice.kind) {
+    case 'known':
+      return { kind: 'other', by: voice.principals.join(', ') };
+    case 'bad':
+      return { kind: 'bad', why: voice.why };
+    case 'stranger':
+      return { kind: 'stranger', key: voice.key };
+    case 'unsigned':
+      return { kind: 'nobody' };
+  }
+}

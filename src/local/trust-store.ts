@@ -1,0 +1,135 @@
+/**
+ * What this host's operator knows of other people's keys, in the configuration directory: the file
+ * `allowed-signers` as git reads it, and the messages that were let through by hand. And this
+ * host's own key, in its state directory.
+ */
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CrosstalkError } from '../base/errors.ts';
+import { by } from '../base/order.ts';
+import { shellWord } from '../base/shell-word.ts';
+import type { SshKey } from '../protocol/ssh-signature.ts';
+import {
+  formatSigner,
+  parseSigners,
+  type SignedKind,
+  type Signers,
+  type Trust,
+} from '../protocol/trust.ts';
+import { type ConfigDirectory, makeConfigDirectory, readConfigFile } from './config-directory.ts';
+import { readTextFile, writeDurableFile } from './durable-file.ts';
+
+/** Where the signers stand. */
+export function signersFile(directory: ConfigDirectory): string {
+  return join(directory.path, 'allowed-signers');
+}
+
+function letThroughFile(directory: ConfigDirectory): string {
+  return join(directory.path, 'let-through');
+}
+
+/** The known keys. Throws CONFIG_INVALID naming the line that cannot be read: nobody is known then. */
+export async function readSigners(directory: ConfigDirectory): Promise<Signers> {
+  const file = signersFile(directory);
+  const { signers, problems } = parseSigners((await readConfigFile(file)) ?? '');
+  const [problem] = problems;
+  if (problem === undefined) return signers;
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `${file}, line ${problem.line}: found "${problem.found}"; expected a name and a public key, such as: ada ssh-ed25519 AAAA…`,
+    { fix: `crosstalkd trust list` },
+  );
+}
+
+/** Adds a key to a principal; false when it was known. */
+export async function addSigner(
+  directory: ConfigDirectory,
+  principal: string,
+  key: SshKey,
+): Promise<boolean> {
+  if ((await readSigners(directory)).get(principal)?.has(key) === true) return false;
+  const text = (await readConfigFile(signersFile(directory))) ?? '';
+  await makeConfigDirectory(directory);
+  await writeDurableFile(
+    signersFile(directory),
+    `${text === '' || text.endsWith('\n') ? text : `${text}\n`}${formatSigner(principal, key)}\n`,
+  );
+  return true;
+}
+
+/** Takes every key of a principal away; the number of them. */
+export async function removeSigner(directory: ConfigDirectory, principal: string): Promise<number> {
+  const signers = await readSigners(directory);
+  const count = signers.get(principal)?.size ?? 0;
+  if (count === 0) return 0;
+  const rest = [...signers]
+    .filter(([name]) => name !== principal)
+    .sort(by(([name]) => name))
+    .flatMap(([name, keys]) => [...keys].map((key) => `${formatSigner(name, key)}\n`));
+  await writeDurableFile(signersFile(directory), rest.join(''));
+  return count;
+}
+
+/** Lets one content of a message count without a signature. */
+export async function letThrough(directory: ConfigDirectory, blob: string): Promise<void> {
+  const known = await readLetThrough(directory);
+  await makeConfigDirectory(directory);
+  await writeDurableFile(letThroughFile(directory), [...known, blob, ''].join('\n'));
+}
+
+async function readLetThrough(directory: ConfigDirectory): Promise<ReadonlySet<string>> {
+  const text = (await readConfigFile(letThroughFile(directory))) ?? '';
+  return new Set(text.split('\n').filter((line) => line !== ''));
+}
+
+/** The dispatcher's door: read anew when a file has changed. */
+export function createTrust(
+  directory: ConfigDirectory,
+  required: readonly SignedKind[],
+): () => Promise<Trust> {
+  let stamp: string | null = null;
+  let current: Trust = { required: new Set(required), signers: new Map(), letThrough: new Set() };
+  return async () => {
+    if (required.length === 0) return current;
+    const now = await Promise.all([signersFile(directory), letThroughFile(directory)].map(stampOf));
+    if (now.join(' ') === stamp) return current;
+    current = {
+      required: new Set(required),
+      signers: await readSigners(directory),
+      letThrough: await readLetThrough(directory),
+    };
+    stamp = now.join(' ');
+    return current;
+  };
+}
+
+async function stampOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  return found === null ? '-' : `${found.mtimeMs}:${found.size}:${found.ino}`;
+}
+
+/** The key of the host whose state directory this is; made when there is none. */
+export async function openHostKey(stateDirectory: string): Promise<KeyObject> {
+  const path = hostKeyFile(stateDirectory);
+  const text = await readTextFile(path);
+  if (text !== null) return readKey(path, text);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await writeDurableFile(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+  return privateKey;
+}
+
+function hostKeyFile(stateDirectory: string): string {
+  return join(stateDirectory, 'host-key');
+}
+
+function readKey(path: string, text: string): KeyObject {
+  try {
+    return createPrivateKey(text);
+  } catch (error) {
+    throw new CrosstalkError('STATE_UNUSABLE', `${path}: the key of this host cannot be read`, {
+      fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # a new one is made; make it known with: crosstalkd trust add`,
+      cause: error,
+    });
+  }
+}
