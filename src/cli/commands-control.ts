@@ -199,6 +199,14 @@ const TRUST_COMMAND: CommandSpec = {
       load: () => import('./care/trust.ts').then(({ removeTrust }) => ({ execute: removeTrust })),
     },
     {
+      name: 'trust key',
+      args: '',
+      about: 'print the public key by which this host signs what it commits',
+      group: 'care',
+      options: [],
+      load: () => import('./care/trust.ts').then(({ printKey }) => ({ execute: printKey })),
+    },
+    {
       name: 'trust message',
       args: '<id>',
       about: 'let one message count here without a signature, as it stands now',

@@ -108,7 +108,7 @@ const directories: Form<Readonly<Record<string, string>>> = {
 };
 
 const signedKinds: Form<readonly SignedKind[]> = {
-  expected: `none, all, or a list of ${SIGNED_KINDS.filter((kind) => kind !== 'all').join(', ')}`,
+  expected: `none, or ${SIGNED_KINDS.join(' or ')}`,
   decode: (raw) => {
     const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
     if (!Array.isArray(list)) return undefined;

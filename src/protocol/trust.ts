@@ -5,16 +5,11 @@
 import { slugName } from './names.ts';
 import { parseSshKey, type Signed, type SshKey, verifySsh } from './ssh-signature.ts';
 
-/** What can be required to be signed. */
-export const SIGNED_KINDS = [
-  'external',
-  'gates',
-  'control',
-  'models',
-  'budgets',
-  'schedules',
-  'all',
-] as const;
+/**
+ * What can be required to be signed: messages to models that may act outside and markers of
+ * workflows, or every message.
+ */
+export const SIGNED_KINDS = ['external', 'all'] as const;
 export type SignedKind = (typeof SIGNED_KINDS)[number];
 
 /** Principal → keys: a person's name, or `host/<alias>`. */

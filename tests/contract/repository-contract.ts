@@ -538,6 +538,21 @@ export function describeRepositoryContract(
         expect((await a.findAddingCommits([], { from: null, to: back })).size).toBe(0);
       });
 
+      it('finds the commit that wrote what stands, whatever else once stood there', async () => {
+        const first = await publish(a, draftOf({ 'a.md': '1', 'b.md': '1' }));
+        const edit = await publish(a, draftOf({ 'a.md': '2' }));
+        const tip = await publish(a, draftOf({ 'gone.md': '1' }));
+        const [side] = await a.buildCommits(first, [draftOf({ 'b.md': 'other' })]);
+        expect(await pushOne(a, { ref: 'refs/heads/side', expected: null, next: side! })).toBe(
+          'landed',
+        );
+        const writers = await a.findWriters(['a.md', 'b.md', 'never.md'], tip);
+        expect(
+          Object.fromEntries([...writers].map(([path, { commit }]) => [path, commit])),
+        ).toEqual({ 'a.md': edit, 'b.md': first });
+        expect([...writers.values()].map(({ signed }) => signed)).toEqual([null, null]);
+      });
+
       it('finds what came in by a merge in the commit of its author, and what only the merge has in the merge', async () => {
         const base = await publish(a, draftOf({ 'base.md': '1' }));
         const [side] = await a.buildCommits(base, [draftOf({ 'side.md': '1' })]);

@@ -12,6 +12,7 @@ import type {
   BlobRead,
   CommitDraft,
   CommitInfo,
+  FileWriter,
   PushOutcome,
   Reached,
   RefListing,
@@ -251,10 +252,20 @@ function openHost(server: Server, host: Host): Repository {
       ),
     findWriters: (paths, tip) =>
       local('findWriters', () => {
+        const blobIn = (oid: Oid, path: string) =>
+          lookUp(universe.commits.get(oid)?.root ?? EMPTY, path)?.oid;
         const commits = commitsBetween(universe, own, { from: null, to: tip });
-        const writers = findAdding(universe, { paths, commits });
         return new Map(
-          [...writers].map(([path, { oid }]) => [path, { commit: oid, signed: null }]),
+          paths.flatMap((path): [string, FileWriter][] => {
+            const blob = blobIn(tip, path);
+            const writer = commits.find(
+              ({ info }) =>
+                blob !== undefined &&
+                blobIn(info.oid, path) === blob &&
+                info.parents.every((parent) => blobIn(parent, path) !== blob),
+            );
+            return writer === undefined ? [] : [[path, { commit: writer.info.oid, signed: null }]];
+          }),
         );
       }),
     findText: (commit, { text, under }) =>

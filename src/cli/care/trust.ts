@@ -5,13 +5,14 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { parseBeat } from '../../protocol/beat.ts';
 import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
-import { parseSshKey, type SshKey } from '../../protocol/ssh-signature.ts';
+import { parseSshKey, type SshKey, sshKeyOf } from '../../protocol/ssh-signature.ts';
 import { hostPrincipal, type Signers } from '../../protocol/trust.ts';
 import { locateConfigDirectory } from '../../local/config-directory.ts';
 import { readConfig } from '../../local/read-config.ts';
 import {
   addSigner,
   letThrough,
+  openHostKey,
   readSigners,
   removeSigner,
   signersFile,
@@ -69,6 +70,14 @@ export async function addTrust(invocation: Invocation): Promise<number> {
     invocation.io.print(`${isNew ? 'Known now' : 'Known already'}: ${principal}  ${key}`);
   }
   return 0;
+}
+
+/** `trust key`: the public key by which this host signs. */
+export function printKey(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async (session) => {
+    invocation.io.print(sshKeyOf(await openHostKey(session.directory.path)));
+    return 0;
+  });
 }
 
 /** `trust remove <name>`. */

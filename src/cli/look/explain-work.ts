@@ -29,6 +29,7 @@ export type StandingKind =
   | 'unknown-name'
   | 'pinned'
   | 'stale'
+  | 'unsigned'
   | 'hops'
   | 'twin'
   | 'workflow';
@@ -117,6 +118,12 @@ function explainMessage(
         'hops',
         `${verdict.detail}: agents have answered agents too often`,
         `crosstalkd cancel ${shellWord(id)}`,
+      );
+    case 'unsigned':
+      return told(
+        'unsigned',
+        verdict.detail,
+        `crosstalkd trust message ${shellWord(work.message.path)}`,
       );
     case 'twin':
       return told(
