@@ -42,7 +42,7 @@ export function parseSshKey(text: string): SshKey | null {
 
 /** The public half of an ed25519 key. */
 export function sshKeyOf(key: KeyObject): SshKey {
-  const { x = '' } = createPublicKey(key as never).export({ format: 'jwk' });
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
   const blob = Buffer.concat([field('ssh-ed25519'), field(Buffer.from(x, 'base64url'))]);
   return `ssh-ed25519 ${blob.toString('base64')}`;
 }

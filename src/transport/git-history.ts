@@ -129,8 +129,8 @@ export async function findAdding(
 }
 
 /**
- * For each path that stands in `tip` a commit that wrote what stands there. One that wrote something
- * else, on a side that a merge left behind, is not its writer.
+ * For each path that stands in `tip` a commit that wrote what stands there. One that wrote
+ * something else, on a side that a merge left behind, is not its writer.
  */
 export async function findWriters(
   git: Git,

@@ -122,7 +122,7 @@ describe('whose voice it is', () => {
     ['a host for a model', laptop, 'opus', true],
     ['a host as a person who has a key', laptop, 'ada', false],
     ['somebody unknown', eve, 'ada', false],
-  ])('%s: %#', (_, key, from, may) => {
+  ])('%s: %#', (...[, key, from, may]) => {
     expect(says(key, from)).toBe(may);
   });
 
