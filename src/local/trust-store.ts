@@ -29,7 +29,7 @@ function letThroughFile(directory: ConfigDirectory): string {
   return join(directory.path, 'let-through');
 }
 
-/** The known keys. Throws CONFIG_INVALID naming a line that cannot be read: nobody is known then. */
+/** The known keys. Throws CONFIG_INVALID naming the line that cannot be read. */
 export async function readSigners(directory: ConfigDirectory): Promise<Signers> {
   const file = signersFile(directory);
   const { signers, problems } = parseSigners((await readConfigFile(file)) ?? '');
