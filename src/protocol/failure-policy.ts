@@ -4,6 +4,7 @@
  */
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Effects } from './models.ts';
+import { mayStartAgain } from './start-again.ts';
 
 interface Policy {
   /** Delays before the second, third … invocation; empty = not retried. */
@@ -123,10 +124,9 @@ const HELD_WAIT_MAX_MS = 30 * SECOND;
 /** What to do now. Total: an unknown class is final. */
 export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
   const policy = POLICIES[failed.failure] ?? FINAL;
-  if (failed.effects === 'external')
-    return failed.failure === 'missing' && failed.hasFallback
-      ? { kind: 'fallback' }
-      : { kind: 'reply-failed' };
+  const isOutside = failed.effects === 'external';
+  if (!mayStartAgain({ isOutside, failure: failed.failure })) return { kind: 'reply-failed' };
+  if (isOutside) return failed.hasFallback ? { kind: 'fallback' } : { kind: 'reply-failed' };
   if (policy.fallbackFirst && failed.hasFallback) return { kind: 'fallback' };
   const delayMs =
     failed.resetInMs !== null && policy.parkMs !== null

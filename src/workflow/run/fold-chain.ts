@@ -4,7 +4,8 @@
  * time; the first file that is missing is the next one to add.
  */
 import { formatIso } from '../../base/clock.ts';
-import { replyPath } from '../../protocol/paths.ts';
+import { replyPath, startedPath } from '../../protocol/paths.ts';
+import { type Begun, mayStartAgain } from '../../protocol/start-again.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { type Cap, type Fold, occupy, type Outcome, outcome } from './fold-context.ts';
 import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
@@ -134,8 +135,14 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
       });
     if (answer.failure === 'cancelled')
       return outcome('cancelled', at.atMs, { why: answer.body, usd: at.usd, tokens: at.tokens });
-    const next =
-      judged === null
+    const begun: Begun = {
+      isOutside: hasFile(fold, startedPath(path, modelOf(task.to))),
+      failure: answer.failure,
+      isRepeatable: spec.isRepeatable,
+    };
+    const next = !mayStartAgain(begun)
+      ? forPerson(at, judged === null ? failureLine(answer) : rejection(at, judged.errors, spec))
+      : judged === null
         ? afterFailure(at, answer, spec)
         : afterRejection(at, { body: answer.body, errors: judged.errors }, spec);
     failed = next.failed;
@@ -220,17 +227,22 @@ function afterRejection(
   spec: ChainSpec,
 ): Next {
   const { body, errors } = rejected;
-  if (at.reasks >= spec.reask)
-    return fallBack(
-      at,
-      `the answer of ${modelOf(spec.models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`,
-      spec,
-    );
+  if (at.reasks >= spec.reask) return fallBack(at, rejection(at, errors, spec), spec);
   const addition = (nonce: string): string => reaskRequest(body, errors, nonce);
   return {
     at: { ...at, kind: 'reask', reasks: at.reasks + 1, addition, notBeforeMs: 0 },
     failed: null,
   };
+}
+
+function rejection(at: Position, errors: readonly string[], { models }: ChainSpec): string {
+  return `the answer of ${modelOf(models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`;
+}
+
+/** What acts outside is not started again by itself: no retry, re-ask or other model. */
+function forPerson(at: Position, said: string): Next {
+  const why = `${said}. It acts outside and was started, so a person decides: workflow retry asks it again`;
+  return { at, failed: outcome('failed', at.atMs, { why, usd: at.usd, tokens: at.tokens }) };
 }
 
 function fallBack(at: Position, why: string, spec: ChainSpec): Next {

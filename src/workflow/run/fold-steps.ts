@@ -17,7 +17,9 @@ import {
   stopBelow,
 } from './fold-context.ts';
 import { noteEarlierRounds } from './earlier-rounds.ts';
-import { foldPart, keepValue } from './fold-memo.ts';
+import { parseStartedPath } from '../../protocol/paths.ts';
+import { mayStartAgain } from '../../protocol/start-again.ts';
+import { ask, foldPart, keepValue } from './fold-memo.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
 import { foldUses } from './fold-uses.ts';
 import { foldOwnLimits } from './step-budget.ts';
@@ -248,6 +250,13 @@ function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
         ? withSelf(inner.values, step.id, of)
         : withChildren(inner.values, children);
     if (evaluateTemplate(step.repeat.until, values) === true) return total;
+    if (!mayStartAgain({ isOutside: actedIn(fold, unit.stepFolder), failure: null }))
+      return {
+        ...total,
+        status: 'failed',
+        isFailed: true,
+        why: '"until" does not hold, and what acts outside is not started again by itself: a person decides. A model that changes nothing says "effects: none"',
+      };
     if (pass === last)
       return step.repeat.onMax === 'last'
         ? total
@@ -262,6 +271,15 @@ function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
     atMs = Math.max(atMs, of.atMs);
   }
   return outcome('failed', atMs, { why: 'the loop has no pass' });
+}
+
+/** Whether an agent with effects outside was started for a step, in whatever pass. */
+function actedIn(fold: Fold, folder: string): boolean {
+  return ask(fold, ({ input }) =>
+    [...input.files.keys()].some(
+      (path) => path.startsWith(folder) && parseStartedPath(path) !== null,
+    ),
+  );
 }
 
 interface Pass {
