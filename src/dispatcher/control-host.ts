@@ -8,6 +8,7 @@ import { silentMs } from '../protocol/lease.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { beatName, parseBeatName } from '../protocol/beat.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { saveRests } from './keep-rests.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
 import { refsUnder } from './refs-under.ts';
@@ -111,6 +112,8 @@ export function resumeHost(dispatcher: Dispatcher): HostReport {
   // Whoever has signed in to a program says so with this.
   state.models.parked.clear();
   state.models.parks.clear();
+  state.models.failures.clear();
+  void saveRests(dispatcher);
   if (state.host.mode === 'paused' && state.host.control?.op !== 'pause') {
     state.host.mode = 'running';
     doors.log.status('host.running', { by: 'this host' });

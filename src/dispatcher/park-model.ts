@@ -6,6 +6,7 @@ import type { Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { saveRests } from './keep-rests.ts';
 
 /** For so long a host leaves a model alone that keeps failing there: something is broken here. */
 const CIRCUIT_MS = 5 * MINUTE;
@@ -43,29 +44,48 @@ export function listResting({ state, doors }: Dispatcher): readonly Resting[] {
   ];
 }
 
+/**
+ * How often in a row a model was parked before. Several attempts that find out the same at a time
+ * are one: what rests already is not parked once more.
+ */
+export function parksInARow({ state, doors }: Dispatcher, model: string): number {
+  const { parks, parked } = state.models;
+  const rests = (parked.get(model)?.untilMs ?? 0) > doors.clock.monotonicMs();
+  return Math.max(0, (parks.get(model) ?? 0) - (rests ? 1 : 0));
+}
+
 /** Parks a model after a failure of a class that is parked. */
 export function parkFailed(
   dispatcher: Dispatcher,
   model: string,
   { ms, outcome }: { readonly ms: number; readonly outcome: Failed },
 ): void {
-  const { parks } = dispatcher.state.models;
-  parks.set(model, (parks.get(model) ?? 0) + 1);
+  dispatcher.state.models.parks.set(model, parksInARow(dispatcher, model) + 1);
   const isUnknown = outcome.class.endsWith('-limit') && outcome.resetAtMs === null;
   const until = isUnknown ? ' (no time named: it rests longer each time)' : '';
-  park(dispatcher, model, { ms, why: `${outcome.class}: ${outcome.detail}${until}` });
+  park(dispatcher, model, {
+    ms,
+    why: `${outcome.class}: ${outcome.detail}${until}`,
+    class: outcome.class,
+  });
 }
 
 /** Takes a model off this host for a while, visibly. */
 export function park(
   dispatcher: Dispatcher,
   model: string,
-  rest: { readonly ms: number; readonly why: string },
+  rest: { readonly ms: number; readonly why: string; readonly class?: string },
 ): void {
   const { state, doors } = dispatcher;
   const untilMs = doors.clock.monotonicMs() + rest.ms;
   if ((state.models.parked.get(model)?.untilMs ?? Number.NEGATIVE_INFINITY) >= untilMs) return;
-  state.models.parked.set(model, { untilMs, why: rest.why });
+  const { why } = rest;
+  state.models.parked.set(model, {
+    untilMs,
+    why,
+    ...(rest.class === undefined ? {} : { class: rest.class }),
+  });
+  void saveRests(dispatcher);
   doors.log.alert('model.parked', {
     model,
     for_ms: rest.ms,
@@ -82,10 +102,14 @@ export function noteFailure(dispatcher: Dispatcher, model: string, outcome: Fail
     windowMs: settings.failureWindowMs,
   });
   state.models.failures.set(model, failures);
-  if (failures.length < settings.failuresMax) return;
+  if (failures.length < settings.failuresMax) {
+    void saveRests(dispatcher);
+    return;
+  }
   state.models.failures.delete(model);
   park(dispatcher, model, {
     ms: CIRCUIT_MS,
+    class: outcome.class,
     why: `${failures.length} failures within ${formatDuration(settings.failureWindowMs)}, the last: ${outcome.class}: ${outcome.detail}`,
   });
 }

@@ -8,6 +8,7 @@ import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.t
 import { listWork, type Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
+import { loadRests } from './keep-rests.ts';
 import { createRecord } from './observe.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
@@ -25,6 +26,7 @@ interface Trace {
 /** Ends orphaned processes and sends the outbox. Needs no remote. */
 export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
   const { doors, state } = dispatcher;
+  await loadRests(dispatcher);
   const entries = await doors.local.readJournal();
   for (const entry of entries) {
     noteEntry(state.claims.ledger, entry);

@@ -13,6 +13,7 @@ import type {
 } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
+import { NO_RUN } from '../protocol/reply.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
@@ -21,7 +22,8 @@ import type { Held } from './state.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
 import { failedHere, failureBody } from './failure-body.ts';
-import { noteFailure, park, parkFailed, recent } from './park-model.ts';
+import { noteFailure, park, parkFailed, parksInARow, recent } from './park-model.ts';
+import { saveRests } from './keep-rests.ts';
 import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -72,6 +74,7 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     return;
   }
   const first = firstTry(dispatcher, entry);
+  if (first === null) return tellRest(dispatcher, held);
   // A fallback that begins, because the recipient rests, may do more than the claim says: the claim
   // says so first.
   if (
@@ -100,19 +103,20 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
   }
 }
 
-/** The recipient, or the first of its fallbacks when those before it rest here. */
-function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try {
+/** The recipient, or the first of its fallbacks when those before it rest; null: all rest here. */
+function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try | null {
   const chain = [
     entry,
     ...entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? []),
   ];
   const nowMs = doors.clock.monotonicMs();
-  const at = Math.max(
-    0,
-    chain.findIndex(({ name }) => (state.models.parked.get(name)?.untilMs ?? nowMs) <= nowMs),
+  const at = chain.findIndex(
+    ({ name }) => (state.models.parked.get(name)?.untilMs ?? nowMs) <= nowMs,
   );
+  const first = chain[at];
+  if (first === undefined) return null;
   return {
-    entry: chain[at] ?? entry,
+    entry: first,
     fallbacks: chain.slice(at + 1),
     invocation: 1,
     threadBytesMax: settings.threadBytesMax,
@@ -121,6 +125,29 @@ function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Tr
 
 /** What is wrong with a message says nothing of the model. */
 const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
+
+/**
+ * What rests is not started. A sender who asks another model next is told so at once; other work
+ * goes back to whoever can do it.
+ */
+async function tellRest(dispatcher: Dispatcher, held: Held): Promise<void> {
+  const { recipient, message } = held.work;
+  const rest = dispatcher.state.models.parked.get(recipient);
+  if (!message.hasFallback || rest === undefined) {
+    releaseClaim(dispatcher, held, 'parked');
+    return;
+  }
+  const failure = {
+    class: rest.class ?? 'unavailable',
+    detail: `${recipient} rests on this host: ${rest.why}`,
+  };
+  await publishReply(dispatcher, held, {
+    ...replyBasics(dispatcher, held),
+    body: `No answer: ${failure.class}. ${failure.detail}\n`,
+    failure,
+    ...NO_RUN,
+  });
+}
 
 /** Null when the claim was lost before anything was started. */
 async function invoke(
@@ -246,7 +273,7 @@ async function answer(
   said: { readonly outcome: Answered; readonly entry: ModelEntry },
 ): Promise<null> {
   const { outcome, entry } = said;
-  dispatcher.state.models.parks.delete(entry.name);
+  if (dispatcher.state.models.parks.delete(entry.name)) void saveRests(dispatcher);
   const program = outcome.agent ?? entry.adapter;
   await publishReply(dispatcher, held, {
     ...replyBasics(dispatcher, held),
@@ -284,7 +311,7 @@ async function afterFailure(
   });
   const parkMs = parkTime(outcome.class, {
     resetInMs,
-    inARow: dispatcher.state.models.parks.get(tried.entry.name) ?? 0,
+    inARow: parksInARow(dispatcher, tried.entry.name),
   });
   if (parkMs === null && !OF_THE_MESSAGE.includes(outcome.class))
     noteFailure(dispatcher, tried.entry.name, outcome);

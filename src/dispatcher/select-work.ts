@@ -151,7 +151,7 @@ function judgeHost(work: Work, view: WorkView): Verdict | null {
     return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
   const parked = parkedOf(work.recipient, view);
   // Who is asked next has to learn that it is its turn: when no other host has answered by now,
-  // this one tries, and tells.
+  // this one tells, without a start.
   if (
     parked !== null &&
     !(work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs))

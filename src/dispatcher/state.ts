@@ -98,6 +98,8 @@ export interface LostClaim {
 export interface Parked {
   readonly untilMs: number;
   readonly why: string;
+  /** Class of the failure that it rests after; absent when it was no failure of its program. */
+  readonly class?: string;
 }
 
 /** What is known of the day's spending. Without data/budgets.yaml it stays empty. */

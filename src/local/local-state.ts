@@ -109,6 +109,9 @@ export interface LocalState {
    */
   readCheckpoint(): Promise<unknown>;
   writeCheckpoint(value: unknown): Promise<void>;
+  /** What rests on this host, as it was last written; null when nothing is, or it is damaged. */
+  readRests(): Promise<unknown>;
+  writeRests(value: unknown): Promise<void>;
 }
 
 /** Of very many starts only the last are remembered. */

@@ -80,5 +80,7 @@ function compose(
     keepLate: (late) => keepLate(directory.late, late),
     readCheckpoint: () => readCheckpoint(directory.checkpointFile),
     writeCheckpoint: (value) => writeCheckpoint(directory.checkpointFile, value),
+    readRests: () => readCheckpoint(directory.restsFile),
+    writeRests: (value) => writeCheckpoint(directory.restsFile, value),
   };
 }

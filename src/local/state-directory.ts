@@ -28,6 +28,7 @@ export interface StateDirectory {
   readonly idFile: string;
   readonly journalFile: string;
   readonly checkpointFile: string;
+  readonly restsFile: string;
   readonly outbox: string;
   /** Output that came too late to be a reply. */
   readonly late: string;
@@ -128,6 +129,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     idFile: at('state-id'),
     journalFile: at('journal'),
     checkpointFile: at('checkpoint'),
+    restsFile: at('rests'),
     outbox: at('outbox'),
     late: at('late'),
     logFile: at('log.jsonl'),

@@ -23,11 +23,12 @@ export interface MemoryDisk {
   outbox: ReadonlyMap<string, string>;
   late: readonly string[];
   checkpoint: string | null;
+  rests: string | null;
 }
 
 /** An empty disk. */
 export function createMemoryDisk(): MemoryDisk {
-  return { journal: [], outbox: new Map(), late: [], checkpoint: null };
+  return { journal: [], outbox: new Map(), late: [], checkpoint: null, rests: null };
 }
 
 /** A copy that later writes do not reach. */
@@ -101,6 +102,12 @@ export function openMemoryLocalState(
     writeCheckpoint: (value) => {
       const text = JSON.stringify(value);
       return effect('writeCheckpoint', () => void (disk.checkpoint = text));
+    },
+    readRests: () =>
+      effect('readRests', () => (disk.rests === null ? null : (JSON.parse(disk.rests) as unknown))),
+    writeRests: (value) => {
+      const text = JSON.stringify(value);
+      return effect('writeRests', () => void (disk.rests = text));
     },
   };
 }
