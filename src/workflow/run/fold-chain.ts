@@ -5,7 +5,7 @@
  */
 import { formatIso } from '../../base/clock.ts';
 import { replyPath, startedPath } from '../../protocol/paths.ts';
-import { type Begun, mayStartAgain } from '../../protocol/start-again.ts';
+import { mayStartAgain } from '../../protocol/start-again.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { type Cap, type Fold, occupy, type Outcome, outcome } from './fold-context.ts';
 import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
@@ -135,16 +135,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
       });
     if (answer.failure === 'cancelled')
       return outcome('cancelled', at.atMs, { why: answer.body, usd: at.usd, tokens: at.tokens });
-    const begun: Begun = {
-      isOutside: hasFile(fold, startedPath(path, modelOf(task.to))),
-      failure: answer.failure,
-      isRepeatable: spec.isRepeatable,
-    };
-    const next = !mayStartAgain(begun)
-      ? forPerson(at, judged === null ? failureLine(answer) : rejection(at, judged.errors, spec))
-      : judged === null
-        ? afterFailure(at, answer, spec)
-        : afterRejection(at, { body: answer.body, errors: judged.errors }, spec);
+    const next = nextAfter(fold, spec, { at, path, answer, errors: judged?.errors ?? null });
     failed = next.failed;
     at = next.at;
   }
@@ -206,6 +197,25 @@ function afterAnswer(at: Position, answer: Answer): Position {
 interface Next {
   readonly at: Position;
   readonly failed: Outcome | null;
+}
+
+interface Unusable {
+  readonly at: Position;
+  /** Of the task. */
+  readonly path: string;
+  readonly answer: Answer;
+  /** What is wrong with it; null = it is a failure. */
+  readonly errors: readonly string[] | null;
+}
+
+function nextAfter(fold: Fold, spec: ChainSpec, { at, path, answer, errors }: Unusable): Next {
+  const model = modelOf(spec.models[at.model] ?? '');
+  const isOutside = hasFile(fold, startedPath(path, model));
+  if (!mayStartAgain({ isOutside, failure: answer.failure, isRepeatable: spec.isRepeatable }))
+    return forPerson(at, errors === null ? failureLine(answer) : rejection(at, errors, spec));
+  return errors === null
+    ? afterFailure(at, answer, spec)
+    : afterRejection(at, { body: answer.body, errors }, spec);
 }
 
 function afterFailure(at: Position, answer: Answer, spec: ChainSpec): Next {
