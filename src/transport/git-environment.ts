@@ -4,6 +4,7 @@
  * user's configuration stay in force.
  */
 import { CrosstalkError } from '../base/errors.ts';
+import { accessVariables, NO_ACCESS, type RemoteAccess, shownUrl } from './remote-url.ts';
 
 /** An environment as plain values; the caller read it from the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,11 +16,17 @@ export interface EnvironmentRules {
   readonly allowHttp: boolean;
   /** The user's own ssh command (GIT_SSH_COMMAND or core.sshCommand), or null. */
   readonly sshCommand: string | null;
+  /** For calls that talk to the remote. */
+  readonly access?: RemoteAccess;
 }
 
-const KEPT = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'TMPDIR', 'USER', 'LOGNAME'];
+const KEPT = [
+  ...['PATH', 'HOME', 'XDG_CONFIG_HOME', 'TMPDIR', 'USER', 'LOGNAME'],
+  ...['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM', 'GIT_CONFIG_NOSYSTEM'],
+];
 const KEPT_FOR_NETWORK = [
   'SSH_AUTH_SOCK',
+  'GIT_SSH_VARIANT',
   'XDG_RUNTIME_DIR',
   'DBUS_SESSION_BUS_ADDRESS',
   ...[
@@ -137,33 +144,28 @@ export function buildEnvironment(
   return {
     ...built,
     ...FIXED,
+    ...(network ? accessVariables(rules.access ?? NO_ACCESS) : {}),
     GIT_ALLOW_PROTOCOL: protocols,
-    GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand),
+    GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand, rules.env['GIT_SSH_VARIANT']),
   };
 }
 
-function sshCommandOf(users: string | null): string {
+function sshCommandOf(users: string | null, variant = ''): string {
   if (users === null || users.trim() === '')
     return 'ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15';
-  // PuTTY's programs take no -o options; everything else that git can use as ssh does.
-  return /plink|putty/i.test(users) ? users : `${users} -oBatchMode=yes`;
+  // PuTTY's programs and "simple" ones take no -o options; everything else that git can use as ssh
+  // does.
+  return /plink|putty/i.test(users) || /plink|putty|simple/.test(variant)
+    ? users
+    : `${users} -oBatchMode=yes`;
 }
 
 const URL_FORM = /^(https|ssh|file):\/\/[^-]|^[\w.-]+@[\w.-]+:|^\//;
 const HTTP_FORM = /^http:\/\/[^-]/;
 
-/** Whether `url` is one that git reaches through an ssh program. */
-export function isSshUrl(url: string): boolean {
-  return url.startsWith('ssh://') || (!url.startsWith('/') && !/^\w+:\/\//.test(url));
-}
-
 /** Whether `url` is one that git reaches over http or https. */
 export function isHttpUrl(url: string): boolean {
   return /^https?:\/\//.test(url);
-}
-
-function withoutUser(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//');
 }
 
 /**
@@ -176,12 +178,12 @@ export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   if (clean && HTTP_FORM.test(url))
     throw new CrosstalkError(
       'CONFIG_INVALID',
-      `the remote ${JSON.stringify(withoutUser(url))} is plain http, which everybody on the way can read and change; expected https://…`,
+      `the remote ${JSON.stringify(shownUrl(url))} is plain http, which everybody on the way can read and change; expected https://…`,
       { fix: 'CROSSTALK_ALLOW_HTTP=true, or "allow-http: true" in config.yaml' },
     );
   throw new CrosstalkError(
     'CONFIG_INVALID',
-    `the remote ${JSON.stringify(withoutUser(url))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
+    `the remote ${JSON.stringify(shownUrl(url))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
     { fix: 'give the URL of the transport in one of these forms' },
   );
 }

@@ -5,6 +5,7 @@ import { judgeFailure, lostItsFolder, vanishedIn, wantsNames } from './git-failu
 import { fetchOverHttp } from './git-http-fetch.ts';
 import { judgePush } from './judge-push.ts';
 import type { Git, GitResult } from './git-runner.ts';
+import { openUrl } from './remote-url.ts';
 import type { ObjectFormat } from './loose-objects.ts';
 import type { PushOutcome, Reached, RefListing, RefUpdate } from './repository.ts';
 import type { Clock } from '../base/clock.ts';
@@ -14,6 +15,8 @@ export interface RemoteOptions {
   readonly git: Git;
   readonly clock: Clock;
   readonly url: string;
+  /** Where pushes go. */
+  readonly pushUrl: string;
   /** Full name, `refs/heads/…`. */
   readonly branchRef: string;
   readonly allowHttp: boolean;
@@ -103,7 +106,7 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
         ...(isOfWorkTree(url) ? [`--receive-pack=${RECEIVE}`] : []),
       ];
       const result = await git.run({
-        args: ['push', ...flags, ...leases, '--', url, ...moves],
+        args: ['push', ...flags, ...leases, '--', options.pushUrl, ...moves],
         network: true,
       });
       return judgePush(result, updates);
@@ -186,7 +189,9 @@ function parseListing(text: string, branchRef: string, prefixes: readonly string
  */
 async function resolveUrl({ git, url, allowHttp }: RemoteOptions): Promise<string> {
   const result = await git.run({ args: ['ls-remote', '--get-url', '--', url] });
-  return checkRemoteUrl(result.code === 0 ? result.stdout.toString('utf8').trim() : url, allowHttp);
+  const resolved = openUrl(result.code === 0 ? result.stdout.toString('utf8').trim() : url);
+  git.grant(resolved.access);
+  return checkRemoteUrl(resolved.url, allowHttp);
 }
 
 /** Times that a fetch is begun again because the cache was packed meanwhile. */

@@ -6,8 +6,9 @@ import type { Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { openGitCache, type GitCache } from './git-cache.ts';
-import { branchRef, checkRemoteUrl, isSshUrl, type Environment } from './git-environment.ts';
+import { branchRef, checkRemoteUrl, type Environment } from './git-environment.ts';
 import { createBlobSupply } from './blob-supply.ts';
 import { findAdding, findSettled, findWriters, isAncestorOf, readHistory } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
@@ -16,6 +17,7 @@ import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
 import { createObjectWriter, type ObjectWriter } from './object-writer.ts';
+import { joinAccess, NO_ACCESS, openUrl, type RemoteAccess } from './remote-url.ts';
 import type { Reached, Repository } from './repository.ts';
 
 /** Which transport, and what of this machine git may use. */
@@ -23,6 +25,10 @@ export interface GitRepositoryOptions {
   /** Where the private bare repository lies or is to be made. */
   readonly cacheDir: string;
   readonly url: string;
+  /** Where pushes go, when that is another address of the same repository. */
+  readonly pushUrl?: string;
+  /** What a person's clone adds to how the remote is reached. */
+  readonly access?: RemoteAccess;
   /** The branch's short name. */
   readonly branch: string;
   /** The environment of the process; only named variables of it reach git. */
@@ -50,16 +56,26 @@ export interface GitRepositoryOptions {
  * Throws CONFIG_INVALID and GIT_UNUSABLE.
  */
 export async function openGitRepository(options: GitRepositoryOptions): Promise<Repository> {
-  const url = checkRemoteUrl(options.url, options.allowHttp ?? false);
+  const { allowHttp = false, access = NO_ACCESS } = options;
+  const [open, push] = [openUrl(options.url), openUrl(options.pushUrl ?? options.url)];
+  const [url, pushUrl] = [open, push].map((one) => checkRemoteUrl(one.url, allowHttp)) as [
+    string,
+    string,
+  ];
   const ref = branchRef(options.branch);
   const gitDir = resolve(options.cacheDir);
-  const git = createGit({ ...options, gitDir });
+  const git = createGit({
+    ...options,
+    gitDir,
+    access: [open.access, push.access].reduce(joinAccess, access),
+  });
   const remote = createGitRemote({
     git,
     clock: options.clock,
     url,
+    pushUrl,
     branchRef: ref,
-    allowHttp: options.allowHttp ?? false,
+    allowHttp,
   });
   const cache = openGitCache(git, gitDir, options.random);
   const checked = checkGit(git);
@@ -67,7 +83,7 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   // used must not condemn the cache.
   await Promise.all([
     checked,
-    isSshUrl(url) ? adoptSshCommand(git, options.env) : null,
+    isOnDisk(url) && isOnDisk(pushUrl) ? null : adoptSshCommand(git, options.env, access),
     cache.check(checked),
   ]);
   const {
@@ -88,11 +104,23 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   });
 }
 
-/** GIT_SSH_COMMAND, which is always set for git, would hide the user's core.sshCommand. */
-async function adoptSshCommand(git: Git, env: Environment): Promise<void> {
+function isOnDisk(url: string): boolean {
+  return url.startsWith('/') || url.startsWith('file:');
+}
+
+/**
+ * GIT_SSH_COMMAND, which is always set for git, would hide what git takes after it: core.sshCommand
+ * of the clone and of the user, and GIT_SSH. An address of another kind may be rewritten to one of
+ * ssh.
+ */
+async function adoptSshCommand(git: Git, env: Environment, access: RemoteAccess): Promise<void> {
   if (env['GIT_SSH_COMMAND'] !== undefined) return;
+  const ofClone = access.settings.findLast(([key]) => key.toLowerCase() === 'core.sshcommand');
+  if (ofClone !== undefined) return git.useSshCommand(ofClone[1]);
   const result = await git.run({ args: ['config', '--get', 'core.sshCommand'] });
+  const program = env['GIT_SSH'];
   if (result.code === 0) git.useSshCommand(result.stdout.toString('utf8').trim());
+  else if (program !== undefined && program !== '') git.useSshCommand(shellWord(program));
 }
 
 interface Parts {

@@ -15,6 +15,7 @@ import {
   PROJECT_HARDENING,
   type Environment,
 } from './git-environment.ts';
+import { accessVariables, joinAccess, NO_ACCESS, type RemoteAccess } from './remote-url.ts';
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
@@ -34,6 +35,8 @@ export interface GitOptions {
   /** Limit of a call that talks to the remote. Default 60 s. */
   readonly networkMs?: number;
   readonly allowHttp?: boolean;
+  /** What the remote's address and a person's clone add to the calls that talk to the remote. */
+  readonly access?: RemoteAccess;
 }
 
 /**
@@ -83,6 +86,8 @@ export interface Git {
   start(call: Pick<GitCall, 'args' | 'network' | 'env'>): GitProcess;
   /** Passes the user's own ssh command on. */
   useSshCommand(command: string): void;
+  /** Adds to what reaches the remote. */
+  grant(access: RemoteAccess): void;
   /** Limit of a network call in milliseconds. */
   readonly networkMs: number;
   /** Kills what still runs and waits until it is gone. */
@@ -93,9 +98,11 @@ export interface Git {
 export function createGit(options: GitOptions): Git {
   const running = new Set<GitProcess>();
   let sshCommand = options.env['GIT_SSH_COMMAND'] ?? null;
+  let access = options.access ?? NO_ACCESS;
   const networkMs = options.networkMs ?? NETWORK_MS;
   const start: Git['start'] = (call) => {
-    const rules = { env: options.env, allowHttp: options.allowHttp ?? false, sshCommand };
+    const { env, allowHttp = false } = options;
+    const rules = { env, allowHttp, sshCommand, access };
     const process = startProcess(
       [...HARDENING, `--git-dir=${options.gitDir}`, ...call.args],
       { ...buildEnvironment(rules, call.network ?? false), ...call.env },
@@ -110,6 +117,9 @@ export function createGit(options: GitOptions): Git {
     networkMs,
     useSshCommand: (command) => {
       sshCommand = command;
+    },
+    grant: (more) => {
+      access = joinAccess(access, more);
     },
     run: (call) =>
       runProcess(start(call), call, {
@@ -133,13 +143,20 @@ export function createProjectGit(options: {
   readonly env: Environment;
   readonly clock: Clock;
   readonly limitMs: number;
+  /** For a command that talks to a remote whose address has a password. */
+  readonly access?: RemoteAccess;
 }): (
   directory: string,
   args: readonly string[],
   more?: Pick<GitCall, 'stdin' | 'env'>,
 ) => Promise<GitResult> {
   const { clock, limitMs } = options;
-  const env = buildProjectEnvironment(options.env);
+  const env = {
+    ...buildProjectEnvironment(options.env),
+    ...(options.access === undefined
+      ? {}
+      : { ...accessVariables(options.access), GIT_ALLOW_PROTOCOL: 'https:http' }),
+  };
   return (directory, args, more = {}) => {
     const argv = [...PROJECT_HARDENING, '-C', directory, ...args];
     const process = startProcess(argv, { ...env, ...more.env }, clock);

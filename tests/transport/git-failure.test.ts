@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import { isHttpUrl, isSshUrl, buildEnvironment } from '../../src/transport/git-environment.ts';
+import { isHttpUrl, buildEnvironment } from '../../src/transport/git-environment.ts';
 import { judgeFailure } from '../../src/transport/git-failure.ts';
 import { judgePush } from '../../src/transport/judge-push.ts';
 import { redact } from '../../src/transport/server-words.ts';
@@ -203,13 +203,6 @@ describe('what git is told', () => {
   });
 
   it('tells the ways to a remote apart', () => {
-    expect(['ssh://h/x', 'git@h:x', 'https://h/x', 'file:///x', '/x'].map(isSshUrl)).toEqual([
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
     expect(['ssh://h/x', 'http://h/x', 'https://h/x'].map(isHttpUrl)).toEqual([false, true, true]);
   });
 });

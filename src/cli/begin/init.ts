@@ -26,6 +26,7 @@ import { hostname } from '../session/host-name.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { MAILBOX_BRANCH } from '../session/project.ts';
 import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
+import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
 import { listTemplate } from '../template-files.ts';
@@ -43,7 +44,7 @@ export async function initTransport(invocation: Invocation): Promise<number> {
   });
   if (alias !== null) await rememberAlias(invocation, alias);
   const approved = await approveOwn(invocation, place.directory, begun.models);
-  return tell(invocation, { ...place, ...begun, url: urlFrom(place), approved });
+  return tell(invocation, { ...place, ...begun, url: shownUrl(urlFrom(place)), approved });
 }
 
 async function beginTransport(
@@ -92,13 +93,17 @@ async function chooseBranch(
   const standing = await findTransports(url, heads, env);
   const [found] = branch === null ? standing : standing.filter((name) => name === branch);
   if (found !== undefined)
-    throw new CrosstalkError('ALREADY_EXISTS', `${url} is a transport already (branch ${found})`, {
-      fix: project === null ? `crosstalkd join ${shellWord(url)}` : 'crosstalkd join',
-    });
+    throw new CrosstalkError(
+      'ALREADY_EXISTS',
+      `${shownUrl(url)} is a transport already (branch ${found})`,
+      {
+        fix: project === null ? `crosstalkd join ${shellWord(shownUrl(url))}` : 'crosstalkd join',
+      },
+    );
   if (heads.branches.includes(chosen) && (branch === null || project !== null))
     throw new CrosstalkError(
       'ALREADY_EXISTS',
-      `${url} has a branch "${chosen}" that is no transport`,
+      `${shownUrl(url)} has a branch "${chosen}" that is no transport`,
       { fix: 'crosstalkd init --branch <a new name>' },
     );
   return chosen;
@@ -141,14 +146,14 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
     if (listed.kind === 'unreachable')
       throw new CrosstalkError(
         'REMOTE_UNREACHABLE',
-        `cannot reach ${url}: ${listed.failure.line}`,
+        `cannot reach ${shownUrl(url)}: ${listed.failure.line}`,
         {
           fix: 'check the URL and your access to it, then the same command again',
         },
       );
     const traits = await probeRemote(repository, systemRandom.hex(6));
     if ('refusal' in traits)
-      throw new CrosstalkError('REFUSED', `${url} takes no pushes: ${traits.refusal}`, {
+      throw new CrosstalkError('REFUSED', `${shownUrl(url)} takes no pushes: ${traits.refusal}`, {
         fix: 'ask for write access to the repository',
       });
     return traits;

@@ -25,6 +25,7 @@ import { findTransports, readHeads, type RemoteHeads } from '../session/remote-h
 import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
+import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
@@ -51,7 +52,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   try {
     return tell(invocation, {
       directory,
-      url,
+      url: shownUrl(url),
       session,
       ...(await readModelsAndPrograms(session, invocation.env)),
       limits: [
@@ -108,8 +109,8 @@ function defaultDirectory(url: string): string {
     '',
   );
   if (name !== '' && !name.startsWith('-')) return name;
-  throw new CrosstalkError('USAGE', `join: no directory name can be made of ${url}`, {
-    fix: `crosstalkd join ${url} <dir>`,
+  throw new CrosstalkError('USAGE', `join: no directory name can be made of ${shownUrl(url)}`, {
+    fix: `crosstalkd join ${shownUrl(url)} <dir>`,
   });
 }
 
@@ -140,16 +141,16 @@ async function clone(
     const heads = await readHeads(url, env);
     const branch = asked ?? (await findBranch(url, heads, env));
     if (!heads.branches.includes(branch))
-      throw new CrosstalkError('NOT_A_TRANSPORT', `${url} has no branch "${branch}"`, {
-        fix: `git ls-remote --heads ${shellWord(url)}`,
+      throw new CrosstalkError('NOT_A_TRANSPORT', `${shownUrl(url)} has no branch "${branch}"`, {
+        fix: `git ls-remote --heads ${shellWord(shownUrl(url))}`,
       });
     await made.directory(directory);
     const isAlone = branch === heads.head;
     const git = await makeClone({ url, directory, branch, exists: true, isAlone }, env);
-    if (!existsSync(join(directory, VERSION_FILE))) throw noTransport(url, branch);
+    if (!existsSync(join(directory, VERSION_FILE))) throw noTransport(shownUrl(url), branch);
     return { git, notes: [] };
   } catch (error) {
-    throw error instanceof CrosstalkError ? error : cloneFailed(url, errorText(error));
+    throw error instanceof CrosstalkError ? error : cloneFailed(shownUrl(url), errorText(error));
   }
 }
 
@@ -165,11 +166,15 @@ async function findBranch(
     return heads.head;
   const found = await findTransports(url, heads, env);
   const [only, ...more] = found.includes(heads.head ?? '') ? [heads.head ?? ''] : found;
-  if (only === undefined) throw noTransport(url, null);
+  if (only === undefined) throw noTransport(shownUrl(url), null);
   if (more.length === 0) return only;
-  throw new CrosstalkError('USAGE', `${url} has several transports: ${found.join(', ')}`, {
-    fix: `crosstalkd join ${shellWord(url)} --branch ${shellWord(only)}`,
-  });
+  throw new CrosstalkError(
+    'USAGE',
+    `${shownUrl(url)} has several transports: ${found.join(', ')}`,
+    {
+      fix: `crosstalkd join ${shellWord(shownUrl(url))} --branch ${shellWord(only)}`,
+    },
+  );
 }
 
 function noTransport(url: string, branch: string | null): CrosstalkError {

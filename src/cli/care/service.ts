@@ -231,11 +231,19 @@ async function composeText(at: ServiceAt): Promise<string> {
 
 /**
  * The address, so that the service needs no clone; the clone when its branch is not the one that
- * the address alone stands for.
+ * the address alone stands for, or when its configuration says how the remote is reached.
  */
 async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
-  const { clone, url } = session.located;
+  const { clone, url, pushUrl, access } = session.located;
+  const isPlain = pushUrl === null && access.settings.length === 0;
+  if (clone === null && !isPlain)
+    throw new CrosstalkError(
+      'CONFIG_INVALID',
+      `the address of ${url} was given with a name or a password, which a service would show to every user of this machine`,
+      { fix: 'crosstalkd join <url>, then in the clone: crosstalkd service install' },
+    );
   if (clone === null) return url;
+  if (!isPlain) return clone;
   const plainly = await openSession(invocation, { where: url, unread: true });
   await plainly.close();
   return plainly.branch === session.branch ? url : clone;

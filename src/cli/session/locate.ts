@@ -7,15 +7,23 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
+import { joinAccess, openUrl, type RemoteAccess, shownUrl } from '../../transport/remote-url.ts';
 import { openPersonGit } from './person-git.ts';
 import { findPlace, hasMailbox, projectName } from './project.ts';
 
-/** A transport as found: where its remote is, and the clone it was found in, if any. */
+/**
+ * A transport as found: where its remote is (an address without passwords), and the clone it was
+ * found in, if any.
+ */
 export interface Located {
   readonly url: string;
   /** Short name of the branch; null = the remote's default one. */
   readonly branch: string | null;
   readonly clone: string | null;
+  /** Where pushes go, when the clone says so; null = the same. */
+  readonly pushUrl: string | null;
+  /** What the clone's own configuration and passwords in addresses add; never shown. */
+  readonly access: RemoteAccess;
   /** The project whose mailbox it is, and the command was started in. */
   readonly project: { readonly name: string; readonly directory: string } | null;
 }
@@ -28,16 +36,14 @@ export async function locateTransport(
   where: string | null,
   { cwd, env }: Pick<Invocation, 'cwd' | 'env'>,
 ): Promise<Located> {
-  if (where !== null && isUrl(where))
-    return { url: where, branch: null, clone: null, project: null };
+  if (where !== null && isUrl(where)) return locatedAt(where);
   const start = resolve(cwd, where ?? '.');
   // A path that is not there may be a remote that is not there now: asking it gives the right
   // error.
-  if (where !== null && !existsSync(start))
-    return { url: start, branch: null, clone: null, project: null };
+  if (where !== null && !existsSync(start)) return locatedAt(start);
   if (!existsSync(start) || !statSync(start).isDirectory())
     throw notATransport(`there is no directory ${start}`);
-  if (isBareRepository(start)) return { url: start, branch: null, clone: null, project: null };
+  if (isBareRepository(start)) return locatedAt(start);
   const place = findPlace(start);
   if (place.kind === 'none') throw notATransport(`no ${VERSION_FILE} in ${start} or above it`);
   if (place.kind === 'clone')
@@ -95,27 +101,70 @@ async function locateRemote(
     }
   };
   // Every command waits for these, so all are asked at once. Nearly always it is origin.
-  const [branch, branches, origin] = await Promise.all([
+  const [branch, listed, ofOrigin] = await Promise.all([
     ask('symbolic-ref', '--quiet', '--short', 'HEAD'),
-    ask('config', '--null', '--get-regexp', '^branch\\..*\\.(remote|merge)$'),
-    ask('remote', 'get-url', '--', 'origin'),
+    ask('config', '--local', '--includes', '--null', '--list'),
+    askUrls(ask, 'origin'),
   ]);
-  const settings = new Map((branches ?? '').split('\0').map((setting) => splitSetting(setting)));
-  const configured = settings.get(`branch.${branch ?? ''}.remote`);
-  const merge = settings.get(`branch.${branch ?? ''}.merge`);
+  const settings = (listed ?? '').split('\0').map((setting) => splitSetting(setting));
+  const valueOf = (key: string): string | undefined =>
+    settings.findLast(([name]) => name === `branch.${branch ?? ''}.${key}`)?.[1];
+  const configured = valueOf('remote');
   const remote = configured ?? 'origin';
-  const url = remote === 'origin' ? origin : await ask('remote', 'get-url', '--', remote);
+  const { url, pushUrls } = remote === 'origin' ? ofOrigin : await askUrls(ask, remote);
   // Without a remote the repository is its own: git's locks on its branch decide who was first.
-  if (url === null && configured === undefined) return { url: join(clone, '.git'), branch, clone };
+  if (url === null && configured === undefined)
+    return { ...locatedAt(join(clone, '.git')), branch, clone };
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, {
       fix: `git remote add ${remote} <url>`,
     });
+  refuseTwoPlaces(pushUrls, { clone, remote });
+  const absolute = (text: string): string =>
+    isUrl(text) || isAbsolute(text) ? text : resolve(clone, text);
+  const [from, to] = [openUrl(absolute(url)), openUrl(absolute(pushUrls[0] ?? url))];
+  const own = { settings: settings.filter(([key]) => OF_REMOTES.test(key)), env: {} };
   return {
-    url: isUrl(url) || isAbsolute(url) ? url : resolve(clone, url),
-    branch: merge?.replace(/^refs\/heads\//, '') ?? branch,
+    url: from.url,
+    pushUrl: to.url === from.url ? null : to.url,
+    branch: valueOf('merge')?.replace(/^refs\/heads\//, '') ?? branch,
     clone,
+    access: [from.access, to.access].reduce(joinAccess, own),
   };
+}
+
+/** Settings of a clone that say how its remotes are reached. */
+const OF_REMOTES = /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.)/;
+
+type Ask = (...args: string[]) => Promise<string | null>;
+
+async function askUrls(
+  ask: Ask,
+  remote: string,
+): Promise<{ readonly url: string | null; readonly pushUrls: readonly string[] }> {
+  const [url, push] = await Promise.all([
+    ask('remote', 'get-url', '--', remote),
+    ask('remote', 'get-url', '--push', '--all', '--', remote),
+  ]);
+  return { url, pushUrls: (push ?? '').split('\n').filter((line) => line !== '') };
+}
+
+function refuseTwoPlaces(
+  urls: readonly string[],
+  { clone, remote }: { readonly clone: string; readonly remote: string },
+): void {
+  if (urls.length <= 1) return;
+  const places = urls.map(shownUrl).join(' and ');
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `the remote "${remote}" of ${clone} pushes to ${places}; expected one place: of two, neither can decide who was first`,
+    { fix: `git config --unset-all remote.${remote}.pushurl` },
+  );
+}
+
+/** A transport that is known by its address only. */
+function locatedAt(text: string): Located {
+  return { ...openUrl(text), branch: null, clone: null, pushUrl: null, project: null };
 }
 
 /** `key\nvalue`, as git config prints it. */

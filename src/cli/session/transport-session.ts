@@ -45,6 +45,7 @@ import type { RefListing, RemoteFailure, Repository } from '../../transport/repo
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
 import { findSign } from './sign-as-person.ts';
+import { findBranch } from './find-branch.ts';
 import { locateTransport, type Located } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
 
@@ -272,6 +273,8 @@ function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
   return openGitRepository({
     cacheDir,
     url: located.url,
+    ...(located.pushUrl === null ? {} : { pushUrl: located.pushUrl }),
+    access: located.access,
     branch,
     env: invocation.env,
     clock: systemClock,
@@ -352,7 +355,9 @@ async function findRoot(
   place: Place,
   cacheDir: string,
 ): Promise<{ rootCommit: Oid; branch: string }> {
-  const branch = place.located.branch ?? (await defaultBranch(place));
+  const branch =
+    place.located.branch ??
+    (await findBranch({ ...place.located, ...place.config, env: place.invocation.env }));
   const repository = await openAt(cacheDir, { ...place, branch });
   try {
     const listed = await repository.listRefs([]);
@@ -379,19 +384,6 @@ async function findRoot(
   } finally {
     await repository.close();
   }
-}
-
-async function defaultBranch(place: Place): Promise<string> {
-  const git = createGit({
-    env: place.invocation.env,
-    gitDir: join(place.root, 'none.git'),
-    clock: systemClock,
-  });
-  const listed = await git.run({
-    args: ['ls-remote', '--symref', '--', place.located.url, 'HEAD'],
-    network: true,
-  });
-  return /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed.stdout.toString('utf8'))?.[1] ?? 'main';
 }
 
 async function readUp(
