@@ -60,12 +60,36 @@ const FIXED: Readonly<Record<string, string>> = {
   GIT_DEFAULT_REF_FORMAT: 'files',
 };
 
+/**
+ * What a person may have set for their own eyes and what would change the output that is parsed
+ * here. A call that has a flag for it says it with the flag as well.
+ */
+export const PLAIN_OUTPUT: readonly string[] = [
+  ...['ui', 'branch', 'diff', 'grep', 'interactive', 'pager', 'push', 'remote', 'showBranch']
+    .concat(['status', 'transport', 'advice'])
+    .map((what) => `color.${what}=false`),
+  'column.ui=never',
+  'core.abbrev=auto',
+  'core.quotePath=false',
+  ...['decorate', 'follow', 'abbrevCommit', 'showSignature', 'mailmap'].map(
+    (what) => `log.${what}=false`,
+  ),
+  ...['log.date=default', 'log.showRoot=true', 'log.diffMerges=separate', 'format.pretty=medium'],
+  'i18n.logOutputEncoding=UTF-8',
+  ...['noPrefix', 'mnemonicPrefix', 'relative', 'renames'].map((what) => `diff.${what}=false`),
+  ...['diff.ignoreSubmodules=none', 'diff.submodule=short', 'diff.algorithm=default'],
+  ...['lineNumber', 'column', 'fullName', 'extendedRegexp'].map((what) => `grep.${what}=false`),
+  'grep.patternType=default',
+  ...['short', 'branch', 'showStash', 'aheadBehind'].map((what) => `status.${what}=false`),
+  ...['status.relativePaths=true', 'status.showUntrackedFiles=normal'],
+];
+
 /** Settings that hold for every repository. */
 const EVERYWHERE = [
+  ...PLAIN_OUTPUT,
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.untrackedCache=false',
-  'core.quotePath=false',
   'gc.auto=0',
   'maintenance.auto=false',
   'commit.gpgSign=false',
@@ -76,8 +100,14 @@ const EVERYWHERE = [
   'push.recurseSubmodules=no',
   'fetch.prune=false',
   'push.followTags=false',
-  'diff.renames=false',
-  'log.showSignature=false',
+  'push.useForceIfIncludes=false',
+  'push.negotiate=false',
+  // An empty one lets go of those that a person has set, which not every server takes.
+  'push.pushOption=',
+  'fetch.all=false',
+  'fetch.pruneTags=false',
+  'fetch.writeCommitGraph=false',
+  'transfer.credentialsInUrl=allow',
   'http.lowSpeedLimit=1000',
   'http.lowSpeedTime=20',
   'protocol.version=2',

@@ -116,7 +116,10 @@ function isOnDisk(url: string): boolean {
 async function adoptSshCommand(git: Git, env: Environment, access: RemoteAccess): Promise<void> {
   if (env['GIT_SSH_COMMAND'] !== undefined) return;
   const ofClone = access.settings.findLast(([key]) => key.toLowerCase() === 'core.sshcommand');
-  if (ofClone !== undefined) return git.useSshCommand(ofClone[1]);
+  if (ofClone !== undefined) {
+    git.useSshCommand(ofClone[1]);
+    return;
+  }
   const result = await git.run({ args: ['config', '--get', 'core.sshCommand'] });
   const program = env['GIT_SSH'];
   if (result.code === 0) git.useSshCommand(result.stdout.toString('utf8').trim());

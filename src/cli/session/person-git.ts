@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import type { SimpleGit } from 'simple-git';
+import { PLAIN_OUTPUT } from '../../transport/git-environment.ts';
 
 // Loaded when first needed: it takes almost as long as node itself, and a dispatcher given a URL
 // never opens anybody's clone.
@@ -43,6 +44,7 @@ export function openPersonGit(
   return simpleGit({
     baseDir,
     maxConcurrentProcesses: 3,
+    config: [...PLAIN_OUTPUT],
     allowEnvironment: PERSONS_OWN,
     // What is let through of these is the person's own, and nothing that a repository could set.
     unsafe: {
