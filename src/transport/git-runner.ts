@@ -15,7 +15,7 @@ import {
   PROJECT_HARDENING,
   type Environment,
 } from './git-environment.ts';
-import { accessVariables, joinAccess, NO_ACCESS, type RemoteAccess } from './remote-url.ts';
+import { joinAccess, NO_ACCESS, type RemoteAccess } from './remote-url.ts';
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
@@ -143,20 +143,13 @@ export function createProjectGit(options: {
   readonly env: Environment;
   readonly clock: Clock;
   readonly limitMs: number;
-  /** For a command that talks to a remote whose address has a password. */
-  readonly access?: RemoteAccess;
 }): (
   directory: string,
   args: readonly string[],
   more?: Pick<GitCall, 'stdin' | 'env'>,
 ) => Promise<GitResult> {
   const { clock, limitMs } = options;
-  const env = {
-    ...buildProjectEnvironment(options.env),
-    ...(options.access === undefined
-      ? {}
-      : { ...accessVariables(options.access), GIT_ALLOW_PROTOCOL: 'https:http' }),
-  };
+  const env = buildProjectEnvironment(options.env);
   return (directory, args, more = {}) => {
     const argv = [...PROJECT_HARDENING, '-C', directory, ...args];
     const process = startProcess(argv, { ...env, ...more.env }, clock);

@@ -15,6 +15,8 @@ import { plain } from '../io.ts';
 import { printJson, wantsJson, withSession } from '../look/reading.ts';
 import { isUrl } from '../session/locate.ts';
 import { openState } from '../session/open-state.ts';
+import { shownUrl } from '../../transport/remote-url.ts';
+import { redact } from '../../transport/server-words.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { readHeads } from '../session/remote-heads.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -41,7 +43,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
     } finally {
       await local.close();
     }
-    tell(invocation, session, url);
+    tell(invocation, session, shownUrl(url));
     return 0;
   });
 }
@@ -54,13 +56,17 @@ interface Move {
 async function push(session: TransportSession, { url }: Move): Promise<void> {
   const { branch, located, env } = session;
   const heads = await readHeads(url, env).catch((error: unknown) => {
-    throw new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${errorText(error)}`, {
-      fix: 'check the address and your access to it, then the same command again',
-    });
+    throw new CrosstalkError(
+      'REMOTE_UNREACHABLE',
+      `cannot reach ${shownUrl(url)}: ${redact(errorText(error))}`,
+      {
+        fix: 'check the address and your access to it, then the same command again',
+      },
+    );
   });
   if (heads.branches.includes(branch))
-    throw new CrosstalkError('REFUSED', `${url} has a branch "${branch}" already`, {
-      fix: `crosstalkd join ${shellWord(url)}   (or a remote without that branch)`,
+    throw new CrosstalkError('REFUSED', `${shownUrl(url)} has a branch "${branch}" already`, {
+      fix: `crosstalkd join ${shellWord(shownUrl(url))}   (or a remote without that branch)`,
     });
   const names = [branch, `${branch}-archive`];
   const here = await readHeads(located.url, env);
@@ -77,9 +83,13 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
       ...refs,
     ]);
   } catch (error) {
-    throw new CrosstalkError('REFUSED', `${url} does not take it: ${errorText(error).trim()}`, {
-      fix: 'ask for write access to the repository, then the same command again',
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `${shownUrl(url)} does not take it: ${redact(errorText(error)).trim()}`,
+      {
+        fix: 'ask for write access to the repository, then the same command again',
+      },
+    );
   }
 }
 
