@@ -123,6 +123,29 @@ export type OutputForm =
   /** A JSON value a line, as things happen. */
   | { readonly kind: 'json-lines'; readonly view: (line: string) => LineView };
 
+/** What is said and shown because of a line of the program. */
+export interface Heeded {
+  /** Lines to be written to its stdin. */
+  readonly send: readonly string[];
+  readonly show: string | null;
+  /** True: the answer is whole, as in `LineView`. */
+  readonly ends: boolean;
+}
+
+/**
+ * A conversation over the program's stdin and stdout, for programs that are not just given a
+ * prompt. It keeps what it heard, and nothing else: it is a function of the lines.
+ */
+export interface Talk {
+  /** The first lines to be written. */
+  readonly begin: () => readonly string[];
+  readonly hear: (line: string) => Heeded;
+  /** The lines that ask the program to stop what it does. */
+  readonly cancel: () => readonly string[];
+  /** As `Adapter.parse`; stdout holds what was said outside of the conversation. */
+  readonly parse: (output: ProgramOutput) => Parsed;
+}
+
 /** How to see whether the program can be used on a host. */
 export interface Detection {
   /** Names to look for on the PATH, the best first. */
@@ -168,6 +191,8 @@ export interface Adapter {
   readonly runsFromCheckout?: readonly string[];
   readonly invoke: (request: InvocationRequest) => Invocation;
   readonly parse: (output: ProgramOutput) => Parsed;
+  /** For programs that are talked with: how, about the `input` of the invocation. */
+  readonly talk?: (request: InvocationRequest, input: string) => Talk;
   /** Null for programs that are not looked for. */
   readonly detection: Detection | null;
 }

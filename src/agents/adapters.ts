@@ -1,3 +1,4 @@
+import { acp } from './acp.ts';
 import type { Adapter } from './adapter.ts';
 import { claude } from './claude.ts';
 import { codex } from './codex.ts';
@@ -22,6 +23,7 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   pi,
   copilot,
   droid,
+  acp,
 };
 
 /** Every adapter that asks over the network instead of starting a program. */

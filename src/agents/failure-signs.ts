@@ -21,7 +21,18 @@ const LOST_SESSION =
 const PASSING: readonly FailureClass[] = ['rate-limit', 'usage-limit', 'unavailable'];
 
 /** Keys of a provider's error under which its code stands. */
-const CODE_KEYS = ['type', 'code', 'status', 'reason', 'name', 'errorType', 'errorKind', 'error'];
+const CODE_KEYS = [
+  'type',
+  'code',
+  'status',
+  'reason',
+  'name',
+  'errorType',
+  'errorKind',
+  'errorName',
+  'codexErrorInfo',
+  'error',
+];
 const STATUS_KEYS = ['status', 'statusCode', 'status_code', 'code'];
 /** How deep errors are wrapped into errors, and how many of their values are looked at. */
 const DEPTH_MAX = 5;

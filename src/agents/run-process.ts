@@ -32,6 +32,12 @@ const STDERR_BYTES_MAX = 65_536;
 const GRACE_MS = 5 * SECOND;
 /** How long a program that has said all may take to end. */
 const LINGER_MS = 10 * SECOND;
+/** How long one that is talked with may take to stop what it does. */
+const CANCEL_MS = 5 * SECOND;
+/** How long it may take to end at the end of its stdin, before it is sent TERM. */
+const EOF_MS = 3 * SECOND;
+/** Words that follow the end of a conversation are waited for so long. */
+const SETTLE_MS = 400;
 /** How long the pipes may stay open and say nothing after the leader has gone. */
 const CLOSE_WAIT_MS = 1 * SECOND;
 /**
@@ -39,6 +45,14 @@ const CLOSE_WAIT_MS = 1 * SECOND;
  * cannot be ours.
  */
 const IDS_STABLE_MS = 10 * SECOND;
+
+/** A conversation with a program. Its lines are heard by `onLine`. */
+export interface ProcessTalk {
+  /** Called when it may be written to. */
+  readonly open: (write: (line: string) => void) => void;
+  /** Called before it is ended from here: it is then given 5 s to say that it is `finished`. */
+  readonly cancel: () => void;
+}
 
 export interface ProcessRun {
   readonly program: string;
@@ -49,8 +63,8 @@ export interface ProcessRun {
    * `CROSSTALK_RUN`.
    */
   readonly env: Readonly<Record<string, string>>;
-  /** Written to stdin, which is then closed. */
-  readonly input: string;
+  /** Written to stdin, which is then closed; or a conversation over it. */
+  readonly input: string | ProcessTalk;
   readonly timeoutMs: number;
   /** Limit without any output on stdout or stderr; null = none. */
   readonly idleTimeoutMs: number | null;
@@ -133,13 +147,13 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   const { child, pid } = spawned;
   const state = createState(clock);
   const stdout = listen(run, { child, state, clock, giveUp: () => end('gave-up') });
-  const end = (cause: EndCause): void => endRun(cause, { run, pid, state, clock });
+  const end = (cause: EndCause): void => endRun(cause, { run, pid, child, state, clock });
   const onAbort = (): void => end('aborted');
   run.signal?.addEventListener('abort', onAbort, { once: true });
   if (run.finished !== undefined)
-    void untilAborted(run.finished)
-      .then(() => clock.sleep(run.lingerMs ?? LINGER_MS, state.exited.signal))
-      .then(() => end('lingered'));
+    void endWhenFinished({ run, finished: run.finished, child, state, clock }).then(() =>
+      end('lingered'),
+    );
   child.stdout.on('data', (chunk: Buffer) => {
     if (!stdout.push(chunk)) end('too-large');
   });
@@ -157,7 +171,7 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   try {
     const announced = announce(run, pid);
     void announced.then(
-      () => child.stdin.end(run.input),
+      () => openInput(child, run),
       () => end('aborted'),
     );
     void watchLimits(
@@ -297,18 +311,55 @@ async function announce(run: ProcessRun, pid: number): Promise<void> {
   await run.onStarted?.({ pgid: pid, startTicks });
 }
 
+/** Gives it its input, or begins to talk. */
+function openInput({ stdin }: Child, { input }: ProcessRun): void {
+  if (typeof input === 'string') stdin.end(input);
+  else
+    input.open((line) => {
+      if (stdin.writable) stdin.write(`${line}\n`);
+    });
+}
+
+interface Finishing extends Omit<Ending, 'pid'> {
+  readonly finished: AbortSignal;
+}
+
+/** Resolves when a program that has said all has had its time to end. */
+async function endWhenFinished({ run, finished, child, state, clock }: Finishing): Promise<void> {
+  await untilAborted(finished);
+  const isTalk = typeof run.input !== 'string';
+  if (isTalk) {
+    await clock.sleep(SETTLE_MS, state.exited.signal);
+    child.stdin.end();
+  }
+  await clock.sleep(run.lingerMs ?? (isTalk ? EOF_MS : LINGER_MS), state.exited.signal);
+}
+
+/** Asks a program that is talked with to stop, and closes its stdin. */
+async function endTalk({ run, child, state, clock }: Omit<Ending, 'pid'>): Promise<void> {
+  if (typeof run.input === 'string' || run.finished?.aborted === true) return;
+  run.input.cancel();
+  const stopped = [state.exited.signal, ...(run.finished === undefined ? [] : [run.finished])];
+  await clock.sleep(CANCEL_MS, AbortSignal.any(stopped));
+  child.stdin.end();
+  await clock.sleep(run.graceMs ?? EOF_MS, state.exited.signal);
+}
+
 interface Ending {
   readonly run: ProcessRun;
   readonly pid: number;
+  readonly child: Child;
   readonly state: RunState;
   readonly clock: Clock;
 }
 
-function endRun(cause: EndCause, { run, pid, state, clock }: Ending): void {
+function endRun(cause: EndCause, { run, pid, child, state, clock }: Ending): void {
   if (state.cause !== 'exited' || state.exited.signal.aborted) return;
   state.cause = cause;
   const graceMs = run.graceMs ?? GRACE_MS;
   const terminate = async (): Promise<void> => {
+    await endTalk({ run, child, state, clock });
+    // A group that is gone takes no signal.
     signalGroup(pid, 'SIGTERM');
     await clock.sleep(graceMs, state.exited.signal);
     if (state.exited.signal.aborted) return;

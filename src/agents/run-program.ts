@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { checkedUsage } from '../protocol/usage.ts';
-import type { Adapter, Invocation, LineView, Mode, Parsed } from './adapter.ts';
+import type { Adapter, Invocation, LineView, Mode, Parsed, Talk } from './adapter.ts';
 import type { AttemptOutcome, AttemptRequest, Usage } from './agent.ts';
 import { buildAgentEnv, type OperatorEnv, withDirectoryOf } from './agent-env.ts';
 import { expandHome, failureOf, writeFiles } from './attempt-folders.ts';
@@ -17,7 +17,7 @@ import { explainFirstLine } from './interpreter.ts';
 import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
 import type { Redact } from './redact.ts';
 import { readReportedUsage, type ReportedUsage } from './reported-usage.ts';
-import { type ProcessEnd, type ProcessRun, runProcess } from './run-process.ts';
+import { type ProcessEnd, type ProcessRun, type ProcessTalk, runProcess } from './run-process.ts';
 import { type SessionTotals, usageOfAttempt } from './session-totals.ts';
 
 /**
@@ -77,7 +77,12 @@ export async function runProgram(
   const obstacle = await failureOf(() => writeFiles(scratch, invocation.files));
   if (obstacle !== null)
     return failed('setup', `the files of the adapter cannot be written: ${obstacle}`);
-  const shown = showLines(prepared, context.redact);
+  const talk =
+    adapter.talk?.(
+      { ...request, mode, scratch, ground, directory: prepared.cwd },
+      invocation.input,
+    ) ?? null;
+  const shown = showLines(prepared, { redact: context.redact, talk });
   const run = describeRun(prepared, { context, invocation, shown });
   const end = await runProcess(run, context.clock);
   if (end.kind === 'not-started')
@@ -91,7 +96,7 @@ export async function runProgram(
       count: end.survivors,
       next: 'processes that had left the group of the agent were killed',
     });
-  return read(end, { prepared, context, run, shown: shown.text() });
+  return read(end, { prepared, context, run, talk, shown: shown.text() });
 }
 
 interface Starting {
@@ -109,7 +114,7 @@ function describeRun(
   return {
     ...describeProgram({ request, cwd, scratch }, { context, invocation }),
     cwd,
-    input: invocation.input,
+    input: shown.talk ?? invocation.input,
     timeoutMs: entry.timeoutMs,
     idleTimeoutMs: adapter.output.kind === 'json' ? null : entry.idleTimeoutMs,
     stdoutBytesMax: adapter.output.kind === 'text' ? bytesMax : bytesMax * JSON_FACTOR + JSON_BASE,
@@ -186,6 +191,8 @@ function countRetries({ saysRetry, output }: Adapter): {
 }
 
 interface Shown {
+  /** For a program that is talked with. */
+  readonly talk: ProcessTalk | null;
   readonly onLine: (line: string) => boolean;
   readonly text: () => string;
   /** Aborted when the answer is whole. */
@@ -193,7 +200,10 @@ interface Shown {
 }
 
 /** What people who watch are shown, and what is left of it when the attempt is stopped. */
-function showLines({ request, adapter }: Prepared, redact: Redact): Shown {
+function showLines(
+  { request, adapter }: Prepared,
+  { redact, talk }: { readonly redact: Redact; readonly talk: Talk | null },
+): Shown {
   const shown = createShown(request, redact);
   const finished = new AbortController();
   const onLine = (line: string): boolean => {
@@ -206,13 +216,34 @@ function showLines({ request, adapter }: Prepared, redact: Redact): Shown {
     if (view.ends === true) finished.abort();
     return view.keep;
   };
-  return { onLine, text: shown.text, finished: finished.signal };
+  if (talk === null) return { onLine, text: shown.text, finished: finished.signal, talk };
+  let write: (line: string) => void = () => undefined;
+  const say = (sent: readonly string[]): void => sent.forEach((line) => write(line));
+  return {
+    onLine: (line) => {
+      const { send, show, ends } = talk.hear(line);
+      say(send);
+      if (show !== null) shown.show(show);
+      if (ends) finished.abort();
+      return onLine(line);
+    },
+    text: shown.text,
+    finished: finished.signal,
+    talk: {
+      open: (opened) => {
+        write = opened;
+        say(talk.begin());
+      },
+      cancel: () => say(talk.cancel()),
+    },
+  };
 }
 
 interface Reading {
   readonly prepared: Prepared;
   readonly context: ProgramContext;
   readonly run: ProcessRun;
+  readonly talk: Talk | null;
   readonly shown: string;
 }
 
@@ -282,7 +313,7 @@ function parseEnd(
   const said = cleanOutput(end.stderr).text;
   const isShellFailure = end.exitCode === 126 || end.exitCode === 127;
   const broken = isShellFailure ? explainFirstLine(run) : null;
-  return prepared.adapter.parse({
+  return (reading.talk ?? prepared.adapter).parse({
     stdout,
     stderr: broken === null ? said : `${said}\n${broken}`,
     exitCode: isOwnEnd(end) ? end.exitCode : null,

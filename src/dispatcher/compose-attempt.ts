@@ -90,6 +90,7 @@ export async function composeAttemptPrompt(
     thread: thread.entries,
     threadBytesMax,
     body,
+    mayHaveActed: mayHaveActed(held, fields),
   });
   const isolation: IsolationRead =
     read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
@@ -124,6 +125,11 @@ async function readPersona(
     if (persona !== null) return { persona, stranger: null };
   }
   return { persona: null, stranger: noPersona(as) };
+}
+
+/** What has effects is told that it was begun before: by this claim, or as what it retries. */
+function mayHaveActed({ claim }: Held, fields: MessageFields | null): boolean {
+  return claim.effects === 'external' && (claim.attempt > 1 || fields?.retries != null);
 }
 
 function tellFiles(read: AttachmentsRead, directory: string) {

@@ -211,6 +211,7 @@ async function invoke(
         CROSSTALK_MODEL: held.work.recipient,
         CROSSTALK_HOPS: String(held.work.message.hops + 1),
         CROSSTALK_CHANNEL: held.work.message.channel,
+        CROSSTALK_ATTEMPT: String(held.claim.attempt),
       },
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),

@@ -8,6 +8,7 @@ import { DAY, HOUR } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { decodeBudgets, NO_BUDGETS, reachedBudgets } from '../protocol/budgets.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
+import { checkedUsage } from '../protocol/usage.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -85,7 +86,8 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
       const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
       const fields = read?.kind === 'message' ? read.message.fields : null;
       if (fields?.model == null || fields.timestampMs === null) return;
-      const { model, timestampMs: atMs, tokensIn, tokensOut, costUsd } = fields;
+      const { model, timestampMs: atMs } = fields;
+      const { tokensIn, tokensOut, costUsd } = checkedUsage(fields);
       state.models.day.spent.set(path, {
         model,
         atMs,

@@ -6,6 +6,8 @@ import { formatTrailers, type Trailer } from './trailers.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
+import { decodeMessage } from './message.ts';
+import { checkedUsage } from './usage.ts';
 import { writeFrontMatter } from './front-matter.ts';
 import { attachmentFolder, messageId, replyPath } from './paths.ts';
 
@@ -70,6 +72,14 @@ const SUBJECT_MAX = 100;
  * dispatcher's own.
  */
 export function composeReply(facts: ReplyFacts): Reply {
+  const reply = compose({ ...facts, ...checkedUsage(facts) });
+  // Every host reads it as a message: what a program told of itself is worth less than its answer.
+  return decodeMessage(Buffer.from(reply.content)).kind === 'message'
+    ? reply
+    : compose({ ...facts, ...NO_RUN, durationMs: facts.durationMs });
+}
+
+function compose(facts: ReplyFacts): Reply {
   const path = replyPath(facts.message, facts.recipient);
   const files = facts.files ?? [];
   // In this order a git host's table of the head begins with what people look for; what is long
@@ -117,7 +127,7 @@ export function composeReply(facts: ReplyFacts): Reply {
 function composeAlone(facts: ReplyFacts, count: number): NonNullable<Reply['alone']> {
   const folder = attachmentFolder(replyPath(facts.message, facts.recipient));
   const body = `${facts.body.trimEnd()}\n\n(${count} files of this answer are left out: something stood at ${folder} already)\n`;
-  const { content, commitMessage } = composeReply({ ...facts, files: [], body });
+  const { content, commitMessage } = compose({ ...facts, files: [], body });
   return { content, commitMessage };
 }
 

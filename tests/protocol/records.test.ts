@@ -354,6 +354,11 @@ describe('a prompt', () => {
     );
   });
 
+  it('says when an attempt before may have acted', () => {
+    expect(composePrompt({ ...parts, mayHaveActed: true })).toContain('may have acted');
+    expect(composePrompt(parts)).not.toContain('may have acted');
+  });
+
   it('leaves out the oldest of the thread first and says so', () => {
     const thread = Array.from({ length: 10 }, (_, index) => ({
       path: `p${index}`,

@@ -2,6 +2,7 @@
 import { readMessage } from './message-memo.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
+import { checkedUsage } from '../../protocol/usage.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import type { Values } from '../language/expression-evaluate.ts';
 import { isJsonObject, type Json } from '../language/json.ts';
@@ -52,6 +53,7 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
   };
   if (read.kind === 'rejected') return { body: withoutHead(text), failure: null, ...nothing };
   const { fields, body, yaml } = read.message;
+  const { tokensIn, tokensOut, costUsd } = checkedUsage(fields);
   return {
     body: body.trim(),
     failure: fields.failed ? (fields.error ?? 'failed') : null,
@@ -60,8 +62,8 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
     attempt: fields.attempt,
     session: fields.session,
     durationMs: fields.durationMs,
-    usd: fields.costUsd ?? 0,
-    tokens: (fields.tokensIn ?? 0) + (fields.tokensOut ?? 0),
+    usd: costUsd ?? 0,
+    tokens: (tokensIn ?? 0) + (tokensOut ?? 0),
     isReused: /^reused:/m.test(yaml),
   };
 });
