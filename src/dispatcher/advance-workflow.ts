@@ -4,6 +4,7 @@
  * leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
  * host goes first, the others step in when nothing has moved for a moment.
  */
+import { CrosstalkError, errorText } from '../base/errors.ts';
 import { formatTrailers } from '../protocol/trailers.ts';
 import type { Oid } from '../base/ids.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
@@ -62,7 +63,7 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
       return;
     }
     others ??= await summarizeRuns(dispatcher, { tip, added: new Map() });
-    await advanceRun(dispatcher, marker, others);
+    await advanceAlone(dispatcher, marker, others);
   }
 }
 
@@ -118,6 +119,24 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
   ]);
   const isOurs = preferredInstance(marker.path, candidates) === own.instance;
   return isOurs || nowMs - last.seenMs >= settings.stealAfterMs;
+}
+
+/** One run's trouble is told and waits for a change of its files; the others go on. */
+async function advanceAlone(
+  dispatcher: Dispatcher,
+  marker: OpenMessage,
+  others: readonly RunSummary[],
+): Promise<void> {
+  try {
+    await advanceRun(dispatcher, marker, others);
+  } catch (error) {
+    if (error instanceof CrosstalkError && error.code !== 'INTERNAL') throw error;
+    dispatcher.doors.log.alert('workflow.broken', {
+      message: marker.path,
+      reason: errorText(error),
+      next: 'the others go on; it is tried again when its files change',
+    });
+  }
 }
 
 async function advanceRun(

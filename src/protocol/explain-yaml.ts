@@ -38,8 +38,8 @@ export function explainYaml(text: string, at: GaveUp): YamlFault {
   const first = around[0]?.words ?? '';
   return (
     faultOfReason(first, at) ??
-    openBracket(lines.slice(0, at.line)) ??
-    faultOfValue(first, at) ?? {
+    notClosed(lines.slice(0, at.line)) ??
+    around.map(({ line, words }) => faultOfValue(words, line)).find((fault) => fault !== null) ?? {
       line: at.line,
       column: at.column,
       why: at.reason,
@@ -91,10 +91,10 @@ function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFau
   return null;
 }
 
-const CLOSES: Readonly<Record<string, string>> = { '[': ']', '{': '}' };
+const CLOSES: Readonly<Record<string, string>> = { '[': ']', '{': '}', '"': '"', "'": "'" };
 
-/** A bracket that begins a value and has no end on its line or, indented, below. */
-function openBracket(lines: readonly string[]): YamlFault | null {
+/** A bracket or quote that begins a value and has no end on its line or below. */
+function notClosed(lines: readonly string[]): YamlFault | null {
   for (let index = lines.length - 1; index >= 0; index -= 1) {
     const words = (lines[index] ?? '').slice(0, LINE_CHARS_MAX);
     const colon = words.indexOf(': ');
@@ -102,19 +102,20 @@ function openBracket(lines: readonly string[]): YamlFault | null {
     const open = value.charAt(0);
     const close = Object.hasOwn(CLOSES, open) ? CLOSES[open] : undefined;
     if (close === undefined) continue;
-    if (lines.slice(index).some((below) => below.includes(close))) return null;
+    const rest = [value.slice(1), ...lines.slice(index + 1)];
+    if (rest.some((below) => below.includes(close))) return null;
     return {
       line: index + 1,
       column: words.indexOf(open) + 1,
-      why: `"${open}" that is not closed`,
-      remedy: `"${close}" at the end of the value`,
+      why: `${open === '"' ? `'"'` : `"${open}"`} that is not closed`,
+      remedy: `${open === close ? 'the same' : `"${close}"`} at the end of the value`,
     };
   }
   return null;
 }
 
 /** `key: value` lines whose value YAML reads as more than a text. */
-function faultOfValue(words: string, { line }: GaveUp): YamlFault | null {
+function faultOfValue(words: string, line: number): YamlFault | null {
   const [, head = '', key = '', value = ''] = /^(\s*)([\w-]+):(.*)$/.exec(words) ?? [];
   if (key === '') {
     const said = words.trim();

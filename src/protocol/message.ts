@@ -5,7 +5,8 @@
 import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
 import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
-import { isChannel, isName, CHANNEL_RULE, NAME_RULE } from './names.ts';
+import { oneLine } from '../base/plain-text.ts';
+import { isChannel, isName, CHANNEL_RULE, NAME_RULE, slugName } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
 import { describe, lineOfKey } from './yaml.ts';
 
@@ -88,11 +89,7 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
     });
   const fields = decodeFields(take, at);
   if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
-    broken.push({
-      line: 1,
-      found: 'no "to:"',
-      expected: 'to: <model, host-pinned model, all, workflow or a person>',
-    });
+    broken.push(noRecipient(read));
   const [rejection] = broken;
   return rejection === undefined
     ? {
@@ -100,6 +97,31 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
         message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings },
       }
     : { kind: 'rejected', rejection };
+}
+
+/** Nobody is asked; a key that was meant to say who is named. */
+function noRecipient({
+  fields,
+  yaml,
+}: Pick<
+  Extract<ReturnType<typeof readFrontMatter>, { kind: 'read' }>,
+  'fields' | 'yaml'
+>): Rejection {
+  const meant = Object.keys(fields).find(
+    (key) => key !== 'to' && key.toLowerCase().replace(/[^a-z]/g, '') === 'to',
+  );
+  if (meant === undefined)
+    return {
+      line: 1,
+      found: 'no "to:"',
+      expected: 'to: <model, host-pinned model, all, workflow or a person>',
+    };
+  return {
+    line: lineOfKey(yaml, [meant]) + 1,
+    column: 1,
+    found: `"${oneLine(meant, 40)}:"`,
+    expected: '"to:"',
+  };
 }
 
 /** What a person or an agent may say in a new message. */
@@ -178,6 +200,22 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
   };
 }
 
+/** An address of a person whose name is no plain one: `Ada Lovelace`, `André`. */
+function personAt(item: string): Address | null {
+  const text = item.trim();
+  const isPerson =
+    /^\p{L}[\p{L}\p{M}\p{N} .'’-]*$/u.test(text) && /[^\u0000-\u007f]|[A-Z]/.test(text);
+  const name = isPerson ? slugName(text, '') : '';
+  return isName(name) ? { name, host: null } : null;
+}
+
+function expectedAddress(item: string): string {
+  const words = item.trim().split(/\s+/);
+  return words.length > 1 && words.every((word) => parseAddress(word) !== null)
+    ? `commas between several names: ${words.join(', ')}`
+    : `an address: name or name@host (${NAME_RULE})`;
+}
+
 /**
  * Typed views of one field; each calls `refuse` and returns nothing when the value has another
  * form.
@@ -190,6 +228,8 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     const given = text()?.trim();
     return given === undefined ? null : fits(given) ? given : refuse(describe(given), expected);
   };
+  const refuseAddress = (item: string): null =>
+    refuse(describe(item.trim()), expectedAddress(item));
   const texts = (): readonly string[] => {
     if (absent) return [];
     if (typeof value === 'string') return [value];
@@ -216,11 +256,11 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
           ? given
           : refuse(describe(given), `a name: ${NAME_RULE}`);
     },
+    /** A person may be called anything: the name is made one, as that of a commit's author. */
     sender: (): Sender | null => {
-      const given = text();
-      return given === null
-        ? null
-        : (parseSender(given) ?? refuse(describe(given), `a name: ${NAME_RULE}`));
+      const given = text()?.trim() ?? '';
+      if (given === '') return null;
+      return parseSender(given) ?? { name: slugName(given, 'someone'), host: null };
     },
     channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
     choice: <C extends string>(choices: readonly C[]): C | null => {
@@ -258,11 +298,6 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     addresses: (): readonly Address[] =>
       texts()
         .flatMap((item) => item.split(','))
-        .flatMap(
-          (item) =>
-            parseAddress(item) ??
-            refuse(describe(item.trim()), `an address: name or name@host (${NAME_RULE})`) ??
-            [],
-        ),
+        .flatMap((item) => parseAddress(item) ?? personAt(item) ?? refuseAddress(item) ?? []),
   };
 }

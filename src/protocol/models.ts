@@ -143,8 +143,11 @@ export function decodeModels(text: string): ModelsFile {
       found: describe(read.value[COMPILE_MODEL]),
       expected: 'the name of a model, or a list of names',
     });
+  const asText = readYamlMapping(text, 'text');
+  const texts = asText.kind === 'mapping' ? asText.value['models'] : null;
   for (const [name, raw] of Object.entries(section)) {
-    const decoded = decodeEntry(name, raw);
+    const written = isMapping(texts) ? texts[name] : null;
+    const decoded = decodeEntry(name, { raw, written });
     if (decoded.kind === 'entry') models.set(name, decoded.entry);
     else
       problems.push(
@@ -222,7 +225,16 @@ type Decoded =
   | { readonly kind: 'entry'; readonly entry: ModelEntry }
   | { readonly kind: 'refused'; readonly problems: readonly KeyProblem[] };
 
-function decodeEntry(name: string, raw: unknown): Decoded {
+/** An entry with the types that YAML gives, and the same with every scalar as it was written. */
+interface Entry {
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly written: unknown;
+}
+
+function decodeEntry(
+  name: string,
+  { raw, written }: { readonly raw: unknown; readonly written: unknown },
+): Decoded {
   const problems: KeyProblem[] = [];
   const refuse = (key: string | null, found: string, expected: string): null => {
     problems.push({ key, found, expected });
@@ -236,7 +248,7 @@ function decodeEntry(name: string, raw: unknown): Decoded {
         { key: null, found: describe(raw), expected: 'a mapping with at least "adapter:"' },
       ],
     };
-  const take = createTaker(raw, refuse);
+  const take = createTaker({ raw, written }, refuse);
   const adapter =
     take.text('adapter') ??
     refuse(
@@ -305,9 +317,19 @@ const KNOWN_KEYS = new Set(
 );
 
 function createTaker(
-  raw: Readonly<Record<string, unknown>>,
+  { raw, written }: Entry,
   refuse: (key: string, found: string, expected: string) => null,
 ) {
+  /** `4.10` stays `4.10`. */
+  const asWritten = (key: string): string => {
+    const text = isMapping(written) ? written[key] : null;
+    return typeof text === 'string' ? text : String(raw[key]);
+  };
+  const describeItems = (value: unknown): string => {
+    if (!Array.isArray(value)) return describe(value);
+    const at = value.findIndex((item) => typeof item !== 'string');
+    return at < 0 ? 'an empty list' : `item ${at + 1}: ${describe(value[at])}`;
+  };
   const refuseList = (key: string, found: string, expected: string): readonly string[] => {
     refuse(key, found, expected);
     return [];
@@ -319,7 +341,7 @@ function createTaker(
       return typeof value === 'string' && value !== ''
         ? value
         : typeof value === 'number'
-          ? String(value)
+          ? asWritten(key)
           : refuse(key, describe(value), 'a text');
     },
     list: (key: string): readonly string[] => {
@@ -335,7 +357,13 @@ function createTaker(
         value.every((item): item is string => typeof item === 'string')
       )
         return value;
-      return refuseList(key, describe(value), 'a list of texts');
+      return refuseList(
+        key,
+        describeItems(value),
+        Array.isArray(value) && value.length === 0
+          ? 'at least one text, or the key left out'
+          : 'a list of texts (a number in quotes)',
+      );
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
       const value = raw[key];

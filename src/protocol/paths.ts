@@ -131,8 +131,16 @@ export function pathProblem(path: string): string | null {
 }
 
 /**
+ * Names of files that explain a folder to people: CHANNEL.md, README.md, index.md, and whatever
+ * begins with an underscore. They are never messages.
+ */
+export function isPage(name: string): boolean {
+  return name === CHANNEL_FILE || name.startsWith('_') || /^(?:readme|index)\.md$/i.test(name);
+}
+
+/**
  * What a path below `data/channels` is by its name; null for everything that is no message
- * (CHANNEL.md, other endings, other folders).
+ * (pages, other endings, other folders).
  */
 export function parseMessagePath(path: string): MessagePath | null {
   const channel = channelOf(path);
@@ -140,7 +148,7 @@ export function parseMessagePath(path: string): MessagePath | null {
     return null;
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
-  if (name === CHANNEL_FILE || name === '.md') return null;
+  if (name === '.md' || isPage(name)) return null;
   const at = name.lastIndexOf('.re.');
   const recipient = name.slice(at + 4, -3);
   if (at <= 0 || !isName(recipient))

@@ -5,6 +5,7 @@
  * and the claims it rests on are deleted in the same atomic push: the server itself refuses a reply
  * whose claim was taken over. PROTOCOL.md "Publishing".
  */
+import { CrosstalkError, errorText } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
@@ -260,7 +261,11 @@ async function buildOnTip(
   const drafts: CommitDraft[] = [];
   const parts: { transaction: Transaction; count: number }[] = [];
   for (const transaction of waiting) {
-    const decided = await transaction.decide(createView(publisher.repository, tip, added));
+    const decided = await decideOn(transaction, createView(publisher.repository, tip, added));
+    if (decided instanceof Error) {
+      outcomes.set(transaction, { kind: 'refused', line: errorText(decided) });
+      continue;
+    }
     if (decided === null) {
       outcomes.set(transaction, { kind: 'dropped' });
       continue;
@@ -291,6 +296,20 @@ async function buildOnTip(
     parts: placed,
     updates: [...branch, ...placed.flatMap(({ transaction }) => transaction.fences)],
   };
+}
+
+/** What a transaction wants, or why it cannot tell: that is its own affair, and no other's. */
+async function decideOn(
+  transaction: Transaction,
+  view: Parameters<Transaction['decide']>[0],
+): Promise<readonly CommitDraft[] | null | Error> {
+  try {
+    return await transaction.decide(view);
+  } catch (error) {
+    // The remote, the disk and the cache are everybody's affair.
+    if (error instanceof CrosstalkError && error.code !== 'INTERNAL') throw error;
+    return error instanceof Error ? error : new Error(errorText(error));
+  }
 }
 
 /**

@@ -198,13 +198,7 @@ async function readCandidates(
   const listed = written.flatMap((change) => {
     const file = parseMessagePath(change.path);
     const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
-    if (problem !== null)
-      into.rejected.push({
-        path: change.path,
-        line: 1,
-        found: problem,
-        expected: 'a regular *.md file with a plain name',
-      });
+    if (problem !== null) into.rejected.push({ path: change.path, line: 1, ...problem });
     return file === null || change.entry === 'other' ? [] : [{ file, blob: change.blob }];
   });
   const closed = await findArchived(

@@ -7,6 +7,7 @@ import {
   identityOf,
   messageId,
   newMessagePath,
+  isPage,
   parseMessagePath,
   pathProblem,
   replyPath,
@@ -16,7 +17,9 @@ import {
 const ULID = '01JD5Q8Z7K3V9X2M4N6P8R0T1W';
 const name = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,20}$/).filter(isName);
 const channel = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,20}$/);
-const stem = fc.stringMatching(/^[A-Za-z0-9äöü _-]{1,20}$/).filter((text) => text.trim() !== '');
+const stem = fc
+  .stringMatching(/^[A-Za-z0-9äöü _-]{1,20}$/)
+  .filter((text) => text.trim() !== '' && !isPage(`${text}.md`));
 
 describe('message paths', () => {
   it('derive one reply path per recipient, and find the way back', () => {

@@ -3,13 +3,22 @@
  * Works anywhere; inside a clone it knows the names too.
  */
 import { readFile } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { unknownAdapters } from '../../local/served-models.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
-import { CHANNEL_FILE, CHANNELS, parseMessagePath } from '../../protocol/paths.ts';
+import type { Oid } from '../../base/ids.ts';
+import { shellWord } from '../../base/shell-word.ts';
+import {
+  channelFolder,
+  channelOf,
+  CHANNELS,
+  isPage,
+  parseMessagePath,
+} from '../../protocol/paths.ts';
+import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { noPersona } from '../../protocol/persona.ts';
 import { type Invocation } from '../command.ts';
@@ -20,6 +29,7 @@ import { openSession, type TransportSession } from '../session/transport-session
 
 interface Problem {
   readonly line: number;
+  readonly column?: number;
   readonly found: string;
   readonly expected: string;
 }
@@ -75,14 +85,13 @@ async function lintFile(
     });
   });
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
+  const path = pathBelow(session, full);
+  const misplaced = path === null ? null : placeProblem(path);
+  if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
+  if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };
   const read = decodeMessage(bytes);
   if (read.kind === 'rejected') return { file, problems: [read.rejection], warnings: [] };
-  const path = pathBelow(session, full);
-  const warnings = [
-    ...read.message.warnings,
-    ...placeWarnings(path),
-    ...bodyWarnings(read.message),
-  ];
+  const warnings = [...read.message.warnings, ...bodyWarnings(read.message)];
   return {
     file,
     problems: [],
@@ -100,22 +109,32 @@ function lintModels(file: string, bytes: Uint8Array): Linted {
   };
 }
 
-/** Where the file would stand in the transport, or null when it lies elsewhere. */
+/** Where the file stands in the transport's clone, or null when it lies elsewhere. */
 function pathBelow(session: TransportSession | null, full: string): string | null {
-  const channels =
-    session?.located.clone == null ? null : join(session.located.clone, CHANNELS) + sep;
-  return channels !== null && full.startsWith(channels)
-    ? `${CHANNELS}/${full.slice(channels.length).split(sep).join('/')}`
+  const root = session?.located.clone == null ? null : session.located.clone + sep;
+  return root !== null && full.startsWith(root)
+    ? full.slice(root.length).split(sep).join('/')
     : null;
 }
 
-function placeWarnings(path: string | null): readonly string[] {
-  if (path === null || parseMessagePath(path) !== null) return [];
-  return [
-    path.endsWith(`/${CHANNEL_FILE}`)
-      ? 'describes the channel; it is never a message'
-      : `${path} is no place for a message: nobody will see it`,
-  ];
+function isPageOfChannel(path: string): boolean {
+  return path.startsWith(`${CHANNELS}/`) && isPage(path.slice(path.lastIndexOf('/') + 1));
+}
+
+/** Why no dispatcher will ever see a file where it stands, and the command that mends it. */
+function placeProblem(path: string): Problem | null {
+  if (parseMessagePath(path) !== null) return null;
+  const odd = path.startsWith(`${CHANNELS}/`)
+    ? oddFile({ kind: 'written', path, entry: 'file', blob: '' as Oid })
+    : null;
+  const name = `${path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')}.md`;
+  const channel = channelOf(path) ?? 'general';
+  const to = `${channelFolder(channel)}/${name}`;
+  return {
+    line: 1,
+    found: odd?.found ?? `a file where no dispatcher looks for messages`,
+    expected: odd?.expected ?? `a message in a channel: git mv ${shellWord(path)} ${shellWord(to)}`,
+  };
 }
 
 function bodyWarnings({ body, fields }: Message): readonly string[] {
@@ -186,8 +205,8 @@ function formatLinted(io: Io, { file, problems, warnings }: Linted): readonly st
     return [`${name}: ${paint(io, 'green', 'good')}`];
   return [
     ...problems.map(
-      ({ line, found, expected }) =>
-        `${name}:${line}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
+      ({ line, column, found, expected }) =>
+        `${name}:${column === undefined ? line : `${line}:${column}`}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
     ),
     ...warnings.map(
       (warning) => `${name}: ${paint(io, 'yellow', 'warning')}: ${oneLine(warning, 300)}`,

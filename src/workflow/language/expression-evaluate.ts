@@ -1,7 +1,8 @@
 /**
- * Evaluates expressions. Total: what is missing is null, what does not fit is null or false, and
- * nothing is ever thrown.
+ * Evaluates expressions. Total: what is missing is null, what does not fit is null or false. Only a
+ * value that outgrows every use is no value: RunTooLarge ends the run.
  */
+import { RunTooLarge } from './too-large.ts';
 import { isProjection } from './expression-check.ts';
 import type { Expression, Operator } from './expression-parse.ts';
 import { canonicalJson, isJsonList, isJsonObject, type Json, parseJson } from './json.ts';
@@ -117,5 +118,16 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
 
 function call(name: string, args: readonly Json[]): Json {
   const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
-  return builtin === undefined ? null : builtin(args);
+  return builtin === undefined ? null : checkSize(builtin(args));
+}
+
+/** Characters of a text, and items of a list, that an expression may make. */
+export const VALUE_SIZE_MAX = 1_048_576;
+
+/** The value as it is. Throws RunTooLarge: values that feed on each other grow without end. */
+export function checkSize<T extends Json>(value: T): T {
+  const size = typeof value === 'string' || isJsonList(value) ? value.length : 0;
+  if (size > VALUE_SIZE_MAX)
+    throw new RunTooLarge(`an expression makes a value larger than ${VALUE_SIZE_MAX}`);
+  return value;
 }

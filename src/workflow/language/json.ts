@@ -30,8 +30,15 @@ export function asJson(value: unknown, depth = 0): Json | undefined {
     ([key, inner]) => [key, asJson(inner, depth + 1)] as const,
   );
   return pairs.every((pair): pair is readonly [string, Json] => pair[1] !== undefined)
-    ? Object.fromEntries(pairs)
+    ? withoutPrototype(pairs)
     : undefined;
+}
+
+/** Only own keys exist: nobody's `toString` is found where a stranger's key is looked up. */
+function withoutPrototype(pairs: readonly (readonly [string, Json])[]): JsonObject {
+  const own = Object.create(null) as Record<string, Json>;
+  for (const [key, value] of pairs) own[key] = value;
+  return own;
 }
 
 /** True for a JSON object. */

@@ -3,7 +3,7 @@
  * value.
  */
 import { checkExpression, type TypeScope } from './expression-check.ts';
-import { evaluate, showValue, type Values } from './expression-evaluate.ts';
+import { checkSize, evaluate, showValue, type Values } from './expression-evaluate.ts';
 import { type Expression, parseExpression } from './expression-parse.ts';
 import { isJsonList, isJsonObject, type Json } from './json.ts';
 import { TEXT, type Type } from './type.ts';
@@ -75,11 +75,15 @@ export function renderTemplate(
   values: Values,
   show: (value: Json, expression: Expression) => string,
 ): string {
-  return template.parts
-    .map((part) =>
-      part.kind === 'text' ? part.text : show(evaluate(part.expression, values), part.expression),
-    )
-    .join('');
+  let text = '';
+  for (const part of template.parts)
+    text = checkSize(
+      text +
+        (part.kind === 'text'
+          ? part.text
+          : show(evaluate(part.expression, values), part.expression)),
+    );
+  return text;
 }
 
 /** Every text with an expression in a nested value. */

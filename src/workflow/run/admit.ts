@@ -79,11 +79,23 @@ export function summarizeRun(input: RunInput): RunSummary {
     input.marker.reply !== null;
   return {
     run: input.run,
-    group: plan === null || header === null ? null : groupOf(plan, header.inputs, input.run),
+    group:
+      plan === null || header === null
+        ? null
+        : groupOr(null, () => groupOf(plan, header.inputs, input.run)),
     state: isEnded ? 'ended' : input.files.has(admitPath(root)) ? 'active' : 'queued',
     markerMs: input.marker.timestampMs,
     marker: input.marker.path,
   };
+}
+
+/** A run whose group outgrows every name has none; its own turn ends it. */
+function groupOr(otherwise: null, group: () => string | null): string | null {
+  try {
+    return group();
+  } catch {
+    return otherwise;
+  }
 }
 
 function cancelMark(run: RunSummary, replacement: string): NewFile {

@@ -3,6 +3,8 @@
  * Everything is derived anew from the files of the run, so it does not matter which host asks, or
  * how often. Never throws for any files.
  */
+import { errorText } from '../../base/errors.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { olderEnd } from '../../protocol/older-answer.ts';
 import { CHANNEL_FILE, channelRoot } from '../../protocol/paths.ts';
 import { admission } from './admit.ts';
@@ -18,12 +20,16 @@ import { readOlderRun } from './older-run.ts';
 import { compiledPlan, whyNobodyCompiles } from './fold-compile.ts';
 import { openFiles, openRun } from './open-run.ts';
 import { endOf } from './end.ts';
-import { refusal, routeTransition } from './route.ts';
+import { breakOff, refusal, routeTransition } from './route.ts';
+import { RunTooLarge } from '../language/too-large.ts';
 import type { RunInput, Transition } from './run-input.ts';
 import type { CheckedPlan } from '../language/source.ts';
 
 export { summarizeRun } from './admit.ts';
 export type { LookUp, NewFile, RunInput, RunSummary, Reusable, Transition } from './run-input.ts';
+
+/** What is larger is read by nobody: a message has no more. */
+const FILE_BYTES_MAX = MESSAGE_BYTES_MAX;
 
 /** Where a run stands before its steps are looked at. */
 export type Stage =
@@ -35,8 +41,29 @@ export type Stage =
   | { readonly kind: 'newer'; readonly engine: number }
   | { readonly kind: 'open'; readonly header: RunHeader };
 
-/** The next commit of the run, or null when there is nothing to add now. */
+/**
+ * The next commit of the run, or null when there is nothing to add now. A run whose files cannot be
+ * carried on, whatever is in them, ends with the reason: it holds up nothing else.
+ */
 export function nextTransition(input: RunInput): Transition | null {
+  try {
+    return checkFiles(decideNext(input));
+  } catch (error) {
+    return stageOf(input).kind === 'open'
+      ? breakOff(input, errorText(error))
+      : refusal(input, [errorText(error)]);
+  }
+}
+
+function checkFiles(transition: Transition | null): Transition | null {
+  const large = transition?.files.find(
+    ({ content }) => Buffer.byteLength(content) > FILE_BYTES_MAX,
+  );
+  if (large === undefined) return transition;
+  throw new RunTooLarge(`"${large.path}" would have more than ${FILE_BYTES_MAX} bytes`);
+}
+
+function decideNext(input: RunInput): Transition | null {
   const stage = stageOf(input);
   switch (stage.kind) {
     case 'ended':

@@ -1,8 +1,8 @@
 /** The end of a run: one routed reply to who asked, and COMPLETE, in one commit. */
 import { formatIso } from '../../base/clock.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { plainText } from '../../base/plain-text.ts';
-import { replyPath } from '../../protocol/paths.ts';
+import { oneLine, plainText } from '../../base/plain-text.ts';
+import { channelRoot, replyPath } from '../../protocol/paths.ts';
 import type { Fold } from './fold-context.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
 
@@ -40,9 +40,23 @@ export function routedReply(input: RunInput, end: End): NewFile {
   };
 }
 
+/** The last transition of a run whose files cannot be carried on. */
+export function breakOff(input: RunInput, why: string): Transition {
+  const end: End = {
+    status: 'failed',
+    body: `The run cannot be carried on: ${oneLine(why, 400)}\n`,
+    atMs: input.marker.timestampMs,
+    usd: 0,
+    tokens: 0,
+  };
+  return routeTransition({ input, root: channelRoot(input.run), tasks: [] }, end);
+}
+
 /** The last transition of a run. */
-export function routeTransition(fold: Fold, end: End): Transition {
-  const { input, root, tasks } = fold;
+export function routeTransition(
+  { input, root, tasks }: Pick<Fold, 'input' | 'root' | 'tasks'>,
+  end: End,
+): Transition {
   const count = (state: string): number => tasks.filter((task) => task.state === state).length;
   const complete = {
     status: end.status,

@@ -2,6 +2,8 @@
  * A run as people see it: its status, every step and task, what it waits for, and the command that
  * moves it on.
  */
+import { errorText } from '../../base/errors.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { budgetUse, type BudgetUse } from '../run/budget.ts';
 import { admission } from '../run/admit.ts';
@@ -51,6 +53,7 @@ export interface RunView {
  */
 export function describeRun(input: RunInput): RunView {
   const stage = stageOf(input);
+  const header = stage.kind === 'open' || stage.kind === 'ended' ? stage.header : null;
   const empty: RunView = {
     run: input.run,
     name: input.run,
@@ -90,11 +93,21 @@ export function describeRun(input: RunInput): RunView {
     case 'ended':
       // Without a header the marker was refused, or an older program has ended the run and left no
       // reply that says how.
-      return stage.header === null
+      return header === null
         ? { ...empty, status: input.marker.reply === null ? 'succeeded' : 'failed' }
-        : { ...describeFolded(input, stage.header), blockedBy: [] };
+        : orBroken(empty, () => ({ ...describeFolded(input, header), blockedBy: [] }));
     case 'open':
-      return describeFolded(input, stage.header);
+      return orBroken(empty, () => describeFolded(input, stage.header));
+  }
+}
+
+/** A run that cannot be carried on is shown as that, beside all others. */
+function orBroken(empty: RunView, describe: () => RunView): RunView {
+  try {
+    return describe();
+  } catch (error) {
+    const what = `it cannot be carried on: ${oneLine(errorText(error), 400)}`;
+    return { ...empty, status: 'failed', blockedBy: [{ what, command: null }] };
   }
 }
 

@@ -1,0 +1,169 @@
+/** Files as people write them: each is a message, or is told in one line what would make it one. */
+import { describe, expect, it } from 'vitest';
+import { decodeBudgets } from '../../src/protocol/budgets.ts';
+import { decodeMessage } from '../../src/protocol/message.ts';
+import { decodeModels } from '../../src/protocol/models.ts';
+import { parseMessagePath } from '../../src/protocol/paths.ts';
+import { readYamlMapping } from '../../src/protocol/yaml.ts';
+import { oddFile } from '../../src/transport/odd-file.ts';
+
+const read = (head: string) => decodeMessage(Buffer.from(`---\n${head}\n---\nhello\n`));
+
+describe('names', () => {
+  it.each([
+    ['ada', 'ada'],
+    ['André', 'andre'],
+    ['Ada Lovelace', 'ada-lovelace'],
+    ["Flann O'Brien", 'flann-o-brien'],
+    ['Łukasz', 'ukasz'],
+    ['李明', 'someone'],
+    ['"José María"', 'jose-maria'],
+  ])('from: %s is %s', (from, name) => {
+    expect(read(`to: opus\nfrom: ${from}`)).toMatchObject({ message: { fields: { from: name } } });
+  });
+
+  it.each([
+    ['Ada Lovelace', ['ada-lovelace']],
+    ['André', ['andre']],
+    ['[opus, Ada Lovelace]', ['opus', 'ada-lovelace']],
+    ['opus, GPT', ['opus', 'gpt']],
+    ['opus@laptop', ['opus']],
+  ])('to: %s asks %j', (to, names) => {
+    const message = read(`to: ${to}`);
+    expect(message.kind === 'message' && message.message.fields.to.map(({ name }) => name)).toEqual(
+      names,
+    );
+  });
+});
+
+describe('a head that is not right', () => {
+  it.each([
+    ['To: opus', 2, '"To:"', '"to:"'],
+    ['TO : opus', 2, '"TO:"', '"to:"'],
+    ['from: ada', 1, 'no "to:"', 'to: <model'],
+    ['to: opus gpt', 2, 'to: text "opus gpt"', 'commas between several names: opus, gpt'],
+    ['to: opus gpt gemini', 2, 'opus gpt gemini', 'opus, gpt, gemini'],
+    ['to: opus\n\tsubject: x', 3, 'a tab', 'remove the tab'],
+    ['to: opus\n  \tsubject: x', 3, 'a tab', 'remove the tab'],
+    ['to: opus\nto: gpt', 3, '"to:" a second time', 'remove one'],
+    ['to: opus\nsubject: Re: x', 3, '": " inside a value', 'subject: "Re: x"'],
+    ['to: opus\nsubject: note: a: b', 3, '": " inside a value', 'quotes'],
+    ['to: [opus, gpt', 2, '"[" that is not closed', '"]"'],
+    ['to: {opus', 2, '"{" that is not closed', '"}"'],
+    ['to: opus\nfiles: [a.md,\n  b.md', 3, '"[" that is not closed', '"]"'],
+    ['to: "opus', 2, `'"' that is not closed`, 'the same'],
+    ["to: 'opus", 2, `"'" that is not closed`, 'the same'],
+    ['to:\u00a0opus\nfrom: ada', 2, 'U+00A0', 'ordinary space'],
+    ['\u3000to: opus', 2, 'to:"', '"to:"'],
+    ['to:opus\nfrom: ada', 2, 'no space after "to:"', 'to: opus'],
+    ['to:opus', 2, 'no space after "to:"', 'to: opus'],
+    ['to: opus\nfrom: @ada', 3, '"@"', 'quote it'],
+    ['to: opus\nsubject: `x`', 3, '"`"', 'quote it'],
+    ['to: opus\nsubject: %x', 3, '"%"', 'quote it'],
+    ['to: opus\nhops: many', 3, 'hops: text "many"', 'a whole number'],
+    ['to: opus\npriority: 12', 3, 'priority: text "12"', '-9 to 9'],
+    ['to: opus\nwait: maybe', 3, 'wait: text "maybe"', 'true or false'],
+    ['to: opus\ntimestamp: tomorrow', 3, 'timestamp: text "tomorrow"', 'a time such as'],
+    ['to: opus\ntype: telegram', 3, 'type: text "telegram"', 'message, workflow'],
+    ['to: opus\nfiles: [a, [b]]', 3, 'files: a list', 'a list of texts'],
+    ['to: opus\nsubject: {a: b}', 3, 'subject: a mapping', 'one text'],
+    ['to: opus\nplease answer', 3, 'which has no "key:"', '"key: value"'],
+    ['to: a#b', 2, 'to: text "a#b"', 'an address'],
+    ['to: opus@@x', 2, 'opus@@x', 'an address'],
+    ['to: opus\nx: &a 1\ny: *a', 4, 'alias', 'refused'],
+    ['to: opus\nx: !!js/undefined x', 3, 'tag', 'a plain value'],
+    [`to: opus\nx: ${'['.repeat(40)}${']'.repeat(40)}`, 3, 'too many levels', 'at most 24'],
+    ['- to: opus', 2, 'a list', '"key: value"'],
+    ['just words', 2, 'which has no "key:"', '"key: value"'],
+  ])('%j is told on line %i: found %s, expected %s', (head, ...right) => {
+    const [line, found, expected] = right;
+    const told = read(head);
+    expect(told).toMatchObject({ kind: 'rejected' });
+    if (told.kind === 'message') return;
+    expect(told.rejection).toMatchObject({
+      found: expect.stringContaining(found) as string,
+      expected: expect.stringContaining(expected) as string,
+    });
+    expect(told.rejection.line).toBe(line);
+    expect(`${told.rejection.found}${told.rejection.expected}`).not.toContain('\n');
+  });
+});
+
+describe('a file where no message can be', () => {
+  const told = (path: string) =>
+    oddFile({ kind: 'written', path, entry: 'file', blob: '' as never });
+
+  it.each([
+    ['data/channels/x.md', 'git mv data/channels/x.md data/channels/general/x.md'],
+    ['data/channels/General/x.md', 'git mv data/channels/General data/channels/general'],
+    ['data/channels/Release notes/x.md', 'data/channels/release-notes'],
+    ['data/channels/general/x.MD', 'git mv data/channels/general/x.MD data/channels/general/x.md'],
+    ['data/channels/general/Hello.Md', 'data/channels/general/Hello.md'],
+    ['data/channels/général/x.md', 'data/channels/general'],
+  ])('%s: %s', (path, expected) => {
+    expect(told(path)?.expected).toContain(expected);
+  });
+
+  it.each([
+    'data/channels/general/README.md',
+    'data/channels/general/readme.md',
+    'data/channels/general/index.md',
+    'data/channels/general/2026/_draft.md',
+    'data/channels/general/CHANNEL.md',
+  ])('%s explains, and is neither message nor fault', (path) => {
+    expect(parseMessagePath(path)).toBeNull();
+    expect(told(path)).toBeNull();
+  });
+});
+
+describe('models.yaml and budgets.yaml', () => {
+  const entry = (yaml: string) => decodeModels(`models:\n  m:\n    adapter: claude\n${yaml}`);
+
+  it.each([
+    ['model: 4.10', '4.10'],
+    ['model: 0x10', '0x10'],
+    ['model: 1e3', '1e3'],
+    ['model: 007', '007'],
+    ['model: "opus"', 'opus'],
+  ])('%s stays what was written', (line, model) => {
+    expect(entry(`    ${line}\n`).models.get('m')?.model).toBe(model);
+  });
+
+  it.each([
+    ['fallback: []', 'an empty list', 'at least one text'],
+    ['command: [say, 5]', 'item 2: number "5"', 'a number in quotes'],
+    ['env: [A, null]', 'item 2: nothing', 'a list of texts'],
+    ['wrapper: [bwrap, [x]]', 'item 2: a list', 'a list of texts'],
+  ])('%s says which item', (line, found, expected) => {
+    const [problem] = entry(`    ${line}\n`).problems;
+    expect(problem).toMatchObject({
+      line: 4,
+      found,
+      expected: expect.stringContaining(expected) as string,
+    });
+  });
+
+  it('a line of 60,000 spaces is read as fast as any other', () => {
+    const yaml = `    x: |\n${' '.repeat(60_000)}\n    timeout: never\n`;
+    expect(entry(yaml).problems.length).toBeGreaterThan(0);
+    expect(decodeBudgets(`x: |\n${' '.repeat(60_000)}\nusd-per-day: many\n`).budgets).toBeNull();
+  });
+});
+
+describe('only own keys exist', () => {
+  const NAMES = ['toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__'];
+
+  it.each(NAMES)('%s is found in nothing that was read', (name) => {
+    const plain = readYamlMapping('a: {b: 1}', 'typed');
+    expect(plain.kind === 'mapping' && plain.value[name]).toBeUndefined();
+    const given = readYamlMapping(`${name}: {x: 1}`, 'typed');
+    expect(given.kind === 'mapping' && Object.keys(given.value)).toEqual([name]);
+  });
+
+  it.each(NAMES)('a model or a budget called %s is refused by its name', (name) => {
+    expect(decodeModels(`models:\n  ${name}: {adapter: claude}\n`).models.size).toBe(
+      /^[a-z]+$/.test(name) ? 1 : 0,
+    );
+    expect(decodeBudgets(`${name}: 1\n`).budgets).toBeNull();
+  });
+});
