@@ -19,12 +19,24 @@ export interface Io {
   readonly colors: boolean;
   /** All of standard input, as text. */
   readonly readStdin: () => Promise<string>;
+  /**
+   * From now on a reader that goes away (`| head`, a closed terminal, a full disk) ends nothing:
+   * what would be printed is lost. Absent where nobody can go away.
+   */
+  readonly outliveReaders?: () => void;
 }
 
 /** The process's own standard streams. */
 export function systemIo(env: Readonly<Record<string, string | undefined>>): Io {
   const isTerminal = process.stdout.isTTY;
+  let outlives = false;
+  // `| head` closes early: that is no failure of a command that only prints.
+  process.stdout.on('error', () => {
+    if (!outlives) process.exit(0);
+  });
+  process.stderr.on('error', () => undefined);
   return {
+    outliveReaders: () => void (outlives = true),
     print: (line) => process.stdout.write(`${line}\n`),
     warn: (line) => process.stderr.write(`${line}\n`),
     write: (text) => process.stdout.write(text),

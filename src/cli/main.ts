@@ -5,7 +5,6 @@ import { systemIo } from './io.ts';
 /** Runs one command line (without node and script) and gives its exit code. */
 export async function main(words: readonly string[]): Promise<number> {
   const { env } = process;
-  process.stdout.on('error', () => process.exit(0)); // `| head` closes early: that is no failure of ours
   return execute(words, {
     io: systemIo(env),
     env,

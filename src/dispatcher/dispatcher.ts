@@ -45,6 +45,8 @@ export interface Settings {
    * is removed; a living one renews its own thrice in it.
    */
   readonly forgetBeatMs: number;
+  /** Orders to all hosts are obeyed, whoever gave them. */
+  readonly obeysControl: boolean;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
   /** Where others can call this host, for its beat; null = nowhere. */

@@ -24,8 +24,8 @@ export interface LoopOptions {
   readonly kill: AbortSignal;
 }
 
-/** Why the loop ended. */
-export type LoopEnd = 'stopped' | 'nothing-left' | 'refused' | 'unreachable' | 'halted';
+/** Why the loop ended; `ordered`: by an order to all hosts, from another machine. */
+export type LoopEnd = 'stopped' | 'ordered' | 'nothing-left' | 'refused' | 'unreachable' | 'halted';
 
 /** With `--once`, so many looks in a row may fail before it gives up. */
 const ONCE_OUTAGES_MAX = 3;
@@ -37,6 +37,8 @@ const UPKEEP_BUSY = 128;
 const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;
+/** Ended at once: so long for what is on its way, so that no claim and no beat are left behind. */
+const LEAVE_MS = 3_000;
 /** While an observer waits for a lease it has to look at least this often in it. */
 const LOOKS_PER_LEASE = 8;
 
@@ -83,8 +85,9 @@ async function keepTicking(
       await checkpoint(dispatcher, pace);
       keepUp(dispatcher);
     }
-    if (state.host.stopOrdered || (state.host.mode === 'draining' && state.claims.held.size === 0))
-      return 'stopped';
+    if (state.host.stopOrdered) return 'ordered';
+    if (state.host.mode === 'draining' && state.claims.held.size === 0)
+      return state.host.drainOrdered ? 'ordered' : 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
     // A look that fails takes long, and the rest after it longer: an order to stop that came
@@ -245,22 +248,35 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
   state.host.mode = 'draining';
   const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
   const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, KILL_MS);
-  let killAtMs = deadlineMs + KILL_MS;
+  let [killAtMs, leaveAtMs] = [deadlineMs + KILL_MS, deadlineMs];
   while (state.claims.held.size > 0 || state.post.outgoing.length > 0) {
     const nowMs = doors.clock.monotonicMs();
-    const over = nowMs >= deadlineMs || options.kill.aborted;
-    if (options.kill.aborted) killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
+    if (options.kill.aborted) {
+      killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
+      leaveAtMs = Math.min(leaveAtMs, nowMs + LEAVE_MS);
+    }
     const running = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt');
-    if (nowMs >= stopAtMs || over) for (const held of running) stopAttempt(held, 'shutdown');
-    const cannotPublish =
-      isStuck(dispatcher) ||
-      state.host.halted !== null ||
-      state.host.outage !== null ||
-      state.seenMs === Number.NEGATIVE_INFINITY;
-    if (running.length === 0 ? over || cannotPublish : nowMs >= killAtMs) break;
+    if (nowMs >= stopAtMs || options.kill.aborted)
+      for (const held of running) stopAttempt(held, 'shutdown');
+    const over = nowMs >= leaveAtMs || cannotPublish(dispatcher);
+    if (running.length === 0 ? over : nowMs >= killAtMs) break;
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }
-  if (options.kill.aborted || state.host.halted !== null) return;
+  if (state.host.halted !== null) return;
   await giveBackUncertain(dispatcher);
-  if (state.host.outage === null) await endBeat(dispatcher);
+  if (state.host.outage !== null) return;
+  const ended = endBeat(dispatcher);
+  await (options.kill.aborted
+    ? Promise.race([ended, doors.clock.sleep(LEAVE_MS, state.loop.ending.signal)])
+    : ended);
+}
+
+function cannotPublish(dispatcher: Dispatcher): boolean {
+  const { host, seenMs } = dispatcher.state;
+  return (
+    isStuck(dispatcher) ||
+    host.halted !== null ||
+    host.outage !== null ||
+    seenMs === Number.NEGATIVE_INFINITY
+  );
 }

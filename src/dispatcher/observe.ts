@@ -234,5 +234,6 @@ async function readRecords(
   }
   forgetRecords(state);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
-  state.host.control = control == null ? null : parseControl(control.text);
+  state.host.control =
+    control == null || !settings.obeysControl ? null : parseControl(control.text);
 }

@@ -219,6 +219,7 @@ async function keepLate(
  */
 async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<void> {
   const { doors, state } = dispatcher;
+  if (state.loop.ending.signal.aborted) return;
   try {
     await journal(dispatcher, { kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
     await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });

@@ -272,8 +272,9 @@ export interface HostCondition {
   /** Why nothing may run, or null. */
   halted: { readonly was: Oid; readonly now: Oid | null } | null;
   outage: RemoteFailure | null;
-  /** Ordered to end as by SIGTERM. */
+  /** Ordered from another machine to end: as by SIGTERM, or when nothing runs any more. */
   stopOrdered: boolean;
+  drainOrdered: boolean;
 }
 
 /** When the loop looks next, and what wakes it. */
@@ -383,6 +384,7 @@ export function createState(): State {
       halted: null,
       outage: null,
       stopOrdered: false,
+      drainOrdered: false,
     },
     loop: {
       nextLookMs: 0,

@@ -114,6 +114,7 @@ function obeyControl(dispatcher: Dispatcher): void {
   const named = control !== null && control.op !== 'pause' && control.runs.includes(run);
   const before = state.host.mode;
   if (named && control.op === 'stop') state.host.stopOrdered = true;
+  if (named && state.host.mode !== 'draining') state.host.drainOrdered = true;
   if (state.host.mode === 'draining' || named) state.host.mode = 'draining';
   else state.host.mode = state.host.pausedHere || control?.op === 'pause' ? 'paused' : 'running';
   if (state.host.mode !== before)

@@ -118,6 +118,11 @@ const signedKinds: Form<readonly SignedKind[]> = {
   },
 };
 
+const obedience: Form<'any' | 'local'> = {
+  expected: '"any" or "local"',
+  decode: (raw) => (raw === 'any' || raw === 'local' ? raw : undefined),
+};
+
 const notifiers: Form<readonly Notifier[]> = { expected: NOTIFY_EXPECTED, decode: decodeNotify };
 
 function count(min: number, max: number): Form<number> {
@@ -213,6 +218,14 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   projects: setting(
     { key: 'projects', inFileOnly: true, meaning: 'directories by project name' },
     directories,
+  ),
+  obeyControl: setting(
+    {
+      key: 'obey-control',
+      meaning:
+        'whose orders to all hosts count: `any` = whoever can push, `local` = nobody elsewhere',
+    },
+    obedience,
   ),
   watch: setting(
     {

@@ -63,6 +63,11 @@ export interface Config {
   readonly logBytesMax: number;
   /** Directories by the name that a message's `project:` gives; absolute or `~/…`. Default none. */
   readonly projects: Readonly<Record<string, string>>;
+  /**
+   * Whose orders to all hosts are obeyed: `any` = of whoever can push, `local` = nobody's but those
+   * that are given on this machine. Default any.
+   */
+  readonly obeyControl: 'any' | 'local';
   /** A remote on a file system of this machine is watched instead of asked. Default true. */
   readonly watch: boolean;
   /**
@@ -114,6 +119,7 @@ export const DEFAULTS = {
   failureWindowMs: MINUTE,
   logBytesMax: 10 * 1_048_576,
   projects: {},
+  obeyControl: 'any',
   watch: true,
   listen: null,
   wakeAddress: null,

@@ -161,6 +161,7 @@ function takeAll(take: Take): Written {
     failureWindowMs: take('failureWindowMs'),
     logBytesMax: take('logBytesMax'),
     projects: take('projects'),
+    obeyControl: take('obeyControl'),
     watch: take('watch'),
     listen: take('listen'),
     wakeAddress: take('wakeAddress'),

@@ -238,6 +238,7 @@ function settingsOf(world: World, host: Host): Settings {
     failuresMax: 6,
     failureWindowMs: 60_000,
     projects: {},
+    obeysControl: true,
     ...host.settings,
   };
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
+import { formatControl } from '../../src/protocol/control.ts';
 import { listWork } from '../../src/protocol/open-work.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { killProcess } from './host.ts';
@@ -175,4 +176,41 @@ describe('a forged claim', () => {
     await story.pass(90_000);
     expect(replyOf(story, 'opus')).toContain('answer r0');
   });
+});
+
+describe('an order to all hosts that anybody may have forged', () => {
+  it.each([
+    ['any', true, 'ordered'],
+    ['local', false, null],
+  ] as const)(
+    'with obey-control: %s ends a dispatcher as a failure, or not at all',
+    async (_, obeysControl, end) => {
+      const story = tell(answerIn(1_000), { hosts: 1, settings: { obeysControl } });
+      await story.pass(2_000);
+      const process = story.hosts[0]!.process!;
+      const runs = [process.dispatcher.run];
+      story.world.remote.setRef(
+        `${REFS.control}all`,
+        story.world.remote.record(formatControl({ op: 'stop', by: 'nobody', runs })),
+      );
+      await story.pass(30_000);
+      expect(process.ended).toBe(end);
+    },
+  );
+});
+
+it('a dispatcher that is told twice to end leaves no claim and no beat behind', async () => {
+  const story = tell(() => ({ kind: 'endless' }), { hosts: 1 });
+  story.say({ [NOTE]: ask('opus') });
+  await story.pass(6_000);
+  const process = story.hosts[0]!.process!;
+  expect(story.claims()).toHaveLength(1);
+  process.stop.abort();
+  await story.pass(100);
+  process.kill.abort();
+  await story.pass(8_000);
+  expect(process.ended).toBe('stopped');
+  expect(
+    [...story.world.remote.refs.keys()].filter((ref) => ref.startsWith('refs/crosstalk/')),
+  ).toEqual([]);
 });

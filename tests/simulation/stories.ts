@@ -2,6 +2,7 @@
  * Told stories in the simulated world: no fault comes by itself, and each test says what happens
  * when.
  */
+import type { Settings } from '../../src/dispatcher/dispatcher.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { commitAs, foundTransport } from './people.ts';
@@ -23,7 +24,11 @@ export interface Story {
 /** Hosts h0, h1 … that serve every model; `act` says what each program does. */
 export function tell(
   act: () => Act,
-  options: { readonly hosts?: number; readonly tamper?: (world: World) => Tamper } = {},
+  options: {
+    readonly hosts?: number;
+    readonly tamper?: (world: World) => Tamper;
+    readonly settings?: Partial<Settings>;
+  } = {},
 ): Story {
   const world = createWorld(QUIET, () => undefined);
   foundTransport(world);
@@ -34,6 +39,7 @@ export function tell(
       random: drawsOf(QUIET, `h${index}`),
       serves: new Set(['opus', 'sonnet', 'mailer']),
       concurrency: 2,
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
     }),
     act,
   }));

@@ -83,6 +83,7 @@ export async function composeDispatcher(
       graceMs: config.shutdownGraceMs,
       failuresMax: config.failuresMax,
       failureWindowMs: config.failureWindowMs,
+      obeysControl: config.obeyControl === 'any',
       projects: expandProjects(config.projects, homeOf(invocation.env)),
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
       forgetBeatMs: 24 * HOUR,

@@ -38,6 +38,8 @@ import { describeUnsent, findUnsent } from '../look/unsent.ts';
  * Runs until stopped, or with --once until nothing is left: one transport, or several side by side.
  */
 export async function runHost(asked: Invocation): Promise<number> {
+  // Agents are at work: whoever reads what is printed may go, the log file has it all.
+  asked.io.outliveReaders?.();
   const stopping = listenForSignals();
   const invocation = await inBackground(asked);
   try {
@@ -191,7 +193,10 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
       kill: stopping.kill.signal,
     });
     if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
-    if (end === 'refused') return ERROR_CODES.REFUSED.exit;
+    // A service starts again what was not ended here: by an order from elsewhere, or by a terminal
+    // that was closed under it.
+    if (end === 'refused' || end === 'ordered' || stopping.isHungUp())
+      return ERROR_CODES.REFUSED.exit;
     return end === 'halted' ? ERROR_CODES.HISTORY_REWRITTEN.exit : 0;
   } finally {
     unhear();
@@ -288,18 +293,27 @@ interface Stopping {
   readonly kill: AbortController;
   /** As a signal does: the first time stop, then kill. */
   readonly signal: () => void;
+  /** The terminal was closed. */
+  readonly isHungUp: () => boolean;
   readonly close: () => void;
 }
 
 function listenForSignals(): Stopping {
   const [stop, kill] = [new AbortController(), new AbortController()];
-  const onSignal = (): void => (stop.signal.aborted ? kill.abort() : stop.abort());
+  let isHungUp = false;
+  const onSignal = (name?: string): void => {
+    isHungUp ||= name === 'SIGHUP' && !stop.signal.aborted;
+    // A terminal that closes says so to everybody in it, some of whom then say so again.
+    if (stop.signal.aborted && name !== 'SIGHUP') kill.abort();
+    stop.abort();
+  };
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);
   return {
     stop,
     kill,
-    signal: onSignal,
+    signal: () => onSignal(),
+    isHungUp: () => isHungUp,
     close: () => {
       for (const signal of signals) process.off(signal, onSignal);
     },
