@@ -90,7 +90,7 @@ async function createStage(): Promise<Stage> {
       failuresMax: 6,
       failureWindowMs: 60_000,
       projects: {},
-    obeysControl: true,
+      obeysControl: true,
       stealAfterMs: 1_500,
       forgetBeatMs: 86_400_000,
       wakeAddress: null,
