@@ -26,6 +26,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: 'name',
         about: "this host's name in addresses (default: its host name)",
       },
+      { name: 'demo', about: 'a model that repeats what it is sent, and a first message to it' },
     ],
     load: () => import('./begin/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
   },

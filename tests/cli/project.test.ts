@@ -17,8 +17,8 @@ afterAll(() => cli.close());
 
 const at = (...parts: readonly string[]): string => join(cli.place, ...parts);
 const other = (): Readonly<Record<string, string>> => ({
-  CROSSTALK_STATE_DIR: at('other', 'state'),
-  CROSSTALK_CONFIG_DIR: at('other', 'config'),
+  CROSSTALK_STATE_DIR: at('second', 'state'),
+  CROSSTALK_CONFIG_DIR: at('second', 'config'),
 });
 
 /** A repository with code on `main`, and its remote when one is named. */
@@ -129,6 +129,26 @@ describe('without a remote', () => {
     const twice = await cli.run(['remote', 'add', at('later.git')], { cwd: at('solo') });
     expect(twice.stderr).toContain('REFUSED');
   });
+});
+
+it('a channel is named by its folder, or as its page calls it, and stands below its parent', async () => {
+  cli.say({
+    'data/channels/0b7f2c1e/CHANNEL.md': '---\nname: Release notes\n---\nWhat we ship.\n',
+    'data/channels/7d1d6c3f/CHANNEL.md': '---\nname: Über uns\nparent: 0b7f2c1e\n---\n',
+  });
+  for (const name of ['Release notes', 'über uns'])
+    expect((await cli.run(['send', '--channel', name, '--to', 'echo', '-m', 'x'])).code).toBe(0);
+  const { stdout } = await cli.run(['channels']);
+  expect(stdout).toMatch(
+    /^Release notes \(0b7f2c1e\) .*What we ship\.\n {2}Über uns \(7d1d6c3f\) /m,
+  );
+  expect((await cli.run(['log', 'RELEASE NOTES'])).stdout).toContain('ada → echo');
+});
+
+it('init --demo asks a model that repeats, and nobody is asked on a pipe', async () => {
+  const made = await cli.run(['init', 'shown', '--demo'], { cwd: cli.place });
+  expect(made.stdout).toContain('echo is asked: Say hello in one line.');
+  expect(made.stdout.trimEnd()).toMatch(/\nSay hello in one line\.$/);
 });
 
 describe('a repository with code', () => {

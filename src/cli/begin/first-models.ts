@@ -25,10 +25,11 @@ const ECHO = `  echo:
 
 /**
  * What `init` writes into data/models.yaml: one model for each program that is installed and tried,
- * named after it.
+ * named after it; `withEcho`: beside them the one that repeats what it was sent.
  */
 export async function composeFirstModels(
   env: Readonly<Record<string, string | undefined>>,
+  withEcho = false,
 ): Promise<FirstModels> {
   const found = await detectAgents({
     adapters: ADAPTERS,
@@ -39,7 +40,10 @@ export async function composeFirstModels(
   const usable = found.filter(({ signedIn }) => signedIn !== 'no');
   const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
   if (usable.length > 0)
-    return { text: `${MODELS_HEADER}models:\n${usable.map(formatEntry).join('')}`, notes };
+    return {
+      text: `${MODELS_HEADER}models:\n${usable.map(formatEntry).join('')}${withEcho ? ECHO : ''}`,
+      notes,
+    };
   return {
     text: `${MODELS_HEADER}models:\n${ECHO}`,
     notes: [

@@ -18,6 +18,7 @@ import { MODELS_FILE, VERSION_FILE } from '../../protocol/paths.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { formatJson, plain } from '../io.ts';
 import { given, type Invocation, option } from '../command.ts';
+import { isConfirmed } from '../confirm.ts';
 import { composeFirstModels, type FirstModels } from './first-models.ts';
 import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { placeTransport, type TransportPlace, urlFrom } from './place-transport.ts';
@@ -44,7 +45,50 @@ export async function initTransport(invocation: Invocation): Promise<number> {
   });
   if (alias !== null) await rememberAlias(invocation, alias);
   const approved = await approveOwn(invocation, place.directory, begun.models);
-  return tell(invocation, { ...place, ...begun, url: shownUrl(urlFrom(place)), approved });
+  const code = tell(invocation, { ...place, ...begun, url: shownUrl(urlFrom(place)), approved });
+  await tryOut(invocation, place.directory, approved);
+  return code;
+}
+
+/**
+ * One real question, so that the first answer is minutes away from nothing: to the first agent when
+ * a person at the terminal wants that, with `--demo` to the model that only repeats it.
+ */
+async function tryOut(
+  invocation: Invocation,
+  directory: string,
+  approved: readonly string[],
+): Promise<void> {
+  const isDemo = given(invocation, 'demo');
+  const model = isDemo ? 'echo' : approved.find((name) => name !== 'echo');
+  if (model === undefined || (!isDemo && !(await wants(invocation, model)))) return;
+  const { sendMessage } = await import('../talk/send.ts');
+  const { io } = invocation;
+  if (!given(invocation, 'json')) io.print(`\n${model} is asked: ${FIRST_QUESTION}`);
+  await sendMessage({
+    ...invocation,
+    args: [],
+    options: new Map([
+      ['dir', [directory]],
+      ['to', [model]],
+      ['wait', ['']],
+      ['message', [FIRST_QUESTION]],
+      ...[...invocation.options].filter(([name]) => name === 'state'),
+    ]),
+  });
+}
+
+const FIRST_QUESTION = 'Say hello in one line.';
+
+/** Nobody is asked on a pipe. */
+async function wants(invocation: Invocation, model: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !invocation.io.isTerminal || given(invocation, 'json')) return false;
+  invocation.io.print('');
+  return isConfirmed(invocation, {
+    asks: `Ask ${model} one question now, to see that it answers?`,
+    refusal: '',
+    fix: '',
+  });
 }
 
 async function beginTransport(
@@ -64,7 +108,7 @@ async function beginTransport(
   const { directory } = place;
   const isAlone = heads.branches.every((name) => name === branch);
   const git = await makeClone({ url: place.url, directory, branch, exists, isAlone }, env);
-  const models = await composeFirstModels(env);
+  const models = await composeFirstModels(env, given(invocation, 'demo'));
   const written = await writeTemplate(directory, { models, traits });
   await commit(git, { directory, written, branch });
   const notes = [
@@ -300,7 +344,12 @@ function tell(invocation: Invocation, made: Begun & Omit<TransportPlace, 'branch
   const at = project === null ? [` ${shellWord(directory)}`, ` -C ${shellWord(directory)}`] : [];
   io.print('');
   io.print('Next:');
-  io.print(`  crosstalkd run${at[0] ?? ''}`);
   io.print(`  crosstalkd send${at[1] ?? ''} --to ${model} --wait -m "Hello"`);
+  io.print(`  crosstalkd run${at[0] ?? ''}   (answers as long as it runs)`);
+  io.print(`  crosstalkd web${at[1] ?? ''}   (the page, in your browser)`);
+  const clone = `git -C ${shellWord(directory)}`;
+  const format = `log --format='%an: %s' ${shellWord(made.branch)}`;
+  const isOwn = made.project !== null && made.url === made.project.common;
+  io.print(`  ${isOwn ? `git ${format}` : `${clone} pull -q && ${clone} ${format}`}`);
   return 0;
 }

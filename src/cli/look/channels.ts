@@ -4,12 +4,10 @@
 import { decodeTime } from 'ulid';
 import { formatIso } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import { readFrontMatter } from '../../protocol/front-matter.ts';
-import { CHANNEL_FILE, channelFolder, channelOf, CHANNELS, ulidOf } from '../../protocol/paths.ts';
-import { oneLine } from '../../base/plain-text.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { ulidOf } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
+import { describedChannels, readChannelPage } from './channel-names.ts';
 import { openNames } from './message-state.ts';
 import { formatTime } from './print-message.ts';
 import { listAll, type ListedFile, listFiles } from './read-conversation.ts';
@@ -20,11 +18,17 @@ import type { TransportSession } from '../session/transport-session.ts';
  * Commits whose times are looked at; what lies further back is dated by the ids of its messages.
  */
 const COMMITS_LOOKED_AT = 300;
+/** Channels below channels are moved in so far. */
+const DEPTH_MAX = 5;
 /** Hand-named files of a quiet channel whose commits are asked for. */
 const FILES_ASKED = 50;
 
 interface Channel {
+  /** Its folder. */
   readonly name: string;
+  /** What people call it, and what it is listed below. */
+  readonly title: string | null;
+  readonly parent: string | null;
   readonly description: string;
   readonly messages: number;
   readonly replies: number;
@@ -47,8 +51,8 @@ export function listChannels(invocation: Invocation): Promise<number> {
       });
     else {
       const { io } = invocation;
-      const rows = channels.map((channel) => [
-        channel.name,
+      const rows = nest(channels).map(({ channel, depth }) => [
+        `${'  '.repeat(depth)}${channel.title === null ? channel.name : `${channel.title} (${channel.name})`}`,
         String(channel.messages),
         String(channel.open),
         channel.lastMs === null ? '-' : formatTime(channel.lastMs, io.columns),
@@ -77,9 +81,12 @@ async function readChannels(session: TransportSession): Promise<readonly Channel
     [...names].sort(byCodeUnit).map(async (name): Promise<Channel> => {
       const files = byChannel.get(name) ?? [];
       const replies = files.filter(({ replyTo }) => replyTo !== null).length;
+      const page = await readChannelPage(session, name);
       return {
         name,
-        description: await describe(session, name),
+        title: page.name,
+        parent: page.parent,
+        description: page.description,
         messages: files.length - replies,
         replies,
         open: open.get(name)?.length ?? 0,
@@ -87,30 +94,6 @@ async function readChannels(session: TransportSession): Promise<readonly Channel
       };
     }),
   );
-}
-
-/** Channels that have a description and no message yet. */
-async function describedChannels(session: TransportSession): Promise<readonly string[]> {
-  const changes = await session.repository.diff({
-    from: null,
-    to: tipOf(session),
-    under: CHANNELS,
-  });
-  return changes.flatMap(({ path }) => {
-    const name = channelOf(path);
-    return name !== null && path === `${channelFolder(name)}/${CHANNEL_FILE}` ? [name] : [];
-  });
-}
-
-async function describe(session: TransportSession, name: string): Promise<string> {
-  const text = await readTextAt(
-    session.repository,
-    tipOf(session),
-    `${channelFolder(name)}/${CHANNEL_FILE}`,
-  );
-  const read = text === null ? null : readFrontMatter(Buffer.from(text));
-  const description = read?.kind === 'read' ? read.fields['description'] : undefined;
-  return typeof description === 'string' ? oneLine(description, 300) : '';
 }
 
 /** Channel → time of the newest commit that wrote in it, as far back as is looked. */
@@ -149,14 +132,42 @@ async function dateQuiet(
   );
 }
 
-function groupBy<T extends { readonly channel: string }>(
+/** Each below its parent, as deep as that goes; a circle of parents ends where it began. */
+function nest(
+  channels: readonly Channel[],
+): readonly { readonly channel: Channel; readonly depth: number }[] {
+  const names = new Set(channels.map(({ name }) => name));
+  const children = groupOf(channels, ({ name, parent }) =>
+    parent !== null && names.has(parent) && parent !== name ? parent : '',
+  );
+  const placed = new Set<string>();
+  const rows: { channel: Channel; depth: number }[] = [];
+  const place = (channel: Channel, depth: number): void => {
+    if (placed.has(channel.name)) return;
+    placed.add(channel.name);
+    rows.push({ channel, depth: Math.min(depth, DEPTH_MAX) });
+    for (const child of children.get(channel.name) ?? []) place(child, depth + 1);
+  };
+  for (const channel of [...(children.get('') ?? []), ...channels]) place(channel, 0);
+  return rows;
+}
+
+function groupOf<T>(
   values: readonly T[],
+  keyOf: (value: T) => string,
 ): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) {
-    const group = groups.get(value.channel);
-    if (group === undefined) groups.set(value.channel, [value]);
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
     else group.push(value);
   }
   return groups;
+}
+
+function groupBy<T extends { readonly channel: string }>(
+  values: readonly T[],
+): ReadonlyMap<string, readonly T[]> {
+  return groupOf(values, ({ channel }) => channel);
 }

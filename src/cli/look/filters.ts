@@ -7,6 +7,7 @@ import { isChannel } from '../../protocol/names.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { type Filter, listAll, type Said } from './read-conversation.ts';
 import { sinceOption } from './reading.ts';
+import { findChannel } from './channel-names.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** A test for messages by the options given. */
@@ -70,8 +71,9 @@ export async function requireChannel(
 ): Promise<string | null> {
   if (name === null) return null;
   if (isChannel(name) && (await listAll(session, name)).length > 0) return name;
+  const named = await findChannel(session, name);
+  if (named !== null) return named;
   const channels = [...new Set((await listAll(session)).map(({ channel }) => channel))];
-  if (channels.includes(name)) return name;
   const near = suggestName(name, channels);
   throw new CrosstalkError(
     'NOT_FOUND',

@@ -5,6 +5,7 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { given, type Invocation } from '../command.ts';
+import { findChannel } from './channel-names.ts';
 import { createFilter, requireChannel } from './filters.ts';
 import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
@@ -15,15 +16,7 @@ import {
   toJson,
   unreadableToJson,
 } from './print-message.ts';
-import { isChannel } from '../../protocol/names.ts';
-import {
-  inOrder,
-  listAll,
-  listFiles,
-  readNewest,
-  readSaid,
-  type Said,
-} from './read-conversation.ts';
+import { inOrder, listFiles, readNewest, readSaid, type Said } from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { followMessage } from './show-transcript.ts';
@@ -77,8 +70,7 @@ async function findMessage(
   session: TransportSession,
   text: string | undefined,
 ): Promise<string | null> {
-  if (text === undefined || (isChannel(text) && (await listAll(session, text)).length > 0))
-    return null;
+  if (text === undefined || (await findChannel(session, text)) !== null) return null;
   try {
     const { path, replyTo } = await resolveId(session, text);
     return replyTo?.path ?? path;

@@ -19,6 +19,7 @@ import { attachFiles, attachNamed } from './attach-files.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
+import { findChannel } from '../look/channel-names.ts';
 import { readModelViews } from '../look/models.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { startDirectory } from '../look/reading.ts';
@@ -104,7 +105,7 @@ async function composeNew(
   const fields = written?.fields ?? null;
   const answered = await readAnswered(invocation, session, sender);
   const nowMs = systemClock.wallMs();
-  const channel = chooseChannel(invocation, answered);
+  const channel = await chooseChannel(invocation, session, answered);
   const re =
     fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
   const path = newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom));
@@ -202,8 +203,14 @@ async function firstServed({ env }: Invocation, session: TransportSession): Prom
   return name ?? null;
 }
 
-function chooseChannel(invocation: Invocation, answered: readonly Said[]): string {
+async function chooseChannel(
+  invocation: Invocation,
+  session: TransportSession,
+  answered: readonly Said[],
+): Promise<string> {
   const channel = option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL;
+  const found = channel === DEFAULT_CHANNEL ? channel : await findChannel(session, channel);
+  if (found !== null) return found;
   if (isChannel(channel)) return channel;
   throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, {
     fix: 'crosstalkd channels',
@@ -316,7 +323,7 @@ async function readWritten(
   const path = await pathInClone(session.located.clone, full);
   if (path === null) {
     const where = newMessagePath(
-      chooseChannel(invocation, []),
+      await chooseChannel(invocation, session, []),
       systemClock.wallMs(),
       newUlid(systemClock, systemRandom),
     );

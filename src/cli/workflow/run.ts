@@ -12,6 +12,7 @@ import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
+import { findChannel } from '../look/channel-names.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
 import { composeFile, type NewFileParts, publishFile } from './publish.ts';
 import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
@@ -19,11 +20,12 @@ import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from '
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
 export async function startWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = waitOption(invocation);
-  const channel = option(invocation, 'channel') ?? 'general';
-  if (!isChannel(channel))
-    throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
+  const asked = option(invocation, 'channel') ?? 'general';
   const around = await lookToAct(invocation);
   try {
+    const channel = (await findChannel(around.session, asked)) ?? asked;
+    if (!isChannel(channel))
+      throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
     // Inputs may come with -i; they are checked below, together with those of the file.
