@@ -295,7 +295,7 @@ const TEXT_TOOLS = 'cat tac tee echo printf yes true false rev head tail sort wc
   ' ',
 );
 
-function handsBack([program = '']: readonly string[]): boolean {
+export function handsBack([program = '']: readonly string[]): boolean {
   return TEXT_TOOLS.includes(program.slice(program.lastIndexOf('/') + 1));
 }
 

@@ -2,15 +2,20 @@
  * The models.yaml of programs before 8, one command a model (`opus: claude -p`), in today's form.
  * PROTOCOL.md "Older transports".
  */
-import { READ_ONLY_ADAPTERS } from './models.ts';
+import { handsBack, READ_ONLY_ADAPTERS } from './models.ts';
 import { writeYaml } from './yaml.ts';
 
-/** The entries of today for these commands, below `header`. */
+/**
+ * The entries of today for these commands, below `header`. The first that is an agent makes plans
+ * of prose, as it did before: a run that had not begun needs one.
+ */
 export function upgradeModels(commands: ReadonlyMap<string, string>, header: string): string {
-  const models = Object.fromEntries(
-    [...commands].map(([name, command]) => [name, entryOf(command.split(/\s+/))]),
+  const words = [...commands].map(([name, command]) => [name, command.split(/\s+/)] as const);
+  const models = Object.fromEntries(words.map(([name, command]) => [name, entryOf(command)]));
+  const [planner] = words.flatMap(([name, command]) => (handsBack(command) ? [] : [name]));
+  return (
+    header + writeYaml(planner === undefined ? { models } : { 'compile-model': planner, models })
   );
-  return header + writeYaml({ models });
 }
 
 /**
