@@ -88,7 +88,10 @@ const SPECIFIC: Words = [
     'usage-limit',
     /\b(?:out of|no(?: more| remaining)?|not enough|insufficient|purchase(?: more)?|buy(?: more)?|add|requires more|low on|top up)(?: extra| usage)? (?:quota|balance|credits?|funds|usage)\b/i,
   ],
-  ['usage-limit', /insufficient_quota|credit balance|extra usage|usage credits|daily quota/i],
+  [
+    'usage-limit',
+    /insufficient_quota|per[- ]day\b|credit balance|extra usage|usage credits|daily quota/i,
+  ],
   ['usage-limit', /payment (?:is )?required|\bbilling\b|in arrears|overdue payment|good standing/i],
   ['usage-limit', /upgrade (?:to|your (?:plan|subscription|account))|resource package|prepaid/i],
   [
@@ -166,6 +169,17 @@ const GENERAL: Words = [
   ['unavailable', /^terminated$|error: terminated/im],
 ];
 
+/** Anything that is full, in words of no program known. */
+const FULL: Words = [
+  // linear: the gap is at most 30 characters
+  [
+    'rate-limit',
+    /\b(?:limit|quota|cap|allowance)s?\b.{0,30}\b(?:reached|hit|exceeded|exhausted)\b/i,
+  ],
+  // linear: the gap is at most 20 characters
+  ['rate-limit', /\b(?:limits?|quotas?|allowance) .{0,20}\b(?:resets?|renews?|restored)\b/i],
+];
+
 /** Words are looked for in this much of what was said, from its beginning and from its end. */
 const SEARCHED = 32_768;
 
@@ -187,7 +201,13 @@ export function classify({ text, status, codes }: ErrorSigns): FailureClass | nu
   // A limit by its code may be that of a minute or of a month, and a bad request may be too long:
   // the words say which.
   if (first !== undefined && first !== 'rate-limit' && first !== 'unavailable') return first;
-  return find(SPECIFIC, said) ?? first ?? ofStatus(status ?? statusIn(said)) ?? find(GENERAL, said);
+  return (
+    find(SPECIFIC, said) ??
+    first ??
+    ofStatus(status ?? statusIn(said)) ??
+    find(GENERAL, said) ??
+    find(FULL, said)
+  );
 }
 
 function ofCode(code: string): FailureClass | null {

@@ -54,6 +54,9 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
     ['unavailable', 'API Error: Connection error.'],
   ],
   codex: [
+    ['rate-limit', 'Limit reached, try again at 2026-12-01 09:00 (UTC)', '2026-12-01T09:00:00Z'],
+    ['rate-limit', 'quota will be restored tomorrow', '2026-12-01T00:00:00Z'],
+    ['usage-limit', 'Rate limit exceeded: free-models-per-day. Add 10 credits to unlock more'],
     [
       'usage-limit',
       "You've hit your usage limit. Upgrade to Pro, visit the settings to purchase more credits or try again at Dec 3rd, 2026 7:00 AM.",
