@@ -21,7 +21,7 @@ export interface OpenUrl {
 }
 
 /** `https://user:password@host/…`: scheme, name and password, the rest. */
-const WITH_USER = /^([a-z][a-z0-9+.-]{0,30}:\/\/)([^/?#]*)@(.*)$/i;
+const WITH_USER = /^([a-z][a-z0-9+.-]{0,30}:\/\/)([^/?#]*)@([^]*)$/i;
 /** Answers a question of git out of its environment; what git says of the answer is not kept. */
 const HELPER =
   '!f() { test "$1" = get && printf \'username=%s\\npassword=%s\\n\' "$CROSSTALK_REMOTE_USER" "$CROSSTALK_REMOTE_PASSWORD"; }; f';

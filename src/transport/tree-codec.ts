@@ -122,11 +122,6 @@ function commonStart(from: Buffer, to: Buffer, hashBytes: number): number {
   return start;
 }
 
-/** All entries of a tree. */
-export function itemsOf(tree: Buffer, hashBytes: number): IterableIterator<TreeItem> {
-  return itemsFrom(tree, 0, hashBytes).values();
-}
-
 function itemsFrom(tree: Buffer, from: number, hashBytes: number): Map<string, TreeItem> {
   const items = new Map<string, TreeItem>();
   for (let start = from; start < tree.length;) {

@@ -52,7 +52,7 @@ export function hasMailbox({ mailbox }: Project): boolean {
 
 /** How messages name the project: as its remote is called, else its directory. */
 export function projectName({ directory }: Pick<Project, 'directory'>, url: string): string {
-  const last = basename(url.replace(/[/:]+$/, '').replaceAll(':', '/'), '.git');
+  const last = basename(url.replace(/(?<![/:])[/:]+$/, '').replaceAll(':', '/'), '.git');
   const isOwn = url === OWN_REPOSITORY || basename(url) === '.git';
   return slugName(isOwn ? basename(directory) : last, 'project');
 }
