@@ -105,9 +105,9 @@ const GUARDS = [
   },
   {
     name: 'started here before',
-    file: 'dispatcher/lapsed-claims.ts',
-    find: 'return ranExternal(state.claims.ledger, work.key) ? settings.alias : null;',
-    without: "return ranExternal(state.claims.ledger, '') ? settings.alias : null;",
+    file: 'dispatcher/start-ledger.ts',
+    find: "some(({ effects }) => effects === 'external')",
+    without: "some(({ effects }) => effects === 'external' && key === '')",
     tests: ['tests/simulation/meddler.test.ts'],
   },
   {
@@ -155,8 +155,8 @@ const GUARDS = [
   {
     name: 'approval',
     file: 'local/served-models.ts',
-    find: "if (source === 'host' || approvedHash === entry.hash)",
-    without: "if (source === 'host' || approvedHash !== '')",
+    find: 'if (approvedHash === entry.hash)',
+    without: 'if (approvedHash !== undefined)',
     tests: ['tests/local/served-models.test.ts'],
   },
   {
