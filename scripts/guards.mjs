@@ -194,6 +194,55 @@ const GUARDS = [
     without: 'trustCheckout: entry.trustCheckout }',
     tests: ['tests/local/served-models.test.ts'],
   },
+  {
+    name: 'what an agent may call',
+    file: 'cli/execute.ts',
+    find: '    refuseAgents(spec, caller);\n',
+    without: '',
+    tests: ['tests/cli/who-may.test.ts'],
+  },
+  {
+    name: 'an agent is told by what is above it',
+    file: 'local/ancestors.ts',
+    find: "return at < 0 ? { kind: 'person' } : { kind: 'agent', env: {} };",
+    without: "return { kind: 'person' };",
+    tests: ['tests/cli/who-may.test.ts'],
+  },
+  {
+    name: 'no decision by a tool',
+    file: 'cli/talk/mcp-tools.ts',
+    find: '...(allowDecisions ? DECISIONS : [])',
+    without: '...DECISIONS',
+    tests: ['tests/cli/mcp.test.ts'],
+  },
+  {
+    name: 'an address that lets in once',
+    file: 'web/http-server.ts',
+    find: '  keys.tokens.delete(came.token);\n',
+    without: '',
+    tests: ['tests/web/guard.test.ts'],
+  },
+  {
+    name: 'no token among arguments',
+    file: 'web/serve-page.ts',
+    find: 'spawn(program, [door], {',
+    without: 'spawn(program, [url], {',
+    tests: ['tests/web/guard.test.ts'],
+  },
+  {
+    name: 'no session of another thread',
+    file: 'local/session-ledger.ts',
+    find: '&& belongs(message, use)',
+    without: '',
+    tests: ['tests/local/session-ledger.test.ts'],
+  },
+  {
+    name: 'a thread that cannot end its marks',
+    file: 'protocol/fence.ts',
+    find: "cut.replaceAll(nonce, '············')",
+    without: 'cut',
+    tests: ['tests/protocol/records.test.ts'],
+  },
 ];
 
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-guards-'));

@@ -65,6 +65,8 @@ export interface AttemptRequest {
   readonly persona: string | null;
   /** A session of the same program on this host to be continued, or null. */
   readonly session: string | null;
+  /** Paths of the messages before this one in its thread; absent = none. */
+  readonly thread?: readonly string[];
   /** The directory that it runs in; exists, private, deleted by the caller. */
   readonly directory: string;
   /** True: `entry.cwd` is a worktree that the dispatcher made without `CHECKOUT_FILES`. */

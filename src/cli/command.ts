@@ -2,6 +2,7 @@
  * What a command is: its place in `--help`, its options, and the module that does it. The same
  * table makes help, completion, man page and tests.
  */
+import type { Caller } from '../local/ancestors.ts';
 import type { Io } from './io.ts';
 
 export interface OptionSpec {
@@ -23,6 +24,8 @@ export interface CommandSpec {
   readonly args: string;
   readonly about: string;
   readonly group: 'begin' | 'talk' | 'look' | 'control' | 'workflow' | 'care';
+  /** True: an agent may call it inside of its attempt. For what sends or reads; else refused. */
+  readonly agents?: boolean;
   readonly options: readonly OptionSpec[];
   /** Commands below this one; their names begin with its own: `workflow run`. */
   readonly subcommands?: readonly CommandSpec[];
@@ -42,6 +45,8 @@ export interface Invocation {
   readonly io: Io;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** A person, or an agent that a dispatcher started. */
+  readonly caller: Caller;
   /** The script that was started, for those that have it started again. */
   readonly program: string;
   /** The table of all commands, for those that tell of it. */

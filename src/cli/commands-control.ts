@@ -9,6 +9,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'what is going on, and what needs you with the command that fixes it',
     group: 'look',
+    agents: true,
     options: [
       { name: 'config', about: 'print every setting of this host and where it comes from' },
     ],
@@ -19,6 +20,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '<id|run|model|host>',
     about: 'where a message, run, gate, model or host stands, why, and what moves it',
     group: 'look',
+    agents: true,
     options: [],
     load: () => import('./look/why.ts').then(({ explain }) => ({ execute: explain })),
   },
@@ -27,6 +29,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'every host: what it serves, how busy it is, what it holds',
     group: 'look',
+    agents: true,
     options: [],
     load: () => import('./look/hosts.ts').then(({ showHosts }) => ({ execute: showHosts })),
   },
@@ -35,6 +38,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'work, hosts, models, replies, tokens and cost as numbers for Prometheus',
     group: 'look',
+    agents: true,
     options: [
       {
         name: 'out',
@@ -233,6 +237,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'check the promises of the protocol over the whole history',
     group: 'care',
+    agents: true,
     options: [],
     load: () => import('./care/verify.ts').then(({ verify }) => ({ execute: verify })),
   },

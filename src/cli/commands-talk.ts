@@ -36,6 +36,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '[file]',
     about: 'publish a message: -m text, a file, - for standard input, or --edit',
     group: 'talk',
+    agents: true,
     options: [
       {
         name: 'to',
@@ -86,6 +87,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<id> [s]',
     about: 'wait until a message is answered and print the answers (default: 10m)',
     group: 'talk',
+    agents: true,
     options: [],
     load: () =>
       import('./talk/wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
@@ -95,6 +97,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'the channels: what they are for, how much is said, what is open',
     group: 'look',
+    agents: true,
     options: [],
     load: () =>
       import('./look/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
@@ -105,6 +108,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about:
       'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
     group: 'look',
+    agents: true,
     options: [
       COUNT,
       { name: 'follow', short: 'f', about: 'print what comes from now on, too' },
@@ -117,6 +121,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<id>',
     about: 'one message with its answers',
     group: 'look',
+    agents: true,
     options: [
       { name: 'raw', about: 'the file as it is' },
       { name: 'transcript', about: 'what the agents of this host printed for it' },
@@ -128,6 +133,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<id>',
     about: 'everything around a message as a tree',
     group: 'look',
+    agents: true,
     options: [],
     load: () => import('./look/thread.ts').then(({ showThread }) => ({ execute: showThread })),
   },
@@ -136,6 +142,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<text>',
     about: 'messages that say it',
     group: 'look',
+    agents: true,
     options: [
       { name: 'channel', value: 'name', about: 'only in this channel' },
       COUNT,
@@ -149,6 +156,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'who can be addressed, and what this host serves',
     group: 'look',
+    agents: true,
     options: [],
     load: () => import('./look/models.ts').then(({ listModels }) => ({ execute: listModels })),
   },
@@ -166,6 +174,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<file...>',
     about: 'check message files and models.yaml before they are sent',
     group: 'care',
+    agents: true,
     options: [],
     load: () => import('./care/lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
   },
@@ -174,7 +183,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'serve send, wait, reading and workflows to any agent as tools (Model Context Protocol)',
     group: 'talk',
-    options: [],
+    agents: true,
+    options: [{ name: 'allow-decisions', about: 'also tools that decide gates in your name' }],
     load: () => import('./talk/mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
   },
   {
@@ -182,6 +192,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '<shell>',
     about: 'completion script for bash, zsh or fish',
     group: 'care',
+    agents: true,
     options: [],
     load: () =>
       import('./care/completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
@@ -191,6 +202,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'the manual page; man crosstalkd shows it where npm installed the program',
     group: 'care',
+    agents: true,
     options: [],
     load: () =>
       import('./care/man-page.ts').then(({ printManPage }) => ({ execute: printManPage })),

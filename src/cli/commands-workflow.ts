@@ -36,9 +36,13 @@ type Row = Pick<CommandSpec, 'args' | 'about' | 'load'> & {
   readonly options?: readonly OptionSpec[];
 };
 
+/** Those that only read. */
+const FOR_AGENTS = ['check', 'plan', 'list', 'show', 'why'];
+
 const row = ({ name, options = [], ...rest }: Row): CommandSpec => ({
   name: `workflow ${name}`,
   group: 'workflow',
+  agents: FOR_AGENTS.includes(name),
   options,
   ...rest,
 });
@@ -218,6 +222,7 @@ export const WORKFLOW_COMMAND: CommandSpec = {
   args: '',
   about: 'longer work: compile, fan out, synthesize, route (wf for short)',
   group: 'workflow',
+  agents: true,
   options: [],
   subcommands: ROWS.map(row),
   load: () => Promise.reject(new Error('"workflow" is done by the commands below it')),

@@ -9,6 +9,7 @@ import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
 import { formatJson, type Io, paint, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
+import { findCaller, refuseAgents } from './who-may.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
 export type Surroundings = Pick<Invocation, 'io' | 'env' | 'cwd' | 'program'>;
@@ -33,7 +34,9 @@ export async function execute(
       showHelp(spec, io);
       return 0;
     }
-    const invocation: Invocation = { ...surroundings, args, options, commands: COMMANDS };
+    const caller = await findCaller(surroundings.env);
+    refuseAgents(spec, caller);
+    const invocation: Invocation = { ...surroundings, args, options, caller, commands: COMMANDS };
     return await (await spec.load()).execute(invocation);
   } catch (error) {
     return report(error, { io, wantsJson, command });

@@ -25,6 +25,8 @@ export interface AttemptInput {
   /** Why it is not run at all: nobody is called as `as:` says. */
   readonly stranger: string | null;
   readonly session: string | null;
+  /** Paths of the messages before it. */
+  readonly thread: readonly string[];
   /** Why it is not run at all: models talk in circles. */
   readonly loop: string | null;
   /** Limits that the message sets for itself; null = those of the model. */
@@ -91,6 +93,7 @@ export async function composeAttemptPrompt(
     threadBytesMax,
     body,
     mayHaveActed: mayHaveActed(held, fields),
+    nonce: held.claim.nonce,
   });
   const isolation: IsolationRead =
     read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
@@ -109,6 +112,7 @@ export async function composeAttemptPrompt(
     loop,
     isolation,
     attachments,
+    thread: thread.entries.map(({ path }) => path),
     ...continueAs(fields, { alias: settings.alias, session: thread.session }),
   };
 }

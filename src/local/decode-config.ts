@@ -47,7 +47,7 @@ export function decodeConfig(sources: ConfigSources): ConfigDecoded {
     const value = setting.decode(found.raw);
     if (value === undefined)
       problems.push(
-        `${whereOf(found.origin, setting.key)}: found ${describe(found.raw)}, expected ${setting.expected}`,
+        `${whereOf(found.origin, setting.key)}: found ${describeRaw(found.raw, setting.expected)}, expected ${setting.expected}`,
       );
     else origins.set(field, found.origin);
     return value;
@@ -252,3 +252,14 @@ function misspeltVariables(env: Env): readonly string[] {
     return meant === null ? [] : [`${name} is set and means nothing; did you mean ${meant}?`];
   });
 }
+
+/** What stands there; its content, where it is of the form expected and something in it is not. */
+function describeRaw(raw: unknown, expected: string): string {
+  const form = describe(raw);
+  if (typeof raw !== 'object' || !expected.startsWith(form)) return form;
+  const text = JSON.stringify(raw);
+  return text.length > RAW_CHARS_MAX ? `${text.slice(0, RAW_CHARS_MAX)}…` : text;
+}
+
+/** Of a value that is shown in a problem. */
+const RAW_CHARS_MAX = 200;

@@ -69,8 +69,8 @@ function pidExists(pid: number): boolean {
 export async function readBootId(): Promise<string> {
   return (
     (await readOrNull('/proc/sys/kernel/random/boot_id')) ??
-    (await ask('sysctl', ['-n', 'kern.bootsessionuuid'])) ??
-    (await ask('sysctl', ['-n', 'kern.boottime'])) ??
+    (await askSystem('sysctl', ['-n', 'kern.bootsessionuuid'])) ??
+    (await askSystem('sysctl', ['-n', 'kern.boottime'])) ??
     'unknown'
   );
 }
@@ -88,7 +88,7 @@ async function readProcess(
 ): Promise<{ readonly start: string; readonly ended: boolean } | null> {
   const line = await readOrNull(`/proc/${pid}/stat`);
   if (line !== null) return parseProcStat(line);
-  const start = await ask('ps', ['-o', 'lstart=', '-p', String(pid)]);
+  const start = await askSystem('ps', ['-o', 'lstart=', '-p', String(pid)]);
   return start === null ? null : { start, ended: false };
 }
 
@@ -114,7 +114,8 @@ export async function isInBackground(): Promise<boolean> {
   const line = await readOrNull('/proc/self/stat');
   const [group, foreground] =
     line === null
-      ? ((await ask('ps', ['-o', 'pgid=,tpgid=', '-p', String(process.pid)]))?.split(/\s+/) ?? [])
+      ? ((await askSystem('ps', ['-o', 'pgid=,tpgid=', '-p', String(process.pid)]))?.split(/\s+/) ??
+        [])
       : line
           .slice(line.lastIndexOf(')') + 2)
           .split(' ')
@@ -141,7 +142,8 @@ async function readOrNull(path: string): Promise<string | null> {
 
 const ASK_TIMEOUT_MS = 5_000;
 
-async function ask(program: string, args: readonly string[]): Promise<string | null> {
+/** What a program of the system says, trimmed; null when it cannot be asked. */
+export async function askSystem(program: string, args: readonly string[]): Promise<string | null> {
   // The same locale and zone always, or the same moment would be written in two ways.
   const env = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
   const answer = await promisify(execFile)(program, [...args], {

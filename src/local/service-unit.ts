@@ -118,6 +118,9 @@ RestartPreventExitStatus=${EXITS_FOR_GOOD.join(' ')}
 KillMode=mixed
 TimeoutStopSec=${Math.ceil(facts.graceMs / 1_000) + STOP_SECONDS_MORE}
 UMask=0077
+NoNewPrivileges=true
+LockPersonality=true
+RestrictRealtime=true
 
 [Install]
 WantedBy=default.target

@@ -181,3 +181,16 @@ async function ensureStateId(directory: StateDirectory, random: Random): Promise
   await writeDurableFile(directory.idFile, `${id}\n`);
   return id;
 }
+
+/** Projects by name, with `~` as the home. */
+export function expandProjects(
+  projects: Readonly<Record<string, string>>,
+  home: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(projects).map(([name, directory]) => [
+      name,
+      directory.replace(/^~(?=\/|$)/, home),
+    ]),
+  );
+}

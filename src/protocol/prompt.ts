@@ -4,6 +4,7 @@
  */
 import { formatIso } from '../base/clock.ts';
 import { oneLine } from '../base/plain-text.ts';
+import { fence, fenceNotice } from './fence.ts';
 
 /** One earlier message of the thread. */
 export interface ThreadEntry {
@@ -36,6 +37,8 @@ export interface PromptParts {
   readonly body: string;
   /** An attempt before this one may have done part of the work. */
   readonly mayHaveActed?: boolean;
+  /** Marks the thread as data; of this attempt, so that nobody could write it beforehand. */
+  readonly nonce: string;
 }
 
 const MAY_HAVE_ACTED =
@@ -54,7 +57,7 @@ export function composePrompt(parts: PromptParts): string {
     parts.persona === null ? null : `## Who you are\n\n${parts.persona.trim()}`,
     kept.length === 0
       ? null
-      : `## The thread so far\n\n${omitted > 0 ? `(${omitted} earlier messages left out)\n\n` : ''}${kept.map(formatEntry).join('\n\n')}`,
+      : `## The thread so far\n\n${fenceNotice(parts.nonce)}\n\n${omitted > 0 ? `(${omitted} earlier messages left out)\n\n` : ''}${kept.map((entry) => formatEntry(entry, parts.nonce)).join('\n\n')}`,
     `## The message\n\n${parts.body.trim()}`,
   ];
   return `${sections.filter((section) => section !== null).join('\n\n')}\n`;
@@ -66,8 +69,8 @@ function formatFiles(files: PromptParts['files']): string {
   return `\nFiles of the message, read-only, in ${files.folder}: ${files.names.join(', ')}\nFiles that you leave in ${files.output} are published with the reply.`;
 }
 
-function formatEntry(entry: ThreadEntry): string {
-  return `### ${oneLine(entry.from, 64)}, ${formatIso(entry.timestampMs)}\n\n${entry.body.trim()}`;
+function formatEntry(entry: ThreadEntry, nonce: string): string {
+  return `### ${oneLine(entry.from, 64)}, ${formatIso(entry.timestampMs)}\n\n${fence(entry.body.trim(), '', nonce)}`;
 }
 
 function boundThread(

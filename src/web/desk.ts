@@ -34,6 +34,8 @@ export interface Moment {
 
 export interface Desk {
   readonly invocation: Invocation;
+  /** The state directory of the transport. */
+  readonly directory: string;
   /** The newest state; looks first when the last look is old. */
   readonly now: () => Promise<Moment>;
   /** The answer to `key` at the newest state, made at most once for it. */
@@ -100,6 +102,7 @@ export async function openDesk(invocation: Invocation): Promise<Desk> {
 
   return {
     invocation,
+    directory: session.directory.path,
     now,
     answer: async (key, make) => {
       const moment = await now();

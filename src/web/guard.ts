@@ -11,8 +11,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 
 /** The secrets of one run of the server. */
 export interface Keys {
-  /** In the address that is printed. */
-  readonly token: string;
+  /** In addresses that let in once each; who spends one takes it out. */
+  readonly tokens: Set<string>;
   /** In the cookie. */
   readonly cookie: string;
   /** In the header of every request that changes something. */
@@ -27,10 +27,10 @@ export interface Asked {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** `enter`: set the cookie and go on without the token. */
+/** `enter`: spend the token on a cookie and go on without it. */
 export type Judged =
   | { readonly kind: 'allowed' }
-  | { readonly kind: 'enter' }
+  | { readonly kind: 'enter'; readonly token: string }
   | {
       readonly kind: 'refused';
       readonly status: 400 | 403 | 405 | 415 | 421;
@@ -77,19 +77,19 @@ export function judgeRequest(
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
     return refused(405, `${method} is not known here`);
   const [token] = asked.tokens;
-  if (
-    token !== undefined &&
-    method === 'GET' &&
-    asked.tokens.length === 1 &&
-    isSame(token, own.keys.token)
-  )
-    return { kind: 'enter' };
+  if (token !== undefined && method === 'GET' && asked.tokens.length === 1) {
+    const known = [...own.keys.tokens].find((one) => isSame(token, one));
+    if (known !== undefined) return { kind: 'enter', token: known };
+  }
   if (
     !cookiesOf(headers['cookie'], cookieName(own.port)).some((value) =>
       isSame(value, own.keys.cookie),
     )
   )
-    return refused(403, 'open the address that "crosstalkd web" printed, with its token');
+    return refused(
+      403,
+      'open the address that "crosstalkd web" printed last; each lets in once, one browser',
+    );
   const site = headers['sec-fetch-site'];
   const isPage = !asked.path.startsWith('/api/');
   if (site !== undefined && site !== 'same-origin' && !(isPage && site === 'none'))

@@ -11,7 +11,7 @@ import { act } from './act.ts';
 import { type Answerer, createAnswerer } from './answers.ts';
 import type { Desk } from './desk.ts';
 import { formatCookie, judgeRequest, type Keys, SAFETY_HEADERS } from './guard.ts';
-import type { PageFiles } from './page-files.ts';
+import { formatRedirect, type PageFiles } from './page-files.ts';
 
 /** A text of the largest message, quoted as JSON. */
 const BODY_BYTES_MAX = 4 * 1_048_576;
@@ -37,8 +37,10 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 /** A server that takes requests. */
 export interface PageServer {
   readonly port: number;
-  /** The address with the token. */
-  readonly url: string;
+  /** A new address with a token that lets in once. */
+  readonly invite: () => string;
+  /** Calls `listen` with each token that was spent. */
+  readonly onEnter: (listen: (url: string) => void) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -48,6 +50,8 @@ interface Parts {
   readonly keys: Keys;
   readonly answer: Answerer;
   readonly port: number;
+  readonly addressOf: (token: string) => string;
+  readonly listeners: Set<(url: string) => void>;
 }
 
 /** Starts the server on `port`; 0 = any that is free. Throws USAGE when the port is taken. */
@@ -57,7 +61,7 @@ export async function startPageServer(
   port: number,
 ): Promise<PageServer> {
   const secret = (): string => randomBytes(32).toString('base64url');
-  const keys: Keys = { token: secret(), cookie: secret(), csrf: secret() };
+  const keys: Keys = { tokens: new Set(), cookie: secret(), csrf: secret() };
   const answer = createAnswerer(desk, keys.csrf);
   const server = createServer({
     requestTimeout: 30 * SECOND,
@@ -66,13 +70,20 @@ export async function startPageServer(
   });
   server.maxConnections = 64;
   const bound = await listen(server, port);
-  const parts: Parts = { desk, files, keys, answer, port: bound };
+  const addressOf = (token: string): string => `http://127.0.0.1:${bound}/?token=${token}`;
+  const listeners = new Set<(url: string) => void>();
+  const parts: Parts = { desk, files, keys, answer, port: bound, addressOf, listeners };
   server.on('request', (request, response) => {
     handle(parts, request, response).catch((error: unknown) => tellError(response, error));
   });
   return {
     port: bound,
-    url: `http://127.0.0.1:${bound}/?token=${keys.token}`,
+    invite: () => {
+      const token = secret();
+      keys.tokens.add(token);
+      return addressOf(token);
+    },
+    onEnter: (listener) => void listeners.add(listener),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -125,7 +136,7 @@ async function handle(
     return;
   }
   if (judged.kind === 'enter') {
-    enter(parts, url, response);
+    enter(parts, url, { request, response, token: judged.token });
     return;
   }
   const name = url.pathname.startsWith('/api/') ? url.pathname.slice('/api/'.length) : null;
@@ -162,13 +173,34 @@ function readUrl(target: string, port: number): URL | null {
 
 /**
  * The token is spent on a cookie and leaves the address, so that neither the history nor a copied
- * link has it.
+ * link has it. A browser that another page or a file has sent here would not show its new cookie to
+ * where a redirect leads, so it goes on from a page of ours.
  */
-function enter({ port, keys }: Parts, url: URL, response: ServerResponse): void {
+function enter(
+  { port, keys, addressOf, listeners }: Parts,
+  url: URL,
+  came: {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly token: string;
+  },
+): void {
+  keys.tokens.delete(came.token);
   url.searchParams.delete('token');
+  // Two slashes would name another server.
+  const location = url.pathname.replace(/^\/+/, '/') + url.search;
+  const { response } = came;
   response.setHeader('set-cookie', formatCookie(port, keys));
-  response.setHeader('location', url.pathname + url.search);
-  response.writeHead(303).end();
+  response.setHeader('cache-control', 'no-store');
+  const site = came.request.headers['sec-fetch-site'];
+  if (site === undefined || site === 'none' || site === 'same-origin') {
+    response.setHeader('location', location);
+    response.writeHead(303).end();
+  } else
+    response
+      .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+      .end(formatRedirect(location));
+  for (const listener of listeners) listener(addressOf(came.token));
 }
 
 function refuse(

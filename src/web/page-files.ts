@@ -25,6 +25,16 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
+/** A page that does nothing but lead to an address. */
+export function formatRedirect(url: string): string {
+  const value = url.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  return [
+    '<!doctype html><meta charset="utf-8"><title>crosstalk</title>',
+    '<meta name="referrer" content="no-referrer">',
+    `<meta http-equiv="refresh" content="0;url=${value}">\n`,
+  ].join('');
+}
+
 /** Reads the built page. Throws INTERNAL when this installation has none. */
 export async function readPageFiles(): Promise<PageFiles> {
   const folder = findFolder();

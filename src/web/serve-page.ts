@@ -1,11 +1,13 @@
 /** `crosstalkd web`: a page for one person on this machine, until it is stopped. */
 import { spawn } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import { given, type Invocation, option } from '../cli/command.ts';
 import { formatJson, paint } from '../cli/io.ts';
 import { openDesk } from './desk.ts';
 import { type PageServer, startPageServer } from './http-server.ts';
-import { readPageFiles } from './page-files.ts';
+import { formatRedirect, readPageFiles } from './page-files.ts';
 
 /**
  * Where the page is when nothing else is asked for and nobody else is there, so that links to it
@@ -30,10 +32,12 @@ export async function servePage(invocation: Invocation): Promise<number> {
         startPageServer(desk, files, port),
       );
       tell(invocation, server);
+      const door = join(desk.directory, `web-${server.port}.html`);
       if (!given(invocation, 'no-open') && invocation.io.isTerminal)
-        openBrowser(invocation, server.url);
+        await openBrowser(invocation, { server, door });
       await stopped.signal;
       await server.close();
+      await rm(door, { force: true });
     } finally {
       await desk.close();
     }
@@ -55,25 +59,44 @@ async function start(
   });
 }
 
-function tell({ io, ...invocation }: Invocation, { url, port }: PageServer): void {
-  if (given(invocation, 'json')) {
-    io.print(formatJson({ ok: true, health: 'good', url, port }));
-    return;
-  }
-  io.print(paint(io, 'bold', url));
-  io.print(
-    paint(
-      io,
-      'dim',
-      'Only this machine can open it, and only with this address: whoever has it can read and send as you. Ctrl-C ends it.',
-    ),
-  );
+function tell({ io, ...invocation }: Invocation, server: PageServer): void {
+  let address = server.invite();
+  const print = (): void =>
+    given(invocation, 'json')
+      ? io.print(formatJson({ ok: true, health: 'good', url: address, port: server.port }))
+      : io.print(paint(io, 'bold', address));
+  print();
+  if (!given(invocation, 'json'))
+    io.print(
+      paint(
+        io,
+        'dim',
+        'Only this machine can open it, and it lets one browser in, which can read and send as you; then a new address follows. Ctrl-C ends it.',
+      ),
+    );
+  server.onEnter((used) => {
+    if (used !== address) return;
+    address = server.invite();
+    print();
+  });
 }
 
-/** A machine without a browser has the address in its terminal. */
-function openBrowser(invocation: Invocation, url: string): void {
+/**
+ * The browser is sent to a file that only this user can read, for everybody on the machine sees the
+ * arguments of a program. A machine without a browser has the address in its terminal.
+ */
+async function openBrowser(
+  invocation: Invocation,
+  { server, door }: { readonly server: PageServer; readonly door: string },
+): Promise<void> {
+  const url = server.invite();
+  await rm(door, { force: true });
+  await writeFile(door, formatRedirect(url), { mode: 0o600, flag: 'wx' });
+  server.onEnter((used) => {
+    if (used === url) void rm(door, { force: true });
+  });
   const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(program, [url], {
+  const child = spawn(program, [door], {
     stdio: 'ignore',
     detached: true,
     env: { ...invocation.env },

@@ -22,9 +22,12 @@ afterEach(async () => {
   await fleet.close();
 });
 
-async function connect(env: Readonly<Record<string, string>> = {}): Promise<Client> {
+async function connect(
+  env: Readonly<Record<string, string>> = {},
+  ...options: readonly string[]
+): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' });
-  const args = [BIN, 'mcp', '-C', fleet.clone];
+  const args = [BIN, 'mcp', '-C', fleet.clone, ...options];
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,
@@ -89,7 +92,7 @@ describe('mcp', () => {
         '---\nname: gated\ninputs: { about: { type: string, required: true } }\nmodel: a\nsteps:\n  ok: { ask: { title: "Go on?" } }\n  then: { needs: [ok], prompt: "on ${{ inputs.about }}" }\n---\n',
     });
     fleet.start('h');
-    const client = await connect();
+    const client = await connect({}, '--allow-decisions');
     const start = async (about: string): Promise<{ run: string; id: string }> => {
       const { isError, data } = await call(client, 'workflow_run', {
         name: 'gated',
@@ -153,7 +156,9 @@ describe('mcp', () => {
       return message;
     };
     expect(await refused('workflow_show', { run: 'none' })).toContain('none');
-    expect(await refused('workflow_approve', { run: 'none' })).toContain('none');
+    expect(await refused('workflow_approve', { run: 'none' })).toContain(
+      'no tool "workflow_approve"',
+    );
     expect(await refused('workflow_run', { name: 'nowhere' })).toContain('nowhere');
     expect(await refused('wait', {})).toContain('"id" is missing');
     expect(await refused('show', { id: 7, more: true })).toContain(
@@ -178,6 +183,11 @@ describe('mcp', () => {
     ).toMatchObject(refused);
     const allowed = await connect({ ...agent, CROSSTALK_SEND: '1', CROSSTALK_HOPS: '9' });
     expect(await call(allowed, 'send', { to: 'maintainer', message: 'x' })).toMatchObject(refused);
-    expect(await call(allowed, 'workflow_approve', { run: 'x' })).toMatchObject({ isError: true });
+    const deciding = await connect({ ...agent, CROSSTALK_SEND: '1' }, '--allow-decisions');
+    for (const tool of ['workflow_approve', 'workflow_deny', 'workflow_run'])
+      expect(await call(deciding, tool, { run: 'x', name: 'x' }), tool).toMatchObject({
+        isError: true,
+      });
+    expect(await call(deciding, 'workflow_approve', { run: 'x' })).toMatchObject(refused);
   });
 });

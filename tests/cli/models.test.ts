@@ -52,6 +52,7 @@ describe('models and allow', () => {
     expect(stdout).toContain('effects  external: it may change things on this host');
     expect(stdout).toContain('cwd      ~/app');
     expect(stdout).toContain('env      TOKEN');
+    expect(stdout).toContain('gives    the value of TOKEN to nice and sh');
     expect(stdout).toContain('may send messages');
     expect(stdout).toContain('to approve: crosstalkd allow deploy echo ghost');
     expect(readFileSync(join(cli.place, 'config', 'approvals.json'), 'utf8')).toBe(before);

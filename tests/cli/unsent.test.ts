@@ -20,6 +20,7 @@ async function find(): Promise<Unsent | null> {
     io: systemIo({}),
     env: cli.env,
     cwd: cli.clone,
+    caller: { kind: 'person' },
     program: '',
     commands: [],
   };

@@ -112,6 +112,10 @@ describe('settings that are wrong', () => {
       '/c/config.yaml:1: "concurrency": found text "many", expected a whole number from 1 to 1000',
     ],
     ['concurrency: [1]', '/c/config.yaml:1: "concurrency": found a list, expected a whole number'],
+    [
+      'notify: [{ desktopp: true }]',
+      '"notify": found [{"desktopp":"true"}], expected a list, each',
+    ],
     ['concurrency: 0', 'found text "0"'],
     ['lease: -5', 'found text "-5", expected a duration such as 500ms'],
     ['lease: 30d', 'at most 24d'],

@@ -35,7 +35,7 @@ function findBrowser(): string {
 
 /** `crosstalkd web` as it runs. */
 export interface WebChild {
-  /** With the token. */
+  /** With a token that lets in once; the newest one printed. */
   readonly url: string;
   /** `http://127.0.0.1:<port>`. */
   readonly origin: string;
@@ -61,9 +61,13 @@ export async function startWeb(cli: Cli): Promise<WebChild> {
     });
     void ended.then((code) => fail(new Error(`web ended with ${String(code)}: ${said.error}`)));
   });
-  const { url, port } = JSON.parse(line) as { readonly url: string; readonly port: number };
+  const read = (text: string) =>
+    JSON.parse(text) as { readonly url: string; readonly port: number };
+  const { port } = read(line);
   return {
-    url,
+    get url() {
+      return read(said.out.trimEnd().split('\n').at(-1) ?? '').url;
+    },
     origin: `http://127.0.0.1:${port}`,
     port,
     stop: (signal) => {

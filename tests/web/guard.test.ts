@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWeb, type WebChild } from '../support/browser.ts';
 import { type Cli, startCli } from '../support/cli.ts';
+import { untilTrue } from '../support/fleet.ts';
 
 let cli: Cli;
 let web: WebChild;
@@ -42,6 +46,22 @@ function ask(
   });
 }
 
+/** `crosstalkd web` at a terminal, whose browser is found in `bin`; gives what ends it. */
+function startInTerminal({ clone, env }: Cli, bin: string): () => Promise<void> {
+  const program = resolve(import.meta.dirname, '../../bin/crosstalkd.js');
+  const command = [process.execPath, program, 'web', '--port', '0'].join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: clone,
+    env: { ...env, PATH: `${bin}:${env['PATH'] ?? ''}`, SHELL: '/bin/sh' },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const ended = new Promise<void>((done) => child.once('close', () => done()));
+  return () => {
+    child.stdin.write('\u0003');
+    return ended;
+  };
+}
+
 const inside = (more: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
   cookie,
   ...more,
@@ -64,6 +84,57 @@ afterAll(async () => {
   const code = await web.stop('SIGINT');
   cli.close();
   expect(code).toBe(0);
+});
+
+describe('the address of the page', () => {
+  it('lets in once; after that another one is printed', async () => {
+    const first = new URL(web.url);
+    const path = first.pathname + first.search;
+    expect((await ask(path, { method: 'HEAD' })).status).toBe(403);
+    expect((await ask(path)).status).toBe(303);
+    const again = await ask(path);
+    expect([again.status, again.headers['set-cookie']]).toEqual([403, undefined]);
+    await untilTrue(() => web.url !== first.href);
+    const second = new URL(web.url);
+    expect((await ask(second.pathname + second.search)).status).toBe(303);
+    await untilTrue(() => web.url !== second.href);
+  });
+
+  it('goes on from a page of ours where a file has led to it, and never to another server', async () => {
+    const { search } = new URL(web.url);
+    const entered = await ask(`//evil.example/${search}`, {
+      headers: { 'sec-fetch-site': 'cross-site' },
+    });
+    expect([entered.status, entered.headers['location']]).toEqual([200, undefined]);
+    expect(entered.headers['set-cookie']).toHaveLength(1);
+    expect(entered.text).toContain('content="0;url=/evil.example/"');
+    await untilTrue(() => new URL(web.url).search !== search);
+  });
+
+  it('is not among the arguments of any program, and its file is private and goes', async () => {
+    const opened = join(cli.place, 'opened');
+    const bin = join(cli.place, 'bin');
+    mkdirSync(bin);
+    const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+    writeFileSync(
+      join(bin, program),
+      `#!/bin/sh\nprintf %s "$1" > ${opened}.part\nmv ${opened}.part ${opened}\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const stop = startInTerminal(cli, bin);
+    await untilTrue(() => existsSync(opened));
+    const door = readFileSync(opened, 'utf8');
+    expect(door).not.toContain('token');
+    expect(statSync(door).mode & 0o777).toBe(0o600);
+    const url = /url=([^"]+)"/.exec(readFileSync(door, 'utf8'))?.[1] ?? '';
+    const entered = await fetch(url, { redirect: 'manual' });
+    expect(entered.status).toBe(303);
+    await untilTrue(() => !existsSync(door));
+    expect((await fetch(url, { redirect: 'manual' })).status).toBe(403);
+    await stop();
+  });
 });
 
 describe('the server of the page', () => {

@@ -52,6 +52,31 @@ export function allowModels(invocation: Invocation): Promise<number> {
   });
 }
 
+/** Names whose values it gets, the key of an endpoint among them. */
+function namesSeen({ adapter, env, options }: ModelEntry): readonly string[] {
+  const [key, base] = [options['key-env'], options['base-url']];
+  if (typeof key === 'string') return [...new Set([...env, key])];
+  if (adapter !== 'http' || base !== undefined) return env;
+  return [options['api'] === 'anthropic' ? 'ANTHROPIC_API_KEY' : 'OPENAI_API_KEY'];
+}
+
+/**
+ * Who gets what: an address that the entry names, a wrapper, or a program of its own, and whoever
+ * is behind those. Null for a program of an adapter, which says so itself.
+ */
+function describeLeaving(entry: ModelEntry): string | null {
+  const { adapter, options, wrapper, command } = entry;
+  const names = namesSeen(entry);
+  const values = names.length === 0 ? '' : `the value of ${names.join(', ')}`;
+  if (adapter === 'http') {
+    const base = options['base-url'];
+    const to = typeof base === 'string' ? base : 'the provider that "api" names';
+    return `messages${values === '' ? '' : ` and ${values}`} to ${to}`;
+  }
+  const through = [wrapper[0], command[0]].filter((word) => word !== undefined);
+  return values === '' || through.length === 0 ? null : `${values} to ${through.join(' and ')}`;
+}
+
 /**
  * What an operator has to know before saying yes: everything that decides what runs, with which
  * rights to what.
@@ -68,7 +93,14 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
       entry.effects === 'external' ? 'external: it may change things on this host' : 'none',
     ],
     ['cwd', entry.cwd ?? 'an empty scratch directory'],
-    ['env', entry.env.length === 0 ? 'nothing of yours' : entry.env.join(', ')],
+    ['env', namesSeen(entry).length === 0 ? 'nothing of yours' : namesSeen(entry).join(', ')],
+    ['gives', describeLeaving(entry)],
+    [
+      'trust',
+      entry.trustCheckout
+        ? 'not of a checkout: "trust-checkout" counts in this host\'s own models.yaml only'
+        : null,
+    ],
     ['send', entry.maySend ? 'it may send messages to other models' : null],
     ['fallback', entry.fallback.length === 0 ? null : entry.fallback.join(', ')],
     [

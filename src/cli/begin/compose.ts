@@ -23,10 +23,12 @@ import { createWorktrees } from '../../local/git-worktree.ts';
 import { createPoke } from '../../local/poke-hosts.ts';
 import { createProjectGit } from '../../transport/git-runner.ts';
 import { createSessionUsage } from '../../local/session-usage.ts';
+import { openSessionLedger } from '../../local/session-ledger.ts';
 import { createSessionFolders, type SessionFolders } from '../../local/session-folders.ts';
-import { homeOf } from '../../local/state-directory.ts';
+import { expandProjects, homeOf } from '../../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
+import { keepSessions } from './keep-sessions.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { openState } from '../session/open-state.ts';
@@ -151,7 +153,9 @@ function composeAgents(
     sessions,
     totals: createSessionUsage(session.directory.sessionUsageFile),
   });
-  return keepTranscripts(letSend(agents, session, invocation), {
+  const ledger = openSessionLedger(join(session.directory.path, 'sessions.jsonl'));
+  const sending = keepSessions(letSend(agents, session, invocation), ledger, log);
+  return keepTranscripts(sending, {
     directory: session.directory.transcripts,
     env,
     onOutput,
@@ -175,18 +179,6 @@ async function composePoke(
     {
       fix: makeSecretCommand(configDirectory),
     },
-  );
-}
-
-function expandProjects(
-  projects: Readonly<Record<string, string>>,
-  home: string,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(projects).map(([name, directory]) => [
-      name,
-      directory.replace(/^~(?=\/|$)/, home),
-    ]),
   );
 }
 

@@ -9,6 +9,7 @@ import { shellWord } from '../../base/shell-word.ts';
 import { type ConfigDirectory, locateConfigDirectory } from '../../local/config-directory.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { readConfig } from '../../local/read-config.ts';
+import { expandProjects, homeOf } from '../../local/state-directory.ts';
 import { wakeSecretFile } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
@@ -23,17 +24,35 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
   const open = await examinePermissions(directory);
   if (open.length > 0) return open;
   try {
-    const { warnings } = await readConfig({ env, flags: {}, hostname: hostname() });
-    const [warning] = warnings;
+    const read = await readConfig({ env, flags: {}, hostname: hostname() });
+    const [warning] = read.warnings;
     return [
       warning === undefined
         ? fine('configuration', directory.path)
         : trouble('warn', 'configuration', { says: warning, fix: 'crosstalkd status --config' }),
+      ...(await examineProjects(expandProjects(read.config.projects, homeOf(env)))),
     ];
   } catch (error) {
     const fix = error instanceof CrosstalkError ? error.fix : null;
     return [trouble('bad', 'configuration', { says: errorText(error), fix })];
   }
+}
+
+/** A message for a project that is no directory here would fail each time it is tried. */
+async function examineProjects(
+  projects: Readonly<Record<string, string>>,
+): Promise<readonly Finding[]> {
+  const found = await Promise.all(
+    Object.entries(projects).map(async ([name, path]) => {
+      const isThere = await stat(path).then(
+        (one) => one.isDirectory(),
+        () => false,
+      );
+      const says = `projects: "${name}" is ${path}, which is no directory`;
+      return isThere ? [] : [trouble('bad', 'projects', { says, fix: null })];
+    }),
+  );
+  return found.flat();
 }
 
 /**

@@ -34,6 +34,13 @@ const TABLE: readonly (readonly [tool: string, command: string, options: readonl
   ['workflow_run', 'workflow run', ['input', 'channel', 'wait']],
   ['workflow_show', 'workflow show', []],
   ['workflow_list', 'workflow list', ['number', 'open']],
+];
+
+/**
+ * What decides in the name of a person: there only when that person has said so, because what a
+ * model reads may talk it into anything.
+ */
+const DECISIONS: typeof TABLE = [
   ['workflow_approve', 'workflow approve', ['message', 'choice']],
   ['workflow_deny', 'workflow deny', ['message']],
 ];
@@ -41,8 +48,11 @@ const TABLE: readonly (readonly [tool: string, command: string, options: readonl
 const CHANGES = ['send', 'workflow_run', 'workflow_approve', 'workflow_deny'];
 
 /** The tools, out of the table of all commands. */
-export function toolsOf(commands: readonly CommandSpec[]): readonly McpTool[] {
-  return TABLE.map(([name, command, options]) => {
+export function toolsOf(
+  commands: readonly CommandSpec[],
+  { allowDecisions }: { readonly allowDecisions: boolean },
+): readonly McpTool[] {
+  return [...TABLE, ...(allowDecisions ? DECISIONS : [])].map(([name, command, options]) => {
     const spec = findSpec(commands, command);
     return {
       name,

@@ -1,8 +1,8 @@
 /**
  * `crosstalkd mcp`: the commands as tools of the Model Context Protocol, over standard input and
  * output. Each call is the command of that name with
- * --json, in this process's environment: inside of an agent it may do what `send` may there, and no
- * more.
+ * --json. It decides nothing without --allow-decisions, and inside of an agent it may do what
+ * `send` may there, and no more.
  */
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
@@ -13,10 +13,11 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { isName } from '../../protocol/names.ts';
-import type { Invocation } from '../command.ts';
+import { given, type Invocation } from '../command.ts';
 import type { Io } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
+import { refuseAgents } from '../who-may.ts';
 
 const INSTRUCTIONS =
   'A git repository carries messages between people and AI agents. send publishes a message to a model; wait gives its answer. ' +
@@ -33,7 +34,8 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
   // The tools are the table of commands, whose schemas are there already; the upper layer would
   // want them written once more.
   const { server } = served;
-  const tools = toolsOf(invocation.commands);
+  const allowDecisions = given(invocation, 'allow-decisions');
+  const tools = toolsOf(invocation.commands, { allowDecisions });
   server.setRequestHandler(ListToolsRequestSchema, () => ({
     tools: tools.map((tool) => ({
       name: tool.name,
@@ -63,7 +65,7 @@ interface Call {
 async function callTool(
   base: Invocation,
   tools: readonly McpTool[],
-  { name, arguments: given = {} }: Call,
+  { name, arguments: input = {} }: Call,
 ): Promise<CallToolResult> {
   const said: string[] = [];
   try {
@@ -73,7 +75,8 @@ async function callTool(
         'USAGE',
         `no tool "${name}"; expected ${tools.map((one) => one.name).join(', ')}`,
       );
-    const words = readInput(tool, given);
+    refuseAgents(tool.spec, base.caller);
+    const words = readInput(tool, input);
     const common = [...base.options].filter(([key]) => key === 'dir' || key === 'state');
     const options = new Map([...common, ...words.options, ['json', ['']] as const]);
     const { execute } = await tool.spec.load();

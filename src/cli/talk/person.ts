@@ -66,9 +66,16 @@ export async function identifySender(
   return { name, identity: git ?? { name, email: `${name}@crosstalk` }, agent: null };
 }
 
-function agentContext({ env }: Invocation): AgentContext | null {
+function agentContext({ caller }: Invocation): AgentContext | null {
+  if (caller.kind === 'person') return null;
+  const { env } = caller;
   const [message, model] = [present(env['CROSSTALK_MESSAGE']), present(env['CROSSTALK_MODEL'])];
-  if (message === null || model === null) return null;
+  if (message === null || model === null)
+    throw new CrosstalkError(
+      'REFUSED',
+      'an agent started this, and which one it was cannot be seen; its output is its answer',
+      { fix: 'leave the environment of the agent as its dispatcher made it' },
+    );
   if (env['CROSSTALK_SEND'] !== '1')
     throw new CrosstalkError(
       'REFUSED',
