@@ -61,6 +61,7 @@ export async function claimMessages(
         expected: update.expected,
         ...pushing,
         line: pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN,
+        isLimited: pushed.kind === 'unknown' && pushed.failure.reason === 'limited',
       });
   }
   if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen')
@@ -78,7 +79,8 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
     if (pushed.startedMs > state.seenMs) continue;
     state.claims.uncertain.delete(ref);
     if (state.refs.get(ref) !== pushed.oid) {
-      await loseClaim(dispatcher, pushed.work, { ...pushed, kind: 'stale' });
+      const kind = pushed.isLimited ? 'refused' : 'stale';
+      await loseClaim(dispatcher, pushed.work, { ...pushed, kind });
       continue;
     }
     state.claims.refused.delete(pushed.work.key);

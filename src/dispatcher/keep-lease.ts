@@ -10,6 +10,7 @@ import type { Held } from './state.ts';
 import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
+import type { RemoteFailure } from '../transport/repository.ts';
 import { isDue, isMeant, nextRefusal } from './refused-work.ts';
 import { restoreClaim } from './restore-claim.ts';
 
@@ -36,18 +37,27 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
     const { count } = state.host.beat;
     state.host.beat = { count: count + 1, startedMs: nowMs, presence, refusal: null };
     state.refs = new Map([...state.refs, [ref, next]]);
-  } else noteBeatFailed(dispatcher, pushed.kind === 'unknown' ? pushed.failure.line : result?.line);
+  } else
+    noteBeatFailed(dispatcher, pushed.kind === 'unknown' ? pushed.failure : (result ?? NO_ANSWER));
 }
+
+const NO_ANSWER = { line: 'no answer' };
 
 /**
  * Another count, so that the next try is another object; the lease goes on from the last beat that
  * landed. Nobody else moves this ref, so what repeats is no race.
  */
-function noteBeatFailed({ state, doors }: Dispatcher, line = 'no answer'): void {
+function noteBeatFailed(
+  { state, doors }: Dispatcher,
+  failed: Pick<RemoteFailure, 'line'> & Partial<RemoteFailure>,
+): void {
   const { beat } = state.host;
+  const { line } = failed;
+  // A limit is waited out; everything else is tried again soon.
+  const unmoved = failed.reason === 'limited' ? { unmoved: { reason: failed.reason, line } } : {};
   const refusal = nextRefusal(
     beat.refusal,
-    { kind: 'refused', line },
+    { kind: 'refused', line, ...unmoved },
     { ms: doors.clock.monotonicMs(), tip: null },
   );
   state.host.beat = { ...beat, count: beat.count + 1, refusal };

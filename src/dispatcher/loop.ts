@@ -10,7 +10,7 @@ import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { refsUnder } from './refs-under.ts';
-import { isMeant, isStuck } from './refused-work.ts';
+import { isMeant, isStuck, LIMITED_MS } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
@@ -166,13 +166,13 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const lookMsMax = settings.leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
+  const isLimited = state.host.outage?.reason === 'limited';
+  const limitedMs = isLimited ? LIMITED_MS * 2 ** Math.min(pace.failures - 1, 20) : 0;
+  const outageMs = Math.min(BACKOFF_MS_MAX, Math.max(backoffMs, limitedMs));
   // Whoever holds claims has to be back with a beat before they lapse.
-  const waitMs =
-    result !== 'unreachable'
-      ? lookMs
-      : state.claims.held.size > 0
-        ? Math.min(backoffMs, lookMsMax)
-        : backoffMs;
+  const outageMsMax =
+    state.claims.held.size === 0 ? BACKOFF_MS_MAX : isLimited ? settings.leaseMs / 2 : lookMsMax;
+  const waitMs = result === 'unreachable' ? Math.min(outageMs, outageMsMax) : lookMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
   state.loop.nextLookMs = doors.clock.monotonicMs() + restMs;
@@ -183,7 +183,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const { state } = dispatcher;
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
-    return failures >= ONCE_OUTAGES_MAX &&
+    return failures >= (state.host.outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX) &&
       ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
       ? 'unreachable'
       : null;

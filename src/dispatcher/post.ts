@@ -17,7 +17,14 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import type { Outgoing } from './state.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
-import { forgetRefusals, listDue, noteRefusal, tellRefusal, untilDueMs } from './refused-work.ts';
+import {
+  forgetRefusals,
+  LIMITED_MS,
+  listDue,
+  noteRefusal,
+  tellRefusal,
+  untilDueMs,
+} from './refused-work.ts';
 
 /** More replies than this in one push gain nothing. */
 const BATCH_MAX = 128;
@@ -98,7 +105,9 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       const isRivalry = !isRefused && round.failure === null;
       const waitMs = isRivalry
         ? rivalryMs(losses, crowd, doors.random)
-        : backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random);
+        : round.failure?.reason === 'limited'
+          ? LIMITED_MS
+          : backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random);
       await doors.clock.sleep(waitMs, state.loop.ending.signal);
       await catchUp(publisher);
     } else if (hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running') {

@@ -13,6 +13,8 @@ import type { Outgoing, Refusal } from './state.ts';
 export type Refused = Extract<TransactionOutcome, { kind: 'refused' }>;
 
 const PAUSE_MS = SECOND;
+/** Pause of who asks too often: what limits it counts by minutes. */
+export const LIMITED_MS = MINUTE;
 const PAUSE_MS_MAX = 5 * MINUTE;
 /** A remote may forbid something for a moment; so often in a row it means it. */
 const TIMES_MEANT = 3;
@@ -23,9 +25,15 @@ export function nextRefusal(
   outcome: Refused,
   now: { readonly ms: number; readonly tip: Oid | null },
 ): Refusal {
-  const times = (before?.times ?? 0) + 1;
-  const isUnmoved = outcome.unmoved !== undefined;
-  const pauseMs = isUnmoved ? unmovedMs(times) : PAUSE_MS * 2 ** Math.min(times - 1, 20);
+  const isLimited = outcome.unmoved?.reason === 'limited';
+  const isUnmoved = outcome.unmoved !== undefined && !isLimited;
+  const again = (before?.times ?? 0) + 1;
+  const times = isLimited ? Math.max(again, TIMES_MEANT) : again;
+  const pauseMs = isLimited
+    ? LIMITED_MS * 2 ** Math.min(times - TIMES_MEANT, 20)
+    : isUnmoved
+      ? unmovedMs(times)
+      : PAUSE_MS * 2 ** Math.min(times - 1, 20);
   return {
     line: outcome.line,
     blockedAt: outcome.blocked === true ? { tip: now.tip } : null,

@@ -86,6 +86,8 @@ export interface UncertainClaim {
   readonly aheadMs: number;
   /** What to say when it turns out that it did not land. */
   readonly line: string;
+  /** The remote limits how often it is called. */
+  readonly isLimited: boolean;
 }
 
 /** A claim that did not come about although nobody else was seen to have it. */

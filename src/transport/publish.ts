@@ -117,7 +117,8 @@ export async function publish(
       limits.unreachableMsMax !== null &&
       failure !== null &&
       publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
-    if (limits.signal.aborted || tooLong || unmoved >= UNMOVED_MAX)
+    const isLimited = failure?.reason === 'limited';
+    if (limits.signal.aborted || tooLong || isLimited || unmoved >= UNMOVED_MAX)
       return transactions.map((transaction) => outcomes.get(transaction) ?? unsettled(failure));
     const waitMs = backoffMs(losses, round.pushMs, publisher.random);
     await publisher.clock.sleep(

@@ -35,7 +35,7 @@ const answerAll =
   });
 
 const noAnswer =
-  (reason: 'forbidden' | 'timeout' | 'unknown'): Spoil =>
+  (reason: 'forbidden' | 'limited' | 'timeout' | 'unknown'): Spoil =>
   () => ({
     push: () => Promise.resolve({ kind: 'unknown', failure: { reason, line: WORDS } }),
   });
@@ -53,6 +53,7 @@ const KINDS: Readonly<Record<string, Spoil>> = {
   'a connection that is refused for pushes': noAnswer('forbidden'),
   'pushes without an answer': noAnswer('timeout'),
   'pushes that end in words nobody knows': noAnswer('unknown'),
+  'pushes that are too many': noAnswer('limited'),
 };
 
 interface Life {
@@ -173,4 +174,10 @@ it('a remote that takes refs and hides them is told of in these words', async ()
   expect(life.ended()).toBe('refused');
   expect(JSON.stringify(life.records)).toContain('does not show it');
   expect(life.world.runs).toEqual([]);
+});
+
+it('a remote that limits pushes is left alone for minutes', async () => {
+  const life = live(noAnswer('limited'), false);
+  await life.pass(50_000);
+  expect(life.inVain()).toBeLessThan(4);
 });
