@@ -183,7 +183,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const { state } = dispatcher;
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
-    return failures >= (state.host.outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX) &&
+    return failures >= outagesMax(state.host) &&
       ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
       ? 'unreachable'
       : null;
@@ -211,6 +211,11 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
       : isOnItsWay(dispatcher));
   if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
   return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
+}
+
+/** A remote that is called too often is not called again at once. */
+function outagesMax({ outage }: Dispatcher['state']['host']): number {
+  return outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX;
 }
 
 function isOnItsWay({ state }: Dispatcher): boolean {

@@ -13,6 +13,7 @@ import {
   type TransactionOutcome,
   yieldMs,
 } from '../transport/publish.ts';
+import type { RemoteFailure } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { Outgoing } from './state.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
@@ -102,12 +103,11 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
         reason:
           round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
       });
-      const isRivalry = !isRefused && round.failure === null;
+      const { failure, pushMs } = round;
+      const isRivalry = !isRefused && failure === null;
       const waitMs = isRivalry
         ? rivalryMs(losses, crowd, doors.random)
-        : round.failure?.reason === 'limited'
-          ? LIMITED_MS
-          : backoffMs(losses, isRefused ? REFUSED_MS : round.pushMs, doors.random);
+        : pauseMs(failure) + backoffMs(losses, isRefused ? REFUSED_MS : pushMs, doors.random);
       await doors.clock.sleep(waitMs, state.loop.ending.signal);
       await catchUp(publisher);
     } else if (hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running') {
@@ -115,6 +115,11 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       await catchUp(publisher);
     }
   }
+}
+
+/** What a failure asks for beside the usual wait. */
+function pauseMs(failure: RemoteFailure | null): number {
+  return failure?.reason === 'limited' ? LIMITED_MS : 0;
 }
 
 /** What is due, or will be in a moment; nothing when all that is left waits for the next look. */
