@@ -6,11 +6,12 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Askable } from '../protocol/who-can-be-asked.ts';
-import { slugName } from '../protocol/names.ts';
+import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import {
   channelFolder,
   channelOf,
+  channelRoot,
   replyPath,
   SCHEMAS,
   workflowFile,
@@ -18,6 +19,7 @@ import {
 } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { readMessage } from '../workflow/run/message-memo.ts';
+import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { readMarker, runChannel } from '../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-changes.ts';
@@ -66,7 +68,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ??
     readMarker(read.message).fork;
   const forked = fork === null ? null : await readFork(reader, run, fork);
-  const authors = await readGateAuthors(reader, [...files.keys()]);
+  const speakers = await readSpeakers(reader, channelRoot(run), files);
   return {
     run,
     marker: {
@@ -88,7 +90,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
       cached: () => null,
       runFiles: (name, at) =>
         fork !== null && name === fork.run && at === fork.at ? forked : null,
-      author: (path) => authors.get(path) ?? null,
+      whoSaid: (path) => speakers.get(path) ?? null,
     },
   };
 }
@@ -140,23 +142,59 @@ async function readFork(
       );
 }
 
-/** A gate may be answered by a bare file: then who committed it is who answered. */
-async function readGateAuthors(
-  reader: RunReader,
-  paths: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const decided = new Set(paths.filter((path) => path.endsWith('/decision.json')));
-  const bare = paths.filter(
-    (path) =>
-      /\/gates\/[^/]+\/(approve|deny)[^/]*$|\/CANCEL$/.test(path) &&
-      !decided.has(`${path.slice(0, path.lastIndexOf('/'))}/decision.json`),
+/**
+ * Who speaks in each file of people, also in a bare file beside a gate: who committed it. One that
+ * was edited since speaks for nobody, because somebody else may have done that.
+ */
+async function readSpeakers(
+  { repository, view }: RunReader,
+  root: string,
+  files: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, Speaker>> {
+  const known = SPEAKERS.get(repository) ?? new Map<string, Known>();
+  SPEAKERS.set(repository, known);
+  const asked = [...files].filter(
+    ([path, text]) => isOfPeople(path, root) && known.get(path)?.text !== text,
   );
-  if (bare.length === 0 || reader.view.tip === null) return new Map();
-  const commits = await reader.repository.findAddingCommits(bare, {
-    from: null,
-    to: reader.view.tip,
-  });
+  const { tip } = view;
+  if (asked.length > 0 && tip !== null) {
+    const paths = asked.map(([path]) => path);
+    const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
+    const now = await repository.lookUp(tip, paths);
+    for (const [at, [path, text]] of asked.entries()) {
+      const commit = commits.get(path);
+      if (commit === undefined) continue;
+      const [then] = await repository.lookUp(commit.oid, [path]);
+      const isSame = then?.oid === now[at]?.oid;
+      remember(known, path, { text, speaker: isSame ? speakerOf(commit) : null });
+    }
+  }
   return new Map(
-    [...commits].map(([path, { author }]) => [path, slugName(author.name, 'someone')]),
+    [...files].flatMap(([path, text]) => {
+      const said = known.get(path);
+      return said?.text === text && said.speaker !== null ? [[path, said.speaker]] : [];
+    }),
+  );
+}
+
+interface Known {
+  readonly text: string;
+  readonly speaker: Speaker | null;
+}
+
+/** Commits do not change, and the files of a run are read with every look. */
+const SPEAKERS = new WeakMap<Repository, Map<string, Known>>();
+const SPEAKERS_MAX = 10_000;
+
+function remember(known: Map<string, Known>, path: string, said: Known): void {
+  if (known.size >= SPEAKERS_MAX) known.clear();
+  known.set(path, said);
+}
+
+function isOfPeople(path: string, root: string): boolean {
+  return (
+    isPersonPath(path, root) ||
+    path === `${root}CANCEL` ||
+    /\/gates\/[^/]+\/(approve|deny)$/.test(path)
   );
 }

@@ -81,7 +81,17 @@ export function parseCommit(oid: Oid, bytes: Buffer): (CommitInfo & { readonly t
   const message = withoutLastNewlines(
     body.subarray(0, MESSAGE_BYTES_MAX).toString(latin ? 'latin1' : 'utf8'),
   );
-  return { oid, tree, parents, ...parseAuthor(values('author')[0] ?? ''), message };
+  const author = parseSigned(values('author')[0] ?? '');
+  const committer = parseSigned(values('committer')[0] ?? '');
+  return {
+    oid,
+    tree,
+    parents,
+    author: author.who,
+    committer: committer.who,
+    authoredMs: author.atMs,
+    message,
+  };
 }
 
 /** What of a commit object's content is signed, and the signature; null when it has none. */
@@ -106,20 +116,19 @@ export function splitSignature(bytes: Buffer): SignedBytes | null {
 
 // No patterns here: on a line made to hurt, a backtracking match takes time by the square of its
 // length.
-function parseAuthor(line: string): Pick<CommitInfo, 'author' | 'authoredMs'> {
+function parseSigned(line: string): { readonly who: Identity; readonly atMs: number } {
   const open = line.indexOf('<');
   const close = line.lastIndexOf('>');
-  if (open < 0 || close < open) return { author: { name: line.trim(), email: '' }, authoredMs: 0 };
+  if (open < 0 || close < open) return { who: { name: line.trim(), email: '' }, atMs: 0 };
   const seconds = Number(
     line
       .slice(close + 1)
       .trim()
       .split(' ')[0],
   );
-  const authoredMs = Number.isSafeInteger(seconds * 1_000) ? seconds * 1_000 : 0;
   return {
-    author: { name: line.slice(0, open).trim(), email: line.slice(open + 1, close) },
-    authoredMs,
+    who: { name: line.slice(0, open).trim(), email: line.slice(open + 1, close) },
+    atMs: Number.isSafeInteger(seconds * 1_000) ? seconds * 1_000 : 0,
   };
 }
 

@@ -151,6 +151,7 @@ function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {
     oid,
     parents: commit.parents,
     author: commit.author,
+    committer: commit.committer,
     authoredMs: commit.authoredMs,
     message: commit.message,
   };

@@ -102,6 +102,7 @@ export interface CommitInfo {
   readonly oid: Oid;
   readonly parents: readonly Oid[];
   readonly author: Identity;
+  readonly committer: Identity;
   /** Author time, milliseconds since the epoch, whole seconds. */
   readonly authoredMs: number;
   readonly message: string;

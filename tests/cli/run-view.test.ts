@@ -66,6 +66,7 @@ describe('the footer of run', () => {
       oid: parseOid('a'.repeat(40))!,
       parents: [],
       author: { name: 'opus', email },
+      committer: { name: 'opus', email },
       authoredMs,
       message: `opus → ada: x\n\nCrosstalk-Host: mbp\nCrosstalk-Cost: ${usd} USD\n`,
     });
@@ -245,6 +246,7 @@ it('failures of the last day are listed until somebody asks again or cancels', (
     oid: parseOid('a'.repeat(40))!,
     parents: [],
     author,
+    committer: author,
     authoredMs: 1_000,
     message,
     ...more,

@@ -444,6 +444,7 @@ export function describeRepositoryContract(
           oid: first,
           parents: [],
           author,
+          committer: drafts[0]?.committer,
           authoredMs: 1_700_000_001_000,
           message: 'one\n\nbody',
         });

@@ -569,6 +569,7 @@ function addCommit(universe: Universe, parents: readonly Oid[], draft: CommitDra
     {
       parents,
       author: draft.author,
+      committer: draft.committer,
       authoredMs,
       message: draft.message.replaceAll('\0', '').replace(/\n+$/, ''),
     },
@@ -580,7 +581,7 @@ function addRecord(universe: Universe, text: string): Oid {
   const author = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
   return putCommit(
     universe,
-    { parents: [], author, authoredMs: 0, message: text.replace(/\n+$/, '') },
+    { parents: [], author, committer: author, authoredMs: 0, message: text.replace(/\n+$/, '') },
     EMPTY,
   );
 }

@@ -13,6 +13,7 @@ import {
   summarizeRun,
   type Transition,
 } from '../../src/workflow/run/engine.ts';
+import type { Speaker } from '../../src/protocol/who-said.ts';
 import { runChannel } from '../../src/workflow/language/marker.ts';
 import { createRunChecker } from '../../src/workflow/run/run-invariants.ts';
 
@@ -106,10 +107,23 @@ export function inputOf(at: World, path = at.marker): RunInput {
       cached: () => null,
       runFiles: (other) =>
         new Map([...at.files].filter(([file]) => file.startsWith(`data/channels/${other}/`))),
-      author: (file) => at.authors.get(file) ?? null,
+      whoSaid: (file) => speakerIn(at, file),
     },
     nowMs: at.nowMs,
   };
+}
+
+/** The speakers so far, each one value: what the engine remembers hangs on it. */
+const SPEAKERS = new Map<string, Speaker>();
+
+/** Who committed a file: whoever a test says, else whoever `from:` names. */
+function speakerIn(at: World, file: string): Speaker | null {
+  const text = at.files.get(file) ?? '';
+  const name = at.authors.get(file) ?? /^from: (.+)$/m.exec(text)?.[1];
+  if (name === undefined) return null;
+  const speaker = SPEAKERS.get(name) ?? { name, names: [name], voice: name, atMs: START_MS };
+  SPEAKERS.set(name, speaker);
+  return speaker;
 }
 
 function others(at: World, but: string): readonly RunSummary[] {
@@ -130,7 +144,7 @@ function inputOf0(at: World, path: string): RunInput {
     otherRuns: [],
     cached: () => null,
     runFiles: () => null,
-    author: () => null,
+    whoSaid: () => null,
   };
   return {
     run,

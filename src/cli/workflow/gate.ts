@@ -15,6 +15,8 @@ import { describeDecision } from '../look/draw-run.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { withRun } from './control.ts';
+import { speakerOf } from '../../protocol/who-said.ts';
+import type { Sender } from '../talk/person.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
 import type { RunSeen } from '../look/runs.ts';
 
@@ -45,7 +47,7 @@ async function answerGate(
   const { run, marker } = seen.input;
   const gate = chooseGate(seen, invocation.args[1] ?? null);
   const sender = await identifyPerson(invocation, around.session);
-  refuseStranger(gate, { sender: sender.name, run, decision });
+  refuseStranger(gate, { sender, run, decision });
   const says = wordsFor(invocation, { run, gate, decision });
   const letter = composeFile(sender, {
     channel: run,
@@ -152,15 +154,16 @@ function tellQuorum(
 
 function refuseStranger(
   gate: GateView,
-  by: { readonly sender: string; readonly run: string; readonly decision: string },
+  by: { readonly sender: Sender; readonly run: string; readonly decision: string },
 ): void {
-  if (gate.anyone || gate.approvers.includes(by.sender)) return;
+  const { identity } = by.sender;
+  const speaker = speakerOf({ author: identity, committer: identity, authoredMs: 0 });
+  const names = speaker?.names ?? [];
+  if (gate.anyone || gate.approvers.some((name) => names.includes(name))) return;
   throw new CrosstalkError(
     'REFUSED',
-    `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender}"`,
-    {
-      fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
-    },
+    `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you commit as ${identity.name} <${identity.email}>, which is ${names.join(' or ')} here`,
+    { fix: 'git config user.name "<one of these>"   (if that is you)' },
   );
 }
 

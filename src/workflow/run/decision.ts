@@ -7,12 +7,15 @@ import { ask as askFold, readFile } from './fold-memo.ts';
 import type { Json } from '../language/json.ts';
 import type { Ask } from '../language/plan.ts';
 import type { RunMessages } from './run-messages.ts';
+import type { Speaker } from '../../protocol/who-said.ts';
 import { findFitting } from '../language/schema.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {
   readonly path: string;
   readonly from: string;
+  /** One for each person, whatever names they write. */
+  readonly voice: string;
   readonly atMs: number;
   readonly says: string | null;
   readonly text: string;
@@ -34,7 +37,7 @@ export interface Decision {
 const YES = ['approve', 'approved', 'yes', 'ok', 'okay', 'lgtm', '+1'];
 const NO = ['deny', 'denied', 'no', 'reject', 'rejected', '-1'];
 
-/** Every answer to the gate in `folder`, in order of time; only the last of each person. */
+/** Every answer to the gate in `folder`, in order of time. */
 export function votesOn(
   fold: Fold,
   { folder, ask }: { readonly folder: string; readonly ask: Ask },
@@ -44,31 +47,62 @@ export function votesOn(
     .others.filter(
       (each) => each.message.fields.re.includes(path) || each.path === replyPath(path, each.from),
     )
-    .map((each): Omit<Vote, 'problem'> => {
+    .map((each): Said => {
       const { decision } = each.keys;
-      const says = typeof decision === 'string' ? decision : firstWord(ask, each.message.body);
       return {
         path: each.path,
         from: each.from,
+        speaker: each.speaker,
         atMs: each.atMs,
-        says,
+        says: typeof decision === 'string' ? decision : wordOf(ask, each.message.body),
         text: each.message.body.trim(),
         hops: each.message.fields.hops,
       };
     });
-  const marks = (['approve', 'deny'] as const).flatMap((says): Omit<Vote, 'problem'>[] => {
-    const text = readFile(fold, `${folder}${says}`);
-    if (text === undefined) return [];
-    const from = askFold(fold, ({ input }) => input.lookUp.author(`${folder}${says}`)) ?? 'unknown';
-    return [{ path: `${folder}${says}`, from, atMs: 0, says, text: text.trim(), hops: 0 }];
-  });
-  const votes = [...marks, ...messages].map((vote): Vote => ({
-    ...vote,
-    problem: problemOf(fold, ask, vote),
-  }));
+  const marks = (['approve', 'deny'] as const).flatMap((mark) => markOf(fold, ask, folder + mark));
+  return [...marks, ...messages]
+    .sort((a, b) => a.atMs - b.atMs)
+    .map((each): Vote => {
+      const known = each.speaker?.names.find((name) => ask.approvers.includes(name));
+      const said = known === undefined ? each : { ...each, from: known };
+      const { speaker, ...vote } = said;
+      return { ...vote, voice: speaker?.voice ?? said.from, problem: problemOf(fold, ask, said) };
+    });
+}
+
+interface Said extends Omit<Vote, 'problem' | 'voice'> {
+  readonly speaker: Speaker | null;
+}
+
+/** A bare file beside the question. Words in it are the answer where more than a yes is asked for. */
+function markOf(fold: Fold, ask: Ask, path: string): readonly Said[] {
+  const text = readFile(fold, path);
+  if (text === undefined) return [];
+  const speaker = askFold(fold, ({ input }) => input.lookUp.whoSaid(path));
+  const mark = path.slice(path.lastIndexOf('/') + 1);
+  const says = ask.form === 'approve' || mark === 'deny' ? mark : wordOf(ask, text);
+  const from = speaker?.name ?? 'unknown';
+  return [{ path, from, speaker, atMs: speaker?.atMs ?? 0, says, text: text.trim(), hops: 0 }];
+}
+
+/** Of each person the last answer that counts, and all that do not. */
+export function lastOfEach(votes: readonly Vote[]): readonly Vote[] {
   const last = new Map<string, Vote>();
-  for (const vote of votes) if (vote.problem === null) last.set(vote.from, vote);
-  return votes.filter((vote) => vote.problem !== null || last.get(vote.from) === vote);
+  for (const vote of votes) if (vote.problem === null) last.set(vote.voice, vote);
+  return votes.filter((vote) => vote.problem !== null || last.get(vote.voice) === vote);
+}
+
+/** True when the answers that a decision names stand, count, and say so. */
+export function isBacked(ask: Ask, votes: readonly Vote[], decision: Decision): boolean {
+  const named = votes.filter(
+    (vote) =>
+      decision.answers.includes(vote.path) &&
+      vote.problem === null &&
+      vote.says === decision.decision,
+  );
+  const voices = new Set(named.map(({ voice }) => voice));
+  const isVeto = ask.form !== 'choose' && decision.decision === 'deny';
+  return voices.size >= (isVeto ? 1 : ask.quorum);
 }
 
 /** What people wrote, as something that a step may hang on. */
@@ -107,20 +141,33 @@ export function decide(
   return null;
 }
 
-function firstWord(ask: Ask, body: string): string | null {
-  const line = firstLine(body).trim();
+/** What an answer says in the words of the gate; null = nothing that it takes. */
+function wordOf(ask: Ask, body: string): string | null {
+  const line = firstLine(body).trim().toLowerCase();
   if (ask.form === 'input') return 'answer';
-  if (ask.form === 'choose')
-    return ask.choices.find((choice) => choice.toLowerCase() === line.toLowerCase()) ?? null;
-  const word = (/^[+-]?[a-z0-9]+/i.exec(line)?.[0] ?? '').toLowerCase();
+  if (ask.form === 'choose') return choiceIn(ask.choices, line);
+  const word = (/^[+-]?[a-z0-9]+/.exec(line)?.[0] ?? '').toLowerCase();
   return YES.includes(word) ? 'approve' : NO.includes(word) ? 'deny' : null;
 }
 
-function problemOf(fold: Fold, ask: Ask, vote: Omit<Vote, 'problem'>): string | null {
+/** The choice that the line is or begins with, and no other: "both, please" is "both". */
+function choiceIn(choices: readonly string[], line: string): string | null {
+  const begins = choices
+    .filter((choice) => {
+      const rest = line.startsWith(choice.toLowerCase()) ? line.slice(choice.length) : null;
+      return rest !== null && !/^[\p{L}\p{N}_-]/u.test(rest);
+    })
+    .sort((a, b) => b.length - a.length);
+  return begins[0] ?? null;
+}
+
+function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
   // A model that only some host knows is told by what it sends: that carries the hops of what it
   // works on.
   if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow' || vote.hops > 0)
     return `${vote.from} is no person`;
+  if (vote.speaker === null)
+    return 'nobody knows who wrote it: it is not committed yet, was edited since, or comes from a host';
   if (ask.approvers.length > 0 && !ask.approvers.includes(vote.from))
     return `${vote.from} is not among ${ask.approvers.join(', ')}`;
   if (vote.says === null)

@@ -108,6 +108,8 @@ export interface GateView {
   readonly choices: readonly string[];
   readonly state: 'open' | 'decided';
   readonly decision: string | null;
+  /** A decision.json stands that no answers stand behind: it has to be removed. */
+  readonly isVoid: boolean;
   /** Who is told. */
   readonly approvers: readonly string[];
   /** Nobody was named: any person's answer counts. */

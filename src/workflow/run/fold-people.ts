@@ -3,7 +3,8 @@ import { formatIso, MINUTE, parseIso } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
-import { decide, type Decision, messagesOf, votesOn } from './decision.ts';
+import { channelRoot } from '../../protocol/paths.ts';
+import { decide, type Decision, isBacked, lastOfEach, messagesOf, votesOn } from './decision.ts';
 import { showValue } from '../language/expression-evaluate.ts';
 import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
 import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
@@ -47,29 +48,44 @@ export function foldAsk(
     else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
     return outcome('pending', unit.atMs);
   }
-  const decided = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
-  const votes = votesOn(fold, { folder, ask });
-  const decision = isJsonObject(decided)
-    ? readDecision(decided)
-    : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask));
+  const written = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
+  const all = votesOn(fold, { folder, ask });
+  const votes = lastOfEach(all);
+  const standing = isJsonObject(written) ? readDecision(written) : null;
+  // A decision is what people said: a file that nobody's answers stand behind decides nothing.
+  const isVoid =
+    standing !== null &&
+    !fold.input.files.has(`${fold.root}COMPLETE`) &&
+    !isBacked(ask, all, standing) &&
+    timedOut(fold, unit, ask)?.decision !== standing.decision &&
+    !isTakenOver(fold, unit, { folder, written });
+  const decided = isVoid ? null : standing;
+  const decision =
+    decided ??
+    (isVoid ? null : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask)));
   fold.gates.push({
     gate,
     path,
     title,
     form: ask.form,
     choices: ask.choices,
-    state: isJsonObject(decided) ? 'decided' : 'open',
-    decision: isJsonObject(decided) ? (decision?.decision ?? null) : null,
+    state: decided === null ? 'open' : 'decided',
+    decision: decided?.decision ?? null,
+    isVoid,
     approvers,
     anyone: ask.approvers.length === 0,
     received: votes.filter((vote) => vote.problem === null).length,
     quorum: ask.quorum,
     schema: ask.schema,
     answers: votes.map(({ from, says, problem }) => ({ from, says, problem })),
-    by: isJsonObject(decided) ? (decision?.by ?? []) : [],
+    by: decided?.by ?? [],
   });
   if (decision === null)
-    return outcome('waiting-human', unit.atMs, { why: `${title} (${approvers.join(', ')})` });
+    return outcome('waiting-human', unit.atMs, {
+      why: isVoid
+        ? `${folder}decision.json counts for nothing: no answers stand behind it`
+        : `${title} (${approvers.join(', ')})`,
+    });
   const { atMs: decidedMs, ...content } = decision;
   const atMs = Math.max(unit.atMs, decidedMs);
   const stands = settle(fold, {
@@ -79,6 +95,23 @@ export function foldAsk(
     content,
   });
   return stands ? afterDecision(ask, { ...decision, atMs }) : outcome('waiting-human', unit.atMs);
+}
+
+/** True when the decision is that of the run that this one is forked from. */
+function isTakenOver(
+  fold: Fold,
+  unit: Asking,
+  { folder, written }: { readonly folder: string; readonly written: Json | undefined },
+): boolean {
+  const reused = isJsonObject(written) ? written['reused'] : undefined;
+  const { fork } = fold.header;
+  if (fork === null || typeof reused !== 'string') return false;
+  const relative = folder.slice(fold.root.length);
+  const found = askFold(fold, ({ reuse }) => reuse).gate({ relative, step: unit.step.id });
+  // What it was taken from may have gone to the archive since.
+  if (found === null) return reused.startsWith(channelRoot(fork.run));
+  const there = parseJson(found.decision);
+  return isJsonObject(there) && isJsonObject(written) && there['decision'] === written['decision'];
 }
 
 /**

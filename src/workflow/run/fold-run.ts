@@ -60,7 +60,7 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
   const memo = input.memo ?? createFoldMemo();
   beginFold(memo, [header, plan, input.lookUp.models.join(' ')]);
   const files = messageFiles(input, root);
-  const authors = files.map(([path]) => input.lookUp.author(path));
+  const authors = files.map(([path]) => input.lookUp.whoSaid(path));
   let paths: readonly string[] | null = null;
   return {
     input,

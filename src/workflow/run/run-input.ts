@@ -1,5 +1,6 @@
 /** What the engine is given and what it gives back: files in, files to add out. */
 import type { Message } from '../../protocol/message.ts';
+import type { Speaker } from '../../protocol/who-said.ts';
 import type { Compilers } from '../../protocol/who-can-be-asked.ts';
 import type { FoldMemo } from './fold-memo.ts';
 
@@ -47,8 +48,11 @@ export interface LookUp {
   readonly cached: (contentKey: string) => Reusable | null;
   /** The files of another run at a commit (null = now), for forks. */
   readonly runFiles: (run: string, at: string | null) => ReadonlyMap<string, string> | null;
-  /** Who committed a file, as a name; null = unknown. */
-  readonly author: (path: string) => string | null;
+  /**
+   * Whose word a file of the run is; null = nobody's that counts: it is not committed yet, was
+   * edited after it was, or a dispatcher made it.
+   */
+  readonly whoSaid: (path: string) => Speaker | null;
 }
 
 export interface RunInput {

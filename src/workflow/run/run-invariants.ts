@@ -43,6 +43,8 @@ interface Run {
   agentsMax: number;
   agents: number;
   readonly tasks: Map<string, Task>;
+  /** What people and agents have added: whose answers decisions name. */
+  readonly words: Set<string>;
 }
 
 type Say = (path: string, says: string) => void;
@@ -72,6 +74,7 @@ export function createRunChecker(): (commit: CheckedCommit) => readonly Violatio
       noteReply(run, change);
       // Its place in the group is free as soon as it is told to end.
       if (change.path === `${run.root}CANCEL`) run.group = null;
+      if (change.status === 'A') noteAnswer(run, change, { byDispatcher, say });
       if (!byDispatcher) {
         if (change.status !== 'A' && ENGINE_FILE.test(change.path.slice(run.root.length)))
           runs.delete(channelOf(change.path));
@@ -122,6 +125,7 @@ function open(runs: Map<string, Run>, change: CheckedChange): void {
     agentsMax: DEFAULT_BUDGET.agents ?? Infinity,
     agents: 0,
     tasks: new Map(),
+    words: new Set(),
   });
 }
 
@@ -149,6 +153,29 @@ function noteReply(run: Run, { path, status }: CheckedChange): void {
   const replyTo = status === 'D' ? null : parseMessagePath(path)?.replyTo;
   const task = replyTo == null ? undefined : run.tasks.get(replyTo.path);
   if (task !== undefined) task.isOpen = false;
+}
+
+/** A decision is written by a dispatcher, and names answers that stood before it. */
+function noteAnswer(
+  run: Run,
+  change: CheckedChange,
+  { byDispatcher, say }: { readonly byDispatcher: boolean; readonly say: Say },
+): void {
+  const { path } = change;
+  if (!byDispatcher) run.words.add(path);
+  if (!/\/gates\/[^/]+\/decision\.json$/.test(path)) return;
+  if (!byDispatcher) {
+    say(path, 'a decision that no dispatcher wrote down');
+    return;
+  }
+  const json = parseJson(textOf(change));
+  const isTaken = isJsonObject(json) && typeof json['reused'] === 'string';
+  const named = isJsonObject(json) && Array.isArray(json['answers']) ? json['answers'] : [];
+  const missing = isTaken
+    ? []
+    : named.filter((each) => typeof each !== 'string' || !run.words.has(each));
+  if (missing.length > 0)
+    say(path, `a decision that names ${JSON.stringify(missing[0])}, which nobody had written`);
 }
 
 /** A person may raise the number of agents: `op: budget`. */

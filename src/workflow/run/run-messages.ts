@@ -6,6 +6,7 @@ import { byCodeUnit } from '../../base/order.ts';
 import type { Message } from '../../protocol/message.ts';
 import { readMessage } from './message-memo.ts';
 import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import { nameOf, type Speaker } from '../../protocol/who-said.ts';
 import { asJson, isJsonObject, type JsonObject } from '../language/json.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import type { RunInput } from './run-input.ts';
@@ -13,7 +14,10 @@ import { rememberText } from './text-memo.ts';
 
 export interface PersonMessage {
   readonly path: string;
+  /** Who wrote it, told by who committed it; what `from:` says when nobody knows. */
   readonly from: string;
+  /** Null when nobody knows who committed it: then it is no vote. */
+  readonly speaker: Speaker | null;
   readonly atMs: number;
   readonly message: Message;
   /** Typed front matter, with keys the protocol does not know. */
@@ -47,6 +51,13 @@ export function messageFiles(
   return files;
 }
 
+/** True when a file of the run may be a message of a person. */
+export function isPersonPath(path: string, root: string): boolean {
+  if (!path.startsWith(root) || isEnginePath(path, root.length)) return false;
+  const parsed = parseMessagePath(path);
+  return parsed !== null && parsed.replyTo?.recipient !== 'workflow';
+}
+
 /** Reads them. Files of the engine (steps, plan, asks, replies) are none of people's. */
 export function readRunMessages(
   input: RunInput,
@@ -59,11 +70,13 @@ export function readRunMessages(
     const read = readMessage(text);
     if (read.kind === 'rejected') continue;
     const { fields } = read.message;
-    const from = fields.from ?? input.lookUp.author(path) ?? 'unknown';
+    const speaker = input.lookUp.whoSaid(path);
+    const from = speaker === null ? (fields.from ?? 'unknown') : nameOf(speaker, fields.from);
     messages.push({
       path,
       from,
-      atMs: fields.timestampMs ?? 0,
+      speaker,
+      atMs: fields.timestampMs ?? speaker?.atMs ?? 0,
       message: read.message,
       keys: typedKeys(read.message.yaml),
     });

@@ -206,12 +206,16 @@ export function describeGate({
   quorum,
   received,
   answers,
+  isVoid,
 }: GateView): string {
   const votes = quorum > 1 ? ` (${String(received)} of ${String(quorum)})` : '';
   const ignored = answers.flatMap(({ from, problem }) =>
     problem === null ? [] : [`; the answer of ${from} does not count: ${problem}`],
   );
-  return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}`;
+  const written = isVoid
+    ? '; its decision.json has no answers behind it and counts for nothing: git rm it'
+    : '';
+  return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}${written}`;
 }
 
 /** The command that answers a gate, with what it needs for that. */

@@ -1,0 +1,47 @@
+/**
+ * Whose word a file is: told by the commit that brought it, in one place for answers to gates,
+ * orders to runs and marks. `from:` is what somebody wrote; this is who wrote it.
+ */
+import { isDispatcher } from './invariants.ts';
+import { slugName } from './names.ts';
+
+/** Whoever committed a file, as far as an unsigned commit can tell. */
+export interface Speaker {
+  /** The name that counts: that of `from:` when it is one of theirs, else the committer's. */
+  readonly name: string;
+  /** Names that they go by: the committer's, and the first part of the address. */
+  readonly names: readonly string[];
+  /** One for each person: however many names somebody writes, they have one voice. */
+  readonly voice: string;
+  /** When it was committed, by the clock of that machine. */
+  readonly atMs: number;
+}
+
+/** What a commit says of who made it. */
+export interface Signed {
+  readonly author: { readonly name: string; readonly email: string };
+  readonly committer: { readonly name: string; readonly email: string };
+  readonly authoredMs: number;
+}
+
+/** What forges sign commits with that people make in a browser: there the author is the person. */
+const FORGES = ['noreply@github.com'];
+
+/** Who speaks in a file that such a commit brought; null when a dispatcher made it. */
+export function speakerOf({ author, committer, authoredMs }: Signed): Speaker | null {
+  const { name, email } = FORGES.includes(committer.email.toLowerCase()) ? author : committer;
+  if (isDispatcher(email)) return null;
+  const own = slugName(name, 'someone');
+  const [mailbox = ''] = email.split('@');
+  return {
+    name: own,
+    names: [...new Set([own, slugName(mailbox, own)])],
+    voice: email === '' ? own : email.toLowerCase(),
+    atMs: authoredMs,
+  };
+}
+
+/** The name that a file's own `from:` gives somebody, as far as it is theirs. */
+export function nameOf(speaker: Speaker, from: string | null): string {
+  return from !== null && speaker.names.includes(from) ? from : speaker.name;
+}
