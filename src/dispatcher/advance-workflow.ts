@@ -242,7 +242,7 @@ async function readInput(
     beats: refsUnder(state.refs, settings.refs.hosts).flatMap(
       ([, oid]) => parseBeat(state.records.get(oid)?.text ?? '') ?? [],
     ),
-    here: { alias: settings.alias, models: [...state.models.serving.models.keys()] },
+    here: { alias: settings.alias, models: state.models.serving.models },
   });
   const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
   state.workflows.foldMemos.set(marker.path, memo);

@@ -3,15 +3,20 @@
  * is derived from the time that was due, so all the others find it there. Costs one look-up a tick,
  * and reads files only when data/workflows changed.
  */
-import { formatTrailers } from '../protocol/trailers.ts';
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
 import { WORKFLOWS } from '../protocol/paths.ts';
-import { dueFiring } from '../workflow/run/schedule.ts';
+import { formatTrailers, readTrailers } from '../protocol/trailers.ts';
+import {
+  dueFiring,
+  type Firing,
+  isFiring,
+  isFiringOf,
+  parseSlot,
+} from '../workflow/run/schedule.ts';
 import { readSource } from '../workflow/language/source.ts';
-import type { NewFile } from '../workflow/run/run-input.ts';
 import type { TipView } from '../transport/publish.ts';
 import { readFolder } from '../transport/read-folder.ts';
 import type { Repository } from '../transport/repository.ts';
@@ -21,6 +26,13 @@ import { enqueue } from './post.ts';
 
 /** Commits that are searched for the one that gave a workflow its present form. */
 const HISTORY_MAX = 5_000;
+
+/** Commits that are searched for firings of which the marker is gone. */
+const SLOTS_MAX = 2_000;
+/** Markers written in one look: what is more waits for the next one. */
+const FIRINGS_MAX = 8;
+/** Runs of schedules that are open at a time: beyond it firings wait, and people do not. */
+const OPEN_MAX = 32;
 
 /** Publishes the markers of firings that are due and that nobody has written yet. */
 export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
@@ -35,19 +47,35 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
     state.workflows.schedules.tree === tree
       ? state.workflows.schedules.entries
       : await readSchedules(dispatcher, tip);
-  state.workflows.schedules = { tree, entries, nextMs: (Math.floor(nowMs / MINUTE) + 1) * MINUTE };
+  let room = Math.min(FIRINGS_MAX, OPEN_MAX - openFirings(dispatcher).length);
+  const fired = new Set<Scheduled>();
+  let isLeft = false;
   for (const entry of entries) {
+    isLeft = room <= 0;
+    if (isLeft) break;
     const due = await firingAt(dispatcher, entry, {
       tip,
       lookUp: (paths) => doors.repository.lookUp(tip, paths),
     });
-    if (due !== null) fire(dispatcher, entry);
+    if (due === null || state.workflows.firing.has(entry.name)) continue;
+    fire(dispatcher, entry);
+    fired.add(entry);
+    room -= 1;
   }
+  // Those that have had their turn come last, so that the others get theirs.
+  const turns = [...entries.filter((entry) => !fired.has(entry)), ...fired];
+  const nextMs = isLeft ? 0 : (Math.floor(nowMs / MINUTE) + 1) * MINUTE;
+  state.workflows.schedules = { tree, entries: turns, nextMs };
+}
+
+function openFirings({ mirror }: Dispatcher): readonly string[] {
+  return [...mirror.index().messages.values()].flatMap(({ path, recipients }) =>
+    isFiring(path) && recipients.length > 0 ? [path] : [],
+  );
 }
 
 function fire(dispatcher: Dispatcher, entry: Scheduled): void {
   const { state, doors, settings } = dispatcher;
-  if (state.workflows.firing.has(entry.name)) return;
   state.workflows.firing.add(entry.name);
   enqueue(dispatcher, {
     about: entry.name,
@@ -57,11 +85,15 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
       decide: async (view) => {
         const due = await firingAt(dispatcher, entry, view);
         if (due === null) return null;
-        const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\n${formatTrailers([['Host', settings.alias]])}`;
+        const trailers = formatTrailers([
+          ['Slot', due.slot],
+          ['Host', settings.alias],
+        ]);
+        const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\n${trailers}`;
         const author = { name: 'schedule', email: 'schedule@crosstalk' };
         return [
           {
-            writes: [due],
+            writes: [{ path: due.path, content: due.content }],
             author,
             committer: dispatcherIdentity(settings.alias),
             atMs: doors.clock.wallMs(),
@@ -83,19 +115,43 @@ async function firingAt(
   dispatcher: Dispatcher,
   entry: Scheduled,
   view: Pick<TipView, 'tip' | 'lookUp'>,
-): Promise<NewFile | null> {
-  const { mirror, doors } = dispatcher;
-  const options = {
-    models: mirror.index().models,
-    served: new Map<string, readonly string[]>(),
-    savedWorkflow: () => null,
-    schemaFile: () => null,
+): Promise<Firing | null> {
+  const { doors } = dispatcher;
+  const asked = {
+    ...entry,
+    nowMs: doors.clock.wallMs(),
+    isOpen: openFirings(dispatcher).some((path) => isFiringOf(path, entry.name)),
   };
-  const due = dueFiring({ ...entry, nowMs: doors.clock.wallMs(), exists: () => false, options });
+  const due = dueFiring({ ...asked, lastSlotMs: null });
   if (due === null) return null;
   const [standing] = await view.lookUp([due.path]);
-  return standing == null ? due : null;
+  if (standing != null) return null;
+  // The marker may have been moved or removed since: the history remembers that it was fired.
+  return dueFiring({ ...asked, lastSlotMs: await lastSlot(dispatcher, view.tip, entry.name) });
 }
+
+/** The latest time that a workflow was fired for, as the newest commits say. */
+async function lastSlot(
+  { doors }: Dispatcher,
+  tip: Oid | null,
+  name: string,
+): Promise<number | null> {
+  if (tip === null) return null;
+  const { repository } = doors;
+  const known = SLOTS.get(repository);
+  const slots = known?.tip === tip ? known.slots : await readSlots(repository, tip);
+  SLOTS.set(repository, { tip, slots });
+  const times = slots.flatMap((slot) => parseSlot(slot, name) ?? []);
+  return times.length === 0 ? null : Math.max(...times);
+}
+
+async function readSlots(repository: Repository, tip: Oid): Promise<readonly string[]> {
+  const commits = await repository.history({ from: null, to: tip, max: SLOTS_MAX });
+  return commits.flatMap(({ message }) => readTrailers(message, 'Slot'));
+}
+
+/** What the history of one tip says, asked for by every workflow that is due there. */
+const SLOTS = new WeakMap<Repository, { readonly tip: Oid; readonly slots: readonly string[] }>();
 
 async function readSchedules({ doors }: Dispatcher, tip: Oid): Promise<readonly Scheduled[]> {
   const files = await readFolder(doors.repository, { commit: tip, folder: WORKFLOWS }, new Map());

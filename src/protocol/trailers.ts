@@ -20,6 +20,8 @@ export type TrailerKey =
   | 'Message'
   | 'Retries'
   | 'Started';
+  | 'Slot'
+  | 'Retries';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

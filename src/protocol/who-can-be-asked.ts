@@ -31,7 +31,11 @@ export interface AskableSources {
   /** Beats of hosts that are up; `models` of one that has stopped do not count. */
   readonly beats: readonly Pick<Beat, 'alias' | 'state' | 'models'>[];
   /** This host, as far as it serves. */
-  readonly here: { readonly alias: string; readonly models: readonly string[] } | null;
+  readonly here: {
+    readonly alias: string;
+    /** What runs here; a host's own entry takes the place of the transport's. */
+    readonly models: ReadonlyMap<string, ModelEntry>;
+  } | null;
   /** Names in this host's own models.yaml, served or not. */
   readonly hostModels?: readonly string[];
 }
@@ -50,34 +54,32 @@ export function whoCanBeAsked(sources: AskableSources): Askable {
   const served = new Map<string, Set<string>>();
   const add = (model: string, alias: string): void =>
     void served.set(model, (served.get(model) ?? new Set<string>()).add(alias));
-  for (const model of here?.models ?? []) add(model, here?.alias ?? '');
+  for (const model of here?.models.keys() ?? []) add(model, here?.alias ?? '');
   for (const { alias, state, models } of beats)
     for (const model of state === 'stopped' ? [] : models) add(model, alias);
   const elsewhere = beats.flatMap((beat) => beat.models);
   const models = [...transport.models.keys(), ...transport.older.keys()];
   return {
     models,
-    names: [...new Set([...models, ...(here?.models ?? []), ...hostModels, ...elsewhere])],
+    names: [...new Set([...models, ...served.keys(), ...hostModels, ...elsewhere])],
     served: new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()])),
-    compilers: judgeCompilers(transport, served),
+    compilers: judgeCompilers(sources, served),
   };
 }
 
 function judgeCompilers(
-  { models, compileModels }: AskableSources['transport'],
+  { transport, here }: AskableSources,
   served: ReadonlyMap<string, unknown>,
 ): Compilers {
-  const judged = [...models.values()].map((entry) => ({
-    name: entry.name,
-    why: whyNoCompiler(entry, served),
-  }));
+  const entries = new Map([...transport.models, ...(here?.models ?? [])]);
+  const judged = [...entries].map(([name, entry]) => ({ name, why: whyNoCompiler(entry, served) }));
   return {
-    preset: compileModels,
+    preset: transport.compileModels,
     ready: judged.flatMap(({ name, why }) => (why === null ? [name] : [])),
     others: [
       ...judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
       ...[...served.keys()]
-        .filter((name) => !models.has(name))
+        .filter((name) => !entries.has(name))
         .map((name) => ({ name, why: 'is known to its host only, so it has to be named' })),
     ],
   };

@@ -380,8 +380,9 @@ steps:
       ['cancel', 'all'],
       ['rerun', 'all', '--file', edited],
     ];
-    const names = (WORKFLOW_COMMAND.subcommands ?? []).map(({ name }) =>
-      name.replace('workflow ', ''),
+    // It asks an agent and waits for it.
+    const names = (WORKFLOW_COMMAND.subcommands ?? []).flatMap(({ name }) =>
+      name === 'workflow compile' ? [] : [name.replace('workflow ', '')],
     );
     expect(asked.map(([name]) => name).sort()).toEqual([...names].sort());
     for (const words of asked) {

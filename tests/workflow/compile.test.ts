@@ -26,7 +26,11 @@ function chosen(head: string, { file = MODELS, up = UP } = {}): string {
   if (read.kind === 'rejected') throw new Error(read.rejection.found);
   const made = chooseCompilers(
     readMarker(read.message),
-    whoCanBeAsked({ transport: decodeModels(file), beats: [], here: { alias: 'box', models: up } }),
+    whoCanBeAsked({
+      transport: decodeModels(file),
+      beats: [{ alias: 'box', state: 'running', models: up }],
+      here: null,
+    }),
   );
   return made.kind === 'by' ? made.models.join(' ') : made.why;
 }
@@ -66,6 +70,18 @@ test.each<[string, string, Parameters<typeof chosen>[1], string]>([
   ],
 ])('who compiles: %s', (...[, head, known, expected]) => {
   expect(chosen(head, known)).toBe(expected);
+});
+
+test('what a host runs itself is judged by its own entry, not by that of the transport', () => {
+  const own = decodeModels(
+    'models: { stub: { adapter: command, command: [./agent], effects: none } }',
+  );
+  const { compilers } = whoCanBeAsked({
+    transport: decodeModels('models: { stub: { adapter: command, command: [cat] } }'),
+    beats: [],
+    here: { alias: 'box', models: own.models },
+  });
+  expect(compilers).toMatchObject({ ready: ['stub'], others: [] });
 });
 
 test('what repeats its question has made no plan, whatever the task and the models are', () => {

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { describeRun } from '../../src/workflow/view/describe.ts';
 import { planWorkflow } from '../../src/workflow/view/dry-plan.ts';
 import { nextTransition, summarizeRun } from '../../src/workflow/run/engine.ts';
-import { dueFiring } from '../../src/workflow/run/schedule.ts';
 import { checkWorkflow } from '../../src/workflow/language/check.ts';
 import { complete, drive, inputOf, post, settle, subjects, world, type World } from './drive.ts';
 
@@ -153,34 +152,6 @@ test.each([
   }
   if (overflow === 'cancel-oldest')
     expect(at.files.get(`data/channels/${at.run}/CANCEL`)).toContain('run-second');
-});
-
-test('a schedule fires once however many hosts look, and only the last missed firing', () => {
-  const options = {
-    models: ['opus'],
-    served: new Map(),
-    savedWorkflow: () => null,
-    schemaFile: () => null,
-  };
-  const text =
-    '---\non: { schedule: "0 9 * * mon-fri" }\nmodel: opus\nsteps: { a: { prompt: x } }\n---\n';
-  const files = new Set<string>();
-  const at = (iso: string) =>
-    dueFiring({
-      name: 'daily',
-      text,
-      sinceMs: Date.parse('2026-11-16T10:00:00Z'),
-      nowMs: Date.parse(iso),
-      exists: (path) => files.has(path),
-      options,
-    });
-  expect(at('2026-11-16T11:00:00Z')).toBeNull();
-  const fired = at('2026-11-19T12:34:56Z');
-  expect(fired?.path).toBe('data/channels/workflows/2026/11/19/090000000Z-schedule-daily.md');
-  expect(at('2026-11-19T23:00:00Z')).toEqual(fired);
-  files.add(fired!.path);
-  expect(at('2026-11-19T23:59:59Z')).toBeNull();
-  expect(at('2026-11-22T12:00:00Z')?.path).toContain('/2026/11/20/');
 });
 
 test('a description names what a run waits for and the command that moves it', () => {

@@ -10,11 +10,13 @@ import type { Surroundings } from './look-around.ts';
 /** Of a look at everything. */
 export function askableNow(around: Surroundings): Askable {
   const { here, offers, session } = around;
-  const served = offers.flatMap(({ name, state }) => (state.kind === 'served' ? [name] : []));
+  const served = offers.flatMap(({ name, state, entry }) =>
+    state.kind === 'served' && entry !== null ? [[name, entry] as const] : [],
+  );
   return whoCanBeAsked({
     transport: decodeModels(session.mirror.modelsText() ?? ''),
     beats: liveHosts(around).flatMap(({ beat }) => beat ?? []),
-    here: here === null ? null : { alias: here.alias, models: served },
+    here: here === null ? null : { alias: here.alias, models: new Map(served) },
     hostModels: offers.map(({ name }) => name),
   });
 }

@@ -12,6 +12,7 @@ import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { given, type Invocation } from '../command.ts';
+import { needsOfSchedules } from './schedule-needs.ts';
 import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
 import { type FailedLately, readFailedLately } from './failed-lately.ts';
@@ -65,14 +66,16 @@ async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Pr
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, standing: explain(work) }));
-  const [failed, unsent, runs, outbox] = await Promise.all([
+  const [failed, unsent, runs, schedules, outbox] = await Promise.all([
     readFailedLately(around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
+    needsOfSchedules(around),
     readdir(around.session.directory.outbox).catch(() => []),
   ]);
   const needs = [
     ...needsOfRuns(runs),
+    ...schedules,
     ...listNeeds({
       around,
       stood,

@@ -5,6 +5,7 @@
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
 import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
+import { speakerOf } from '../../protocol/who-said.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
 import type { Identity } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
@@ -63,7 +64,17 @@ export async function identifySender(
         fix: 'crosstalkd send --from <your name> …   (or set CROSSTALK_FROM)',
       },
     );
-  return { name, identity: git ?? { name, email: `${name}@crosstalk` }, agent: null };
+  return { name, identity: identityFor(name, git), agent: null };
+}
+
+/**
+ * Git's own identity where it goes by that name, else one that says the name: who committed a
+ * message is whose word it is, and `--from` says who that is.
+ */
+function identityFor(name: string, git: Identity | null): Identity {
+  const signed = git === null ? null : { author: git, committer: git, authoredMs: 0 };
+  const names = signed === null ? [] : (speakerOf(signed)?.names ?? []);
+  return git !== null && names.includes(name) ? git : { name, email: `${name}@crosstalk` };
 }
 
 function agentContext({ caller }: Invocation): AgentContext | null {

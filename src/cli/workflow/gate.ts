@@ -162,8 +162,10 @@ function refuseStranger(
   if (gate.anyone || gate.approvers.some((name) => names.includes(name))) return;
   throw new CrosstalkError(
     'REFUSED',
-    `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you commit as ${identity.name} <${identity.email}>, which is ${names.join(' or ')} here`,
-    { fix: 'git config user.name "<one of these>"   (if that is you)' },
+    `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender.name}"`,
+    {
+      fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
+    },
   );
 }
 

@@ -92,10 +92,13 @@ function decodeConcurrency(outer: Mapping): Concurrency | null {
   };
 }
 
+/** The keys of `on`. */
+export const ON_KEYS = ['schedule', 'channel', 'catch-up', 'overlap'];
+
 function decodeSchedule(outer: Mapping): Plan['schedule'] {
   if (outer.raw['on'] === undefined) return null;
   const mapping = mappingAt(outer, 'on');
-  refuseUnknownKeys(mapping, ['schedule', 'channel'], '"on"');
+  refuseUnknownKeys(mapping, ON_KEYS, '"on"');
   const take = createTaker(mapping);
   const cron = take.text('schedule');
   if (cron === null) {
@@ -107,5 +110,10 @@ function decodeSchedule(outer: Mapping): Plan['schedule'] {
     outer.report([...mapping.path, 'schedule'], problem, 'five fields in UTC, such as "0 9 * * 1"');
   const channel = take.text('channel') ?? 'workflows';
   if (!isChannel(channel)) outer.report([...mapping.path, 'channel'], `"${channel}" is no channel`);
-  return { cron, channel };
+  return {
+    cron,
+    channel,
+    catchUp: take.choice('catch-up', ['once', 'skip']) ?? 'once',
+    overlap: take.flag('overlap') ?? false,
+  };
 }

@@ -170,6 +170,17 @@ export interface Step {
   readonly source: string;
 }
 
+/** When a saved workflow starts by itself. */
+export interface Schedule {
+  /** Five fields, UTC. */
+  readonly cron: string;
+  readonly channel: string;
+  /** What becomes of the latest firing that nobody was up for. */
+  readonly catchUp: 'once' | 'skip';
+  /** A firing may start while the run of the one before is open. */
+  readonly overlap: boolean;
+}
+
 export interface Plan {
   readonly name: string;
   readonly inputs: readonly InputSpec[];
@@ -181,7 +192,7 @@ export interface Plan {
   readonly maxParallel: number;
   readonly failFast: boolean;
   readonly concurrency: Concurrency | null;
-  readonly schedule: { readonly cron: string; readonly channel: string } | null;
+  readonly schedule: Schedule | null;
   readonly follow: boolean;
   readonly dryRun: boolean;
   readonly dispatchHost: string | null;

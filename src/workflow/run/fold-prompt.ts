@@ -163,6 +163,7 @@ function chainBase(
   prompt: Prompt,
 ): Omit<ChainSpec, 'folder' | 'key' | 'phase' | 'models' | 'prompt'> {
   const { step, level } = unit;
+  const priority = level.priority + step.priority;
   const own: readonly Cap[] =
     step.maxParallel === null
       ? []
@@ -172,7 +173,7 @@ function chainBase(
     extra: () => ({
       as: prompt.as ?? undefined,
       project: prompt.isolation.project ?? undefined,
-      priority: step.priority === 0 ? undefined : step.priority,
+      priority: priority === 0 ? undefined : Math.max(-9, Math.min(9, priority)),
       timeout_minutes: prompt.timeoutMinutes ?? undefined,
       idle_minutes: prompt.idleMinutes ?? undefined,
       effects: prompt.effects ?? undefined,
@@ -190,7 +191,7 @@ function chainBase(
     cache: step.undo !== null || fold.ofItself.has(step.id) ? 'false' : prompt.cache,
     isRepeatable: prompt.effects === 'git',
     caps: [...level.caps, ...own],
-    priority: level.priority + step.priority,
+    priority,
     atMs: unit.atMs,
     turn: unit.turn,
     pass: describeTurn(unit.turn),

@@ -162,7 +162,8 @@ function topLevel(fold: Fold, atMs: number): Level {
     outer: new Map(),
     atMs,
     caps: [],
-    priority: 0,
+    // Nobody waits for what the clock has started: people come first.
+    priority: fold.header.from === 'schedule' ? -1 : 0,
     turn: '',
     worktree: null,
   };
