@@ -19,9 +19,8 @@ export type TrailerKey =
   | 'Run'
   | 'Message'
   | 'Retries'
-  | 'Started';
-  | 'Slot'
-  | 'Retries';
+  | 'Started'
+  | 'Slot';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

@@ -254,19 +254,26 @@ describe.concurrent('people', () => {
     );
     const ask = 'data/channels/quorum/gates/ok/ask.md';
     await fleet.untilPulled(() => fleet.stands(ask));
-    fleet.say({
+    const sayAs = (name: string, files: Readonly<Record<string, string>>): void => {
+      fleet.git('config', 'user.name', name);
+      fleet.git('config', 'user.email', `${name}@example.org`);
+      fleet.say(files);
+    };
+    sayAs('anna', {
       'data/channels/quorum/1.md': letter('anna', ask, 'yes'),
-      'data/channels/quorum/2.md': letter('anna', ask, 'yes, really'),
-      'data/channels/quorum/3.md': letter('mallory', ask, 'yes'),
+      'data/channels/quorum/2.md': letter('ben', ask, 'yes, really'),
     });
+    sayAs('mallory', { 'data/channels/quorum/3.md': letter('eve', ask, 'yes') });
     await fleet.untilPulled(() => true);
     expect((await fleet.json('workflow', 'why', 'quorum')).data).toMatchObject({
       status: 'waiting-human',
       blocked_by: [{ what: expect.stringContaining('(1 of 2)') as string }],
     });
-    fleet.say({ 'data/channels/quorum/4.md': letter('eve', ask, 'approve') });
+    sayAs('eve', { 'data/channels/quorum/4.md': letter('eve', ask, 'approve') });
     expect(await fleet.routed('quorum')).toContain('gone');
     expect(gateOf('quorum', 'ok')).toMatchObject({ decision: 'approve', by: ['anna', 'eve'] });
+    fleet.git('config', '--unset', 'user.name');
+    fleet.git('config', '--unset', 'user.email');
   });
 
   it('a denial skips what follows, goes on, or sends the work back with what was said', async () => {

@@ -9,6 +9,7 @@ import { answerCommand } from '../../workflow/view/describe.ts';
 import type { GateView } from '../../workflow/run/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
+import { jsonValues } from '../../workflow/language/json.ts';
 import { findFitting } from '../../workflow/language/schema.ts';
 import { plain } from '../io.ts';
 import { describeDecision } from '../look/draw-run.ts';
@@ -120,7 +121,8 @@ function wordsFor(
     return { decision: null, body: choice === null ? text : joined(chosen), told: chosen };
   }
   if (text === '') throw usage(`the gate "${gate.gate}" asks for more than a yes: ${gate.title}`);
-  const errors = gate.schema === null ? [] : findFitting(gate.schema, text).errors;
+  const fit = gate.schema === null ? [] : findFitting(gate.schema, text).errors;
+  const errors = gate.schema !== null && jsonValues(text).length === 0 ? ['it holds no JSON'] : fit;
   if (errors.length > 0)
     throw usage(
       `the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`,

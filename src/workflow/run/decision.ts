@@ -74,7 +74,7 @@ interface Said extends Omit<Vote, 'problem' | 'voice'> {
   readonly speaker: Speaker | null;
 }
 
-/** A bare file beside the question. Words in it are the answer where more than a yes is asked for. */
+/** A bare file beside the question; its words are the answer where more than a yes is wanted. */
 function markOf(fold: Fold, ask: Ask, path: string): readonly Said[] {
   const text = readFile(fold, path);
   if (text === undefined) return [];

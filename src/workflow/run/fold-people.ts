@@ -4,7 +4,15 @@ import { formatDuration } from '../../base/duration.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
 import { channelRoot } from '../../protocol/paths.ts';
-import { decide, type Decision, isBacked, lastOfEach, messagesOf, votesOn } from './decision.ts';
+import {
+  decide,
+  type Decision,
+  isBacked,
+  lastOfEach,
+  messagesOf,
+  type Vote,
+  votesOn,
+} from './decision.ts';
 import { showValue } from '../language/expression-evaluate.ts';
 import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
 import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
@@ -48,21 +56,13 @@ export function foldAsk(
     else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
     return outcome('pending', unit.atMs);
   }
-  const written = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
   const all = votesOn(fold, { folder, ask });
   const votes = lastOfEach(all);
-  const standing = isJsonObject(written) ? readDecision(written) : null;
-  // A decision is what people said: a file that nobody's answers stand behind decides nothing.
-  const isVoid =
-    standing !== null &&
-    !fold.input.files.has(`${fold.root}COMPLETE`) &&
-    !isBacked(ask, all, standing) &&
-    timedOut(fold, unit, ask)?.decision !== standing.decision &&
-    !isTakenOver(fold, unit, { folder, written });
-  const decided = isVoid ? null : standing;
-  const decision =
-    decided ??
-    (isVoid ? null : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask)));
+  const { decided, isVoid } = readDecided(fold, unit, { ask, folder, votes: all });
+  const due = isVoid
+    ? null
+    : (decide(ask, votes, { json: ask.schema }) ?? timedOut(fold, unit, ask));
+  const decision = decided ?? due;
   fold.gates.push({
     gate,
     path,
@@ -95,6 +95,27 @@ export function foldAsk(
     content,
   });
   return stands ? afterDecision(ask, { ...decision, atMs }) : outcome('waiting-human', unit.atMs);
+}
+
+/** A decision is what people said: a file that nobody's answers stand behind decides nothing. */
+function readDecided(
+  fold: Fold,
+  unit: Asking,
+  {
+    ask,
+    folder,
+    votes,
+  }: { readonly ask: Ask; readonly folder: string; readonly votes: readonly Vote[] },
+): { readonly decided: Decision | null; readonly isVoid: boolean } {
+  const written = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
+  if (!isJsonObject(written)) return { decided: null, isVoid: false };
+  const decided = readDecision(written);
+  const counts =
+    fold.input.files.has(`${fold.root}COMPLETE`) ||
+    isBacked(ask, votes, decided) ||
+    timedOut(fold, unit, ask)?.decision === decided.decision ||
+    isTakenOver(fold, unit, { folder, written });
+  return counts ? { decided, isVoid: false } : { decided: null, isVoid: true };
 }
 
 /** True when the decision is that of the run that this one is forked from. */
