@@ -52,12 +52,12 @@ module.exports = {
     {
       name: 'page-is-for-browsers',
       comment:
-        'What runs in the browser knows nothing of this machine, but the types of the figures that it draws.',
+        'What runs in the browser knows nothing of this machine, but the types of the figures that it draws and how a command is printed.',
       severity: 'error',
       from: { path: '^src/web/page/' },
       to: {
         path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)',
-        pathNot: '^src/web/(page/|figures[.]ts$)',
+        pathNot: '^src/(web/(page/|figures[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$)',
       },
     },
     {

@@ -1,3 +1,5 @@
+import { type Fix, toFix } from './fix.ts';
+
 /**
  * Every code that can end a command: its exit status, one sentence of cause, and the command to go
  * on with when the error itself names none. docs/reference.md lists the same table; a test compares
@@ -8,7 +10,7 @@ export const ERROR_CODES = {
   USAGE: {
     exit: 2,
     cause: 'The command line cannot be understood.',
-    next: 'crosstalkd <command> --help',
+    next: 'crosstalkd COMMAND --help',
   },
   CONFIG_INVALID: {
     exit: 2,
@@ -18,7 +20,7 @@ export const ERROR_CODES = {
   NOT_A_TRANSPORT: {
     exit: 2,
     cause: 'The directory or URL given is not a crosstalk transport.',
-    next: 'crosstalkd init <dir>',
+    next: 'crosstalkd init DIR',
   },
   GIT_UNUSABLE: {
     exit: 2,
@@ -38,7 +40,7 @@ export const ERROR_CODES = {
   MESSAGE_REJECTED: {
     exit: 2,
     cause: 'The message breaks a rule of the format and was not sent.',
-    next: 'crosstalkd lint <file>',
+    next: 'crosstalkd lint FILE',
   },
   ID_AMBIGUOUS: {
     exit: 2,
@@ -78,16 +80,20 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /**
  * A failure that ends what was asked for. `message` says what, where, the value found and what was
- * expected; `fix` is the next command.
+ * expected; `fix` is the next command: words, or text when nothing is filled in.
  */
 export class CrosstalkError extends Error {
   readonly code: ErrorCode;
-  readonly fix: string | null;
-  constructor(code: ErrorCode, message: string, options: { fix?: string; cause?: unknown } = {}) {
+  readonly fix: Fix | null;
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { fix?: Fix | string | null; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CrosstalkError';
     this.code = code;
-    this.fix = options.fix ?? null;
+    this.fix = toFix(options.fix ?? null);
   }
 }
 

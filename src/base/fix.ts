@@ -51,6 +51,11 @@ export function fixBy(
   return { command: words, note: null };
 }
 
+/** A command in which nothing is filled in may be written as text; null = there is none. */
+export function toFix(fix: Fix | string | null): Fix | null {
+  return typeof fix === 'string' ? { command: fix.split(' '), note: null } : fix;
+}
+
 /** The same with a note beside it. */
 export function withNote(fix: Fix, note: string): Fix {
   return { ...fix, note };

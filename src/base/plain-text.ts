@@ -42,9 +42,14 @@ export function oneLine(text: string, max: number): string {
 
 /** The whole text, each unsafe character as the escape that JSON knows. */
 export function spellUnsafe(text: string): string {
-  return text.replace(UNSAFE, (sign) =>
+  return replaceUnsafe(text, (sign) =>
     Array.from({ length: sign.length }, (_, at) => escapeUnit(sign.charCodeAt(at))).join(''),
   );
+}
+
+/** The whole text, each unsafe character as `spell` writes it. */
+export function replaceUnsafe(text: string, spell: (sign: string) => string): string {
+  return text.replace(UNSAFE, spell);
 }
 
 function escapeUnit(unit: number): string {

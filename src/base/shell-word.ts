@@ -1,7 +1,5 @@
 /** Words of a command that a person may copy into a shell. */
-
-/** What a terminal would not show as it is: control characters, and marks of direction. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+import { hasUnsafe, replaceUnsafe } from './plain-text.ts';
 
 /**
  * A word as a shell takes it for itself: whoever named a file must not put a command into the one
@@ -10,11 +8,10 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u20
  */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
-  if (text.search(UNSEEN) === -1) return `'${text.replaceAll("'", `'\\''`)}'`;
-  const written = text
-    .replaceAll('\\', '\\\\')
-    .replaceAll("'", "\\'")
-    .replace(UNSEEN, (char) => [...new TextEncoder().encode(char)].map(escapeByte).join(''));
+  if (!hasUnsafe(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
+  const written = replaceUnsafe(text.replaceAll('\\', '\\\\').replaceAll("'", "\\'"), (sign) =>
+    [...new TextEncoder().encode(sign)].map(escapeByte).join(''),
+  );
   return `$'${written}'`;
 }
 

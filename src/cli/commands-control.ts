@@ -85,6 +85,18 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
       import('./control/retry.ts').then(({ retryMessage }) => ({ execute: retryMessage })),
   },
   {
+    name: 'ack',
+    args: '[id...]',
+    about: 'dismiss a failure, or a file that is no message, for everybody',
+    group: 'control',
+    options: [
+      { name: 'failed', about: 'every failure that is listed' },
+      { name: 'message', short: 'm', value: 'text', about: 'why nothing has to be done' },
+      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+    ],
+    load: () => import('./control/ack.ts').then(({ acknowledge }) => ({ execute: acknowledge })),
+  },
+  {
     name: 'pause',
     args: '',
     about: 'claim nothing new until resume; what runs goes on',
@@ -94,8 +106,8 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'resume',
-    args: '',
-    about: 'take work again',
+    args: '[model]',
+    about: 'take work again, or end the rest of one model',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ resume }) => ({ execute: resume })),

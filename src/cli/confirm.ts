@@ -3,12 +3,13 @@ import { createInterface } from 'node:readline/promises';
 import { CrosstalkError } from '../base/errors.ts';
 import { given, type Invocation } from './command.ts';
 import { plain } from './io.ts';
+import type { Fix } from '../base/fix.ts';
 
 /** What is asked, and what is said where nobody can be asked. */
 export interface Question {
   readonly asks: string;
   readonly refusal: string;
-  readonly fix: string;
+  readonly fix: Fix | string;
 }
 
 /**

@@ -7,9 +7,10 @@ import { suggestName } from '../protocol/address.ts';
 import type { CommandSpec, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
-import { formatJson, type Io, paint, plain } from './io.ts';
+import { fixLines, formatJson, type Io, paint, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
+import { fixBy, toFix } from '../base/fix.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
 export type Surroundings = Pick<Invocation, 'io' | 'env' | 'cwd' | 'program'>;
@@ -95,7 +96,7 @@ function findSubcommand(
     'USAGE',
     `unknown command "${spec.name} ${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
     {
-      fix: `crosstalkd ${spec.name} --help`,
+      fix: fixBy`crosstalkd ${spec.name} --help`,
     },
   );
 }
@@ -113,7 +114,7 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
       ? error
       : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
   const { exit, next } = ERROR_CODES[known.code];
-  const fix = (known.fix ?? next).replace('<command>', command ?? '<command>');
+  const fix = known.fix ?? toFix(command === null ? next : next.replace('COMMAND', command));
   if (wantsJson)
     io.print(
       formatJson({
@@ -124,7 +125,7 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
     );
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
-    io.warn(`  fix: ${plain(fix)}`);
+    for (const line of fixLines(io, fix, '')) io.warn(`  fix: ${line}`);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)
       io.warn(error.stack);
   }

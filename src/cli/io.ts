@@ -2,6 +2,7 @@
  * Where a command's words go. Everything that comes from a transport passes `plain` before it
  * reaches a terminal: no control codes get through.
  */
+import { type Fix, formatCommands } from '../base/fix.ts';
 import { plainText, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
@@ -81,4 +82,26 @@ const CODES: Readonly<Record<Colour, number>> = {
 /** The text in a colour, where colours are wanted. */
 export function paint(io: Pick<Io, 'colors'>, colour: Colour, text: string): string {
   return io.colors ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+}
+
+/**
+ * What helps, in lines: each command alone, so that it can be pasted, and below it what to know
+ * beside it.
+ */
+export function fixLines(
+  io: Pick<Io, 'colors'>,
+  fix: Fix | null,
+  indent = '    ',
+): readonly string[] {
+  if (fix === null) return [];
+  const note = fix.note === null ? [] : [`${indent}${paint(io, 'dim', plain(fix.note))}`];
+  return [
+    ...formatCommands(fix).map((line) => `${indent}${paint(io, 'cyan', plain(line))}`),
+    ...note,
+  ];
+}
+
+/** Prints what helps. */
+export function printFix(io: Pick<Io, 'print' | 'colors'>, fix: Fix | null, indent?: string): void {
+  for (const line of fixLines(io, fix, indent)) io.print(line);
 }

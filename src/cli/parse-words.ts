@@ -8,6 +8,7 @@ import { cac, type Command } from 'cac';
 import { CrosstalkError } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
 import { type CommandSpec, COMMON_OPTIONS, type OptionSpec } from './command.ts';
+import { fixBy } from '../base/fix.ts';
 
 /** What was typed after a command's name. */
 export interface Words {
@@ -137,6 +138,6 @@ function checkArguments(spec: CommandSpec, args: readonly string[]): void {
 
 function usage(spec: CommandSpec, what: string): CrosstalkError {
   return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, {
-    fix: `crosstalkd ${spec.name} --help`,
+    fix: fixBy`crosstalkd ${spec.name} --help`,
   });
 }

@@ -2,6 +2,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { type Caller, judgeCaller, readAncestors } from '../local/ancestors.ts';
 import type { CommandSpec, Invocation } from './command.ts';
+import { fixByHand } from '../base/fix.ts';
 
 /** Who calls this process. */
 export async function findCaller(env: Invocation['env']): Promise<Caller> {
@@ -17,6 +18,6 @@ export function refuseAgents(spec: Pick<CommandSpec, 'name' | 'agents'>, caller:
   throw new CrosstalkError(
     'REFUSED',
     `crosstalkd ${spec.name}: an agent called it; inside of an attempt only sending and reading are open`,
-    { fix: 'a person calls it, in a shell that no agent started' },
+    { fix: fixByHand('a person calls it, in a shell that no agent started') },
   );
 }

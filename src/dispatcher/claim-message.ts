@@ -174,9 +174,6 @@ async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promis
   };
 }
 
-/** Begins the reason why a model rests whose claims the remote does not take. */
-export const CLAIMS_REFUSED = 'the remote refuses claims';
-
 /** Whether the remote refuses a claim on work that is open still. */
 export function hasRefusedClaims({ state }: Pick<Dispatcher, 'state'>): boolean {
   return [...state.claims.refused.values()].some(({ refusal }) => isMeant(refusal));
@@ -232,7 +229,7 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Pr
     const restMs = Math.min(REFUSED_MS_MAX, REFUSED_MS * 2 ** (times - LOST_TO_NOBODY_MAX));
     state.models.parked.set(work.recipient, {
       untilMs: nowMs + restMs,
-      why: `${CLAIMS_REFUSED}: ${line}`,
+      why: { kind: 'claims-refused', line },
     });
   }
   refused.set(work.key, { expected: lost.expected, refusal });

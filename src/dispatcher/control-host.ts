@@ -5,6 +5,8 @@
 import { CrosstalkError } from '../base/errors.ts';
 import type { HostState } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
+import type { Reason, ReasonOf, RestReason } from '../protocol/reason.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { beatName, parseBeatName } from '../protocol/beat.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
@@ -43,8 +45,7 @@ export interface HostReport {
    */
   readonly waiting: readonly {
     readonly key: string;
-    readonly kind: string;
-    readonly detail: string;
+    readonly reason: Reason;
     readonly forMs: number;
     /** Absent from a version that did not say it. */
     readonly message?: string;
@@ -54,7 +55,7 @@ export interface HostReport {
   readonly serves: readonly string[];
   readonly parked: readonly {
     readonly model: string;
-    readonly why: string;
+    readonly why: RestReason;
     readonly forMs: number;
   }[];
   /** Finished answers that are not on the remote yet. */
@@ -101,7 +102,8 @@ export function pauseHost(dispatcher: Dispatcher): HostReport {
  * Takes work again, unless all hosts are ordered to pause. Throws REFUSED for one that is about to
  * end.
  */
-export function resumeHost(dispatcher: Dispatcher): HostReport {
+export function resumeHost(dispatcher: Dispatcher, model: string | null = null): HostReport {
+  if (model !== null) return endRest(dispatcher, model);
   const { state, doors } = dispatcher;
   if (state.host.mode === 'draining')
     throw new CrosstalkError(
@@ -118,6 +120,21 @@ export function resumeHost(dispatcher: Dispatcher): HostReport {
     state.host.mode = 'running';
     doors.log.status('host.running', { by: 'this host' });
   }
+  wake(dispatcher);
+  return reportHost(dispatcher);
+}
+
+/** Ends the rest of one model. Throws NOT_FOUND for one that does not rest. */
+function endRest(dispatcher: Dispatcher, model: string): HostReport {
+  const { models } = dispatcher.state;
+  const spent = models.spentOut.get(model);
+  if (spent !== undefined)
+    throw new CrosstalkError('REFUSED', `${model} is at the end of its ${sayReason(spent)}`);
+  if (!models.parked.delete(model))
+    throw new CrosstalkError('NOT_FOUND', `${model} does not rest on this host`);
+  models.parks.delete(model);
+  models.failures.delete(model);
+  dispatcher.doors.log.status('model.resumed', { model, by: 'this host' });
   wake(dispatcher);
   return reportHost(dispatcher);
 }
@@ -165,7 +182,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
   const { settings, state, doors, run } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
   const held = [...state.claims.held.values()];
-  const waiting = judgeAllWork(dispatcher).filter(({ verdict }) => verdict.kind !== 'held');
+  const waiting = judgeAllWork(dispatcher).filter(({ reason }) => reason.kind !== 'held');
   return {
     alias: settings.alias,
     instance: doors.local.instance,
@@ -183,16 +200,22 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       forMs: startedMs === null ? null : nowMs - startedMs,
       publishing: phase === 'publishing',
     })),
-    waiting: waiting.slice(0, WAITING_MAX).map(({ work, verdict }) => ({
+    waiting: waiting.slice(0, WAITING_MAX).map(({ work, reason }) => ({
       key: work.key,
-      ...verdict,
+      reason,
+      says: sayReason(reason),
       message: work.message.path,
       model: work.recipient,
       forMs: nowMs - (state.claims.firstSeen.get(work.key) ?? nowMs),
     })),
     waitingCount: waiting.length,
     serves: [...state.models.serving.models.keys()],
-    parked: listResting(dispatcher).map(({ model, why, forMs }) => ({ model, why, forMs })),
+    parked: listResting(dispatcher).map(({ model, why, forMs }) => ({
+      model,
+      why,
+      says: sayReason(why),
+      forMs,
+    })),
     unsent: state.post.outgoing.length,
     refused: state.post.outgoing.flatMap(({ about, refusal }) =>
       refusal === null
@@ -234,9 +257,10 @@ function listSilent(dispatcher: Dispatcher): HostReport['silent'] {
 
 /**
  * The report in what a control socket answered, or null when it is from a version that says
- * something else.
+ * something else. Reasons of another `version` than this one are shown as it has put them into
+ * words.
  */
-export function decodeHostReport(value: unknown): HostReport | null {
+export function decodeHostReport(value: unknown, version: string): HostReport | null {
   if (
     !isMapping(value) ||
     parseBeatName(`${String(value['alias'])}.${String(value['instance'])}`) === null
@@ -249,7 +273,26 @@ export function decodeHostReport(value: unknown): HostReport | null {
     !counts.every((key) => typeof value[key] === 'number')
   )
     return null;
-  // Our own words by our own user's process: only another version could differ, and that shows in
-  // the form checked above.
-  return value as unknown as HostReport;
+  // From our own user's process: only another version could differ, and that shows in the form
+  // checked above.
+  const report = value as unknown as HostReport;
+  if (report.version === version) return report;
+  const { waiting, parked } = value as Readonly<Record<string, readonly OlderText[]>>;
+  return {
+    ...report,
+    waiting: report.waiting.map((one, at) => ({ ...one, reason: inItsWords(waiting?.[at]) })),
+    parked: report.parked.map((one, at) => ({ ...one, why: inItsWords(parked?.[at]) })),
+  };
+}
+
+/** Where versions have put a reason in words. */
+interface OlderText {
+  readonly says?: unknown;
+  readonly detail?: unknown;
+  readonly why?: unknown;
+}
+
+function inItsWords(told: OlderText | undefined): ReasonOf<'other'> {
+  const text = [told?.says, told?.detail, told?.why].find((one) => typeof one === 'string');
+  return { kind: 'other', text: typeof text === 'string' ? text : '' };
 }

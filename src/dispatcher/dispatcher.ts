@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { LocalState } from '../local/local-state.ts';
 import type { Worktrees } from '../local/worktree.ts';
+import type { ModelProblem } from '../protocol/models.ts';
 import type { Trust } from '../protocol/trust.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
@@ -75,8 +76,11 @@ export interface Doors {
   readonly workspace: Workspace;
   /** For attempts that work in a project on a branch of their own. */
   readonly worktrees: Worktrees;
-  /** Re-read when its sources changed; `modelsText` is data/models.yaml at the tip. */
-  readonly serving: (modelsText: string | null) => Promise<Serving>;
+  /**
+   * Re-read when its sources changed; `modelsText` is data/models.yaml as it is in force, `problem`
+   * why that is not the version at the tip.
+   */
+  readonly serving: (modelsText: string | null, problem?: ModelProblem | null) => Promise<Serving>;
   /** Whose signatures this host requires; absent: nobody's. */
   readonly trust?: () => Promise<Trust>;
   /** Ends process groups that an earlier run of this state directory left behind. */

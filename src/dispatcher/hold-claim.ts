@@ -127,7 +127,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
     await publishReply(dispatcher, held, {
       ...replyBasics(dispatcher, held),
       body: `No answer: ${detail}. See crosstalkd retry.\n`,
-      failure: { class: 'host-lost', detail },
+      failure: { class: 'host-lost', detail, isUnknown: true },
       ...NO_RUN,
     });
   } else if (reason === 'claim-lost') {

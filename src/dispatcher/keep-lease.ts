@@ -169,9 +169,9 @@ function describePresence(dispatcher: Dispatcher): string {
   const { serving } = dispatcher.state.models;
   // How long a rest takes, or what a budget has used, changes all the time; that the model rests is
   // all that others need at once.
-  const blocked = listResting(dispatcher).map(({ model, why, untilMs, isSpent }) => [
+  const blocked = listResting(dispatcher).map(({ model, why, untilMs }) => [
     model,
-    isSpent ? untilMs : why,
+    why.kind === 'budget' ? untilMs : why,
   ]);
   return JSON.stringify([
     mode,
@@ -194,6 +194,7 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     busy: [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length,
     models: [...state.models.serving.models.keys()].sort(),
     blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
+    pollMs: settings.pollMsMax,
     wake: settings.wakeAddress,
     ...(settings.key === undefined ? {} : { key: settings.key }),
     atMs: doors.clock.wallMs(),

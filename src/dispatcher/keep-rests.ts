@@ -3,6 +3,8 @@
  * what was left alone for a while, and goes on counting its failures.
  */
 import { errorText } from '../base/errors.ts';
+import { decodeRest } from '../protocol/decode-rest.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -18,6 +20,8 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
     parked: [...parked].map(([model, rest]) => ({
       ...rest,
       model,
+      why: sayReason(rest.why),
+      reason: rest.why,
       untilMs: rest.untilMs + aheadMs,
     })),
     parks: [...parks],
@@ -40,13 +44,13 @@ export async function loadRests({ state, doors }: Dispatcher): Promise<void> {
   const aheadMs = wallMs - doors.clock.monotonicMs();
   for (const rest of listOf(raw['parked'])) {
     if (!isMapping(rest)) continue;
-    const { model, untilMs, why, class: failure } = rest;
+    const { model, untilMs, why, reason, class: failure } = rest;
     if (typeof model !== 'string' || typeof untilMs !== 'number' || typeof why !== 'string')
       continue;
     if (untilMs <= wallMs || untilMs > wallMs + REST_MS_MAX) continue;
     parked.set(model, {
       untilMs: untilMs - aheadMs,
-      why,
+      why: decodeRest(reason, why),
       ...(typeof failure === 'string' ? { class: failure } : {}),
     });
   }

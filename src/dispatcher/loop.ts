@@ -209,7 +209,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     (stuck
       ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
       : isOnItsWay(dispatcher));
-  if (busy || judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready')) return null;
+  if (busy || judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready')) return null;
   return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
 }
 

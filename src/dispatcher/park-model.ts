@@ -4,7 +4,10 @@
  */
 import type { Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
-import { formatDuration } from '../base/duration.ts';
+import { fixBy, formatFix } from '../base/fix.ts';
+import { fixOf } from '../protocol/remedy.ts';
+import type { RestReason } from '../protocol/reason.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { saveRests } from './keep-rests.ts';
 
@@ -14,11 +17,9 @@ const CIRCUIT_MS = 5 * MINUTE;
 /** A model that this host does not run now: for how long, and until when by the wall clock. */
 export interface Resting {
   readonly model: string;
-  readonly why: string;
+  readonly why: RestReason;
   readonly forMs: number;
   readonly untilMs: number;
-  /** At the end of a budget: what was used, and so the reason, changes with every reply. */
-  readonly isSpent: boolean;
 }
 
 /** What rests now: parked for a while, or at the end of a budget. */
@@ -32,14 +33,12 @@ export function listResting({ state, doors }: Dispatcher): readonly Resting[] {
       why,
       forMs: untilMs - nowMs,
       untilMs: wallMs + untilMs - nowMs,
-      isSpent: false,
     })),
-    ...[...state.models.spentOut].map(([model, { why, untilMs }]) => ({
+    ...[...state.models.spentOut].map(([model, why]) => ({
       model,
       why,
-      forMs: Math.max(0, untilMs - wallMs),
-      untilMs,
-      isSpent: true,
+      forMs: Math.max(0, why.untilMs - wallMs),
+      untilMs: why.untilMs,
     })),
   ];
 }
@@ -61,11 +60,10 @@ export function parkFailed(
   { ms, outcome }: { readonly ms: number; readonly outcome: Failed },
 ): void {
   dispatcher.state.models.parks.set(model, parksInARow(dispatcher, model) + 1);
-  const isUnknown = outcome.class.endsWith('-limit') && outcome.resetAtMs === null;
-  const until = isUnknown ? ' (no time named: it rests longer each time)' : '';
+  const isOpenEnded = outcome.class.endsWith('-limit') && outcome.resetAtMs === null;
   park(dispatcher, model, {
     ms,
-    why: `${outcome.class}: ${outcome.detail}${until}`,
+    why: { kind: 'failed', class: outcome.class, detail: outcome.detail, isOpenEnded },
     class: outcome.class,
   });
 }
@@ -74,7 +72,7 @@ export function parkFailed(
 export function park(
   dispatcher: Dispatcher,
   model: string,
-  rest: { readonly ms: number; readonly why: string; readonly class?: string },
+  rest: { readonly ms: number; readonly why: RestReason; readonly class?: string },
 ): void {
   const { state, doors } = dispatcher;
   const untilMs = doors.clock.monotonicMs() + rest.ms;
@@ -89,8 +87,8 @@ export function park(
   doors.log.alert('model.parked', {
     model,
     for_ms: rest.ms,
-    reason: rest.why,
-    fix: 'crosstalkd models',
+    reason: sayReason(rest.why),
+    fix: formatFix(fixOf(rest.why) ?? fixBy`crosstalkd resume ${model}`),
   });
 }
 
@@ -110,7 +108,13 @@ export function noteFailure(dispatcher: Dispatcher, model: string, outcome: Fail
   park(dispatcher, model, {
     ms: CIRCUIT_MS,
     class: outcome.class,
-    why: `${failures.length} failures within ${formatDuration(settings.failureWindowMs)}, the last: ${outcome.class}: ${outcome.detail}`,
+    why: {
+      kind: 'failures',
+      count: failures.length,
+      windowMs: settings.failureWindowMs,
+      class: outcome.class,
+      detail: outcome.detail,
+    },
   });
 }
 

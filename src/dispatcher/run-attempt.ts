@@ -28,6 +28,7 @@ import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
 import { journal } from './start-ledger.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 
 /** One model being tried for a claim: the recipient itself, then its fallbacks. */
 interface Try {
@@ -53,7 +54,10 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
       reason: errorText(error),
       fix: 'crosstalkd doctor',
     });
-    park(dispatcher, held.work.recipient, { ms: MINUTE, why: errorText(error) });
+    park(dispatcher, held.work.recipient, {
+      ms: MINUTE,
+      why: { kind: 'setup', detail: errorText(error) },
+    });
     if (!isMarkedBy(dispatcher, held)) releaseClaim(dispatcher, held, 'broken');
     else abandonClaim(dispatcher, held);
   }
@@ -139,7 +143,7 @@ async function tellRest(dispatcher: Dispatcher, held: Held): Promise<void> {
   }
   const failure = {
     class: rest.class ?? 'unavailable',
-    detail: `${recipient} rests on this host: ${rest.why}`,
+    detail: `${recipient} rests on this host: ${sayReason(rest.why)}`,
   };
   await publishReply(dispatcher, held, {
     ...replyBasics(dispatcher, held),
@@ -345,7 +349,7 @@ async function afterFailure(
       if (tried.entry.name !== held.work.recipient)
         park(dispatcher, held.work.recipient, {
           ms: parkMs ?? decision.parkMs,
-          why: `its fallback ${tried.entry.name}: ${outcome.detail}`,
+          why: { kind: 'fallback-failed', model: tried.entry.name, detail: outcome.detail },
         });
       releaseClaim(dispatcher, held, 'parked');
       return null;

@@ -1,19 +1,18 @@
 /**
  * Who decides which messages are ours. `judgeWork` says of one piece of work whether this host
- * would take it now and, if not, why not: the same words that `why` prints. `selectWork` takes what
+ * would take it now and, if not, why not: the reason that `why` tells. `selectWork` takes what
  * is ready, in order, while slots are free. Pure.
  */
 import { createHash } from 'node:crypto';
 import type { Oid } from '../base/ids.ts';
 import { HOUR } from '../base/clock.ts';
 import { by } from '../base/order.ts';
-import { formatDuration } from '../base/duration.ts';
 import { parseBeatName } from '../protocol/beat.ts';
-import type { Budgets, Reached } from '../protocol/budgets.ts';
+import type { BudgetReached, Budgets } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { isTask, type Work } from '../protocol/open-work.ts';
-import type { ReasonOf } from '../protocol/reason.ts';
-import { sayReason } from '../protocol/say-reason.ts';
+import { messageId } from '../protocol/paths.ts';
+import type { Reason, ReasonOf } from '../protocol/reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
 
@@ -39,7 +38,7 @@ export interface WorkView {
   readonly parked: ReadonlyMap<string, Parked>;
   readonly budgets: Budgets;
   /** Models at the end of a budget. */
-  readonly spentOut: ReadonlyMap<string, Reached>;
+  readonly spentOut: ReadonlyMap<string, BudgetReached>;
   readonly starts: ReadonlyMap<string, readonly number[]>;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: ReadonlyMap<string, ReasonOf<'unsigned'>>;
@@ -54,113 +53,66 @@ export interface WorkView {
   readonly monotonicMs: number;
 }
 
-/** Why a piece of work waits, or that it need not. `detail` is for people. */
-export interface Verdict {
-  readonly kind:
-    | 'ready'
-    | 'twin'
-    | 'unsigned'
-    | 'workflow'
-    | 'stale'
-    | 'hops'
-    | 'pinned'
-    | 'not-served'
-    | 'no-project'
-    | 'ran-before'
-    | 'started'
-    | 'attempts'
-    | 'parked'
-    | 'budget'
-    | 'held'
-    | 'claimed'
-    | 'paused'
-    | 'model-busy'
-    | 'rate'
-    | 'slots-busy';
-  readonly detail: string;
-}
-
 /**
  * Whether this host takes the work now. Reasons that lie in the message come first, then in the
  * host, then in the moment.
  */
-export function judgeWork(work: Work, view: WorkView): Verdict {
+export function judgeWork(work: Work, view: WorkView): Reason {
   return (
     judgeMessage(work, view) ??
     judgeHost(work, view) ??
-    judgeMoment(work, view) ?? { kind: 'ready', detail: 'ready to be claimed' }
+    judgeMoment(work, view) ?? { kind: 'ready', takers: [], project: null }
   );
 }
 
-function judgeMessage(work: Work, view: WorkView): Verdict | null {
-  const { message } = work;
-  if (work.twinOf !== null)
-    return { kind: 'twin', detail: `has the same id as ${work.twinOf}, which counts` };
+function judgeMessage(work: Work, view: WorkView): Reason | null {
+  const { message, twinOf, recipient } = work;
+  const { path, hops } = message;
+  const id = messageId(path);
+  if (twinOf !== null) return { kind: 'twin', path, of: twinOf };
   const unsigned = view.unsigned.get(work.key);
-  if (unsigned !== undefined) return { kind: 'unsigned', detail: sayReason(unsigned) };
-  if (work.recipient === 'workflow') return { kind: 'workflow', detail: 'is a workflow marker' };
+  if (unsigned !== undefined) return unsigned;
+  if (recipient === 'workflow') return { kind: 'workflow', id };
   // A task has the time of what it was made of, and its run asks now.
   const ageMs = view.wallMs - message.timestampMs;
   if (ageMs > view.maxAgeMs && !isTask(message))
-    return {
-      kind: 'stale',
-      detail: `is ${formatDuration(ageMs)} old (max-age ${formatDuration(view.maxAgeMs)})`,
-    };
-  if (message.hops >= view.hopsMax)
-    return { kind: 'hops', detail: `has come ${message.hops} hops (limit ${view.hopsMax})` };
+    return { kind: 'stale', id, ageMs, maxAgeMs: view.maxAgeMs };
+  if (hops >= view.hopsMax) return { kind: 'hops', id, hops, limit: view.hopsMax };
   return null;
 }
 
-function judgeHost(work: Work, view: WorkView): Verdict | null {
-  if (view.held.has(work.key) || view.finishing.has(work.key))
-    return { kind: 'held', detail: `is in hand on ${view.alias}` };
-  if (work.hosts !== null && !work.hosts.includes(view.alias))
-    return {
-      kind: 'pinned',
-      detail: `is for ${work.recipient} on ${work.hosts.join(' or ')} only`,
-    };
-  if (!view.serving.models.has(work.recipient))
+function judgeHost(work: Work, view: WorkView): Reason | null {
+  const { alias: host, serving } = view;
+  const { recipient: model } = work;
+  if (view.held.has(work.key) || view.finishing.has(work.key)) return { kind: 'held', host };
+  if (work.hosts !== null && !work.hosts.includes(host))
+    return { kind: 'pinned', model, on: work.hosts };
+  if (!serving.models.has(model))
     return {
       kind: 'not-served',
-      detail:
-        view.serving.refused.get(work.recipient) ??
-        `no entry for "${work.recipient}" in models.yaml`,
+      model,
+      offer: serving.refused.get(model) ?? { kind: 'no-entry', model },
     };
   if (view.blocked.has(work.key))
-    return {
-      kind: 'ran-before',
-      detail: `was run on ${view.alias} before the branch was rewritten; to have it done again, send it anew`,
-    };
+    return { kind: 'ran-before', id: messageId(work.message.path), host };
   const by = view.startedBy(work);
-  if (by !== null)
-    return {
-      kind: 'started',
-      detail: `was started on ${by}, and what it does cannot be taken back: no host starts it again`,
-    };
+  if (by !== null) return { kind: 'started', by };
   const attempts = view.attemptsHere(work);
-  if (attempts >= (view.serving.models.get(work.recipient)?.attempts ?? Infinity))
-    return { kind: 'attempts', detail: `had ${attempts} attempts on ${view.alias} already` };
+  if (attempts >= (serving.models.get(model)?.attempts ?? Infinity))
+    return { kind: 'attempts', host, attempts };
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
-    return {
-      kind: 'no-project',
-      detail: `${view.alias} has no project "${project}" in its config.yaml`,
-    };
-  const spent = view.spentOut.get(work.recipient);
+    return { kind: 'no-project', host, project };
+  const spent = view.spentOut.get(model);
   if (spent !== undefined)
-    return { kind: 'budget', detail: `${work.recipient} rests: ${spent.why}` };
-  const parked = parkedOf(work.recipient, view);
+    return { kind: 'rests', model, host: null, forMs: spent.untilMs - view.wallMs, why: spent };
+  const parked = parkedOf(model, view);
   // Who is asked next has to learn that it is its turn: when no other host has answered by now,
   // this one tells, without a start.
-  if (
-    parked !== null &&
-    !(work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs))
-  )
-    return {
-      kind: 'parked',
-      detail: `${work.recipient} rests for ${formatDuration(parked.untilMs - view.monotonicMs)}: ${parked.why}`,
-    };
-  return null;
+  if (parked === null || (work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs)))
+    return null;
+  const forMs = parked.untilMs - view.monotonicMs;
+  return { kind: 'rests', model, host: null, forMs, why: parked.why };
 }
 
 /**
@@ -177,26 +129,19 @@ function parkedOf(model: string, view: WorkView): Parked | null {
   return fallbacks.some((name) => resting(name) === null) ? null : resting(model);
 }
 
-function judgeMoment(work: Work, view: WorkView): Verdict | null {
-  if (namesUnder(view.refs, view.claimsPrefix).has(work.key))
-    return { kind: 'claimed', detail: 'is claimed by another dispatcher' };
-  if (view.mode !== 'running') return { kind: 'paused', detail: `${view.alias} is ${view.mode}` };
-  const entry = view.serving.models.get(work.recipient);
+function judgeMoment(work: Work, view: WorkView): Reason | null {
+  const { recipient: model } = work;
+  const { alias: host, mode, concurrency: slots } = view;
+  if (namesUnder(view.refs, view.claimsPrefix).has(work.key)) return { kind: 'claimed' };
+  if (mode !== 'running') return { kind: 'not-taking', host, state: mode };
+  const entry = view.serving.models.get(model);
   if (entry === undefined) return null;
-  const busy = countHeld(view.held, work.recipient);
-  if (busy >= entry.concurrency)
-    return {
-      kind: 'model-busy',
-      detail: `${work.recipient} runs ${busy} of ${entry.concurrency} at a time`,
-    };
-  const rate = rateReached(work.recipient, entry, view);
+  const running = countHeld(view.held, model);
+  if (running >= entry.concurrency)
+    return { kind: 'model-busy', model, running, limit: entry.concurrency };
+  const rate = rateReached(model, entry, view);
   if (rate !== null) return rate;
-  if (view.held.size >= view.concurrency)
-    return {
-      kind: 'slots-busy',
-      detail: `all ${view.concurrency} slots of ${view.alias} are busy`,
-    };
-  return null;
+  return view.held.size >= slots ? { kind: 'slots-busy', host, slots } : null;
 }
 
 /**
@@ -318,7 +263,7 @@ function countHeld(held: ReadonlyMap<string, string>, model: string): number {
   return count;
 }
 
-function rateReached(model: string, entry: ModelEntry, view: WorkView): Verdict | null {
+function rateReached(model: string, entry: ModelEntry, view: WorkView): Reason | null {
   const limit = Math.min(
     entry.runsPerHour ?? Infinity,
     view.budgets.models.get(model)?.runsPerHour ?? Infinity,
@@ -326,12 +271,6 @@ function rateReached(model: string, entry: ModelEntry, view: WorkView): Verdict 
   if (limit === Infinity) return null;
   const runs = (view.starts.get(model) ?? []).filter((atMs) => view.monotonicMs - atMs < HOUR);
   if (runs.length < limit) return null;
-  const resumesInMs = Math.max(
-    0,
-    HOUR - (view.monotonicMs - (runs.at(-Math.max(1, limit)) ?? view.monotonicMs)),
-  );
-  return {
-    kind: 'rate',
-    detail: `${model} had its ${limit} runs of this hour; goes on in ${formatDuration(resumesInMs)}`,
-  };
+  const first = runs.at(-Math.max(1, limit)) ?? view.monotonicMs;
+  return { kind: 'rate', model, limit, forMs: Math.max(0, HOUR - (view.monotonicMs - first)) };
 }

@@ -142,7 +142,7 @@ function lostTransaction(dispatcher: Dispatcher, begun: Begun, body: string): Tr
         atMs,
         hops: work.message.hops,
         body,
-        failure: { class: 'host-lost', detail: begun.detail },
+        failure: { class: 'host-lost', detail: begun.detail, isUnknown: true },
         ...NO_RUN,
       });
       const { path, content, author, committer, commitMessage } = reply;

@@ -6,12 +6,13 @@ import type { ReasonOf } from '../protocol/reason.ts';
 import type { Trust, Voice } from '../protocol/trust.ts';
 import type { Oid } from '../base/ids.ts';
 import type { HostState } from '../protocol/beat.ts';
-import { type Budgets, NO_BUDGETS, type Reached, type Spent } from '../protocol/budgets.ts';
+import { type BudgetReached, type Budgets, NO_BUDGETS, type Spent } from '../protocol/budgets.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
+import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
@@ -36,8 +37,8 @@ export interface Refusal {
 /** The models that this host would run now, and why it does not run the others. */
 export interface Serving {
   readonly models: ReadonlyMap<string, ModelEntry>;
-  /** Model name → reason, such as "not approved on this host: crosstalkd allow opus". */
-  readonly refused: ReadonlyMap<string, string>;
+  /** Model name → why it is not run here. */
+  readonly refused: ReadonlyMap<string, OfferReason>;
 }
 
 /** Why a running attempt is ended by us. */
@@ -99,7 +100,7 @@ export interface LostClaim {
 
 export interface Parked {
   readonly untilMs: number;
-  readonly why: string;
+  readonly why: RestReason;
   /** Class of the failure that it rests after; absent when it was no failure of its program. */
   readonly class?: string;
 }
@@ -170,7 +171,7 @@ export interface ModelState {
    * What the models of all hosts have used today, and which of them are at the end of their budget.
    */
   readonly day: DayBook;
-  spentOut: ReadonlyMap<string, Reached>;
+  spentOut: ReadonlyMap<string, BudgetReached>;
   /** How often in a row each model was parked without an answer in between. */
   readonly parks: Map<string, number>;
   /** Wall-independent times of attempts of the last hour, by model. */

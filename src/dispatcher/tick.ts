@@ -13,7 +13,8 @@ import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
 import { observe } from './observe.ts';
 import { resumePublishing } from './post.ts';
 import { recoverClaims } from './recover.ts';
-import { judgeWork, selectWork, type Verdict, type WorkView } from './select-work.ts';
+import type { Reason } from '../protocol/reason.ts';
+import { judgeWork, selectWork, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
 import { startedBy } from './lapsed-claims.ts';
 import { settleStarted } from './settle-started.ts';
@@ -31,7 +32,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   if (!state.claims.recovered) return 'unreachable';
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
-  state.models.serving = await doors.serving(mirror.modelsText());
+  state.models.serving = await doors.serving(mirror.modelsText(), mirror.modelsProblem());
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
   await keepBeat(dispatcher);
@@ -61,9 +62,9 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
 /** What this host would say of each piece of open work now. */
 export function judgeAllWork(
   dispatcher: Dispatcher,
-): readonly { readonly work: Work; readonly verdict: Verdict }[] {
+): readonly { readonly work: Work; readonly reason: Reason }[] {
   const view = viewWork(dispatcher);
-  return currentWork(dispatcher).map((work) => ({ work, verdict: judgeWork(work, view) }));
+  return currentWork(dispatcher).map((work) => ({ work, reason: judgeWork(work, view) }));
 }
 
 /** The moment, as select-work.ts sees it. */

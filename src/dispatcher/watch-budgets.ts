@@ -11,6 +11,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { checkedUsage } from '../protocol/usage.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { untold } from './start-ledger.ts';
@@ -42,9 +43,13 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
     models: [...state.models.serving.models.keys()],
     wallMs,
   });
-  for (const [model, { why }] of reached)
+  for (const [model, reason] of reached)
     if (!state.models.spentOut.has(model))
-      doors.log.alert('model.budget-reached', { model, reason: why, fix: `edit ${BUDGETS_FILE}` });
+      doors.log.alert('model.budget-reached', {
+        model,
+        reason: sayReason(reason),
+        fix: `edit ${BUDGETS_FILE}`,
+      });
   state.models.spentOut = reached;
 }
 

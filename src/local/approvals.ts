@@ -7,11 +7,11 @@ import { SECOND, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Random } from '../base/random.ts';
-import { shellWord } from '../base/shell-word.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
 import { ensurePrivateDirectory, removeDurableFile, writeDurableFile } from './durable-file.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
+import { andThen, fixBy, withNote } from '../base/fix.ts';
 
 /** Other commands that approve hold the lock for milliseconds. */
 const LOCK_WAIT_MS = 20 * SECOND;
@@ -147,7 +147,7 @@ function damaged(path: string): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`,
     {
-      fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # then: crosstalkd allow`,
+      fix: andThen(fixBy`mv ${path} ${path}.damaged`, fixBy`crosstalkd allow`),
     },
   );
 }
@@ -157,7 +157,10 @@ function stuck(path: string): CrosstalkError {
     'HELD_BY_ANOTHER',
     `${path}: another command that approves has held it for ${LOCK_WAIT_MS / SECOND} s; nothing was approved.`,
     {
-      fix: `cat ${shellWord(path)}/lock.*   # names its process; end it, then the same command again`,
+      fix: withNote(
+        fixBy`grep -r pid ${path}`,
+        'names its process; end it, then the same command again',
+      ),
     },
   );
 }

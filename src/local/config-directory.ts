@@ -8,6 +8,7 @@ import { CrosstalkError } from '../base/errors.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { attempt, ensurePrivateDirectory, isErrno, isOurs, readTextFile } from './durable-file.ts';
 import { homeOf, present, type Env } from './state-directory.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 /** The paths of the configuration. */
 export interface ConfigDirectory {
@@ -87,7 +88,7 @@ function notADirectory(path: string): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: found a file; expected the configuration directory.`,
     {
-      fix: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
+      fix: fixBy`mv ${path} ${path}.old`,
     },
   );
 }
@@ -97,7 +98,10 @@ function notOurs(path: string, uid: number): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: belongs to user ${uid}; expected it to belong to the user who runs this.`,
     {
-      fix: `sudo chown -R "$(id -u)" ${shellWord(path)}   # after looking at what it says`,
+      fix: withNote(
+        fixBy`sudo chown -R ${process.getuid?.() ?? ''} ${path}`,
+        'after looking at what it says',
+      ),
     },
   );
 }
@@ -107,7 +111,7 @@ function openToAll(path: string): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: every user may write it; expected only its owner, because commands in it are run.`,
     {
-      fix: `chmod go-w ${shellWord(path)}   # after looking at what it says`,
+      fix: withNote(fixBy`chmod go-w ${path}`, 'after looking at what it says'),
     },
   );
 }
@@ -117,7 +121,7 @@ function unreadable(path: string, cause: unknown): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: cannot be read; expected a text file of this user.`,
     {
-      fix: `ls -l ${shellWord(path)}`,
+      fix: fixBy`ls -l ${path}`,
       cause,
     },
   );

@@ -22,7 +22,7 @@ export interface ControlHandler {
    * Does it, and gives the state after it as JSON; what it throws is the answer. Answers `stop`
    * before it closes the server.
    */
-  readonly answer: (op: Exclude<LocalOp, 'events'>) => Promise<unknown>;
+  readonly answer: (op: Exclude<LocalOp, 'events'>, model: string | undefined) => Promise<unknown>;
   /** Hands every event to `emit` until the function it returns is called. */
   readonly follow: (emit: (event: unknown) => void) => () => void;
 }
@@ -125,7 +125,7 @@ async function serve(
       stream(socket, handler);
       return;
     }
-    reply(socket, { ok: true, state: await handler.answer(request.op) });
+    reply(socket, { ok: true, state: await handler.answer(request.op, request.model) });
   } catch (error) {
     reply(socket, { ok: false, error: errorText(error) });
   }

@@ -14,6 +14,7 @@ import {
   removeDurableFile,
   writeDurableFile,
 } from './durable-file.ts';
+import { fixByHand } from '../base/fix.ts';
 
 /** Systems cut a socket's path at 104 or 108 bytes, without saying so. */
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -76,6 +77,6 @@ function tooLong(stateDirectory: string): CrosstalkError {
   return new CrosstalkError(
     'STATE_UNUSABLE',
     `${stateDirectory}: too long for a socket, and so is the temporary directory; expected at most ${SOCKET_PATH_BYTES_MAX} bytes.`,
-    { fix: 'choose a shorter directory: --state DIR or CROSSTALK_STATE_DIR' },
+    { fix: fixByHand('choose a shorter directory: --state DIR or CROSSTALK_STATE_DIR') },
   );
 }

@@ -3,6 +3,7 @@
  * JSON to a socket in its state directory, one line back; `events` streams lines until the client
  * leaves. What the two sides say to each other stands here.
  */
+import { isName } from '../protocol/names.ts';
 import { isMapping } from '../protocol/yaml.ts';
 
 /** Everything that can be asked of a dispatcher on this host. */
@@ -25,6 +26,8 @@ export type LocalOp = (typeof LOCAL_OPS)[number];
 /** What a command asks. */
 export interface ControlRequest {
   readonly op: LocalOp;
+  /** With `resume`: only the rest of this model. */
+  readonly model?: string;
 }
 
 /** What a dispatcher answers with. */
@@ -40,7 +43,11 @@ export function decodeRequest(line: string): ControlRequest | { readonly error: 
   const op = isMapping(value) ? LOCAL_OPS.find((known) => known === value['op']) : undefined;
   return op === undefined
     ? { error: `expected one line of JSON with "op": one of ${LOCAL_OPS.join(', ')}` }
-    : { op };
+    : { op, ...(isMapping(value) && isModel(value['model']) ? { model: value['model'] } : {}) };
+}
+
+function isModel(value: unknown): value is string {
+  return typeof value === 'string' && isName(value);
 }
 
 /** The reply in a line, or null when it is none. */

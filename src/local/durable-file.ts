@@ -8,7 +8,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CrosstalkError, errorText } from '../base/errors.ts';
-import { shellWord } from '../base/shell-word.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -224,7 +224,10 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
       'STATE_UNUSABLE',
       `${path}: no directory can be made there (ENOENT); expected a place that takes files.`,
       {
-        fix: `ls -ld ${shellWord(dirname(path))}   # then choose another directory, with --state or CROSSTALK_STATE_DIR`,
+        fix: withNote(
+          fixBy`ls -ld ${dirname(path)}`,
+          'then choose another directory, with --state or CROSSTALK_STATE_DIR',
+        ),
         cause,
       },
     );
@@ -233,7 +236,10 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
       'STATE_UNUSABLE',
       `${path}: this user may not write there (${codeOf(error)}); expected a writable directory.`,
       {
-        fix: `ls -ld ${shellWord(dirname(path))}   # then give this user write access, or choose another directory`,
+        fix: withNote(
+          fixBy`ls -ld ${dirname(path)}`,
+          'then give this user write access, or choose another directory',
+        ),
         cause,
       },
     );
@@ -242,7 +248,7 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
       'STATE_UNUSABLE',
       `${path}: no space left to write (${codeOf(error)}); expected room on its file system.`,
       {
-        fix: `df -h ${shellWord(dirname(path))}   # then make room`,
+        fix: withNote(fixBy`df -h ${dirname(path)}`, 'then make room'),
         cause,
       },
     );
@@ -259,7 +265,7 @@ function notADirectory(path: string, cause?: unknown): CrosstalkError {
     'STATE_UNUSABLE',
     `${path}: a file stands where a directory is expected, or the reverse.`,
     {
-      fix: `ls -ld ${shellWord(path)}   # then move it away, or choose another directory`,
+      fix: withNote(fixBy`ls -ld ${path}`, 'then move it away, or choose another directory'),
       cause,
     },
   );
@@ -271,7 +277,7 @@ function notOurs(path: string, uid: number): CrosstalkError {
     'STATE_UNUSABLE',
     `${path}: belongs to user ${uid}; expected it to belong to user ${own}, who runs this.`,
     {
-      fix: `run as user ${uid}, or: sudo chown -R ${own} ${shellWord(path)}`,
+      fix: withNote(fixBy`sudo chown -R ${own} ${path}`, `or run as user ${uid}`),
     },
   );
 }

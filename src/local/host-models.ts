@@ -1,11 +1,20 @@
-/** The host's own models.yaml: entries here are the operator's word and need no approval. */
+/** The operator's own models.yaml of this host, which wins over the transport's. */
+import { CrosstalkError } from '../base/errors.ts';
 import { decodeModels, type ModelsFile } from '../protocol/models.ts';
-import { readConfigFile, type ConfigDirectory } from './config-directory.ts';
+import { type ConfigDirectory, readConfigFile } from './config-directory.ts';
 
 /**
- * The host's models; none when the file is missing. Throws CONFIG_INVALID when it cannot be read at
- * all.
+ * The entries of the host; no file is none. Throws CONFIG_INVALID when nothing of it can be read:
+ * then nobody knows what it was meant to overrule.
  */
 export async function readHostModels(directory: ConfigDirectory): Promise<ModelsFile> {
-  return decodeModels((await readConfigFile(directory.modelsFile)) ?? '');
+  const models = decodeModels((await readConfigFile(directory.modelsFile)) ?? '');
+  const [problem] = models.problems;
+  if (models.isReadable || problem === undefined) return models;
+  const { line, found, expected } = problem;
+  throw new CrosstalkError(
+    'CONFIG_INVALID',
+    `${directory.modelsFile} line ${line}: found ${found}; expected ${expected}`,
+    { fix: 'crosstalkd doctor' },
+  );
 }

@@ -13,7 +13,6 @@ import { dirname, join } from 'node:path';
 import { formatIso, type Clock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { shellWord } from '../base/shell-word.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import {
   attempt,
@@ -25,6 +24,7 @@ import {
 } from './durable-file.ts';
 import { type FreeKernelLock, isKernelLocked, takeKernelLock } from './kernel-lock.ts';
 import { isProvablyGone, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { fixBy, fixByHand, withNote } from '../base/fix.ts';
 
 /** Who holds a lock. */
 export interface LockHolder extends ProcessIdentity {
@@ -225,7 +225,7 @@ async function linkLocked(tmp: string, path: string): Promise<boolean> {
       'STATE_UNUSABLE',
       `${path}: this file system has no hard links; expected one that can hold a lock.`,
       {
-        fix: 'choose a directory on a local disk: --state DIR or CROSSTALK_STATE_DIR',
+        fix: fixByHand('choose a directory on a local disk: --state DIR or CROSSTALK_STATE_DIR'),
         cause: error,
       },
     );
@@ -264,7 +264,7 @@ function decodeLock(text: string, path: string): LockHolder | null {
     'STATE_UNUSABLE',
     `${path}: not readable as a lock; expected JSON with pid, boot and token.`,
     {
-      fix: `rm ${shellWord(path)}   # only when no dispatcher runs with this state directory`,
+      fix: withNote(fixBy`rm ${path}`, 'only when no dispatcher runs with this state directory'),
     },
   );
 }
@@ -305,7 +305,10 @@ function heldBy(
       'HELD_BY_ANOTHER',
       `${where} already serves this transport: ${who}.`,
       {
-        fix: 'crosstalkd status   # what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it',
+        fix: withNote(
+          fixBy`crosstalkd status`,
+          'what it does; `crosstalkd stop` ends it; `--state DIR` runs a second one beside it',
+        ),
       },
     );
   // Its pid means nothing here, and a lock is never broken because of its age: only a person knows
@@ -314,7 +317,10 @@ function heldBy(
     'HELD_BY_ANOTHER',
     `${where} already serves this transport, or did before that container ended: ${who}; from here nobody can see which.`,
     {
-      fix: `crosstalkd status   # answers when it lives; when its container is gone: rm ${shellWord(directory)}/lock.*`,
+      fix: withNote(
+        fixBy`crosstalkd status`,
+        `answers when it lives; when its container is gone, remove lock.* in ${directory}`,
+      ),
     },
   );
 }

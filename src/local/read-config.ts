@@ -8,6 +8,7 @@ import {
   type ConfigDirectory,
 } from './config-directory.ts';
 import { decodeConfig, type ConfigSources } from './decode-config.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 /** The settings, where each comes from, and what a person should look at. */
 export interface ConfigRead {
@@ -31,7 +32,7 @@ export async function readConfig(sources: Omit<ConfigSources, 'file'>): Promise<
   });
   if (decoded.kind === 'refused')
     throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), {
-      fix: 'correct it, then: crosstalkd doctor',
+      fix: withNote(fixBy`crosstalkd doctor`, 'after you have corrected it'),
     });
   return {
     config: decoded.config,

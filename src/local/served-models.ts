@@ -4,23 +4,11 @@
  */
 import { byCodeUnit } from '../base/order.ts';
 import type { ModelEntry, ModelProblem, ModelsFile } from '../protocol/models.ts';
+import type { OfferReason } from '../protocol/reason.ts';
 import type { Approvals } from './approvals.ts';
 
 /** `transport`: data/models.yaml. `host`: the operator's own file, which wins. */
 export type ModelSource = 'transport' | 'host';
-
-/** Whether a name is served, and if not, why. */
-export type ServedState =
-  | { readonly kind: 'served' }
-  /** Nobody on this host has allowed it. */
-  | { readonly kind: 'unapproved' }
-  /** Allowed once, as another entry. */
-  | { readonly kind: 'changed-since-approval'; readonly approvedHash: string }
-  | { readonly kind: 'invalid'; readonly problem: ModelProblem }
-  /** A program before 8 wrote the file; its entries are commands. */
-  | { readonly kind: 'older'; readonly command: string }
-  /** Not among the names of `only`. */
-  | { readonly kind: 'excluded' };
 
 /** One name of models.yaml on this host. */
 export interface ModelOffer {
@@ -28,7 +16,8 @@ export interface ModelOffer {
   readonly source: ModelSource;
   /** Null when it is invalid. */
   readonly entry: ModelEntry | null;
-  readonly state: ServedState;
+  /** Whether it is served, and if not, why. */
+  readonly state: OfferReason;
 }
 
 /** Everything that decides what is served. */
@@ -59,10 +48,15 @@ export function selectServedModels(input: ServedModelsInput): readonly ModelOffe
         name: problem.name,
         source,
         entry: null,
-        state: { kind: 'invalid', problem },
+        state: invalid(problem.name, problem),
       });
     for (const [name, command] of file.older)
-      offers.set(name, { name, source, entry: null, state: { kind: 'older', command } });
+      offers.set(name, {
+        name,
+        source,
+        entry: null,
+        state: { kind: 'older', model: name, command },
+      });
     for (const entry of file.models.values())
       offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
   }
@@ -102,19 +96,19 @@ function judge(
     { models: new Map([[entry.name, entry]]), lineOf: input[source].lineOf },
     input.adapters,
   );
-  if (problem !== undefined) return { entry: null, state: { kind: 'invalid', problem } };
-  if (input.only !== null && !input.only.includes(entry.name))
-    return { entry, state: { kind: 'excluded' } };
-  const approvedHash = input.approvals.get(entry.name);
+  const { name: model } = entry;
+  if (problem !== undefined) return { entry: null, state: invalid(model, problem) };
+  if (input.only !== null && !input.only.includes(model))
+    return { entry, state: { kind: 'excluded', model } };
+  const approvedHash = input.approvals.get(model);
   if (source === 'host') return { entry, state: { kind: 'served' } };
   // Whoever may push does not decide what of a project this host runs, approved or not.
   const offered = { ...entry, trustCheckout: false };
   if (approvedHash === entry.hash) return { entry: offered, state: { kind: 'served' } };
-  return {
-    entry: offered,
-    state:
-      approvedHash === undefined
-        ? { kind: 'unapproved' }
-        : { kind: 'changed-since-approval', approvedHash },
-  };
+  const kind = approvedHash === undefined ? 'unapproved' : 'changed-since-approval';
+  return { entry: offered, state: { kind, model } };
+}
+
+function invalid(model: string, { line, found, expected }: ModelProblem): OfferReason {
+  return { kind: 'invalid', model, line, found, expected };
 }

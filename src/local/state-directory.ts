@@ -8,9 +8,9 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, normalize, resolve } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { shellWord } from '../base/shell-word.ts';
 import { attempt, ensurePrivateDirectory, readTextFile, writeDurableFile } from './durable-file.ts';
 import { readBootId } from './process-identity.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 /** The environment as a record: read in cli/, handed in. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -174,7 +174,10 @@ async function ensureStateId(directory: StateDirectory, random: Random): Promise
       'STATE_UNUSABLE',
       `${directory.idFile}: found ${JSON.stringify(found.slice(0, 40))}; expected 32 hex digits.`,
       {
-        fix: `rm ${shellWord(directory.idFile)}   # a new one is made; claims of the old one expire by themselves`,
+        fix: withNote(
+          fixBy`rm ${directory.idFile}`,
+          'a new one is made; claims of the old one expire by themselves',
+        ),
       },
     );
   const id = random.hex(16);

@@ -8,7 +8,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
-import { shellWord } from '../base/shell-word.ts';
 import type { SshKey } from '../protocol/ssh-signature.ts';
 import {
   formatSigner,
@@ -19,6 +18,7 @@ import {
 } from '../protocol/trust.ts';
 import { type ConfigDirectory, makeConfigDirectory, readConfigFile } from './config-directory.ts';
 import { readTextFile, writeDurableFile } from './durable-file.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 /** Where the signers stand. */
 export function signersFile(directory: ConfigDirectory): string {
@@ -38,7 +38,7 @@ export async function readSigners(directory: ConfigDirectory): Promise<Signers> 
   throw new CrosstalkError(
     'CONFIG_INVALID',
     `${file}, line ${problem.line}: found "${problem.found}"; expected a name and a public key, such as: ada ssh-ed25519 AAAA…`,
-    { fix: `crosstalkd trust list` },
+    { fix: fixBy`crosstalkd trust list` },
   );
 }
 
@@ -128,7 +128,10 @@ function readKey(path: string, text: string): KeyObject {
     return createPrivateKey(text);
   } catch (error) {
     throw new CrosstalkError('STATE_UNUSABLE', `${path}: the key of this host cannot be read`, {
-      fix: `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   # a new one is made; make it known with: crosstalkd trust add`,
+      fix: withNote(
+        fixBy`mv ${path} ${path}.damaged`,
+        'a new one is made; make it known with: crosstalkd trust add',
+      ),
       cause: error,
     });
   }

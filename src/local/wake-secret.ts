@@ -9,6 +9,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { type ConfigDirectory, readConfigFile } from './config-directory.ts';
 import { attempt, isOurs } from './durable-file.ts';
 import { type Env, present } from './state-directory.ts';
+import { type Fix, fixBy } from '../base/fix.ts';
 
 const VARIABLE = 'CROSSTALK_WAKE_SECRET';
 const LENGTH_MIN = 16;
@@ -19,9 +20,9 @@ export function wakeSecretFile(directory: ConfigDirectory): string {
 }
 
 /** The command that makes one. */
-export function makeSecretCommand(directory: ConfigDirectory): string {
+export function makeSecretCommand(directory: ConfigDirectory): Fix {
   const path = shellWord(wakeSecretFile(directory));
-  return `(umask 077; head -c 32 /dev/urandom | base64 > ${path})`;
+  return fixBy`sh -c ${`umask 077; head -c 32 /dev/urandom | base64 > ${path}`}`;
 }
 
 /**
@@ -40,7 +41,7 @@ export async function readWakeSecret(env: Env, directory: ConfigDirectory): Prom
       'CONFIG_INVALID',
       `${path}: others can read it; expected a file of mode 600 that belongs to you.`,
       {
-        fix: `chmod 600 ${shellWord(path)}`,
+        fix: fixBy`chmod 600 ${path}`,
       },
     );
   return check(text.trim(), path, directory);

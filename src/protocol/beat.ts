@@ -3,7 +3,10 @@
  * lives and what it serves. PROTOCOL.md "Hosts".
  */
 import { isHex, parseRecord } from './claim.ts';
+import { decodeRest } from './decode-rest.ts';
 import { isAlias, isName } from './names.ts';
+import type { RestReason } from './reason.ts';
+import { sayReason } from './say-reason.ts';
 import { parseSshKey } from './ssh-signature.ts';
 import { parseWakeAddress } from './wake-address.ts';
 import { isMapping } from './yaml.ts';
@@ -17,7 +20,7 @@ export type HostState = (typeof HOST_STATES)[number];
  */
 export interface BlockedModel {
   readonly model: string;
-  readonly why: string;
+  readonly why: RestReason;
   readonly untilMs: number | null;
 }
 
@@ -33,6 +36,8 @@ export interface Beat {
   readonly busy: number;
   readonly models: readonly string[];
   readonly blocked: readonly BlockedModel[];
+  /** Its longest pause between two polls; null = from a version that did not say it. */
+  readonly pollMs: number | null;
   /** Where it can be called to look at once; null = nowhere. Anybody who can push may forge it. */
   readonly wake: string | null;
   /** Its public key, by which it signs what it commits; absent: it has none. */
@@ -55,9 +60,18 @@ export function parseBeatName(
   return dot > 0 && isAlias(alias) && isHex(instance) ? { alias, instance } : null;
 }
 
-/** The one line of JSON that a beat commit carries. */
+/**
+ * The one line of JSON that a beat commit carries. A reason goes as facts, and in words for hosts
+ * that do not know its kind.
+ */
 export function formatBeat(beat: Beat): string {
-  return JSON.stringify({ v: 1, ...beat });
+  const blocked = beat.blocked.map(({ model, why, untilMs }) => ({
+    model,
+    why: sayReason(why),
+    reason: why,
+    untilMs,
+  }));
+  return JSON.stringify({ v: 1, ...beat, blocked });
 }
 
 /** The beat in a commit message; null for anything else. */
@@ -93,6 +107,7 @@ export function parseBeat(text: string): Beat | null {
     blocked: Array.isArray(raw['blocked'])
       ? raw['blocked'].flatMap(decodeBlocked).slice(0, 1_000)
       : [],
+    pollMs: typeof raw['pollMs'] === 'number' && raw['pollMs'] > 0 ? raw['pollMs'] : null,
     wake:
       typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null
         ? raw['wake']
@@ -112,7 +127,7 @@ function decodeBlocked(raw: unknown): readonly BlockedModel[] {
   return [
     {
       model: raw['model'],
-      why: typeof raw['why'] === 'string' ? raw['why'].slice(0, 200) : '',
+      why: decodeRest(raw['reason'], raw['why']),
       untilMs: typeof raw['untilMs'] === 'number' ? raw['untilMs'] : null,
     },
   ];

@@ -2,12 +2,10 @@
  * data/budgets.yaml: what models may use in a day (UTC), all hosts together, and in an hour.
  * PROTOCOL.md "Budgets". Pure.
  */
-import { DAY, formatIso, HOUR } from '../base/clock.ts';
+import { DAY, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
+import type { ReasonOf } from './reason.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
-
-/** Begins the reason why a model rests that has used up a budget. */
-export const BUDGET_REACHED = 'budget: ';
 
 /** What may be used; null = no limit. */
 export interface Budget {
@@ -121,13 +119,8 @@ export function estimateOf(
   return (model) => most.get(model) ?? GUESS;
 }
 
-/** A model that has reached a budget. */
-export interface Reached {
-  /** For people: what was used of what. */
-  readonly why: string;
-  /** When it may go on, milliseconds since the epoch. */
-  readonly untilMs: number;
-}
+/** Why a model may not run that has reached a budget. */
+export type BudgetReached = ReasonOf<'budget'>;
 
 /** The midnight (UTC) that comes after a moment. */
 export function dayEnd(wallMs: number): number {
@@ -145,58 +138,58 @@ export function reachedBudgets(
     readonly models: readonly string[];
     readonly wallMs: number;
   },
-): ReadonlyMap<string, Reached> {
-  const untilMs = dayEnd(day.wallMs);
+): ReadonlyMap<string, BudgetReached> {
   const spentList = [...day.spent];
-  const today = spentList.filter(({ atMs }) => dayEnd(atMs) === untilMs);
-  const whole = describeReached(budgets.all, today, 'all models');
+  const today = spentList.filter(({ atMs }) => dayEnd(atMs) === dayEnd(day.wallMs));
+  const whole = reachedDay(budgets.all, today, { who: null, wallMs: day.wallMs });
   return new Map(
     day.models.flatMap((model) => {
       const own = budgets.models.get(model) ?? NOTHING;
-      const hour = reachedHour(own, spentList, { model, wallMs: day.wallMs });
-      const why =
+      const mine = today.filter((one) => one.model === model);
+      const reached =
         whole ??
-        describeReached(
-          own,
-          today.filter((one) => one.model === model),
-          model,
-        );
-      if (why === null) return hour === null ? [] : [[model, hour] as const];
-      return [
-        [
-          model,
-          {
-            why: `${BUDGET_REACHED}${why}; goes on at ${formatIso(untilMs).slice(0, 16)}Z`,
-            untilMs,
-          },
-        ] as const,
-      ];
+        reachedDay(own, mine, { who: model, wallMs: day.wallMs }) ??
+        reachedHour(own, spentList, { model, wallMs: day.wallMs });
+      return reached === null ? [] : [[model, reached] as const];
     }),
   );
 }
 
 /** Replies of the last hour, and when the first of those that count is an hour old. */
 function reachedHour(
-  { runsPerHour }: Budget,
+  { runsPerHour: limit }: Budget,
   spent: readonly Spent[],
   now: { readonly model: string; readonly wallMs: number },
-): Reached | null {
-  if (runsPerHour === null) return null;
+): BudgetReached | null {
+  if (limit === null) return null;
   const times = spent
     .flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : []))
     .sort((a, b) => a - b);
-  if (times.length < runsPerHour) return null;
-  const untilMs = (times.at(-Math.max(1, runsPerHour)) ?? now.wallMs) + HOUR;
-  const why = `${BUDGET_REACHED}${now.model} had ${times.length} of ${runsPerHour} runs of an hour; goes on at ${formatIso(untilMs).slice(0, 16)}Z`;
-  return { why, untilMs };
+  if (times.length < limit) return null;
+  const untilMs = (times.at(-Math.max(1, limit)) ?? now.wallMs) + HOUR;
+  const counted = { unit: 'runs', per: 'hour', limit, used: times.length } as const;
+  return { kind: 'budget', who: now.model, untilMs, ...counted };
 }
 
-function describeReached(budget: Budget, spent: readonly Spent[], who: string): string | null {
+function reachedDay(
+  budget: Budget,
+  spent: readonly Spent[],
+  { who, wallMs }: { readonly who: string | null; readonly wallMs: number },
+): BudgetReached | null {
+  const untilMs = dayEnd(wallMs);
   const [usd, tokens] = [total(spent, 'usd'), total(spent, 'tokens')];
-  if (budget.usdPerDay !== null && usd >= budget.usdPerDay)
-    return `${who} used ${usd.toFixed(2)} of ${budget.usdPerDay} USD of this day`;
-  if (budget.tokensPerDay !== null && tokens >= budget.tokensPerDay)
-    return `${who} used ${tokens} of ${budget.tokensPerDay} tokens of this day`;
+  const reach = (used: number, limit: number, unit: 'USD' | 'tokens'): BudgetReached => ({
+    kind: 'budget',
+    who,
+    used,
+    limit,
+    unit,
+    per: 'day',
+    untilMs,
+  });
+  const { usdPerDay, tokensPerDay } = budget;
+  if (usdPerDay !== null && usd >= usdPerDay) return reach(usd, usdPerDay, 'USD');
+  if (tokensPerDay !== null && tokens >= tokensPerDay) return reach(tokens, tokensPerDay, 'tokens');
   return null;
 }
 

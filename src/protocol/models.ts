@@ -70,6 +70,8 @@ export interface ModelProblem {
 }
 
 export interface ModelsFile {
+  /** False when nothing of it can be read, not even which names it has. */
+  readonly isReadable: boolean;
   /** In the order of the file. */
   readonly models: ReadonlyMap<string, ModelEntry>;
   /** Name → command, when a program before 8 wrote the file: names that can be asked, unserved. */
@@ -109,6 +111,7 @@ export const READ_ONLY_ADAPTERS: readonly string[] = [
 export function decodeModels(text: string): ModelsFile {
   const lineOf = (name: string, key: string): number => lineOfKey(text, ['models', name, key]);
   const unusable = (line: number, found: string, expected: string): ModelsFile => ({
+    isReadable: false,
     models: new Map(),
     older: new Map(),
     compileModels: [],
@@ -118,7 +121,7 @@ export function decodeModels(text: string): ModelsFile {
   const read = readYamlMapping(text, 'typed');
   if (read.kind === 'refused') return unusable(read.line, read.why, read.remedy);
   const older = readOlderModels(read.value);
-  if (older !== null) return { models: new Map(), older, compileModels: [], problems: [], lineOf };
+  if (older !== null) return { ...unusable(0, '', ''), isReadable: true, older, problems: [] };
   const section = read.value['models'] ?? {};
   if (!isMapping(section))
     return unusable(
@@ -158,7 +161,14 @@ export function decodeModels(text: string): ModelsFile {
         })),
       );
   }
-  return { models, older: new Map(), compileModels: compileModels ?? [], problems, lineOf };
+  return {
+    isReadable: true,
+    models,
+    older: new Map(),
+    compileModels: compileModels ?? [],
+    problems,
+    lineOf,
+  };
 }
 
 /** The names in the text of data/models.yaml (null: there is none), in code-unit order. */

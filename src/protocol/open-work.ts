@@ -47,6 +47,8 @@ export interface RejectedFile extends Rejection {
   readonly twinOf?: string;
   /** A folder of which nothing is read; `path` is its own, without a trailing slash. */
   readonly isFolder?: true;
+  /** The words of the command that mends it, where more is known than `lint` says. */
+  readonly remedy?: readonly string[];
 }
 
 export interface OpenIndex {

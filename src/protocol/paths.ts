@@ -10,6 +10,7 @@ export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
 export const CHANNELS = 'data/channels';
 export const WORKFLOWS = 'data/workflows';
+export const ACKS = 'data/acks';
 export const SCHEMAS = 'data/schemas';
 /** Where dispatchers before 8 registered; nothing there means anything any more. */
 export const DISPATCHERS = 'data/dispatchers';

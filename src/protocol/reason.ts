@@ -51,22 +51,22 @@ interface Facts
 }
 
 interface RestFacts {
-  /** An agent failed in a way that will not pass at once. */
-  failed: { class: string; detail: string };
+  /** An agent failed in a way that will not pass at once. `isOpenEnded`: it named no time. */
+  failed: { class: string; detail: string; isOpenEnded?: boolean };
   /** It failed again and again. */
   failures: { count: number; windowMs: number; class: string; detail: string };
   'fallback-failed': { model: string; detail: string };
   /** What this host does to run it has failed. */
   setup: { detail: string };
   'claims-refused': { line: string };
-  /** `who`: null = all models together. `atMs`: when it may go on. */
+  /** `who`: null = all models together. `untilMs`: when it may go on, since the epoch. */
   budget: {
     who: string | null;
     used: number;
     limit: number;
     unit: 'USD' | 'tokens' | 'runs';
     per: 'day' | 'hour';
-    atMs: number;
+    untilMs: number;
   };
 }
 
@@ -75,6 +75,8 @@ interface OfferFacts {
   unapproved: { model: string };
   'changed-since-approval': { model: string };
   invalid: { model: string; line: number; found: string; expected: string };
+  /** Written as programs before 8 did. */
+  older: { model: string; command: string };
   /** Not among the names of `only`. */
   excluded: { model: string };
   'no-entry': { model: string };
@@ -104,9 +106,13 @@ interface WorkFacts {
   held: { host: string };
   /** `hosts` is taken: `on` names them. */
   pinned: { model: string; on: readonly string[] };
-  'pinned-away': { id: string; model: string; on: readonly string[] };
+  /** `isHere`: this host is one of them, and no dispatcher runs here. */
+  'pinned-away': { id: string; model: string; on: readonly string[]; isHere: boolean };
   'not-served': { model: string; offer: OfferReason };
   'ran-before': { id: string; host: string };
+  /** What acts outside is started once: `by` names the host that has. */
+  started: { by: string };
+  attempts: { host: string; attempts: number };
   'no-project': { host: string; project: string };
   rests: { model: string; host: string | null; forMs: number | null; why: RestReason };
   claimed: None;
@@ -116,11 +122,11 @@ interface WorkFacts {
   rate: { model: string; limit: number; forMs: number };
   'slots-busy': { host: string; slots: number };
   /** Nobody takes it now; `hosts` say why. */
-  waits: { project: string | null };
-  'rests-everywhere': { model: string; why: readonly RestReason[]; resumeOn: string | null };
+  waiting: { project: string | null };
+  parked: { model: string; why: readonly RestReason[]; resumeOn: string | null };
   'all-paused': { by: string };
   /** `on`: the host that is paused; null = this one. */
-  'host-paused': { on: string | null };
+  paused: { on: string | null };
   'unknown-name': { id: string; path: string; name: string; near: string | null };
   /** `could`: this host would serve it if a dispatcher ran. */
   'nobody-serves': { model: string; here: 'could' | 'unseen' | 'no' };
@@ -163,7 +169,6 @@ interface HostFacts {
   'host-suspect': { host: string; waitedMs: number; pollMs: number };
   'does-not-serve': { model: string };
   free: { free: number; slots: number };
-  'slots-busy-there': { slots: number };
 }
 
 /** What a run waits for. */
@@ -187,12 +192,16 @@ interface RunFacts {
     approvers: readonly string[];
     received: number;
     quorum: number;
+    /** Its decision.json has no answers behind it. */
+    isVoid: boolean;
     ignored: readonly { readonly from: string; readonly problem: string }[];
   };
   'gate-decided': { run: string; gate: string; title: string; decision: string };
   'gate-unanswered': { run: string; gate: string; title: string };
   event: { run: string; step: string; event: string };
-  'step-waits': { step: string; for: StepWait };
+  /** A saved workflow that should start by the clock and cannot. */
+  schedule: { path: string; name: string; problem: string };
+  'step-waits': { step: string; for: Exclude<Awaited, { kind: 'event' }> };
   /** Tasks that wait for the same. */
   tasks: { names: readonly string[]; to: string; why: Reason };
   'child-run': { path: string };
@@ -204,8 +213,9 @@ interface RunFacts {
   'run-over': { run: string; status: string };
 }
 
-/** What a step waits for that is no person's to give. */
-export type StepWait =
+/** What a step of a run waits for that is no answer of a task. */
+export type Awaited =
+  | { readonly kind: 'event'; readonly event: string }
   | { readonly kind: 'time'; readonly atMs: number }
   | { readonly kind: 'message'; readonly from: string | null; readonly contains: string | null }
   | { readonly kind: 'retry' };
@@ -232,7 +242,7 @@ interface MessageFacts {
   unread: None;
   closed: { id: string };
   'asked-nobody': { path: string };
-  'is-answer': { failed: string | null; recipient: string; to: string };
+  'is-answer': { failed: boolean; class: string | null; recipient: string; to: string };
   gone: None;
   'odd-reply': { path: string; what: 'folder' | 'link' };
   rejected: {
@@ -243,6 +253,8 @@ interface MessageFacts {
     isCopy: boolean;
     remedy: Remedy | null;
   };
+  /** Several of them. */
+  'files-rejected': { count: number };
   idle: None;
 }
 
@@ -269,6 +281,9 @@ interface PlaceFacts {
   'model-not-served': { model: string; offer: OfferReason };
   'models-unreadable': { line: number; found: string; expected: string };
   'garbage-claims': { count: number };
+  /** A message without an answer, or a run that failed; `run`: null = a message. */
+  failure: { id: string; model: string; agoMs: number; detail: string; run: string | null };
+  /** The same, and nobody knows what the agent did before its host was lost. */
   'outcome-unknown': {
     id: string;
     model: string;
@@ -279,6 +294,14 @@ interface PlaceFacts {
   unsent: { clone: string; count: number; first: string };
   unpushed: { clone: string; count: number };
   'no-dispatcher': None;
+  /** `line`: state, slots and models, as `hosts` lists them. */
+  host: {
+    host: string;
+    line: string;
+    holds: readonly { readonly id: string; readonly model: string }[];
+    isPaused: boolean;
+    isHere: boolean;
+  };
   'host-down': { host: string; isHere: boolean };
   'alias-twice': { host: string; count: number };
 }

@@ -3,14 +3,18 @@
  * somebody has to. Pure.
  */
 import { andThen, type Fix, fixBy, fixByHand, orElse, withNote } from '../base/fix.ts';
+import { BUDGETS_FILE, CHANNELS, MODELS_FILE } from './paths.ts';
 import type { Reason, ReasonKind, ReasonOf } from './reason.ts';
-import { sayReason } from './say-reason.ts';
+import { nameOf, sayReason } from './say-reason.ts';
 
 /** A reason with its words, as `--json`, the page and MCP carry it. */
 export interface Told {
   readonly kind: ReasonKind;
   readonly says: string;
   readonly fix: Fix | null;
+  readonly needs_person: boolean;
+  /** What each host says of the same, where it is asked; `host` alone is its name. */
+  readonly hosts: readonly { readonly host: string; readonly says: string }[];
 }
 
 /** The command that helps; null = nothing has to be done. */
@@ -21,7 +25,16 @@ export function fixOf(reason: Reason): Fix | null {
 
 /** The reason in words, with what helps. */
 export function tellReason(reason: Reason): Told {
-  return { kind: reason.kind, says: sayReason(reason), fix: fixOf(reason) };
+  return {
+    kind: reason.kind,
+    says: sayReason(reason),
+    fix: fixOf(reason),
+    needs_person: needsPerson(reason),
+    hosts: (reason.hosts ?? []).map((one) => ({
+      host: nameOf(one),
+      says: sayReason(one.reason),
+    })),
+  };
 }
 
 /** True when it does not move without a person. */
@@ -29,7 +42,7 @@ export function needsPerson(reason: Reason): boolean {
   switch (reason.kind) {
     case 'holder-silent':
       return !reason.isWatched;
-    case 'waits':
+    case 'waiting':
       return reason.project !== null;
     case 'tasks':
       return needsPerson(reason.why);
@@ -44,15 +57,16 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'twin',
   'unsigned',
   'claim-unreadable',
+  'host-suspect',
   'unknown-name',
   'asked-nobody',
   'ran-before',
   'all-paused',
-  'host-paused',
+  'paused',
   'pinned-away',
   'nobody-serves',
   'not-allowed',
-  'rests-everywhere',
+  'parked',
   'odd-reply',
   'files-refused',
   'unopened',
@@ -67,15 +81,19 @@ type Remedies = { readonly [K in ReasonKind]?: (facts: ReasonOf<K>) => Fix | nul
 
 const REMEDIES: Remedies = {
   'claims-refused': () => fixBy`crosstalkd doctor`,
-  budget: () => fixByHand('edit data/budgets.yaml, or wait'),
+  budget: () => fixByHand(`edit ${BUDGETS_FILE}, or wait`),
 
   unapproved: ({ model }) => fixBy`crosstalkd allow ${model}`,
   'changed-since-approval': ({ model }) => fixBy`crosstalkd allow ${model}`,
   invalid: () => fixBy`crosstalkd models`,
+  older: () => fixBy`crosstalkd upgrade-transport`,
   excluded: ({ model }) => fixByHand(`take "only" out of config.yaml, or add ${model} to it`),
   'no-entry': () => fixBy`crosstalkd models`,
   'no-program': ({ program }) =>
     fixByHand(`install "${program}", or write its path in command: [...]`),
+
+  'program-elsewhere': ({ place }) =>
+    fixByHand(`command: [${JSON.stringify(place)}] in models.yaml`),
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => withNote(fixBy`git rm ${path}`, 'in a clone: removes the copy'),
@@ -83,21 +101,26 @@ const REMEDIES: Remedies = {
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
   hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,
-  'pinned-away': ({ id, on: [first = ''] }) =>
-    orElse(there(fixBy`crosstalkd run --alias ${first}`, first), fixBy`crosstalkd cancel ${id}`),
+  'pinned-away': ({ id, on: [first = ''], isHere }) =>
+    isHere
+      ? fixBy`crosstalkd run`
+      : orElse(
+          there(fixBy`crosstalkd run --alias ${first}`, first),
+          fixBy`crosstalkd cancel ${id}`,
+        ),
   'not-served': ({ offer }) => fixOf(offer),
   'ran-before': ({ id }) => andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd retry ${id}`),
   'no-project': ({ project }) => projectFix(project),
   rests: ({ why, model, host }) => restFix(why, model, host),
-  waits: ({ project }) => (project === null ? null : projectFix(project)),
-  'rests-everywhere': ({ why, model, resumeOn }) => {
+  waiting: ({ project }) => (project === null ? null : projectFix(project)),
+  parked: ({ why, model, resumeOn }) => {
     const [first] = why;
     return first === undefined
       ? fixBy`crosstalkd models`
       : restFix(why.find(({ kind }) => kind === 'budget') ?? first, model, resumeOn);
   },
   'all-paused': () => fixBy`crosstalkd resume --all`,
-  'host-paused': ({ on }) => there(fixBy`crosstalkd resume`, on),
+  paused: ({ on }) => there(fixBy`crosstalkd resume`, on),
   'unknown-name': ({ id, path, near }) =>
     near === null
       ? fixBy`crosstalkd cancel ${id}`
@@ -137,6 +160,7 @@ const REMEDIES: Remedies = {
   event: ({ run, event }) =>
     // An event may be called like an option.
     fixBy`crosstalkd workflow signal ${run} ${event.startsWith('-') ? ['--', event] : event}`,
+  schedule: ({ name }) => fixBy`crosstalkd workflow check ${name}`,
   tasks: ({ why }) => fixOf(why),
   'child-run': ({ path }) => fixBy`crosstalkd workflow why ${path}`,
   'task-unseen': ({ path }) => fixBy`crosstalkd why ${path}`,
@@ -154,7 +178,7 @@ const REMEDIES: Remedies = {
   'ended-by-older': () => fixBy`crosstalkd channels`,
   unread: () => fixBy`crosstalkd status`,
   closed: ({ id }) => fixBy`crosstalkd thread ${id}`,
-  'asked-nobody': () => withNote(fixBy`crosstalkd models`, 'write data/models.yaml first'),
+  'asked-nobody': () => withNote(fixBy`crosstalkd models`, `write ${MODELS_FILE} first`),
   'is-answer': ({ to }) => fixBy`crosstalkd why ${to}`,
   gone: () => fixBy`crosstalkd log`,
   'odd-reply': ({ path }) =>
@@ -162,6 +186,7 @@ const REMEDIES: Remedies = {
       fixBy`git rm -r ${path}`,
       andThen(fixBy`git commit -m ${'Make room for the answer'}`, fixBy`git push`),
     ),
+  'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
   rejected: ({ path, isCopy, remedy }) =>
     isCopy
       ? fixBy`git rm ${path}`
@@ -179,14 +204,21 @@ const REMEDIES: Remedies = {
   'publish-refused': ({ isBlocked }) => publishFix(isBlocked),
   'paused-here': () => fixBy`crosstalkd resume`,
   'model-not-served': ({ offer }) => fixOf(offer),
-  'models-unreadable': () => fixBy`crosstalkd lint data/models.yaml`,
+  'models-unreadable': () => fixBy`crosstalkd lint ${MODELS_FILE}`,
   'garbage-claims': () => fixBy`crosstalkd doctor --fix`,
-  'outcome-unknown': ({ id, run }) =>
-    run === null ? fixBy`crosstalkd retry ${id}` : fixBy`crosstalkd workflow retry ${run}`,
+  failure: failureFix,
+  'outcome-unknown': failureFix,
   unsent: ({ clone, first }) => fixBy`crosstalkd send -C ${clone} ${first}`,
   unpushed: ({ clone }) => fixBy`git -C ${clone} push`,
   'no-dispatcher': () => fixBy`crosstalkd run`,
-  'host-down': ({ isHere }) => (isHere ? null : fixBy`crosstalkd run`),
+  host: ({ host, isPaused, isHere, also }) =>
+    isPaused
+      ? there(fixBy`crosstalkd resume`, isHere ? null : host)
+      : also === undefined
+        ? null
+        : fixOf(also),
+  'host-down': ({ host, isHere }) =>
+    isHere ? fixBy`crosstalkd run` : there(fixBy`crosstalkd run --alias ${host}`, host),
   'alias-twice': () =>
     withNote(fixBy`crosstalkd run --alias ${'<another name>'}`, 'on one of them'),
 };
@@ -215,6 +247,13 @@ export function answerGate({
       return others.reduce(orElse, first ?? approve);
     }
   }
+}
+
+/** Ask again, or let it be. */
+function failureFix({ id, run }: ReasonOf<'failure' | 'outcome-unknown'>): Fix {
+  return run === null
+    ? orElse(fixBy`crosstalkd retry ${id}`, fixBy`crosstalkd ack ${id}`)
+    : orElse(fixBy`crosstalkd workflow retry ${run}`, fixBy`crosstalkd ack ${run}`);
 }
 
 function restFix(why: Reason, model: string, host: string | null): Fix {

@@ -24,7 +24,12 @@ export interface ReplyFacts {
   /** Hops of the message answered. */
   readonly hops: number;
   readonly body: string;
-  readonly failure: { readonly class: string; readonly detail: string } | null;
+  readonly failure: {
+    readonly class: string;
+    readonly detail: string;
+    /** Nobody knows what the agent did. */
+    readonly isUnknown?: boolean;
+  } | null;
   readonly durationMs: number | null;
   readonly tokensIn: number | null;
   readonly tokensOut: number | null;
@@ -170,18 +175,34 @@ export function textForLog(text: string): string {
   return kept.join('\n').trim();
 }
 
+const ANSWERS = '→';
+const FAILS = '✗';
+
+/** True for the subject of an answer of this model. */
+export function isAnswerSubject(subject: string, model: string): boolean {
+  return subject.startsWith(`${model} ${ANSWERS} `);
+}
+
+/** True for that of a failure: versions before the trailer `Crosstalk-Failed` said it only here. */
+export function isFailureSubject(subject: string, model: string): boolean {
+  return subject.startsWith(`${model} ${FAILS} `);
+}
+
 function composeCommitMessage(facts: ReplyFacts): string {
   const said =
     facts.failure === null
       ? firstLine(facts.body)
       : `${facts.failure.class}: ${facts.failure.detail}`;
   const subject = oneLine(
-    `${facts.recipient} ${facts.failure === null ? '→' : '✗'} ${facts.asker}: ${said}`,
+    `${facts.recipient} ${facts.failure === null ? ANSWERS : FAILS} ${facts.asker}: ${said}`,
     SUBJECT_MAX,
   );
   const trailers: readonly Trailer[] = [
     ['Re', messageId(facts.message)],
     ['Channel', facts.channel],
+    ['Failed', facts.failure?.class ?? null],
+    ['Detail', facts.failure?.detail ?? null],
+    ['Outcome', facts.failure?.isUnknown === true ? 'unknown' : null],
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
     [

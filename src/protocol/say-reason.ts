@@ -4,7 +4,8 @@
  */
 import { formatIso } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
-import type { HowAnswered, Reason, ReasonKind, ReasonOf, StepWait } from './reason.ts';
+import { MODELS_FILE } from './paths.ts';
+import type { Awaited, HowAnswered, Reason, ReasonKind, ReasonOf } from './reason.ts';
 
 /** A reason in words, without a full stop. It may hold names and details that others wrote. */
 export function sayReason(reason: Reason): string {
@@ -16,15 +17,16 @@ export function sayReason(reason: Reason): string {
 const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = {
   other: ({ text }) => text,
 
-  failed: (it) => `${it.class}: ${it.detail}`,
+  failed: (it) =>
+    `${it.class}: ${it.detail}${it.isOpenEnded === true ? ' (no time named: it rests longer each time)' : ''}`,
   failures: (it) =>
     `${it.count} failures within ${span(it.windowMs)}, the last: ${it.class}: ${it.detail}`,
   'fallback-failed': ({ model, detail }) => `its fallback ${model}: ${detail}`,
   setup: ({ detail }) => detail,
   'claims-refused': ({ line }) => `the remote refuses claims: ${line}`,
-  budget: ({ who, used, limit, unit, per, atMs }) => {
+  budget: ({ who, used, limit, unit, per, untilMs }) => {
     const amount = unit === 'USD' ? used.toFixed(2) : String(used);
-    const until = `${formatIso(atMs).slice(0, 16)}Z`;
+    const until = `${formatIso(untilMs).slice(0, 16)}Z`;
     return `budget: ${who ?? 'all models'} used ${amount} of ${limit} ${unit} this ${per}; resumes at ${until}`;
   },
 
@@ -33,6 +35,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'changed-since-approval': () => 'changed since it was approved',
   invalid: ({ line, found, expected }) =>
     `models.yaml line ${line}: ${found}; expected ${expected}`,
+  older: ({ command }) => `written as programs before 8 did (${command})`,
   excluded: () => 'left out by --only',
   'no-entry': ({ model }) => `no entry for "${model}" in models.yaml`,
   'no-program': ({ program }) => `program "${program}" is not installed`,
@@ -63,27 +66,31 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `has come ${hops} hops (limit ${limit}): agents have answered agents too often`,
   held: ({ host }) => `is in hand on ${host}`,
   pinned: ({ model, on }) => `is for ${model} on ${on.join(' or ')} only`,
-  'pinned-away': ({ on }) =>
-    `waits for host ${on.map((host) => `"${host}"`).join(' or ')}, which is not up`,
+  'pinned-away': ({ on, isHere }) =>
+    isHere
+      ? 'waits for this host, and no dispatcher runs here'
+      : `waits for host ${on.map((host) => `"${host}"`).join(' or ')}, which is not up`,
   'not-served': ({ offer }) => sayReason(offer),
   'ran-before': ({ host }) => `was run on ${host} before the branch was rewritten`,
+  started: ({ by }) =>
+    `was started on ${by}, and what it does cannot be taken back: no host starts it again`,
+  attempts: ({ host, attempts }) => `had ${attempts} attempts on ${host} already`,
   'no-project': ({ host, project }) => `${host} has no project "${project}" in its config.yaml`,
   rests: ({ model, forMs, why }) => `${model} rests${lasting(forMs)}: ${sayReason(why)}`,
   claimed: () => 'is claimed by another dispatcher',
-  'not-taking': ({ host, state }) => `${host} is ${state}`,
+  'not-taking': ({ state }) => `is ${state}`,
   'model-busy': ({ model, running, limit }) => `${model} runs ${running} of ${limit} at a time`,
   rate: ({ model, limit, forMs }) =>
     `${model} had its ${limit} runs of this hour; resumes in ${span(forMs)}`,
-  'slots-busy': ({ host, slots }) => `all ${slots} slots of ${host} are busy`,
-  waits: ({ hosts }) =>
+  'slots-busy': ({ slots }) => `all ${slots} slots are busy`,
+  waiting: ({ hosts }) =>
     (hosts ?? [])
-      .filter(({ reason }) => reason.kind !== 'does-not-serve')
+      .filter(({ reason }) => reason.kind !== 'does-not-serve' && reason.kind !== 'pinned')
       .map((one) => `${nameOf(one)}: ${sayReason(one.reason)}`)
       .join('; '),
-  'rests-everywhere': ({ hosts }) =>
-    PHRASES.waits({ kind: 'waits', project: null, ...pass(hosts) }),
+  parked: ({ hosts }) => PHRASES.waiting({ kind: 'waiting', project: null, ...pass(hosts) }),
   'all-paused': ({ by }) => `all hosts are paused, ordered by ${by}`,
-  'host-paused': ({ hosts }) => PHRASES.waits({ kind: 'waits', project: null, ...pass(hosts) }),
+  paused: ({ hosts }) => PHRASES.waiting({ kind: 'waiting', project: null, ...pass(hosts) }),
   'unknown-name': ({ name, near }) =>
     `nobody is called "${name}": neither a model of this transport nor a person seen in it${near === null ? '' : `; did you mean "${near}"?`}`,
   'nobody-serves': ({ model, here }) =>
@@ -110,12 +117,12 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     }`,
 
   'beat-unreadable': () => 'its beat cannot be read',
-  'host-silent': ({ ageMs }) => `is silent: its last beat is ${span(ageMs)} old by its own clock`,
+  'host-silent': ({ ageMs }) =>
+    `is silent: its last beat is ${span(ageMs)} old by its own clock; after a lease of silence others take over`,
   'host-suspect': ({ waitedMs, pollMs }) =>
     `is suspect: it could have taken work for ${span(waitedMs)} and has not (it polls every ${span(pollMs)})`,
   'does-not-serve': ({ model }) => `does not serve ${model}`,
   free: ({ free, slots }) => `serves it and has ${free} of ${slots} slots free`,
-  'slots-busy-there': ({ slots }) => `all ${slots} slots are busy`,
 
   unopened: () => 'no host has opened it yet',
   'plan-refused': ({ problem }) => problem,
@@ -125,18 +132,21 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'run-paused': () => 'it is paused',
   'run-budget': ({ limit, value }) =>
     `its budget is used up${limit === null ? '' : ` (${limit} ${value})`}`,
-  gate: ({ gate, title, approvers, quorum, received, ignored }) =>
+  gate: ({ gate, title, approvers, quorum, received, ignored, isVoid }) =>
     `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${quorum > 1 ? ` (${received} of ${quorum})` : ''}${ignored
       .map(({ from, problem }) => `; the answer of ${from} does not count: ${problem}`)
-      .join('')}`,
+      .join(
+        '',
+      )}${isVoid ? '; its decision.json has no answers behind it and counts for nothing: git rm it' : ''}`,
   'gate-decided': ({ gate, title, decision }) => `gate ${gate}: "${title}" is decided: ${decision}`,
   'gate-unanswered': ({ gate, title }) =>
     `gate ${gate}: "${title}" was not answered before its run ended`,
-  event: ({ step, event }) => `${step} waits for the event "${event}"`,
-  'step-waits': ({ step, for: what }) => `${step} waits ${sayWait(what)}`,
+  event: ({ step, event }) => `${step} waits ${sayAwaited({ kind: 'event', event })}`,
+  schedule: ({ path, problem }) => `${path} does not start by itself: ${problem}`,
+  'step-waits': ({ step, for: what }) => `${step} waits ${sayAwaited(what)}`,
   tasks: ({ names, to, why }) => `${few(names)} (${to}): ${sayReason(why)}`,
   'child-run': () => 'is not over',
-  'task-unseen': () => 'waits',
+  'task-unseen': () => 'waiting',
   'files-refused': ({ line }) => `its next files cannot be published: ${line}`,
   'run-ended': ({ step, detail }) => (step === null ? detail : `${step}: ${detail}`),
   'run-moves': () => 'nothing holds it: a host moves it on at its next poll',
@@ -146,7 +156,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'answered-by-hand': ({ by, agoMs }) => `answered by hand by ${by}, ${ago(agoMs)}`,
   answered: ({ agoMs, how }) => `answered ${ago(agoMs)} ${where(how)}`,
   'answer-failed': (it) =>
-    `failed ${ago(it.agoMs)} ${where(it.how)}: ${it.class ?? 'no reason given'}: ${it.detail}`,
+    `failed ${ago(it.agoMs)} ${where(it.how)}: ${it.detail === '' ? (it.class ?? 'no reason given') : it.detail}`,
   'run-answered': ({ agoMs, failed }) =>
     `${failed ? 'failed' : 'answered'} ${ago(agoMs)} by its run`,
   retried: ({ by }) => `was asked again by ${by}`,
@@ -158,13 +168,14 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   unread: () => 'is not read yet',
   closed: () => 'is not awaited: the message was closed',
   'asked-nobody': () => 'asks "all", and this transport has no models',
-  'is-answer': ({ failed, recipient, to }) =>
-    `is the ${failed === null ? 'answer' : `failure (${failed})`} of ${recipient} to ${to}`,
+  'is-answer': (it) =>
+    `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}`,
   gone: () => 'is not there any more',
   'odd-reply': ({ path, what }) =>
     `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
   rejected: ({ line, found, expected }) =>
     `is no message: line ${line}: found ${found}; expected ${expected}`,
+  'files-rejected': ({ count }) => `${count} files are no messages`,
   idle: () => 'nothing waits for it',
 
   outage: ({ line }) => `the remote does not answer: ${line}`,
@@ -176,14 +187,18 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   halted: () => 'the dispatcher here has stopped: the branch was rewritten',
   'silent-here': () => 'a dispatcher holds this state directory but does not answer',
   outbox: ({ count }) =>
-    `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waits' : 'wait'} to be delivered`,
+    `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waiting' : 'wait'} to be delivered`,
   'publish-refused': ({ path, line, forMs }) =>
     `${path} cannot be published for ${span(forMs)}: ${line}`,
   'paused-here': ({ host }) => `${host} (this host) is paused`,
   'model-not-served': ({ model, offer }) => `${model}: ${sayReason(offer)}`,
   'models-unreadable': ({ line, found, expected }) =>
-    `data/models.yaml line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
+    `${MODELS_FILE} line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
   'garbage-claims': ({ count }) => `${counted(count, 'claim')} on the remote cannot be read`,
+  failure: ({ id, model, agoMs, detail, run }) =>
+    run === null
+      ? `${id} to ${model} failed ${ago(agoMs)}: ${detail}`
+      : `the run ${run} failed ${ago(agoMs)}: ${detail}`,
   'outcome-unknown': ({ id, model, agoMs, detail }) =>
     `${id} to ${model}, ${ago(agoMs)}: ${detail}`,
   unsent: ({ count }) =>
@@ -191,7 +206,10 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   unpushed: ({ count }) =>
     `${counted(count, 'commit')} with messages in this clone ${count === 1 ? 'is' : 'are'} not sent`,
   'no-dispatcher': () => 'no dispatcher runs on this host for this transport',
-  'host-down': () => 'no dispatcher with this name is up',
+  host: ({ line, holds }) =>
+    `${line}; holds ${holds.map(({ id, model }) => `${id} for ${model}`).join(', ') || 'nothing'}`,
+  'host-down': ({ isHere }) =>
+    isHere ? 'no dispatcher runs here' : 'no dispatcher with this name is up',
   'alias-twice': ({ host, count }) =>
     `${count} hosts have this name; both work, but ${host} means two machines`,
 };
@@ -260,8 +278,11 @@ function few(names: readonly string[]): string {
     : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
 }
 
-function sayWait(what: StepWait): string {
+/** What a step waits for: `until …`, `for …`. */
+export function sayAwaited(what: Awaited): string {
   switch (what.kind) {
+    case 'event':
+      return `for the event "${what.event}"`;
     case 'time':
       return `until ${formatIso(what.atMs)}`;
     case 'retry':

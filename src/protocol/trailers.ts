@@ -20,7 +20,10 @@ export type TrailerKey =
   | 'Message'
   | 'Retries'
   | 'Started'
-  | 'Slot';
+  | 'Slot'
+  | 'Failed'
+  | 'Detail'
+  | 'Outcome';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

@@ -4,6 +4,7 @@
  * user's configuration stay in force.
  */
 import { CrosstalkError } from '../base/errors.ts';
+import { fixByHand } from '../base/fix.ts';
 import { accessVariables, NO_ACCESS, type RemoteAccess, shownUrl } from './remote-url.ts';
 
 /** An environment as plain values; the caller read it from the process. */
@@ -209,12 +210,12 @@ export function checkRemoteUrl(url: string, allowHttp: boolean): string {
     throw new CrosstalkError(
       'CONFIG_INVALID',
       `the remote ${JSON.stringify(shownUrl(url))} is plain http, which everybody on the way can read and change; expected https://…`,
-      { fix: 'CROSSTALK_ALLOW_HTTP=true, or "allow-http: true" in config.yaml' },
+      { fix: fixByHand('CROSSTALK_ALLOW_HTTP=true, or "allow-http: true" in config.yaml') },
     );
   throw new CrosstalkError(
     'CONFIG_INVALID',
     `the remote ${JSON.stringify(shownUrl(url))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
-    { fix: 'give the URL of the transport in one of these forms' },
+    { fix: fixByHand('give the URL of the transport in one of these forms') },
   );
 }
 

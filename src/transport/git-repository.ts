@@ -19,6 +19,7 @@ import { openObjectReader, type ObjectReader } from './object-reader.ts';
 import { createObjectWriter, type ObjectWriter } from './object-writer.ts';
 import { joinAccess, NO_ACCESS, openUrl, type RemoteAccess } from './remote-url.ts';
 import type { Reached, Repository } from './repository.ts';
+import { fixBy, withNote } from '../base/fix.ts';
 
 /** Which transport, and what of this machine git may use. */
 export interface GitRepositoryOptions {
@@ -231,7 +232,7 @@ function createStore(parts: Parts, reader: ObjectReader): Store {
         'STATE_UNUSABLE',
         `the remote has ${format} objects, the cache ${gitDir} has others`,
         {
-          fix: `remove ${gitDir}; it is made again`,
+          fix: withNote(fixBy`rm -r ${gitDir}`, 'it is made again'),
         },
       );
     return making ?? Promise.resolve();

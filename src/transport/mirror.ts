@@ -10,9 +10,10 @@ import {
   foldChanges,
   type OpenIndex,
 } from '../protocol/open-work.ts';
-import { listModelNames } from '../protocol/models.ts';
-import { readChanges, readTextAt } from './read-changes.ts';
-import { channelOf, MODELS_FILE, parseMessagePath } from '../protocol/paths.ts';
+import { listModelNames, type ModelProblem } from '../protocol/models.ts';
+import { readChanges } from './read-changes.ts';
+import { type ModelsInForce, readModels } from './read-models.ts';
+import { channelOf, parseMessagePath } from '../protocol/paths.ts';
 import type { Reached, Repository } from './repository.ts';
 
 export type Pulled =
@@ -22,8 +23,10 @@ export type Pulled =
 
 export interface Mirror {
   readonly index: () => OpenIndex;
-  /** Text of data/models.yaml at the tip; null when there is none. */
+  /** Text of data/models.yaml that is in force; null when there is none. */
   readonly modelsText: () => string | null;
+  /** Why that is not the one at the tip: nothing of it can be read. Null = it is. */
+  readonly modelsProblem: () => ModelProblem | null;
   /**
    * Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing
    * older than our own push is no rewrite.
@@ -56,7 +59,7 @@ export interface SeenTip {
 /** A mirror that begins where `checkpoint` left off. */
 export function createMirror(repository: Repository, checkpoint: OpenIndex | null): Mirror {
   let index = checkpoint ?? EMPTY_INDEX;
-  let modelsText: string | null = null;
+  let inForce: ModelsInForce | null = null;
   let readAt: Oid | null = null;
   let epoch = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -68,8 +71,8 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   };
 
   const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
-    const text = await readTextAt(repository, tip, MODELS_FILE);
-    const models = listModelNames(text);
+    const found = await readModels(repository, tip, inForce);
+    const models = listModelNames(found.text);
     const base = usableBase(from, models);
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
       const settled = known.tip === null ? await repository.settledPart(tip) : null;
@@ -87,7 +90,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     index = movesOthers(base, batch)
       ? foldChanges(EMPTY_INDEX, await read(EMPTY_INDEX))
       : foldChanges(base, batch);
-    modelsText = text;
+    inForce = found;
     readAt = tip;
     epoch += 1;
   };
@@ -131,7 +134,8 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 
   return {
     index: () => index,
-    modelsText: () => modelsText,
+    modelsText: () => inForce?.text ?? null,
+    modelsProblem: () => inForce?.problem ?? null,
     epoch: () => epoch,
     pull: (seen) => inTurn(() => pull(seen)),
     accept: (tip) =>

@@ -40,6 +40,11 @@ export async function findArchived(
  * run again.
  */
 export function rejectArchived({ path, channel }: MessagePath): RejectedFile {
-  const expected = `another channel, or: crosstalkd archive --undo ${channel}`;
-  return { path, line: 1, found: 'a message in a channel that is archived', expected };
+  return {
+    path,
+    line: 1,
+    found: 'a message in a channel that is archived',
+    expected: 'another channel, or this one out of the archive',
+    remedy: ['crosstalkd', 'archive', '--undo', channel],
+  };
 }

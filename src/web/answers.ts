@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
 import { describeStatus } from '../cli/look/status.ts';
-import { explainFrom } from '../cli/look/why.ts';
+import { describeTold, explainFrom } from '../cli/look/why.ts';
 import { search } from './act.ts';
 import type { Desk, Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
@@ -41,7 +41,7 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
         names: { models: around.index.models, people: [...around.index.people.keys()].sort() },
       };
     },
-    status: async ({ around, session }) => describeStatus({ ...around, session }),
+    status: async ({ around, session }) => describeStatus(invocation, { ...around, session }),
     channel: (moment, query) =>
       showChannel(moment, query.get('name') ?? '', countOf(query, 'from', 0)),
     thread: (moment, query) =>
@@ -54,8 +54,8 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
     runs: (moment) => showRuns(moment, ended),
     run: (moment, query) => showRun(moment, invocation, query.get('id') ?? ''),
     hosts: (moment) => showHosts(moment, invocation),
-    why: ({ around, session }, query) =>
-      explainFrom(invocation, { ...around, session }, query.get('id') ?? ''),
+    why: async ({ around, session }, query) =>
+      describeTold(await explainFrom(invocation, { ...around, session }, query.get('id') ?? '')),
     charts: ({ book }, query) => {
       const by = query.get('by') === 'host' ? 'host' : 'model';
       const days = Math.min(366, Math.max(1, countOf(query, 'days', 30)));

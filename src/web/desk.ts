@@ -205,7 +205,7 @@ function digestOf({
             publishing,
             forMs === null,
           ]),
-          waiting: here.waiting.map(({ key, kind }) => [key, kind]),
+          waiting: here.waiting.map(({ key, reason }) => [key, reason.kind]),
           parked: here.parked.map(({ model, why }) => [model, why]),
         };
   const parts = [

@@ -12,6 +12,7 @@ import { type Answerer, createAnswerer } from './answers.ts';
 import type { Desk } from './desk.ts';
 import { formatCookie, judgeRequest, type Keys, SAFETY_HEADERS } from './guard.ts';
 import { formatRedirect, type PageFiles } from './page-files.ts';
+import { fixBy } from '../base/fix.ts';
 
 /** A text of the largest message, quoted as JSON. */
 const BODY_BYTES_MAX = 4 * 1_048_576;
@@ -209,7 +210,9 @@ function refuse(
   { status, what }: { readonly status: number; readonly what: string },
 ): void {
   if (url.pathname.startsWith('/api/'))
-    tell(response, status, { error: { code: 'REFUSED', message: what, fix: 'crosstalkd web' } });
+    tell(response, status, {
+      error: { code: 'REFUSED', message: what, fix: fixBy`crosstalkd web` },
+    });
   else
     response
       .writeHead(status, {

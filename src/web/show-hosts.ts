@@ -8,10 +8,12 @@ import { BUDGETS_FILE, messageId } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
 import type { HostSeen } from '../cli/look/look-around.ts';
+import { stateOf } from '../cli/look/status.ts';
 import { describeModel, readModelViews } from '../cli/look/models.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 
 /** Hosts, the models they serve, and the budgets of the day. */
 export async function showHosts(moment: Moment, invocation: Invocation) {
@@ -22,6 +24,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
     showHost(host, {
       here: host.instance === around.here?.instance ? around.here : null,
       isLive: live.has(host),
+      state: stateOf(host, around),
       nowMs,
     }),
   );
@@ -65,18 +68,21 @@ function showHost(
   seen: {
     readonly here: Moment['around']['here'];
     readonly isLive: boolean;
+    readonly state: string;
     readonly nowMs: number;
   },
 ) {
-  const { here, isLive, nowMs } = seen;
+  const { here, isLive, state, nowMs } = seen;
   const { beat } = host;
-  const own = here?.parked.map(({ model, why, forMs }) => ({ model, why, untilMs: nowMs + forMs }));
+  const resting = [
+    ...(here?.parked.map((one) => ({ ...one, untilMs: nowMs + one.forMs })) ?? beat?.blocked ?? []),
+  ];
   return {
     alias: host.alias,
     instance: host.instance,
     isHere: here !== null,
     isUp: isLive && beat?.state !== 'stopped',
-    state: isLive ? (here?.state ?? beat?.state ?? 'unreadable') : 'silent',
+    state,
     ...(beat === null
       ? NO_BEAT
       : {
@@ -86,7 +92,16 @@ function showHost(
           beatMs: beat.atMs,
           beats: beat.count,
         }),
-    parked: own ?? beat?.blocked.filter(({ untilMs }) => untilMs === null || untilMs > nowMs) ?? [],
+    parked: resting
+      .filter(({ untilMs }) => untilMs === null || untilMs > nowMs)
+      .map(({ model, why, untilMs }) => {
+        const forMs = untilMs === null ? null : untilMs - nowMs;
+        return {
+          model,
+          untilMs,
+          says: sayReason({ kind: 'rests', model, host: host.alias, forMs, why }),
+        };
+      }),
     holds: host.claims.flatMap(({ claim }) =>
       claim === null
         ? []

@@ -14,6 +14,9 @@ import { matchId } from '../cli/look/resolve-id.ts';
 import type { Entry } from './book.ts';
 import type { Moment } from './desk.ts';
 import { parentOf, type Thread } from './threads.ts';
+import { sayReason } from '../protocol/say-reason.ts';
+import { fixOf } from '../protocol/remedy.ts';
+import { fixBy, fixByHand } from '../base/fix.ts';
 
 /** Threads and messages in one answer. */
 const THREADS_PAGE = 40;
@@ -78,7 +81,7 @@ export async function showChannel(moment: Moment, name: string, from: number) {
       'NOT_FOUND',
       `the channel "${name}" is in the archive: the command line reads it as ever, and can bring it back`,
       {
-        fix: `crosstalkd archive --undo ${name}`,
+        fix: fixBy`crosstalkd archive --undo ${name}`,
       },
     );
   if (all === undefined && !book.described.has(name) && !book.runs.has(name))
@@ -215,8 +218,8 @@ export function findEntry({ book, around }: Moment, asked: string): Entry {
   const entry = only === undefined ? undefined : book.entries.get(only.path);
   const [rejected] = entry === undefined ? (findRejected(around, asked)?.parts ?? []) : [];
   if (rejected !== undefined)
-    throw new CrosstalkError('NOT_FOUND', `"${asked}" ${rejected.says}`, {
-      fix: rejected.fix ?? 'crosstalkd lint',
+    throw new CrosstalkError('NOT_FOUND', `"${asked}" ${sayReason(rejected.reason)}`, {
+      fix: fixOf(rejected.reason),
     });
   if (entry === undefined)
     throw new CrosstalkError('NOT_FOUND', `there is no message "${asked}"`, {
@@ -224,7 +227,7 @@ export function findEntry({ book, around }: Moment, asked: string): Entry {
     });
   if (found.length > 1)
     throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" fits ${found.length} messages`, {
-      fix: 'give more of the id, or the path',
+      fix: fixByHand('give more of the id, or the path'),
     });
   return entry;
 }

@@ -12,6 +12,8 @@ import { findRun, listMarkers, readMarkerRun, type RunSeen } from '../cli/look/r
 import { describeRunSeen, holdersOf } from '../cli/workflow/show.ts';
 import { isOver, statusOf, waitsOf } from '../cli/look/why-run.ts';
 import type { Invocation } from '../cli/command.ts';
+import { needsPerson, tellReason } from '../protocol/remedy.ts';
+import { sayReason } from '../protocol/say-reason.ts';
 import type { Moment } from './desk.ts';
 
 /** Runs in the list. */
@@ -50,8 +52,8 @@ function summaryOf(around: Moment['around'], seen: RunSeen) {
     atMs: view.atMs,
     counts: view.counts,
     usd: view.budget?.usd ?? 0,
-    needs: waits.filter(({ needsPerson }) => needsPerson).length,
-    waits: waits[0]?.what ?? null,
+    needs: waits.filter(needsPerson).length,
+    waits: waits[0] === undefined ? null : sayReason(waits[0]),
   };
 }
 
@@ -95,7 +97,7 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
     gates,
     status: statusOf(around, seen),
     over: isOver(seen),
-    waits: waitsOf(around, seen),
+    waits: waitsOf(around, seen).map(tellReason),
     answer: reply,
     markerId: messageId(seen.input.marker.path),
     atMs: seen.view.atMs,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+import { fixIs } from '../support/fix.ts';
 
 const AT = 'data/channels/general';
 const DISPATCHER = {
@@ -234,7 +235,7 @@ describe('accept-rewrite', () => {
     expect(seen).toMatchObject({ code: 1, data: { ok: false, health: 'halted' } });
     expect(listOf(seen.data, 'needs')[0]).toMatchObject({
       kind: 'rewritten',
-      fix: 'crosstalkd accept-rewrite',
+      fix: fixIs('crosstalkd accept-rewrite'),
     });
     expect((await cli.json(['verify'])).data).toMatchObject({ violations: [{ invariant: 'I6' }] });
     expect((await cli.run(['run', '--once'])).code).toBe(1);
@@ -266,7 +267,7 @@ describe('accept-rewrite', () => {
     expect(files).not.toContain('a.re.echo.md');
     const { parts } = (await cli.json(['why', 'a'])).data as { readonly parts: readonly Json[] };
     expect(parts).toMatchObject([
-      { kind: 'ran-before', fix: 'crosstalkd cancel a   (then: crosstalkd retry a)' },
+      { kind: 'ran-before', fix: fixIs('crosstalkd cancel a && crosstalkd retry a') },
     ]);
   });
 

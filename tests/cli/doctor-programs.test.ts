@@ -2,10 +2,12 @@
  * What `doctor`, `models`, `join` and `init` say of the agent programs of a host: one look, also
  * with the bare PATH of a service.
  */
+import type { Fix } from '../../src/base/fix.ts';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, startFleet } from '../support/fleet.ts';
+import { fixIs, fixLine } from '../support/fix.ts';
 
 /** What a service has: git is there, and nothing of its user. */
 const BARE = '/usr/local/bin:/usr/bin:/bin';
@@ -34,7 +36,7 @@ interface Check {
   readonly name: string;
   readonly level: string;
   readonly says: string;
-  readonly fix: string | null;
+  readonly fix: Fix | null;
 }
 interface Program {
   readonly adapter: string;
@@ -42,7 +44,7 @@ interface Program {
   readonly signed_in: string;
   readonly models: readonly string[];
   readonly says: string;
-  readonly fix: string | null;
+  readonly fix: Fix | null;
 }
 
 const at = (): readonly string[] => [
@@ -86,7 +88,7 @@ describe('doctor and models', () => {
     const path = join(fleet.place, '.local/bin/claude');
     expect(await told()).toMatchObject({
       says: expect.stringContaining(`2.1.329, ${path}`) as string,
-      fix: expect.stringContaining(path) as string,
+      fix: fixIs(new RegExp(path)),
     });
     expect(await examine()).toMatchObject({ level: 'warn' });
     const { models } = await listed();
@@ -96,14 +98,14 @@ describe('doctor and models', () => {
     });
     const { stdout } = await fleet.run(['models', ...at()]);
     expect(stdout).toMatch(/^claude +opus +2\.1\.329/m);
-    expect(stdout).toContain(`fix: command: ["${path}"]`);
+    expect(stdout).toContain(`command: ["${path}"]`);
   });
 
   it('say that nobody is signed in and what to do, and then that somebody is', async () => {
     write(`{ adapter: claude, ${command()} }`);
     const nobody = await told();
     expect(nobody).toMatchObject({ says: expect.stringContaining('not signed in') as string });
-    expect(nobody.fix).toMatch(/ANTHROPIC_API_KEY/);
+    expect(fixLine(nobody.fix)).toMatch(/ANTHROPIC_API_KEY/);
     expect((await listed()).health).toBe('degraded');
     mkdirSync(join(fleet.place, '.claude'));
     writeFileSync(join(fleet.place, '.claude', '.credentials.json'), '{}');
@@ -123,7 +125,7 @@ describe('doctor and models', () => {
     expect(await keyed()).toMatchObject([
       {
         says: expect.stringContaining('which opus does not get') as string,
-        fix: 'env: [ANTHROPIC_API_KEY] in models.yaml',
+        fix: fixIs('env: [ANTHROPIC_API_KEY] in models.yaml'),
       },
     ]);
     write(`{ adapter: claude, ${command()}, env: [ANTHROPIC_API_KEY] }`);

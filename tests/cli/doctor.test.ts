@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+import { fixIs } from '../support/fix.ts';
 
 let cli: Cli;
 let state: string;
@@ -148,7 +149,7 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(named(data, 'dispatcher')).toMatchObject({
       level: 'bad',
-      fix: expect.stringContaining(`rm ${path}`) as string,
+      fix: fixIs(new RegExp(`rm ${path}`)),
     });
     rmSync(path);
   });
@@ -163,7 +164,10 @@ describe('doctor', () => {
     const { code, data } = await cli.json(['doctor']);
     process.kill(holder.pid, 'SIGCONT');
     expect(code).toBe(1);
-    expect(named(data, 'dispatcher')).toMatchObject({ level: 'bad', fix: `kill ${holder.pid}` });
+    expect(named(data, 'dispatcher')).toMatchObject({
+      level: 'bad',
+      fix: fixIs(`kill ${holder.pid}`),
+    });
     await running.stop();
   });
 
@@ -228,7 +232,7 @@ describe('doctor', () => {
     cli.git(['push', '-q'], other);
     const { code, data } = await cli.json(['doctor']);
     expect(code).toBe(0);
-    expect(named(data, 'clock')).toMatchObject({ level: 'warn', fix: 'timedatectl status' });
+    expect(named(data, 'clock')).toMatchObject({ level: 'warn', fix: fixIs('timedatectl status') });
   });
 
   const CALLS = { CROSSTALK_LISTEN: '0.0.0.0:7420', CROSSTALK_WAKE_PEERS: '10.0.0.0/8' };

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, letter, startCli } from '../support/cli.ts';
+import { fixIs } from '../support/fix.ts';
 
 let cli: Cli;
 beforeAll(async () => (cli = await startCli()));
@@ -21,7 +22,7 @@ describe('an error', () => {
     const { code, data } = await cli.json(['log', '--since', 'many']);
     expect({ code, data }).toMatchObject({
       code: 2,
-      data: { ok: false, error: { code: 'USAGE', fix: 'crosstalkd log --help' } },
+      data: { ok: false, error: { code: 'USAGE', fix: fixIs('crosstalkd log --help') } },
     });
   });
 

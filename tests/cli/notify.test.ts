@@ -12,6 +12,8 @@ import { type Cli, letter, startCli } from '../support/cli.ts';
 import { untilTrue } from '../support/fleet.ts';
 import { oidOf } from '../support/git-fixture.ts';
 import { createPlanter } from '../support/plant.ts';
+import type { Reason } from '../../src/protocol/reason.ts';
+import { REASONS } from '../support/reasons.ts';
 
 const SECRET = 'what was asked is nobody else’s business';
 const MODELS = `models:
@@ -213,13 +215,14 @@ describe('what is told', () => {
   });
 
   it('the same need with another age or count is the same; what people did themselves is none', () => {
-    const need = (kind: string, what: string) =>
-      noticeOfNeed({ kind, what, fix: 'x', about: [], count: 3 });
-    expect(need('stale', '3 messages to opus: is 8d old')[0]?.key).toBe(
-      need('stale', '4 messages to opus: is 9d old')[0]?.key,
+    const need = (reason: Reason, of: string | null = null) =>
+      noticeOfNeed({ reason, of, about: [], count: 3 });
+    const stale = REASONS.stale;
+    expect(need(stale, '3 messages to opus')[0]?.key).toBe(
+      need({ ...stale, ageMs: stale.ageMs + 86_400_000 }, '4 messages to opus')[0]?.key,
     );
-    expect(need('paused-here', 'x')).toEqual([]);
-    expect(need('run', 'r: its budget is used up')).toMatchObject([{ kind: 'budget' }]);
+    expect(need(REASONS['paused-here'])).toEqual([]);
+    expect(need(REASONS['run-budget'])).toMatchObject([{ kind: 'budget' }]);
   });
 
   it('a desktop shows what a stranger wrote as it is, not as markup, and says nothing twice', () => {

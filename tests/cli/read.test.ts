@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+import { fixIs } from '../support/fix.ts';
 
 const GENERAL = 'data/channels/general';
 const FAILS =
@@ -184,7 +185,10 @@ describe('show and thread', () => {
       code: 3,
       data: {
         ok: false,
-        error: { code: 'NOT_FOUND', fix: 'crosstalkd log   (not pushed yet? crosstalkd status)' },
+        error: {
+          code: 'NOT_FOUND',
+          fix: fixIs('crosstalkd log   (or: crosstalkd status)'),
+        },
       },
     });
     expect((await cli.run(['show', '../../../etc/passwd'])).code).toBe(3);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { listFailed } from '../../src/cli/look/failed-lately.ts';
+import { type Failure, noteCommit } from '../../src/cli/look/failures.ts';
+import { REASONS } from '../support/reasons.ts';
 import { describeReport } from '../../src/cli/begin/run-keys.ts';
 import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/begin/run-view.ts';
 import { sumCostOfDay } from '../../src/cli/look/reply-totals.ts';
@@ -217,17 +218,16 @@ describe('a line of run', () => {
 it('a report says what runs and what waits', () => {
   expect(describeReport(REPORT)).toEqual(['opus  hello  runs for 1m 05s']);
   expect(describeReport({ ...REPORT, running: [] })).toEqual(['nothing runs and nothing waits']);
-  const wait = (kind: string, name: string, model: string) => ({
+  const wait = (kind: 'stale' | 'workflow', name: string, model: string) => ({
     key: name,
-    kind,
-    detail: 'is 9d old',
+    reason: REASONS[kind],
     forMs: 1,
     message: `data/channels/general/${name}.md`,
     model,
   });
   const waiting = [wait('stale', 'hello', 'opus'), wait('workflow', 'ask', 'workflow')];
   expect(describeReport({ ...REPORT, running: [], waiting, waitingCount: 2 })).toEqual([
-    'opus  hello  waits: is 9d old',
+    expect.stringMatching(/^opus {2}hello {2}waits: is 8d 0h old/) as string,
     '1 run of a workflow is open: crosstalkd workflow list --open',
   ]);
 });
@@ -240,63 +240,37 @@ it('a short id is a prefix that can be typed back; hand-made names stay whole', 
   expect(shortId('data/channels/general/notes/plan.md')).toBe('notes/plan');
 });
 
-it('failures of the last day are listed until somebody asks again or cancels', () => {
-  const author = { name: 'opus', email: 'opus@mbp.crosstalk' };
-  const commit = (message: string, more: object = {}) => ({
-    oid: parseOid('a'.repeat(40))!,
-    parents: [],
-    author,
-    committer: author,
-    authoredMs: 1_000,
-    message,
-    ...more,
-  });
-  const failed = commit(
-    'opus ✗ ada: crash: exit status 1\n\nx\n\nCrosstalk-Re: my note\nCrosstalk-Host: mbp\n',
-  );
-  const unknown = commit(
-    'opus ✗ ada: host-lost: outcome unknown: host mbp died\n\nCrosstalk-Re: other\n',
-  );
-  expect(listFailed([failed, unknown], 2_000)).toEqual([
-    {
-      id: 'other',
-      model: 'opus',
-      reason: 'host-lost: outcome unknown: host mbp died',
-      ageMs: 1_000,
-      isUnknown: true,
-      command: 'crosstalkd retry other',
-    },
-    {
-      id: 'my note',
-      model: 'opus',
-      reason: 'crash: exit status 1',
-      ageMs: 1_000,
-      isUnknown: false,
-      command: "crosstalkd retry 'my note'",
-    },
+it('failures are listed until somebody asks again or they are answered', () => {
+  const listed = (...commits: readonly (readonly string[])[]) => {
+    const open = new Map<string, Failure>();
+    for (const values of commits) noteCommit(open, values);
+    return [...open.values()].map(({ id, model, failed, detail, isUnknown, run }) =>
+      [id, model, failed, detail, isUnknown, run].join(' | '),
+    );
+  };
+  // Author, time, then the trailers Re, Channel, Run, Failed, Detail, Outcome, Retries.
+  const opus = 'opus@mbp.crosstalk';
+  const failed = [opus, '1', 'my note', 'a', '', 'crash', 'exit status 1', '', ''];
+  const unknown = [opus, '2', 'other', 'a', '', 'host-lost', 'host mbp died', 'unknown', ''];
+  expect(listed(failed, unknown)).toEqual([
+    'my note | opus | crash | exit status 1 | false | ',
+    'other | opus | host-lost | host mbp died | true | ',
   ]);
-  expect(
-    listFailed([failed, commit('ada → opus: again\n\nCrosstalk-Retries: my note\n')], 2_000),
-  ).toEqual([]);
-  expect(listFailed([failed], 3 * 86_400_000)).toEqual([]);
-  // Of a run that failed it is the run that is told, not each of its tasks.
-  const engine = { author: { name: 'workflow', email: 'workflow@crosstalk' } };
-  const ended = commit(
-    'workflow docs-1: route (failed): a: crash\n\nCrosstalk-Re: marker\nCrosstalk-Run: docs-1\n',
-    engine,
-  );
-  const task = commit('opus ✗ workflow: crash: exit status 1\n\nCrosstalk-Re: steps/a/one/task\n');
-  expect(listFailed([task, ended], 2_000)).toEqual([
-    {
-      id: 'marker',
-      model: 'docs-1',
-      reason: 'a: crash',
-      ageMs: 1_000,
-      isUnknown: false,
-      command: 'crosstalkd workflow retry marker',
-    },
-  ]);
-  expect(
-    listFailed([{ ...failed, author: { name: 'Ada', email: 'ada@example.org' } }], 2_000),
-  ).toEqual([]);
+  const again = ['ada@example.org', '3', '', 'a', '', '', '', '', 'my note'];
+  expect(listed(failed, again)).toEqual([]);
+  expect(listed(failed, [opus, '3', 'my note', 'a', '', '', '', '', ''])).toEqual([]);
+  // Nobody but a dispatcher tells of a failure.
+  expect(listed(['ada@example.org', ...failed.slice(1)])).toEqual([]);
+  const ended = [
+    'workflow@crosstalk',
+    '4',
+    'marker',
+    'a',
+    'docs-1',
+    'workflow',
+    'a: crash',
+    '',
+    '',
+  ];
+  expect(listed(ended)).toEqual(['marker | workflow | workflow | a: crash | false | docs-1']);
 });

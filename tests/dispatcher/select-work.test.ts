@@ -17,20 +17,26 @@ describe('what this host says of open work', () => {
     [
       'of a model that rests',
       {},
-      { parked: new Map([['opus', { untilMs: 9, why: 'x' }]]), monotonicMs: 5 },
-      'parked',
+      {
+        parked: new Map([['opus', { untilMs: 9, why: { kind: 'setup', detail: 'x' } }]]),
+        monotonicMs: 5,
+      },
+      'rests',
     ],
     [
       'of a model whose rest is over',
       {},
-      { parked: new Map([['opus', { untilMs: 5, why: 'x' }]]), monotonicMs: 5 },
+      {
+        parked: new Map([['opus', { untilMs: 5, why: { kind: 'setup', detail: 'x' } }]]),
+        monotonicMs: 5,
+      },
       'ready',
     ],
     [
       'of a model that rests, when another is asked next and the other hosts had their chance',
       { hasFallback: true },
       {
-        parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]),
+        parked: new Map([['opus', { untilMs: 9_999, why: { kind: 'setup', detail: 'x' } }]]),
         monotonicMs: 3_000,
         firstSeen: new Map([['k', 0]]),
       },
@@ -40,16 +46,16 @@ describe('what this host says of open work', () => {
       'the same, before they had it',
       { hasFallback: true },
       {
-        parked: new Map([['opus', { untilMs: 9_999, why: 'x' }]]),
+        parked: new Map([['opus', { untilMs: 9_999, why: { kind: 'setup', detail: 'x' } }]]),
         monotonicMs: 2_999,
         firstSeen: new Map([['k', 0]]),
       },
-      'parked',
+      'rests',
     ],
     ['in hand here', {}, { held: new Map([['k', 'opus']]) }, 'held'],
     ['on its way out here', {}, { finishing: new Set(['k']) }, 'held'],
     ['claimed by somebody', {}, { refs: new Map([['c/k', OID]]) }, 'claimed'],
-    ['while this host is paused', {}, { mode: 'paused' }, 'paused'],
+    ['while this host is paused', {}, { mode: 'paused' }, 'not-taking'],
     ['while its model is busy', {}, { held: new Map([['other', 'opus']]) }, 'model-busy'],
     [
       'while all slots are',
@@ -77,7 +83,7 @@ describe('what this host claims now', () => {
   const works = ['a', 'b', 'c'].map((key) => workOf(key));
   const roomy = {
     models: new Map([['opus', entryOf({ concurrency: 99 })]]),
-    refused: new Map<string, string>(),
+    refused: new Map(),
   };
 
   it('is no more than it has slots, and no more than the model takes', () => {

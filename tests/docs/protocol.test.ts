@@ -176,7 +176,8 @@ describe('records', () => {
     const text = formatBeat({
       ...base,
       models: ['opus'],
-      blocked: [{ model: 'gpt', why: 'auth', untilMs: null }],
+      blocked: [{ model: 'gpt', why: { kind: 'setup', detail: 'x' }, untilMs: null }],
+      pollMs: 30_000,
       wake: null,
       atMs: 1,
     });

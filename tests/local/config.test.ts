@@ -7,6 +7,7 @@ import { SETTINGS } from '../../src/local/config-settings.ts';
 import { decodeConfig, formatOrigin, type ConfigSources } from '../../src/local/decode-config.ts';
 import { readConfig } from '../../src/local/read-config.ts';
 import { tempDirectory } from './run-child.ts';
+import { fixIs } from '../support/fix.ts';
 
 type Given = Partial<Omit<ConfigSources, 'file'>> & { readonly yaml?: string };
 
@@ -239,7 +240,7 @@ describe('reading the configuration', () => {
       await chmod(join(path, name), name === '' ? 0o777 : 0o666);
       await expect(readConfig(sources(path))).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
-        fix: expect.stringContaining(`chmod go-w ${join(path, name)}`) as string,
+        fix: fixIs(new RegExp(`chmod go-w ${join(path, name)}`)),
       });
     },
   );

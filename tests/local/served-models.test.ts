@@ -13,6 +13,7 @@ import {
 } from '../../src/local/served-models.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { buildSources, startChild, tempDirectory } from './run-child.ts';
+import { fixIs } from '../support/fix.ts';
 
 const none = decodeModels('');
 const shared = decodeModels(
@@ -78,7 +79,7 @@ describe('the models of a host', () => {
     });
     expect(offers[0]?.state).toEqual({
       kind: 'changed-since-approval',
-      approvedHash: hashOf('echo'),
+      model: 'echo',
     });
   });
 
@@ -120,7 +121,8 @@ describe('the models of a host', () => {
       only: null,
       adapters: ['claude'],
     });
-    expect(bad?.state).toMatchObject({ kind: 'invalid', problem: transport.problems[0] });
+    const { line, found, expected } = transport.problems[0]!;
+    expect(bad?.state).toEqual({ kind: 'invalid', model: 'bad', line, found, expected });
   });
 
   it('with an adapter that this version does not have are invalid, with those it has', () => {
@@ -134,7 +136,9 @@ describe('the models of a host', () => {
     const opus = offers.find(({ name }) => name === 'opus');
     expect(opus?.state).toMatchObject({
       kind: 'invalid',
-      problem: { line: 2, found: 'adapter "claude"', expected: 'one of command' },
+      line: 2,
+      found: 'adapter "claude"',
+      expected: 'one of command',
     });
   });
 
@@ -211,7 +215,7 @@ describe('approvals', () => {
       await writeFile(config.approvalsFile, text);
       const refused = {
         code: 'CONFIG_INVALID',
-        fix: expect.stringContaining('crosstalkd allow') as string,
+        fix: fixIs(/crosstalkd allow/),
       };
       await expect(readApprovals(config, 't')).rejects.toMatchObject(refused);
       await expect(

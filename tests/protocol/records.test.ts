@@ -43,7 +43,10 @@ describe('records on refs', () => {
       slots: 4,
       busy: 1,
       models: ['opus'],
-      blocked: [{ model: 'gpt', why: 'auth', untilMs: 5 }],
+      blocked: [
+        { model: 'gpt', why: { kind: 'failed', class: 'auth', detail: 'x' } as const, untilMs: 5 },
+      ],
+      pollMs: 30_000,
       wake: '10.0.0.5:7420',
       atMs: 9,
     };

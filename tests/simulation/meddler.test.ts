@@ -163,6 +163,7 @@ describe('a forged claim', () => {
           busy: 1,
           models: ['opus'],
           blocked: [],
+          pollMs: null,
           wake: null,
           atMs: 0,
         }),

@@ -111,6 +111,7 @@ function forgeBeat({ world, random }: Scene): void {
     busy: 0,
     models: [...MODELS],
     blocked: [],
+    pollMs: null,
     wake: null,
     atMs: 0,
   });

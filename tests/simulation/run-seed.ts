@@ -26,6 +26,7 @@ import { drawsOf, type Plan } from './plan.ts';
 import { checkWorkflows, listOpenRuns } from './run-invariants.ts';
 import { playRuns } from './run-people.ts';
 import { BRANCH, createWorld, REFS, type World } from './world.ts';
+import { sayReason } from '../../src/protocol/say-reason.ts';
 
 /** How a seed went. */
 export interface SeedResult {
@@ -177,7 +178,7 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
     living.some(
       (dispatcher) =>
         dispatcher !== undefined &&
-        judgeAllWork(dispatcher).some(({ verdict }) => verdict.kind === 'ready'),
+        judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready'),
     )
   )
     return false;
@@ -241,7 +242,7 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
         ? [`${name} is down`]
         : judgeAllWork(process.dispatcher)
             .filter(({ work }) => work.message.path === path && work.recipient === recipient)
-            .map(({ verdict }) => `${name}: ${verdict.kind}, ${verdict.detail}`),
+            .map(({ reason }) => `${name}: ${reason.kind}, ${sayReason(reason)}`),
     );
     return `I9 ${path} for ${recipient} is not answered; ${verdicts.join('; ')}`;
   });

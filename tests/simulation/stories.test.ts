@@ -129,7 +129,7 @@ it('what a host has run is not run again there when the branch was rewritten, af
   await story.pass(60_000);
   expect(story.world.runs.map(({ model }) => model)).toEqual(['mailer', 'opus']);
   const verdicts = judgeAllWork(host!.process!.dispatcher).map(
-    ({ work, verdict }) => `${work.message.path} ${verdict.kind}`,
+    ({ work, reason }) => `${work.message.path} ${reason.kind}`,
   );
   expect(verdicts).toEqual([`${NOTE} ran-before`]);
 });

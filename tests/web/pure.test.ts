@@ -7,7 +7,6 @@ import {
   formatSpan,
   formatUsd,
   shortenMark,
-  splitFix,
 } from '../../src/web/page/format.ts';
 import { groupsOf, labelOf, nodesOf } from '../../src/web/page/place-in-run.ts';
 import { curve, type GraphNode, layoutGraph } from '../../src/web/page/layout-graph.ts';
@@ -85,17 +84,6 @@ describe('what is said on the page', () => {
       '$0.0050',
     ]);
     expect(shortenMark(formatSpan(2_000))).toBe('2 s');
-  });
-
-  it('offers to copy of a hint what is a command, and no more', () => {
-    expect(splitFix('crosstalkd workflow approve r where --choice "a b"   (or: mail)')).toEqual({
-      command: 'crosstalkd workflow approve r where --choice "a b"',
-      says: '(or: mail)',
-    });
-    expect(splitFix('crosstalkd run')).toEqual({ command: 'crosstalkd run', says: '' });
-    expect(
-      splitFix('correct "to:" in data/channels/a.md (or: crosstalkd cancel a)').command,
-    ).toBeNull();
   });
 });
 

@@ -12,6 +12,7 @@ import type { ModelOffer } from '../../local/served-models.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
 import { oneLine, spellUnsafe } from '../../base/plain-text.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
 import { type ModelView, readModelViews } from '../look/models.ts';
@@ -141,11 +142,11 @@ function findModel(views: readonly ModelView[], name: string): ModelView {
   }
   const { state } = view.offer;
   if (state.kind === 'older')
-    throw new CrosstalkError('CONFIG_INVALID', `model "${name}" is ${view.says}`, {
+    throw new CrosstalkError('CONFIG_INVALID', `model "${name}" is ${sayReason(state)}`, {
       fix: 'crosstalkd upgrade-transport',
     });
   if (state.kind !== 'invalid') return view;
-  const { line, found, expected } = state.problem;
+  const { line, found, expected } = state;
   throw new CrosstalkError(
     'CONFIG_INVALID',
     `models.yaml line ${line}: model "${name}": found ${found}; expected ${expected}`,
@@ -164,8 +165,8 @@ function listWaiting(invocation: Invocation, waiting: readonly ModelView[]): num
       waiting: waiting.flatMap(({ offer }) => entryToJson(offer.entry)),
     });
   else {
-    for (const { offer, says } of waiting) {
-      io.print(`${paint(io, 'bold', offer.name)}  ${says}`);
+    for (const { offer, reason } of waiting) {
+      io.print(`${paint(io, 'bold', offer.name)}  ${sayReason(reason)}`);
       if (offer.entry !== null) printEntry(io, offer.entry);
     }
     if (waiting.length === 0) io.print('nothing waits for approval on this host');

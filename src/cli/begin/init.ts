@@ -32,6 +32,7 @@ import { probeRemote } from '../care/probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
 import { listTemplate } from '../template-files.ts';
 import { openSession } from '../session/transport-session.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /** Makes a transport and says how to go on. What it made is taken away again when it is refused. */
 export async function initTransport(invocation: Invocation): Promise<number> {
@@ -87,7 +88,7 @@ async function wants(invocation: Invocation, model: string): Promise<boolean> {
   return isConfirmed(invocation, {
     asks: `Ask ${model} one question now, to see that it answers?`,
     refusal: '',
-    fix: '',
+    fix: fixByHand(''),
   });
 }
 
@@ -148,7 +149,7 @@ async function chooseBranch(
     throw new CrosstalkError(
       'ALREADY_EXISTS',
       `${shownUrl(url)} has a branch "${chosen}" that is no transport`,
-      { fix: 'crosstalkd init --branch <a new name>' },
+      { fix: fixBy`crosstalkd init --branch <a new name>` },
     );
   return chosen;
 }
@@ -192,13 +193,13 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
         'REMOTE_UNREACHABLE',
         `cannot reach ${shownUrl(url)}: ${listed.failure.line}`,
         {
-          fix: 'check the URL and your access to it, then the same command again',
+          fix: fixByHand('check the URL and your access to it, then the same command again'),
         },
       );
     const traits = await probeRemote(repository, systemRandom.hex(6));
     if ('refusal' in traits)
       throw new CrosstalkError('REFUSED', `${shownUrl(url)} takes no pushes: ${traits.refusal}`, {
-        fix: 'ask for write access to the repository',
+        fix: fixByHand('ask for write access to the repository'),
       });
     return traits;
   } finally {
@@ -259,7 +260,7 @@ async function commit(
       'REFUSED',
       `the first commit could not be pushed: ${errorText(error).trim()}`,
       {
-        fix: 'crosstalkd doctor   (in a clone of it), then the same command again',
+        fix: withNote(fixBy`crosstalkd doctor`, 'in a clone of it, then the same command again'),
       },
     );
   }

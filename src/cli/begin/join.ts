@@ -29,6 +29,9 @@ import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { tellReason } from '../../protocol/remedy.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { fixBy, fixByHand, formatFix } from '../../base/fix.ts';
 
 /** Clones a transport and says what can be done there from this host. */
 export async function joinTransport(invocation: Invocation): Promise<number> {
@@ -83,7 +86,7 @@ async function placeClone(
   const place = findPlace(start);
   if (place.kind !== 'project')
     throw new CrosstalkError('USAGE', 'join: <url> is missing, and no repository is around here', {
-      fix: 'crosstalkd join <url>',
+      fix: fixBy`crosstalkd join URL`,
     });
   refuseOccupied(place.project.mailbox);
   const url = await remoteOf(invocation, place.project);
@@ -110,7 +113,7 @@ function defaultDirectory(url: string): string {
   );
   if (name !== '' && !name.startsWith('-')) return name;
   throw new CrosstalkError('USAGE', `join: no directory name can be made of ${shownUrl(url)}`, {
-    fix: `crosstalkd join ${shownUrl(url)} <dir>`,
+    fix: fixBy`crosstalkd join ${shownUrl(url)} DIR`,
   });
 }
 
@@ -142,7 +145,7 @@ async function clone(
     const branch = asked ?? (await findBranch(url, heads, env));
     if (!heads.branches.includes(branch))
       throw new CrosstalkError('NOT_A_TRANSPORT', `${shownUrl(url)} has no branch "${branch}"`, {
-        fix: `git ls-remote --heads ${shellWord(shownUrl(url))}`,
+        fix: fixBy`git ls-remote --heads ${shownUrl(url)}`,
       });
     await made.directory(directory);
     const isAlone = branch === heads.head;
@@ -172,7 +175,7 @@ async function findBranch(
     'USAGE',
     `${shownUrl(url)} has several transports: ${found.join(', ')}`,
     {
-      fix: `crosstalkd join ${shellWord(shownUrl(url))} --branch ${shellWord(only)}`,
+      fix: fixBy`crosstalkd join ${shownUrl(url)} --branch ${only}`,
     },
   );
 }
@@ -180,7 +183,7 @@ async function findBranch(
 function noTransport(url: string, branch: string | null): CrosstalkError {
   const where = branch === null ? 'on any branch' : `on branch "${branch}"`;
   return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no ${VERSION_FILE} ${where}`, {
-    fix: `crosstalkd init <dir> --remote ${shellWord(url)}`,
+    fix: fixBy`crosstalkd init DIR --remote ${url}`,
   });
 }
 
@@ -192,7 +195,7 @@ function cloneFailed(url: string, text: string): CrosstalkError {
     stderr: text,
   });
   return new CrosstalkError('REMOTE_UNREACHABLE', `cannot clone ${url}: ${line}`, {
-    fix: 'check the address and your access to it, then the same command again',
+    fix: fixByHand('check the address and your access to it, then the same command again'),
   });
 }
 
@@ -244,11 +247,10 @@ function tell(
       remote: url,
       branch: session.branch,
       alias: session.config.alias,
-      models: views.map(({ offer, says, fix, isServed }) => ({
+      models: views.map(({ offer, reason, isServed }) => ({
         name: offer.name,
         served: isServed,
-        says,
-        fix,
+        ...tellReason(reason),
       })),
       programs: programs.map(programToJson),
       limits,
@@ -261,10 +263,10 @@ function tell(
   io.print(`  remote  ${url} (branch ${session.branch})`);
   io.print(`  host    ${session.config.alias} (run --alias gives it another name)`);
   io.print(`  models  this host serves ${served.length} of ${views.length}`);
-  const rows = views.map(({ offer, says }) => [`          ${offer.name}`, says]);
+  const rows = views.map(({ offer, reason }) => [`          ${offer.name}`, sayReason(reason)]);
   for (const line of formatTable(rows, io.columns)) io.print(line);
   for (const { adapter, says, fix } of programs)
-    io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${fix}`}`));
+    io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${formatFix(fix)}`}`));
   for (const line of [...(older === null ? [] : [older]), ...limits])
     io.print(plain(`  note    ${line}`));
   io.print('\nNext:');

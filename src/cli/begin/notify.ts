@@ -8,16 +8,18 @@ import { join } from 'node:path';
 import { DAY, HOUR, MINUTE, SECOND, systemClock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log, LogRecord } from '../../base/log.ts';
-import { shellWord } from '../../base/shell-word.ts';
+import { fixBy, formatFix } from '../../base/fix.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { describeNotifier, type Notifier } from '../../local/notify-settings.ts';
 import { messageId } from '../../protocol/paths.ts';
+import type { Reason, ReasonKind } from '../../protocol/reason.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import { given, type Invocation } from '../command.ts';
 import { deliverNotice, type Notice } from './deliver-notice.ts';
 import { lookFrom } from '../look/look-around.ts';
-import { describeStatus } from '../look/status.ts';
-import type { Need } from '../look/status-needs.ts';
+import { readNeeds } from '../look/status.ts';
+import { type Need, sayNeed } from '../look/status-needs.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 /** Where `run` puts its events. */
@@ -47,14 +49,15 @@ const KEPT_MAX = 5_000;
 const FORGOTTEN_MS = HOUR;
 const EVENT_KEPT_MS = 30 * DAY;
 /** What people did themselves, see elsewhere, or are told of by an event. */
-const NOT_TOLD: readonly string[] = [
+const NOT_TOLD: readonly ReasonKind[] = [
   'unsent',
   'unpushed',
   'outage',
-  'paused',
+  'all-paused',
   'paused-here',
   'outbox',
   'silent-here',
+  'failure',
   'outcome-unknown',
   'garbage-claims',
 ];
@@ -118,8 +121,7 @@ function createWatch(parts: WatchParts) {
     });
     try {
       const around = await lookFrom(opened);
-      const { needs } = await describeStatus(around);
-      const notices = needs.flatMap(noticeOfNeed);
+      const notices = (await readNeeds(parts.invocation, around)).flatMap(noticeOfNeed);
       // What is still so stays told; it is told again only when it was gone for a while.
       for (const { key } of notices)
         if (told?.has(key) === true)
@@ -221,23 +223,34 @@ function joinNotices(group: readonly KeyedNotice[]): Notice {
   };
 }
 
-/** What `status` lists, as a notice; numbers in it change from day to day and make no new one. */
+/** What `status` lists, as a notice; figures in it change from day to day and make no new one. */
 export function noticeOfNeed(need: Need): readonly KeyedNotice[] {
-  if (NOT_TOLD.includes(need.kind)) return [];
+  const { reason, of } = need;
+  if (NOT_TOLD.includes(reason.kind)) return [];
   const about = need.count === 1 ? need.about.join(' ') : '';
   const key = createHash('sha256')
-    .update(`${need.kind} ${need.what.replace(/\d+/g, '#')} ${about}`)
+    .update(JSON.stringify([reason.kind, need.count > 1 ? null : of, about, steady(reason)]))
     .digest('hex')
     .slice(0, 16);
-  const isBudget = need.kind === 'run' && need.what.includes('budget');
+  const says = sayNeed(need);
+  const fix = fixOf(reason);
   return [
     {
       key: `need ${key}`,
-      kind: isBudget ? 'budget' : 'needs-person',
-      title: `crosstalkd: ${need.what}`,
-      text: need.what,
-      fix: need.fix,
+      kind: reason.kind === 'run-budget' ? 'budget' : 'needs-person',
+      title: `crosstalkd: ${says}`,
+      text: says,
+      fix: fix === null ? 'crosstalkd status' : formatFix(fix),
     },
+  ];
+}
+
+/** The facts of a reason without figures, and without what each host says of it. */
+function steady({ hosts, also, ...facts }: Reason): unknown {
+  return [
+    JSON.stringify(facts, (_, value: unknown) => (typeof value === 'number' ? 0 : value)),
+    hosts?.map(({ host, reason }) => [host, reason.kind]),
+    also?.kind,
   ];
 }
 
@@ -257,7 +270,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
         kind: 'failed',
         title: `crosstalkd: ${what}`,
         text: `${what}: ${message}`,
-        fix: `crosstalkd why ${shellWord(id)}`,
+        fix: formatFix(fixBy`crosstalkd why ${id}`),
       },
     ];
   }
@@ -281,7 +294,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
         kind: 'host-gone',
         title: `crosstalkd: ${what}`,
         text: `${what} for ${message}. ${text('reason') || text('next')}`,
-        fix: `crosstalkd why ${shellWord(id)}`,
+        fix: formatFix(fixBy`crosstalkd why ${id}`),
       },
     ];
   }

@@ -10,6 +10,7 @@ import type { Log, LogRecord } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { given, type Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /** Where `run` puts its events. Without `--otel` nothing happens. */
 export interface SpanSink {
@@ -149,7 +150,7 @@ function readPairs(variable: string, text: string): Readonly<Record<string, stri
 
 function invalid(variable: string, why: string): CrosstalkError {
   return new CrosstalkError('CONFIG_INVALID', `${variable}: ${why}`, {
-    fix: `unset ${variable}   (or correct it)`,
+    fix: withNote(fixBy`unset ${variable}`, 'or correct it'),
   });
 }
 

@@ -16,6 +16,7 @@ import {
   type Project,
 } from '../session/project.ts';
 import { startDirectory } from '../look/reading.ts';
+import { fixBy } from '../../base/fix.ts';
 
 export interface TransportPlace {
   readonly directory: string;
@@ -40,7 +41,7 @@ export async function placeTransport(invocation: Invocation): Promise<TransportP
   const newRemote = remote === null ? `${directory}.git` : null;
   if (newRemote !== null && existsSync(newRemote))
     throw new CrosstalkError('ALREADY_EXISTS', `${newRemote} exists`, {
-      fix: `crosstalkd init <dir> --remote ${newRemote}`,
+      fix: fixBy`crosstalkd init DIR --remote ${newRemote}`,
     });
   const url = newRemote ?? absoluteUrl(invocation.cwd, remote ?? '');
   return { directory, url, newRemote, branch: option(invocation, 'branch'), project: null };
@@ -64,7 +65,7 @@ export async function remoteOf(invocation: Invocation, { directory }: Project): 
     [configured, 'origin', ...(names.length === 1 ? names : [])].find((one) => names.includes(one));
   if (name === undefined && names.length > 0)
     throw new CrosstalkError('USAGE', `which remote is it: ${names.join(', ')}?`, {
-      fix: `crosstalkd init --remote ${names[0] ?? 'origin'}`,
+      fix: fixBy`crosstalkd init --remote ${names[0] ?? 'origin'}`,
     });
   if (name === undefined) return OWN_REPOSITORY;
   const url = await ask('remote', 'get-url', '--', name);
@@ -98,12 +99,12 @@ function refuseOccupied(directory: string): void {
     names = existsSync(directory) ? readdirSync(directory) : [];
   } catch (error) {
     throw new CrosstalkError('USAGE', `${directory}: ${errorText(error)}`, {
-      fix: 'crosstalkd init <a new directory>',
+      fix: fixBy`crosstalkd init NEW-DIRECTORY`,
     });
   }
   if (names.length > 0)
     throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
-      fix: 'crosstalkd init <a new directory>',
+      fix: fixBy`crosstalkd init NEW-DIRECTORY`,
     });
 }
 

@@ -12,6 +12,7 @@ import {
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
 import { type Io, plain } from '../io.ts';
 import { shownId } from './run-view.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 
 export interface RunKeys {
   readonly dispatcher: Dispatcher;
@@ -81,7 +82,7 @@ export function describeReport({
   waitingCount,
   parked,
 }: HostReport): readonly string[] {
-  const waiting = open.filter(({ kind }) => kind !== 'workflow');
+  const waiting = open.filter(({ reason }) => reason.kind !== 'workflow');
   const runs = open.length - waiting.length;
   const lines = [
     ...running.map(
@@ -91,8 +92,8 @@ export function describeReport({
     ...waiting
       .slice(0, LINES_MAX)
       .map(
-        ({ message, model, detail }) =>
-          `${model === undefined ? '' : `${model}  `}${message === undefined ? '' : `${shownId(message)}  `}waits: ${detail}`,
+        ({ message, model, reason }) =>
+          `${model === undefined ? '' : `${model}  `}${message === undefined ? '' : `${shownId(message)}  `}waits: ${sayReason(reason)}`,
       ),
     ...(waitingCount - runs > LINES_MAX
       ? [`… and ${waitingCount - runs - LINES_MAX} more: crosstalkd status`]
@@ -102,7 +103,9 @@ export function describeReport({
       : [
           `${runs} ${runs === 1 ? 'run of a workflow is' : 'runs of workflows are'} open: crosstalkd workflow list --open`,
         ]),
-    ...parked.map(({ model, why, forMs }) => `${model} rests for ${formatDuration(forMs)}: ${why}`),
+    ...parked.map(({ model, why, forMs }) =>
+      sayReason({ kind: 'rests', model, host: null, forMs, why }),
+    ),
   ];
   return lines.length === 0 ? ['nothing runs and nothing waits'] : lines.map((line) => plain(line));
 }

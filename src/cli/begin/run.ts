@@ -21,7 +21,7 @@ import { openLogFile } from '../../local/log-file.ts';
 import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { plain } from '../io.ts';
+import { fixLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
@@ -33,6 +33,7 @@ import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
+import { fixBy, toFix } from '../../base/fix.ts';
 
 /**
  * Runs until stopped, or with --once until nothing is left: one transport, or several side by side.
@@ -71,7 +72,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
       'USAGE',
       `run: --${refused} is for one transport, and ${invocation.args.length} are named`,
       {
-        fix: `crosstalkd run ${invocation.args[0] ?? '<dir>'} --${refused} …`,
+        fix: fixBy`crosstalkd run ${invocation.args[0] ?? 'DIR'} --${refused}`,
       },
     );
   const codes = invocation.args.map(async (where) => {
@@ -84,7 +85,8 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
           : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
       const { exit, next } = ERROR_CODES[known.code];
       invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
-      invocation.io.warn(plain(`  fix: ${known.fix ?? next}`));
+      for (const line of fixLines(invocation.io, known.fix ?? toFix(next), ''))
+        invocation.io.warn(`  fix: ${line}`);
       return exit;
     }
   });
@@ -239,7 +241,7 @@ async function listen(
 ): Promise<ControlServer | null> {
   try {
     return await serveControl(session.directory.path, {
-      answer: (op) => answer(dispatcher, op, parts.stopping),
+      answer: (op, model) => answer(dispatcher, { op, model }, parts.stopping),
       follow: (emit) => {
         const unfollow = [
           parts.events.follow((record) =>
@@ -259,16 +261,22 @@ async function listen(
   }
 }
 
+/** What the control socket is asked. */
+interface Asked {
+  readonly op: Exclude<LocalOp, 'events'>;
+  readonly model: string | undefined;
+}
+
 async function answer(
   dispatcher: Dispatcher,
-  op: Exclude<LocalOp, 'events'>,
+  { op, model }: Asked,
   stopping: Stopping,
 ): Promise<unknown> {
   switch (op) {
     case 'pause':
       return pauseHost(dispatcher);
     case 'resume':
-      return resumeHost(dispatcher);
+      return resumeHost(dispatcher, model ?? null);
     case 'drain':
       return drainHost(dispatcher);
     case 'stop':

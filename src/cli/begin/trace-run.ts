@@ -10,6 +10,7 @@ import { createMirror } from '../../transport/mirror.ts';
 import type { Composed } from './compose.ts';
 import { type Invocation, option } from '../command.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** What `run` does with a trace; without `--trace` each of these gives back what it was given. */
 export interface RunTrace {
@@ -97,7 +98,7 @@ function openTruncated(path: string): number {
     return openSync(path, 'w', 0o600);
   } catch (error) {
     throw new CrosstalkError('USAGE', `${path}: ${errorText(error)}`, {
-      fix: 'crosstalkd run --trace <file that can be written>',
+      fix: fixBy`crosstalkd run --trace FILE`,
       cause: error,
     });
   }

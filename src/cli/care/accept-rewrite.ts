@@ -17,8 +17,9 @@ import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { openState } from '../session/open-state.ts';
 import { plain } from '../io.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import { unreachable } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 const LINES_MAX = 20;
 const QUESTION: Question = {
@@ -39,7 +40,10 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
         'REFUSED',
         `the branch "${around.session.branch}" is gone from the remote; there is nothing to accept`,
         {
-          fix: `push it again: git push origin ${around.session.branch}`,
+          fix: withNote(
+            fixBy`git push origin ${around.session.branch}`,
+            'from a clone that has it',
+          ),
         },
       );
     const lost = await readLost(invocation, around, { was: rewrite.was, now: rewrite.now });

@@ -20,6 +20,7 @@ import { redact } from '../../transport/server-words.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { readHeads } from '../session/remote-heads.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /** Copies the branch to the remote, then lets the clone name it. */
 export function addRemote(invocation: Invocation): Promise<number> {
@@ -27,7 +28,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
     const { clone, url: before } = session.located;
     if (clone === null || !isAbsolute(before))
       throw new CrosstalkError('REFUSED', `the transport has the remote ${before} already`, {
-        fix: 'git remote set-url origin <url>   (in the clone, when it has moved)',
+        fix: withNote(fixBy`git remote set-url origin URL`, 'in the clone, when it has moved'),
       });
     const given = invocation.args[0] ?? '';
     const url = checkRemoteUrl(
@@ -60,13 +61,13 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
       'REMOTE_UNREACHABLE',
       `cannot reach ${shownUrl(url)}: ${redact(errorText(error))}`,
       {
-        fix: 'check the address and your access to it, then the same command again',
+        fix: fixByHand('check the address and your access to it, then the same command again'),
       },
     );
   });
   if (heads.branches.includes(branch))
     throw new CrosstalkError('REFUSED', `${shownUrl(url)} has a branch "${branch}" already`, {
-      fix: `crosstalkd join ${shellWord(shownUrl(url))}   (or a remote without that branch)`,
+      fix: withNote(fixBy`crosstalkd join ${shownUrl(url)}`, 'or a remote without that branch'),
     });
   const names = [branch, `${branch}-archive`];
   const here = await readHeads(located.url, env);
@@ -87,7 +88,7 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
       'REFUSED',
       `${shownUrl(url)} does not take it: ${redact(errorText(error)).trim()}`,
       {
-        fix: 'ask for write access to the repository, then the same command again',
+        fix: fixByHand('ask for write access to the repository, then the same command again'),
       },
     );
   }

@@ -17,8 +17,9 @@ import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { archiveOf, forgetArchive } from '../look/read-archive.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import { fixBy, fixByHand } from '../../base/fix.ts';
 
 /** How often another host may move the archive first before this gives up. */
 const TRIES_MAX = 20;
@@ -84,7 +85,7 @@ function readWish(invocation: Invocation) {
       'USAGE',
       'archive: channels by name go without --older-than and --runs',
       {
-        fix: `crosstalkd archive ${args.join(' ')}`,
+        fix: fixBy`crosstalkd archive ${args.join(' ')}`,
       },
     );
   for (const name of args)
@@ -129,7 +130,7 @@ async function landArchive(
   throw new CrosstalkError(
     'REFUSED',
     `the archive was moved by others ${TRIES_MAX} times in a row`,
-    { fix: 'the same command again' },
+    { fix: fixByHand('the same command again') },
   );
 }
 
@@ -220,7 +221,7 @@ async function readFiles(
     const blob = blobs[at];
     if (blob?.kind !== 'bytes')
       throw new CrosstalkError('REFUSED', `${path} is too large to be moved`, {
-        fix: 'archive other channels by name',
+        fix: fixByHand('archive other channels by name'),
       });
     return { path, content: blob.bytes };
   });

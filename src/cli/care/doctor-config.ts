@@ -5,7 +5,6 @@
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { type ConfigDirectory, locateConfigDirectory } from '../../local/config-directory.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { readConfig } from '../../local/read-config.ts';
@@ -14,6 +13,7 @@ import { wakeSecretFile } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { hostname } from '../session/host-name.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /**
  * Findings about the configuration. What is wrong with permissions comes first: the rest shows when
@@ -95,7 +95,10 @@ async function examineMode(
   // A secret that others can read is refused; a group may be meant to write the configuration.
   return trouble(isOpenToAll || forbidden === 0o077 ? 'bad' : 'warn', name, {
     says: `${path}: ${isOpenToAll ? 'every user' : 'its group'} ${says}`,
-    fix: `chmod ${forbidden === 0o022 ? 'go-w' : '600'} ${shellWord(path)}   # after looking at what it says`,
+    fix: withNote(
+      fixBy`chmod ${forbidden === 0o022 ? 'go-w' : '600'} ${path}`,
+      'after looking at what it says',
+    ),
     repair: async () => {
       await chmod(path, found.mode & ~forbidden & 0o7777);
       return `only its owner may ${forbidden === 0o022 ? 'write' : 'read'} ${path} now; look at what it says`;

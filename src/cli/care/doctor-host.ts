@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { listLate } from '../../local/late.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
@@ -19,8 +18,9 @@ import { examinePrograms } from './doctor-programs.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { findProgram } from '../look/find-program.ts';
 import type { Surroundings } from '../look/look-around.ts';
-import { describeOffer } from '../look/serving.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted, sayReason } from '../../protocol/say-reason.ts';
+import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
 const FSCK_MS = MINUTE;
@@ -51,7 +51,7 @@ async function examineState({ session }: Surroundings): Promise<readonly Finding
     ? fine('state', `${path} is private`)
     : trouble('bad', 'state', {
         says: `${path} belongs to user ${uid}`,
-        fix: `sudo chown -R "$(id -u)" ${shellWord(path)}`,
+        fix: fixBy`sudo chown -R ${process.getuid?.() ?? ''} ${path}`,
       });
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
@@ -61,7 +61,7 @@ async function examineState({ session }: Surroundings): Promise<readonly Finding
     owner,
     level === null
       ? fine('disk', says)
-      : trouble(level, 'disk', { says: `only ${says}`, fix: `df -h ${shellWord(path)}` }),
+      : trouble(level, 'disk', { says: `only ${says}`, fix: fixBy`df -h ${path}` }),
   ];
 }
 
@@ -79,11 +79,13 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
       if (isElsewhere)
         return trouble('bad', name, {
           says: `process ${lock.holder.pid} of another container holds the state directory and does not answer`,
-          fix: `end that container; when it is gone: rm ${shellWord(session.directory.path)}/lock.*`,
+          fix: fixByHand(
+            `end that container; when it is gone, remove lock.* in ${session.directory.path}`,
+          ),
         });
       return trouble('bad', name, {
         says: `${pid === null ? 'a process' : `process ${pid}`} holds the state directory and does not answer`,
-        fix: pid === null ? 'crosstalkd status' : `kill ${pid}`,
+        fix: pid === null ? 'crosstalkd status' : fixBy`kill ${pid}`,
       });
     }
     return fine(
@@ -96,7 +98,7 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
     const fix = error instanceof CrosstalkError ? error.fix : null;
     return trouble('bad', name, {
       says: errorText(error),
-      fix: fix ?? `ls -l ${shellWord(session.directory.path)}`,
+      fix: fix ?? fixBy`ls -l ${session.directory.path}`,
     });
   }
 }
@@ -118,7 +120,7 @@ async function examineLeftovers({ session, here }: Surroundings): Promise<readon
       : [
           trouble('warn', 'late output', {
             says: `${counted(late.length, 'output')} came too late to be a reply and ${late.length === 1 ? 'is' : 'are'} kept for you`,
-            fix: `ls ${shellWord(session.directory.late)}   (remove what you have read)`,
+            fix: withNote(fixBy`ls ${session.directory.late}`, 'remove what you have read'),
           }),
         ]),
   ];
@@ -149,7 +151,9 @@ async function examineCache(
   const isFree = here === null && !hereSilent;
   return trouble('bad', 'cache', {
     says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
-    fix: isFree ? 'crosstalkd doctor --fix' : 'crosstalkd stop, then crosstalkd doctor --fix',
+    fix: isFree
+      ? fixBy`crosstalkd doctor --fix`
+      : andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd doctor --fix`),
     ...(isFree
       ? {
           repair: async () => {
@@ -200,7 +204,9 @@ async function examineCacheLocks({
   return [
     trouble('warn', 'git locks', {
       says: `left by a git that was killed: ${old.join(', ')}`,
-      fix: isFree ? 'crosstalkd doctor --fix' : 'crosstalkd stop, then crosstalkd doctor --fix',
+      fix: isFree
+        ? fixBy`crosstalkd doctor --fix`
+        : andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd doctor --fix`),
       ...(isFree
         ? {
             repair: async () => {
@@ -225,7 +231,7 @@ function examineModels(
     return [
       trouble('warn', 'models', {
         says: 'there is no model at all',
-        fix: 'add one to data/models.yaml',
+        fix: fixByHand('add one to data/models.yaml'),
       }),
     ];
   return [...offers]
@@ -243,22 +249,22 @@ function examineModels(
             : fine(name, `served${program === null ? '' : ` by ${program.path}`}`);
         case 'invalid':
           return trouble('bad', name, {
-            says: describeOffer(offer),
+            says: sayReason(offer.state),
             fix: 'crosstalkd lint data/models.yaml',
           });
         case 'unapproved':
         case 'changed-since-approval':
           return trouble('warn', name, {
             says: 'waits for your approval on this host',
-            fix: `crosstalkd allow ${offer.name}`,
+            fix: fixBy`crosstalkd allow ${offer.name}`,
           });
         case 'older':
           return trouble('warn', name, {
-            says: describeOffer(offer),
-            fix: 'crosstalkd upgrade-transport',
+            says: sayReason(offer.state),
+            fix: fixOf(offer.state),
           });
-        case 'excluded':
-          return fine(name, describeOffer(offer));
+        default:
+          return fine(name, sayReason(offer.state));
       }
     });
 }

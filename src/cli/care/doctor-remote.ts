@@ -18,6 +18,7 @@ import { probeRemote } from './probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { openPersonGit } from '../session/person-git.ts';
+import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 const DEAD_MS = 7 * DAY;
 const AHEAD_MS = 5 * 60_000;
@@ -32,7 +33,7 @@ export async function examineRemote(
     return [
       trouble('bad', 'remote', {
         says: `${session.located.url} does not answer: ${outage}`,
-        fix: `git ls-remote ${session.located.url}`,
+        fix: fixBy`git ls-remote ${session.located.url}`,
       }),
     ];
   const reached = fine('remote', `${session.located.url} answers (branch ${session.branch})`);
@@ -68,7 +69,7 @@ async function examineTraits(
     return [
       trouble('bad', 'push', {
         says: `the remote takes no pushes: ${probed.refusal}`,
-        fix: 'clear up what the remote says; without that, ask for write access to it',
+        fix: fixByHand('clear up what the remote says; without that, ask for write access to it'),
       }),
     ];
   const { traits: written } = session;
@@ -93,7 +94,7 @@ async function examineTraits(
       ? fine('version file', `${VERSION_FILE} says what the remote can do`)
       : trouble(promised ? 'bad' : 'warn', 'version file', {
           says: `${VERSION_FILE} says otherwise about ${wrong.join(' and ')} than the remote does${promised ? '; claims or replies fail' : ''}`,
-          fix: 'crosstalkd doctor --fix   (all dispatchers have to be started again)',
+          fix: withNote(fixBy`crosstalkd doctor --fix`, 'all dispatchers have to be started again'),
           repair: () => writeTraits(invocation, session, probed),
         });
   return [taken, ...limited, recorded, await examineDeletes(session, probed)];
@@ -140,8 +141,8 @@ async function examineDeletes(
     says: `claims cannot be deleted, so no reply would land: ${refusal} (left behind: ${ref})`,
     fix:
       path === null
-        ? 'allow the deletion of refs below crosstalk/ in the settings of the git host'
-        : `git -C ${path} config receive.denyDeletes false`,
+        ? fixByHand('allow the deletion of refs below crosstalk/ in the settings of the git host')
+        : fixBy`git -C ${path} config receive.denyDeletes false`,
     ...(path === null
       ? {}
       : {
@@ -218,7 +219,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
   return [
     trouble('warn', 'protection', {
       says: `the remote does not set ${missing.join(', ')}: history could be rewritten or broken`,
-      fix: missing.map((key) => `git -C ${path} config ${key} true`).join(' && '),
+      fix: missing.map((key) => fixBy`git -C ${path} config ${key} true`).reduce(andThen),
       repair: async () => {
         for (const key of missing) await git.raw(['config', key, 'true']);
         return `set ${missing.join(', ')} on the remote`;

@@ -10,6 +10,7 @@ import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { andThen, fixBy } from '../../base/fix.ts';
 
 /** Findings about watching, listening and calling. */
 export async function examineWakes(
@@ -23,7 +24,7 @@ export async function examineWakes(
     unwatched
       ? trouble('warn', 'watch', {
           says: 'the dispatcher that runs here asks the remote again and again',
-          fix: 'crosstalkd stop, then crosstalkd run',
+          fix: andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd run`),
         })
       : fine('watch', watch.says),
     ...calls,
@@ -92,7 +93,7 @@ async function examineCalls(
         ? [
             trouble('warn', 'wake-address', {
               says: `the beat says ${config.wakeAddress}, and this host does not listen`,
-              fix: 'crosstalkd run --listen 0.0.0.0:7420',
+              fix: fixBy`crosstalkd run --listen 0.0.0.0:7420`,
             }),
           ]
         : [];

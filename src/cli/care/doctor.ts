@@ -11,10 +11,11 @@ import { examineHost } from './doctor-host.ts';
 import { examineRemote } from './doctor-remote.ts';
 import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import { type Colour, type Io, paint, plain } from '../io.ts';
+import { type Colour, type Io, paint, plain, printFix } from '../io.ts';
 import { lookAround } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
+import { fixByHand } from '../../base/fix.ts';
 
 /** Each repair may bring up what it had hidden. */
 const ROUNDS_MAX = 3;
@@ -71,7 +72,11 @@ async function examineOnce(
       ...basics,
       trouble('bad', name, {
         says: error.message,
-        fix: error.fix === 'crosstalkd doctor' ? 'check the URL and the network' : error.fix,
+        // This is what a remote that does not answer names elsewhere.
+        fix:
+          error.code === 'REMOTE_UNREACHABLE'
+            ? fixByHand('check the URL and the network')
+            : error.fix,
       }),
     ];
   }
@@ -89,7 +94,7 @@ async function examineGit({ env, cwd }: Invocation): Promise<Finding> {
       `version ${await checkGit(createGit({ env, gitDir: cwd, clock: systemClock }))}`,
     );
   } catch (error) {
-    return trouble('bad', 'git', { says: errorText(error), fix: 'install a newer git' });
+    return trouble('bad', 'git', { says: errorText(error), fix: fixByHand('install a newer git') });
   }
 }
 
@@ -136,5 +141,5 @@ function tell(
 function printFinding(io: Io, { name, level, says, fix }: Finding, width: number): void {
   const { mark, colour } = MARKS[level];
   io.print(`${paint(io, colour, mark)}  ${plain(name.padEnd(width))}  ${plain(says)}`);
-  if (fix !== null) io.print(`      ${' '.repeat(width)}  ${paint(io, 'cyan', plain(fix))}`);
+  printFix(io, fix, `      ${' '.repeat(width)}  `);
 }

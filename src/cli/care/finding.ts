@@ -2,11 +2,13 @@
  * One line of `doctor`: what was looked at, how it is, the command that fixes it, and what --fix
  * does.
  */
+import { type Fix, toFix } from '../../base/fix.ts';
+
 export interface Finding {
   readonly name: string;
   readonly level: 'ok' | 'warn' | 'bad';
   readonly says: string;
-  readonly fix: string | null;
+  readonly fix: Fix | null;
   /** Repairs it and says what was done; null when only a person can. */
   readonly repair: (() => Promise<string>) | null;
 }
@@ -22,9 +24,9 @@ export function trouble(
   name: string,
   what: {
     readonly says: string;
-    readonly fix: string | null;
+    readonly fix: Fix | string | null;
     readonly repair?: () => Promise<string>;
   },
 ): Finding {
-  return { name, level, says: what.says, fix: what.fix, repair: what.repair ?? null };
+  return { name, level, says: what.says, fix: toFix(what.fix), repair: what.repair ?? null };
 }

@@ -9,7 +9,6 @@ import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import { systemRandom } from '../../base/random.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { forgetApprovals } from '../../local/approvals.ts';
 import type { OpenLocalState } from '../../local/open-local-state.ts';
 import { stateRoot } from '../../local/state-directory.ts';
@@ -21,8 +20,9 @@ import { plain } from '../io.ts';
 import { openState } from '../session/open-state.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { managerHere, removeService, serviceOf } from './service.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import { openSession, type TransportSession, unreachable } from '../session/transport-session.ts';
+import { fixBy, orElse } from '../../base/fix.ts';
 
 /**
  * Forgets a transport. Its service is stopped; throws HELD_BY_ANOTHER while another dispatcher
@@ -105,19 +105,19 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
       await count(directory.outbox),
       'finished answer',
       'not delivered yet',
-      'crosstalkd run --once',
+      fixBy`crosstalkd run --once`,
     ],
     [
       await count(directory.late),
       'answer',
       'that came too late and is only here',
-      `ls ${shellWord(directory.late)}`,
+      fixBy`ls ${directory.late}`,
     ],
     [
       await count(join(directory.path, 'worktrees')),
       'worktree',
       'that a message asked to keep',
-      `ls ${shellWord(join(directory.path, 'worktrees'))}`,
+      fixBy`ls ${join(directory.path, 'worktrees')}`,
     ],
   ] as const;
   for (const [number, noun, why, fix] of lost)
@@ -126,7 +126,7 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
         'REFUSED',
         `${directory.path} holds ${counted(number, noun)} ${why}`,
         {
-          fix: `${fix}   (or forget with --force)`,
+          fix: orElse(fix, fixBy`crosstalkd forget --force`),
         },
       );
 }
@@ -135,7 +135,7 @@ function questionOf({ located, directory }: TransportSession): Question {
   return {
     asks: `Forget ${located.url} on this host (${directory.path})?`,
     refusal: 'nobody is here to confirm it; nothing was removed',
-    fix: 'crosstalkd forget <dir> --yes',
+    fix: fixBy`crosstalkd forget DIR --yes`,
   };
 }
 

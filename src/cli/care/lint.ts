@@ -26,6 +26,7 @@ import { type Io, paint } from '../io.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 interface Problem {
   readonly line: number;
@@ -81,7 +82,7 @@ async function lintFile(
     const isTheirs = session !== null && file.startsWith(`${CHANNELS}/`);
     throw new CrosstalkError('USAGE', `lint: cannot read the file "${file}"`, {
       cause: error,
-      ...(isTheirs ? { fix: 'git pull   (then the same again)' } : {}),
+      ...(isTheirs ? { fix: withNote(fixBy`git pull`, 'then the same again') } : {}),
     });
   });
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);

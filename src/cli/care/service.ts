@@ -21,6 +21,7 @@ import { sendControl } from '../../local/control-client.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { formatJson, paint, plain } from '../io.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /** Writes the unit and starts it. */
 export async function installService(invocation: Invocation): Promise<number> {
@@ -240,7 +241,7 @@ async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
     throw new CrosstalkError(
       'CONFIG_INVALID',
       `the address of ${url} was given with a name or a password, which a service would show to every user of this machine`,
-      { fix: 'crosstalkd join <url>, then in the clone: crosstalkd service install' },
+      { fix: fixBy`crosstalkd join URL, then in the clone: crosstalkd service install` },
     );
   if (clone === null) return url;
   if (!isPlain) return clone;
@@ -306,14 +307,14 @@ async function readOwned(
         'ALREADY_EXISTS',
         `${places.file} was not made by crosstalkd; it is left as it is`,
         {
-          fix: `mv ${shellWord(places.file)} ${shellWord(`${places.file}.old`)}`,
+          fix: fixBy`mv ${places.file} ${places.file}.old`,
         },
       )
     : new CrosstalkError(
         'ALREADY_EXISTS',
         `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`,
         {
-          fix: `crosstalkd service ${to} --force   (the changes are lost)`,
+          fix: withNote(fixBy`crosstalkd service ${to} --force`, 'the changes are lost'),
         },
       );
 }
@@ -366,7 +367,7 @@ async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Pro
     {
       fix:
         at.manager === 'systemd'
-          ? 'systemctl --user status   (in a session of this user)'
+          ? withNote(fixBy`systemctl --user status`, 'in a session of this user')
           : `launchctl print gui/${String(process.getuid?.() ?? 0)}`,
     },
   );

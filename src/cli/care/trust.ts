@@ -22,6 +22,7 @@ import { printJson, startDirectory, wantsJson, withSession } from '../look/readi
 import { resolveId } from '../look/resolve-id.ts';
 import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /** `trust list`: what has to be signed here, and the keys that are known. */
 export async function listTrust(invocation: Invocation): Promise<number> {
@@ -106,7 +107,7 @@ export function trustMessage(invocation: Invocation): Promise<number> {
 function checkName(name: string): string {
   if (isAlias(name)) return name;
   throw new CrosstalkError('USAGE', `trust: "${oneLine(name, 80)}" is no name: ${NAME_RULE}`, {
-    fix: 'crosstalkd trust add ada ~/.ssh/ada.pub',
+    fix: fixBy`crosstalkd trust add ada ~/.ssh/ada.pub`,
   });
 }
 
@@ -122,7 +123,7 @@ async function readKeys(
   throw new CrosstalkError(
     'USAGE',
     `trust: found "${oneLine(bad, 60)}"; expected a public key (ssh-ed25519, ssh-rsa or ecdsa-sha2), a file of them, or - for standard input`,
-    { fix: 'crosstalkd trust add <name> ~/.ssh/id_ed25519.pub' },
+    { fix: fixBy`crosstalkd trust add NAME ~/.ssh/id_ed25519.pub` },
   );
 }
 
@@ -131,7 +132,7 @@ async function readSource(invocation: Invocation, source: string): Promise<strin
   if (/^(ssh|ecdsa|sk)-\S+ /.test(source)) return source;
   return readFile(resolve(startDirectory(invocation), source), 'utf8').catch((error: unknown) => {
     throw new CrosstalkError('USAGE', `trust: cannot read "${source}": ${errorText(error)}`, {
-      fix: 'crosstalkd trust add <name> <file of public keys>',
+      fix: fixBy`crosstalkd trust add NAME <file of public keys>`,
       cause: error,
     });
   });
@@ -150,7 +151,12 @@ async function withKeyOfHost(invocation: Invocation, alias: string): Promise<rea
     keys.length === 0
       ? `no beat of a host "${alias}" with a key`
       : `${keys.length} hosts call themselves "${alias}", each with another key`,
-    { fix: `crosstalkd trust add --host ${alias} <key>   # on that host: crosstalkd trust key` },
+    {
+      fix: withNote(
+        fixBy`crosstalkd trust add --host ${alias} <key>`,
+        'on that host: crosstalkd trust key',
+      ),
+    },
   );
 }
 

@@ -19,7 +19,7 @@ import { isConfirmed, type Question } from '../confirm.ts';
 import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import { listTemplate, MODELS_HEADER } from '../template-files.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 

@@ -21,6 +21,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /**
  * A claim may be renewed or taken over while we cancel; then the order is given again for the new
@@ -57,7 +58,7 @@ async function identifyPerson(invocation: Invocation, around: Surroundings): Pro
   const sender = await identifySender(invocation, around.session);
   if (sender.agent === null) return sender;
   throw new CrosstalkError('REFUSED', 'an agent cannot cancel messages', {
-    fix: `ask a person: crosstalkd cancel ${shellWord(invocation.args[0] ?? '')}`,
+    fix: withNote(fixBy`crosstalkd cancel ${invocation.args[0] ?? ''}`, 'for a person to do'),
   });
 }
 
@@ -130,7 +131,7 @@ function tell(
 ): number {
   if (cancelled.length === 0)
     throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, {
-      fix: `crosstalkd why ${shellWord(messageId(path))}`,
+      fix: fixBy`crosstalkd why ${messageId(path)}`,
     });
   if (wantsJson(invocation))
     printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });

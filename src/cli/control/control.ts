@@ -9,18 +9,20 @@ import { sendControl } from '../../local/control-client.ts';
 import { readLock } from '../../local/lock.ts';
 import { CONTROL_NAME, type ControlOp, formatControl } from '../../protocol/control.ts';
 import { given, type Invocation } from '../command.ts';
+import { VERSION } from '../version.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import {
   openSession,
   pushFailed,
   refused,
   type TransportSession,
 } from '../session/transport-session.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 type Op = ControlOp | 'resume';
 
@@ -40,9 +42,13 @@ function control(invocation: Invocation, op: Op): Promise<number> {
 async function controlHere(invocation: Invocation, op: Op): Promise<number> {
   const session = await openSession(invocation, { unread: true });
   try {
-    const report = await askHere(session, op);
+    const model = op === 'resume' ? (invocation.args[0] ?? null) : null;
+    const report = await askHere(session, op, model);
     const ended = op === 'stop' && (await waitForEnd(session));
-    const told = tellHere(op, { report, ended });
+    const told =
+      model === null
+        ? tellHere(op, { report, ended })
+        : `${report?.alias ?? 'the dispatcher here'} takes work for ${model} again`;
     if (wantsJson(invocation))
       printJson(invocation, { ok: true, health: 'good', told, host: report });
     else invocation.io.print(plain(told));
@@ -52,24 +58,35 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
   }
 }
 
-async function askHere(session: TransportSession, op: Op): Promise<HostReport | null> {
-  const asked = await sendControl(session.directory.path, { op });
+async function askHere(
+  session: TransportSession,
+  op: Op,
+  model: string | null,
+): Promise<HostReport | null> {
+  const asked = await sendControl(session.directory.path, {
+    op,
+    ...(model === null ? {} : { model }),
+  });
   switch (asked.kind) {
     case 'answered':
-      return decodeHostReport(asked.state);
+      return decodeHostReport(asked.state, VERSION);
     case 'refused':
       throw new CrosstalkError('REFUSED', asked.error, { fix: 'crosstalkd status' });
     case 'not-running':
-      throw new CrosstalkError('NOT_FOUND', 'no dispatcher runs on this host for this transport', {
-        fix: op === 'resume' ? 'crosstalkd run' : `crosstalkd ${op} --all   (for the other hosts)`,
-      });
+      throw op === 'resume'
+        ? new CrosstalkError('NOT_FOUND', 'no dispatcher runs here; nothing to resume', {
+            fix: 'crosstalkd run',
+          })
+        : new CrosstalkError('NOT_FOUND', `no dispatcher runs here; nothing to ${op}`, {
+            fix: 'crosstalkd hosts',
+          });
     case 'silent': {
       const pid = asked.holder?.pid;
       throw new CrosstalkError(
         'REFUSED',
         `the dispatcher here ${pid === undefined ? '' : `(process ${pid}) `}does not answer`,
         {
-          fix: pid === undefined ? 'crosstalkd doctor' : `kill ${pid}`,
+          fix: pid === undefined ? fixBy`crosstalkd doctor` : fixBy`kill ${pid}`,
         },
       );
     }
@@ -155,7 +172,7 @@ async function orderAll(
 async function resumeAll(around: Surroundings): Promise<string> {
   if (around.control?.op !== 'pause')
     throw new CrosstalkError('NOT_FOUND', 'nobody has paused all hosts', {
-      fix: 'crosstalkd resume   (this host alone)',
+      fix: withNote(fixBy`crosstalkd resume`, 'this host alone'),
     });
   await moveControl(around, null);
   return 'all hosts take work again, except those paused one by one';

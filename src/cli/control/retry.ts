@@ -15,7 +15,7 @@ import { type Invocation } from '../command.ts';
 import { composeLetter, type Letter } from '../talk/compose-message.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import { wantedNames } from './cancel.ts';
-import { createExplainer, type Standing } from '../look/explain-work.ts';
+import { createExplainer } from '../look/explain-work.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { readStates } from '../look/message-state.ts';
 import { plain } from '../io.ts';
@@ -25,6 +25,9 @@ import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import type { Reason } from '../../protocol/reason.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { andThen, fixBy, orElse } from '../../base/fix.ts';
 
 const COMMITS_MAX = 2_000;
 
@@ -75,7 +78,7 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
       'MESSAGE_REJECTED',
       `${file.path}:${broken.rejection.line}: found ${broken.rejection.found}; expected ${broken.rejection.expected}`,
       {
-        fix: `crosstalkd lint ${shellWord(file.path)}`,
+        fix: fixBy`crosstalkd lint ${file.path}`,
       },
     );
   const [one] = said;
@@ -85,7 +88,7 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
     one.message.fields.to.some(({ name }) => name === 'workflow')
   )
     throw new CrosstalkError('REFUSED', `${shortId(file.path)} is a workflow`, {
-      fix: `crosstalkd workflow retry ${shellWord(messageId(file.path))}`,
+      fix: fixBy`crosstalkd workflow retry ${messageId(file.path)}`,
     });
   return one;
 }
@@ -101,7 +104,7 @@ async function refuseRetried(session: TransportSession, said: Said): Promise<voi
   if (again === undefined) return;
   const newer = readTrailer(again.message, 'Message') ?? '';
   throw new CrosstalkError('REFUSED', `${shortId(said.file.path)} was asked again already`, {
-    fix: `crosstalkd retry ${shellWord(newer)}   (or: crosstalkd why ${shellWord(newer)})`,
+    fix: orElse(fixBy`crosstalkd retry ${newer}`, fixBy`crosstalkd why ${newer}`),
   });
 }
 
@@ -139,12 +142,12 @@ async function selectRecipients(
 }
 
 /** Nobody will run it any more as it is. */
-function isOverdue({ kind }: Standing): boolean {
+function isOverdue({ kind }: Reason): boolean {
   return kind === 'stale' || kind === 'hops';
 }
 
 interface NotRetried {
-  readonly open: readonly { readonly name: string; readonly standing: Standing }[];
+  readonly open: readonly { readonly name: string; readonly standing: Reason }[];
   readonly replies: number;
   readonly wanted: readonly string[] | null;
 }
@@ -154,16 +157,19 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   if (waiting !== undefined)
     return new CrosstalkError(
       'REFUSED',
-      `${waiting.name} is still awaited: it ${waiting.standing.says}`,
+      `${waiting.name} is still awaited: it ${sayReason(waiting.standing)}`,
       {
-        fix: `crosstalkd cancel ${shellWord(id)}   (then crosstalkd retry ${shellWord(id)}), or wait: crosstalkd wait ${shellWord(id)}`,
+        fix: orElse(
+          andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd retry ${id}`),
+          fixBy`crosstalkd wait ${id}`,
+        ),
       },
     );
   return new CrosstalkError(
     'REFUSED',
     replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer',
     {
-      fix: `crosstalkd show ${shellWord(id)}   (to ask something new: crosstalkd send --re ${shellWord(id)} …)`,
+      fix: orElse(fixBy`crosstalkd show ${id}`, fixBy`crosstalkd send --re ${id} -m TEXT`),
     },
   );
 }

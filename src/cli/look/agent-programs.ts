@@ -6,6 +6,7 @@ import { basename, isAbsolute } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, type NamedProgram, SHORT_MS } from '../../agents/detect.ts';
 import { systemClock } from '../../base/clock.ts';
+import { type Fix, fixByHand, formatFix } from '../../base/fix.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
 import { oneLine } from '../../base/plain-text.ts';
@@ -26,7 +27,7 @@ export interface ProgramView {
   /**
    * What a person does to make it usable for its models; null when nothing is known to be missing.
    */
-  readonly fix: string | null;
+  readonly fix: Fix | null;
 }
 
 export interface Look {
@@ -71,7 +72,7 @@ export function formatPrograms(
     says,
   ]);
   const fixes = programs.flatMap(({ adapter, usedBy, fix }) =>
-    fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${fix}`],
+    fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${formatFix(fix)}`],
   );
   return [...formatTable([['PROGRAM', 'FOR', 'IS'], ...rows], columns), ...fixes];
 }
@@ -118,11 +119,11 @@ export function describeVersion({ version, answered }: FoundAgent, limitMs: numb
 function judge(
   agent: FoundAgent,
   { users, env }: { readonly users: readonly ModelEntry[]; readonly env: Env },
-): { readonly says: string; readonly fix: string | null } {
+): { readonly says: string; readonly fix: Fix | null } {
   if (!agent.onPath)
     return {
       says: 'which is not on the PATH here',
-      fix: `command: [${JSON.stringify(agent.path)}] in models.yaml`,
+      fix: fixByHand(`command: [${JSON.stringify(agent.path)}] in models.yaml`),
     };
   if (agent.signedIn === 'unknown')
     return { says: 'whether it is signed in cannot be seen', fix: null };
@@ -132,7 +133,7 @@ function judge(
       users.every((entry) => entry.env.some((name) => (env[name] ?? '') !== ''));
     return isGiven
       ? { says: 'signed in by a variable of its entry or not at all', fix: null }
-      : { says: 'not signed in', fix: agent.advice };
+      : { says: 'not signed in', fix: agent.advice === null ? null : fixByHand(agent.advice) };
   }
   const without = agent.login
     ? []
@@ -141,6 +142,6 @@ function judge(
     return { says: agent.login ? 'signed in' : `signed in by ${agent.env.join(', ')}`, fix: null };
   return {
     says: `signed in by ${agent.env.join(', ')}, which ${without.map(({ name }) => name).join(', ')} does not get`,
-    fix: `env: [${agent.env[0] ?? ''}] in models.yaml`,
+    fix: fixByHand(`env: [${agent.env[0] ?? ''}] in models.yaml`),
   };
 }

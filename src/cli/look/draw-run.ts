@@ -9,14 +9,17 @@ import { messageId, replyPath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold-context.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
-import { type Colour, type Io, paint, plain } from '../io.ts';
+import { type Colour, fixLines, type Io, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
-import type { Told, Wait } from './why-run.ts';
+import type { Told } from './why-run.ts';
+import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
+import type { Reason } from '../../protocol/reason.ts';
+import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 
 export interface Drawing {
   readonly seen: RunSeen;
   readonly status: Told;
-  readonly waits: readonly Wait[];
+  readonly waits: readonly Reason[];
   /** Path of an open task → the host that works on it. */
   readonly held: ReadonlyMap<string, string>;
 }
@@ -74,7 +77,7 @@ export function tasksOfStep(tasks: readonly TaskView[], step: StepView): readonl
 function compileStep(tasks: readonly TaskView[]): StepView {
   const state = tasks.at(-1)?.state ?? 'open';
   const status = state === 'open' ? 'running' : state === 'succeeded' ? 'succeeded' : 'failed';
-  return { id: 'compile', kind: 'prompt', folder: '', needs: [], status, why: null };
+  return { id: 'compile', kind: 'prompt', folder: '', needs: [], status, why: null, awaits: null };
 }
 
 /**
@@ -166,7 +169,7 @@ function drawStep(io: Io, drawing: Drawing, { step, tasks, isLast }: DrawnStep):
       : tasks.length === 1 && only !== undefined
         ? taskText(only, drawing.held)
         : tasks.length === 0
-          ? (step.why ?? (step.kind === 'prompt' ? '' : step.kind))
+          ? stepText(step)
           : groupText(tasks);
   const needs = step.needs.length === 0 ? '' : ` ← ${step.needs.join(', ')}`;
   const name = `${indent}${mark} ${step.id}${needs}`;
@@ -248,6 +251,11 @@ function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
   return parts.filter((part) => part !== null).join('  ');
 }
 
+function stepText({ why, awaits, kind }: StepView): string {
+  if (awaits !== null) return `waits ${sayAwaited(awaits)}`;
+  return why ?? (kind === 'prompt' ? '' : kind);
+}
+
 function groupText(tasks: readonly TaskView[]): string {
   const done = tasks.filter(({ state }) => state === 'succeeded').length;
   const failed = tasks.filter(({ state }) => state === 'failed').length;
@@ -272,11 +280,11 @@ function gateText(gate: GateView): string {
 }
 
 function waitLines(io: Io, { waits }: Drawing): readonly string[] {
-  const moved = waits.filter(({ needsPerson }) => needsPerson).slice(0, WAITS_SHOWN);
+  const moved = waits.filter(needsPerson).slice(0, WAITS_SHOWN);
   if (moved.length === 0) return [];
-  const lines = moved.flatMap(({ what, command }) => [
-    `  ${fitWidth(oneLine(what, 400), io.columns - 2)}`,
-    ...(command === null ? [] : [`    ${paint(io, 'cyan', plain(command))}`]),
+  const lines = moved.flatMap((wait) => [
+    `  ${fitWidth(oneLine(sayReason(wait), 400), io.columns - 2)}`,
+    ...fixLines(io, fixOf(wait)),
   ]);
   return ['', paint(io, 'bold', 'Needs you'), ...lines];
 }

@@ -2,12 +2,11 @@
 import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { expandAddresses } from '../../protocol/address.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
+import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { createExplainer } from './explain-work.ts';
-import type { HostOpinion } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
 import { findOddReplies } from './odd-reply.ts';
 import { isByHand, readStates } from './message-state.ts';
@@ -22,13 +21,10 @@ export interface Told {
   readonly parts: readonly Part[];
 }
 
+/** The reason of one recipient; `name`: null = of the whole. */
 export interface Part {
-  /** The recipient, or null. */
   readonly name: string | null;
-  readonly kind: string;
-  readonly says: string;
-  readonly fix: string | null;
-  readonly hosts: readonly HostOpinion[];
+  readonly reason: Reason;
 }
 
 const COMMITS_MAX = 5_000;
@@ -43,7 +39,7 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
     return {
       kind: 'message',
       about: file.path,
-      parts: [part('gone', 'is not there any more', 'crosstalkd log')],
+      parts: [{ name: null, reason: { kind: 'gone' } }],
     };
   const about = `${shortId(file.path)} from ${one.from} to ${one.to.join(', ') || 'nobody'}, ${formatDuration(Math.max(0, systemClock.wallMs() - one.atMs))} ago (${file.path})`;
   const own = file.replyTo === null ? [] : [describeAnswer(one, file.replyTo)];
@@ -56,50 +52,35 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
 
 /** A file that is no message, explained. */
 export function tellRejected(file: RejectedFile): Told {
-  const { says, fix } = describeRejected(file);
   return {
     kind: 'rejected',
     about: file.path,
-    parts: [part('rejected', `is no message: ${says}`, fix)],
+    parts: [{ name: null, reason: rejectedReason(file) }],
   };
 }
 
-/**
- * What is wrong with a file that is no message, and the command that says or does more about it. A
- * copy has nothing wrong with it but its name.
- */
-export function describeRejected(rejected: RejectedFile): {
-  readonly says: string;
-  readonly fix: string;
-} {
-  const { path, line, found, expected, twinOf, isFolder } = rejected;
-  if (isFolder === true)
-    return { says: `found ${found}; expected ${expected}`, fix: `git rm -r ${shellWord(path)}` };
-  const [, named] = expected.split('or: ', 2);
+/** What is wrong with a file that is no message. A copy has nothing wrong with it but its name. */
+export function rejectedReason(file: RejectedFile): ReasonOf<'rejected'> {
+  const { path, line, found, expected, isFolder } = file;
+  const remedy = isFolder === true ? ['git', 'rm', '-r', path] : (file.remedy ?? null);
   return {
-    says: `line ${line}: found ${found}; expected ${expected}`,
-    fix:
-      twinOf !== undefined
-        ? `git rm ${shellWord(path)}`
-        : named?.startsWith('crosstalkd ') === true
-          ? named
-          : `crosstalkd lint ${shellWord(path)}`,
+    kind: 'rejected',
+    path,
+    line,
+    found,
+    expected,
+    isCopy: file.twinOf !== undefined,
+    remedy,
   };
-}
-
-function part(kind: string, says: string, fix: string | null = null): Part {
-  return { name: null, kind, says, fix, hosts: [] };
 }
 
 function describeAnswer(said: Said, replyTo: NonNullable<ListedFile['replyTo']>): Part {
-  const how = said.message.fields.failed
-    ? `failure (${said.message.fields.error ?? 'no reason given'})`
-    : 'answer';
-  return part(
-    'reply',
-    `is the ${how} of ${replyTo.recipient} to ${shortId(replyTo.path)}`,
-    `crosstalkd why ${shellWord(messageId(replyTo.path))}`,
-  );
+  const { failed, error } = said.message.fields;
+  const to = messageId(replyTo.path);
+  return {
+    name: null,
+    reason: { kind: 'is-answer', failed, class: error, recipient: replyTo.recipient, to },
+  };
 }
 
 async function explainRecipients(around: Surroundings, said: Said): Promise<readonly Part[]> {
@@ -123,62 +104,34 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
     around,
     names.map((name) => replyPath(path, name)),
   );
+  const isNobody = names.length === 0 && said.message.fields.to.some(({ name }) => name === 'all');
+  if (isNobody) return [{ name: 'all', reason: { kind: 'asked-nobody', path } }];
   return names.map((name): Part => {
-    const blocked = odd.get(replyPath(path, name));
-    if (blocked !== undefined) return { name, kind: 'blocked', ...blocked, hosts: [] };
-    const work = open.get(name);
-    if (work !== undefined) {
-      const { kind, says, fix, hosts } = explain(work);
-      return { name, kind, says, fix, hosts };
-    }
     const reply = replies.get(replyPath(path, name));
-    return {
-      name,
-      hosts: [],
-      ...(reply === undefined
-        ? explainSilence(around, { said, name, retried })
-        : explainReply(said, reply)),
-    };
+    const work = open.get(name);
+    const reason =
+      odd.get(replyPath(path, name)) ??
+      (work === undefined ? null : explain(work)) ??
+      (reply === undefined ? null : explainReply(said, reply)) ??
+      explainSilence(around, { said, name, retried });
+    return { name, reason };
   });
 }
 
-type Bare = Pick<Part, 'kind' | 'says' | 'fix'>;
-
-function explainReply(said: Said, reply: Said): Bare {
+function explainReply(said: Said, reply: Said): Reason {
   const { fields } = reply.message;
-  const ago = `${formatDuration(Math.max(0, systemClock.wallMs() - reply.atMs))} ago`;
+  const agoMs = Math.max(0, systemClock.wallMs() - reply.atMs);
   const id = messageId(said.file.path);
-  if (fields.error === 'cancelled' && isByHand(reply))
-    return {
-      kind: 'cancelled',
-      says: `cancelled by ${reply.from}, ${ago}`,
-      fix: `crosstalkd retry ${shellWord(id)}`,
-    };
   if (isByHand(reply))
-    return {
-      kind: 'answered-by-hand',
-      says: `answered by hand by ${reply.from}, ${ago}`,
-      fix: null,
-    };
-  const where = `on ${fields.host ?? 'a host'}, attempt ${fields.attempt ?? 1}${fields.durationMs === null ? '' : `, ${formatDuration(fields.durationMs)}`}`;
-  if (fields.model === 'workflow')
-    return {
-      kind: fields.failed ? 'failed' : 'answered',
-      says: `${fields.failed ? 'failed' : 'answered'} ${ago} by its run`,
-      fix: `crosstalkd workflow show ${shellWord(id)}`,
-    };
-  if (!fields.failed)
-    return {
-      kind: 'answered',
-      says: `answered ${ago} (${where})`,
-      fix: `crosstalkd show ${shellWord(messageId(reply.file.path))}`,
-    };
-  const line = reply.message.body.trim().split('\n')[0] ?? '';
-  return {
-    kind: 'failed',
-    says: `failed ${ago}: ${fields.error ?? 'no reason given'} (${where}): ${line}`,
-    fix: `crosstalkd retry ${shellWord(id)}`,
-  };
+    return fields.error === 'cancelled'
+      ? { kind: 'cancelled', id, by: reply.from, agoMs }
+      : { kind: 'answered-by-hand', by: reply.from, agoMs };
+  const { failed, error, host } = fields;
+  if (fields.model === 'workflow') return { kind: 'run-answered', id, agoMs, failed };
+  const how = { host, attempt: fields.attempt ?? 1, durationMs: fields.durationMs };
+  if (!failed) return { kind: 'answered', reply: messageId(reply.file.path), agoMs, how };
+  const detail = reply.message.body.trim().split('\n')[0] ?? '';
+  return { kind: 'answer-failed', id, agoMs, how, class: error, detail };
 }
 
 /** Closed without an answer: it was never a question to that name, or somebody asked again. */
@@ -189,41 +142,19 @@ function explainSilence(
     name,
     retried,
   }: { readonly said: Said; readonly name: string; readonly retried: string | null },
-): Bare {
-  if (retried !== null)
-    return {
-      kind: 'retried',
-      says: `was asked again by ${shortId(retried)}`,
-      fix: `crosstalkd why ${shellWord(retried)}`,
-    };
+): Reason {
+  if (retried !== null) return { kind: 'retried', by: messageId(retried) };
   const answer = [...around.index.older.values()].find(
     ({ recipient, paths }) => recipient === name && paths.includes(said.file.path),
   );
-  if (answer !== undefined)
-    return {
-      kind: 'answered',
-      says: `answered by ${shortId(answer.by)}`,
-      fix: `crosstalkd show ${shellWord(messageId(answer.by))}`,
-    };
-  if (name === 'workflow' && said.message.fields.childChannel !== null)
-    return {
-      kind: 'answered',
-      says: `was ended by an older program in ${said.message.fields.childChannel}`,
-      fix: `crosstalkd channels`,
-    };
-  if (name === said.from)
-    return { kind: 'own', says: `wrote it, and nobody answers themselves`, fix: null };
-  if (said.file.replyTo !== null)
-    return { kind: 'reply', says: 'is answered with this; nothing follows by itself', fix: null };
-  if (around.index.people.has(name))
-    return { kind: 'person', says: `is a person; people answer when they want to`, fix: null };
-  if (around.rewrite !== null || around.outage !== null)
-    return { kind: 'unread', says: 'is not read yet', fix: 'crosstalkd status' };
-  return {
-    kind: 'closed',
-    says: 'is not awaited: the message was closed',
-    fix: `crosstalkd thread ${shellWord(messageId(said.file.path))}`,
-  };
+  if (answer !== undefined) return { kind: 'answered-elsewhere', by: messageId(answer.by) };
+  const { childChannel: channel } = said.message.fields;
+  if (name === 'workflow' && channel !== null) return { kind: 'ended-by-older', channel };
+  if (name === said.from) return { kind: 'own' };
+  if (said.file.replyTo !== null) return { kind: 'is-reply' };
+  if (around.index.people.has(name)) return { kind: 'person' };
+  if (around.rewrite !== null || around.outage !== null) return { kind: 'unread' };
+  return { kind: 'closed', id: messageId(said.file.path) };
 }
 
 async function findRetry(around: Surroundings, path: string): Promise<string | null> {

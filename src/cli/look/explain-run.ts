@@ -1,13 +1,16 @@
 /** Runs in `crosstalkd why` and `status`: what each waits for, in the words of `workflow why`. */
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
+import { type Fix, fixBy } from '../../base/fix.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { channelFolder, messageId } from '../../protocol/paths.ts';
+import type { Reason } from '../../protocol/reason.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 import type { Told } from './explain-message.ts';
 import type { Surroundings } from './look-around.ts';
 import { tipOf } from './reading.ts';
 import type { Need } from './status-needs.ts';
-import { answerCommands, describeGate } from '../../workflow/view/describe.ts';
+import { gateReason } from '../../workflow/view/describe.ts';
 import type { ListedFile } from './read-conversation.ts';
 import { describeDecision } from './draw-run.ts';
 import { findByPrefix, findRun, openMarkers, readMarkerRun, type RunSeen } from './runs.ts';
@@ -29,24 +32,15 @@ export async function tellRun(around: Surroundings, asked: string): Promise<Told
 
 function explainSeen(around: Surroundings, seen: RunSeen): Told {
   const status = statusOf(around, seen);
-  const none = isOver(seen)
-    ? `is over: ${status}`
-    : 'nothing holds it: a host moves it on with its next look';
+  const { run } = seen.input;
   const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
-  const parts =
-    waits.length === 0
-      ? [{ what: none, command: `crosstalkd workflow show ${seen.input.run}` }]
-      : waits;
+  const none: Reason = isOver(seen)
+    ? { kind: 'run-over', run, status }
+    : { kind: 'run-moves', run };
   return {
     kind: 'run',
-    about: `${seen.input.run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
-    parts: parts.map(({ what, command }) => ({
-      name: null,
-      kind: status,
-      says: what,
-      fix: command,
-      hosts: [],
-    })),
+    about: `${run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
+    parts: (waits.length === 0 ? [none] : waits).map((reason) => ({ name: null, reason })),
   };
 }
 
@@ -70,15 +64,17 @@ export async function tellGate(
   const seen = await findChannel(around, channel);
   const gate = seen?.view.gates.find((one) => one.path === path);
   if (seen == null || gate === undefined) return null;
-  const isOpen = gate.state === 'open' && !isOver(seen);
-  const says = isOpen
-    ? describeGate(gate)
-    : `gate ${gate.gate}: "${gate.title}" ${gate.state === 'open' ? 'was not answered before its run ended' : `is decided: ${describeDecision(gate)}`}`;
-  const fix = isOpen ? answerCommands(channel, gate) : `crosstalkd workflow show ${channel}`;
+  const asked = { run: channel, gate: gate.gate, title: gate.title };
+  const reason: Reason =
+    gate.state !== 'open'
+      ? { kind: 'gate-decided', ...asked, decision: describeDecision(gate) }
+      : isOver(seen)
+        ? { kind: 'gate-unanswered', ...asked }
+        : gateReason(channel, gate);
   return {
     kind: 'gate',
     about: `${gate.gate} is a gate of the run ${channel}, which is ${statusOf(around, seen)}`,
-    parts: [{ name: null, kind: gate.state, says, fix, hosts: [] }],
+    parts: [{ name: null, reason }],
   };
 }
 
@@ -96,18 +92,12 @@ export async function readOpenRuns(around: Surroundings): Promise<readonly RunSe
 /** What open runs want of people beside their tasks: gates, pauses, budgets. */
 export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
   return runs.flatMap(({ input, view }) =>
-    view.blockedBy.flatMap(({ what, command }): Need[] => {
-      if (!isForPeople(what) || command === null) return [];
-      return [
-        {
-          kind: 'run',
-          what: `${input.run}: ${what}`,
-          fix: command,
-          about: [input.marker.path],
-          count: 1,
-        },
-      ];
-    }),
+    view.blockedBy.filter(isForPeople).map((reason): Need => ({
+      reason,
+      of: input.run,
+      about: [input.marker.path],
+      count: 1,
+    })),
   );
 }
 
@@ -117,27 +107,29 @@ export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
 export function lineOfRun(
   around: Surroundings,
   seen: RunSeen,
-): { readonly line: string; readonly command: string } {
+): { readonly line: string; readonly fix: Fix } {
   const { run } = seen.input;
   const { counts, atMs } = seen.view;
   const waits = waitsOf(around, seen);
-  const other = waits.find(({ what }) => !isForPeople(what));
+  const other = waits.find((reason) => !isForPeople(reason));
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
   const why =
     other === undefined
       ? waits.length === 0
-        ? 'moves on with the next look of a host'
+        ? 'moves on at the next poll of a host'
         : 'waits for people'
-      : other.what;
+      : sayReason(other);
   return {
     line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
-    command: `crosstalkd workflow why ${run}`,
+    fix: fixBy`crosstalkd workflow why ${run}`,
   };
 }
 
-function isForPeople(what: string): boolean {
-  return /^(gate |it is paused|its budget)/.test(what);
+const FOR_PEOPLE: readonly Reason['kind'][] = ['gate', 'run-paused', 'run-budget'];
+
+function isForPeople({ kind }: Reason): boolean {
+  return FOR_PEOPLE.includes(kind);
 }
 
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {

@@ -1,54 +1,92 @@
 /**
  * What each host says of a piece of open work: the one here by its own state, the others by their
- * beats.
+ * beats. And which hosts count as up.
  */
 import { findStart } from '../../protocol/find-start.ts';
 import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
-import { formatDuration } from '../../base/duration.ts';
 import type { Serving } from '../../dispatcher/state.ts';
-import type { Verdict, WorkView } from '../../dispatcher/select-work.ts';
+import type { WorkView } from '../../dispatcher/select-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
+import type { HostSays, Reason, ReasonOf } from '../../protocol/reason.ts';
 import type { HostSeen, Surroundings } from './look-around.ts';
-import { describeOffer } from './serving.ts';
 
-export interface HostOpinion {
-  readonly host: string;
-  readonly says: string;
-  readonly wouldTake: boolean;
+/** After so many of its longest pauses a host that could take work and has not is suspect. */
+const PAUSES_SUSPECT = 3;
+
+/**
+ * Hosts that count as up: neither silent with claims in hand, nor suspect, nor this host's own beat
+ * while no dispatcher runs here. The one that runs here is up whatever its beat says.
+ */
+export function liveHosts(around: Surroundings): readonly HostSeen[] {
+  return around.hosts.filter((host) => doubtOf(around, host) === null);
+}
+
+/** Why a host with a beat does not count as up; null when it does. */
+export function doubtOf(
+  around: Surroundings,
+  host: HostSeen,
+): ReasonOf<'host-silent' | 'host-suspect' | 'host-down'> | null {
+  if (host.instance === around.here?.instance) return null;
+  const isOwn = host.instance === around.ownInstance;
+  if (isOwn && around.here === null && !around.hereSilent)
+    return { kind: 'host-down', host: host.alias, isHere: true };
+  if (host.silent) return { kind: 'host-silent', ageMs: host.ageMs ?? 0 };
+  return suspicionOf(around, host);
 }
 
 /**
- * Hosts that count as up: not silent with claims in hand. The one that runs here is up whatever its
- * beat says.
+ * An idle host need not beat, so that its silence alone says nothing. That it leaves work lying
+ * which it could take does. Two clocks are compared, so this only tells people.
  */
-export function liveHosts(around: Surroundings): readonly HostSeen[] {
-  return around.hosts.filter((host) => !host.silent || host.instance === around.here?.instance);
+function suspicionOf(around: Surroundings, host: HostSeen): ReasonOf<'host-suspect'> | null {
+  const { beat, ageMs } = host;
+  if (beat?.state !== 'running' || ageMs === null) return null;
+  const pollMs = beat.pollMs ?? around.session.config.intervalMaxMs;
+  const nowMs = systemClock.wallMs();
+  const longest = around.works.reduce((most, work) => {
+    const { message, recipient } = work;
+    const waitedMs = nowMs - message.timestampMs;
+    const isItsOwn = message.preferredHost === null || message.preferredHost === host.alias;
+    // Whether a host has the project of a message, or takes one so old, its beat does not say.
+    return waitedMs > most &&
+      waitedMs <= around.session.config.maxAgeMs &&
+      message.project === null &&
+      recipient !== 'workflow' &&
+      work.twinOf === null &&
+      message.hops < around.session.config.hopsMax &&
+      isItsOwn &&
+      !around.claims.has(work.key) &&
+      opinionByBeat(host, { work, atATime: null }).kind === 'free'
+      ? waitedMs
+      : most;
+  }, 0);
+  const waitedMs = Math.min(longest, ageMs);
+  return waitedMs < PAUSES_SUSPECT * pollMs
+    ? null
+    : { kind: 'host-suspect', host: host.alias, waitedMs, pollMs };
 }
 
 /** What every host says of the work: the one here with `verdict`, the others by their beats. */
-export function opinionsOn(
-  around: Surroundings,
-  work: Work,
-  verdict: Verdict,
-): readonly HostOpinion[] {
-  const own: readonly HostOpinion[] =
-    around.here === null
-      ? []
-      : [
-          {
-            host: `${around.here.alias} (this host)`,
-            says: verdict.detail,
-            wouldTake: verdict.kind === 'ready',
-          },
-        ];
+export function opinionsOn(around: Surroundings, work: Work, verdict: Reason): readonly HostSays[] {
+  const own: readonly HostSays[] =
+    around.here === null ? [] : [{ host: around.here.alias, isHere: true, reason: verdict }];
   const offer = around.offers.find(({ name }) => name === work.recipient);
   // The entry that all hosts share; one of this host's own says nothing of the others.
   const atATime = offer?.source === 'transport' ? (offer.entry?.concurrency ?? null) : null;
   const others = around.hosts
     .filter(({ instance }) => instance !== around.here?.instance)
-    .map((host) => opinionOf(host, { work, atATime }));
+    .map((host) => ({
+      host: host.alias,
+      isHere: false,
+      reason: opinionOf(around, host, { work, atATime }),
+    }));
   return [...own, ...others];
+}
+
+/** True when this opinion is that the host takes the work at its next poll. */
+export function wouldTake({ reason }: HostSays): boolean {
+  return reason.kind === 'ready' || reason.kind === 'free';
 }
 
 interface Asked {
@@ -57,34 +95,35 @@ interface Asked {
   readonly atATime: number | null;
 }
 
-function opinionOf(host: HostSeen, { work, atATime }: Asked): HostOpinion {
-  const told = (says: string, wouldTake = false): HostOpinion => ({
-    host: host.alias,
-    says,
-    wouldTake,
-  });
-  const { beat } = host;
-  if (beat === null) return told('its beat cannot be read');
-  if (host.silent)
-    return told(
-      `is silent: its last beat is ${formatDuration(host.ageMs ?? 0)} old by its own clock`,
-    );
-  if (work.hosts !== null && !work.hosts.includes(host.alias))
-    return told(`the message is for ${work.hosts.join(' or ')} only`);
-  if (!beat.models.includes(work.recipient)) return told(`does not serve ${work.recipient}`);
-  const blocked = beat.blocked.find(({ model }) => model === work.recipient);
-  if (blocked !== undefined && (blocked.untilMs === null || blocked.untilMs > systemClock.wallMs()))
-    return told(
-      `${work.recipient} rests there${blocked.untilMs === null ? '' : ` for ${formatDuration(blocked.untilMs - systemClock.wallMs())}`}: ${blocked.why}`,
-    );
-  if (beat.state !== 'running') return told(`is ${beat.state}`);
+function opinionOf(around: Surroundings, host: HostSeen, asked: Asked): Reason {
+  const doubt = doubtOf(around, host);
+  if (doubt !== null && doubt.kind !== 'host-suspect') return doubt;
+  const opinion = opinionByBeat(host, asked);
+  return opinion.kind === 'free' ? (doubt ?? opinion) : opinion;
+}
+
+function opinionByBeat(host: HostSeen, { work, atATime }: Asked): Reason {
+  const { beat, alias } = host;
+  const { recipient: model } = work;
+  if (beat === null) return { kind: 'beat-unreadable' };
+  if (work.hosts !== null && !work.hosts.includes(alias))
+    return { kind: 'pinned', model, on: work.hosts };
+  if (!beat.models.includes(model)) return { kind: 'does-not-serve', model };
+  const nowMs = systemClock.wallMs();
+  const blocked = beat.blocked.find((one) => one.model === model);
+  if (blocked !== undefined && (blocked.untilMs === null || blocked.untilMs > nowMs)) {
+    const forMs = blocked.untilMs === null ? null : blocked.untilMs - nowMs;
+    return { kind: 'rests', model, host: alias, forMs, why: blocked.why };
+  }
+  if (beat.state !== 'running') return { kind: 'not-taking', host: alias, state: beat.state };
   // What it holds is on the remote; its last beat may be from before.
-  const same = host.claims.filter(({ claim }) => claim?.recipient === work.recipient).length;
+  const same = host.claims.filter(({ claim }) => claim?.recipient === model).length;
   if (atATime !== null && same >= atATime)
-    return told(`${work.recipient} runs there ${same} of ${atATime} at a time`);
+    return { kind: 'model-busy', model, running: same, limit: atATime };
   const free = beat.slots - host.claims.length;
-  if (free <= 0) return told(`all ${beat.slots} slots are busy`);
-  return told(`serves it and has ${free} of ${beat.slots} slots free`, true);
+  return free <= 0
+    ? { kind: 'slots-busy', host: alias, slots: beat.slots }
+    : { kind: 'free', free, slots: beat.slots };
 }
 
 /**
@@ -102,7 +141,7 @@ export function viewOf(around: Surroundings): WorkView {
     models: new Map(entries),
     refused: new Map(
       around.offers.flatMap((offer) =>
-        offer.state.kind === 'served' ? [] : [[offer.name, describeOffer(offer)] as const],
+        offer.state.kind === 'served' ? [] : [[offer.name, offer.state] as const],
       ),
     ),
   };

@@ -3,16 +3,17 @@
  * in its hands.
  */
 import { systemClock } from '../../base/clock.ts';
-import { formatDuration } from '../../base/duration.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
+import { fixBy } from '../../base/fix.ts';
 import { messageId } from '../../protocol/paths.ts';
+import { fixOf } from '../../protocol/remedy.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
-import { liveHosts } from './host-opinions.ts';
+import { doubtOf, liveHosts } from './host-opinions.ts';
 import { type HostSeen, lookToAct, type Surroundings } from './look-around.ts';
-import { formatJson, type Io, paint, plain } from '../io.ts';
+import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
 import { shortId } from './short-id.ts';
-import { lineOfHost } from './status.ts';
+import { lineOfHost, stateOf } from './status.ts';
 
 /** All hosts. Exit 3 when none has shown itself. */
 export async function showHosts(invocation: Invocation): Promise<number> {
@@ -40,7 +41,9 @@ export function describeHosts(around: Surroundings) {
       alias: host.alias,
       instance: host.instance,
       is_this_host: host.instance === around.here?.instance,
-      silent: !live.has(host),
+      state: stateOf(host, around),
+      silent: host.silent,
+      suspect: doubtOf(around, host)?.kind === 'host-suspect',
       beat: host.beat,
       age_ms_by_its_own_clock: host.ageMs,
       claims: host.claims.map(({ key, claim }) => ({
@@ -63,12 +66,14 @@ function print(io: Io, host: HostSeen, around: Surroundings): void {
       plain(`    instance ${host.instance}${beat === null ? '' : `, version ${beat.version}`}`),
     ),
   );
+  const nowMs = systemClock.wallMs();
   for (const { model, why, untilMs } of beat?.blocked ?? []) {
-    const left = untilMs === null ? null : untilMs - systemClock.wallMs();
-    if (left === null || left > 0)
-      io.print(
-        plain(`    ${model} rests${left === null ? '' : ` for ${formatDuration(left)}`}: ${why}`),
-      );
+    const forMs = untilMs === null ? null : untilMs - nowMs;
+    if (forMs !== null && forMs <= 0) continue;
+    const at = host.instance === around.here?.instance ? null : host.alias;
+    const rest = { kind: 'rests', model, host: at, forMs, why } as const;
+    io.print(plain(`    ${sayReason(rest)}`));
+    printFix(io, fixOf(rest), '      ');
   }
   for (const { claim } of host.claims)
     if (claim !== null)
@@ -77,8 +82,13 @@ function print(io: Io, host: HostSeen, around: Surroundings): void {
           `    holds ${shortId(claim.message)} for ${claim.recipient}${claim.attempt > 1 ? `, attempt ${claim.attempt}` : ''}`,
         ),
       );
-  if (!liveHosts(around).includes(host))
-    for (const { claim } of host.claims.slice(0, 1))
-      if (claim !== null)
-        io.print(plain(`    crosstalkd why ${shellWord(messageId(claim.message))}`));
+  const doubt = doubtOf(around, host);
+  if (doubt === null) return;
+  io.print(plain(`    ${sayReason(doubt)}`));
+  const [held] = host.claims.flatMap(({ claim }) => claim ?? []);
+  printFix(
+    io,
+    held === undefined ? fixOf(doubt) : fixBy`crosstalkd why ${messageId(held.message)}`,
+    '      ',
+  );
 }

@@ -4,6 +4,7 @@
  * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
+import { existsSync } from 'node:fs';
 import { findHeld } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
 import { createTrust } from '../../local/trust-store.ts';
@@ -12,16 +13,21 @@ import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
+import { systemRandom } from '../../base/random.ts';
 import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { parseJournal } from '../../local/journal.ts';
 import { RAN_BEFORE } from '../../local/local-state.ts';
+import { readInstance } from '../../local/state-directory.ts';
 import type { ModelOffer } from '../../local/served-models.ts';
 import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { type Claim, parseClaim } from '../../protocol/claim.ts';
 import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control.ts';
+import type { ModelProblem } from '../../protocol/models.ts';
+import type { ReasonOf } from '../../protocol/reason.ts';
 import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
 import type { Invocation } from '../command.ts';
+import { VERSION } from '../version.ts';
 import { readOffers } from './serving.ts';
 import {
   openSession,
@@ -73,8 +79,12 @@ export interface Surroundings {
   readonly offersProblem: string | null;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: WorkView['unsigned'];
+  /** Nothing of data/models.yaml at the tip can be read; the one before is in force. */
+  readonly modelsProblem: ReasonOf<'models-unreadable'> | null;
   /** The dispatcher that runs here, or null. */
   readonly here: HostReport | null;
+  /** What a dispatcher of this state directory is called; null = none ever ran. */
+  readonly ownInstance: string | null;
   /** A process holds the state directory but does not answer. */
   readonly hereSilent: boolean;
   /**
@@ -110,7 +120,10 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const { offers, offersProblem } = await readOffersHere(session);
   const works = listWork(index);
   const unsigned = await findUnsigned(session, works, offers);
-  return { session, ...seen, index, works, offers, offersProblem, unsigned, ...asked };
+  const problem = session.mirror.modelsProblem();
+  const modelsProblem = problem === null ? null : unreadable(problem);
+  const here = { offers, offersProblem, modelsProblem, unsigned, ...asked };
+  return { session, ...seen, index, works, ...here };
 }
 
 async function findUnsigned(
@@ -125,6 +138,10 @@ async function findUnsigned(
     offers.flatMap(({ name, entry }) => (entry === null ? [] : [[name, entry]])),
   );
   return findHeld({ repository, tip, trust, models, voices: new Map() }, works);
+}
+
+function unreadable({ line, found, expected }: ModelProblem): ReasonOf<'models-unreadable'> {
+  return { kind: 'models-unreadable', line, found, expected };
 }
 
 /**
@@ -229,12 +246,15 @@ function seeHost(
 
 async function askHere(
   session: TransportSession,
-): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore'>> {
+): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore' | 'ownInstance'>> {
   const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
-  const here = asked.kind === 'answered' ? decodeHostReport(asked.state) : null;
+  const here = asked.kind === 'answered' ? decodeHostReport(asked.state, VERSION) : null;
   return {
     here,
     hereSilent: asked.kind === 'silent',
+    ownInstance: existsSync(session.directory.idFile)
+      ? await readInstance(session.directory, systemRandom).catch(() => null)
+      : null,
     ranBefore: here === null ? await readRanBefore(session) : new Set(),
   };
 }

@@ -10,6 +10,7 @@ import { lookAround, type Surroundings } from './look-around.ts';
 import { readReplyTotals, type ReplyTotals } from './reply-totals.ts';
 import { describeStatus } from './status.ts';
 import { VERSION } from '../version.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /**
  * Prints the numbers, or puts them into a file that a collector reads. Numbers are given also while
@@ -19,7 +20,7 @@ export async function showMetrics(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
     const text = formatMetrics([
-      ...metricsOfStatus(around, await describeStatus(around)),
+      ...metricsOfStatus(around, await describeStatus(invocation, around)),
       ...metricsOfHosts(around),
       ...metricsOfModels(around),
       ...metricsOfReplies(await readReplyTotals(invocation, around.session)),
@@ -43,7 +44,7 @@ async function writeForCollector(path: string, text: string): Promise<void> {
   } catch (error) {
     await rm(tmp, { force: true }).catch(() => undefined);
     throw new CrosstalkError('USAGE', `${path}: ${errorText(error)}`, {
-      fix: 'crosstalkd metrics --out <file that can be written>',
+      fix: fixBy`crosstalkd metrics --out FILE`,
       cause: error,
     });
   }
@@ -120,7 +121,7 @@ function metricsOfHosts(around: Surroundings): readonly Metric[] {
   return [
     gauge(
       'host_up',
-      'Whether a host counts as up: not silent with claims in hand, and not stopped.',
+      'Whether a host counts as up: neither silent with claims in hand, nor suspect, nor stopped.',
       each((host) => Number(live.has(host) && host.beat?.state !== 'stopped')),
     ),
     gauge(

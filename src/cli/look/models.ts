@@ -4,13 +4,15 @@
  */
 import type { ModelOffer } from '../../local/served-models.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import type { OfferReason } from '../../protocol/reason.ts';
+import { tellReason } from '../../protocol/remedy.ts';
 import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
 import type { Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { findProgram, type Program } from './find-program.ts';
-import { paint, plain } from '../io.ts';
+import { paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
-import { describeOffer, readOffers } from './serving.ts';
+import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { decodeModels } from '../../protocol/models.ts';
 
@@ -19,10 +21,8 @@ export interface ModelView {
   readonly offer: ModelOffer;
   /** Null when it cannot be told or needs none. */
   readonly program: Program | null;
-  /** In one line: `served`, or why not. */
-  readonly says: string;
-  /** The command that changes it, or null. */
-  readonly fix: string | null;
+  /** `served`, or why not. */
+  readonly reason: OfferReason;
   readonly isServed: boolean;
 }
 
@@ -30,9 +30,11 @@ export interface ModelView {
 export function listModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const { views, programs } = await readModelsAndPrograms(session, invocation.env);
-    const broken = decodeModels(session.mirror.modelsText() ?? '').problems.filter(
-      ({ name }) => name === null,
-    );
+    const unreadable = session.mirror.modelsProblem();
+    const broken = [
+      ...(unreadable === null ? [] : [unreadable]),
+      ...decodeModels(session.mirror.modelsText() ?? '').problems,
+    ].filter(({ name }) => name === null);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
@@ -93,8 +95,7 @@ function withPlace(view: ModelView, programs: readonly ProgramView[]): ModelView
     ? view
     : {
         ...view,
-        says: `program "${program.name}" is not on the PATH here, but at ${beside.path}`,
-        fix: beside.fix,
+        reason: { kind: 'program-elsewhere', program: program.name, place: beside.path },
       };
 }
 
@@ -119,29 +120,11 @@ function viewOf(offer: ModelOffer, env: Invocation['env']): ModelView {
   const program = offer.entry === null ? null : findProgram(offer.entry, env);
   const isMissing = program !== null && program.path === null;
   const isServed = offer.state.kind === 'served' && !isMissing;
-  const says =
+  const reason: OfferReason =
     isMissing && offer.state.kind === 'served'
-      ? `program "${program.name}" is not installed`
-      : describeOffer(offer);
-  return { offer, program, says, fix: fixOf(offer, program), isServed };
-}
-
-function fixOf({ name, state }: ModelOffer, program: Program | null): string | null {
-  switch (state.kind) {
-    case 'served':
-      return program !== null && program.path === null
-        ? `install "${program.name}", or write its path in command: [...]`
-        : null;
-    case 'unapproved':
-    case 'changed-since-approval':
-      return `crosstalkd allow ${name}`;
-    case 'invalid':
-      return 'crosstalkd lint data/models.yaml';
-    case 'older':
-      return 'crosstalkd upgrade-transport';
-    case 'excluded':
-      return `take "only" out of config.yaml, or add ${name} to it`;
-  }
+      ? { kind: 'no-program', program: program.name }
+      : offer.state;
+  return { offer, program, reason, isServed };
 }
 
 function print(
@@ -178,12 +161,15 @@ function print(
   const lines = formatPrograms(programs, io.columns);
   if (lines.length > 0) io.print('');
   for (const line of lines) io.print(plain(line));
-  const waiting = views.filter(({ fix }) => fix !== null);
+  const waiting = views.flatMap(({ offer, reason }) => {
+    const { says, fix } = tellReason(reason);
+    return fix === null ? [] : [{ name: offer.name, says, fix }];
+  });
   if (waiting.length > 0) io.print('');
-  for (const { offer, says, fix } of waiting)
-    io.print(
-      `${paint(io, 'yellow', offer.name)}: ${oneLine(says.includes(fix ?? '') ? says : `${says}; fix: ${fix ?? ''}`, 600)}`,
-    );
+  for (const { name, says, fix } of waiting) {
+    io.print(`${paint(io, 'yellow', name)}: ${oneLine(says, 600)}`);
+    printFix(io, fix);
+  }
 }
 
 function shortState({ offer: { state }, isServed }: ModelView): string {
@@ -200,11 +186,14 @@ function shortState({ offer: { state }, isServed }: ModelView): string {
       return 'older form';
     case 'excluded':
       return 'left out';
+    default:
+      return '-';
   }
 }
 
 /** One model as `--json` prints it. */
-export function describeModel({ offer, program, says, fix, isServed }: ModelView) {
+export function describeModel({ offer, program, reason, isServed }: ModelView) {
+  const { says, fix } = tellReason(reason);
   return {
     name: offer.name,
     served: isServed,

@@ -5,7 +5,7 @@ import { readFolder } from '../../transport/read-folder.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { listAll } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
-import { counted } from './status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 
 /** The line, or null when no older program has been here. */
 export async function describeOlder(session: TransportSession): Promise<string | null> {

@@ -5,15 +5,15 @@
  */
 import { readTrailer } from '../../protocol/trailers.ts';
 import { join } from 'node:path';
-import { DAY, MINUTE, systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
+import { DAY } from '../../base/clock.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
+import { isAnswerSubject, isFailureSubject } from '../../protocol/reply.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { CommitInfo } from '../../transport/repository.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { walkCommits } from './walk-commits.ts';
 
 /** The sums of one model on one host. */
 export interface ReplyTotals {
@@ -28,9 +28,7 @@ export interface ReplyTotals {
   costUsd: number;
 }
 
-const WALK_MS = 10 * MINUTE;
-const SEPARATOR = '\u0001';
-const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost'] as const;
+const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost', 'Failed'] as const;
 
 /** The sums up to the tip as it was last read. */
 export async function readReplyTotals(
@@ -46,67 +44,24 @@ export async function readReplyTotals(
   const sums = new Map<string, ReplyTotals>(
     (goesOn ? kept.totals : []).map((one) => [`${one.model} ${one.host}`, one]),
   );
-  await walkReplies({ invocation, session, from: goesOn ? kept.tip : null, to: tip }, (line) =>
-    addReply(sums, line),
+  await walkCommits(
+    {
+      env: invocation.env,
+      session,
+      from: goesOn ? kept.tip : null,
+      to: tip,
+      only: ['--committer=^crosstalkd on '],
+      fields: ['%an', '%ae', '%ce', '%s'],
+      trailers: TRAILERS,
+    },
+    (values) => addReply(sums, values),
   );
   const totals = [...sums.values()];
   await writeCheckpoint(path, { tip, totals });
   return totals;
 }
 
-interface Walk {
-  readonly invocation: Invocation;
-  readonly session: TransportSession;
-  readonly from: Oid | null;
-  readonly to: Oid;
-}
-
-/**
- * Every commit of the range, by whatever merges it came: the line of those that look like replies
- * of dispatchers.
- */
-async function walkReplies(
-  { invocation, session, from, to }: Walk,
-  take: (line: string) => void,
-): Promise<void> {
-  const git = createGit({
-    env: invocation.env,
-    gitDir: session.directory.cache,
-    clock: systemClock,
-  });
-  const trailers = TRAILERS.map((key) => `%(trailers:key=Crosstalk-${key},valueonly,separator=;)`);
-  const format = `--format=${['%an', '%ae', '%ce', '%s', ...trailers].join('%x01')}`;
-  let rest = '';
-  const decoder = new TextDecoder();
-  const onStdout = (chunk: Buffer): void => {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    lines.forEach(take);
-  };
-  const steady = [
-    '-c',
-    'i18n.logOutputEncoding=UTF-8',
-    'log',
-    '--no-color',
-    '--no-notes',
-    '--no-mailmap',
-    '--no-merges',
-  ];
-  const range = from === null ? [to] : [to, `^${from}`];
-  const walked = await git.run({
-    args: [...steady, '--committer=^crosstalkd on ', format, ...range, '--'],
-    onStdout,
-    limitMs: WALK_MS,
-  });
-  if (walked.code !== 0)
-    throw new CrosstalkError(
-      'INTERNAL',
-      `git log failed in the cache: ${walked.stderr.trim().split('\n')[0] ?? ''}`,
-    );
-  if (rest !== '') take(rest);
-}
-
-function addReply(sums: Map<string, ReplyTotals>, line: string): void {
+function addReply(sums: Map<string, ReplyTotals>, values: readonly string[]): void {
   const [
     model = '',
     author = '',
@@ -116,10 +71,12 @@ function addReply(sums: Map<string, ReplyTotals>, line: string): void {
     attempt = '',
     tokens = '',
     cost = '',
-  ] = line.split(SEPARATOR);
+    failure = '',
+  ] = values;
   const isReply =
     author === `${model}@${host}.crosstalk` && committer === `dispatcher@${host}.crosstalk`;
-  if (!isReply || !(subject.startsWith(`${model} → `) || subject.startsWith(`${model} ✗ `))) return;
+  const isFailure = failure !== '' || isFailureSubject(subject, model);
+  if (!isReply || !(isFailure || isAnswerSubject(subject, model))) return;
   const key = `${model} ${host}`;
   const sum = sums.get(key) ?? {
     model,
@@ -132,8 +89,8 @@ function addReply(sums: Map<string, ReplyTotals>, line: string): void {
     costUsd: 0,
   };
   sums.set(key, sum);
-  if (subject.startsWith(`${model} → `)) sum.answered += 1;
-  else sum.failed += 1;
+  if (isFailure) sum.failed += 1;
+  else sum.answered += 1;
   const used = /^(\d{1,15}) in, (\d{1,15}) out$/.exec(tokens);
   sum.retried += Math.max(0, numberOf(/^(\d{1,6})$/.exec(attempt)?.[1]) - 1);
   sum.tokensIn += numberOf(used?.[1]);

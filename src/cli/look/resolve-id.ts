@@ -5,7 +5,6 @@
 import { isName } from '../../protocol/names.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import {
   channelFolder,
   CHANNELS,
@@ -17,6 +16,7 @@ import {
 import { findTwins } from '../../protocol/twins.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy, orElse, withNote } from '../../base/fix.ts';
 
 const CANDIDATES_SHOWN = 10;
 
@@ -36,7 +36,7 @@ export async function resolveId(
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);
   throw new CrosstalkError('NOT_FOUND', `no message "${text}" in ${session.located.url}`, {
-    fix: 'crosstalkd log   (not pushed yet? crosstalkd status)',
+    fix: orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
   });
 }
 
@@ -152,7 +152,10 @@ function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
     'ID_AMBIGUOUS',
     `"${text}" fits ${found.length} messages:${shown.join('')}${more}`,
     {
-      fix: `crosstalkd show ${shellWord(found[0]?.path ?? '')}   (or the same command with more of the id)`,
+      fix: withNote(
+        fixBy`crosstalkd show ${found[0]?.path ?? ''}`,
+        'or the same command with more of the id',
+      ),
     },
   );
 }

@@ -6,7 +6,6 @@ import { readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { readRun } from '../../dispatcher/read-run.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
@@ -35,6 +34,7 @@ import { archiveOf } from './read-archive.ts';
 import { lookUpFiles, readSaid } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** A run and everything the engine knows of it. */
 export interface RunSeen {
@@ -64,7 +64,7 @@ export async function findRun(
   const seen = marker === null ? null : await readSeen(around, { marker, at });
   if (marker === null || seen === null)
     throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, {
-      fix: `crosstalkd show ${shellWord(path)}`,
+      fix: fixBy`crosstalkd show ${path}`,
     });
   return { marker, ...seen };
 }

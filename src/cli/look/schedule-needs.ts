@@ -14,9 +14,7 @@ export async function needsOfSchedules({ session, index }: Surroundings): Promis
     const name = /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1];
     const problem = name === undefined ? null : scheduleProblem(text);
     if (name === undefined || problem === null) return [];
-    const what = `${path} does not start by itself: ${problem}`;
-    return [
-      { kind: 'schedule', what, fix: `crosstalkd workflow check ${name}`, about: [], count: 0 },
-    ];
+    const reason = { kind: 'schedule', path, name, problem } as const;
+    return [{ reason, of: null, about: [], count: 0 }];
   });
 }

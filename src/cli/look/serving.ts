@@ -10,7 +10,8 @@ import { readApprovals } from '../../local/approvals.ts';
 import type { ConfigDirectory } from '../../local/config-directory.ts';
 import { readHostModels } from '../../local/host-models.ts';
 import { type ModelOffer, selectServedModels } from '../../local/served-models.ts';
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels, type ModelProblem } from '../../protocol/models.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 import type { Serving } from '../../dispatcher/state.ts';
 
 export interface ServingSources {
@@ -44,12 +45,12 @@ export async function readOffers(
 export function createServing(
   sources: ServingSources,
   log: Log,
-): (modelsText: string | null) => Promise<Serving> {
+): (modelsText: string | null, unreadable?: ModelProblem | null) => Promise<Serving> {
   let stamp = '';
   let current: Serving = { models: new Map(), refused: new Map() };
   let problem = '';
-  return async (modelsText) => {
-    const now = `${await stampOf(sources.configDirectory.modelsFile)} ${await stampOf(sources.configDirectory.approvalsFile)} ${modelsText ?? ''}`;
+  return async (modelsText, unreadable = null) => {
+    const now = `${await stampOf(sources.configDirectory.modelsFile)} ${await stampOf(sources.configDirectory.approvalsFile)} ${unreadable?.line ?? ''} ${modelsText ?? ''}`;
     if (now === stamp) return current;
     stamp = now;
     try {
@@ -59,14 +60,15 @@ export function createServing(
         if (offer.state.kind === 'invalid')
           log.warning('models.invalid', {
             model: offer.name,
-            line: offer.state.problem.line,
-            found: offer.state.problem.found,
-            expected: offer.state.problem.expected,
+            line: offer.state.line,
+            found: offer.state.found,
+            expected: offer.state.expected,
             next: current.models.has(offer.name)
               ? 'the entry as it was before stays in force'
               : 'the model is not served; the others are',
           });
-      for (const broken of decodeModels(modelsText ?? '').problems)
+      const problems = decodeModels(modelsText ?? '').problems;
+      for (const broken of [...(unreadable === null ? [] : [unreadable]), ...problems])
         if (broken.name === null)
           log.warning('models.invalid', {
             line: broken.line,
@@ -78,7 +80,7 @@ export function createServing(
         serves: [...current.models.keys()],
         ...(current.refused.size === 0
           ? {}
-          : { not: [...current.refused].map(([name, why]) => `${name}: ${why}`) }),
+          : { not: [...current.refused].map(([name, why]) => `${name}: ${sayReason(why)}`) }),
       });
       problem = '';
     } catch (error) {
@@ -108,28 +110,10 @@ function toServing(offers: readonly ModelOffer[], before: Serving): Serving {
     models,
     refused: new Map(
       offers.flatMap((offer) =>
-        models.has(offer.name) ? [] : [[offer.name, describeOffer(offer)] as const],
+        models.has(offer.name) ? [] : [[offer.name, offer.state] as const],
       ),
     ),
   };
-}
-
-/** Why a model is (not) served here, with the command that changes it. */
-export function describeOffer({ name, state }: ModelOffer): string {
-  switch (state.kind) {
-    case 'served':
-      return 'served';
-    case 'unapproved':
-      return `not approved on this host: crosstalkd allow ${name}`;
-    case 'changed-since-approval':
-      return `changed since it was approved: crosstalkd models, then crosstalkd allow ${name}`;
-    case 'invalid':
-      return `models.yaml line ${state.problem.line}: ${state.problem.found}; expected ${state.problem.expected}`;
-    case 'older':
-      return `written as programs before 8 did (${state.command}): crosstalkd upgrade-transport`;
-    case 'excluded':
-      return 'left out by --only';
-  }
 }
 
 async function stampOf(path: string): Promise<string> {

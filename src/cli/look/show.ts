@@ -24,6 +24,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** Prints one message with its answers; with --raw the file as it is. */
 export function showMessage(invocation: Invocation): Promise<number> {
@@ -117,7 +118,7 @@ async function showRaw(
   const [blob] = await session.repository.readBlobs([file.blob], 16 * MESSAGE_BYTES_MAX);
   if (blob?.kind !== 'bytes')
     throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, {
-      fix: `git show HEAD:${file.path}`,
+      fix: fixBy`git show HEAD:${file.path}`,
     });
   const text = Buffer.from(blob.bytes).toString('utf8');
   if (wantsJson(invocation))

@@ -1,25 +1,25 @@
 /**
- * What needs a person, worst first, each with the command that fixes it. The same list gives
- * `status` its verdict.
+ * What needs a person, worst first, each with the command that helps. The same list gives `status`
+ * its verdict.
  */
-import { formatDuration } from '../../base/duration.ts';
+import { systemClock } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import { shellWord } from '../../base/shell-word.ts';
-import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Work } from '../../protocol/open-work.ts';
-import { describeRejected } from './explain-message.ts';
-import type { FailedLately } from './failed-lately.ts';
-import type { Standing } from './explain-work.ts';
+import type { Reason, ReasonKind } from '../../protocol/reason.ts';
+import { needsPerson, tellReason } from '../../protocol/remedy.ts';
+import { counted, sayReason } from '../../protocol/say-reason.ts';
+import { rejectedReason } from './explain-message.ts';
+import type { Failure } from './failures.ts';
+import { doubtOf } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
-import { describeOffer } from './serving.ts';
 import { shortId } from './short-id.ts';
 import type { Unsent } from './unsent.ts';
 
 /** One thing that a person has to do. */
 export interface Need {
-  readonly kind: string;
-  readonly what: string;
-  readonly fix: string;
+  readonly reason: Reason;
+  /** What it is said of; null = the reason says it. */
+  readonly of: string | null;
   /** Messages that it is about, at most a few. */
   readonly about: readonly string[];
   /** How many messages it is about. */
@@ -29,13 +29,17 @@ export interface Need {
 /** A piece of open work and where it stands. */
 export interface Stood {
   readonly work: Work;
-  readonly standing: Standing;
+  readonly reason: Reason;
 }
 
 export interface NeedSources {
   readonly around: Surroundings;
   readonly stood: readonly Stood[];
-  readonly failed: readonly FailedLately[];
+  /** What open runs want of people. */
+  readonly runs: readonly Need[];
+  readonly failures: readonly Failure[];
+  /** Files that are no messages and that nobody has dismissed. */
+  readonly strays: readonly string[];
   /** What the clone has and nobody else sees yet. */
   readonly unsent: Unsent | null;
   /** Finished answers in this host's outbox. */
@@ -43,43 +47,50 @@ export interface NeedSources {
 }
 
 const ABOUT_MAX = 3;
+/** More files than these that are no messages are told as one. */
+const FILES_MAX = 2;
 
 /** Everything that needs a person. */
 export function listNeeds(sources: NeedSources): readonly Need[] {
+  const { around, stood, runs, failures } = sources;
   return [
-    ...needsOfRemote(sources.around),
+    ...needsOfRemote(around),
+    ...runs,
+    ...needsOfFailures(failures.filter(({ isUnknown }) => isUnknown)),
     ...needsOfHost(sources),
-    ...needsOfFiles(sources.around),
-    ...needsOfWork(sources.stood),
-    ...needsOfFailures(sources.failed),
+    ...needsOfWork(around, stood),
+    ...needsOfFailures(failures.filter(({ isUnknown }) => !isUnknown)),
+    ...needsOfFiles(sources),
     ...needsOfClone(sources.unsent),
   ];
 }
 
-function need(kind: string, what: string, fix: string): Need {
-  return { kind, what, fix, about: [], count: 0 };
+/** A need in words. */
+export function sayNeed({ reason, of }: Need): string {
+  return of === null ? sayReason(reason) : `${of}: ${sayReason(reason)}`;
+}
+
+/** A need as `--json` prints it. */
+export function describeNeed(need: Need) {
+  const { kind, fix } = tellReason(need.reason);
+  const { reason } = need;
+  const run = 'run' in reason ? reason.run : null;
+  const model = 'model' in reason ? reason.model : null;
+  return { kind, says: sayNeed(need), fix, run, model, about: need.about, count: need.count };
+}
+
+function need(reason: Reason, of: string | null = null): Need {
+  return { reason, of, about: [], count: 0 };
 }
 
 function needsOfRemote({ outage, rewrite, control }: Surroundings): readonly Need[] {
-  if (outage !== null)
-    return [need('outage', `the remote does not answer: ${outage}`, 'crosstalkd doctor')];
-  if (rewrite !== null)
-    return [
-      need(
-        'rewritten',
-        rewrite.now === null
-          ? 'the branch is gone from the remote; nothing runs'
-          : 'the branch on the remote does not contain what was read before; nothing runs until you have looked',
-        rewrite.now === null ? 'push the branch again' : 'crosstalkd accept-rewrite',
-      ),
-    ];
-  return control?.op === 'pause'
-    ? [need('paused', `all hosts are paused, ordered by ${control.by}`, 'crosstalkd resume --all')]
-    : [];
+  if (outage !== null) return [need({ kind: 'outage', line: outage })];
+  if (rewrite !== null) return [need({ kind: 'rewritten', isGone: rewrite.now === null })];
+  return control?.op === 'pause' ? [need({ kind: 'all-paused', by: control.by })] : [];
 }
 
 function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
-  const { here, hereSilent, offers, offersProblem, claims } = around;
+  const { here, hereSilent, offers, offersProblem, modelsProblem, claims, rewrite } = around;
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
     ({ name, state }) =>
@@ -87,160 +98,132 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
       ((state.kind === 'invalid' || state.kind === 'older') && wanted.has(name)),
   );
   const garbage = [...claims.values()].filter(({ claim }) => claim === null).length;
+  const isStopped = here?.halted === true && rewrite === null;
   return [
-    ...(offersProblem === null ? [] : [need('config', offersProblem, 'crosstalkd doctor')]),
-    ...(here?.halted === true && around.rewrite === null
-      ? [
-          need(
-            'halted',
-            'the dispatcher here has stopped: the branch was rewritten',
-            'crosstalkd accept-rewrite',
-          ),
-        ]
-      : []),
-    ...(hereSilent
-      ? [
-          need(
-            'silent-here',
-            'a dispatcher holds this state directory but does not answer',
-            'crosstalkd doctor',
-          ),
-        ]
-      : []),
+    ...(offersProblem === null ? [] : [need({ kind: 'config', problem: offersProblem })]),
+    ...(modelsProblem === null ? [] : [need(modelsProblem)]),
+    ...(isStopped ? [need({ kind: 'halted' })] : []),
+    ...(hereSilent ? [need({ kind: 'silent-here' })] : []),
     ...(here === null && !hereSilent && outbox > 0
-      ? [
-          need(
-            'outbox',
-            `${counted(outbox, 'finished answer')} of this host ${outbox === 1 ? 'waits' : 'wait'} to be delivered`,
-            'crosstalkd run',
-          ),
-        ]
+      ? [need({ kind: 'outbox', count: outbox })]
       : []),
-    ...(here?.refused ?? []).map(({ about, reason, blocked, forMs }) => ({
-      ...need(
-        'refused',
-        `${about} cannot be published for ${formatDuration(forMs)}: ${reason}`,
-        fixOf(blocked),
-      ),
+    ...(here?.refused ?? []).map(({ about, reason: line, blocked: isBlocked, forMs }): Need => ({
+      ...need({ kind: 'publish-refused', path: about, line, isBlocked, forMs }),
       about: [about],
       count: 1,
     })),
-    ...(here?.pausedHere === true
-      ? [need('paused-here', `${here.alias} (this host) is paused`, 'crosstalkd resume')]
-      : []),
-    ...changed.map((offer) =>
-      need(
-        'model',
-        `${offer.name}: ${describeOffer(offer)}`,
-        offer.state.kind === 'invalid'
-          ? 'crosstalkd models'
-          : offer.state.kind === 'older'
-            ? 'crosstalkd upgrade-transport'
-            : `crosstalkd allow ${offer.name}`,
-      ),
+    ...(here?.pausedHere === true ? [need({ kind: 'paused-here', host: here.alias })] : []),
+    ...changed.map(({ name: model, state: offer }) =>
+      need({ kind: 'model-not-served', model, offer }),
     ),
-    ...(garbage > 0
-      ? [
-          need(
-            'garbage-claims',
-            `${counted(garbage, 'claim')} on the remote cannot be read`,
-            'crosstalkd doctor --fix',
-          ),
-        ]
-      : []),
+    ...(garbage > 0 ? [need({ kind: 'garbage-claims', count: garbage })] : []),
+    ...needsOfSuspects(around),
   ];
 }
 
-function needsOfFiles({ index }: Surroundings): readonly Need[] {
-  return [...index.rejected.values()]
-    .sort((a, b) => byCodeUnit(a.path, b.path))
-    .map((file) => ({
-      ...need(
-        'rejected',
-        `${file.path}:${file.line}: found ${file.found}; expected ${file.expected}`,
-        describeRejected(file).fix,
-      ),
-      about: [file.path],
-      count: 1,
-    }));
+function needsOfSuspects(around: Surroundings): readonly Need[] {
+  return around.hosts.flatMap((host) => {
+    const doubt = doubtOf(around, host);
+    return doubt?.kind === 'host-suspect' ? [need(doubt, host.alias)] : [];
+  });
 }
 
+function needsOfFiles({ around, strays }: NeedSources): readonly Need[] {
+  const files = [...strays].sort(byCodeUnit);
+  if (files.length > FILES_MAX)
+    return [
+      {
+        ...need({ kind: 'files-rejected', count: files.length }),
+        about: files.slice(0, ABOUT_MAX),
+        count: files.length,
+      },
+    ];
+  return files.flatMap((path) => {
+    const file = around.index.rejected.get(path);
+    return file === undefined
+      ? []
+      : [{ ...need(rejectedReason(file), path), about: [path], count: 1 }];
+  });
+}
+
+/** Told once for all the work that waits for it. */
+const TOLD_ELSEWHERE: readonly ReasonKind[] = ['all-paused', 'host-suspect'];
+/** The same for every message, whatever its figures. */
+const ALIKE: readonly ReasonKind[] = ['stale', 'hops'];
+/** Another thing for every message. */
+const EACH: readonly ReasonKind[] = ['twin', 'unknown-name'];
+
 /** Work that waits for a person, put together by what it waits for. */
-function needsOfWork(stood: readonly Stood[]): readonly Need[] {
+function needsOfWork({ here }: Surroundings, stood: readonly Stood[]): readonly Need[] {
   const groups = new Map<string, Stood[]>();
   for (const one of stood) {
-    if (!one.standing.needsPerson) continue;
-    const { kind, says } = one.standing;
-    const key = ['stale', 'hops'].includes(kind)
+    const { work, reason } = one;
+    const { kind } = reason;
+    const isTold =
+      TOLD_ELSEWHERE.includes(kind) ||
+      (reason.kind === 'paused' && reason.on === null && here?.pausedHere === true);
+    if (!needsPerson(reason) || isTold) continue;
+    const key = ALIKE.includes(kind)
       ? kind
-      : `${kind} ${one.work.recipient} ${kind === 'twin' || kind === 'unknown-name' ? one.work.message.path : says}`;
+      : `${kind} ${work.recipient} ${EACH.includes(kind) ? work.message.path : sayReason(reason)}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [one]);
     else group.push(one);
   }
-  return [...groups.values()].map(describeGroup);
+  return [...groups.values()].flatMap(describeGroup);
 }
 
-function describeGroup(group: readonly Stood[]): Need {
-  const paths = [...new Set(group.map(({ work }) => work.message.path))];
+function describeGroup(group: readonly Stood[]): readonly Need[] {
   const [first] = group;
-  const standing = first?.standing;
-  const what = `${paths.length === 1 ? shortId(paths[0] ?? '') : counted(paths.length, 'message')} to ${[...new Set(group.map(({ work }) => work.recipient))].sort(byCodeUnit).join(', ')}: ${standing?.says ?? ''}`;
-  return {
-    kind: standing?.kind ?? '',
-    what,
-    fix: standing?.fix ?? 'crosstalkd why <id>',
-    about: paths.slice(0, ABOUT_MAX),
-    count: paths.length,
-  };
+  if (first === undefined) return [];
+  const paths = [...new Set(group.map(({ work }) => work.message.path))];
+  const [path = ''] = paths;
+  const names = [...new Set(group.map(({ work }) => work.recipient))].sort(byCodeUnit);
+  const what = paths.length === 1 ? shortId(path) : counted(paths.length, 'message');
+  return [
+    {
+      reason: first.reason,
+      of: `${what} to ${names.join(', ')}`,
+      about: paths.slice(0, ABOUT_MAX),
+      count: paths.length,
+    },
+  ];
 }
 
-function needsOfFailures(failed: readonly FailedLately[]): readonly Need[] {
-  return failed
-    .filter(({ isUnknown }) => isUnknown)
-    .map(({ id, model, reason, ageMs, command }) => ({
-      ...need(
-        'outcome-unknown',
-        `${id} to ${model}, ${formatDuration(ageMs)} ago: ${reason}`,
-        command,
-      ),
-      about: [id],
-      count: 1,
-    }));
+/** A run that failed, with what became of its tasks, is one thing. */
+function needsOfFailures(failures: readonly Failure[]): readonly Need[] {
+  const seen = new Set<string>();
+  return failures.flatMap((one) => {
+    const { id, model, run, failed, detail, isUnknown } = one;
+    const key = run ?? `${id} ${model}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    const agoMs = Math.max(0, systemClock.wallMs() - one.atMs);
+    const facts = { id, model, agoMs, detail: `${failed}: ${detail}`, run };
+    return [
+      {
+        ...need({ kind: isUnknown ? 'outcome-unknown' : 'failure', ...facts }),
+        about: [id],
+        count: 1,
+      },
+    ];
+  });
 }
 
 function needsOfClone(unsent: Unsent | null): readonly Need[] {
   if (unsent === null) return [];
   const { clone, files, commits } = unsent;
   const [first] = files;
-  const isHere = (count: number): string => `${count === 1 ? 'is' : 'are'} not sent`;
   return [
     ...(first === undefined
       ? []
       : [
           {
-            ...need(
-              'unsent',
-              `${counted(files.length, 'message')} in this clone ${isHere(files.length)}`,
-              `crosstalkd send -C ${shellWord(clone)} ${shellWord(first)}`,
-            ),
+            ...need({ kind: 'unsent', clone, count: files.length, first }),
             about: files.slice(0, ABOUT_MAX),
             count: files.length,
           },
         ]),
-    ...(commits === 0
-      ? []
-      : [
-          need(
-            'unpushed',
-            `${counted(commits, 'commit')} with messages in this clone ${isHere(commits)}`,
-            `git -C ${clone} push`,
-          ),
-        ]),
+    ...(commits === 0 ? [] : [need({ kind: 'unpushed', clone, count: commits })]),
   ];
-}
-
-/** `1 message`, `3 messages`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

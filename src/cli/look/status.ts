@@ -6,28 +6,32 @@ import { readdir } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
+import type { Fix } from '../../base/fix.ts';
 import { SETTINGS } from '../../local/config-settings.ts';
 import type { Config } from '../../local/config.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
+import type { ReasonOf, RestReason } from '../../protocol/reason.ts';
+import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
+import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
+import { dropAcked } from './acks.ts';
 import { needsOfSchedules } from './schedule-needs.ts';
 import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
-import { type FailedLately, readFailedLately } from './failed-lately.ts';
-import { liveHosts } from './host-opinions.ts';
+import { type Failure, readFailures } from './failures.ts';
+import { doubtOf } from './host-opinions.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
-import { formatJson, type Io, paint, plain } from '../io.ts';
-import { describeOffer } from './serving.ts';
+import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
 import { shortId } from './short-id.ts';
-import { counted, listNeeds, type Need, type Stood } from './status-needs.ts';
+import { describeNeed, listNeeds, type Need, sayNeed, type Stood } from './status-needs.ts';
 import { openSession } from '../session/transport-session.ts';
 import type { RunSeen } from './runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
 
 /** Lines of one kind that are shown to people; `--json` has all. */
-const LINES_MAX = 10;
+const LINES_MAX = 5;
 
 /** What is going on. */
 export async function showStatus(invocation: Invocation): Promise<number> {
@@ -38,7 +42,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
     (session) => (clone = lookAtClone(session).catch(() => null)),
   );
   try {
-    const told = await tell(around, clone);
+    const told = await tell(invocation, around, clone);
     if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
     else print(invocation.io, told);
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
@@ -49,54 +53,77 @@ export async function showStatus(invocation: Invocation): Promise<number> {
 }
 
 /** The same as one object, as `--json` prints it. */
-export async function describeStatus(around: Surroundings) {
-  return toJson(await tell(around));
+export async function describeStatus(invocation: Invocation, around: Surroundings) {
+  return toJson(await tell(invocation, around));
+}
+
+/** What needs a person now. */
+export async function readNeeds(
+  invocation: Pick<Invocation, 'env'>,
+  around: Surroundings,
+): Promise<readonly Need[]> {
+  return (await tell(invocation, around)).needs;
 }
 
 interface Told {
   readonly around: Surroundings;
   readonly stood: readonly Stood[];
   readonly needs: readonly Need[];
-  readonly failed: readonly FailedLately[];
+  readonly failures: readonly Failure[];
   readonly runs: readonly RunSeen[];
 }
 
-async function tell(around: Surroundings, clone?: Promise<CloneSeen | null>): Promise<Told> {
+async function tell(
+  { env }: Pick<Invocation, 'env'>,
+  around: Surroundings,
+  clone?: Promise<CloneSeen | null>,
+): Promise<Told> {
   const explain = createExplainer(around);
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
-    .map((work) => ({ work, standing: explain(work) }));
+    .map((work) => ({ work, reason: explain(work) }));
   const [failed, unsent, runs, schedules, outbox] = await Promise.all([
-    readFailedLately(around.session),
+    readFailures(env, around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
     needsOfSchedules(around),
     readdir(around.session.directory.outbox).catch(() => []),
   ]);
-  const needs = [
-    ...needsOfRuns(runs),
-    ...schedules,
-    ...listNeeds({
-      around,
-      stood,
-      failed,
-      unsent,
-      outbox: outbox.filter((name) => name.endsWith('.json')).length,
-    }),
-  ];
-  return { around, stood, needs, failed, runs };
+  const { failures, strays } = await dropAcked(around, failed);
+  const needs = listNeeds({
+    around,
+    stood,
+    runs: [...needsOfRuns(runs), ...schedules],
+    failures,
+    strays,
+    unsent,
+    outbox: outbox.filter((name) => name.endsWith('.json')).length,
+  });
+  return { around, stood, needs, failures, runs };
 }
 
 function verdictOf({ needs, stood }: Told): string {
-  const running = stood.filter(({ standing }) => standing.kind === 'running').length;
-  const waiting = stood.length - running;
+  const running = stood.filter(({ reason }) => reason.kind === 'running').length;
+  // What waits for a person is told as what needs one.
+  const waiting = stood.filter((one) => isWaiting(one)).length;
   const going = [
     ...(running > 0 ? [`${running} running`] : []),
     ...(waiting > 0 ? [`${waiting} waiting`] : []),
   ].join(', ');
-  if (needs.length === 0)
+  const [only] = needs;
+  if (only === undefined)
     return going === '' ? 'All is well: nothing waits.' : `All is well: ${going}.`;
-  return `${counted(needs.length, 'thing')} ${needs.length === 1 ? 'needs' : 'need'} you${going === '' ? '.' : `; ${going}.`}`;
+  const isOneMessage = needs.length === 1 && stood.some(({ reason }) => reason === only.reason);
+  const head =
+    isOneMessage && only.count === 1
+      ? '1 message waits, and it needs you'
+      : `${counted(needs.length, 'thing')} ${needs.length === 1 ? 'needs' : 'need'} you`;
+  return going === '' ? `${head}.` : `${head}; ${going}.`;
+}
+
+/** It waits, and not for a person. */
+function isWaiting({ reason }: Stood): boolean {
+  return !['running', 'workflow'].includes(reason.kind) && !needsPerson(reason);
 }
 
 function healthOf({ around, needs }: Told): string {
@@ -106,25 +133,25 @@ function healthOf({ around, needs }: Told): string {
 }
 
 function toJson(told: Told) {
-  const { around, stood, needs, failed, runs } = told;
+  const { around, stood, needs, failures, runs } = told;
   const { here, index } = around;
   return {
     ok: around.outage === null && around.rewrite === null,
     health: healthOf(told),
     verdict: verdictOf(told),
-    needs,
+    needs: needs.map(describeNeed),
     waiting: stood
-      .filter(({ standing }) => standing.kind !== 'running')
-      .map(({ work, standing }) => ({
+      .filter(({ reason }) => reason.kind !== 'running')
+      .map(({ work, reason }) => ({
         ...describeWork(work),
-        ...pick(standing),
+        ...tellReason(reason),
         sinceMs: work.message.timestampMs,
       })),
     running: stood
-      .filter(({ standing }) => standing.kind === 'running')
-      .map(({ work, standing }) => ({
+      .filter(({ reason }) => reason.kind === 'running')
+      .map(({ work, reason }) => ({
         ...describeWork(work),
-        ...pick(standing),
+        ...tellReason(reason),
         attempt: around.claims.get(work.key)?.claim?.attempt ?? null,
       })),
     runs: runs.map(({ input, view }) => ({
@@ -137,15 +164,21 @@ function toJson(told: Told) {
       instance: host.instance,
       state: host.beat?.state ?? null,
       silent: host.silent,
+      suspect: doubtOf(around, host)?.kind === 'host-suspect',
     })),
-    parked: listParked(around),
-    models: around.offers.map((offer) => ({
-      name: offer.name,
-      state: offer.state.kind,
-      says: describeOffer(offer),
+    parked: listParked(around).map(({ host, reason }) => ({
+      host,
+      model: reason.model,
+      forMs: reason.forMs,
+      ...tellReason(reason),
+    })),
+    models: around.offers.map(({ name, state }) => ({
+      name,
+      state: state.kind,
+      says: sayReason(state),
     })),
     rejected: [...index.rejected.values()],
-    failed,
+    failed: failures,
     here,
     remote: around.session.located.url,
     branch: around.session.branch,
@@ -163,97 +196,95 @@ function describeWork(work: Stood['work']) {
   };
 }
 
-function pick({ kind, says, fix }: Stood['standing']) {
-  return { kind, says, fix };
-}
-
 function print(io: Io, told: Told): void {
   const { around, needs, stood } = told;
   io.print(paint(io, needs.length === 0 ? 'green' : 'yellow', verdictOf(told)));
-  section(io, {
-    title: 'Needs you',
-    items: needs,
-    lines: ({ what, fix, about, count }) => [
-      what,
-      ...(count > 1
-        ? [`  ${about.map(shortId).join(', ')}${count > about.length ? ', …' : ''}`]
-        : []),
-      { command: fix },
-    ],
-  });
+  printNeeds(io, needs);
   section(io, {
     title: 'Running',
-    items: stood.filter(({ standing }) => standing.kind === 'running'),
-    lines: ({ work, standing }) => [
-      `${shortId(work.message.path)}  ${work.recipient}  ${standing.says}`,
-    ],
+    items: stood.filter(({ reason }) => reason.kind === 'running'),
+    line: ({ work, reason }) =>
+      `${shortId(work.message.path)}  ${work.recipient}  ${sayReason(reason)}`,
   });
   section(io, {
     title: 'Runs',
     items: told.runs,
-    lines: (seen) => {
-      const { line, command } = lineOfRun(around, seen);
-      return [line, { command }];
-    },
+    line: (seen) => lineOfRun(around, seen).line,
+    fix: (seen) => lineOfRun(around, seen).fix,
   });
   section(io, {
     title: 'Waiting',
-    items: stood.filter(
-      ({ standing }) => !['running', 'workflow'].includes(standing.kind) && !standing.needsPerson,
-    ),
-    lines: ({ work, standing }) => [
-      `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${standing.says}`,
-    ],
-  });
-  section(io, {
-    title: 'Failed in the last day',
-    items: told.failed.filter(({ isUnknown }) => !isUnknown),
-    lines: ({ id, model, reason, ageMs, command }) => [
-      `${shortOf(id)}  ${model}  ${formatDuration(ageMs)} ago: ${reason}   (${command})`,
-    ],
+    items: stood.filter(isWaiting),
+    line: ({ work, reason }) =>
+      `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${sayReason(reason)}`,
   });
   section(io, {
     title: 'Resting models',
     items: listParked(around),
-    lines: ({ host, model, why, forMs }) => [
-      `${model} on ${host}${forMs === null ? '' : ` for ${formatDuration(forMs)}`}: ${why}`,
-    ],
+    line: ({ host, reason }) => `${host}: ${sayReason(reason)}`,
+    fix: ({ reason }) => fixOf(reason),
   });
-  const notServed = around.offers.filter(
-    ({ state }) => state.kind === 'unapproved' || state.kind === 'invalid',
-  );
   section(io, {
     title: 'Not served here',
-    items: notServed,
-    lines: (offer) => [`${offer.name}: ${describeOffer(offer)}`],
+    items: around.offers.filter(
+      ({ state }) => state.kind === 'unapproved' || state.kind === 'invalid',
+    ),
+    line: ({ name, state }) => `${name}: ${sayReason(state)}`,
+    fix: ({ state }) => fixOf(state),
   });
-  section(io, { title: 'Hosts', items: around.hosts, lines: (host) => [lineOfHost(host, around)] });
-  if (needs.length + stood.length + notServed.length + around.hosts.length > 0) io.print('');
-  if (around.here === null && !around.hereSilent && around.outage === null)
-    io.print('No dispatcher runs on this host for this transport: crosstalkd run');
+  section(io, { title: 'Hosts', items: around.hosts, line: (host) => lineOfHost(host, around) });
+  io.print('');
+  if (around.here === null && !around.hereSilent && around.outage === null) {
+    const none = { kind: 'no-dispatcher' } as const;
+    io.print(sayReason(none));
+    printFix(io, fixOf(none), '  ');
+  }
   io.print(
     paint(io, 'dim', `${plain(around.session.located.url)} (branch ${around.session.branch})`),
   );
 }
 
-type Line = string | { readonly command: string };
+/** What needs a person: no more than a few of a kind, each with its command. */
+function printNeeds(io: Io, needs: readonly Need[]): void {
+  if (needs.length === 0) return;
+  io.print(`\n${paint(io, 'bold', 'Needs you')}`);
+  const byKind = new Map<string, Need[]>();
+  for (const need of needs) {
+    const { kind } = need.reason;
+    byKind.set(kind, [...(byKind.get(kind) ?? []), need]);
+  }
+  for (const [, alike] of byKind) {
+    for (const need of alike.slice(0, LINES_MAX)) {
+      io.print(`  ${plain(sayNeed(need))}`);
+      if (need.count > 1)
+        io.print(
+          `    ${plain(need.about.map(shortId).join(', '))}${need.count > need.about.length ? ', …' : ''}`,
+        );
+      printFix(io, fixOf(need.reason));
+    }
+    if (alike.length > LINES_MAX) printMore(io, alike.length - LINES_MAX);
+  }
+}
+
 interface Section<T> {
   readonly title: string;
   readonly items: readonly T[];
-  readonly lines: (item: T) => readonly Line[];
+  readonly line: (item: T) => string;
+  readonly fix?: (item: T) => Fix | null;
 }
 
-function section<T>(io: Io, { title, items, lines }: Section<T>): void {
+function section<T>(io: Io, { title, items, line, fix }: Section<T>): void {
   if (items.length === 0) return;
   io.print(`\n${paint(io, 'bold', title)}`);
-  for (const line of items.slice(0, LINES_MAX).flatMap(lines))
-    io.print(
-      typeof line === 'string'
-        ? `  ${plain(line)}`
-        : `    ${paint(io, 'cyan', plain(line.command))}`,
-    );
-  if (items.length > LINES_MAX)
-    io.print(`  … and ${items.length - LINES_MAX} more (crosstalkd status --json)`);
+  for (const item of items.slice(0, LINES_MAX)) {
+    io.print(`  ${plain(line(item))}`);
+    printFix(io, fix?.(item) ?? null);
+  }
+  if (items.length > LINES_MAX) printMore(io, items.length - LINES_MAX);
+}
+
+function printMore(io: Io, count: number): void {
+  io.print(`  … and ${count} more (crosstalkd status --json)`);
 }
 
 /** One host in a line: what it does, and how old that knowledge is. */
@@ -261,46 +292,56 @@ export function lineOfHost(host: HostSeen, around: Surroundings): string {
   const { beat } = host;
   const isHere = host.instance === around.here?.instance;
   if (beat === null) return `${host.alias}: its beat cannot be read`;
-  const isUp = liveHosts(around).includes(host);
   const here = isHere ? around.here : null;
   const busy = here?.running.length ?? host.claims.length;
-  const state = isUp ? (here?.state ?? beat.state) : 'silent';
   const age = isHere
     ? 'this host'
     : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
-  return `${host.alias}  ${state}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;
+  return `${host.alias}  ${stateOf(host, around)}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;
 }
+
+/** `running`, `paused` …, or why it does not count as up: `silent`, `suspect`, `down`. */
+export function stateOf(host: HostSeen, around: Surroundings): string {
+  const doubt = doubtOf(around, host);
+  if (doubt !== null) return DOUBTS[doubt.kind];
+  if (host.beat === null) return 'unreadable';
+  return host.instance === around.here?.instance ? around.here.state : host.beat.state;
+}
+
+const DOUBTS = {
+  'host-silent': 'silent',
+  'host-suspect': 'suspect',
+  'host-down': 'down',
+} as const;
 
 interface ParkedSeen {
   readonly host: string;
-  readonly model: string;
-  readonly why: string;
-  readonly forMs: number | null;
+  readonly reason: ReasonOf<'rests'>;
 }
 
 function listParked(around: Surroundings): readonly ParkedSeen[] {
   const { here } = around;
+  const rest = (
+    { model, why }: { readonly model: string; readonly why: RestReason },
+    host: string | null,
+    forMs: number | null,
+  ): ReasonOf<'rests'> => ({ kind: 'rests', model, host, forMs, why });
   const own =
-    here?.parked.map(({ model, why, forMs }) => ({ host: here.alias, model, why, forMs })) ?? [];
+    here?.parked.map((one) => ({ host: here.alias, reason: rest(one, null, one.forMs) })) ?? [];
+  const nowMs = systemClock.wallMs();
   const others = around.hosts
     .filter(({ instance }) => instance !== here?.instance)
     .flatMap(({ alias, beat }) =>
-      (beat?.blocked ?? []).map(({ model, why, untilMs }) => ({
+      (beat?.blocked ?? []).map((one) => ({
         host: alias,
-        model,
-        why,
-        forMs: untilMs === null ? null : untilMs - systemClock.wallMs(),
+        reason: rest(one, alias, one.untilMs === null ? null : one.untilMs - nowMs),
       })),
     );
-  return [...own, ...others].filter(({ forMs }) => forMs === null || forMs > 0);
+  return [...own, ...others].filter(({ reason: { forMs } }) => forMs === null || forMs > 0);
 }
 
 function ageOf(timestampMs: number): string {
   return formatDuration(Math.max(0, systemClock.wallMs() - timestampMs));
-}
-
-function shortOf(id: string): string {
-  return id.length === 26 ? id.slice(0, 14) : id;
 }
 
 async function showConfig(invocation: Invocation): Promise<number> {

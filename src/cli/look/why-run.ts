@@ -1,22 +1,16 @@
 /**
  * `crosstalkd workflow why`: what a run waits for, and for each thing the command that moves it.
  */
-import { shellWord } from '../../base/shell-word.ts';
-import { fixOf } from '../../dispatcher/refused-work.ts';
 import type { Invocation } from '../command.ts';
 import { decodeMessage } from '../../protocol/message.ts';
-import { createExplainer, type Standing } from './explain-work.ts';
-import { paint, plain } from '../io.ts';
+import type { Reason, ReasonOf } from '../../protocol/reason.ts';
+import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { createExplainer } from './explain-work.ts';
+import { paint, plain, printFix } from '../io.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { findRun, type RunSeen } from './runs.ts';
-
-/** One thing that a run waits for. */
-export interface Wait {
-  readonly what: string;
-  readonly command: string | null;
-  readonly needsPerson: boolean;
-}
 
 /**
  * A run's status as its hosts make it: `stale` when everything that runs is held by a silent host.
@@ -40,8 +34,8 @@ export async function explainRun(invocation: Invocation): Promise<number> {
         health: 'good',
         run: seen.input.run,
         status,
-        blocked_by: waits,
-        ended_by,
+        blocked_by: waits.map(tellReason),
+        ended_by: ended_by.map(tellReason),
       });
     else
       printWaits(invocation, { run: seen.input.run, status, waits: [...waits, ...ended_by], over });
@@ -60,127 +54,75 @@ export function isOver({ input, view }: RunSeen): boolean {
 }
 
 /** Everything the run waits for: what the engine knows, with the tasks as their hosts stand. */
-export function waitsOf(around: Surroundings, seen: RunSeen): readonly Wait[] {
-  if (isOver(seen)) return seen.view.blockedBy.map((each) => ({ ...each, needsPerson: false }));
-  const standing = standingsOf(around, seen);
-  const known = seen.view.blockedBy.filter(({ what }) => !what.startsWith('task '));
-  const tasks = joinAlike(
-    seen.view.tasks.flatMap((task): TaskWait[] => {
-      if (task.state !== 'open') return [];
-      const name = `${task.step}${task.key === 'one' ? '' : ` ${task.key}`}`;
-      const odd = seen.odd.get(task.reply);
-      if (odd !== undefined)
-        return [{ name, to: task.to, says: odd.says, command: odd.fix, needsPerson: true }];
-      const stands = standing.get(task.path);
-      if (task.to === 'workflow')
-        return [
-          {
-            name,
-            to: 'a run of its own',
-            says: 'is not over',
-            command: `crosstalkd workflow why ${shellWord(task.path)}`,
-            needsPerson: false,
-          },
-        ];
-      if (stands === undefined)
-        return [
-          {
-            name,
-            to: task.to,
-            says: 'waits',
-            command: `crosstalkd why ${shellWord(task.path)}`,
-            needsPerson: false,
-          },
-        ];
-      return [
-        {
-          name,
-          to: task.to,
-          says: stands.says,
-          command: stands.fix,
-          needsPerson: stands.needsPerson,
-        },
-      ];
-    }),
-  );
+export function waitsOf(around: Surroundings, seen: RunSeen): readonly Reason[] {
+  if (isOver(seen)) return seen.view.blockedBy;
   const refused = (around.here?.refused ?? []).filter(
     ({ about }) => about === seen.input.marker.path,
   );
   const waits = [
-    ...refused.map(({ reason, blocked }) => ({
-      what: `its next files cannot be published: ${reason}`,
-      command: fixOf(blocked),
-      needsPerson: true,
+    ...refused.map(({ reason: line, blocked: isBlocked }): Reason => ({
+      kind: 'files-refused',
+      line,
+      isBlocked,
     })),
-    ...known.map((each) => ({
-      ...each,
-      needsPerson: each.command !== null && !/^the group |^task .* is a child run$/.test(each.what),
-    })),
-    ...tasks,
+    ...seen.view.blockedBy,
+    ...waitsOfTasks(around, seen),
   ];
-  return [
-    ...waits.filter(({ needsPerson }) => needsPerson),
-    ...waits.filter(({ needsPerson }) => !needsPerson),
-  ];
+  return [...waits.filter(needsPerson), ...waits.filter((wait) => !needsPerson(wait))];
 }
 
-/** Why a run ended as it did, out of its answer; for one that can go on, with the command. */
-export function reasonsOf({ input, view }: RunSeen): readonly Wait[] {
+function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
+  const standing = standingsOf(around, seen);
+  const open = seen.view.tasks.filter(({ state }) => state === 'open');
+  return joinAlike(
+    open.map((task): ReasonOf<'tasks'> => {
+      const { path, step, key } = task;
+      const isRun = task.to === 'workflow';
+      const why =
+        seen.odd.get(task.reply) ??
+        (isRun ? ({ kind: 'child-run', path } as const) : standing.get(path)) ??
+        ({ kind: 'task-unseen', path } as const);
+      const name = `${step}${key === 'one' ? '' : ` ${key}`}`;
+      return { kind: 'tasks', names: [name], to: isRun ? 'a run of its own' : task.to, why };
+    }),
+  );
+}
+
+/** Why a run ended as it did; for one that can go on, with the command. */
+export function reasonsOf({ input, view }: RunSeen): readonly Reason[] {
   if (view.status === 'succeeded') return [];
-  const read = input.marker.reply === null ? null : decodeMessage(Buffer.from(input.marker.reply));
-  const lines = read?.kind === 'message' ? read.message.body.split('\n') : [];
-  const reasons = lines.flatMap((line) => (line.startsWith('- ') ? [line.slice(2)] : []));
-  const again =
-    view.status === 'degraded' || view.status === 'dropped'
-      ? null
-      : `crosstalkd workflow retry ${input.run}`;
-  return reasons.map((what, at) => ({
-    what,
-    command: at === reasons.length - 1 ? again : null,
-    needsPerson: false,
+  const retry = view.status === 'degraded' || view.status === 'dropped' ? null : input.run;
+  const ended = view.endedBy.length > 0 ? view.endedBy : notesInAnswer(input.marker.reply);
+  return ended.map(({ of: step, text: detail }, at) => ({
+    kind: 'run-ended',
+    step,
+    detail,
+    retry: at === ended.length - 1 ? retry : null,
   }));
 }
 
-interface TaskWait {
-  readonly name: string;
-  readonly to: string;
-  readonly says: string;
-  readonly command: string | null;
-  readonly needsPerson: boolean;
+/** A marker that was refused has no plan to be folded: its answer says what is wrong with it. */
+function notesInAnswer(reply: string | null): RunSeen['view']['endedBy'] {
+  const read = reply === null ? null : decodeMessage(Buffer.from(reply));
+  if (read?.kind !== 'message') return [];
+  const lines = read.message.body.split('\n').filter((line) => line.trim() !== '');
+  return lines.slice(0, LINES_MAX).map((text) => ({ of: null, text: text.replace(/^- /, '') }));
 }
 
 /** Tasks that wait for the same thing are one line. */
-function joinAlike(waits: readonly TaskWait[]): readonly Wait[] {
-  const groups = new Map<string, TaskWait[]>();
+function joinAlike(waits: readonly ReasonOf<'tasks'>[]): readonly Reason[] {
+  const groups = new Map<string, ReasonOf<'tasks'>>();
   for (const wait of waits) {
-    const key = wait.needsPerson
-      ? `${wait.to} ${wait.says}`
-      : `${wait.to} ${wait.says} ${wait.command ?? ''}`;
-    groups.set(key, [...(groups.get(key) ?? []), wait]);
+    const command = needsPerson(wait) ? '' : JSON.stringify(fixOf(wait));
+    const key = `${wait.to} ${sayReason(wait.why)} ${command}`;
+    const group = groups.get(key);
+    groups.set(key, { ...wait, names: [...(group?.names ?? []), ...wait.names] });
   }
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const names = group.map(({ name }) => name);
-    const shown =
-      names.length <= 3
-        ? names.join(', ')
-        : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
-    return [
-      {
-        what: `${shown} (${first.to}): ${first.says}`,
-        command: first.command,
-        needsPerson: first.needsPerson,
-      },
-    ];
-  });
+  return [...groups.values()];
 }
 
 /** Where each open task of a run stands, by its path. */
-export function standingsOf(
-  around: Surroundings,
-  { view }: RunSeen,
-): ReadonlyMap<string, Standing> {
+export function standingsOf(around: Surroundings, { view }: RunSeen): ReadonlyMap<string, Reason> {
   const explain = createExplainer(around);
   const open = new Set(view.tasks.filter(({ state }) => state === 'open').map(({ path }) => path));
   return new Map(
@@ -203,7 +145,7 @@ function printWaits(
   told: {
     readonly run: string;
     readonly status: Told;
-    readonly waits: readonly Wait[];
+    readonly waits: readonly Reason[];
     readonly over: boolean;
   },
 ): void {
@@ -213,9 +155,9 @@ function printWaits(
   );
   if (told.waits.length === 0 && !told.over)
     io.print('  nothing holds it: a host moves it on with its next look');
-  for (const { what, command } of told.waits.slice(0, LINES_MAX)) {
-    io.print(`  ${plain(what)}`);
-    if (command !== null) io.print(`    ${paint(io, 'cyan', plain(command))}`);
+  for (const wait of told.waits.slice(0, LINES_MAX)) {
+    io.print(`  ${plain(sayReason(wait))}`);
+    printFix(io, fixOf(wait));
   }
   if (told.waits.length > LINES_MAX)
     io.print(`  … and ${told.waits.length - LINES_MAX} more (--json has all)`);

@@ -5,25 +5,29 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { formatDuration } from '../../base/duration.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
+import type { Reason } from '../../protocol/reason.ts';
+import { fixOf, tellReason } from '../../protocol/remedy.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
-import { explainMessage, tellRejected, type Told } from './explain-message.ts';
+import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
-import { liveHosts } from './host-opinions.ts';
-import { lookAround, type Surroundings } from './look-around.ts';
-import { paint, plain } from '../io.ts';
+import { doubtOf, liveHosts } from './host-opinions.ts';
+import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
+import { paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { matchId, resolveId } from './resolve-id.ts';
 import { listAll } from './read-conversation.ts';
-import { describeOffer } from './serving.ts';
 import { shortId } from './short-id.ts';
 import { findUnsent } from './unsent.ts';
-import { lineOfHost } from './status.ts';
+import { lineOfHost, stateOf } from './status.ts';
+import { andThen, fixBy, orElse, withNote } from '../../base/fix.ts';
+
+/** Pieces of work of one model that are told. */
+const WORKS_MAX = 20;
 
 /** Explains one thing. */
 export async function explain(invocation: Invocation): Promise<number> {
@@ -35,7 +39,7 @@ export async function explain(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: told.notes.length === 0 ? 'good' : 'degraded',
-        ...told,
+        ...describeTold(told),
       });
     else print(invocation, told);
     return 0;
@@ -66,20 +70,36 @@ function notesOf({ outage, rewrite }: Surroundings): readonly string[] {
     : ['the branch was rewritten; nothing runs until crosstalkd accept-rewrite'];
 }
 
+/** The same as `--json` prints it: each part with its words and its command. */
+export function describeTold({ parts, ...told }: Told & { readonly notes: readonly string[] }) {
+  return {
+    ...told,
+    parts: parts.map(({ name, reason }) => ({
+      name,
+      ...tellReason(reason),
+      head: headOf(reason),
+    })),
+  };
+}
+
 function print({ io }: Invocation, told: Told & { readonly notes: readonly string[] }): void {
   for (const note of told.notes) io.print(paint(io, 'yellow', plain(note)));
   io.print(paint(io, 'bold', plain(told.about)));
-  for (const { name, says, fix, hosts } of told.parts) {
-    // What follows says it host by host.
-    const isRepeated =
-      hosts.length > 0 &&
-      hosts.some(({ host, says: opinion }) => says.startsWith(`${host}: ${opinion}`));
-    const head = isRepeated ? 'no host takes it now' : says;
-    io.print(`  ${plain(name === null ? head : `${name}: ${head}`)}`);
-    for (const { host, says: opinion } of hosts)
+  for (const { name, reason } of told.parts) {
+    const says = headOf(reason);
+    io.print(`  ${plain(name === null ? says : `${name}: ${says}`)}`);
+    for (const { host, says: opinion } of tellReason(reason).hosts)
       io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
-    if (fix !== null) io.print(`    ${paint(io, 'cyan', plain(fix))}`);
+    printFix(io, fixOf(reason));
   }
+}
+
+/** Reasons that are what the hosts say, which follows host by host. */
+const BY_HOST: readonly Reason['kind'][] = ['waiting', 'parked', 'paused'];
+
+/** What is said before the hosts are listed. */
+export function headOf(reason: Reason): string {
+  return BY_HOST.includes(reason.kind) ? 'no host takes it now' : sayReason(reason);
 }
 
 async function tellName(around: Surroundings, asked: string): Promise<Told | null> {
@@ -101,100 +121,71 @@ function tellModel(around: Surroundings, name: string): Told {
   const offer = around.offers.find((one) => one.name === name);
   const works = around.works.filter(({ recipient }) => recipient === name);
   const live = liveHosts(around).filter(({ beat }) => beat?.models.includes(name) === true);
-  const blocked = around.hosts.flatMap(({ alias, beat }) =>
-    (beat?.blocked ?? []).filter(({ model }) => model === name).map((one) => ({ alias, ...one })),
+  const nowMs = systemClock.wallMs();
+  const resting = around.hosts.flatMap(({ alias, beat }) =>
+    (beat?.blocked ?? []).flatMap(({ model, why, untilMs }): readonly Part[] => {
+      const forMs = untilMs === null ? null : untilMs - nowMs;
+      if (model !== name || (forMs !== null && forMs <= 0)) return [];
+      const host = alias === around.here?.alias ? null : alias;
+      return [{ name: `on ${alias}`, reason: { kind: 'rests', model, host, forMs, why } }];
+    }),
   );
-  const here =
-    offer === undefined
-      ? `has no entry in data/models.yaml or this host's models.yaml`
-      : offer.state.kind === 'unapproved'
-        ? 'not approved'
-        : describeOffer(offer);
-  const mayServe =
-    offer?.state.kind === 'unapproved' || offer?.state.kind === 'changed-since-approval';
-  const fix =
-    live.length > 0
-      ? null
-      : mayServe
-        ? `crosstalkd allow ${name}`
-        : around.here === null && offer?.state.kind === 'served'
-          ? 'crosstalkd run'
-          : 'crosstalkd models';
+  const isServed = offer?.state.kind === 'served';
+  const none = isServed && around.here === null && live.length === 0;
+  const here: Reason = none
+    ? { kind: 'nobody-serves', model: name, here: 'could' }
+    : (offer?.state ?? { kind: 'no-entry', model: name });
   return {
     kind: 'model',
     about: `${name} is a model; ${live.length === 0 ? 'no host that is up serves it' : `served by ${live.map(({ alias }) => alias).join(', ')}`}`,
     parts: [
-      { name: 'on this host', kind: 'here', says: here, fix, hosts: [] },
-      ...blocked.map(({ alias, why, untilMs }) => ({
-        name: `on ${alias}`,
-        kind: 'parked',
-        says: `rests${untilMs === null ? '' : ` for ${formatDuration(Math.max(0, untilMs - systemClock.wallMs()))}`}: ${why}`,
-        fix: null,
-        hosts: [],
-      })),
-      ...works.slice(0, 20).map((work) => {
-        const { kind, says, fix: moves } = explainWork(work);
-        return { name: shortId(work.message.path), kind, says, fix: moves, hosts: [] };
-      }),
-      ...(works.length === 0
-        ? [{ name: null, kind: 'idle', says: 'nothing waits for it', fix: null, hosts: [] }]
-        : []),
+      { name: 'on this host', reason: here },
+      ...resting,
+      ...works
+        .slice(0, WORKS_MAX)
+        .map((work) => ({ name: shortId(work.message.path), reason: explainWork(work) })),
+      ...(works.length === 0 ? [{ name: null, reason: { kind: 'idle' } as const }] : []),
     ],
   };
 }
 
 function tellHost(around: Surroundings, alias: string): Told {
   const hosts = around.hosts.filter((host) => host.alias === alias);
-  const isHere = around.here?.alias === alias;
-  const none = {
-    name: null,
-    kind: 'down',
-    says: 'no dispatcher with this name is up',
-    fix: isHere ? null : 'crosstalkd run',
-    hosts: [],
-  };
-  const twins =
-    hosts.length > 1
-      ? [
-          {
-            name: null,
-            kind: 'twins',
-            says: `${hosts.length} hosts have this name; both work, but ${alias} means two machines`,
-            fix: 'crosstalkd run --alias <another name>',
-            hosts: [],
-          },
-        ]
-      : [];
-  const shown = hosts.map((host) => {
-    const silent = !liveHosts(around).includes(host);
-    const [claim] = host.claims;
-    const fix = silent
-      ? around.here === null
-        ? 'crosstalkd run'
-        : null
-      : host.beat?.state === 'paused'
-        ? 'crosstalkd resume   (there)'
-        : null;
-    const held = host.claims.flatMap((one) =>
-      one.claim === null ? [] : [`${shortId(one.claim.message)} for ${one.claim.recipient}`],
-    );
-    const says = `${lineOfHost(host, around)}${held.length === 0 ? '; holds nothing' : `; holds ${held.join(', ')}`}`;
-    return {
-      name: null,
-      kind: silent ? 'silent' : (host.beat?.state ?? 'unreadable'),
-      says:
-        silent && claim !== undefined
-          ? `${says}; one lease (${formatDuration(around.session.config.leaseMs)}) of silence and others take over`
-          : says,
-      fix,
-      hosts: [],
-    };
-  });
-  const isDown = hosts.length === 0 && !isHere;
+  const isThis = alias === around.session.config.alias;
+  const isDown = hosts.length === 0 && around.here?.alias !== alias;
   return {
     kind: 'host',
-    about: `${alias} is a host${alias === around.session.config.alias ? ' (this one)' : ''}`,
-    parts: [...(isDown ? [none] : []), ...shown, ...twins],
+    about: `${alias} is a host${isThis ? ' (this one)' : ''}`,
+    parts: [
+      ...(isDown
+        ? [{ name: null, reason: { kind: 'host-down', host: alias, isHere: isThis } as const }]
+        : []),
+      ...hosts.map((host) => ({ name: null, reason: hostReason(around, host) })),
+      ...(hosts.length > 1
+        ? [
+            {
+              name: null,
+              reason: { kind: 'alias-twice', host: alias, count: hosts.length } as const,
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+/** How a host is, with what it holds; and why it does not count as up, when it does not. */
+function hostReason(around: Surroundings, host: HostSeen): Reason {
+  const doubt = doubtOf(around, host);
+  return {
+    kind: 'host',
+    host: host.alias,
+    line: lineOfHost(host, around),
+    holds: host.claims.flatMap(({ claim }) =>
+      claim === null ? [] : [{ id: shortId(claim.message), model: claim.recipient }],
+    ),
+    isPaused: doubt === null && stateOf(host, around) === 'paused',
+    isHere: host.instance === around.here?.instance,
+    ...(doubt === null ? {} : { also: doubt }),
   };
 }
 
@@ -250,7 +241,7 @@ async function describeUnknown(
       'NOT_FOUND',
       `${draft} is on this disk and not in the transport: it was never sent`,
       {
-        fix: `crosstalkd send ${shellWord(draft)}`,
+        fix: fixBy`crosstalkd send ${draft}`,
       },
     );
   if (unsent !== null && unsent.commits > 0)
@@ -258,7 +249,7 @@ async function describeUnknown(
       'NOT_FOUND',
       `"${asked}" is not in the transport, and this clone has commits that were never pushed`,
       {
-        fix: 'git pull --rebase && git push',
+        fix: andThen(fixBy`git pull --rebase`, fixBy`git push`),
       },
     );
   const files = await listAll(around.session);
@@ -267,7 +258,7 @@ async function describeUnknown(
       'NOT_FOUND',
       `"${asked}" is a channel; what stands where is said of its messages`,
       {
-        fix: `crosstalkd log ${asked}   (then: crosstalkd why <id>)`,
+        fix: withNote(fixBy`crosstalkd log ${asked}`, 'then: crosstalkd why ID'),
       },
     );
   const near = suggestName(asked, [
@@ -282,7 +273,10 @@ async function describeUnknown(
     'NOT_FOUND',
     `"${asked}" is no message, run, model or host of this transport${hint}`,
     {
-      fix: 'crosstalkd log   (or: crosstalkd models, crosstalkd hosts)',
+      fix: [fixBy`crosstalkd models`, fixBy`crosstalkd hosts`].reduce(
+        orElse,
+        fixBy`crosstalkd log`,
+      ),
     },
   );
 }

@@ -10,6 +10,7 @@ import type { Invocation } from '../command.ts';
 import { joinAccess, openUrl, type RemoteAccess, shownUrl } from '../../transport/remote-url.ts';
 import { openPersonGit } from './person-git.ts';
 import { findPlace, hasMailbox, projectName } from './project.ts';
+import { fixBy, orElse, withNote } from '../../base/fix.ts';
 
 /**
  * A transport as found: where its remote is (an address without passwords), and the clone it was
@@ -53,7 +54,7 @@ export async function locateTransport(
     throw new CrosstalkError(
       'NOT_A_TRANSPORT',
       `the repository ${project.directory} has no mailbox yet`,
-      { fix: 'crosstalkd join   (when its remote has one), or: crosstalkd init' },
+      { fix: orElse(fixBy`crosstalkd join`, fixBy`crosstalkd init`) },
     );
   const located = await locateRemote(project.mailbox, env);
   const name = projectName(project, located.url);
@@ -86,7 +87,7 @@ async function locateRemote(
     } catch (error) {
       if (/spawn git ENOENT/.test(errorText(error)))
         throw new CrosstalkError('GIT_UNUSABLE', 'the program git is not on the PATH', {
-          fix: 'git --version   (install it, or correct PATH)',
+          fix: withNote(fixBy`git --version`, 'install it, or correct PATH'),
           cause: error,
         });
       if (/dubious ownership/.test(errorText(error)))
@@ -94,7 +95,7 @@ async function locateRemote(
           'GIT_UNUSABLE',
           `git refuses to read ${clone}: ${errorText(error)}`,
           {
-            fix: `git config --global --add safe.directory ${clone}`,
+            fix: fixBy`git config --global --add safe.directory ${clone}`,
           },
         );
       return null;
@@ -117,7 +118,7 @@ async function locateRemote(
     return { ...locatedAt(join(clone, '.git')), branch, clone };
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, {
-      fix: `git remote add ${remote} <url>`,
+      fix: fixBy`git remote add ${remote} URL`,
     });
   refuseTwoPlaces(pushUrls, { clone, remote });
   const absolute = (text: string): string =>
@@ -158,7 +159,7 @@ function refuseTwoPlaces(
   throw new CrosstalkError(
     'CONFIG_INVALID',
     `the remote "${remote}" of ${clone} pushes to ${places}; expected one place: of two, neither can decide who was first`,
-    { fix: `git config --unset-all remote.${remote}.pushurl` },
+    { fix: fixBy`git config --unset-all remote.${remote}.pushurl` },
   );
 }
 
@@ -175,6 +176,6 @@ function splitSetting(setting: string): readonly [key: string, value: string] {
 
 function notATransport(why: string): CrosstalkError {
   return new CrosstalkError('NOT_A_TRANSPORT', `not a crosstalk transport: ${why}`, {
-    fix: 'crosstalkd init <dir>   (or: crosstalkd join <url>, or -C <dir>)',
+    fix: withNote(fixBy`crosstalkd init DIR`, 'or: crosstalkd join URL, or -C DIR'),
   });
 }

@@ -4,6 +4,7 @@
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { PROTOCOL_VERSION } from '../../protocol/paths.ts';
+import { fixBy } from '../../base/fix.ts';
 
 export interface RemoteTraits {
   /** Takes refs outside refs/heads and refs/tags. */
@@ -22,7 +23,7 @@ export function readRemoteTraits(text: string | null): RemoteTraits {
     throw new CrosstalkError(
       'NOT_A_TRANSPORT',
       `CROSSTALK-VERSION says "${first.trim().slice(0, 20)}", this program speaks ${PROTOCOL_VERSION}`,
-      { fix: 'npm install -g crosstalkd@latest' },
+      { fix: fixBy`npm install -g crosstalkd@latest` },
     );
   const says = (key: string): boolean => lines.some((line) => line.trim() === `${key}: no`);
   return { customRefs: !says('custom-refs'), atomic: !says('atomic-push') };

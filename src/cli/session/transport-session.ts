@@ -48,6 +48,7 @@ import { findSign } from './sign-as-person.ts';
 import { findBranch } from './find-branch.ts';
 import { locateTransport, type Located } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
+import { fixBy } from '../../base/fix.ts';
 
 export interface TransportSession {
   readonly located: Located;
@@ -368,7 +369,7 @@ async function findRoot(
         'NOT_A_TRANSPORT',
         `${place.located.url} has no branch "${branch}"`,
         {
-          fix: `crosstalkd init <dir> --remote ${place.located.url} --branch ${branch}`,
+          fix: fixBy`crosstalkd init DIR --remote ${place.located.url} --branch ${branch}`,
         },
       );
     const fetched = await repository.fetch({ tip, records: new Map() });

@@ -13,6 +13,7 @@ import {
 import { attachmentFolder } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { startDirectory } from '../look/reading.ts';
+import { fixBy, fixByHand } from '../../base/fix.ts';
 
 /** One file on its way: its path in the transport, and how the message's `files:` names it. */
 export interface AttachedFile {
@@ -60,7 +61,7 @@ export async function attachNamed(
   const named = nameAttachments(message, files);
   if (named.kind === 'refused')
     throw new CrosstalkError('MESSAGE_REJECTED', named.why, {
-      fix: `mv <file> ${attachmentFolder(message)}/`,
+      fix: fixBy`mv FILE ${attachmentFolder(message)}/`,
     });
   const attached: { path: string; bytes: Uint8Array }[] = [];
   const root = await realpath(clone);
@@ -71,7 +72,7 @@ export async function attachNamed(
       throw new CrosstalkError(
         'REFUSED',
         `${path} is reached through a link; expected a regular file`,
-        { fix: `ls -l ${full}` },
+        { fix: fixBy`ls -l ${full}` },
       );
     attached.push({ path, bytes: await readAttached(full, path) });
   }
@@ -86,7 +87,7 @@ function refuseTooMuch(files: readonly Uint8Array[]): void {
   );
   if (problem !== null)
     throw new CrosstalkError('REFUSED', problem, {
-      fix: 'put large files where agents can fetch them and send the address',
+      fix: fixByHand('put large files where agents can fetch them and send the address'),
     });
 }
 
@@ -94,7 +95,7 @@ function refuseTooMuch(files: readonly Uint8Array[]): void {
 async function readAttached(full: string, name: string): Promise<Uint8Array> {
   const broken = (why: string, cause?: unknown): CrosstalkError =>
     new CrosstalkError('USAGE', `send: cannot attach "${name}": ${why}; expected a regular file`, {
-      fix: 'ls -l <file>',
+      fix: fixBy`ls -l FILE`,
       cause,
     });
   const file = await open(

@@ -4,7 +4,6 @@
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import type { Rejection } from '../../protocol/front-matter.ts';
 import {
   decodeMessage,
@@ -15,6 +14,7 @@ import {
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine, textForLog } from '../../protocol/reply.ts';
+import { fixBy } from '../../base/fix.ts';
 
 const SUBJECT_MAX = 100;
 
@@ -44,7 +44,7 @@ export function requireMessage(name: string, bytes: Uint8Array, fileName = '<fil
   const read = decodeMessage(bytes);
   if (read.kind === 'message') return read.message;
   throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, {
-    fix: `crosstalkd lint ${shellWord(fileName)}`,
+    fix: fixBy`crosstalkd lint ${fileName}`,
   });
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
+import { fixByHand } from '../../base/fix.ts';
 
 /** A text that was written, and where it is kept until it has been dealt with. */
 export interface EditedText {
@@ -29,7 +30,7 @@ export async function editText(invocation: Invocation, template: string): Promis
       'REFUSED',
       `the editor (${editor}) ${ended}; nothing was sent and the text is kept: ${path}`,
       {
-        fix: 'set EDITOR to a program that waits until you are done, or use -m "text"',
+        fix: fixByHand('set EDITOR to a program that waits until you are done, or use -m TEXT'),
       },
     );
   return { path, bytes: await readFile(path) };

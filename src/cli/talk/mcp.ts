@@ -18,6 +18,7 @@ import type { Io } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
 import { refuseAgents } from '../who-may.ts';
+import { toFix } from '../../base/fix.ts';
 
 const INSTRUCTIONS =
   'A git repository carries messages between people and AI agents. send publishes a message to a model; wait gives its answer. ' +
@@ -90,7 +91,7 @@ async function callTool(
     const told = {
       code: known.code,
       message: known.message,
-      fix: known.fix ?? ERROR_CODES[known.code].next,
+      fix: known.fix ?? toFix(ERROR_CODES[known.code].next),
     };
     return result(JSON.stringify({ ok: false, health: 'failed', error: told }), true);
   }

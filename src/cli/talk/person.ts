@@ -11,6 +11,7 @@ import type { Identity } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 export interface Sender {
   /** The name in `from:`. */
@@ -44,7 +45,7 @@ export async function identifySender(
         'USAGE',
         `--from "${asked}": inside of an agent the sender is "${agent.model}"`,
         {
-          fix: 'leave out --from',
+          fix: fixByHand('leave out --from'),
         },
       );
     return { name: agent.model, identity: modelIdentity(agent.model, session.config.alias), agent };
@@ -61,7 +62,7 @@ export async function identifySender(
       'USAGE',
       `the sender "${name}" ${isAlias(name) ? 'is the name of a model here' : `is no name: ${NAME_RULE}`}`,
       {
-        fix: 'crosstalkd send --from <your name> …   (or set CROSSTALK_FROM)',
+        fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM'),
       },
     );
   return { name, identity: identityFor(name, git), agent: null };
@@ -85,14 +86,14 @@ function agentContext({ caller }: Invocation): AgentContext | null {
     throw new CrosstalkError(
       'REFUSED',
       'an agent started this, and which one it was cannot be seen; its output is its answer',
-      { fix: 'leave the environment of the agent as its dispatcher made it' },
+      { fix: fixByHand('leave the environment of the agent as its dispatcher made it') },
     );
   if (env['CROSSTALK_SEND'] !== '1')
     throw new CrosstalkError(
       'REFUSED',
       `the model "${model}" may not send messages; its output is its answer`,
       {
-        fix: `the operator sets "may-send: true" at "${model}" in models.yaml`,
+        fix: fixByHand(`the operator sets "may-send: true" at "${model}" in models.yaml`),
       },
     );
   const hops = env['CROSSTALK_HOPS'] ?? '';

@@ -26,6 +26,7 @@ import { startDirectory } from '../look/reading.ts';
 import { parseRecipients } from './recipients.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 const DEFAULT_CHANNEL = 'general';
 
@@ -77,7 +78,10 @@ export async function readDraft(
     );
   if (file !== undefined) return readWritten(invocation, session, { sending, file });
   throw new CrosstalkError('USAGE', 'send: there is nothing to send', {
-    fix: 'crosstalkd send --to <model> -m "text"   (or a file, or - for standard input, or --edit)',
+    fix: withNote(
+      fixBy`crosstalkd send --to MODEL -m TEXT`,
+      'or a file, or - for standard input, or --edit',
+    ),
   });
 }
 
@@ -99,7 +103,7 @@ async function composeNew(
 ): Promise<Letter> {
   if (body.trim() === '')
     throw new CrosstalkError('MESSAGE_REJECTED', 'the text is empty; nothing was sent', {
-      fix: 'crosstalkd send -m "text"',
+      fix: fixBy`crosstalkd send -m TEXT`,
     });
   const { sender } = sending;
   const fields = written?.fields ?? null;
@@ -168,7 +172,7 @@ async function readAnswered(
     'MESSAGE_REJECTED',
     `${broken.file.path} is no message, so it cannot be answered`,
     {
-      fix: `crosstalkd show ${shellWord(broken.file.path)}`,
+      fix: fixBy`crosstalkd show ${broken.file.path}`,
     },
   );
 }
@@ -190,7 +194,7 @@ async function chooseRecipients(
     'USAGE',
     `send: --to is missing; models here: ${models.join(', ') || 'none'}`,
     {
-      fix: `crosstalkd send --to ${models[0] ?? '<model>'} …`,
+      fix: fixBy`crosstalkd send --to ${models[0] ?? 'MODEL'}`,
     },
   );
 }
@@ -305,7 +309,7 @@ async function readWritten(
       'REFUSED',
       `${file} has front matter of its own; what an agent sends is a text, and its head is written for it`,
       {
-        fix: 'crosstalkd send --to <model> -   (the text on standard input)',
+        fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input'),
       },
     );
   const message = requireMessage(file, bytes, shellWord(file));
@@ -317,7 +321,7 @@ async function readWritten(
       'USAGE',
       `${file} has front matter of its own, so --${refused} would have to change it`,
       {
-        fix: `write "${refused}:" in the file, or send its text without front matter`,
+        fix: fixByHand(`write "${refused}:" in the file, or send its text without front matter`),
       },
     );
   const path = await pathInClone(session.located.clone, full);
@@ -334,7 +338,7 @@ async function readWritten(
       'USAGE',
       `${file} lies in a channel already, so --channel would have to move it`,
       {
-        fix: 'leave out --channel',
+        fix: fixByHand('leave out --channel'),
       },
     );
   if (parseMessagePath(path) === null)
@@ -342,7 +346,7 @@ async function readWritten(
       'MESSAGE_REJECTED',
       `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`,
       {
-        fix: `mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
+        fix: fixBy`mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
       },
     );
   const attachments = await attachNamed(session.located.clone, path, message.fields.files);
@@ -362,7 +366,7 @@ async function readFileOf(full: string, name: string): Promise<Uint8Array> {
   } catch (error) {
     if (error instanceof CrosstalkError) throw error;
     throw new CrosstalkError('USAGE', `send: cannot read the file "${name}"`, {
-      fix: `crosstalkd send -m ${JSON.stringify(name)} sends it as text`,
+      fix: withNote(fixBy`crosstalkd send -m ${name}`, 'sends it as text'),
       cause: error,
     });
   }
@@ -373,7 +377,7 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw new CrosstalkError('MESSAGE_REJECTED', `${name} is not text in UTF-8`, {
-      fix: 'save it as UTF-8',
+      fix: fixByHand('save it as UTF-8'),
       cause: error,
     });
   }

@@ -6,11 +6,11 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import { tipOf } from '../look/reading.ts';
 import { readAskable } from '../look/askable.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 
 /** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for one that is none. */
 export function parseRecipients(texts: readonly string[]): readonly Address[] {
@@ -72,7 +72,7 @@ export async function refuseUnknown(
     'MESSAGE_REJECTED',
     `"${unknown.name}" is neither a model of this transport or of a host, nor a person who has written here; ${hint}`,
     {
-      fix: `--to ${unknown.suggestion ?? '<one of crosstalkd models>'}   (or --force to write to somebody new)`,
+      fix: fixByHand(`--to ${unknown.suggestion ?? 'MODEL'}; --force writes to somebody new`),
     },
   );
 }
@@ -88,7 +88,10 @@ export async function isPersona(session: TransportSession, as: string | null): P
 export async function refuseStranger(session: TransportSession, as: string | null): Promise<void> {
   if (as === null || (await isPersona(session, as))) return;
   throw new CrosstalkError('MESSAGE_REJECTED', noPersona(as), {
-    fix: `git add ${shellWord(personaPaths(as)[0] ?? as)} && git commit && git push`,
+    fix: andThen(
+      andThen(fixBy`git add ${personaPaths(as)[0] ?? as}`, fixBy`git commit`),
+      fixBy`git push`,
+    ),
   });
 }
 

@@ -4,7 +4,6 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
@@ -17,6 +16,7 @@ import { readDraft } from './read-draft.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /** A dispatcher that does not take a wake-up at once will find the message by itself. */
 const WAKE_MS = 1_000;
@@ -74,7 +74,7 @@ function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
     'REFUSED',
     `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`,
     {
-      fix: 'answer with what is known',
+      fix: fixByHand('answer with what is known'),
     },
   );
 }
@@ -107,7 +107,10 @@ async function publishLetter(
             'REFUSED',
             `the channel "${channel}" is archived: nobody would answer there`,
             {
-              fix: `crosstalkd archive --undo ${channel}   (or say it in another one with --channel)`,
+              fix: withNote(
+                fixBy`crosstalkd archive --undo ${channel}`,
+                'or say it in another one with --channel',
+              ),
             },
           );
         seen.isOccupied = standing != null;
@@ -138,7 +141,10 @@ async function publishLetter(
       ? `${letter.path} was sent already; what was said is never changed`
       : `${letter.path} did not land`,
     {
-      fix: `crosstalkd show ${shellWord(letter.path)}   (and give the new text another file name)`,
+      fix: withNote(
+        fixBy`crosstalkd show ${letter.path}`,
+        'and give the new text another file name',
+      ),
     },
   );
 }

@@ -20,6 +20,7 @@ import { readSaid, type Said } from '../look/read-conversation.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { type TransportSession, unreachable } from '../session/transport-session.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** How long is waited when nothing is said about it. */
 export const WAIT_DEFAULT = '10m';
@@ -46,7 +47,7 @@ function nothingToWaitFor(session: TransportSession, path: string): CrosstalkErr
       ? 'asks no model: there is nothing to wait for'
       : `asks ${unknown.join(', ')}, and no model or host that is up is called so: nothing would answer`;
   return new CrosstalkError('NOT_FOUND', `${messageId(path)} ${why}`, {
-    fix: `crosstalkd why ${shellWord(path)}`,
+    fix: fixBy`crosstalkd why ${path}`,
   });
 }
 

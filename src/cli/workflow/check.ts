@@ -14,7 +14,7 @@ import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
-import { counted } from '../look/status-needs.ts';
+import { counted } from '../../protocol/say-reason.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import {
   inputsOf,
@@ -25,6 +25,7 @@ import {
   readWorkflow,
   type WorkflowText,
 } from './source.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** What a check found. `plan: null` without errors = prose, which a model has to compile first. */
 export interface Checked {
@@ -73,7 +74,7 @@ export async function planFile(invocation: Invocation): Promise<number> {
         'NOT_FOUND',
         `${source.label} is prose: there is no plan before a model has made one`,
         {
-          fix: `crosstalkd workflow run ${source.label}`,
+          fix: fixBy`crosstalkd workflow run ${source.label}`,
         },
       );
     const { served } = await readCheckOptions(around);

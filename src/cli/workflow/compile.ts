@@ -3,7 +3,6 @@
  * printed as a workflow file, to be looked at, edited and run. Nothing of it is started.
  */
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { writeYaml } from '../../protocol/yaml.ts';
 import { compilePrompt, readCompiled } from '../../workflow/run/compile.ts';
@@ -22,6 +21,7 @@ import {
   readWorkflow,
   type WorkflowText,
 } from './source.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** Asks for the plan of a text and prints it. Exit 1 when the answer is no plan. */
 export async function compileWorkflow(invocation: Invocation): Promise<number> {
@@ -37,7 +37,7 @@ export async function compileWorkflow(invocation: Invocation): Promise<number> {
         'USAGE',
         `${source.label} has its steps: there is nothing to compile`,
         {
-          fix: `crosstalkd workflow plan ${shellWord(source.label)}`,
+          fix: fixBy`crosstalkd workflow plan ${source.label}`,
         },
       );
     return await askForPlan(invocation, around, { source, known, limitMs });
@@ -83,7 +83,7 @@ async function askForPlan(
       'MESSAGE_REJECTED',
       `the answer of ${compiler} is no plan: ${read.join('; ')}`,
       {
-        fix: `crosstalkd show ${shellWord(reply.file.path)}`,
+        fix: fixBy`crosstalkd show ${reply.file.path}`,
       },
     );
   const text = `---\n${writeYaml(read.raw)}---\n`;

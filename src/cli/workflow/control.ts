@@ -19,6 +19,7 @@ import { composeFile, identifyPerson, publishFile } from './publish.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { readCheckOptions, readWorkflow } from './source.ts';
 import { isOver } from '../look/why-run.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** A dispatcher that is up has answered by then. */
 const ANSWER_MS = 8 * SECOND;
@@ -122,7 +123,7 @@ export async function order(
   const { run } = seen.input;
   if (isOver(seen))
     throw new CrosstalkError('REFUSED', `${run} is over: ${seen.view.status}`, {
-      fix: `crosstalkd workflow rerun ${run}`,
+      fix: fixBy`crosstalkd workflow rerun ${run}`,
     });
   const sender = await identifyPerson(invocation, around.session);
   const fields = { to: 'workflow', op: given.op, ...given.fields };

@@ -10,7 +10,8 @@ import { paint, plain } from '../io.ts';
 import { durationValue, tipOf, wantsJson } from '../look/reading.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { type TransportSession, unreachable } from '../session/transport-session.ts';
-import { answerCommands } from '../../workflow/view/describe.ts';
+import { formatFix } from '../../base/fix.ts';
+import { answerGate } from '../../protocol/remedy.ts';
 import { readMarkerRun } from '../look/runs.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
 
@@ -100,5 +101,5 @@ async function tellGates(
     ({ state, path }) => state === 'open' && !told.has(path),
   );
   for (const { path } of fresh) told.add(path);
-  return fresh.map((gate) => `it waits for a person: ${answerCommands(run, gate)}`);
+  return fresh.map((gate) => `it waits for a person: ${formatFix(answerGate({ run, ...gate }))}`);
 }

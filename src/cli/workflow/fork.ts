@@ -23,6 +23,7 @@ import { tellErrors } from './check.ts';
 import { markerOf, readCheckOptions, readWorkflow, without } from './source.ts';
 import { resolveCommit } from './show.ts';
 import { isOver } from '../look/why-run.ts';
+import { fixBy, fixByHand, orElse } from '../../base/fix.ts';
 
 /**
  * Runs again what failed: in the run itself while it is open, else in a new one that takes over the
@@ -42,7 +43,7 @@ export function retryRun(invocation: Invocation): Promise<number> {
         'REFUSED',
         `${seen.input.run} succeeded: there is nothing to run again`,
         {
-          fix: `crosstalkd workflow rerun ${seen.input.run}`,
+          fix: fixBy`crosstalkd workflow rerun ${seen.input.run}`,
         },
       );
     return startAgain(invocation, around, { seen, fork: { run: seen.input.run }, useFrozen: true });
@@ -55,7 +56,10 @@ export function rerunRun(invocation: Invocation): Promise<number> {
     const from = option(invocation, 'from');
     if (!isOver(seen))
       throw new CrosstalkError('REFUSED', `${seen.input.run} still runs`, {
-        fix: `crosstalkd workflow cancel ${seen.input.run}   (or a second run beside it: crosstalkd workflow fork ${seen.input.run})`,
+        fix: orElse(
+          fixBy`crosstalkd workflow cancel ${seen.input.run}`,
+          fixBy`crosstalkd workflow fork ${seen.input.run}`,
+        ),
       });
     return startAgain(invocation, around, {
       seen,
@@ -103,7 +107,7 @@ async function refuseArchived(
     'REFUSED',
     `${seen.input.run} is in the archive, and hosts take over only what stands on the branch`,
     {
-      fix: `crosstalkd archive --undo ${seen.input.run}`,
+      fix: fixBy`crosstalkd archive --undo ${seen.input.run}`,
     },
   );
 }
@@ -182,6 +186,6 @@ function refuseUnknownStep(plan: Plan, from: string): void {
   const ids = allSteps([...plan.steps, ...plan.final]).map(({ id }) => id);
   if (ids.includes(from)) return;
   throw new CrosstalkError('USAGE', `--from "${from}": there is no such step`, {
-    fix: `steps: ${ids.join(', ')}`,
+    fix: fixByHand(`steps: ${ids.join(', ')}`),
   });
 }

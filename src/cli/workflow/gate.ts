@@ -3,9 +3,9 @@
  * channel of the run.
  */
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { messageId } from '../../protocol/paths.ts';
-import { answerCommand } from '../../workflow/view/describe.ts';
+import { fixBy, orElse, withNote } from '../../base/fix.ts';
+import { answerGate as fixOfGate } from '../../protocol/remedy.ts';
 import type { GateView } from '../../workflow/run/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
@@ -99,7 +99,7 @@ function wordsFor(
   const choice = option(invocation, 'choice');
   const usage = (what: string): CrosstalkError =>
     new CrosstalkError('USAGE', what, {
-      fix: `${answerCommand(run, gate)}   (it asks: crosstalkd show ${shellWord(gate.path)})`,
+      fix: orElse(fixOfGate({ run, ...gate }), fixBy`crosstalkd show ${gate.path}`),
     });
   const joined = (first: string): string =>
     [first, text].filter((part) => part !== '').join('\n\n');
@@ -166,7 +166,10 @@ function refuseStranger(
     'REFUSED',
     `the gate "${gate.gate}" is for ${gate.approvers.join(', ')}; you are "${by.sender.name}"`,
     {
-      fix: `crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? '<name>'}   (if that is you)`,
+      fix: withNote(
+        fixBy`crosstalkd workflow ${by.decision} ${by.run} ${gate.gate} --from ${gate.approvers[0] ?? 'NAME'}`,
+        'if that is you',
+      ),
     },
   );
 }
@@ -184,7 +187,7 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
       'USAGE',
       `${input.run} has ${named.length} open gates: ${named.map((each) => each.gate).join(', ')}`,
       {
-        fix: `crosstalkd workflow approve ${input.run} ${gate.gate}`,
+        fix: fixBy`crosstalkd workflow approve ${input.run} ${gate.gate}`,
       },
     );
   const decided = view.gates.find((each) => each.gate === asked && each.state === 'decided');
@@ -193,7 +196,7 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
       'REFUSED',
       `the gate "${decided.gate}" is decided already: ${describeDecision(decided)}`,
       {
-        fix: `crosstalkd workflow show ${input.run}`,
+        fix: fixBy`crosstalkd workflow show ${input.run}`,
       },
     );
   const hint = open.length === 0 ? '' : `; open: ${open.map((each) => each.gate).join(', ')}`;
@@ -201,7 +204,7 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
     'NOT_FOUND',
     `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}${hint}`,
     {
-      fix: `crosstalkd workflow why ${input.run}`,
+      fix: fixBy`crosstalkd workflow why ${input.run}`,
     },
   );
 }

@@ -11,6 +11,8 @@ import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { countOption, printJson, wantsJson } from '../look/reading.ts';
 import { isOver, statusOf, waitsOf } from '../look/why-run.ts';
 import { listMarkers, readMarkerRun, type RunSeen } from '../look/runs.ts';
+import { tellReason } from '../../protocol/remedy.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
 
 const RUNS_SHOWN = 20;
 
@@ -49,7 +51,7 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
       at: formatIso(view.atMs),
       counts: view.counts,
       usd: view.budget?.usd ?? 0,
-      blocked_by: waits,
+      blocked_by: waits.map(tellReason),
     }));
     printJson(invocation, { ok: true, health: 'good', runs: list });
     return;
@@ -61,7 +63,7 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
     status,
     `${view.counts.succeeded}/${Object.values(view.counts).reduce((sum, count) => sum + count, 0)}`,
     formatDuration(Math.max(0, systemClock.wallMs() - view.atMs)),
-    plain(waits[0]?.what ?? ''),
+    plain(waits[0] === undefined ? '' : sayReason(waits[0])),
   ]);
   if (rows.length > 0)
     for (const [at, line] of formatTable(

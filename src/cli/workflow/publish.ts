@@ -15,6 +15,7 @@ import { type Letter, requireMessage } from '../talk/compose-message.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /**
  * The sender of a command that steers a run. Throws REFUSED for agents: only people decide about
@@ -27,7 +28,7 @@ export async function identifyPerson(
   const sender = await identifySender(invocation, session);
   if (sender.agent === null) return sender;
   throw new CrosstalkError('REFUSED', 'an agent cannot steer a run; people do', {
-    fix: 'crosstalkd workflow why <run>',
+    fix: fixBy`crosstalkd workflow why RUN`,
   });
 }
 

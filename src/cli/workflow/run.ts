@@ -16,6 +16,7 @@ import { findChannel } from '../look/channel-names.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
 import { composeFile, type NewFileParts, publishFile } from './publish.ts';
 import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
 export async function startWorkflow(invocation: Invocation): Promise<number> {
@@ -48,7 +49,7 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
 function wrongInputs(asked: string, wrong: readonly Problem[]): CrosstalkError {
   const missing = wrong.flatMap(({ input }) => (input?.kind === 'missing' ? [input.name] : []));
   return new CrosstalkError('USAGE', wrong.map(({ message }) => message).join('; '), {
-    fix: `crosstalkd workflow run ${asked} ${missing.length === 0 ? '-i key=value' : missing.map((name) => `-i ${name}=…`).join(' ')}`,
+    fix: fixBy`crosstalkd workflow run ${asked} ${missing.length === 0 ? ['-i', 'KEY=VALUE'] : missing.flatMap((name) => ['-i', `${name}=VALUE`])}`,
   });
 }
 

@@ -12,6 +12,7 @@ import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { drawRun, tasksOfStep } from '../look/draw-run.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { standingsOf, statusOf, waitsOf } from '../look/why-run.ts';
+import { tellReason } from '../../protocol/remedy.ts';
 
 /** Draws one run. */
 export async function showRun(invocation: Invocation): Promise<number> {
@@ -29,7 +30,7 @@ export async function showRun(invocation: Invocation): Promise<number> {
         ...describeRunSeen(seen),
         status,
         at: at ?? tipOf(around.session),
-        blocked_by: waits,
+        blocked_by: waits.map(tellReason),
       });
     else {
       const held = at === null ? holdersOf(around, seen) : new Map<string, string>();

@@ -22,6 +22,7 @@ import type { Invocation } from '../command.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { startDirectory } from '../look/reading.ts';
 import { askableNow } from '../look/askable.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /** What was found under a name. */
 export interface WorkflowText {
@@ -85,7 +86,10 @@ export async function readWorkflow(
       'NOT_FOUND',
       `${workflowFile(asked)} is in this directory but not on the remote yet, so "${asked}" is no saved workflow`,
       {
-        fix: `crosstalkd workflow check ${workflowFile(asked)}   (or commit and push it)`,
+        fix: withNote(
+          fixBy`crosstalkd workflow check ${workflowFile(asked)}`,
+          'or commit and push it',
+        ),
       },
     );
   const near = suggestName(asked, known.saved);
@@ -95,8 +99,8 @@ export async function readWorkflow(
     {
       fix:
         known.saved.length === 0
-          ? 'crosstalkd workflow run <file>'
-          : `saved workflows: ${known.saved.join(', ')}`,
+          ? fixBy`crosstalkd workflow run FILE`
+          : fixByHand(`saved workflows: ${known.saved.join(', ')}`),
     },
   );
 }
@@ -128,7 +132,7 @@ function parseInput(key: string, text: string): Json {
     throw new CrosstalkError(
       'USAGE',
       `the input "${key}" must be JSON: ${error instanceof Error ? error.message : 'it cannot be read'}`,
-      { fix: `-i '${key}=["a", "b"]', or -i ${key}=@file.json`, cause: error },
+      { fix: fixByHand(`-i '${key}=["a", "b"]', or -i ${key}=@file.json`), cause: error },
     );
   }
 }
@@ -138,7 +142,7 @@ async function readInputFile(invocation: Invocation, name: string): Promise<stri
     return await readFile(resolve(startDirectory(invocation), name), 'utf8');
   } catch (error) {
     throw new CrosstalkError('USAGE', `-i: cannot read the file "${name}"`, {
-      fix: 'a value that begins with @ names a file',
+      fix: fixByHand('a value that begins with @ names a file'),
       cause: error,
     });
   }
@@ -187,7 +191,7 @@ export function markerOf(
       'USAGE',
       `${source.label} is a message to ${JSON.stringify(to)}, no workflow`,
       {
-        fix: `crosstalkd send ${source.label}`,
+        fix: fixBy`crosstalkd send ${source.label}`,
       },
     );
   const own = isMapping(kept['with']) ? kept['with'] : {};

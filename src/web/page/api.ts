@@ -2,13 +2,14 @@
  * Questions to the server and what it answered last. An answer stays on the page until a newer one
  * is there, so nothing flickers.
  */
+import { type Fix, fixBy } from '../../base/fix.ts';
 import { useEffect, useState } from 'preact/hooks';
 
 /** What went wrong, as the server tells it. */
 export interface Problem {
   readonly code: string;
   readonly message: string;
-  readonly fix: string | null;
+  readonly fix: Fix | null;
 }
 
 export interface Answer<T> {
@@ -106,7 +107,11 @@ async function read(question: string, entry: Kept): Promise<Answer<unknown> | nu
   } catch {
     return {
       data: entry.answer.data,
-      problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' },
+      problem: {
+        code: 'GONE',
+        message: 'crosstalkd web does not answer',
+        fix: fixBy`crosstalkd web`,
+      },
     };
   }
 }
@@ -193,7 +198,11 @@ export async function change(
   } catch {
     return {
       kind: 'refused',
-      problem: { code: 'GONE', message: 'crosstalkd web does not answer', fix: 'crosstalkd web' },
+      problem: {
+        code: 'GONE',
+        message: 'crosstalkd web does not answer',
+        fix: fixBy`crosstalkd web`,
+      },
     };
   }
 }

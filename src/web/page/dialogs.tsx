@@ -1,4 +1,5 @@
 /** What stands above the page: a question before a change, the form for a message, and the keys. */
+import { formatFix } from '../../base/fix.ts';
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { change, type Problem, textIn } from './api.ts';
@@ -99,7 +100,7 @@ export async function actOn(
   if (changed.kind === 'refused')
     return changed.problem.fix === null
       ? changed.problem.message
-      : `${changed.problem.message} (${changed.problem.fix})`;
+      : `${changed.problem.message} (${formatFix(changed.problem.fix)})`;
   say([done(changed.data), ...changed.notes].join('; '));
   return null;
 }

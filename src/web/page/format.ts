@@ -59,16 +59,6 @@ export function shortenMark(text: string): string {
   return text.replace(/\.0+(?!\d)/, '');
 }
 
-/**
- * A hint of what to do, cut into the command, if it begins with one, and what is said beside it.
- */
-export function splitFix(fix: string): { readonly command: string | null; readonly says: string } {
-  const isCommand = /^(?:crosstalkd|git|npm|ls) /.test(fix);
-  const [command = '', ...rest] = fix.split(/ {2,}/);
-  const says = rest.join(' ');
-  return !isCommand ? { command: null, says: fix } : { command, says };
-}
-
 /** `1 answer`, `3 answers`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-GB')} ${count === 1 ? one : many}`;

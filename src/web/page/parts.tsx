@@ -2,7 +2,8 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Problem } from './api.ts';
-import { formatAgo, formatMoment, splitFix } from './format.ts';
+import { type Fix as Remedy, formatCommands } from '../../base/fix.ts';
+import { formatAgo, formatMoment } from './format.ts';
 import { addressOf, type Place } from './route.ts';
 import { clock, goTo, say, useCell } from './state.ts';
 
@@ -87,6 +88,8 @@ const TONES: Readonly<Record<string, string>> = {
   rejected: 'bad',
   stale: 'bad',
   silent: 'bad',
+  suspect: 'bad',
+  down: 'bad',
   cancelled: 'quiet',
   dropped: 'quiet',
   skipped: 'quiet',
@@ -158,13 +161,14 @@ export function Command({ text }: { readonly text: string }): VNode {
   );
 }
 
-/** What helps: the command to copy, and what is said beside it. */
-export function Fix({ text }: { readonly text: string }): VNode {
-  const { command, says } = splitFix(text);
+/** What helps: the commands to copy, and what is said beside them. */
+export function Fix({ fix }: { readonly fix: Remedy }): VNode {
   return (
     <>
-      {command === null ? null : <Command text={command} />}
-      {says === '' ? null : <span class="fix-says">{says}</span>}
+      {formatCommands(fix).map((line) => (
+        <Command key={line} text={line} />
+      ))}
+      {fix.note === null ? null : <span class="fix-says">{fix.note}</span>}
     </>
   );
 }
@@ -182,7 +186,7 @@ export function Trouble({ problem }: { readonly problem: Problem }): VNode {
   return (
     <div class="trouble" role="alert">
       <p>{problem.message}</p>
-      {problem.fix === null ? null : <Fix text={problem.fix} />}
+      {problem.fix === null ? null : <Fix fix={problem.fix} />}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** What the server answers: the other side of answers.ts, as far as the page uses it. */
+import type { Fix } from '../../base/fix.ts';
 import type { Figures } from '../figures.ts';
 
 export interface Channel {
@@ -30,7 +31,7 @@ export interface Work {
   readonly to: string;
   readonly kind: string;
   readonly says: string;
-  readonly fix: string | null;
+  readonly fix: Fix | null;
   readonly sinceMs?: number;
 }
 
@@ -39,8 +40,10 @@ export interface Status {
   readonly verdict: string;
   readonly needs: readonly {
     readonly kind: string;
-    readonly what: string;
-    readonly fix: string;
+    readonly says: string;
+    readonly fix: Fix | null;
+    readonly run: string | null;
+    readonly model: string | null;
     readonly about: readonly string[];
     readonly count: number;
   }[];
@@ -49,8 +52,10 @@ export interface Status {
   readonly failed: readonly {
     readonly id: string;
     readonly model: string;
-    readonly reason: string;
-    readonly ageMs: number;
+    readonly failed: string;
+    readonly detail: string;
+    readonly run: string | null;
+    readonly atMs: number;
   }[];
   readonly rejected: readonly {
     readonly path: string;
@@ -61,7 +66,7 @@ export interface Status {
   readonly parked: readonly {
     readonly host: string;
     readonly model: string;
-    readonly why: string;
+    readonly says: string;
     readonly forMs: number | null;
   }[];
   readonly here: { readonly alias: string } | null;
@@ -159,8 +164,8 @@ export interface Why {
   readonly notes: readonly string[];
   readonly parts: readonly {
     readonly name: string | null;
-    readonly says: string;
-    readonly fix: string | null;
+    readonly head: string;
+    readonly fix: Fix | null;
     readonly hosts: readonly { readonly host: string; readonly says: string }[];
   }[];
 }
@@ -242,9 +247,10 @@ export interface Run {
     readonly limits: Readonly<Record<string, number | null>>;
   } | null;
   readonly waits: readonly {
-    readonly what: string;
-    readonly command: string | null;
-    readonly needsPerson: boolean;
+    readonly kind: string;
+    readonly says: string;
+    readonly fix: Fix | null;
+    readonly needs_person: boolean;
   }[];
   readonly answer: string | null;
   readonly me: string | null;
@@ -252,7 +258,7 @@ export interface Run {
 
 export interface Parked {
   readonly model: string;
-  readonly why: string;
+  readonly says: string;
   readonly untilMs: number | null;
 }
 
@@ -283,7 +289,7 @@ export interface Board {
       readonly served: boolean;
       readonly state: string;
       readonly says: string;
-      readonly fix: string | null;
+      readonly fix: Fix | null;
       readonly adapter: string | null;
       readonly model: string | null;
       readonly effects: string | null;

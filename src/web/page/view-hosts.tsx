@@ -122,10 +122,9 @@ function HostCard({
         ))}
         {host.models.length === 0 ? <span class="soft">serves no models</span> : null}
       </p>
-      {host.parked.map(({ model, why, untilMs }) => (
+      {host.parked.map(({ model, says }) => (
         <p class="parked" key={model}>
-          <b>{model}</b> rests
-          {untilMs === null ? '' : ` for ${formatSpan(Math.max(0, untilMs - nowMs))}`}: {why}
+          {says}
         </p>
       ))}
       {host.outage === null ? null : <p class="parked">cannot reach the remote: {host.outage}</p>}
@@ -170,8 +169,8 @@ function ModelRow({ model }: { readonly model: Board['models'][number] }): VNode
       </th>
       <td>
         <Pill state={state} text={text} />
-        {rest === undefined ? null : <p class="soft small">{rest.why}</p>}
-        {here !== null && here.fix !== null && hosts.length === 0 ? <Fix text={here.fix} /> : null}
+        {rest === undefined ? null : <p class="soft small">{rest.says}</p>}
+        {here !== null && here.fix !== null && hosts.length === 0 ? <Fix fix={here.fix} /> : null}
       </td>
       <td>{hosts.length === 0 ? <span class="soft">–</span> : hosts.join(', ')}</td>
       <td class="number">{numberOf(model.running)}</td>

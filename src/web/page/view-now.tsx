@@ -32,11 +32,20 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
       {problem === null ? null : <Trouble problem={problem} />}
       <Section title="Needs you" count={data.needs.length}>
         {data.needs.slice(0, ROWS_MAX).map((need) => (
-          <article class="need" key={`${need.kind} ${need.what}`}>
-            <p>{need.what}</p>
+          <article class="need" key={`${need.kind} ${need.says}`}>
+            <p>{need.says}</p>
             <div class="need-foot">
-              <Fix text={need.fix} />
-              <NeedLink kind={need.kind} fix={need.fix} about={need.about} />
+              {need.fix === null ? null : <Fix fix={need.fix} />}
+              {need.kind === 'failure' && need.run === null ? (
+                <button
+                  type="button"
+                  class="button small"
+                  onClick={() => confirmRetry(need.about[0] ?? '', need.model ?? '')}
+                >
+                  Retry …
+                </button>
+              ) : null}
+              <NeedLink kind={need.kind} run={need.run} about={need.about} />
             </div>
           </article>
         ))}
@@ -51,32 +60,15 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
           <WorkRow key={`${work.id} ${work.to}`} work={work} state="waiting" />
         ))}
       </Section>
-      <Section title="Failed in the last day" count={data.failed.length}>
-        {data.failed.slice(0, ROWS_MAX).map(({ id, model, reason, ageMs }) => (
-          <div class="row-line" key={`${id} ${model}`}>
-            <Go to={{ at: 'message', id }} class="row" row>
-              <Avatar name={model} />
-              <span class="row-main">
-                <b>{model}</b>
-                <span class="row-text">{reason}</span>
-              </span>
-              <span class="row-side">{formatSpan(ageMs)} ago</span>
-            </Go>
-            <button type="button" class="button small" onClick={() => confirmRetry(id, model)}>
-              Retry …
-            </button>
-          </div>
-        ))}
-      </Section>
       <Section title="Resting models" count={resting.length}>
-        {resting.map(({ host, model, why, forMs }) => (
+        {resting.map(({ host, model, says, forMs }) => (
           <div class="row plain" key={`${host} ${model}`}>
             <Avatar name={model} />
             <span class="row-main">
               <b>
                 {model} on {host}
               </b>
-              <span class="row-text">{why}</span>
+              <span class="row-text">{says}</span>
             </span>
             <span class="row-side">
               {forMs === null ? 'until resumed' : `for ${formatSpan(forMs)}`}
@@ -84,7 +76,7 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
           </div>
         ))}
       </Section>
-      {data.needs.length + data.running.length + data.waiting.length + data.failed.length === 0 ? (
+      {data.needs.length + data.running.length + data.waiting.length === 0 ? (
         <Empty
           title={
             summary !== null && summary.channels.length === 0
@@ -155,27 +147,29 @@ function WorkRow({ work, state }: { readonly work: Work; readonly state: string 
   );
 }
 
+/** About files that are no messages: there is nothing to open. */
+const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];
+
 /** Where the thing that needs somebody can be seen, and often done. */
 function NeedLink({
   kind,
-  fix,
+  run,
   about,
 }: {
   readonly kind: string;
-  readonly fix: string;
+  readonly run: string | null;
   readonly about: readonly string[];
 }): VNode | null {
-  const run = /^crosstalkd workflow \w+ (\S+)/.exec(fix)?.[1];
   const [first] = about;
   const to: Place | null =
-    run !== undefined
+    run !== null
       ? { at: 'run', id: run, tab: 'graph' }
-      : kind === 'rejected' || first === undefined
+      : FILES.includes(kind) || first === undefined
         ? null
         : { at: 'message', id: first };
   return to === null ? null : (
     <Go to={to} class="button small" row>
-      {run === undefined ? 'Open the message' : 'Open the run'}
+      {run === null ? 'Open the message' : 'Open the run'}
     </Go>
   );
 }

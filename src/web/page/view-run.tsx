@@ -23,9 +23,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
   const { data, problem } = useAnswer<Run>(`run?id=${encodeURIComponent(id)}`);
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
-  const needs = data.waits.filter(
-    ({ needsPerson, what }) => needsPerson && !what.startsWith('gate '),
-  );
+  const needs = data.waits.filter(({ needs_person, kind }) => needs_person && kind !== 'gate');
   const failed = data.counts['failed'] ?? 0;
   return (
     <div class="column wide">
@@ -72,10 +70,10 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
       {open.map((gate) => (
         <GateCard key={gate.id} run={data.run} gate={gate} me={data.me} />
       ))}
-      {needs.slice(0, 5).map(({ what, command }) => (
-        <article class="need" key={what}>
-          <p>{what}</p>
-          {command === null ? null : <Fix text={command} />}
+      {needs.slice(0, 5).map(({ says, fix }) => (
+        <article class="need" key={says}>
+          <p>{says}</p>
+          {fix === null ? null : <Fix fix={fix} />}
         </article>
       ))}
       <div class="tabs">

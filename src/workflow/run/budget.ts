@@ -15,8 +15,18 @@ export interface BudgetUse {
   readonly reservedTokens: number;
   /** New agents that the limits of money and tokens still allow, at the mean cost so far. */
   readonly affordable: number;
-  /** The limit that is reached, such as `usd 60`, or null. */
-  readonly reached: string | null;
+  /** The limit that is reached, or null. */
+  readonly reached: LimitReached | null;
+}
+
+export interface LimitReached {
+  readonly limit: 'usd' | 'tokens' | 'agents' | 'minutes';
+  readonly value: number;
+}
+
+/** `usd 60`. */
+export function formatLimit({ limit, value }: LimitReached): string {
+  return `${limit} ${String(value)}`;
 }
 
 /** Use and limits of the run now. */
@@ -57,15 +67,15 @@ function affords(limit: number | null, used: number, mean: number): number {
   return limit === null || mean === 0 ? Infinity : Math.max(0, Math.ceil((limit - used) / mean));
 }
 
-function reachedLimit(fold: Fold, use: Omit<BudgetUse, 'reached'>): string | null {
+function reachedLimit(fold: Fold, use: Omit<BudgetUse, 'reached'>): LimitReached | null {
   const { limits } = use;
   if (limits.usd !== null && use.usd + use.reservedUsd >= limits.usd)
-    return `usd ${String(limits.usd)}`;
+    return { limit: 'usd', value: limits.usd };
   if (limits.tokens !== null && use.tokens + use.reservedTokens >= limits.tokens)
-    return `tokens ${String(limits.tokens)}`;
+    return { limit: 'tokens', value: limits.tokens };
   if (limits.agents !== null && use.agents >= limits.agents)
-    return `agents ${String(limits.agents)}`;
+    return { limit: 'agents', value: limits.agents };
   if (limits.minutes !== null && fold.input.nowMs >= fold.header.atMs + limits.minutes * MINUTE)
-    return `minutes ${String(limits.minutes)}`;
+    return { limit: 'minutes', value: limits.minutes };
   return null;
 }

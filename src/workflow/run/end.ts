@@ -33,33 +33,60 @@ function statusOf(run: FoldedRun): EndStatus {
 }
 
 function goodBody(run: FoldedRun, status: EndStatus): string {
-  const { fold, main } = run;
+  const { fold } = run;
   const text = fold.plan.output === null ? lastText(run) : outputText(run);
-  const tolerated = [...main, ...run.final].filter(
-    ([, each]) => each.status === 'degraded' || each.status === 'failed',
-  );
-  const notes = tolerated.map(([id, each]) => `- ${id}: ${each.why ?? each.status}`);
-  if (run.stop !== null) notes.push(`- ${run.stop.why}; left out: ${notRun(run).join(', ')}`);
+  const notes = endNotes(run, status);
   if (status === 'succeeded' || notes.length === 0) return text;
-  return `${text.trimEnd()}\n\n---\n\nDegraded, ${String(notes.length)} tolerated:\n\n${notes.join('\n')}`;
+  return `${text.trimEnd()}\n\n---\n\nDegraded, ${String(notes.length)} tolerated:\n\n${listed(notes)}`;
 }
 
 function badBody(run: FoldedRun, status: EndStatus): string {
-  const { fold, main, compile, stop } = run;
-  const bad = [...main]
-    .filter(([, each]) => each.status === 'failed')
-    .map(([id, each]) => `- ${id}: ${each.why ?? 'failed'}`);
+  const { fold, stop } = run;
+  const head =
+    status === 'cancelled' ? `The run ended: ${stop?.why ?? 'cancelled'}.` : 'The run failed.';
+  return `${head}\n\n${listed(endNotes(run, status))}\n\nRun again only what did not finish: \`crosstalkd workflow retry ${fold.header.run}\``;
+}
+
+/** One thing to know of how a run ended. */
+export interface EndNote {
+  /** A step, or what the text lists; null = the run itself. */
+  readonly of: string | null;
+  readonly text: string;
+}
+
+/** What did not go well, and for a run that failed what is left of it. */
+export function endNotes(run: FoldedRun, status: EndStatus): readonly EndNote[] {
+  const { main, compile, stop } = run;
+  if (status === 'succeeded') return [];
+  if (status === 'degraded') {
+    const tolerated = [...main, ...run.final].filter(
+      ([, each]) => each.status === 'degraded' || each.status === 'failed',
+    );
+    return [
+      ...tolerated.map(([of, each]) => ({ of, text: each.why ?? each.status })),
+      ...(stop === null
+        ? []
+        : [{ of: null, text: `${stop.why}; left out: ${notRun(run).join(', ')}` }]),
+    ];
+  }
+  const failed = [...main].filter(([, each]) => each.status === 'failed');
   const done = [...main].filter(([, each]) => isUsable(each)).map(([id]) => id);
-  const lines = [
-    status === 'cancelled' ? `The run ended: ${stop?.why ?? 'cancelled'}.` : 'The run failed.',
-    ...(stop !== null && status !== 'cancelled' ? [`- ${stop.why}`] : []),
-    ...(compile?.status === 'failed' ? [`- plan: ${compile.why ?? 'no plan'}`] : []),
-    ...bad,
-    ...(notRun(run).length === 0 ? [] : [`- not run: ${notRun(run).join(', ')}`]),
-    ...(run.undone.length === 0 ? [] : [`- undone: ${run.undone.join(', ')}`]),
-    ...(done.length === 0 ? [] : [`- finished: ${done.join(', ')}`]),
+  return [
+    ...(stop !== null && status !== 'cancelled' ? [{ of: null, text: stop.why }] : []),
+    ...(compile?.status === 'failed' ? [{ of: 'plan', text: compile.why ?? 'no plan' }] : []),
+    ...failed.map(([of, each]) => ({ of, text: each.why ?? 'failed' })),
+    ...listOf('not run', notRun(run)),
+    ...listOf('undone', run.undone),
+    ...listOf('finished', done),
   ];
-  return `${lines[0] ?? ''}\n\n${lines.slice(1).join('\n')}\n\nRun again only what did not finish: \`crosstalkd workflow retry ${fold.header.run}\``;
+}
+
+function listOf(of: string, names: readonly string[]): readonly EndNote[] {
+  return names.length === 0 ? [] : [{ of, text: names.join(', ') }];
+}
+
+function listed(notes: readonly EndNote[]): string {
+  return notes.map(({ of, text }) => (of === null ? `- ${text}` : `- ${of}: ${text}`)).join('\n');
 }
 
 function notRun(run: FoldedRun): readonly string[] {

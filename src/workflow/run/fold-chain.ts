@@ -304,7 +304,7 @@ function giveUp(
 function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
   const running = outcome('running', at.atMs, { usd: at.usd, tokens: at.tokens });
   if (at.notBeforeMs > 0 && !ask(fold, ({ input }) => input.nowMs >= at.notBeforeMs))
-    return { ...running, status: 'waiting', why: 'a retry is due later' };
+    return { ...running, status: 'waiting', awaits: { kind: 'retry' } };
   const path = taskPath(spec.folder, at.n);
   fold.proposals.push({
     kind: 'task',

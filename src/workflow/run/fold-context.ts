@@ -5,6 +5,7 @@
  */
 import { formatIso } from '../../base/clock.ts';
 import type { Values } from '../language/expression-evaluate.ts';
+import type { Awaited } from '../../protocol/reason.ts';
 import { ask, type FoldMemo, hasFile, type Recording } from './fold-memo.ts';
 import type { RunHeader } from './header.ts';
 import type { Json, JsonObject } from '../language/json.ts';
@@ -40,6 +41,8 @@ export interface Outcome {
   readonly list: readonly JsonObject[];
   readonly decision: string | null;
   readonly why: string | null;
+  /** What a step that waits waits for. */
+  readonly awaits: Awaited | null;
   readonly atMs: number;
   readonly usd: number;
   readonly tokens: number;
@@ -135,6 +138,7 @@ export interface StepView {
   readonly needs: readonly string[];
   readonly status: Status;
   readonly why: string | null;
+  readonly awaits: Awaited | null;
 }
 
 /** A chain that failed for good. */
@@ -210,6 +214,7 @@ export function outcome(status: Status, atMs: number, parts: Partial<Outcome> = 
     list: [],
     decision: null,
     why: null,
+    awaits: null,
     usd: 0,
     tokens: 0,
     ...parts,

@@ -3,6 +3,7 @@ import { formatIso, MINUTE, parseIso } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
+import type { Awaited } from '../../protocol/reason.ts';
 import { channelRoot } from '../../protocol/paths.ts';
 import {
   decide,
@@ -203,7 +204,7 @@ export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
   }
   const due = dueOf(fold, unit, wait);
   if (due.kind === 'never') return outcome('failed', unit.atMs, { why: due.why });
-  if (due.kind === 'later') return outcome('waiting', unit.atMs, { why: due.why });
+  if (due.kind === 'later') return outcome('waiting', unit.atMs, { awaits: due.awaits });
   settle(fold, {
     path,
     name: `wait ${unit.step.id} over`,
@@ -251,7 +252,7 @@ function describeWait(unit: Unit, { what }: Wait): string {
 
 type Due =
   | { readonly kind: 'now'; readonly atMs: number; readonly text: string; readonly because: string }
-  | { readonly kind: 'later'; readonly why: string }
+  | { readonly kind: 'later'; readonly awaits: Awaited }
   | { readonly kind: 'never'; readonly why: string };
 
 function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
@@ -284,7 +285,7 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
         };
       return {
         kind: 'later',
-        why: `a message${what.from === null ? '' : ` from ${what.from}`}${what.contains === null ? '' : ` with "${what.contains}"`}`,
+        awaits: { kind: 'message', from: what.from, contains: what.contains },
       };
     }
     case 'event': {
@@ -298,7 +299,7 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
           text: signal.message.body.trim(),
           because: signal.path,
         };
-      return { kind: 'later', why: `the event "${what.name}"` };
+      return { kind: 'later', awaits: { kind: 'event', event: what.name } };
     }
   }
 }
@@ -311,7 +312,7 @@ function atTime(fold: Fold, dueMs: number, because: string): Due {
   // What is written is the time that was waited for, not the time it was noticed.
   return isPast(fold, dueMs)
     ? { kind: 'now', atMs: dueMs, text: '', because }
-    : { kind: 'later', why: `until ${formatIso(dueMs)}` };
+    : { kind: 'later', awaits: { kind: 'time', atMs: dueMs } };
 }
 
 function timedOut(fold: Fold, unit: Asking, ask: Ask): Decision | null {

@@ -5,7 +5,7 @@
 import { byCodeUnit } from '../../base/order.ts';
 import { channelRoot } from '../../protocol/paths.ts';
 import { planInForce } from './plan-in-force.ts';
-import { type BudgetUse, budgetUse, holdPath } from './budget.ts';
+import { type BudgetUse, budgetUse, formatLimit, holdPath } from './budget.ts';
 import { cancelling } from './controls.ts';
 import { foldCompile } from './fold-compile.ts';
 import {
@@ -217,9 +217,9 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
     );
     settle(fold, {
       path,
-      name: `budget hold (${budget.reached})`,
+      name: `budget hold (${formatLimit(budget.reached)})`,
       atMs,
-      content: { limit: budget.reached, 'on-exceed': onExceed },
+      content: { limit: formatLimit(budget.reached), 'on-exceed': onExceed },
     });
     return { isHeld: true, stop: null };
   }

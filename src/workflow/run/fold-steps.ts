@@ -63,6 +63,7 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
       needs: step.needs,
       status: folded.status,
       why: folded.why,
+      awaits: folded.awaits,
     };
     fold.steps.splice(at, 0, view);
   }

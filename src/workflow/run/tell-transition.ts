@@ -42,18 +42,30 @@ export function tellTransition(
     text: textForLog(text),
     trailers: [
       ...(isRoute
-        ? [['Re', messageId(marker.path)] as const, ['Channel', channelOf(marker.path)] as const]
+        ? [
+            ['Re', messageId(marker.path)] as const,
+            ['Channel', channelOf(marker.path)] as const,
+            ...(files.some((file) => file.path === routed && isFailed(file))
+              ? [['Failed', 'workflow'] as const, ['Detail', gist] as const]
+              : []),
+          ]
         : []),
       ['Run', run] as const,
     ],
   };
 }
 
+/** True for the answer of a run that failed. */
+function isFailed({ content }: Pick<NewFile, 'content'>): boolean {
+  const read = readMessage(content);
+  return read.kind === 'message' && read.message.fields.error === 'workflow';
+}
+
 /** What people want to read of a file; null = the name of the transition says it. */
 function saidIn({ path, content }: NewFile, routed: string): Said | null {
   if (path === routed) {
     const text = bodyOf(content);
-    const reason = /^status: failed$/m.test(content) ? /^- (.+)$/m.exec(text)?.[1] : undefined;
+    const reason = isFailed({ content }) ? /^- (.+)$/m.exec(text)?.[1] : undefined;
     return { gist: reason ?? firstLine(text), text };
   }
   if (path.endsWith('.re.workflow.md')) return { gist: '', text: bodyOf(content) };

@@ -4,7 +4,7 @@
  */
 import { errorText } from '../../base/errors.ts';
 import { oneLine } from '../../base/plain-text.ts';
-import { shellWord } from '../../base/shell-word.ts';
+import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { budgetUse, type BudgetUse } from '../run/budget.ts';
 import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
@@ -13,7 +13,8 @@ import type { GateView, StepView, TaskView } from '../run/fold-context.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import type { RunHeader } from '../run/header.ts';
-import { END_STATUSES } from '../run/route.ts';
+import { type EndNote, endNotes } from '../run/end.ts';
+import { END_STATUSES, type EndStatus } from '../run/route.ts';
 import type { RunInput } from '../run/run-input.ts';
 
 export const RUN_STATUSES = [
@@ -27,12 +28,6 @@ export const RUN_STATUSES = [
 ] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-/** One thing a run waits for, and the command that helps (null = only time does). */
-export interface Blocker {
-  readonly what: string;
-  readonly command: string | null;
-}
-
 export interface RunView {
   readonly run: string;
   readonly name: string;
@@ -42,7 +37,10 @@ export interface RunView {
   readonly steps: readonly StepView[];
   readonly tasks: readonly TaskView[];
   readonly gates: readonly GateView[];
-  readonly blockedBy: readonly Blocker[];
+  /** What it waits for beside its tasks: where those stand is known to who sees the claims. */
+  readonly blockedBy: readonly Reason[];
+  /** How it ended, when it did not succeed. */
+  readonly endedBy: readonly EndNote[];
   readonly counts: Readonly<Record<TaskView['state'], number>>;
   readonly budget: BudgetUse | null;
 }
@@ -64,6 +62,7 @@ export function describeRun(input: RunInput): RunView {
     tasks: [],
     gates: [],
     blockedBy: [],
+    endedBy: [],
     counts: { open: 0, succeeded: 0, failed: 0, rejected: 0 },
     budget: null,
   };
@@ -71,24 +70,19 @@ export function describeRun(input: RunInput): RunView {
     case 'unopened':
       return {
         ...empty,
-        blockedBy: [{ what: 'no host has opened it yet', command: 'crosstalkd run' }],
+        blockedBy: [{ kind: 'unopened' }],
       };
     case 'refused':
       return {
         ...empty,
         status: 'failed',
-        blockedBy: stage.problems.map((what) => ({ what, command: null })),
+        blockedBy: stage.problems.map((problem) => ({ kind: 'plan-refused', problem })),
       };
     case 'newer':
       return {
         ...empty,
         status: 'running',
-        blockedBy: [
-          {
-            what: `it was started by engine ${String(stage.engine)}; this host is older`,
-            command: 'npm install -g crosstalkd',
-          },
-        ],
+        blockedBy: [{ kind: 'newer-engine', engine: stage.engine }],
       };
     case 'ended':
       // Without a header the marker was refused, or an older program has ended the run and left no
@@ -106,8 +100,8 @@ function orBroken(empty: RunView, describe: () => RunView): RunView {
   try {
     return describe();
   } catch (error) {
-    const what = `it cannot be carried on: ${oneLine(errorText(error), 400)}`;
-    return { ...empty, status: 'failed', blockedBy: [{ what, command: null }] };
+    const problem = `it cannot be carried on: ${oneLine(errorText(error), 400)}`;
+    return { ...empty, status: 'failed', blockedBy: [{ kind: 'plan-refused', problem }] };
   }
 }
 
@@ -127,6 +121,7 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
     tasks: fold.tasks,
     gates: fold.gates,
     blockedBy: blockersOf(input, run, status),
+    endedBy: isEndStatus(status) ? endNotes(run, status) : [],
     counts: {
       open: count('open'),
       succeeded: count('succeeded'),
@@ -158,107 +153,61 @@ function statusOf(input: RunInput, run: FoldedRun): RunStatus {
   return all.some((each) => each.status === 'waiting') ? 'waiting' : 'running';
 }
 
-function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonly Blocker[] {
+function isEndStatus(status: RunStatus): status is EndStatus {
+  return END_STATUSES.some((one) => one === status);
+}
+
+function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonly Reason[] {
   const { fold } = run;
   const id = fold.header.run;
-  const blockers: Blocker[] = [];
   if (status === 'queued') {
-    const admitted = admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs });
-    if (admitted.kind === 'queued') {
-      const [first = id, ...more] = admitted.behind;
-      blockers.push({
-        what: `the group "${admitted.group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${String(more.length)} more`} to end`,
-        command: `crosstalkd workflow why ${first}`,
-      });
-    }
     // No step of it has begun.
-    return blockers;
+    const admitted = admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs });
+    return admitted.kind === 'queued'
+      ? [{ kind: 'group-full', group: admitted.group, behind: admitted.behind }]
+      : [];
   }
-  if (isPaused(fold.messages))
-    blockers.push({ what: 'it is paused', command: `crosstalkd workflow resume ${id}` });
   const { reached } = run.budget;
-  if (run.isHeld) {
-    const [limit = 'usd', value = '0'] = (reached ?? '').split(' ');
-    blockers.push({
-      what: `its budget is used up${reached === null ? '' : ` (${reached})`}`,
-      command: `crosstalkd workflow budget ${id} --${limit} ${String(Number(value) * 2)}`,
-    });
-  }
-  for (const gate of fold.gates.filter((each) => each.state === 'open'))
-    blockers.push({ what: describeGate(gate), command: answerCommands(id, gate) });
-  for (const task of fold.tasks.filter((each) => each.state === 'open'))
-    blockers.push(taskBlocker(input, task));
-  for (const step of fold.steps.filter((each) => each.status === 'waiting')) {
-    const event = /^the event "(.*)"$/.exec(step.why ?? '')?.[1];
-    blockers.push({
-      what: `${step.id} waits: ${step.why ?? ''}`,
-      command: event === undefined ? null : `crosstalkd workflow signal ${id} ${event}`,
-    });
-  }
-  return blockers;
-}
-
-/** A gate that is open, in words. */
-export function describeGate({
-  gate,
-  title,
-  approvers,
-  quorum,
-  received,
-  answers,
-  isVoid,
-}: GateView): string {
-  const votes = quorum > 1 ? ` (${String(received)} of ${String(quorum)})` : '';
-  const ignored = answers.flatMap(({ from, problem }) =>
-    problem === null ? [] : [`; the answer of ${from} does not count: ${problem}`],
-  );
-  const written = isVoid
-    ? '; its decision.json has no answers behind it and counts for nothing: git rm it'
-    : '';
-  return `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${votes}${ignored.join('')}${written}`;
-}
-
-/** The command that answers a gate, with what it needs for that. */
-export function answerCommand(
-  run: string,
-  { gate, form, choices }: Pick<GateView, 'gate' | 'form' | 'choices'>,
-): string {
-  const answer =
-    form === 'choose'
-      ? ` --choice ${JSON.stringify(choices[0] ?? '')}`
-      : form === 'input'
-        ? ' -m <answer>'
-        : '';
-  return `crosstalkd workflow approve ${run} ${gate}${answer}`;
-}
-
-/** The same, with what else it takes. */
-export function answerCommands(
-  run: string,
-  gate: Pick<GateView, 'gate' | 'form' | 'choices'>,
-): string {
-  const others = gate.form === 'choose' ? gate.choices.slice(1) : [];
-  return answerCommand(run, gate) + (others.length === 0 ? '' : `   (or: ${others.join(', ')})`);
-}
-
-function taskBlocker(input: RunInput, task: TaskView): Blocker {
-  const [model = task.to, host] = task.to.split('@');
-  const hosts = input.lookUp.served.get(model) ?? [];
-  const name = `task ${task.step} ${task.key}`;
-  if (task.to === 'workflow')
-    return { what: `${name} is a child run`, command: `crosstalkd workflow list` };
-  if (hosts.length === 0)
-    return {
-      what: `${name}: no live host serves ${model}`,
-      command: `crosstalkd run --only ${model}`,
-    };
-  if (host !== undefined && !hosts.includes(host))
-    return {
-      what: `${name}: it may run only on ${host}, which is not alive`,
-      command: `crosstalkd hosts`,
-    };
-  return {
-    what: `${name} is with ${model} (${hosts.join(', ')})`,
-    command: `crosstalkd why ${shellWord(task.path)}`,
+  const held: Reason = {
+    kind: 'run-budget',
+    run: id,
+    limit: reached?.limit ?? null,
+    value: reached?.value ?? 0,
   };
+  return [
+    ...(isPaused(fold.messages) ? [{ kind: 'run-paused', run: id } as const] : []),
+    ...(run.isHeld ? [held] : []),
+    ...fold.gates.filter(({ state }) => state === 'open').map((gate) => gateReason(id, gate)),
+    ...fold.steps
+      .filter((step) => step.status === 'waiting')
+      .flatMap((step) => waitReason(id, step)),
+  ];
+}
+
+/** Why an open gate of the run waits. */
+export function gateReason(run: string, of: GateView): ReasonOf<'gate'> {
+  const { gate, title, form, choices, approvers, received, quorum, answers, isVoid } = of;
+  const ignored = answers.flatMap(({ from, problem }) =>
+    problem === null ? [] : [{ from, problem }],
+  );
+  return {
+    kind: 'gate',
+    run,
+    gate,
+    title,
+    form,
+    choices,
+    approvers,
+    received,
+    quorum,
+    isVoid,
+    ignored,
+  };
+}
+
+function waitReason(run: string, { id: step, awaits }: StepView): readonly Reason[] {
+  if (awaits === null) return [];
+  return awaits.kind === 'event'
+    ? [{ kind: 'event', run, step, event: awaits.event }]
+    : [{ kind: 'step-waits', step, for: awaits }];
 }

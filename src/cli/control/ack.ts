@@ -1,0 +1,118 @@
+/**
+ * `crosstalkd ack`: a person's note that nothing has to be done about a failure or a file that is
+ * no message. It stands in the transport, so that nobody on any host is told of it again.
+ */
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixBy } from '../../base/fix.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { type Acked, ackPath } from '../../protocol/acks.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { messageId } from '../../protocol/paths.ts';
+import type { Transaction } from '../../transport/publish.ts';
+import { given, type Invocation, option } from '../command.ts';
+import { plain } from '../io.ts';
+import { dropAcked } from '../look/acks.ts';
+import { type Failure, readFailures } from '../look/failures.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { publishFor } from '../session/transport-session.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+
+/** One thing to dismiss, and how it is named to people. */
+interface Found {
+  readonly about: string;
+  readonly what: Acked;
+}
+
+/** Dismisses what its arguments name, or with --failed every failure; exit 3 for nothing left. */
+export async function acknowledge(invocation: Invocation): Promise<number> {
+  const around = await lookToAct(invocation);
+  try {
+    const sender = await identifySender(invocation, around.session);
+    if (sender.agent !== null)
+      throw new CrosstalkError('REFUSED', 'an agent cannot dismiss what needs a person');
+    const found = await findAll(invocation, around);
+    const note = option(invocation, 'message') ?? '';
+    await publishFor(
+      around.session,
+      found.map((one) => acknowledgement(one, { sender, note })),
+    );
+    const dismissed = found.map(({ about }) => about);
+    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', dismissed });
+    else for (const about of dismissed) invocation.io.print(plain(`dismissed: ${about}`));
+    return 0;
+  } finally {
+    await around.session.close();
+  }
+}
+
+async function findAll(invocation: Invocation, around: Surroundings): Promise<readonly Found[]> {
+  const open = await dropAcked(around, await readFailures(invocation.env, around.session));
+  if (given(invocation, 'failed')) return open.failures.map(ofFailure);
+  if (invocation.args.length === 0)
+    throw new CrosstalkError('USAGE', 'what to dismiss is missing: an id, a run or a path', {
+      fix: 'crosstalkd status',
+    });
+  const lists = await Promise.all(invocation.args.map((asked) => find(around, open, asked)));
+  return lists.flat();
+}
+
+async function find(
+  around: Surroundings,
+  open: Awaited<ReturnType<typeof dropAcked>>,
+  asked: string,
+): Promise<readonly Found[]> {
+  const failures = open.failures.filter(
+    ({ id, run }) => run === asked || id === asked || (asked.length >= 6 && id.startsWith(asked)),
+  );
+  if (failures.length > 0) return failures.map(ofFailure);
+  const paths = open.strays.filter(
+    (path) => path === asked || path.endsWith(`/${asked}`) || messageId(path) === asked,
+  );
+  if (paths.length === 0)
+    throw new CrosstalkError('NOT_FOUND', `nothing called "${asked}" is left to dismiss`, {
+      fix: fixBy`crosstalkd why ${asked}`,
+    });
+  const { tip } = around.index;
+  const entries = tip === null ? [] : await around.session.repository.lookUp(tip, paths);
+  return paths.map((path, at) => ({
+    about: path,
+    what: { kind: 'file', path, oid: entries[at]?.oid ?? '' },
+  }));
+}
+
+function ofFailure({ channel, id, model, run }: Failure): Found {
+  const about = run === null ? `${id} to ${model}` : `the run ${run}`;
+  return { about, what: { kind: 'failure', channel, id, model } };
+}
+
+function acknowledgement(
+  { about, what }: Found,
+  { sender, note }: { readonly sender: Sender; readonly note: string },
+): Transaction {
+  const path = ackPath(what);
+  return {
+    name: `ack ${path}`,
+    fences: [],
+    decide: async (view) => {
+      const [standing] = await view.lookUp([path]);
+      if (standing != null) return null;
+      const atMs = systemClock.wallMs();
+      const fields = {
+        ack: what.kind === 'file' ? what.path : what.id,
+        from: sender.name,
+        timestamp: formatIso(atMs),
+      };
+      return [
+        {
+          writes: [{ path, content: writeFrontMatter(fields, note === '' ? '' : `${note}\n`) }],
+          author: sender.identity,
+          committer: sender.identity,
+          atMs,
+          message: `${oneLine(`${sender.name} dismisses ${about}`, 100)}\n\n${note}`.trimEnd(),
+        },
+      ];
+    },
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Messages without an answer and runs that failed, until somebody asks again, answers or dismisses
+ * them: read from the trailers of the commits. What was found and how far it reaches is kept in the
+ * state directory, so that only what is new is read.
+ */
+import { join } from 'node:path';
+import { type Oid, parseOid } from '../../base/ids.ts';
+import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
+import { channelFolder } from '../../protocol/paths.ts';
+import { isMapping } from '../../protocol/yaml.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { walkCommits } from './walk-commits.ts';
+
+/** One that failed for good. */
+export interface Failure {
+  /** Of the message, as in the trailer: what `retry` takes. */
+  readonly id: string;
+  readonly channel: string;
+  /** Whose answer is missing; `workflow` for a run. */
+  readonly model: string;
+  /** The run that failed, or that the message is a task of; null = neither. */
+  readonly run: string | null;
+  /** The class of failure, or the status of the run. */
+  readonly failed: string;
+  /** What its commit says of it. */
+  readonly detail: string;
+  /** Nobody knows what the agent did before its host was lost. */
+  readonly isUnknown: boolean;
+  readonly atMs: number;
+}
+
+/** More than these are not kept: the oldest go first. */
+const KEPT_MAX = 2_000;
+const FORM = 1;
+const TRAILERS = ['Re', 'Channel', 'Run', 'Failed', 'Detail', 'Outcome', 'Retries'] as const;
+
+/**
+ * Failures that stand, newest first. A task's is told by its run, unless its outcome is unknown.
+ */
+export async function readFailures(
+  env: Readonly<Record<string, string | undefined>>,
+  session: TransportSession,
+): Promise<readonly Failure[]> {
+  const { tip } = session.mirror.index();
+  if (tip === null) return [];
+  const path = join(session.directory.path, 'failures');
+  const kept = decodeKept(await readCheckpoint(path));
+  const goesOn = kept !== null && (await session.repository.isAncestor(kept.tip, tip));
+  const open = new Map(goesOn ? kept.open.map((one) => [keyOf(one), one]) : []);
+  if (kept?.tip !== tip) {
+    const from = goesOn ? kept.tip : null;
+    const only = ['--extended-regexp', '--grep=^Crosstalk-(Failed|Retries|Re): '];
+    await walkCommits(
+      { env, session, from, to: tip, only, fields: ['%ae', '%at'], trailers: TRAILERS },
+      (values) => noteCommit(open, values),
+    );
+    const list = [...open.values()].slice(-KEPT_MAX);
+    await writeCheckpoint(path, { form: FORM, tip, open: list });
+  }
+  return dropTasks(session, tip, [...open.values()].reverse());
+}
+
+/** Takes one commit into account, oldest first. Pure but for the map. */
+export function noteCommit(open: Map<string, Failure>, values: readonly string[]): void {
+  const [email = '', at = '', id = '', channel = '', run = '', ...rest] = values;
+  const [failed = '', detail = '', outcome = '', retries = ''] = rest;
+  if (retries !== '') for (const [key, one] of open) if (one.id === retries) open.delete(key);
+  const model = email === 'workflow@crosstalk' ? 'workflow' : modelOf(email);
+  if (id === '' || model === null) return;
+  const key = keyOf({ channel, id, model });
+  open.delete(key);
+  if (failed === '') return;
+  open.set(key, {
+    id,
+    channel,
+    model,
+    run: run === '' ? null : run,
+    failed,
+    detail,
+    isUnknown: outcome === 'unknown',
+    atMs: Number(at) * 1_000,
+  });
+}
+
+/** The model of a reply's author, `opus@laptop.crosstalk`; null for a person. */
+function modelOf(email: string): string | null {
+  const at = email.indexOf('@');
+  return at > 0 && email.endsWith('.crosstalk') ? email.slice(0, at) : null;
+}
+
+async function dropTasks(
+  session: TransportSession,
+  tip: Oid,
+  failures: readonly Failure[],
+): Promise<readonly Failure[]> {
+  const channels = [...new Set(failures.map(({ channel }) => channel))];
+  const folders = channels.map((channel) => channelFolder(channel));
+  const [headers, standing] = await Promise.all([
+    session.repository.lookUp(
+      tip,
+      folders.map((folder) => `${folder}/RUN.json`),
+    ),
+    session.repository.lookUp(tip, folders),
+  ]);
+  const runs = new Set(channels.filter((_, at) => headers[at] != null));
+  const there = new Set(channels.filter((_, at) => standing[at] != null));
+  return failures.flatMap((one) => {
+    // An archived or deleted conversation is over.
+    if (!there.has(one.channel)) return [];
+    if (!runs.has(one.channel) || one.model === 'workflow') return [one];
+    return one.isUnknown ? [{ ...one, run: one.channel }] : [];
+  });
+}
+
+function keyOf({ channel, id, model }: Pick<Failure, 'channel' | 'id' | 'model'>): string {
+  return `${channel} ${id} ${model}`;
+}
+
+function decodeKept(
+  value: unknown,
+): { readonly tip: Oid; readonly open: readonly Failure[] } | null {
+  if (!isMapping(value) || value['form'] !== FORM || !Array.isArray(value['open'])) return null;
+  const tip = typeof value['tip'] === 'string' ? parseOid(value['tip']) : null;
+  return tip === null ? null : { tip, open: value['open'] as readonly Failure[] };
+}

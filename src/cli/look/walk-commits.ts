@@ -1,0 +1,58 @@
+/**
+ * Reads chosen facts of many commits out of the cache, a line each, as git prints them: trailers
+ * are what git takes for trailers, so what somebody wrote above them is none.
+ */
+import { MINUTE, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+
+const WALK_MS = 10 * MINUTE;
+const SEPARATOR = '\u0001';
+
+/** What is read. */
+export interface CommitWalk {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly session: TransportSession;
+  /** Leaves out this commit and what it contains; null = nothing. */
+  readonly from: Oid | null;
+  readonly to: Oid;
+  /** Only commits that match: more arguments of `git log`. */
+  readonly only?: readonly string[];
+  /** Fields as `--format` of git names them. */
+  readonly fields: readonly string[];
+  /** Names of trailers without their `Crosstalk-`; their values follow the fields. */
+  readonly trailers: readonly string[];
+}
+
+/** Every commit of the range, by whatever merges it came, oldest first. */
+export async function walkCommits(
+  { env, session, from, to, only = [], fields, trailers }: CommitWalk,
+  take: (values: readonly string[]) => void,
+): Promise<void> {
+  const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
+  const named = trailers.map((key) => `%(trailers:key=Crosstalk-${key},valueonly,separator=;)`);
+  const format = `--format=${[...fields, ...named].join('%x01')}`;
+  let rest = '';
+  const decoder = new TextDecoder();
+  const onStdout = (chunk: Buffer): void => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line.split(SEPARATOR));
+  };
+  const steady = ['-c', 'i18n.logOutputEncoding=UTF-8', 'log', '--no-color', '--no-notes'];
+  const how = ['--no-mailmap', '--no-merges', '--reverse', ...only, format];
+  const range = from === null ? [to] : [to, `^${from}`];
+  const walked = await git.run({
+    args: [...steady, ...how, ...range, '--'],
+    onStdout,
+    limitMs: WALK_MS,
+  });
+  if (walked.code !== 0)
+    throw new CrosstalkError(
+      'INTERNAL',
+      `git log failed in the cache: ${walked.stderr.trim().split('\n')[0] ?? ''}`,
+    );
+  if (rest !== '') take(rest.split(SEPARATOR));
+}
