@@ -176,6 +176,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'ship waits for the event "go; touch X"',
     "crosstalkd workflow signal r-1 'go; touch X'",
   ],
+  ['schedule', 'w/x.md does not start by itself: no such zone', 'crosstalkd workflow check x'],
   ['step-waits', 'nap waits until 1970-01-01T00:00:00.000Z', null],
   ['tasks', 'a, b and 2 more (opus): waiting', 'crosstalkd why p.md'],
   ['child-run', 'is not over', 'crosstalkd workflow why data/channels/r-1/x.md'],
