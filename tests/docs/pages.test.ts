@@ -147,7 +147,7 @@ describe('src/README.md', () => {
   });
 
   it('only the named files parse YAML', () => {
-    expect(filesWith(/from 'js-yaml'/)).toEqual(['protocol/yaml.ts']);
+    expect(filesWith(/from 'js-yaml'/)).toEqual(['protocol/yaml-lines.ts', 'protocol/yaml.ts']);
     expect(filesWith(/from 'gray-matter'/)).toEqual(['protocol/front-matter.ts']);
   });
 

@@ -3,6 +3,7 @@
  * answer of a model makes tasks, never markers, gates, limits or schedules.
  */
 import { parseAddress } from '../../protocol/address.ts';
+import { MODELS_FILE } from '../../protocol/paths.ts';
 import type { Compilers } from '../../protocol/who-can-be-asked.ts';
 import { findMapping, isJsonObject, type Json, type JsonObject } from '../language/json.ts';
 import type { Marker } from '../language/marker.ts';
@@ -50,7 +51,7 @@ export function chooseCompilers(marker: Marker, options: CompileOptions): Compil
   const others = compilers.others.map(({ name, why }) => `${name} ${why}`).join('; ');
   return {
     kind: 'nobody',
-    why: `no model can make a plan of this text: ${others === '' ? 'data/models.yaml names none' : others}`,
+    why: `no model can make a plan of this text: ${others === '' ? `${MODELS_FILE} names none` : others}`,
   };
 }
 
