@@ -2,8 +2,7 @@
  * Bytes of a message file → fields and body, or the reason why not. Everything here is hostile
  * until proven otherwise: size, encoding, first line and length of the head are settled before any
  * parser sees a byte, and the only parser ever reached is YAML without tags that build anything.
- * PROTOCOL.md "Front matter"; FAULTS: gray-matter evaluates other languages, hence the guard in
- * front of it.
+ * PROTOCOL.md "Front matter"; gray-matter evaluates other languages, hence the guard before it.
  */
 import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';

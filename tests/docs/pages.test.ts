@@ -120,13 +120,19 @@ describe('src/README.md', () => {
     for (const folder of folders) expect(page).toMatch(new RegExp(`^${folder} `, 'm'));
   });
 
-  it('decisions take at most ten lines', () => {
+  it('has ten short decisions, and every other a short page of its own', () => {
     const decisions = (page.split('## Decisions')[1] ?? '')
       .split(/\n\n/)
       .filter((part) => part.startsWith('**'));
-    expect(decisions.length).toBeGreaterThan(10);
+    expect(decisions.length).toBeGreaterThan(5);
+    expect(decisions.length).toBeLessThanOrEqual(10);
     for (const decision of decisions)
       expect(decision.split('\n').length, decision).toBeLessThanOrEqual(10);
+    for (const name of readdirSync(resolve(ROOT, 'docs/decisions'))) {
+      const text = readPage(`docs/decisions/${name}`);
+      expect(text.startsWith('# '), name).toBe(true);
+      expect(text.trimEnd().split('\n').length, name).toBeLessThanOrEqual(20);
+    }
   });
 
   const filesWith = (pattern: RegExp): readonly string[] =>

@@ -48,7 +48,9 @@ describe('what to do', () => {
     'README.md',
     'GUIDE-CLI.md',
     'PROTOCOL.md',
-    ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+    ...readdirSync(join(ROOT, 'docs'))
+      .filter((name) => name.includes('.'))
+      .map((name) => `docs/${name}`),
   ];
   const commands = pages
     .filter((path) => path.endsWith('.md'))
