@@ -280,6 +280,7 @@ function readerAt(
     summaries: seen.others,
     memory,
     memories: state.workflows.folderTexts,
+    trust: state.trust.heardBy,
     nowMs: doors.clock.wallMs(),
   };
 }

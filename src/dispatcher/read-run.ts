@@ -6,6 +6,7 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Askable } from '../protocol/who-can-be-asked.ts';
+import { hear, isPerson, type Trust, type Voice } from '../protocol/trust.ts';
 import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import {
@@ -36,6 +37,8 @@ export interface RunReader {
   readonly memory: TextMemory;
   /** Texts of other folders, by a name for each. */
   readonly memories: Map<string, TextMemory>;
+  /** What has to be signed for this host; null: nothing. */
+  readonly trust: Trust | null;
   readonly nowMs: number;
 }
 
@@ -147,12 +150,14 @@ async function readFork(
  * was edited since speaks for nobody, because somebody else may have done that.
  */
 async function readSpeakers(
-  { repository, view }: RunReader,
+  { repository, view, trust }: RunReader,
   root: string,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
-  const known = SPEAKERS.get(repository) ?? new Map<string, Known>();
-  SPEAKERS.set(repository, known);
+  const isSigned = trust !== null && (trust.required.has('gates') || trust.required.has('all'));
+  const key = isSigned ? trust : repository;
+  const known = SPEAKERS.get(key) ?? new Map<string, Known>();
+  SPEAKERS.set(key, known);
   const asked = [...files].filter(
     ([path, text]) => isOfPeople(path, root) && known.get(path)?.text !== text,
   );
@@ -161,12 +166,20 @@ async function readSpeakers(
     const paths = asked.map(([path]) => path);
     const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
     const now = await repository.lookUp(tip, paths);
+    const writers = isSigned ? await repository.findWriters(paths, tip) : null;
     for (const [at, [path, text]] of asked.entries()) {
       const commit = commits.get(path);
       if (commit === undefined) continue;
       const [then] = await repository.lookUp(commit.oid, [path]);
       const isSame = then?.oid === now[at]?.oid;
-      remember(known, path, { text, speaker: isSame ? speakerOf(commit) : null });
+      const speaker = isSame ? speakerOf(commit) : null;
+      remember(known, path, {
+        text,
+        speaker:
+          speaker === null || writers === null || trust === null
+            ? speaker
+            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers)),
+      });
     }
   }
   return new Map(
@@ -177,13 +190,20 @@ async function readSpeakers(
   );
 }
 
+/** The person whose key it is, in place of what the commit says of itself; null: nobody known. */
+function signerOf(speaker: Speaker, voice: Voice): Speaker | null {
+  const names = voice.kind === 'known' ? voice.principals.filter(isPerson) : [];
+  const [name] = names;
+  return name === undefined ? null : { ...speaker, name, names, voice: name };
+}
+
 interface Known {
   readonly text: string;
   readonly speaker: Speaker | null;
 }
 
 /** Commits do not change, and the files of a run are read with every look. */
-const SPEAKERS = new WeakMap<Repository, Map<string, Known>>();
+const SPEAKERS = new WeakMap<Repository | Trust, Map<string, Known>>();
 const SPEAKERS_MAX = 10_000;
 
 function remember(known: Map<string, Known>, path: string, said: Known): void {

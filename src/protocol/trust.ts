@@ -7,9 +7,9 @@ import { parseSshKey, type Signed, type SshKey, verifySsh } from './ssh-signatur
 
 /**
  * What can be required to be signed: messages to models that may act outside and markers of
- * workflows, or every message.
+ * workflows; what people answer to gates and order runs to do; or both and every other message.
  */
-export const SIGNED_KINDS = ['external', 'all'] as const;
+export const SIGNED_KINDS = ['external', 'gates', 'all'] as const;
 export type SignedKind = (typeof SIGNED_KINDS)[number];
 
 /** Principal → keys: a person's name, or `host/<alias>`. */
@@ -37,6 +37,11 @@ export type Voice =
   | { readonly kind: 'stranger'; readonly key: SshKey };
 
 const HOST_PREFIX = 'host/';
+
+/** Whether a principal is a person and no host. */
+export function isPerson(principal: string): boolean {
+  return !principal.startsWith(HOST_PREFIX);
+}
 
 /** The principal of a host. */
 export function hostPrincipal(alias: string): string {
@@ -90,6 +95,6 @@ export function maySpeakAs(voice: Voice, from: string, signers: Signers): boolea
   if (voice.kind !== 'known') return false;
   const name = slugName(from, from);
   return voice.principals.some((principal) =>
-    principal.startsWith(HOST_PREFIX) ? !signers.has(name) : slugName(principal, '') === name,
+    isPerson(principal) ? slugName(principal, '') === name : !signers.has(name),
   );
 }

@@ -16,7 +16,7 @@ beforeAll(async () => {
   cli = await startCli({ models: MODELS });
   for (const name of ['ada', 'eve'])
     execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', keyOf(name)]);
-  writeFileSync(join(cli.place, 'config', 'config.yaml'), 'require-signed: [external]\n');
+  writeFileSync(join(cli.place, 'config', 'config.yaml'), 'require-signed: [external, gates]\n');
   expect((await cli.run(['trust', 'add', 'ada', `${keyOf('ada')}.pub`])).code).toBe(0);
 });
 afterAll(() => cli.close());
@@ -38,7 +38,7 @@ async function ask(to: string, text: string): Promise<string> {
 const stateOf = async (id: string): Promise<unknown> =>
   listOf((await cli.json(['log'])).data, 'messages').find((one) => one['id'] === id)?.['state'];
 
-describe('with require-signed: [external]', () => {
+describe('with require-signed: [external, gates]', () => {
   it('runs what its sender has signed, and what needs no signature', async () => {
     signWith('ada');
     const signed = await ask('deploy', 'ship it');
@@ -102,6 +102,35 @@ describe('with require-signed: [external]', () => {
     expect(await stateOf('signed')).toBe('answered');
   });
 
+  it('counts the answer to a gate only when a known person has signed it', async () => {
+    signWith('ada');
+    const marker = [
+      '---',
+      'to: workflow',
+      'type: workflow',
+      'from: ada',
+      'steps:',
+      '  ok: { ask: { title: "Ship?", kind: approve, approvers: [ada] } }',
+      '---\n',
+    ].join('\n');
+    cli.git(['pull', '-q', '--rebase']);
+    writeFileSync(join(cli.clone, GENERAL, 'gated.md'), marker);
+    cli.git(['add', '-A']);
+    cli.git(['commit', '-qm', 'a gated run']);
+    cli.git(['push', '-q']);
+    await cli.answer();
+    cli.git(['pull', '-q', '--rebase']);
+    signWith(null);
+    await cli.run(['workflow', 'approve', 'gated']);
+    await cli.answer();
+    expect(await stateOf('gated')).toBe('open');
+    signWith('ada');
+    const approved = await cli.run(['workflow', 'approve', 'gated']);
+    expect(approved.stderr).toBe('');
+    await cli.answer();
+    expect(await stateOf('gated')).toBe('answered');
+  });
+
   it('a commit of this host is good for git itself, by the key that it tells', async () => {
     const key = (await cli.run(['trust', 'key'])).stdout;
     const added = await cli.run(['trust', 'add', '--host', 'mbp', '-'], { input: key });
@@ -119,7 +148,7 @@ describe('with require-signed: [external]', () => {
 describe('trust', () => {
   it('lists what is known, and refuses what is no key, naming it', async () => {
     const { data } = await cli.json(['trust', 'list']);
-    expect(data).toMatchObject({ ok: true, required: ['external'] });
+    expect(data).toMatchObject({ ok: true, required: ['external', 'gates'] });
     const refused = await cli.run(['trust', 'add', 'bob', '-'], { input: 'ssh-ed25519 nonsense' });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('"ssh-ed25519 nonsense"');

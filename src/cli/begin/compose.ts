@@ -127,7 +127,7 @@ export async function composeDispatcher(
     log.warning('scratch.kept', {
       directory: directory.scratch,
       reason: errorText(error),
-      next: 'goes on; "crosstalkd doctor --fix" tries again',
+      next: 'goes on; the next start tries again',
     }),
   );
   await sessions.tidy();

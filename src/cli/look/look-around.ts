@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { findHeld } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
+import type { Trust } from '../../protocol/trust.ts';
 import { createTrust } from '../../local/trust-store.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
@@ -77,6 +78,8 @@ export interface Surroundings {
    */
   readonly offers: readonly ModelOffer[];
   readonly offersProblem: string | null;
+  /** What has to be signed for this host; null: nothing. */
+  readonly trust: Trust | null;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: WorkView['unsigned'];
   /** Nothing of data/models.yaml at the tip can be read; the one before is in force. */
@@ -119,21 +122,27 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const index = session.mirror.index();
   const { offers, offersProblem } = await readOffersHere(session);
   const works = listWork(index);
-  const unsigned = await findUnsigned(session, works, offers);
+  const trust = await readTrust(session);
+  const unsigned =
+    trust === null ? new Map() : await findUnsigned(session, works, { offers, trust });
   const problem = session.mirror.modelsProblem();
   const modelsProblem = problem === null ? null : unreadable(problem);
-  const here = { offers, offersProblem, modelsProblem, unsigned, ...asked };
+  const here = { offers, offersProblem, modelsProblem, trust, unsigned, ...asked };
   return { session, ...seen, index, works, ...here };
 }
 
-async function findUnsigned(
-  { configDirectory, config, repository, mirror }: TransportSession,
-  works: readonly Work[],
-  offers: readonly ModelOffer[],
-): Promise<WorkView['unsigned']> {
+async function readTrust({ configDirectory, config }: TransportSession): Promise<Trust | null> {
   const trust = await createTrust(configDirectory, config.requireSigned)();
+  return trust.required.size === 0 ? null : trust;
+}
+
+async function findUnsigned(
+  { repository, mirror }: TransportSession,
+  works: readonly Work[],
+  { offers, trust }: { readonly offers: readonly ModelOffer[]; readonly trust: Trust },
+): Promise<WorkView['unsigned']> {
   const { tip } = mirror.index();
-  if (trust.required.size === 0 || tip === null) return new Map();
+  if (tip === null) return new Map();
   const models = new Map(
     offers.flatMap(({ name, entry }) => (entry === null ? [] : [[name, entry]])),
   );

@@ -176,6 +176,7 @@ function readerOf(around: Surroundings, at: Oid | null) {
     summaries: [],
     memory: new Map(),
     memories: new Map(),
+    trust: around.trust,
     nowMs: systemClock.wallMs(),
   };
 }
