@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cli, letter, listOf, startCli } from '../support/cli.ts';
+import { fixIs } from '../support/fix.ts';
 
 const MODELS = 'models:\n  echo: { adapter: command, command: [cat], effects: none }\n';
 const PATH = 'data/channels/old/2026/first.md';
@@ -65,7 +66,8 @@ describe('archive', () => {
       'data/channels/old/copy.re.echo.md',
     );
     const { data } = await cli.json(['status']);
-    expect(JSON.stringify(data)).toContain('crosstalkd archive --undo old');
+    const back = { kind: 'rejected', fix: fixIs('crosstalkd archive --undo old') };
+    expect(listOf(data, 'needs')).toMatchObject([back, back]);
     const sent = await cli.run(['send', '--channel', 'old', '--to', 'echo', '-m', 'hello']);
     expect([sent.code, sent.stderr]).toEqual([
       1,

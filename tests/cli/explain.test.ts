@@ -278,12 +278,13 @@ describe('why a message stands where it stands', () => {
     expect((await cli.json(['hosts'])).data).toMatchObject({ health: 'degraded' });
     plant(`refs/crosstalk/claims/${keyOf(path, 'echo')}`, 'garbage \u001b[31m');
     expect(await firstPart('who')).toMatchObject({
-      kind: 'holder-silent',
+      kind: 'claim-unreadable',
       says: expect.stringContaining('nobody can read') as unknown,
+      fix: fixIs('crosstalkd doctor --fix'),
     });
     const doctor = await cli.json(['doctor', '--fix']);
     expect(doctor.data['repaired']).toEqual([expect.stringContaining('refs/crosstalk/claims/')]);
-    expect(await firstPart('who')).not.toMatchObject({ kind: 'holder-silent' });
+    expect(await firstPart('who')).not.toMatchObject({ kind: 'claim-unreadable' });
     unplant();
   });
 

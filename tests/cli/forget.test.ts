@@ -155,7 +155,7 @@ describe('crosstalkd upgrade-transport', () => {
       data: { upgraded: ['AGENTS.md', 'PROTOCOL.md'], left: [] },
     });
     expect(cli.git(['log', '-1', '--format=%an: %s', 'main'], cli.remote)).toBe(
-      'Ada: Upgrade the pages of this transport',
+      'Ada: Upgrade this transport',
     );
     expect(cli.git(['diff', '--name-only', `${before}..main`], cli.remote).split('\n')).toEqual([
       'AGENTS.md',
