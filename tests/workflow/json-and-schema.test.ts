@@ -124,3 +124,37 @@ test('a schema that could hang a host, or has a rule nobody knows, is refused', 
 test('the sample of a dry run fits its schema', () => {
   expect(validateJson(SCHEMA, sampleOf(SCHEMA))).toEqual([]);
 });
+
+const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+test.each<[string, Json, Json]>([
+  [
+    'choices times items',
+    { type: 'array', items: { enum: many(5_000) } },
+    many(5_000).map(() => 4_999),
+  ],
+  [
+    'anyOf times items',
+    { type: 'array', items: { anyOf: many(3_000).map((value) => ({ const: value })) } },
+    many(3_000).map(() => 2_999),
+  ],
+  [
+    'choices inside of choices',
+    many(24).reduce<Json>((inner) => ({ anyOf: [inner, inner] }), { type: 'string' }),
+    1,
+  ],
+])('an answer is judged in a bounded number of steps: %s', (_, schema, value) => {
+  expect(validateJson(schema, value)).toEqual([
+    '$: not judged within 1000000 steps; expected fewer items or fewer choices',
+  ]);
+});
+
+test('a large answer with few choices is judged whole', () => {
+  const schema = { type: 'array', items: { enum: ['a', 'b', 'c'] } };
+  expect(
+    validateJson(
+      schema,
+      many(50_000).map(() => 'c'),
+    ),
+  ).toEqual([]);
+});

@@ -34,6 +34,8 @@ const RULES = (
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'];
 const ERRORS_MAX = 10;
 const DEPTH_MAX = 32;
+/** Values compared with rules in one judgement, and characters compared: choices times items. */
+const STEPS_MAX = 1_000_000;
 
 /** What is wrong with a schema itself; empty = it can be used. */
 export function schemaProblems(schema: Json, where = 'schema'): readonly string[] {
@@ -117,8 +119,11 @@ export function schemaType(schema: Json): Type {
  */
 export function validateJson(schema: Json, value: Json): readonly string[] {
   const errors: string[] = [];
-  check(schema, value, { where: '$', errors });
-  return errors.slice(0, ERRORS_MAX);
+  const budget: Budget = { left: STEPS_MAX };
+  check(schema, value, { where: '$', errors, budget });
+  return budget.left < 0
+    ? [`$: not judged within ${String(STEPS_MAX)} steps; expected fewer items or fewer choices`]
+    : errors.slice(0, ERRORS_MAX);
 }
 
 /** The JSON value of an answer: of several the likeliest that fits, and what is wrong with it. */
@@ -163,9 +168,16 @@ export function sampleOf(schema: Json, depth = 0): Json {
 interface Place {
   readonly where: string;
   readonly errors: string[];
+  readonly budget: Budget;
+}
+
+/** What is left of the work that one judgement may cost; below 0 nothing is judged any more. */
+interface Budget {
+  left: number;
 }
 
 function check(schema: Json, value: Json, place: Place): void {
+  if (!spend(place, 1)) return;
   if (schema === false) place.errors.push(`${place.where}: not allowed`);
   if (!isJsonObject(schema) || place.errors.length >= ERRORS_MAX) return;
   const types = typesOf(schema);
@@ -179,16 +191,19 @@ function check(schema: Json, value: Json, place: Place): void {
   checkCombined(schema, value, place);
 }
 
-function checkValues(schema: JsonObject, value: Json, { where, errors }: Place): void {
+function spend({ budget }: Place, steps: number): boolean {
+  budget.left -= steps;
+  return budget.left >= 0;
+}
+
+function checkValues(schema: JsonObject, value: Json, place: Place): void {
+  const { where, errors } = place;
   const choices = schema['enum'];
-  if (
-    isJsonList(choices) &&
-    !choices.some((choice) => canonicalJson(choice) === canonicalJson(value))
-  )
+  if (isJsonList(choices) && !isAmong(choices, value, place))
     errors.push(
       `${where}: expected one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}, found ${shortly(value)}`,
     );
-  if (schema['const'] !== undefined && canonicalJson(schema['const']) !== canonicalJson(value))
+  if (schema['const'] !== undefined && !isAmong([schema['const']], value, place))
     errors.push(`${where}: expected ${JSON.stringify(schema['const'])}, found ${shortly(value)}`);
   const size =
     typeof value === 'string' ? Array.from(value).length : typeof value === 'number' ? value : null;
@@ -208,7 +223,28 @@ function checkValues(schema: JsonObject, value: Json, { where, errors }: Place):
     errors.push(`${where}: less than ${show(schema['exclusiveMaximum'])}`);
 }
 
-function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: Place): void {
+/** Each text is made once for a list of choices, and each choice costs its length. */
+function isAmong(choices: readonly Json[], value: Json, place: Place): boolean {
+  const wanted = canonicalJson(value);
+  if (!spend(place, wanted.length)) return false;
+  return choices.some((choice) => {
+    const text = textOf(choice);
+    return spend(place, 1 + (text.length === wanted.length ? text.length : 0)) && text === wanted;
+  });
+}
+
+/** The text of a choice that is an object or list stays the same as long as its schema. */
+const textsOfChoices = new WeakMap<object, string>();
+
+function textOf(choice: Json): string {
+  if (typeof choice !== 'object' || choice === null) return canonicalJson(choice);
+  const known = textsOfChoices.get(choice) ?? canonicalJson(choice);
+  textsOfChoices.set(choice, known);
+  return known;
+}
+
+function checkObject(schema: JsonObject, value: JsonObject, place: Place): void {
+  const { where, errors, budget } = place;
   const required = isJsonList(schema['required']) ? schema['required'] : [];
   for (const key of required)
     if (typeof key === 'string' && !Object.hasOwn(value, key))
@@ -220,13 +256,15 @@ function checkObject(schema: JsonObject, value: JsonObject, { where, errors }: P
   if (size > numberOf(schema['maxProperties'], Infinity))
     errors.push(`${where}: at most ${show(schema['maxProperties'])} fields`);
   for (const [key, inner] of Object.entries(value)) {
+    if (!spend(place, 1)) return;
     const own = Object.hasOwn(properties, key) ? properties[key] : schema['additionalProperties'];
     if (own === false) errors.push(`${where}.${key}: no such field`);
-    else if (own !== undefined) check(own, inner, { where: `${where}.${key}`, errors });
+    else if (own !== undefined) check(own, inner, { where: `${where}.${key}`, errors, budget });
   }
 }
 
-function checkList(schema: JsonObject, value: readonly Json[], { where, errors }: Place): void {
+function checkList(schema: JsonObject, value: readonly Json[], place: Place): void {
+  const { where, errors, budget } = place;
   if (value.length < numberOf(schema['minItems'], 0))
     errors.push(`${where}: at least ${show(schema['minItems'])} items`);
   if (value.length > numberOf(schema['maxItems'], Infinity))
@@ -234,21 +272,23 @@ function checkList(schema: JsonObject, value: readonly Json[], { where, errors }
   if (schema['uniqueItems'] === true && new Set(value.map(canonicalJson)).size < value.length)
     errors.push(`${where}: items must differ`);
   const items = schema['items'];
-  if (items !== undefined)
-    value.forEach((inner, index) =>
-      check(items, inner, { where: `${where}[${String(index)}]`, errors }),
-    );
+  if (items === undefined) return;
+  for (const [index, inner] of value.entries()) {
+    if (budget.left < 0) return;
+    check(items, inner, { where: `${where}[${String(index)}]`, errors, budget });
+  }
 }
 
-function checkCombined(schema: JsonObject, value: Json, { where, errors }: Place): void {
+function checkCombined(schema: JsonObject, value: Json, place: Place): void {
+  const { where, errors, budget } = place;
   const fits = (each: Json): boolean => {
     const inner: string[] = [];
-    check(each, value, { where, errors: inner });
+    check(each, value, { where, errors: inner, budget });
     return inner.length === 0;
   };
   const listed = (key: string): readonly Json[] | null =>
     isJsonList(schema[key]) ? schema[key] : null;
-  for (const each of listed('allOf') ?? []) check(each, value, { where, errors });
+  for (const each of listed('allOf') ?? []) check(each, value, place);
   if (listed('anyOf')?.some(fits) === false) errors.push(`${where}: fits none of "anyOf"`);
   const one = listed('oneOf')?.filter(fits).length;
   if (one !== undefined && one !== 1)
