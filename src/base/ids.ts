@@ -18,6 +18,6 @@ export function parseOid(text: string): Oid | null {
 }
 
 /** A new ULID (26 characters, sorts by time). */
-export function newUlid(clock: Clock, random: Random): string {
+export function newUlid(clock: Pick<Clock, 'wallMs'>, random: Random): string {
   return ulid(clock.wallMs(), () => random.next());
 }

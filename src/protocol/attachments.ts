@@ -33,8 +33,7 @@ export type AttachmentsNamed =
 export function nameAttachments(message: string, files: readonly string[]): AttachmentsNamed {
   if (files.length > ATTACHMENTS_MAX)
     return refused(`files: ${files.length} files; expected at most ${ATTACHMENTS_MAX}`);
-  const folder = message.slice(0, message.lastIndexOf('/'));
-  const paths = files.map((file) => (file.startsWith(`${DATA}/`) ? file : `${folder}/${file}`));
+  const paths = wholePaths(message, files);
   for (const [at, path] of paths.entries()) {
     const problem =
       pathProblem(path) ??
@@ -47,6 +46,12 @@ export function nameAttachments(message: string, files: readonly string[]): Atta
   const unique = [...new Set(paths)];
   const names = harmlessNames(unique.map((path) => path.slice(path.lastIndexOf('/') + 1)));
   return { kind: 'named', files: unique.map((path, at) => ({ path, name: names[at] ?? '' })) };
+}
+
+/** `files:` of the message at `message` as paths of the transport: they mean the same anywhere. */
+export function wholePaths(message: string, files: readonly string[]): readonly string[] {
+  const folder = message.slice(0, message.lastIndexOf('/'));
+  return files.map((file) => (file.startsWith(`${DATA}/`) ? file : `${folder}/${file}`));
 }
 
 /**

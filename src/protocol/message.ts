@@ -137,6 +137,9 @@ export interface NewMessage {
   readonly priority?: number | undefined;
   readonly project?: string | undefined;
   readonly files?: readonly string[] | undefined;
+  readonly effects?: MessageFields['effects'] | undefined;
+  readonly timeout_minutes?: number | undefined;
+  readonly idle_minutes?: number | undefined;
   readonly retries?: string | undefined;
   readonly op?: string | undefined;
 }
@@ -161,14 +164,14 @@ type Taker = (key: string) => ReturnType<typeof createField>;
 
 function decodeFields(take: Taker, at: string | null): MessageFields {
   const sender = take('from').sender();
+  const whole = (path: string): string => (at === null ? path : resolveRe(path, at));
+  const retries = take('retries').paths()[0];
   return {
     to: take('to').addresses(),
     from: sender?.name ?? null,
     fromHost: sender?.host ?? null,
     timestampMs: take('timestamp').time(),
-    re: take('re')
-      .paths()
-      .map((re) => (at === null ? re : resolveRe(re, at))),
+    re: take('re').paths().map(whole),
     subject: take('subject').text(),
     as: take('as').paths()[0] ?? null,
     hops: take('hops').integer(0, 1_000) ?? 0,
@@ -185,7 +188,7 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
     timeoutMinutes: take('timeout_minutes').number(),
     idleMinutes: take('idle_minutes').number(),
     op: take('op').name(),
-    retries: take('retries').paths()[0] ?? null,
+    retries: retries === undefined ? null : whole(retries),
     failed: take('failed').truth(),
     error: take('error').text(),
     model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one

@@ -10,7 +10,14 @@ import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
 import type { Rejection } from './front-matter.ts';
 import type { OlderAnswer } from './older-answer.ts';
-import { claimKey, identityOf, isTaskPath, parseMessagePath, startedPath } from './paths.ts';
+import {
+  claimKey,
+  identityOf,
+  isTaskPath,
+  parseMessagePath,
+  replyPath,
+  startedPath,
+} from './paths.ts';
 import type { StartMark } from './started.ts';
 import { isCanonical } from './twins.ts';
 
@@ -138,6 +145,11 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     rejected.delete(message.path);
     if (message.recipients.length === 0) messages.delete(message.path);
     else messages.set(message.path, message);
+  }
+  // One that was mended; what is still wrong with it is in the batch.
+  for (const { path, recipient } of batch.replies) {
+    const reply = replyPath(path, recipient);
+    if (rejected.get(reply)?.twinOf === undefined) rejected.delete(reply);
   }
   for (const file of batch.rejected) {
     messages.delete(file.path);
@@ -412,7 +424,7 @@ function asTwin(work: Work, first: Work): Work {
 /**
  * Raised when the index means something else than before: an older checkpoint is then read anew.
  */
-const CHECKPOINT_VERSION = 8;
+const CHECKPOINT_VERSION = 9;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {

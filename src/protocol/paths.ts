@@ -1,5 +1,6 @@
 /** The only place that spells `data/…` and `refs/…`. PROTOCOL.md "The tree". */
 import { createHash } from 'node:crypto';
+import { decodeTime } from 'ulid';
 import { hasUnsafe } from '../base/plain-text.ts';
 import { isChannel, isName } from './names.ts';
 
@@ -30,6 +31,8 @@ const ATTACHMENTS_SUFFIX = '.files';
 
 const PATH_BYTES_MAX = 1_024;
 const STARTED_INFIX = '.started.';
+/** The id of a message, or of a reply to it, where a path may stand. */
+const ID = /^([0-7][0-9A-HJKMNP-TV-Z]{25})((?:\.re\..+?)?)(?:\.md)?$/i;
 const ULID = /(?:^|[^0-9A-Za-z])([0-7][0-9A-HJKMNP-TV-Z]{25})$/i;
 
 /** A file below a channel that is, by its name, a message or a reply to one. */
@@ -188,12 +191,18 @@ export function parseTaskPath(
 }
 
 /**
- * The message that a `re:` in the message at `at` names: a path in the transport, or one below the
- * folder of the channel, where `.md` may be left out.
+ * The message that a `re:` in the message at `at` names: a path in the transport, one below the
+ * folder of the channel, where `.md` may be left out, or the id of a message of the channel, which
+ * says where that stands.
  */
 export function resolveRe(re: string, at: string): string {
   const channel = channelOf(at);
   if (channel === null || re.startsWith(`${DATA}/`)) return re;
+  const [, id, reply = ''] = ID.exec(re) ?? [];
+  if (id !== undefined) {
+    const ulid = id.toUpperCase();
+    return `${newMessagePath(channel, decodeTime(ulid), ulid).slice(0, -3)}${reply}.md`;
+  }
   return `${channelRoot(channel)}${re}${re.endsWith('.md') ? '' : '.md'}`;
 }
 

@@ -245,12 +245,16 @@ interface MessageFacts {
   'is-answer': { failed: boolean; class: string | null; recipient: string; to: string };
   gone: None;
   'odd-reply': { path: string; what: 'folder' | 'link' };
+  'unreadable-reply': { path: string; line: number; found: string; expected: string };
+  're-nothing': { path: string; re: string };
   rejected: {
     path: string;
     line: number;
     found: string;
     expected: string;
     isCopy: boolean;
+    /** What it closes by standing where an answer belongs. */
+    closes: { id: string; recipient: string } | null;
     remedy: Remedy | null;
   };
   /** Several of them. */

@@ -68,6 +68,7 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'not-allowed',
   'parked',
   'odd-reply',
+  'unreadable-reply',
   'files-refused',
   'unopened',
   'newer-engine',
@@ -181,11 +182,9 @@ const REMEDIES: Remedies = {
   'asked-nobody': () => withNote(fixBy`crosstalkd models`, `write ${MODELS_FILE} first`),
   'is-answer': ({ to }) => fixBy`crosstalkd why ${to}`,
   gone: () => fixBy`crosstalkd log`,
-  'odd-reply': ({ path }) =>
-    andThen(
-      fixBy`git rm -r ${path}`,
-      andThen(fixBy`git commit -m ${'Make room for the answer'}`, fixBy`git push`),
-    ),
+  'odd-reply': ({ path }) => makeRoom(path),
+  'unreadable-reply': ({ path }) => makeRoom(path),
+  're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
   rejected: ({ path, isCopy, remedy }) =>
     isCopy
@@ -274,5 +273,12 @@ function publishFix(isBlocked: boolean): Fix {
 function projectFix(project: string): Fix {
   return fixByHand(
     `put "projects: { ${project}: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run`,
+  );
+}
+
+function makeRoom(path: string): Fix {
+  return andThen(
+    fixBy`git rm -r ${path}`,
+    andThen(fixBy`git commit -m ${'Make room for the answer'}`, fixBy`git push`),
   );
 }

@@ -173,8 +173,12 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   gone: () => 'is not there any more',
   'odd-reply': ({ path, what }) =>
     `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
-  rejected: ({ line, found, expected }) =>
-    `is no message: line ${line}: found ${found}; expected ${expected}`,
+  'unreadable-reply': ({ path, line, found, expected }) =>
+    `is closed by ${path}, which is no message: line ${line}: found ${found}; expected ${expected}; mend it, or remove it to ask again`,
+  're-nothing': ({ re }) =>
+    `its re: names ${re}, and no message stands there: it begins a thread of its own`,
+  rejected: ({ line, found, expected, closes }) =>
+    `is no message: line ${line}: found ${found}; expected ${expected}${closes === null ? '' : `; where it stands it closes ${closes.id} for ${closes.recipient}`}`,
   'files-rejected': ({ count }) => `${count} files are no messages`,
   idle: () => 'nothing waits for it',
 

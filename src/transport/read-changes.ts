@@ -30,6 +30,7 @@ import {
   CHANNELS,
   foldersAsFiles,
   identityOf,
+  messageId,
   type MessagePath,
   MODELS_FILE,
   parseMessagePath,
@@ -230,7 +231,7 @@ async function readCandidates(
       into.older.push(
         ...[olderAnswer(file, fields, judge.models)].filter((answer) => answer !== null),
       );
-    } else if (!isReply) into.rejected.push({ path: file.path, ...read.rejection });
+    } else into.rejected.push({ path: file.path, ...read.rejection });
   }
   return candidates;
 }
@@ -354,8 +355,8 @@ async function readOlderEnds(
 }
 
 /**
- * A reply wakes its addressee only when it answers a message that is not itself a reply and whose
- * sender does not wait for it: no loop can begin.
+ * A reply wakes its addressee only when its `re` names the message that it stands beside, and that
+ * one is not itself a reply and its sender does not wait for it: no loop can begin.
  */
 async function filterWaking(
   judge: Judge,
@@ -380,8 +381,10 @@ async function repliesToQuestion(
   original: string,
 ): Promise<boolean> {
   const [entry] = await judge.repository.lookUp(judge.range.to, [original]);
-  if (entry?.kind !== 'file') return !candidate.fields.re.includes(original);
+  const { re } = candidate.fields;
+  if (entry?.kind !== 'file') return !re.includes(original);
   if (parseMessagePath(original)?.replyTo != null) return false;
+  if (!re.some((path) => messageId(path) === messageId(original))) return false;
   const [blob] = await judge.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
   const read = decodeBlob(blob, original);
   return read.kind === 'message' && !read.message.fields.wait;

@@ -203,6 +203,27 @@ describe('retry', () => {
     await cli.run(['cancel', String(retried.data['id'])]);
   });
 
+  it('takes along what a message says beside its text, wherever the new one stands', async () => {
+    cli.say({
+      'data/channels/general/talk/chart.txt': 'a chart',
+      'data/channels/general/talk/look.md': letter(
+        'broken',
+        'look at it',
+        'files: [chart.txt]\neffects: external\ntimeout_minutes: 3\n',
+      ),
+    });
+    await cli.answer();
+    const { data } = await cli.json(['retry', 'talk/look']);
+    const text = cli.git(['show', `main:${String(data['path'])}`], cli.remote);
+    expect(text).toContain('data/channels/general/talk/chart.txt');
+    expect(text).toContain('effects: external');
+    expect(text).toContain('timeout_minutes: 3');
+    await cli.answer();
+    const [part] = listOf((await cli.json(['why', String(data['id'])])).data, 'parts');
+    expect(part?.['says']).not.toContain('attachment');
+    await cli.run(['cancel', String(data['id'])]);
+  });
+
   it('asks a message again that is too old to run by itself', async () => {
     cli.say({
       'data/channels/general/old.md': letter(

@@ -132,6 +132,37 @@ describe('why a message stands where it stands', () => {
     });
   });
 
+  it('a re: that names nothing: why says so, and one that names a message by its id is its thread', async () => {
+    cli.say({
+      [`${AT}/topic.md`]: letter('jane', 'a topic'),
+      [`${AT}/lost.md`]: letter('slow', 'go on', 're: topc\n'),
+      [`${AT}/found.md`]: letter('slow', 'go on', 're: topic\n'),
+    });
+    const says = async (id: string): Promise<string> =>
+      JSON.stringify(listOf(await why(id), 'parts').filter(({ kind }) => kind === 're-nothing'));
+    expect(await says('lost')).toContain(`its re: names ${AT}/topc.md`);
+    expect(await says('found')).toBe('[]');
+  });
+
+  it('an answer by hand that cannot be read: it closes the question, and why and status say so', async () => {
+    cli.say({ [`${AT}/asked.md`]: letter('slow', 'well?') });
+    cli.say({ [`${AT}/asked.re.slow.md`]: 'yes\n' });
+    expect(await firstPart('asked')).toMatchObject({
+      kind: 'unreadable-reply',
+      says: expect.stringContaining(
+        `is closed by ${AT}/asked.re.slow.md, which is no message`,
+      ) as unknown,
+      fix: { command: ['git', 'rm', '-r', `${AT}/asked.re.slow.md`] },
+    });
+    expect(await firstPart('asked.re.slow')).toMatchObject({
+      kind: 'rejected',
+      says: expect.stringContaining('it closes asked for slow') as unknown,
+    });
+    const needs = listOf((await cli.json(['status'])).data, 'needs');
+    expect(JSON.stringify(needs)).toContain('where it stands it closes asked for slow');
+    cli.say({ [`${AT}/asked.re.slow.md`]: letter('jane', 'yes', 're: asked\n') });
+  });
+
   it('a file that is no message: line, found, expected, and lint', async () => {
     cli.say({ [`${AT}/wrong.md`]: '---\nto: echo\npriority: high\n---\nx\n' });
     expect(await firstPart('wrong')).toMatchObject({

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
+import { decodeTime } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import { expandAddresses, parseAddress, suggestName } from '../../src/protocol/address.ts';
 import { isAlias, isChannel, isName, slugName } from '../../src/protocol/names.ts';
 import {
+  CHANNELS,
   claimKey,
   identityOf,
   messageId,
@@ -11,6 +13,7 @@ import {
   parseMessagePath,
   pathProblem,
   replyPath,
+  resolveRe,
   ulidOf,
 } from '../../src/protocol/paths.ts';
 
@@ -56,6 +59,16 @@ describe('message paths', () => {
     expect(pathProblem('data/channels/g/a\nb.md')).toContain('control codes');
     expect(pathProblem(`data/${'x'.repeat(1_100)}.md`)).toContain('longer');
     expect(pathProblem('data/channels/g/ä.md')).toBeNull();
+  });
+
+  it.each([
+    ['hello', `${CHANNELS}/general/hello.md`],
+    ['talk/hello.md', `${CHANNELS}/general/talk/hello.md`],
+    [`${CHANNELS}/other/x.md`, `${CHANNELS}/other/x.md`],
+    [ULID.toLowerCase(), newMessagePath('general', decodeTime(ULID), ULID)],
+    [`${ULID}.re.opus`, replyPath(newMessagePath('general', decodeTime(ULID), ULID), 'opus')],
+  ])('are named by re: %s', (re, path) => {
+    expect(resolveRe(re, `${CHANNELS}/general/answer.md`)).toBe(path);
   });
 
   it('carry a ULID that names the message wherever its file lies', () => {

@@ -218,6 +218,16 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'cannot be answered: a folder stands where the answer belongs (d/x.re.opus.md); remove it in a clone',
     "git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push",
   ],
+  [
+    'unreadable-reply',
+    'is closed by d/x.re.opus.md, which is no message: line 1: found no front matter; expected "---"; mend it, or remove it to ask again',
+    "git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push",
+  ],
+  [
+    're-nothing',
+    'its re: names d/y.md, and no message stands there: it begins a thread of its own',
+    'crosstalkd lint d/x.md',
+  ],
   ['rejected', 'is no message: line 2: found "To:"; expected "to:"', "crosstalkd lint 'd/a b.md'"],
   ['files-rejected', '14 files are no messages', 'crosstalkd lint data/channels'],
   ['idle', 'nothing waits for it', null],

@@ -187,6 +187,14 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   'is-answer': { kind: 'is-answer', failed: false, class: null, recipient: 'opus', to: 'x' },
   gone: { kind: 'gone' },
   'odd-reply': { kind: 'odd-reply', path: 'd/x.re.opus.md', what: 'folder' },
+  'unreadable-reply': {
+    kind: 'unreadable-reply',
+    path: 'd/x.re.opus.md',
+    line: 1,
+    found: 'no front matter',
+    expected: '"---"',
+  },
+  're-nothing': { kind: 're-nothing', path: 'd/x.md', re: 'd/y.md' },
   rejected: {
     kind: 'rejected',
     path: 'd/a b.md',
@@ -194,6 +202,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     found: '"To:"',
     expected: '"to:"',
     isCopy: false,
+    closes: null,
     remedy: null,
   },
   'files-rejected': { kind: 'files-rejected', count: 14 },

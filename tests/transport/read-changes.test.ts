@@ -155,7 +155,29 @@ describe('the index of open work', () => {
       from: 'jane-doe',
       timestampMs: 1_000_000,
     });
-    expect(index.rejected.size).toBe(0);
+    expect([...index.rejected.keys()]).toEqual([`${general}/b.re.opus.md`]);
+    const mended = await say(second, {
+      [`${general}/b.re.opus.md`]: reply('ada', 'jane-doe', `${general}/b.md`),
+    });
+    const after = await bothWays(repository, [first, second, mended]);
+    expect(after.rejected.size).toBe(0);
+    const followed = await step(repository, index, mended);
+    expect(followed.rejected.size).toBe(0);
+  });
+
+  it.each([
+    ['no re', ''],
+    ['another re', 're: other\n'],
+  ])('a file at the place of an answer with %s is that answer, and wakes nobody', async (_, re) => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/hello.md`]: ask('opus', 'from: gpt\n'),
+    });
+    const second = await say(first, { [`${general}/hello.re.opus.md`]: ask('gpt', re) });
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual([]);
+    const third = await say(first, { [`${general}/hello.re.opus.md`]: ask('gpt', 're: hello\n') });
+    expect(openWork(await bothWays(repository, [first, third]))).toEqual(['hello.re.opus.md gpt']);
   });
 
   it('means by "all" the models of the moment it was written', async () => {

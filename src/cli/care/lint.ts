@@ -7,6 +7,7 @@ import { resolve, sep } from 'node:path';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { unknownAdapters } from '../../local/served-models.ts';
+import { wholePaths } from '../../protocol/attachments.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -16,6 +17,7 @@ import {
   channelOf,
   CHANNELS,
   isPage,
+  messageId,
   parseMessagePath,
 } from '../../protocol/paths.ts';
 import { oddFile } from '../../transport/odd-file.ts';
@@ -90,14 +92,20 @@ async function lintFile(
   const misplaced = path === null ? null : placeProblem(path);
   if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
   if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };
-  const read = decodeMessage(bytes);
+  const read = decodeMessage(bytes, path);
   if (read.kind === 'rejected') return { file, problems: [read.rejection], warnings: [] };
-  const warnings = [...read.message.warnings, ...bodyWarnings(read.message)];
+  const warnings = [
+    ...read.message.warnings,
+    ...bodyWarnings(read.message),
+    ...replyWarnings(path, read.message),
+  ];
   return {
     file,
     problems: [],
     warnings:
-      session === null ? warnings : [...warnings, ...(await nameWarnings(session, read.message))],
+      session === null
+        ? warnings
+        : [...warnings, ...(await nameWarnings(session, read.message, path))],
   };
 }
 
@@ -144,15 +152,27 @@ function bodyWarnings({ body, fields }: Message): readonly string[] {
     : [];
 }
 
+/** A file at the place of an answer is that answer, whatever else it was meant to be. */
+function replyWarnings(path: string | null, { fields }: Message): readonly string[] {
+  const replyTo = path === null ? null : (parseMessagePath(path)?.replyTo ?? null);
+  if (replyTo === null) return [];
+  const id = messageId(replyTo.path);
+  return fields.re.some((re) => messageId(re) === id)
+    ? []
+    : [`it stands where ${replyTo.recipient} answers ${id}, and does not say "re: ${id}"`];
+}
+
 async function nameWarnings(
   session: TransportSession,
   { fields }: Message,
+  path: string | null,
 ): Promise<readonly string[]> {
   const unknown = (await findUnknown(session, fields.to)).map(({ name, suggestion }) => {
     const hint = suggestion === null ? '' : `; did you mean "${suggestion}"?`;
     return `"${name}" is neither a model nor a person seen here${hint}`;
   });
-  const named = [...fields.re, ...fields.files];
+  const files = path === null ? fields.files : wholePaths(path, fields.files);
+  const named = [...fields.re, ...files];
   const entries = await session.repository.lookUp(tipOf(session), named);
   const missing = named.flatMap((path, at) =>
     entries[at] == null ? [`${path} does not exist in the transport`] : [],

@@ -10,6 +10,7 @@ import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
+import { wholePaths } from '../../protocol/attachments.ts';
 import { messageId, newMessagePath } from '../../protocol/paths.ts';
 import { type Invocation } from '../command.ts';
 import { composeLetter, type Letter } from '../talk/compose-message.ts';
@@ -181,7 +182,7 @@ function composeRetry(
   const { fields, body } = said.message;
   const atMs = systemClock.wallMs();
   return composeLetter(
-    newMessagePath(said.file.channel, atMs, newUlid(systemClock, systemRandom)),
+    newMessagePath(said.file.channel, atMs, newUlid({ wallMs: () => atMs }, systemRandom)),
     {
       to: recipients.to,
       from: sender.name,
@@ -194,7 +195,10 @@ function composeRetry(
       wait: fields.wait,
       priority: fields.priority === 0 ? undefined : fields.priority,
       project: fields.project ?? undefined,
-      files: fields.files,
+      files: wholePaths(said.file.path, fields.files),
+      effects: fields.effects ?? undefined,
+      timeout_minutes: fields.timeoutMinutes ?? undefined,
+      idle_minutes: fields.idleMinutes ?? undefined,
       retries: recipients.closes ? said.file.path : undefined,
     },
     body,

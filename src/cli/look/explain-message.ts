@@ -4,13 +4,13 @@ import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { expandAddresses } from '../../protocol/address.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
-import { messageId, replyPath } from '../../protocol/paths.ts';
+import { messageId, parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { createExplainer } from './explain-work.ts';
 import type { Surroundings } from './look-around.ts';
 import { findOddReplies } from './odd-reply.ts';
 import { isByHand, readStates } from './message-state.ts';
-import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
+import { type ListedFile, lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import { shortId } from './short-id.ts';
 
@@ -46,7 +46,7 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
   return {
     kind: file.replyTo === null ? 'message' : 'reply',
     about,
-    parts: [...own, ...(await explainRecipients(around, one))],
+    parts: [...own, ...(await explainRecipients(around, one)), ...(await findNothing(around, one))],
   };
 }
 
@@ -62,6 +62,7 @@ export function tellRejected(file: RejectedFile): Told {
 /** What is wrong with a file that is no message. A copy has nothing wrong with it but its name. */
 export function rejectedReason(file: RejectedFile): ReasonOf<'rejected'> {
   const { path, line, found, expected, isFolder } = file;
+  const replyTo = parseMessagePath(path)?.replyTo ?? null;
   const remedy = isFolder === true ? ['git', 'rm', '-r', path] : (file.remedy ?? null);
   return {
     kind: 'rejected',
@@ -70,6 +71,7 @@ export function rejectedReason(file: RejectedFile): ReasonOf<'rejected'> {
     found,
     expected,
     isCopy: file.twinOf !== undefined,
+    closes: replyTo === null ? null : { id: messageId(replyTo.path), recipient: replyTo.recipient },
     remedy,
   };
 }
@@ -81,6 +83,21 @@ function describeAnswer(said: Said, replyTo: NonNullable<ListedFile['replyTo']>)
     name: null,
     reason: { kind: 'is-answer', failed, class: error, recipient: replyTo.recipient, to },
   };
+}
+
+/** What a message says it answers, and is not there: nobody reads it as part of a thread. */
+async function findNothing(
+  { session }: Surroundings,
+  { file, message }: Said,
+): Promise<readonly Part[]> {
+  if (file.replyTo !== null) return [];
+  const { re } = message.fields;
+  const found = await lookUpFiles(session, re);
+  return re.flatMap((path, at): Part[] =>
+    found[at] == null
+      ? [{ name: null, reason: { kind: 're-nothing', path: file.path, re: path } }]
+      : [],
+  );
 }
 
 async function explainRecipients(around: Surroundings, said: Said): Promise<readonly Part[]> {

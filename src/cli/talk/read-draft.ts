@@ -112,7 +112,7 @@ async function composeNew(
   const channel = await chooseChannel(invocation, session, answered);
   const re =
     fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
-  const path = newMessagePath(channel, nowMs, newUlid(systemClock, systemRandom));
+  const path = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
   const attached = await attachFiles(invocation, path);
   const letter = composeLetter(
     path,
@@ -326,11 +326,9 @@ async function readWritten(
     );
   const path = await pathInClone(session.located.clone, full);
   if (path === null) {
-    const where = newMessagePath(
-      await chooseChannel(invocation, session, []),
-      systemClock.wallMs(),
-      newUlid(systemClock, systemRandom),
-    );
+    const channel = await chooseChannel(invocation, session, []);
+    const nowMs = systemClock.wallMs();
+    const where = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
     return plainDraft({ path: where, content: bytes, message });
   }
   if (given(invocation, 'channel'))

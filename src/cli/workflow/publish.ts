@@ -52,7 +52,7 @@ export interface NewFileParts {
  */
 export function composeFile(sender: Sender, { channel, fields, body }: NewFileParts): Letter {
   const atMs = systemClock.wallMs();
-  const path = newMessagePath(channel, atMs, newUlid(systemClock, systemRandom));
+  const path = newMessagePath(channel, atMs, newUlid({ wallMs: () => atMs }, systemRandom));
   const { to, ...rest } = fields;
   const hops = sender.agent?.hops;
   const content = writeFrontMatter(
