@@ -14,6 +14,9 @@ import { entryOf } from '../support/agents/attempts.ts';
 
 const all = Object.values(ADAPTERS).map((adapter) => [adapter.name, adapter] as const);
 const programs = all.filter(([name]) => name !== 'command');
+/** Those whose program only the entry knows. */
+const NAMED_BY_ENTRY: readonly string[] = ['command', 'acp'];
+const known = all.filter(([name]) => !NAMED_BY_ENTRY.includes(name));
 
 function adapterOf(name: string): Adapter {
   return ADAPTERS[name]!;
@@ -23,7 +26,7 @@ function requestFor(adapter: Adapter, more: Partial<InvocationRequest> = {}): In
   const entry = entryOf({
     adapter: adapter.name,
     model: 'x/m',
-    command: adapter.name === 'command' ? ['cat'] : undefined,
+    command: NAMED_BY_ENTRY.includes(adapter.name) ? ['cat'] : undefined,
   });
   return {
     entry,
@@ -133,10 +136,20 @@ describe('every adapter', () => {
     },
   );
 
-  test.each(programs)('%s says how to find it and how to sign in', (_, { detection }) => {
+  test.each(known)('%s says how to find it and how to sign in', (_, { detection }) => {
     expect(detection?.executables.length).toBeGreaterThan(0);
     expect(detection?.signIn).toMatch(/run|set/);
   });
+
+  test.each(NAMED_BY_ENTRY)(
+    '%s is not looked for, and refuses an entry without a program',
+    (name) => {
+      const adapter = adapterOf(name);
+      expect(adapter.detection).toBeNull();
+      const entry = { ...requestFor(adapter).entry, command: [] };
+      expect(adapter.invoke(requestFor(adapter, { entry })).kind).toBe('refused');
+    },
+  );
 
   test.each(programs)('%s runs the program of the entry when it names one', (name, adapter) => {
     const entry = entryOf({ adapter: adapter.name, command: ['/opt/agent', '--first'] });

@@ -29,7 +29,7 @@ beforeEach(() => {
     HOME: place,
     GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
   };
-  writeFileSync(join(place, '.gitconfig'), '[user]\n\tname = Ada\n\temail = ada@example.org\n');
+  writeFileSync(env['GIT_CONFIG_GLOBAL']!, '[user]\n\tname = Ada\n\temail = ada@example.org\n');
 });
 afterEach(() => rmSync(place, { recursive: true, force: true }));
 
