@@ -218,8 +218,7 @@ const REMEDIES: Remedies = {
         : fixOf(also),
   'host-down': ({ host, isHere }) =>
     isHere ? fixBy`crosstalkd run` : there(fixBy`crosstalkd run --alias ${host}`, host),
-  'alias-twice': () =>
-    withNote(fixBy`crosstalkd run --alias ${'<another name>'}`, 'on one of them'),
+  'alias-twice': () => withNote(fixBy`crosstalkd run --alias NAME`, 'on one of them'),
 };
 
 /** More choices than this are not spelled out. */
@@ -237,7 +236,7 @@ export function answerGate({
     case 'approve':
       return approve;
     case 'input':
-      return { ...approve, command: [...approve.command, '-m', '<answer>'] };
+      return { ...approve, command: [...approve.command, '-m', 'ANSWER'] };
     case 'choose': {
       const [first, ...others] = choices.slice(0, CHOICES_MAX).map((choice) => ({
         ...approve,

@@ -124,7 +124,7 @@ describe('send', () => {
     [['--to', 'echo'], 'nothing to send'],
     [['--to', 'echo', '-m', ' '], 'the text is empty'],
     [['--to', 'echo', '-m', 'x', 'file.md'], 'one place'],
-    [['--to', 'echo', 'Hello'], 'crosstalkd send -m "Hello"'],
+    [['--to', 'echo', 'Hello'], 'crosstalkd send -m Hello'],
     [['--to', 'echo', '--channel', 'No Channel', '-m', 'x'], 'is no channel'],
     [['--to', 'echo', '--channel', '../../x', '-m', 'x'], 'is no channel'],
     [['--to', 'echo', '--priority', '10', '-m', 'x'], 'from -9 to 9'],

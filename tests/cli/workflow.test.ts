@@ -72,7 +72,7 @@ describe('workflow', () => {
     const missing = await cli.run(['workflow', 'run', good]);
     expect(missing).toMatchObject({ code: 2 });
     expect(missing.stderr).toContain('the input "who" is missing');
-    expect(missing.stderr).toContain('good.md -i who=…');
+    expect(missing.stderr).toContain('good.md -i who=VALUE');
     expect((await cli.run(['workflow', 'run', 'vote-of-fuor'])).stderr).toContain(
       'did you mean "vote-of-four"?',
     );
@@ -147,16 +147,15 @@ steps:
     await cli.answer();
     // Whoever follows the run is given each answer as it has to be typed.
     await following.until(
-      `waits for a person: crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`,
+      `waits for a person: crosstalkd workflow approve ${run} where --choice blog   (or: crosstalkd workflow approve ${run} where --choice mail)`,
     );
-    await following.until(
-      `waits for a person: crosstalkd workflow approve ${run} size -m <answer>`,
-    );
-    const gate = `crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`;
+    await following.until(`waits for a person: crosstalkd workflow approve ${run} size -m ANSWER`);
+    const choose = (choice: string): readonly string[] =>
+      `crosstalkd workflow approve ${run} where --choice ${choice}`.split(' ');
     for (const name of [`${run}/gates/where`, `data/channels/${run}/gates/where/ask.md`])
       expect((await cli.json(['why', name])).data, name).toMatchObject({
         kind: 'gate',
-        parts: [{ kind: 'open', fix: gate }],
+        parts: [{ kind: 'gate', fix: { command: choose('blog'), or: [choose('mail')] } }],
       });
     expect((await cli.json(['why', 'aske'])).data).toMatchObject({ kind: 'run' });
     const answer = (...words: readonly string[]) => cli.run(['workflow', ...words]);
@@ -183,7 +182,7 @@ steps:
       /waits for bob, eve \(1 of 2\); the answer of \S+ does not count: \S+ is not among bob, eve/,
     );
     expect((await answer('why', run)).stdout).toContain(
-      `crosstalkd workflow approve ${run} where --choice "blog"   (or: mail)`,
+      ['blog', 'mail'].map((choice) => `    ${choose(choice).join(' ')}\n`).join(''),
     );
     expect((await answer('approve', run, 'where', '-m', 'Blog')).code).toBe(0);
     expect((await answer('approve', run, 'size', '-m', '{"n": 3}')).code).toBe(0);
@@ -206,8 +205,9 @@ steps:
       status: 'queued',
       blocked_by: [
         {
-          what: 'the group "turns" is full: it waits for first to end',
-          command: 'crosstalkd workflow why first',
+          kind: 'group-full',
+          says: 'the group "turns" is full: it waits for first to end',
+          fix: { command: ['crosstalkd', 'workflow', 'why', 'first'] },
         },
       ],
     });
@@ -238,10 +238,10 @@ steps:
     const steps = listOf((await cli.json(['workflow', 'show', run])).data, 'steps');
     expect(steps.map((step) => listOf(step, 'tasks').length)).toEqual([0, 1, 1, 1, 1]);
     const why = (await cli.run(['workflow', 'why', run])).stdout;
-    expect(why).toContain('is over: failed\n  part: ');
+    expect(why).toContain('is over: failed\n  part: 1 of 2 items failed (one-half)');
     expect(why).toContain('crosstalkd workflow retry grouped');
     expect((await cli.run(['status'])).stdout).toMatch(
-      /grouped {2}.* ago: part: .*\(crosstalkd workflow retry /,
+      /the run grouped failed .* ago: workflow: part: .*\n {4}crosstalkd workflow retry grouped\n/,
     );
   });
 

@@ -96,7 +96,7 @@ describe('a host that dies while its agent runs', () => {
     await fleet.untilPulled(() => existsSync(join(fleet.clone, general, 'deploy.re.ci.md')));
     const reply = readFileSync(join(fleet.clone, general, 'deploy.re.ci.md'), 'utf8');
     expect(reply).toContain('failed: true');
-    expect(reply).toContain('outcome unknown: host first died');
+    expect(reply).toContain('outcome unknown: it was started on first and has no answer');
     expect(fleet.agentRuns()).toHaveLength(1);
   });
 
@@ -126,7 +126,7 @@ describe('a remote that is down', () => {
     rmSync(fleet.remote, { recursive: true });
     writeFileSync(gate, '');
     await host.until(({ event }) => event === 'publish.retried');
-    await host.until(({ event }) => event === 'remote.unreachable');
+    await host.until(({ event }) => event === 'remote.refuses');
     host.kill('SIGKILL');
     await host.ended;
     const once = await fleet.run([

@@ -56,7 +56,12 @@ describe('a host whose program is not signed in', () => {
       (await fleet.run(['status', '--json', ...state(fleet, 'out')])).stdout,
     ) as { parked: readonly unknown[] };
     expect(status.parked).toMatchObject([
-      { model: 'opus', why: expect.stringContaining('auth: ') as string },
+      {
+        host: 'out',
+        model: 'opus',
+        kind: 'rests',
+        says: expect.stringContaining('auth: ') as string,
+      },
     ]);
     const hosts = async (): Promise<string> =>
       (await fleet.run(['hosts', ...state(fleet, 'other')])).stdout;
@@ -176,7 +181,7 @@ describe('a budget', () => {
     const second = fleet.start('second');
     const reached = await second.until(({ event }) => event === 'model.budget-reached');
     expect(reached['reason']).toMatch(
-      /remote used 3\.00 of 3 USD of this day; goes on at \d{4}-\d\d-\d\dT00:00Z/,
+      /remote used 3\.00 of 3 USD this day; resumes at \d{4}-\d\d-\d\dT00:00Z/,
     );
     fleet.say({ [`${general}/two.md`]: ask('remote', 'second') });
     expect((await fleet.run(['why', 'general/two', ...state(fleet, 'second')])).stdout).toContain(

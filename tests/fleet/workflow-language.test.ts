@@ -267,7 +267,7 @@ describe.concurrent('people', () => {
     await fleet.untilPulled(() => true);
     expect((await fleet.json('workflow', 'why', 'quorum')).data).toMatchObject({
       status: 'waiting-human',
-      blocked_by: [{ what: expect.stringContaining('(1 of 2)') as string }],
+      blocked_by: [{ kind: 'gate', says: expect.stringContaining('(1 of 2)') as string }],
     });
     sayAs('eve', { 'data/channels/quorum/4.md': letter('eve', ask, 'approve') });
     expect(await fleet.routed('quorum')).toContain('gone');
@@ -332,7 +332,15 @@ describe.concurrent('people', () => {
     });
     expect(await status('waits')).toBe('waiting');
     const why = (await fleet.json('workflow', 'why', 'waits')).data;
-    expect(JSON.stringify(why)).toContain('crosstalkd workflow signal waits tagged');
+    expect(why).toMatchObject({
+      blocked_by: [
+        {
+          kind: 'event',
+          fix: { command: ['crosstalkd', 'workflow', 'signal', 'waits', 'tagged'] },
+        },
+        { kind: 'step-waits', fix: null },
+      ],
+    });
     fleet.say({
       'data/channels/waits/note.md': letter('maintainer', `${GENERAL}/waits.md`, 'it is deployed'),
     });

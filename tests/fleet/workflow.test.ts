@@ -268,10 +268,9 @@ describe('a host that is gone', () => {
       status: 'stale',
       blocked_by: [
         {
-          what: expect.stringMatching(
-            /^build \(builder\): was claimed by c, which is silent/,
-          ) as string,
-          command: expect.stringContaining('crosstalkd run --alias c') as string,
+          kind: 'tasks',
+          says: expect.stringMatching(/^build \(builder\): c is silent/) as string,
+          fix: { command: ['crosstalkd', 'run', '--alias', 'c'] },
         },
       ],
     });

@@ -276,7 +276,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'alias-twice',
     '2 hosts have this name; both work, but laptop means two machines',
-    "crosstalkd run --alias '<another name>'   (on one of them)",
+    'crosstalkd run --alias NAME   (on one of them)',
   ],
 ];
 

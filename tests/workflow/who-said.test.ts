@@ -126,3 +126,21 @@ test('an input gate takes the words of a bare file', () => {
   at.authors.set(`${gateOf(at)}approve`, 'ada');
   expect(drive(at)).toContain('status: succeeded');
 });
+
+test.each([
+  [
+    'failed',
+    'steps:\n  a: { prompt: q }\n  b: { needs: [a], prompt: r }',
+    ['a: crash: it did not work', 'not run: b'],
+  ],
+  [
+    'degraded',
+    'steps:\n  a: { prompt: q, continue-on-error: true }',
+    ['a: crash: it did not work'],
+  ],
+])('the answer that a run gave to its marker is no reason why it %s', (status, steps, notes) => {
+  const at = world(`model: opus\n${steps}`, () => ({ failed: 'crash' }));
+  expect(drive(at)).toContain(`status: ${status}`);
+  const { endedBy } = describeRun(inputOf(at));
+  expect(endedBy.map(({ of, text }) => `${of ?? 'run'}: ${text}`)).toEqual(notes);
+});

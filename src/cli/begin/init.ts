@@ -149,7 +149,7 @@ async function chooseBranch(
     throw new CrosstalkError(
       'ALREADY_EXISTS',
       `${shownUrl(url)} has a branch "${chosen}" that is no transport`,
-      { fix: fixBy`crosstalkd init --branch <a new name>` },
+      { fix: fixBy`crosstalkd init --branch NAME` },
     );
   return chosen;
 }

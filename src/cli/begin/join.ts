@@ -289,6 +289,6 @@ function nextCommands(directory: string | null, views: readonly ModelView[]): re
   return [
     ...allow,
     `crosstalkd run${directory === null ? '' : ` ${shellWord(directory)}`}`,
-    `crosstalkd send${at} --to ${model?.offer.name ?? '<model>'} --wait -m "Hello"`,
+    `crosstalkd send${at} --to ${model?.offer.name ?? 'MODEL'} --wait -m "Hello"`,
   ];
 }

@@ -132,7 +132,7 @@ async function readSource(invocation: Invocation, source: string): Promise<strin
   if (/^(ssh|ecdsa|sk)-\S+ /.test(source)) return source;
   return readFile(resolve(startDirectory(invocation), source), 'utf8').catch((error: unknown) => {
     throw new CrosstalkError('USAGE', `trust: cannot read "${source}": ${errorText(error)}`, {
-      fix: fixBy`crosstalkd trust add NAME <file of public keys>`,
+      fix: fixBy`crosstalkd trust add NAME FILE`,
       cause: error,
     });
   });
@@ -153,7 +153,7 @@ async function withKeyOfHost(invocation: Invocation, alias: string): Promise<rea
       : `${keys.length} hosts call themselves "${alias}", each with another key`,
     {
       fix: withNote(
-        fixBy`crosstalkd trust add --host ${alias} <key>`,
+        fixBy`crosstalkd trust add --host ${alias} KEY`,
         'on that host: crosstalkd trust key',
       ),
     },

@@ -30,6 +30,7 @@ import { endSteps, type Plan } from '../language/plan.ts';
 import { runNonce } from './prompt-text.ts';
 import { inOrder } from '../language/reach.ts';
 import { createReuse, stepsOfItself } from './reuse.ts';
+import { endStatusOf } from './route.ts';
 import { messageFiles, readRunMessages } from './run-messages.ts';
 import type { RunInput } from './run-input.ts';
 
@@ -187,6 +188,8 @@ function cancelOf(fold: Fold): Stop | null {
   if (fold.input.marker.isGone === true)
     return { kind: 'cancelled', why: 'its marker was removed', atMs: fold.header.atMs };
   if (fold.input.marker.reply === null) return null;
+  // A run that has ended in another way has answered its marker by itself.
+  if ((endStatusOf(fold.input, fold.root) ?? 'cancelled') !== 'cancelled') return null;
   return {
     kind: 'cancelled',
     why: 'the marker was answered by hand or closed',

@@ -3,6 +3,7 @@ import { formatIso } from '../../base/clock.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
 import { channelRoot, replyPath } from '../../protocol/paths.ts';
+import { isJsonObject, parseJson } from '../language/json.ts';
 import type { Fold } from './fold-context.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
 
@@ -75,6 +76,14 @@ export function routeTransition(
     name: `route (${end.status})`,
     files: isRouted ? [...files, routedReply(input, end)] : files,
   };
+}
+
+/** How the run below `root` has ended; null: it has not. */
+export function endStatusOf({ files }: RunInput, root: string): EndStatus | null {
+  const complete = parseJson(files.get(`${root}COMPLETE`) ?? '');
+  return isJsonObject(complete)
+    ? (END_STATUSES.find((status) => status === complete['status']) ?? null)
+    : null;
 }
 
 /** The answer to a marker that cannot become a run: every error with its line. */

@@ -11,10 +11,9 @@ import { isPaused } from '../run/controls.ts';
 import { stageOf } from '../run/engine.ts';
 import type { GateView, StepView, TaskView } from '../run/fold-context.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
-import { isJsonObject, parseJson } from '../language/json.ts';
 import type { RunHeader } from '../run/header.ts';
 import { type EndNote, endNotes } from '../run/end.ts';
-import { END_STATUSES, type EndStatus } from '../run/route.ts';
+import { END_STATUSES, endStatusOf, type EndStatus } from '../run/route.ts';
 import type { RunInput } from '../run/run-input.ts';
 
 export const RUN_STATUSES = [
@@ -134,11 +133,8 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
 
 function statusOf(input: RunInput, run: FoldedRun): RunStatus {
   const { fold } = run;
-  const complete = parseJson(input.files.get(`${fold.root}COMPLETE`) ?? '');
-  const ended = isJsonObject(complete)
-    ? END_STATUSES.find((status) => status === complete['status'])
-    : undefined;
-  if (ended !== undefined) return ended;
+  const ended = endStatusOf(input, fold.root);
+  if (ended !== null) return ended;
   if (!input.files.has(`${fold.root}PLAN.yaml`))
     return fold.gates.some((gate) => gate.state === 'open') ? 'waiting-human' : 'compile';
   if (
