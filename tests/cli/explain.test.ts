@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { claimKey, identityOf, parseMessagePath } from '../../src/protocol/paths.ts';
@@ -22,6 +22,8 @@ beforeAll(async () => {
   cli = await startCli({ models: MODELS });
 });
 afterAll(() => cli.close());
+// What a failed test planted would turn the next one red as well.
+afterEach(() => unplant());
 
 const why = async (what: string): Promise<Json> => (await cli.json(['why', what])).data;
 const firstPart = async (what: string): Promise<Json> => listOf(await why(what), 'parts')[0] ?? {};
@@ -290,7 +292,6 @@ describe('why a message stands where it stands', () => {
     });
     expect(listOf((await cli.json(['hosts'])).data, 'hosts')).toHaveLength(6);
     expect(await why('beta')).toMatchObject({ kind: 'host' });
-    unplant();
   });
 
   it('a claim whose holder beats, one whose holder is silent, and one that nobody can read', async () => {
@@ -316,7 +317,6 @@ describe('why a message stands where it stands', () => {
     const doctor = await cli.json(['doctor', '--fix']);
     expect(doctor.data['repaired']).toEqual([expect.stringContaining('refs/crosstalk/claims/')]);
     expect(await firstPart('who')).not.toMatchObject({ kind: 'claim-unreadable' });
-    unplant();
   });
 
   it('the dispatcher here: runs it, and has no place for the next', async () => {
