@@ -32,6 +32,13 @@ export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   return works.length === 0 ? works : followMoves(works, new Map(listClaims(dispatcher)));
 }
 
+/** Whether it still waits for an answer, wherever its message stands now. */
+export function isOpen(dispatcher: Dispatcher, { key }: Work): boolean {
+  return [...currentWork(dispatcher), ...supersededWork(dispatcher)].some(
+    (work) => work.key === key,
+  );
+}
+
 /** Where the message stands now: it may have been moved since it was claimed. */
 export function currentPath(dispatcher: Dispatcher, { key, message }: Work): string {
   const { messages, superseded } = dispatcher.mirror.index();

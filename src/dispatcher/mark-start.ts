@@ -11,7 +11,7 @@ import type { Transaction } from '../transport/publish.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { currentPath } from './follow-moves.ts';
-import { enqueue } from './post.ts';
+import { enqueue, withdraw } from './post.ts';
 
 /** How long an attempt that is ended waits for what becomes of its mark. */
 const STOPPING_MS = 2 * SECOND;
@@ -30,7 +30,7 @@ export function isMarkedBy({ mirror }: Dispatcher, { work, claim }: Held): boole
 /** Commits the mark, unless it stands. Resolves when the remote has it, or says that it has not. */
 export async function markStart(dispatcher: Dispatcher, held: Held): Promise<Marked> {
   if (isMarkedBy(dispatcher, held)) return 'marked';
-  const { state, doors } = dispatcher;
+  const { doors } = dispatcher;
   const settled = new AbortController();
   const transaction = markTransaction(dispatcher, held);
   const done = (): Promise<void> => {
@@ -40,8 +40,7 @@ export async function markStart(dispatcher: Dispatcher, held: Held): Promise<Mar
   const outgoing = enqueue(dispatcher, { about: held.work.message.path, transaction, done });
   await firstOf(settled.signal, held.abort.signal);
   if (!settled.signal.aborted) await doors.clock.sleep(STOPPING_MS, settled.signal);
-  const at = state.post.outgoing.indexOf(outgoing);
-  if (at >= 0) state.post.outgoing.splice(at, 1);
+  withdraw(dispatcher, outgoing);
   if (isMarkedBy(dispatcher, held)) return 'marked';
   return held.stopped === null ? 'elsewhere' : 'stopped';
 }

@@ -45,6 +45,13 @@ export function enqueue(dispatcher: Dispatcher, one: Omit<Outgoing, 'refusal'>):
   return outgoing;
 }
 
+/** Takes it off the queue, if it still stands there: its sender may have been first. */
+export function withdraw({ state }: Dispatcher, one: Outgoing): void {
+  const { outgoing } = state.post;
+  const at = outgoing.indexOf(one);
+  if (at >= 0) outgoing.splice(at, 1);
+}
+
 /** Starts the publisher if something waits and nothing forbids it. */
 export function resumePublishing(dispatcher: Dispatcher): void {
   const { state, doors } = dispatcher;
@@ -181,9 +188,8 @@ async function settleRound(
   batch: readonly Outgoing[],
   round: PublishRound,
 ): Promise<number> {
-  const { outgoing } = dispatcher.state.post;
   const settled = batch.filter(({ transaction }) => isFinal(round.outcomes.get(transaction)));
-  for (const one of settled) outgoing.splice(outgoing.indexOf(one), 1);
+  for (const one of settled) withdraw(dispatcher, one);
   // All at once, so that they share their waits for the disk.
   await Promise.all(
     settled.map((one) => noteOutcome(dispatcher, one, round.outcomes.get(one.transaction))),

@@ -13,7 +13,7 @@ import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
-import { currentPath } from './follow-moves.ts';
+import { currentPath, isOpen } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { restoreClaim } from './restore-claim.ts';
 import { journal } from './start-ledger.ts';
@@ -160,21 +160,28 @@ async function settleReply(
   else await forget(dispatcher, held, landed ? PUBLISHED : 'lost');
 }
 
-/** Nobody has answered, and the claim that the reply rests on stands again or still. */
+/**
+ * Nobody has answered, and the claim that the reply rests on stands again or still. It is put back
+ * only for work that is open: an answer that was moved away with its message stands elsewhere.
+ */
 async function isPutBack(
   dispatcher: Dispatcher,
   held: Held,
   { work }: OutboxPayload,
 ): Promise<boolean> {
   const { doors, mirror } = dispatcher;
+  const asOf = mirror.epoch();
   const listed = await doors.repository.listRefs([held.ref]);
   if (listed.kind === 'unreachable') return true;
+  const pulled = await mirror.pull({ tip: listed.value.tip, asOf });
+  if (pulled.kind === 'unreachable') return true;
   const { tip } = mirror.index();
   const path = replyPath(currentPath(dispatcher, work), work.recipient);
   const [reply] = tip === null ? [] : await doors.repository.lookUp(tip, [path]);
   if (reply != null) return false;
   const standing = listed.value.refs.get(held.ref) ?? null;
-  return standing === held.oid || (await restoreClaim(dispatcher, held, standing));
+  if (standing === held.oid) return true;
+  return isOpen(dispatcher, work) && (await restoreClaim(dispatcher, held, standing));
 }
 
 /**

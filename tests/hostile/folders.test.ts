@@ -87,9 +87,9 @@ it('a folder where a run has to write holds up that run only', async () => {
   }
   const { data } = await cli.json(['status']);
   const blocked = {
-    kind: 'refused',
+    kind: 'publish-refused',
     about: [`${GENERAL}/w.md`],
-    what: expect.stringContaining('a folder stands there') as unknown,
+    says: expect.stringContaining('a folder stands there') as unknown,
   };
   expect(data['needs']).toContainEqual(expect.objectContaining(blocked));
   expect((await cli.run(['why', 'w'])).stdout).toContain('cannot be published');

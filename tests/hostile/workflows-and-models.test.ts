@@ -115,12 +115,13 @@ describe('a models.yaml that somebody pushed', () => {
     await stillWell();
     expect(textOf(`${GENERAL}/second.re.tool.md`)).toBe('');
     const needs = (await askJson(fleet, 'a', ['status']))['needs'] as readonly {
-      what: string;
-      fix: string;
+      says: string;
+      fix: unknown;
     }[];
-    expect(needs.find(({ what }) => what.startsWith('tool: changed'))?.fix).toBe(
-      'crosstalkd allow tool',
-    );
+    expect(needs.find(({ says }) => says.startsWith('tool: changed'))?.fix).toEqual({
+      command: ['crosstalkd', 'allow', 'tool'],
+      note: null,
+    });
   });
 });
 

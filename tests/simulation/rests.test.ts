@@ -39,7 +39,10 @@ describe('a model whose quota is used up', () => {
     story.start(story.hosts[0]!);
     await story.pass(60_000);
     expect(story.world.runs).toHaveLength(1);
-    expect(rests(story).parked.get('opus')?.why).toContain('usage-limit');
+    expect(rests(story).parked.get('opus')?.why).toMatchObject({
+      kind: 'failed',
+      class: 'usage-limit',
+    });
   });
 });
 
@@ -54,5 +57,8 @@ it('failures are counted over the runs of a dispatcher that is started anew each
   }
   await story.pass(20_000);
   expect(story.world.runs).toHaveLength(6);
-  expect(rests(story).parked.get('mailer')?.why).toContain('failures within');
+  expect(rests(story).parked.get('mailer')?.why).toMatchObject({
+    kind: 'failures',
+    count: 6,
+  });
 });
