@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { desktopCommand, formatMail } from '../../src/cli/begin/deliver-notice.ts';
 import { noticeOfEvent, noticeOfNeed } from '../../src/cli/begin/notify.ts';
 import { decodeNotify } from '../../src/local/notify-settings.ts';
+import { beatName, formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { claimKey } from '../../src/protocol/paths.ts';
 import { type Cli, letter, startCli } from '../support/cli.ts';
@@ -141,14 +142,27 @@ describe('notify:', () => {
       'data/channels/general/paid.re.costly.md': `---\nto: ada\nfrom: costly\nmodel: costly\ntimestamp: ${at}\ncost_usd: 2\n---\nx\n`,
       [asked]: letter('echo', SECRET),
     });
-    // The claim of a host that never beats: it lapses, and the work is taken over.
+    // A host that served it beats no more: its claim lapses, and the work is taken over.
+    const far = { alias: 'far', instance: '0123456789ab', run: '0123456789abcdef' };
+    const beat = formatBeat({
+      ...far,
+      count: 1,
+      version: '8.0.0',
+      state: 'running',
+      slots: 4,
+      busy: 1,
+      models: ['echo'],
+      blocked: [],
+      pollMs: null,
+      wake: null,
+      atMs: Date.parse(at),
+    });
+    planter.git(['update-ref', `refs/crosstalk/hosts/${beatName(far)}`, planter.record(beat)]);
     const claim = formatClaim({
+      ...far,
       message: asked,
       blob: oidOf(planter.git(['rev-parse', `${tip}:${asked}`])),
       recipient: 'echo',
-      alias: 'far',
-      instance: '0123456789ab',
-      run: '0123456789abcdef',
       attempt: 1,
       nonce: 'aaaaaaaaaaaaaaaa',
       effects: 'none',
