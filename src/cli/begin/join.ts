@@ -124,9 +124,7 @@ function refuseOccupied(directory: string): void {
     'ALREADY_EXISTS',
     `${directory} is not empty${isClone ? '; it is a clone of a transport already' : ''}`,
     {
-      fix: isClone
-        ? `crosstalkd status -C ${directory}`
-        : 'crosstalkd join <url> <a new directory>',
+      fix: isClone ? fixBy`crosstalkd status -C ${directory}` : 'crosstalkd join URL DIR',
     },
   );
 }

@@ -66,7 +66,7 @@ async function putAway(
       );
     for (const { channel, why } of plan.kept) io.print(plain(`stays ${channel}: ${why}`));
     if (moved.length > 0 && !isDry)
-      io.print(`  to bring one back: crosstalkd archive --undo <channel>`);
+      io.print('  to bring one back: crosstalkd archive --undo CHANNEL');
     if (moved.length === 0) io.warn('nothing to archive');
   }
   return moved.length === 0 ? 3 : 0;
@@ -85,7 +85,7 @@ function readWish(invocation: Invocation) {
       'USAGE',
       'archive: channels by name go without --older-than and --runs',
       {
-        fix: fixBy`crosstalkd archive ${args.join(' ')}`,
+        fix: fixBy`crosstalkd archive ${args}`,
       },
     );
   for (const name of args)

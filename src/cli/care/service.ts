@@ -241,7 +241,9 @@ async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
     throw new CrosstalkError(
       'CONFIG_INVALID',
       `the address of ${url} was given with a name or a password, which a service would show to every user of this machine`,
-      { fix: fixBy`crosstalkd join URL, then in the clone: crosstalkd service install` },
+      {
+        fix: withNote(fixBy`crosstalkd join URL`, 'then, in the clone: crosstalkd service install'),
+      },
     );
   if (clone === null) return url;
   if (!isPlain) return clone;

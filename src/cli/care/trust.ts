@@ -52,7 +52,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
 }
 
 function describeSigners(signers: Signers): readonly string[] {
-  if (signers.size === 0) return ['No key is known yet: crosstalkd trust add <name> <key>'];
+  if (signers.size === 0) return ['No key is known yet: crosstalkd trust add NAME KEY'];
   return [...signers].flatMap(([name, keys]) => [...keys].map((key) => `  ${name}  ${key}`));
 }
 
