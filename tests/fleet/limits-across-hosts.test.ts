@@ -59,7 +59,10 @@ describe('a host whose provider says when its limit ends', () => {
     interface Hosts {
       readonly hosts: readonly {
         readonly beat: {
-          readonly blocked: readonly { readonly why: string; readonly untilMs: number | null }[];
+          readonly blocked: readonly {
+            readonly why: { readonly kind: string; readonly class?: string };
+            readonly untilMs: number | null;
+          }[];
         } | null;
       }[];
     }
@@ -72,7 +75,7 @@ describe('a host whose provider says when its limit ends', () => {
           ) as Hosts;
           return hosts
             .flatMap(({ beat }) => beat?.blocked ?? [])
-            .some(({ why, untilMs }) => why.startsWith('usage-limit') && untilMs !== null);
+            .some(({ why, untilMs }) => why.class === 'usage-limit' && untilMs !== null);
         },
         { timeout: 90_000 },
       )
