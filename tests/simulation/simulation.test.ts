@@ -1,14 +1,14 @@
 /**
  * The real dispatcher in a world of faults. `SEEDS=50000` runs more of them, `SEED=123` runs one
- * and prints its trace with `TRACE=1`. Two files share the seeds, for two cores.
+ * and prints its trace with `TRACE=1`.
  */
 import { describe, expect, it } from 'vitest';
-import { describeShard } from './shard.ts';
+import { describeSeeds } from './seeds.ts';
 import { planOf } from './plan.ts';
 import { runRewrite } from './rewrite.ts';
 import { runSeed } from './run-seed.ts';
 
-describeShard(0, 2);
+describeSeeds();
 
 describe('a seed', () => {
   it('gives the same trace byte for byte, every time', async () => {

@@ -6,7 +6,6 @@ const LONG = [
   'simulation/simulation.test.ts',
   'fleet/fail-the-nth.test.ts',
   'cli/workflow.test.ts',
-  'simulation/simulation-b.test.ts',
   'hostile/leaks.test.ts',
   'docs/shell.test.ts',
   'web/page.test.ts',
