@@ -3,7 +3,7 @@
  * agent starts only after a look at the remote that is later than the push has shown our claim and
  * no reply, because a reply and the deletion of its claim land together.
  */
-import { aheadMs, MINUTE } from '../base/clock.ts';
+import { aheadMs, MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -22,7 +22,7 @@ const GIVE_BACK_MS = 2_000;
 /** A server that hides refs takes a claim and does not list it. */
 const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
 /** A model whose claims the remote does not take rests at least so long, doubling, and at most. */
-const REFUSED_MS = MINUTE;
+const REFUSED_MS = 5 * SECOND;
 const REFUSED_MS_MAX = 15 * MINUTE;
 /** A claim lost so often in a row to nobody was not lost but refused. */
 const LOST_TO_NOBODY_MAX = 3;
@@ -195,6 +195,8 @@ interface LostPush {
   readonly expected: Oid | null;
   readonly kind: 'stale' | 'refused';
   readonly line: string;
+  /** The remote wants to be called less often. */
+  readonly isLimited?: boolean;
 }
 
 /**
@@ -226,7 +228,8 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Pr
     );
     if (isNews)
       doors.log.alert('claim.refused', { ...fields, reason: line, fix: 'crosstalkd doctor' });
-    const restMs = Math.min(REFUSED_MS_MAX, REFUSED_MS * 2 ** (times - LOST_TO_NOBODY_MAX));
+    const firstMs = lost.isLimited === true ? MINUTE : REFUSED_MS;
+    const restMs = Math.min(REFUSED_MS_MAX, firstMs * 2 ** (times - LOST_TO_NOBODY_MAX));
     state.models.parked.set(work.recipient, {
       untilMs: nowMs + restMs,
       why: { kind: 'claims-refused', line },
