@@ -60,7 +60,7 @@ describe('every command', () => {
   it('says outside of a transport where to begin', async () => {
     const { code, stderr } = await cli.run(['log'], { cwd: cli.place });
     expect(code).toBe(2);
-    expect(stderr).toContain('crosstalkd join <url>');
+    expect(stderr).toContain('crosstalkd join URL');
   });
 
   it('works from below the clone, with -C, before and after the command', async () => {
