@@ -336,7 +336,7 @@ function composeModels(
     entry('trusts', 'timeout: 120s, effects: external, trust-checkout: true'),
     entry(
       'writes',
-      `timeout: ${cli.toolLimit ?? '25s'}, effects: external, cwd: ${join(at.home, 'project')}, trust-checkout: ${cli.needsTrust === true}`,
+      `timeout: ${cli.toolLimit ?? '25s'}, effects: external, cwd: ${join(at.home, 'project')}, trust-checkout: ${cli.needsTrust === true || cli.ignoresCheckout !== true}`,
       { mode: { mode: 'write' } },
     ),
     ...failing,
