@@ -15,6 +15,9 @@ const seeds = values.seed?.split(',') ?? [];
 if (!seeds.every((seed) => /^(read|push)-\d+$/.test(seed)))
   throw new Error('--seed: expected read-<number>, or push-<number> and more after commas');
 
+/** The seed makes the whole input again. */
+const SHOWN_BYTES = 300;
+
 const { build } = await import('esbuild').catch(() => {
   throw new Error('the fuzzer needs the development dependencies: npm ci');
 });
@@ -55,6 +58,9 @@ function print({ counts, slowest, failure }, tookSeconds) {
   if (failure === null) return;
   const { seed, what, why, input } = failure;
   console.log(`\nFAILED: ${what}\n${why}`);
-  if (input !== null) console.log(`input (base64): ${Buffer.from(input).toString('base64')}`);
+  if (input !== null) {
+    const shown = Buffer.from(input.subarray(0, SHOWN_BYTES)).toString('base64');
+    console.log(`input (base64, ${input.length} bytes in all): ${shown}`);
+  }
   console.log(`again: node scripts/fuzz.mjs --seed ${seed}`);
 }
