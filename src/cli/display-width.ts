@@ -1,38 +1,31 @@
 /**
- * How much room text takes on a terminal, and cutting it to fit: wide characters take two columns,
- * combining marks none.
+ * Text cut and filled up to columns of a terminal. How wide a sign is says string-width, by the
+ * tables of Unicode; nothing is cut inside of a sign that is made of several code points.
  */
+import stringWidth from 'string-width';
 
-const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-/** East Asian wide and full-width forms, and pictures. */
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
+const segmenter = new Intl.Segmenter();
 
-/** Columns that one code point takes. */
-function widthOf(point: string): number {
-  if (point < '\u0300') return 1;
-  if (ZERO_WIDTH.test(point)) return 0;
-  return WIDE.test(point) ? 2 : 1;
-}
-
-/** Columns that a line takes. The text must be free of control codes. */
+/** Columns that a line takes. Colours take none. */
 export function displayWidth(text: string): number {
-  let width = 0;
-  for (const point of text) width += widthOf(point);
-  return width;
+  return stringWidth(text);
 }
 
-/** The text cut to `columns`, with an ellipsis where something is missing. */
+/**
+ * The text cut to `columns`, with an ellipsis where something is missing. The text must be free of
+ * control codes; infinitely many columns cut nothing.
+ */
 export function fitWidth(text: string, columns: number): string {
-  if (displayWidth(text) <= columns) return text;
+  if (columns === Number.POSITIVE_INFINITY || displayWidth(text) <= columns) return text;
+  if (columns < 1) return '';
   let width = 1;
   let kept = '';
-  for (const point of text) {
-    width += widthOf(point);
+  for (const { segment } of segmenter.segment(text)) {
+    width += displayWidth(segment);
     if (width > columns) break;
-    kept += point;
+    kept += segment;
   }
-  return columns < 1 ? '' : `${kept}…`;
+  return `${kept}…`;
 }
 
 /** The text cut or filled up with spaces to exactly `columns`. */

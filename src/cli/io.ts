@@ -3,7 +3,7 @@
  * reaches a terminal: no control codes get through.
  */
 import { type Fix, formatCommands } from '../base/fix.ts';
-import { plainText, spellUnsafe } from '../base/plain-text.ts';
+import { oneLine, plainText, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
   /** One line for people (or the one JSON object) on standard output. */
@@ -13,6 +13,7 @@ export interface Io {
   /** Text without a line end, as is. */
   readonly write: (text: string) => void;
   readonly isTerminal: boolean;
+  /** Width of the window; infinite where there is none, so that nothing is cut for a program. */
   readonly columns: number;
   /** True when a line can be drawn again in its place. */
   readonly redraws: boolean;
@@ -44,7 +45,7 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
     isTerminal,
     // The window may be made smaller while a command runs.
     get columns() {
-      return process.stdout.columns || 100;
+      return isTerminal ? process.stdout.columns || 100 : Number.POSITIVE_INFINITY;
     },
     redraws: isTerminal && env['TERM'] !== 'dumb',
     colors: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
@@ -59,6 +60,11 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
 /** Text of others for a terminal: line ends and tabs stay, whatever is more than text goes. */
 export function plain(text: string): string {
   return plainText(text);
+}
+
+/** Text of others in one line: at most `max` signs in a window, all of it where there is none. */
+export function lineFor({ columns }: Pick<Io, 'columns'>, text: string, max: number): string {
+  return oneLine(text, Number.isFinite(columns) ? max : columns);
 }
 
 /**

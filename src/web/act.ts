@@ -94,7 +94,7 @@ async function runCommand(
     warn: (line) => void notes.push(line),
     write: () => undefined,
     isTerminal: false,
-    columns: 100,
+    columns: Number.POSITIVE_INFINITY,
     redraws: false,
     colors: false,
     readStdin: () => Promise.resolve(''),

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { parseWords } from '../../src/cli/parse-words.ts';
-import { displayWidth, fitWidth, padWidth } from '../../src/cli/display-width.ts';
+import { displayWidth, fitWidth, formatTable, padWidth } from '../../src/cli/display-width.ts';
+import { plain } from '../../src/cli/io.ts';
 import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import { oidOf } from '../support/git-fixture.ts';
@@ -155,5 +157,60 @@ describe('widths', () => {
     expect(fitWidth('名前名前', 4)).toBe('名…');
     expect(fitWidth('abc', 0)).toBe('');
     expect(displayWidth(padWidth('名前名前', 5))).toBe(5);
+    expect(displayWidth('✅'.repeat(26))).toBe(52);
+  });
+
+  it.each([
+    ['a family', '👨‍👩‍👧‍👦', 2],
+    ['a flag', '🇩🇪', 2],
+    ['a keycap', '1️⃣', 2],
+    ['a heart that a variation selector colours', '❤️', 2],
+    ['a check mark', '✅', 2],
+    ['Hangul in parts', '\u1112\u1161\u11ab', 2],
+    ['full-width letters', 'ＡＢ', 4],
+    ['half-width katakana', 'ｶﾞ', 2],
+    ['stacked marks', `a${'\u0301'.repeat(50)}`, 1],
+  ])('%s', (_, text, width) => {
+    expect(displayWidth(text)).toBe(width);
+    // A sign of several code points is whole or not there.
+    expect(fitWidth(`${text}${text}`, 2 * width - 1)).not.toMatch(/[\u200d\ud800-\udbff]…/u);
+  });
+
+  it('cut text fits, and text that is filled up is exactly so wide', () => {
+    const sign = fc.oneof(
+      fc.constantFrom(
+        '✅',
+        '👨‍👩‍👧‍👦',
+        '🇩🇪',
+        '❤️',
+        '1️⃣',
+        '名',
+        'ｶﾞ',
+        'e\u0301',
+        '\u0e33',
+        '\u0600',
+        ' ',
+        'a',
+      ),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 2 }),
+    );
+    const line = fc
+      .array(sign, { maxLength: 60 })
+      .map((signs) => plain(signs.join('')).replace(/[\n\t]/g, ' '));
+    fc.assert(
+      fc.property(line, fc.integer({ min: 0, max: 90 }), (text, columns) => {
+        expect(displayWidth(fitWidth(text, columns))).toBeLessThanOrEqual(columns);
+        expect(displayWidth(padWidth(text, columns))).toBe(columns);
+        expect(fitWidth(text, Number.POSITIVE_INFINITY)).toBe(text);
+        for (const row of formatTable(
+          [
+            [text, 'x', text],
+            ['y', text, 'z'],
+          ],
+          columns,
+        ))
+          expect(displayWidth(row)).toBeLessThanOrEqual(columns);
+      }),
+    );
   });
 });

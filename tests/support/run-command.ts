@@ -36,7 +36,7 @@ export async function runCommand(words: readonly string[], place: Place): Promis
       warn: (line) => void (stderr += `${line}\n`),
       write: (text) => void (stdout += text),
       isTerminal: false,
-      columns: 100,
+      columns: Number.POSITIVE_INFINITY,
       redraws: false,
       colors: false,
       readStdin: () => Promise.resolve(Buffer.from(place.input ?? '').toString('utf8')),

@@ -115,7 +115,7 @@ export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
   let isOn = false;
   const format = (line: string, message: string, model: string): string => {
     const head = `${plain(model)}  ${shortId(message)} │ `;
-    return `${paint(io, 'dim', head)}${fitWidth(plain(line), io.columns - head.length)}\n`;
+    return `${paint(io, 'dim', head)}${fitWidth(plain(line), io.columns - displayWidth(head))}\n`;
   };
   return {
     toggle: (): boolean => {
@@ -261,7 +261,9 @@ export function formatEvent(
   );
   // Trouble is never cut: its end says what to do.
   const width =
-    level === 'status' ? io.columns - time.length - alias.length - 3 : Number.POSITIVE_INFINITY;
+    level === 'status'
+      ? io.columns - time.length - displayWidth(alias) - 2
+      : Number.POSITIVE_INFINITY;
   return `${paint(io, 'dim', time)} ${alias} ${paint(io, colour, fitWidth(body, width))}`;
 }
 

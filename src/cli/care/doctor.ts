@@ -11,6 +11,7 @@ import { examineHost } from './doctor-host.ts';
 import { examineRemote } from './doctor-remote.ts';
 import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
+import { displayWidth, padWidth } from '../display-width.ts';
 import { type Colour, type Io, paint, plain, printFix } from '../io.ts';
 import { lookAround } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
@@ -125,7 +126,7 @@ function tell(
   }
   const { io } = invocation;
   for (const done of repaired) io.print(`${paint(io, 'cyan', 'done')}  ${plain(done)}`);
-  const width = Math.max(...findings.map(({ name }) => name.length));
+  const width = Math.max(...findings.map(({ name }) => displayWidth(plain(name))));
   for (const finding of findings) printFinding(io, finding, width);
   const mendable = findings.some(({ repair }) => repair !== null)
     ? '; crosstalkd doctor --fix repairs what it can'
@@ -140,6 +141,6 @@ function tell(
 
 function printFinding(io: Io, { name, level, says, fix }: Finding, width: number): void {
   const { mark, colour } = MARKS[level];
-  io.print(`${paint(io, colour, mark)}  ${plain(name.padEnd(width))}  ${plain(says)}`);
+  io.print(`${paint(io, colour, mark)}  ${padWidth(plain(name), width)}  ${plain(says)}`);
   printFix(io, fix, `      ${' '.repeat(width)}  `);
 }

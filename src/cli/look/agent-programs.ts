@@ -9,8 +9,8 @@ import { systemClock } from '../../base/clock.ts';
 import { type Fix, fixByHand, formatFix } from '../../base/fix.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
-import { oneLine } from '../../base/plain-text.ts';
 import { formatTable } from '../display-width.ts';
+import { type Io, lineFor } from '../io.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -63,18 +63,18 @@ export async function lookAtPrograms(
 /** Lines for people: each program with its models and what is to be done. */
 export function formatPrograms(
   programs: readonly ProgramView[],
-  columns: number,
+  io: Pick<Io, 'columns'>,
 ): readonly string[] {
   if (programs.length === 0) return [];
   const rows = programs.map(({ adapter, usedBy, says }) => [
     adapter,
-    usedBy.length === 0 ? '(no model)' : oneLine(usedBy.join(', '), 40),
+    usedBy.length === 0 ? '(no model)' : lineFor(io, usedBy.join(', '), 40),
     says,
   ]);
   const fixes = programs.flatMap(({ adapter, usedBy, fix }) =>
     fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${formatFix(fix)}`],
   );
-  return [...formatTable([['PROGRAM', 'FOR', 'IS'], ...rows], columns), ...fixes];
+  return [...formatTable([['PROGRAM', 'FOR', 'IS'], ...rows], io.columns), ...fixes];
 }
 
 /** The program of an entry, when its `command:` names one of the adapter's by its whole path. */

@@ -6,10 +6,9 @@ import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
-import { oneLine } from '../../base/plain-text.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold-context.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
-import { type Colour, fixLines, type Io, paint, plain } from '../io.ts';
+import { type Colour, fixLines, type Io, lineFor, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
 import type { Told } from './why-run.ts';
 import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
@@ -174,7 +173,7 @@ function drawStep(io: Io, drawing: Drawing, { step, tasks, isLast }: DrawnStep):
   const needs = step.needs.length === 0 ? '' : ` ← ${step.needs.join(', ')}`;
   const name = `${indent}${mark} ${step.id}${needs}`;
   const line = fitWidth(
-    `${padWidth(plain(name), Math.max(displayWidth(name), Math.min(34, Math.floor(io.columns / 3))))}  ${oneLine(about, 400)}`,
+    `${padWidth(plain(name), Math.max(displayWidth(name), Math.min(34, Math.floor(io.columns / 3))))}  ${lineFor(io, about, 400)}`,
     io.columns,
   ).trimEnd();
   const painted = line.replace(mark, paint(io, colour, mark));
@@ -182,7 +181,7 @@ function drawStep(io: Io, drawing: Drawing, { step, tasks, isLast }: DrawnStep):
     tasks.length > 1
       ? drawTasks(io, tasks, { drawing, indent })
       : only?.why != null
-        ? [`${indent}│   ${fitWidth(oneLine(only.why, 400), io.columns - 6)}`]
+        ? [`${indent}│   ${fitWidth(lineFor(io, only.why, 400), io.columns - 6)}`]
         : [];
   return [painted, ...below, ...(isLast ? [] : [`${indent}${paint(io, 'dim', '│')}`])];
 }
@@ -201,13 +200,14 @@ function drawTasks(
           .sort((a, b) => rank(a) - rank(b) || byCodeUnit(a.path, b.path))
           .slice(0, TASKS_SHOWN);
   const labels = shown.map((task) => plain(labelOf(task)));
-  const width = Math.min(28, Math.max(...labels.map(displayWidth)));
+  const widest = Math.max(...labels.map(displayWidth));
+  const width = Number.isFinite(io.columns) ? Math.min(28, widest) : widest;
   const lines = shown.map((task, at) => {
     const [mark, colour] = MARKS[task.state] ?? ['○', 'dim'];
     const branch = at === shown.length - 1 && shown.length === tasks.length ? '└' : '├';
     const text = `${taskText(task, drawing.held)}${task.why === null ? '' : `  ${task.why}`}`;
     const line = fitWidth(
-      `${indent}${branch} ${mark} ${padWidth(labels[at] ?? '', width)}  ${oneLine(text, 400)}`,
+      `${indent}${branch} ${mark} ${padWidth(labels[at] ?? '', width)}  ${lineFor(io, text, 400)}`,
       io.columns,
     );
     return line.replace(mark, paint(io, colour, mark));
@@ -283,7 +283,7 @@ function waitLines(io: Io, { waits }: Drawing): readonly string[] {
   const moved = waits.filter(needsPerson).slice(0, WAITS_SHOWN);
   if (moved.length === 0) return [];
   const lines = moved.flatMap((wait) => [
-    `  ${fitWidth(oneLine(sayReason(wait), 400), io.columns - 2)}`,
+    `  ${fitWidth(lineFor(io, sayReason(wait), 400), io.columns - 2)}`,
     ...fixLines(io, fixOf(wait)),
   ]);
   return ['', paint(io, 'bold', 'Needs you'), ...lines];

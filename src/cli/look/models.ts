@@ -10,7 +10,7 @@ import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-progra
 import type { Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { findProgram, type Program } from './find-program.ts';
-import { paint, plain, printFix } from '../io.ts';
+import { lineFor, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -136,7 +136,8 @@ function print(
   const rows = views.map((view) => [
     view.offer.name,
     shortState(view),
-    oneLine(
+    lineFor(
+      io,
       view.offer.entry === null
         ? '-'
         : [view.offer.entry.adapter, view.offer.entry.model ?? ''].join(' ').trim(),
@@ -146,7 +147,7 @@ function print(
     view.offer.source,
     view.program === null
       ? '-'
-      : oneLine(view.program.path ?? `${view.program.name} (missing)`, 60),
+      : lineFor(io, view.program.path ?? `${view.program.name} (missing)`, 60),
   ]);
   if (views.length === 0)
     io.warn(
@@ -158,7 +159,7 @@ function print(
       io.columns,
     ))
       io.print(line);
-  const lines = formatPrograms(programs, io.columns);
+  const lines = formatPrograms(programs, io);
   if (lines.length > 0) io.print('');
   for (const line of lines) io.print(plain(line));
   const waiting = views.flatMap(({ offer, reason }) => {
@@ -167,7 +168,7 @@ function print(
   });
   if (waiting.length > 0) io.print('');
   for (const { name, says, fix } of waiting) {
-    io.print(`${paint(io, 'yellow', name)}: ${oneLine(says, 600)}`);
+    io.print(`${paint(io, 'yellow', name)}: ${lineFor(io, says, 600)}`);
     printFix(io, fix);
   }
 }

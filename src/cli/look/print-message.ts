@@ -8,7 +8,7 @@ import { messageId } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
-import { type Colour, type Io, paint, plain } from '../io.ts';
+import { type Colour, type Io, lineFor, paint, plain } from '../io.ts';
 import type { MessageState, StateKind } from './message-state.ts';
 import type { Said, Unreadable } from './read-conversation.ts';
 import { shortIds } from './resolve-id.ts';
@@ -43,8 +43,8 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
   const ids = shortIds(shown.map(({ said }) => said.file.path));
   const cells = shown.map((one) => ({
     one,
-    id: oneLine(ids.get(one.said.file.path) ?? '', 80),
-    who: oneLine(`${whoSaid(one.said)} → ${one.said.to.join(', ')}`, 80),
+    id: lineFor(io, ids.get(one.said.file.path) ?? '', 80),
+    who: lineFor(io, `${whoSaid(one.said)} → ${one.said.to.join(', ')}`, 80),
   }));
   const widest = (key: 'id' | 'who'): number =>
     Math.max(0, ...cells.map((cell) => displayWidth(cell[key])));
@@ -57,7 +57,7 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
     const time = formatTime(cell.one.said.atMs, io.columns);
     const used = displayWidth(time) + id + who + 6;
     const tail = state.kind === 'reply' ? '' : `  ${stateText(state)}`;
-    const said = cell.one.excerpt ?? headline(cell.one.said);
+    const said = cell.one.excerpt ?? headline(io, cell.one.said);
     const marked = tail === '' ? '' : `  ${paint(io, STATE_COLOURS[state.kind], tail.slice(2))}`;
     const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}`;
     const room = io.columns - used - displayWidth(tail);
@@ -68,8 +68,8 @@ export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] 
 }
 
 /** What a message is about in one line: its subject, else its first line. */
-export function headline({ message }: Said): string {
-  return oneLine(message.fields.subject ?? firstLine(message.body), 300);
+export function headline(io: Pick<Io, 'columns'>, { message }: Said): string {
+  return lineFor(io, message.fields.subject ?? firstLine(message.body), 300);
 }
 
 /** `opus@mbp` for an answer, the name for everything else. */
@@ -112,12 +112,12 @@ export function formatWhole(io: Io, { said, state }: Shown): readonly string[] {
     ['effort', formatEffort(said)],
   ];
   const head = facts.flatMap(([key, value]) =>
-    value === null ? [] : [`${paint(io, 'dim', key.padEnd(8))} ${oneLine(value, 600)}`],
+    value === null ? [] : [`${paint(io, 'dim', key.padEnd(8))} ${lineFor(io, value, 600)}`],
   );
   return [
     ...head,
     ...message.warnings.map(
-      (warning) => `${paint(io, 'yellow', 'warning ')} ${oneLine(warning, 300)}`,
+      (warning) => `${paint(io, 'yellow', 'warning ')} ${lineFor(io, warning, 300)}`,
     ),
     '',
     bodyOf(said),

@@ -3,10 +3,9 @@
  * replies, and what was said to those.
  */
 import type { MessagePath } from '../../protocol/paths.ts';
-import { oneLine } from '../../base/plain-text.ts';
 import type { Invocation } from '../command.ts';
 import { fitWidth } from '../display-width.ts';
-import { paint } from '../io.ts';
+import { lineFor, paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
 import { formatTime, headline, stateText, toJson, whoSaid } from './print-message.ts';
 import {
@@ -158,8 +157,8 @@ function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): 
     const indent = depth === 0 ? '' : `${'  '.repeat(Math.min(depth - 1, 10))}└ `;
     const note =
       state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
-    const text = `${indent}${oneLine(`${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(said)}`;
-    const head = `${formatTime(said.atMs, io.columns)}  ${oneLine(ids.get(said.file.path) ?? '', 80)}  `;
+    const text = `${indent}${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
+    const head = `${formatTime(said.atMs, io.columns)}  ${lineFor(io, ids.get(said.file.path) ?? '', 80)}  `;
     return `${marker}${paint(io, 'dim', head)}${fitWidth(text, Math.max(20, io.columns - head.length - 2 - note.length))}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`;
   });
 }

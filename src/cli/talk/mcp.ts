@@ -107,7 +107,7 @@ function capture(said: string[]): Io {
     warn: (line) => void process.stderr.write(`${line}\n`),
     write: (text) => void said.push(text),
     isTerminal: false,
-    columns: 100,
+    columns: Number.POSITIVE_INFINITY,
     redraws: false,
     colors: false,
     readStdin: () => Promise.resolve(''),
