@@ -97,6 +97,18 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./control/ack.ts').then(({ acknowledge }) => ({ execute: acknowledge })),
   },
   {
+    name: 'adopt',
+    args: '<id>',
+    about: 'publish what an agent of this host answered too late, by hand, or discard it',
+    group: 'control',
+    options: [
+      { name: 'to', value: 'model', about: 'only what this recipient said' },
+      { name: 'discard', about: 'remove it from this host instead' },
+      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+    ],
+    load: () => import('./control/adopt.ts').then(({ adoptLate }) => ({ execute: adoptLate })),
+  },
+  {
     name: 'pause',
     args: '',
     about: 'claim nothing new until resume; what runs goes on',

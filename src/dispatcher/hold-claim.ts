@@ -11,7 +11,7 @@ import type { RefResult } from '../transport/repository.ts';
 import type { Held, StopReason } from './state.ts';
 import { isMarkedBy } from './mark-start.ts';
 import { NO_RUN } from '../protocol/reply.ts';
-import { publishReply, releaseClaim } from './publish-reply.ts';
+import { lateOf, publishReply, releaseClaim } from './publish-reply.ts';
 import { journal } from './start-ledger.ts';
 
 /** What every reply of a claim says, however it ended. */
@@ -119,7 +119,7 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
     next: text === '' ? 'nothing was said yet' : 'the output so far is kept under late/',
   });
   if (text !== '')
-    await doors.local.keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text });
+    await doors.local.keepLate(lateOf(dispatcher, held, { reason, text, form: 'part' }));
   const mayHaveActed = isMarkedBy(dispatcher, held);
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';

@@ -6,7 +6,12 @@ import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { attachmentFolder, replyPath } from '../protocol/paths.ts';
 import { composeReply, type Reply, type ReplyFacts } from '../protocol/reply.ts';
-import { type OutboxItem, PUBLISHED } from '../local/local-state.ts';
+import {
+  type LateAnswer,
+  type LateOutput,
+  type OutboxItem,
+  PUBLISHED,
+} from '../local/local-state.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
@@ -199,14 +204,28 @@ async function isPublished(
   return standing !== null && (standing === reply.content || standing === reply.alone?.content);
 }
 
-async function keepLate(
+/** What is kept of a claim of ours whose answer may not be published. */
+export function lateOf(
   { doors }: Dispatcher,
+  { key, claim, work }: Held,
+  late: Pick<LateOutput, 'reason' | 'text'> & Pick<LateAnswer, 'form'>,
+): LateOutput {
+  const { form, ...said } = late;
+  const { message, recipient } = work;
+  const of = { message: message.path, recipient, attempt: claim.attempt, form };
+  return { key, attemptId: claim.nonce, ...said, of: { ...of, atMs: doors.clock.wallMs() } };
+}
+
+async function keepLate(
+  dispatcher: Dispatcher,
   held: Held,
   { payload, reason }: { readonly payload: OutboxPayload; readonly reason: string },
 ): Promise<void> {
+  const { doors } = dispatcher;
   const { work, claim, reply } = payload;
+  const form = payload.failed ? 'failure' : 'answer';
   const kept = await doors.local
-    .keepLate({ key: held.key, attemptId: held.claim.nonce, reason, text: reply.content })
+    .keepLate(lateOf(dispatcher, held, { reason, text: reply.content, form }))
     .then(
       () => 'the output is kept in the state directory under late/',
       (error: unknown) => `the output is lost: ${errorText(error)}`,

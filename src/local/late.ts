@@ -1,6 +1,6 @@
 /**
- * Output that came too late to be a reply: kept for people, never published. Newest first to stay
- * when the folder is full.
+ * Output that came too late to be a reply: kept for people, published only by `adopt`. Newest first
+ * to stay when the folder is full.
  */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import {
   removeDurableFile,
   writeDurableFile,
 } from './durable-file.ts';
-import type { LateOutput } from './local-state.ts';
+import type { LateAnswer, LateOutput } from './local-state.ts';
 
 /** How much late output stays. */
 export interface LateLimits {
@@ -43,11 +43,8 @@ export async function keepLate(
   const name =
     kept.find((file) => file.stem === stem)?.name ??
     `${String((kept.at(-1)?.number ?? 0) + 1).padStart(9, '0')}-${stem}.txt`;
-  const { key, attemptId, reason, text } = late;
-  await writeDurableFile(
-    join(directory, name),
-    `${JSON.stringify({ key, attemptId, reason })}\n\n${text}`,
-  );
+  const { text, ...head } = late;
+  await writeDurableFile(join(directory, name), `${JSON.stringify(head)}\n\n${text}`);
   await removeOldest(directory, name, limits);
 }
 
@@ -108,11 +105,26 @@ function parseLate(content: string): LateOutput | null {
   try {
     const head: unknown = JSON.parse(content.slice(0, end));
     if (!isMapping(head)) return null;
-    const { key, attemptId, reason } = head;
+    const { key, attemptId, reason, of } = head;
     if (typeof key !== 'string' || typeof attemptId !== 'string' || typeof reason !== 'string')
       return null;
-    return { key, attemptId, reason, text: content.slice(end + 2) };
+    return { key, attemptId, reason, of: parseAnswer(of), text: content.slice(end + 2) };
   } catch {
     return null;
   }
+}
+
+const FORMS = ['answer', 'failure', 'part'] as const;
+
+function parseAnswer(value: unknown): LateAnswer | null {
+  if (!isMapping(value)) return null;
+  const { message, recipient, attempt, atMs } = value;
+  const form = FORMS.find((known) => known === value['form']);
+  return typeof message === 'string' &&
+    typeof recipient === 'string' &&
+    typeof attempt === 'number' &&
+    typeof atMs === 'number' &&
+    form !== undefined
+    ? { message, recipient, attempt, atMs, form }
+    : null;
 }

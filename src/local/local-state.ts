@@ -83,6 +83,24 @@ export interface LateOutput {
   readonly attemptId: string;
   readonly reason: string;
   readonly text: string;
+  /** What it answers; null: kept by a version that did not say. */
+  readonly of: LateAnswer | null;
+}
+
+/** What late output answers, and how whole it is. */
+export interface LateAnswer {
+  /** Path of the message when it was claimed. */
+  readonly message: string;
+  readonly recipient: string;
+  /** Number of the attempt in its claim. */
+  readonly attempt: number;
+  /**
+   * `answer`: the text is the file of a finished reply. `failure`: that of a failure. `part`: the
+   * text is what the agent had said when it was stopped.
+   */
+  readonly form: 'answer' | 'failure' | 'part';
+  /** Wall time when it was kept, milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 export interface LocalState {

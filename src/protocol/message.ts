@@ -49,6 +49,8 @@ export interface MessageFields {
   readonly op: string | null;
   /** Path of the message that this one asks again; that one is closed by it. */
   readonly retries: string | null;
+  /** A person published it out of what a host had kept: the answer of an attempt, too late. */
+  readonly late: boolean;
   readonly failed: boolean;
   readonly error: string | null;
   readonly model: string | null;
@@ -189,6 +191,7 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
     idleMinutes: take('idle_minutes').number(),
     op: take('op').name(),
     retries: retries === undefined ? null : whole(retries),
+    late: take('late').truth(),
     failed: take('failed').truth(),
     error: take('error').text(),
     model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one

@@ -223,7 +223,8 @@ export type Awaited =
 /** Where a message stands for one of those it asks. */
 interface MessageFacts {
   cancelled: { id: string; by: string; agoMs: number };
-  'answered-by-hand': { by: string; agoMs: number };
+  /** `isLate`: with what a host had kept, by `adopt`. */
+  'answered-by-hand': { by: string; agoMs: number; isLate: boolean };
   answered: { reply: string; agoMs: number; how: HowAnswered };
   'answer-failed': {
     id: string;
@@ -247,6 +248,15 @@ interface MessageFacts {
   'odd-reply': { path: string; what: 'folder' | 'link' };
   'unreadable-reply': { path: string; line: number; found: string; expected: string };
   're-nothing': { path: string; re: string };
+  /** Output of an attempt here that came too late; `form`: how whole it is. */
+  late: {
+    id: string;
+    recipient: string;
+    attempt: number;
+    agoMs: number;
+    form: 'answer' | 'failure' | 'part';
+    why: string;
+  };
   rejected: {
     path: string;
     line: number;

@@ -184,6 +184,11 @@ const REMEDIES: Remedies = {
   gone: () => fixBy`crosstalkd log`,
   'odd-reply': ({ path }) => makeRoom(path),
   'unreadable-reply': ({ path }) => makeRoom(path),
+  late: ({ id, recipient }) =>
+    orElse(
+      fixBy`crosstalkd adopt ${id} --to ${recipient}`,
+      fixBy`crosstalkd adopt ${id} --to ${recipient} --discard`,
+    ),
   're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
   rejected: ({ path, isCopy, remedy }) =>

@@ -153,7 +153,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'run-over': ({ status }) => `is over: ${status}`,
 
   cancelled: ({ by, agoMs }) => `cancelled by ${by}, ${ago(agoMs)}`,
-  'answered-by-hand': ({ by, agoMs }) => `answered by hand by ${by}, ${ago(agoMs)}`,
+  'answered-by-hand': ({ by, agoMs, isLate }) =>
+    `answered ${isLate ? 'late, ' : ''}by hand by ${by}, ${ago(agoMs)}`,
   answered: ({ agoMs, how }) => `answered ${ago(agoMs)} ${where(how)}`,
   'answer-failed': (it) =>
     `failed ${ago(it.agoMs)} ${where(it.how)}: ${it.detail === '' ? (it.class ?? 'no reason given') : it.detail}`,
@@ -175,6 +176,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
   'unreadable-reply': ({ path, line, found, expected }) =>
     `is closed by ${path}, which is no message: line ${line}: found ${found}; expected ${expected}; mend it, or remove it to ask again`,
+  late: ({ recipient, attempt, agoMs, form, why }) =>
+    `${LATE_FORMS[form]} of ${recipient}${nth(attempt)} was kept here ${ago(agoMs)} and not published: ${why}`,
   're-nothing': ({ re }) =>
     `its re: names ${re}, and no message stands there: it begins a thread of its own`,
   rejected: ({ line, found, expected, closes }) =>
@@ -217,6 +220,12 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'alias-twice': ({ host, count }) =>
     `${count} hosts have this name; both work, but ${host} means two machines`,
 };
+
+const LATE_FORMS = {
+  answer: 'an answer',
+  failure: 'a failure',
+  part: 'an unfinished answer',
+} as const;
 
 /** `1 message`, `3 messages`. */
 export function counted(count: number, noun: string): string {

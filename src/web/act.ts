@@ -3,6 +3,7 @@
  * the page can do nothing that it cannot.
  */
 import { CrosstalkError } from '../base/errors.ts';
+import { adoptLate } from '../cli/control/adopt.ts';
 import { cancelMessage } from '../cli/control/cancel.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Io } from '../cli/io.ts';
@@ -40,6 +41,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
   },
   cancel: { execute: cancelMessage, args: ['id'], options: ['to'] },
   retry: { execute: retryMessage, args: ['id'], options: ['to'] },
+  adopt: { execute: adoptLate, args: ['id'], options: ['to'] },
   'run/approve': { execute: approve, args: ['run', 'gate'], options: ['message', 'choice'] },
   'run/deny': { execute: deny, args: ['run', 'gate'], options: ['message'] },
   'run/cancel': { execute: cancelRun, args: ['run'], options: ['message'] },

@@ -36,11 +36,12 @@ async function onDisk(): Promise<Open> {
       },
     });
     const late = async () =>
-      (await listLate(opened.directory.late)).map(({ key, attemptId, reason, text }) => ({
+      (await listLate(opened.directory.late)).map(({ key, attemptId, reason, text, of }) => ({
         key,
         attemptId,
         reason,
         text,
+        of,
       }));
     return { state: opened.state, late, close: () => opened.close() };
   };
@@ -173,6 +174,7 @@ describe.each([
       attemptId,
       reason: 'claim lost',
       text: `text of\n\n${attemptId}`,
+      of: { message: 'm.md', recipient: 'opus', attempt: 1, form: 'part' as const, atMs: 7 },
     }));
     for (const output of outputs) await state.keepLate(output);
     await state.keepLate(outputs[2]!);

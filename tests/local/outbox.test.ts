@@ -54,7 +54,14 @@ describe('the outbox', () => {
 });
 
 describe('late output', () => {
-  const output = (attemptId: string, text = 'text') => ({ key: 'k', attemptId, reason: 'r', text });
+  const of = { message: 'm.md', recipient: 'opus', attempt: 2, form: 'answer', atMs: 5 } as const;
+  const output = (attemptId: string, text = 'text') => ({
+    key: 'k',
+    attemptId,
+    reason: 'r',
+    text,
+    of,
+  });
 
   it('keeps the newest files', async () => {
     const directory = await tempDirectory();
@@ -82,9 +89,13 @@ describe('late output', () => {
     expect(names).toHaveLength(3);
     const name = names.find((each) => each.startsWith('000000008-'))!;
     expect(await readFile(join(directory, name), 'utf8')).toBe(
-      '{"key":"k","attemptId":"../x","reason":"r"}\n\nthe answer\n',
+      `{"key":"k","attemptId":"../x","reason":"r","of":${JSON.stringify(of)}}\n\nthe answer\n`,
     );
-    expect(await listLate(directory)).toHaveLength(1);
+    await writeFile(
+      join(directory, '000000009-older.txt'),
+      '{"key":"k","attemptId":"y","reason":"r"}\n\nof an older version',
+    );
+    expect((await listLate(directory)).map((late) => late.of)).toEqual([of, null]);
     expect(await listLate(join(directory, 'absent'))).toEqual([]);
   });
 });

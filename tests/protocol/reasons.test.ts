@@ -224,6 +224,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     "git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push",
   ],
   [
+    'late',
+    'an answer of opus, attempt 2 was kept here 1m 00s ago and not published: the claim was taken over',
+    'crosstalkd adopt x --to opus   (or: crosstalkd adopt x --to opus --discard)',
+  ],
+  [
     're-nothing',
     'its re: names d/y.md, and no message stands there: it begins a thread of its own',
     'crosstalkd lint d/x.md',

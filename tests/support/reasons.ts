@@ -164,7 +164,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   'run-moves': { kind: 'run-moves', run: 'r-1' },
   'run-over': { kind: 'run-over', run: 'r-1', status: 'succeeded' },
   cancelled: { kind: 'cancelled', id: 'x', by: 'ada', agoMs: MINUTE },
-  'answered-by-hand': { kind: 'answered-by-hand', by: 'ada', agoMs: MINUTE },
+  'answered-by-hand': { kind: 'answered-by-hand', by: 'ada', agoMs: MINUTE, isLate: false },
   answered: { kind: 'answered', reply: 'x.re.opus', agoMs: MINUTE, how },
   'answer-failed': {
     kind: 'answer-failed',
@@ -193,6 +193,15 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     line: 1,
     found: 'no front matter',
     expected: '"---"',
+  },
+  late: {
+    kind: 'late',
+    id: 'x',
+    recipient: 'opus',
+    attempt: 2,
+    agoMs: MINUTE,
+    form: 'answer',
+    why: 'the claim was taken over',
   },
   're-nothing': { kind: 're-nothing', path: 'd/x.md', re: 'd/y.md' },
   rejected: {

@@ -19,7 +19,7 @@ import { type Finding, fine, trouble } from './finding.ts';
 import { findProgram } from '../look/find-program.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
-import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
+import { andThen, fixBy, fixByHand, orElse, withNote } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
@@ -120,7 +120,10 @@ async function examineLeftovers({ session, here }: Surroundings): Promise<readon
       : [
           trouble('warn', 'late output', {
             says: `${counted(late.length, 'output')} came too late to be a reply and ${late.length === 1 ? 'is' : 'are'} kept for you`,
-            fix: withNote(fixBy`ls ${session.directory.late}`, 'remove what you have read'),
+            fix: orElse(
+              fixBy`crosstalkd status`,
+              withNote(fixBy`ls ${session.directory.late}`, 'remove what you have read'),
+            ),
           }),
         ]),
   ];

@@ -8,6 +8,7 @@ import { messageId, parseMessagePath, replyPath } from '../../protocol/paths.ts'
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { createExplainer } from './explain-work.ts';
 import type { Surroundings } from './look-around.ts';
+import { findLate, lateReason } from './late-answers.ts';
 import { findOddReplies } from './odd-reply.ts';
 import { isByHand, readStates } from './message-state.ts';
 import { type ListedFile, lookUpFiles, readSaid, type Said } from './read-conversation.ts';
@@ -46,7 +47,12 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
   return {
     kind: file.replyTo === null ? 'message' : 'reply',
     about,
-    parts: [...own, ...(await explainRecipients(around, one)), ...(await findNothing(around, one))],
+    parts: [
+      ...own,
+      ...(await explainRecipients(around, one)),
+      ...(await findLate(around, file)).map((late) => ({ name: null, reason: lateReason(late) })),
+      ...(await findNothing(around, one)),
+    ],
   };
 }
 
@@ -142,7 +148,7 @@ function explainReply(said: Said, reply: Said): Reason {
   if (isByHand(reply))
     return fields.error === 'cancelled'
       ? { kind: 'cancelled', id, by: reply.from, agoMs }
-      : { kind: 'answered-by-hand', by: reply.from, agoMs };
+      : { kind: 'answered-by-hand', by: reply.from, agoMs, isLate: fields.late };
   const { failed, error, host } = fields;
   if (fields.model === 'workflow') return { kind: 'run-answered', id, agoMs, failed };
   const how = { host, attempt: fields.attempt ?? 1, durationMs: fields.durationMs };

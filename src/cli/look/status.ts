@@ -22,6 +22,7 @@ import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
 import { type Failure, readFailures } from './failures.ts';
 import { doubtOf } from './host-opinions.ts';
+import { lateReason, readLate } from './late-answers.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
 import { shortId } from './short-id.ts';
@@ -71,6 +72,8 @@ interface Told {
   readonly needs: readonly Need[];
   readonly failures: readonly Failure[];
   readonly runs: readonly RunSeen[];
+  /** Whole answers that came too late, newest first. */
+  readonly late: readonly ReasonOf<'late'>[];
 }
 
 async function tell(
@@ -82,12 +85,13 @@ async function tell(
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, reason: explain(work) }));
-  const [failed, unsent, runs, schedules, outbox] = await Promise.all([
+  const [failed, unsent, runs, schedules, outbox, kept] = await Promise.all([
     readFailures(env, around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
     needsOfSchedules(around),
     readdir(around.session.directory.outbox).catch(() => []),
+    readLate(around.session),
   ]);
   const { failures, strays } = await dropAcked(around, failed);
   const needs = listNeeds({
@@ -99,7 +103,8 @@ async function tell(
     unsent,
     outbox: outbox.filter((name) => name.endsWith('.json')).length,
   });
-  return { around, stood, needs, failures, runs };
+  const late = kept.filter(({ of }) => of.form === 'answer').map(lateReason);
+  return { around, stood, needs, failures, runs, late };
 }
 
 function verdictOf({ needs, stood }: Told): string {
@@ -177,6 +182,11 @@ function toJson(told: Told) {
       state: state.kind,
       says: sayReason(state),
     })),
+    late: told.late.map((reason) => ({
+      id: reason.id,
+      to: reason.recipient,
+      ...tellReason(reason),
+    })),
     rejected: [...index.rejected.values()],
     failed: failures,
     here,
@@ -217,6 +227,12 @@ function print(io: Io, told: Told): void {
     items: stood.filter(isWaiting),
     line: ({ work, reason }) =>
       `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${sayReason(reason)}`,
+  });
+  section(io, {
+    title: 'Answered too late',
+    items: told.late,
+    line: (reason) => `${shortId(reason.id)}  ${sayReason(reason)}`,
+    fix: fixOf,
   });
   section(io, {
     title: 'Resting models',

@@ -22,6 +22,21 @@ export function confirmRetry(id: string, who: string): void {
   });
 }
 
+/** Publishes what came too late. */
+export function confirmAdopt(id: string, who: string): void {
+  confirmation.set({
+    title: 'Publish the late answer?',
+    text: `What ${who} said is published by you: as the answer where there is none, else beside it.`,
+    command: `crosstalkd adopt ${shell(id)} --to ${shell(who)}`,
+    verb: 'Publish it',
+    act: () =>
+      actOn('adopt', { id, to: who }, (data) => {
+        goTo({ at: 'message', id: textIn(data, 'id', id) });
+        return 'Published';
+      }),
+  });
+}
+
 /** Closes a message for those who have not answered. */
 export function confirmCancel(id: string, names: readonly string[]): void {
   confirmation.set({

@@ -57,6 +57,13 @@ export interface Status {
     readonly run: string | null;
     readonly atMs: number;
   }[];
+  /** Whole answers that came too late, newest first. */
+  readonly late: readonly {
+    readonly id: string;
+    readonly to: string;
+    readonly says: string;
+    readonly fix: Fix | null;
+  }[];
   readonly rejected: readonly {
     readonly path: string;
     readonly line: number;

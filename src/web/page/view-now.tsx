@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren, VNode } from 'preact';
 import { useAnswer } from './api.ts';
-import { confirmRetry } from './acts.ts';
+import { confirmAdopt, confirmRetry } from './acts.ts';
 import { formatSpan, shortId } from './format.ts';
 import { Ago, Avatar, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
 import type { Place } from './route.ts';
@@ -58,6 +58,26 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
       <Section title="Waiting" count={asks.length}>
         {asks.slice(0, ROWS_MAX).map((work) => (
           <WorkRow key={`${work.id} ${work.to}`} work={work} state="waiting" />
+        ))}
+      </Section>
+      <Section title="Answered too late" count={data.late.length}>
+        {data.late.slice(0, ROWS_MAX).map((late) => (
+          <article class="need" key={`${late.id} ${late.to}`}>
+            <p>
+              {late.id}: {late.says}
+            </p>
+            <div class="need-foot">
+              {late.fix === null ? null : <Fix fix={late.fix} />}
+              <button
+                type="button"
+                class="button small"
+                onClick={() => confirmAdopt(late.id, late.to)}
+              >
+                Publish …
+              </button>
+              <NeedLink kind="late" run={null} about={[late.id]} />
+            </div>
+          </article>
         ))}
       </Section>
       <Section title="Resting models" count={resting.length}>

@@ -1,0 +1,193 @@
+/**
+ * `crosstalkd adopt`: a person publishes what an agent of this host said too late, or discards it.
+ * The kept file goes once that has landed.
+ */
+import { cleanOutput } from '../../agents/clean-output.ts';
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixBy } from '../../base/fix.ts';
+import { newUlid } from '../../base/ids.ts';
+import { systemRandom } from '../../base/random.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { removeDurableFile } from '../../local/durable-file.ts';
+import { type Adopted, type Adoption, adoptAsReply, adoptBeside } from '../../protocol/adopted.ts';
+import { decodeMessage } from '../../protocol/message.ts';
+import { messageId, newMessagePath, replyPath } from '../../protocol/paths.ts';
+import type { Transaction } from '../../transport/publish.ts';
+import { given, type Invocation } from '../command.ts';
+import { plain } from '../io.ts';
+import { findLate, type LateSeen } from '../look/late-answers.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { shortId } from '../look/short-id.ts';
+import { publishFor } from '../session/transport-session.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+import { wantedNames } from './cancel.ts';
+
+/** Publishes or discards late output of one message; exit 3 when none is kept here. */
+export async function adoptLate(invocation: Invocation): Promise<number> {
+  const around = await lookToAct(invocation);
+  try {
+    const sender = await identifySender(invocation, around.session);
+    if (sender.agent !== null)
+      throw new CrosstalkError('REFUSED', 'an agent cannot publish what came too late');
+    const found = await resolveId(around.session, invocation.args[0] ?? '');
+    const file =
+      found.replyTo === null ? found : await resolveId(around.session, found.replyTo.path);
+    const kept = chooseOne(await findLate(around, file), {
+      id: messageId(file.path),
+      wanted: wantedNames(invocation),
+    });
+    if (given(invocation, 'discard')) return await discard(invocation, kept);
+    const { said } = await readSaid(around.session, [file]);
+    const [question] = said;
+    if (question === undefined)
+      throw new CrosstalkError('NOT_FOUND', `${file.path} cannot be read`, {
+        fix: fixBy`crosstalkd why ${file.path}`,
+      });
+    return await publishKept(invocation, around, { sender, question, kept });
+  } finally {
+    await around.session.close();
+  }
+}
+
+/** The one that is meant: of one recipient, the newest whole answer before any other. */
+function chooseOne(
+  all: readonly LateSeen[],
+  asked: { readonly id: string; readonly wanted: readonly string[] | null },
+): LateSeen {
+  const { id, wanted } = asked;
+  const found = all.filter(({ of }) => wanted?.includes(of.recipient) ?? true);
+  const names = [...new Set(found.map(({ of }) => of.recipient))];
+  if (names.length > 1)
+    throw new CrosstalkError('USAGE', `${names.join(' and ')} have answered ${id} too late`, {
+      fix: fixBy`crosstalkd adopt ${id} --to ${names[0] ?? ''}`,
+    });
+  const kept = found.find(({ of }) => of.form === 'answer') ?? found[0];
+  if (kept !== undefined) return kept;
+  throw new CrosstalkError('NOT_FOUND', `nothing late is kept on this host for ${id}`, {
+    fix: fixBy`crosstalkd why ${id}`,
+  });
+}
+
+interface Chosen {
+  readonly sender: Sender;
+  readonly question: Said;
+  readonly kept: LateSeen;
+}
+
+async function publishKept(
+  invocation: Invocation,
+  around: Surroundings,
+  { sender, question, kept }: Chosen,
+): Promise<number> {
+  const adoption = describe(around, { sender, question, kept });
+  const standing = await readStanding(around, adoption);
+  const to = around.index.models.includes(question.from) ? sender.name : question.from;
+  const path = newMessagePath(
+    adoption.channel,
+    adoption.atMs,
+    newUlid({ wallMs: () => adoption.atMs }, systemRandom),
+  );
+  const beside = { path, to, isAfterFailure: standing?.message.fields.failed ?? false };
+  const forms = { reply: adoptAsReply(adoption), beside: adoptBeside(adoption, beside) };
+  let done = forms.reply;
+  await publishFor(around.session, [
+    transactionOf(sender, adoption, { ...forms, took: (form) => (done = form) }),
+  ]);
+  await removeDurableFile(kept.path);
+  await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
+  const told = { id: messageId(done.path), path: done.path, recipient: adoption.recipient };
+  const isReply = done === forms.reply;
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', ...told, is_reply: isReply });
+  else
+    invocation.io.print(
+      plain(
+        isReply
+          ? `${shortId(adoption.message)} is answered late, by hand, with what ${adoption.recipient} said`
+          : `a reply stands there already; what ${adoption.recipient} said is beside it: ${told.id}`,
+      ),
+    );
+  return 0;
+}
+
+function transactionOf(
+  sender: Sender,
+  { message, recipient, atMs }: Adoption,
+  forms: {
+    readonly reply: Adopted;
+    readonly beside: Adopted;
+    readonly took: (form: Adopted) => void;
+  },
+): Transaction {
+  const { identity } = sender;
+  return {
+    name: `adopt ${message}`,
+    fences: [],
+    decide: async (view) => {
+      const [standing] = await view.lookUp([replyPath(message, recipient)]);
+      const form = standing == null ? forms.reply : forms.beside;
+      forms.took(form);
+      return [
+        {
+          writes: form.writes,
+          author: identity,
+          committer: identity,
+          atMs,
+          message: form.message,
+        },
+      ];
+    },
+  };
+}
+
+async function readStanding(
+  { session }: Surroundings,
+  { message, recipient }: Adoption,
+): Promise<Said | undefined> {
+  const files = await lookUpFiles(session, [replyPath(message, recipient)]);
+  const { said } = await readSaid(
+    session,
+    files.filter((file) => file !== null),
+  );
+  return said[0];
+}
+
+function describe(
+  { session }: Surroundings,
+  { sender, question, kept: { of, text, path } }: Chosen,
+): Adoption {
+  const { recipient, attempt, form } = of;
+  const read = form === 'part' ? null : decodeMessage(Buffer.from(text));
+  if (form === 'failure' || read?.kind === 'rejected')
+    throw new CrosstalkError('REFUSED', `what is kept is no answer: ${path}`, {
+      fix: fixBy`crosstalkd adopt ${messageId(question.file.path)} --to ${recipient} --discard`,
+    });
+  return {
+    message: question.file.path,
+    channel: question.file.channel,
+    asker: question.from,
+    hops: question.message.fields.hops,
+    recipient,
+    host: session.config.alias,
+    attempt,
+    isPart: form === 'part',
+    text: read === null ? cleanOutput(Buffer.from(text)).text : read.message.body,
+    filesLost: read?.message.fields.files.length ?? 0,
+    by: sender.name,
+    atMs: systemClock.wallMs(),
+  };
+}
+
+async function discard(invocation: Invocation, kept: LateSeen): Promise<number> {
+  await removeDurableFile(kept.path);
+  const { message, recipient } = kept.of;
+  const id = messageId(message);
+  if (wantsJson(invocation))
+    printJson(invocation, { ok: true, health: 'good', id, recipient, discarded: kept.path });
+  else invocation.io.print(plain(`discarded what ${recipient} said too late to ${id}`));
+  return 0;
+}
