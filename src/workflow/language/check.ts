@@ -4,8 +4,8 @@
  */
 import { decodeMessage } from '../../protocol/message.ts';
 import { workflowFile } from '../../protocol/paths.ts';
-import { PLAN_KEYS } from './plan-decode.ts';
-import { MARKER_KEYS, readMarker, resolveInputs } from './marker.ts';
+import { KEYS } from './keys.ts';
+import { readMarker, resolveInputs } from './marker.ts';
 import type { JsonObject } from './json.ts';
 import type { Plan, Problem } from './plan.ts';
 import { type CheckedPlan, checkRaw, completeRaw, readSource, type Source } from './source.ts';
@@ -33,7 +33,7 @@ export function checkWorkflow(text: string, options: WorkflowCheckOptions): Work
   const { raw, problems } = source;
   if (problems.length > 0) return { errors: problems, plan: null };
   if (raw['to'] !== undefined) return checkMarker(text, options);
-  return MARKER_KEYS.some((key) => raw[key] !== undefined)
+  return KEYS.marker.some((key) => raw[key] !== undefined)
     ? checkMarker(addressed(text), options)
     : ended(checkSource(source, options));
 }
@@ -91,7 +91,7 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
 
 function pickPlanKeys(raw: JsonObject): JsonObject {
   return Object.fromEntries(
-    PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+    KEYS.run.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
   );
 }
 

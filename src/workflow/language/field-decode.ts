@@ -11,12 +11,6 @@ export interface Inherited {
   readonly model: readonly string[];
 }
 
-/** The keys of `defaults`: those of a prompt step that say who and how, never what. */
-export const DEFAULT_KEYS =
-  'model as session timeout-minutes idle-minutes retry continue-on-error reask cache project isolate base keep effects'.split(
-    ' ',
-  );
-
 /** The limits in a mapping that may hold further keys. */
 export function decodeLimits(mapping: Mapping): Limits {
   const take = createTaker(mapping);

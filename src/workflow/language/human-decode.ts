@@ -4,27 +4,14 @@ import { isName } from '../../protocol/names.ts';
 import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
 import { decodeChoices, decodeSchema } from './field-decode.ts';
+import { KEYS } from './keys.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
-
-/** The keys of `ask`. */
-export const ASK_KEYS = [
-  'title',
-  'kind',
-  'choices',
-  'options',
-  'schema',
-  'approvers',
-  'quorum',
-  'timeout-minutes',
-  'on-timeout',
-  'on-deny',
-];
 
 /** The question to people in a step's `ask:`. */
 export function decodeAsk(outer: Mapping): Ask {
   const mapping = mappingAt(outer, 'ask');
-  refuseUnknownKeys(mapping, ASK_KEYS, '"ask"');
+  refuseUnknownKeys(mapping, KEYS.ask, '"ask"');
   const take = createTaker(mapping);
   const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
   const choices = decodeChoices(mapping);
@@ -61,7 +48,7 @@ export function decodeAsk(outer: Mapping): Ask {
 /** What a step's `wait:` waits for. */
 export function decodeWait(outer: Mapping): Wait {
   const mapping = mappingAt(outer, 'wait');
-  refuseUnknownKeys(mapping, ['for', 'until', 'message', 'event'], '"wait"');
+  refuseUnknownKeys(mapping, KEYS.wait, '"wait"');
   if (Object.keys(mapping.raw).length !== 1)
     outer.report(
       mapping.path,
@@ -89,7 +76,7 @@ export function decodeWait(outer: Mapping): Wait {
 
 function decodeMessageWait(outer: Mapping): Wait['what'] {
   const mapping = mappingAt(outer, 'message');
-  refuseUnknownKeys(mapping, ['from', 'contains'], '"wait: {message}"');
+  refuseUnknownKeys(mapping, KEYS.waitMessage, '"wait: {message}"');
   const take = createTaker(mapping);
   return {
     kind: 'message',
@@ -103,7 +90,7 @@ function decodeOnDeny(outer: Mapping): OnDeny {
   if (!isJsonObject(value))
     return { kind: createTaker(outer).choice('on-deny', ['fail', 'continue', 'skip']) ?? 'fail' };
   const mapping = mappingAt(outer, 'on-deny');
-  refuseUnknownKeys(mapping, ['rework', 'max'], '"on-deny"');
+  refuseUnknownKeys(mapping, KEYS.onDeny, '"on-deny"');
   const take = createTaker(mapping);
   const step = take.text('rework');
   if (step === null)

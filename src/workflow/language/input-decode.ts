@@ -2,11 +2,10 @@
 import { decodeChoices } from './field-decode.ts';
 import { isJsonList, isJsonObject, type Json } from './json.ts';
 import type { InputSpec } from './plan.ts';
+import { KEYS } from './keys.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 
 const INPUT_TYPES = ['string', 'number', 'integer', 'boolean', 'choice', 'json'] as const;
-/** The keys of one input. */
-export const INPUT_KEYS = ['type', 'required', 'default', 'options', 'choices', 'description'];
 
 /** The inputs below `inputs`, in the order they are written. */
 export function decodeInputs(outer: Mapping): readonly InputSpec[] {
@@ -15,7 +14,7 @@ export function decodeInputs(outer: Mapping): readonly InputSpec[] {
     const mapping = mappingAt(inputs, name);
     if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name))
       outer.report(mapping.path, `"${name}" is no name for an input`);
-    refuseUnknownKeys(mapping, INPUT_KEYS, `input "${name}"`);
+    refuseUnknownKeys(mapping, KEYS.input, `input "${name}"`);
     const take = createTaker(mapping);
     const spec: InputSpec = {
       name,

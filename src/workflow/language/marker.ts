@@ -8,7 +8,7 @@ import { slugName } from '../../protocol/names.ts';
 import { channelOf } from '../../protocol/paths.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { coerceInput, describeInput } from './input-decode.ts';
-import { PLAN_KEYS } from './plan-decode.ts';
+import { KEYS } from './keys.ts';
 import type { InputProblem, Plan, Problem } from './plan.ts';
 import {
   createTaker,
@@ -25,8 +25,6 @@ export const MESSAGE_KEYS =
   'to from timestamp re subject as hops wait priority project files type child_channel dispatch_host workflow_phase retries op run step key kind content_key'.split(
     ' ',
   );
-/** The keys of the language that only markers have. */
-export const MARKER_KEYS = ['uses', 'with', 'compile', 'fork'];
 /** What a marker may set over the saved or compiled workflow that it starts. */
 export const OVERRIDES = [
   'name',
@@ -94,7 +92,7 @@ function decodeMarker(message: Message): Marker {
       : source.raw['uses'] !== undefined
         ? 'uses'
         : 'prose';
-  refuseUnknownKeys(mapping, [...MARKER_KEYS, ...PLAN_KEYS, ...MESSAGE_KEYS], 'a workflow marker');
+  refuseUnknownKeys(mapping, [...KEYS.marker, ...KEYS.run, ...MESSAGE_KEYS], 'a workflow marker');
   if (kind === 'steps' && source.raw['uses'] !== undefined)
     report(['uses'], 'a marker has either "steps" or "uses"');
   if (kind === 'prose' && message.body.trim() === '' && problems.length === 0)
@@ -179,12 +177,9 @@ export function resolveInputs(
   return { inputs: Object.fromEntries(inputs), problems };
 }
 
-/** The keys of `compile`. */
-export const COMPILE_KEYS = ['model', 'review'];
-
 function decodeCompile(outer: Mapping): Pick<Marker, 'compileModels' | 'compileReview'> {
   const mapping = mappingAt(outer, 'compile');
-  refuseUnknownKeys(mapping, COMPILE_KEYS, '"compile"');
+  refuseUnknownKeys(mapping, KEYS.compile, '"compile"');
   return {
     compileModels: decodeModels(mapping, 'model'),
     compileReview: createTaker(mapping).flag('review') ?? false,
@@ -194,7 +189,7 @@ function decodeCompile(outer: Mapping): Pick<Marker, 'compileModels' | 'compileR
 function decodeFork(outer: Mapping): Fork | null {
   if (!isJsonObject(outer.raw['fork'])) return null;
   const mapping = mappingAt(outer, 'fork');
-  refuseUnknownKeys(mapping, ['run', 'at', 'from'], '"fork"');
+  refuseUnknownKeys(mapping, KEYS.fork, '"fork"');
   const take = createTaker(mapping);
   const run = take.text('run');
   if (run === null) outer.report(mapping.path, '"fork" needs a "run"');

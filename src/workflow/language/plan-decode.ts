@@ -20,25 +20,19 @@ import {
   refuseUnknownKeys,
   type Report,
 } from './read-keys.ts';
-import { decodeLimits, decodeModels, DEFAULT_KEYS } from './field-decode.ts';
+import { decodeLimits, decodeModels } from './field-decode.ts';
+import { KEYS } from './keys.ts';
 import { decodeSteps } from './step-decode.ts';
 
-/**
- * The keys of a run. `uses`, `with`, `compile`, `fork` belong to markers and are handled before.
- */
-export const PLAN_KEYS =
-  'name description inputs steps model budget max-parallel fail-fast concurrency defaults finally output on follow dry-run dispatch_host'.split(
-    ' ',
-  );
 /**
  * The plan in a raw mapping. Problems go to `report`; with any reported, the plan must not be run.
  */
 export function decodePlan(raw: JsonObject, report: Report): Plan {
   const mapping: Mapping = { raw, path: [], report };
-  refuseUnknownKeys(mapping, PLAN_KEYS, 'a workflow');
+  refuseUnknownKeys(mapping, KEYS.run, 'a workflow');
   const take = createTaker(mapping);
   const defaults = mappingAt(mapping, 'defaults');
-  refuseUnknownKeys(defaults, DEFAULT_KEYS, '"defaults"');
+  refuseUnknownKeys(defaults, KEYS.defaults, '"defaults"');
   const model = decodeModels(mapping, 'model');
   const inherited = { defaults: defaults.raw, model };
   const on = decodeSchedule(mapping);
@@ -63,7 +57,7 @@ export function decodePlan(raw: JsonObject, report: Report): Plan {
 function decodeBudget(outer: Mapping): Budget | null {
   if (outer.raw['budget'] === undefined) return null;
   const mapping = mappingAt(outer, 'budget');
-  refuseUnknownKeys(mapping, ['usd', 'tokens', 'agents', 'minutes', 'on-exceed'], '"budget"');
+  refuseUnknownKeys(mapping, KEYS.budget, '"budget"');
   const limits = decodeLimits(mapping);
   return {
     ...limits,
@@ -77,7 +71,7 @@ function decodeBudget(outer: Mapping): Budget | null {
 function decodeConcurrency(outer: Mapping): Concurrency | null {
   if (outer.raw['concurrency'] === undefined) return null;
   const mapping = mappingAt(outer, 'concurrency');
-  refuseUnknownKeys(mapping, ['group', 'max', 'overflow', 'max-queue'], '"concurrency"');
+  refuseUnknownKeys(mapping, KEYS.concurrency, '"concurrency"');
   const take = createTaker(mapping);
   const group = take.template('group');
   if (group === null) {
@@ -92,13 +86,10 @@ function decodeConcurrency(outer: Mapping): Concurrency | null {
   };
 }
 
-/** The keys of `on`. */
-export const ON_KEYS = ['schedule', 'channel', 'catch-up', 'overlap'];
-
 function decodeSchedule(outer: Mapping): Plan['schedule'] {
   if (outer.raw['on'] === undefined) return null;
   const mapping = mappingAt(outer, 'on');
-  refuseUnknownKeys(mapping, ON_KEYS, '"on"');
+  refuseUnknownKeys(mapping, KEYS.on, '"on"');
   const take = createTaker(mapping);
   const cron = take.text('schedule');
   if (cron === null) {

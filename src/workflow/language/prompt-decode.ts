@@ -3,6 +3,7 @@ import { MINUTE, SECOND } from '../../base/clock.ts';
 import type { Json, JsonObject } from './json.ts';
 import { isJsonObject } from './json.ts';
 import { type Check, COUNT_MAX, type Join, type Prompt, type Retry } from './plan.ts';
+import { KEYS } from './keys.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { decodeModels, decodeSchema, type Inherited } from './field-decode.ts';
 import { parseTemplate, type Template } from './template.ts';
@@ -68,10 +69,10 @@ function decodeJoin(outer: Mapping): Join {
     value['vote'] === undefined ? 'best' : 'vote',
   ] as const;
   if (field !== null) {
-    refuseUnknownKeys(mapping, [kind, 'min'], `"join: {${kind}}"`);
+    refuseUnknownKeys(mapping, kind === 'vote' ? KEYS.joinVote : KEYS.joinBest, `"join: {${kind}}"`);
     return { kind, field, min };
   }
-  refuseUnknownKeys(mapping, ['model', 'prompt', 'schema', 'min'], '"join"');
+  refuseUnknownKeys(mapping, KEYS.join, '"join"');
   const models = decodeModels(mapping, 'model');
   if (models.length === 0 && (value['prompt'] !== undefined || value['schema'] !== undefined))
     outer.report(mapping.path, '"join" with a prompt or a schema needs a "model"');
@@ -87,7 +88,7 @@ function decodeJoin(outer: Mapping): Join {
 
 function decodeRetry(outer: Mapping): Retry {
   const mapping = mappingAt(outer, 'retry');
-  refuseUnknownKeys(mapping, ['max', 'delay', 'factor', 'max-delay', 'on'], '"retry"');
+  refuseUnknownKeys(mapping, KEYS.retry, '"retry"');
   const take = createTaker(mapping);
   const given = outer.raw['retry'] !== undefined;
   return {
@@ -116,7 +117,7 @@ function decodeChecks(mapping: Mapping): readonly Check[] {
       path,
       report: mapping.report,
     };
-    refuseUnknownKeys(inner, ['that', 'message'], 'a check');
+    refuseUnknownKeys(inner, KEYS.check, 'a check');
     const take = createTaker(inner);
     const that = take.condition('that');
     const source = typeof inner.raw['that'] === 'string' ? inner.raw['that'] : '';

@@ -8,7 +8,8 @@ import { DATA, WORKFLOWS } from '../../protocol/paths.ts';
 import { lineOfKey, readYamlMapping } from '../../protocol/yaml.ts';
 import { asJson, isJsonObject, type Json, type JsonObject, parseJson } from './json.ts';
 import { checkPlan, type CheckOptions } from './plan-check.ts';
-import { decodePlan, PLAN_KEYS } from './plan-decode.ts';
+import { KEYS } from './keys.ts';
+import { decodePlan } from './plan-decode.ts';
 import type { Plan, Problem } from './plan.ts';
 import { didYouMean, type Report } from './read-keys.ts';
 
@@ -75,7 +76,7 @@ export function completeRaw(
   schemaFile: (path: string) => string | null,
 ): JsonObject {
   const kept = Object.fromEntries(
-    PLAN_KEYS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
+    KEYS.run.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]]])),
   );
   const inline = (value: Json): Json => {
     if (!isJsonObject(value)) return value;

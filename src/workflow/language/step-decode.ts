@@ -3,7 +3,8 @@ import { suggestName } from '../../protocol/address.ts';
 import { canonicalJson, isJsonList, type Json, type JsonObject } from './json.ts';
 import { decodeAsk, decodeWait } from './human-decode.ts';
 import type { ListSource, Repeat, Step, StepBody } from './plan.ts';
-import { decodeLimits, decodeModels, DEFAULT_KEYS, type Inherited } from './field-decode.ts';
+import { decodeLimits, decodeModels, type Inherited } from './field-decode.ts';
+import { KEYS } from './keys.ts';
 import { decodePrompt } from './prompt-decode.ts';
 import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
@@ -11,35 +12,15 @@ import { parseTemplate } from './template.ts';
 const KINDS = ['prompt', 'value', 'ask', 'wait', 'uses', 'steps'] as const;
 type Kind = (typeof KINDS)[number];
 
-const ORDER_KEYS = ['needs', 'if', 'priority'];
-const SPREAD_KEYS = ['each', 'matrix', 'max-parallel', 'fail-fast'];
-const COMMON_KEYS = [...ORDER_KEYS, 'continue-on-error'];
-const PROMPT_KEYS =
-  'count models join model as session timeout-minutes idle-minutes retry budget schema reask checks repeat cache project isolate base branch keep effects undo'.split(
-    ' ',
-  );
-const KEYS: Readonly<Record<Kind, readonly string[]>> = {
-  prompt: ['prompt', ...COMMON_KEYS, ...SPREAD_KEYS, ...PROMPT_KEYS],
-  value: ['value', ...ORDER_KEYS],
-  ask: ['ask', ...COMMON_KEYS],
-  wait: ['wait', ...COMMON_KEYS],
-  uses: ['uses', 'with', ...COMMON_KEYS, ...SPREAD_KEYS, 'undo'],
-  steps: [
-    'steps',
-    ...COMMON_KEYS,
-    ...SPREAD_KEYS,
-    'repeat',
-    'undo',
-    'model',
-    'defaults',
-    'isolate',
-    'project',
-    'base',
-    'branch',
-    'keep',
-  ],
+const KEYS_OF: Readonly<Record<Kind, readonly string[]>> = {
+  prompt: KEYS.prompt,
+  value: KEYS.value,
+  ask: KEYS.askStep,
+  wait: KEYS.waitStep,
+  uses: KEYS.uses,
+  steps: KEYS.group,
 };
-const ALL_STEP_KEYS = [...new Set(Object.values(KEYS).flat())];
+const ALL_STEP_KEYS = [...new Set(Object.values(KEYS_OF).flat())];
 /** What a group hands down to the prompts in it. */
 const HANDED_DOWN = ['model', 'isolate', 'project', 'base', 'branch', 'keep'];
 const ID = /^[a-z][a-z0-9_-]{0,39}$/;
@@ -66,7 +47,7 @@ export function decodeSteps(outer: Mapping, key: string, inherited: Inherited): 
 function decodeStep(mapping: Mapping, id: string, inherited: Inherited): Step | null {
   const kind = kindOf(mapping, id);
   if (kind === null) return null;
-  refuseUnknownKeys(mapping, KEYS[kind], `step "${id}" (${kind === 'steps' ? 'a group' : kind})`);
+  refuseUnknownKeys(mapping, KEYS_OF[kind], `step "${id}" (${kind === 'steps' ? 'a group' : kind})`);
   const take = createTaker(mapping);
   return {
     id,
@@ -144,7 +125,7 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
         ),
       );
       const own = mappingAt(mapping, 'defaults');
-      refuseUnknownKeys(own, DEFAULT_KEYS, '"defaults"');
+      refuseUnknownKeys(own, KEYS.defaults, '"defaults"');
       decodeModels(mapping, 'model');
       const defaults: JsonObject = { ...inherited.defaults, ...own.raw, ...handed };
       return { kind: 'group', steps: decodeSteps(mapping, 'steps', { ...inherited, defaults }) };
@@ -155,14 +136,14 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
 function decodeStepBudget(outer: Mapping): Step['budget'] {
   if (outer.raw['budget'] === undefined) return null;
   const mapping = mappingAt(outer, 'budget');
-  refuseUnknownKeys(mapping, ['usd', 'tokens', 'agents'], "a step's budget");
+  refuseUnknownKeys(mapping, KEYS.stepBudget, "a step's budget");
   return decodeLimits(mapping);
 }
 
 function decodeRepeat(outer: Mapping): Repeat | null {
   if (outer.raw['repeat'] === undefined) return null;
   const mapping = mappingAt(outer, 'repeat');
-  refuseUnknownKeys(mapping, ['until', 'max', 'on-max'], '"repeat"');
+  refuseUnknownKeys(mapping, KEYS.repeat, '"repeat"');
   const take = createTaker(mapping);
   const until = take.condition('until');
   if (until === null)

@@ -6,7 +6,7 @@ import { findMapping, type JsonObject } from '../language/json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from '../language/plan.ts';
 import { amendPath, lastAmendment } from './plan-in-force.ts';
-import { PLAN_KEYS } from '../language/plan-decode.ts';
+import { KEYS } from '../language/keys.ts';
 import { descendantsOf } from '../language/reach.ts';
 import { gateFolder } from './fold-people.ts';
 import type { NewFile, Transition } from './run-input.ts';
@@ -33,7 +33,7 @@ export function amendBy(fold: Fold, current: JsonObject): (control: Control) => 
         : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };
     if (found.value === null || Object.keys(found.value).length === 0)
       return refuse(`no plan in the message: ${found.why}`);
-    const unknown = Object.keys(found.value).filter((key) => !PLAN_KEYS.includes(key));
+    const unknown = Object.keys(found.value).filter((key) => !(KEYS.run as readonly string[]).includes(key));
     if (unknown.length > 0) return refuse(`unknown key "${unknown.join('", "')}"`);
     const judged = judge(fold, { ...current, ...found.value });
     if (typeof judged === 'string') return refuse(`unsafe: ${judged}`);

@@ -10,7 +10,8 @@ import { ENGINE, formatHeader, type RunHeader } from './header.ts';
 import type { JsonObject } from '../language/json.ts';
 import { type Marker, OVERRIDES, readMarker, resolveInputs } from '../language/marker.ts';
 import { DEFAULT_BUDGET, DEFAULT_MAX_PARALLEL, type Plan } from '../language/plan.ts';
-import { decodePlan, PLAN_KEYS } from '../language/plan-decode.ts';
+import { KEYS } from '../language/keys.ts';
+import { decodePlan } from '../language/plan-decode.ts';
 import { type OlderRun, readOlderRun } from './older-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import {
@@ -136,7 +137,7 @@ export function hashOf(text: string): string {
 
 function planPart(marker: Marker): Source {
   const raw = Object.fromEntries(
-    PLAN_KEYS.flatMap((key) =>
+    KEYS.run.flatMap((key) =>
       marker.source.raw[key] === undefined ? [] : [[key, marker.source.raw[key]]],
     ),
   );
