@@ -69,7 +69,11 @@ function decodeJoin(outer: Mapping): Join {
     value['vote'] === undefined ? 'best' : 'vote',
   ] as const;
   if (field !== null) {
-    refuseUnknownKeys(mapping, kind === 'vote' ? KEYS.joinVote : KEYS.joinBest, `"join: {${kind}}"`);
+    refuseUnknownKeys(
+      mapping,
+      kind === 'vote' ? KEYS.joinVote : KEYS.joinBest,
+      `"join: {${kind}}"`,
+    );
     return { kind, field, min };
   }
   refuseUnknownKeys(mapping, KEYS.join, '"join"');

@@ -47,7 +47,11 @@ export function decodeSteps(outer: Mapping, key: string, inherited: Inherited): 
 function decodeStep(mapping: Mapping, id: string, inherited: Inherited): Step | null {
   const kind = kindOf(mapping, id);
   if (kind === null) return null;
-  refuseUnknownKeys(mapping, KEYS_OF[kind], `step "${id}" (${kind === 'steps' ? 'a group' : kind})`);
+  refuseUnknownKeys(
+    mapping,
+    KEYS_OF[kind],
+    `step "${id}" (${kind === 'steps' ? 'a group' : kind})`,
+  );
   const take = createTaker(mapping);
   return {
     id,

@@ -33,7 +33,9 @@ export function amendBy(fold: Fold, current: JsonObject): (control: Control) => 
         : { value: source.raw, why: source.problems.map(formatProblem).join('; ') };
     if (found.value === null || Object.keys(found.value).length === 0)
       return refuse(`no plan in the message: ${found.why}`);
-    const unknown = Object.keys(found.value).filter((key) => !(KEYS.run as readonly string[]).includes(key));
+    const unknown = Object.keys(found.value).filter(
+      (key) => !(KEYS.run as readonly string[]).includes(key),
+    );
     if (unknown.length > 0) return refuse(`unknown key "${unknown.join('", "')}"`);
     const judged = judge(fold, { ...current, ...found.value });
     if (typeof judged === 'string') return refuse(`unsafe: ${judged}`);
