@@ -52,12 +52,13 @@ module.exports = {
     {
       name: 'page-is-for-browsers',
       comment:
-        'What runs in the browser knows nothing of this machine, but the types of the figures that it draws and how a command is printed.',
+        "What runs in the browser knows nothing of this machine, but the types of the figures that it draws, how a command is printed, and the names of a run's files.",
       severity: 'error',
       from: { path: '^src/web/page/' },
       to: {
         path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)',
-        pathNot: '^src/(web/(page/|figures[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$)',
+        pathNot:
+          '^src/(web/(page/|figures[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$|protocol/run-paths[.]ts$)',
       },
     },
     {

@@ -8,7 +8,7 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { channelFolder, identityOf, parseMessagePath, replyPath } from '../protocol/paths.ts';
+import { identityOf, parseMessagePath, replyPath, runFiles } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-changes.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -61,7 +61,7 @@ async function markerOf(
   const known = state.workflows.markerOf.get(channel);
   if (known !== undefined) return known;
   const header = parseHeader(
-    (await readTextAt(doors.repository, tip, `${channelFolder(channel)}/RUN.json`)) ?? '',
+    (await readTextAt(doors.repository, tip, runFiles(channel).header)) ?? '',
   );
   if (header === null) return null;
   const marker = { path: header.marker, blob: parseOid(header.blob) };
@@ -80,7 +80,7 @@ async function readClosed(
 ): Promise<OpenMessage | null> {
   const [entry, complete, reply] = await doors.repository.lookUp(tip, [
     marker.path,
-    `${channelFolder(channel)}/COMPLETE`,
+    runFiles(channel).complete,
     replyPath(marker.path, 'workflow'),
   ]);
   const parsed = parseMessagePath(marker.path);

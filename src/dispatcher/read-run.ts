@@ -14,6 +14,7 @@ import {
   channelOf,
   channelRoot,
   replyPath,
+  runFiles,
   SCHEMAS,
   workflowFile,
   WORKFLOWS,
@@ -68,8 +69,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     memoryOf(reader, SCHEMAS),
   );
   const fork =
-    parseHeader(files.get(`${channelFolder(run)}/RUN.json`) ?? '')?.fork ??
-    readMarker(read.message).fork;
+    parseHeader(files.get(runFiles(run).header) ?? '')?.fork ?? readMarker(read.message).fork;
   const forked = fork === null ? null : await readFork(reader, run, fork);
   const speakers = await readSpeakers(reader, channelRoot(run), files);
   return {
@@ -106,7 +106,7 @@ async function isMarker(
 ): Promise<boolean> {
   if (fields.op !== null) return false;
   if (fields.type === 'workflow') return true;
-  const header = `${channelFolder(channelOf(path) ?? '')}/RUN.json`;
+  const header = runFiles(channelOf(path) ?? '').header;
   if (view.tip === null || view.added.has(header)) return false;
   const [entry] = await repository.lookUp(view.tip, [header]);
   return entry == null;

@@ -4,7 +4,7 @@
  * but no `RUN.json`. PROTOCOL.md "Older transports".
  */
 import type { MessageFields } from './message.ts';
-import { channelOf, channelRoot, isTaskPath, type MessagePath } from './paths.ts';
+import { channelOf, isTaskPath, type MessagePath, runFiles } from './paths.ts';
 
 /** A message that closes others for `recipient`, as a reply at its derived path would. */
 export interface OlderAnswer {
@@ -73,5 +73,6 @@ export function isOlderTask({ path }: MessagePath, fields: MessageFields): boole
  * second does not.
  */
 export function olderEnd(channel: string): readonly [string, string] {
-  return [`${channelRoot(channel)}COMPLETE`, `${channelRoot(channel)}RUN.json`];
+  const { header, complete } = runFiles(channel);
+  return [complete, header];
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { decodeTime } from 'ulid';
 import { hasUnsafe } from '../base/plain-text.ts';
 import { isChannel, isName } from './names.ts';
+import { completePath, gateOfAsk, headerPath, isBelowTasks, stepOfTask } from './run-paths.ts';
 
 export const VERSION_FILE = 'CROSSTALK-VERSION';
 export const PROTOCOL_VERSION = 7;
@@ -61,14 +62,15 @@ export function channelRoot(channel: string): string {
  */
 export function runFiles(channel: string): { readonly header: string; readonly complete: string } {
   const root = channelRoot(channel);
-  return { header: `${root}RUN.json`, complete: `${root}COMPLETE` };
+  return { header: headerPath(root), complete: completePath(root) };
 }
 
 /** The channel whose run such a file belongs to, or null for any other path. */
 export function runOfMark(path: string): string | null {
-  if (!path.endsWith('/RUN.json') && !path.endsWith('/COMPLETE')) return null;
   const channel = channelOf(path);
-  return channel !== null && Object.values(runFiles(channel)).includes(path) ? channel : null;
+  if (channel === null) return null;
+  const { header, complete } = runFiles(channel);
+  return path === header || path === complete ? channel : null;
 }
 
 /** The file of a saved workflow. */
@@ -173,9 +175,9 @@ export function parseMessagePath(path: string): MessagePath | null {
 export function parseGatePath(
   path: string,
 ): { readonly run: string; readonly gate: string } | null {
-  const [, gate] = /\/gates\/([^/]+?)(?:\.r\d+)?\/ask\.md$/.exec(path) ?? [];
   const run = channelOf(path);
-  return gate === undefined || run === null ? null : { run, gate };
+  const gate = run === null ? null : gateOfAsk(path.slice(channelRoot(run).length));
+  return run === null || gate === null ? null : { run, gate };
 }
 
 /**
@@ -185,9 +187,9 @@ export function parseGatePath(
 export function parseTaskPath(
   path: string,
 ): { readonly run: string; readonly step: string } | null {
-  const [, step] = /^data\/channels\/[^/]+\/steps\/(.+)\/task(?:\.\d+)?\.md$/.exec(path) ?? [];
   const run = channelOf(path);
-  return step === undefined || run === null ? null : { run, step };
+  const step = run === null ? null : stepOfTask(path.slice(channelRoot(run).length));
+  return run === null || step === null ? null : { run, step };
 }
 
 /**
@@ -208,8 +210,7 @@ export function resolveRe(re: string, at: string): string {
 
 /** True for what a run asks an agent with: it stands below `steps/` or `plan/` of its channel. */
 export function isTaskPath(path: string): boolean {
-  const below = path.slice(channelRoot(channelOf(path) ?? '').length);
-  return below.startsWith('steps/') || below.startsWith('plan/');
+  return isBelowTasks(path.slice(channelRoot(channelOf(path) ?? '').length));
 }
 
 /** Where the one reply of `recipient` to the message at `path` stands. */

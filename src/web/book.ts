@@ -6,11 +6,12 @@ import type { Oid } from '../base/ids.ts';
 import {
   archivedPath,
   CHANNEL_FILE,
-  CHANNELS,
   channelFolder,
   channelOf,
+  CHANNELS,
   messageId,
   parseMessagePath,
+  runFiles,
 } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedFile, Said, SaidAndNot } from '../cli/look/read-conversation.ts';
@@ -87,7 +88,7 @@ export async function readOn(
     if (channel === null) continue;
     entries.delete(change.path);
     const isThere = change.kind === 'written';
-    if (change.path === `${channelFolder(channel)}/RUN.json`) mark(runs, channel, isThere);
+    if (change.path === runFiles(channel).header) mark(runs, channel, isThere);
     if (change.path === archivedPath(channel)) mark(archived, channel, isThere);
     if (change.path === `${channelFolder(channel)}/${CHANNEL_FILE}`) {
       if (isThere) described.set(channel, change.blob);

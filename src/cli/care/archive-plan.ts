@@ -14,12 +14,12 @@ import {
 import { decodeMessage } from '../../protocol/message.ts';
 import {
   archivedChannel,
-  channelFolder,
   channelOf,
   CHANNELS,
   claimKey,
   identityOf,
   parseMessagePath,
+  runFiles,
 } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import type { TreeChange } from '../../transport/repository.ts';
@@ -73,8 +73,7 @@ async function seeChannel(
 ): Promise<ChannelSeen> {
   const messages = listMessages(files);
   const header = parseHeader(
-    (await readTextAt(session.repository, tipOf(session), `${channelFolder(channel)}/RUN.json`)) ??
-      '',
+    (await readTextAt(session.repository, tipOf(session), runFiles(channel).header)) ?? '',
   );
   const needsTimes = wish.beforeMs !== null && wish.channels === null;
   const { said } = needsTimes ? await readSaid(session, messages) : { said: [] };
@@ -86,7 +85,7 @@ async function seeChannel(
       header === null
         ? null
         : {
-            ended: files.some(({ path }) => path === `${channelFolder(channel)}/COMPLETE`),
+            ended: files.some(({ path }) => path === runFiles(channel).complete),
             parent: channelOf(header.marker),
           },
     odd: files.filter(({ entry }) => entry === 'other').map(({ path }) => path),
@@ -130,7 +129,7 @@ async function findNeeded(
 }
 
 async function readHeader(session: TransportSession, channel: string, files: readonly Standing[]) {
-  const path = `${channelFolder(channel)}/RUN.json`;
+  const path = runFiles(channel).header;
   return files.some((file) => file.path === path)
     ? parseHeader((await readTextAt(session.repository, tipOf(session), path)) ?? '')
     : null;

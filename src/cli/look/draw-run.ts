@@ -14,6 +14,7 @@ import type { Told } from './why-run.ts';
 import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
+import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
 
 export interface Drawing {
   readonly seen: RunSeen;
@@ -93,13 +94,12 @@ function turnLine(io: Io, step: StepView, before: StepView | undefined): readonl
 }
 
 function turnOf(step: StepView): string {
-  const [, round, pass, key = ''] =
-    /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(parentOf(step).split('/').at(-1) ?? '') ?? [];
   if (depthOf(step) === 0) return '';
+  const { round, pass, key } = parseTurn(parentOf(step).split('/').at(-1) ?? '');
   return [
-    key === 'one' ? '' : key,
-    pass === undefined ? '' : `pass ${pass}`,
-    round === undefined ? '' : `round ${round}`,
+    key === ONLY_KEY ? '' : key,
+    pass === 1 ? '' : `pass ${pass}`,
+    round === 1 ? '' : `round ${round}`,
   ]
     .filter((part) => part !== '')
     .join(', ');
@@ -219,14 +219,13 @@ function drawTasks(
 
 /** What tells a task from the others of its step: item, candidate, pass, and which try. */
 function labelOf({ path, key }: TaskView): string {
-  const [, round, pass] =
-    /^(?:r(\d+)-)?(?:n(\d+)-)?/.exec(path.replace(/^.*\/steps\/[^/]+\//, '')) ?? [];
-  const time = /\/task\.(\d+)\.md$/.exec(path)?.[1];
+  const { round, pass } = turnOfTask(path);
+  const time = taskNumber(path) ?? 1;
   return [
-    key === 'one' ? '' : key,
-    pass === undefined ? '' : `pass ${pass}`,
-    round === undefined ? '' : `round ${round}`,
-    time === undefined ? '' : `(${time})`,
+    key === ONLY_KEY ? '' : key,
+    pass === 1 ? '' : `pass ${pass}`,
+    round === 1 ? '' : `round ${round}`,
+    time === 1 ? '' : `(${time})`,
   ]
     .filter((part) => part !== '')
     .join(' ');

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { type Fix, fixBy } from '../../base/fix.ts';
 import { isChannel } from '../../protocol/names.ts';
-import { channelFolder, messageId } from '../../protocol/paths.ts';
+import { messageId, parseGatePath, runFiles } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import type { Told } from './explain-message.ts';
@@ -58,9 +58,9 @@ export async function tellRunByPrefix(around: Surroundings, asked: string): Prom
 /** The gate that asks with this file, explained; null when it is no question of a gate. */
 export async function tellGate(
   around: Surroundings,
-  { path, channel, replyTo }: ListedFile,
+  { path, channel }: ListedFile,
 ): Promise<Told | null> {
-  if (replyTo !== null || !path.startsWith(`${channelFolder(channel)}/gates/`)) return null;
+  if (parseGatePath(path) === null) return null;
   const seen = await findChannel(around, channel);
   const gate = seen?.view.gates.find((one) => one.path === path);
   if (seen == null || gate === undefined) return null;
@@ -135,7 +135,7 @@ function isForPeople({ kind }: Reason): boolean {
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {
   if (!isChannel(asked) || around.index.tip === null) return null;
   const [entry] = await around.session.repository.lookUp(tipOf(around.session), [
-    `${channelFolder(asked)}/RUN.json`,
+    runFiles(asked).header,
   ]);
   return entry == null ? null : findRun(around, asked);
 }

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
-import { channelFolder } from '../../protocol/paths.ts';
+import { channelFolder, runFiles } from '../../protocol/paths.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { walkCommits } from './walk-commits.ts';
@@ -98,7 +98,7 @@ async function dropTasks(
   const [headers, standing] = await Promise.all([
     session.repository.lookUp(
       tip,
-      folders.map((folder) => `${folder}/RUN.json`),
+      channels.map((channel) => runFiles(channel).header),
     ),
     session.repository.lookUp(tip, folders),
   ]);

@@ -14,11 +14,11 @@ import { isChannel } from '../../protocol/names.ts';
 import type { OpenMessage } from '../../protocol/open-work.ts';
 import {
   archivedPath,
-  channelFolder,
   channelRoot,
   identityOf,
   parseMessagePath,
   replyPath,
+  runFiles,
 } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-changes.ts';
 import { summarizeRun } from '../../workflow/run/engine.ts';
@@ -209,7 +209,7 @@ async function openMarker(around: Surroundings, path: string): Promise<OpenMessa
 }
 
 async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {
-  const path = `${channelFolder(run)}/RUN.json`;
+  const path = runFiles(run).header;
   const standing = await readTextAt(session.repository, tipOf(session), path);
   const archive = standing === null ? await archiveOf(session) : null;
   const text = archive === null ? standing : await readTextAt(session.repository, archive, path);

@@ -11,6 +11,7 @@ import { paint, plain, printFix } from '../io.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { findRun, type RunSeen } from './runs.ts';
+import { ONLY_KEY } from '../../protocol/run-paths.ts';
 
 /**
  * A run's status as its hosts make it: `stale` when everything that runs is held by a silent host.
@@ -82,7 +83,7 @@ function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
         seen.odd.get(task.reply) ??
         (isRun ? ({ kind: 'child-run', path } as const) : standing.get(path)) ??
         ({ kind: 'task-unseen', path } as const);
-      const name = `${step}${key === 'one' ? '' : ` ${key}`}`;
+      const name = `${step}${key === ONLY_KEY ? '' : ` ${key}`}`;
       return { kind: 'tasks', names: [name], to: isRun ? 'a run of its own' : task.to, why };
     }),
   );

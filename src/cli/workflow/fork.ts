@@ -5,7 +5,7 @@
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';
-import { archivedPath, channelFolder, channelOf, channelRoot } from '../../protocol/paths.ts';
+import { archivedPath, channelOf, channelRoot, runFiles } from '../../protocol/paths.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { planInForce } from '../../workflow/run/plan-in-force.ts';
@@ -149,7 +149,7 @@ async function composeAgain(
   { seen, fork, useFrozen }: Again,
 ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly body: string }> {
   const { input } = seen;
-  const header = parseHeader(input.files.get(`${channelFolder(input.run)}/RUN.json`) ?? '');
+  const header = parseHeader(input.files.get(runFiles(input.run).header) ?? '');
   const known = await readCheckOptions(around);
   const file = option(invocation, 'file');
   const inputs = header?.inputs ?? {};

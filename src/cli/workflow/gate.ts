@@ -179,7 +179,7 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
   const named =
     asked === null
       ? open
-      : open.filter(({ gate, path }) => gate === asked || path.includes(`/gates/${asked}/`));
+      : open.filter(({ gate, path }) => gate === asked || path.split('/').at(-2) === asked);
   const [gate] = named;
   if (gate !== undefined && named.length === 1) return gate;
   if (gate !== undefined)

@@ -4,23 +4,18 @@
  */
 import type { GraphNode } from './layout-graph.ts';
 import type { Step, Task } from './told.ts';
+import {
+  groupsAround,
+  ONLY_KEY,
+  parseTurn,
+  taskNumber,
+  turnOfTask,
+} from '../../protocol/run-paths.ts';
 
-interface Turn {
-  readonly item: string;
-  readonly pass: number;
-  readonly round: number;
-}
-
-/** `r2-n3-login`: the third pass over the item "login", after a gate has sent it back once. */
-function turnOf(key: string): Turn {
-  const [, round, pass, item = ''] = /^(?:r(\d+)-)?(?:n(\d+)-)?(.+)$/.exec(key) ?? [];
-  return { item, pass: Number(pass ?? 1), round: Number(round ?? 1) };
-}
-
-function turnText(key: string): string {
-  const { item, pass, round } = turnOf(key);
+function turnText(name: string): string {
+  const { key, pass, round } = parseTurn(name);
   return [
-    item === 'one' ? '' : item,
+    key === ONLY_KEY ? '' : key,
     pass === 1 ? '' : `pass ${pass}`,
     round === 1 ? '' : `round ${round}`,
   ]
@@ -33,9 +28,8 @@ function turnText(key: string): string {
  * none.
  */
 export function groupsOf(folder: string): string {
-  const inner = folder.split('/steps/').slice(1, -1);
-  return inner
-    .map((part) => turnText(part.split('/').at(-1) ?? ''))
+  return groupsAround(folder)
+    .map(turnText)
     .filter((text) => text !== '')
     .join(' · ');
 }
@@ -45,15 +39,14 @@ export function groupsOf(folder: string): string {
  * which try it is.
  */
 export function labelOf({ path, key }: Pick<Task, 'path' | 'key'>): string {
-  const own = path.split('/steps/').at(-1)?.split('/').slice(1, -1) ?? [];
-  const { pass, round } = turnOf(own[0] ?? '');
-  const time = /\/task\.(\d+)\.md$/.exec(path)?.[1];
+  const { pass, round } = turnOfTask(path);
+  const time = taskNumber(path) ?? 1;
   return [
     groupsOf(path),
-    key === 'one' ? '' : key,
+    key === ONLY_KEY ? '' : key,
     pass === 1 ? '' : `pass ${pass}`,
     round === 1 ? '' : `round ${round}`,
-    time === undefined ? '' : `try ${time}`,
+    time === 1 ? '' : `try ${time}`,
   ]
     .filter((part) => part !== '')
     .join(' · ');
@@ -114,11 +107,15 @@ function groupOf(place: string): string {
   return place.replace(/(?<![^/])[^/]+\/steps\/$/, '');
 }
 
+function turnOfPlace(place: string): ReturnType<typeof parseTurn> {
+  return parseTurn(place.split('/').at(-3) ?? '');
+}
+
 function isPassBefore(place: string, later: string): boolean {
   if (place === later || groupOf(place) !== groupOf(later)) return false;
-  const [a, b] = [place, later].map((one) => turnOf(one.split('/').at(-3) ?? '')) as [Turn, Turn];
+  const [a, b] = [turnOfPlace(place), turnOfPlace(later)];
   return (
-    a.item === b.item &&
+    a.key === b.key &&
     ((a.round === b.round && a.pass + 1 === b.pass) || (a.round + 1 === b.round && b.pass === 1))
   );
 }

@@ -8,6 +8,7 @@ import type { Plan } from '../language/plan.ts';
 import { planInForce } from './plan-in-force.ts';
 import type { NewFile, RunInput, RunSummary } from './run-input.ts';
 import { evaluateTemplate } from '../language/template.ts';
+import { headerPath } from '../../protocol/run-paths.ts';
 
 /** Whether a run may go on. */
 export type Admission =
@@ -71,7 +72,7 @@ export function admission(
 /** What other runs need to know of this one. */
 export function summarizeRun(input: RunInput): RunSummary {
   const root = channelRoot(input.run);
-  const header = parseHeader(input.files.get(`${root}RUN.json`) ?? '');
+  const header = parseHeader(input.files.get(headerPath(root)) ?? '');
   const plan = planInForce(input.files, root)?.plan ?? null;
   const isEnded =
     input.files.has(`${root}COMPLETE`) ||

@@ -5,10 +5,9 @@ import { type Fold, hasBelow } from './fold-context.ts';
 import { findMapping, type JsonObject } from '../language/json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from '../language/plan.ts';
-import { amendPath, lastAmendment } from './plan-in-force.ts';
+import { lastAmendment } from './plan-in-force.ts';
 import { KEYS } from '../language/keys.ts';
 import { descendantsOf } from '../language/reach.ts';
-import { gateFolder } from './fold-people.ts';
 import type { NewFile, Transition } from './run-input.ts';
 import type { Control } from './run-messages.ts';
 import {
@@ -18,12 +17,19 @@ import {
   formatProblem,
   readSource,
 } from '../language/source.ts';
+import {
+  amendPath,
+  firstPlanPath,
+  gateFolder,
+  planFolder,
+  folderOfStep,
+} from '../../protocol/run-paths.ts';
 
 /** The answer to `op: amend`: its body is the new plan, whole or the keys that change. */
 export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {
   return (control) => {
     // Two plans would be in force at once: this one, and the one that a model is making.
-    if (!fold.input.files.has(`${fold.root}PLAN.yaml`))
+    if (!fold.input.files.has(firstPlanPath(fold.root)))
       return refuse('there is no plan yet: a model still makes it; amend it then');
     const { body } = control.message;
     const source = body.trimStart().startsWith('---') ? readSource(body.trimStart()) : null;
@@ -53,7 +59,7 @@ export function followSaved(fold: Fold): Transition | null {
   const text = fold.input.lookUp.savedWorkflow(source.name);
   if (text === null || hashOf(text) === source.hash) return null;
   const short = hashOf(text).slice(0, 12);
-  const note = `${fold.root}plan/follow-${short}.json`;
+  const note = `${planFolder(fold.root)}follow-${short}.json`;
   if (fold.input.files.has(note)) return null;
   const saved = readSource(text);
   const judged =
@@ -91,7 +97,7 @@ function unsafeSteps(fold: Fold, next: Plan): readonly string[] {
   const changed = before.filter(differs).map((step) => step.id);
   const touched = new Set([...changed, ...changed.flatMap((id) => [...descendantsOf(id, before)])]);
   const isStarted = (id: string): boolean =>
-    hasBelow(fold, `${fold.root}steps/${id}/`) || hasBelow(fold, gateFolder(fold.root, id, 1));
+    hasBelow(fold, folderOfStep(fold.root, id)) || hasBelow(fold, gateFolder(fold.root, id, 1));
   return before.map((step) => step.id).filter((id) => touched.has(id) && isStarted(id));
 }
 

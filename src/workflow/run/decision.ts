@@ -9,6 +9,7 @@ import type { Ask } from '../language/plan.ts';
 import type { RunMessages } from './run-messages.ts';
 import type { Speaker } from '../../protocol/who-said.ts';
 import { findFitting } from '../language/schema.ts';
+import { askPath } from '../../protocol/run-paths.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {
@@ -42,7 +43,7 @@ export function votesOn(
   fold: Fold,
   { folder, ask }: { readonly folder: string; readonly ask: Ask },
 ): readonly Vote[] {
-  const path = `${folder}ask.md`;
+  const path = askPath(folder);
   const messages = messagesOf(fold)
     .others.filter(
       (each) => each.message.fields.re.includes(path) || each.path === replyPath(path, each.from),

@@ -10,6 +10,7 @@ import { loosen } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
 import { answeredView, OPEN_VIEW, readTask } from './task-view.ts';
 import { modelOf } from './task-file.ts';
+import { parseTurn, taskNumber } from '../../protocol/run-paths.ts';
 
 /**
  * Notes the tasks below `stepFolder` of rounds before `round`. What they cost; and false while some
@@ -48,18 +49,13 @@ function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly Ta
   return fold.paths().flatMap((path) => {
     if (
       !path.startsWith(stepFolder) ||
-      !/\/task(\.\d+)?\.md$/.test(path) ||
+      taskNumber(path) === null ||
       parseMessagePath(path) === null
     )
       return [];
-    if (roundOf(path.slice(stepFolder.length)) >= round) return [];
+    if (parseTurn(path.slice(stepFolder.length)).round >= round) return [];
     return [viewOf(fold, path)];
   });
-}
-
-/** `r2-n3-one/…` is of the second round, `one/…` of the first. */
-function roundOf(relative: string): number {
-  return Number(/^r(\d+)-/.exec(relative)?.[1] ?? 1);
 }
 
 function viewOf(fold: Fold, path: string): TaskView {

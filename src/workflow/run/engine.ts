@@ -24,6 +24,7 @@ import { breakOff, refusal, routeTransition } from './route.ts';
 import { RunTooLarge } from '../language/too-large.ts';
 import type { RunInput, Transition } from './run-input.ts';
 import type { CheckedPlan } from '../language/source.ts';
+import { firstPlanPath, headerPath } from '../../protocol/run-paths.ts';
 
 export { summarizeRun } from './admit.ts';
 export type { LookUp, NewFile, RunInput, RunSummary, Reusable, Transition } from './run-input.ts';
@@ -86,7 +87,7 @@ function decideNext(input: RunInput): Transition | null {
 /** The stage of a run. */
 export function stageOf(input: RunInput): Stage {
   const root = channelRoot(input.run);
-  const text = input.files.get(`${root}RUN.json`);
+  const text = input.files.get(headerPath(root));
   const header = text === undefined ? null : parseHeader(text);
   const isMine = header?.marker === input.marker.path && header.run === input.run;
   if (isMine && input.files.has(`${root}COMPLETE`)) return { kind: 'ended', header };
@@ -116,7 +117,7 @@ function hasOlderEnd({ run, files }: RunInput): boolean {
 
 function advance(input: RunInput, run: FoldedRun): Transition | null {
   const { fold } = run;
-  const hasPlan = input.files.has(`${fold.root}PLAN.yaml`);
+  const hasPlan = input.files.has(firstPlanPath(fold.root));
   const checked = planInForce(input.files, fold.root);
   if (hasPlan && (checked === null || checked.problems.length > 0))
     return damagedPlan(run, checked);

@@ -22,9 +22,9 @@ import {
   reusedReply,
   type TaskKind,
   taskFile,
-  taskPath,
   type TaskText,
 } from './task-file.ts';
+import { folderWithoutTurns, ONLY_KEY, taskPath } from '../../protocol/run-paths.ts';
 
 export interface ChainSpec {
   /** Folder of the chain, with its trailing slash. */
@@ -290,7 +290,7 @@ function giveUp(
 ): Outcome {
   fold.failedChains.push({
     folder: spec.folder,
-    name: `${spec.step}${spec.key === 'one' || spec.key === '' ? '' : ` ${spec.key}`}`,
+    name: `${spec.step}${spec.key === ONLY_KEY || spec.key === '' ? '' : ` ${spec.key}`}`,
     again: (atMs) => [
       {
         path: againPath(spec, end.at),
@@ -323,7 +323,7 @@ function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
 }
 
 function proposalName(spec: ChainSpec, at: Position): string {
-  const what = `${spec.step}${spec.key === 'one' || spec.key === '' || at.kind === 'first' ? '' : ` ${spec.key}`}`;
+  const what = `${spec.step}${spec.key === ONLY_KEY || spec.key === '' || at.kind === 'first' ? '' : ` ${spec.key}`}`;
   if (at.kind === 'retry' || at.kind === 'fallback') return `${at.kind} ${what}`;
   if (at.kind === 'reask') return `re-ask ${what}`;
   if (spec.phase === 'compile') return 'compile';
@@ -396,19 +396,17 @@ function taskOf(text: string, expected: string | undefined): TaskHead & { readon
 function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
   if (spec.session !== 'last') return null;
   loosen(fold);
-  const place = placeOf(spec.folder);
+  const place = folderWithoutTurns(spec.folder);
   return (
     [...fold.tasks]
       .reverse()
       .find(
-        (task) => task.step === spec.step && task.session !== null && placeOf(task.path) === place,
+        (task) =>
+          task.step === spec.step &&
+          task.session !== null &&
+          folderWithoutTurns(task.path) === place,
       )?.session ?? null
   );
-}
-
-/** The folder without the marks of rounds and passes. */
-function placeOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1).replaceAll(/\/(?:r\d+-)?(?:n\d+-)?/g, '/');
 }
 
 interface Noted {

@@ -14,7 +14,7 @@ import { foldAsk } from './fold-people.ts';
 import { planFile } from './open-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import { readTask } from './task-view.ts';
-import { taskPath } from './task-file.ts';
+import { firstPlanPath, planFolder, taskPath } from '../../protocol/run-paths.ts';
 
 /** The name of the gate on a plan: no step can be called so. */
 const REVIEW = 'plan.review';
@@ -26,7 +26,7 @@ const REVIEW = 'plan.review';
 export function foldCompile(fold: Fold): Outcome {
   const { input } = fold;
   const compiled = foldChain(fold, {
-    folder: `${fold.root}plan/`,
+    folder: planFolder(fold.root),
     step: 'plan',
     key: '',
     phase: 'compile',
@@ -39,7 +39,7 @@ export function foldCompile(fold: Fold): Outcome {
       valuesWith: () => new Map(),
       // Once PLAN.yaml stands it is the plan, whatever today's models would say about the answer.
       judge: (body) => {
-        if (input.files.has(`${fold.root}PLAN.yaml`)) return [];
+        if (input.files.has(firstPlanPath(fold.root))) return [];
         const read = readPlan(fold, body);
         return 'plan' in read ? [] : read;
       },
@@ -72,7 +72,7 @@ export function compiledPlan(
 
 /** Who was asked once is who compiles, whoever is up by now. */
 function compilersOf(fold: Fold): readonly string[] {
-  const task = fold.input.files.get(taskPath(`${fold.root}plan/`, 1));
+  const task = fold.input.files.get(taskPath(planFolder(fold.root), 1));
   const asked = task === undefined ? null : readTask(task);
   if (asked?.to != null) return [asked.to, ...asked.fallback];
   const chosen = chooseCompilers(readMarker(fold.input.marker.message), fold.input.lookUp);
@@ -80,7 +80,7 @@ function compilersOf(fold: Fold): readonly string[] {
 }
 
 function readPlan({ input, root }: Fold, body: string): CheckedPlan | readonly string[] {
-  const task = input.files.get(taskPath(`${root}plan/`, 1));
+  const task = input.files.get(taskPath(planFolder(root), 1));
   return readCompiled(body, {
     ...input.lookUp,
     marker: readMarker(input.marker.message),

@@ -14,6 +14,7 @@ import type { RunMessages } from './run-messages.ts';
 import type { Reuse } from './reuse.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import { closedReply } from './task-file.ts';
+import { folderOfStep } from '../../protocol/run-paths.ts';
 
 export const STATUSES = [
   'pending',
@@ -333,6 +334,6 @@ export function stopBelow(
 export function begunUndos({ plan, tasks, root }: Fold): ReadonlySet<string> {
   const undoing = plan.steps.flatMap((step) => step.undo ?? []);
   return new Set(
-    undoing.filter((id) => tasks.some(({ path }) => path.startsWith(`${root}steps/${id}/`))),
+    undoing.filter((id) => tasks.some(({ path }) => path.startsWith(folderOfStep(root, id)))),
   );
 }

@@ -5,6 +5,7 @@ import { canonicalJson, isJsonList, isJsonObject, type Json } from '../language/
 import { ITEMS_MAX, type ListSource, type Step } from '../language/plan.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import type { Values } from '../language/expression-evaluate.ts';
+import { isReservedKey, looksLikeTurn } from '../../protocol/run-paths.ts';
 
 export interface Item {
   readonly key: string;
@@ -73,11 +74,10 @@ export function itemKey(item: Json): string {
     .replaceAll('.', '-')
     .slice(0, KEY_CHARS_MAX)
     .replace(/(?<!-)-+$/, '');
-  const isPlain =
-    slug === text && isJsonObject(item) && !/^(join|one|gates|c\d+|[nr]\d+-.*)$/.test(slug);
+  const isPlain = slug === text && isJsonObject(item) && !isReservedKey(slug);
   if (isPlain) return slug;
   const hash = createHash('sha256').update(canonicalJson(item)).digest('hex').slice(0, 6);
-  return `${/^[nr]\d+-/.test(slug) ? `i-${slug}` : slug === '' ? 'item' : slug.slice(0, KEY_CHARS_MAX - 7)}-${hash}`;
+  return `${looksLikeTurn(slug) ? `i-${slug}` : slug === '' ? 'item' : slug.slice(0, KEY_CHARS_MAX - 7)}-${hash}`;
 }
 
 function keyed(items: readonly (readonly [Json, ReadonlyMap<string, Json>])[]): readonly Item[] {

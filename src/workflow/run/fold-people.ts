@@ -24,11 +24,7 @@ import type { Ask, Wait } from '../language/plan.ts';
 import type { NewFile } from './run-input.ts';
 import { acknowledged } from './run-messages.ts';
 import { evaluateTemplate } from '../language/template.ts';
-
-/** The folder of a gate in a round. */
-export function gateFolder(root: string, gate: string, round: number): string {
-  return `${root}gates/${gate}${round > 1 ? `.r${String(round)}` : ''}/`;
-}
+import { askPath, decisionPath, gateFolder, ONLY_KEY } from '../../protocol/run-paths.ts';
 
 /** What asks: a step, or what comes before the steps. */
 export type Asking = Pick<Unit, 'values' | 'atMs'> & { readonly step: Pick<Unit['step'], 'id'> };
@@ -49,7 +45,7 @@ export function foldAsk(
   const folder = gateFolder(fold.root, gate, round);
   const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), 120);
   const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
-  const path = `${folder}ask.md`;
+  const path = askPath(folder);
   if (!hasFile(fold, path)) {
     const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
     const taken = takeDecision(fold, unit, { ...given, folder, content });
@@ -90,7 +86,7 @@ export function foldAsk(
   const { atMs: decidedMs, ...content } = decision;
   const atMs = Math.max(unit.atMs, decidedMs);
   const stands = settle(fold, {
-    path: `${folder}decision.json`,
+    path: decisionPath(folder),
     name: `decide ${gate} (${decision.decision})`,
     atMs,
     content,
@@ -108,7 +104,7 @@ function readDecided(
     votes,
   }: { readonly ask: Ask; readonly folder: string; readonly votes: readonly Vote[] },
 ): { readonly decided: Decision | null; readonly isVoid: boolean } {
-  const written = parseJson(readFile(fold, `${folder}decision.json`) ?? '');
+  const written = parseJson(readFile(fold, decisionPath(folder)) ?? '');
   if (!isJsonObject(written)) return { decided: null, isVoid: false };
   const decided = readDecision(written);
   const counts =
@@ -168,7 +164,7 @@ function takeDecision(
     return null;
   const timestamp = formatIso(Math.max(unit.atMs, decidedMs));
   const text = `${JSON.stringify({ ...decided, reused: found.path, timestamp }, null, 2)}\n`;
-  return { decision: decided.decision, file: { path: `${folder}decision.json`, content: text } };
+  return { decision: decided.decision, file: { path: decisionPath(folder), content: text } };
 }
 
 /** What a gate asks and whom, whatever run it stands in. */
@@ -185,7 +181,7 @@ function questionOf(text: string, folder: string): string | null {
 
 /** The outcome of a `wait`; proposes the file that says it is over. */
 export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
-  const path = `${unit.stepFolder}${unit.prefix}one/fired.json`;
+  const path = `${unit.stepFolder}${unit.prefix}${ONLY_KEY}/fired.json`;
   const fired = parseJson(readFile(fold, path) ?? '');
   if (isJsonObject(fired)) {
     const atMs =
@@ -380,10 +376,10 @@ function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: A
   };
   const how =
     ask.form === 'approve'
-      ? `Answer with a message \`re: ${folder}ask.md\` that begins with "approve" or "deny" (the rest is your reason), or add a file \`${folder}approve\` or \`${folder}deny\`.`
+      ? `Answer with a message \`re: ${askPath(folder)}\` that begins with "approve" or "deny" (the rest is your reason), or add a file \`${folder}approve\` or \`${folder}deny\`.`
       : ask.form === 'choose'
-        ? `Answer with a message \`re: ${folder}ask.md\` whose first line is one of: ${ask.choices.join(', ')}.`
-        : `Answer with a message \`re: ${folder}ask.md\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
+        ? `Answer with a message \`re: ${askPath(folder)}\` whose first line is one of: ${ask.choices.join(', ')}.`
+        : `Answer with a message \`re: ${askPath(folder)}\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
   const schema =
     ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
   const quorum =

@@ -23,6 +23,7 @@ import { COUNT_MAX, type Prompt, type Step } from '../language/plan.ts';
 import { renderPrompt, reworkRequest, synthesisPrompt, withLabel } from './prompt-text.ts';
 import { describeTurn } from './task-file.ts';
 import type { Values } from '../language/expression-evaluate.ts';
+import { candidateKey, decisionPath, JOIN_KEY, ONLY_KEY } from '../../protocol/run-paths.ts';
 
 /** One item of a step in one pass. */
 export interface Unit {
@@ -64,7 +65,7 @@ export function foldPrompt(fold: Fold, unit: Unit, prompt: Prompt): Outcome {
   if (candidates.length === 1 && only !== undefined && prompt.join.kind !== 'model')
     return withList([
       {
-        key: unit.key ?? 'one',
+        key: unit.key ?? ONLY_KEY,
         outcome: foldChain(
           fold,
           candidateChain(fold, unit, { prompt, candidate: only, isOnly: true }),
@@ -100,7 +101,7 @@ export function foldPrompt(fold: Fold, unit: Unit, prompt: Prompt): Outcome {
 /** The folder of a candidate, of the synthesis (`join`), or of the only task. */
 export function unitFolder(unit: Unit, candidate: string | null): string {
   const { stepFolder, prefix, key } = unit;
-  if (key === null) return `${stepFolder}${prefix}${candidate ?? 'one'}/`;
+  if (key === null) return `${stepFolder}${prefix}${candidate ?? ONLY_KEY}/`;
   return candidate === null
     ? `${stepFolder}${prefix}${key}/`
     : `${stepFolder}${prefix}${key}/${candidate}/`;
@@ -118,8 +119,7 @@ function candidatesOf(unit: Unit, prompt: Prompt): readonly CandidateSpec[] | nu
         ? slugName((models[0] ?? '').replace('@', '-at-'), `m${String(place + 1)}`)
         : '';
     return Array.from({ length: count }, (_, index) => ({
-      key:
-        count === 1 && name !== '' ? name : `${name === '' ? '' : `${name}-`}c${String(index + 1)}`,
+      key: count === 1 && name !== '' ? name : candidateKey(name, index + 1),
       models,
     }));
   });
@@ -133,7 +133,7 @@ function candidateChain(
   const { prompt, candidate, isOnly } = given;
   const folder = unitFolder(unit, isOnly ? null : candidate.key);
   const key = isOnly
-    ? (unit.key ?? 'one')
+    ? (unit.key ?? ONLY_KEY)
     : `${unit.key === null ? '' : `${unit.key}/`}${candidate.key}`;
   return {
     ...chainBase(fold, unit, prompt),
@@ -250,7 +250,7 @@ function takeFirst(
   }
   const folder = unit.key === null ? `${unit.stepFolder}${unit.prefix}` : unitFolder(unit, null);
   const file = {
-    path: decisionPath(unit),
+    path: choicePath(unit),
     content: `${JSON.stringify({ winner: winner.key }, null, 2)}\n`,
   };
   const why = `${winner.key} answered first`;
@@ -271,12 +271,12 @@ function takeFirst(
   };
 }
 
-function decisionPath(unit: Unit): string {
-  return `${unitFolder(unit, 'join')}decision.json`;
+function choicePath(unit: Unit): string {
+  return decisionPath(unitFolder(unit, JOIN_KEY));
 }
 
 function readWinner(fold: Fold, unit: Unit): string | null {
-  const json = parseJson(readFile(fold, decisionPath(unit)) ?? '');
+  const json = parseJson(readFile(fold, choicePath(unit)) ?? '');
   return isJsonObject(json) && typeof json['winner'] === 'string' ? json['winner'] : null;
 }
 
@@ -340,8 +340,8 @@ function synthesisChain(fold: Fold, unit: Unit, { prompt, answered, costs }: Joi
   const base = chainBase(fold, unit, prompt);
   return {
     ...base,
-    folder: unitFolder(unit, 'join'),
-    key: unit.key === null ? 'join' : `${unit.key}/join`,
+    folder: unitFolder(unit, JOIN_KEY),
+    key: unit.key === null ? JOIN_KEY : `${unit.key}/${JOIN_KEY}`,
     phase: 'synthesize',
     models: own?.models ?? [],
     caps: unit.level.caps,

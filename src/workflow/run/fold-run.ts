@@ -33,6 +33,7 @@ import { createReuse, stepsOfItself } from './reuse.ts';
 import { endStatusOf } from './route.ts';
 import { messageFiles, readRunMessages } from './run-messages.ts';
 import type { RunInput } from './run-input.ts';
+import { gatesFolder, folderOfStep } from '../../protocol/run-paths.ts';
 
 /** Why nothing more is started. */
 export interface Stop {
@@ -260,7 +261,7 @@ function stopAll(fold: Fold, stop: Stop): boolean {
   return fold.plan.steps
     .filter((step) => !ids.has(step.id))
     .map((step) =>
-      stopBelow(fold, `${fold.root}steps/${step.id}/`, {
+      stopBelow(fold, folderOfStep(fold.root, step.id), {
         atMs: stop.atMs,
         why: stop.why,
         name: `${stop.kind === 'cancelled' ? 'cancel' : 'stop'} ${step.id}`,
@@ -270,7 +271,7 @@ function stopAll(fold: Fold, stop: Stop): boolean {
 }
 
 function dropGates(fold: Fold): boolean {
-  withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(`${fold.root}gates/`)));
+  withdraw(fold, ({ paths }) => paths.some((path) => path.startsWith(gatesFolder(fold.root))));
   return true;
 }
 

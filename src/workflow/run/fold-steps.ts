@@ -32,6 +32,7 @@ import { isListStep, type Step } from '../language/plan.ts';
 import { ancestorsOf, inOrder } from '../language/reach.ts';
 import { FIRST_ROUND, gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
+import { formatTurn, ONLY_KEY, folderOfStep } from '../../protocol/run-paths.ts';
 
 /** The outcomes of all steps of a level, by id. */
 export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome> {
@@ -52,14 +53,16 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
       ...round.notes,
       ...step.needs.map((need) => outcomes.get(need)),
     ];
-    const folded = foldPart(fold, { key: `step ${level.folder}steps/${step.id}/`, inputs }, () =>
-      tolerate(step, foldRounds(fold, level, { step, outcomes, round, inputs })),
+    const folded = foldPart(
+      fold,
+      { key: `step ${folderOfStep(level.folder, step.id)}`, inputs },
+      () => tolerate(step, foldRounds(fold, level, { step, outcomes, round, inputs })),
     );
     outcomes.set(step.id, folded);
     const view = {
       id: step.id,
       kind: step.body.kind,
-      folder: `${level.folder}steps/${step.id}/`,
+      folder: folderOfStep(level.folder, step.id),
       needs: step.needs,
       status: folded.status,
       why: folded.why,
@@ -110,7 +113,7 @@ export function visibleTo(
 function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
   const { step, round } = context;
   const before = noteEarlierRounds(fold, {
-    stepFolder: `${level.folder}steps/${step.id}/`,
+    stepFolder: folderOfStep(level.folder, step.id),
     step: step.id,
     round,
   });
@@ -126,7 +129,7 @@ function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
   );
   if (waiting.length > 0)
     return outcome('pending', level.atMs, { why: `waits for ${waiting.join(', ')}` });
-  const stepFolder = `${level.folder}steps/${step.id}/`;
+  const stepFolder = folderOfStep(level.folder, step.id);
   const unit = keepValue(fold.memo, { key: `unit ${stepFolder}`, basis: inputs }, () =>
     unitOf(level, context),
   );
@@ -163,9 +166,9 @@ function unitOf(level: Level, { step, outcomes, round }: StepContext): Unit {
     level,
     values,
     visible,
-    stepFolder: `${level.folder}steps/${step.id}/`,
+    stepFolder: folderOfStep(level.folder, step.id),
     key: null,
-    prefix: round.round > 1 ? `r${String(round.round)}-` : '',
+    prefix: formatTurn({ round: round.round, pass: 1 }),
     pass: 1,
     turn: turnOf(level.turn, round),
     atMs: Math.max(atMs, round.atMs),
@@ -308,7 +311,7 @@ function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): Unit {
         ...unit,
         atMs,
         pass,
-        prefix: pass === 1 ? prefix : `${prefix}n${String(pass)}-`,
+        prefix: `${prefix}${formatTurn({ round: 1, pass })}`,
         turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
         values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
       };
@@ -372,7 +375,7 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
   const own: readonly Cap[] =
     step.maxParallel === null
       ? []
-      : [{ key: unit.stepFolder, max: step.maxParallel, unit: unit.key ?? 'one' }];
+      : [{ key: unit.stepFolder, max: step.maxParallel, unit: unit.key ?? ONLY_KEY }];
   const inner = keepValue(fold.memo, { key: `level ${folder}`, basis: [unit] }, () => ({
     folder,
     gatePrefix: `${level.gatePrefix}${step.id}.${name}.`,

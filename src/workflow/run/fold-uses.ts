@@ -6,6 +6,7 @@ import { type Unit, unitFolder } from './fold-prompt.ts';
 import { type JsonObject, parseJson } from '../language/json.ts';
 import { describeTurn } from './task-file.ts';
 import { evaluateDeep } from '../language/template.ts';
+import { ONLY_KEY } from '../../protocol/run-paths.ts';
 
 /** A child run: its marker is a task for `workflow`, its routed reply is the answer. */
 export function foldUses(
@@ -21,7 +22,7 @@ export function foldUses(
   const made = foldChain(fold, {
     folder: unitFolder(unit, null),
     step: unit.step.id,
-    key: unit.key ?? 'one',
+    key: unit.key ?? ONLY_KEY,
     phase: 'fanout',
     models: ['workflow'],
     prompt: () =>

@@ -10,6 +10,7 @@ import { channelRoot, parseMessagePath, replyPath, resolveRe } from '../../proto
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
 import type { Reusable, RunInput } from './run-input.ts';
+import { candidateKey, ONLY_KEY, folderOfStep, taskPath } from '../../protocol/run-paths.ts';
 
 export interface OlderRun {
   /** Null when PLAN.json is damaged. */
@@ -87,7 +88,7 @@ function decodeOlder(
     const { task, answer } = synthesis;
     return {
       plan: planOf({ prompt: task.body.trim(), to: task.fields.to[0]?.name ?? '' }),
-      answers: new Map(answer === null ? [] : [['steps/synthesize/one/task.md', answer]]),
+      answers: new Map(answer === null ? [] : [[onlyTask('synthesize', ONLY_KEY), answer]]),
     };
   }
   const raw = parseJson(text);
@@ -96,9 +97,14 @@ function decodeOlder(
   const answers = tasks.flatMap(({ answer }, index) =>
     answer === null
       ? []
-      : [[`steps/task/${isOne ? 'one' : `c${String(index + 1)}`}/task.md`, answer] as const],
+      : [[onlyTask('task', isOne ? ONLY_KEY : candidateKey('', index + 1)), answer] as const],
   );
   return { plan, answers: new Map(answers) };
+}
+
+/** Where the run of today has such a task, below the folder of its channel. */
+function onlyTask(step: string, key: string): string {
+  return taskPath(`${folderOfStep('', step)}${key}/`, 1);
 }
 
 function planOf({ prompt, to }: { readonly prompt: string; readonly to: string }): JsonObject {

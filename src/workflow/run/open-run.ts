@@ -22,6 +22,7 @@ import {
   readSource,
   type Source,
 } from '../language/source.ts';
+import { firstPlanPath, headerPath } from '../../protocol/run-paths.ts';
 
 /**
  * How a marker begins: a header (and a plan, when no model has to compile one), or what is wrong
@@ -105,13 +106,13 @@ export function openFiles(
   root: string,
   opening: Opening & { readonly kind: 'open' },
 ): readonly NewFile[] {
-  const header = { path: `${root}RUN.json`, content: formatHeader(opening.header) };
+  const header = { path: headerPath(root), content: formatHeader(opening.header) };
   return opening.plan === null ? [header] : [header, planFile(root, opening.plan.raw)];
 }
 
 /** PLAN.yaml of a raw plan. */
 export function planFile(root: string, raw: JsonObject): NewFile {
-  return { path: `${root}PLAN.yaml`, content: writeYaml(raw) };
+  return { path: firstPlanPath(root), content: writeYaml(raw) };
 }
 
 /** The plan an engine works with while there is none: limits of the marker, no steps. */

@@ -3,6 +3,7 @@ import { readYamlMapping } from '../../protocol/yaml.ts';
 import { asJson, isJsonObject } from '../language/json.ts';
 import { type CheckedPlan, checkRaw } from '../language/source.ts';
 import { rememberText } from './text-memo.ts';
+import { amendPath, firstPlanPath } from '../../protocol/run-paths.ts';
 
 type Files = ReadonlyMap<string, string>;
 
@@ -12,7 +13,7 @@ type Files = ReadonlyMap<string, string>;
  */
 export function planInForce(files: Files, root: string): CheckedPlan | null {
   const text =
-    files.get(amendPath(root, lastAmendment(files, root))) ?? files.get(`${root}PLAN.yaml`);
+    files.get(amendPath(root, lastAmendment(files, root))) ?? files.get(firstPlanPath(root));
   return text === undefined ? null : readPlan(text);
 }
 
@@ -21,11 +22,6 @@ export function lastAmendment(files: Files, root: string): number {
   let n = 1;
   while (files.has(amendPath(root, n + 1))) n += 1;
   return n;
-}
-
-/** Where the n-th plan of a run stands. */
-export function amendPath(root: string, n: number): string {
-  return `${root}plan/${String(n)}.yaml`;
 }
 
 const readPlan = rememberText((text): CheckedPlan | null => {

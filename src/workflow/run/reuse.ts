@@ -11,6 +11,7 @@ import type { Plan } from '../language/plan.ts';
 import { allSteps, endSteps } from '../language/plan.ts';
 import { descendantsOf } from '../language/reach.ts';
 import type { Reusable, RunInput } from './run-input.ts';
+import { askPath, decisionPath, folderOfStep, stepsFolder } from '../../protocol/run-paths.ts';
 
 interface Wanted {
   readonly contentKey: string;
@@ -69,8 +70,8 @@ export function createReuse(input: RunInput, header: RunHeader, plan: Plan): Reu
     },
     gate: ({ relative, step }) => {
       const folder = `${root}${relative}`;
-      const path = `${folder}decision.json`;
-      const [ask, decision] = [files.get(`${folder}ask.md`), files.get(path)];
+      const path = decisionPath(folder);
+      const [ask, decision] = [files.get(askPath(folder)), files.get(path)];
       return again.has(step) || ask === undefined || decision === undefined
         ? null
         : { ask, decision, folder, path };
@@ -108,7 +109,7 @@ function undoneSteps(files: ReadonlyMap<string, string>, root: string): readonly
   const steps = planInForce(files, root)?.plan.steps ?? [];
   const paths = [...files.keys()];
   return steps.flatMap(({ id, undo }) =>
-    undo !== null && paths.some((path) => path.startsWith(`${root}steps/${undo}/`)) ? [id] : [],
+    undo !== null && paths.some((path) => path.startsWith(folderOfStep(root, undo))) ? [id] : [],
   );
 }
 
@@ -122,7 +123,7 @@ function finishedTasks(
 ): ReadonlyMap<string, readonly Finished[]> {
   const found = new Map<string, Finished[]>();
   for (const path of [...files.keys()].sort()) {
-    if (!path.startsWith(`${root}steps/`) || parseMessagePath(path)?.replyTo !== null) continue;
+    if (!path.startsWith(stepsFolder(root)) || parseMessagePath(path)?.replyTo !== null) continue;
     const task = readMessage(files.get(path) ?? '');
     if (task.kind === 'rejected') continue;
     const key = /^content_key: ["']?([0-9a-f]{64})["']?$/m.exec(task.message.yaml)?.[1];

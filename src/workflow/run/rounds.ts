@@ -5,10 +5,10 @@
 import { parseIso } from '../../base/clock.ts';
 import { type Fold, type Level } from './fold-context.ts';
 import { readFile } from './fold-memo.ts';
-import { gateFolder } from './fold-people.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import type { Step } from '../language/plan.ts';
 import { descendantsOf } from '../language/reach.ts';
+import { decisionPath, gateFolder } from '../../protocol/run-paths.ts';
 
 export interface Round {
   readonly round: number;
@@ -86,7 +86,7 @@ function denialsOf(fold: Fold, level: Level, step: Step): Denials {
     );
   for (let round = 1; round <= highest && texts.length < onDeny.max; round += 1) {
     const decided = parseJson(
-      readFile(fold, `${gateFolder(fold.root, gateName(level, step), round)}decision.json`) ?? '',
+      readFile(fold, decisionPath(gateFolder(fold.root, gateName(level, step), round))) ?? '',
     );
     if (!isJsonObject(decided) || decided['decision'] !== 'deny') continue;
     texts.push(typeof decided['text'] === 'string' ? decided['text'] : '');

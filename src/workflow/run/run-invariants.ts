@@ -25,6 +25,13 @@ import {
   type Plan,
 } from '../language/plan.ts';
 import { checkRaw } from '../language/source.ts';
+import {
+  completePath,
+  headerPath,
+  isGateDecision,
+  isTurn,
+  JOIN_KEY,
+} from '../../protocol/run-paths.ts';
 
 interface Task {
   readonly path: string;
@@ -87,7 +94,7 @@ export function createRunChecker(): (commit: CheckedCommit) => readonly Violatio
         : [];
       judgeAdded(run, added, say);
       judgeCaps({ run, added, runs }, say);
-      const end = added.find(({ path }) => path === `${run.root}COMPLETE`);
+      const end = added.find(({ path }) => path === completePath(run.root));
       if (end === undefined) continue;
       judgeEnd(run, end, say);
       ended.add(channelOf(run.root));
@@ -113,7 +120,7 @@ function textOf({ bytes }: CheckedChange): string {
 function open(runs: Map<string, Run>, change: CheckedChange): void {
   const channel = channelOf(change.path);
   const root = `${channelFolder(channel)}/`;
-  if (change.path !== `${root}RUN.json`) return;
+  if (change.path !== headerPath(root)) return;
   const header = parseHeader(textOf(change));
   if (header === null) return;
   runs.set(channel, {
@@ -163,7 +170,7 @@ function noteAnswer(
 ): void {
   const { path } = change;
   if (!byDispatcher) run.words.add(path);
-  if (!/\/gates\/[^/]+\/decision\.json$/.test(path)) return;
+  if (!isGateDecision(path.slice(run.root.length))) return;
   if (!byDispatcher) {
     say(path, 'a decision that no dispatcher wrote down');
     return;
@@ -268,7 +275,8 @@ function judgeOrder({ run, path, before, hadPlan, named, phase }: Order, say: Sa
   const folder = (named[1] ?? '').replace(/join\/$/, '');
   const candidates = [...before].filter(
     ([other]) =>
-      other.startsWith(`${run.root}${folder}`) && !other.startsWith(`${run.root}${folder}join/`),
+      other.startsWith(`${run.root}${folder}`) &&
+      !other.startsWith(`${run.root}${folder}${JOIN_KEY}/`),
   );
   const isOpen = candidates.find(([, open]) => open);
   if (candidates.length === 0) say(path, 'a synthesis of nothing: no fan-out stood before it');
@@ -280,7 +288,12 @@ function isOwnFolder(folder: string, key: string): boolean {
   return (
     key === '' ||
     (folder.endsWith(`${key}/`) &&
-      /(?:^|\/)(?:r\d+-)?(?:n\d+-)?$/.test(folder.slice(0, -key.length - 1)))
+      isTurn(
+        folder
+          .slice(0, -key.length - 1)
+          .split('/')
+          .at(-1) ?? '',
+      ))
   );
 }
 

@@ -11,6 +11,7 @@ import { asJson, isJsonObject, type JsonObject } from '../language/json.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import type { RunInput } from './run-input.ts';
 import { rememberText } from './text-memo.ts';
+import { gateOfAsk, isBelowTasks } from '../../protocol/run-paths.ts';
 
 export interface PersonMessage {
   readonly path: string;
@@ -47,13 +48,13 @@ export function messageFiles(
 ): readonly (readonly [path: string, text: string])[] {
   const files: (readonly [string, string])[] = [];
   for (const file of input.files)
-    if (file[0].startsWith(root) && !isEnginePath(file[0], root.length)) files.push(file);
+    if (file[0].startsWith(root) && !isOfEngine(file[0].slice(root.length))) files.push(file);
   return files;
 }
 
 /** True when a file of the run may be a message of a person. */
 export function isPersonPath(path: string, root: string): boolean {
-  if (!path.startsWith(root) || isEnginePath(path, root.length)) return false;
+  if (!path.startsWith(root) || isOfEngine(path.slice(root.length))) return false;
   const parsed = parseMessagePath(path);
   return parsed !== null && parsed.replyTo?.recipient !== 'workflow';
 }
@@ -98,12 +99,8 @@ export function acknowledged(messages: RunMessages, ops: readonly string[]): rea
     .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
 }
 
-function isEnginePath(path: string, from: number): boolean {
-  return (
-    path.startsWith('steps/', from) ||
-    path.startsWith('plan/', from) ||
-    (path.startsWith('gates/', from) && /^gates\/.*\/ask\.md$/.test(path.slice(from)))
-  );
+function isOfEngine(below: string): boolean {
+  return isBelowTasks(below) || gateOfAsk(below) !== null;
 }
 
 function readAck(text: string | undefined): {

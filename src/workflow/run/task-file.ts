@@ -10,6 +10,7 @@ import { replyPath } from '../../protocol/paths.ts';
 import { canonicalJson, type Json } from '../language/json.ts';
 import type { Answer } from './answer.ts';
 import type { NewFile } from './run-input.ts';
+import { ONLY_KEY } from '../../protocol/run-paths.ts';
 
 /** Why a task was added to its chain. */
 export const TASK_KINDS = ['first', 'retry', 'fallback', 'reask', 'again'] as const;
@@ -39,7 +40,7 @@ export function taskFile(task: TaskText): NewFile {
     from: 'workflow',
     type: 'message',
     timestamp: formatIso(task.atMs),
-    subject: `${task.step}${['one', ''].includes(task.key) ? '' : ` ${task.key}`}`,
+    subject: `${task.step}${[ONLY_KEY, ''].includes(task.key) ? '' : ` ${task.key}`}`,
     workflow_phase: task.phase,
     wait: true,
     hops: task.hops,
@@ -51,11 +52,6 @@ export function taskFile(task: TaskText): NewFile {
     ...task.extra,
   };
   return { path: task.path, content: writeFrontMatter(fields, task.body) };
-}
-
-/** The n-th task of a chain: `task.md`, `task.2.md` … */
-export function taskPath(folder: string, n: number): string {
-  return `${folder}task${n === 1 ? '' : `.${String(n)}`}.md`;
 }
 
 /** The name that answers for an address. */

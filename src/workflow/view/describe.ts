@@ -15,6 +15,7 @@ import type { RunHeader } from '../run/header.ts';
 import { type EndNote, endNotes } from '../run/end.ts';
 import { END_STATUSES, endStatusOf, type EndStatus } from '../run/route.ts';
 import type { RunInput } from '../run/run-input.ts';
+import { firstPlanPath } from '../../protocol/run-paths.ts';
 
 export const RUN_STATUSES = [
   'queued',
@@ -135,7 +136,7 @@ function statusOf(input: RunInput, run: FoldedRun): RunStatus {
   const { fold } = run;
   const ended = endStatusOf(input, fold.root);
   if (ended !== null) return ended;
-  if (!input.files.has(`${fold.root}PLAN.yaml`))
+  if (!input.files.has(firstPlanPath(fold.root)))
     return fold.gates.some((gate) => gate.state === 'open') ? 'waiting-human' : 'compile';
   if (
     admission(input, fold.root, { plan: fold.plan, inputs: fold.header.inputs }).kind === 'queued'
