@@ -89,6 +89,20 @@ const GUARDS = [
     tests: ['tests/simulation/simulation.test.ts -t wound'],
   },
   {
+    name: 'version file as it was',
+    file: 'transport/mirror.ts',
+    find: 'was === null || ours ? null : await changedVersion(was, tip)',
+    without: 'null as Rewrite["version"]',
+    tests: ['tests/transport/version-file.test.ts'],
+  },
+  {
+    name: 'claims elsewhere count',
+    file: 'dispatcher/select-work.ts',
+    find: 'namesUnder(refs, claimsPrefix).has(key) || namesUnder(refs, elsewhere(claimsPrefix)).has(key)',
+    without: 'namesUnder(refs, claimsPrefix).has(key)',
+    tests: ['tests/dispatcher/select-work.test.ts'],
+  },
+  {
     name: 'journal order',
     file: 'dispatcher/run-attempt.ts',
     find: /await journal\(dispatcher, \{\s+kind: 'starting',[^}]*\}\);/,

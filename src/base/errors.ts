@@ -61,7 +61,7 @@ export const ERROR_CODES = {
   HISTORY_REWRITTEN: {
     exit: 1,
     cause:
-      'The branch on the remote moved backwards or disappeared; nothing runs until a person has looked.',
+      'The branch on the remote moved backwards, disappeared or changed its CROSSTALK-VERSION; nothing runs until a person has looked.',
     next: 'crosstalkd accept-rewrite',
   },
   REFUSED: {

@@ -149,8 +149,8 @@ export function drainHost(dispatcher: Dispatcher): HostReport {
 }
 
 /**
- * Takes the branch as the remote has it now, although it does not descend from what was read. Does
- * nothing when it does descend.
+ * Takes the branch as the remote has it now, although it does not descend from what was read, or
+ * its version file asks something else. Does nothing otherwise.
  */
 export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport> {
   const { doors, mirror, state } = dispatcher;
@@ -169,7 +169,7 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
     const accepted = await mirror.accept(tip);
     if (accepted.kind === 'unreachable')
       throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
-    await blockWhatRan(dispatcher);
+    if (!pulled.value.descends) await blockWhatRan(dispatcher);
     doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
   }
   state.host.halted = null;

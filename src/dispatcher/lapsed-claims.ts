@@ -5,6 +5,7 @@ import type { Claim } from '../protocol/claim.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { MODEL_DEFAULTS } from '../protocol/models.ts';
+import { elsewhere } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { ranExternal } from './start-ledger.ts';
@@ -40,7 +41,7 @@ export function startedBy(dispatcher: Dispatcher, work: Work): string | null {
 
 /** Whether the claim at `ref` is in hand here. */
 export function isOurs(dispatcher: Dispatcher, ref: string): boolean {
-  const key = ref.slice(dispatcher.settings.refs.claims.length);
+  const key = ref.slice(ref.lastIndexOf('/') + 1);
   return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
 }
 
@@ -64,7 +65,10 @@ export function readLapsed(
   if (claim?.run === dispatcher.run)
     return { claim, started: false, isKnown: true, isStale: false, attemptsMax };
   const silence = (beat: string | null): number => silentMs(state.book, { claim: ref, beat }) ?? 0;
-  const forMs = silence(claim === null ? null : settings.refs.hosts + beatName(claim));
+  const beats = [settings.refs.hosts, elsewhere(settings.refs.hosts)];
+  const forMs = Math.min(
+    ...beats.map((prefix) => silence(claim === null ? null : prefix + beatName(claim))),
+  );
   if (forMs < settings.leaseMs) return null;
   return {
     claim,

@@ -8,6 +8,8 @@ import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
 import { CONTROL_NAME } from '../protocol/control.ts';
+import { elsewhere } from '../protocol/paths.ts';
+import type { Rewrite } from '../transport/mirror.ts';
 import { isRefusal } from '../transport/git-failure.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
@@ -33,6 +35,8 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
     settings.refs.claims,
     settings.refs.hosts,
     settings.refs.control,
+    elsewhere(settings.refs.claims),
+    elsewhere(settings.refs.hosts),
   ]);
   if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
   const { tip, refs } = listed.value;
@@ -137,18 +141,24 @@ export function sawOutage(
   return 'unreachable';
 }
 
-function sawRewrite(
-  dispatcher: Dispatcher,
-  rewrite: { readonly was: Oid; readonly now: Oid | null },
-): Observed {
+function sawRewrite(dispatcher: Dispatcher, rewrite: Rewrite): Observed {
   const { state, doors } = dispatcher;
-  if (state.host.halted?.now !== rewrite.now || state.host.halted.was !== rewrite.was) {
+  const { halted } = state.host;
+  const isNews = rewrite.descends
+    ? halted?.version?.now !== rewrite.version?.now
+    : halted?.now !== rewrite.now || halted.was !== rewrite.was;
+  if (isNews && rewrite.descends)
+    doors.log.alert('transport.version-changed', {
+      was: rewrite.version?.was ?? null,
+      now: rewrite.version?.now ?? null,
+      fix: 'ask who changed CROSSTALK-VERSION, then: crosstalkd accept-rewrite',
+    });
+  else if (isNews)
     doors.log.alert('transport.rewritten', {
       was: rewrite.was,
       now: rewrite.now,
       fix: 'look at the branch, then: crosstalkd accept-rewrite',
     });
-  }
   state.host.halted = rewrite;
   return 'halted';
 }
@@ -166,9 +176,10 @@ function wantedRecords(
   const ours = new Set([...state.claims.held.values()].map(({ oid }) => oid));
   const strangers = holdersUnseen(dispatcher);
   const wanted = new Map<string, Oid>();
+  const claims = [settings.refs.claims, elsewhere(settings.refs.claims)];
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
-    const isClaim = ref.startsWith(settings.refs.claims);
+    const isClaim = claims.some((prefix) => ref.startsWith(prefix));
     const old =
       isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
     const orphan = isClaim && state.claims.orphans.has(ref);

@@ -6,6 +6,7 @@
 import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.ts';
 import { listWork, type Work } from '../protocol/open-work.ts';
+import { elsewhere } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { loadRests } from './keep-rests.ts';
@@ -53,7 +54,8 @@ export async function recoverLocal(dispatcher: Dispatcher): Promise<void> {
  */
 export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
   const { doors, state, settings } = dispatcher;
-  const claims = new Map(refsUnder(state.refs, settings.refs.claims));
+  const prefixes = [settings.refs.claims, elsewhere(settings.refs.claims)];
+  const claims = new Map(prefixes.flatMap((prefix) => refsUnder(state.refs, prefix)));
   const fetched =
     claims.size === 0 ? null : await doors.repository.fetch({ tip: null, records: claims });
   if (fetched?.kind === 'unreachable') return false;
@@ -66,7 +68,7 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
     const claim = record?.claim ?? null;
     if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run)
       continue;
-    if (state.claims.held.has(ref.slice(settings.refs.claims.length))) continue;
+    if (state.claims.held.has(ref.slice(ref.lastIndexOf('/') + 1))) continue;
     const trace = traces.get(claim.nonce);
     // A claim of ours that the journal does not know is from a time that this state directory has
     // forgotten: it counts as started.
@@ -98,9 +100,9 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
  * about that.
  */
 export async function blockWhatRan(dispatcher: Dispatcher): Promise<void> {
-  const { state, mirror, settings } = dispatcher;
+  const { state, mirror } = dispatcher;
   const orphaned = [...state.claims.orphans.keys()].map((ref) =>
-    ref.slice(settings.refs.claims.length),
+    ref.slice(ref.lastIndexOf('/') + 1),
   );
   const spared = new Set([...state.claims.held.keys(), ...orphaned, ...state.claims.blocked]);
   for (const entry of blocksOf(listWork(mirror.index()), {

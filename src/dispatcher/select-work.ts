@@ -11,7 +11,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { BudgetReached, Budgets } from '../protocol/budgets.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { isTask, type Work } from '../protocol/open-work.ts';
-import { messageId } from '../protocol/paths.ts';
+import { elsewhere, messageId } from '../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../protocol/reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 import type { Parked, Serving } from './state.ts';
@@ -132,7 +132,7 @@ function parkedOf(model: string, view: WorkView): Parked | null {
 function judgeMoment(work: Work, view: WorkView): Reason | null {
   const { recipient: model } = work;
   const { alias: host, mode, concurrency: slots } = view;
-  if (namesUnder(view.refs, view.claimsPrefix).has(work.key)) return { kind: 'claimed' };
+  if (isClaimed(work, view)) return { kind: 'claimed' };
   if (mode !== 'running') return { kind: 'not-taking', host, state: mode };
   const entry = view.serving.models.get(model);
   if (entry === undefined) return null;
@@ -157,7 +157,6 @@ export function selectWork(
   const held = new Map(view.held);
   const now = { ...view, held };
   const isOurShare = judgeShare(view);
-  const claimed = namesUnder(view.refs, view.claimsPrefix);
   const chosen: { work: Work; entry: ModelEntry }[] = [];
   const take = (work: Work): void => {
     const entry = view.serving.models.get(work.recipient);
@@ -173,7 +172,7 @@ export function selectWork(
   const others: Work[] = [];
   for (const work of works) {
     if (held.size >= view.concurrency) return chosen;
-    if (claimed.has(work.key)) continue;
+    if (isClaimed(work, view)) continue;
     if (isOurShare(work)) take(work);
     else if (hasWaited(work, view, view.stealAfterMs)) others.push(work);
   }
@@ -217,6 +216,13 @@ function winnersAmong(instances: readonly string[]): Map<string, string> {
     winnersBy.delete(oldest);
   }
   return winners;
+}
+
+/** Also where claims stood before the version file changed: whoever made them may be at work. */
+function isClaimed({ key }: Work, { refs, claimsPrefix }: WorkView): boolean {
+  return (
+    namesUnder(refs, claimsPrefix).has(key) || namesUnder(refs, elsewhere(claimsPrefix)).has(key)
+  );
 }
 
 function hasWaited({ key }: Work, { firstSeen, monotonicMs }: WorkView, ms: number): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { shellWord } from '../base/shell-word.ts';
+import { elsewhere } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
@@ -36,14 +37,19 @@ export async function settleLapsedClaims(
   const takeovers: ClaimRequest[] = [];
   const taken = new Map<string, string>();
   let open: ReadonlyMap<string, Work> | null = null;
-  for (const [ref, oid] of refsUnder(state.refs, settings.refs.claims)) {
+  const before = elsewhere(settings.refs.claims);
+  const standing = [settings.refs.claims, before].flatMap((prefix) =>
+    refsUnder(state.refs, prefix),
+  );
+  for (const [ref, oid] of standing) {
     const found = readLapsed(dispatcher, ref, oid);
     if (found === null || isOurs(dispatcher, ref) || state.claims.settling.has(ref)) continue;
     open ??= openWork(works);
-    const work = open.get(ref.slice(settings.refs.claims.length)) ?? null;
+    const work = open.get(ref.slice(ref.lastIndexOf('/') + 1)) ?? null;
     if (work !== null && startedBy(dispatcher, work) !== null) continue;
     const lapsed: Lapsed = { ...found, work };
-    const verdict = judgeLapsed(lapsed);
+    // What lapsed where nobody claims any more is claimed anew.
+    const verdict = ref.startsWith(before) ? 'remove' : judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover(
         { ...view, held: new Map([...view.held, ...taken]) },

@@ -7,7 +7,7 @@ import { shellWord } from '../base/shell-word.ts';
 import { beatName } from '../protocol/beat.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { silentMs } from '../protocol/lease.ts';
-import { replyPath } from '../protocol/paths.ts';
+import { elsewhere, replyPath } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import type { StartedBy } from '../protocol/started.ts';
@@ -76,15 +76,21 @@ function isGone(dispatcher: Dispatcher, { work, by, isOwn }: Begun): boolean {
   const { settings, state } = dispatcher;
   const ref = settings.refs.claims + work.key;
   if (state.claims.settling.has(ref)) return false;
-  const claim = state.refs.get(ref);
-  if (claim !== undefined) {
+  const standing = [ref, elsewhere(ref)].flatMap((name) => {
+    const claim = state.refs.get(name);
+    return claim === undefined ? [] : [readLapsed(dispatcher, name, claim)];
+  });
+  if (standing.length > 0) {
     state.claims.unclaimed.delete(work.key);
-    if (readLapsed(dispatcher, ref, claim) === null) return false;
+    if (standing.includes(null)) return false;
   } else if (isOwn) return true;
   else if (!hasWaited(dispatcher, work.key)) return false;
   if (isOwn || by === null) return true;
-  const silent = silentMs(state.book, { claim: settings.refs.hosts + beatName(by), beat: null });
-  return silent === null || silent >= settings.leaseMs;
+  const beat = settings.refs.hosts + beatName(by);
+  return [beat, elsewhere(beat)].every((claim) => {
+    const silent = silentMs(state.book, { claim, beat: null });
+    return silent === null || silent >= settings.leaseMs;
+  });
 }
 
 function hasWaited({ state, settings }: Dispatcher, key: string): boolean {

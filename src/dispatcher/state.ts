@@ -13,6 +13,7 @@ import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
 import type { OfferReason, RestReason } from '../protocol/reason.ts';
+import type { Rewrite } from '../transport/mirror.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
@@ -273,7 +274,7 @@ export interface HostCondition {
     readonly refusal: Refusal | null;
   };
   /** Why nothing may run, or null. */
-  halted: { readonly was: Oid; readonly now: Oid | null } | null;
+  halted: Rewrite | null;
   outage: RemoteFailure | null;
   /** Ordered from another machine to end: as by SIGTERM, or when nothing runs any more. */
   stopOrdered: boolean;

@@ -318,6 +318,17 @@ export function refNames(customRefs: boolean): RefNames {
 }
 
 /**
+ * The same name in the namespace that the transport does not use. Claims stand there while its
+ * version file has just changed, until their hosts are done with them.
+ */
+export function elsewhere(ref: string): string {
+  const [custom, heads] = ['refs/crosstalk/', 'refs/heads/crosstalk/'];
+  return ref.startsWith(heads)
+    ? `${custom}${ref.slice(heads.length)}`
+    : `${heads}${ref.slice(custom.length)}`;
+}
+
+/**
  * 32 hex that name one piece of work. Domain-separated, so that no choice of names can meet another
  * piece's key.
  */

@@ -286,6 +286,7 @@ export type Remedy = readonly string[];
 interface PlaceFacts {
   outage: { line: string };
   rewritten: { isGone: boolean };
+  'version-changed': { was: string; now: string };
   config: { problem: string };
   halted: None;
   'silent-here': None;

@@ -202,6 +202,7 @@ const REMEDIES: Remedies = {
   rewritten: ({ isGone }) =>
     isGone ? fixByHand('push the branch again') : fixBy`crosstalkd accept-rewrite`,
   config: () => fixBy`crosstalkd doctor`,
+  'version-changed': () => fixBy`crosstalkd accept-rewrite`,
   halted: () => fixBy`crosstalkd accept-rewrite`,
   'silent-here': () => fixBy`crosstalkd doctor`,
   outbox: () => fixBy`crosstalkd run`,

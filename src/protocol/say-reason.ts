@@ -191,7 +191,9 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       ? 'the branch is gone from the remote; nothing runs'
       : 'the branch on the remote does not contain what was read before; nothing runs until you have looked',
   config: ({ problem }) => problem,
-  halted: () => 'the dispatcher here has stopped: the branch was rewritten',
+  'version-changed': ({ was, now }) =>
+    `CROSSTALK-VERSION says "${now}" and said "${was}", so claims are elsewhere now; nothing runs until you have looked`,
+  halted: () => 'the dispatcher here has stopped: what is on the branch has to be accepted',
   'silent-here': () => 'a dispatcher holds this state directory but does not answer',
   outbox: ({ count }) =>
     `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waiting' : 'wait'} to be delivered`,

@@ -11,15 +11,31 @@ import {
   type OpenIndex,
 } from '../protocol/open-work.ts';
 import { listModelNames, type ModelProblem } from '../protocol/models.ts';
-import { readChanges } from './read-changes.ts';
+import { readChanges, readTextAt } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
-import { channelOf, parseMessagePath } from '../protocol/paths.ts';
+import { channelOf, parseMessagePath, VERSION_FILE } from '../protocol/paths.ts';
+import {
+  isSameVersion,
+  parseRemoteTraits,
+  readRemoteTraits,
+  type RemoteTraits,
+} from '../protocol/remote-traits.ts';
 import type { Reached, Repository } from './repository.ts';
 
 export type Pulled =
   | { readonly kind: 'current' }
   | { readonly kind: 'advanced' }
-  | { readonly kind: 'rewritten'; readonly was: Oid; readonly now: Oid | null };
+  | ({ readonly kind: 'rewritten' } & Rewrite);
+
+/** A tip that nobody goes on with before a person has said so. */
+export interface Rewrite {
+  readonly was: Oid;
+  readonly now: Oid | null;
+  /** CROSSTALK-VERSION asks something else of hosts than before; null = all that was rewritten is the history. */
+  readonly version: { readonly was: string | null; readonly now: string | null } | null;
+  /** `now` descends from `was`: nothing but the version has changed. */
+  readonly descends: boolean;
+}
 
 export interface Mirror {
   readonly index: () => OpenIndex;
@@ -27,19 +43,22 @@ export interface Mirror {
   readonly modelsText: () => string | null;
   /** Why that is not the one at the tip: nothing of it can be read. Null = it is. */
   readonly modelsProblem: () => ModelProblem | null;
+  /** What the version file at the tip says of the remote; null before the first pull. */
+  readonly traits: () => RemoteTraits | null;
   /**
    * Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing
    * older than our own push is no rewrite.
    */
   readonly epoch: () => number;
   /**
-   * Brings the view to the tip of a listing, and the records along. A branch that moved backwards
-   * changes nothing and is reported.
+   * Brings the view to the tip of a listing, and the records along. A branch that moved backwards,
+   * or whose version file asks something else of hosts, changes nothing and is reported.
    */
   readonly pull: (seen: SeenTip) => Promise<Reached<Pulled>>;
   /**
-   * Takes `tip` as the branch although it does not descend from the one known; everything is read
-   * anew.
+   * Takes `tip` as the branch although it does not descend from the one known, or has another
+   * version file; everything is read anew. Throws NOT_A_TRANSPORT for a version that this program
+   * does not speak.
    */
   readonly accept: (tip: Oid) => Promise<Reached<Pulled>>;
 }
@@ -62,6 +81,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
   let inForce: ModelsInForce | null = null;
   let readAt: Oid | null = null;
   let epoch = 0;
+  let version: VersionSeen | null = null;
   let last: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
@@ -92,6 +112,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
       : foldChanges(base, batch);
     inForce = found;
     readAt = tip;
+    version = await readVersion(repository, tip, version);
     epoch += 1;
   };
 
@@ -121,31 +142,68 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
       !(tip !== null && (await repository.isAncestor(was, tip)))
     ) {
       const outdated = asOf !== epoch && (tip === null || (await repository.isAncestor(tip, was)));
+      if (outdated) return { kind: 'reached', value: { kind: 'current' } };
+      const changed = tip === null ? null : await changedVersion(was, tip);
       return {
         kind: 'reached',
-        value: outdated ? { kind: 'current' } : { kind: 'rewritten', was, now: tip },
+        value: { kind: 'rewritten', was, now: tip, version: changed, descends: false },
       };
     }
     if (tip === null || (tip === was && readAt === tip))
       return { kind: 'reached', value: { kind: 'current' } };
+    const changed = was === null || ours ? null : await changedVersion(was, tip);
+    if (was !== null && changed !== null)
+      return {
+        kind: 'reached',
+        value: { kind: 'rewritten', was, now: tip, version: changed, descends: true },
+      };
     await advance(tip, index);
     return { kind: 'reached', value: tip === was ? { kind: 'current' } : { kind: 'advanced' } };
+  };
+
+  const changedVersion = async (was: Oid, tip: Oid): Promise<Rewrite['version']> => {
+    if (tip === was) return null;
+    version ??= (await repository.hasHistory(was))
+      ? await readVersion(repository, was, null)
+      : null;
+    if (version === null) return null;
+    const next = await readVersion(repository, tip, version);
+    return isSameVersion(version.text, next.text) ? null : { was: version.text, now: next.text };
   };
 
   return {
     index: () => index,
     modelsText: () => inForce?.text ?? null,
     modelsProblem: () => inForce?.problem ?? null,
+    traits: () => (version === null ? null : parseRemoteTraits(version.text)),
     epoch: () => epoch,
     pull: (seen) => inTurn(() => pull(seen)),
     accept: (tip) =>
       inTurn(async () => {
         const fetched = await repository.fetch({ tip, records: new Map() });
         if (fetched.kind === 'unreachable') return fetched;
+        readRemoteTraits((await readVersion(repository, tip, version)).text);
         await advance(tip, EMPTY_INDEX);
         return { kind: 'reached', value: { kind: 'advanced' } };
       }),
   };
+}
+
+interface VersionSeen {
+  readonly blob: Oid | null;
+  /** Null: there is no such file. */
+  readonly text: string | null;
+}
+
+async function readVersion(
+  repository: Repository,
+  tip: Oid,
+  known: VersionSeen | null,
+): Promise<VersionSeen> {
+  const [entry] = await repository.lookUp(tip, [VERSION_FILE]);
+  const blob = entry?.kind === 'file' ? entry.oid : null;
+  if (blob === known?.blob) return known;
+  return { blob, text: await readTextAt(repository, tip, VERSION_FILE) };
 }
 
 /** Folders of which nothing is read at the commit of an index. */

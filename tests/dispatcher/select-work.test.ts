@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
+import { refNames } from '../../src/protocol/paths.ts';
 import { judgeWork, selectWork, type WorkView } from '../../src/dispatcher/select-work.ts';
 import { entryOf, viewOf, workOf } from '../support/work.ts';
 
@@ -55,6 +56,15 @@ describe('what this host says of open work', () => {
     ['in hand here', {}, { held: new Map([['k', 'opus']]) }, 'held'],
     ['on its way out here', {}, { finishing: new Set(['k']) }, 'held'],
     ['claimed by somebody', {}, { refs: new Map([['c/k', OID]]) }, 'claimed'],
+    [
+      'claimed where claims stood before the version file changed',
+      {},
+      {
+        claimsPrefix: refNames(false).claims,
+        refs: new Map([[`${refNames(true).claims}k`, OID]]),
+      },
+      'claimed',
+    ],
     ['while this host is paused', {}, { mode: 'paused' }, 'not-taking'],
     ['while its model is busy', {}, { held: new Map([['other', 'opus']]) }, 'model-busy'],
     [

@@ -242,10 +242,15 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'the branch on the remote does not contain what was read before; nothing runs until you have looked',
     'crosstalkd accept-rewrite',
   ],
+  [
+    'version-changed',
+    'CROSSTALK-VERSION says "7, custom-refs: no" and said "7", so claims are elsewhere now; nothing runs until you have looked',
+    'crosstalkd accept-rewrite',
+  ],
   ['config', 'config.yaml line 1: found a list', 'crosstalkd doctor'],
   [
     'halted',
-    'the dispatcher here has stopped: the branch was rewritten',
+    'the dispatcher here has stopped: what is on the branch has to be accepted',
     'crosstalkd accept-rewrite',
   ],
   [

@@ -218,6 +218,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   idle: { kind: 'idle' },
   outage: { kind: 'outage', line: 'no route to host' },
   rewritten: { kind: 'rewritten', isGone: false },
+  'version-changed': { kind: 'version-changed', was: '7', now: '7, custom-refs: no' },
   config: { kind: 'config', problem: 'config.yaml line 1: found a list' },
   halted: { kind: 'halted' },
   'silent-here': { kind: 'silent-here' },

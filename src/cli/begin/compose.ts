@@ -19,6 +19,7 @@ import {
   type Doors,
   type Workspace,
 } from '../../dispatcher/dispatcher.ts';
+import { refNames } from '../../protocol/paths.ts';
 import { createWorktrees } from '../../local/git-worktree.ts';
 import { createPoke } from '../../local/poke-hosts.ts';
 import { createProjectGit } from '../../transport/git-runner.ts';
@@ -71,7 +72,10 @@ export async function composeDispatcher(
     settings: {
       alias: config.alias,
       version: VERSION,
-      refs: session.refs,
+      // As the version file says at the commit that is read: it changes when a person accepts it.
+      get refs() {
+        return refNames((session.mirror.traits() ?? session.traits).customRefs);
+      },
       concurrency: config.concurrency,
       leaseMs: config.leaseMs,
       beatMs: config.beatMs,
@@ -121,7 +125,13 @@ export async function composeDispatcher(
       poke: poke ?? (() => undefined),
     },
     mirror: session.mirror,
-    publisher: { ...session.publisher, sign: await hostSign(directory.path) },
+    publisher: {
+      ...session.publisher,
+      sign: await hostSign(directory.path),
+      get atomic() {
+        return (session.mirror.traits() ?? session.traits).atomic;
+      },
+    },
   });
   await removeTree(directory.scratch).catch((error: unknown) =>
     log.warning('scratch.kept', {

@@ -29,7 +29,7 @@ import { MAILBOX_BRANCH } from '../session/project.ts';
 import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
-import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
+import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { listTemplate } from '../template-files.ts';
 import { openSession } from '../session/transport-session.ts';
 import { fixBy, fixByHand, withNote } from '../../base/fix.ts';

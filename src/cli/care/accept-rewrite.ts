@@ -1,10 +1,12 @@
 /**
- * `crosstalkd accept-rewrite`: shows what a rewritten branch lost and, when a person says so, goes
- * on with it as it is now.
+ * `crosstalkd accept-rewrite`: shows what a rewritten branch lost, or what its version file says now,
+ * and, when a person says so, goes on with it as it is.
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
+import type { Rewrite } from '../../transport/mirror.ts';
+import { sayVersion } from '../look/status-needs.ts';
 import { blocksOf } from '../../dispatcher/recover.ts';
 import { writeCheckpoint } from '../../local/checkpoint.ts';
 import { sendControl } from '../../local/control-client.ts';
@@ -46,7 +48,7 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
           ),
         },
       );
-    const lost = await readLost(invocation, around, { was: rewrite.was, now: rewrite.now });
+    const lost = await readLost(invocation, around, { ...rewrite, now: rewrite.now });
     if (!wantsJson(invocation)) show(invocation, lost);
     if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
     return await accept(invocation, around, lost);
@@ -55,8 +57,7 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
   }
 }
 
-interface Lost {
-  readonly was: Oid;
+interface Lost extends Rewrite {
   readonly now: Oid;
   /** `hash subject` of commits that are not below the new tip. */
   readonly commits: readonly string[];
@@ -68,7 +69,7 @@ interface Lost {
 async function readLost(
   invocation: Invocation,
   { session }: Surroundings,
-  { was, now }: Pick<Lost, 'was' | 'now'>,
+  { was, now, version, descends }: Pick<Lost, keyof Rewrite>,
 ): Promise<Lost> {
   const git = createGit({
     env: invocation.env,
@@ -76,6 +77,7 @@ async function readLost(
     clock: systemClock,
   });
   try {
+    if (descends) return { was, now, version, descends, commits: [], removed: [], changed: [] };
     const listed = await git.run({
       args: ['log', '--format=%h %s', '--max-count=1000', was, `^${now}`, '--'],
     });
@@ -85,6 +87,8 @@ async function readLost(
     return {
       was,
       now,
+      version,
+      descends,
       commits: listed.stdout
         .toString('utf8')
         .split('\n')
@@ -100,6 +104,11 @@ async function readLost(
 function show({ io }: Invocation, lost: Lost): void {
   io.print(`was  ${lost.was}`);
   io.print(`now  ${lost.now}`);
+  if (lost.version !== null) {
+    io.print(`CROSSTALK-VERSION was  ${sayVersion(lost.version.was)}`);
+    io.print(`CROSSTALK-VERSION is   ${sayVersion(lost.version.now)}`);
+  }
+  if (lost.descends) return;
   const list = (title: string, lines: readonly string[]): void => {
     if (lines.length === 0) return;
     io.print(title);
@@ -122,7 +131,7 @@ async function accept(invocation: Invocation, around: Surroundings, lost: Lost):
   if (accepted.kind === 'unreachable')
     throw unreachable(session.located.url, accepted.failure.line);
   const told = await tellDispatcher(session.directory.path);
-  if (!told) await blockWhatRanHere(invocation, around);
+  if (!told && !lost.descends) await blockWhatRanHere(invocation, around);
   await writeCheckpoint(session.directory.checkpointFile, encodeIndex(session.mirror.index()));
   if (wantsJson(invocation))
     printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
@@ -163,7 +172,7 @@ async function settleHalt(invocation: Invocation, around: Surroundings): Promise
   if (around.here?.halted !== true)
     throw new CrosstalkError(
       'NOT_FOUND',
-      'the branch was not rewritten; there is nothing to accept',
+      'the branch was neither rewritten nor given another CROSSTALK-VERSION; there is nothing to accept',
       { fix: 'crosstalkd status' },
     );
   if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
@@ -174,7 +183,8 @@ async function settleHalt(invocation: Invocation, around: Surroundings): Promise
   return 0;
 }
 
-async function tellDispatcher(stateDirectory: string): Promise<boolean> {
+/** Has the dispatcher of a state directory go on; false when none runs there. */
+export async function tellDispatcher(stateDirectory: string): Promise<boolean> {
   const asked = await sendControl(stateDirectory, { op: 'accept-rewrite' }, { timeoutMs: 60_000 });
   if (asked.kind === 'refused')
     throw new CrosstalkError('REFUSED', `the dispatcher here cannot accept it: ${asked.error}`, {

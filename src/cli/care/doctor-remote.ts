@@ -14,8 +14,12 @@ import { type Finding, fine, trouble } from './finding.ts';
 import { describeOlder } from '../look/older-transport.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { reasonOf } from '../look/status-needs.ts';
+import { encodeIndex } from '../../protocol/open-work.ts';
+import { tellDispatcher } from './accept-rewrite.ts';
 import { probeRemote } from './probe-remote.ts';
-import { formatVersionFile, type RemoteTraits } from '../session/remote-traits.ts';
+import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
@@ -41,7 +45,7 @@ export async function examineRemote(
     return [
       reached,
       trouble('bad', 'history', {
-        says: 'the branch was rewritten; nothing runs',
+        says: sayReason(reasonOf(rewrite)),
         fix: 'crosstalkd accept-rewrite',
       }),
     ];
@@ -94,7 +98,10 @@ async function examineTraits(
       ? fine('version file', `${VERSION_FILE} says what the remote can do`)
       : trouble(promised ? 'bad' : 'warn', 'version file', {
           says: `${VERSION_FILE} says otherwise about ${wrong.join(' and ')} than the remote does${promised ? '; claims or replies fail' : ''}`,
-          fix: withNote(fixBy`crosstalkd doctor --fix`, 'all dispatchers have to be started again'),
+          fix: withNote(
+            fixBy`crosstalkd doctor --fix`,
+            'then, on every other host: crosstalkd accept-rewrite',
+          ),
           repair: () => writeTraits(invocation, session, probed),
         });
   return [taken, ...limited, recorded, await examineDeletes(session, probed)];
@@ -122,7 +129,10 @@ async function writeTraits(
         ]),
     },
   ]);
-  return `${VERSION_FILE} says what the remote can do; start the dispatchers again`;
+  // Whoever changes it has accepted it on this host.
+  await session.checkpoint.keep(encodeIndex(session.mirror.index()));
+  await tellDispatcher(session.directory.path);
+  return `${VERSION_FILE} says what the remote can do; on every other host: crosstalkd accept-rewrite`;
 }
 
 /**

@@ -3,7 +3,7 @@
  * Leaves nothing behind.
  */
 import { type RefUpdate, type Repository } from '../../transport/repository.ts';
-import type { RemoteTraits } from '../session/remote-traits.ts';
+import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 
 /** Tries both on refs of its own. Null when the remote takes no pushes at all; `line` says why. */
 export async function probeRemote(

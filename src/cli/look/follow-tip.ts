@@ -59,6 +59,6 @@ async function look({ repository, mirror, traits }: TransportSession): Promise<L
   if (listed.kind === 'unreachable') return { kind: 'unreachable', line: listed.failure.line };
   const pulled = await mirror.pull({ tip: listed.value.tip, asOf });
   if (pulled.kind === 'unreachable') return { kind: 'unreachable', line: pulled.failure.line };
-  if (pulled.value.kind === 'rewritten') throw rewritten();
+  if (pulled.value.kind === 'rewritten') throw rewritten(pulled.value);
   return { kind: 'seen', moved: pulled.value.kind === 'advanced', listing: listed.value };
 }

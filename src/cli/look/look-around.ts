@@ -25,6 +25,7 @@ import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { type Claim, parseClaim } from '../../protocol/claim.ts';
 import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control.ts';
 import type { ModelProblem } from '../../protocol/models.ts';
+import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
 import type { Invocation } from '../command.ts';
@@ -65,7 +66,7 @@ export interface Surroundings {
   readonly session: TransportSession;
   /** Why the remote could not be asked, or null. Then everything below is as of the last time. */
   readonly outage: string | null;
-  readonly rewrite: { readonly was: Oid; readonly now: Oid | null } | null;
+  readonly rewrite: Rewrite | null;
   readonly refs: ReadonlyMap<string, Oid>;
   readonly index: OpenIndex;
   readonly works: readonly Work[];
@@ -162,7 +163,7 @@ export async function lookToAct(invocation: Invocation): Promise<Surroundings> {
   if (around.outage === null && around.rewrite === null) return around;
   await around.session.close();
   throw around.outage === null
-    ? rewritten()
+    ? rewritten(around.rewrite)
     : unreachable(around.session.located.url, around.outage);
 }
 

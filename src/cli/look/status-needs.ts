@@ -8,6 +8,8 @@ import type { Work } from '../../protocol/open-work.ts';
 import type { Reason, ReasonKind } from '../../protocol/reason.ts';
 import { needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import type { Rewrite } from '../../transport/mirror.ts';
 import { rejectedReason } from './explain-message.ts';
 import type { Failure } from './failures.ts';
 import { doubtOf } from './host-opinions.ts';
@@ -85,8 +87,19 @@ function need(reason: Reason, of: string | null = null): Need {
 
 function needsOfRemote({ outage, rewrite, control }: Surroundings): readonly Need[] {
   if (outage !== null) return [need({ kind: 'outage', line: outage })];
-  if (rewrite !== null) return [need({ kind: 'rewritten', isGone: rewrite.now === null })];
+  if (rewrite !== null) return [need(reasonOf(rewrite))];
   return control?.op === 'pause' ? [need({ kind: 'all-paused', by: control.by })] : [];
+}
+
+/** Why nothing goes on. */
+export function reasonOf({ now, version, descends }: Rewrite): Reason {
+  if (!descends || version === null) return { kind: 'rewritten', isGone: now === null };
+  return { kind: 'version-changed', was: sayVersion(version.was), now: sayVersion(version.now) };
+}
+
+/** A version file in a line. */
+export function sayVersion(text: string | null): string {
+  return text === null ? 'nothing' : oneLine(text.trim().split('\n').join(', '), 80);
 }
 
 function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {

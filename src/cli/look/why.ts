@@ -11,6 +11,7 @@ import { messageId } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
+import { reasonOf } from './status-needs.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
@@ -65,9 +66,7 @@ export async function explainFrom(
 function notesOf({ outage, rewrite }: Surroundings): readonly string[] {
   if (outage !== null)
     return [`the remote does not answer (${outage}); this is as it was at the last look`];
-  return rewrite === null
-    ? []
-    : ['the branch was rewritten; nothing runs until crosstalkd accept-rewrite'];
+  return rewrite === null ? [] : [sayReason(reasonOf(rewrite))];
 }
 
 /** The same as `--json` prints it: each part with its words and its command. */

@@ -33,7 +33,7 @@ import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protoco
 import { isRefusal } from '../../transport/git-failure.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
-import { createMirror, type Mirror } from '../../transport/mirror.ts';
+import { createMirror, type Mirror, type Rewrite } from '../../transport/mirror.ts';
 import {
   publish,
   type Publisher,
@@ -47,7 +47,7 @@ import { hostname } from './host-name.ts';
 import { findSign } from './sign-as-person.ts';
 import { findBranch } from './find-branch.ts';
 import { locateTransport, type Located } from './locate.ts';
-import { readRemoteTraits, type RemoteTraits } from './remote-traits.ts';
+import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { fixBy } from '../../base/fix.ts';
 
 export interface TransportSession {
@@ -214,7 +214,7 @@ export async function publishFor(
   });
   for (const outcome of outcomes) {
     if (outcome.kind === 'refused') throw refused(outcome.line);
-    if (outcome.kind === 'rewritten') throw rewritten();
+    if (outcome.kind === 'rewritten') throw rewritten(null);
     if (outcome.kind === 'unsettled')
       throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
   }
@@ -240,11 +240,15 @@ export function refused(line: string): CrosstalkError {
   });
 }
 
-/** The error of a branch that moved backwards. */
-export function rewritten(): CrosstalkError {
+/** The error of a branch that moved backwards or changed its version file; null = nobody knows which. */
+export function rewritten(rewrite: Rewrite | null): CrosstalkError {
+  const what =
+    rewrite?.descends === true
+      ? 'CROSSTALK-VERSION asks something else of hosts than before'
+      : 'the branch on the remote does not contain what was read before';
   return new CrosstalkError(
     'HISTORY_REWRITTEN',
-    'the branch on the remote does not contain what was read before; nothing runs until a person has looked',
+    `${what}; nothing runs until a person has looked`,
     { fix: 'crosstalkd accept-rewrite' },
   );
 }
@@ -395,7 +399,7 @@ async function readUp(
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip: listing.tip, asOf: mirror.epoch() });
   if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure.line);
-  if (pulled.value.kind === 'rewritten') throw rewritten();
+  if (pulled.value.kind === 'rewritten') throw rewritten(pulled.value);
   if (mirror.index().tip !== before) await checkpoint.keep(encodeIndex(mirror.index()));
 }
 
