@@ -287,7 +287,8 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'accept-rewrite',
     args: '',
-    about: 'go on with a branch whose history or CROSSTALK-VERSION was rewritten, after showing what changed',
+    about:
+      'go on with a branch whose history or CROSSTALK-VERSION was rewritten, after showing what changed',
     group: 'care',
     options: [YES],
     load: () =>

@@ -31,7 +31,7 @@ export type Pulled =
 export interface Rewrite {
   readonly was: Oid;
   readonly now: Oid | null;
-  /** CROSSTALK-VERSION asks something else of hosts than before; null = all that was rewritten is the history. */
+  /** CROSSTALK-VERSION asks something else of hosts than before; null = it does not. */
   readonly version: { readonly was: string | null; readonly now: string | null } | null;
   /** `now` descends from `was`: nothing but the version has changed. */
   readonly descends: boolean;
