@@ -4,8 +4,8 @@ import { LongFirst } from './tests/support/long-first.ts';
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    // Programs of hundreds of megabytes: npm run test:agents.
-    exclude: ['tests/agents-real/**'],
+    // Programs of hundreds of megabytes: npm run test:agents. Minutes for one proof: npm run soak.
+    exclude: ['tests/agents-real/**', 'tests/long/**'],
     globalSetup: ['tests/support/global-setup.ts'],
     testTimeout: 240_000,
     hookTimeout: 120_000,

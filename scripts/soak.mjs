@@ -29,7 +29,7 @@ const BATCH = 20;
 const random = createRandom(options.seed);
 const counts = { killed: 0, stopped: 0 };
 const problems = await soak();
-if (options.simulation > 0) problems.push(...leaks(), ...simulate(options.simulation));
+if (options.simulation > 0) problems.push(...simulate(options.simulation));
 for (const problem of problems) console.log(`  ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);
 
@@ -223,14 +223,6 @@ function tell(check) {
   } catch (error) {
     return `${error.stdout ?? ''}${error.stderr ?? error.message}`.slice(0, 400);
   }
-}
-
-/** The leak test at its full length: 1,000 messages and 1,000 looks. */
-function leaks() {
-  console.log('leaks: 1000 messages, 1000 looks');
-  return vitest(['tests/hostile/leaks.test.ts', '--testTimeout=1200000'], { LEAK_BATCHES: '10' })
-    ? []
-    : ['something is left behind'];
 }
 
 function simulate(seeds) {

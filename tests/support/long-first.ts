@@ -3,16 +3,20 @@ import type { TestSequencer, TestSpecification } from 'vitest/node';
 
 /** By what they took on two processors, from a minute and a half downwards. */
 const LONG = [
+  'fleet/limits-across-hosts.test.ts',
+  'dispatcher/fail-the-nth.test.ts',
   'simulation/simulation.test.ts',
-  'fleet/fail-the-nth.test.ts',
-  'cli/workflow.test.ts',
-  'hostile/leaks.test.ts',
-  'docs/shell.test.ts',
-  'web/page.test.ts',
-  'simulation/guards.test.ts',
-  'fleet/soak.test.ts',
+  'hostile/workflows-and-models.test.ts',
+  'fleet/limits.test.ts',
+  'fleet/fleet.test.ts',
+  'fleet/attachments.test.ts',
+  'hostile/refs.test.ts',
+  'docs/examples.test.ts',
+  'hostile/messages.test.ts',
+  'hostile/person-clone.test.ts',
   'fleet/workflow-language.test.ts',
   'fleet/workflow.test.ts',
+  'docs/shell.test.ts',
 ];
 
 /**
