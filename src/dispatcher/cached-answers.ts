@@ -8,7 +8,7 @@ import { byCodeUnit } from '../base/order.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { CHANNELS, parseMessagePath, parseTaskPath } from '../protocol/paths.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { nextTransition } from '../workflow/run/engine.ts';
 import type { Reusable, RunInput, Transition } from '../workflow/run/run-input.ts';

@@ -8,11 +8,13 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
-import { identityOf, parseMessagePath, replyPath, runFiles } from '../protocol/paths.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { parseMessagePath, replyPath, runFiles } from '../protocol/paths.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { MarkerPlace } from './state.ts';
+import { openMessage } from '../protocol/open-message.ts';
+import { actsOutside } from '../protocol/isolation.ts';
 
 /** What is looked at: a commit and the markers that are open there. */
 interface Seen {
@@ -95,20 +97,15 @@ async function readClosed(
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
   if (oid === null || read?.kind !== 'message') return null;
   const { fields } = read.message;
-  return {
-    path: marker.path,
-    channel: parsed.channel,
-    identity: identityOf(parsed),
-    blob: oid,
-    from: fields.from ?? 'someone',
-    timestampMs: fields.timestampMs ?? 0,
-    hops: fields.hops,
-    priority: fields.priority,
-    isWorkflow: true,
-    isExternal: false,
-    preferredHost: null,
-    hasFallback: false,
-    project: null,
-    recipients: [],
-  };
+  return openMessage(
+    {
+      file: parsed,
+      blob: oid,
+      from: fields.from ?? 'someone',
+      timestampMs: fields.timestampMs ?? 0,
+      isExternal: actsOutside(parsed.path, read.message),
+      recipients: [],
+    },
+    fields,
+  );
 }

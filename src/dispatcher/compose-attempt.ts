@@ -9,7 +9,7 @@ import { findLoop } from '../protocol/loop.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { composePrompt } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';

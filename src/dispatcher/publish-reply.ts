@@ -15,7 +15,7 @@ import {
 import type { Work } from '../protocol/open-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { currentPath, isOpen } from './follow-moves.ts';

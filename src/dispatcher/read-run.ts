@@ -24,7 +24,7 @@ import { readMessage } from '../workflow/run/message-memo.ts';
 import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { readMarker, runChannel } from '../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/publish.ts';
 import type { Repository } from '../transport/repository.ts';

@@ -12,7 +12,7 @@ import { checkedUsage } from '../protocol/usage.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { sayReason } from '../protocol/say-reason.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { untold } from './start-ledger.ts';
 

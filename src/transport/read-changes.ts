@@ -29,7 +29,6 @@ import {
   archivedChannel,
   CHANNELS,
   foldersAsFiles,
-  identityOf,
   messageId,
   type MessagePath,
   MODELS_FILE,
@@ -47,6 +46,8 @@ import { readStarted } from './read-started.ts';
 import { readTwins } from './read-twins.ts';
 import { createExists, type Exists } from './standing-paths.ts';
 import type { CommitInfo, Repository, SettledPart, TreeChange } from './repository.ts';
+import { readTextAt } from './read-text.ts';
+import { openMessage } from '../protocol/open-message.ts';
 
 /** Blobs held in memory at once while reading. */
 const CHUNK = 1_024;
@@ -140,20 +141,6 @@ export async function readChanges(
     started,
     ...judged,
   };
-}
-
-/**
- * The text of a file of a commit, or null when there is none or it is larger than a message may be.
- */
-export async function readTextAt(
-  repository: Repository,
-  commit: Oid,
-  path: string,
-): Promise<string | null> {
-  const [entry] = await repository.lookUp(commit, [path]);
-  if (entry?.kind !== 'file') return null;
-  const [blob] = await repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
-  return blob?.kind === 'bytes' ? Buffer.from(blob.bytes).toString('utf8') : null;
 }
 
 interface Judged {
@@ -316,25 +303,14 @@ async function judgeMessages(
           ? asksWorkflow(fields) && !ended.has(file.path)
           : judge.models.includes(name) || !isPerson(judge, name, from)),
     );
-    into.messages.push({
-      path: file.path,
-      channel: file.channel,
-      identity: identityOf(file),
-      blob,
-      from,
-      timestampMs: fields.timestampMs ?? author?.authoredMs ?? 0,
-      hops: fields.hops,
-      priority: fields.priority,
-      project: fields.project,
-      isExternal,
-      preferredHost: fields.dispatchHost,
-      hasFallback: fields.fallback.length > 0,
-      isWorkflow: fields.to.some(({ name }) => name === 'workflow'),
-      recipients:
-        file.replyTo === null
-          ? recipients
-          : recipients.filter(({ name }) => judge.models.includes(name)),
-    });
+    const waiting =
+      file.replyTo === null
+        ? recipients
+        : recipients.filter(({ name }) => judge.models.includes(name));
+    const timestampMs = fields.timestampMs ?? author?.authoredMs ?? 0;
+    into.messages.push(
+      openMessage({ file, blob, from, timestampMs, isExternal, recipients: waiting }, fields),
+    );
   }
 }
 

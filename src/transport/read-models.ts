@@ -6,7 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeModels, type ModelProblem } from '../protocol/models.ts';
 import { MODELS_FILE } from '../protocol/paths.ts';
-import { readTextAt } from './read-changes.ts';
+import { readTextAt } from './read-text.ts';
 import type { Repository } from './repository.ts';
 
 /** How far back a readable version is looked for, in commits. */

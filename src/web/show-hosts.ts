@@ -5,7 +5,7 @@
 import { DAY, systemClock } from '../base/clock.ts';
 import { type Budget, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
 import { BUDGETS_FILE, messageId } from '../protocol/paths.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
 import type { HostSeen } from '../cli/look/look-around.ts';
 import { stateOf } from '../cli/look/status.ts';

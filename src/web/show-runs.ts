@@ -4,7 +4,7 @@
  */
 import { formatIso } from '../base/clock.ts';
 import { messageId } from '../protocol/paths.ts';
-import { readTextAt } from '../transport/read-changes.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { identifySender } from '../cli/talk/person.ts';
 import { tipOf } from '../cli/look/reading.ts';

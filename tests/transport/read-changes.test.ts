@@ -13,7 +13,8 @@ import {
 import { MODELS_FILE, newMessagePath } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { listModelNames } from '../../src/protocol/models.ts';
-import { readChanges, readTextAt } from '../../src/transport/read-changes.ts';
+import { readChanges } from '../../src/transport/read-changes.ts';
+import { readTextAt } from '../../src/transport/read-text.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 

@@ -21,7 +21,7 @@ import {
   parseMessagePath,
   runFiles,
 } from '../../protocol/paths.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import type { TreeChange } from '../../transport/repository.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { type ListedFile, readSaid } from '../look/read-conversation.ts';

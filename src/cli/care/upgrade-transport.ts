@@ -11,7 +11,7 @@ import { by } from '../../base/order.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import { upgradeModels } from '../../protocol/older-models.ts';
 import { MODELS_FILE } from '../../protocol/paths.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { CommitDraft } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';

@@ -4,7 +4,7 @@ import { isChannel } from '../../protocol/names.ts';
 import { CHANNEL_FILE, channelFolder, channelOf, CHANNELS } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { tipOf } from './reading.ts';
 

@@ -15,12 +15,11 @@ import type { OpenMessage } from '../../protocol/open-work.ts';
 import {
   archivedPath,
   channelRoot,
-  identityOf,
   parseMessagePath,
   replyPath,
   runFiles,
 } from '../../protocol/paths.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import { summarizeRun } from '../../workflow/run/engine.ts';
 import { planInForce } from '../../workflow/run/plan-in-force.ts';
 import { describeRun, type RunView } from '../../workflow/view/describe.ts';
@@ -35,6 +34,8 @@ import { lookUpFiles, readSaid } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { fixBy } from '../../base/fix.ts';
+import { openMessage } from '../../protocol/open-message.ts';
+import { actsOutside } from '../../protocol/isolation.ts';
 
 /** A run and everything the engine knows of it. */
 export interface RunSeen {
@@ -190,22 +191,17 @@ async function openMarker(around: Surroundings, path: string): Promise<OpenMessa
   const { said } = await readSaid(around.session, [file]);
   const [one] = said;
   if (one?.message.fields.to.some(({ name }) => name === 'workflow') !== true) return null;
-  return {
-    path,
-    channel: parsed.channel,
-    identity: identityOf(parsed),
-    blob: file.blob,
-    from: one.from,
-    timestampMs: one.atMs,
-    hops: one.message.fields.hops,
-    priority: one.message.fields.priority,
-    isWorkflow: true,
-    isExternal: false,
-    preferredHost: one.message.fields.dispatchHost,
-    hasFallback: false,
-    project: one.message.fields.project,
-    recipients: [],
-  };
+  return openMessage(
+    {
+      file: parsed,
+      blob: file.blob,
+      from: one.from,
+      timestampMs: one.atMs,
+      isExternal: actsOutside(path, one.message),
+      recipients: [],
+    },
+    one.message.fields,
+  );
 }
 
 async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {

@@ -40,7 +40,7 @@ import {
   type Transaction,
   type TransactionOutcome,
 } from '../../transport/publish.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import type { RefListing, RemoteFailure, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';

@@ -6,7 +6,7 @@ import { SECOND, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import { OPS } from '../../workflow/run/controls.ts';
 import { type Invocation, option } from '../command.ts';
 import { followTip } from '../look/follow-tip.ts';

@@ -8,7 +8,7 @@ import { lookFrom } from '../look/look-around.ts';
 import { followTip } from '../look/follow-tip.ts';
 import { paint, plain } from '../io.ts';
 import { durationValue, tipOf, wantsJson } from '../look/reading.ts';
-import { readTextAt } from '../../transport/read-changes.ts';
+import { readTextAt } from '../../transport/read-text.ts';
 import { type TransportSession, unreachable } from '../session/transport-session.ts';
 import { formatFix } from '../../base/fix.ts';
 import { answerGate } from '../../protocol/remedy.ts';
