@@ -11,7 +11,7 @@ import {
   type OpenIndex,
 } from '../protocol/open-work.ts';
 import { listModelNames, type ModelProblem } from '../protocol/models.ts';
-import { readChanges, readTextAt } from './read-changes.ts';
+import { readChanges } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
 import { channelOf, parseMessagePath, VERSION_FILE } from '../protocol/paths.ts';
 import {
@@ -21,6 +21,7 @@ import {
   type RemoteTraits,
 } from '../protocol/remote-traits.ts';
 import type { Reached, Repository } from './repository.ts';
+import { readTextAt } from './read-text.ts';
 
 export type Pulled =
   | { readonly kind: 'current' }
