@@ -139,7 +139,7 @@ describe('front matter', () => {
     );
   });
 
-  it('survives 10,000 mutated messages without a crash, a hang or an execution', () => {
+  it('survives 2,000 mutated messages without a crash, a hang or an execution', () => {
     const seed = formatMessage(
       {
         to: ['opus', 'gpt@mbp'],
@@ -191,7 +191,7 @@ describe('front matter', () => {
           expect(({} as { x?: unknown }).x).toBeUndefined();
         },
       ),
-      { numRuns: 10_000 },
+      { numRuns: 2_000 },
     );
   }, 120_000);
 });
