@@ -11,6 +11,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     group: 'look',
     agents: true,
     options: [
+      { name: 'all', about: 'also what the window has no room for' },
       { name: 'config', about: 'print every setting of this host and where it comes from' },
     ],
     load: () => import('./look/status.ts').then(({ showStatus }) => ({ execute: showStatus })),

@@ -28,6 +28,27 @@ export function fitWidth(text: string, columns: number): string {
   return `${kept}…`;
 }
 
+/**
+ * The text in lines of at most `columns`, broken at its blanks; a word that is wider is broken where
+ * the line ends. What `lines` do not hold is cut.
+ */
+export function wrapWidth(text: string, columns: number, lines: number): readonly string[] {
+  const done: string[] = [];
+  let rest = text;
+  while (done.length < lines - 1 && displayWidth(rest) > columns) {
+    const start = fitWidth(rest, columns + 1).slice(0, -1);
+    const blank =
+      start.length < rest.length && rest[start.length] === ' '
+        ? start.length
+        : start.lastIndexOf(' ');
+    const at = blank > 0 ? blank : start.length;
+    if (at === 0) break;
+    done.push(rest.slice(0, at));
+    rest = rest.slice(at).trimStart();
+  }
+  return [...done, fitWidth(rest, columns)];
+}
+
 /** The text cut or filled up with spaces to exactly `columns`. */
 export function padWidth(text: string, columns: number): string {
   const fitted = fitWidth(text, columns);

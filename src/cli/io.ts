@@ -15,6 +15,8 @@ export interface Io {
   readonly isTerminal: boolean;
   /** Width of the window; infinite where there is none, so that nothing is cut for a program. */
   readonly columns: number;
+  /** Height of the window; infinite where there is none. */
+  readonly rows: number;
   /** True when a line can be drawn again in its place. */
   readonly redraws: boolean;
   /** True when colours are wanted: a terminal, and no NO_COLOR. */
@@ -46,6 +48,9 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
     // The window may be made smaller while a command runs.
     get columns() {
       return isTerminal ? process.stdout.columns || 100 : Number.POSITIVE_INFINITY;
+    },
+    get rows() {
+      return isTerminal ? process.stdout.rows || 24 : Number.POSITIVE_INFINITY;
     },
     redraws: isTerminal && env['TERM'] !== 'dumb',
     colors: isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',

@@ -204,12 +204,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'models-unreadable': ({ line, found, expected }) =>
     `${MODELS_FILE} line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
   'garbage-claims': ({ count }) => `${counted(count, 'claim')} on the remote cannot be read`,
-  failure: ({ id, model, agoMs, detail, run }) =>
-    run === null
-      ? `${id} to ${model} failed ${ago(agoMs)}: ${detail}`
-      : `the run ${run} failed ${ago(agoMs)}: ${detail}`,
-  'outcome-unknown': ({ id, model, agoMs, detail }) =>
-    `${id} to ${model}, ${ago(agoMs)}: ${detail}`,
+  failure: ({ agoMs, detail }) => `failed ${ago(agoMs)}: ${detail}`,
+  'outcome-unknown': ({ agoMs, detail }) => `${ago(agoMs)}: ${detail}`,
   unsent: ({ count }) =>
     `${counted(count, 'message')} in this clone ${count === 1 ? 'is' : 'are'} not sent`,
   unpushed: ({ count }) =>

@@ -97,6 +97,7 @@ async function runCommand(
     write: () => undefined,
     isTerminal: false,
     columns: Number.POSITIVE_INFINITY,
+    rows: Number.POSITIVE_INFINITY,
     redraws: false,
     colors: false,
     readStdin: () => Promise.resolve(''),

@@ -140,8 +140,8 @@ describe('ids', () => {
 
   it('short forms tell messages shown together apart, and find them again', () => {
     const short = shortIds(files.map(({ path }) => path));
-    expect(short.get(files[0]!.path)).toBe('01M7YHWM2AW');
-    expect(short.get(files[1]!.path)).toBe('01M7YHWM2AW.re.opus');
+    expect(short.get(files[0]!.path)).toBe('01M7YHWM2AW8');
+    expect(short.get(files[1]!.path)).toBe('01M7YHWM2AW8.re.opus');
     for (const { path } of files.slice(0, 3))
       expect(matchId(files, short.get(path)!).map((file) => file.path)).toEqual([path]);
   });

@@ -91,10 +91,9 @@ describe('workflow', () => {
       expect(said.stdout).toContain('"Fine?" waits for ada');
       expect(said.stdout).toContain(`crosstalkd workflow approve ${run} ok`);
     }
+    // A run that waits for people is told as what needs them, and nowhere else.
     const standing = (await cli.run(['status'])).stdout;
-    expect(standing).toMatch(
-      /Runs\n {2}gated {2}waiting-human {2}1\/1 tasks {2}since .*\n {4}crosstalkd workflow why gated/,
-    );
+    expect(standing).not.toMatch(/^Runs/m);
     expect(standing).not.toContain('its run shows where it stands');
     expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({
       code: 1,
@@ -241,7 +240,7 @@ steps:
     expect(why).toContain('is over: failed\n  part: 1 of 2 items failed (one-half)');
     expect(why).toContain('crosstalkd workflow retry grouped');
     expect((await cli.run(['status'])).stdout).toMatch(
-      /the run grouped failed .* ago: workflow: part: .*\n {4}crosstalkd workflow retry grouped\n/,
+      /run grouped: failed .* ago: workflow: part: .*\n {2}crosstalkd workflow retry grouped\n/,
     );
   });
 

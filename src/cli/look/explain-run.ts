@@ -1,7 +1,6 @@
 /** Runs in `crosstalkd why` and `status`: what each waits for, in the words of `workflow why`. */
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import { type Fix, fixBy } from '../../base/fix.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { messageId, parseGatePath, runFiles } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
@@ -101,28 +100,18 @@ export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
   );
 }
 
-/**
- * One open run in a line, without what is told as a need of it, and the command that tells more.
- */
-export function lineOfRun(
-  around: Surroundings,
-  seen: RunSeen,
-): { readonly line: string; readonly fix: Fix } {
+/** One open run in a line; null when it waits for people only, which is told as what needs them. */
+export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line: string } | null {
   const { run } = seen.input;
   const { counts, atMs } = seen.view;
   const waits = waitsOf(around, seen);
   const other = waits.find((reason) => !isForPeople(reason));
+  if (other === undefined && waits.length > 0) return null;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
-  const why =
-    other === undefined
-      ? waits.length === 0
-        ? 'moves on at the next poll of a host'
-        : 'waits for people'
-      : sayReason(other);
+  const why = other === undefined ? 'moves on at the next poll of a host' : sayReason(other);
   return {
     line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
-    fix: fixBy`crosstalkd workflow why ${run}`,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   ulidOf,
 } from '../../protocol/paths.ts';
 import { findTwins } from '../../protocol/twins.ts';
+import { ULID_CHARS_SHOWN } from './short-id.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
@@ -85,7 +86,7 @@ function withoutCopies(
 
 /**
  * Short names for messages that are shown together: as much of each id as tells it from the others,
- * and no less than ten characters.
+ * and no less than `shortId` shows.
  */
 export function shortIds(paths: readonly string[]): ReadonlyMap<string, string> {
   const full = new Map(paths.map((path) => [path, splitId(path)]));
@@ -96,7 +97,7 @@ export function shortIds(paths: readonly string[]): ReadonlyMap<string, string> 
       sharedPrefix(base, bases[at - 1] ?? ''),
       sharedPrefix(base, bases[at + 1] ?? ''),
     );
-    lengths.set(base, Math.max(SHORT_MIN, shared + 1));
+    lengths.set(base, Math.max(ULID_CHARS_SHOWN, shared + 1));
   });
   return new Map(
     [...full].map(([path, { base, suffix, isUlid }]) => [
@@ -105,8 +106,6 @@ export function shortIds(paths: readonly string[]): ReadonlyMap<string, string> 
     ]),
   );
 }
-
-const SHORT_MIN = 10;
 
 function splitId(path: string): {
   readonly base: string;

@@ -14,7 +14,7 @@ import { rejectedReason } from './explain-message.ts';
 import type { Failure } from './failures.ts';
 import { doubtOf } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
-import { shortId } from './short-id.ts';
+import { shortenId, shortId } from './short-id.ts';
 import type { Unsent } from './unsent.ts';
 
 /** One thing that a person has to do. */
@@ -215,7 +215,10 @@ function needsOfFailures(failures: readonly Failure[]): readonly Need[] {
     const facts = { id, model, agoMs, detail: `${failed}: ${detail}`, run };
     return [
       {
-        ...need({ kind: isUnknown ? 'outcome-unknown' : 'failure', ...facts }),
+        ...need(
+          { kind: isUnknown ? 'outcome-unknown' : 'failure', ...facts },
+          run === null || isUnknown ? `${shortenId(id)} to ${model}` : `run ${run}`,
+        ),
         about: [id],
         count: 1,
       },

@@ -6,14 +6,13 @@ import { readdir } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
-import type { Fix } from '../../base/fix.ts';
 import { SETTINGS } from '../../local/config-settings.ts';
 import type { Config } from '../../local/config.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import type { ReasonOf, RestReason } from '../../protocol/reason.ts';
-import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
+import { needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
 import { dropAcked } from './acks.ts';
@@ -24,15 +23,13 @@ import { type Failure, readFailures } from './failures.ts';
 import { doubtOf } from './host-opinions.ts';
 import { lateReason, readLate } from './late-answers.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
-import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
+import { formatJson, paint, plain } from '../io.ts';
+import { printScreen, sayTogether, type Section } from './print-status.ts';
 import { shortId } from './short-id.ts';
-import { describeNeed, listNeeds, type Need, sayNeed, type Stood } from './status-needs.ts';
+import { describeNeed, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { openSession } from '../session/transport-session.ts';
 import type { RunSeen } from './runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
-
-/** Lines of one kind that are shown to people; `--json` has all. */
-const LINES_MAX = 5;
 
 /** What is going on. */
 export async function showStatus(invocation: Invocation): Promise<number> {
@@ -45,7 +42,12 @@ export async function showStatus(invocation: Invocation): Promise<number> {
   try {
     const told = await tell(invocation, around, clone);
     if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
-    else print(invocation.io, told);
+    else
+      printScreen(
+        invocation.io,
+        { verdict: verdictOf(told), needs: told.needs, sections: listSections(told) },
+        given(invocation, 'all'),
+      );
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     return around.rewrite === null ? 0 : ERROR_CODES.HISTORY_REWRITTEN.exit;
   } finally {
@@ -206,101 +208,55 @@ function describeWork(work: Stood['work']) {
   };
 }
 
-function print(io: Io, told: Told): void {
+/** What goes on beside what needs a person; nothing is told twice. */
+function listSections(told: Told): readonly Section[] {
   const { around, needs, stood } = told;
-  io.print(paint(io, needs.length === 0 ? 'green' : 'yellow', verdictOf(told)));
-  printNeeds(io, needs);
-  section(io, {
-    title: 'Running',
-    items: stood.filter(({ reason }) => reason.kind === 'running'),
-    line: ({ work, reason }) =>
-      `${shortId(work.message.path)}  ${work.recipient}  ${sayReason(reason)}`,
-  });
-  section(io, {
-    title: 'Runs',
-    items: told.runs,
-    line: (seen) => lineOfRun(around, seen).line,
-    fix: (seen) => lineOfRun(around, seen).fix,
-  });
-  section(io, {
-    title: 'Waiting',
-    items: stood.filter(isWaiting),
-    line: ({ work, reason }) =>
-      `${shortId(work.message.path)}  ${work.recipient}  since ${ageOf(work.message.timestampMs)}: ${sayReason(reason)}`,
-  });
-  section(io, {
-    title: 'Answered too late',
-    items: told.late,
-    line: (reason) => `${shortId(reason.id)}  ${sayReason(reason)}`,
-    fix: fixOf,
-  });
-  section(io, {
-    title: 'Resting models',
-    items: listParked(around),
-    line: ({ host, reason }) => `${host}: ${sayReason(reason)}`,
-    fix: ({ reason }) => fixOf(reason),
-  });
-  section(io, {
-    title: 'Not served here',
-    items: around.offers.filter(
-      ({ state }) => state.kind === 'unapproved' || state.kind === 'invalid',
-    ),
-    line: ({ name, state }) => `${name}: ${sayReason(state)}`,
-    fix: ({ state }) => fixOf(state),
-  });
-  section(io, { title: 'Hosts', items: around.hosts, line: (host) => lineOfHost(host, around) });
-  io.print('');
-  if (around.here === null && !around.hereSilent && around.outage === null) {
-    const none = { kind: 'no-dispatcher' } as const;
-    io.print(sayReason(none));
-    printFix(io, fixOf(none), '  ');
-  }
-  io.print(
-    paint(io, 'dim', `${plain(around.session.located.url)} (branch ${around.session.branch})`),
+  const isTold = (model: string): boolean =>
+    needs.some(({ reason }) => 'model' in reason && reason.model === model);
+  const offers = around.offers.filter(
+    ({ name, state }) => ['unapproved', 'invalid'].includes(state.kind) && !isTold(name),
   );
-}
-
-/** What needs a person: no more than a few of a kind, each with its command. */
-function printNeeds(io: Io, needs: readonly Need[]): void {
-  if (needs.length === 0) return;
-  io.print(`\n${paint(io, 'bold', 'Needs you')}`);
-  const byKind = new Map<string, Need[]>();
-  for (const need of needs) {
-    const { kind } = need.reason;
-    byKind.set(kind, [...(byKind.get(kind) ?? []), need]);
-  }
-  for (const [, alike] of byKind) {
-    for (const need of alike.slice(0, LINES_MAX)) {
-      io.print(`  ${plain(sayNeed(need))}`);
-      if (need.count > 1)
-        io.print(
-          `    ${plain(need.about.map(shortId).join(', '))}${need.count > need.about.length ? ', …' : ''}`,
-        );
-      printFix(io, fixOf(need.reason));
-    }
-    if (alike.length > LINES_MAX) printMore(io, alike.length - LINES_MAX);
-  }
-}
-
-interface Section<T> {
-  readonly title: string;
-  readonly items: readonly T[];
-  readonly line: (item: T) => string;
-  readonly fix?: (item: T) => Fix | null;
-}
-
-function section<T>(io: Io, { title, items, line, fix }: Section<T>): void {
-  if (items.length === 0) return;
-  io.print(`\n${paint(io, 'bold', title)}`);
-  for (const item of items.slice(0, LINES_MAX)) {
-    io.print(`  ${plain(line(item))}`);
-    printFix(io, fix?.(item) ?? null);
-  }
-  if (items.length > LINES_MAX) printMore(io, items.length - LINES_MAX);
-}
-
-function printMore(io: Io, count: number): void {
-  io.print(`  … and ${count} more (crosstalkd status --json)`);
+  const parked = listParked(around).filter(({ reason: { model } }) => !isTold(model));
+  const together = (works: readonly Stood[]) =>
+    sayTogether(works, ({ work, reason }) => ({
+      path: work.message.path,
+      of: work.recipient,
+      reason,
+    }));
+  const none = { kind: 'no-dispatcher' } as const;
+  const isNobodyHere = around.here === null && !around.hereSilent && around.outage === null;
+  return [
+    {
+      title: 'Running',
+      things: together(stood.filter(({ reason }) => reason.kind === 'running')),
+    },
+    { title: 'Runs', things: told.runs.flatMap((seen) => lineOfRun(around, seen) ?? []) },
+    { title: 'Waiting', things: together(stood.filter(isWaiting)) },
+    {
+      title: 'Too late',
+      things: told.late.map((reason) => ({
+        line: `${shortId(reason.id)}: ${sayReason(reason)}`,
+        reason,
+      })),
+    },
+    {
+      title: 'Resting',
+      things: parked.map(({ host, reason }) => ({ line: `${host}: ${sayReason(reason)}`, reason })),
+    },
+    {
+      title: 'Not served',
+      things: offers.map(({ name, state }) => ({
+        line: `${name}: ${sayReason(state)}`,
+        reason: state,
+      })),
+    },
+    { title: 'Hosts', things: around.hosts.map((host) => ({ line: lineOfHost(host, around) })) },
+    ...(isNobodyHere ? [{ title: 'Here', things: [{ line: sayReason(none), reason: none }] }] : []),
+    {
+      title: 'Remote',
+      things: [{ line: `${around.session.located.url} (branch ${around.session.branch})` }],
+    },
+  ];
 }
 
 /** One host in a line: what it does, and how old that knowledge is. */
@@ -354,10 +310,6 @@ function listParked(around: Surroundings): readonly ParkedSeen[] {
       })),
     );
   return [...own, ...others].filter(({ reason: { forMs } }) => forMs === null || forMs > 0);
-}
-
-function ageOf(timestampMs: number): string {
-  return formatDuration(Math.max(0, systemClock.wallMs() - timestampMs));
 }
 
 async function showConfig(invocation: Invocation): Promise<number> {

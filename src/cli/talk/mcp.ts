@@ -108,6 +108,7 @@ function capture(said: string[]): Io {
     write: (text) => void said.push(text),
     isTerminal: false,
     columns: Number.POSITIVE_INFINITY,
+    rows: Number.POSITIVE_INFINITY,
     redraws: false,
     colors: false,
     readStdin: () => Promise.resolve(''),

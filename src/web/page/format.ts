@@ -66,5 +66,5 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 
 /** A shortened id that still names the message. */
 export function shortId(id: string): string {
-  return id.replace(/^([0-9A-HJKMNP-TV-Z]{14})[0-9A-HJKMNP-TV-Z]{12}/, '$1');
+  return id.replace(/^([0-9A-HJKMNP-TV-Z]{12})[0-9A-HJKMNP-TV-Z]{14}/, '$1');
 }
