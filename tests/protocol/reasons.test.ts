@@ -268,16 +268,8 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'crosstalkd lint data/models.yaml',
   ],
   ['garbage-claims', '2 claims on the remote cannot be read', 'crosstalkd doctor --fix'],
-  [
-    'failure',
-    'x to opus failed 1h 00m ago: crash: status 1',
-    'crosstalkd retry x   (or: crosstalkd ack x)',
-  ],
-  [
-    'outcome-unknown',
-    'x to deployer, 1h 00m ago: laptop was lost',
-    'crosstalkd retry x   (or: crosstalkd ack x)',
-  ],
+  ['failure', 'failed 1h 00m ago: crash: status 1', 'crosstalkd retry x   (or: crosstalkd ack x)'],
+  ['outcome-unknown', '1h 00m ago: laptop was lost', 'crosstalkd retry x   (or: crosstalkd ack x)'],
   ['unsent', '3 messages in this clone are not sent', "crosstalkd send -C '/home/a b' d/x.md"],
   ['unpushed', '1 commit with messages in this clone is not sent', "git -C '/home/a b' push"],
   ['no-dispatcher', 'no dispatcher runs on this host for this transport', 'crosstalkd run'],

@@ -37,7 +37,7 @@ export async function runCommand(words: readonly string[], place: Place): Promis
       write: (text) => void (stdout += text),
       isTerminal: false,
       columns: Number.POSITIVE_INFINITY,
-    rows: Number.POSITIVE_INFINITY,
+      rows: Number.POSITIVE_INFINITY,
       redraws: false,
       colors: false,
       readStdin: () => Promise.resolve(Buffer.from(place.input ?? '').toString('utf8')),
