@@ -153,6 +153,27 @@ const GUARDS = [
     tests: ['tests/dispatcher/select-work.test.ts'],
   },
   {
+    name: 'whose messages an entry takes',
+    file: 'dispatcher/select-work.ts',
+    find: "if (refused !== null) return { kind: 'not-accepted', host, model, ...refused };",
+    without: '',
+    tests: ['tests/dispatcher/select-work.test.ts'],
+  },
+  {
+    name: 'whose messages a fallback takes',
+    file: 'dispatcher/run-attempt.ts',
+    find: 'others.filter((other) => judgeAdmission(other, message) === null)',
+    without: 'others.filter((other) => judgeAdmission(other, message) !== undefined)',
+    tests: ['tests/cli/admission.test.ts'],
+  },
+  {
+    name: 'whom an agent may ask',
+    file: 'cli/talk/send.ts',
+    find: '      refuseForbidden(sender, to);\n',
+    without: '',
+    tests: ['tests/fleet/may-send.test.ts'],
+  },
+  {
     name: 'engine refusal',
     file: 'protocol/front-matter.ts',
     find: 'if (!/^---[ \\t]*$/.test(first))',

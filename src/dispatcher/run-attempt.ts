@@ -16,7 +16,8 @@ import { errorText } from '../base/errors.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import { effectsOf } from '../protocol/open-work.ts';
+import { judgeAdmission } from '../protocol/admission.ts';
+import { effectsOf, type OpenMessage } from '../protocol/open-work.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
@@ -77,7 +78,7 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     releaseClaim(dispatcher, held, 'no longer served');
     return;
   }
-  const first = firstTry(dispatcher, entry);
+  const first = firstTry(dispatcher, entry, held.work.message);
   if (first === null) return tellRest(dispatcher, held);
   // A fallback that begins, because the recipient rests, may do more than the claim says: the claim
   // says so first.
@@ -108,11 +109,13 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
 }
 
 /** The recipient, or the first of its fallbacks when those before it rest; null: all rest here. */
-function firstTry({ state, settings, doors }: Dispatcher, entry: ModelEntry): Try | null {
-  const chain = [
-    entry,
-    ...entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? []),
-  ];
+function firstTry(
+  { state, settings, doors }: Dispatcher,
+  entry: ModelEntry,
+  message: OpenMessage,
+): Try | null {
+  const others = entry.fallback.flatMap((name) => state.models.serving.models.get(name) ?? []);
+  const chain = [entry, ...others.filter((other) => judgeAdmission(other, message) === null)];
   const nowMs = doors.clock.monotonicMs();
   const at = chain.findIndex(
     ({ name }) => (state.models.parked.get(name)?.untilMs ?? nowMs) <= nowMs,

@@ -9,6 +9,7 @@ import { HOUR } from '../base/clock.ts';
 import { by } from '../base/order.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import type { BudgetReached, Budgets } from '../protocol/budgets.ts';
+import { judgeAdmission } from '../protocol/admission.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { isTask, type Work } from '../protocol/open-work.ts';
 import { elsewhere, messageId } from '../protocol/paths.ts';
@@ -87,7 +88,8 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
   if (view.held.has(work.key) || view.finishing.has(work.key)) return { kind: 'held', host };
   if (work.hosts !== null && !work.hosts.includes(host))
     return { kind: 'pinned', model, on: work.hosts };
-  if (!serving.models.has(model))
+  const entry = serving.models.get(model);
+  if (entry === undefined)
     return {
       kind: 'not-served',
       model,
@@ -98,15 +100,16 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
   const by = view.startedBy(work);
   if (by !== null) return { kind: 'started', by };
   const attempts = view.attemptsHere(work);
-  if (attempts >= (serving.models.get(model)?.attempts ?? Infinity))
-    return { kind: 'attempts', host, attempts };
+  if (attempts >= entry.attempts) return { kind: 'attempts', host, attempts };
+  const refused = judgeAdmission(entry, work.message);
+  if (refused !== null) return { kind: 'not-accepted', host, model, ...refused };
   const { project } = work.message;
   if (project !== null && !view.projects.includes(project))
     return { kind: 'no-project', host, project };
   const spent = view.spentOut.get(model);
   if (spent !== undefined)
     return { kind: 'rests', model, host: null, forMs: spent.untilMs - view.wallMs, why: spent };
-  const parked = parkedOf(model, view);
+  const parked = parkedOf(work, view);
   // Who is asked next has to learn that it is its turn: when no other host has answered by now,
   // this one tells, without a start.
   if (parked === null || (work.message.hasFallback && hasWaited(work, view, 2 * view.stealAfterMs)))
@@ -118,14 +121,15 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
 /**
  * Why a model rests here; null when it does not, or when one of its fallbacks can answer for it.
  */
-function parkedOf(model: string, view: WorkView): Parked | null {
+function parkedOf({ recipient: model, message }: Work, view: WorkView): Parked | null {
   const resting = (name: string): Parked | null => {
     const parked = view.parked.get(name);
     return parked !== undefined && parked.untilMs > view.monotonicMs ? parked : null;
   };
-  const fallbacks = (view.serving.models.get(model)?.fallback ?? []).filter((name) =>
-    view.serving.models.has(name),
-  );
+  const fallbacks = (view.serving.models.get(model)?.fallback ?? []).filter((name) => {
+    const entry = view.serving.models.get(name);
+    return entry !== undefined && judgeAdmission(entry, message) === null;
+  });
   return fallbacks.some((name) => resting(name) === null) ? null : resting(model);
 }
 

@@ -7,6 +7,7 @@ import { MINUTE } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { plainName } from './address.ts';
+import { type Admission, isAcceptable, type MaySend } from './admission.ts';
 import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
@@ -17,7 +18,7 @@ import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 export type Effects = 'none' | 'external';
 
 /** One model, checked and with every default filled in. */
-export interface ModelEntry {
+export interface ModelEntry extends Admission {
   readonly name: string;
   readonly adapter: string;
   /** What the program calls the model; null = its default. */
@@ -37,7 +38,7 @@ export interface ModelEntry {
   readonly env: readonly string[];
   /** Directory that it runs in, `~` allowed; null = an empty scratch directory. */
   readonly cwd: string | null;
-  readonly maySend: boolean;
+  readonly maySend: MaySend;
   /**
    * Settings, hooks and plugins that its program finds in a project may run. Counts in the host's
    * own file only: `selectServedModels` takes it out of others.
@@ -285,7 +286,9 @@ function decodeEntry(
     fallback: take.list('fallback'),
     env: take.list('env'),
     cwd: take.text('cwd'),
-    maySend: take.choice('may-send', ['true', 'false']) === 'true',
+    maySend: take.namesOrAll('may-send'),
+    acceptFrom: take.names('accept-from', ACCEPT_FROM),
+    projects: take.names('projects', { fits: () => true, expected: '' }),
     trustCheckout: take.choice('trust-checkout', ['true', 'false']) === 'true',
     command,
     wrapper: take.list('wrapper'),
@@ -321,10 +324,21 @@ function refuseOddKeys(
 }
 
 const KNOWN_KEYS = new Set(
-  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send trust-checkout command wrapper output-bytes-max runs-per-hour compile options'.split(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send accept-from projects trust-checkout command wrapper output-bytes-max runs-per-hour compile options'.split(
     ' ',
   ),
 );
+
+interface ItemForm {
+  readonly fits: (item: string) => boolean;
+  readonly expected: string;
+}
+
+const ACCEPT_FROM: ItemForm = {
+  fits: isAcceptable,
+  expected: 'names of people and models, "workflow", or "channel:<name>"',
+};
+const RECIPIENT: ItemForm = { fits: isName, expected: 'true, false, or names of recipients' };
 
 function createTaker(
   { raw, written }: Entry,
@@ -344,6 +358,34 @@ function createTaker(
     refuse(key, found, expected);
     return [];
   };
+  const list = (key: string): readonly string[] => {
+    const value = raw[key];
+    if (value === undefined || value === null) return [];
+    if (typeof value === 'string')
+      return key === 'command'
+        ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]')
+        : [value];
+    if (
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((item): item is string => typeof item === 'string')
+    )
+      return value;
+    return refuseList(
+      key,
+      describeItems(value),
+      Array.isArray(value) && value.length === 0
+        ? 'at least one text, or the key left out'
+        : 'a list of texts (a number in quotes)',
+    );
+  };
+  /** A list in which every item has a form; null = the key is left out. */
+  const names = (key: string, { fits, expected }: ItemForm): readonly string[] | null => {
+    const items = list(key);
+    const odd = items.find((item) => !fits(item));
+    if (odd !== undefined) refuse(key, describe(odd), expected);
+    return raw[key] === undefined || raw[key] === null ? null : items;
+  };
   return {
     text: (key: string): string | null => {
       const value = raw[key];
@@ -354,26 +396,14 @@ function createTaker(
           ? asWritten(key)
           : refuse(key, describe(value), 'a text');
     },
-    list: (key: string): readonly string[] => {
+    list,
+    names,
+    /** `true`, `false`, or some names. */
+    namesOrAll: (key: string): MaySend => {
       const value = raw[key];
-      if (value === undefined || value === null) return [];
-      if (typeof value === 'string')
-        return key === 'command'
-          ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]')
-          : [value];
-      if (
-        Array.isArray(value) &&
-        value.length > 0 &&
-        value.every((item): item is string => typeof item === 'string')
-      )
-        return value;
-      return refuseList(
-        key,
-        describeItems(value),
-        Array.isArray(value) && value.length === 0
-          ? 'at least one text, or the key left out'
-          : 'a list of texts (a number in quotes)',
-      );
+      if (value === true || value === 'true') return 'all';
+      if (value === false || value === 'false') return [];
+      return names(key, RECIPIENT) ?? [];
     },
     choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
       const value = raw[key];

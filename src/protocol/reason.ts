@@ -6,6 +6,7 @@
  * Times are milliseconds. `host: null` means this host. Names, ids and details may come from others
  * and are data: whoever prints them makes them safe for a terminal.
  */
+import type { NotAdmitted } from './admission.ts';
 
 /** A reason. `also` is said after it; `hosts`: what each host says of the same. */
 export type Reason = {
@@ -114,6 +115,7 @@ interface WorkFacts {
   started: { by: string };
   attempts: { host: string; attempts: number };
   'no-project': { host: string; project: string };
+  'not-accepted': { host: string; model: string } & NotAdmitted;
   rests: { model: string; host: string | null; forMs: number | null; why: RestReason };
   claimed: None;
   /** `state`: paused or draining. */

@@ -56,6 +56,7 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'hops',
   'twin',
   'unsigned',
+  'not-accepted',
   'claim-unreadable',
   'host-suspect',
   'unknown-name',
@@ -112,6 +113,8 @@ const REMEDIES: Remedies = {
   'not-served': ({ offer }) => fixOf(offer),
   'ran-before': ({ id }) => andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd retry ${id}`),
   'no-project': ({ project }) => projectFix(project),
+  'not-accepted': ({ model, key }) =>
+    fixByHand(`its operator changes "${key}" of ${model} in models.yaml, or somebody else asks`),
   rests: ({ why, model, host }) => restFix(why, model, host),
   waiting: ({ project }) => (project === null ? null : projectFix(project)),
   parked: ({ why, model, resumeOn }) => {

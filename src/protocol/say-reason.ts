@@ -75,6 +75,10 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   started: ({ by }) =>
     `was started on ${by}, and what it does cannot be taken back: no host starts it again`,
   attempts: ({ host, attempts }) => `had ${attempts} attempts on ${host} already`,
+  'not-accepted': ({ host, model, key, found, accepts }) =>
+    key === 'projects'
+      ? `${model} on ${host} works in ${accepts.join(', ')} only, and this is about "${found}"`
+      : `${model} on ${host} takes messages of ${accepts.join(', ')} only, and this is from ${found}`,
   'no-project': ({ host, project }) => `${host} has no project "${project}" in its config.yaml`,
   rests: ({ model, forMs, why }) => `${model} rests${lasting(forMs)}: ${sayReason(why)}`,
   claimed: () => 'is claimed by another dispatcher',

@@ -181,9 +181,9 @@ describe('mcp', () => {
     expect(
       await call(await connect(agent), 'send', { to: 'maintainer', message: 'x' }),
     ).toMatchObject(refused);
-    const allowed = await connect({ ...agent, CROSSTALK_SEND: '1', CROSSTALK_HOPS: '9' });
+    const allowed = await connect({ ...agent, CROSSTALK_SEND: '*', CROSSTALK_HOPS: '9' });
     expect(await call(allowed, 'send', { to: 'maintainer', message: 'x' })).toMatchObject(refused);
-    const deciding = await connect({ ...agent, CROSSTALK_SEND: '1' }, '--allow-decisions');
+    const deciding = await connect({ ...agent, CROSSTALK_SEND: '*' }, '--allow-decisions');
     for (const tool of ['workflow_approve', 'workflow_deny', 'workflow_run'])
       expect(await call(deciding, tool, { run: 'x', name: 'x' }), tool).toMatchObject({
         isError: true,

@@ -263,7 +263,7 @@ describe('send', () => {
 });
 
 describe('send inside of an agent', () => {
-  const agent = { CROSSTALK_MODEL: 'echo', CROSSTALK_HOPS: '2', CROSSTALK_SEND: '1' };
+  const agent = { CROSSTALK_MODEL: 'echo', CROSSTALK_HOPS: '2', CROSSTALK_SEND: '*' };
 
   it('is from the model, one hop on, in answer to what it works on', async () => {
     const asked = await cli.json(['send', '--to', 'echo', '-m', 'work']);

@@ -4,6 +4,10 @@ import { refNames } from '../../src/protocol/paths.ts';
 import { judgeWork, selectWork, type WorkView } from '../../src/dispatcher/select-work.ts';
 import { entryOf, viewOf, workOf } from '../support/work.ts';
 
+const served = (change: Parameters<typeof entryOf>[0]): WorkView['serving'] => ({
+  models: new Map([['opus', entryOf(change)]]),
+  refused: new Map(),
+});
 const OID = 'a'.repeat(40) as Oid;
 
 describe('what this host says of open work', () => {
@@ -14,6 +18,34 @@ describe('what this host says of open work', () => {
     ['too many hops', { hops: 4 }, { hopsMax: 4 }, 'hops'],
     ['for another host', { hosts: ['mbp'] }, {}, 'pinned'],
     ['for this host', { hosts: ['h0'] }, {}, 'ready'],
+    [
+      'of somebody whose messages the entry does not take',
+      { from: 'eve' },
+      { serving: served({ acceptFrom: ['ada'] }) },
+      'not-accepted',
+    ],
+    [
+      'in a project that the entry does not work in',
+      { project: 'bank' },
+      { serving: served({ projects: ['shop'] }), projects: ['bank'] },
+      'not-accepted',
+    ],
+    [
+      'of a model that rests, whose fallback does not take it',
+      { from: 'eve' },
+      {
+        serving: {
+          models: new Map([
+            ['opus', entryOf({ fallback: ['strict'] })],
+            ['strict', entryOf({ name: 'strict', acceptFrom: ['ada'] })],
+          ]),
+          refused: new Map(),
+        },
+        parked: new Map([['opus', { untilMs: 9, why: { kind: 'setup', detail: 'x' } }]]),
+        monotonicMs: 5,
+      },
+      'rests',
+    ],
     ['of a model that is not served', { recipient: 'ghost' }, {}, 'not-served'],
     [
       'of a model that rests',

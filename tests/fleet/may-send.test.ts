@@ -68,6 +68,12 @@ describe('an agent', () => {
     expect(fleet.agentRuns()).toHaveLength(1);
   });
 
+  it('with a list may ask those of it, and nobody else', async () => {
+    const reply = await askA('effects: none, may-send: [c]');
+    expect(reply).toMatch(/refused: .*may send to c only, and not to "b"/);
+    expect(fleet.agentRuns()).toHaveLength(1);
+  });
+
   it('that has come too far is refused', async () => {
     const reply = await askA('effects: none, may-send: true', { more: 'hops: 3\n' });
     expect(reply).toMatch(/refused: .*hop/);

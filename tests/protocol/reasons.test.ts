@@ -74,6 +74,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   ['attempts', 'had 3 attempts on laptop already', null],
   [
+    'not-accepted',
+    'deploy on laptop takes messages of ada, channel:ops only, and this is from eve in general',
+    'its operator changes "accept-from" of deploy in models.yaml, or somebody else asks',
+  ],
+  [
     'no-project',
     'laptop has no project "shop" in its config.yaml',
     'put "projects: { shop: <directory> }" into the config.yaml of a host that serves it, then there: crosstalkd stop, crosstalkd run',

@@ -102,7 +102,9 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
         ? 'not of a checkout: "trust-checkout" counts in this host\'s own models.yaml only'
         : null,
     ],
-    ['send', entry.maySend ? 'it may send messages to other models' : null],
+    ['send', describeSending(entry)],
+    ['takes', entry.acceptFrom === null ? null : `messages of ${entry.acceptFrom.join(', ')} only`],
+    ['projects', entry.projects === null ? null : `${entry.projects.join(', ')} only`],
     ['fallback', entry.fallback.length === 0 ? null : entry.fallback.join(', ')],
     [
       'limits',
@@ -113,6 +115,11 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
   return facts.flatMap(([key, value]) =>
     value === null ? [] : [`${key.padEnd(9)}${spellUnsafe(value)}`],
   );
+}
+
+function describeSending({ maySend }: ModelEntry): string | null {
+  if (maySend === 'all') return 'it may send messages to other models';
+  return maySend.length === 0 ? null : `it may send messages to ${maySend.join(', ')} only`;
 }
 
 function quote(words: readonly string[]): string {
@@ -221,9 +228,12 @@ function printEntry(io: Io, entry: ModelEntry): void {
 
 function entryToJson(entry: ModelEntry | null): readonly Readonly<Record<string, unknown>>[] {
   if (entry === null) return [];
-  const { name, adapter, model, command, wrapper, effects, cwd, env, maySend, options, hash } =
-    entry;
+  const { name, adapter, model, command, wrapper, effects, cwd, env, options, hash } = entry;
+  const { maySend, acceptFrom, projects } = entry;
   return [
-    { name, adapter, model, command, wrapper, effects, cwd, env, may_send: maySend, options, hash },
+    {
+      ...{ name, adapter, model, command, wrapper, effects, cwd, env },
+      ...{ may_send: maySend, accept_from: acceptFrom, projects, options, hash },
+    },
   ];
 }

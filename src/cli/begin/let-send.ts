@@ -1,5 +1,5 @@
 /**
- * Lets the agents of models with `may-send: true` find their way back to the transport with
+ * Lets the agents of models with `may-send` find their way back to the transport with
  * `crosstalkd send`. The others learn nothing of it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { shellWord } from '../../base/shell-word.ts';
 import type { Agents } from '../../agents/agent.ts';
 import { stateRoot } from '../../local/state-directory.ts';
+import { formatMaySend } from '../../protocol/admission.ts';
 import { type Invocation, option } from '../command.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -20,7 +21,6 @@ const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin';
 export function letSend(agents: Agents, session: TransportSession, invocation: Invocation): Agents {
   const configDirectory = invocation.env['CROSSTALK_CONFIG_DIR'];
   const way = {
-    CROSSTALK_SEND: '1',
     // A clone knows its branch; an address means the remote's default one, which is what this
     // dispatcher serves then.
     CROSSTALK_TRANSPORT: session.located.clone ?? session.located.url,
@@ -30,7 +30,8 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
   };
   return {
     run: (request) => {
-      if (!request.entry.maySend) return agents.run(request);
+      const recipients = formatMaySend(request.entry.maySend);
+      if (recipients === null) return agents.run(request);
       const [program = ''] = request.entry.command;
       const places = [
         invocation.env['PATH'] ?? PATH_DEFAULT,
@@ -39,7 +40,12 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
       ];
       return agents.run({
         ...request,
-        extraEnv: { ...request.extraEnv, ...way, PATH: places.join(delimiter) },
+        extraEnv: {
+          ...request.extraEnv,
+          ...way,
+          CROSSTALK_SEND: recipients,
+          PATH: places.join(delimiter),
+        },
       });
     },
   };

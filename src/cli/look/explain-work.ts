@@ -123,6 +123,8 @@ function explainUnclaimed(around: Scene, unclaimed: Unclaimed): Reason {
   const takers = hosts.filter(wouldTake).map(nameOf);
   // Beats do not say which projects a host has.
   const project = verdict.kind === 'no-project' ? verdict.project : null;
+  // Nor whose messages one takes: what the entry here says holds for most.
+  if (verdict.kind === 'not-accepted') return { ...verdict, hosts };
   if (takers.length > 0) return { kind: 'ready', takers, project, hosts };
   if (verdict.kind === 'ran-before') return { ...verdict, hosts };
   if (around.control?.op === 'pause') return { kind: 'all-paused', by: around.control.by, hosts };

@@ -6,6 +6,7 @@ import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
 import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
+import { type MaySend, readMaySend } from '../../protocol/admission.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
 import type { Identity } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
@@ -27,6 +28,7 @@ export interface AgentContext {
   readonly message: string;
   readonly model: string;
   readonly hops: number;
+  readonly maySend: MaySend;
 }
 
 /**
@@ -88,7 +90,8 @@ function agentContext({ caller }: Invocation): AgentContext | null {
       'an agent started this, and which one it was cannot be seen; its output is its answer',
       { fix: fixByHand('leave the environment of the agent as its dispatcher made it') },
     );
-  if (env['CROSSTALK_SEND'] !== '1')
+  const maySend = readMaySend(env['CROSSTALK_SEND']);
+  if (maySend.length === 0)
     throw new CrosstalkError(
       'REFUSED',
       `the model "${model}" may not send messages; its output is its answer`,
@@ -99,7 +102,7 @@ function agentContext({ caller }: Invocation): AgentContext | null {
   const hops = env['CROSSTALK_HOPS'] ?? '';
   if (!/^\d{1,4}$/.test(hops))
     throw new CrosstalkError('USAGE', `CROSSTALK_HOPS is "${hops}"; expected a whole number`);
-  return { message, model, hops: Number(hops) };
+  return { message, model, hops: Number(hops), maySend };
 }
 
 /** Name and address as git would sign in that clone; null when nobody has told git. */

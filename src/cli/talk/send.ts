@@ -5,7 +5,8 @@
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { formatAddress } from '../../protocol/address.ts';
+import { type Address, formatAddress } from '../../protocol/address.ts';
+import { findForbidden } from '../../protocol/admission.ts';
 import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
@@ -32,6 +33,7 @@ export function sendMessage(invocation: Invocation): Promise<number> {
     const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null });
     const commit = await draft.keeping(async () => {
       const { to, as } = draft.letter.message.fields;
+      refuseForbidden(sender, to);
       await refuseStranger(session, as);
       if (!given(invocation, 'force')) await refuseUnknown(session, to);
       return publishLetter(session, sender, draft.letter);
@@ -76,6 +78,21 @@ function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
     {
       fix: fixByHand('answer with what is known'),
     },
+  );
+}
+
+/** The operator has said whom a model may ask. */
+function refuseForbidden({ agent }: Sender, to: readonly Address[]): void {
+  if (agent === null || agent.maySend === 'all') return;
+  const found = findForbidden(
+    agent.maySend,
+    to.map(({ name }) => name),
+  );
+  if (found === undefined) return;
+  throw new CrosstalkError(
+    'REFUSED',
+    `the model "${agent.model}" may send to ${agent.maySend.join(', ')} only, and not to "${found}"`,
+    { fix: fixByHand(`the operator names it in "may-send" at "${agent.model}" in models.yaml`) },
   );
 }
 
