@@ -141,6 +141,8 @@ function lineEnd(text: string, from: number): number {
   return at < 0 ? text.length : at;
 }
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 type Decoded =
   | { readonly kind: 'text'; readonly text: string; readonly warnings: readonly string[] }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
@@ -154,7 +156,7 @@ function decodeText(bytes: Uint8Array): Decoded {
   try {
     return {
       kind: 'text',
-      text: stripBom(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)),
+      text: stripBom(UTF_8.decode(bytes)),
       warnings: [],
     };
   } catch {

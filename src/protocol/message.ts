@@ -84,11 +84,14 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
   const broken: Rejection[] = [];
-  const take = (key: string) =>
-    createField(read.fields[key], (found, expected) => {
+  const take = (key: string) => {
+    const value = read.fields[key];
+    if (value === undefined) return ABSENT;
+    return createField(value, (found, expected) => {
       broken.push({ line: lineOfKey(read.yaml, [key]) + 1, found: `${key}: ${found}`, expected });
       return null;
     });
+  };
   const fields = decodeFields(take, at);
   if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
     broken.push(noRecipient(read));
@@ -307,3 +310,6 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
         .flatMap((item) => parseAddress(item) ?? personAt(item) ?? refuseAddress(item) ?? []),
   };
 }
+
+/** Most fields of most messages are not written. */
+const ABSENT = createField(undefined, () => null);

@@ -88,7 +88,7 @@ export function archivedPath(channel: string): string {
  * path.
  */
 export function archivedChannel(path: string): string | null {
-  const channel = channelOf(path);
+  const channel = path.includes(`/${ARCHIVED_FILE}`) ? channelOf(path) : null;
   if (channel === null) return null;
   const mark = archivedPath(channel);
   return path === mark || path.startsWith(`${mark}/`) ? channel : null;

@@ -18,11 +18,17 @@ export function isCanonical(path: string): boolean {
   return file !== null && canonicalPath(file) === path;
 }
 
+/** What `isCanonical` says of a message, or of the one that a reply stands beside. */
+export function standsCanonical(file: MessagePath): boolean {
+  return canonicalPath(file) === (file.replyTo?.path ?? file.path);
+}
+
 /**
  * In a whole tree: each path whose identity another path has that counts: the one a dispatcher
  * would have chosen, else one that was answered, else the first. When several were answered, and a
  * dispatcher would have chosen none of them, nobody is asked any more: each is a twin of another
- * one.
+ * one. `paths`: what has a copy, and the replies to it, is enough; of one where a dispatcher would
+ * have put it no reply.
  */
 export function findTwins(paths: readonly string[]): ReadonlyMap<string, string> {
   const counting = new Map<string, string>();

@@ -113,6 +113,39 @@ export function askMany(
   return askAll(git, oids, { mode: '--batch', sizeBytesMax });
 }
 
+/**
+ * As `askMany`, some answers at a time: git goes no further ahead than a pipe holds. Ends the
+ * process when nobody wants the rest.
+ */
+export async function* scanMany(
+  git: Git,
+  oids: readonly Oid[],
+  sizeBytesMax: number,
+): AsyncGenerator<readonly (CatObject | null)[]> {
+  let answers: (CatObject | null)[] = [];
+  let told = 0;
+  const parse = createParser('--batch', (object) => answers.push(object), sizeBytesMax);
+  const process = git.start({ args: ['cat-file', '--batch', '--buffer'] });
+  process.stdin.end(oids.map((oid) => `${oid}\n`).join(''));
+  try {
+    for await (const chunk of process.stdout) {
+      parse(chunk as Buffer);
+      const some = answers;
+      answers = [];
+      told += some.length;
+      if (some.length > 0) yield some;
+    }
+  } finally {
+    if (told < oids.length) process.kill();
+  }
+  const { code } = await process.ended;
+  if (told !== oids.length)
+    throw unreadable(
+      oids[told] ?? oids[0] ?? ('' as Oid),
+      `${process.stderr()}\ngit cat-file ended early (${describeCode(code)})`,
+    );
+}
+
 /** As `askMany`, without the bytes. */
 export function askHeaders(git: Git, oids: readonly Oid[]): Promise<readonly (CatObject | null)[]> {
   return askAll(git, oids, { mode: '--batch-check', sizeBytesMax: 0 });
@@ -148,7 +181,11 @@ function unreadable(oid: Oid, why: string): CrosstalkError {
 }
 
 function describeEnd({ ended, code }: GitResult): string {
-  return `git cat-file ended early (${ended}, ${code === null ? 'by a signal' : `exit code ${code}`})`;
+  return `git cat-file ended early (${ended}, ${describeCode(code)})`;
+}
+
+function describeCode(code: number | null): string {
+  return code === null ? 'by a signal' : `exit code ${code}`;
 }
 
 /**

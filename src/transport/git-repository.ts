@@ -163,6 +163,7 @@ function composeRepository(parts: Parts): Repository {
     hasHistory: async (commit) => parts.cache.format() !== null && store.isWhole(commit),
     keeps: (commit) => store.isKept(commit),
     diff: (range) => reader.diff(range),
+    walk: (range) => reader.walk(range),
     lookUp: (commit, paths) => reader.lookUp(commit, paths),
     sizesOf: async (oids) => {
       await supply.bring(oids);
@@ -171,6 +172,10 @@ function composeRepository(parts: Parts): Repository {
     readBlobs: async (oids, sizeBytesMax) => {
       await supply.bring(oids);
       return reader.readBlobs(oids, sizeBytesMax);
+    },
+    scanBlobs: async function* (oids, sizeBytesMax) {
+      await supply.bring(oids);
+      yield* reader.scanBlobs(oids, sizeBytesMax);
     },
     bringBlobs: (oids) => supply.bring(oids),
     settledPart: (tip) =>

@@ -5,13 +5,27 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
-import { askHeaders, askMany, HELD_BYTES_MAX, openCatFile, type CatObject } from './cat-file.ts';
+import {
+  askHeaders,
+  askMany,
+  HELD_BYTES_MAX,
+  openCatFile,
+  scanMany,
+  type CatObject,
+} from './cat-file.ts';
 import type { SignedBytes } from '../protocol/trust.ts';
 import { parseCommit, splitSignature } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
 import { readLoose } from './loose-objects.ts';
 import type { BlobRead, CommitInfo, DiffRange, TreeChange, TreeEntry } from './repository.ts';
-import { encodeName, findItem, kindOfMode, type TreeItem } from './tree-codec.ts';
+import {
+  encodeName,
+  findItem,
+  type FindItem,
+  findItems,
+  indexItems,
+  kindOfMode,
+} from './tree-codec.ts';
 import { type ReadTrees, walkTrees } from './walk-trees.ts';
 
 const TREES_KEPT_BYTES_MAX = 8 * 1024 * 1024;
@@ -37,7 +51,11 @@ export interface ObjectReader {
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
   /** Those of the ids that are not in the cache. */
   missing(oids: readonly Oid[]): Promise<readonly Oid[]>;
+  /** See `Repository.scanBlobs`. */
+  scanBlobs(oids: readonly Oid[], sizeBytesMax: number): AsyncIterable<readonly BlobRead[]>;
   diff(range: DiffRange): Promise<readonly TreeChange[]>;
+  /** See `Repository.walk`. */
+  walk(range: DiffRange): AsyncIterable<readonly TreeChange[]>;
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   close(): Promise<void>;
 }
@@ -57,10 +75,15 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     if (bytes !== null) trees.set(oid, bytes);
     return bytes;
   };
+  const searchTree = createSearch(holdTree);
   const readTrees: ReadTrees = async (oids) => {
     if (oids.length < MANY) return Promise.all(oids.map(holdTree));
     const objects = await askMany(git, oids, HELD_BYTES_MAX);
-    return oids.map((oid, at) => bytesOfTree(oid, objects[at] ?? null));
+    return oids.map((oid, at) => {
+      const bytes = bytesOfTree(oid, objects[at] ?? null);
+      if (bytes !== null) trees.set(oid, bytes);
+      return bytes;
+    });
   };
   const rootOf = async (oid: Oid): Promise<Oid> => {
     const object = await ask(oid);
@@ -77,6 +100,13 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     if (header.sizeBytes > sizeBytesMax) return { kind: 'too-large', sizeBytes: header.sizeBytes };
     const object = loose ?? (await contents.ask(oid));
     return object === null ? { kind: 'missing' } : { kind: 'bytes', bytes: object.bytes };
+  };
+  const walk = async function* ({ from, to, under, refused }: DiffRange) {
+    const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
+      commit === null ? null : findFolder(searchTree, await rootOf(commit), under);
+    const prefix = under === '' ? '' : `${under}/`;
+    const [left, right] = await Promise.all([folderOf(from), folderOf(to)]);
+    yield* walkTrees(readTrees, { from: left, to: right, prefix }, refused);
   };
   return {
     has: async (oid) => (await askHeader(oid)) !== null,
@@ -115,17 +145,20 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
       oids.length >= MANY
         ? readManyBlobs(git, oids, sizeBytesMax)
         : Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax))),
-    diff: async ({ from, to, under, refused }) => {
-      const folderOf = async (commit: Oid | null): Promise<Oid | null> =>
-        commit === null ? null : findFolder(holdTree, await rootOf(commit), under);
-      const prefix = under === '' ? '' : `${under}/`;
-      const [left, right] = await Promise.all([folderOf(from), folderOf(to)]);
-      return inOrder(await walkTrees(readTrees, { from: left, to: right, prefix }, refused));
+    scanBlobs: async function* (oids, sizeBytesMax) {
+      if (oids.length < MANY)
+        yield await Promise.all(oids.map((oid) => readBlob(oid, sizeBytesMax)));
+      else
+        for await (const objects of scanMany(git, oids, sizeBytesMax))
+          yield objects.map((object) => blobOf(object, sizeBytesMax));
     },
-    lookUp: async (commit, paths) => {
-      const root = await rootOf(commit);
-      return Promise.all(paths.map((path) => lookUpPath(holdTree, root, path)));
+    diff: async (range) => {
+      const changes: TreeChange[] = [];
+      for await (const piece of walk(range)) for (const change of piece) changes.push(change);
+      return inOrder(changes);
     },
+    walk,
+    lookUp: async (commit, paths) => lookUpPaths(searchTree, await rootOf(commit), paths),
     close: async () => {
       await Promise.all([headers.close(), contents.close()]);
     },
@@ -163,12 +196,14 @@ async function readManyBlobs(
   sizeBytesMax: number,
 ): Promise<readonly BlobRead[]> {
   const objects = await askMany(git, oids, sizeBytesMax);
-  return objects.map((object): BlobRead => {
-    if (object?.type !== 'blob') return { kind: 'missing' };
-    return object.sizeBytes > sizeBytesMax
-      ? { kind: 'too-large', sizeBytes: object.sizeBytes }
-      : { kind: 'bytes', bytes: object.bytes };
-  });
+  return objects.map((object) => blobOf(object, sizeBytesMax));
+}
+
+function blobOf(object: CatObject | null, sizeBytesMax: number): BlobRead {
+  if (object?.type !== 'blob') return { kind: 'missing' };
+  return object.sizeBytes > sizeBytesMax
+    ? { kind: 'too-large', sizeBytes: object.sizeBytes }
+    : { kind: 'bytes', bytes: object.bytes };
 }
 
 function missing(what: string, oid: Oid): CrosstalkError {
@@ -212,32 +247,85 @@ function createTreeCache(): TreeCache {
 /** The bytes of a tree; null for one that is too large. */
 type HoldTree = (oid: Oid) => Promise<Buffer | null>;
 
-function hashBytesOf(oid: Oid): number {
-  return oid.length / 2;
+/** The entries of a tree that have one of these keys; none of one that is too large. */
+type SearchTree = (oid: Oid, keys: ReadonlySet<string>) => Promise<FindItem>;
+
+/** A tree of so many bytes is indexed when it is asked for more than once. */
+const INDEXED_BYTES_MIN = 64 * 1024;
+/** Indexed trees that are kept: a large folder is asked for in pieces. */
+const INDEXED_MAX = 2;
+
+function createSearch(holdTree: HoldTree): SearchTree {
+  const indexed = new Map<Oid, FindItem>();
+  let last: Oid | null = null;
+  return async (oid, keys) => {
+    const known = indexed.get(oid);
+    if (known !== undefined) return known;
+    const tree = (await holdTree(oid)) ?? NO_BYTES;
+    const hashBytes = oid.length / 2;
+    const isRepeated = last === oid;
+    last = oid;
+    if (keys.size === 1 && !isRepeated) return (key) => findItem(tree, key, hashBytes);
+    if (tree.length < INDEXED_BYTES_MIN) return findItems(tree, keys, hashBytes);
+    const index = indexItems(tree, hashBytes);
+    indexed.set(oid, index);
+    for (const [oldest] of indexed) {
+      if (indexed.size <= INDEXED_MAX) break;
+      indexed.delete(oldest);
+    }
+    return index;
+  };
 }
 
-/** The entry at a path below `root`; null when nothing stands there or a file stands in the way. */
-async function findAt(holdTree: HoldTree, root: Oid, path: string): Promise<TreeItem | null> {
-  let item: TreeItem | null = { key: '', mode: 0o040000, oid: root };
-  for (const name of path.split('/')) {
-    if (kindOfMode(item.mode) !== 'tree') return null;
-    const tree = await holdTree(item.oid);
-    item = tree === null ? null : findItem(tree, encodeName(name), hashBytesOf(root));
-    if (item === null) return null;
-  }
-  return item;
-}
-
-async function findFolder(holdTree: HoldTree, root: Oid, path: string): Promise<Oid | null> {
+async function findFolder(searchTree: SearchTree, root: Oid, path: string): Promise<Oid | null> {
   if (path === '') return root;
-  const item = await findAt(holdTree, root, path);
-  return item !== null && kindOfMode(item.mode) === 'tree' ? item.oid : null;
+  const [entry] = await lookUpPaths(searchTree, root, [path]);
+  return entry?.kind === 'tree' ? entry.oid : null;
 }
 
-async function lookUpPath(holdTree: HoldTree, root: Oid, path: string): Promise<TreeEntry | null> {
-  const item = await findAt(holdTree, root, path);
-  return item === null ? null : { kind: kindOfMode(item.mode), oid: item.oid };
+/** Trees that are held at once while paths are looked up. */
+const LOOKED_UP_AT_ONCE = 64;
+
+/**
+ * The entries at paths below `root`, in the order asked; null when nothing stands there or a file
+ * stands in the way. Each tree is gone through once, however many paths lead through it.
+ */
+async function lookUpPaths(
+  searchTree: SearchTree,
+  root: Oid,
+  paths: readonly string[],
+): Promise<readonly (TreeEntry | null)[]> {
+  const found: (TreeEntry | null)[] = paths.map(() => null);
+  const asked = paths.map((path, at) => ({ at, keys: path.split('/').map(encodeName) }));
+  let level = new Map([[root, asked]]);
+  for (let depth = 0; level.size > 0; depth += 1) {
+    const next = new Map<Oid, typeof asked>();
+    const trees = [...level];
+    for (let start = 0; start < trees.length; start += LOOKED_UP_AT_ONCE)
+      await Promise.all(
+        trees.slice(start, start + LOOKED_UP_AT_ONCE).map(async ([oid, below]) => {
+          const find = await searchTree(oid, new Set(below.map((one) => one.keys[depth] ?? '')));
+          for (const one of below) {
+            const item = find(one.keys[depth] ?? '');
+            if (item === null) continue;
+            const kind = kindOfMode(item.mode);
+            if (depth === one.keys.length - 1) found[one.at] = { kind, oid: item.oid };
+            else if (kind === 'tree') pushTo(next, item.oid, one);
+          }
+        }),
+      );
+    level = next;
+  }
+  return found;
 }
+
+function pushTo<T>(lists: Map<Oid, T[]>, oid: Oid, value: T): void {
+  const list = lists.get(oid);
+  if (list === undefined) lists.set(oid, [value]);
+  else list.push(value);
+}
+
+const NO_BYTES = Buffer.alloc(0);
 
 function inOrder(changes: TreeChange[]): readonly TreeChange[] {
   const sorted = changes.every(

@@ -5,7 +5,8 @@
 import type { Oid } from '../base/ids.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import { CHANNELS, parseMessagePath } from '../protocol/paths.ts';
-import type { Repository, SettledPart, TreeChange } from './repository.ts';
+import type { Repository, SettledPart } from './repository.ts';
+import type { Exists } from './standing-paths.ts';
 
 interface Range {
   readonly from: Oid | null;
@@ -14,30 +15,43 @@ interface Range {
   readonly settled?: SettledPart | null;
 }
 
+/** Of files of whole folders, those that need not be read. */
+export type JudgeSettled = (
+  written: readonly { readonly path: string }[],
+) => Promise<(path: string) => boolean>;
+
 /**
  * What stands in the settled part and is a reply, or has one: such a message is as old as to be
  * stale, whoever of its recipients has not answered, and such a reply is as old as to wake nobody.
  * A message that nobody has answered is read, however old: it may be a run, or something for a
- * person.
+ * person. What will be read is fetched at once, as it is read piece by piece.
  */
-export async function judgeSettled(
+export async function createSettled(
   repository: Repository,
-  { from, to, settled }: Range,
-  written: readonly { readonly path: string }[],
-): Promise<(path: string) => boolean> {
-  if (from !== null || settled == null) return () => false;
+  range: Range,
+  exists: Exists,
+): Promise<JudgeSettled> {
+  const { from, to, settled } = range;
+  if (from !== null || settled == null) return () => Promise.resolve(() => false);
   const fresh = new Set(
     (await repository.diff({ from: settled.commit, to, under: CHANNELS })).map(({ path }) => path),
   );
-  const standing = new Set(written.map(({ path }) => path));
-  const closed = new Set<string>();
-  for (const { path } of written) {
-    const original = parseMessagePath(path)?.replyTo?.path;
-    if (original === undefined || fresh.has(path) || !standing.has(original)) continue;
-    closed.add(path);
-    if (!fresh.has(original)) closed.add(original);
-  }
-  return (path) => closed.has(path);
+  const judge: JudgeSettled = async (written) => {
+    const replies = written.flatMap(({ path }) => {
+      const original = parseMessagePath(path)?.replyTo?.path;
+      return original === undefined || fresh.has(path) ? [] : [{ path, original }];
+    });
+    const standing = await exists(replies.map(({ original }) => original));
+    const closed = new Set<string>();
+    for (const { path, original } of replies) {
+      if (!standing.has(original)) continue;
+      closed.add(path);
+      if (!fresh.has(original)) closed.add(original);
+    }
+    return (path) => closed.has(path);
+  };
+  await bringUnsettled(repository, range, judge);
+  return judge;
 }
 
 /**
@@ -51,14 +65,22 @@ export function peopleOf({ settled, models }: Range): readonly string[] {
   );
 }
 
-/** Has what will be read of a whole tree fetched at once: it is read piece by piece. */
-export function bringUnsettled(
+async function bringUnsettled(
   repository: Repository,
-  written: readonly Extract<TreeChange, { kind: 'written' }>[],
-  isSettled: (path: string) => boolean,
+  { from, to }: Range,
+  judge: JudgeSettled,
 ): Promise<void> {
-  const wanted = written.filter(
-    ({ path, entry }) => entry === 'file' && parseMessagePath(path) !== null && !isSettled(path),
-  );
-  return repository.bringBlobs(wanted.map(({ blob }) => blob));
+  const wanted: Oid[] = [];
+  for await (const changes of repository.walk({ from, to, under: CHANNELS })) {
+    const isSettled = await judge(changes.filter(({ kind }) => kind === 'written'));
+    for (const change of changes)
+      if (
+        change.kind === 'written' &&
+        change.entry === 'file' &&
+        parseMessagePath(change.path) !== null &&
+        !isSettled(change.path)
+      )
+        wanted.push(change.blob);
+  }
+  await repository.bringBlobs(wanted);
 }

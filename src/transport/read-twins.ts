@@ -35,6 +35,22 @@ export interface TwinsRead {
   readonly answered: readonly string[];
 }
 
+/**
+ * The twins of a whole tree, as `findTwins` gives them: `odd` are the messages that stand where
+ * their ids do not say, and the replies to these. Of the others only those count that one of them
+ * is a copy of.
+ */
+export async function findTwinsIn(
+  exists: Exists,
+  odd: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const canonical = odd.flatMap((path) => {
+    const file = parseMessagePath(path);
+    return file?.replyTo === null ? (canonicalPath(file) ?? []) : [];
+  });
+  return findTwins([...odd, ...(await exists([...new Set(canonical)]))]);
+}
+
 /** Looks for what else has the ids of new messages. */
 export async function readTwins(
   asked: Asked,

@@ -212,6 +212,11 @@ export interface Repository {
    * refused in `from`: when they have changed, they are read as if nothing had stood there.
    */
   diff(range: DiffRange): Promise<readonly TreeChange[]>;
+  /**
+   * What `diff` gives, in pieces of whole folders and in no order: for more changes than should be
+   * in memory at once.
+   */
+  walk(range: DiffRange): AsyncIterable<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
   /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
@@ -221,6 +226,8 @@ export interface Repository {
    * REMOTE_UNREACHABLE when they cannot be.
    */
   readBlobs(oids: readonly Oid[], sizeBytesMax: number): Promise<readonly BlobRead[]>;
+  /** What `readBlobs` gives, in the same order, some at a time. */
+  scanBlobs(oids: readonly Oid[], sizeBytesMax: number): AsyncIterable<readonly BlobRead[]>;
   /**
    * Fetches in one conversation what a partial cache lacks of blobs that are about to be read piece
    * by piece. Throws REMOTE_UNREACHABLE.

@@ -91,6 +91,36 @@ export function findItem(tree: Buffer, key: string, hashBytes: number): TreeItem
   return null;
 }
 
+/** Answers for a key with its entry; of two with one key with the first. */
+export type FindItem = (key: string) => TreeItem | null;
+
+/** The entries with these keys, found in one pass. */
+export function findItems(tree: Buffer, keys: ReadonlySet<string>, hashBytes: number): FindItem {
+  const found = new Map<string, TreeItem>();
+  for (let start = 0; start < tree.length && found.size < keys.size;) {
+    const slot = slotAt(tree, start, hashBytes);
+    const key = tree.toString('latin1', slot.nameStart, slot.nameEnd);
+    if (keys.has(key) && !found.has(key)) found.set(key, itemAt(tree, start, slot));
+    start = slot.end;
+  }
+  return (key) => found.get(key) ?? null;
+}
+
+/** All entries of a tree, for one that is asked again and again. */
+export function indexItems(tree: Buffer, hashBytes: number): FindItem {
+  const starts = new Map<string, number>();
+  for (let start = 0; start < tree.length;) {
+    const slot = slotAt(tree, start, hashBytes);
+    const key = tree.toString('latin1', slot.nameStart, slot.nameEnd);
+    if (!starts.has(key)) starts.set(key, start);
+    start = slot.end;
+  }
+  return (key) => {
+    const start = starts.get(key);
+    return start === undefined ? null : itemAt(tree, start, slotAt(tree, start, hashBytes));
+  };
+}
+
 /**
  * Both sides' entries that differ between two trees, by key. What both begin with is passed over
  * without being decoded.
@@ -110,6 +140,17 @@ export function differingItems(
     right.delete(key);
   }
   return { left, right };
+}
+
+/** How many entries a tree has; null when a folder is among them. */
+export function countOnlyFiles(tree: Buffer, hashBytes: number): number | null {
+  let entries = 0;
+  for (let start = 0; start < tree.length; entries += 1) {
+    const slot = slotAt(tree, start, hashBytes);
+    if (kindOfMode(modeAt(tree, start, slot.nameStart)) === 'tree') return null;
+    start = slot.end;
+  }
+  return entries;
 }
 
 function commonStart(from: Buffer, to: Buffer, hashBytes: number): number {

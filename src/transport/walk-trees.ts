@@ -1,14 +1,24 @@
 /**
  * What differs between two folders, at any depth. Each folder of the first level (a channel) is
- * gone through level by level, so that the trees of a level are read together and each of them
- * once. Work stays in proportion to the objects that somebody pushed: a few trees can be made to
- * stand at a billion paths, and a folder that does so is told as one refused path while its
- * neighbours are read. Of two entries with one name the first one counts.
+ * gone through level by level, so that the trees of a level are read together. Work stays in
+ * proportion to the objects that somebody pushed: a few trees can be made to stand at a billion
+ * paths, and a folder that does so is told as one refused path while its neighbours are read. Of
+ * two entries with one name the first one counts.
+ *
+ * Memory stays in proportion to the folders: which of them have files that differ is found first,
+ * and the files of all but the first few are read when their turn comes.
  */
 import type { Oid } from '../base/ids.ts';
+import { by } from '../base/order.ts';
 import { createTurns, type Turns } from '../base/turns.ts';
 import type { TreeChange } from './repository.ts';
-import { decodeName, differingItems, kindOfMode, type TreeItem } from './tree-codec.ts';
+import {
+  countOnlyFiles,
+  decodeName,
+  differingItems,
+  kindOfMode,
+  type TreeItem,
+} from './tree-codec.ts';
 
 /** Two folders at one path; null = there is none. `prefix` is empty or ends in a slash. */
 export interface FolderPair {
@@ -39,6 +49,10 @@ const FOLDERS_AT_ONCE = 64;
 const FOLDERS_HELD_MAX = 1_000;
 /** Entries between two turns of the event loop. */
 const ENTRIES_A_TURN = 10_000;
+/** Changed files of one walk that are kept from the moment they are found. */
+const KEPT_MAX = 16_384;
+/** A piece ends with the folder that makes it as large as this. */
+const PIECE_MAX = 16_384;
 
 const NO_TREE = Buffer.alloc(0);
 
@@ -46,25 +60,41 @@ interface Walk {
   readonly readTrees: ReadTrees;
   readonly turn: Turns;
   repeatedInAll: number;
+  /** Changes that are kept until they are told. */
+  kept: number;
+}
+
+/** The files that differ right in one folder; `changes` is null when they are to be read again. */
+interface Leaf {
+  readonly pair: FolderPair;
+  readonly entries: number;
+  readonly changes: readonly TreeChange[] | null;
 }
 
 /** What was found below one folder, or why it is not gone through. */
 type Found =
-  | { readonly kind: 'whole'; readonly changes: readonly TreeChange[] }
+  | { readonly kind: 'whole'; readonly leaves: readonly Leaf[] }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** The changes from one folder to the other, in no order; `refused` as for `Repository.diff`. */
-export async function walkTrees(
+/**
+ * The changes from one folder to the other, in pieces of whole folders; `refused` as for
+ * `Repository.diff`.
+ */
+export async function* walkTrees(
   readTrees: ReadTrees,
   root: FolderPair,
   refused: ReadonlySet<string> = new Set(),
-): Promise<TreeChange[]> {
-  const walk: Walk = { readTrees, turn: createTurns(ENTRIES_A_TURN), repeatedInAll: 0 };
-  const changes: TreeChange[] = [];
+): AsyncGenerator<readonly TreeChange[]> {
+  const turn = createTurns(ENTRIES_A_TURN);
+  const walk: Walk = { readTrees, turn, repeatedInAll: 0, kept: 0 };
+  const leaves: Leaf[] = [];
   const budget = createBudget(walk);
-  const folders = await walkLevel(walk, [root], { changes, budget });
+  const folders = await walkLevel(walk, [root], { leaves, budget });
   const why = budget.refusal();
-  if (why !== null) return [{ kind: 'refused', path: root.prefix.slice(0, -1), why }];
+  if (why !== null) {
+    yield [{ kind: 'refused', path: root.prefix.slice(0, -1), why }];
+    return;
+  }
   for (let at = 0; at < folders.length; at += FOLDERS_AT_ONCE) {
     const found = await Promise.all(
       folders
@@ -75,18 +105,47 @@ export async function walkTrees(
             : walkFolder(walk, folder),
         ),
     );
-    for (const list of found) for (const change of list) changes.push(change);
+    for (const list of found) for (const leaf of list) leaves.push(leaf);
   }
-  return changes;
+  yield* tellLeaves(walk, leaves.sort(by(({ pair }) => pair.prefix)));
 }
 
-async function walkFolder(walk: Walk, pair: FolderPair): Promise<readonly TreeChange[]> {
+async function* tellLeaves(
+  walk: Walk,
+  leaves: readonly Leaf[],
+): AsyncGenerator<readonly TreeChange[]> {
+  let piece: Leaf[] = [];
+  let entries = 0;
+  for (const [at, leaf] of leaves.entries()) {
+    piece.push(leaf);
+    entries += leaf.entries;
+    if (entries < PIECE_MAX && piece.length < FOLDERS_HELD_MAX && at < leaves.length - 1) continue;
+    yield await changesOf(walk, piece);
+    [piece, entries] = [[], 0];
+  }
+}
+
+async function changesOf(walk: Walk, piece: readonly Leaf[]): Promise<readonly TreeChange[]> {
+  const again = piece.flatMap(({ pair, changes }) => (changes === null ? [pair] : []));
+  const read = await readPairs(walk, again);
+  return piece.flatMap(({ pair, changes }) => {
+    if (changes !== null) return changes;
+    const sides = differingItems(...read(pair));
+    return compare({ ...sides, prefix: pair.prefix }).changes;
+  });
+}
+
+function tell(pair: FolderPair, changes: readonly TreeChange[]): readonly Leaf[] {
+  return [{ pair, entries: changes.length, changes }];
+}
+
+async function walkFolder(walk: Walk, pair: FolderPair): Promise<readonly Leaf[]> {
   const found = await descend(walk, pair);
-  if (found.kind === 'whole') return found.changes;
+  if (found.kind === 'whole') return found.leaves;
   // Each side by itself: what could be read before is gone, what can be read now is new.
   const path = pair.prefix.slice(0, -1);
-  if (pair.from === null) return [{ kind: 'refused', path, why: found.why }];
-  if (pair.to === null) return [{ kind: 'removed', path }];
+  if (pair.from === null) return tell(pair, [{ kind: 'refused', path, why: found.why }]);
+  if (pair.to === null) return tell(pair, [{ kind: 'removed', path }]);
   return [
     ...(await walkFolder(walk, { ...pair, to: null })),
     ...(await walkFolder(walk, { ...pair, from: null })),
@@ -94,22 +153,22 @@ async function walkFolder(walk: Walk, pair: FolderPair): Promise<readonly TreeCh
 }
 
 /** One of which nothing was read before. */
-async function walkRefused(walk: Walk, pair: FolderPair): Promise<readonly TreeChange[]> {
-  const gone: TreeChange = { kind: 'removed', path: pair.prefix.slice(0, -1) };
-  return pair.to === null ? [gone] : [gone, ...(await walkFolder(walk, { ...pair, from: null }))];
+async function walkRefused(walk: Walk, pair: FolderPair): Promise<readonly Leaf[]> {
+  const gone = tell(pair, [{ kind: 'removed', path: pair.prefix.slice(0, -1) }]);
+  return pair.to === null ? gone : [...gone, ...(await walkFolder(walk, { ...pair, from: null }))];
 }
 
 async function descend(walk: Walk, pair: FolderPair): Promise<Found> {
-  const changes: TreeChange[] = [];
+  const leaves: Leaf[] = [];
   const budget = createBudget(walk);
   let level: readonly FolderPair[] = [pair];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > LEVELS_MAX) return { kind: 'refused', why: `more than ${LEVELS_MAX} levels` };
-    level = await walkLevel(walk, level, { changes, budget });
+    level = await walkLevel(walk, level, { leaves, budget });
     const why = budget.refusal();
     if (why !== null) return { kind: 'refused', why };
   }
-  return { kind: 'whole', changes };
+  return { kind: 'whole', leaves };
 }
 
 interface Budget {
@@ -146,11 +205,11 @@ function createBudget(walk: Walk): Budget {
 }
 
 interface Into {
-  readonly changes: TreeChange[];
+  readonly leaves: Leaf[];
   readonly budget: Budget;
 }
 
-/** Reads one level into `changes` and gives the folders of the next; stops when it is too much. */
+/** Reads one level into `leaves` and gives the folders of the next; stops when it is too much. */
 async function walkLevel(
   walk: Walk,
   level: readonly FolderPair[],
@@ -164,33 +223,50 @@ async function walkLevel(
 }
 
 async function walkSome(
-  { readTrees, turn }: Walk,
+  walk: Walk,
   level: readonly FolderPair[],
-  { changes, budget }: Into,
+  { leaves, budget }: Into,
 ): Promise<readonly FolderPair[]> {
+  const folders: FolderPair[] = [];
+  const read = await readPairs(walk, level, () => budget.refuse('a folder of too many entries'));
+  for (const pair of budget.isSpent() ? [] : level) {
+    const { from, to, prefix } = pair;
+    if (from === to) continue;
+    const [old, now, hashBytes] = read(pair);
+    const onlyFiles =
+      from === null && walk.kept >= KEPT_MAX ? countOnlyFiles(now, hashBytes) : null;
+    const sides = onlyFiles === null ? differingItems(old, now, hashBytes) : NOTHING;
+    const differing = onlyFiles ?? sides.left.size + sides.right.size;
+    if (!budget.take(`${from ?? ''}:${to ?? ''}`, differing)) return [];
+    const found = compare({ ...sides, prefix });
+    for (const folder of found.folders) folders.push(folder);
+    const entries = onlyFiles ?? found.changes.length;
+    const isKept = onlyFiles === null && walk.kept < KEPT_MAX;
+    if (isKept) walk.kept += entries;
+    if (entries > 0) leaves.push({ pair, entries, changes: isKept ? found.changes : null });
+    await walk.turn(differing + 1);
+  }
+  return folders;
+}
+
+const NOTHING: ReturnType<typeof differingItems> = { left: new Map(), right: new Map() };
+
+/** Both trees of a pair, and the length of the ids in them. */
+type ReadPair = (pair: FolderPair) => readonly [from: Buffer, to: Buffer, hashBytes: number];
+
+async function readPairs(
+  { readTrees }: Walk,
+  pairs: readonly FolderPair[],
+  onTooLarge: () => void = () => undefined,
+): Promise<ReadPair> {
   const oids = [
-    ...new Set(level.flatMap(({ from, to }) => [from, to].filter((oid) => oid !== null))),
+    ...new Set(pairs.flatMap(({ from, to }) => [from, to].filter((oid) => oid !== null))),
   ];
   const bytes = await readTrees(oids);
   const trees = new Map(oids.map((oid, at) => [oid, bytes[at] ?? null]));
-  const folders: FolderPair[] = [];
-  for (const { from, to, prefix } of level) {
-    const oid = to ?? from;
-    if (oid === null || from === to) continue;
-    if ([from, to].some((side) => side !== null && trees.get(side) === null)) {
-      budget.refuse('a folder of too many entries');
-      return [];
-    }
-    const { left, right } = differingItems(
-      from === null ? NO_TREE : (trees.get(from) ?? NO_TREE),
-      to === null ? NO_TREE : (trees.get(to) ?? NO_TREE),
-      oid.length / 2,
-    );
-    if (!budget.take(`${from ?? ''}:${to ?? ''}`, left.size + right.size)) return [];
-    compare({ left, right, prefix }, { changes, folders });
-    await turn(left.size + right.size + 1);
-  }
-  return folders;
+  if ([...trees.values()].includes(null)) onTooLarge();
+  const treeOf = (oid: Oid | null): Buffer => (oid === null ? null : trees.get(oid)) ?? NO_TREE;
+  return ({ from, to }) => [treeOf(from), treeOf(to), (to ?? from ?? '').length / 2];
 }
 
 interface Sides {
@@ -199,20 +275,22 @@ interface Sides {
   readonly prefix: string;
 }
 
-function compare(
-  { left, right, prefix }: Sides,
-  into: { readonly changes: TreeChange[]; readonly folders: FolderPair[] },
-): void {
+function compare({ left, right, prefix }: Sides): {
+  readonly changes: readonly TreeChange[];
+  readonly folders: readonly FolderPair[];
+} {
+  const [changes, folders]: [TreeChange[], FolderPair[]] = [[], []];
   const keys = left.size === 0 ? right.keys() : new Set([...left.keys(), ...right.keys()]);
   for (const key of keys) {
     const path = prefix + decodeName(key);
     const [old, now] = [sideOf(left.get(key)), sideOf(right.get(key))];
-    if (old.file !== null && now.file === null) into.changes.push({ kind: 'removed', path });
+    if (old.file !== null && now.file === null) changes.push({ kind: 'removed', path });
     if (now.file !== null)
-      into.changes.push({ kind: 'written', path, entry: now.file.entry, blob: now.file.oid });
+      changes.push({ kind: 'written', path, entry: now.file.entry, blob: now.file.oid });
     if (old.folder !== null || now.folder !== null)
-      into.folders.push({ from: old.folder, to: now.folder, prefix: `${path}/` });
+      folders.push({ from: old.folder, to: now.folder, prefix: `${path}/` });
   }
+  return { changes, folders };
 }
 
 interface Side {

@@ -25,6 +25,12 @@ const CLAIMS = 'refs/crosstalk/claims/';
 const HOSTS = 'refs/crosstalk/hosts/';
 const NONE = new Map<string, Oid>();
 
+async function inOne<T>(pieces: AsyncIterable<readonly T[]>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const piece of pieces) all.push(...piece);
+  return all;
+}
+
 /** Defines the suite for one implementation. */
 export function describeRepositoryContract(
   name: string,
@@ -319,6 +325,10 @@ export function describeRepositoryContract(
         expect(
           (await a.diff({ from: first, to: second, under: 'data' })).map(({ path }) => path),
         ).toEqual(['data/n/m.md']);
+        for (const from of [null, first])
+          expect(new Set(await inOne(a.walk({ from, to: second, under: 'data' })))).toEqual(
+            new Set(await a.diff({ from, to: second, under: 'data' })),
+          );
         expect(await a.diff({ from: first, to: second, under: 'nowhere' })).toEqual([]);
         expect(await a.diff({ from: first, to: second, under: 'top.md' })).toEqual([]);
       });
@@ -418,6 +428,9 @@ export function describeRepositoryContract(
         );
         const missing = 'f'.repeat(commit.length) as Oid;
         const blobs = await a.readBlobs([missing, ...entries.map((entry) => entry!.oid)], 250);
+        expect(
+          await inOne(a.scanBlobs([missing, ...entries.map((entry) => entry!.oid)], 250)),
+        ).toEqual(blobs);
         expect(blobs[0]).toEqual({ kind: 'missing' });
         const sizes = blobs
           .slice(1)

@@ -215,22 +215,28 @@ function openHost(server: Server, host: Host): Repository {
     host.has.add(oid);
     return oid;
   };
+  const diff: Repository['diff'] = ({ from, to, under }) =>
+    local('diff', () => {
+      const side = (oid: Oid | null): Folder =>
+        oid === null ? EMPTY : folderAt(own(oid).root, under);
+      const changes = diffFolders({
+        from: side(from),
+        to: side(to),
+        prefix: under === '' ? '' : `${under}/`,
+      });
+      return changes.sort(by((change) => change.path));
+    });
+  const readBlobs: Repository['readBlobs'] = (oids, sizeBytesMax) =>
+    local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax)));
   return {
     listRefs: (prefixes) =>
       ask('listRefs', () => ({ kind: 'reached', value: listRefs(server, prefixes) })),
     fetch: (want) => ask('fetch', () => fetchInto(server, host, want)),
     hasObject: (oid) => local('hasObject', () => host.has.has(oid) || universe.blobs.has(oid)),
-    diff: ({ from, to, under }) =>
-      local('diff', () => {
-        const side = (oid: Oid | null): Folder =>
-          oid === null ? EMPTY : folderAt(own(oid).root, under);
-        const changes = diffFolders({
-          from: side(from),
-          to: side(to),
-          prefix: under === '' ? '' : `${under}/`,
-        });
-        return changes.sort(by((change) => change.path));
-      }),
+    diff,
+    walk: async function* (range) {
+      yield await diff(range);
+    },
     keeps: (commit) => host.has.has(commit),
     hasHistory: (commit) => local('hasHistory', () => host.has.has(commit)),
     lookUp: (commit, paths) =>
@@ -240,8 +246,10 @@ function openHost(server: Server, host: Host): Repository {
     // It always has everything: nothing happens here that could be the place of a fault.
     bringBlobs: () => Promise.resolve(),
     settledPart: () => Promise.resolve(null),
-    readBlobs: (oids, sizeBytesMax) =>
-      local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax))),
+    readBlobs,
+    scanBlobs: async function* (oids, sizeBytesMax) {
+      yield await readBlobs(oids, sizeBytesMax);
+    },
     readCommit: (oid) =>
       local('readCommit', () =>
         host.has.has(oid) ? (universe.commits.get(oid)?.info ?? null) : null,
