@@ -27,6 +27,7 @@ import { enqueue } from './post.ts';
 import { readRun, type RunReader } from './read-run.ts';
 import { refsUnder } from './refs-under.ts';
 import { candidatesFor, preferredInstance } from './select-work.ts';
+import type { FoldMemo } from '../workflow/run/fold.ts';
 
 /** Transitions of one run in one push. */
 const TRANSITIONS_MAX = 16;
@@ -156,7 +157,8 @@ async function advanceRun(
   const input = await readInput(dispatcher, marker, { view, others });
   if (input === null) return;
   state.workflows.channelOf.set(marker.path, input.run);
-  if ((await nextWithCache(cacheAt(dispatcher, view.tip), input)) === null) return;
+  const memo = memoOf(dispatcher, marker);
+  if ((await nextWithCache(cacheAt(dispatcher, view.tip), input, memo)) === null) return;
   state.workflows.advancing.add(marker.path);
   enqueue(dispatcher, {
     about: marker.path,
@@ -195,7 +197,9 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
           others,
         });
         const next =
-          input === null ? null : await nextWithCache(cacheAt(dispatcher, view.tip), input);
+          input === null
+            ? null
+            : await nextWithCache(cacheAt(dispatcher, view.tip), input, memoOf(dispatcher, marker));
         if (input === null || next === null) break;
         for (const file of next.files) added.set(file.path, file.content);
         drafts.push(toDraft(dispatcher, input, next));
@@ -244,10 +248,14 @@ async function readInput(
     ),
     here: { alias: settings.alias, models: state.models.serving.models },
   });
+  return readRun(readerAt(dispatcher, marker, { view, askable, others }), marker);
+}
+
+/** What earlier folds of the run of a marker found. */
+function memoOf({ state }: Dispatcher, marker: OpenMessage): FoldMemo {
   const memo = state.workflows.foldMemos.get(marker.path) ?? createFoldMemo();
   state.workflows.foldMemos.set(marker.path, memo);
-  const input = await readRun(readerAt(dispatcher, marker, { view, askable, others }), marker);
-  return input === null ? null : { ...input, memo };
+  return memo;
 }
 
 /** All open runs, as far as concurrency groups need to know of each other. */

@@ -12,6 +12,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { nextTransition } from '../workflow/run/engine.ts';
 import type { Reusable, RunInput, Transition } from '../workflow/run/run-input.ts';
+import type { FoldMemo } from '../workflow/run/fold.ts';
 
 /** Tasks and replies of every run as of one commit. */
 export interface AnswerCache {
@@ -38,7 +39,11 @@ interface CacheView {
 const CHUNK = 512;
 
 /** What the engine says, with the answers of other runs that it asked for in the asking. */
-export async function nextWithCache(view: CacheView, input: RunInput): Promise<Transition | null> {
+export async function nextWithCache(
+  view: CacheView,
+  input: RunInput,
+  memo: FoldMemo,
+): Promise<Transition | null> {
   const found = new Map<string, Reusable | null>();
   for (;;) {
     const wanted = new Set<string>();
@@ -46,7 +51,7 @@ export async function nextWithCache(view: CacheView, input: RunInput): Promise<T
       if (!found.has(key)) wanted.add(key);
       return found.get(key) ?? null;
     };
-    const next = nextTransition({ ...input, lookUp: { ...input.lookUp, cached } });
+    const next = nextTransition({ ...input, lookUp: { ...input.lookUp, cached } }, memo);
     if (wanted.size === 0 || view.tip === null) return next;
     await follow(view.repository, view.cache, view.tip);
     for (const key of wanted) found.set(key, await findAnswer(view, view.tip, key));

@@ -16,7 +16,7 @@ import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { isMeant } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
-import { journal } from './start-ledger.ts';
+import { journal } from './write-journal.ts';
 
 const GIVE_BACK_MS = 2_000;
 /** A server that hides refs takes a claim and does not list it. */

@@ -12,7 +12,7 @@ import type { Held, StopReason } from './state.ts';
 import { isMarkedBy } from './mark-start.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { lateOf, publishReply, releaseClaim } from './publish-reply.ts';
-import { journal } from './start-ledger.ts';
+import { journal } from './write-journal.ts';
 
 /** What every reply of a claim says, however it ended. */
 export function replyBasics(dispatcher: Dispatcher, held: Held) {

@@ -21,7 +21,7 @@ import type { Held } from './state.ts';
 import { currentPath, isOpen } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { restoreClaim } from './restore-claim.ts';
-import { journal } from './start-ledger.ts';
+import { journal } from './write-journal.ts';
 
 /**
  * What the outbox keeps of a reply: enough to publish it after a restart. Written and read only

@@ -13,7 +13,8 @@ import { loadRests } from './keep-rests.ts';
 import { createRecord } from './observe.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
-import { journal, noteEntry } from './start-ledger.ts';
+import { noteEntry } from './start-ledger.ts';
+import { journal } from './write-journal.ts';
 
 /** Settled claims whose start is remembered over a restart. */
 const RAN_KEPT = 500;

@@ -28,7 +28,7 @@ import { saveRests } from './keep-rests.ts';
 import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
-import { journal } from './start-ledger.ts';
+import { journal } from './write-journal.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 
 /** One model being tried for a claim: the recipient itself, then its fallbacks. */

@@ -6,7 +6,6 @@
 import { DAY } from '../base/clock.ts';
 import { estimateOf, type Spent } from '../protocol/budgets.ts';
 import { type JournalEntry, PUBLISHED, type StartFacts } from '../local/local-state.ts';
-import type { Dispatcher } from './dispatcher.ts';
 
 /** One start of an agent. */
 export interface Start extends StartFacts {
@@ -75,13 +74,4 @@ export function untold(
       ? []
       : [{ model, atMs, ...(used ?? estimate(model)) }],
   );
-}
-
-/** Writes an entry to the journal, durably, and takes it into the ledger. */
-export async function journal({ state, doors }: Dispatcher, entry: JournalEntry): Promise<void> {
-  // It has ended, and the lock may be another's by now: the next start finds out what is missing.
-  if (state.loop.ending.signal.aborted) return;
-  // First here: what is about to be started counts, also while the disk is slow.
-  noteEntry(state.claims.ledger, entry);
-  await doors.local.journal(entry);
 }

@@ -18,10 +18,10 @@ import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
 import type { ScheduleInput } from '../workflow/run/schedule.ts';
-import type { FoldMemo } from '../workflow/run/fold-memo.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
 import { createLedger, type StartLedger } from './start-ledger.ts';
+import type { FoldMemo } from '../workflow/run/fold.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {

@@ -2,6 +2,7 @@
  * A pure transport for tests: applies transitions, answers open tasks by a function, and checks on
  * every step what must always hold.
  */
+import type { FoldMemo } from '../../src/workflow/run/fold.ts';
 import { expect } from 'vitest';
 import { decodeMessage, type Message } from '../../src/protocol/message.ts';
 import type { Violation } from '../../src/protocol/invariants.ts';
@@ -175,10 +176,11 @@ export function markers(at: World): readonly string[] {
 export function settle(
   at: World,
   input: (path: string) => RunInput = (path) => inputOf(at, path),
+  memo?: FoldMemo,
 ): void {
   for (let count = 0; count < 2_000; count += 1) {
     const moved = markers(at).filter((path) => {
-      const next = nextTransition(input(path));
+      const next = nextTransition(input(path), memo);
       if (next === null) return false;
       apply(at, next);
       return true;

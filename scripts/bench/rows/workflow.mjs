@@ -173,7 +173,7 @@ function createRun(yaml, atMs) {
       reply: files.get(replyPath(path, 'workflow')) ?? null,
     };
     const own = new Map([...files].filter(([each]) => each.startsWith(root)));
-    return nextTransition({ run: name, marker, files: own, lookUp: LOOK_UP, nowMs: atMs, memo });
+    return nextTransition({ run: name, marker, files: own, lookUp: LOOK_UP, nowMs: atMs }, memo);
   };
   const memo = createFoldMemo();
   return {

@@ -6,7 +6,6 @@ import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
-import type { GateView, StepView, TaskView } from '../../workflow/run/fold-context.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
 import { type Colour, fixLines, type Io, lineFor, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
@@ -15,6 +14,7 @@ import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
+import type { GateView, StepView, TaskView } from '../../workflow/run/fold.ts';
 
 export interface Drawing {
   readonly seen: RunSeen;

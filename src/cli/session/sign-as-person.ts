@@ -12,17 +12,23 @@ import { openHostKey } from '../../local/trust-store.ts';
 import { signSsh } from '../../protocol/ssh-signature.ts';
 import type { Sign } from '../../transport/repository.ts';
 import { openPersonGit } from './person-git.ts';
-import type { TransportSession } from './transport-session.ts';
 
 /** A person may have to touch a key or type a password. */
 const SIGN_MS = 60 * SECOND;
+
+/** Whose command commits, and where. */
+interface Committing {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly located: { readonly clone: string | null };
+  /** The state directory. */
+  readonly directory: { readonly path: string };
+}
 
 /**
  * The signature of this command's commits; null when git is not told to sign, or to sign with GPG,
  * which other hosts could not verify.
  */
-export async function findSign(session: TransportSession): Promise<Sign | null> {
-  const { env, located, directory } = session;
+export async function findSign({ env, located, directory }: Committing): Promise<Sign | null> {
   if ((env['CROSSTALK_MODEL'] ?? '') !== '') return hostSign(directory.path);
   const git = openPersonGit(located.clone ?? directory.path, env, 10 * SECOND);
   const ask = async (...args: readonly string[]): Promise<string> =>
@@ -45,7 +51,7 @@ interface Signing {
   readonly program: string;
   /** A file, or the public key itself, whose other half an agent has. */
   readonly key: string;
-  readonly env: TransportSession['env'];
+  readonly env: Committing['env'];
 }
 
 async function signWith(signing: Signing, payload: Buffer): Promise<string> {

@@ -6,7 +6,6 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
 import { answerGate as fixOfGate } from '../../protocol/remedy.ts';
-import type { GateView } from '../../workflow/run/fold-context.ts';
 import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { jsonValues } from '../../workflow/language/json.ts';
@@ -20,6 +19,7 @@ import { speakerOf } from '../../protocol/who-said.ts';
 import type { Sender } from '../talk/person.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
 import type { RunSeen } from '../look/runs.ts';
+import type { GateView } from '../../workflow/run/fold.ts';
 
 /** Says yes to a gate, or gives the answer it asks for. */
 export function approve(invocation: Invocation): Promise<number> {

@@ -1,7 +1,7 @@
 /** Changes a plan while its run goes on: only steps that have not started may differ. */
 import { writeYaml } from '../../protocol/yaml.ts';
 import { type Handled, refuse } from './controls.ts';
-import { type Fold, hasBelow } from './fold-context.ts';
+import { hasBelow } from './fold-context.ts';
 import { findMapping, type JsonObject } from '../language/json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from '../language/plan.ts';
@@ -24,6 +24,7 @@ import {
   planFolder,
   folderOfStep,
 } from '../../protocol/run-paths.ts';
+import type { Fold } from './fold.ts';
 
 /** The answer to `op: amend`: its body is the new plan, whole or the keys that change. */
 export function amendBy(fold: Fold, current: JsonObject): (control: Control) => Handled {

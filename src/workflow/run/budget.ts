@@ -1,9 +1,9 @@
 /** What a run may use: counted from what replies report and what open tasks are likely to cost. */
 import { MINUTE } from '../../base/clock.ts';
 import { limitsNow } from './controls.ts';
-import type { Fold } from './fold-context.ts';
 import type { Limits } from '../language/plan.ts';
 import { acknowledged } from './run-messages.ts';
+import type { Fold } from './fold.ts';
 
 export interface BudgetUse {
   readonly limits: Limits;

@@ -2,8 +2,9 @@
  * Which of the proposals becomes the next commit: files first, then as many tasks of one step as
  * the caps let through.
  */
-import { type Cap, composeProposal, type Fold } from './fold-context.ts';
+import { composeProposal } from './fold-context.ts';
 import type { NewFile, Transition } from './run-input.ts';
+import type { Cap, Fold } from './fold.ts';
 
 /**
  * The next transition among the proposals, or null when all are held back. `agentsLeft` tasks may

@@ -6,11 +6,12 @@ import { formatIso } from '../../base/clock.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { replyPath } from '../../protocol/paths.ts';
-import { begunUndos, type Fold } from './fold-context.ts';
+import { begunUndos } from './fold-context.ts';
 import type { Json } from '../language/json.ts';
 import type { Limits } from '../language/plan.ts';
 import type { NewFile, Transition } from './run-input.ts';
 import { acknowledged, type Control, type RunMessages } from './run-messages.ts';
+import type { Fold } from './fold.ts';
 
 export const OPS = ['pause', 'resume', 'cancel', 'retry', 'budget', 'signal', 'amend'] as const;
 

@@ -2,7 +2,6 @@
 import { by } from '../../base/order.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { replyPath } from '../../protocol/paths.ts';
-import type { Fold } from './fold-context.ts';
 import { ask as askFold, readFile } from './fold-memo.ts';
 import type { Json } from '../language/json.ts';
 import type { Ask } from '../language/plan.ts';
@@ -10,6 +9,7 @@ import type { RunMessages } from './run-messages.ts';
 import type { Speaker } from '../../protocol/who-said.ts';
 import { findFitting } from '../language/schema.ts';
 import { askPath } from '../../protocol/run-paths.ts';
+import type { Fold } from './fold.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {

@@ -5,12 +5,13 @@
  */
 import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import { readAnswer } from './answer.ts';
-import { type Fold, stopBelow, type TaskView } from './fold-context.ts';
+import { stopBelow } from './fold-context.ts';
 import { loosen } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
 import { answeredView, OPEN_VIEW, readTask } from './task-view.ts';
 import { modelOf } from './task-file.ts';
 import { parseTurn, taskNumber } from '../../protocol/run-paths.ts';
+import type { Fold, TaskView } from './fold.ts';
 
 /**
  * Notes the tasks below `stepFolder` of rounds before `round`. What they cost; and false while some

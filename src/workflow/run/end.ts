@@ -1,10 +1,11 @@
 /** The result of a run that is over: its status and the text that is routed back. */
 import { showValue } from '../language/expression-evaluate.ts';
-import { isUsable, type Outcome, outcomeValue } from './fold-context.ts';
+import { isUsable, outcomeValue } from './fold-context.ts';
 import { type FoldedRun, isFailing } from './fold-run.ts';
 import { isJsonObject, type Json } from '../language/json.ts';
 import type { End, EndStatus } from './route.ts';
 import { evaluateTemplate } from '../language/template.ts';
+import type { Outcome } from './fold.ts';
 
 /** Status, text, time and cost at the end. */
 export function endOf(run: FoldedRun): End {

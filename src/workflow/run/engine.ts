@@ -25,6 +25,7 @@ import { RunTooLarge } from '../language/too-large.ts';
 import type { RunInput, Transition } from './run-input.ts';
 import type { CheckedPlan } from '../language/source.ts';
 import { firstPlanPath, headerPath } from '../../protocol/run-paths.ts';
+import type { FoldMemo } from './fold.ts';
 
 export { summarizeRun } from './admit.ts';
 export type { LookUp, NewFile, RunInput, RunSummary, Reusable, Transition } from './run-input.ts';
@@ -46,9 +47,9 @@ export type Stage =
  * The next commit of the run, or null when there is nothing to add now. A run whose files cannot be
  * carried on, whatever is in them, ends with the reason: it holds up nothing else.
  */
-export function nextTransition(input: RunInput): Transition | null {
+export function nextTransition(input: RunInput, memo?: FoldMemo): Transition | null {
   try {
-    return checkFiles(decideNext(input));
+    return checkFiles(decideNext(input, memo));
   } catch (error) {
     return stageOf(input).kind === 'open'
       ? breakOff(input, errorText(error))
@@ -64,7 +65,7 @@ function checkFiles(transition: Transition | null): Transition | null {
   throw new RunTooLarge(`"${large.path}" would have more than ${FILE_BYTES_MAX} bytes`);
 }
 
-function decideNext(input: RunInput): Transition | null {
+function decideNext(input: RunInput, memo: FoldMemo | undefined): Transition | null {
   const stage = stageOf(input);
   switch (stage.kind) {
     case 'ended':
@@ -80,7 +81,7 @@ function decideNext(input: RunInput): Transition | null {
       return { name: 'open', files: openFiles(channelRoot(input.run), opening) };
     }
     case 'open':
-      return advance(input, foldRun(input, stage.header));
+      return advance(input, foldRun(input, stage.header, memo));
   }
 }
 

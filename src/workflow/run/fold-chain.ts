@@ -7,7 +7,7 @@ import { formatIso } from '../../base/clock.ts';
 import { replyPath, startedPath } from '../../protocol/paths.ts';
 import { mayStartAgain } from '../../protocol/start-again.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
-import { type Cap, type Fold, occupy, type Outcome, outcome } from './fold-context.ts';
+import { occupy, outcome } from './fold-context.ts';
 import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import type { Prompt, Retry } from '../language/plan.ts';
@@ -25,6 +25,7 @@ import {
   type TaskText,
 } from './task-file.ts';
 import { folderWithoutTurns, ONLY_KEY, taskPath } from '../../protocol/run-paths.ts';
+import type { Cap, Fold, Outcome } from './fold.ts';
 
 export interface ChainSpec {
   /** Folder of the chain, with its trailing slash. */

@@ -9,12 +9,12 @@ import type { CheckedPlan } from '../language/source.ts';
 import { parseTemplate } from '../language/template.ts';
 import { chooseCompilers, compilePrompt, readCompiled } from './compile.ts';
 import { foldChain } from './fold-chain.ts';
-import { type Fold, type Outcome } from './fold-context.ts';
 import { foldAsk } from './fold-people.ts';
 import { planFile } from './open-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import { readTask } from './task-view.ts';
 import { firstPlanPath, planFolder, taskPath } from '../../protocol/run-paths.ts';
+import type { Fold, Outcome } from './fold.ts';
 
 /** The name of the gate on a plan: no step can be called so. */
 const REVIEW = 'plan.review';

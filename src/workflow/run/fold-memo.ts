@@ -5,51 +5,7 @@
  * outcome and what it added to the fold are taken as they were. Whoever folds a run again and again
  * keeps the memo; without one everything is looked at anew, and the result is the same.
  */
-import type { Fold, Outcome } from './fold-context.ts';
-
-/**
- * Kept by the caller between folds of one run. It is changed by them, and may be thrown away at any
- * time.
- */
-export interface FoldMemo {
-  /** What all of it rests on. */
-  basis: readonly unknown[];
-  /** Counts the folds, so that a part is looked over once in each. */
-  fold: number;
-  readonly parts: Map<string, Part>;
-  readonly values: Map<string, { readonly basis: readonly unknown[]; readonly value: unknown }>;
-}
-
-/**
- * Something that a part asked, and what it was told. Files are by far the most, so they need no
- * function.
- */
-type Seen =
-  | { readonly path: string; readonly text: string | undefined }
-  | { readonly path: null; readonly ask: (fold: Fold) => unknown; readonly told: unknown };
-
-/** What a part adds to the lists of a fold. */
-type Added = Readonly<
-  Pick<Fold, 'tasks' | 'proposals' | 'gates' | 'steps' | 'occupied' | 'failedChains' | 'spentSteps'>
->;
-
-interface Part {
-  readonly inputs: readonly unknown[];
-  readonly seen: readonly Seen[];
-  /** Parts within it. */
-  readonly inner: readonly Part[];
-  readonly added: Added;
-  readonly outcome: Outcome;
-  checked: { readonly fold: number; readonly holds: boolean };
-}
-
-/** A part that is being folded. */
-export interface Recording {
-  readonly seen: Seen[];
-  readonly inner: Part[];
-  /** It rests on something that cannot be compared: it is folded anew every time. */
-  isLoose: boolean;
-}
+import type { Added, Fold, FoldMemo, Outcome, Part, Recording, Seen } from './fold.ts';
 
 /** A memo that knows nothing yet. */
 export function createFoldMemo(): FoldMemo {

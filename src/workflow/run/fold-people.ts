@@ -15,7 +15,7 @@ import {
   votesOn,
 } from './decision.ts';
 import { showValue } from '../language/expression-evaluate.ts';
-import { type Fold, type Outcome, outcome, propose, settle } from './fold-context.ts';
+import { outcome, propose, settle } from './fold-context.ts';
 import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
@@ -25,6 +25,7 @@ import type { NewFile } from './run-input.ts';
 import { acknowledged } from './run-messages.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import { askPath, decisionPath, gateFolder, ONLY_KEY } from '../../protocol/run-paths.ts';
+import type { Fold, Outcome } from './fold.ts';
 
 /** What asks: a step, or what comes before the steps. */
 export type Asking = Pick<Unit, 'values' | 'atMs'> & { readonly step: Pick<Unit['step'], 'id'> };

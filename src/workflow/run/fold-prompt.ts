@@ -6,17 +6,7 @@ import { slugName } from '../../protocol/names.ts';
 import { fieldOf } from './answer.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import { type ChainSpec, foldChain } from './fold-chain.ts';
-import {
-  type Cap,
-  type Fold,
-  isEnded,
-  isUsable,
-  type Level,
-  type Outcome,
-  outcome,
-  outcomeValue,
-  stopBelow,
-} from './fold-context.ts';
+import { isEnded, isUsable, outcome, outcomeValue, stopBelow } from './fold-context.ts';
 import { readFile } from './fold-memo.ts';
 import { canonicalJson, isJsonObject, type Json, parseJson } from '../language/json.ts';
 import { COUNT_MAX, type Prompt, type Step } from '../language/plan.ts';
@@ -24,6 +14,7 @@ import { renderPrompt, reworkRequest, synthesisPrompt, withLabel } from './promp
 import { describeTurn } from './task-file.ts';
 import type { Values } from '../language/expression-evaluate.ts';
 import { candidateKey, decisionPath, JOIN_KEY, ONLY_KEY } from '../../protocol/run-paths.ts';
+import type { Cap, Fold, Level, Outcome } from './fold.ts';
 
 /** One item of a step in one pass. */
 export interface Unit {

@@ -10,11 +10,8 @@ import { cancelling } from './controls.ts';
 import { foldCompile } from './fold-compile.ts';
 import {
   begunUndos,
-  type Fold,
   isEnded,
   isUsable,
-  type Level,
-  type Outcome,
   outcome,
   settle,
   stopBelow,
@@ -26,7 +23,7 @@ import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import { planBeforeCompile } from './open-run.ts';
-import { endSteps, type Plan } from '../language/plan.ts';
+import { endSteps } from '../language/plan.ts';
 import { runNonce } from './prompt-text.ts';
 import { inOrder } from '../language/reach.ts';
 import { createReuse, stepsOfItself } from './reuse.ts';
@@ -34,6 +31,7 @@ import { endStatusOf } from './route.ts';
 import { messageFiles, readRunMessages } from './run-messages.ts';
 import type { RunInput } from './run-input.ts';
 import { gatesFolder, folderOfStep } from '../../protocol/run-paths.ts';
+import type { Fold, FoldMemo, Level, Outcome } from './fold.ts';
 
 /** Why nothing more is started. */
 export interface Stop {
@@ -57,9 +55,12 @@ export interface FoldedRun {
 }
 
 /** The state of a fold before anything is folded. */
-export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold {
+export function createFold(
+  input: RunInput,
+  { header, plan }: Pick<Fold, 'header' | 'plan'>,
+  memo: FoldMemo = createFoldMemo(),
+): Fold {
   const root = channelRoot(header.run);
-  const memo = input.memo ?? createFoldMemo();
   beginFold(memo, [header, plan, input.lookUp.models.join(' ')]);
   const files = messageFiles(input, root);
   const authors = files.map(([path]) => input.lookUp.whoSaid(path));
@@ -89,13 +90,16 @@ export function createFold(input: RunInput, header: RunHeader, plan: Plan): Fold
   };
 }
 
-/** Folds a run that has its header. */
-export function foldRun(input: RunInput, header: RunHeader): FoldedRun {
+/**
+ * Folds a run that has its header. `memo`: what earlier folds of it found; without one everything
+ * is looked at anew, and the result is the same.
+ */
+export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): FoldedRun {
   const root = channelRoot(header.run);
   const checked = planInForce(input.files, root);
   const isCompiled = checked !== null;
   const plan = checked?.plan ?? planBeforeCompile(input);
-  const fold = createFold(input, header, plan);
+  const fold = createFold(input, { header, plan }, memo);
   const compile = header.source.kind === 'prose' ? foldCompile(fold) : null;
   const cancelled = cancelOf(fold);
   const none: ReadonlyMap<string, Outcome> = new Map();

@@ -3,14 +3,10 @@
  * something is proposed that brings it nearer.
  */
 import {
-  type Cap,
-  type Fold,
   hasBelow,
   isEnded,
   isUsable,
-  type Level,
   occupy,
-  type Outcome,
   outcome,
   outcomeValue,
   settle,
@@ -33,6 +29,7 @@ import { ancestorsOf, inOrder } from '../language/reach.ts';
 import { FIRST_ROUND, gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
 import { formatTurn, ONLY_KEY, folderOfStep } from '../../protocol/run-paths.ts';
+import type { Cap, Fold, Level, Outcome } from './fold.ts';
 
 /** The outcomes of all steps of a level, by id. */
 export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome> {

@@ -1,12 +1,12 @@
 /** Child runs. */
 import { writeYaml } from '../../protocol/yaml.ts';
-import type { Cap, Fold, Outcome } from './fold-context.ts';
 import { foldChain } from './fold-chain.ts';
 import { type Unit, unitFolder } from './fold-prompt.ts';
 import { type JsonObject, parseJson } from '../language/json.ts';
 import { describeTurn } from './task-file.ts';
 import { evaluateDeep } from '../language/template.ts';
 import { ONLY_KEY } from '../../protocol/run-paths.ts';
+import type { Cap, Fold, Outcome } from './fold.ts';
 
 /** A child run: its marker is a task for `workflow`, its routed reply is the answer. */
 export function foldUses(

@@ -3,12 +3,12 @@
  * round. Counted from the decisions that stand.
  */
 import { parseIso } from '../../base/clock.ts';
-import { type Fold, type Level } from './fold-context.ts';
 import { readFile } from './fold-memo.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import type { Step } from '../language/plan.ts';
 import { descendantsOf } from '../language/reach.ts';
 import { decisionPath, gateFolder } from '../../protocol/run-paths.ts';
+import type { Fold, Level } from './fold.ts';
 
 export interface Round {
   readonly round: number;

@@ -4,8 +4,8 @@ import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
 import { channelRoot, replyPath } from '../../protocol/paths.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
-import type { Fold } from './fold-context.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
+import type { Fold } from './fold.ts';
 
 export const END_STATUSES = ['succeeded', 'degraded', 'failed', 'cancelled', 'dropped'] as const;
 export type EndStatus = (typeof END_STATUSES)[number];

@@ -2,7 +2,6 @@
 import type { Message } from '../../protocol/message.ts';
 import type { Speaker } from '../../protocol/who-said.ts';
 import type { Compilers } from '../../protocol/who-can-be-asked.ts';
-import type { FoldMemo } from './fold-memo.ts';
 
 /** A file to add. Never one that exists. */
 export interface NewFile {
@@ -74,9 +73,4 @@ export interface RunInput {
   readonly lookUp: LookUp;
   /** Decides only whether waits and timeouts fire; it never reaches a file. */
   readonly nowMs: number;
-  /**
-   * What earlier folds of this run found; without it everything is looked at anew, and the result
-   * is the same.
-   */
-  readonly memo?: FoldMemo | undefined;
 }

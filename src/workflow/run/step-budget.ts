@@ -1,16 +1,9 @@
 /** The budget of a single step. */
-import {
-  type Fold,
-  isEnded,
-  type Outcome,
-  settle,
-  stopBelow,
-  wantsAgent,
-  withdraw,
-} from './fold-context.ts';
+import { isEnded, settle, stopBelow, wantsAgent, withdraw } from './fold-context.ts';
 import { loosen, readFile } from './fold-memo.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
+import type { Fold, Outcome } from './fold.ts';
 
 /** A step that used up its own budget fails; what it has open is closed. */
 export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome {

@@ -1,9 +1,9 @@
 /** What a task file says of itself, and a task as people see it. */
 import { headLine } from '../../protocol/head-line.ts';
 import { type Answer, failureLine } from './answer.ts';
-import type { TaskView } from './fold-context.ts';
 import { readMessage } from './message-memo.ts';
 import { rememberText } from './text-memo.ts';
+import type { TaskView } from './fold.ts';
 
 export interface TaskHead {
   /** Null when the file cannot be read. */

@@ -9,13 +9,13 @@ import { budgetUse, type BudgetUse } from '../run/budget.ts';
 import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
 import { stageOf } from '../run/engine.ts';
-import type { GateView, StepView, TaskView } from '../run/fold-context.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
 import type { RunHeader } from '../run/header.ts';
 import { type EndNote, endNotes } from '../run/end.ts';
 import { END_STATUSES, endStatusOf, type EndStatus } from '../run/route.ts';
 import type { RunInput } from '../run/run-input.ts';
 import { firstPlanPath } from '../../protocol/run-paths.ts';
+import type { GateView, StepView, TaskView } from '../run/fold.ts';
 
 export const RUN_STATUSES = [
   'queued',
