@@ -111,6 +111,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     agents: true,
     options: [
       COUNT,
+      { name: 'all', about: 'also each task of runs, which are one line otherwise' },
       { name: 'follow', short: 'f', about: 'print what comes from now on, too' },
       ...FILTER_OPTIONS,
     ],

@@ -206,7 +206,7 @@ describe('show and thread', () => {
     }
     const { stdout } = await cli.run(['thread', 'second']);
     expect(stdout).toMatch(
-      /▸ .*second .*\n.*└ broken@mbp → ada: .*\n.*└ echo@mbp → ada: .*\n.* {2}└ ada → grace: Thanks/,
+      /^2026-01-02\n▸ 10:00 {2}second .*\n[^]*\n {2}└ \d\d:\d\d .*broken@mbp → ada: .*\n {2}└ .*echo@mbp → ada: .*\n {4}└ .* {2}ada → grace: Thanks/,
     );
   });
 });

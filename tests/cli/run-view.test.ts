@@ -55,11 +55,11 @@ describe('the footer of run', () => {
       'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok',
     );
     expect(footer(80)).toBe('mbp running · 1/4 · 3 waiting · $0.50 · 2s · remote ok');
-    expect(footer(40)).toBe('1/4 · 3 waiting · $0.50 · 2s · ok');
+    expect(footer(40)).toBe('2s · 1/4 · 3 waiting · $0.50 · ok');
     expect(footer(40, { state: 'paused', waitingCount: 12 })).toBe(
-      'paused · 1/4 · 12 waiting · $0.50 · 2s…',
+      '2s · paused · 1/4 · 12 waiting · $0.50',
     );
-    expect(footer(40, { outage: 'no route' })).toBe('remote: no route · 1/4 · 3 waiting · $…');
+    expect(footer(40, { outage: 'no route' })).toBe('2s · remote: no route · 1/4 · 3 waiting');
   });
 
   it('counts what the answers of this host have cost today, also before it was started', () => {
@@ -88,6 +88,17 @@ describe('the footer of run', () => {
       /remote: no\[31m route$/,
     );
   });
+});
+
+it('a line of run says who asks what when an agent starts', () => {
+  const fields = { message: 'data/channels/general/a.md', model: 'opus', attempt: 1 };
+  const record = { level: 'status', event: 'attempt.started', fields } as const;
+  const line = (nameOf: (path: string) => string | null) =>
+    formatEvent(WIDE, record, { alias: 'mbp', nameOf })?.slice(9);
+  expect(line(() => 'ada "Is the lease safe?"')).toBe(
+    'mbp opus ← ada "Is the lease safe?"  a  runs',
+  );
+  expect(line(() => null)).toBe('mbp opus  a  runs');
 });
 
 describe('what agents print', () => {
@@ -119,7 +130,7 @@ describe('what agents print', () => {
 describe('a line of run', () => {
   it('is a sentence for news of runs and of the remote, too', () => {
     const line = (event: string, fields: Record<string, string | number>) =>
-      formatEvent(WIDE, { level: 'status', event, fields }, 'mbp')?.slice(9);
+      formatEvent(WIDE, { level: 'status', event, fields }, { alias: 'mbp' })?.slice(9);
     expect(
       line('workflow.advanced', {
         run: 'small-1',
@@ -154,7 +165,7 @@ describe('a line of run', () => {
       formatEvent(
         WIDE,
         { level: 'warning', event: 'message.rejected', fields: rejected },
-        'mbp',
+        { alias: 'mbp' },
       )?.slice(9),
     ).toBe(
       'mbp rejected data/channels/general/bad.md:3: found no "to:"; expected a recipient → crosstalkd lint data/channels/general/bad.md',
@@ -172,9 +183,9 @@ describe('a line of run', () => {
       duration_ms: 4_200,
       cost_usd: 0.0123,
     };
-    expect(formatEvent(WIDE, { level: 'status', event: 'attempt.ended', fields }, 'mbp')).toMatch(
-      /^\d\d:\d\d:\d\d mbp opus {2}01JD0000000000 {2}answered after 4\.2s, \$0\.0123$/,
-    );
+    expect(
+      formatEvent(WIDE, { level: 'status', event: 'attempt.ended', fields }, { alias: 'mbp' }),
+    ).toMatch(/^\d\d:\d\d:\d\d mbp opus {2}01JD00000000 {2}answered after 4\.2s, \$0\.0123$/);
   });
 
   it('says what happens next for a warning and what a person can do for an alert, however narrow the window', () => {
@@ -186,7 +197,7 @@ describe('a line of run', () => {
         event: 'remote.unreachable',
         fields: { reason: 'no route', next: 'tries again' },
       },
-      'mbp',
+      { alias: 'mbp' },
     );
     expect(warning).toMatch(/remote unreachable: no route → tries again$/);
     const alert = formatEvent(
@@ -196,20 +207,24 @@ describe('a line of run', () => {
         event: 'publish.refused',
         fields: { reason: 'hook', fix: 'crosstalkd doctor' },
       },
-      'mbp',
+      { alias: 'mbp' },
     );
     expect(alert).toMatch(/→ crosstalkd doctor$/);
   });
 
   it('leaves out what is of no use to a person, and every control code', () => {
     expect(
-      formatEvent(WIDE, { level: 'status', event: 'publish.retried', fields: {} }, 'mbp'),
+      formatEvent(
+        WIDE,
+        { level: 'status', event: 'publish.retried', fields: {} },
+        { alias: 'mbp' },
+      ),
     ).toBeNull();
     expect(
       formatEvent(
         WIDE,
         { level: 'status', event: 'odd.event', fields: { text: 'a\u001b[2Jb\nc' } },
-        'mbp',
+        { alias: 'mbp' },
       ),
     ).toMatch(/odd event \(text a\[2Jb c\)$/);
   });
@@ -233,9 +248,9 @@ it('a report says what runs and what waits', () => {
 });
 
 it('a short id is a prefix that can be typed back; hand-made names stay whole', () => {
-  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.md`)).toBe(ULID.slice(0, 14));
+  expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.md`)).toBe(ULID.slice(0, 12));
   expect(shortId(`data/channels/general/2026/11/21/064020123Z-${ULID}.re.opus.md`)).toBe(
-    `${ULID.slice(0, 14)}.re.opus`,
+    `${ULID.slice(0, 12)}.re.opus`,
   );
   expect(shortId('data/channels/general/notes/plan.md')).toBe('notes/plan');
 });

@@ -91,6 +91,15 @@ describe('workflow', () => {
       expect(said.stdout).toContain('"Fine?" waits for ada');
       expect(said.stdout).toContain(`crosstalkd workflow approve ${run} ok`);
     }
+    // Its tasks are one line of log, unless they are asked for.
+    const said = (await cli.run(['log'])).stdout;
+    expect(said).toMatch(/ gated +workflow +1 task +open\n/);
+    expect(said).not.toContain('gated/steps');
+    for (const words of [
+      ['log', '--all'],
+      ['log', 'gated'],
+    ])
+      expect((await cli.run(words)).stdout).toContain('gated/steps');
     // A run that waits for people is told as what needs them, and nowhere else.
     const standing = (await cli.run(['status'])).stdout;
     expect(standing).not.toMatch(/^Runs/m);

@@ -17,6 +17,8 @@ import { shortId } from '../look/short-id.ts';
 
 export interface RunView {
   readonly show: (record: LogRecord) => void;
+  /** From now on lines tell who asks what: `of` gives it for the path of a message, or null. */
+  readonly name: (of: (path: string) => string | null) => void;
   /** Lines for people, above the footer; nothing when the output is no terminal. */
   readonly say: (lines: readonly string[]) => void;
   /**
@@ -42,6 +44,7 @@ export function createRunView(io: Io, alias: () => string): RunView {
   if (!io.isTerminal)
     return {
       show: (record) => io.print(formatLogLine(record, systemClock.wallMs())),
+      name: () => undefined,
       say: () => undefined,
       overhear: () => undefined,
       toggleOutput: () => false,
@@ -62,6 +65,7 @@ function createTerminalView(io: Io, alias: () => string): RunView {
   };
   const overheard = createOverhearing(io);
   let footer = '';
+  let nameOf: (path: string) => string | null = () => null;
   const draw = (above: string): void =>
     io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
   return {
@@ -70,7 +74,7 @@ function createTerminalView(io: Io, alias: () => string): RunView {
       if (typeof cost === 'number') spend(cost);
       if (record.event === 'attempt.ended')
         draw(overheard.end(text(record.fields['message']), text(record.fields['model'])));
-      const line = formatEvent(io, record, alias());
+      const line = formatEvent(io, record, { alias: alias(), nameOf });
       if (line !== null) draw(`${line}\n`);
     },
     overhear: (piece) => {
@@ -78,6 +82,7 @@ function createTerminalView(io: Io, alias: () => string): RunView {
       if (lines !== '') draw(lines);
     },
     toggleOutput: overheard.toggle,
+    name: (of) => (nameOf = of),
     say: (lines) => draw(lines.map((line) => `${paint(io, 'dim', line)}\n`).join('')),
     follow: (report, spentUsd) => {
       spend(spentUsd);
@@ -189,21 +194,35 @@ export function composeFooter(
       ...soon,
       isTrouble ? why : 'remote ok',
     ],
-    // Whatever is cut off then, trouble is not.
-    [
-      ...(isTrouble ? [why] : []),
-      ...(report.state === 'running' ? [] : [report.state]),
-      `${busy}/${report.slots}`,
-      waiting,
-      ...unsent,
-      ...(usdToday > 0 ? [usd] : []),
-      ...soon,
-      ...(isTrouble ? [] : ['ok']),
-    ],
   ].map((parts) => parts.join(' · '));
   const width = io.columns - 1;
-  const text = forms.find((form) => displayWidth(form) <= width) ?? forms.at(-1) ?? '';
-  return paint(io, isTrouble ? 'yellow' : 'dim', fitWidth(text, width));
+  const text =
+    forms.find((form) => displayWidth(form) <= width) ??
+    fitParts(
+      [
+        ...soon,
+        ...(isTrouble ? [why] : []),
+        ...(report.state === 'running' ? [] : [report.state]),
+        `${busy}/${report.slots}`,
+        waiting,
+        ...unsent,
+        ...(usdToday > 0 ? [usd] : []),
+        ...(isTrouble ? [] : ['ok']),
+      ],
+      width,
+    );
+  return paint(io, isTrouble ? 'yellow' : 'dim', text);
+}
+
+/** As many of the parts as fit, the first ones; one that is too long is cut, and is the last. */
+function fitParts(parts: readonly string[], width: number): string {
+  let text = '';
+  for (const part of parts) {
+    const next = text === '' ? part : `${text} · ${part}`;
+    if (displayWidth(next) > width) return text.includes(' · ') ? text : fitWidth(next, width);
+    text = next;
+  }
+  return text;
 }
 
 type Fields = LogRecord['fields'];
@@ -235,6 +254,14 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
     `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${shellWord(text(path))}`}`,
 };
 
+/** What a line tells beside its event. */
+export interface Teller {
+  /** This host. */
+  readonly alias: string;
+  /** Who asks what, for the path of a message. */
+  readonly nameOf?: (path: string) => string | null;
+}
+
 /**
  * One event as one line: time, host, model, message, what happened, and for trouble what happens
  * next or what a person can do.
@@ -242,7 +269,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
 export function formatEvent(
   io: Pick<Io, 'columns' | 'colors'>,
   record: LogRecord,
-  alias: string,
+  { alias, nameOf = () => null }: Teller,
 ): string | null {
   const { event, fields, level } = record;
   const phrase = PHRASES[event];
@@ -250,12 +277,16 @@ export function formatEvent(
   if (said === null) return null;
   const time = formatLocal(systemClock.wallMs()).slice(11);
   const model = fields['model'] === undefined ? '' : plain(text(fields['model']));
-  const message = typeof fields['message'] === 'string' ? shownId(fields['message']) : '';
+  const path = typeof fields['message'] === 'string' ? fields['message'] : null;
+  const message = path === null ? '' : shownId(path);
+  const asked = path === null || event !== 'attempt.started' ? null : nameOf(path);
   const colour: Colour =
     level === 'alert' ? 'red' : level === 'warning' ? 'yellow' : colourOf(fields);
   const next = fields['fix'] ?? fields['next'];
   const tail = next === undefined ? '' : ` → ${text(next)}`;
-  const about = [model, message].filter((part) => part !== '').join('  ');
+  const about = [asked === null ? model : `${model} ← ${plain(asked)}`, message]
+    .filter((part) => part !== '')
+    .join('  ');
   const body = oneLine(
     `${about === '' ? '' : `${about}  `}${said}${phrase === undefined ? tail : ''}`,
   );

@@ -25,6 +25,7 @@ import { fixLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { listenForKeys } from './run-keys.ts';
+import { nameWork } from './name-work.ts';
 import { openNotices } from './notify.ts';
 import { openSpans } from './otel.ts';
 import { createRunView } from './run-view.ts';
@@ -172,6 +173,9 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   });
   const unfollow = events.follow((record) => file.write(record));
   const control = await listen(session, composed.dispatcher, parts);
+  const names = nameWork(session);
+  events.follow(names.take);
+  view.name(names.of);
   if (isAlone)
     view.follow(
       () => reportHost(composed.dispatcher),

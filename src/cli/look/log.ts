@@ -10,14 +10,26 @@ import { createFilter, requireChannel } from './filters.ts';
 import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
 import {
+  type FoldedLine,
   formatLines,
   formatUnreadable,
   type Shown,
   toJson,
   unreadableToJson,
 } from './print-message.ts';
-import { inOrder, listFiles, readNewest, readSaid, type Said } from './read-conversation.ts';
+import {
+  inOrder,
+  listFiles,
+  readNewest,
+  readSaid,
+  type Said,
+  type Unreadable,
+} from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
+import { foldRun, isOfTask, oneOfEachRun, runOfSaid } from './fold-runs.ts';
+import { fixLines, type Io, paint } from '../io.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 import { resolveId } from './resolve-id.ts';
 import { followMessage } from './show-transcript.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -39,12 +51,15 @@ export function showLog(invocation: Invocation): Promise<number> {
     if (message !== null) return followMessage(invocation, session, message);
     const filter = createFilter(invocation);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
+    // A run that is asked for is told whole.
+    const isFolded = channel === null && !wantsJson(invocation) && !given(invocation, 'all');
     const newest = await readNewest(session, {
       channel,
       max: countOption(invocation, 'number', COUNT_DEFAULT),
-      filter,
+      filter: isFolded ? oneOfEachRun(filter) : filter,
     });
-    const shown = await withStates(session, newest.said);
+    const { said } = newest;
+    const shown = await withStates(session, said);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
@@ -54,13 +69,16 @@ export function showLog(invocation: Invocation): Promise<number> {
         more: newest.more,
       });
     else {
-      for (const line of formatLines(invocation.io, shown)) invocation.io.print(line);
-      for (const file of newest.unreadable)
-        invocation.io.warn(formatUnreadable(invocation.io, file));
+      const lines = isFolded ? await withRuns(session, shown) : shown;
+      for (const line of formatLines(invocation.io, lines)) invocation.io.print(line);
+      warnOfUnreadable(invocation.io, newest.unreadable);
       if (shown.length === 0) invocation.io.warn('no messages');
     }
     if (given(invocation, 'follow'))
-      await follow(invocation, session, { channel, fits: filter.fits });
+      await follow(invocation, session, {
+        channel,
+        fits: (one) => filter.fits(one) && (!isFolded || !isOfTask(one)),
+      });
     return shown.length === 0 ? 3 : 0;
   });
 }
@@ -99,12 +117,37 @@ async function follow(
         await withStates(session, inOrder(said.filter(wanted.fits))),
       ))
         io.print(line);
-      for (const file of unreadable) io.warn(formatUnreadable(io, file));
+      warnOfUnreadable(io, unreadable);
       return false;
     },
     onOutage: (line) => io.warn(line),
     untilMs: null,
   });
+}
+
+/** Messages as they are, and what a run said as the line of the run. */
+async function withRuns(
+  session: TransportSession,
+  shown: readonly Shown[],
+): Promise<readonly (Shown | FoldedLine)[]> {
+  const lines: (Shown | FoldedLine)[] = [];
+  for (const one of shown) {
+    const run = runOfSaid(one.said);
+    lines.push(run === null ? one : { ...(await foldRun(session, run)), atMs: one.said.atMs });
+  }
+  return lines;
+}
+
+/** More files than these that are no messages are told as one. */
+const UNREADABLE_MAX = 2;
+
+function warnOfUnreadable(io: Io, files: readonly Unreadable[]): void {
+  if (files.length <= UNREADABLE_MAX) for (const file of files) io.warn(formatUnreadable(io, file));
+  else {
+    const reason = { kind: 'files-rejected', count: files.length } as const;
+    io.warn(`${paint(io, 'red', sayReason(reason))}:`);
+    for (const line of fixLines(io, fixOf(reason), '  ')) io.warn(line);
+  }
 }
 
 async function withStates(

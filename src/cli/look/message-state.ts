@@ -8,11 +8,11 @@ import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /**
- * `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer.
+ * `cancelled`: closed by a person before it was answered. `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer.
  * `stale`: open, and too old to be run.
  */
 export type StateKind =
-  'answered' | 'failed' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
+  'answered' | 'failed' | 'cancelled' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
 
 export interface MessageState {
   readonly kind: StateKind;
@@ -60,6 +60,11 @@ export function isByHand(reply: Said): boolean {
   return host === null && attempt === null && model !== 'workflow';
 }
 
+/** A person has closed it; nothing has failed. */
+function isCancelled({ message: { fields } }: Said): boolean {
+  return fields.failed && fields.error === 'cancelled';
+}
+
 function judge(
   session: TransportSession,
   said: Said,
@@ -67,7 +72,13 @@ function judge(
 ): MessageState {
   if (said.file.replyTo !== null)
     return {
-      kind: said.message.fields.failed ? 'failed' : isByHand(said) ? 'by hand' : 'reply',
+      kind: isCancelled(said)
+        ? 'cancelled'
+        : said.message.fields.failed
+          ? 'failed'
+          : isByHand(said)
+            ? 'by hand'
+            : 'reply',
       replies: [],
       open: [],
     };
@@ -83,7 +94,8 @@ function judge(
         : 'open';
     return { kind, replies, open };
   }
-  if (replies.some(({ message }) => message.fields.failed))
+  if (replies.length > 0 && replies.every(isCancelled)) return { kind: 'cancelled', replies, open };
+  if (replies.some((reply) => reply.message.fields.failed && !isCancelled(reply)))
     return { kind: 'failed', replies, open };
   if (replies.length === 0) return { kind: isBroken ? 'by hand' : 'note', replies, open };
   return { kind: replies.every(isByHand) ? 'by hand' : 'answered', replies, open };

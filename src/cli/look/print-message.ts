@@ -9,6 +9,8 @@ import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
 import { type Colour, type Io, lineFor, paint, plain } from '../io.ts';
+import { counted } from '../../protocol/say-reason.ts';
+import type { FoldedRun } from './fold-runs.ts';
 import type { MessageState, StateKind } from './message-state.ts';
 import type { Said, Unreadable } from './read-conversation.ts';
 import { shortIds } from './resolve-id.ts';
@@ -16,6 +18,7 @@ import { shortIds } from './resolve-id.ts';
 const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
   answered: 'green',
   failed: 'red',
+  cancelled: 'dim',
   'by hand': 'green',
   open: 'yellow',
   running: 'cyan',
@@ -35,36 +38,68 @@ export interface Shown {
   readonly excerpt?: string;
 }
 
+/** One line of a list: what it is of, between whom, what it says, and how it stands. */
+interface Row {
+  readonly atMs: number;
+  readonly id: string;
+  readonly who: string;
+  readonly said: string;
+  readonly state: string;
+  readonly colour: Colour;
+}
+
 /**
  * One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns
  * fit each other and the terminal.
  */
-export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] {
-  const ids = shortIds(shown.map(({ said }) => said.file.path));
-  const cells = shown.map((one) => ({
-    one,
-    id: lineFor(io, ids.get(one.said.file.path) ?? '', 80),
-    who: lineFor(io, `${whoSaid(one.said)} → ${one.said.to.join(', ')}`, 80),
-  }));
+export function formatLines(io: Io, shown: readonly (Shown | FoldedLine)[]): readonly string[] {
+  const messages = shown.flatMap((one) => ('run' in one ? [] : [one.said.file.path]));
+  const ids = shortIds(messages);
+  const rows = shown.map((one) =>
+    'run' in one ? rowOfRun(one) : rowOf(io, one, ids.get(one.said.file.path) ?? ''),
+  );
   const widest = (key: 'id' | 'who'): number =>
-    Math.max(0, ...cells.map((cell) => displayWidth(cell[key])));
+    Math.max(0, ...rows.map((row) => displayWidth(row[key])));
   // On a narrow terminal the text matters most: ids stay whole, because they are what a person
   // types next.
   const who = Math.min(widest('who'), Math.max(8, Math.floor(io.columns / 4)));
   const id = widest('id');
-  return cells.map((cell) => {
-    const { state } = cell.one;
-    const time = formatTime(cell.one.said.atMs, io.columns);
-    const used = displayWidth(time) + id + who + 6;
-    const tail = state.kind === 'reply' ? '' : `  ${stateText(state)}`;
-    const said = cell.one.excerpt ?? headline(io, cell.one.said);
-    const marked = tail === '' ? '' : `  ${paint(io, STATE_COLOURS[state.kind], tail.slice(2))}`;
-    const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(cell.id, id))}  ${paint(io, 'bold', padWidth(cell.who, who))}`;
-    const room = io.columns - used - displayWidth(tail);
+  return rows.map((row) => {
+    const time = formatTime(row.atMs, io.columns);
+    const tail = row.state === '' ? '' : `  ${paint(io, row.colour, row.state)}`;
+    const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(row.id, id))}  ${paint(io, 'bold', padWidth(row.who, who))}`;
+    const room = io.columns - displayWidth(head) - 2 - displayWidth(tail);
     return room < TEXT_MIN
-      ? `${head}${marked}\n    ${fitWidth(said, io.columns - 4)}`
-      : `${head}  ${fitWidth(said, room)}${marked}`;
+      ? `${head}${tail}\n    ${fitWidth(row.said, io.columns - 4)}`
+      : `${head}  ${fitWidth(row.said, room)}${tail}`;
   });
+}
+
+function rowOf(io: Io, one: Shown, id: string): Row {
+  const { said, state, excerpt } = one;
+  return {
+    atMs: said.atMs,
+    id: lineFor(io, id, 80),
+    who: lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80),
+    said: excerpt ?? headline(io, said),
+    state: state.kind === 'reply' ? '' : stateText(state),
+    colour: STATE_COLOURS[state.kind],
+  };
+}
+
+/** A run in one line, at the time of what it said last. */
+export type FoldedLine = FoldedRun & { readonly atMs: number };
+
+const RUN_COLOURS: Readonly<Record<FoldedRun['state'], Colour>> = {
+  open: 'yellow',
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'dim',
+};
+
+function rowOfRun({ run, tasks, state, atMs }: FoldedLine): Row {
+  const [id, said] = [plain(run), counted(tasks, 'task')];
+  return { atMs, id, who: 'workflow', said, state, colour: RUN_COLOURS[state] };
 }
 
 /** What a message is about in one line: its subject, else its first line. */

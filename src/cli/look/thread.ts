@@ -2,12 +2,13 @@
  * `crosstalkd thread <id>`: everything that belongs to a message as a tree: what it answers, its
  * replies, and what was said to those.
  */
+import { formatLocal } from '../../base/clock.ts';
 import type { MessagePath } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
-import { fitWidth } from '../display-width.ts';
+import { displayWidth, fitWidth } from '../display-width.ts';
 import { lineFor, paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
-import { formatTime, headline, stateText, toJson, whoSaid } from './print-message.ts';
+import { headline, stateText, toJson, whoSaid } from './print-message.ts';
 import {
   decodeBlob,
   findPaths,
@@ -152,13 +153,26 @@ function plantTree(
 
 function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): readonly string[] {
   const ids = shortIds(nodes.map(({ said }) => said.file.path));
-  return nodes.map(({ said, state, depth }) => {
-    const marker = said.file.path === asked ? paint(io, 'yellow', '▸ ') : '  ';
+  let day = '';
+  return nodes.flatMap(({ said, state, depth }) => {
+    const [date, time] = [
+      formatLocal(said.atMs).slice(0, 10),
+      formatLocal(said.atMs).slice(11, 16),
+    ];
+    const heading = date === day ? [] : [paint(io, 'dim', date)];
+    day = date;
+    const marker = said.file.path === asked ? '▸ ' : '  ';
     const indent = depth === 0 ? '' : `${'  '.repeat(Math.min(depth - 1, 10))}└ `;
     const note =
       state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
-    const text = `${indent}${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
-    const head = `${formatTime(said.atMs, io.columns)}  ${lineFor(io, ids.get(said.file.path) ?? '', 80)}  `;
-    return `${marker}${paint(io, 'dim', head)}${fitWidth(text, Math.max(20, io.columns - head.length - 2 - note.length))}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`;
+    const id = lineFor(io, ids.get(said.file.path) ?? '', 80);
+    const text = `${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
+    const head = `${marker}${indent}${time}  ${id}  `;
+    const room = Math.max(20, io.columns - displayWidth(head) - displayWidth(note));
+    const painted = `${paint(io, 'yellow', marker)}${indent}${paint(io, 'dim', time)}  ${paint(io, 'cyan', id)}  `;
+    return [
+      ...heading,
+      `${painted}${fitWidth(text, room)}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`,
+    ];
   });
 }
