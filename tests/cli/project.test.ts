@@ -149,6 +149,8 @@ it('init --demo asks a model that repeats, and nobody is asked on a pipe', async
   const made = await cli.run(['init', 'shown', '--demo'], { cwd: cli.place });
   expect(made.stdout).toContain('echo is asked: Say hello in one line.');
   expect(made.stdout.trimEnd()).toMatch(/\nSay hello in one line\.$/);
+  // The clone has the answer, so the first push from it is not refused.
+  expect(cli.git(['log', '-1', '--format=%an'], at('shown'))).toBe('echo');
 });
 
 describe('a repository with code', () => {

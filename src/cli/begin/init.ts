@@ -77,6 +77,9 @@ async function tryOut(
       ...[...invocation.options].filter(([name]) => name === 'state'),
     ]),
   });
+  // Nobody has worked in this clone yet, so it may have the first answer as well: without it the
+  // first push of a newcomer is refused.
+  await openPersonGit(directory, invocation.env).pull(['--ff-only', '--quiet']);
 }
 
 const FIRST_QUESTION = 'Say hello in one line.';
