@@ -1,10 +1,10 @@
 /** What a conversation over ACP came to: an answer, or a failure of a known class. Pure. */
 import type { Parsed, ProgramOutput, SessionTotal } from './adapter.ts';
 import { NO_USAGE } from './adapter.ts';
-import type { FailureClass, Usage } from './agent.ts';
+import type { FailureClass, PermissionAsked, Usage } from './agent.ts';
 import { isBlank, oneLine } from './clean-output.ts';
 import { failureFrom, signsIn } from './failure-signs.ts';
-import { at, numberAt, sum, textAt, type JsonRecord } from './json-values.ts';
+import { at, listAt, numberAt, sum, textAt, type JsonRecord } from './json-values.ts';
 
 /** What was heard, in the end. */
 export interface Heard {
@@ -117,6 +117,20 @@ export function describeAsked(params: unknown): string {
   const what = [textAt(call, 'title'), textAt(call, 'kind')].filter((part) => part !== null);
   const exact = input === undefined ? '' : `: ${JSON.stringify(input)}`;
   return oneLine(`"${what.join(', ') || 'something'}"${exact}`, ASKED_MAX);
+}
+
+/** The same, whole: what a person is asked about. */
+export function readAsked(params: unknown): PermissionAsked {
+  const call = at(params, 'toolCall');
+  // Some show what they would write only as a change beside the input.
+  const content = listAt(call, 'content').filter((item) => textAt(item, 'type') === 'diff');
+  const input = at(call, 'rawInput');
+  const exact = content.length === 0 ? input : { input, content };
+  return {
+    title: textAt(call, 'title') ?? 'something',
+    kind: textAt(call, 'kind'),
+    input: exact === undefined ? null : JSON.stringify(exact, null, 2),
+  };
 }
 
 /** Tokens of a turn, in any of the places and spellings seen. */

@@ -5,9 +5,9 @@
  * and the process belong to run-process.ts. Requests go out one at a time.
  */
 import { chooseMode, chooseModel, type Setting } from './acp-modes.ts';
-import { describeAsked, type Heard, outcomeOf, tokensIn } from './acp-outcome.ts';
+import { describeAsked, type Heard, outcomeOf, readAsked, tokensIn } from './acp-outcome.ts';
 import { type Quirks, quirksOf } from './acp-quirks.ts';
-import { NO_USAGE, optionText, type InvocationRequest, type Talk } from './adapter.ts';
+import { type Heeded, NO_USAGE, optionText, type InvocationRequest, type Talk } from './adapter.ts';
 import type { FailureClass } from './agent.ts';
 import { isBlank } from './clean-output.ts';
 import { at, listAt, numberAt, parseRecord, textAt, type JsonRecord } from './json-values.ts';
@@ -20,6 +20,7 @@ const DENIED_MAX = 5;
 interface State {
   phase: 'greeting' | 'opening' | 'setting' | 'asking' | 'done';
   lastId: number;
+  lastAsk: number;
   quirks: Quirks;
   canContinue: 'session/resume' | 'session/load' | null;
   /** Settings that are still to be made before the prompt. */
@@ -30,6 +31,9 @@ interface State {
   parts: string[];
   notices: string[];
   denied: string[];
+  /** Permissions that a person is asked for, by their number: the request and what it holds. */
+  open: Map<number, { readonly id: unknown; readonly params: unknown }>;
+  asks: Heeded['asks'][number][];
   tokens: Heard['tokens'];
   costUsd: number | null;
   result: JsonRecord | null;
@@ -49,16 +53,16 @@ interface Given {
 export function createAcpTalk(request: InvocationRequest, prompt: string): Talk {
   const given = { request, prompt };
   const state: State = {
-    ...{ phase: 'greeting', lastId: 0, quirks: {}, canContinue: null, settings: [] },
+    ...{ phase: 'greeting', lastId: 0, lastAsk: 0, quirks: {}, canContinue: null, settings: [] },
     ...{ session: null, version: null, parts: [''], notices: [], denied: [] },
+    ...{ open: new Map<never, never>(), asks: [] },
     ...{ tokens: NO_USAGE, costUsd: null, result: null, error: null, refusal: null },
     ...{ sent: [], shown: '' },
   };
   const heard = () => {
-    const [send, show] = [state.sent, state.shown];
-    state.sent = [];
-    state.shown = '';
-    return { send, show: show === '' ? null : show, ends: state.phase === 'done' };
+    const { sent: send, shown, asks } = state;
+    Object.assign(state, { sent: [], shown: '', asks: [] });
+    return { send, show: shown === '' ? null : shown, ends: state.phase === 'done', asks };
   };
   return {
     begin: () => {
@@ -74,7 +78,16 @@ export function createAcpTalk(request: InvocationRequest, prompt: string): Talk 
       if (record !== null && state.phase !== 'done') hearRecord(state, record, given);
       return heard();
     },
+    decide: (ask, isAllowed) => {
+      const asked = state.open.get(ask);
+      if (asked !== undefined && state.phase === 'asking') decide(state, asked, isAllowed);
+      state.open.delete(ask);
+      return heard().send;
+    },
     cancel: () => {
+      for (const { id } of state.open.values())
+        send(state, { id, result: { outcome: { outcome: 'cancelled' } } });
+      state.open.clear();
       if (state.phase === 'asking')
         send(state, { method: 'session/cancel', params: { sessionId: state.session } });
       return heard().send;
@@ -178,7 +191,8 @@ function opened(state: State, result: JsonRecord, given: Given): void {
     return;
   }
   const chosen = chooseMode(result, {
-    mode,
+    // An agent that only reads has nothing to ask for.
+    mode: asksPerson(given.request) ? 'write' : mode,
     named: optionText(entry, 'session-mode'),
     asks: entry.options['asks'] === true,
   });
@@ -221,11 +235,36 @@ function answerRequest(state: State, { method, id, record }: Asked, { request }:
     return;
   }
   const params = at(record, 'params');
-  const isAllowed = request.mode === 'write' && state.phase === 'asking';
-  // For this once, never for ever.
+  const isWorking = state.phase === 'asking';
+  if (!asksPerson(request) || !isWorking || optionOf(params, true) === null) {
+    const isAllowed = request.mode === 'write' && !asksPerson(request) && isWorking;
+    decide(state, { id, params }, isAllowed);
+    return;
+  }
+  state.lastAsk += 1;
+  state.open.set(state.lastAsk, { id, params });
+  state.asks.push({ ask: state.lastAsk, asked: readAsked(params) });
+  state.shown += `[asks for ${describeAsked(params)}]\n`;
+}
+
+/** Whether a person is asked for what the agent may not do by itself. */
+function asksPerson({ entry, onAsk }: InvocationRequest): boolean {
+  return entry.permissions !== null && onAsk !== undefined;
+}
+
+/** The option that says yes or no, for this once and never for ever; null: none is offered. */
+function optionOf(params: unknown, isAllowed: boolean): string | null {
   const kind = isAllowed ? 'allow_once' : 'reject_once';
   const option = listAt(params, 'options').find((candidate) => textAt(candidate, 'kind') === kind);
-  const optionId = textAt(option, 'optionId');
+  return textAt(option, 'optionId');
+}
+
+function decide(
+  state: State,
+  { id, params }: { readonly id: unknown; readonly params: unknown },
+  isAllowed: boolean,
+): void {
+  const optionId = optionOf(params, isAllowed);
   const asked = describeAsked(params);
   if (!isAllowed && state.denied.length < DENIED_MAX) state.denied.push(asked);
   state.shown += `[${isAllowed ? 'allowed' : 'denied'} ${asked}]\n`;

@@ -4,7 +4,7 @@
  * reads no file; run-agents.ts does all that, in the same way for every program.
  */
 import type { ModelEntry } from '../protocol/models.ts';
-import type { FailureClass, Usage } from './agent.ts';
+import type { AttemptRequest, FailureClass, PermissionAsked, Usage } from './agent.ts';
 import type { Env, OperatorEnv } from './agent-env.ts';
 import type { Ground } from './checkout.ts';
 
@@ -24,6 +24,8 @@ export interface InvocationRequest {
   readonly scratch: string;
   /** The directory that the program runs in; absolute. */
   readonly directory: string;
+  /** As that of the attempt; absent: nobody is asked. */
+  readonly onAsk?: AttemptRequest['onAsk'];
   /** What it holds. Unless it is `trusted`, nothing in it may make the program run code. */
   readonly ground: Ground;
 }
@@ -130,6 +132,8 @@ export interface Heeded {
   readonly show: string | null;
   /** True: the answer is whole, as in `LineView`. */
   readonly ends: boolean;
+  /** What it asks to be allowed, by a number that `Talk.decide` takes. */
+  readonly asks: readonly { readonly ask: number; readonly asked: PermissionAsked }[];
 }
 
 /**
@@ -140,6 +144,8 @@ export interface Talk {
   /** The first lines to be written. */
   readonly begin: () => readonly string[];
   readonly hear: (line: string) => Heeded;
+  /** The lines that say whether it may, for this once. */
+  readonly decide: (ask: number, isAllowed: boolean) => readonly string[];
   /** The lines that ask the program to stop what it does. */
   readonly cancel: () => readonly string[];
   /** As `Adapter.parse`; stdout holds what was said outside of the conversation. */

@@ -5,8 +5,10 @@
  */
 import type { Attachment } from '../protocol/attachments.ts';
 import type { ModelEntry } from '../protocol/models.ts';
+import type { PermissionAsked } from '../protocol/question.ts';
 import type { Usage } from '../protocol/usage.ts';
 
+export type { PermissionAsked } from '../protocol/question.ts';
 export type { Usage } from '../protocol/usage.ts';
 
 /**
@@ -85,6 +87,11 @@ export interface AttemptRequest {
   readonly onStarted: (process: StartedProcess) => Promise<void>;
   /** Called with pieces of output as they come, decoded; for people who watch. */
   readonly onOutput: (text: string) => void;
+  /**
+   * Asks a person for what the entry does not allow by itself; false: denied, or nobody answered.
+   * Never rejects. While it is open the limits of time stand still. Absent: nobody is asked.
+   */
+  readonly onAsk?: (asked: PermissionAsked, directory: string) => Promise<boolean>;
   /** Aborting ends everything the attempt started: TERM, then KILL. */
   readonly signal: AbortSignal;
 }

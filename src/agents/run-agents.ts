@@ -8,11 +8,12 @@ import { errorText } from '../base/errors.ts';
 import { removeTree } from '../base/remove-tree.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { modeOf, type Adapter, type Mode } from './adapter.ts';
-import type { Agents, AttemptOutcome, AttemptRequest } from './agent.ts';
+import type { Agents, AttemptOutcome, AttemptRequest, PermissionAsked } from './agent.ts';
 import { failureOf, isDirectory, makePrivate, resolveDirectory } from './attempt-folders.ts';
 import { findCheckoutConfig, groundOf } from './checkout.ts';
 import { closeExchange, collectOutput, openExchange } from './exchange-files.ts';
 import { failed } from './outcome.ts';
+import { createPause } from './pause.ts';
 import { createRedactor, type Redact, secretsOf } from './redact.ts';
 import { LOST, type Prepared, type ProgramContext, runProgram } from './run-program.ts';
 import { runService } from './run-service.ts';
@@ -49,8 +50,19 @@ export function createAgents(parts: AgentsParts): Agents {
   return {
     run: async (request) => {
       const startedMs = parts.clock.monotonicMs();
-      const outcome = await runAttempt(request, { ...parts, redact });
-      const durationMs = Math.round(parts.clock.monotonicMs() - startedMs);
+      const waits = createPause(parts.clock);
+      const { onAsk } = request;
+      const asking =
+        onAsk === undefined
+          ? request
+          : {
+              ...request,
+              onAsk: (asked: PermissionAsked, directory: string) =>
+                waits.during(() => onAsk(asked, directory)),
+            };
+      const outcome = await runAttempt(asking, { ...parts, redact });
+      // The time of people is not that of the agent.
+      const durationMs = Math.round(parts.clock.monotonicMs() - startedMs - waits.pausedMs());
       return { ...outcome, durationMs };
     },
   };

@@ -16,9 +16,11 @@ import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { untilDrained } from '../base/drain-pipes.ts';
 import { errorText } from '../base/errors.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { StartedProcess } from './agent.ts';
 import { explainUnstartable } from './interpreter.ts';
 import { watchLimits } from './limits.ts';
+import type { Pause } from './pause.ts';
 import { createCollector, type Collector } from './output-collector.ts';
 import {
   killMarked,
@@ -68,6 +70,8 @@ export interface ProcessRun {
   readonly timeoutMs: number;
   /** Limit without any output on stdout or stderr; null = none. */
   readonly idleTimeoutMs: number | null;
+  /** Time that counts against neither limit. */
+  readonly pause?: Pause;
   readonly stdoutBytesMax: number;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
@@ -178,6 +182,7 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
       {
         timeoutMs: run.timeoutMs,
         idleTimeoutMs: run.idleTimeoutMs,
+        pause: run.pause,
         lastOutputMs: () => state.lastOutputMs,
         done: state.exited.signal,
         end,
@@ -388,11 +393,4 @@ async function sweep({ pid, marker, known }: Swept, clock: Clock): Promise<numbe
   return marker === undefined
     ? 0
     : killMarked({ marker, pgid: pid, ...(known === undefined ? {} : { known }) }, clock);
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { checkedUsage } from '../protocol/usage.ts';
-import type { Adapter, Invocation, LineView, Mode, Parsed, Talk } from './adapter.ts';
+import type { Adapter, Heeded, Invocation, LineView, Mode, Parsed, Talk } from './adapter.ts';
 import type { AttemptOutcome, AttemptRequest, Usage } from './agent.ts';
 import { buildAgentEnv, type OperatorEnv, withDirectoryOf } from './agent-env.ts';
 import { expandHome, failureOf, writeFiles } from './attempt-folders.ts';
@@ -15,6 +15,7 @@ import type { Ground } from './checkout.ts';
 import { cleanOutput } from './clean-output.ts';
 import { explainFirstLine } from './interpreter.ts';
 import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
+import { createPause, type Pause } from './pause.ts';
 import type { Redact } from './redact.ts';
 import { readReportedUsage, type ReportedUsage } from './reported-usage.ts';
 import { type ProcessEnd, type ProcessRun, type ProcessTalk, runProcess } from './run-process.ts';
@@ -82,8 +83,9 @@ export async function runProgram(
       { ...request, mode, scratch, ground, directory: prepared.cwd },
       invocation.input,
     ) ?? null;
-  const shown = showLines(prepared, { redact: context.redact, talk });
-  const run = describeRun(prepared, { context, invocation, shown });
+  const pause = createPause(context.clock);
+  const shown = showLines(prepared, { redact: context.redact, talk, pause });
+  const run = { ...describeRun(prepared, { context, invocation, shown }), pause };
   const end = await runProcess(run, context.clock);
   if (end.kind === 'not-started')
     return end.why === 'aborted'
@@ -201,9 +203,10 @@ interface Shown {
 
 /** What people who watch are shown, and what is left of it when the attempt is stopped. */
 function showLines(
-  { request, adapter }: Prepared,
-  { redact, talk }: { readonly redact: Redact; readonly talk: Talk | null },
+  { request, adapter, cwd }: Prepared,
+  parts: { readonly redact: Redact; readonly talk: Talk | null; readonly pause: Pause },
 ): Shown {
+  const { redact, talk, pause } = parts;
   const shown = createShown(request, redact);
   const finished = new AbortController();
   const onLine = (line: string): boolean => {
@@ -219,10 +222,23 @@ function showLines(
   if (talk === null) return { onLine, text: shown.text, finished: finished.signal, talk };
   let write: (line: string) => void = () => undefined;
   const say = (sent: readonly string[]): void => sent.forEach((line) => write(line));
+  // One at a time: a person answers one question after the other.
+  let asked = Promise.resolve();
+  const askPerson = ({ ask, asked: what }: Heeded['asks'][number]): void => {
+    const { onAsk } = request;
+    asked = asked.then(async () => {
+      const isSecret = [what.title, what.input ?? ''].some((text) => redact(text) !== text);
+      // What cannot be shown exactly is not asked: whoever agrees has to know to what.
+      const mayAsk = onAsk !== undefined && !isSecret && !finished.signal.aborted;
+      const isAllowed = mayAsk && pause.during(() => onAsk(what, cwd)).catch(() => false);
+      say(talk.decide(ask, await isAllowed));
+    });
+  };
   return {
     onLine: (line) => {
-      const { send, show, ends } = talk.hear(line);
+      const { send, show, ends, asks } = talk.hear(line);
       say(send);
+      asks.forEach(askPerson);
       if (show !== null) shown.show(show);
       if (ends) finished.abort();
       return onLine(line);

@@ -98,6 +98,18 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./control/ack.ts').then(({ acknowledge }) => ({ execute: acknowledge })),
   },
   {
+    name: 'answer',
+    args: '<id> [choice]',
+    about: 'answer what an agent asks: approve or deny, or a text with -m',
+    group: 'control',
+    options: [
+      { name: 'message', short: 'm', value: 'text', about: 'the answer, or what you add to it' },
+      { name: 'from', value: 'name', about: 'who answers (default: git user.name)' },
+    ],
+    load: () =>
+      import('./control/answer.ts').then(({ answerQuestion }) => ({ execute: answerQuestion })),
+  },
+  {
     name: 'adopt',
     args: '<id>',
     about: 'publish what an agent of this host answered too late, by hand, or discard it',

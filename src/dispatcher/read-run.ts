@@ -6,8 +6,8 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Askable } from '../protocol/who-can-be-asked.ts';
-import { hear, isPerson, type Trust, type Voice } from '../protocol/trust.ts';
-import { type Speaker, speakerOf } from '../protocol/who-said.ts';
+import type { Trust } from '../protocol/trust.ts';
+import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import {
   channelFolder,
@@ -25,6 +25,7 @@ import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { readMarker, runChannel } from '../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
+import { findSpeakers } from './find-speakers.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/publish.ts';
 import type { Repository } from '../transport/repository.ts';
@@ -145,70 +146,14 @@ async function readFork(
       );
 }
 
-/**
- * Who speaks in each file of people, also in a bare file beside a gate: who committed it. One that
- * was edited since speaks for nobody, because somebody else may have done that.
- */
+/** Who speaks in each file of people, also in a bare file beside a gate. */
 async function readSpeakers(
   { repository, view, trust }: RunReader,
   root: string,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
-  const isSigned = trust !== null && (trust.required.has('gates') || trust.required.has('all'));
-  const key = isSigned ? trust : repository;
-  const known = SPEAKERS.get(key) ?? new Map<string, Known>();
-  SPEAKERS.set(key, known);
-  const asked = [...files].filter(
-    ([path, text]) => isOfPeople(path, root) && known.get(path)?.text !== text,
-  );
-  const { tip } = view;
-  if (asked.length > 0 && tip !== null) {
-    const paths = asked.map(([path]) => path);
-    const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
-    const now = await repository.lookUp(tip, paths);
-    const writers = isSigned ? await repository.findWriters(paths, tip) : null;
-    for (const [at, [path, text]] of asked.entries()) {
-      const commit = commits.get(path);
-      if (commit === undefined) continue;
-      const [then] = await repository.lookUp(commit.oid, [path]);
-      const isSame = then?.oid === now[at]?.oid;
-      const speaker = isSame ? speakerOf(commit) : null;
-      remember(known, path, {
-        text,
-        speaker:
-          speaker === null || writers === null || trust === null
-            ? speaker
-            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers)),
-      });
-    }
-  }
-  return new Map(
-    [...files].flatMap(([path, text]) => {
-      const said = known.get(path);
-      return said?.text === text && said.speaker !== null ? [[path, said.speaker]] : [];
-    }),
-  );
-}
-
-/** The person whose key it is, in place of what the commit says of itself; null: nobody known. */
-function signerOf(speaker: Speaker, voice: Voice): Speaker | null {
-  const names = voice.kind === 'known' ? voice.principals.filter(isPerson) : [];
-  const [name] = names;
-  return name === undefined ? null : { ...speaker, name, names, voice: name };
-}
-
-interface Known {
-  readonly text: string;
-  readonly speaker: Speaker | null;
-}
-
-/** Commits do not change, and the files of a run are read with every look. */
-const SPEAKERS = new WeakMap<Repository | Trust, Map<string, Known>>();
-const SPEAKERS_MAX = 10_000;
-
-function remember(known: Map<string, Known>, path: string, said: Known): void {
-  if (known.size >= SPEAKERS_MAX) known.clear();
-  known.set(path, said);
+  const ofPeople = new Map([...files].filter(([path]) => isOfPeople(path, root)));
+  return findSpeakers({ repository, tip: view.tip, trust }, ofPeople);
 }
 
 function isOfPeople(path: string, root: string): boolean {

@@ -10,6 +10,7 @@ import type {
   AttemptRequest,
   Failed,
   FailureClass,
+  PermissionAsked,
 } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -22,6 +23,7 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import type { Held } from './state.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
+import { askPerson, settleQuestion } from './ask-person.ts';
 import { failedHere, failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, parksInARow, recent } from './park-model.ts';
 import { saveRests } from './keep-rests.ts';
@@ -165,6 +167,8 @@ async function invoke(
   const { doors, state } = dispatcher;
   const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
+  const over = new AbortController();
+  const { permissions } = current.entry;
   try {
     const input = await composeAttemptPrompt(dispatcher, held, {
       threadBytesMax: current.threadBytesMax,
@@ -223,6 +227,14 @@ async function invoke(
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
+      ...(permissions === null
+        ? {}
+        : {
+            onAsk: (asked: PermissionAsked, place: string) =>
+              askPerson(dispatcher, held, {
+                ...{ asked, directory: place, permissions, over: over.signal },
+              }),
+          }),
       signal: held.abort.signal,
     };
     const outcome = await runIsolated(dispatcher, held, { request, isolation: input.isolation });
@@ -240,6 +252,8 @@ async function invoke(
     });
     return outcome;
   } finally {
+    over.abort();
+    await settleQuestion(dispatcher, held);
     // What the agent said is worth more than an empty folder, which the next start removes.
     await doors.workspace.remove(directory).catch((error: unknown) => {
       doors.log.warning('scratch.kept', {

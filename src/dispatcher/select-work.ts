@@ -34,7 +34,7 @@ export interface WorkView {
   readonly attemptsHere: (work: Work) => number;
   /** Keys that this host ran before the branch was rewritten. */
   readonly blocked: ReadonlySet<string>;
-  /** Keys whose answer is on its way out. */
+  /** Keys in hand without a slot: their answer is on its way out, or their agent asks a person. */
   readonly finishing: ReadonlySet<string>;
   readonly parked: ReadonlyMap<string, Parked>;
   readonly budgets: Budgets;

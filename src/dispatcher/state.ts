@@ -45,6 +45,15 @@ export interface Serving {
 /** Why a running attempt is ended by us. */
 export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';
 
+/** A question that waits for a person. */
+export interface Asking {
+  readonly path: string;
+  readonly people: readonly string[];
+  /** The slot is free for other work meanwhile. */
+  readonly isSlotFree: boolean;
+  readonly decide: (says: 'approve' | 'deny', by: string) => void;
+}
+
 /** A claim of ours that stands on the remote as far as we know. */
 export interface Held {
   readonly key: string;
@@ -72,6 +81,12 @@ export interface Held {
   startedMs: number | null;
   /** How often it was put back after somebody had moved its ref. */
   restores: number;
+  /** What a person is asked now; absent = nothing. */
+  asking?: Asking;
+  /** How many questions this process has asked for it. */
+  questions?: number;
+  /** Resolves when it is known what became of the push of the last question. */
+  posting?: Promise<void>;
   /** What the attempt left in its project; absent = nothing. */
   saved?: { readonly branch: string | null; readonly commit: string };
 }

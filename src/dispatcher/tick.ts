@@ -6,7 +6,9 @@ import type { Work } from '../protocol/open-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
 import { checkSignatures } from './check-signatures.ts';
+import { heedAnswers } from './ask-person.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { Held } from './state.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
 import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
@@ -32,6 +34,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   if (!state.claims.recovered) return 'unreachable';
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
+  await heedAnswers(dispatcher);
   state.models.serving = await doors.serving(mirror.modelsText(), mirror.modelsProblem());
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
@@ -81,11 +84,12 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     hostsPrefix: settings.refs.hosts,
     // A claim that may have landed takes its slot too.
     held: new Map(
-      [...held.filter(({ phase }) => phase === 'attempt'), ...state.claims.uncertain.values()].map(
-        ({ work }) => [work.key, work.recipient],
-      ),
+      [...held.filter(takesSlot), ...state.claims.uncertain.values()].map(({ work }) => [
+        work.key,
+        work.recipient,
+      ]),
     ),
-    finishing: new Set(held.filter(({ phase }) => phase === 'publishing').map(({ key }) => key)),
+    finishing: new Set(held.filter((one) => !takesSlot(one)).map(({ key }) => key)),
     startedBy: (work) => startedBy(dispatcher, work),
     attemptsHere: ({ key }) => attemptsHere(state.claims.ledger, key),
     blocked: state.claims.blocked,
@@ -103,6 +107,11 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     wallMs: doors.clock.wallMs(),
     monotonicMs: doors.clock.monotonicMs(),
   };
+}
+
+/** While a person is asked, an entry may give its slot to other work. */
+function takesSlot({ phase, asking }: Held): boolean {
+  return phase === 'attempt' && asking?.isSlotFree !== true;
 }
 
 /**

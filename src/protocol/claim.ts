@@ -22,11 +22,13 @@ export interface Claim {
   readonly attempt: number;
   readonly nonce: string;
   readonly effects: Effects;
+  /** Path of the last question that its agent asked of a person; absent: none. */
+  readonly asks?: string;
 }
 
 /** The one line of JSON that a claim commit carries. */
 export function formatClaim(claim: Claim): string {
-  const { message, blob, recipient, alias, instance, run, attempt, nonce, effects } = claim;
+  const { message, blob, recipient, alias, instance, run, attempt, nonce, effects, asks } = claim;
   return JSON.stringify({
     v: 1,
     message,
@@ -38,6 +40,7 @@ export function formatClaim(claim: Claim): string {
     attempt,
     nonce,
     effects,
+    asks,
   });
 }
 
@@ -72,7 +75,13 @@ export function parseClaim(text: string): Claim | null {
     attempt > 1_000_000
   )
     return null;
-  return { message, blob, recipient, alias, instance, run, attempt, nonce, effects };
+  const more = readAsks(raw['asks']);
+  return { message, blob, recipient, alias, instance, run, attempt, nonce, effects, ...more };
+}
+
+/** A question that cannot be read is none: the claim counts all the same. */
+function readAsks(asks: unknown): Pick<Claim, 'asks'> {
+  return typeof asks === 'string' && pathProblem(asks) === null ? { asks } : {};
 }
 
 /**

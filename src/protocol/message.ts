@@ -49,6 +49,10 @@ export interface MessageFields {
   readonly op: string | null;
   /** Path of the message that this one asks again; that one is closed by it. */
   readonly retries: string | null;
+  /** A question of an agent: for a yes or no that it waits for, or for an answer. */
+  readonly asks: 'permission' | 'answer' | null;
+  /** When an answer to that comes too late. */
+  readonly asksUntilMs: number | null;
   /** A person published it out of what a host had kept: the answer of an attempt, too late. */
   readonly late: boolean;
   readonly failed: boolean;
@@ -194,6 +198,8 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
     idleMinutes: take('idle_minutes').number(),
     op: take('op').name(),
     retries: retries === undefined ? null : whole(retries),
+    asks: take('asks').choice(['permission', 'answer']),
+    asksUntilMs: take('asks_until').time(),
     late: take('late').truth(),
     failed: take('failed').truth(),
     error: take('error').text(),

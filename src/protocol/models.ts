@@ -3,7 +3,7 @@
  * transport and on the host. PROTOCOL.md "Models".
  */
 import { createHash } from 'node:crypto';
-import { MINUTE } from '../base/clock.ts';
+import { DAY, MINUTE } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { plainName } from './address.ts';
@@ -16,6 +16,16 @@ import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
  * a second time without a person.
  */
 export type Effects = 'none' | 'external';
+
+/** How a person is asked for what an agent may not do by itself. */
+export interface Permissions {
+  /** Names of people; empty = whoever asked. */
+  readonly ask: readonly string[];
+  /** How long an answer is waited for; then it is denied. */
+  readonly timeoutMs: number;
+  /** What becomes of the slot of the attempt meanwhile. */
+  readonly hold: 'slot' | 'free';
+}
 
 /** One model, checked and with every default filled in. */
 export interface ModelEntry extends Admission {
@@ -39,6 +49,8 @@ export interface ModelEntry extends Admission {
   /** Directory that it runs in, `~` allowed; null = an empty scratch directory. */
   readonly cwd: string | null;
   readonly maySend: MaySend;
+  /** Who is asked for what its mode does not allow; null = nobody, it is denied. */
+  readonly permissions: Permissions | null;
   /**
    * Settings, hooks and plugins that its program finds in a project may run. Counts in the host's
    * own file only: `selectServedModels` takes it out of others.
@@ -83,6 +95,9 @@ export interface ModelsFile {
   /** Line of a key of an entry. */
   readonly lineOf: (name: string, key: string) => number;
 }
+
+/** Longest wait for a person: an agent that waits keeps its process and its claim. */
+const PERMISSION_MS_MAX = 7 * DAY;
 
 export const MODEL_DEFAULTS = {
   timeoutMs: 30 * MINUTE,
@@ -289,6 +304,7 @@ function decodeEntry(
     maySend: take.namesOrAll('may-send'),
     acceptFrom: take.names('accept-from', ACCEPT_FROM),
     projects: take.names('projects', { fits: () => true, expected: '' }),
+    permissions: decodePermissions(raw['permissions'], { effects, refuse }),
     trustCheckout: take.choice('trust-checkout', ['true', 'false']) === 'true',
     command,
     wrapper: take.list('wrapper'),
@@ -301,6 +317,35 @@ function decodeEntry(
   };
   refuseOddKeys(raw, refuse);
   return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'entry', entry };
+}
+
+const PERMISSIONS = 'ask, or a mapping of ask: [names], timeout: 30m, hold: slot or free';
+
+function decodePermissions(
+  value: unknown,
+  entry: {
+    readonly effects: Effects;
+    readonly refuse: (key: string, found: string, expected: string) => null;
+  },
+): Permissions | null {
+  if (value === undefined || value === null) return null;
+  const no = (found: string, expected = PERMISSIONS): null =>
+    entry.refuse('permissions', found, expected);
+  if (entry.effects !== 'external')
+    return no('"effects: none"', '"effects: external": what is allowed may change things');
+  const given = value === 'ask' ? {} : value;
+  if (!isMapping(given)) return no(describe(value));
+  const { ask, timeout = '30m', hold = 'slot', ...others } = given;
+  const [odd] = Object.keys(others);
+  if (odd !== undefined) return no(`unknown key "${odd}"`);
+  const names = decodeNames(ask);
+  if (names === null) return no(`ask: ${describe(ask)}`);
+  const timeoutMs = typeof timeout === 'string' ? parseDuration(timeout) : null;
+  if (timeoutMs === null || timeoutMs <= 0 || timeoutMs > PERMISSION_MS_MAX)
+    return no(`timeout: ${describe(timeout)}`, 'a duration of at most 7 days, such as 30m');
+  return hold === 'slot' || hold === 'free'
+    ? { ask: names, timeoutMs, hold }
+    : no(`hold: ${describe(hold)}`);
 }
 
 /** Programs that only hand on or make up text; `compile: false` says it of any other. */
@@ -324,7 +369,7 @@ function refuseOddKeys(
 }
 
 const KNOWN_KEYS = new Set(
-  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send accept-from projects trust-checkout command wrapper output-bytes-max runs-per-hour compile options'.split(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send accept-from projects trust-checkout permissions command wrapper output-bytes-max runs-per-hour compile options'.split(
     ' ',
   ),
 );

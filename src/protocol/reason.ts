@@ -149,6 +149,16 @@ interface ClaimFacts {
     forMs: number | null;
     signMs: number | null;
   };
+  /** Its agent waits for a person's yes or no; `question`: the id of what is asked. */
+  asks: {
+    id: string;
+    question: string;
+    model: string;
+    host: string;
+    people: readonly string[];
+    title: string;
+    forMs: number;
+  };
   'answer-refused': { host: string; attempt: number; line: string; isBlocked: boolean };
   'claim-unreadable': None;
   /** `silentMs`: seen by a dispatcher here; null: none runs. `isWatched`: another can take over. */
@@ -249,6 +259,8 @@ interface MessageFacts {
   gone: None;
   'odd-reply': { path: string; what: 'folder' | 'link' };
   'unreadable-reply': { path: string; line: number; found: string; expected: string };
+  /** A question of an agent that nobody waits for any more. */
+  'question-closed': { id: string };
   're-nothing': { path: string; re: string };
   /** Output of an attempt here that came too late; `form`: how whole it is. */
   late: {

@@ -52,6 +52,7 @@ export function needsPerson(reason: Reason): boolean {
 }
 
 const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
+  'asks',
   'stale',
   'hops',
   'twin',
@@ -139,6 +140,12 @@ const REMEDIES: Remedies = {
   'remote-away': () => fixBy`crosstalkd doctor`,
 
   running: ({ id }) => fixBy`crosstalkd cancel ${id}`,
+  // Whoever agrees has read what runs.
+  asks: ({ question }) =>
+    [
+      fixBy`crosstalkd answer ${question} approve`,
+      fixBy`crosstalkd answer ${question} deny`,
+    ].reduce(orElse, fixBy`crosstalkd show ${question}`),
   'answer-refused': ({ isBlocked }) => publishFix(isBlocked),
   'claim-unreadable': () => fixBy`crosstalkd doctor --fix`,
   'holder-silent': ({ host, isWatched }) =>
@@ -192,6 +199,7 @@ const REMEDIES: Remedies = {
       fixBy`crosstalkd adopt ${id} --to ${recipient}`,
       fixBy`crosstalkd adopt ${id} --to ${recipient} --discard`,
     ),
+  'question-closed': ({ id }) => fixBy`crosstalkd thread ${id}`,
   're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
   rejected: ({ path, isCopy, remedy }) =>

@@ -111,6 +111,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
 
   running: ({ host, attempt, stage, forMs, signMs }) =>
     `runs on ${host}${stage === null ? '' : ' (this host)'}${nth(attempt)}; ${doing(stage, forMs, signMs)}`,
+  asks: ({ host, people, title, forMs }) =>
+    `waits on ${host} for ${people.join(' or ')} to allow it, for ${span(forMs)}: ${title}`,
   'answer-refused': ({ host, attempt, line }) =>
     `is answered on ${host} (this host)${nth(attempt)}, but the answer cannot be published: ${line}`,
   'claim-unreadable': () =>
@@ -182,6 +184,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `is closed by ${path}, which is no message: line ${line}: found ${found}; expected ${expected}; mend it, or remove it to ask again`,
   late: ({ recipient, attempt, agoMs, form, why }) =>
     `${LATE_FORMS[form]} of ${recipient}${nth(attempt)} was kept here ${ago(agoMs)} and not published: ${why}`,
+  'question-closed': () => 'is not awaited any more: the attempt that asked it went on or is over',
   're-nothing': ({ re }) =>
     `its re: names ${re}, and no message stands there: it begins a thread of its own`,
   rejected: ({ line, found, expected, closes }) =>

@@ -4,6 +4,7 @@
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { adoptLate } from '../cli/control/adopt.ts';
+import { answerQuestion } from '../cli/control/answer.ts';
 import { cancelMessage } from '../cli/control/cancel.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Io } from '../cli/io.ts';
@@ -41,6 +42,7 @@ export const ACTS: Readonly<Record<string, Act>> = {
   },
   cancel: { execute: cancelMessage, args: ['id'], options: ['to'] },
   retry: { execute: retryMessage, args: ['id'], options: ['to'] },
+  answer: { execute: answerQuestion, args: ['id', 'choice'], options: ['message'] },
   adopt: { execute: adoptLate, args: ['id'], options: ['to'] },
   'run/approve': { execute: approve, args: ['run', 'gate'], options: ['message', 'choice'] },
   'run/deny': { execute: deny, args: ['run', 'gate'], options: ['message'] },

@@ -250,6 +250,37 @@ describe('what an agent asks for', () => {
     });
   });
 
+  test.each([
+    [true, { outcome: 'selected', optionId: 'o-allow_once' }],
+    [false, { outcome: 'selected', optionId: 'o-reject_once' }],
+  ])('is what a person says where its entry asks one: %s', async (says, outcome) => {
+    const heard: unknown[] = [];
+    const onAsk = (what: unknown) => {
+      heard.push(what);
+      return Promise.resolve(says);
+    };
+    const asks = permission('allow_always', 'allow_once', 'reject_once');
+    const permissions = { effects: 'external', permissions: 'ask', options: { mode: 'write' } };
+    expect(await asked({ asks, updates: [] }, permissions, { onAsk })).toMatchObject({
+      text: `got: ${JSON.stringify({ outcome })}`,
+    });
+    expect(heard).toEqual([
+      { title: 'touch x', kind: 'execute', input: '{\n  "command": "touch x"\n}' },
+    ]);
+  });
+
+  test('is not asked for where saying yes once is not offered, or a secret would be shown', async () => {
+    const onAsk = () => Promise.reject(new Error('nobody is to be asked'));
+    const permissions = { effects: 'external', permissions: 'ask' };
+    const forEver = permission('allow_always', 'reject_once');
+    const secret = permission('allow_once', 'reject_once');
+    secret.params.toolCall.rawInput.command = 'curl https://ada:secret@example.org';
+    for (const asks of [forEver, secret])
+      expect(await asked({ asks, updates: [] }, permissions, { onAsk })).toMatchObject({
+        text: expect.stringContaining('o-reject_once') as string,
+      });
+  });
+
   test.each(['fs/read_text_file', 'fs/write_text_file', 'terminal/create', 'x/y'])(
     '%s is not there',
     async (method) => {

@@ -229,6 +229,16 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     "git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push",
   ],
   [
+    'asks',
+    'waits on laptop for ada or bob to allow it, for 1m 00s: opus asks to be allowed: rm x',
+    'crosstalkd show q   (or: crosstalkd answer q approve; or: crosstalkd answer q deny)',
+  ],
+  [
+    'question-closed',
+    'is not awaited any more: the attempt that asked it went on or is over',
+    'crosstalkd thread q',
+  ],
+  [
     'late',
     'an answer of opus, attempt 2 was kept here 1m 00s ago and not published: the claim was taken over',
     'crosstalkd adopt x --to opus   (or: crosstalkd adopt x --to opus --discard)',

@@ -202,6 +202,17 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     found: 'no front matter',
     expected: '"---"',
   },
+  asks: {
+    kind: 'asks',
+    id: 'x',
+    question: 'q',
+    model: 'opus',
+    host: 'laptop',
+    people: ['ada', 'bob'],
+    title: 'opus asks to be allowed: rm x',
+    forMs: MINUTE,
+  },
+  'question-closed': { kind: 'question-closed', id: 'q' },
   late: {
     kind: 'late',
     id: 'x',

@@ -102,6 +102,12 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
         ? 'not of a checkout: "trust-checkout" counts in this host\'s own models.yaml only'
         : null,
     ],
+    [
+      'asks',
+      entry.permissions === null
+        ? null
+        : `${entry.permissions.ask.join(', ') || 'whoever asked'}, for what it may not do by itself`,
+    ],
     ['send', describeSending(entry)],
     ['takes', entry.acceptFrom === null ? null : `messages of ${entry.acceptFrom.join(', ')} only`],
     ['projects', entry.projects === null ? null : `${entry.projects.join(', ')} only`],

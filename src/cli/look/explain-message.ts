@@ -49,6 +49,7 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
     about,
     parts: [
       ...own,
+      ...explainQuestion(around, one),
       ...(await explainRecipients(around, one)),
       ...(await findLate(around, file)).map((late) => ({ name: null, reason: lateReason(late) })),
       ...(await findNothing(around, one)),
@@ -89,6 +90,14 @@ function describeAnswer(said: Said, replyTo: NonNullable<ListedFile['replyTo']>)
     name: null,
     reason: { kind: 'is-answer', failed, class: error, recipient: replyTo.recipient, to },
   };
+}
+
+/** A question of an agent: whether it waits for the answer. */
+function explainQuestion({ questions }: Surroundings, { file, message }: Said): readonly Part[] {
+  if (message.fields.asks !== 'permission') return [];
+  const open = [...questions.values()].find(({ path }) => path === file.path);
+  const closed = { kind: 'question-closed', id: messageId(file.path) } as const;
+  return [{ name: null, reason: open?.reason ?? closed }];
 }
 
 /** What a message says it answers, and is not there: nobody reads it as part of a thread. */

@@ -62,10 +62,13 @@ function explainClaim(around: Scene, work: Work): Reason | null {
   if (seen === undefined) return null;
   const { claim } = seen;
   if (claim === null) return { kind: 'claim-unreadable' };
+  const question = around.questions.get(work.key);
   const own = around.here?.running.find(({ key }) => key === work.key);
   const { alias: host, attempt } = claim;
   const refused = around.here?.refused?.find(({ about }) => about === work.message.path);
-  if (own === undefined) return explainHolder(around, work, claim);
+  const holder = own === undefined ? explainHolder(around, work, claim) : null;
+  if (question !== undefined && holder?.kind !== 'holder-silent') return question.reason;
+  if (own === undefined) return holder;
   if (own.publishing && refused !== undefined) {
     const { reason: line, blocked: isBlocked } = refused;
     return { kind: 'answer-refused', host, attempt, line, isBlocked };

@@ -1,4 +1,6 @@
-/** What agents of this host said too late: kept on its disk until a person adopts or discards it. */
+/**
+ * What agents of this host said too late: kept on its disk until a person adopts or discards it.
+ */
 import { systemClock } from '../../base/clock.ts';
 import { type KeptOutput, listLate } from '../../local/late.ts';
 import type { LateAnswer } from '../../local/local-state.ts';

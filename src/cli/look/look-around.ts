@@ -30,6 +30,7 @@ import type { ReasonOf } from '../../protocol/reason.ts';
 import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
 import type { Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
+import { type OpenQuestion, readQuestions } from './open-questions.ts';
 import { readOffers } from './serving.ts';
 import {
   openSession,
@@ -71,6 +72,8 @@ export interface Surroundings {
   readonly index: OpenIndex;
   readonly works: readonly Work[];
   readonly claims: ReadonlyMap<string, ClaimSeen>;
+  /** Work key → what its agent asks a person now. */
+  readonly questions: ReadonlyMap<string, OpenQuestion>;
   readonly hosts: readonly HostSeen[];
   readonly control: Control | null;
   /**
@@ -129,7 +132,8 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const problem = session.mirror.modelsProblem();
   const modelsProblem = problem === null ? null : unreadable(problem);
   const here = { offers, offersProblem, modelsProblem, trust, unsigned, ...asked };
-  return { session, ...seen, index, works, ...here };
+  const questions = await readQuestions(session, seen.claims.values());
+  return { session, ...seen, index, works, questions, ...here };
 }
 
 async function readTrust({ configDirectory, config }: TransportSession): Promise<Trust | null> {

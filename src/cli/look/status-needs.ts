@@ -78,7 +78,9 @@ export function describeNeed(need: Need) {
   const { reason } = need;
   const run = 'run' in reason ? reason.run : null;
   const model = 'model' in reason ? reason.model : null;
-  return { kind, says: sayNeed(need), fix, run, model, about: need.about, count: need.count };
+  const question = reason.kind === 'asks' ? reason.question : null;
+  const says = sayNeed(need);
+  return { kind, says, fix, run, model, question, about: need.about, count: need.count };
 }
 
 function need(reason: Reason, of: string | null = null): Need {
@@ -164,7 +166,7 @@ const TOLD_ELSEWHERE: readonly ReasonKind[] = ['all-paused', 'host-suspect'];
 /** The same for every message, whatever its figures. */
 const ALIKE: readonly ReasonKind[] = ['stale', 'hops'];
 /** Another thing for every message. */
-const EACH: readonly ReasonKind[] = ['twin', 'unknown-name'];
+const EACH: readonly ReasonKind[] = ['twin', 'unknown-name', 'asks'];
 
 /** Work that waits for a person, put together by what it waits for. */
 function needsOfWork({ here }: Surroundings, stood: readonly Stood[]): readonly Need[] {

@@ -43,9 +43,10 @@ const TABLE: readonly (readonly [tool: string, command: string, options: readonl
 const DECISIONS: typeof TABLE = [
   ['workflow_approve', 'workflow approve', ['message', 'choice']],
   ['workflow_deny', 'workflow deny', ['message']],
+  ['answer', 'answer', ['message']],
 ];
 
-const CHANGES = ['send', 'workflow_run', 'workflow_approve', 'workflow_deny'];
+const CHANGES = ['send', 'workflow_run', 'workflow_approve', 'workflow_deny', 'answer'];
 
 /** The tools, out of the table of all commands. */
 export function toolsOf(

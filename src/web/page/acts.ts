@@ -22,6 +22,21 @@ export function confirmRetry(id: string, who: string): void {
   });
 }
 
+/** Answers what an agent asks to be allowed. */
+export function confirmAnswer(id: string, choice: 'approve' | 'deny'): void {
+  const isYes = choice === 'approve';
+  confirmation.set({
+    title: isYes ? 'Allow it, this once?' : 'Deny it?',
+    text: isYes
+      ? 'The agent does exactly what its question shows. Read that first.'
+      : 'The agent goes on without it.',
+    command: `crosstalkd answer ${shell(id)} ${choice}`,
+    verb: isYes ? 'Allow it' : 'Deny it',
+    isHarsh: isYes,
+    act: () => actOn('answer', { id, choice }, () => (isYes ? 'Allowed' : 'Denied')),
+  });
+}
+
 /** Publishes what came too late. */
 export function confirmAdopt(id: string, who: string): void {
   confirmation.set({

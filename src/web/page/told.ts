@@ -44,6 +44,8 @@ export interface Status {
     readonly fix: Fix | null;
     readonly run: string | null;
     readonly model: string | null;
+    /** What an agent asks: the id of the question. */
+    readonly question: string | null;
     readonly about: readonly string[];
     readonly count: number;
   }[];

@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren, VNode } from 'preact';
 import { useAnswer } from './api.ts';
-import { confirmAdopt, confirmRetry } from './acts.ts';
+import { confirmAdopt, confirmAnswer, confirmRetry } from './acts.ts';
 import { formatSpan, shortId } from './format.ts';
 import { Ago, Avatar, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
 import type { Place } from './route.ts';
@@ -45,7 +45,12 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
                   Retry …
                 </button>
               ) : null}
-              <NeedLink kind={need.kind} run={need.run} about={need.about} />
+              {need.question === null ? null : <Answers question={need.question} />}
+              <NeedLink
+                kind={need.kind}
+                run={need.run}
+                about={need.question === null ? need.about : [need.question]}
+              />
             </div>
           </article>
         ))}
@@ -131,6 +136,24 @@ export function Section({
       <div class="rows">{children}</div>
       {count > ROWS_MAX ? <p class="hint">… and {count - ROWS_MAX} more</p> : null}
     </section>
+  );
+}
+
+/** Yes or no, each after a question. */
+function Answers({ question }: { readonly question: string }): VNode {
+  return (
+    <>
+      {(['approve', 'deny'] as const).map((choice) => (
+        <button
+          type="button"
+          class="button small"
+          key={choice}
+          onClick={() => confirmAnswer(question, choice)}
+        >
+          {choice === 'approve' ? 'Approve …' : 'Deny …'}
+        </button>
+      ))}
+    </>
   );
 }
 

@@ -10,6 +10,7 @@ import type { Speaker } from '../../protocol/who-said.ts';
 import { findFitting } from '../language/schema.ts';
 import { askPath } from '../../protocol/run-paths.ts';
 import type { Fold } from './fold.ts';
+import { yesOrNo } from '../../protocol/yes-or-no.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {
@@ -34,9 +35,6 @@ export interface Decision {
   readonly json: Json;
   readonly atMs: number;
 }
-
-const YES = ['approve', 'approved', 'yes', 'ok', 'okay', 'lgtm', '+1'];
-const NO = ['deny', 'denied', 'no', 'reject', 'rejected', '-1'];
 
 /** Every answer to the gate in `folder`, in order of time. */
 export function votesOn(
@@ -144,11 +142,9 @@ export function decide(
 
 /** What an answer says in the words of the gate; null = nothing that it takes. */
 function wordOf(ask: Ask, body: string): string | null {
-  const line = firstLine(body).trim().toLowerCase();
   if (ask.form === 'input') return 'answer';
-  if (ask.form === 'choose') return choiceIn(ask.choices, line);
-  const word = (/^[+-]?[a-z0-9]+/.exec(line)?.[0] ?? '').toLowerCase();
-  return YES.includes(word) ? 'approve' : NO.includes(word) ? 'deny' : null;
+  if (ask.form === 'choose') return choiceIn(ask.choices, firstLine(body).trim().toLowerCase());
+  return yesOrNo(body);
 }
 
 /** The choice that the line is or begins with, and no other: "both, please" is "both". */

@@ -1,0 +1,152 @@
+/**
+ * `crosstalkd answer`: a person's answer to a question of an agent, as the reply beside it: a yes
+ * or no that an agent waits for, or a text that wakes the one that asked.
+ */
+import { formatIso, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixBy, orElse, withNote } from '../../base/fix.ts';
+import { oneLine } from '../../base/plain-text.ts';
+import { sendControl } from '../../local/control-client.ts';
+import { writeFrontMatter } from '../../protocol/front-matter.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
+import { textForLog } from '../../protocol/reply.ts';
+import { formatTrailers } from '../../protocol/trailers.ts';
+import { speakerOf } from '../../protocol/who-said.ts';
+import { yesOrNo } from '../../protocol/yes-or-no.ts';
+import type { Transaction } from '../../transport/publish.ts';
+import { type Invocation, option } from '../command.ts';
+import { plain } from '../io.ts';
+import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
+import { readSaid, type Said } from '../look/read-conversation.ts';
+import { resolveId } from '../look/resolve-id.ts';
+import { publishFor } from '../session/transport-session.ts';
+import { identifySender, type Sender } from '../talk/person.ts';
+
+/** Answers a question, named by its id or by that of the message that its agent works on. */
+export async function answerQuestion(invocation: Invocation): Promise<number> {
+  const around = await lookToAct(invocation);
+  try {
+    const sender = await identifySender(invocation, around.session);
+    if (sender.agent !== null)
+      throw new CrosstalkError('REFUSED', 'an agent cannot answer what a person is asked');
+    const question = await findQuestion(around, invocation.args[0] ?? '');
+    const by = nameFor(question, sender);
+    const words = wordsOf(invocation, question);
+    const [outcome] = await publishFor(around.session, [
+      answerTransaction(sender, { question, by, words }),
+    ]);
+    const id = messageId(question.file.path);
+    if (outcome?.kind === 'dropped')
+      throw new CrosstalkError('REFUSED', `${by} has answered ${id} already`, {
+        fix: fixBy`crosstalkd show ${id}`,
+      });
+    await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
+    const told = { id, by, says: words.says };
+    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...told });
+    else invocation.io.print(plain(`answered ${question.from} as ${by}: ${words.says}`));
+    return 0;
+  } finally {
+    await around.session.close();
+  }
+}
+
+async function findQuestion(around: Surroundings, asked: string): Promise<Said> {
+  const { session, questions } = around;
+  const file = await resolveId(session, asked);
+  const works = around.works.filter(({ message }) => message.path === file.path);
+  const open = works.flatMap(({ key }) => questions.get(key)?.path ?? []);
+  const path = open[0] ?? file.path;
+  const { said } = await readSaid(session, [
+    path === file.path ? file : await resolveId(session, path),
+  ]);
+  const [question] = said;
+  const { asks } = question?.message.fields ?? {};
+  if (question === undefined || asks == null || question.file.replyTo !== null)
+    throw new CrosstalkError('REFUSED', `${messageId(file.path)} asks no person anything now`, {
+      fix: orElse(fixBy`crosstalkd why ${asked}`, fixBy`crosstalkd send --re ${asked} -m TEXT`),
+    });
+  const isOpen = [...questions.values()].some((one) => one.path === question.file.path);
+  if (asks === 'permission' && !isOpen)
+    throw new CrosstalkError('REFUSED', `${messageId(path)} is not awaited any more`, {
+      fix: fixBy`crosstalkd why ${messageId(path)}`,
+    });
+  return question;
+}
+
+/** The name under which the sender was asked. Throws REFUSED for anybody else. */
+function nameFor({ file, message }: Said, { identity, name: sender }: Sender): string {
+  const people = message.fields.to.map(({ name }) => name);
+  const speaker = speakerOf({ author: identity, committer: identity, authoredMs: 0 });
+  const name = people.find((one) => speaker?.names.includes(one) === true);
+  if (name !== undefined) return name;
+  throw new CrosstalkError(
+    'REFUSED',
+    `${messageId(file.path)} asks ${people.join(', ')}; you are "${sender}"`,
+    {
+      fix: withNote(
+        fixBy`crosstalkd answer ${messageId(file.path)} --from ${people[0] ?? 'NAME'}`,
+        'if that is you',
+      ),
+    },
+  );
+}
+
+interface Words {
+  readonly says: string;
+  readonly body: string;
+}
+
+/** Throws USAGE for what would not count. */
+function wordsOf(invocation: Invocation, question: Said): Words {
+  const choice = invocation.args[1] ?? '';
+  const text = option(invocation, 'message') ?? '';
+  const body = [choice, text].filter((part) => part !== '').join('\n\n');
+  const id = messageId(question.file.path);
+  const isPermission = question.message.fields.asks === 'permission';
+  const says = isPermission ? yesOrNo(body) : body === '' ? null : 'answer';
+  if (says !== null) return { says, body };
+  const found = body === '' ? 'nothing' : JSON.stringify(oneLine(body, 60));
+  throw new CrosstalkError(
+    'USAGE',
+    isPermission
+      ? `${id} takes approve or deny; found ${found}`
+      : `${id} asks for a text; found nothing`,
+    {
+      fix: isPermission
+        ? orElse(fixBy`crosstalkd answer ${id} approve`, fixBy`crosstalkd answer ${id} deny`)
+        : fixBy`crosstalkd answer ${id} -m TEXT`,
+    },
+  );
+}
+
+function answerTransaction(
+  { identity }: Sender,
+  { question, by, words }: { readonly question: Said; readonly by: string; readonly words: Words },
+): Transaction {
+  const { file, from } = question;
+  const path = replyPath(file.path, by);
+  return {
+    name: `answer ${path}`,
+    fences: [],
+    decide: async (view) => {
+      const [standing] = await view.lookUp([path]);
+      if (standing != null) return null;
+      const atMs = systemClock.wallMs();
+      const fields = { to: from, from: by, re: file.path, timestamp: formatIso(atMs) };
+      const subject = oneLine(`${by} → ${from}: ${words.body}`, 100);
+      return [
+        {
+          writes: [{ path, content: writeFrontMatter(fields, `${words.body}\n`) }],
+          author: identity,
+          committer: identity,
+          atMs,
+          message: `${subject}\n\n${textForLog(words.body)}\n\n${formatTrailers([
+            ['Re', messageId(file.path)],
+            ['Channel', file.channel],
+          ])}`,
+        },
+      ];
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Whose word the files of people are: who committed them, or where signatures are required, who
+ * signed them. What is asked of gates and of agents is answered by the same rule.
+ */
+import type { Oid } from '../base/ids.ts';
+import { hear, isPerson, type Trust, type Voice } from '../protocol/trust.ts';
+import { type Speaker, speakerOf } from '../protocol/who-said.ts';
+import type { Repository } from '../transport/repository.ts';
+
+/** Where the files stand, and what has to be signed; null: nothing. */
+export interface Hearing {
+  readonly repository: Repository;
+  readonly tip: Oid | null;
+  readonly trust: Trust | null;
+}
+
+interface Known {
+  readonly text: string;
+  readonly speaker: Speaker | null;
+}
+
+/** Commits do not change, and the same files are read with every look. */
+const SPEAKERS = new WeakMap<Repository | Trust, Map<string, Known>>();
+const SPEAKERS_MAX = 10_000;
+
+/**
+ * The speaker of each file, of those that have one. A file that was edited since speaks for nobody,
+ * because somebody else may have done that.
+ */
+export async function findSpeakers(
+  { repository, tip, trust }: Hearing,
+  files: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, Speaker>> {
+  const isSigned = trust !== null && (trust.required.has('gates') || trust.required.has('all'));
+  const key = isSigned ? trust : repository;
+  const known = SPEAKERS.get(key) ?? new Map<string, Known>();
+  SPEAKERS.set(key, known);
+  const asked = [...files].filter(([path, text]) => known.get(path)?.text !== text);
+  if (asked.length > 0 && tip !== null) {
+    const paths = asked.map(([path]) => path);
+    const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
+    const now = await repository.lookUp(tip, paths);
+    const writers = isSigned ? await repository.findWriters(paths, tip) : null;
+    for (const [at, [path, text]] of asked.entries()) {
+      const commit = commits.get(path);
+      if (commit === undefined) continue;
+      const [then] = await repository.lookUp(commit.oid, [path]);
+      const isSame = then?.oid === now[at]?.oid;
+      const speaker = isSame ? speakerOf(commit) : null;
+      remember(known, path, {
+        text,
+        speaker:
+          speaker === null || writers === null || trust === null
+            ? speaker
+            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers)),
+      });
+    }
+  }
+  return new Map(
+    [...files].flatMap(([path, text]) => {
+      const said = known.get(path);
+      return said?.text === text && said.speaker !== null ? [[path, said.speaker]] : [];
+    }),
+  );
+}
+
+/** The person whose key it is, in place of what the commit says of itself; null: nobody known. */
+function signerOf(speaker: Speaker, voice: Voice): Speaker | null {
+  const names = voice.kind === 'known' ? voice.principals.filter(isPerson) : [];
+  const [name] = names;
+  return name === undefined ? null : { ...speaker, name, names, voice: name };
+}
+
+function remember(known: Map<string, Known>, path: string, said: Known): void {
+  if (known.size >= SPEAKERS_MAX) known.clear();
+  known.set(path, said);
+}
