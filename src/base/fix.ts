@@ -22,18 +22,25 @@ export interface Fix {
 /**
  * A command: `` fixBy`crosstalkd retry ${id}` ``. What is written out is cut into words at its
  * spaces; what is filled in is a word of its own, or part of the word that it touches, whatever is
- * in it. A list is filled in as several words.
+ * in it. A list is filled in as several words. A value that looks like an option does not become
+ * one: it is tied to the option before it, or stands at the end, behind `--`.
  */
 export function fixBy(
   texts: TemplateStringsArray,
   ...values: readonly (string | number | Words)[]
 ): Fix {
   const words: string[] = [];
+  const dashed: string[] = [];
   let isOpen = false;
   const append = (word: string): void => {
     if (isOpen) words.push(`${words.pop() ?? ''}${word}`);
     else words.push(word);
     isOpen = true;
+  };
+  const fillIn = (word: string): void => {
+    if (isOpen || !word.startsWith('-')) append(word);
+    else if (words.at(-1)?.startsWith('--') === true) words.push(`${words.pop() ?? ''}=${word}`);
+    else dashed.push(word);
   };
   texts.forEach((text, at) => {
     const parts = text.split(' ');
@@ -43,12 +50,14 @@ export function fixBy(
     });
     const value = values[at];
     if (value === undefined) return;
-    for (const word of typeof value === 'object' ? value : [String(value)]) {
-      append(word);
-      if (typeof value === 'object') isOpen = false;
-    }
+    if (typeof value !== 'object') fillIn(String(value));
+    else
+      for (const word of value) {
+        append(word);
+        isOpen = false;
+      }
   });
-  return { command: words, note: null };
+  return { command: dashed.length === 0 ? words : [...words, '--', ...dashed], note: null };
 }
 
 /** A command in which nothing is filled in may be written as text; null = there is none. */

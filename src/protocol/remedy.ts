@@ -99,7 +99,7 @@ const REMEDIES: Remedies = {
     fixByHand(`command: [${JSON.stringify(place)}] in models.yaml`),
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
-  twin: ({ path }) => withNote(fixBy`git rm ${path}`, 'in a clone: removes the copy'),
+  twin: ({ path }) => inClone(fixBy`git rm ${path}`, 'Remove a copy'),
   unsigned: ({ path }) => fixBy`crosstalkd trust message ${path}`,
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
@@ -168,9 +168,7 @@ const REMEDIES: Remedies = {
   gate: answerGate,
   'gate-decided': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
   'gate-unanswered': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
-  event: ({ run, event }) =>
-    // An event may be called like an option.
-    fixBy`crosstalkd workflow signal ${run} ${event.startsWith('-') ? ['--', event] : event}`,
+  event: ({ run, event }) => fixBy`crosstalkd workflow signal ${run} ${event}`,
   schedule: ({ name }) => fixBy`crosstalkd workflow check ${name}`,
   tasks: ({ why }) => fixOf(why),
   'child-run': ({ path }) => fixBy`crosstalkd workflow why ${path}`,
@@ -204,10 +202,10 @@ const REMEDIES: Remedies = {
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
   rejected: ({ path, isCopy, remedy }) =>
     isCopy
-      ? fixBy`git rm ${path}`
+      ? inClone(fixBy`git rm ${path}`, 'Remove a copy')
       : remedy === null
         ? fixBy`crosstalkd lint ${path}`
-        : fixBy`${remedy}`,
+        : inClone(fixBy`${remedy}`, 'Mend what is no message'),
 
   outage: () => fixBy`crosstalkd doctor`,
   rewritten: ({ isGone }) =>
@@ -257,7 +255,7 @@ export function answerGate({
     case 'choose': {
       const [first, ...others] = choices.slice(0, CHOICES_MAX).map((choice) => ({
         ...approve,
-        command: [...approve.command, '--choice', choice],
+        command: [...approve.command, ...fixBy`--choice ${choice}`.command],
       }));
       return others.reduce(orElse, first ?? approve);
     }
@@ -265,7 +263,10 @@ export function answerGate({
 }
 
 /** Ask again, or let it be. */
-function failureFix({ id, run }: ReasonOf<'failure' | 'outcome-unknown'>): Fix {
+function failureFix({ id, run, model }: ReasonOf<'failure' | 'outcome-unknown'>): Fix {
+  // A marker that is wrong is as wrong the next time: its answer lists what has to be mended.
+  if (run === null && model === 'workflow')
+    return orElse(fixBy`crosstalkd show ${id}`, fixBy`crosstalkd ack ${id}`);
   return run === null
     ? orElse(fixBy`crosstalkd retry ${id}`, fixBy`crosstalkd ack ${id}`)
     : orElse(fixBy`crosstalkd workflow retry ${run}`, fixBy`crosstalkd ack ${run}`);
@@ -293,8 +294,11 @@ function projectFix(project: string): Fix {
 }
 
 function makeRoom(path: string): Fix {
-  return andThen(
-    fixBy`git rm -r ${path}`,
-    andThen(fixBy`git commit -m ${'Make room for the answer'}`, fixBy`git push`),
-  );
+  return inClone(fixBy`git rm -r ${path}`, 'Make room for the answer');
+}
+
+/** A change in a clone, which may be behind, and everything until all hosts see it. */
+function inClone(change: Fix, subject: string): Fix {
+  const published = andThen(fixBy`git commit -m ${subject}`, fixBy`git push`);
+  return withNote(andThen(fixBy`git pull --rebase`, andThen(change, published)), 'in a clone');
 }

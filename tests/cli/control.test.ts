@@ -198,7 +198,7 @@ describe('retry', () => {
     expect(text).toContain('once more');
     const again = await cli.run(['retry', id]);
     expect(again.code).toBe(1);
-    expect(again.stderr).toContain(`crosstalkd retry ${String(retried.data['id'])}`);
+    expect(again.stderr).toContain(`crosstalkd why ${String(retried.data['id'])}`);
     expect(listOf(await status(), 'failed').map((one) => one['id'])).not.toContain(id);
     await cli.run(['cancel', String(retried.data['id'])]);
   });

@@ -154,7 +154,7 @@ describe('why a message stands where it stands', () => {
       says: expect.stringContaining(
         `is closed by ${AT}/asked.re.slow.md, which is no message`,
       ) as unknown,
-      fix: { command: ['git', 'rm', '-r', `${AT}/asked.re.slow.md`] },
+      fix: fixIs(/^git pull --rebase && git rm -r .*asked\.re\.slow\.md && git commit/),
     });
     expect(await firstPart('asked.re.slow')).toMatchObject({
       kind: 'rejected',
@@ -179,7 +179,7 @@ describe('why a message stands where it stands', () => {
     cli.say({ [`${AT}/a-${id}.md`]: text, [`${AT}/copy-${id}.md`]: text });
     expect(await firstPart(`copy-${id}`)).toMatchObject({
       kind: 'rejected',
-      fix: fixIs(`git rm ${AT}/copy-${id}.md`),
+      fix: fixIs(new RegExp(`^git pull --rebase && git rm ${AT}/copy-${id}.md && git commit`)),
     });
     expect(await firstPart(id)).toMatchObject({ kind: 'unknown-name' });
     expect((await cli.run(['cancel', id])).code).toBe(0);

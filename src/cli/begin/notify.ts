@@ -13,13 +13,12 @@ import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { describeNotifier, type Notifier } from '../../local/notify-settings.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Reason, ReasonKind } from '../../protocol/reason.ts';
-import { fixOf } from '../../protocol/remedy.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import { given, type Invocation } from '../command.ts';
 import { deliverNotice, type Notice } from './deliver-notice.ts';
 import { lookFrom } from '../look/look-around.ts';
 import { readNeeds } from '../look/status.ts';
-import { type Need, sayNeed } from '../look/status-needs.ts';
+import { fixOfNeed, type Need, sayNeed } from '../look/status-needs.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 /** Where `run` puts its events. */
@@ -233,7 +232,7 @@ export function noticeOfNeed(need: Need): readonly KeyedNotice[] {
     .digest('hex')
     .slice(0, 16);
   const says = sayNeed(need);
-  const fix = fixOf(reason);
+  const fix = fixOfNeed(need);
   return [
     {
       key: `need ${key}`,

@@ -8,6 +8,7 @@ import { DAY, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { systemRandom } from '../../base/random.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 import type { RefUpdate, Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
@@ -46,7 +47,7 @@ export async function examineRemote(
       reached,
       trouble('bad', 'history', {
         says: sayReason(reasonOf(rewrite)),
-        fix: 'crosstalkd accept-rewrite',
+        fix: fixOf(reasonOf(rewrite)),
       }),
     ];
   return [

@@ -1,9 +1,10 @@
 /**
  * `crosstalkd lint <file…>`: what a dispatcher would say of these files, before they are sent.
- * Works anywhere; inside a clone it knows the names too.
+ * Works anywhere; inside a clone it knows the names too, and finds what the clone does not have in
+ * the transport.
  */
-import { readFile } from 'node:fs/promises';
-import { resolve, sep } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { unknownAdapters } from '../../local/served-models.ts';
@@ -12,10 +13,12 @@ import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/models.ts';
 import type { Oid } from '../../base/ids.ts';
 import { shellWord } from '../../base/shell-word.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import {
   channelFolder,
   channelOf,
   CHANNELS,
+  DATA,
   isPage,
   messageId,
   parseMessagePath,
@@ -27,8 +30,8 @@ import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
+import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
-import { fixBy, withNote } from '../../base/fix.ts';
 
 interface Problem {
   readonly line: number;
@@ -44,13 +47,19 @@ interface Linted {
   readonly warnings: readonly string[];
 }
 
+/** The transport around; `note`: why there is none. */
+interface Known {
+  readonly session: TransportSession | null;
+  readonly note: string | null;
+}
+
 /** Checks files and gives 2 when one of them would be rejected. */
 export async function lintFiles(invocation: Invocation): Promise<number> {
   const known = await openKnown(invocation);
   try {
     const linted: Linted[] = [];
-    for (const file of invocation.args)
-      linted.push(await lintFile(invocation, file, known.session));
+    for (const asked of invocation.args)
+      linted.push(...(await lintAsked(invocation, asked, known)));
     report(invocation, linted, known.note);
     return linted.some(({ problems }) => problems.length > 0) ? 2 : 0;
   } finally {
@@ -59,9 +68,7 @@ export async function lintFiles(invocation: Invocation): Promise<number> {
 }
 
 /** The transport around, if there is one and it answers: syntax is checked without it. */
-async function openKnown(
-  invocation: Invocation,
-): Promise<{ readonly session: TransportSession | null; readonly note: string | null }> {
+async function openKnown(invocation: Invocation): Promise<Known> {
   try {
     return { session: await openSession(invocation), note: null };
   } catch (error) {
@@ -74,21 +81,89 @@ async function openKnown(
   }
 }
 
-async function lintFile(
+/** A file; for a folder, what is wrong below it. */
+async function lintAsked(
   invocation: Invocation,
-  file: string,
+  asked: string,
+  { session }: Known,
+): Promise<readonly Linted[]> {
+  const full = resolve(startDirectory(invocation), asked);
+  const below = pathBelow(session, full) ?? (asked.startsWith(`${DATA}/`) ? asked : null);
+  const there = await stat(full).catch(() => null);
+  if (there?.isFile() === true)
+    return [
+      await lintBytes(session, {
+        file: asked,
+        path: pathBelow(session, full),
+        bytes: await readFile(full),
+      }),
+    ];
+  const path = below?.replace(/\/+$/, '') ?? null;
+  const [entry] =
+    session === null || path === null
+      ? []
+      : await session.repository.lookUp(tipOf(session), [path]);
+  if (session === null || path === null || (there === null && entry == null))
+    throw new CrosstalkError('USAGE', `lint: there is no file "${asked}"`);
+  const isFolder = there?.isDirectory() === true || entry?.kind === 'tree';
+  return isFolder ? lintFolder(session, path) : [await lintSent(session, path)];
+}
+
+/** What is no message in the transport, and what the clone has that was never sent. */
+async function lintFolder(session: TransportSession, path: string): Promise<readonly Linted[]> {
+  const isBelow = (one: string): boolean => one.startsWith(`${path}/`);
+  const unsent = await findUnsent(session);
+  const clone = unsent?.clone ?? '';
+  const own = await Promise.all(
+    (unsent?.files ?? []).filter(isBelow).map(async (file) => ({
+      file,
+      path: file,
+      bytes: await readFile(join(clone, file)),
+    })),
+  );
+  const sent = [...session.mirror.index().rejected.keys()].filter(
+    (one) => isBelow(one) && !own.some(({ file }) => file === one),
+  );
+  const linted: Linted[] = [];
+  for (const file of sent) linted.push(await lintSent(session, file));
+  for (const one of own) linted.push(await lintBytes(session, one));
+  return linted.length > 0 ? linted : [{ file: `${path}/`, problems: [], warnings: [] }];
+}
+
+/** A file that the clone does not have, as it stands in the transport. */
+async function lintSent(session: TransportSession, path: string): Promise<Linted> {
+  const rejected = session.mirror.index().rejected.get(path);
+  if (rejected !== undefined) {
+    const { line, column, found, expected } = rejected;
+    const place = column === undefined ? { line } : { line, column };
+    return { file: path, problems: [{ ...place, found, expected }], warnings: [] };
+  }
+  const [entry] = await session.repository.lookUp(tipOf(session), [path]);
+  const [blob] =
+    entry?.kind === 'file'
+      ? await session.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX)
+      : [];
+  if (blob?.kind !== 'bytes')
+    return {
+      file: path,
+      problems: [{ line: 1, found: 'no regular file', expected: 'a message' }],
+      warnings: [],
+    };
+  return lintBytes(session, { file: path, path, bytes: blob.bytes });
+}
+
+interface Given {
+  readonly file: string;
+  /** Where it stands in the transport, or would; null = elsewhere. */
+  readonly path: string | null;
+  readonly bytes: Uint8Array;
+}
+
+async function lintBytes(
   session: TransportSession | null,
+  { file, path, bytes }: Given,
 ): Promise<Linted> {
-  const full = resolve(startDirectory(invocation), file);
-  const bytes = await readFile(full).catch((error: unknown) => {
-    const isTheirs = session !== null && file.startsWith(`${CHANNELS}/`);
-    throw new CrosstalkError('USAGE', `lint: cannot read the file "${file}"`, {
-      cause: error,
-      ...(isTheirs ? { fix: withNote(fixBy`git pull`, 'then the same again') } : {}),
-    });
-  });
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
-  const path = pathBelow(session, full);
   const misplaced = path === null ? null : placeProblem(path);
   if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
   if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };

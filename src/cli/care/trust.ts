@@ -107,7 +107,7 @@ export function trustMessage(invocation: Invocation): Promise<number> {
 function checkName(name: string): string {
   if (isAlias(name)) return name;
   throw new CrosstalkError('USAGE', `trust: "${oneLine(name, 80)}" is no name: ${NAME_RULE}`, {
-    fix: fixBy`crosstalkd trust add ada ~/.ssh/ada.pub`,
+    fix: fixBy`crosstalkd trust add NAME FILE`,
   });
 }
 
@@ -123,7 +123,7 @@ async function readKeys(
   throw new CrosstalkError(
     'USAGE',
     `trust: found "${oneLine(bad, 60)}"; expected a public key (ssh-ed25519, ssh-rsa or ecdsa-sha2), a file of them, or - for standard input`,
-    { fix: fixBy`crosstalkd trust add NAME ~/.ssh/id_ed25519.pub` },
+    { fix: withNote(fixBy`crosstalkd trust add NAME FILE`, 'such as ~/.ssh/id_ed25519.pub') },
   );
 }
 

@@ -4,7 +4,6 @@
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { fixBy } from '../../base/fix.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { type Acked, ackPath } from '../../protocol/acks.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
@@ -72,7 +71,7 @@ async function find(
   );
   if (paths.length === 0)
     throw new CrosstalkError('NOT_FOUND', `nothing called "${asked}" is left to dismiss`, {
-      fix: fixBy`crosstalkd why ${asked}`,
+      fix: 'crosstalkd status',
     });
   const { tip } = around.index;
   const entries = tip === null ? [] : await around.session.repository.lookUp(tip, paths);

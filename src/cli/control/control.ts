@@ -73,13 +73,9 @@ async function askHere(
     case 'refused':
       throw new CrosstalkError('REFUSED', asked.error, { fix: 'crosstalkd status' });
     case 'not-running':
-      throw op === 'resume'
-        ? new CrosstalkError('NOT_FOUND', 'no dispatcher runs here; nothing to resume', {
-            fix: 'crosstalkd run',
-          })
-        : new CrosstalkError('NOT_FOUND', `no dispatcher runs here; nothing to ${op}`, {
-            fix: 'crosstalkd hosts',
-          });
+      throw new CrosstalkError('NOT_FOUND', `no dispatcher runs here; nothing to ${op}`, {
+        fix: op === 'resume' ? 'crosstalkd run' : 'crosstalkd status',
+      });
     case 'silent': {
       const pid = asked.holder?.pid;
       throw new CrosstalkError(
@@ -151,7 +147,7 @@ async function orderAll(
   );
   if (op !== 'pause' && hosts.length === 0)
     throw new CrosstalkError('NOT_FOUND', 'no host is up on this transport', {
-      fix: 'crosstalkd hosts',
+      fix: 'crosstalkd status',
     });
   const { name } = await identifySender(invocation, session);
   const next = await session.repository.writeRecord(

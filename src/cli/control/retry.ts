@@ -2,7 +2,6 @@
  * `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to
  * run by themselves. What was said stays.
  */
-import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
@@ -22,22 +21,20 @@ import { readStates } from '../look/message-state.ts';
 import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
-import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
+import { readRetries } from '../look/retries.ts';
 import { shortId } from '../look/short-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { andThen, fixBy, orElse } from '../../base/fix.ts';
 
-const COMMITS_MAX = 2_000;
-
 /** Sends a message again. Refuses while it is still awaited, and when it was retried already. */
 export async function retryMessage(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
     const said = await readOriginal(around.session, invocation.args[0] ?? '');
-    await refuseRetried(around.session, said);
     const recipients = await selectRecipients(around, said, wantedNames(invocation));
     const sender = await identifySender(invocation, around.session);
     const letter = composeRetry(sender, { said, recipients });
@@ -94,18 +91,9 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
   return one;
 }
 
-async function refuseRetried(session: TransportSession, said: Said): Promise<void> {
-  const commits = await session.repository.history({
-    from: null,
-    to: tipOf(session),
-    max: COMMITS_MAX,
-  });
-  const id = messageId(said.file.path);
-  const again = commits.find(({ message }) => readTrailers(message, 'Retries').includes(id));
-  if (again === undefined) return;
-  const newer = readTrailer(again.message, 'Message') ?? '';
-  throw new CrosstalkError('REFUSED', `${shortId(said.file.path)} was asked again already`, {
-    fix: orElse(fixBy`crosstalkd retry ${newer}`, fixBy`crosstalkd why ${newer}`),
+function alreadyRetried(id: string, newer: string): CrosstalkError {
+  return new CrosstalkError('REFUSED', `${id} was asked again already`, {
+    fix: fixBy`crosstalkd why ${newer}`,
   });
 }
 
@@ -131,7 +119,12 @@ async function selectRecipients(
     .filter(({ message }) => message.fields.failed)
     .map(({ file }) => file.replyTo?.recipient ?? '');
   const overdue = open.filter(({ standing }) => isOverdue(standing)).map(({ name }) => name);
-  const chosen = [...failed, ...overdue].filter((name) => wanted === null || wanted.includes(name));
+  const missing = [...failed, ...overdue].filter((name) => wanted?.includes(name) ?? true);
+  const retries =
+    missing.length === 0 ? new Map<string, string>() : await readRetries(around.session, path);
+  const chosen = missing.filter((name) => !retries.has(name));
+  const [newer] = missing.flatMap((name) => retries.get(name) ?? []);
+  if (chosen.length === 0 && newer !== undefined) throw alreadyRetried(id, newer);
   if (chosen.length === 0)
     throw nothingToRetry(id, { open, replies: state?.replies.length ?? 0, wanted });
   const pinned = expandAddresses(said.message.fields.to, around.index.models);

@@ -1,5 +1,4 @@
 /** Where a message stands for each of those it asks, open or answered. */
-import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { expandAddresses } from '../../protocol/address.ts';
@@ -12,7 +11,7 @@ import { findLate, lateReason } from './late-answers.ts';
 import { findOddReplies } from './odd-reply.ts';
 import { isByHand, readStates } from './message-state.ts';
 import { type ListedFile, lookUpFiles, readSaid, type Said } from './read-conversation.ts';
-import { tipOf } from './reading.ts';
+import { readRetries } from './retries.ts';
 import { shortId } from './short-id.ts';
 
 /** What `why` says: of what, and part by part. */
@@ -27,8 +26,6 @@ export interface Part {
   readonly name: string | null;
   readonly reason: Reason;
 }
-
-const COMMITS_MAX = 5_000;
 
 /** The state of one message or reply. */
 export async function explainMessage(around: Surroundings, file: ListedFile): Promise<Told> {
@@ -129,9 +126,13 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
     ({ name }) => name,
   );
   const names = [...new Set([...open.keys(), ...(said.file.replyTo === null ? asked : [])])];
-  const retried = names.some((name) => !open.has(name) && !replies.has(replyPath(path, name)))
-    ? await findRetry(around, path)
-    : null;
+  const mayBeRetried = names.some(
+    (name) =>
+      !open.has(name) && replies.get(replyPath(path, name))?.message.fields.failed !== false,
+  );
+  const retries = mayBeRetried
+    ? await readRetries(around.session, path)
+    : new Map<string, string>();
   const odd = await findOddReplies(
     around,
     names.map((name) => replyPath(path, name)),
@@ -141,11 +142,14 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
   return names.map((name): Part => {
     const reply = replies.get(replyPath(path, name));
     const work = open.get(name);
+    const newer = retries.get(name);
+    const isMissing = reply === undefined || reply.message.fields.failed;
     const reason =
       odd.get(replyPath(path, name)) ??
       (work === undefined ? null : explain(work)) ??
+      (newer === undefined || !isMissing ? null : ({ kind: 'retried', by: newer } as const)) ??
       (reply === undefined ? null : explainReply(said, reply)) ??
-      explainSilence(around, { said, name, retried });
+      explainSilence(around, { said, name });
     return { name, reason };
   });
 }
@@ -166,16 +170,11 @@ function explainReply(said: Said, reply: Said): Reason {
   return { kind: 'answer-failed', id, agoMs, how, class: error, detail };
 }
 
-/** Closed without an answer: it was never a question to that name, or somebody asked again. */
+/** Closed without an answer: it was never a question to that name. */
 function explainSilence(
   around: Surroundings,
-  {
-    said,
-    name,
-    retried,
-  }: { readonly said: Said; readonly name: string; readonly retried: string | null },
+  { said, name }: { readonly said: Said; readonly name: string },
 ): Reason {
-  if (retried !== null) return { kind: 'retried', by: messageId(retried) };
   const answer = [...around.index.older.values()].find(
     ({ recipient, paths }) => recipient === name && paths.includes(said.file.path),
   );
@@ -187,15 +186,4 @@ function explainSilence(
   if (around.index.people.has(name)) return { kind: 'person' };
   if (around.rewrite !== null || around.outage !== null) return { kind: 'unread' };
   return { kind: 'closed', id: messageId(said.file.path) };
-}
-
-async function findRetry(around: Surroundings, path: string): Promise<string | null> {
-  const commits = await around.session.repository.history({
-    from: null,
-    to: tipOf(around.session),
-    max: COMMITS_MAX,
-  });
-  const id = messageId(path);
-  const again = commits.findLast(({ message }) => readTrailers(message, 'Retries').includes(id));
-  return again === undefined ? null : readTrailer(again.message, 'Message');
 }

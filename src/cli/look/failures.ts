@@ -18,7 +18,10 @@ export interface Failure {
   readonly channel: string;
   /** Whose answer is missing; `workflow` for a run. */
   readonly model: string;
-  /** The run that failed, or that the message is a task of; null = neither. */
+  /**
+   * The run that failed, or that the message is a task of; null = neither, or a run that never
+   * began.
+   */
   readonly run: string | null;
   /** The class of failure, or the status of the run. */
   readonly failed: string;
@@ -94,22 +97,29 @@ async function dropTasks(
   failures: readonly Failure[],
 ): Promise<readonly Failure[]> {
   const channels = [...new Set(failures.map(({ channel }) => channel))];
-  const folders = channels.map((channel) => channelFolder(channel));
-  const [headers, standing] = await Promise.all([
-    session.repository.lookUp(
-      tip,
-      channels.map((channel) => runFiles(channel).header),
-    ),
-    session.repository.lookUp(tip, folders),
+  const named = failures.flatMap(({ run }) => run ?? []);
+  const [there, runs] = await Promise.all([
+    standing(session, { tip, channels }, channelFolder),
+    standing(session, { tip, channels: [...channels, ...named] }, (run) => runFiles(run).header),
   ]);
-  const runs = new Set(channels.filter((_, at) => headers[at] != null));
-  const there = new Set(channels.filter((_, at) => standing[at] != null));
   return failures.flatMap((one) => {
     // An archived or deleted conversation is over.
     if (!there.has(one.channel)) return [];
-    if (!runs.has(one.channel) || one.model === 'workflow') return [one];
+    if (one.model === 'workflow')
+      return [{ ...one, run: runs.has(one.run ?? '') ? one.run : null }];
+    if (!runs.has(one.channel)) return [one];
     return one.isUnknown ? [{ ...one, run: one.channel }] : [];
   });
+}
+
+/** The channels of which something stands. */
+async function standing(
+  { repository }: TransportSession,
+  { tip, channels }: { readonly tip: Oid; readonly channels: readonly string[] },
+  pathOf: (channel: string) => string,
+): Promise<ReadonlySet<string>> {
+  const found = await repository.lookUp(tip, channels.map(pathOf));
+  return new Set(channels.filter((_, at) => found[at] != null));
 }
 
 function keyOf({ channel, id, model }: Pick<Failure, 'channel' | 'id' | 'model'>): string {

@@ -7,7 +7,7 @@ import { fitWidth, wrapWidth } from '../display-width.ts';
 import { fixLines, type Io, paint, plain } from '../io.ts';
 import { fitGroups, type Group, heightOfAll, rowsOf } from './fit-screen.ts';
 import { shortId } from './short-id.ts';
-import { type Need, sayNeed } from './status-needs.ts';
+import { fixOfNeed, type Need, sayNeed } from './status-needs.ts';
 
 /** Things of one kind that are shown to people unless they ask for all; `--json` has all. */
 const THINGS_MAX = 5;
@@ -99,12 +99,12 @@ function wholeThing(io: Io, need: Need): readonly string[] {
           `  ${plain(need.about.map(shortId).join(', '))}${need.count > need.about.length ? ', …' : ''}`,
         ]
       : [];
-  return [plain(sayNeed(need)), ...about, ...fixLines(io, fixOf(need.reason), '  ')];
+  return [plain(sayNeed(need)), ...about, ...fixLines(io, fixOfNeed(need), '  ')];
 }
 
 /** What it is, and the command to begin with. */
 function briefThing(io: Io, need: Need, lines: number): readonly string[] {
-  const fix = fixOf(need.reason);
+  const fix = fixOfNeed(need);
   const [command] = fix === null ? [] : formatCommands(fix);
   const note = command === undefined && fix !== null ? fix.note : null;
   return [

@@ -2,7 +2,7 @@
  * Runs as the commands of `workflow` see them: found by what a person typed, read at a commit,
  * described by the engine.
  */
-import { readTrailers } from '../../protocol/trailers.ts';
+import { readTrailer, readTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -14,6 +14,7 @@ import { isChannel } from '../../protocol/names.ts';
 import type { OpenMessage } from '../../protocol/open-work.ts';
 import {
   archivedPath,
+  channelOf,
   channelRoot,
   parseMessagePath,
   replyPath,
@@ -50,8 +51,8 @@ export interface RunSeen {
 const COMMITS_MAX = 2_000;
 
 /**
- * The one run that `text` names: its channel, the beginning of it, or its marker. Throws NOT_FOUND
- * and ID_AMBIGUOUS.
+ * The one run that `text` names: its channel, the beginning of it, its marker, or a message of it.
+ * Throws NOT_FOUND and ID_AMBIGUOUS.
  */
 export async function findRun(
   around: Surroundings,
@@ -61,13 +62,23 @@ export async function findRun(
   const { session } = around;
   const standing = isChannel(text) ? await markerOfRun(around, text) : null;
   const path = standing ?? (await findByPrefix(around, text)) ?? (await findByMarker(around, text));
-  const marker = await openMarker(around, path);
-  const seen = marker === null ? null : await readSeen(around, { marker, at });
-  if (marker === null || seen === null)
+  const seen = (await seeMarker(around, path, at)) ?? (await seeRunOf(around, path, at));
+  if (seen === null)
     throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, {
       fix: fixBy`crosstalkd show ${path}`,
     });
-  return { marker, ...seen };
+  return seen;
+}
+
+/** The run whose task, gate or order stands at a path. */
+async function seeRunOf(
+  around: Surroundings,
+  path: string,
+  at: Oid | null,
+): Promise<RunSeen | null> {
+  const channel = channelOf(path);
+  const marker = channel === null ? null : await markerOfRun(around, channel);
+  return marker === null ? null : seeMarker(around, marker, at);
 }
 
 /**
@@ -82,7 +93,7 @@ export async function* listMarkers(
   yield* [...open].reverse();
   if (only === 'open') return;
   const told = new Set(open);
-  for (const run of await recentRuns(around)) {
+  for (const run of (await recentRuns(around)).keys()) {
     const path = await markerOfRun(around, run);
     if (path === null || told.has(path)) continue;
     told.add(path);
@@ -91,9 +102,17 @@ export async function* listMarkers(
 }
 
 /** Reads and describes the run of a marker; null when it is none. */
-export async function readMarkerRun(around: Surroundings, path: string): Promise<RunSeen | null> {
+export function readMarkerRun(around: Surroundings, path: string): Promise<RunSeen | null> {
+  return seeMarker(around, path, null);
+}
+
+async function seeMarker(
+  around: Surroundings,
+  path: string,
+  at: Oid | null,
+): Promise<RunSeen | null> {
   const marker = await openMarker(around, path);
-  const seen = marker === null ? null : await readSeen(around, { marker, at: null });
+  const seen = marker === null ? null : await readSeen(around, { marker, at });
   return marker === null || seen === null ? null : { marker, ...seen };
 }
 
@@ -219,7 +238,8 @@ export async function findByPrefix(around: Surroundings, text: string): Promise<
     const run = await channelOfMarker(around, marker);
     if (run !== null) known.set(run, marker.path);
   }
-  for (const run of await recentRuns(around)) if (!known.has(run)) known.set(run, null);
+  const recent = await recentRuns(around);
+  for (const run of recent.keys()) if (!known.has(run)) known.set(run, null);
   const found = [...known.keys()].filter(
     (run) => run === text || (text.length >= 2 && run.startsWith(text)),
   );
@@ -233,7 +253,19 @@ export async function findByPrefix(around: Surroundings, text: string): Promise<
         fix: 'crosstalkd workflow list',
       },
     );
-  return known.get(only) ?? markerOfRun(around, only);
+  return (
+    known.get(only) ?? (await markerOfRun(around, only)) ?? markerOfRefused(around, recent, only)
+  );
+}
+
+/** The marker of a run that never began: what answered it names both. */
+async function markerOfRefused(
+  { session }: Surroundings,
+  recent: ReadonlyMap<string, string | null>,
+  run: string,
+): Promise<string | null> {
+  const id = recent.get(run) ?? null;
+  return id === null ? null : (await resolveId(session, id)).path;
 }
 
 async function findByMarker(around: Surroundings, text: string): Promise<string> {
@@ -242,7 +274,7 @@ async function findByMarker(around: Surroundings, text: string): Promise<string>
     return file.replyTo?.path ?? file.path;
   } catch (error) {
     if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
-    const near = suggestName(text, await recentRuns(around));
+    const near = suggestName(text, [...(await recentRuns(around)).keys()]);
     throw new CrosstalkError(
       'NOT_FOUND',
       `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`,
@@ -264,13 +296,19 @@ async function channelOfMarker(
     : null;
 }
 
-/** Channels of runs whose commits are among the newest ones, newest first. */
-async function recentRuns({ session }: Surroundings): Promise<readonly string[]> {
+/**
+ * Channels of runs whose commits are among the newest ones, newest first, each with the id of what
+ * the newest of its commits answers.
+ */
+async function recentRuns({ session }: Surroundings): Promise<ReadonlyMap<string, string | null>> {
   const commits = await session.repository.history({
     from: null,
     to: tipOf(session),
     max: COMMITS_MAX,
   });
-  const runs = commits.flatMap(({ message }) => readTrailers(message, 'Run'));
-  return [...new Set(runs.reverse())];
+  const runs = new Map<string, string | null>();
+  for (const { message } of [...commits].reverse())
+    for (const run of readTrailers(message, 'Run'))
+      runs.set(run, runs.get(run) ?? readTrailer(message, 'Re'));
+  return runs;
 }

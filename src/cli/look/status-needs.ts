@@ -3,10 +3,11 @@
  * its verdict.
  */
 import { systemClock } from '../../base/clock.ts';
+import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import type { Work } from '../../protocol/open-work.ts';
 import type { Reason, ReasonKind } from '../../protocol/reason.ts';
-import { needsPerson, tellReason } from '../../protocol/remedy.ts';
+import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
@@ -26,6 +27,8 @@ export interface Need {
   readonly about: readonly string[];
   /** How many messages it is about. */
   readonly count: number;
+  /** Nothing can be done about it before what stands at the head of the list is settled. */
+  readonly isLater?: true;
 }
 
 /** A piece of open work and where it stands. */
@@ -55,8 +58,8 @@ const FILES_MAX = 2;
 /** Everything that needs a person. */
 export function listNeeds(sources: NeedSources): readonly Need[] {
   const { around, stood, runs, failures } = sources;
-  return [
-    ...needsOfRemote(around),
+  const first = needsOfRemote(around);
+  const rest = [
     ...runs,
     ...needsOfFailures(failures.filter(({ isUnknown }) => isUnknown)),
     ...needsOfHost(sources),
@@ -65,6 +68,19 @@ export function listNeeds(sources: NeedSources): readonly Need[] {
     ...needsOfFiles(sources),
     ...needsOfClone(sources.unsent),
   ];
+  return isHeldUp(around)
+    ? [...first, ...rest.map((one) => ({ ...one, isLater: true as const }))]
+    : [...first, ...rest];
+}
+
+/** True while no command can change anything in the transport. */
+export function isHeldUp({ outage, rewrite }: Surroundings): boolean {
+  return outage !== null || rewrite !== null;
+}
+
+/** The command that helps now. */
+export function fixOfNeed({ reason, isLater }: Need): Fix | null {
+  return isLater === true ? null : fixOf(reason);
 }
 
 /** A need in words. */
@@ -74,8 +90,9 @@ export function sayNeed({ reason, of }: Need): string {
 
 /** A need as `--json` prints it. */
 export function describeNeed(need: Need) {
-  const { kind, fix } = tellReason(need.reason);
   const { reason } = need;
+  const { kind } = reason;
+  const fix = fixOfNeed(need);
   const run = 'run' in reason ? reason.run : null;
   const model = 'model' in reason ? reason.model : null;
   const question = reason.kind === 'asks' ? reason.question : null;

@@ -11,7 +11,7 @@ import type { Config } from '../../local/config.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
-import type { ReasonOf, RestReason } from '../../protocol/reason.ts';
+import type { Reason, ReasonOf, RestReason } from '../../protocol/reason.ts';
 import { needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
@@ -26,7 +26,7 @@ import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { formatJson, paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
 import { shortId } from './short-id.ts';
-import { describeNeed, listNeeds, type Need, type Stood } from './status-needs.ts';
+import { describeNeed, isHeldUp, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { openSession } from '../session/transport-session.ts';
 import type { RunSeen } from './runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
@@ -45,7 +45,11 @@ export async function showStatus(invocation: Invocation): Promise<number> {
     else
       printScreen(
         invocation.io,
-        { verdict: verdictOf(told), needs: told.needs, sections: listSections(told) },
+        {
+          verdict: verdictOf(told),
+          needs: told.needs,
+          sections: withoutFixes(told, listSections(told)),
+        },
         given(invocation, 'all'),
       );
     if (around.outage !== null) return ERROR_CODES.REMOTE_UNREACHABLE.exit;
@@ -151,14 +155,14 @@ function toJson(told: Told) {
       .filter(({ reason }) => reason.kind !== 'running')
       .map(({ work, reason }) => ({
         ...describeWork(work),
-        ...tellReason(reason),
+        ...tellNow(around, reason),
         sinceMs: work.message.timestampMs,
       })),
     running: stood
       .filter(({ reason }) => reason.kind === 'running')
       .map(({ work, reason }) => ({
         ...describeWork(work),
-        ...tellReason(reason),
+        ...tellNow(around, reason),
         attempt: around.claims.get(work.key)?.claim?.attempt ?? null,
       })),
     runs: runs.map(({ input, view }) => ({
@@ -177,7 +181,7 @@ function toJson(told: Told) {
       host,
       model: reason.model,
       forMs: reason.forMs,
-      ...tellReason(reason),
+      ...tellNow(around, reason),
     })),
     models: around.offers.map(({ name, state }) => ({
       name,
@@ -199,6 +203,11 @@ function toJson(told: Told) {
   };
 }
 
+function tellNow(around: Surroundings, reason: Reason): ReturnType<typeof tellReason> {
+  const told = tellReason(reason);
+  return isHeldUp(around) ? { ...told, fix: null } : told;
+}
+
 function describeWork(work: Stood['work']) {
   return {
     id: messageId(work.message.path),
@@ -206,6 +215,13 @@ function describeWork(work: Stood['work']) {
     from: work.message.from,
     to: work.recipient,
   };
+}
+
+/** No command helps before what holds everything up is settled. */
+function withoutFixes({ around }: Told, sections: readonly Section[]): readonly Section[] {
+  return isHeldUp(around)
+    ? sections.map((one) => ({ ...one, things: one.things.map(({ line }) => ({ line })) }))
+    : sections;
 }
 
 /** What goes on beside what needs a person; nothing is told twice. */
@@ -224,7 +240,7 @@ function listSections(told: Told): readonly Section[] {
       reason,
     }));
   const none = { kind: 'no-dispatcher' } as const;
-  const isNobodyHere = around.here === null && !around.hereSilent && around.outage === null;
+  const isNobodyHere = around.here === null && !around.hereSilent && !isHeldUp(around);
   return [
     {
       title: 'Running',

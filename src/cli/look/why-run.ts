@@ -3,6 +3,7 @@
  */
 import type { Invocation } from '../command.ts';
 import { decodeMessage } from '../../protocol/message.ts';
+import { runFiles } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
@@ -44,6 +45,11 @@ export async function explainRun(invocation: Invocation): Promise<number> {
   } finally {
     await around.session.close();
   }
+}
+
+/** False for one whose marker was refused: asked again as it is, it would be refused again. */
+export function hasBegun({ run, files }: Pick<RunSeen['input'], 'run' | 'files'>): boolean {
+  return files.has(runFiles(run).header);
 }
 
 /** True when the run was routed. */
@@ -92,7 +98,8 @@ function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
 /** Why a run ended as it did; for one that can go on, with the command. */
 export function reasonsOf({ input, view }: RunSeen): readonly Reason[] {
   if (view.status === 'succeeded') return [];
-  const retry = view.status === 'degraded' || view.status === 'dropped' ? null : input.run;
+  const goesOn = hasBegun(input) && view.status !== 'degraded' && view.status !== 'dropped';
+  const retry = goesOn ? input.run : null;
   const ended = view.endedBy.length > 0 ? view.endedBy : notesInAnswer(input.marker.reply);
   return ended.map(({ of: step, text: detail }, at) => ({
     kind: 'run-ended',

@@ -76,6 +76,8 @@ export function describeTold({ parts, ...told }: Told & { readonly notes: readon
     parts: parts.map(({ name, reason }) => ({
       name,
       ...tellReason(reason),
+      // What holds everything up comes first.
+      ...(told.notes.length === 0 ? {} : { fix: null }),
       head: headOf(reason),
     })),
   };
@@ -89,7 +91,7 @@ function print({ io }: Invocation, told: Told & { readonly notes: readonly strin
     io.print(`  ${plain(name === null ? says : `${name}: ${says}`)}`);
     for (const { host, says: opinion } of tellReason(reason).hosts)
       io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
-    printFix(io, fixOf(reason));
+    if (told.notes.length === 0) printFix(io, fixOf(reason));
   }
 }
 
@@ -272,10 +274,7 @@ async function describeUnknown(
     'NOT_FOUND',
     `"${asked}" is no message, run, model or host of this transport${hint}`,
     {
-      fix: [fixBy`crosstalkd models`, fixBy`crosstalkd hosts`].reduce(
-        orElse,
-        fixBy`crosstalkd log`,
-      ),
+      fix: orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
     },
   );
 }

@@ -30,6 +30,7 @@ import {
 } from '../../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../../protocol/open-work.ts';
 import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protocol/paths.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 import { isRefusal } from '../../transport/git-failure.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
@@ -251,7 +252,7 @@ export function rewritten(rewrite: Rewrite | null): CrosstalkError {
   return new CrosstalkError(
     'HISTORY_REWRITTEN',
     `${what}; nothing runs until a person has looked`,
-    { fix: 'crosstalkd accept-rewrite' },
+    { fix: fixOf({ kind: 'rewritten', isGone: rewrite !== null && rewrite.now === null }) },
   );
 }
 

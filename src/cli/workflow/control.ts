@@ -18,7 +18,7 @@ import { checkSourceText, tellErrors } from './check.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { readCheckOptions, readWorkflow } from './source.ts';
-import { isOver } from '../look/why-run.ts';
+import { hasBegun, isOver } from '../look/why-run.ts';
 import { fixBy } from '../../base/fix.ts';
 
 /** A dispatcher that is up has answered by then. */
@@ -56,8 +56,8 @@ export function signalRun(invocation: Invocation): Promise<number> {
   const event = invocation.args[1] ?? '';
   return withRun(invocation, (around, seen) => {
     // A signal may come before its step does, but a slip of the pen should not go unnoticed.
-    const awaited = seen.view.steps.flatMap(({ status, why }) =>
-      status === 'waiting' ? (/^the event "(.*)"$/.exec(why ?? '')?.[1] ?? []) : [],
+    const awaited = seen.view.blockedBy.flatMap((reason) =>
+      reason.kind === 'event' ? reason.event : [],
     );
     if (awaited.length > 0 && !awaited.includes(event))
       invocation.io.warn(
@@ -123,7 +123,9 @@ export async function order(
   const { run } = seen.input;
   if (isOver(seen))
     throw new CrosstalkError('REFUSED', `${run} is over: ${seen.view.status}`, {
-      fix: fixBy`crosstalkd workflow rerun ${run}`,
+      fix: hasBegun(seen.input)
+        ? fixBy`crosstalkd workflow rerun ${run}`
+        : fixBy`crosstalkd workflow why ${run}`,
     });
   const sender = await identifyPerson(invocation, around.session);
   const fields = { to: 'workflow', op: given.op, ...given.fields };
