@@ -158,7 +158,7 @@ const QUESTIONS: readonly (readonly string[])[] = [
     ]),
   ),
   ...RUNS.flatMap((run) =>
-    ['approve', 'deny', 'retry', 'resume', 'pause', 'cancel', 'rerun', 'fork'].map((verb) => [
+    ['approve', 'retry', 'resume', 'rerun'].map((verb) => [
       'workflow',
       verb,
       run,
