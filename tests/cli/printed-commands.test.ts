@@ -158,11 +158,7 @@ const QUESTIONS: readonly (readonly string[])[] = [
     ]),
   ),
   ...RUNS.flatMap((run) =>
-    ['approve', 'retry', 'resume', 'rerun'].map((verb) => [
-      'workflow',
-      verb,
-      run,
-    ]),
+    ['approve', 'retry', 'resume', 'rerun'].map((verb) => ['workflow', verb, run]),
   ),
   ['why', 'echo@mbp'],
   ['why', 'general'],
