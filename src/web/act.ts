@@ -2,7 +2,11 @@
  * What the page can change. Each is the command of the same name, called as from the command line:
  * the page can do nothing that it cannot.
  */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
+import { acknowledge } from '../cli/control/ack.ts';
 import { adoptLate } from '../cli/control/adopt.ts';
 import { answerQuestion } from '../cli/control/answer.ts';
 import { cancelMessage } from '../cli/control/cancel.ts';
@@ -13,6 +17,7 @@ import { sendMessage } from '../cli/talk/send.ts';
 import { cancelRun, pauseRun, resumeRun } from '../cli/workflow/control.ts';
 import { retryRun } from '../cli/workflow/fork.ts';
 import { approve, deny } from '../cli/workflow/gate.ts';
+import { isMapping } from '../protocol/yaml.ts';
 import { searchMessages } from '../cli/look/search.ts';
 
 /** How a command ended: its JSON object and what it said beside. */
@@ -32,6 +37,8 @@ interface Act {
   readonly execute: Execute;
   readonly args: readonly string[];
   readonly options: readonly string[];
+  /** Files of the person may come along, as `files`. */
+  readonly takesFiles?: true;
 }
 
 export const ACTS: Readonly<Record<string, Act>> = {
@@ -39,7 +46,9 @@ export const ACTS: Readonly<Record<string, Act>> = {
     execute: sendMessage,
     args: [],
     options: ['to', 'message', 'channel', 're', 'subject', 'priority'],
+    takesFiles: true,
   },
+  ack: { execute: acknowledge, args: ['what'], options: ['message'] },
   cancel: { execute: cancelMessage, args: ['id'], options: ['to'] },
   retry: { execute: retryMessage, args: ['id'], options: ['to'] },
   answer: { execute: answerQuestion, args: ['id', 'choice'], options: ['message'] },
@@ -53,15 +62,18 @@ export const ACTS: Readonly<Record<string, Act>> = {
 };
 
 const TEXT_MAX = 1_000_000;
+/** What file systems take. */
+const NAME_BYTES_MAX = 255;
 
 /**
- * Does what a POST asks for. `body` maps names to texts. Throws USAGE for anything else, and
- * whatever the command throws.
+ * Does what a POST asks for. `body` maps names to texts, and `files` to what comes along. Throws
+ * USAGE for anything else, and whatever the command throws.
  */
 export async function act(base: Invocation, name: string, body: unknown): Promise<Done> {
   const known = Object.hasOwn(ACTS, name) ? ACTS[name] : undefined;
   if (known === undefined) throw new CrosstalkError('NOT_FOUND', `the page cannot "${name}"`);
-  const given = readTexts(body, [...known.args, ...known.options]);
+  const { files, texts } = takeFiles(known, body);
+  const given = readTexts(texts, [...known.args, ...known.options]);
   const args = known.args.map((key) => given.get(key) ?? '');
   if (args[0] === '')
     throw new CrosstalkError('USAGE', `${name}: "${known.args[0] ?? ''}" is missing`);
@@ -70,7 +82,64 @@ export async function act(base: Invocation, name: string, body: unknown): Promis
       given.has(key) ? [[key, [given.get(key) ?? '']] as const] : [],
     ),
   );
-  return runCommand(base, known.execute, { args: args.filter((text) => text !== ''), options });
+  const words = { args: args.filter((text) => text !== ''), options };
+  if (files.length === 0) return runCommand(base, known.execute, words);
+  return withFiles(files, (paths) =>
+    runCommand(base, known.execute, { ...words, options: new Map([...options, ['file', paths]]) }),
+  );
+}
+
+interface Upload {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/** The files of a body, and the body without them. */
+function takeFiles(
+  act: Act,
+  body: unknown,
+): { readonly files: readonly Upload[]; readonly texts: unknown } {
+  if (act.takesFiles !== true || !isMapping(body)) return { files: [], texts: body };
+  const { files = [], ...texts } = body;
+  if (!Array.isArray(files)) throw new CrosstalkError('USAGE', '"files": expected a list');
+  return { files: files.map(readUpload), texts };
+}
+
+function readUpload(raw: unknown): Upload {
+  const { name, base64 } = isMapping(raw) ? raw : {};
+  const isName =
+    typeof name === 'string' &&
+    /^[^/\\\0]+$/.test(name) &&
+    name !== '.' &&
+    name !== '..' &&
+    Buffer.byteLength(name) <= NAME_BYTES_MAX;
+  if (!isName || typeof base64 !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+    throw new CrosstalkError(
+      'USAGE',
+      `"files": expected {name, base64} with a plain name of at most ${NAME_BYTES_MAX} bytes`,
+    );
+  return { name, bytes: Buffer.from(base64, 'base64') };
+}
+
+/**
+ * The command takes files by their paths, so they stand in a folder of their own meanwhile, each in
+ * one of its own: two may have the same name.
+ */
+async function withFiles<T>(
+  files: readonly Upload[],
+  act: (paths: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'crosstalk-web-'));
+  try {
+    const paths = files.map(({ name }, at) => join(folder, String(at), name));
+    for (const [at, { bytes }] of files.entries()) {
+      await mkdir(join(folder, String(at)));
+      await writeFile(paths[at] ?? '', bytes, { flag: 'wx', mode: 0o600 });
+    }
+    return await act(paths);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** `crosstalkd search` with the filters of the page's address. */
@@ -112,8 +181,7 @@ async function runCommand(
 }
 
 function readTexts(body: unknown, names: readonly string[]): ReadonlyMap<string, string> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new CrosstalkError('USAGE', 'expected a JSON object');
+  if (!isMapping(body)) throw new CrosstalkError('USAGE', 'expected a JSON object');
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(body)) {
     if (!names.includes(name))

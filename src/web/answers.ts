@@ -5,12 +5,12 @@
 import { systemClock } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
-import { describeStatus } from '../cli/look/status.ts';
 import { describeTold, explainFrom } from '../cli/look/why.ts';
 import { search } from './act.ts';
 import type { Desk, Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
 import { showBody, showChannel, showChannels, showThread } from './show-messages.ts';
+import { showNames, showStatus } from './show-status.ts';
 import { showHosts } from './show-hosts.ts';
 import { type EndedRuns, showRun, showRuns, whoAmI } from './show-runs.ts';
 
@@ -38,10 +38,10 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
         branch: session.branch,
         outage: around.outage,
         channels: await showChannels(moment),
-        names: { models: around.index.models, people: [...around.index.people.keys()].sort() },
+        names: showNames(moment),
       };
     },
-    status: async ({ around, session }) => describeStatus(invocation, { ...around, session }),
+    status: (moment) => showStatus(moment, invocation),
     channel: (moment, query) =>
       showChannel(moment, query.get('name') ?? '', countOf(query, 'from', 0)),
     thread: (moment, query) =>

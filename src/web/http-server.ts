@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net';
 import { SECOND } from '../base/clock.ts';
 import { CrosstalkError, type ErrorCode, errorText } from '../base/errors.ts';
+import { ATTACHMENTS_BYTES_MAX } from '../protocol/attachments.ts';
 import { act } from './act.ts';
 import { type Answerer, createAnswerer } from './answers.ts';
 import type { Desk } from './desk.ts';
@@ -14,8 +15,8 @@ import { formatCookie, judgeRequest, type Keys, SAFETY_HEADERS } from './guard.t
 import { formatRedirect, type PageFiles } from './page-files.ts';
 import { fixBy } from '../base/fix.ts';
 
-/** A text of the largest message, quoted as JSON. */
-const BODY_BYTES_MAX = 4 * 1_048_576;
+/** A text of the largest message, quoted as JSON, and the files that go with it, in base64. */
+const BODY_BYTES_MAX = 4 * 1_048_576 + Math.ceil((ATTACHMENTS_BYTES_MAX * 4) / 3);
 const HEARTBEAT_MS = 15 * SECOND;
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {

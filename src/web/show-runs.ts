@@ -82,14 +82,7 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
       heldBy: held.get(task.path) ?? null,
     };
   });
-  const gates = await Promise.all(
-    seen.view.gates.map(async (gate) => ({
-      ...gate,
-      id: messageId(gate.path),
-      asks: await bodyAt(moment, gate.path),
-      mine: me !== null && (gate.anyone || gate.approvers.includes(me)),
-    })),
-  );
+  const gates = await showGates(moment, seen.view.gates, me);
   return {
     ...told,
     steps: seen.view.steps,
@@ -104,6 +97,18 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
     seen: formatIso(seen.view.atMs),
     me,
   };
+}
+
+/** Gates with their whole question, and whether it is for whoever looks. */
+export function showGates(moment: Moment, gates: RunSeen['view']['gates'], me: string | null) {
+  return Promise.all(
+    gates.map(async (gate) => ({
+      ...gate,
+      id: messageId(gate.path),
+      asks: await bodyAt(moment, gate.path),
+      mine: me !== null && (gate.anyone || gate.approvers.includes(me)),
+    })),
+  );
 }
 
 /** The name that a change from the page would carry; null when there is none. */

@@ -1,4 +1,5 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +16,7 @@ function modelsOf(place: string): string {
     return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], effects: none${keys} }\n`;
   };
   const moody = `import { existsSync, writeFileSync } from 'node:fs';\nconst seen = ${JSON.stringify(join(place, 'seen'))};\nif (existsSync(seen)) console.log('Now'); else { writeFileSync(seen, ''); process.exit(3); }`;
-  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('broken', 'process.exit(3)', ', attempts: 1')}${agent('moody', moody, ', attempts: 1')}`;
+  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('outside', 'process.exit(0)').replace('none', 'external')}${agent('broken', 'process.exit(3)', ', attempts: 1')}${agent('moody', moody, ', attempts: 1')}`;
 }
 
 let cli: Cli;
@@ -56,6 +57,34 @@ async function openPage(
 const seen = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'visible' });
 const confirm = (word: string): Promise<void> =>
   page.locator('dialog').getByRole('button', { name: word, exact: true }).click();
+/** Every view, with something in it. */
+const PATHS = [
+  '/',
+  '/c/general',
+  `/m/${encodeURIComponent('data/channels/hostile/first.md')}`,
+  '/search?q=swift',
+  '/runs',
+  '/runs/drawn',
+  '/runs/drawn/timeline',
+  '/runs/drawn/tasks',
+  '/hosts',
+  '/charts',
+];
+
+async function settled(on: Page): Promise<void> {
+  await on.locator('main :is(h1, h2, .empty-title):visible').first().waitFor();
+  await on.locator('.loading').waitFor({ state: 'detached' });
+}
+
+/** What axe-core finds, in a line each. */
+function violations(on: Page): Promise<readonly string[]> {
+  return on.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+    violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => id + ': ' + target.join(' ') + ': ' + failureSummary)))`);
+}
+
+const pending = (): Locator => page.locator('.pending');
+const now = (): Promise<void> => pending().getByRole('button', { name: 'Now' }).click();
 const idOf = (sent: { readonly data: Readonly<Record<string, unknown>> }): string =>
   String(sent.data['id']);
 
@@ -148,13 +177,13 @@ describe('the page', () => {
         'noopener noreferrer nofollow',
       ]);
     await prose.getByText('click').click();
-    expect(await page.title()).toBe('crosstalk');
+    expect(await page.title()).toMatch(/^(\(\d+\) )?<img src=x .* · team$/);
     expect(await page.locator('.thread h1').textContent()).toContain('<img src=x');
     expect(abroad).toEqual([]);
     expect(problems).toEqual([]);
   });
 
-  it('sends what was written in the form, only after a question that says what happens', async () => {
+  it('sends what was written in the form, unless it is taken back before', async () => {
     await page.goto(`${web.origin}/c/general`);
     await seen(page.locator('.thread-row'));
     await page.keyboard.press('c');
@@ -162,44 +191,105 @@ describe('the page', () => {
     await form.getByRole('button', { name: 'swift' }).click();
     await form.getByLabel('Subject').fill('From the page');
     await form.getByLabel('Message').fill('--to everybody: is this one text?');
-    await page.keyboard.press('Control+Enter');
+    await form.getByLabel('Attach files').setInputFiles({
+      name: 'notes "1".txt',
+      mimeType: 'text/plain',
+      buffer: Buffer.from([0, 104, 105, 255]),
+    });
+    await seen(form.getByText('4 B'));
+    const commits = cli.git(['rev-list', '--count', 'main'], cli.remote);
+    await form.getByLabel('Message').press('Control+Enter');
     await seen(
-      page
-        .getByRole('dialog', { name: 'Send to swift?' })
-        .getByText('crosstalkd send --to swift --channel general -m …'),
+      pending().getByText(
+        `crosstalkd send --to swift --channel general --subject 'From the page' --file 'notes "1".txt' -m TEXT`,
+      ),
     );
-    expect(cli.git(['ls-tree', '-r', '--name-only', 'main'], cli.remote)).not.toContain(
-      'from-the-page',
-    );
-    await confirm('Send');
+    await page.keyboard.press('z');
+    // Everything that was written is there again.
+    await seen(form.getByText('notes "1".txt'));
+    expect([
+      await form.getByLabel('To', { exact: true }).inputValue(),
+      await form.getByLabel('Subject').inputValue(),
+      await form.getByLabel('Message').inputValue(),
+    ]).toEqual(['swift', 'From the page', '--to everybody: is this one text?']);
+    expect(cli.git(['rev-list', '--count', 'main'], cli.remote)).toBe(commits);
+    await form.getByRole('button', { name: 'Send' }).click();
+    await now();
     await seen(page.locator('.message.is-reply', { hasText: 'swift answer' }));
-    const found = listOf((await cli.json(['search', 'is this one text'])).data, 'messages');
-    expect(found).toMatchObject([
-      { from: 'ada', to: ['swift'], subject: 'From the page', channel: 'general' },
-    ]);
+    const [found] = listOf((await cli.json(['search', 'is this one text'])).data, 'messages');
+    expect(found).toMatchObject({
+      from: 'ada',
+      to: ['swift'],
+      subject: 'From the page',
+      channel: 'general',
+    });
+    const files = cli
+      .git(['ls-tree', '-r', '--name-only', '-z', 'main'], cli.remote)
+      .split('\0')
+      .filter((path) => path.endsWith('.txt'));
+    expect(files).toEqual([expect.stringMatching(/\/notes -1-?\.txt$/)]);
     await page.keyboard.press('r');
     await page.keyboard.type('And again?');
     await page.locator('.reply').getByLabel('To').fill('swift');
-    await page.locator('.reply').getByRole('button', { name: 'Send …' }).click();
-    await confirm('Send');
+    await page.locator('.reply').getByRole('button', { name: 'Send' }).click();
+    await now();
     await eventually(
       () => page.locator('.message').count(),
       (count) => count === 4,
     );
   });
 
-  it('says why nothing was sent', async () => {
+  it('makes what waits when the page is left, for nobody has taken it back', async () => {
+    const other = await openPage();
+    await other.page.goto(`${web.origin}/c/general`);
+    await seen(other.page.locator('.thread-row'));
+    await other.page.keyboard.press('c');
+    const form = other.page.getByRole('dialog', { name: 'New message' });
+    await form.getByLabel('To', { exact: true }).fill('grace, swift');
+    await form.getByLabel('To', { exact: true }).fill('swift');
+    await form.getByLabel('Message').fill('Sent on the way out');
+    await form.getByRole('button', { name: 'Send' }).click();
+    await seen(other.page.locator('.pending'));
+    await other.page.goto('about:blank');
+    await eventually(
+      async () => listOf((await cli.json(['search', 'on the way out'])).data, 'messages').length,
+      (count) => count === 1,
+    );
+    await other.context.close();
+  });
+
+  it('says while one types who is meant, and who acts outside', async () => {
     await page.goto(`${web.origin}/c/general`);
     await seen(page.locator('.thread-row'));
     await page.keyboard.press('c');
     const form = page.getByRole('dialog', { name: 'New message' });
-    await form.getByLabel('To', { exact: true }).fill('swfit');
+    const to = form.getByLabel('To', { exact: true });
+    await to.fill('swfit, outside, swift@mars');
+    await seen(form.locator('.checked .bad', { hasText: 'did you mean “swift”?' }));
+    await seen(form.locator('.checked .warn', { hasText: 'outside acts outside' }));
+    await seen(form.locator('.checked', { hasText: 'no host "mars" has shown itself' }));
     await form.getByLabel('Message').fill('Hello');
-    await page.keyboard.press('Control+Enter');
-    await confirm('Send');
-    await seen(page.getByText('did you mean "swift"?'));
+    await form.getByRole('button', { name: 'Send' }).click();
+    expect(await page.locator('.pending').count()).toBe(0);
+    await form.getByRole('button', { name: 'use swift' }).click();
+    expect(await to.inputValue()).toBe('swift, outside, swift@mars');
     await page.keyboard.press('Escape');
+  });
+
+  it('says why nothing was sent, and gives back what was written', async () => {
+    await page.goto(`${web.origin}/c/general`);
+    await seen(page.locator('.thread-row'));
+    await page.keyboard.press('c');
+    const form = page.getByRole('dialog', { name: 'New message' });
+    await form.getByLabel('To', { exact: true }).fill('swift');
+    await form.getByLabel('Channel').fill('No Such Place');
+    await form.getByLabel('Message').fill('Hello there');
+    await form.getByRole('button', { name: 'Send' }).click();
+    await now();
+    await seen(page.locator('.refused', { hasText: 'Not done: Send to swift' }));
+    expect(await form.getByLabel('Message').inputValue()).toBe('Hello there');
     await page.keyboard.press('Escape');
+    await page.locator('.refused').getByRole('button', { name: 'Close' }).click();
   });
 
   it('finds what was said, by keyboard', async () => {
@@ -244,8 +334,8 @@ describe('the page', () => {
       await cli.json(['send', '--to', 'broken', '--subject', 'Try', '-m', 'Once more']),
     );
     await page.goto(`${web.origin}/m/${id}`);
-    await page.getByRole('button', { name: 'Retry …' }).click();
-    await confirm('Ask again');
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await now();
     await eventually(
       () => page.url(),
       (url) => url.includes('/m/') && !url.endsWith(id),
@@ -273,10 +363,10 @@ describe('the page', () => {
       page.locator(`[data-step="${step}"][data-status="${status}"]`);
     await seen(box('a', 'succeeded'));
     await seen(box('ok', 'waiting-human'));
-    await page.getByRole('button', { name: 'Approve …' }).click();
-    await page.locator('dialog textarea').fill('It looks right');
-    await seen(page.getByText('crosstalkd workflow approve drawn ok'));
-    await confirm('Approve');
+    await page.locator('.gate textarea').fill('It looks right');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await seen(pending().getByText(`crosstalkd workflow approve drawn ok -m 'It looks right'`));
+    await now();
     await seen(box('b', 'succeeded'));
     await seen(page.locator('h1 .pill', { hasText: 'succeeded' }));
     expect((await cli.json(['workflow', 'show', 'drawn'])).data).toMatchObject({
@@ -308,25 +398,26 @@ describe('the page', () => {
     await page.goto(`${web.origin}/runs/asks`);
     const gate = (title: string): Locator => page.locator('.gate', { hasText: title });
     await seen(gate('Where to?'));
-    expect(await gate('Where to?').getByRole('button').allTextContents()).toEqual([
-      'mail …',
-      'chat …',
-    ]);
+    expect(await gate('Where to?').getByRole('button').allTextContents()).toEqual(['mail', 'chat']);
     for (const words of [['deny'], ['approve', '--choice', 'nowhere']])
       expect(
         (await cli.run(['workflow', words[0] ?? '', 'asks', 'where', ...words.slice(1)])).stderr,
       ).toContain('takes one of mail, chat; found');
-    await gate('Where to?').getByRole('button', { name: 'chat …' }).click();
-    await seen(page.getByText('crosstalkd workflow approve asks where --choice chat'));
-    await confirm('chat');
-    await gate('For whom?').getByRole('button', { name: 'Answer …' }).click();
-    await confirm('Answer');
-    expect(await page.locator('dialog textarea:invalid').count()).toBe(1);
-    await page.locator('dialog textarea').fill('the neighbours');
-    await confirm('Answer');
-    await gate('Really?').getByRole('button', { name: 'Deny …' }).click();
-    await page.locator('dialog textarea').fill('On second thoughts, no');
-    await confirm('Deny');
+    // Where everything that needs somebody stands it can be answered, too.
+    await page.goto(web.origin);
+    await gate('Where to?').getByRole('button', { name: 'chat' }).click();
+    await seen(pending().getByText('crosstalkd workflow approve asks where --choice chat'));
+    await now();
+    await gate('For whom?').getByRole('button', { name: 'Answer' }).click();
+    expect(await gate('For whom?').locator('textarea:invalid').count()).toBe(1);
+    await gate('For whom?').locator('textarea').fill('the neighbours');
+    await gate('For whom?').getByRole('button', { name: 'Answer' }).click();
+    await now();
+    await seen(gate('Really?'));
+    await page.goto(`${web.origin}/runs/asks`);
+    await gate('Really?').locator('textarea').fill('On second thoughts, no');
+    await gate('Really?').getByRole('button', { name: 'Deny' }).click();
+    await now();
     await seen(page.locator('h1 .pill', { hasText: 'failed' }));
     const { gates } = (await cli.json(['workflow', 'show', 'asks'])).data;
     expect(gates).toMatchObject([
@@ -350,18 +441,20 @@ describe('the page', () => {
     const pill = (word: string): Locator => page.locator('h1 .pill', { hasText: word });
     await page.goto(`${web.origin}/runs/held`);
     await seen(page.locator('.gate', { hasText: 'Now?' }));
-    await page.getByRole('button', { name: 'Pause …' }).click();
-    await confirm('Pause');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await now();
     await seen(pill('paused'));
-    await page.getByRole('button', { name: 'Go on …' }).click();
-    await confirm('Go on');
-    await page.getByRole('button', { name: 'Approve …' }).click();
-    await confirm('Approve');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await now();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    // The key presses the only button of its kind.
+    await page.keyboard.press('a');
+    await now();
     await seen(pill('succeeded'));
     await page.goto(`${web.origin}/runs/mended`);
     await seen(pill('failed'));
-    await page.getByRole('button', { name: 'Retry …' }).click();
-    await confirm('Run again what failed');
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await now();
     // A run that is over is not changed: the page goes on to the one that takes over from it.
     await seen(pill('succeeded'));
     expect(page.url()).not.toMatch(/mended$/);
@@ -400,6 +493,16 @@ describe('the page', () => {
     await need
       .locator('.command', { hasText: 'crosstalkd lint data/channels/general/bad.md' })
       .waitFor();
+    await need.getByRole('button', { name: 'Dismiss' }).click();
+    await seen(pending().getByText('crosstalkd ack data/channels/general/bad.md'));
+    await now();
+    await need.waitFor({ state: 'detached' });
+    // A failure is asked again, or dismissed, where it is told; with its first words.
+    const failure = page.locator('.need', { hasText: '← ada “Try”' }).first();
+    await failure.focus();
+    await page.keyboard.press('x');
+    await now();
+    await seen(page.getByText('Dismissed, for everybody'));
   });
 
   it('shows hosts with beats and slots, models with who serves them, and charts of their answers', async () => {
@@ -513,28 +616,49 @@ describe('the page', () => {
     ).toBe(true);
   });
 
+  it('breaks no rule of accessibility, in any view, light or dark', async () => {
+    const rules = readFileSync(
+      createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+      'utf8',
+    );
+    const other = await openPage({ reducedMotion: 'reduce' });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await other.page.emulateMedia({ colorScheme });
+      for (const path of [...PATHS, '/nowhere/at/all']) {
+        await other.page.goto(web.origin + path);
+        await settled(other.page);
+        await other.page.evaluate(rules);
+        expect([colorScheme, path, await violations(other.page)]).toEqual([colorScheme, path, []]);
+      }
+      for (const [keys, label] of [
+        ['?', 'Keys'],
+        ['c', 'New message'],
+        ['Control+k', 'Go to or do'],
+      ] as const) {
+        await other.page.goto(web.origin);
+        await settled(other.page);
+        await other.page.keyboard.press(keys);
+        await seen(other.page.getByRole('dialog', { name: label }));
+        await other.page.evaluate(rules);
+        expect([colorScheme, label, await violations(other.page)]).toEqual([
+          colorScheme,
+          label,
+          [],
+        ]);
+      }
+    }
+    await other.context.close();
+  });
+
   it('never scrolls sideways on a phone', async () => {
     const phone = await openPage({
       viewport: { width: 360, height: 720 },
       isMobile: true,
       hasTouch: true,
     });
-    const hostile = encodeURIComponent('data/channels/hostile/first.md');
-    for (const path of [
-      '/',
-      '/c/general',
-      `/m/${hostile}`,
-      '/search?q=swift',
-      '/runs',
-      '/runs/drawn',
-      '/runs/drawn/timeline',
-      '/runs/drawn/tasks',
-      '/hosts',
-      '/charts',
-    ]) {
+    for (const path of PATHS) {
       await phone.page.goto(web.origin + path);
-      await phone.page.locator('main :is(h1, h2):visible').first().waitFor();
-      await phone.page.locator('.loading').waitFor({ state: 'detached' });
+      await settled(phone.page);
       const over = await phone.page.evaluate<readonly number[]>(
         `[document.documentElement.scrollWidth - innerWidth, document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth]`,
       );
@@ -560,14 +684,16 @@ describe('the page', () => {
       await seen(page.locator('.message.is-failed'));
       await page.locator('.reply textarea').fill('Hello?');
       await page.locator('.reply').getByLabel('To').fill('swift');
-      await page.locator('.reply').getByRole('button', { name: 'Send …' }).click();
-      await confirm('Send');
-      await seen(page.locator('dialog .trouble', { hasText: 'cannot reach' }));
+      await page.locator('.reply').getByRole('button', { name: 'Send' }).click();
+      await now();
+      await seen(page.locator('.refused .trouble', { hasText: 'cannot reach' }));
+      expect(await page.locator('.reply textarea').inputValue()).toBe('Hello?');
     } finally {
       renameSync(`${cli.remote}.away`, cli.remote);
     }
     await page.locator('.banner').waitFor({ state: 'detached' });
-    await confirm('Send');
+    await page.locator('.reply').getByRole('button', { name: 'Send' }).click();
+    await now();
     await seen(page.locator('.message', { hasText: 'Hello?' }));
   });
 

@@ -168,10 +168,20 @@ export function keepCsrf(secret: string): void {
   csrf = secret;
 }
 
-/** Asks for a change. */
+/** What a change takes, by name. */
+export type Body = Readonly<Record<string, string | readonly Upload[]>>;
+
+/** A file that goes with a message: its name, and its bytes in base64. */
+export interface Upload {
+  readonly name: string;
+  readonly base64: string;
+}
+
+/** Asks for a change. `keepalive`: it is made even though the page goes. */
 export async function change(
   name: string,
-  body: Readonly<Record<string, string>>,
+  body: Body,
+  { keepalive = false }: { readonly keepalive?: boolean } = {},
 ): Promise<Changed> {
   try {
     const response = await fetch(`/api/${name}`, {
@@ -179,6 +189,7 @@ export async function change(
       cache: 'no-store',
       headers: { 'content-type': 'application/json', 'x-crosstalk-csrf': csrf },
       body: JSON.stringify(body),
+      keepalive,
     });
     const told = (await response.json()) as {
       readonly error?: Problem;

@@ -54,6 +54,13 @@ export function formatUsd(usd: number): string {
   return `$${usd < 0.1 ? usd.toFixed(4) : usd < 100 ? usd.toFixed(2) : Math.round(usd).toLocaleString('en-GB')}`;
 }
 
+/** `900 B`, `12 kB`, `8.4 MB`. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1_000
+    ? `${bytes} B`
+    : `${formatCount(bytes).replace('k', ' k').replace('M', ' M').replace('G', ' G')}B`;
+}
+
 /** The text of a mark of an axis: `$1` for `$1.00`, `2 s` for `2.0 s`. */
 export function shortenMark(text: string): string {
   return text.replace(/\.0+(?!\d)/, '');

@@ -1,17 +1,22 @@
 /** The list of keys. keys.ts acts on them. */
 import type { VNode } from 'preact';
 import { Dialog } from './dialog.tsx';
-import { Command, Icon } from './parts.tsx';
+import { Icon } from './icon.tsx';
+import { Command } from './parts.tsx';
 import { isHelpOpen } from './state.ts';
 
 /** What is pressed, and what it does. */
 const KEYS: readonly (readonly [string, string])[] = [
   ['?', 'this list'],
+  ['Ctrl K', 'go to or do anything, by a few letters of it'],
   ['/', 'search'],
   ['c', 'new message'],
   ['j  k', 'next and previous row'],
   ['Enter', 'open the row'],
   ['r', 'answer in the open conversation'],
+  ['a  d', 'approve and deny, in the chosen row or where there is only one'],
+  ['R  x', 'retry and dismiss, likewise'],
+  ['z', 'take back what waits at the foot of the page'],
   ['u', 'up: from a message to its channel, from a run to the runs'],
   ['g n', 'now: what goes on and what needs you'],
   ['g c', 'the first channel'],

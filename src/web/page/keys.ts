@@ -2,9 +2,19 @@
  * The keyboard: one listener for the whole page. Nothing happens while somebody writes or a dialog
  * is open, but Escape.
  */
-import { compose } from './dialogs.tsx';
-import { confirmation, draft, goTo, isHelpOpen, isMenuOpen, place } from './state.ts';
-import { cycleTheme } from './shell.tsx';
+import { compose } from './compose.tsx';
+import { cycleTheme } from './cycle-theme.ts';
+import { undo } from './pending.ts';
+import {
+  confirmation,
+  draft,
+  goTo,
+  isHelpOpen,
+  isMenuOpen,
+  isPaletteOpen,
+  place,
+  say,
+} from './state.ts';
 import { up } from './up.ts';
 
 let waitsForG = false;
@@ -12,16 +22,27 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 export function listenForKeys(firstChannel: () => string): void {
   addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.defaultPrevented) return;
+    const isAbove = [draft, confirmation, isHelpOpen].some((cell) => isOpen(cell.get()));
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && !isAbove) {
+      event.preventDefault();
+      isPaletteOpen.set(!isPaletteOpen.get());
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape') {
       isMenuOpen.set(false);
       if (event.target instanceof HTMLElement && isWriting(event.target)) event.target.blur();
       return;
     }
-    if (draft.get() !== null || confirmation.get() !== null || isHelpOpen.get()) return;
+    if (isAbove || isPaletteOpen.get()) return;
     if (event.target instanceof HTMLElement && isWriting(event.target)) return;
     if (press(event.key, firstChannel)) event.preventDefault();
   });
+}
+
+function isOpen(what: unknown): boolean {
+  return what !== null && what !== false;
 }
 
 function isWriting(target: HTMLElement): boolean {
@@ -69,9 +90,32 @@ function press(key: string, firstChannel: () => string): boolean {
     }
     case 'u':
       return up();
+    case 'z':
+      return undo();
+    case 'a':
+    case 'd':
+    case 'x':
+    case 'R':
+      return pressFor(key);
     default:
       return false;
   }
+}
+
+/**
+ * Presses the button that a key stands for: in the row that has the focus, else the only one that
+ * there is.
+ */
+function pressFor(key: string): boolean {
+  const inside = document.activeElement?.closest('[data-row]');
+  const selector = `[data-press="${key}"]`;
+  const buttons = [...(inside ?? document).querySelectorAll<HTMLButtonElement>(selector)].filter(
+    (button) => button.offsetParent !== null,
+  );
+  const [only] = buttons;
+  if (buttons.length > 1) say('Several things could be meant: j and k choose one of them');
+  else only?.click();
+  return only !== undefined;
 }
 
 function goByKey(key: string, firstChannel: () => string): boolean {

@@ -4,26 +4,30 @@ import { useEffect } from 'preact/hooks';
 import { useAnswer, keepCsrf } from './api.ts';
 import { ChannelView } from './view-channel.tsx';
 import { ChartsView } from './view-charts.tsx';
-import { compose, Dialogs } from './dialogs.tsx';
+import { modelNames } from './avatar.tsx';
+import { compose } from './compose.tsx';
+import { cycleTheme, theme } from './cycle-theme.ts';
+import { Dialogs } from './dialogs.tsx';
+import { PendingBar } from './pending-bar.tsx';
 import { HostsView } from './view-hosts.tsx';
 import { NowView } from './view-now.tsx';
-import { Empty, Go, Icon } from './parts.tsx';
+import { Icon } from './icon.tsx';
+import { Empty, Go } from './parts.tsx';
 import type { Place } from './route.ts';
 import { RunView } from './view-run.tsx';
 import { RunsView } from './view-runs.tsx';
 import { SearchView } from './view-search.tsx';
-import { createCell, isHelpOpen, isLive, isMenuOpen, place, toast, useCell } from './state.ts';
-import { readTheme, type Theme, useTheme } from './theme.ts';
+import {
+  createCell,
+  heading,
+  isHelpOpen,
+  isLive,
+  isMenuOpen,
+  isPaletteOpen,
+  place,
+  useCell,
+} from './state.ts';
 import type { Channel, Status, Summary } from './told.ts';
-
-const theme = createCell<Theme>(readTheme());
-
-/** Automatic, light, dark, and again. */
-export function cycleTheme(): void {
-  const next = ({ auto: 'light', light: 'dark', dark: 'auto' } as const)[theme.get()];
-  useTheme(next);
-  theme.set(next);
-}
 
 /** Channels in the list at the side; the others are found by search and by links. */
 const CHANNELS_SHOWN = 60;
@@ -34,24 +38,30 @@ export function Shell(): VNode {
   const here = useCell(place);
   const { data: summary } = useAnswer<Summary>('summary');
   const { data: status } = useAnswer<Status>('status');
-  const word = useCell(toast);
   const live = useCell(isLive);
   useEffect(() => {
     if (summary === null) return;
     keepCsrf(summary.csrf);
+    modelNames.set(new Set(summary.names.models.map(({ name }) => name)));
     const usual = summary.channels.filter(({ isRun }) => !isRun);
     firstChannel.set(
       usual.find(({ name }) => name === 'general')?.name ?? usual[0]?.name ?? 'general',
     );
   }, [summary]);
+  const needs = status?.needs.length ?? 0;
+  const where = useCell(heading);
+  useEffect(() => {
+    const team = summary === null ? '' : ` · ${nameOf(summary.remote)}`;
+    document.title = `${needs > 0 ? `(${needs}) ` : ''}${where || 'crosstalk'}${team}`;
+  }, [needs, where, summary]);
   return (
     <>
       <a class="skip" href="#main">
         Skip to the content
       </a>
       <div class="shell">
-        <TopBar needs={status?.needs.length ?? 0} />
-        <Side here={here} summary={summary} needs={status?.needs.length ?? 0} />
+        <TopBar needs={needs} />
+        <Side here={here} summary={summary} needs={needs} />
         <main id="main" tabIndex={-1}>
           {live === false ? (
             <p class="banner" role="status">
@@ -66,10 +76,8 @@ export function Shell(): VNode {
           <View here={here} summary={summary} />
         </main>
       </div>
-      <Dialogs summary={summary} />
-      <div class="toasts" role="status" aria-live="polite">
-        {word === null ? null : <p>{word}</p>}
-      </div>
+      <Dialogs summary={summary} status={status} />
+      <PendingBar />
     </>
   );
 }
@@ -172,6 +180,18 @@ function Side({
           }}
         >
           <Icon name="pen" /> New message
+        </button>
+        <button
+          type="button"
+          class="way find"
+          onClick={() => {
+            close();
+            isPaletteOpen.set(true);
+          }}
+        >
+          <Icon name="search" />
+          <span>Go to or do</span>
+          <kbd>Ctrl K</kbd>
         </button>
         <ul>
           {WAYS.map(({ place: to, icon, word }) => (

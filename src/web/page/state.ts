@@ -2,7 +2,9 @@
  * What the whole page shares: where it is, what it is told of itself, the open dialogs, and the
  * time.
  */
+import type { Fix } from '../../base/fix.ts';
 import { useEffect, useState } from 'preact/hooks';
+import type { Upload } from './api.ts';
 import { addressOf, type Place, placeOf } from './route.ts';
 
 /** A value that components can follow. */
@@ -49,17 +51,14 @@ export function goTo(next: Place, options: { readonly replace?: boolean } = {}):
 
 addEventListener('popstate', () => place.set(placeOf(location.pathname, location.search)));
 
-/** A question before something is changed. */
+/** A question before something is changed that stops agents. `act`: true when it was done. */
 export interface Confirmation {
   readonly title: string;
   readonly text: string;
   /** The command line that does the same. */
-  readonly command: string;
+  readonly same: Fix;
   readonly verb: string;
-  readonly isHarsh?: boolean;
-  /** A text that goes along, such as the reason of a "no". */
-  readonly asks?: { readonly label: string; readonly isNeeded: boolean };
-  readonly act: (text: string) => Promise<string | null>;
+  readonly act: () => Promise<boolean>;
 }
 
 export const confirmation = createCell<Confirmation | null>(null);
@@ -69,10 +68,15 @@ export interface Draft {
   readonly to: string;
   readonly channel: string;
   readonly re: string | null;
+  /** What was written already. */
+  readonly subject?: string;
+  readonly text?: string;
+  readonly files?: readonly Upload[];
 }
 
 export const draft = createCell<Draft | null>(null);
 export const isHelpOpen = createCell(false);
+export const isPaletteOpen = createCell(false);
 export const isMenuOpen = createCell(false);
 export const isLive = createCell<boolean | null>(null);
 
@@ -90,7 +94,12 @@ export function say(text: string): void {
 export const clock = createCell(Date.now());
 setInterval(() => clock.set(Date.now()), 15_000);
 
-/** Quotes a word for a command line. */
-export function shell(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+/** What the page shows, for its title; the frame puts the count of what needs somebody before it. */
+export const heading = createCell('');
+
+/** `null`: what is inside says it. */
+export function useTitle(text: string | null): void {
+  useEffect(() => {
+    if (text !== null) heading.set(text);
+  }, [text]);
 }

@@ -21,7 +21,18 @@ export interface Summary {
   readonly branch: string;
   readonly outage: string | null;
   readonly channels: readonly Channel[];
-  readonly names: { readonly models: readonly string[]; readonly people: readonly string[] };
+  readonly names: Names;
+}
+
+/** Who can be written to. */
+export interface Names {
+  readonly models: readonly {
+    readonly name: string;
+    readonly effects: 'none' | 'external' | null;
+    readonly hosts: readonly string[];
+  }[];
+  readonly hosts: readonly string[];
+  readonly people: readonly string[];
 }
 
 export interface Work {
@@ -35,20 +46,23 @@ export interface Work {
   readonly sinceMs?: number;
 }
 
+/** One thing that a person has to do. `about`: paths or ids of messages, a few of `count`. */
+export interface Need {
+  readonly kind: string;
+  readonly says: string;
+  readonly fix: Fix | null;
+  readonly run: string | null;
+  readonly model: string | null;
+  /** What an agent asks to be allowed: the id of the question. */
+  readonly question: string | null;
+  readonly about: readonly string[];
+  readonly count: number;
+}
+
 export interface Status {
   readonly health: string;
   readonly verdict: string;
-  readonly needs: readonly {
-    readonly kind: string;
-    readonly says: string;
-    readonly fix: Fix | null;
-    readonly run: string | null;
-    readonly model: string | null;
-    /** What an agent asks: the id of the question. */
-    readonly question: string | null;
-    readonly about: readonly string[];
-    readonly count: number;
-  }[];
+  readonly needs: readonly Need[];
   readonly waiting: readonly Work[];
   readonly running: readonly Work[];
   readonly failed: readonly {
@@ -79,6 +93,9 @@ export interface Status {
     readonly forMs: number | null;
   }[];
   readonly here: { readonly alias: string } | null;
+  readonly gates: readonly OpenGate[];
+  /** Path or id of a message → who wrote it, and its first words. */
+  readonly words: Readonly<Record<string, { readonly from: string; readonly text: string }>>;
 }
 
 export interface ThreadRow {
@@ -235,6 +252,12 @@ export interface Gate {
   readonly quorum: number;
   readonly asks: string;
   readonly mine: boolean;
+}
+
+/** A gate that waits, and who looks at it. */
+export interface OpenGate extends Gate {
+  readonly run: string;
+  readonly me: string | null;
 }
 
 export interface Run {

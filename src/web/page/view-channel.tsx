@@ -2,9 +2,12 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
-import { Ago, Avatar, Empty, Go, Head, Icon, Loading, Pill, Trouble } from './parts.tsx';
+import { Avatar } from './avatar.tsx';
+import { Icon } from './icon.tsx';
+import { Ago, Empty, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import { ThreadView } from './view-thread.tsx';
-import { compose } from './dialogs.tsx';
+import { compose } from './compose.tsx';
+import { useTitle } from './state.ts';
 import { plural } from './format.ts';
 import type { ChannelPage, Summary, ThreadPage, ThreadRow } from './told.ts';
 import { channelInView } from './up.ts';
@@ -28,6 +31,7 @@ export function ChannelView({
   );
   const channel = name ?? thread.data?.channel ?? null;
   useEffect(() => channelInView.set(channel), [channel]);
+  useTitle(asked === null ? `#${channel ?? ''}` : null);
   const count = pages.name === channel ? pages.count : 1;
   const known = summary?.channels.find((one) => one.name === channel);
   return (

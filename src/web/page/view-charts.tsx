@@ -8,6 +8,7 @@ import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, shortenMark } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
 import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
+import { useTitle } from './state.ts';
 import type { Charts, Figures } from '../figures.ts';
 
 const SPANS = [
@@ -27,6 +28,7 @@ export function ChartsView(): VNode {
   const [by, setBy] = useState<'model' | 'host'>('model');
   const [days, setDays] = useState<(typeof SPANS)[number][0]>('30');
   const { data, problem } = useAnswer<Charts>(`charts?by=${by}&days=${days}`);
+  useTitle('Charts');
   return (
     <div class="column wide">
       <Head title="Charts" about="What dispatchers have answered, by day (UTC).">

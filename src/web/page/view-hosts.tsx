@@ -5,24 +5,14 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, plural, shortId } from './format.ts';
-import {
-  Ago,
-  Avatar,
-  Command,
-  Empty,
-  Fix,
-  Go,
-  Head,
-  Loading,
-  Pill,
-  TableHead,
-  Trouble,
-} from './parts.tsx';
-import { clock, useCell } from './state.ts';
+import { Avatar } from './avatar.tsx';
+import { Ago, Command, Empty, Fix, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
+import { clock, useCell, useTitle } from './state.ts';
 import type { Board } from './told.ts';
 
 export function HostsView({ name }: { readonly name: string | null }): VNode {
   const { data, problem } = useAnswer<Board>('hosts');
+  useTitle('Hosts');
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   return (
     <div class="column wide">

@@ -2,23 +2,27 @@
  * What goes on: the verdict first, then what needs a person with the command that fixes it, then
  * the rest.
  */
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
-import { confirmAdopt, confirmAnswer, confirmRetry } from './acts.ts';
-import { formatSpan, shortId } from './format.ts';
-import { Ago, Avatar, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
-import type { Place } from './route.ts';
-import type { Status, Summary, Work } from './told.ts';
-
-const ROWS_MAX = 30;
+import { planAdopt, planDismiss, planOrder, planRetry } from './changes.ts';
+import { formatSpan } from './format.ts';
+import { GateCard } from './gate-card.tsx';
+import { RunLine, type RunList } from './run-line.tsx';
+import { ROWS_MAX, Section } from './section.tsx';
+import { useTitle } from './state.ts';
+import { Avatar } from './avatar.tsx';
+import { Ago, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
+import type { Need, Status, Summary, Work } from './told.ts';
 
 export function NowView({ summary }: { readonly summary: Summary | null }): VNode {
   const { data, problem } = useAnswer<Status>('status');
+  const { data: all } = useAnswer<RunList>('runs');
+  useTitle('Now');
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
-  const resting = data.parked;
   const told = new Set(data.needs.flatMap(({ about }) => about));
-  // What needs somebody stands above already.
-  const asks = data.waiting.filter(({ path }) => !told.has(path));
+  // What needs somebody stands above already, and runs have a section of their own.
+  const asks = data.waiting.filter(({ path, kind }) => !told.has(path) && kind !== 'workflow');
+  const runs = (all?.runs ?? []).filter(({ over }) => !over);
   return (
     <div class="column">
       <header class={`verdict ${data.health === 'good' ? 'good' : 'warn'}`}>
@@ -30,63 +34,45 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
         ) : null}
       </header>
       {problem === null ? null : <Trouble problem={problem} />}
-      <Section title="Needs you" count={data.needs.length}>
-        {data.needs.slice(0, ROWS_MAX).map((need) => (
-          <article class="need" key={`${need.kind} ${need.says}`}>
-            <p>{need.says}</p>
-            <div class="need-foot">
-              {need.fix === null ? null : <Fix fix={need.fix} />}
-              {need.kind === 'failure' && need.run === null ? (
-                <button
-                  type="button"
-                  class="button small"
-                  onClick={() => confirmRetry(need.about[0] ?? '', need.model ?? '')}
-                >
-                  Retry …
-                </button>
-              ) : null}
-              {need.question === null ? null : <Answers question={need.question} />}
-              <NeedLink
-                kind={need.kind}
-                run={need.run}
-                about={need.question === null ? need.about : [need.question]}
-              />
-            </div>
-          </article>
-        ))}
-      </Section>
+      <Needs status={data} />
       <Section title="Running" count={data.running.length}>
         {data.running.slice(0, ROWS_MAX).map((work) => (
-          <WorkRow key={`${work.id} ${work.to}`} work={work} state="running" />
+          <WorkRow key={`${work.id} ${work.to}`} work={work} words={data.words} state="running" />
+        ))}
+      </Section>
+      <Section title="Runs" count={runs.length}>
+        {runs.slice(0, ROWS_MAX).map((run) => (
+          <RunLine key={run.run} run={run} />
         ))}
       </Section>
       <Section title="Waiting" count={asks.length}>
         {asks.slice(0, ROWS_MAX).map((work) => (
-          <WorkRow key={`${work.id} ${work.to}`} work={work} state="waiting" />
+          <WorkRow key={`${work.id} ${work.to}`} work={work} words={data.words} state="waiting" />
         ))}
       </Section>
       <Section title="Answered too late" count={data.late.length}>
         {data.late.slice(0, ROWS_MAX).map((late) => (
-          <article class="need" key={`${late.id} ${late.to}`}>
+          <article class="need" key={`${late.id} ${late.to}`} data-row tabIndex={-1}>
             <p>
               {late.id}: {late.says}
             </p>
             <div class="need-foot">
-              {late.fix === null ? null : <Fix fix={late.fix} />}
               <button
                 type="button"
                 class="button small"
-                onClick={() => confirmAdopt(late.id, late.to)}
+                onClick={() => planAdopt(late.id, late.to)}
               >
-                Publish …
+                Publish
               </button>
-              <NeedLink kind="late" run={null} about={[late.id]} />
+              <Go to={{ at: 'message', id: late.id }} class="button small">
+                Open the message
+              </Go>
             </div>
           </article>
         ))}
       </Section>
-      <Section title="Resting models" count={resting.length}>
-        {resting.map(({ host, model, says, forMs }) => (
+      <Section title="Resting models" count={data.parked.length}>
+        {data.parked.map(({ host, model, says, forMs }) => (
           <div class="row plain" key={`${host} ${model}`}>
             <Avatar name={model} />
             <span class="row-main">
@@ -118,101 +104,126 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
   );
 }
 
-export function Section({
-  title,
-  count,
-  children,
-}: {
-  readonly title: string;
-  readonly count: number;
-  readonly children: ComponentChildren;
-}): VNode | null {
-  if (count === 0) return null;
+/** What needs somebody: questions with their answers, and everything else with what helps. */
+function Needs({ status }: { readonly status: Status }): VNode {
+  const { gates, needs } = status;
+  const others = needs.filter(
+    ({ kind, run }) => kind !== 'gate' || !gates.some((gate) => gate.run === run),
+  );
+  const count = gates.length + others.length;
+  if (count === 0) return <></>;
   return (
     <section class="section">
       <h2>
-        {title} <span class="count">{count}</span>
+        Needs you <span class="count">{count}</span>
       </h2>
-      <div class="rows">{children}</div>
-      {count > ROWS_MAX ? <p class="hint">… and {count - ROWS_MAX} more</p> : null}
+      {gates.map((gate) => (
+        <GateCard key={gate.id} gate={gate} />
+      ))}
+      {others.length === 0 ? null : (
+        <div class="rows">
+          {others.slice(0, ROWS_MAX).map((need) => (
+            <NeedRow key={`${need.kind} ${need.says}`} need={need} words={status.words} />
+          ))}
+        </div>
+      )}
+      {others.length > ROWS_MAX ? (
+        <p class="hint">… and {others.length - ROWS_MAX} more: crosstalkd status --json</p>
+      ) : null}
     </section>
   );
 }
 
-/** Yes or no, each after a question. */
-function Answers({ question }: { readonly question: string }): VNode {
+/** What the page can do about it itself; the rest is told as a command. */
+const IN_PLACE: readonly string[] = ['failure', 'outcome-unknown'];
+/** About files that are no messages: there is nothing to open. */
+const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];
+
+function NeedRow({ need, words }: { readonly need: Need; readonly words: Status['words'] }): VNode {
+  const { kind, run, model, about, fix, count } = need;
+  const [first] = about;
+  const said = first === undefined ? undefined : words[first];
+  const isFile = FILES.includes(kind);
+  const canDismiss = IN_PLACE.includes(kind) || (kind === 'rejected' && count === 1);
+  const what = run ?? first ?? '';
   return (
-    <>
-      {(['approve', 'deny'] as const).map((choice) => (
-        <button
-          type="button"
-          class="button small"
-          key={choice}
-          onClick={() => confirmAnswer(question, choice)}
-        >
-          {choice === 'approve' ? 'Approve …' : 'Deny …'}
-        </button>
-      ))}
-    </>
+    <article class="need" data-row tabIndex={-1}>
+      {said === undefined || isFile ? null : (
+        <p class="need-about">
+          {model === null ? null : (
+            <>
+              <Avatar name={model} small /> <b>{model}</b>{' '}
+            </>
+          )}
+          <span class="soft">← {said.from}</span> “{said.text}”
+        </p>
+      )}
+      <p class={said === undefined || isFile ? '' : 'soft'}>{need.says}</p>
+      <div class="need-foot">
+        {IN_PLACE.includes(kind) ? (
+          <button
+            type="button"
+            class="button small"
+            data-press="R"
+            onClick={() => (run === null ? planRetry(what, model ?? '') : planOrder(run, 'retry'))}
+          >
+            Retry
+          </button>
+        ) : null}
+        {canDismiss ? (
+          <button
+            type="button"
+            class="button small"
+            data-press="x"
+            onClick={() =>
+              planDismiss(what, isFile ? what : (run ?? `the failure of ${model ?? what}`))
+            }
+          >
+            Dismiss
+          </button>
+        ) : null}
+        {fix === null || IN_PLACE.includes(kind) ? null : <Fix fix={fix} />}
+        {isFile || (run === null && first === undefined) ? null : (
+          <Go
+            to={
+              run === null
+                ? { at: 'message', id: first ?? '' }
+                : { at: 'run', id: run, tab: 'graph' }
+            }
+            class="button small"
+          >
+            {run === null ? 'Open the message' : 'Open the run'}
+          </Go>
+        )}
+      </div>
+    </article>
   );
 }
 
-function WorkRow({ work, state }: { readonly work: Work; readonly state: string }): VNode {
+function WorkRow({
+  work,
+  words,
+  state,
+}: {
+  readonly work: Work;
+  readonly words: Status['words'];
+  readonly state: string;
+}): VNode {
+  const said = words[work.path];
   return (
-    <Go
-      to={
-        work.kind === 'workflow'
-          ? { at: 'run', id: work.id, tab: 'graph' }
-          : { at: 'message', id: work.id }
-      }
-      class="row"
-      row
-    >
+    <Go to={{ at: 'message', id: work.id }} class="row" row>
       <Avatar name={work.to} />
       <span class="row-main">
         <b>
-          {work.kind === 'workflow' ? 'a run' : work.to} <span class="soft">for {work.from}</span>
+          {work.to} <span class="soft">← {work.from}</span>{' '}
+          {said === undefined || said.text === '' ? '' : `“${said.text}”`}
         </b>
         <span class="row-text">{work.says}</span>
       </span>
       <span class="row-side">
-        <Pill
-          state={work.kind === 'workflow' ? 'compile' : state}
-          {...(work.kind === 'workflow' ? { text: 'open' } : {})}
-        />
-        {work.sinceMs === undefined ? (
-          <span class="mono">{shortId(work.id)}</span>
-        ) : (
-          <Ago atMs={work.sinceMs} />
-        )}
+        <Pill state={state} />
+        {work.sinceMs === undefined ? null : <Ago atMs={work.sinceMs} />}
       </span>
-    </Go>
-  );
-}
-
-/** About files that are no messages: there is nothing to open. */
-const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];
-
-/** Where the thing that needs somebody can be seen, and often done. */
-function NeedLink({
-  kind,
-  run,
-  about,
-}: {
-  readonly kind: string;
-  readonly run: string | null;
-  readonly about: readonly string[];
-}): VNode | null {
-  const [first] = about;
-  const to: Place | null =
-    run !== null
-      ? { at: 'run', id: run, tab: 'graph' }
-      : FILES.includes(kind) || first === undefined
-        ? null
-        : { at: 'message', id: first };
-  return to === null ? null : (
-    <Go to={to} class="button small" row>
-      {run === null ? 'Open the message' : 'Open the run'}
     </Go>
   );
 }

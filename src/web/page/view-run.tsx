@@ -1,17 +1,19 @@
 /** One run: its gates first, then its graph, its timeline, or its tasks. */
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
-import { confirmGate, confirmRun } from './acts.ts';
+import { confirmCancelRun, planOrder } from './changes.ts';
 import { formatCount, formatSpan, formatUsd } from './format.ts';
 import { Graph } from './graph.tsx';
 import { Markdown } from './markdown.tsx';
-import { Ago, Avatar, Choice, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import { Avatar } from './avatar.tsx';
+import { Ago, Choice, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import type { RunTab } from './route.ts';
 import { labelOf } from './place-in-run.ts';
-import { goTo } from './state.ts';
+import { GateCard } from './gate-card.tsx';
+import { goTo, useTitle } from './state.ts';
 import { whoDoes } from './who-does.ts';
 import { Timeline } from './timeline.tsx';
-import type { Gate, Run, Task } from './told.ts';
+import type { Run, Task } from './told.ts';
 
 const TABS = [
   ['graph', 'Graph'],
@@ -21,6 +23,7 @@ const TABS = [
 
 export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab }): VNode {
   const { data, problem } = useAnswer<Run>(`run?id=${encodeURIComponent(id)}`);
+  useTitle(data?.run ?? '');
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
   const needs = data.waits.filter(({ needs_person, kind }) => needs_person && kind !== 'gate');
@@ -46,21 +49,26 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
           <button
             type="button"
             class="button small"
-            onClick={() => confirmRun(data.run, data.status === 'paused' ? 'resume' : 'pause')}
+            onClick={() => planOrder(data.run, data.status === 'paused' ? 'resume' : 'pause')}
           >
-            {data.status === 'paused' ? 'Go on …' : 'Pause …'}
+            {data.status === 'paused' ? 'Go on' : 'Pause'}
           </button>
         )}
         {failed > 0 && data.over ? (
-          <button type="button" class="button small" onClick={() => confirmRun(data.run, 'retry')}>
-            Retry …
+          <button
+            type="button"
+            class="button small"
+            data-press="R"
+            onClick={() => planOrder(data.run, 'retry')}
+          >
+            Retry
           </button>
         ) : null}
         {data.over ? null : (
           <button
             type="button"
             class="button small harsh"
-            onClick={() => confirmRun(data.run, 'cancel')}
+            onClick={() => confirmCancelRun(data.run)}
           >
             Cancel …
           </button>
@@ -68,7 +76,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
       </Head>
       <Counts run={data} />
       {open.map((gate) => (
-        <GateCard key={gate.id} run={data.run} gate={gate} me={data.me} />
+        <GateCard key={gate.id} gate={{ ...gate, run: data.run, me: data.me }} inRun />
       ))}
       {needs.slice(0, 5).map(({ says, fix }) => (
         <article class="need" key={says}>
@@ -137,89 +145,6 @@ function Counts({ run }: { readonly run: Run }): VNode {
         </div>
       ))}
     </dl>
-  );
-}
-
-/** What the question of a gate says below its title, without the words on how to answer by mail. */
-function questionOf(gate: Gate): string {
-  return gate.asks
-    .replace(/^#+ .*\n/, '')
-    .replace(/^Answer with a message `re: .*$/m, '')
-    .trim();
-}
-
-function GateCard({
-  run,
-  gate,
-  me,
-}: {
-  readonly run: string;
-  readonly gate: Gate;
-  readonly me: string | null;
-}): VNode {
-  return (
-    <article class="gate" aria-label={`Gate ${gate.gate}`}>
-      <header>
-        <Pill
-          state="waiting-human"
-          text={gate.mine ? 'waits for you' : `waits for ${gate.approvers.join(', ')}`}
-        />
-        {gate.quorum > 1 ? (
-          <span class="soft">
-            {gate.received} of {gate.quorum} have answered
-          </span>
-        ) : null}
-      </header>
-      <h2>{gate.title}</h2>
-      {questionOf(gate) === '' ? null : <Markdown text={questionOf(gate)} />}
-      <div class="gate-foot">
-        {gate.mine ? (
-          <Answers run={run} gate={gate} />
-        ) : (
-          <span class="soft">
-            You are {me ?? 'nobody that git knows'}; it is for {gate.approvers.join(', ')}.
-          </span>
-        )}
-        <span class="grow" />
-        <Go to={{ at: 'message', id: gate.id }}>Open the question</Go>
-      </div>
-    </article>
-  );
-}
-
-function Answers({ run, gate }: { readonly run: string; readonly gate: Gate }): VNode {
-  if (gate.form === 'choose')
-    return (
-      <>
-        {gate.choices.map((choice) => (
-          <button
-            type="button"
-            class="button"
-            key={choice}
-            onClick={() => confirmGate(run, gate, { decision: 'approve', choice })}
-          >
-            {choice} …
-          </button>
-        ))}
-      </>
-    );
-  return (
-    <>
-      <button
-        type="button"
-        class="button main"
-        onClick={() => confirmGate(run, gate, { decision: 'approve' })}
-      >
-        {gate.form === 'input' ? 'Answer …' : 'Approve …'}
-      </button>
-      <button
-        type="button"
-        class="button"
-        onClick={() => confirmGate(run, gate, { decision: 'deny' })}
-      >
-        Deny …
-      </button>
-    </>
   );
 }
 

@@ -1,15 +1,14 @@
 /** The runs of workflows: open ones first. */
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
-import { formatUsd } from './format.ts';
-import { Ago, Command, Empty, Go, Head, Loading, Pill, toneOf, Trouble } from './parts.tsx';
-import type { RunRow } from './told.ts';
-import { Section } from './view-now.tsx';
+import { Command, Empty, Head, Loading, Trouble } from './parts.tsx';
+import { RunLine, type RunList } from './run-line.tsx';
+import { Section } from './section.tsx';
+import { useTitle } from './state.ts';
 
 export function RunsView(): VNode {
-  const { data, problem } = useAnswer<{ readonly runs: readonly RunRow[]; readonly more: boolean }>(
-    'runs',
-  );
+  const { data, problem } = useAnswer<RunList>('runs');
+  useTitle('Runs');
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.runs.filter(({ over }) => !over);
   const ended = data.runs.filter(({ over }) => over);
@@ -33,37 +32,5 @@ export function RunsView(): VNode {
       </Section>
       {data.more ? <p class="hint">Older runs: crosstalkd workflow list -n 200</p> : null}
     </div>
-  );
-}
-
-function RunLine({ run }: { readonly run: RunRow }): VNode {
-  const all = Object.values(run.counts).reduce((sum, count) => sum + count, 0);
-  return (
-    <Go to={{ at: 'run', id: run.run, tab: 'graph' }} class="row" row>
-      <span class="row-main">
-        <b>
-          {run.run} {run.name === run.run ? null : <span class="soft">{run.name}</span>}
-        </b>
-        <span class="row-text">{run.waits ?? `asked by ${run.from}`}</span>
-        {all === 0 ? null : (
-          <span class="progress" title={`${run.counts['succeeded'] ?? 0} of ${all} tasks`}>
-            {(['succeeded', 'rejected', 'failed', 'open'] as const).map((state) => (
-              <i
-                key={state}
-                class={toneOf(state === 'open' ? 'running' : state)}
-                style={{ flexGrow: run.counts[state] ?? 0 }}
-              />
-            ))}
-          </span>
-        )}
-      </span>
-      <span class="row-side">
-        <Pill state={run.status} />
-        <span class="soft">
-          {run.usd > 0 ? `${formatUsd(run.usd)} · ` : ''}
-          <Ago atMs={run.atMs} />
-        </span>
-      </span>
-    </Go>
   );
 }

@@ -2,9 +2,10 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
-import { Ago, Avatar, Choice, Empty, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import { Avatar } from './avatar.tsx';
+import { Ago, Choice, Empty, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import { plural } from './format.ts';
-import { goTo } from './state.ts';
+import { goTo, useTitle } from './state.ts';
 import type { Found, Summary } from './told.ts';
 
 const SINCE = [
@@ -27,6 +28,7 @@ export function SearchView({
   const [since, setSince] = useState<(typeof SINCE)[number][0]>('');
   const [failed, setFailed] = useState(false);
   useEffect(() => setText(query), [query]);
+  useTitle('Search');
   useEffect(() => {
     const timer = setTimeout(
       () => goTo({ at: 'search', query: text.trim() }, { replace: true }),
@@ -80,7 +82,10 @@ export function SearchView({
             onInput={(event) => setFrom(event.currentTarget.value)}
           />
           <datalist id="people">
-            {[...(summary?.names.people ?? []), ...(summary?.names.models ?? [])].map((name) => (
+            {[
+              ...(summary?.names.people ?? []),
+              ...(summary?.names.models ?? []).map((one) => one.name),
+            ].map((name) => (
               <option key={name} value={name} />
             ))}
           </datalist>

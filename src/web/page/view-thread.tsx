@@ -4,14 +4,18 @@
  */
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, useAnswer } from './api.ts';
-import { confirmCancel, confirmRetry } from './acts.ts';
-import { confirmSend, submitOnKeys } from './dialogs.tsx';
+import { type Answer, type Upload, useAnswer } from './api.ts';
+import { Attach } from './attach.tsx';
+import { confirmCancel, planRetry, planSend } from './changes.ts';
+import { submitOnKeys } from './compose.tsx';
 import { formatCount, formatSpan, formatUsd, plural } from './format.ts';
-import { Markdown } from './markdown.tsx';
-import { Ago, Avatar, Empty, Go, Icon, Loading, Pill, Trouble, copy } from './parts.tsx';
+import { LongText } from './long-text.tsx';
+import { Avatar } from './avatar.tsx';
+import { Icon } from './icon.tsx';
+import { Ago, Empty, Go, Loading, Pill, Trouble, copy } from './parts.tsx';
 import { WhyView } from './why.tsx';
-import { goTo } from './state.ts';
+import { CheckedNames, NO_NAMES, RecipientField } from './recipients.tsx';
+import { useTitle } from './state.ts';
 import type { Message, Summary, ThreadPage } from './told.ts';
 
 export function ThreadView({
@@ -37,10 +41,11 @@ export function ThreadView({
     if (data.asked === data.root) pane?.scrollTo({ top: 0 });
     else element?.scrollIntoView({ block: 'center' });
   }, [data]);
+  const [root] = data?.messages ?? [];
+  const title = root?.subject ?? firstLine(root?.body ?? '');
+  useTitle(title);
   if (data === null)
     return first.problem === null ? <Loading /> : <NotFound problem={first.problem} />;
-  const [root] = data.messages;
-  const title = root?.subject ?? firstLine(root?.body ?? '');
   return (
     <article class="thread" aria-label={title}>
       <header class="thread-head">
@@ -89,7 +94,7 @@ export function ThreadView({
           {plural(data.total - data.end, 'later message')}
         </button>
       ) : null}
-      <Reply page={data} me={summary?.me ?? null} />
+      <Reply page={data} summary={summary} />
     </article>
   );
 }
@@ -125,7 +130,6 @@ function MessageView({
   readonly before: Message | null;
   readonly isAsked: boolean;
 }): VNode {
-  const [whole, setWhole] = useState(false);
   const [why, setWhy] = useState(false);
   const { parent, waits } = message;
   const isReply = message.reply_to !== null;
@@ -166,7 +170,7 @@ function MessageView({
             No answer: <b>{message.error ?? 'no reason given'}</b>
           </p>
         ) : null}
-        <Body message={message} whole={whole} onWhole={() => setWhole(true)} />
+        <Body message={message} />
         <Facts message={message} />
         {waits.map((wait) => (
           <p class="awaits" key={wait.name}>
@@ -219,9 +223,10 @@ function MessageFoot({
         <button
           type="button"
           class="link"
-          onClick={() => confirmRetry(message.id, message.to.join(', '))}
+          data-press="R"
+          onClick={() => planRetry(message.id, message.to.join(', '))}
         >
-          Retry …
+          Retry
         </button>
       ) : null}
       {names.length > 0 && !message.starts_run ? (
@@ -235,38 +240,20 @@ function MessageFoot({
 
 /** Lines of a body that are shown at once. */
 const LINES_SHOWN = 60;
-const CHARS_SHOWN = 6_000;
 
-function Body({
-  message,
-  whole,
-  onWhole,
-}: {
-  readonly message: Message;
-  readonly whole: boolean;
-  readonly onWhole: () => void;
-}): VNode {
+function Body({ message }: { readonly message: Message }): VNode {
+  const [whole, setWhole] = useState(false);
   const more = useAnswer<{ readonly body: string }>(
     whole && message.cut ? `body?id=${encodeURIComponent(message.id)}` : null,
   );
   const text = more.data?.body ?? message.body;
-  const short = text.split('\n').slice(0, LINES_SHOWN).join('\n').slice(0, CHARS_SHOWN);
-  const isLong = short.length < text.length || message.cut;
-  // Cut inside of a block of code, what follows would be drawn as its end.
-  const shown =
-    whole || !isLong
-      ? text
-      : `${short}${(short.match(/^```/gm)?.length ?? 0) % 2 === 1 ? '\n```' : ''}`;
   if (text.trim() === '') return <p class="soft">without words</p>;
   return (
-    <>
-      <Markdown text={shown} />
-      {isLong && !whole ? (
-        <button type="button" class="more inline" onClick={onWhole}>
-          Show all of it
-        </button>
-      ) : null}
-    </>
+    <LongText
+      text={text}
+      lines={LINES_SHOWN}
+      {...(message.cut ? { more: () => setWhole(true) } : {})}
+    />
   );
 }
 
@@ -307,38 +294,50 @@ function Facts({ message }: { readonly message: Message }): VNode | null {
   );
 }
 
-function Reply({ page, me }: { readonly page: ThreadPage; readonly me: string | null }): VNode {
+function Reply({
+  page,
+  summary,
+}: {
+  readonly page: ThreadPage;
+  readonly summary: Summary | null;
+}): VNode {
   const [text, setText] = useState('');
-  const last = page.messages.at(-1);
-  const others = last === undefined ? [] : last.from === me ? last.to : [last.from];
+  const [files, setFiles] = useState<readonly Upload[]>([]);
   const [to, setTo] = useState<string | null>(null);
+  const names = summary?.names ?? NO_NAMES;
+  const last = page.messages.at(-1);
+  const others = last === undefined ? [] : last.from === summary?.me ? last.to : [last.from];
   const recipients = to ?? others.join(', ');
+  const send = (): void => {
+    if (text.trim() === '' || last === undefined) return;
+    const written = {
+      to: recipients,
+      channel: page.channel,
+      subject: '',
+      text,
+      re: last.id,
+      files,
+    };
+    setText('');
+    setFiles([]);
+    planSend(written, () => {
+      setText(text);
+      setFiles(files);
+    });
+  };
   return (
     <form
       class="reply"
       onSubmit={(event) => {
         event.preventDefault();
-        if (text.trim() === '' || last === undefined) return;
-        confirmSend(
-          { to: recipients, channel: page.channel, text, subject: '', re: last.id, me },
-          (id) => {
-            setText('');
-            if (id !== '') goTo({ at: 'message', id });
-          },
-        );
+        send();
       }}
     >
       <label class="reply-to">
         <span>To</span>
-        <input
-          value={recipients}
-          name="reply-to"
-          aria-label="To"
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => setTo(event.currentTarget.value)}
-        />
+        <RecipientField value={recipients} names={names} onInput={setTo} />
       </label>
+      <CheckedNames value={recipients} names={names} onInput={setTo} />
       <textarea
         rows={3}
         value={text}
@@ -349,11 +348,13 @@ function Reply({ page, me }: { readonly page: ThreadPage; readonly me: string | 
         onKeyDown={submitOnKeys}
       />
       <div class="reply-foot">
+        <Attach files={files} onChange={setFiles} />
+        <span class="grow" />
         <span class="hint">
           <kbd>Ctrl</kbd> <kbd>Enter</kbd>
         </span>
         <button type="submit" class="button main" disabled={text.trim() === ''}>
-          Send …
+          Send
         </button>
       </div>
     </form>

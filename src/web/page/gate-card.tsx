@@ -1,0 +1,108 @@
+/** A question to people, whole, with its answers beside it. */
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import { planDecision } from './changes.ts';
+import { LongText } from './long-text.tsx';
+import { Go, Pill } from './parts.tsx';
+import type { OpenGate } from './told.ts';
+
+/** `inRun`: it stands on the page of its run, which needs no link. */
+export function GateCard({
+  gate,
+  inRun,
+}: {
+  readonly gate: OpenGate;
+  readonly inRun?: boolean;
+}): VNode {
+  const question = questionOf(gate);
+  return (
+    <article class="gate" aria-label={`Gate ${gate.gate}`} data-row tabIndex={-1}>
+      <header>
+        <Pill
+          state="waiting-human"
+          text={gate.mine ? 'waits for you' : `waits for ${gate.approvers.join(', ')}`}
+        />
+        {gate.quorum > 1 ? (
+          <span class="soft">
+            {gate.received} of {gate.quorum} have answered
+          </span>
+        ) : null}
+        <span class="grow" />
+        {inRun === true ? null : <Go to={{ at: 'run', id: gate.run, tab: 'graph' }}>{gate.run}</Go>}
+        <Go to={{ at: 'message', id: gate.id }}>Question</Go>
+      </header>
+      <h3>{gate.title}</h3>
+      {question === '' ? null : <LongText text={question} lines={inRun === true ? 60 : 14} />}
+      {gate.mine ? (
+        <Answers gate={gate} />
+      ) : (
+        <p class="soft">
+          You are {gate.me ?? 'nobody that git knows'}; it is for {gate.approvers.join(', ')}.
+        </p>
+      )}
+    </article>
+  );
+}
+
+/** What the question says below its title, without the words on how to answer by mail. */
+function questionOf({ asks }: OpenGate): string {
+  return asks
+    .replace(/^#+ .*\n/, '')
+    .replace(/^Answer with a message `re: .*$/m, '')
+    .trim();
+}
+
+function Answers({ gate }: { readonly gate: OpenGate }): VNode {
+  const [text, setText] = useState('');
+  const needsText = gate.form === 'input';
+  const decide = (decision: 'approve' | 'deny', choice?: string): void => {
+    planDecision(
+      gate.run,
+      gate,
+      { decision, text: text.trim(), ...(choice === undefined ? {} : { choice }) },
+      () => setText(text),
+    );
+    setText('');
+  };
+  return (
+    <form
+      class="decide"
+      onSubmit={(event) => {
+        event.preventDefault();
+        decide('approve');
+      }}
+    >
+      <textarea
+        rows={needsText ? 3 : 1}
+        value={text}
+        required={needsText}
+        aria-label={needsText ? 'Your answer' : 'A word with it'}
+        placeholder={needsText ? 'Your answer' : 'A word with it (may be left out)'}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      <div class="decide-foot">
+        {gate.form === 'choose' ? (
+          gate.choices.map((choice) => (
+            <button
+              type="button"
+              class="button"
+              key={choice}
+              onClick={() => decide('approve', choice)}
+            >
+              {choice}
+            </button>
+          ))
+        ) : (
+          <>
+            <button type="submit" class="button main" data-press="a">
+              {needsText ? 'Answer' : 'Approve'}
+            </button>
+            <button type="button" class="button" data-press="d" onClick={() => decide('deny')}>
+              Deny
+            </button>
+          </>
+        )}
+      </div>
+    </form>
+  );
+}
