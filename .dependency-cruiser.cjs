@@ -56,7 +56,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/web/page/' },
       to: {
-        path: '^(src/|node:)|^node_modules/(?!preact|markdown-it)',
+        path: '^(src/|node:)|^node_modules/(?!preact|markdown-it|@dagrejs/dagre)',
         pathNot:
           '^src/(web/(page/|figures[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$|protocol/run-paths[.]ts$)',
       },

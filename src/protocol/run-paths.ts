@@ -124,6 +124,14 @@ export function groupsAround(path: string): readonly string[] {
   return inner.map((part) => part.split('/').at(-1) ?? '');
 }
 
+/** The ids of the steps around a step's folder, the outermost first, and its own. */
+export function stepIds(folder: string): readonly string[] {
+  return folder
+    .split(STEPS)
+    .slice(1)
+    .map((part) => part.split('/')[0] ?? '');
+}
+
 /** The folder of a run's gates. */
 export function gatesFolder(root: string): string {
   return `${root}gates/`;

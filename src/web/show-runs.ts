@@ -2,9 +2,12 @@
  * Runs of workflows as the page gets them: the list, and one with its graph, its times and its
  * gates.
  */
+import { oneLine } from '../base/plain-text.ts';
 import { formatIso } from '../base/clock.ts';
-import { messageId } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-text.ts';
+import { messageId, runFiles } from '../protocol/paths.ts';
+import { parseHeader } from '../workflow/run/header.ts';
+import { tallies } from './tally.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { identifySender } from '../cli/talk/person.ts';
 import { tipOf } from '../cli/look/reading.ts';
@@ -46,6 +49,12 @@ function summaryOf(around: Moment['around'], seen: RunSeen) {
   return {
     run: input.run,
     name: view.name,
+    inputs: oneLine(
+      inputsOf(seen)
+        .map(({ name, text }) => `${name} ${text}`)
+        .join(' · '),
+      160,
+    ),
     status: statusOf(around, seen),
     over: isOver(seen),
     from: input.marker.from,
@@ -83,9 +92,11 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
     };
   });
   const gates = await showGates(moment, seen.view.gates, me);
+  const votes = tallies(seen);
   return {
     ...told,
-    steps: seen.view.steps,
+    steps: seen.view.steps.map((step) => ({ ...step, tally: votes.get(step.folder) ?? null })),
+    inputs: inputsOf(seen),
     tasks,
     gates,
     status: statusOf(around, seen),
@@ -99,6 +110,18 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
   };
 }
 
+/** Characters of one input that are shown. */
+const INPUT_CHARS_MAX = 4_000;
+
+/** What the run was given, as texts. */
+function inputsOf({ input }: RunSeen): readonly { readonly name: string; readonly text: string }[] {
+  const header = parseHeader(input.files.get(runFiles(input.run).header) ?? '');
+  return Object.entries(header?.inputs ?? {}).map(([name, value]) => ({
+    name,
+    text: (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, INPUT_CHARS_MAX),
+  }));
+}
+
 /** Gates with their whole question, and whether it is for whoever looks. */
 export function showGates(moment: Moment, gates: RunSeen['view']['gates'], me: string | null) {
   return Promise.all(
@@ -106,9 +129,24 @@ export function showGates(moment: Moment, gates: RunSeen['view']['gates'], me: s
       ...gate,
       id: messageId(gate.path),
       asks: await bodyAt(moment, gate.path),
+      askedMs: moment.book.entries.get(gate.path)?.atMs ?? null,
+      decidedMs: decidedAt(moment, gate),
       mine: me !== null && (gate.anyone || gate.approvers.includes(me)),
     })),
   );
+}
+
+/** When the last of those answered whose word made the decision. */
+function decidedAt(
+  { book }: Moment,
+  { path, state, by }: RunSeen['view']['gates'][number],
+): number | null {
+  if (state === 'open') return null;
+  const answers = book.threads().of.get(path)?.members ?? [];
+  const times = answers.flatMap(({ from, re, atMs }) =>
+    by.includes(from) && re.includes(path) ? [atMs] : [],
+  );
+  return times.length === 0 ? null : Math.max(...times);
 }
 
 /** The name that a change from the page would carry; null when there is none. */

@@ -354,11 +354,14 @@ describe('the page', () => {
     const file = join(cli.place, 'drawn.md');
     writeFileSync(
       file,
-      `---\nto: workflow\ntype: workflow\nname: drawn\nchild_channel: drawn\nsteps:\n  a: { model: swift, prompt: "Begin" }\n  ok: { needs: [a], ask: { title: "Go on?" } }\n  each: { needs: [a], matrix: { side: [left, right] }, steps: { in: { model: swift, prompt: "x" } } }\n  b: { needs: [ok, each], model: swift, prompt: "End" }\n---\n`,
+      `---\nto: workflow\ntype: workflow\nname: drawing\nchild_channel: drawn\ninputs: { size: { type: string, default: large } }\nsteps:\n  a: { model: swift, prompt: "Begin" }\n  ok: { needs: [a], ask: { title: "Go on?" } }\n  each: { needs: [a], matrix: { side: [left, right] }, steps: { in: { model: swift, prompt: "x" } } }\n  b: { needs: [ok, each], model: swift, prompt: "End" }\n---\n`,
     );
     await page.goto(`${web.origin}/runs`);
     await cli.run(['workflow', 'run', file]);
-    await page.locator('.row', { hasText: 'drawn' }).click();
+    // What people call it comes first, then what it was given.
+    await page.locator('.row', { hasText: /^drawing drawn · size large/ }).click();
+    await seen(page.getByRole('heading', { name: /^drawing/ }));
+    await seen(page.locator('.inputs', { hasText: 'sizelarge' }));
     const box = (step: string, status: string): Locator =>
       page.locator(`[data-step="${step}"][data-status="${status}"]`);
     await seen(box('a', 'succeeded'));
@@ -373,13 +376,14 @@ describe('the page', () => {
       status: 'succeeded',
       gates: [{ decision: 'approve' }],
     });
-    // Steps in a group say for which item they are, and hang on their own.
-    expect(await page.locator('[data-step="in"]').count()).toBe(2);
-    await seen(page.getByRole('link', { name: /^in, right: succeeded/ }));
-    expect(await page.locator('.edge').count()).toBe(7);
+    // A group is a frame with its count, and what is in it is drawn once.
+    await seen(page.locator('[data-group="each"]', { hasText: 'each · 2 items' }));
+    await seen(page.getByRole('link', { name: /^in 2 of 2 done: succeeded/ }));
+    expect(await page.locator('.edge').count()).toBe(4);
     await page.getByRole('button', { name: 'Timeline' }).click();
-    expect(await page.locator('.timeline-row').count()).toBe(4);
-    await seen(page.locator('.timeline-row', { hasText: 'inleft' }));
+    expect(await page.locator('.timeline-row').count()).toBe(5);
+    await seen(page.locator('.timeline-row', { hasText: /^in left/ }));
+    await seen(page.locator('.timeline-row', { hasText: /^ok approve/ }));
     expect(page.url()).toBe(`${web.origin}/runs/drawn/timeline`);
     await page.getByRole('button', { name: 'Tasks' }).click();
     const task = page.locator('.row', { hasText: 'a' }).first();

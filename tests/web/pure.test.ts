@@ -8,56 +8,73 @@ import {
   formatUsd,
   shortenMark,
 } from '../../src/web/page/format.ts';
-import { groupsOf, labelOf, nodesOf } from '../../src/web/page/place-in-run.ts';
+import { groupsOf, labelOf, shapeOf } from '../../src/web/page/place-in-run.ts';
 import { curve, type GraphNode, layoutGraph } from '../../src/web/page/layout-graph.ts';
 import { barOf, spanOf, spanTicks, timeTicks, valueTicks } from '../../src/web/page/layout-time.ts';
+import { checkNames, toggleName } from '../../src/web/page/check-names.ts';
+import { findFitting } from '../../src/web/page/find-fitting.ts';
 import { addressOf, type Place, placeOf, RUN_TABS } from '../../src/web/page/route.ts';
 import { foldThreads, type Linked, parentOf } from '../../src/web/threads.ts';
 
 const SIZE = { width: 180, height: 60, gapAlong: 50, gapAcross: 18, direction: 'right' } as const;
 
+const FRAMES = ['f', 'f/g', 'h'].map((id) => ({ id, group: id === 'f/g' ? 'f' : null }));
 const graphs = fc
-  .array(fc.array(fc.nat(24), { maxLength: 4 }), { minLength: 1, maxLength: 25 })
+  .array(
+    fc.record({
+      needs: fc.array(fc.nat(24), { maxLength: 4 }),
+      group: fc.constantFrom(null, null, null, ...FRAMES.map(({ id }) => id)),
+    }),
+    { minLength: 1, maxLength: 25 },
+  )
   .map((all): readonly GraphNode[] =>
-    all.map((needs, at) => ({ id: `s${at}`, needs: needs.map((need) => `s${need}`) })),
+    all.map(({ needs, group }, at) => ({
+      id: `s${at}`,
+      needs: needs.map((need) => `s${need}`),
+      group,
+    })),
   );
+const alone = (nodes: readonly Omit<GraphNode, 'group'>[]): readonly GraphNode[] =>
+  nodes.map((node) => ({ ...node, group: null }));
 
 describe('steps in groups', () => {
   const root = 'data/channels/ship-0a/steps/';
-  const step = (path: string, needs: readonly string[] = []) => ({
+  const step = (path: string, needs: readonly string[] = [], status = 'succeeded') => ({
     id: path.split('/').at(-1) ?? '',
+    kind: 'prompt',
     folder: `${root}${path}/`,
     needs,
+    status,
+    why: null,
+    tally: null,
   });
-  const pass = (key: string) => [
-    step(`build/${key}/steps/write`),
-    step(`build/${key}/steps/test`, ['write']),
+  const pass = (key: string, status = 'succeeded') => [
+    step(`build/${key}/steps/write`, [], status),
+    step(`build/${key}/steps/test`, ['write'], status),
   ];
 
-  it('hang on their own item and pass, and what follows the group on the last of each item', () => {
-    const nodes = nodesOf([
+  it('are drawn once, however many items and passes there are, in a frame that counts them', () => {
+    const { steps, groups } = shapeOf([
       step('plan'),
       step('build', ['plan']),
-      ...['login', 'n2-login', 'logout'].flatMap(pass),
+      ...pass('login', 'failed'),
+      ...pass('n2-login'),
+      ...pass('logout', 'running'),
       step('panel', ['build']),
       step('alone'),
     ]);
-    const bare = (folder: string): string => folder.slice(root.length, -1);
-    const needs = Object.fromEntries(
-      nodes.map((node) => [bare(node.id), node.needs.map(bare)] as const),
-    );
-    expect(needs).toEqual({
-      plan: [],
-      build: ['plan'],
-      'build/login/steps/write': ['build'],
-      'build/login/steps/test': ['build/login/steps/write'],
-      'build/n2-login/steps/write': ['build/login/steps/test'],
-      'build/n2-login/steps/test': ['build/n2-login/steps/write'],
-      'build/logout/steps/write': ['build'],
-      'build/logout/steps/test': ['build/logout/steps/write'],
-      panel: ['build/n2-login/steps/test', 'build/logout/steps/test'],
-      alone: [],
-    });
+    expect(steps.map(({ id, group, needs }) => [id, group, needs])).toEqual([
+      ['plan', null, []],
+      ['build/write', 'build', ['plan']],
+      ['build/test', 'build', ['build/write']],
+      ['panel', null, ['build/test']],
+      ['alone', null, []],
+    ]);
+    expect(groups).toMatchObject([{ id: 'build', items: 2, passes: 2, rounds: 1 }]);
+    // What was repeated counts no more.
+    const [, write] = steps;
+    expect(write?.steps.map(({ status }) => status).sort()).toEqual(['running', 'succeeded']);
+    expect(write?.turns).toBe(3);
   });
 
   it('and their tasks are told apart by item, pass, candidate and try', () => {
@@ -94,7 +111,7 @@ describe('the layout of a graph', () => {
         graphs,
         fc.constantFrom('right' as const, 'down' as const),
         (nodes, direction) => {
-          const layout = layoutGraph(nodes, { ...SIZE, direction });
+          const layout = layoutGraph(nodes, FRAMES, { ...SIZE, gapAlong: 50, direction });
           expect(layout.nodes.map(({ id }) => id)).toEqual(nodes.map(({ id }) => id));
           const at = new Map(layout.nodes.map((node) => [node.id, node]));
           layout.nodes.forEach((a, index) => {
@@ -108,6 +125,16 @@ describe('the layout of a graph', () => {
                   Math.abs(a.y - b.y) >= SIZE.height - 0.01,
               ).toBe(true);
           });
+          for (const frame of layout.frames)
+            for (const [index, { x, y }] of layout.nodes.entries()) {
+              const isIn = `${nodes[index]?.group ?? ''}/`.startsWith(`${frame.id}/`);
+              const apart =
+                x + SIZE.width <= frame.x + 0.01 ||
+                y + SIZE.height <= frame.y + 0.01 ||
+                x >= frame.x + frame.width - 0.01 ||
+                y >= frame.y + frame.height - 0.01;
+              expect([frame.id, index, apart]).toEqual([frame.id, index, !isIn]);
+            }
           for (const { from, to, points } of layout.edges) {
             const [start, end] = [at.get(from), at.get(to)];
             expect(
@@ -117,38 +144,40 @@ describe('the layout of a graph', () => {
             ).toBe(true);
             const along = points.map(([x, y]) => (direction === 'right' ? x : y));
             expect(along).toEqual([...along].sort((a, b) => a - b));
-            expect(curve(points, direction)).toMatch(/^M[-\d. ]+(C[-\d. ]+)+$/);
+            expect(curve(points, direction)).toMatch(/^M[-\d. ]+([CL][-\d. ]+)+$/);
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
   it('draws every need of a graph without circles, and the same graph always the same', () => {
     fc.assert(
       fc.property(graphs, (nodes) => {
-        const forward = nodes.map(({ id, needs }, at) => ({
+        const forward = nodes.map(({ id, group, needs }, at) => ({
           id,
+          group,
           needs: needs.filter((need) => Number(need.slice(1)) < at),
         }));
-        const layout = layoutGraph(forward, SIZE);
+        const layout = layoutGraph(forward, FRAMES, SIZE);
         expect(layout.edges).toHaveLength(
           forward.reduce((sum, { needs }) => sum + new Set(needs).size, 0),
         );
-        expect(layoutGraph(forward, SIZE)).toEqual(layout);
+        expect(layoutGraph(forward, FRAMES, SIZE)).toEqual(layout);
       }),
-      { numRuns: 80 },
+      { numRuns: 30 },
     );
   });
 
-  it('keeps a chain on one line and a fan in the middle', () => {
+  it('draws a chain as one straight line, and a fan around its middle', () => {
     const chain = layoutGraph(
-      [
+      alone([
         { id: 'a', needs: [] },
         { id: 'b', needs: ['a'] },
         { id: 'c', needs: ['b'] },
-      ],
+      ]),
+      [],
       SIZE,
     );
     expect(chain.nodes).toEqual([
@@ -156,16 +185,21 @@ describe('the layout of a graph', () => {
       { id: 'b', x: 230, y: 0 },
       { id: 'c', x: 460, y: 0 },
     ]);
+    expect(chain.edges.map(({ points }) => curve(points, 'right'))).toEqual([
+      'M180 30L230 30',
+      'M410 30L460 30',
+    ]);
     const fan = layoutGraph(
-      [
+      alone([
         { id: 'a', needs: [] },
         ...['x', 'y', 'z'].map((id) => ({ id, needs: ['a'] })),
         { id: 'end', needs: ['x', 'y', 'z'] },
-      ],
+      ]),
+      [],
       SIZE,
     );
     expect(fan.nodes.map(({ y }) => y)).toEqual([78, 0, 78, 156, 78]);
-    expect(layoutGraph([{ id: 'a', needs: ['gone', 'a'] }], SIZE).edges).toEqual([]);
+    expect(layoutGraph(alone([{ id: 'a', needs: ['gone', 'a'] }]), [], SIZE).edges).toEqual([]);
   });
 });
 
@@ -230,6 +264,51 @@ describe('scales', () => {
       '2.5M',
     ]);
     expect([0, 61_000, 7_200_000].map((ms) => formatAgo(0, ms))).toEqual(['now', '1m', '2h']);
+  });
+});
+
+describe('names that are typed', () => {
+  const names = {
+    models: [
+      { name: 'opus', effects: 'none' as const, hosts: ['mbp'] },
+      { name: 'deploy', effects: 'external' as const, hosts: [] },
+    ],
+    hosts: ['mbp', 'pi'],
+    people: ['grace'],
+  };
+
+  it.each([
+    ['opus', { kind: 'model' }],
+    ['opus@mbp', { kind: 'model' }],
+    ['opus@pi', { kind: 'model', note: 'pi does not serve it now' }],
+    ['opus@mars', { kind: 'model', note: 'no host "mars" has shown itself' }],
+    ['deploy', { kind: 'model', isExternal: true, note: 'no host that is up serves it: it waits' }],
+    ['all', { kind: 'everybody', isExternal: true, note: '2 models' }],
+    ['workflow', { kind: 'workflow' }],
+    ['grace', { kind: 'person' }],
+    ['opsu', { kind: 'unknown', note: 'nobody is called so', near: 'opus' }],
+    ['grcae', { kind: 'unknown', note: 'nobody is called so', near: 'grace' }],
+    ['nobody-at-all', { kind: 'unknown', note: 'nobody is called so' }],
+  ])('say who %s is', (text, found) => {
+    expect(checkNames(`, ${text} ,`, names)).toEqual([
+      { text, isExternal: false, note: '', near: null, ...found },
+    ]);
+  });
+
+  it('are added and taken out without touching the others', () => {
+    expect(toggleName('', 'opus')).toBe('opus');
+    expect(toggleName('opus, grace', 'opus')).toBe('grace');
+    expect(toggleName('opus,,', 'grace')).toBe('opus, grace');
+  });
+
+  it('are found by their letters, the beginnings of words first', () => {
+    const all = ['Retry opus', 'Now', 'Show the keys', 'Runs'];
+    const find = (typed: string): readonly string[] => findFitting(all, typed, (text) => text);
+    expect(find('')).toEqual(all);
+    expect(find('op')).toEqual(['Retry opus']);
+    expect(find('ow')).toEqual(['Now', 'Show the keys']);
+    expect(find('rs')).toEqual(['Retry opus', 'Runs']);
+    expect(find('zz')).toEqual([]);
   });
 });
 

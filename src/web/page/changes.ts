@@ -6,7 +6,7 @@ import { type Fix, fixBy } from '../../base/fix.ts';
 import { type Upload, textIn } from './api.ts';
 import { type Change, make, plan } from './pending.ts';
 import { confirmation, goTo } from './state.ts';
-import type { Gate } from './told.ts';
+import type { OpenGate } from './told.ts';
 
 /** A message as it was written. `re: null` begins a conversation. */
 export interface Written {
@@ -84,6 +84,22 @@ export function planAdopt(id: string, to: string): void {
   });
 }
 
+/** Answers what an agent asks to be allowed; a yes is for this once. */
+export function planAnswer(
+  id: string,
+  { choice, text }: { readonly choice: 'approve' | 'deny'; readonly text: string },
+  giveBack: () => void,
+): void {
+  plan({
+    name: 'answer',
+    body: { id, choice, message: text },
+    says: choice === 'approve' ? 'Allow it, this once' : 'Deny it',
+    same: fixBy`crosstalkd answer ${id} ${choice} ${text === '' ? [] : ['-m', text]}`,
+    done: () => (choice === 'approve' ? 'Allowed' : 'Denied'),
+    giveBack,
+  });
+}
+
 /** An answer to a gate: a yes, a no, or one of its choices, with what is said to it. */
 export interface Decision {
   readonly decision: 'approve' | 'deny';
@@ -91,13 +107,13 @@ export interface Decision {
   readonly text: string;
 }
 
-/** Answers a gate. */
+/** Answers a gate. `giveBack` puts what was said to it back. */
 export function planDecision(
-  run: string,
-  gate: Pick<Gate, 'gate' | 'title' | 'form'>,
+  gate: Pick<OpenGate, 'run' | 'gate' | 'title' | 'form'>,
   { decision, choice, text }: Decision,
-  giveBack: () => void,
+  giveBack?: () => void,
 ): void {
+  const { run } = gate;
   const words = [
     ...(choice === undefined ? [] : ['--choice', choice]),
     ...(text === '' ? [] : ['-m', text]),
@@ -110,7 +126,7 @@ export function planDecision(
     same: fixBy`crosstalkd workflow ${decision} ${run} ${gate.gate} ${words}`,
     done: () =>
       decision === 'deny' ? 'Denied' : gate.form === 'approve' ? 'Approved' : 'Answered',
-    giveBack,
+    ...(giveBack === undefined ? {} : { giveBack }),
   });
 }
 

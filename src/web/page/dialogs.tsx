@@ -1,4 +1,4 @@
-/** What stands above the page: a question before agents are stopped, forms, and lists to choose from. */
+/** What stands above the page: a question before agents are stopped, the form, and lists. */
 import { formatCommands } from '../../base/fix.ts';
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';

@@ -32,7 +32,9 @@ export function GateCard({
         <Go to={{ at: 'message', id: gate.id }}>Question</Go>
       </header>
       <h3>{gate.title}</h3>
-      {question === '' ? null : <LongText text={question} lines={inRun === true ? 60 : 14} />}
+      {question === '' ? null : (
+        <LongText text={question} lines={inRun === true ? 60 : 14} below={3} />
+      )}
       {gate.mine ? (
         <Answers gate={gate} />
       ) : (
@@ -57,7 +59,6 @@ function Answers({ gate }: { readonly gate: OpenGate }): VNode {
   const needsText = gate.form === 'input';
   const decide = (decision: 'approve' | 'deny', choice?: string): void => {
     planDecision(
-      gate.run,
       gate,
       { decision, text: text.trim(), ...(choice === undefined ? {} : { choice }) },
       () => setText(text),

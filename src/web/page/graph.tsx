@@ -1,12 +1,15 @@
-/** A run as a graph: a box for each step with its state, a line for each need. */
+/**
+ * A run as the graph of its plan: a box for each step with its state, a frame for each group with
+ * its items and passes, a line for each need.
+ */
 import type { VNode } from 'preact';
-import { formatSpan, formatUsd } from './format.ts';
+import { formatSpan, formatUsd, plural } from './format.ts';
 import { useEffect, useRef } from 'preact/hooks';
-import { curve, type GraphLayout, type GraphNode, layoutGraph } from './layout-graph.ts';
-import { toneOf, useWidth } from './parts.tsx';
-import { groupsOf, nodesOf } from './place-in-run.ts';
+import { curve, type GraphLayout, layoutGraph, type PlacedFrame } from './layout-graph.ts';
+import { Empty, toneOf, useWidth } from './parts.tsx';
+import { type PlanGroup, type PlanShape, type PlanStep, shapeOf } from './place-in-run.ts';
 import { goTo } from './state.ts';
-import type { Run, Step, Task } from './told.ts';
+import type { Run, Step, Tally, Task } from './told.ts';
 import { whoDoes } from './who-does.ts';
 
 const BOX_HEIGHT = 64;
@@ -25,22 +28,35 @@ const NARROW = 720;
 const MARGIN = 6;
 /** What the frame around the graph takes. */
 const ROOM = 52;
+/** More boxes than these are a list, no picture, and their layout would hold up the page. */
+const STEPS_MAX = 200;
 
 export function Graph({ run }: { readonly run: Run }): VNode {
   const [ref, width] = useWidth();
-  const steps = stepsOf(run);
-  const nodes: readonly GraphNode[] = nodesOf(steps);
+  const shape = shapeOf(stepsOf(run));
   const direction = width < NARROW ? 'down' : 'right';
-  const [boxWidth, layout] = fitLayout(nodes, direction, width - ROOM);
-  const byFolder = new Map(steps.map((step) => [step.folder, step]));
+  const [boxWidth, layout] =
+    width === 0 || shape.steps.length > STEPS_MAX
+      ? NOTHING
+      : fitLayout(shape, direction, width - ROOM);
+  const byId = new Map(shape.steps.map((step) => [step.id, step]));
+  const groups = new Map(shape.groups.map((group) => [group.id, group]));
   useSight(ref, width === 0 ? null : layout, {
     run: run.run,
-    folder: (steps.find(({ status }) => ['waiting-human', 'running'].includes(status)) ?? steps[0])
-      ?.folder,
+    id: (
+      shape.steps.find((one) => ['waiting-human', 'running'].includes(statusOf(one))) ??
+      shape.steps[0]
+    )?.id,
   });
+  if (shape.steps.length > STEPS_MAX)
+    return (
+      <Empty title={`${shape.steps.length} steps are too many for a picture`}>
+        <p>The timeline and the tasks show them all.</p>
+      </Empty>
+    );
   return (
     <div class="graph" ref={ref} tabIndex={0} role="group" aria-label={`Graph of ${run.run}`}>
-      {steps.length === 0 ? (
+      {shape.steps.length === 0 ? (
         <p class="hint">There is no plan yet.</p>
       ) : width === 0 ? null : (
         <svg
@@ -48,15 +64,18 @@ export function Graph({ run }: { readonly run: Run }): VNode {
           height={layout.height + 2 * MARGIN}
           viewBox={`${-MARGIN} ${-MARGIN} ${layout.width + 2 * MARGIN} ${layout.height + 2 * MARGIN}`}
         >
+          {layout.frames.map((frame) => (
+            <Frame key={frame.id} frame={frame} group={groups.get(frame.id)} />
+          ))}
           {layout.edges.map(({ from, to, points }) => (
             <path
               key={`${from} ${to}`}
-              class={`edge ${toneOf(byFolder.get(from)?.status ?? '')} ${byFolder.get(to)?.status === 'running' ? 'flows' : ''}`}
+              class={`edge ${toneOf(statusAt(byId, from))} ${statusAt(byId, to) === 'running' ? 'flows' : ''}`}
               d={curve(points, direction)}
             />
           ))}
           {layout.nodes.map(({ id, x, y }) => {
-            const step = byFolder.get(id);
+            const step = byId.get(id);
             return step === undefined ? null : (
               <Box key={id} step={step} run={run} at={{ x, y, width: boxWidth }} />
             );
@@ -67,6 +86,60 @@ export function Graph({ run }: { readonly run: Run }): VNode {
   );
 }
 
+const NOTHING: readonly [number, GraphLayout] = [
+  0,
+  { width: 0, height: 0, nodes: [], frames: [], edges: [] },
+];
+
+function statusAt(steps: ReadonlyMap<string, PlanStep>, id: string): string {
+  const step = steps.get(id);
+  return step === undefined ? '' : statusOf(step);
+}
+
+/** What is told of several items at once: the first of these that any of them is. */
+const LOUDEST = ['waiting-human', 'running', 'waiting', 'failed', 'cancelled', 'degraded'];
+
+/** The state of a step in all its items. */
+function statusOf({ steps }: Pick<PlanStep, 'steps'>): string {
+  const all = steps.map(({ status }) => status);
+  const loud = LOUDEST.find((status) => all.includes(status));
+  if (loud !== undefined) return loud;
+  const [first = 'pending'] = all;
+  if (all.every((status) => status === first)) return first;
+  return all.includes('pending') ? 'pending' : 'succeeded';
+}
+
+/** A frame says what it repeats: `check · 3 items`, `polish · 2 passes`. */
+function Frame({
+  frame,
+  group,
+}: {
+  readonly frame: PlacedFrame;
+  readonly group: PlanGroup | undefined;
+}): VNode | null {
+  if (group === undefined) return null;
+  const { step, items, passes, rounds } = group;
+  const counts = [
+    items > 1 ? plural(items, 'item') : '',
+    passes > 1 ? plural(passes, 'pass', 'passes') : '',
+    rounds > 1 ? plural(rounds, 'round') : '',
+  ].filter((text) => text !== '');
+  return (
+    <g
+      class={`frame ${toneOf(step.status)}`}
+      transform={`translate(${frame.x} ${frame.y})`}
+      data-group={group.id}
+    >
+      <title>{step.why ?? `${step.id}: ${step.status}`}</title>
+      <rect width={frame.width} height={frame.height} rx={12} />
+      <text class="box-about" x={13} y={19}>
+        <tspan class="frame-name">{step.id}</tspan>
+        {counts.map((text) => ` · ${text}`).join('')}
+      </text>
+    </g>
+  );
+}
+
 /**
  * A graph that is wider than its frame is first seen where something goes on, else at its
  * beginning.
@@ -74,11 +147,11 @@ export function Graph({ run }: { readonly run: Run }): VNode {
 function useSight(
   frame: { readonly current: HTMLElement | null },
   layout: GraphLayout | null,
-  about: { readonly run: string; readonly folder: string | undefined },
+  about: { readonly run: string; readonly id: string | undefined },
 ): void {
   const shown = useRef('');
   useEffect(() => {
-    const place = layout?.nodes.find(({ id }) => id === about.folder);
+    const place = layout?.nodes.find(({ id }) => id === about.id);
     if (frame.current === null || place === undefined || shown.current === about.run) return;
     shown.current = about.run;
     frame.current.scrollLeft = place.x + MARGIN - frame.current.clientWidth / 3;
@@ -86,24 +159,18 @@ function useSight(
 }
 
 function fitLayout(
-  nodes: readonly GraphNode[],
+  { steps, groups }: PlanShape,
   direction: 'down' | 'right',
   room: number,
 ): readonly [number, GraphLayout] {
-  const laid = SIZES.map(([width, gap]) => {
-    const size = {
-      width,
-      height: BOX_HEIGHT,
-      gapAlong: direction === 'right' ? gap : 36,
-      gapAcross: 18,
-      direction,
-    };
-    return [width, layoutGraph(nodes, size)] as const;
-  });
-  return (
-    laid.find(([, { width }]) => width <= room) ??
-    laid.at(-1) ?? [0, { width: 0, height: 0, nodes: [], edges: [] }]
-  );
+  let last = NOTHING;
+  for (const [width, gap] of SIZES) {
+    const gapAlong = direction === 'right' ? gap : groups.length > 0 ? 50 : 36;
+    const size = { width, height: BOX_HEIGHT, gapAlong, gapAcross: 18, direction };
+    last = [width, layoutGraph(steps, groups, size)];
+    if (last[1].width <= room) break;
+  }
+  return last;
 }
 
 /** The steps; a run that still compiles shows that. */
@@ -114,19 +181,23 @@ function stepsOf(run: Run): readonly Step[] {
     {
       id: 'compile',
       kind: 'prompt',
-      folder: 'compile/',
+      folder: `${run.run}/steps/compile/`,
       needs: [],
       status: run.status === 'compile' ? 'running' : 'pending',
       why: null,
+      tally: null,
     },
   ];
 }
 
-export function tasksOf(step: Step, run: Run): readonly Task[] {
-  if (step.folder === 'compile/') return run.tasks.filter(({ phase }) => phase === 'compile');
+/** The tasks of a step, in every item that is shown of it. */
+function tasksOf({ id, steps }: Pick<PlanStep, 'id' | 'steps'>, run: Run): readonly Task[] {
+  if (id === 'compile' && run.steps.length === 0)
+    return run.tasks.filter(({ phase }) => phase === 'compile');
   return run.tasks.filter(
     (task) =>
-      task.phase !== 'compile' && task.step === step.id && task.path.startsWith(step.folder),
+      task.phase !== 'compile' &&
+      steps.some((step) => task.step === step.id && task.path.startsWith(step.folder)),
   );
 }
 
@@ -135,14 +206,15 @@ function Box({
   run,
   at,
 }: {
-  readonly step: Step;
+  readonly step: PlanStep;
   readonly run: Run;
   readonly at: { readonly x: number; readonly y: number; readonly width: number };
 }): VNode {
   const tasks = tasksOf(step, run);
-  const gate = run.gates.find((each) => each.gate === step.id);
-  const status = gate?.state === 'open' ? 'waiting-human' : step.status;
-  const { groups, name, rows } = headOf(step);
+  const [first] = step.steps;
+  const name = first?.id ?? step.id;
+  const gate = run.gates.find((each) => each.gate === name && step.group === null);
+  const status = gate?.state === 'open' ? 'waiting-human' : statusOf(step);
   const [only] = tasks;
   const target = gate?.id ?? only?.id ?? null;
   const open = (): void =>
@@ -151,56 +223,44 @@ function Box({
       : target === null
         ? undefined
         : goTo({ at: 'message', id: target });
-  const about =
-    gate === undefined
-      ? aboutTasks(step, tasks, Math.floor((at.width - 38) / 6.1))
-      : gate.state === 'open'
-        ? `asks ${gate.approvers.join(', ')}`
-        : (gate.decision ?? 'decided');
+  const letters = Math.floor((at.width - 38) / 6.1);
+  const about = gate === undefined ? aboutStep(step, tasks, letters) : aboutGate(gate);
+  const shown = {
+    name: fit(name, Math.floor((at.width - 40) / 7.4)),
+    about: fit(about === '' ? status : about, letters),
+  };
   return (
     <g
       class={`box ${toneOf(status)} ${target === null ? '' : 'can-open'}`}
       transform={`translate(${at.x} ${at.y})`}
       tabIndex={target === null ? undefined : 0}
       role={target === null ? 'img' : 'link'}
-      aria-label={`${name}: ${status}${about === '' ? '' : `, ${about}`}`}
+      aria-label={`${shown.name} ${shown.about}: ${status}`}
       data-row={target === null ? undefined : ''}
-      data-step={step.id}
+      data-step={name}
       data-status={status}
       onClick={open}
       onKeyDown={(event) => {
         if (event.key === 'Enter') open();
       }}
     >
-      <title>{step.why === null ? `${name}: ${status}` : `${name}: ${step.why}`}</title>
       <rect width={at.width} height={BOX_HEIGHT} rx={10} />
-      <circle class="state" cx={18} cy={rows[0] - 4} r={4.5} />
-      <text class="box-name" x={31} y={rows[0]}>
-        {fit(step.id, Math.floor((at.width - 40) / 7.4))}
+      <circle class="state" cx={18} cy={22} r={4.5} />
+      <text class="box-name" x={31} y={26}>
+        {shown.name}
+      </text>{' '}
+      <text class="box-about" x={31} y={45}>
+        {shown.about}
       </text>
-      <text class="box-about" x={31} y={36}>
-        {fit(groups, Math.floor((at.width - 38) / 6.1))}
-      </text>
-      <text class="box-about" x={31} y={rows[1]}>
-        {fit(about === '' ? status : about, Math.floor((at.width - 38) / 6.1))}
-      </text>
-      {tasks.length > 1 ? <TaskDots tasks={tasks} room={at.width - 44} top={rows[2]} /> : null}
+      {tasks.length > 1 ? (
+        <TaskDots tasks={tasks} room={at.width - 44} top={BOX_HEIGHT - 10} />
+      ) : null}
     </g>
   );
 }
 
-/**
- * What a box is called, and where its lines stand: name, who does it, dashes. One in a group has a
- * line more, for its item and pass.
- */
-function headOf(step: Step): {
-  readonly groups: string;
-  readonly name: string;
-  readonly rows: readonly [number, number, number];
-} {
-  const groups = groupsOf(step.folder);
-  if (groups === '') return { groups, name: step.id, rows: [26, 45, BOX_HEIGHT - 10] };
-  return { groups, name: `${step.id}, ${groups}`, rows: [20, 52, BOX_HEIGHT - 7] };
+function aboutGate({ state, approvers, decision }: Run['gates'][number]): string {
+  return state === 'open' ? `asks ${approvers.join(', ')}` : (decision ?? 'decided');
 }
 
 /** A dash for each task of a step that has several. */
@@ -230,15 +290,27 @@ function TaskDots({
   );
 }
 
-function aboutTasks(step: Step, tasks: readonly Task[], max: number): string {
+function aboutStep({ steps }: PlanStep, tasks: readonly Task[], max: number): string {
+  const [first] = steps;
   const [only] = tasks;
-  if (only === undefined) return step.why ?? (step.kind === 'prompt' ? '' : step.kind);
+  const tally = steps.find((step) => step.tally !== null)?.tally;
+  if (tally != null && steps.length === 1) return tallyText(tally);
+  if (only === undefined)
+    return first?.why ?? (first === undefined || first.kind === 'prompt' ? '' : first.kind);
   const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
   const cost = usd > 0 ? ` · ${formatUsd(usd)}` : '';
-  if (tasks.length > 1)
-    return `${tasks.filter(({ state }) => state === 'succeeded').length} of ${tasks.length} done${cost}`;
-  const whole = `${whoDoes(only)}${only.durationMs === null ? '' : ` · ${formatSpan(only.durationMs)}`}`;
-  return whole.length <= max ? whole : whoDoes(only);
+  if (tasks.length > 1) {
+    const whole = `${tasks.filter(({ state }) => state === 'succeeded').length} of ${tasks.length} done`;
+    return whole.length + cost.length <= max ? whole + cost : whole;
+  }
+  const time = only.durationMs === null ? '' : ` · ${formatSpan(only.durationMs)}`;
+  const whole = whoDoes(only);
+  return [`${whole}${time}${cost}`, `${whole}${time}`].find((text) => text.length <= max) ?? whole;
+}
+
+/** `true 2, false 1`. */
+function tallyText({ counts }: Tally): string {
+  return counts.map(({ value, names }) => `${value} ${names.length}`).join(', ');
 }
 
 function fit(text: string, max: number): string {

@@ -9,10 +9,13 @@ const CHARS_PER_LINE = 100;
 export function LongText({
   text,
   lines,
+  below = 2,
   more,
 }: {
   readonly text: string;
   readonly lines: number;
+  /** The level of the heading that it stands under. */
+  readonly below?: number;
   readonly more?: () => void;
 }): VNode {
   const [whole, setWhole] = useState(false);
@@ -26,7 +29,7 @@ export function LongText({
   const fence = (short.match(/^```/gm)?.length ?? 0) % 2 === 1 ? '\n```' : '';
   return (
     <>
-      <Markdown text={whole || !isLong ? text : short + fence} />
+      <Markdown text={whole || !isLong ? text : short + fence} below={below} />
       {isLong && !whole ? (
         <button
           type="button"

@@ -22,16 +22,15 @@ interface Token {
 const parser = new MarkdownIt({ html: false, linkify: true, typographer: false, breaks: false });
 
 /**
- * Tags of tokens that are drawn, and what they are drawn as: headings of a message are below those
- * of the page.
+ * Tags of tokens that are drawn, and what they are drawn as. Headings were put below those of the
+ * page before.
  */
 const TAGS: Readonly<Record<string, string>> = {
   p: 'p',
-  h1: 'h3',
-  h2: 'h4',
-  h3: 'h5',
-  h4: 'h6',
-  h5: 'h6',
+  h2: 'h2',
+  h3: 'h3',
+  h4: 'h4',
+  h5: 'h5',
   h6: 'h6',
   ul: 'ul',
   ol: 'ol',
@@ -48,9 +47,31 @@ const TAGS: Readonly<Record<string, string>> = {
   td: 'td',
 };
 
-/** Renders a text. */
-export function Markdown({ text }: { readonly text: string }): VNode {
-  return <div class="prose">{build(parser.parse(text, {}) as readonly Token[])}</div>;
+/** Renders a text. `below`: the level of the heading that it stands under. */
+export function Markdown({
+  text,
+  below = 2,
+}: {
+  readonly text: string;
+  readonly below?: number;
+}): VNode {
+  const tokens = parser.parse(text, {}) as readonly Token[];
+  return (
+    <div class="prose" dir="auto">
+      {build(placeHeadings(tokens, below))}
+    </div>
+  );
+}
+
+/** Headings begin below that of the page and leave no level out, whatever the text does. */
+function placeHeadings(tokens: readonly Token[], below: number): readonly Token[] {
+  let last = below;
+  return tokens.map((token) => {
+    const level = Number(/^h([1-6])$/.exec(token.tag)?.[1] ?? 0);
+    if (level === 0) return token;
+    if (token.nesting === 1) last = Math.min(6, last + 1, below + level);
+    return { ...token, tag: `h${last}`, attrGet: (name) => token.attrGet(name) };
+  });
 }
 
 interface Open {

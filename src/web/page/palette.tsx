@@ -99,7 +99,7 @@ function actsOf(status: Status | null): readonly Entry[] {
       icon: 'check',
       text: `Approve “${gate.title}”`,
       kind: gate.run,
-      act: () => planDecision(gate.run, gate, { decision: 'approve', text: '' }, () => undefined),
+      act: () => planDecision(gate, { decision: 'approve', text: '' }),
     })),
     ...failures.map(({ about: [id = ''], model }) => ({
       icon: 'again',

@@ -145,14 +145,17 @@ export function Trouble({ problem }: { readonly problem: Problem }): VNode {
 
 export function Empty({
   title,
+  isPage,
   children,
 }: {
   readonly title: string;
+  /** Nothing else is on the page. */
+  readonly isPage?: boolean;
   readonly children?: ComponentChildren;
 }): VNode {
   return (
     <div class="empty">
-      <p class="empty-title">{title}</p>
+      {isPage === true ? <h1 class="empty-title">{title}</h1> : <p class="empty-title">{title}</p>}
       {children}
     </div>
   );

@@ -2,12 +2,12 @@
  * Where a step or task of a run stands: in which item and pass of the groups around it. Read from
  * its path. Pure.
  */
-import type { GraphNode } from './layout-graph.ts';
 import type { Step, Task } from './told.ts';
 import {
   groupsAround,
   ONLY_KEY,
   parseTurn,
+  stepIds,
   taskNumber,
   turnOfTask,
 } from '../../protocol/run-paths.ts';
@@ -52,70 +52,122 @@ export function labelOf({ path, key }: Pick<Task, 'path' | 'key'>): string {
     .join(' · ');
 }
 
+/** A step as the plan has it: what it is in every item and pass of the groups around it. */
+export interface PlanStep {
+  /** Ids of the groups around it and its own: `build/test`. */
+  readonly id: string;
+  readonly group: string | null;
+  /** Of each item what its newest pass has. */
+  readonly steps: readonly Step[];
+  /** Passes and items together, for `steps` leaves out what was repeated. */
+  readonly turns: number;
+  /** Ids of what comes before it. */
+  readonly needs: readonly string[];
+}
+
+/** A group around steps. `items` and `passes` count from 1. */
+export interface PlanGroup {
+  readonly id: string;
+  readonly group: string | null;
+  readonly step: Step;
+  readonly items: number;
+  readonly passes: number;
+  readonly rounds: number;
+}
+
+/** A run as its plan: however many items and passes a group has, each of its steps is one. */
+export interface PlanShape {
+  readonly steps: readonly PlanStep[];
+  readonly groups: readonly PlanGroup[];
+}
+
 /**
- * The steps as nodes. A need is one of the same item and pass; who needs a group, needs what is
- * last in it; the first steps of a pass hang on the last ones of the pass before, those of the
- * first pass on the group.
+ * The shape of a run. A need of a group is one of what is last in it; the first steps of a group
+ * have the needs of the group.
  */
-export function nodesOf(
-  steps: readonly Pick<Step, 'id' | 'folder' | 'needs'>[],
-): readonly GraphNode[] {
-  const byPlace = new Map<string, (typeof steps)[number][]>();
-  for (const step of steps)
-    byPlace.set(placeOf(step.folder), [...(byPlace.get(placeOf(step.folder)) ?? []), step]);
-  const folders = new Set(steps.map(({ folder }) => folder));
-  const beside = (step: (typeof steps)[number], need: string) =>
-    (byPlace.get(placeOf(step.folder)) ?? []).find(
-      ({ id }) => id === need || id.endsWith(`/${need}`),
-    );
-  const lastAt = (place: string): readonly string[] => {
-    const here = byPlace.get(place) ?? [];
-    const needed = new Set(
-      here.flatMap((step) => step.needs.flatMap((need) => beside(step, need)?.folder ?? [])),
-    );
-    return here.filter(({ folder }) => !needed.has(folder)).flatMap(({ folder }) => endsOf(folder));
+export function shapeOf(steps: readonly Step[]): PlanShape {
+  const byId = new Map<string, Step[]>();
+  for (const step of steps) {
+    const id = stepIds(step.folder).join('/');
+    byId.set(id, [...(byId.get(id) ?? []), step]);
+  }
+  const inside = (id: string | null): readonly string[] =>
+    [...byId.keys()].filter((other) => parentId(other) === id);
+  const needsIn = (id: string): readonly string[] => {
+    const siblings = inside(parentId(id));
+    const named = new Set((byId.get(id) ?? []).flatMap(({ needs }) => needs));
+    return siblings.filter((other) => other !== id && isNamed(other, named));
   };
-  const endsOf = (folder: string): readonly string[] => {
-    const places = [...byPlace.keys()].filter(
-      (place) => place.startsWith(folder) && groupOf(place) === folder,
-    );
-    const last = places.filter((place) => !places.some((other) => isPassBefore(place, other)));
-    return places.length === 0 ? [folder] : last.flatMap(lastAt);
+  const lastOf = (id: string): readonly string[] => {
+    const inner = inside(id);
+    const needed = new Set(inner.flatMap(needsIn));
+    return inner.length === 0 ? [id] : inner.filter((one) => !needed.has(one)).flatMap(lastOf);
   };
-  return steps.map((step) => {
-    const needs = step.needs.flatMap((need) => {
-      const found = beside(step, need);
-      return found === undefined ? [] : endsOf(found.folder);
-    });
-    const place = placeOf(step.folder);
-    const group = groupOf(place);
-    if (needs.length > 0 || !folders.has(group)) return { id: step.folder, needs };
-    const before = [...byPlace.keys()].find(
-      (other) => groupOf(other) === group && isPassBefore(other, place),
-    );
-    return { id: step.folder, needs: before === undefined ? [group] : lastAt(before) };
-  });
+  const needsOf = (id: string): readonly string[] => {
+    const own = needsIn(id).flatMap(lastOf);
+    const parent = parentId(id);
+    return own.length > 0 || parent === null ? own : needsOf(parent);
+  };
+  const ids = [...byId.keys()];
+  return {
+    steps: ids
+      .filter((id) => inside(id).length === 0)
+      .map((id) => ({
+        id,
+        group: parentId(id),
+        steps: newestOf(byId.get(id) ?? []),
+        turns: byId.get(id)?.length ?? 0,
+        needs: [...new Set(needsOf(id))],
+      })),
+    groups: ids
+      .filter((id) => inside(id).length > 0)
+      .flatMap((id) => groupOf(id, byId, inside(id)[0] ?? '')),
+  };
 }
 
-/** The folder that the steps of one level, item and pass share. */
-function placeOf(folder: string): string {
-  return folder.replace(/(?<![^/])[^/]+\/$/, '');
+function parentId(id: string): string | null {
+  const at = id.lastIndexOf('/');
+  return at < 0 ? null : id.slice(0, at);
 }
 
-/** The group whose item and pass a place is. */
-function groupOf(place: string): string {
-  return place.replace(/(?<![^/])[^/]+\/steps\/$/, '');
+function isNamed(id: string, names: ReadonlySet<string>): boolean {
+  return names.has(id) || names.has(id.slice(id.lastIndexOf('/') + 1));
 }
 
-function turnOfPlace(place: string): ReturnType<typeof parseTurn> {
-  return parseTurn(place.split('/').at(-3) ?? '');
-}
-
-function isPassBefore(place: string, later: string): boolean {
-  if (place === later || groupOf(place) !== groupOf(later)) return false;
-  const [a, b] = [turnOfPlace(place), turnOfPlace(later)];
-  return (
-    a.key === b.key &&
-    ((a.round === b.round && a.pass + 1 === b.pass) || (a.round + 1 === b.round && b.pass === 1))
+/** Items and passes are told by the folders of what is inside. */
+function groupOf(
+  id: string,
+  byId: ReadonlyMap<string, readonly Step[]>,
+  inner: string,
+): readonly PlanGroup[] {
+  const [step] = byId.get(id) ?? [];
+  if (step === undefined) return [];
+  const turns = (byId.get(inner) ?? []).map(({ folder }) =>
+    parseTurn(groupsAround(folder).at(-1) ?? ''),
   );
+  return [
+    {
+      id,
+      group: parentId(id),
+      step,
+      items: new Set(turns.map(({ key }) => key)).size,
+      passes: Math.max(...turns.map(({ pass }) => pass)),
+      rounds: Math.max(...turns.map(({ round }) => round)),
+    },
+  ];
+}
+
+/** The newest round and pass of each item. */
+function newestOf(steps: readonly Step[]): readonly Step[] {
+  const newest = new Map<string, { readonly step: Step; readonly order: string }>();
+  for (const step of steps) {
+    const turns = groupsAround(step.folder).map(parseTurn);
+    const item = turns.map(({ key }) => key).join('/');
+    const order = turns
+      .map(({ round, pass }) => [round, pass].map((n) => String(n).padStart(6, '0')).join())
+      .join();
+    const known = newest.get(item);
+    if (known === undefined || known.order <= order) newest.set(item, { step, order });
+  }
+  return [...newest.values()].map(({ step }) => step);
 }

@@ -16,7 +16,9 @@ export function RunLine({ run }: { readonly run: RunRow }): VNode {
     <Go to={{ at: 'run', id: run.run, tab: 'graph' }} class="row" row>
       <span class="row-main">
         <b>
-          {run.run} {run.name === run.run ? null : <span class="soft">{run.name}</span>}
+          {run.name === '' ? run.run : run.name}{' '}
+          {run.name === run.run ? null : <span class="soft">{run.run}</span>}
+          {run.inputs === '' ? null : <span class="soft"> · {run.inputs}</span>}
         </b>
         <span class="row-text">{run.waits ?? `asked by ${run.from}`}</span>
         {all === 0 ? null : (

@@ -108,7 +108,7 @@ function View({
       return <ChartsView />;
     case 'nowhere':
       return (
-        <Empty title="There is nothing at this address">
+        <Empty title="There is nothing at this address" isPage>
           <Go to={{ at: 'now' }}>To what goes on now</Go>
         </Empty>
       );

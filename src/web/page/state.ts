@@ -94,7 +94,7 @@ export function say(text: string): void {
 export const clock = createCell(Date.now());
 setInterval(() => clock.set(Date.now()), 15_000);
 
-/** What the page shows, for its title; the frame puts the count of what needs somebody before it. */
+/** What the page shows, for its title; the frame adds the count of what needs somebody. */
 export const heading = createCell('');
 
 /** `null`: what is inside says it. */

@@ -199,6 +199,8 @@ export interface Why {
 export interface RunRow {
   readonly run: string;
   readonly name: string;
+  /** What it was given, in a line. */
+  readonly inputs: string;
   readonly status: string;
   readonly over: boolean;
   readonly from: string;
@@ -216,6 +218,13 @@ export interface Step {
   readonly needs: readonly string[];
   readonly status: string;
   readonly why: string | null;
+  readonly tally: Tally | null;
+}
+
+/** How the answers of a vote fell, most first; `names`: who said so. */
+export interface Tally {
+  readonly field: string;
+  readonly counts: readonly { readonly value: string; readonly names: readonly string[] }[];
 }
 
 export interface Task {
@@ -252,6 +261,9 @@ export interface Gate {
   readonly quorum: number;
   readonly asks: string;
   readonly mine: boolean;
+  readonly askedMs: number | null;
+  /** When the answer came that decided it; null = it is open, or its time was over. */
+  readonly decidedMs: number | null;
 }
 
 /** A gate that waits, and who looks at it. */
@@ -268,6 +280,8 @@ export interface Run {
   readonly over: boolean;
   readonly atMs: number;
   readonly markerId: string;
+  /** What it was given. */
+  readonly inputs: readonly { readonly name: string; readonly text: string }[];
   readonly steps: readonly Step[];
   readonly tasks: readonly Task[];
   readonly gates: readonly Gate[];

@@ -7,6 +7,7 @@ import { useAnswer } from './api.ts';
 import { planAdopt, planDismiss, planOrder, planRetry } from './changes.ts';
 import { formatSpan } from './format.ts';
 import { GateCard } from './gate-card.tsx';
+import { Question } from './question.tsx';
 import { RunLine, type RunList } from './run-line.tsx';
 import { ROWS_MAX, Section } from './section.tsx';
 import { useTitle } from './state.ts';
@@ -134,21 +135,17 @@ function Needs({ status }: { readonly status: Status }): VNode {
   );
 }
 
-/** What the page can do about it itself; the rest is told as a command. */
-const IN_PLACE: readonly string[] = ['failure', 'outcome-unknown'];
+/** Asked again or dismissed in place; what helps with the rest is told as a command. */
+const FAILURES: readonly string[] = ['failure', 'outcome-unknown'];
 /** About files that are no messages: there is nothing to open. */
 const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];
 
 function NeedRow({ need, words }: { readonly need: Need; readonly words: Status['words'] }): VNode {
-  const { kind, run, model, about, fix, count } = need;
-  const [first] = about;
-  const said = first === undefined ? undefined : words[first];
-  const isFile = FILES.includes(kind);
-  const canDismiss = IN_PLACE.includes(kind) || (kind === 'rejected' && count === 1);
-  const what = run ?? first ?? '';
+  const { kind, model, about } = need;
+  const said = FILES.includes(kind) ? undefined : words[about[0] ?? ''];
   return (
     <article class="need" data-row tabIndex={-1}>
-      {said === undefined || isFile ? null : (
+      {said === undefined ? null : (
         <p class="need-about">
           {model === null ? null : (
             <>
@@ -158,45 +155,52 @@ function NeedRow({ need, words }: { readonly need: Need; readonly words: Status[
           <span class="soft">← {said.from}</span> “{said.text}”
         </p>
       )}
-      <p class={said === undefined || isFile ? '' : 'soft'}>{need.says}</p>
-      <div class="need-foot">
-        {IN_PLACE.includes(kind) ? (
-          <button
-            type="button"
-            class="button small"
-            data-press="R"
-            onClick={() => (run === null ? planRetry(what, model ?? '') : planOrder(run, 'retry'))}
-          >
-            Retry
-          </button>
-        ) : null}
-        {canDismiss ? (
-          <button
-            type="button"
-            class="button small"
-            data-press="x"
-            onClick={() =>
-              planDismiss(what, isFile ? what : (run ?? `the failure of ${model ?? what}`))
-            }
-          >
-            Dismiss
-          </button>
-        ) : null}
-        {fix === null || IN_PLACE.includes(kind) ? null : <Fix fix={fix} />}
-        {isFile || (run === null && first === undefined) ? null : (
-          <Go
-            to={
-              run === null
-                ? { at: 'message', id: first ?? '' }
-                : { at: 'run', id: run, tab: 'graph' }
-            }
-            class="button small"
-          >
-            {run === null ? 'Open the message' : 'Open the run'}
-          </Go>
-        )}
-      </div>
+      <p class={said === undefined ? '' : 'soft'}>{need.says}</p>
+      {need.question === null ? null : <Question id={need.question} />}
+      <NeedFoot need={need} />
     </article>
+  );
+}
+
+function NeedFoot({ need }: { readonly need: Need }): VNode {
+  const { kind, run, model, about, fix, count } = need;
+  const what = run ?? need.question ?? about[0] ?? '';
+  const isFailure = FAILURES.includes(kind);
+  const isFile = FILES.includes(kind);
+  return (
+    <div class="need-foot">
+      {isFailure ? (
+        <button
+          type="button"
+          class="button small"
+          data-press="R"
+          onClick={() => (run === null ? planRetry(what, model ?? '') : planOrder(run, 'retry'))}
+        >
+          Retry
+        </button>
+      ) : null}
+      {isFailure || (kind === 'rejected' && count === 1) ? (
+        <button
+          type="button"
+          class="button small"
+          data-press="x"
+          onClick={() =>
+            planDismiss(what, isFile ? what : (run ?? `the failure of ${model ?? ''}`))
+          }
+        >
+          Dismiss
+        </button>
+      ) : null}
+      {fix === null || isFailure || need.question !== null ? null : <Fix fix={fix} />}
+      {isFile || what === '' ? null : (
+        <Go
+          to={run === null ? { at: 'message', id: what } : { at: 'run', id: run, tab: 'graph' }}
+          class="button small"
+        >
+          {run === null ? 'Open the message' : 'Open the run'}
+        </Go>
+      )}
+    </div>
   );
 }
 

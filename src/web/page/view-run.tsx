@@ -8,9 +8,9 @@ import { Markdown } from './markdown.tsx';
 import { Avatar } from './avatar.tsx';
 import { Ago, Choice, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import type { RunTab } from './route.ts';
-import { labelOf } from './place-in-run.ts';
+import { groupsOf, labelOf } from './place-in-run.ts';
 import { GateCard } from './gate-card.tsx';
-import { goTo, useTitle } from './state.ts';
+import { clock, goTo, useCell, useTitle } from './state.ts';
 import { whoDoes } from './who-does.ts';
 import { Timeline } from './timeline.tsx';
 import type { Run, Task } from './told.ts';
@@ -23,7 +23,7 @@ const TABS = [
 
 export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab }): VNode {
   const { data, problem } = useAnswer<Run>(`run?id=${encodeURIComponent(id)}`);
-  useTitle(data?.run ?? '');
+  useTitle(data === null ? '' : nameOf(data));
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
   const needs = data.waits.filter(({ needs_person, kind }) => needs_person && kind !== 'gate');
@@ -33,12 +33,12 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
       <Head
         title={
           <>
-            {data.run} <Pill state={data.status} />
+            {nameOf(data)} <Pill state={data.status} />
           </>
         }
         about={
           <>
-            {data.name === data.run ? '' : `${data.name} · `}asked by {data.from},{' '}
+            {nameOf(data) === data.run ? null : <code>{data.run}</code>} asked by {data.from},{' '}
             <Ago atMs={data.atMs} inText /> ·{' '}
             <Go to={{ at: 'message', id: data.markerId }}>the message that started it</Go> ·{' '}
             <Go to={{ at: 'channel', name: data.run }}>its channel</Go>
@@ -74,10 +74,16 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
           </button>
         )}
       </Head>
+      <Inputs run={data} />
       <Counts run={data} />
-      {open.map((gate) => (
-        <GateCard key={gate.id} gate={{ ...gate, run: data.run, me: data.me }} inRun />
-      ))}
+      {open.length === 0 ? null : (
+        <section class="section" aria-label="Waits for people">
+          <h2>Waits for people</h2>
+          {open.map((gate) => (
+            <GateCard key={gate.id} gate={{ ...gate, run: data.run, me: data.me }} inRun />
+          ))}
+        </section>
+      )}
       {needs.slice(0, 5).map(({ says, fix }) => (
         <article class="need" key={says}>
           <p>{says}</p>
@@ -97,7 +103,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
       ) : tab === 'timeline' ? (
         <Timeline run={data} />
       ) : (
-        <Tasks tasks={data.tasks} />
+        <Tasks run={data} />
       )}
       {data.answer === null ? null : (
         <section class="section">
@@ -111,6 +117,25 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
   );
 }
 
+/** What people call it: the name of its workflow. */
+function nameOf({ name, run }: Run): string {
+  return name === '' ? run : name;
+}
+
+function Inputs({ run }: { readonly run: Run }): VNode | null {
+  if (run.inputs.length === 0) return null;
+  return (
+    <dl class="inputs">
+      {run.inputs.map(({ name, text }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd dir="auto">{text === '' ? <span class="soft">empty</span> : text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function Counts({ run }: { readonly run: Run }): VNode {
   const { counts, budget } = run;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -119,13 +144,14 @@ function Counts({ run }: { readonly run: Run }): VNode {
     return value == null ? '' : ` of ${key === 'usd' ? formatUsd(value) : formatCount(value)}`;
   };
   const ends = run.tasks.flatMap(({ endMs }) => endMs ?? []);
-  const lastMs = run.over ? Math.max(run.atMs, ...ends) : null;
+  const nowMs = useCell(clock);
+  const lastMs = run.over ? Math.max(run.atMs, ...ends) : Math.max(run.atMs, nowMs);
   const facts: readonly (readonly [string, string])[] = [
     ['tasks done', `${counts['succeeded'] ?? 0} of ${all}`],
     ...((counts['failed'] ?? 0) > 0 ? [['failed', String(counts['failed'])] as const] : []),
-    ...(lastMs === null || ends.length === 0
+    ...(run.over && ends.length === 0
       ? []
-      : [['took', formatSpan(lastMs - run.atMs)] as const]),
+      : [[run.over ? 'took' : 'open for', formatSpan(lastMs - run.atMs)] as const]),
     ...(budget === null
       ? []
       : [['agents', `${formatCount(budget.agents)}${limit('agents')}`] as const]),
@@ -148,33 +174,53 @@ function Counts({ run }: { readonly run: Run }): VNode {
   );
 }
 
-function Tasks({ tasks }: { readonly tasks: readonly Task[] }): VNode {
-  if (tasks.length === 0) return <p class="hint">No task was given out yet.</p>;
+function Tasks({ run }: { readonly run: Run }): VNode {
+  if (run.tasks.length === 0) return <p class="hint">No task was given out yet.</p>;
+  const votes = run.steps.filter((step) => step.tally !== null);
   return (
-    <div class="rows">
-      {tasks.map((task) => (
-        <Go key={task.path} to={{ at: 'message', id: task.id }} class="row" row>
-          <Avatar name={task.to} />
-          <span class="row-main">
-            <b>
-              {task.step}
-              {labelOf(task) === '' ? null : <span class="soft"> {labelOf(task)}</span>}
-            </b>
-            <span class="row-text">{task.why ?? whoDoes(task)}</span>
-          </span>
-          <span class="row-side">
-            <Pill state={task.state === 'open' && task.heldBy !== null ? 'running' : task.state} />
-            <span class="soft">
-              {[
-                task.durationMs === null ? '' : formatSpan(task.durationMs),
-                task.usd > 0 ? formatUsd(task.usd) : '',
-              ]
-                .filter((text) => text !== '')
-                .join(' · ')}
+    <>
+      {votes.map(({ folder, id, tally }) => (
+        <p class="card tally" key={folder}>
+          <b>{id}</b> {groupsOf(folder)}{' '}
+          {tally?.counts.map(({ value, names }) => (
+            <span class="chip" key={value}>
+              {tally.field} {value}: {names.length} ({names.join(', ')})
             </span>
-          </span>
-        </Go>
+          ))}
+        </p>
       ))}
-    </div>
+      <div class="rows">
+        {run.tasks.map((task) => (
+          <TaskRow key={task.path} task={task} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function TaskRow({ task }: { readonly task: Task }): VNode {
+  const label = labelOf(task);
+  return (
+    <Go to={{ at: 'message', id: task.id }} class="row" row>
+      <Avatar name={task.to} />
+      <span class="row-main">
+        <b>
+          {task.step}
+          {label === '' ? null : <span class="soft"> {label}</span>}
+        </b>
+        <span class="row-text">{task.why ?? whoDoes(task)}</span>
+      </span>
+      <span class="row-side">
+        <Pill state={task.state === 'open' && task.heldBy !== null ? 'running' : task.state} />
+        <span class="soft">
+          {[
+            task.durationMs === null ? '' : formatSpan(task.durationMs),
+            task.usd > 0 ? formatUsd(task.usd) : '',
+          ]
+            .filter((text) => text !== '')
+            .join(' · ')}
+        </span>
+      </span>
+    </Go>
   );
 }

@@ -105,7 +105,7 @@ function NotFound({
   readonly problem: NonNullable<Answer<unknown>['problem']>;
 }): VNode {
   return (
-    <Empty title="This message is not here">
+    <Empty title="This message is not here" isPage>
       <Trouble problem={problem} />
     </Empty>
   );
@@ -142,7 +142,7 @@ function MessageView({
       <Avatar name={message.from} />
       <div class="message-main">
         <header class="message-head">
-          <b>{message.from}</b>
+          <h2 class="from">{message.from}</h2>
           {message.host == null ? null : (
             <Go to={{ at: 'hosts', name: message.host }} class="soft">
               on {message.host}
@@ -163,7 +163,7 @@ function MessageView({
           </Go>
         ) : null}
         {message.subject !== null && before !== null ? (
-          <h2 class="subject">{message.subject}</h2>
+          <p class="subject">{message.subject}</p>
         ) : null}
         {message.failed === true ? (
           <p class="failure">
