@@ -93,6 +93,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
 
   const advance = async (tip: Oid, from: OpenIndex): Promise<void> => {
     const found = await readModels(repository, tip, inForce);
+    const seen = await readVersion(repository, tip, version);
     const models = listModelNames(found.text);
     const base = usableBase(from, models);
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
@@ -113,7 +114,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
       : foldChanges(base, batch);
     inForce = found;
     readAt = tip;
-    version = await readVersion(repository, tip, version);
+    version = seen;
     epoch += 1;
   };
 
