@@ -32,6 +32,18 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./begin/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
   },
   {
+    name: 'ask',
+    args: '',
+    about: 'for agents: ask a person, then end the turn; the answer wakes you',
+    group: 'talk',
+    agents: true,
+    options: [
+      { name: 'to', value: 'name', about: 'who is asked (default: whoever asked the agent)' },
+      { name: 'message', short: 'm', value: 'text', about: 'the question (default: stdin)' },
+    ],
+    load: () => import('./talk/ask.ts').then(({ askPerson }) => ({ execute: askPerson })),
+  },
+  {
     name: 'send',
     args: '[file]',
     about: 'publish a message: -m text, a file, - for standard input, or --edit',

@@ -150,6 +150,9 @@ export interface NewMessage {
   readonly timeout_minutes?: number | undefined;
   readonly idle_minutes?: number | undefined;
   readonly retries?: string | undefined;
+  /** An agent asks a person; `host` is where it has its session. */
+  readonly asks?: 'answer' | undefined;
+  readonly host?: string | undefined;
   readonly op?: string | undefined;
 }
 

@@ -259,6 +259,14 @@ interface MessageFacts {
   gone: None;
   'odd-reply': { path: string; what: 'folder' | 'link' };
   'unreadable-reply': { path: string; line: number; found: string; expected: string };
+  /** An agent has asked a person and ended its turn: the answer wakes it. */
+  asked: {
+    question: string;
+    model: string;
+    people: readonly string[];
+    text: string;
+    agoMs: number;
+  };
   /** A question of an agent that nobody waits for any more. */
   'question-closed': { id: string };
   're-nothing': { path: string; re: string };

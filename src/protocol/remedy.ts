@@ -53,6 +53,7 @@ export function needsPerson(reason: Reason): boolean {
 
 const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'asks',
+  'asked',
   'stale',
   'hops',
   'twin',
@@ -197,6 +198,8 @@ const REMEDIES: Remedies = {
       fixBy`crosstalkd adopt ${id} --to ${recipient}`,
       fixBy`crosstalkd adopt ${id} --to ${recipient} --discard`,
     ),
+  asked: ({ question }) =>
+    orElse(fixBy`crosstalkd show ${question}`, fixBy`crosstalkd answer ${question} -m ANSWER`),
   'question-closed': ({ id }) => fixBy`crosstalkd thread ${id}`,
   're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,

@@ -184,6 +184,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `is closed by ${path}, which is no message: line ${line}: found ${found}; expected ${expected}; mend it, or remove it to ask again`,
   late: ({ recipient, attempt, agoMs, form, why }) =>
     `${LATE_FORMS[form]} of ${recipient}${nth(attempt)} was kept here ${ago(agoMs)} and not published: ${why}`,
+  asked: ({ model, people, text, agoMs }) =>
+    `${model} asked ${people.join(' and ')} ${ago(agoMs)}: ${text}`,
   'question-closed': () => 'is not awaited any more: the attempt that asked it went on or is over',
   're-nothing': ({ re }) =>
     `its re: names ${re}, and no message stands there: it begins a thread of its own`,

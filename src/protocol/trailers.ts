@@ -23,7 +23,8 @@ export type TrailerKey =
   | 'Slot'
   | 'Failed'
   | 'Detail'
-  | 'Outcome';
+  | 'Outcome'
+  | 'Asks';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

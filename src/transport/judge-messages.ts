@@ -168,7 +168,8 @@ export async function judgeMessages(
         !answers.has(replyPath(file.path, name)) &&
         (name === 'workflow'
           ? asksWorkflow(fields) && !ended.has(file.path)
-          : judge.models.includes(name) || !isPerson(judge, name, from)),
+          : // Whom a question of an agent names is a person, whether seen here or not.
+            judge.models.includes(name) || (fields.asks === null && !isPerson(judge, name, from))),
     );
     const waiting =
       file.replyTo === null

@@ -234,6 +234,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'crosstalkd show q   (or: crosstalkd answer q approve; or: crosstalkd answer q deny)',
   ],
   [
+    'asked',
+    'opus asked ada 1m 00s ago: which port?',
+    'crosstalkd show q   (or: crosstalkd answer q -m ANSWER)',
+  ],
+  [
     'question-closed',
     'is not awaited any more: the attempt that asked it went on or is over',
     'crosstalkd thread q',

@@ -212,6 +212,14 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     title: 'opus asks to be allowed: rm x',
     forMs: MINUTE,
   },
+  asked: {
+    kind: 'asked',
+    question: 'q',
+    model: 'opus',
+    people: ['ada'],
+    text: 'which port?',
+    agoMs: MINUTE,
+  },
   'question-closed': { kind: 'question-closed', id: 'q' },
   late: {
     kind: 'late',

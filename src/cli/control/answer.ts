@@ -133,7 +133,12 @@ function answerTransaction(
       const [standing] = await view.lookUp([path]);
       if (standing != null) return null;
       const atMs = systemClock.wallMs();
-      const fields = { to: from, from: by, re: file.path, timestamp: formatIso(atMs) };
+      const { host } = question.message.fields;
+      const fields = {
+        ...{ to: from, from: by, re: file.path, timestamp: formatIso(atMs) },
+        // Where it has its session.
+        dispatch_host: host ?? undefined,
+      };
       const subject = oneLine(`${by} → ${from}: ${words.body}`, 100);
       return [
         {

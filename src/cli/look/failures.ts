@@ -34,33 +34,65 @@ export interface Failure {
 
 /** More than these are not kept: the oldest go first. */
 const KEPT_MAX = 2_000;
-const FORM = 1;
-const TRAILERS = ['Re', 'Channel', 'Run', 'Failed', 'Detail', 'Outcome', 'Retries'] as const;
+/** Questions of agents, likewise. */
+const ASKED_MAX = 200;
+const FORM = 2;
+const TRAILERS = [
+  'Re',
+  'Channel',
+  'Run',
+  'Failed',
+  'Detail',
+  'Outcome',
+  'Retries',
+  'Asks',
+] as const;
 
-/**
- * Failures that stand, newest first. A task's is told by its run, unless its outcome is unknown.
- */
+/** What the history leaves to people. */
+export interface LeftToPeople {
+  /** That stand, newest first. A task's is told by its run, unless its outcome is unknown. */
+  readonly failures: readonly Failure[];
+  /** Paths of the questions that agents have asked of people, oldest first. */
+  readonly asked: readonly string[];
+}
+
+/** The failures alone. */
 export async function readFailures(
   env: Readonly<Record<string, string | undefined>>,
   session: TransportSession,
 ): Promise<readonly Failure[]> {
+  return (await readLeft(env, session)).failures;
+}
+
+/** Failures that stand, and what agents ask. */
+export async function readLeft(
+  env: Readonly<Record<string, string | undefined>>,
+  session: TransportSession,
+): Promise<LeftToPeople> {
   const { tip } = session.mirror.index();
-  if (tip === null) return [];
+  if (tip === null) return { failures: [], asked: [] };
   const path = join(session.directory.path, 'failures');
   const kept = decodeKept(await readCheckpoint(path));
   const goesOn = kept !== null && (await session.repository.isAncestor(kept.tip, tip));
   const open = new Map(goesOn ? kept.open.map((one) => [keyOf(one), one]) : []);
+  const asked = new Set(goesOn ? kept.asked : []);
   if (kept?.tip !== tip) {
     const from = goesOn ? kept.tip : null;
-    const only = ['--extended-regexp', '--grep=^Crosstalk-(Failed|Retries|Re): '];
+    const only = ['--extended-regexp', '--grep=^Crosstalk-(Failed|Retries|Re|Asks): '];
     await walkCommits(
       { env, session, from, to: tip, only, fields: ['%ae', '%at'], trailers: TRAILERS },
-      (values) => noteCommit(open, values),
+      (values) => {
+        noteCommit(open, values);
+        const question = values.at(-1) ?? '';
+        if (question !== '') asked.add(question);
+      },
     );
     const list = [...open.values()].slice(-KEPT_MAX);
-    await writeCheckpoint(path, { form: FORM, tip, open: list });
+    const questions = [...asked].slice(-ASKED_MAX);
+    await writeCheckpoint(path, { form: FORM, tip, open: list, asked: questions });
   }
-  return dropTasks(session, tip, [...open.values()].reverse());
+  const failures = await dropTasks(session, tip, [...open.values()].reverse());
+  return { failures, asked: [...asked].slice(-ASKED_MAX) };
 }
 
 /** Takes one commit into account, oldest first. Pure but for the map. */
@@ -126,10 +158,16 @@ function keyOf({ channel, id, model }: Pick<Failure, 'channel' | 'id' | 'model'>
   return `${channel} ${id} ${model}`;
 }
 
-function decodeKept(
-  value: unknown,
-): { readonly tip: Oid; readonly open: readonly Failure[] } | null {
-  if (!isMapping(value) || value['form'] !== FORM || !Array.isArray(value['open'])) return null;
+function decodeKept(value: unknown): {
+  readonly tip: Oid;
+  readonly open: readonly Failure[];
+  readonly asked: readonly string[];
+} | null {
+  if (!isMapping(value) || value['form'] !== FORM) return null;
+  const { open, asked } = value;
+  if (!Array.isArray(open) || !Array.isArray(asked)) return null;
   const tip = typeof value['tip'] === 'string' ? parseOid(value['tip']) : null;
-  return tip === null ? null : { tip, open: value['open'] as readonly Failure[] };
+  return tip === null
+    ? null
+    : { tip, open: open as readonly Failure[], asked: asked as readonly string[] };
 }

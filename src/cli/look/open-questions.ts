@@ -2,14 +2,14 @@
  * Questions that agents wait for now: those that a claim names, that nobody asked has answered, and
  * whose time is not over.
  */
-import { systemClock } from '../../base/clock.ts';
+import { DAY, systemClock } from '../../base/clock.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { Claim } from '../../protocol/claim.ts';
-import { messageId } from '../../protocol/paths.ts';
-import { replyPath } from '../../protocol/paths.ts';
+import { messageId, replyPath } from '../../protocol/paths.ts';
+import { firstLine } from '../../protocol/reply.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { lookUpFiles, readSaid } from './read-conversation.ts';
+import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 
 /** A question that is open: the path of its message, and how it stands. */
 export interface OpenQuestion {
@@ -44,11 +44,7 @@ async function readQuestion(
   const forMs = (asksUntilMs ?? 0) - systemClock.wallMs();
   if (question === undefined || asks !== 'permission' || forMs <= 0) return null;
   const people = question.message.fields.to.map(({ name }) => name);
-  const answers = await lookUpFiles(
-    session,
-    people.map((name) => replyPath(path, name)),
-  );
-  if (answers.some((answer) => answer !== null)) return null;
+  if (await isAnswered(session, question)) return null;
   return {
     kind: 'asks',
     id: messageId(claim.message),
@@ -59,4 +55,37 @@ async function readQuestion(
     title: oneLine(question.message.fields.subject ?? '', 200),
     forMs,
   };
+}
+
+/** A question that nobody answers for so long is no longer told. */
+const TOLD_MS = 30 * DAY;
+
+/** What agents have asked of people and nobody has answered; `asked`: paths of questions. */
+export async function readAsked(
+  session: TransportSession,
+  asked: readonly string[],
+): Promise<readonly ReasonOf<'asked'>[]> {
+  const files = (await lookUpFiles(session, asked)).filter((file) => file !== null);
+  const open: ReasonOf<'asked'>[] = [];
+  for (const question of (await readSaid(session, files)).said) {
+    const { fields, body } = question.message;
+    const agoMs = Math.max(0, systemClock.wallMs() - question.atMs);
+    if (fields.asks !== 'answer' || agoMs > TOLD_MS || (await isAnswered(session, question)))
+      continue;
+    open.push({
+      kind: 'asked',
+      question: messageId(question.file.path),
+      model: question.from,
+      people: fields.to.map(({ name }) => name),
+      text: oneLine(fields.subject ?? firstLine(body), 200),
+      agoMs,
+    });
+  }
+  return open;
+}
+
+/** Whether one of those who were asked has replied. */
+async function isAnswered(session: TransportSession, { file, message }: Said): Promise<boolean> {
+  const replies = message.fields.to.map(({ name }) => replyPath(file.path, name));
+  return (await lookUpFiles(session, replies)).some((reply) => reply !== null);
 }

@@ -6,7 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import type { Work } from '../../protocol/open-work.ts';
-import type { Reason, ReasonKind } from '../../protocol/reason.ts';
+import type { Reason, ReasonKind, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { oneLine } from '../../base/plain-text.ts';
@@ -43,6 +43,8 @@ export interface NeedSources {
   /** What open runs want of people. */
   readonly runs: readonly Need[];
   readonly failures: readonly Failure[];
+  /** What agents have asked of people. */
+  readonly asked: readonly ReasonOf<'asked'>[];
   /** Files that are no messages and that nobody has dismissed. */
   readonly strays: readonly string[];
   /** What the clone has and nobody else sees yet. */
@@ -64,6 +66,7 @@ export function listNeeds(sources: NeedSources): readonly Need[] {
     ...needsOfFailures(failures.filter(({ isUnknown }) => isUnknown)),
     ...needsOfHost(sources),
     ...needsOfWork(around, stood),
+    ...sources.asked.map((reason) => ({ ...need(reason), about: [reason.question], count: 1 })),
     ...needsOfFailures(failures.filter(({ isUnknown }) => !isUnknown)),
     ...needsOfFiles(sources),
     ...needsOfClone(sources.unsent),

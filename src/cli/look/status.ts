@@ -19,8 +19,9 @@ import { dropAcked } from './acks.ts';
 import { needsOfSchedules } from './schedule-needs.ts';
 import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
-import { type Failure, readFailures } from './failures.ts';
+import { type Failure, readLeft } from './failures.ts';
 import { doubtOf } from './host-opinions.ts';
+import { readAsked } from './open-questions.ts';
 import { lateReason, readLate } from './late-answers.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { formatJson, paint, plain } from '../io.ts';
@@ -91,20 +92,22 @@ async function tell(
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, reason: explain(work) }));
-  const [failed, unsent, runs, schedules, outbox, kept] = await Promise.all([
-    readFailures(env, around.session),
+  const [left, unsent, runs, schedules, outbox, kept] = await Promise.all([
+    readLeft(env, around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
     needsOfSchedules(around),
     readdir(around.session.directory.outbox).catch(() => []),
     readLate(around.session),
   ]);
-  const { failures, strays } = await dropAcked(around, failed);
+  const { failures, strays } = await dropAcked(around, left.failures);
+  const asked = await readAsked(around.session, left.asked);
   const needs = listNeeds({
     around,
     stood,
     runs: [...needsOfRuns(runs), ...schedules],
     failures,
+    asked,
     strays,
     unsent,
     outbox: outbox.filter((name) => name.endsWith('.json')).length,

@@ -23,6 +23,7 @@ const TABLE: readonly (readonly [tool: string, command: string, options: readonl
     'send',
     ['to', 'message', 'channel', 're', 'subject', 'as', 'priority', 'project', 'wait'],
   ],
+  ['ask', 'ask', ['to', 'message']],
   ['wait', 'wait', []],
   ['channels', 'channels', []],
   ['log', 'log', ['number', 'from', 'to', 'model', 'failed', 'since']],
@@ -46,7 +47,7 @@ const DECISIONS: typeof TABLE = [
   ['answer', 'answer', ['message']],
 ];
 
-const CHANGES = ['send', 'workflow_run', 'workflow_approve', 'workflow_deny', 'answer'];
+const CHANGES = ['send', 'ask', 'workflow_run', 'workflow_approve', 'workflow_deny', 'answer'];
 
 /** The tools, out of the table of all commands. */
 export function toolsOf(

@@ -15,13 +15,15 @@ export interface Told {
   readonly order?: string | null;
   /** The message that is asked again with it. */
   readonly retries?: string | undefined;
+  /** Its own path, when an agent asks a person with it. */
+  readonly asks?: string | undefined;
 }
 
 /** Publishes it. Gives the commit, or an empty text when nothing had to be added. */
 export async function publishLetter(
   session: TransportSession,
   { sender, letter }: { readonly sender: Sender; readonly letter: Letter },
-  { order = null, retries }: Told = {},
+  { order = null, retries, asks }: Told = {},
 ): Promise<string> {
   const channel = channelOf(letter.path) ?? '';
   const to = order === null ? letter.message.fields.to.map(formatAddress).join(', ') : channel;
@@ -40,7 +42,7 @@ export async function publishLetter(
     author: identity,
     committer: identity,
     atMs: systemClock.wallMs(),
-    message: `${told}${again}`,
+    message: `${told}${again}${formatTrailers([['Asks', asks ?? null]])}`,
   };
   const [outcome] = await publishFor(session, [
     { name: `send ${letter.path}`, fences: [], decide: () => Promise.resolve([draft]) },

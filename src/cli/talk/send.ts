@@ -5,19 +5,19 @@
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { type Address, formatAddress } from '../../protocol/address.ts';
-import { findForbidden } from '../../protocol/admission.ts';
+import { formatAddress } from '../../protocol/address.ts';
 import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
 import { identifySender, type Sender } from './person.ts';
 import { durationValue, printJson, wantsJson, withSession } from '../look/reading.ts';
 import { refuseStranger, refuseUnknown, warnAboutHosts } from './recipients.ts';
+import { refuseForbidden, refuseTooFar } from './send-limits.ts';
 import { readDraft } from './read-draft.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
-import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
 
 /** A dispatcher that does not take a wake-up at once will find the message by itself. */
 const WAKE_MS = 1_000;
@@ -67,33 +67,6 @@ export function sendMessage(invocation: Invocation): Promise<number> {
     });
     return tellAnswers(invocation, answers, { commit });
   });
-}
-
-/** An agent whose message nobody would run is told so, instead of waiting for nothing. */
-function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
-  if (agent === null || agent.hops < config.hopsMax) return;
-  throw new CrosstalkError(
-    'REFUSED',
-    `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`,
-    {
-      fix: fixByHand('answer with what is known'),
-    },
-  );
-}
-
-/** The operator has said whom a model may ask. */
-function refuseForbidden({ agent }: Sender, to: readonly Address[]): void {
-  if (agent === null || agent.maySend === 'all') return;
-  const found = findForbidden(
-    agent.maySend,
-    to.map(({ name }) => name),
-  );
-  if (found === undefined) return;
-  throw new CrosstalkError(
-    'REFUSED',
-    `the model "${agent.model}" may send to ${agent.maySend.join(', ')} only, and not to "${found}"`,
-    { fix: fixByHand(`the operator names it in "may-send" at "${agent.model}" in models.yaml`) },
-  );
 }
 
 async function publishLetter(
