@@ -29,8 +29,8 @@ export function fitWidth(text: string, columns: number): string {
 }
 
 /**
- * The text in lines of at most `columns`, broken at its blanks; a word that is wider is broken where
- * the line ends. What `lines` do not hold is cut.
+ * The text in lines of at most `columns`, broken at its blanks; a word that is wider is broken
+ * where the line ends. What `lines` do not hold is cut.
  */
 export function wrapWidth(text: string, columns: number, lines: number): readonly string[] {
   const done: string[] = [];

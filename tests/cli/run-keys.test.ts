@@ -89,7 +89,6 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
     await terminal.until('keys: p pause or resume');
     cli.say({ 'data/channels/general/ask.md': letter('slow', 'take your time') });
     await terminal.until('1 of');
-    terminal.press('s');
     await terminal.until('runs for');
 
     go('early');
@@ -112,6 +111,29 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
     );
     expect(terminal.screen()).not.toContain('the unheard word');
 
+    terminal.press('q');
+    expect(await terminal.ended).toBe(0);
+  });
+
+  test('the chosen message shows its output, says why it stands where it stands, and is cancelled', async () => {
+    terminal = openTerminal();
+    await terminal.until('keys: p pause or resume');
+    cli.say({ 'data/channels/general/ask.md': letter('slow', 'take your time') });
+    await terminal.until('▶ slow ← grace "take your time"  ask  runs for');
+    terminal.press('\u001b[B');
+    await terminal.until('› ▶ slow');
+    terminal.press('\r');
+    await terminal.until('shows what the agent of ask prints');
+    go('early');
+    await terminal.until('│ the early word');
+    terminal.press('w');
+    await terminal.until('$ crosstalkd why ask');
+    await terminal.until('runs on mbp (this host); its agent has run for');
+    terminal.press('c');
+    await terminal.until('c again cancels ask');
+    terminal.press('c');
+    await terminal.until('cancelled ask for slow');
+    await terminal.until('0 of 4 agents');
     terminal.press('q');
     expect(await terminal.ended).toBe(0);
   });

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { type Failure, noteCommit } from '../../src/cli/look/failures.ts';
 import { REASONS } from '../support/reasons.ts';
-import { describeReport } from '../../src/cli/begin/run-keys.ts';
+import {
+  drawList,
+  keysOf,
+  LIST_AT_START,
+  listRows,
+  pressInList,
+  type RunList,
+} from '../../src/cli/begin/run-list.ts';
 import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/begin/run-view.ts';
 import { sumCostOfDay } from '../../src/cli/look/reply-totals.ts';
+import { displayWidth } from '../../src/cli/display-width.ts';
 import { shortId } from '../../src/cli/look/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';
@@ -230,9 +238,7 @@ describe('a line of run', () => {
   });
 });
 
-it('a report says what runs and what waits', () => {
-  expect(describeReport(REPORT)).toEqual(['opus  hello  runs for 1m 05s']);
-  expect(describeReport({ ...REPORT, running: [] })).toEqual(['nothing runs and nothing waits']);
+describe('the list of run', () => {
   const wait = (kind: 'stale' | 'workflow', name: string, model: string) => ({
     key: name,
     reason: REASONS[kind],
@@ -240,11 +246,85 @@ it('a report says what runs and what waits', () => {
     message: `data/channels/general/${name}.md`,
     model,
   });
-  const waiting = [wait('stale', 'hello', 'opus'), wait('workflow', 'ask', 'workflow')];
-  expect(describeReport({ ...REPORT, running: [], waiting, waitingCount: 2 })).toEqual([
-    expect.stringMatching(/^opus {2}hello {2}waits: is 8d 0h old/) as string,
-    '1 run of a workflow is open: crosstalkd workflow list --open',
-  ]);
+  const waiting = [wait('stale', 'old', 'opus'), wait('workflow', 'ship', 'workflow')];
+  const rows = listRows({ ...REPORT, waiting }, (path) =>
+    path.endsWith('hello.md') ? 'ada "Is it ✅?"' : null,
+  );
+  const press = (...keys: readonly string[]) => {
+    let list = LIST_AT_START;
+    const deeds: (string | null)[] = [];
+    for (const key of keys) {
+      const pressed = pressInList(list, key, rows);
+      list = pressed?.list ?? list;
+      if (pressed?.deed != null) deeds.push(`${pressed.deed.kind} ${pressed.deed.row.id}`);
+    }
+    return { list, deeds };
+  };
+  const draw = (list: RunList, columns = 80) =>
+    drawList({ columns, rows: 24, colors: false }, list, rows);
+
+  it('has what runs, what waits and why, and runs of workflows', () => {
+    expect(draw(LIST_AT_START)).toEqual([
+      '  ▶ opus ← ada "Is it ✅?"  hello  runs for 1m 05s',
+      expect.stringMatching(/^ {2}· opus {2}old {2}waits: is 8d 0h old/) as string,
+      '  ◆ workflow  ship  is open',
+    ]);
+  });
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['Enter shows the output of what runs', ['down', 'enter'], ['output hello']],
+    ['w says why', ['j', 'j', 'w'], ['why old']],
+    [
+      'c cancels when it is pressed twice',
+      ['down', 'c', 'c'],
+      ['arm-cancel hello', 'cancel hello'],
+    ],
+    [
+      'another key between them calls it off',
+      ['down', 'c', 'w', 'c'],
+      ['arm-cancel hello', 'why hello', 'arm-cancel hello'],
+    ],
+    ['a approves a run', ['up', 'down', 'down', 'a', 'a'], ['arm-approve ship', 'approve ship']],
+    ['c does nothing to a run, nor a to a message', ['down', 'a', 'down', 'down', 'c'], []],
+    ['nothing is done while nothing is chosen', ['enter', 'w', 'c', 'c', 'a', 'a'], []],
+    [
+      'keys are text while a filter is typed',
+      ['/', 'o', 'l', 'c', 'backspace', 'enter', 'down', 'w'],
+      ['why old'],
+    ],
+    ['a filter that leaves nothing leaves nothing to do', ['/', 'z', 'enter', 'down', 'w'], []],
+  ])('%s', (_, keys, deeds) => {
+    expect(press(...keys).deeds).toEqual(deeds);
+  });
+
+  it('is hidden by s, and filtered', () => {
+    expect(draw(press('s').list)).toEqual([]);
+    expect(draw(press('/', 's', 'h').list)).toEqual(['  ◆ workflow  ship  is open', '/sh▏']);
+    expect(draw(press('/', 's', 'h', 'escape').list)).toHaveLength(3);
+  });
+
+  it('leaves other keys to others', () => {
+    expect(pressInList(LIST_AT_START, 'q', rows)).toBeNull();
+    expect(keysOf('q\u001b[A\u001b[B\r\u007fü\u001b')).toEqual([
+      ...['q', 'up', 'down', 'enter', 'backspace', 'ü', 'escape'],
+    ]);
+  });
+
+  it('stays inside of the window, whatever is chosen', () => {
+    const many = {
+      ...REPORT,
+      waiting: Array.from({ length: 40 }, (_, at) => wait('stale', `m${at}`, 'opus')),
+    };
+    const all = listRows(many);
+    for (const chosen of [null, 'hello', 'm0', 'm20', 'm39'])
+      for (const columns of [20, 40, 80]) {
+        const io = { columns, rows: 24, colors: false };
+        const lines = drawList(io, { ...LIST_AT_START, chosen }, all);
+        expect(lines.length).toBeLessThanOrEqual(8);
+        for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns);
+        expect(lines.filter((line) => line.startsWith('›'))).toHaveLength(chosen === null ? 0 : 1);
+      }
+  });
 });
 
 it('a short id is a prefix that can be typed back; hand-made names stay whole', () => {

@@ -1,18 +1,19 @@
 /**
- * Keys while `run` has a terminal: pause, drain, show what runs and waits, what agents print, quit.
+ * Keys while `run` has a terminal: pause, drain, quit, and what is done about the chosen row of the
+ * list.
  */
-import { formatDuration } from '../../base/duration.ts';
-import {
-  drainHost,
-  type HostReport,
-  pauseHost,
-  reportHost,
-  resumeHost,
-} from '../../dispatcher/control-host.ts';
+import { drainHost, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
-import { type Io, plain } from '../io.ts';
-import { shownId } from './run-view.ts';
-import { sayReason } from '../../protocol/say-reason.ts';
+import type { Io } from '../io.ts';
+import {
+  type Deed,
+  drawList,
+  keysOf,
+  LIST_AT_START,
+  listRows,
+  type ListRow,
+  pressInList,
+} from './run-list.ts';
 
 export interface RunKeys {
   readonly dispatcher: Dispatcher;
@@ -20,29 +21,72 @@ export interface RunKeys {
   readonly onQuit: () => void;
   /** Prints lines above the footer. */
   readonly say: (lines: readonly string[]) => void;
-  /** Switches on or off what the agents print; true = on. */
-  readonly toggleOutput: () => boolean;
+  /** Switches on or off what the agents print, of all or of one message; true = on. */
+  readonly toggleOutput: (path?: string) => boolean;
+  /** From now on these lines stand above the footer. */
+  readonly list: (lines: () => readonly string[]) => void;
+  /** Who asks what, for the path of a message. */
+  readonly nameOf: (path: string) => string | null;
+  /** Runs a command of ours for this transport: `['why', id]`. Gives what it printed. */
+  readonly command: (words: readonly string[]) => Promise<readonly string[]>;
 }
 
-const LINES_MAX = 10;
-const HELP = 'keys: p pause or resume · d drain · s show · o what agents print · q quit';
+const HELP = [
+  'keys: p pause or resume · d drain · o what agents print · q quit',
+  '  ↑ ↓ choose · Enter its output · w why · c cancel · a approve · / filter · s list · ? keys',
+];
 
 /** Listens for keys until the function it returns is called. Does nothing without a terminal. */
 export function listenForKeys(io: Io, keys: RunKeys): () => void {
   const { stdin } = process;
   if (!io.redraws || !stdin.isTTY) return () => undefined;
+  let list = LIST_AT_START;
+  const rows = (): readonly ListRow[] => listRows(reportHost(keys.dispatcher), keys.nameOf);
   const hear = (chunk: Buffer): void => {
-    for (const key of chunk.toString('utf8')) press(key, keys);
+    for (const key of keysOf(chunk.toString('utf8'))) {
+      const pressed = key === '\u0003' ? null : pressInList(list, key, rows());
+      list = pressed?.list ?? list;
+      if (pressed === null) press(key, keys);
+      else if (pressed.deed !== null) void act(pressed.deed, keys);
+    }
+    keys.list(() => drawList(io, list, rows()));
   };
   stdin.setRawMode(true);
   stdin.resume();
   stdin.on('data', hear);
-  keys.say([HELP]);
+  keys.say(HELP);
+  keys.list(() => drawList(io, list, rows()));
   return () => {
     stdin.off('data', hear);
     stdin.setRawMode(false);
     stdin.pause();
   };
+}
+
+async function act({ kind, row }: Deed, { say, toggleOutput, command }: RunKeys): Promise<void> {
+  switch (kind) {
+    case 'output':
+      say([
+        toggleOutput(row.path ?? '')
+          ? `shows what the agent of ${row.id} prints, until Enter is pressed again`
+          : `shows no more of what the agent of ${row.id} prints`,
+      ]);
+      return;
+    case 'arm-cancel':
+      say([`c again cancels ${row.id}, for everybody who has not answered`]);
+      return;
+    case 'arm-approve':
+      say([`a again approves the open gate of ${row.id}`]);
+      return;
+    case 'why':
+      say(await command(['why', row.id]));
+      return;
+    case 'cancel':
+      say(await command(['cancel', row.id]));
+      return;
+    case 'approve':
+      say(await command(['workflow', 'approve', row.id]));
+  }
 }
 
 function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys): void {
@@ -54,9 +98,6 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
       return;
     case 'd':
       drainHost(dispatcher);
-      return;
-    case 's':
-      say(describeReport(reportHost(dispatcher)));
       return;
     case 'o':
       say([
@@ -71,41 +112,6 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
       return;
     case 'h':
     case '?':
-      say([HELP]);
+      say(HELP);
   }
-}
-
-/** What runs and what waits, a line each. */
-export function describeReport({
-  running,
-  waiting: open,
-  waitingCount,
-  parked,
-}: HostReport): readonly string[] {
-  const waiting = open.filter(({ reason }) => reason.kind !== 'workflow');
-  const runs = open.length - waiting.length;
-  const lines = [
-    ...running.map(
-      ({ model, message, forMs, publishing }) =>
-        `${model}  ${shownId(message)}  ${publishing ? 'is published' : forMs === null ? 'starts' : `runs for ${formatDuration(forMs)}`}`,
-    ),
-    ...waiting
-      .slice(0, LINES_MAX)
-      .map(
-        ({ message, model, reason }) =>
-          `${model === undefined ? '' : `${model}  `}${message === undefined ? '' : `${shownId(message)}  `}waits: ${sayReason(reason)}`,
-      ),
-    ...(waitingCount - runs > LINES_MAX
-      ? [`… and ${waitingCount - runs - LINES_MAX} more: crosstalkd status`]
-      : []),
-    ...(runs === 0
-      ? []
-      : [
-          `${runs} ${runs === 1 ? 'run of a workflow is' : 'runs of workflows are'} open: crosstalkd workflow list --open`,
-        ]),
-    ...parked.map(({ model, why, forMs }) =>
-      sayReason({ kind: 'rests', model, host: null, forMs, why }),
-    ),
-  ];
-  return lines.length === 0 ? ['nothing runs and nothing waits'] : lines.map((line) => plain(line));
 }

@@ -10,6 +10,7 @@ import { shellWord } from '../../base/shell-word.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { formatLogLine } from '../../local/log-file.ts';
 import { displayWidth, fitWidth } from '../display-width.ts';
+import { rowsOf } from '../look/fit-screen.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { parseTaskPath } from '../../protocol/paths.ts';
@@ -19,14 +20,16 @@ export interface RunView {
   readonly show: (record: LogRecord) => void;
   /** From now on lines tell who asks what: `of` gives it for the path of a message, or null. */
   readonly name: (of: (path: string) => string | null) => void;
+  /** From now on these lines stand between the stream and the footer. */
+  readonly list: (lines: () => readonly string[]) => void;
   /** Lines for people, above the footer; nothing when the output is no terminal. */
   readonly say: (lines: readonly string[]) => void;
   /**
    * What an agent of this host prints, line by line above the footer, while that is switched on.
    */
   readonly overhear: (piece: OutputPiece) => void;
-  /** Switches it on or off; true = on. */
-  readonly toggleOutput: () => boolean;
+  /** Switches it on or off, of all agents or of those of one message; true = on. */
+  readonly toggleOutput: (path?: string) => boolean;
   /**
    * Begins to keep the footer up to date. `spentUsd`: what the agents of this host have cost today
    * (UTC) before it started.
@@ -45,6 +48,7 @@ export function createRunView(io: Io, alias: () => string): RunView {
     return {
       show: (record) => io.print(formatLogLine(record, systemClock.wallMs())),
       name: () => undefined,
+      list: () => undefined,
       say: () => undefined,
       overhear: () => undefined,
       toggleOutput: () => false,
@@ -65,9 +69,17 @@ function createTerminalView(io: Io, alias: () => string): RunView {
   };
   const overheard = createOverhearing(io);
   let footer = '';
+  let listLines: () => readonly string[] = () => [];
+  /** What stands below the last line of the stream; the cursor is at its end. */
+  let below: readonly string[] = [];
   let nameOf: (path: string) => string | null = () => null;
-  const draw = (above: string): void =>
-    io.write(io.redraws ? `\r\u001b[K${above}${footer}` : above);
+  const redraw = (above: string): string => {
+    // The window may be narrower than when they were drawn.
+    const up = rowsOf(below, io.columns) - 1;
+    below = footer === '' ? [] : [...listLines(), footer];
+    return `\r${up > 0 ? `\u001b[${up}A` : ''}\u001b[J${above}${below.join('\n')}`;
+  };
+  const draw = (above: string): void => io.write(io.redraws ? redraw(above) : above);
   return {
     show: (record) => {
       const cost = record.fields['cost_usd'];
@@ -83,6 +95,10 @@ function createTerminalView(io: Io, alias: () => string): RunView {
     },
     toggleOutput: overheard.toggle,
     name: (of) => (nameOf = of),
+    list: (lines) => {
+      listLines = lines;
+      if (io.redraws) draw('');
+    },
     say: (lines) => draw(lines.map((line) => `${paint(io, 'dim', line)}\n`).join('')),
     follow: (report, spentUsd) => {
       spend(spentUsd);
@@ -91,10 +107,9 @@ function createTerminalView(io: Io, alias: () => string): RunView {
         while (!end.signal.aborted) {
           const startedMs = systemClock.monotonicMs();
           const next = composeFooter(io, report(), spend(0));
-          if (next !== footer) {
-            footer = next;
-            draw('');
-          }
+          const isNew = next !== footer || listLines().join('\n') !== below.slice(0, -1).join('\n');
+          footer = next;
+          if (isNew) draw('');
           const tookMs = systemClock.monotonicMs() - startedMs;
           await systemClock.sleep(Math.max(FOOTER_MS, tookMs / FOOTER_SHARE), end.signal);
         }
@@ -117,23 +132,24 @@ const UNFINISHED_MAX = 4_000;
  */
 export function createOverhearing(io: Pick<Io, 'columns' | 'colors'>) {
   const unfinished = new Map<string, string>();
-  let isOn = false;
+  /** Whose; `all`, the path of one message, or null = nobody's. */
+  let heard: string | null = null;
   const format = (line: string, message: string, model: string): string => {
     const head = `${plain(model)}  ${shortId(message)} │ `;
     return `${paint(io, 'dim', head)}${fitWidth(plain(line), io.columns - displayWidth(head))}\n`;
   };
   return {
-    toggle: (): boolean => {
-      isOn = !isOn;
+    toggle: (path = 'all'): boolean => {
+      heard = heard === path ? null : path;
       unfinished.clear();
-      return isOn;
+      return heard !== null;
     },
     take: ({
       model,
       message,
       text: piece,
     }: Pick<OutputPiece, 'model' | 'message' | 'text'>): string => {
-      if (!isOn) return '';
+      if (heard !== 'all' && heard !== message) return '';
       const whose = `${message} ${model}`;
       const lines = ((unfinished.get(whose) ?? '') + piece).split('\n');
       const rest = lines.pop() ?? '';

@@ -24,6 +24,7 @@ import { given, type Invocation, option } from '../command.ts';
 import { fixLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
+import { runBeside } from './run-beside.ts';
 import { listenForKeys } from './run-keys.ts';
 import { nameWork } from './name-work.ts';
 import { openNotices } from './notify.ts';
@@ -187,6 +188,8 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
         dispatcher: composed.dispatcher,
         onQuit: stopping.signal,
         ...view,
+        nameOf: names.of,
+        command: (words) => runBeside(invocation, session, words),
       });
   await mentionUnsent(session, log);
   const once = given(invocation, 'once');

@@ -8,8 +8,8 @@ import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /**
- * `cancelled`: closed by a person before it was answered. `by hand`: a person wrote the file at the reply's path. `note`: it asks nobody who could answer.
- * `stale`: open, and too old to be run.
+ * `cancelled`: closed by a person before it was answered. `by hand`: a person wrote the file at the
+ * reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run.
  */
 export type StateKind =
   'answered' | 'failed' | 'cancelled' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
