@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-/** What takes a minute or more of two processors for one proof: the first part of `npm run soak`. */
+/**
+ * What takes a minute or more of two processors for one proof: the first part of `npm run soak`.
+ */
 export default defineConfig({
   test: {
     include: ['tests/long/**/*.test.ts'],

@@ -1,7 +1,7 @@
-// Every pattern of the product takes linear time, whatever text it is given: what others push, print
-// or answer reaches most of them. `recheck` proves it by automata or looks for an attack; what it
-// said of a pattern is kept until the pattern or the checker changes. A pattern is never made of
-// strings at run time, so that all of them are seen here.
+// Every pattern of the product takes linear time, whatever text it is given: what others push,
+// print or answer reaches most of them. `recheck` proves it by automata or looks for an attack;
+// what it said of a pattern is kept until the pattern or the checker changes. A pattern is never
+// made of strings at run time, so that all of them are seen here.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

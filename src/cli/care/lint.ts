@@ -98,7 +98,7 @@ async function lintAsked(
         bytes: await readFile(full),
       }),
     ];
-  const path = below?.replace(/\/+$/, '') ?? null;
+  const path = below?.replace(/(?<!\/)\/+$/, '') ?? null;
   const [entry] =
     session === null || path === null
       ? []

@@ -242,7 +242,8 @@ export function refused(line: string): CrosstalkError {
 }
 
 /**
- * The error of a branch that moved backwards or changed its version file; null = nobody knows which.
+ * The error of a branch that moved backwards or changed its version file; null = nobody knows
+ * which.
  */
 export function rewritten(rewrite: Rewrite | null): CrosstalkError {
   const what =
