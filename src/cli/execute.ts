@@ -7,7 +7,7 @@ import { suggestName } from '../protocol/address.ts';
 import type { CommandSpec, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
-import { fixLines, formatJson, type Io, paint, plain } from './io.ts';
+import { helpLines, formatJson, type Io, paint, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { fixBy, toFix } from '../base/fix.ts';
@@ -125,7 +125,7 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
     );
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
-    for (const line of fixLines(io, fix, '')) io.warn(`  fix: ${line}`);
+    if (fix !== null) for (const line of helpLines(io, fix)) io.warn(line);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)
       io.warn(error.stack);
   }

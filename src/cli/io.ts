@@ -112,6 +112,15 @@ export function fixLines(
   ];
 }
 
+/** What helps below an error: each command after one `help:`, then what to know beside it. */
+export function helpLines(io: Pick<Io, 'colors'>, fix: Fix): readonly string[] {
+  const commands = formatCommands(fix).map(
+    (line, at) => `  ${at === 0 ? 'help:' : '     '} ${paint(io, 'cyan', plain(line))}`,
+  );
+  const title = commands.length === 0 ? 'help' : 'note';
+  return fix.note === null ? commands : [...commands, `  ${title}: ${plain(fix.note)}`];
+}
+
 /** Prints what helps. */
 export function printFix(io: Pick<Io, 'print' | 'colors'>, fix: Fix | null, indent?: string): void {
   for (const line of fixLines(io, fix, indent)) io.print(line);

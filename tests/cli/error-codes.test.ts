@@ -17,7 +17,7 @@ describe('an error', () => {
     const ended = await cli.run(['log', '--since', 'many']);
     expect(ended).toMatchObject({ code: 2, stdout: '' });
     expect(ended.stderr).toMatch(
-      /^USAGE: --since "many": expected .*\n {2}fix: crosstalkd log --help\n$/,
+      /^USAGE: --since "many": expected .*\n {2}help: crosstalkd log --help\n$/,
     );
     const { code, data } = await cli.json(['log', '--since', 'many']);
     expect({ code, data }).toMatchObject({
@@ -35,7 +35,7 @@ describe('an error', () => {
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(/^ID_AMBIGUOUS: /);
     expect(ended.stderr).toContain('same-1');
-    expect(ended.stderr).toMatch(/\n {2}fix: crosstalkd /);
+    expect(ended.stderr).toMatch(/\n {2}help: crosstalkd /);
   });
 
   it('GIT_UNUSABLE: without git on the PATH', async () => {
@@ -43,13 +43,13 @@ describe('an error', () => {
     mkdirSync(empty);
     const ended = await cli.run(['status'], { env: { PATH: empty } });
     expect(ended.code).toBe(2);
-    expect(ended.stderr).toMatch(/^GIT_UNUSABLE: .*\n {2}fix: /);
+    expect(ended.stderr).toMatch(/^GIT_UNUSABLE: .*\n {2}help: /);
   });
 
   it('NOT_A_TRANSPORT: in a directory that is none', async () => {
     const ended = await cli.run(['status'], { cwd: cli.place });
     expect(ended.code).toBe(2);
-    expect(ended.stderr).toMatch(/^NOT_A_TRANSPORT: [^]*\n {2}fix: crosstalkd init/);
+    expect(ended.stderr).toMatch(/^NOT_A_TRANSPORT: [^]*\n {2}help: crosstalkd init/);
   });
 
   it('HISTORY_REWRITTEN: after the branch moved backwards', async () => {
@@ -62,6 +62,6 @@ describe('an error', () => {
     );
     const ended = await cli.run(['log']);
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toMatch(/^HISTORY_REWRITTEN: .*\n {2}fix: crosstalkd accept-rewrite\n$/);
+    expect(ended.stderr).toMatch(/^HISTORY_REWRITTEN: .*\n {2}help: crosstalkd accept-rewrite\n$/);
   });
 });

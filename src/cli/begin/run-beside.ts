@@ -3,7 +3,7 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { formatWords } from '../../base/fix.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
-import { fixLines, plain } from '../io.ts';
+import { helpLines, plain } from '../io.ts';
 
 /**
  * Runs a command beside the dispatcher, as the person who has its terminal. Gives the lines that it
@@ -29,8 +29,8 @@ export async function runBeside(
     await (await spec.load()).execute({ ...invocation, io, args, options });
   } catch (error) {
     print(errorText(error));
-    if (error instanceof CrosstalkError)
-      for (const line of fixLines(io, error.fix, '  ')) print(line);
+    if (error instanceof CrosstalkError && error.fix !== null)
+      for (const line of helpLines(io, error.fix)) print(line);
   }
   return lines;
 }

@@ -21,7 +21,7 @@ import { openLogFile } from '../../local/log-file.ts';
 import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { fixLines, plain } from '../io.ts';
+import { helpLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { runBeside } from './run-beside.ts';
@@ -87,8 +87,8 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
           : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
       const { exit, next } = ERROR_CODES[known.code];
       invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
-      for (const line of fixLines(invocation.io, known.fix ?? toFix(next), ''))
-        invocation.io.warn(`  fix: ${line}`);
+      const fix = known.fix ?? toFix(next);
+      if (fix !== null) for (const line of helpLines(invocation.io, fix)) invocation.io.warn(line);
       return exit;
     }
   });

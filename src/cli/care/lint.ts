@@ -28,6 +28,7 @@ import { oneLine } from '../../base/plain-text.ts';
 import { noPersona } from '../../protocol/persona.ts';
 import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
+import { pointAt } from '../point-at.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { findUnsent } from '../look/unsent.ts';
@@ -43,6 +44,8 @@ interface Problem {
 /** What is wrong with a file, and what is only odd. */
 interface Linted {
   readonly file: string;
+  /** What it holds, to be pointed into. */
+  readonly text?: string;
   readonly problems: readonly Problem[];
   readonly warnings: readonly string[];
 }
@@ -132,17 +135,18 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
 
 /** A file that the clone does not have, as it stands in the transport. */
 async function lintSent(session: TransportSession, path: string): Promise<Linted> {
-  const rejected = session.mirror.index().rejected.get(path);
-  if (rejected !== undefined) {
-    const { line, column, found, expected } = rejected;
-    const place = column === undefined ? { line } : { line, column };
-    return { file: path, problems: [{ ...place, found, expected }], warnings: [] };
-  }
   const [entry] = await session.repository.lookUp(tipOf(session), [path]);
   const [blob] =
     entry?.kind === 'file'
       ? await session.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX)
       : [];
+  const rejected = session.mirror.index().rejected.get(path);
+  if (rejected !== undefined) {
+    const { line, column, found, expected } = rejected;
+    const place = column === undefined ? { line } : { line, column };
+    const text = blob?.kind === 'bytes' ? { text: textOf(blob.bytes) } : {};
+    return { file: path, ...text, problems: [{ ...place, found, expected }], warnings: [] };
+  }
   if (blob?.kind !== 'bytes')
     return {
       file: path,
@@ -150,6 +154,10 @@ async function lintSent(session: TransportSession, path: string): Promise<Linted
       warnings: [],
     };
   return lintBytes(session, { file: path, path, bytes: blob.bytes });
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
 }
 
 interface Given {
@@ -168,7 +176,8 @@ async function lintBytes(
   if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
   if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };
   const read = decodeMessage(bytes, path);
-  if (read.kind === 'rejected') return { file, problems: [read.rejection], warnings: [] };
+  if (read.kind === 'rejected')
+    return { file, text: textOf(bytes), problems: [read.rejection], warnings: [] };
   const warnings = [
     ...read.message.warnings,
     ...bodyWarnings(read.message),
@@ -185,9 +194,11 @@ async function lintBytes(
 }
 
 function lintModels(file: string, bytes: Uint8Array): Linted {
-  const decoded = decodeModels(Buffer.from(bytes).toString('utf8'));
+  const text = textOf(bytes);
+  const decoded = decodeModels(text);
   return {
     file,
+    text,
     problems: [...decoded.problems, ...unknownAdapters(decoded, ADAPTER_NAMES)],
     warnings: [],
   };
@@ -295,15 +306,15 @@ function report(invocation: Invocation, linted: readonly Linted[], note: string 
   if (note !== null) invocation.io.warn(oneLine(note, 400));
 }
 
-function formatLinted(io: Io, { file, problems, warnings }: Linted): readonly string[] {
+function formatLinted(io: Io, { file, text, problems, warnings }: Linted): readonly string[] {
   const name = oneLine(file, 300);
   if (problems.length === 0 && warnings.length === 0)
     return [`${name}: ${paint(io, 'green', 'good')}`];
   return [
-    ...problems.map(
-      ({ line, column, found, expected }) =>
-        `${name}:${column === undefined ? line : `${line}:${column}`}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
-    ),
+    ...problems.flatMap(({ line, column, found, expected }) => [
+      `${name}:${column === undefined ? line : `${line}:${column}`}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
+      ...(text === undefined ? [] : pointAt(io, text, { line, column, found })),
+    ]),
     ...warnings.map(
       (warning) => `${name}: ${paint(io, 'yellow', 'warning')}: ${oneLine(warning, 300)}`,
     ),

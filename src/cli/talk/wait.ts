@@ -13,7 +13,7 @@ import { type Invocation } from '../command.ts';
 import type { Askable } from '../../protocol/who-can-be-asked.ts';
 import { readAskable } from '../look/askable.ts';
 import { followTip } from '../look/follow-tip.ts';
-import { paint } from '../io.ts';
+import { helpLines, paint } from '../io.ts';
 import { openNames, readStates } from '../look/message-state.ts';
 import { bodyOf, replyFacts, whoSaid } from '../look/print-message.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
@@ -139,7 +139,7 @@ export function tellAnswers(
   }
   // The answer of a run ends with what to do about it.
   if (failed.some(({ message }) => message.fields.model !== 'workflow'))
-    io.warn(`  fix: crosstalkd retry ${shellWord(answers.path)}`);
+    for (const line of helpLines(io, fixBy`crosstalkd retry ${answers.path}`)) io.warn(line);
   if (answers.pending.length > 0)
     io.warn(
       `no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${shellWord(answers.path)}`,

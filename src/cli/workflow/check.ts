@@ -13,6 +13,7 @@ import type { Plan, Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../display-width.ts';
 import { paint, plain } from '../io.ts';
+import { pointAt } from '../point-at.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
@@ -160,6 +161,7 @@ export function tellErrors(
       io.warn(
         `${plain(source.label)}:${line}: ${paint(io, 'red', plain(message))}${suggestion === null ? '' : ` (${plain(suggestion)})`}`,
       );
+      for (const row of pointAt(io, source.text, { line })) io.warn(row);
     }
   }
   return ERROR_CODES.MESSAGE_REJECTED.exit;

@@ -1,0 +1,46 @@
+/** The line of a file that something is wrong with, as compilers show it. */
+import { plainText } from '../base/plain-text.ts';
+import { displayWidth, fitWidth } from './display-width.ts';
+import { type Io, paint } from './io.ts';
+
+/** Where in a text. */
+export interface Place {
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based, where a character can be named. */
+  readonly column?: number | undefined;
+  /** What stands there; where no column is known it is looked for in the line. */
+  readonly found?: string | undefined;
+}
+
+/** Signs that are shown before what is meant, in a line that is too long. */
+const BEFORE_MAX = 30;
+
+/**
+ * The line with its number and a caret below what is meant; without a place in the line only the
+ * line; nothing where the text has no such line.
+ */
+export function pointAt(
+  io: Pick<Io, 'columns' | 'colors'>,
+  text: string,
+  { line, column, found }: Place,
+): readonly string[] {
+  const whole = text.split(/\r?\n/)[line - 1];
+  if (whole === undefined || whole.trim() === '') return [];
+  // What was found is quoted where it is text of the file.
+  const quoted = found === undefined ? '' : (/^"(.+)"$/.exec(found)?.[1] ?? found);
+  const at = column ?? (quoted === '' ? 0 : whole.indexOf(quoted) + 1);
+  const from = Math.max(0, at - 1 - BEFORE_MAX);
+  const start = from === 0 ? '' : '…';
+  const spaced = (part: string): string => start + plainText(part).replace(/\t/g, ' ');
+  const number = ` ${line} `;
+  const bar = paint(io, 'dim', '|');
+  const gutter = `${' '.repeat(number.length)}${bar}`;
+  const room = io.columns - number.length - 2;
+  const shown = `${paint(io, 'dim', number)}${bar} ${fitWidth(spaced(whole.slice(from)), room)}`;
+  if (at < 1) return [shown];
+  const before = ' '.repeat(displayWidth(spaced(whole.slice(from, at - 1))));
+  const length = column === undefined ? displayWidth(quoted) : 1;
+  const caret = '^'.repeat(Math.max(1, Math.min(length, room - before.length)));
+  return [shown, `${gutter} ${before}${paint(io, 'red', caret)}`];
+}
