@@ -134,7 +134,7 @@ const GUARDS = [
   {
     name: 'claim put back',
     file: 'dispatcher/keep-lease.ts',
-    find: 'standing !== held.oid && !(await restoreClaim(dispatcher, held, standing))',
+    find: 'standing !== held.state.oid && !(await restoreClaim(dispatcher, held, standing))',
     without: 'standing !== held.oid',
     tests: ['tests/simulation/meddler.test.ts'],
   },

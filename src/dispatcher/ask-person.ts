@@ -16,7 +16,7 @@ import { type Dispatcher, wake } from './dispatcher.ts';
 import { currentPath } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { findSpeakers } from './find-speakers.ts';
-import type { Held } from './state.ts';
+import { advance, type Asking, isLive, type LiveClaim, liveClaims } from './own-claims.ts';
 
 /** Questions of one claim; after that everything is denied. */
 const QUESTIONS_MAX = 20;
@@ -32,7 +32,11 @@ export interface Ask {
 }
 
 /** Asks, and waits for the answer. False: denied, not answered in time, or nobody can be asked. */
-export async function askPerson(dispatcher: Dispatcher, held: Held, ask: Ask): Promise<boolean> {
+export async function askPerson(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  ask: Ask,
+): Promise<boolean> {
   const { doors } = dispatcher;
   const { clock } = doors;
   const closed = new AbortController();
@@ -47,7 +51,7 @@ export async function askPerson(dispatcher: Dispatcher, held: Held, ask: Ask): P
       question: question.path,
       people: question.people.join(', '),
     });
-    held.asking = {
+    const asking: Asking = {
       path: question.path,
       people: question.people,
       isSlotFree: ask.permissions.hold === 'free',
@@ -56,9 +60,10 @@ export async function askPerson(dispatcher: Dispatcher, held: Held, ask: Ask): P
         closed.abort();
       },
     };
+    advance(held, { kind: 'asking', asking });
     wake(dispatcher);
     await untilAborted(stop);
-    delete held.asking;
+    if (isLive(held)) advance(held, { kind: 'asking', asking: null });
     tellDecision(dispatcher, held, { path: question.path, decided: allowed });
   }
   closed.abort();
@@ -69,14 +74,14 @@ export async function askPerson(dispatcher: Dispatcher, held: Held, ask: Ask): P
 interface Composed {
   readonly path: string;
   readonly people: readonly string[];
-  readonly claim: Held['claim'];
+  readonly claim: LiveClaim['state']['claim'];
   readonly draft: CommitDraft;
 }
 
 /** Null when nobody can be asked, or nobody could read all of it. */
 function compose(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   { asked, directory, permissions }: Ask,
 ): Composed | null {
   const { doors, mirror } = dispatcher;
@@ -86,10 +91,10 @@ function compose(
   const people = (permissions.ask.length > 0 ? permissions.ask : [from]).filter(
     (name) => !models.includes(name) && name !== 'workflow',
   );
-  const count = held.questions ?? 0;
+  const count = held.state.questions;
   const atMs = doors.clock.wallMs();
   const path = newMessagePath(channel, atMs, newUlid(doors.clock, doors.random));
-  const claim = { ...held.claim, asks: path };
+  const claim = { ...held.state.claim, asks: path };
   const message = currentPath(dispatcher, work);
   const untilMs = atMs + permissions.timeoutMs;
   const draft =
@@ -116,35 +121,35 @@ function compose(
 /** Commits the question under the claim that names it. */
 async function post(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   { question, stop }: { readonly question: Composed; readonly stop: AbortSignal },
 ): Promise<'landed' | 'not'> {
   const { doors } = dispatcher;
   const { claim, draft } = question;
   const oid = await doors.repository.writeRecord(formatClaim(claim));
-  held.questions = (held.questions ?? 0) + 1;
-  held.confirmedMs = Number.POSITIVE_INFINITY;
+  // The attempt may have ended meanwhile: then nothing is asked any more.
+  if (!isLive(held)) return 'not';
+  const before = held.state.oid;
   let became: 'landed' | 'not' = 'not';
-  held.posting = new Promise((resolve) => {
+  const posting = new Promise<void>((resolve) => {
     enqueue(dispatcher, {
       about: question.path,
       transaction: {
         name: `ask ${question.path}`,
-        fences: [{ ref: held.ref, expected: held.oid, next: oid }],
+        fences: [{ ref: held.ref, expected: before, next: oid }],
         decide: () => Promise.resolve(stop.aborted ? null : [draft]),
       },
       done: (outcome) => {
-        if (outcome.kind === 'landed') {
-          became = 'landed';
-          Object.assign(held, { claim, oid });
-        }
-        held.confirmedMs = doors.clock.monotonicMs();
+        if (outcome.kind === 'landed') became = 'landed';
+        const renewed = outcome.kind === 'landed' ? { claim, oid } : {};
+        advance(held, { kind: 'stands', nowMs: doors.clock.monotonicMs(), renewed });
         resolve();
         return Promise.resolve();
       },
     });
   });
-  await Promise.race([held.posting, untilAborted(stop)]);
+  advance(held, { kind: 'posting', posting });
+  await Promise.race([posting, untilAborted(stop)]);
   return became;
 }
 
@@ -152,14 +157,14 @@ async function post(
  * Waits for what became of a question whose push may be on its way: what is published next rests on
  * the claim as it stands then.
  */
-export async function settleQuestion({ state }: Dispatcher, held: Held): Promise<void> {
-  if (held.posting === undefined) return;
-  await Promise.race([held.posting, untilAborted(state.loop.ending.signal)]);
+export async function settleQuestion({ state }: Dispatcher, held: LiveClaim): Promise<void> {
+  const { posting } = held.state;
+  if (posting !== null) await Promise.race([posting, untilAborted(state.loop.ending.signal)]);
 }
 
 function tellDecision(
   { doors }: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   told: {
     readonly path: string;
     readonly decided: { readonly says: string; readonly by: string } | null;
@@ -179,8 +184,8 @@ export async function heedAnswers(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror } = dispatcher;
   const { tip } = mirror.index();
   if (tip === null) return;
-  for (const { asking } of state.claims.held.values())
-    if (asking !== undefined) {
+  for (const { asking } of liveClaims(state.claims.own).map((held) => held.state))
+    if (asking !== null) {
       const answer = await readAnswer(dispatcher, { tip, ...asking });
       if (answer !== null) asking.decide(answer.says, answer.by);
     }

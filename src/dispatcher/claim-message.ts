@@ -10,7 +10,15 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held, Refusal, UncertainClaim } from './state.ts';
+import type { Refusal } from './state.ts';
+import {
+  advance,
+  draftOwn,
+  type DraftedClaim,
+  dropOwn,
+  type UncertainClaim,
+  uncertainClaims,
+} from './own-claims.ts';
 import { currentWork, isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
@@ -45,26 +53,21 @@ export async function claimMessages(
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
   const pushing = { startedMs: doors.clock.monotonicMs(), aheadMs: aheadMs(doors.clock) };
   const pushed = await doors.repository.push(
-    drafts.map(({ update }) => update),
+    drafts.map(({ ref, state: { expected, oid } }) => ({ ref, expected, next: oid })),
     { atomic: false },
   );
-  for (const { request, claim, update, oid } of drafts) {
-    const { work } = request;
-    const result = pushed.kind === 'unknown' ? undefined : pushed.refs.get(update.ref);
+  for (const draft of drafts) {
+    const result = pushed.kind === 'unknown' ? undefined : pushed.refs.get(draft.ref);
     if (result?.kind === 'stale' || result?.kind === 'refused')
-      await loseClaim(dispatcher, work, { claim, expected: update.expected, ...result });
-    else
-      state.claims.uncertain.set(update.ref, {
-        oid,
-        work,
-        claim,
-        expected: update.expected,
-        ...pushing,
-        line: pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN,
-        isLimited: pushed.kind === 'unknown' && pushed.failure.reason === 'limited',
-      });
+      await loseClaim(dispatcher, draft, result);
+    else {
+      const isLimited = pushed.kind === 'unknown' && pushed.failure.reason === 'limited';
+      const line = pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN;
+      advance(draft, { kind: 'pushed', ...pushing, line, isLimited });
+      state.claims.own.set(draft.key, draft);
+    }
   }
-  if (state.claims.uncertain.size > 0 && (await observe(dispatcher)) === 'seen')
+  if (uncertainClaims(state.claims.own).length > 0 && (await observe(dispatcher)) === 'seen')
     await adoptClaims(dispatcher);
 }
 
@@ -75,31 +78,28 @@ export async function claimMessages(
 export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
   const { state, doors } = dispatcher;
   forgetRefused(dispatcher);
-  for (const [ref, pushed] of state.claims.uncertain) {
-    if (pushed.startedMs > state.seenMs) continue;
-    state.claims.uncertain.delete(ref);
-    if (state.refs.get(ref) !== pushed.oid) {
-      const kind = pushed.isLimited ? 'refused' : 'stale';
-      await loseClaim(dispatcher, pushed.work, { ...pushed, kind });
+  for (const uncertain of uncertainClaims(state.claims.own)) {
+    if (uncertain.state.renewedMs > state.seenMs) continue;
+    if (state.refs.get(uncertain.ref) !== uncertain.state.oid) {
+      const { isLimited, line } = uncertain.state;
+      await loseClaim(dispatcher, uncertain, {
+        kind: isLimited ? 'refused' : 'stale',
+        line,
+        isLimited,
+      });
       continue;
     }
-    state.claims.refused.delete(pushed.work.key);
-    const held = holdClaim(dispatcher, ref, pushed);
+    state.claims.refused.delete(uncertain.key);
+    const held = advance(uncertain, { kind: 'won', seenMs: state.seenMs });
+    const { message, recipient } = held.work;
+    const fields = { message: message.path, model: recipient };
     if (!isStillOurs(dispatcher, held)) {
-      doors.log.status('claim.released', {
-        message: pushed.work.message.path,
-        model: pushed.work.recipient,
-        why: 'answered meanwhile',
-      });
+      doors.log.status('claim.released', { ...fields, why: 'answered meanwhile' });
       releaseClaim(dispatcher, held, 'answered');
       continue;
     }
-    doors.log.status('message.claimed', {
-      message: pushed.work.message.path,
-      model: pushed.work.recipient,
-      from: pushed.work.message.from,
-      attempt: pushed.claim.attempt,
-    });
+    const { attempt } = held.state.claim;
+    doors.log.status('message.claimed', { ...fields, from: message.from, attempt });
     void runClaim(dispatcher, held);
   }
 }
@@ -109,19 +109,21 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
  * them, and nobody has to wait out their lease.
  */
 export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
-  const given = [...state.claims.uncertain];
+  const given = uncertainClaims(state.claims.own);
   if (given.length === 0) return;
-  const updates = given.map(([ref, { oid }]): RefUpdate => ({ ref, expected: oid, next: null }));
+  const updates = given.map((claim): RefUpdate => {
+    return { ref: claim.ref, expected: claim.state.oid, next: null };
+  });
   // Nobody waits long for a remote that does not answer: then the lease does it, or the next start.
   await Promise.race([
     doors.repository.push(updates, { atomic: false }),
     doors.clock.sleep(GIVE_BACK_MS, state.loop.ending.signal),
   ]);
-  for (const [ref, { work }] of given) {
-    state.claims.uncertain.delete(ref);
+  for (const claim of given) {
+    dropOwn(state.claims.own, claim);
     doors.log.status('claim.released', {
-      message: work.message.path,
-      model: work.recipient,
+      message: claim.work.message.path,
+      model: claim.work.recipient,
       why: 'shutdown',
     });
   }
@@ -146,32 +148,24 @@ export function composeClaim(
   };
 }
 
-interface Draft {
-  readonly request: ClaimRequest;
-  readonly claim: Claim;
-  readonly oid: Oid;
-  readonly update: RefUpdate;
-}
-
-async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promise<Draft> {
+async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promise<DraftedClaim> {
+  const { work } = request;
   const claim = composeClaim(dispatcher, request);
   const oid = await dispatcher.doors.repository.writeRecord(formatClaim(claim));
   await journal(dispatcher, {
     kind: 'claiming',
-    key: request.work.key,
+    key: work.key,
     nonce: claim.nonce,
     claim: oid,
   });
-  return {
-    request,
-    claim,
-    oid,
-    update: {
-      ref: dispatcher.settings.refs.claims + request.work.key,
+  return draftOwn(
+    { key: work.key, ref: dispatcher.settings.refs.claims + work.key, work },
+    {
+      claim,
+      oid,
       expected: request.expected,
-      next: oid,
     },
-  };
+  );
 }
 
 /** Whether the remote refuses a claim on work that is open still. */
@@ -191,8 +185,6 @@ function forgetRefused(dispatcher: Dispatcher): void {
 }
 
 interface LostPush {
-  readonly claim: Claim;
-  readonly expected: Oid | null;
   readonly kind: 'stale' | 'refused';
   readonly line: string;
   /** The remote wants to be called less often. */
@@ -203,7 +195,12 @@ interface LostPush {
  * A claim that did not come about. As a rule another host has it; when nobody has, and again, the
  * remote does not take it, and the model rests.
  */
-async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Promise<void> {
+async function loseClaim(
+  dispatcher: Dispatcher,
+  claim: DraftedClaim | UncertainClaim,
+  lost: LostPush,
+): Promise<void> {
+  const { work } = claim;
   const { doors, state } = dispatcher;
   const { refused } = state.claims;
   const nowMs = doors.clock.monotonicMs();
@@ -235,31 +232,12 @@ async function loseClaim(dispatcher: Dispatcher, work: Work, lost: LostPush): Pr
       why: { kind: 'claims-refused', line },
     });
   }
-  refused.set(work.key, { expected: lost.expected, refusal });
+  refused.set(work.key, { expected: claim.state.expected, refusal });
+  dropOwn(state.claims.own, claim);
   await journal(dispatcher, {
     kind: 'settled',
     key: work.key,
-    nonce: lost.claim.nonce,
+    nonce: claim.state.claim.nonce,
     how: 'lost',
   });
-}
-
-function holdClaim(dispatcher: Dispatcher, ref: string, pushed: UncertainClaim): Held {
-  const held: Held = {
-    key: pushed.work.key,
-    ref,
-    work: pushed.work,
-    claim: pushed.claim,
-    oid: pushed.oid,
-    renewedMs: pushed.startedMs,
-    renewedAheadMs: pushed.aheadMs,
-    confirmedMs: dispatcher.state.seenMs,
-    phase: 'attempt',
-    stopped: null,
-    abort: new AbortController(),
-    startedMs: null,
-    restores: 0,
-  };
-  dispatcher.state.claims.held.set(held.key, held);
-  return held;
 }

@@ -14,7 +14,7 @@ import type { Repository } from '../transport/repository.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import type { LiveClaim } from './own-claims.ts';
 import { readThread } from './read-thread.ts';
 
 export interface AttemptInput {
@@ -50,12 +50,12 @@ export interface AttemptPlace {
  */
 export async function composeAttemptPrompt(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   { threadBytesMax, directory }: AttemptPlace,
 ): Promise<AttemptInput> {
   const { doors, settings, mirror } = dispatcher;
   const { message } = held.work;
-  const [blob] = await doors.repository.readBlobs([held.claim.blob], MESSAGE_BYTES_MAX);
+  const [blob] = await doors.repository.readBlobs([held.state.claim.blob], MESSAGE_BYTES_MAX);
   const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, message.path) : null;
   const fields = read?.kind === 'message' ? read.message.fields : null;
   const tip = mirror.index().tip;
@@ -93,7 +93,7 @@ export async function composeAttemptPrompt(
     threadBytesMax,
     body,
     mayHaveActed: mayHaveActed(held, fields),
-    nonce: held.claim.nonce,
+    nonce: held.state.claim.nonce,
   });
   const isolation: IsolationRead =
     read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
@@ -132,7 +132,7 @@ async function readPersona(
 }
 
 /** What has effects is told that it was begun before: by this claim, or as what it retries. */
-function mayHaveActed({ claim }: Held, fields: MessageFields | null): boolean {
+function mayHaveActed({ state: { claim } }: LiveClaim, fields: MessageFields | null): boolean {
   return claim.effects === 'external' && (claim.attempt > 1 || fields?.retries != null);
 }
 

@@ -15,6 +15,7 @@ import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeAllWork } from './tick.ts';
+import { heldClaims } from './own-claims.ts';
 
 /**
  * One dispatcher as it sees itself. Durations are milliseconds from now; no clock time crosses to
@@ -181,7 +182,7 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
 export function reportHost(dispatcher: Dispatcher): HostReport {
   const { settings, state, doors, run } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const held = [...state.claims.held.values()];
+  const held = heldClaims(state.claims.own);
   const waiting = judgeAllWork(dispatcher).filter(({ reason }) => reason.kind !== 'held');
   return {
     alias: settings.alias,
@@ -192,13 +193,13 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     pausedHere: state.host.pausedHere,
     orderedBy: state.host.control?.by ?? null,
     slots: settings.concurrency,
-    running: held.map(({ key, work, claim, startedMs, phase }) => ({
+    running: held.map(({ key, work, state: own }) => ({
       key,
       message: work.message.path,
       model: work.recipient,
-      attempt: claim.attempt,
-      forMs: startedMs === null ? null : nowMs - startedMs,
-      publishing: phase === 'publishing',
+      attempt: own.claim.attempt,
+      forMs: own.kind === 'held' || own.startedMs === null ? null : nowMs - own.startedMs,
+      publishing: own.kind === 'publishing',
     })),
     waiting: waiting.slice(0, WAITING_MAX).map(({ work, reason }) => ({
       key: work.key,

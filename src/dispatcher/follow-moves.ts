@@ -15,6 +15,7 @@ import {
 } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { namesUnder } from './refs-under.ts';
+import { type HeldClaim, heldClaims } from './own-claims.ts';
 
 /** The open work as it stands now, most urgent first. */
 export function currentWork(dispatcher: Dispatcher): readonly Work[] {
@@ -56,8 +57,8 @@ export function currentPath(dispatcher: Dispatcher, { key, message }: Work): str
  * Claims that may stand for what was moved: those of no open work, and all that this host holds.
  */
 function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, claim: Claim])[] {
-  const ours = [...dispatcher.state.claims.held.values()].map(
-    ({ key, claim }) => [key, claim] as const,
+  const ours = heldClaims(dispatcher.state.claims.own).map(
+    ({ key, state }) => [key, state.claim] as const,
   );
   return [...readStrays(dispatcher), ...ours];
 }
@@ -68,16 +69,16 @@ function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, cl
  * that another host made for the same bytes under another path, before or after a move that only
  * one of us had seen, makes both give way.
  */
-export function isStillOurs(
-  dispatcher: Dispatcher,
-  { key, claim }: { readonly key: string; readonly claim: Claim },
-): boolean {
-  const { state, settings, mirror } = dispatcher;
+export function isStillOurs(dispatcher: Dispatcher, { key, state: { claim } }: HeldClaim): boolean {
+  const { settings, mirror } = dispatcher;
   const index = mirror.index();
   const work =
     openByKey(index).get(key) ??
     listWork(index).find((candidate) => candidate.twinOf === null && isFor(claim, candidate));
-  if (work === undefined || (work.key !== key && state.refs.has(settings.refs.claims + work.key)))
+  if (
+    work === undefined ||
+    (work.key !== key && dispatcher.state.refs.has(settings.refs.claims + work.key))
+  )
     return false;
   if (findStart(index, work) !== null) return false;
   return ![...readStrays(dispatcher)].some(([other, stray]) => other !== key && isFor(stray, work));

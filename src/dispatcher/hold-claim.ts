@@ -8,14 +8,21 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { RefResult } from '../transport/repository.ts';
-import type { Held, StopReason } from './state.ts';
+import {
+  advance,
+  dropOwn,
+  isLive,
+  type LiveClaim,
+  type OwnClaim,
+  type StopReason,
+} from './own-claims.ts';
 import { isMarkedBy } from './mark-start.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { lateOf, publishReply, releaseClaim } from './publish-reply.ts';
 import { journal } from './write-journal.ts';
 
 /** What every reply of a claim says, however it ended. */
-export function replyBasics(dispatcher: Dispatcher, held: Held) {
+export function replyBasics(dispatcher: Dispatcher, held: LiveClaim) {
   const { message, recipient } = held.work;
   return {
     message: message.path,
@@ -23,10 +30,10 @@ export function replyBasics(dispatcher: Dispatcher, held: Held) {
     asker: message.from,
     recipient,
     host: dispatcher.settings.alias,
-    attempt: held.claim.attempt,
+    attempt: held.state.claim.attempt,
     atMs: dispatcher.doors.clock.wallMs(),
     hops: message.hops,
-    ...(held.saved === undefined ? {} : { work: held.saved }),
+    ...(held.state.saved === null ? {} : { work: held.state.saved }),
   };
 }
 
@@ -36,29 +43,30 @@ export function replyBasics(dispatcher: Dispatcher, held: Held) {
  */
 export async function renewClaim(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   entry: ModelEntry,
 ): Promise<boolean> {
   const { doors } = dispatcher;
-  if (held.stopped !== null) {
+  if (held.state.stopped !== null) {
     await stopClaim(dispatcher, held, '');
     return false;
   }
   const claim = {
-    ...held.claim,
-    attempt: held.claim.attempt + 1,
+    ...held.state.claim,
+    attempt: held.state.claim.attempt + 1,
     effects: effectsOf(entry, held.work.message),
   };
   const oid = await doors.repository.writeRecord(formatClaim(claim));
   const renewed = { renewedMs: doors.clock.monotonicMs(), renewedAheadMs: aheadMs(doors.clock) };
-  held.confirmedMs = Number.POSITIVE_INFINITY;
-  const pushed = await doors.repository.push([{ ref: held.ref, expected: held.oid, next: oid }], {
+  const before = held.state.oid;
+  advance(held, { kind: 'renewing' });
+  const pushed = await doors.repository.push([{ ref: held.ref, expected: before, next: oid }], {
     atomic: false,
   });
   const result = pushed.kind === 'answered' ? pushed.refs.get(held.ref) : undefined;
   const isLanded = result?.kind === 'landed';
   const standing = isLanded ? oid : await refNow(dispatcher, held.ref);
-  if (!isLanded && standing === held.oid) {
+  if (!isLanded && standing === before) {
     // Nobody has taken it: the remote does not take the renewal. Whoever can go on, may.
     doors.log.warning('claim.unrenewed', {
       message: held.work.message.path,
@@ -78,13 +86,14 @@ export async function renewClaim(
     await journal(dispatcher, {
       kind: 'settled',
       key: held.key,
-      nonce: held.claim.nonce,
+      nonce: held.state.claim.nonce,
       how: 'lost',
     });
-    dispatcher.state.claims.held.delete(held.key);
+    dropOwn(dispatcher.state.claims.own, held);
     return false;
   }
-  Object.assign(held, { claim, oid, ...renewed, confirmedMs: doors.clock.monotonicMs() });
+  const nowMs = doors.clock.monotonicMs();
+  advance(held, { kind: 'stands', nowMs, renewed: { claim, oid, ...renewed } });
   return true;
 }
 
@@ -92,8 +101,8 @@ export async function renewClaim(
  * The machine slept since the claim was last renewed: it stands, but somebody may be about to take
  * it over. Only another renewal decides who has it.
  */
-export function hasSlept({ doors, settings }: Dispatcher, held: Held): boolean {
-  return aheadMs(doors.clock) - held.renewedAheadMs > settings.marginMs;
+export function hasSlept({ doors, settings }: Dispatcher, held: LiveClaim): boolean {
+  return aheadMs(doors.clock) - held.state.renewedAheadMs > settings.marginMs;
 }
 
 function lineOf(result: RefResult | undefined): string {
@@ -109,9 +118,13 @@ async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | nul
  * We ended the attempt ourselves. Its output is kept, never published; whether the claim is given
  * back depends on why, and on what may have happened.
  */
-export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string): Promise<void> {
+export async function stopClaim(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  text: string,
+): Promise<void> {
   const { doors, state } = dispatcher;
-  const reason: StopReason = held.stopped ?? 'shutdown';
+  const reason: StopReason = held.state.stopped ?? 'shutdown';
   doors.log.warning('attempt.stopped', {
     message: held.work.message.path,
     model: held.work.recipient,
@@ -134,18 +147,18 @@ export async function stopClaim(dispatcher: Dispatcher, held: Held, text: string
     await journal(dispatcher, {
       kind: 'settled',
       key: held.key,
-      nonce: held.claim.nonce,
+      nonce: held.state.claim.nonce,
       how: reason,
     });
-    state.claims.held.delete(held.key);
+    dropOwn(state.claims.own, held);
   } else releaseClaim(dispatcher, held, reason);
 }
 
 /** Ends a held attempt for a reason of ours. */
-export function stopAttempt(held: Held, reason: StopReason): void {
-  if (held.stopped !== null) return;
-  held.stopped = reason;
-  held.abort.abort();
+export function stopAttempt(claim: OwnClaim, reason: StopReason): void {
+  if (!isLive(claim) || claim.state.stopped !== null) return;
+  advance(claim, { kind: 'stopped', reason });
+  claim.abort.abort();
 }
 
 /**
@@ -154,13 +167,15 @@ export function stopAttempt(held: Held, reason: StopReason): void {
  */
 export async function watchLease(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   done: AbortSignal,
 ): Promise<void> {
   const { doors, settings, state } = dispatcher;
   while (!done.aborted) {
     const deadlineMs =
-      Math.max(held.renewedMs, state.host.beat.startedMs) + settings.leaseMs - settings.marginMs;
+      Math.max(held.state.renewedMs, state.host.beat.startedMs) +
+      settings.leaseMs -
+      settings.marginMs;
     const leftMs = deadlineMs - doors.clock.monotonicMs();
     if (leftMs <= 0) {
       stopAttempt(held, 'lease-lapsed');

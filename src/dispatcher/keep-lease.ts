@@ -6,7 +6,7 @@ import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { heldClaims, isLive, type LiveClaim, liveClaims } from './own-claims.ts';
 import { listResting } from './park-model.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
@@ -23,7 +23,8 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   const nowMs = doors.clock.monotonicMs();
   const presence = describePresence(dispatcher);
   const ref = beatRef(dispatcher);
-  const intervalMs = state.claims.held.size > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
+  const intervalMs =
+    heldClaims(state.claims.own).length > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
   const due = nowMs - state.host.beat.startedMs >= intervalMs || !state.refs.has(ref);
   if (!due && presence === state.host.beat.presence) return;
   if (!isDue(state.host.beat.refusal, { ms: nowMs, tip: null })) return;
@@ -111,17 +112,17 @@ export async function endBeat(dispatcher: Dispatcher): Promise<void> {
  */
 export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
   const { state } = dispatcher;
-  for (const held of state.claims.held.values()) {
-    if (held.phase !== 'attempt' || state.seenMs < held.confirmedMs) continue;
+  for (const held of state.claims.own.values()) {
+    if (!isLive(held) || state.seenMs < held.state.confirmedMs) continue;
     const standing = state.refs.get(held.ref) ?? null;
     if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
-    else if (standing !== held.oid && !(await restoreClaim(dispatcher, held, standing)))
+    else if (standing !== held.state.oid && !(await restoreClaim(dispatcher, held, standing)))
       stopAttempt(held, 'claim-lost');
   }
   warnOfTwins(dispatcher);
 }
 
-async function isAnswered({ mirror, doors }: Dispatcher, { work }: Held): Promise<boolean> {
+async function isAnswered({ mirror, doors }: Dispatcher, { work }: LiveClaim): Promise<boolean> {
   const { tip, messages } = mirror.index();
   if (
     tip === null ||
@@ -191,7 +192,7 @@ function composeBeat(dispatcher: Dispatcher): Beat {
     version: settings.version,
     state: state.host.mode,
     slots: settings.concurrency,
-    busy: [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length,
+    busy: liveClaims(state.claims.own).length,
     models: [...state.models.serving.models.keys()].sort(),
     blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
     pollMs: settings.pollMsMax,

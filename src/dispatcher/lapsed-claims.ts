@@ -9,6 +9,7 @@ import { elsewhere } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { ranExternal } from './start-ledger.ts';
+import { orphanAt } from './other-claims.ts';
 
 /** What is known of a claim that lapsed. `work`: null also for what was asked again elsewhere. */
 export interface Lapsed {
@@ -42,7 +43,8 @@ export function startedBy(dispatcher: Dispatcher, work: Work): string | null {
 /** Whether the claim at `ref` is in hand here. */
 export function isOurs(dispatcher: Dispatcher, ref: string): boolean {
   const key = ref.slice(ref.lastIndexOf('/') + 1);
-  return dispatcher.state.claims.held.has(key) || dispatcher.state.claims.uncertain.has(ref);
+  const own = dispatcher.state.claims.own.get(key);
+  return own !== undefined && (own.state.kind !== 'uncertain' || own.ref === ref);
 }
 
 /** The claim at `ref` if it has lapsed in our eyes, else null. */
@@ -57,7 +59,7 @@ export function readLapsed(
   const claim = record?.claim ?? null;
   const attemptsMax =
     state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
-  const orphan = state.claims.orphans.get(ref);
+  const orphan = orphanAt(state.claims.others, ref);
   if (orphan?.oid === oid)
     return { claim, started: orphan.started, isKnown: true, isStale: false, attemptsMax };
   // A claim of this very process that it does not hold was pushed without an answer and landed

@@ -14,6 +14,7 @@ import { isMeant, isStuck, LIMITED_MS } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
+import { workInHand } from './work-in-hand.ts';
 
 export interface LoopOptions {
   /** Ends when nothing is left that this host could do. */
@@ -86,7 +87,7 @@ async function keepTicking(
       keepUp(dispatcher);
     }
     if (state.host.stopOrdered) return 'ordered';
-    if (state.host.mode === 'draining' && state.claims.held.size === 0)
+    if (state.host.mode === 'draining' && workInHand(state).held === 0)
       return state.host.drainOrdered ? 'ordered' : 'stopped';
     const end = options.once ? endOfOnce(dispatcher, result, pace.failures) : null;
     if (end !== null) return end;
@@ -107,7 +108,8 @@ function isStopped({ stop }: LoopOptions): boolean {
  */
 function keepUp({ state, doors, mirror }: Dispatcher): void {
   const { upkeep } = state.loop;
-  const isIdle = state.claims.held.size === 0 && state.post.outgoing.length === 0;
+  const { held, unsent } = workInHand(state);
+  const isIdle = held + unsent === 0;
   if (upkeep.running || mirror.epoch() - upkeep.epoch < (isIdle ? UPKEEP_IDLE : UPKEEP_BUSY))
     return;
   Object.assign(upkeep, { running: true, epoch: mirror.epoch() });
@@ -171,7 +173,7 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const outageMs = Math.min(BACKOFF_MS_MAX, Math.max(backoffMs, limitedMs));
   // Whoever holds claims has to be back with a beat before they lapse.
   const outageMsMax =
-    state.claims.held.size === 0 ? BACKOFF_MS_MAX : isLimited ? settings.leaseMs / 2 : lookMsMax;
+    workInHand(state).held === 0 ? BACKOFF_MS_MAX : isLimited ? settings.leaseMs / 2 : lookMsMax;
   const waitMs = result === 'unreachable' ? Math.min(outageMs, outageMsMax) : lookMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
@@ -183,14 +185,14 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   const { state } = dispatcher;
   if (result === 'halted') return 'halted';
   if (result === 'unreachable')
-    return failures >= outagesMax(state.host) &&
-      ![...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
+    return failures >= outagesMax(state.host) && workInHand(state).attempts.length === 0
       ? 'unreachable'
       : null;
   const isAsking = [...state.workflows.runs.values()].some(
     ({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY,
   );
   const stuck = isStuck(dispatcher);
+  const hand = workInHand(state);
   const { refusal } = state.host.beat;
   const busy =
     isAsking ||
@@ -201,14 +203,12 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     (state.workflows.runs.size > 0 &&
       state.host.mode === 'running' &&
       state.workflows.advancedTip !== dispatcher.mirror.index().tip) ||
-    state.claims.uncertain.size > 0 ||
-    state.post.publishing ||
+    hand.uncertain > 0 ||
+    hand.isPublishing ||
     // A beat that failed once or twice may have had bad luck.
     (refusal !== null && !isMeant(refusal)) ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
-    (stuck
-      ? [...state.claims.held.values()].some(({ phase }) => phase === 'attempt')
-      : isOnItsWay(dispatcher));
+    (stuck ? hand.attempts.length > 0 : hand.held + hand.unsent + hand.runs > 0);
   if (busy || judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready')) return null;
   return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
 }
@@ -216,14 +216,6 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
 /** A remote that is called too often is not called again at once. */
 function outagesMax({ outage }: Dispatcher['state']['host']): number {
   return outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX;
-}
-
-function isOnItsWay({ state }: Dispatcher): boolean {
-  return (
-    state.workflows.advancing.size > 0 ||
-    state.claims.held.size > 0 ||
-    state.post.outgoing.length > 0
-  );
 }
 
 async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
@@ -254,13 +246,13 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
   const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
   const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, KILL_MS);
   let [killAtMs, leaveAtMs] = [deadlineMs + KILL_MS, deadlineMs];
-  while (state.claims.held.size > 0 || state.post.outgoing.length > 0) {
+  for (let hand = workInHand(state); hand.held + hand.unsent > 0; hand = workInHand(state)) {
     const nowMs = doors.clock.monotonicMs();
     if (options.kill.aborted) {
       killAtMs = Math.min(killAtMs, nowMs + KILL_MS);
       leaveAtMs = Math.min(leaveAtMs, nowMs + LEAVE_MS);
     }
-    const running = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt');
+    const running = hand.attempts;
     if (nowMs >= stopAtMs || options.kill.aborted)
       for (const held of running) stopAttempt(held, 'shutdown');
     const over = nowMs >= leaveAtMs || cannotPublish(dispatcher);

@@ -9,7 +9,7 @@ import { composeStart } from '../protocol/started.ts';
 import { replyPath, startedPath } from '../protocol/paths.ts';
 import type { Transaction } from '../transport/publish.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import type { HeldClaim, LiveClaim } from './own-claims.ts';
 import { currentPath } from './follow-moves.ts';
 import { enqueue, withdraw } from './post.ts';
 
@@ -23,12 +23,12 @@ const STOPPING_MS = 2 * SECOND;
 export type Marked = 'marked' | 'elsewhere' | 'stopped';
 
 /** Whether the branch says that this very claim has started its work. */
-export function isMarkedBy({ mirror }: Dispatcher, { work, claim }: Held): boolean {
-  return findStart(mirror.index(), work)?.by?.nonce === claim.nonce;
+export function isMarkedBy({ mirror }: Dispatcher, { work, state }: HeldClaim): boolean {
+  return findStart(mirror.index(), work)?.by?.nonce === state.claim.nonce;
 }
 
 /** Commits the mark, unless it stands. Resolves when the remote has it, or says that it has not. */
-export async function markStart(dispatcher: Dispatcher, held: Held): Promise<Marked> {
+export async function markStart(dispatcher: Dispatcher, held: LiveClaim): Promise<Marked> {
   if (isMarkedBy(dispatcher, held)) return 'marked';
   const { doors } = dispatcher;
   const settled = new AbortController();
@@ -42,7 +42,7 @@ export async function markStart(dispatcher: Dispatcher, held: Held): Promise<Mar
   if (!settled.signal.aborted) await doors.clock.sleep(STOPPING_MS, settled.signal);
   withdraw(dispatcher, outgoing);
   if (isMarkedBy(dispatcher, held)) return 'marked';
-  return held.stopped === null ? 'elsewhere' : 'stopped';
+  return held.state.stopped === null ? 'elsewhere' : 'stopped';
 }
 
 function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
@@ -54,7 +54,7 @@ function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
   });
 }
 
-function markTransaction(dispatcher: Dispatcher, held: Held): Transaction {
+function markTransaction(dispatcher: Dispatcher, held: LiveClaim): Transaction {
   const { work } = held;
   const { mirror, doors } = dispatcher;
   return {
@@ -63,8 +63,8 @@ function markTransaction(dispatcher: Dispatcher, held: Held): Transaction {
     decide: async (view) => {
       const path = currentPath(dispatcher, work);
       const standing = findStart(mirror.index(), work);
-      if (standing !== null) return standing.by?.nonce === held.claim.nonce ? [] : null;
-      if (held.stopped !== null) return null;
+      if (standing !== null) return standing.by?.nonce === held.state.claim.nonce ? [] : null;
+      if (held.state.stopped !== null) return null;
       const [mark, reply] = await view.lookUp([
         startedPath(path, work.recipient),
         replyPath(path, work.recipient),
@@ -72,7 +72,7 @@ function markTransaction(dispatcher: Dispatcher, held: Held): Transaction {
       if (mark != null || reply != null) return null;
       const { channel, from: asker } = work.message;
       const atMs = doors.clock.wallMs();
-      return [composeStart({ claim: held.claim, path, channel, asker, atMs })];
+      return [composeStart({ claim: held.state.claim, path, channel, asker, atMs })];
     },
   };
 }

@@ -15,6 +15,8 @@ import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
 import type { SeenRecord } from './state.ts';
 import { beginLook, needsNoLook } from './wake-up.ts';
+import { heldClaims } from './own-claims.ts';
+import { orphanAt } from './other-claims.ts';
 
 /** Rejected files that one look tells of by name. */
 const REJECTED_TOLD_MAX = 100;
@@ -173,7 +175,7 @@ function wantedRecords(
   book: LeaseBook,
 ): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
-  const ours = new Set([...state.claims.held.values()].map(({ oid }) => oid));
+  const ours = new Set(heldClaims(state.claims.own).map((held) => held.state.oid));
   const strangers = holdersUnseen(dispatcher);
   const wanted = new Map<string, Oid>();
   const claims = [settings.refs.claims, elsewhere(settings.refs.claims)];
@@ -182,7 +184,7 @@ function wantedRecords(
     const isClaim = claims.some((prefix) => ref.startsWith(prefix));
     const old =
       isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
-    const orphan = isClaim && state.claims.orphans.has(ref);
+    const orphan = isClaim && orphanAt(state.claims.others, ref) !== null;
     // Who serves what decides whether a workflow step can run at all; who can be called stands
     // there too.
     const beat =
@@ -215,9 +217,7 @@ function strayRecords(
   refs: ReadonlyMap<string, Oid>,
 ): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
-  const ours = new Set(
-    [...state.claims.held.values(), ...state.claims.uncertain.values()].map(({ oid }) => oid),
-  );
+  const ours = new Set([...state.claims.own.values()].map((own) => own.state.oid));
   const strays = [...strayClaims(dispatcher, refs)].filter(
     ([, oid]) => !state.records.has(oid) && !ours.has(oid),
   );

@@ -26,6 +26,7 @@ import {
   tellRefusal,
   untilDueMs,
 } from './refused-work.ts';
+import { liveClaims } from './own-claims.ts';
 
 /** More replies than this in one push gain nothing. */
 const BATCH_MAX = 128;
@@ -178,7 +179,7 @@ function isBlocked(outcome: TransactionOutcome | undefined): boolean {
  * else runs here.
  */
 async function gather({ state, doors }: Dispatcher): Promise<void> {
-  const others = [...state.claims.held.values()].filter(({ phase }) => phase === 'attempt').length;
+  const others = liveClaims(state.claims.own).length;
   const ms = Math.min(GATHER_MS_MAX, state.post.pushMs / GATHER_PART);
   if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.loop.ending.signal);
 }

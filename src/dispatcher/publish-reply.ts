@@ -17,7 +17,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { advance, dropOwn, type HeldClaim } from './own-claims.ts';
 import { currentPath, isOpen } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { restoreClaim } from './restore-claim.ts';
@@ -39,21 +39,21 @@ export interface OutboxPayload {
 /** Puts the final answer of a held claim into the outbox and on its way. */
 export async function publishReply(
   dispatcher: Dispatcher,
-  held: Held,
+  held: HeldClaim,
   facts: ReplyFacts,
 ): Promise<void> {
   const payload: OutboxPayload = {
     work: held.work,
-    claim: held.claim,
-    claimOid: held.oid,
+    claim: held.state.claim,
+    claimOid: held.state.oid,
     reply: composeReply(facts),
     failed: facts.failure !== null,
   };
   try {
     await dispatcher.doors.local.putOutbox({
       key: held.key,
-      nonce: held.claim.nonce,
-      claim: held.oid,
+      nonce: held.state.claim.nonce,
+      claim: held.state.oid,
       payload,
     });
   } catch (error) {
@@ -69,8 +69,8 @@ export async function publishReply(
 }
 
 /** Sends a reply that is already in the outbox. */
-export function sendReply(dispatcher: Dispatcher, held: Held, payload: OutboxPayload): void {
-  held.phase = 'publishing';
+export function sendReply(dispatcher: Dispatcher, held: HeldClaim, payload: OutboxPayload): void {
+  advance(held, { kind: 'ended' });
   enqueue(dispatcher, {
     about: held.work.message.path,
     transaction: replyTransaction(dispatcher, { payload, ref: held.ref }),
@@ -79,13 +79,13 @@ export function sendReply(dispatcher: Dispatcher, held: Held, payload: OutboxPay
 }
 
 /** Gives a claim back so that somebody else (or this host, later) can take the work. */
-export function releaseClaim(dispatcher: Dispatcher, held: Held, how: string): void {
-  held.phase = 'publishing';
+export function releaseClaim(dispatcher: Dispatcher, held: HeldClaim, how: string): void {
+  advance(held, { kind: 'ended' });
   enqueue(dispatcher, {
     about: held.work.message.path,
     transaction: {
       name: `release ${held.ref}`,
-      fences: [{ ref: held.ref, expected: held.oid, next: null }],
+      fences: [{ ref: held.ref, expected: held.state.oid, next: null }],
       decide: () => Promise.resolve([]),
     },
     done: () => forget(dispatcher, held, how),
@@ -137,7 +137,7 @@ export function replyTransaction(
 
 async function settleReply(
   dispatcher: Dispatcher,
-  held: Held,
+  held: HeldClaim,
   settled: { readonly payload: OutboxPayload; readonly outcome: TransactionOutcome },
 ): Promise<void> {
   const { doors } = dispatcher;
@@ -171,7 +171,7 @@ async function settleReply(
  */
 async function isPutBack(
   dispatcher: Dispatcher,
-  held: Held,
+  held: HeldClaim,
   { work }: OutboxPayload,
 ): Promise<boolean> {
   const { doors, mirror } = dispatcher;
@@ -185,7 +185,7 @@ async function isPutBack(
   const [reply] = tip === null ? [] : await doors.repository.lookUp(tip, [path]);
   if (reply != null) return false;
   const standing = listed.value.refs.get(held.ref) ?? null;
-  if (standing === held.oid) return true;
+  if (standing === held.state.oid) return true;
   return isOpen(dispatcher, work) && (await restoreClaim(dispatcher, held, standing));
 }
 
@@ -207,18 +207,18 @@ async function isPublished(
 /** What is kept of a claim of ours whose answer may not be published. */
 export function lateOf(
   { doors }: Dispatcher,
-  { key, claim, work }: Held,
+  { key, state, work }: HeldClaim,
   late: Pick<LateOutput, 'reason' | 'text'> & Pick<LateAnswer, 'form'>,
 ): LateOutput {
   const { form, ...said } = late;
   const { message, recipient } = work;
-  const of = { message: message.path, recipient, attempt: claim.attempt, form };
-  return { key, attemptId: claim.nonce, ...said, of: { ...of, atMs: doors.clock.wallMs() } };
+  const of = { message: message.path, recipient, attempt: state.claim.attempt, form };
+  return { key, attemptId: state.claim.nonce, ...said, of: { ...of, atMs: doors.clock.wallMs() } };
 }
 
 async function keepLate(
   dispatcher: Dispatcher,
-  held: Held,
+  held: HeldClaim,
   { payload, reason }: { readonly payload: OutboxPayload; readonly reason: string },
 ): Promise<void> {
   const { doors } = dispatcher;
@@ -243,14 +243,19 @@ async function keepLate(
  * Nothing of this claim is left to do here. The outbox goes last: until then a restart would
  * publish again and find it done.
  */
-async function forget(dispatcher: Dispatcher, held: Held, how: string): Promise<void> {
+async function forget(dispatcher: Dispatcher, held: HeldClaim, how: string): Promise<void> {
   const { doors, state } = dispatcher;
   if (state.loop.ending.signal.aborted) return;
   try {
-    await journal(dispatcher, { kind: 'settled', key: held.key, nonce: held.claim.nonce, how });
-    await doors.local.removeOutbox({ key: held.key, nonce: held.claim.nonce });
+    await journal(dispatcher, {
+      kind: 'settled',
+      key: held.key,
+      nonce: held.state.claim.nonce,
+      how,
+    });
+    await doors.local.removeOutbox({ key: held.key, nonce: held.state.claim.nonce });
   } finally {
-    if (state.claims.held.get(held.key) === held) state.claims.held.delete(held.key);
+    dropOwn(state.claims.own, held);
   }
 }
 

@@ -8,7 +8,8 @@ import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.t
 import { listWork, type Work } from '../protocol/open-work.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { heldClaims, resumeOwn } from './own-claims.ts';
+import { noteOrphan, orphanRefs } from './other-claims.ts';
 import { loadRests } from './keep-rests.ts';
 import { createRecord } from './observe.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
@@ -69,13 +70,14 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
     const claim = record?.claim ?? null;
     if (claim === null || claim.instance !== doors.local.instance || claim.run === dispatcher.run)
       continue;
-    if (state.claims.held.has(ref.slice(ref.lastIndexOf('/') + 1))) continue;
+    if (state.claims.own.has(ref.slice(ref.lastIndexOf('/') + 1))) continue;
     const trace = traces.get(claim.nonce);
     // A claim of ours that the journal does not know is from a time that this state directory has
     // forgotten: it counts as started.
-    state.claims.orphans.set(ref, { oid, started: trace === undefined || trace.starting });
+    const started = trace === undefined || trace.starting;
+    noteOrphan(state.claims.others, ref, { oid, started });
   }
-  const live = new Set([...state.claims.held.values()].map(({ claim }) => claim.nonce));
+  const live = new Set(heldClaims(state.claims.own).map((held) => held.state.claim.nonce));
   const late = new Set(
     [...traces]
       .flatMap(([nonce, { settled, starting }]) => (settled && starting ? [nonce] : []))
@@ -102,10 +104,14 @@ export async function recoverClaims(dispatcher: Dispatcher): Promise<boolean> {
  */
 export async function blockWhatRan(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror } = dispatcher;
-  const orphaned = [...state.claims.orphans.keys()].map((ref) =>
+  const orphaned = orphanRefs(state.claims.others).map((ref) =>
     ref.slice(ref.lastIndexOf('/') + 1),
   );
-  const spared = new Set([...state.claims.held.keys(), ...orphaned, ...state.claims.blocked]);
+  const spared = new Set([
+    ...heldClaims(state.claims.own).map(({ key }) => key),
+    ...orphaned,
+    ...state.claims.blocked,
+  ]);
   for (const entry of blocksOf(listWork(mirror.index()), {
     ran: new Set(state.claims.ledger.byKey.keys()),
     spared,
@@ -138,7 +144,9 @@ function isOrphan(
   traces: ReadonlyMap<string, Trace>,
   nonce: string,
 ): boolean {
-  return dispatcher.state.claims.orphans.size > 0 && traces.get(nonce)?.settled === false;
+  return (
+    orphanRefs(dispatcher.state.claims.others).length > 0 && traces.get(nonce)?.settled === false
+  );
 }
 
 function traceClaims(entries: readonly JournalEntry[]): ReadonlyMap<string, Trace> {
@@ -164,22 +172,16 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
     });
     return;
   }
-  const held: Held = {
-    key: item.key,
-    ref: settings.refs.claims + item.key,
-    work: payload.work,
-    claim: payload.claim,
-    oid: payload.claimOid,
-    renewedMs: doors.clock.monotonicMs(),
-    renewedAheadMs: aheadMs(doors.clock),
-    confirmedMs: Number.POSITIVE_INFINITY,
-    phase: 'publishing',
-    stopped: null,
-    abort: new AbortController(),
-    startedMs: null,
-    restores: 0,
-  };
-  state.claims.held.set(held.key, held);
+  const held = resumeOwn(
+    { key: item.key, ref: settings.refs.claims + item.key, work: payload.work },
+    {
+      claim: payload.claim,
+      oid: payload.claimOid,
+      renewedMs: doors.clock.monotonicMs(),
+      renewedAheadMs: aheadMs(doors.clock),
+    },
+  );
+  state.claims.own.set(held.key, held);
   doors.log.status('outbox.resumed', {
     message: payload.work.message.path,
     model: payload.work.recipient,

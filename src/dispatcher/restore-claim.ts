@@ -5,7 +5,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { advance, type HeldClaim } from './own-claims.ts';
 import { isMarkedBy } from './mark-start.ts';
 
 /** So often a claim is put back before its work is given up. */
@@ -17,13 +17,13 @@ const RESTORES_MAX = 1_000;
  */
 export async function restoreClaim(
   dispatcher: Dispatcher,
-  held: Held,
+  held: HeldClaim,
   standing: Oid | null,
 ): Promise<boolean> {
   const { doors, state } = dispatcher;
-  if (held.restores >= RESTORES_MAX || (standing !== null && !isMarkedBy(dispatcher, held)))
+  if (held.state.restores >= RESTORES_MAX || (standing !== null && !isMarkedBy(dispatcher, held)))
     return false;
-  held.restores += 1;
+  advance(held, { kind: 'restoring' });
   doors.log.warning('claim.restored', {
     message: held.work.message.path,
     model: held.work.recipient,
@@ -31,17 +31,14 @@ export async function restoreClaim(
     next: 'the agent goes on; look who pushes below refs/crosstalk',
   });
   const startedMs = doors.clock.monotonicMs();
-  held.confirmedMs = Number.POSITIVE_INFINITY;
   const pushed = await doors.repository.push(
-    [{ ref: held.ref, expected: standing, next: held.oid }],
+    [{ ref: held.ref, expected: standing, next: held.state.oid }],
     { atomic: false },
   );
   const result = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind : undefined;
   // Not landed, or nobody knows: the next look tells what stands there.
-  held.confirmedMs = doors.clock.monotonicMs();
-  if (result === 'landed') {
-    held.renewedMs = startedMs;
-    state.refs = new Map([...state.refs, [held.ref, held.oid]]);
-  }
+  const renewed = result === 'landed' ? { renewedMs: startedMs } : {};
+  advance(held, { kind: 'stands', nowMs: doors.clock.monotonicMs(), renewed });
+  if (result === 'landed') state.refs = new Map([...state.refs, [held.ref, held.state.oid]]);
   return true;
 }

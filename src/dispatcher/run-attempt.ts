@@ -20,7 +20,8 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { judgeAdmission } from '../protocol/admission.ts';
 import { effectsOf, type OpenMessage } from '../protocol/open-work.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { advance, dropOwn, type LiveClaim } from './own-claims.ts';
+import { noteOrphan } from './other-claims.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
 import { askPerson, settleQuestion } from './ask-person.ts';
@@ -45,7 +46,7 @@ interface Try {
 const STOPPED: AttemptOutcome = { kind: 'stopped', textSoFar: '', durationMs: 0 };
 
 /** Works a claim to its end. Never rejects. */
-export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
+export async function runClaim(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
   try {
     const watch = new AbortController();
     void watchLease(dispatcher, held, watch.signal);
@@ -68,12 +69,12 @@ export async function runClaim(dispatcher: Dispatcher, held: Held): Promise<void
 }
 
 /** It may have acted and nothing came of it: settled like the claim of a process that died. */
-function abandonClaim({ state }: Dispatcher, held: Held): void {
-  state.claims.held.delete(held.key);
-  state.claims.orphans.set(held.ref, { oid: held.oid, started: true });
+function abandonClaim({ state }: Dispatcher, held: LiveClaim): void {
+  dropOwn(state.claims.own, held);
+  noteOrphan(state.claims.others, held.ref, { oid: held.state.oid, started: true });
 }
 
-async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
+async function workClaim(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
   const { serving } = dispatcher.state.models;
   const entry = serving.models.get(held.work.recipient);
   if (entry === undefined) {
@@ -85,7 +86,7 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
   // A fallback that begins, because the recipient rests, may do more than the claim says: the claim
   // says so first.
   if (
-    effectsOf(first.entry, held.work.message) !== held.claim.effects &&
+    effectsOf(first.entry, held.work.message) !== held.state.claim.effects &&
     !(await renewClaim(dispatcher, held, first.entry))
   )
     return;
@@ -95,7 +96,10 @@ async function workClaim(dispatcher: Dispatcher, held: Held): Promise<void> {
     if (outcome === null) return;
     // An answer that came in spite of us is offered all the same: whether the claim still stands is
     // decided by the remote.
-    if (outcome.kind !== 'answered' && (held.stopped !== null || outcome.kind === 'stopped')) {
+    if (
+      outcome.kind !== 'answered' &&
+      (held.state.stopped !== null || outcome.kind === 'stopped')
+    ) {
       await stopClaim(
         dispatcher,
         held,
@@ -139,7 +143,7 @@ const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
  * What rests is not started. A sender who asks another model next is told so at once; other work
  * goes back to whoever can do it.
  */
-async function tellRest(dispatcher: Dispatcher, held: Held): Promise<void> {
+async function tellRest(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
   const { recipient, message } = held.work;
   const rest = dispatcher.state.models.parked.get(recipient);
   if (!message.hasFallback || rest === undefined) {
@@ -161,11 +165,11 @@ async function tellRest(dispatcher: Dispatcher, held: Held): Promise<void> {
 /** Null when the claim was lost before anything was started. */
 async function invoke(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   current: Try,
 ): Promise<AttemptOutcome | null> {
   const { doors, state } = dispatcher;
-  const attemptId = `${held.claim.nonce}-${held.claim.attempt}.${current.invocation}-${current.entry.name}`;
+  const attemptId = `${held.state.claim.nonce}-${held.state.claim.attempt}.${current.invocation}-${current.entry.name}`;
   const directory = await doors.workspace.open(attemptId);
   const over = new AbortController();
   const { permissions } = current.entry;
@@ -188,28 +192,29 @@ async function invoke(
     await journal(dispatcher, {
       kind: 'starting',
       key: held.key,
-      nonce: held.claim.nonce,
+      nonce: held.state.claim.nonce,
       attemptId,
       model: current.entry.name,
       effects,
-      attempt: held.claim.attempt,
+      attempt: held.state.claim.attempt,
       atMs: doors.clock.wallMs(),
     });
     while (hasSlept(dispatcher, held))
       if (!(await renewClaim(dispatcher, held, current.entry))) return null;
-    if (held.stopped !== null) return STOPPED;
-    held.startedMs = doors.clock.monotonicMs();
+    if (held.state.stopped !== null) return STOPPED;
+    const nowMs = doors.clock.monotonicMs();
+    advance(held, { kind: 'started', nowMs });
     state.models.starts.set(
       current.entry.name,
       recent(state.models.starts.get(current.entry.name), {
-        nowMs: held.startedMs,
+        nowMs,
         windowMs: 60 * MINUTE,
       }),
     );
     doors.log.status('attempt.started', {
       message: held.work.message.path,
       model: current.entry.name,
-      attempt: held.claim.attempt,
+      attempt: held.state.claim.attempt,
     });
     const request: AttemptRequest = {
       attemptId,
@@ -222,7 +227,7 @@ async function invoke(
         CROSSTALK_MODEL: held.work.recipient,
         CROSSTALK_HOPS: String(held.work.message.hops + 1),
         CROSSTALK_CHANNEL: held.work.message.channel,
-        CROSSTALK_ATTEMPT: String(held.claim.attempt),
+        CROSSTALK_ATTEMPT: String(held.state.claim.attempt),
       },
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
@@ -242,7 +247,7 @@ async function invoke(
     doors.log.status('attempt.ended', {
       message: held.work.message.path,
       model: current.entry.name,
-      attempt: held.claim.attempt,
+      attempt: held.state.claim.attempt,
       how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
       duration_ms: Math.round(outcome.durationMs),
       ...(outcome.kind !== 'stopped' && outcome.usage.costUsd !== null
@@ -282,7 +287,7 @@ async function noteUsage(
 }
 
 /** A message that names a project runs in that directory of this host. */
-function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): ModelEntry {
+function projectEntry(dispatcher: Dispatcher, held: LiveClaim, entry: ModelEntry): ModelEntry {
   const { project } = held.work.message;
   return project === null
     ? entry
@@ -291,7 +296,7 @@ function projectEntry(dispatcher: Dispatcher, held: Held, entry: ModelEntry): Mo
 
 async function answer(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   said: { readonly outcome: Answered; readonly entry: ModelEntry },
 ): Promise<null> {
   const { outcome, entry } = said;
@@ -312,7 +317,7 @@ async function answer(
 
 async function afterFailure(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   failed: { readonly outcome: Failed; readonly tried: Try },
 ): Promise<Try | null> {
   const { outcome, tried } = failed;
@@ -324,7 +329,7 @@ async function afterFailure(
   const decision = decideAfterFailure({
     failure: outcome.class,
     effects: effectsOf(tried.entry, held.work.message),
-    attempt: held.claim.attempt,
+    attempt: held.state.claim.attempt,
     attemptsMax: tried.entry.attempts,
     invocation: tried.invocation,
     hasFallback: next !== undefined,
@@ -340,7 +345,7 @@ async function afterFailure(
   switch (decision.kind) {
     case 'wait':
       await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
-      if (held.stopped === null) return { ...tried, invocation: tried.invocation + 1 };
+      if (held.state.stopped === null) return { ...tried, invocation: tried.invocation + 1 };
       await stopClaim(dispatcher, held, '');
       return null;
     case 'retry':

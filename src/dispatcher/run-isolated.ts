@@ -12,7 +12,7 @@ import { isCheckoutConfig } from '../protocol/checkout-files.ts';
 import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { advance, type LiveClaim } from './own-claims.ts';
 import { failedHere } from './failure-body.ts';
 
 interface IsolatedRun {
@@ -23,11 +23,11 @@ interface IsolatedRun {
 /** Runs the agent where its message wants it to. */
 export async function runIsolated(
   dispatcher: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   { request, isolation }: IsolatedRun,
 ): Promise<AttemptOutcome> {
   const { doors, settings } = dispatcher;
-  delete held.saved;
+  advance(held, { kind: 'saved', saved: null });
   if (isolation.kind === 'none') return doors.agents.run(request);
   if (isolation.kind === 'refused') return failedHere('invalid', isolation.why);
   const name = held.work.message.project ?? '';
@@ -52,7 +52,7 @@ export async function runIsolated(
       isWorktree: true,
       extraEnv,
     });
-    if (outcome.kind !== 'answered' || held.stopped !== null) return outcome;
+    if (outcome.kind !== 'answered' || held.state.stopped !== null) return outcome;
     const saved = await saveWork(dispatcher, held, { worktree, outcome });
     isKept = worktree.keep && saved.kind === 'answered';
     return saved;
@@ -68,7 +68,7 @@ export async function runIsolated(
 
 async function saveWork(
   { doors, settings }: Dispatcher,
-  held: Held,
+  held: LiveClaim,
   done: { readonly worktree: Worktree; readonly outcome: Answered },
 ): Promise<AttemptOutcome> {
   const { worktree, outcome } = done;
@@ -88,6 +88,7 @@ async function saveWork(
       durationMs: outcome.durationMs,
       usage: outcome.usage,
     };
-  held.saved = { branch: saved.branch, commit: saved.commit };
+  const { branch, commit } = saved;
+  advance(held, { kind: 'saved', saved: { branch, commit } });
   return outcome;
 }

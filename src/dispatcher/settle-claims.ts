@@ -14,6 +14,7 @@ import { enqueue } from './post.ts';
 import { replyTransaction } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeWork, type WorkView } from './select-work.ts';
+import { beginSettling, isSettling } from './other-claims.ts';
 
 export type LapsedVerdict = 'remove' | 'take-over' | 'gave-up';
 
@@ -43,7 +44,7 @@ export async function settleLapsedClaims(
   );
   for (const [ref, oid] of standing) {
     const found = readLapsed(dispatcher, ref, oid);
-    if (found === null || isOurs(dispatcher, ref) || state.claims.settling.has(ref)) continue;
+    if (found === null || isOurs(dispatcher, ref) || isSettling(state.claims.others, ref)) continue;
     open ??= openWork(works);
     const work = open.get(ref.slice(ref.lastIndexOf('/') + 1)) ?? null;
     if (work !== null && startedBy(dispatcher, work) !== null) continue;
@@ -108,7 +109,7 @@ function announceTakeover(
 }
 
 function removeClaim(dispatcher: Dispatcher, ref: string, oid: Oid): void {
-  dispatcher.state.claims.settling.add(ref);
+  beginSettling(dispatcher.state.claims.others, ref);
   dispatcher.doors.log.status('claim.removed', {
     ref,
     why: 'its message is answered or gone, it was never started, or nobody knows its holder',
@@ -147,7 +148,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void 
     failure: { class: 'host-lost', detail },
     ...NO_RUN,
   });
-  dispatcher.state.claims.settling.add(ref);
+  beginSettling(dispatcher.state.claims.others, ref);
   dispatcher.doors.log.alert('host.lost', {
     message: claim.message,
     model: claim.recipient,
@@ -166,7 +167,6 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void 
 }
 
 function settled(dispatcher: Dispatcher, ref: string): Promise<void> {
-  dispatcher.state.claims.settling.delete(ref);
-  dispatcher.state.claims.orphans.delete(ref);
+  dispatcher.state.claims.others.delete(ref);
   return Promise.resolve();
 }

@@ -17,6 +17,7 @@ import { currentPath, supersededWork } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { isOurs, readLapsed } from './lapsed-claims.ts';
 import { attemptsHere, ranExternal } from './start-ledger.ts';
+import { beginSettling, isSettling } from './other-claims.ts';
 
 /** A piece of work that nobody may start, and why. */
 interface Begun {
@@ -75,7 +76,7 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
 function isGone(dispatcher: Dispatcher, { work, by, isOwn }: Begun): boolean {
   const { settings, state } = dispatcher;
   const ref = settings.refs.claims + work.key;
-  if (state.claims.settling.has(ref)) return false;
+  if (isSettling(state.claims.others, ref)) return false;
   const standing = [ref, elsewhere(ref)].flatMap((name) => {
     const claim = state.refs.get(name);
     return claim === undefined ? [] : [readLapsed(dispatcher, name, claim)];
@@ -105,7 +106,7 @@ function replyForStarted(dispatcher: Dispatcher, begun: Begun): void {
   const { work, detail } = begun;
   const ref = settings.refs.claims + work.key;
   const fix = `crosstalkd retry ${shellWord(work.message.path)}`;
-  state.claims.settling.add(ref);
+  beginSettling(state.claims.others, ref);
   doors.log.alert('host.lost', {
     message: work.message.path,
     model: work.recipient,
@@ -117,8 +118,7 @@ function replyForStarted(dispatcher: Dispatcher, begun: Begun): void {
     about: work.message.path,
     transaction: lostTransaction(dispatcher, begun, `No answer: ${detail}. To ask again: ${fix}\n`),
     done: () => {
-      state.claims.settling.delete(ref);
-      state.claims.orphans.delete(ref);
+      state.claims.others.delete(ref);
       return Promise.resolve();
     },
   });

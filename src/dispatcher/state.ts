@@ -22,6 +22,8 @@ import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
 import { createLedger, type StartLedger } from './start-ledger.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
+import { type OtherClaims } from './other-claims.ts';
+import { type OwnClaims } from './own-claims.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {
@@ -40,71 +42,6 @@ export interface Serving {
   readonly models: ReadonlyMap<string, ModelEntry>;
   /** Model name → why it is not run here. */
   readonly refused: ReadonlyMap<string, OfferReason>;
-}
-
-/** Why a running attempt is ended by us. */
-export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';
-
-/** A question that waits for a person. */
-export interface Asking {
-  readonly path: string;
-  readonly people: readonly string[];
-  /** The slot is free for other work meanwhile. */
-  readonly isSlotFree: boolean;
-  readonly decide: (says: 'approve' | 'deny', by: string) => void;
-}
-
-/** A claim of ours that stands on the remote as far as we know. */
-export interface Held {
-  readonly key: string;
-  readonly ref: string;
-  readonly work: Work;
-  claim: Claim;
-  oid: Oid;
-  /** Monotonic time at which the push that made (or renewed) it began: its lease runs from here. */
-  renewedMs: number;
-  /** What the wall clock was ahead of the monotonic one then: when the machine sleeps, it grows. */
-  renewedAheadMs: number;
-  /**
-   * Monotonic time from which a listing without this claim means that it is lost; infinite while a
-   * renewal is on its way.
-   */
-  confirmedMs: number;
-  /**
-   * `attempt`: an agent runs or will; `publishing`: its end is in the outbox or a release is on its
-   * way.
-   */
-  phase: 'attempt' | 'publishing';
-  stopped: StopReason | null;
-  readonly abort: AbortController;
-  /** When the agent that runs now was started; null = none. */
-  startedMs: number | null;
-  /** How often it was put back after somebody had moved its ref. */
-  restores: number;
-  /** What a person is asked now; absent = nothing. */
-  asking?: Asking;
-  /** How many questions this process has asked for it. */
-  questions?: number;
-  /** Resolves when it is known what became of the push of the last question. */
-  posting?: Promise<void>;
-  /** What the attempt left in its project; absent = nothing. */
-  saved?: { readonly branch: string | null; readonly commit: string };
-}
-
-/** A claim that was pushed and not yet seen on the remote by a later look. */
-export interface UncertainClaim {
-  readonly oid: Oid;
-  readonly work: Work;
-  readonly claim: Claim;
-  /** Where its ref stood before. */
-  readonly expected: Oid | null;
-  readonly startedMs: number;
-  /** As `renewedAheadMs` of a held claim. */
-  readonly aheadMs: number;
-  /** What to say when it turns out that it did not land. */
-  readonly line: string;
-  /** The remote limits how often it is called. */
-  readonly isLimited: boolean;
 }
 
 /** A claim that did not come about although nobody else was seen to have it. */
@@ -197,20 +134,12 @@ export interface ModelState {
 
 /** Claims on their way from the push to the settled end. */
 export interface ClaimState {
-  readonly held: Map<string, Held>;
-  /** Claims whose push had no answer, by ref: settled by the next look. */
-  readonly uncertain: Map<string, UncertainClaim>;
+  readonly own: OwnClaims;
   /** Claims that the remote does not take, by key, while nobody else takes them either. */
   readonly refused: Map<string, LostClaim>;
   /** False until the claims of an earlier run were looked for. */
   recovered: boolean;
-  /**
-   * Claims of an earlier run of this state directory: their process is dead, whatever their lease
-   * says. Ref → whether its agent was started.
-   */
-  readonly orphans: Map<string, { readonly oid: Oid; readonly started: boolean }>;
-  /** Claim refs of others whose removal or failure reply is on its way. */
-  readonly settling: Set<string>;
+  readonly others: OtherClaims;
   /** What this state directory has started, as far back as its journal goes. */
   readonly ledger: StartLedger;
   /** Keys of it that a rewritten branch shows as open: they are not run a second time here. */
@@ -357,12 +286,10 @@ export function createState(): State {
       failures: new Map(),
     },
     claims: {
-      held: new Map(),
-      uncertain: new Map(),
+      own: new Map(),
       refused: new Map(),
       recovered: false,
-      orphans: new Map(),
-      settling: new Set(),
+      others: new Map(),
       ledger: createLedger(),
       blocked: new Set(),
       unclaimed: new Map(),

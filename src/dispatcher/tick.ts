@@ -8,7 +8,7 @@ import { adoptClaims, claimMessages } from './claim-message.ts';
 import { checkSignatures } from './check-signatures.ts';
 import { heedAnswers } from './ask-person.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Held } from './state.ts';
+import { isLive, type OwnClaim } from './own-claims.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
 import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
@@ -73,7 +73,7 @@ export function judgeAllWork(
 /** The moment, as select-work.ts sees it. */
 export function viewWork(dispatcher: Dispatcher): WorkView {
   const { settings, state, doors } = dispatcher;
-  const held = [...state.claims.held.values()];
+  const own = [...state.claims.own.values()];
   return {
     alias: settings.alias,
     instance: doors.local.instance,
@@ -83,13 +83,8 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     claimsPrefix: settings.refs.claims,
     hostsPrefix: settings.refs.hosts,
     // A claim that may have landed takes its slot too.
-    held: new Map(
-      [...held.filter(takesSlot), ...state.claims.uncertain.values()].map(({ work }) => [
-        work.key,
-        work.recipient,
-      ]),
-    ),
-    finishing: new Set(held.filter((one) => !takesSlot(one)).map(({ key }) => key)),
+    held: new Map(own.filter(takesSlot).map(({ work }) => [work.key, work.recipient])),
+    finishing: new Set(own.filter((claim) => !takesSlot(claim)).map(({ key }) => key)),
     startedBy: (work) => startedBy(dispatcher, work),
     attemptsHere: ({ key }) => attemptsHere(state.claims.ledger, key),
     blocked: state.claims.blocked,
@@ -110,8 +105,9 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
 }
 
 /** While a person is asked, an entry may give its slot to other work. */
-function takesSlot({ phase, asking }: Held): boolean {
-  return phase === 'attempt' && asking?.isSlotFree !== true;
+function takesSlot(claim: OwnClaim): boolean {
+  if (isLive(claim)) return claim.state.asking?.isSlotFree !== true;
+  return claim.state.kind !== 'publishing';
 }
 
 /**

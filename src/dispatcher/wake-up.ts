@@ -7,6 +7,7 @@ import { MINUTE } from '../base/clock.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import type { WakeSource } from './hints.ts';
 import { refsUnder } from './refs-under.ts';
+import { isAtRest, workInHand } from './work-in-hand.ts';
 
 /**
  * A push moves several refs one after the other; a look in the middle would have to be made again.
@@ -67,22 +68,8 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
     !state.claims.recovered
   )
     return false;
-  if (
-    state.host.outage !== null ||
-    state.host.halted !== null ||
-    state.post.publishing ||
-    state.post.outgoing.length > 0
-  )
-    return false;
-  const ours = [
-    state.claims.held,
-    state.claims.uncertain,
-    state.claims.orphans,
-    state.claims.settling,
-    state.workflows.advancing,
-    state.workflows.firing,
-  ];
-  if (ours.some(({ size }) => size > 0)) return false;
+  if (state.host.outage !== null || state.host.halted !== null) return false;
+  if (!isAtRest(workInHand(state))) return false;
   // While anybody holds a claim, time without a look is time in which nobody is seen to be silent.
   if (refsUnder(state.refs, settings.refs.claims).length > 0) return false;
   return doors.clock.monotonicMs() - state.seenMs < safetyMs(dispatcher);
@@ -95,11 +82,8 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
 export function beginLook(dispatcher: Dispatcher): (changed: boolean) => void {
   const { state, doors } = dispatcher;
   const { hints } = state.loop;
-  const idle =
-    state.claims.held.size === 0 &&
-    state.claims.uncertain.size === 0 &&
-    !state.post.publishing &&
-    state.workflows.advancing.size === 0;
+  const { held, uncertain, runs, isPublishing } = workInHand(state);
+  const idle = held + uncertain + runs === 0 && !isPublishing;
   const unasked =
     hints.watch === 'trusted' &&
     !hints.lookDue &&

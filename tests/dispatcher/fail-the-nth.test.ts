@@ -173,9 +173,8 @@ function isIdle(world: World, { process, programs }: Host): boolean {
   const state = process?.dispatcher.state;
   if (state === undefined || !state.claims.recovered || programs.size > 0) return false;
   return (
-    state.claims.held.size === 0 &&
+    state.claims.own.size === 0 &&
     state.post.outgoing.length === 0 &&
-    state.claims.uncertain.size === 0 &&
     checkClaimsGone(world).length === 0
   );
 }

@@ -27,6 +27,7 @@ import { checkWorkflows, listOpenRuns } from './run-invariants.ts';
 import { playRuns } from './run-people.ts';
 import { BRANCH, createWorld, REFS, type World } from './world.ts';
 import { sayReason } from '../../src/protocol/say-reason.ts';
+import { heldClaims } from '../../src/dispatcher/own-claims.ts';
 
 /** How a seed went. */
 export interface SeedResult {
@@ -167,9 +168,7 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
     living.some(
       (dispatcher) =>
         dispatcher !== undefined &&
-        (dispatcher.state.claims.uncertain.size > 0 ||
-          dispatcher.state.post.outgoing.length > 0 ||
-          dispatcher.state.claims.held.size > 0),
+        (dispatcher.state.claims.own.size > 0 || dispatcher.state.post.outgoing.length > 0),
     )
   )
     return false;
@@ -248,11 +247,13 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
   });
   const busy = hosts.flatMap(({ name, process }) =>
     process === null ||
-    (process.dispatcher.state.claims.held.size === 0 &&
+    (heldClaims(process.dispatcher.state.claims.own).length === 0 &&
       process.dispatcher.state.post.outgoing.length === 0)
       ? []
       : [
-          `I9 ${name} holds ${[...process.dispatcher.state.claims.held.values()].map(({ work, phase }) => `${work.message.path} ${work.recipient} ${phase}`).join()} and sends ${process.dispatcher.state.post.outgoing.map(({ transaction }) => transaction.name).join()}`,
+          `I9 ${name} holds ${heldClaims(process.dispatcher.state.claims.own)
+            .map(({ work, state }) => `${work.message.path} ${work.recipient} ${state.kind}`)
+            .join()} and sends ${process.dispatcher.state.post.outgoing.map(({ transaction }) => transaction.name).join()}`,
         ],
   );
   const found = [...open, ...busy, ...checkClaimsGone(world)];
