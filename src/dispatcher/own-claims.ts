@@ -136,19 +136,21 @@ type Step =
   | { readonly kind: 'ended' };
 
 /** In which states it may happen. */
-interface From {
-  pushed: 'drafted';
-  won: 'uncertain';
-  renewing: 'held' | 'attempt';
-  restoring: 'held' | 'attempt' | 'publishing';
-  posting: 'held' | 'attempt';
-  asking: 'held' | 'attempt';
-  stands: 'held' | 'attempt' | 'publishing';
-  started: 'held' | 'attempt';
-  saved: 'held' | 'attempt';
-  stopped: 'held' | 'attempt';
-  ended: 'held' | 'attempt' | 'publishing';
-}
+const FROM = {
+  pushed: ['drafted'],
+  won: ['uncertain'],
+  renewing: ['held', 'attempt'],
+  restoring: ['held', 'attempt', 'publishing'],
+  posting: ['held', 'attempt'],
+  asking: ['held', 'attempt'],
+  stands: ['held', 'attempt', 'publishing'],
+  started: ['held', 'attempt'],
+  saved: ['held', 'attempt'],
+  stopped: ['held', 'attempt'],
+  ended: ['held', 'attempt', 'publishing'],
+} as const satisfies Readonly<Record<Step['kind'], readonly OwnKind[]>>;
+
+type From = { readonly [D in Step['kind']]: (typeof FROM)[D][number] };
 
 /** The state that it leads to, where that is another. */
 interface To {
@@ -163,6 +165,9 @@ type StepIn<K extends OwnKind> = {
   [S in keyof From]: [K] extends [From[S]] ? S : never;
 }[keyof From];
 type After<S extends OwnState, D extends keyof From> = D extends keyof To ? Of<To[D]> : S;
+
+/** No look can say anything of it: a push of its ref is on its way. */
+const ON_ITS_WAY = { confirmedMs: Number.POSITIVE_INFINITY };
 
 /** A claim that is about to be pushed. */
 export function draftOwn(
@@ -179,7 +184,7 @@ export function resumeOwn(
 ): OwnClaim<Of<'publishing'>> {
   const state = {
     ...standing,
-    confirmedMs: Number.POSITIVE_INFINITY,
+    ...ON_ITS_WAY,
     restores: 0,
     startedMs: null,
   };
@@ -197,68 +202,45 @@ export function advance<S extends OwnState, D extends StepIn<S['kind']>>(
 }
 
 function nextState(state: OwnState, step: Step): OwnState {
-  switch (step.kind) {
-    case 'pushed':
-      return state.kind === 'drafted' ? pushed(state, step) : unheard(state, step);
-    case 'won':
-      return state.kind === 'uncertain' ? won(state, step.seenMs) : unheard(state, step);
-    case 'renewing':
-      return isWon(state)
-        ? { ...state, confirmedMs: Number.POSITIVE_INFINITY }
-        : unheard(state, step);
-    case 'restoring':
-      return isWon(state)
-        ? { ...state, confirmedMs: Number.POSITIVE_INFINITY, restores: state.restores + 1 }
-        : unheard(state, step);
-    case 'posting':
-      return isAtWork(state) ? posting(state, step.posting) : unheard(state, step);
-    case 'asking':
-      return isAtWork(state) ? { ...state, asking: step.asking } : unheard(state, step);
-    case 'stands':
-      return isWon(state)
-        ? { ...state, ...step.renewed, confirmedMs: step.nowMs }
-        : unheard(state, step);
-    case 'started':
-      return isAtWork(state)
-        ? { ...state, kind: 'attempt', startedMs: step.nowMs }
-        : unheard(state, step);
-    case 'saved':
-      return isAtWork(state) ? { ...state, saved: step.saved } : unheard(state, step);
-    case 'stopped':
-      return isAtWork(state) ? { ...state, stopped: step.reason } : unheard(state, step);
-    case 'ended':
-      return isWon(state) ? publishing(state) : unheard(state, step);
-  }
+  // Only a holder that kept what another step has made of its claim can come here otherwise.
+  if (!(FROM[step.kind] as readonly OwnKind[]).includes(state.kind))
+    throw new Error(`a claim that is ${state.kind} cannot be ${step.kind}`);
+  return (MOVES[step.kind] as (state: OwnState, step: Step) => OwnState)(state, step);
 }
 
-function pushed(
-  { claim, oid, expected }: Of<'drafted'>,
-  { startedMs, aheadMs, line, isLimited }: Extract<Step, { kind: 'pushed' }>,
-): Of<'uncertain'> {
-  const standing = { claim, oid, renewedMs: startedMs, renewedAheadMs: aheadMs };
-  return { kind: 'uncertain', ...standing, expected, line, isLimited };
-}
-
-function won(
-  { claim, oid, renewedMs, renewedAheadMs }: Of<'uncertain'>,
-  confirmedMs: number,
-): Of<'held'> {
-  const standing = { claim, oid, renewedMs, renewedAheadMs, confirmedMs, restores: 0 };
-  const quiet = { asking: null, questions: 0, posting: null };
-  return { kind: 'held', ...standing, ...quiet, stopped: null, saved: null };
-}
-
-function posting(state: LiveClaim['state'], pushed: Promise<void>): LiveClaim['state'] {
-  const questions = state.questions + 1;
-  return { ...state, questions, posting: pushed, confirmedMs: Number.POSITIVE_INFINITY };
-}
-
-function publishing(state: HeldClaim['state']): Of<'publishing'> {
-  const { claim, oid, renewedMs, renewedAheadMs, confirmedMs, restores } = state;
-  const startedMs = state.kind === 'held' ? null : state.startedMs;
-  const standing = { claim, oid, renewedMs, renewedAheadMs, confirmedMs, restores };
-  return { kind: 'publishing', ...standing, startedMs };
-}
+/** What each step makes of a claim. */
+const MOVES: {
+  readonly [D in Step['kind']]: (
+    state: Of<From[D]>,
+    step: Extract<Step, { readonly kind: D }>,
+  ) => OwnState;
+} = {
+  pushed: ({ claim, oid, expected }, { startedMs, aheadMs, line, isLimited }) => {
+    const standing = { claim, oid, renewedMs: startedMs, renewedAheadMs: aheadMs };
+    return { kind: 'uncertain', ...standing, expected, line, isLimited };
+  },
+  won: ({ claim, oid, renewedMs, renewedAheadMs }, { seenMs }) => {
+    const standing = { claim, oid, renewedMs, renewedAheadMs, confirmedMs: seenMs, restores: 0 };
+    const quiet = { asking: null, questions: 0, posting: null };
+    return { kind: 'held', ...standing, ...quiet, stopped: null, saved: null };
+  },
+  renewing: (state) => ({ ...state, ...ON_ITS_WAY }),
+  restoring: (state) => ({ ...state, ...ON_ITS_WAY, restores: state.restores + 1 }),
+  posting: (state, { posting }) => {
+    return { ...state, ...ON_ITS_WAY, posting, questions: state.questions + 1 };
+  },
+  asking: (state, { asking }) => ({ ...state, asking }),
+  stands: (state, { renewed, nowMs }) => ({ ...state, ...renewed, confirmedMs: nowMs }),
+  started: (state, { nowMs }) => ({ ...state, kind: 'attempt', startedMs: nowMs }),
+  saved: (state, { saved }) => ({ ...state, saved }),
+  stopped: (state, { reason }) => ({ ...state, stopped: reason }),
+  ended: (state) => {
+    const { claim, oid, renewedMs, renewedAheadMs, confirmedMs, restores } = state;
+    const startedMs = state.kind === 'held' ? null : state.startedMs;
+    const standing = { claim, oid, renewedMs, renewedAheadMs, confirmedMs, restores };
+    return { kind: 'publishing', ...standing, startedMs };
+  },
+};
 
 function isAtWork(state: OwnState): state is LiveClaim['state'] {
   return state.kind === 'held' || state.kind === 'attempt';
@@ -266,11 +248,6 @@ function isAtWork(state: OwnState): state is LiveClaim['state'] {
 
 function isWon(state: OwnState): state is HeldClaim['state'] {
   return isAtWork(state) || state.kind === 'publishing';
-}
-
-/** Reached only by a holder that kept what `advance` had given it before another step. */
-function unheard(state: OwnState, step: Step): never {
-  throw new Error(`a claim that is ${state.kind} cannot be ${step.kind}`);
 }
 
 /** True while its work is being done here. */

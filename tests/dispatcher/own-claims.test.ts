@@ -28,6 +28,8 @@ const STEPS = [
   { kind: 'restoring' },
   { kind: 'stands', nowMs: 30, renewed: { oid: 'o2' as Oid, renewedMs: 25 } },
   { kind: 'started', nowMs: 40 },
+  { kind: 'posting', posting: Promise.resolve() },
+  { kind: 'asking', asking: null },
   { kind: 'saved', saved: { branch: 'b', commit: 'c' } },
   { kind: 'stopped', reason: 'shutdown' },
   { kind: 'ended' },
