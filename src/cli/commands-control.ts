@@ -7,7 +7,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'status',
     args: '',
-    about: 'what is going on, and what needs you with the command that fixes it',
+    about: 'Show what is running, waiting, and needs you',
     group: 'look',
     agents: true,
     options: [
@@ -19,7 +19,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'why',
     args: '<id|run|model|host>',
-    about: 'where a message, run, gate, model or host stands, why, and what moves it',
+    about: 'Explain where a message, run, gate, model or host stands',
     group: 'look',
     agents: true,
     options: [],
@@ -28,7 +28,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'hosts',
     args: '',
-    about: 'every host: what it serves, how busy it is, what it holds',
+    about: 'List hosts: what each serves, how busy it is, what it holds',
     group: 'look',
     agents: true,
     options: [],
@@ -37,7 +37,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'metrics',
     args: '',
-    about: 'work, hosts, models, replies, tokens and cost as numbers for Prometheus',
+    about: 'Print work, hosts, replies, tokens and cost for Prometheus',
     group: 'look',
     agents: true,
     options: [
@@ -52,7 +52,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'web',
     args: '',
-    about: 'a page on this machine: conversations, runs, hosts and charts, live',
+    about: 'Open a page on this machine: conversations, runs, hosts',
     group: 'look',
     options: [
       {
@@ -70,7 +70,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'cancel',
     args: '<id>',
-    about: 'close a message for everybody who has not answered; running agents are stopped',
+    about: 'Close a message for everybody who has not answered',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
     load: () =>
@@ -79,7 +79,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'retry',
     args: '<id>',
-    about: 'ask again, as a new message, those who failed or never answered',
+    about: 'Ask again those who failed or never answered',
     group: 'control',
     options: [{ name: 'to', value: 'models', about: 'only these recipients (comma-separated)' }],
     load: () =>
@@ -88,7 +88,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'ack',
     args: '[id...]',
-    about: 'dismiss a failure, or a file that is no message, for everybody',
+    about: 'Dismiss a failure, or a file that is no message',
     group: 'control',
     options: [
       { name: 'failed', about: 'every failure that is listed' },
@@ -100,7 +100,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'answer',
     args: '<id> [choice]',
-    about: 'answer what an agent asks: approve or deny, or a text with -m',
+    about: 'Answer what an agent asks: approve, deny, or a text',
     group: 'control',
     options: [
       { name: 'message', short: 'm', value: 'text', about: 'the answer, or what you add to it' },
@@ -112,7 +112,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'adopt',
     args: '<id>',
-    about: 'publish what an agent of this host answered too late, by hand, or discard it',
+    about: 'Publish or discard what an agent answered too late',
     group: 'control',
     options: [
       { name: 'to', value: 'model', about: 'only what this recipient said' },
@@ -124,7 +124,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'pause',
     args: '',
-    about: 'claim nothing new until resume; what runs goes on',
+    about: 'Claim nothing new until resume; what runs goes on',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ pause }) => ({ execute: pause })),
@@ -132,7 +132,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'resume',
     args: '[model]',
-    about: 'take work again, or end the rest of one model',
+    about: 'Take work again, or end the rest of one model',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ resume }) => ({ execute: resume })),
@@ -140,7 +140,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'drain',
     args: '',
-    about: 'finish what runs, claim nothing new, then end',
+    about: 'Finish what runs, claim nothing new, then end',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ drain }) => ({ execute: drain })),
@@ -148,7 +148,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'stop',
     args: '',
-    about: 'end within the grace period, like SIGTERM',
+    about: 'End within the grace period, like SIGTERM',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ stop }) => ({ execute: stop })),
@@ -166,14 +166,14 @@ const MANAGER = {
 const SERVICE_COMMAND: CommandSpec = {
   name: 'service',
   args: '',
-  about: 'the dispatcher as a service of this user: systemd or launchd keeps it running',
+  about: 'Manage the dispatcher as a service of this user',
   group: 'care',
   options: [],
   subcommands: [
     {
       name: 'service install',
       args: '[dir|url]',
-      about: 'write the unit with a PATH that finds the agent programs, and start it',
+      about: 'Write the unit with a PATH that finds agents, and start it',
       group: 'care',
       options: [
         { name: 'alias', value: 'name', about: "this host's name in addresses" },
@@ -188,7 +188,7 @@ const SERVICE_COMMAND: CommandSpec = {
     {
       name: 'service uninstall',
       args: '[dir|url]',
-      about: 'stop it and take the unit away',
+      about: 'Stop the service and remove its unit',
       group: 'care',
       options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
       load: () =>
@@ -197,7 +197,7 @@ const SERVICE_COMMAND: CommandSpec = {
     {
       name: 'service status',
       args: '[dir|url]',
-      about: 'whether it is installed and runs, and where its log is',
+      about: 'Show whether the service runs, and where its log is',
       group: 'care',
       options: [MANAGER],
       load: () => import('./care/service.ts').then(({ showService }) => ({ execute: showService })),
@@ -211,14 +211,14 @@ const HOST_NAME = { name: 'host', about: 'the name is that of a host' } as const
 const TRUST_COMMAND: CommandSpec = {
   name: 'trust',
   args: '',
-  about: 'whose signatures this host knows; what has to be signed says require-signed',
+  about: 'Manage whose signatures this host knows',
   group: 'care',
   options: [],
   subcommands: [
     {
       name: 'trust list',
       args: '',
-      about: 'what has to be signed here, and every key that is known',
+      about: 'List what has to be signed here, and every known key',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ listTrust }) => ({ execute: listTrust })),
@@ -226,7 +226,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust add',
       args: '<name> [key|file|-]',
-      about: 'know a key of a person, or of a host; without a key the one that its beat tells',
+      about: 'Know a key of a person, or of a host',
       group: 'care',
       options: [HOST_NAME],
       load: () => import('./care/trust.ts').then(({ addTrust }) => ({ execute: addTrust })),
@@ -234,7 +234,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust remove',
       args: '<name>',
-      about: 'forget every key of a person or host',
+      about: 'Forget every key of a person or host',
       group: 'care',
       options: [HOST_NAME],
       load: () => import('./care/trust.ts').then(({ removeTrust }) => ({ execute: removeTrust })),
@@ -242,7 +242,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust key',
       args: '',
-      about: 'print the public key by which this host signs what it commits',
+      about: 'Print the public key by which this host signs',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ printKey }) => ({ execute: printKey })),
@@ -250,7 +250,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust message',
       args: '<id>',
-      about: 'let one message count here without a signature, as it stands now',
+      about: 'Let one message count here without a signature',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ trustMessage }) => ({ execute: trustMessage })),
@@ -264,7 +264,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'doctor',
     args: '',
-    about: 'check git, remote, state and models of this host',
+    about: 'Check git, remote, state and models of this host',
     group: 'care',
     options: [{ name: 'fix', about: 'repair what can be repaired, then check again' }],
     load: () => import('./care/doctor.ts').then(({ examine }) => ({ execute: examine })),
@@ -272,7 +272,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'verify',
     args: '',
-    about: 'check the promises of the protocol over the whole history',
+    about: 'Check the promises of the protocol over all history',
     group: 'care',
     agents: true,
     options: [],
@@ -281,8 +281,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'archive',
     args: '[channel...]',
-    about:
-      'move channels and runs that have ended out of the tip of the branch, where every push pays for them; they stay readable',
+    about: 'Move ended channels and runs off the tip of the branch',
     group: 'care',
     options: [
       {
@@ -300,8 +299,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'accept-rewrite',
     args: '',
-    about:
-      'go on with a branch whose history or CROSSTALK-VERSION was rewritten, after showing what changed',
+    about: 'Go on with a rewritten branch, after showing what changed',
     group: 'care',
     options: [YES],
     load: () =>
@@ -313,14 +311,14 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'remote',
     args: '',
-    about: 'where the conversation is kept',
+    about: 'Manage where the conversation is kept',
     group: 'care',
     options: [],
     subcommands: [
       {
         name: 'remote add',
         args: '<url>',
-        about: 'take a transport of this machine to a remote, with everything',
+        about: 'Take a transport of this machine to a remote',
         group: 'care',
         options: [],
         load: () =>
@@ -332,7 +330,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'upgrade-transport',
     args: '',
-    about: 'bring the pages that init wrote to those of this version; what people changed stays',
+    about: 'Bring the pages that init wrote to this version',
     group: 'care',
     options: [YES],
     load: () =>
@@ -343,8 +341,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'forget',
     args: '<dir|url>',
-    about:
-      "take a transport off this host: state, service, approvals, and this host's refs on the remote",
+    about: 'Take a transport off this host, with its refs on the remote',
     group: 'care',
     options: [
       YES,

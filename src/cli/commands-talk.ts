@@ -14,7 +14,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'join',
     args: '[url] [dir]',
-    about: 'clone a transport, or the mailbox of this project, and see what this host can serve',
+    about: 'Clone a transport, or the mailbox of this project',
     group: 'begin',
     options: [
       {
@@ -34,7 +34,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'ask',
     args: '',
-    about: 'for agents: ask a person, then end the turn; the answer wakes you',
+    about: 'Ask a person and end the turn (for agents)',
     group: 'talk',
     agents: true,
     options: [
@@ -46,7 +46,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'send',
     args: '[file]',
-    about: 'publish a message: -m text, a file, - for standard input, or --edit',
+    about: 'Publish a message: -m text, a file, - for standard input',
     group: 'talk',
     agents: true,
     options: [
@@ -97,7 +97,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'wait',
     args: '<id> [s]',
-    about: 'wait until a message is answered and print the answers (default: 10m)',
+    about: 'Wait until a message is answered and print the answers',
     group: 'talk',
     agents: true,
     options: [],
@@ -107,7 +107,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'channels',
     args: '',
-    about: 'the channels: what they are for, how much is said, what is open',
+    about: 'List the channels: topic, messages, what is open',
     group: 'look',
     agents: true,
     options: [],
@@ -117,8 +117,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'log',
     args: '[channel|id]',
-    about:
-      'the newest messages, one line each; -f goes on, with an id it shows what its agent here prints',
+    about: 'List the newest messages; -f follows',
     group: 'look',
     agents: true,
     options: [
@@ -132,7 +131,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'show',
     args: '<id>',
-    about: 'one message with its answers',
+    about: 'Print a message with its answers',
     group: 'look',
     agents: true,
     options: [
@@ -144,7 +143,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'thread',
     args: '<id>',
-    about: 'everything around a message as a tree',
+    about: 'Draw everything around a message as a tree',
     group: 'look',
     agents: true,
     options: [],
@@ -153,7 +152,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'search',
     args: '<text>',
-    about: 'messages that say it',
+    about: 'Find messages by their text',
     group: 'look',
     agents: true,
     options: [
@@ -167,7 +166,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'models',
     args: '',
-    about: 'who can be addressed, and what this host serves',
+    about: 'List who can be addressed, and what this host serves',
     group: 'look',
     agents: true,
     options: [],
@@ -176,8 +175,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'allow',
     args: '[name...]',
-    about:
-      'approve entries of data/models.yaml for this host; without names: list what waits (exit 3 when nothing does)',
+    about: 'Approve entries of data/models.yaml for this host',
     group: 'begin',
     options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
     load: () => import('./begin/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
@@ -185,7 +183,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'lint',
     args: '<file...>',
-    about: 'check message files and models.yaml before they are sent',
+    about: 'Check message files and models.yaml before they are sent',
     group: 'care',
     agents: true,
     options: [],
@@ -194,7 +192,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'mcp',
     args: '',
-    about: 'serve send, wait, reading and workflows to any agent as tools (Model Context Protocol)',
+    about: 'Serve send, wait, reading and workflows as MCP tools',
     group: 'talk',
     agents: true,
     options: [{ name: 'allow-decisions', about: 'also tools that decide gates in your name' }],
@@ -203,7 +201,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'completion',
     args: '<shell>',
-    about: 'completion script for bash, zsh or fish',
+    about: 'Print the completion script for bash, zsh or fish',
     group: 'care',
     agents: true,
     options: [],
@@ -213,7 +211,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'man',
     args: '',
-    about: 'the manual page; man crosstalkd shows it where npm installed the program',
+    about: 'Print the manual page',
     group: 'care',
     agents: true,
     options: [],

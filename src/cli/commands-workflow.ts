@@ -51,7 +51,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'run',
     args: '<file|name>',
-    about: 'start a saved workflow, or the one in a file',
+    about: 'Start a saved workflow, or the one in a file',
     options: [
       INPUT,
       {
@@ -69,21 +69,21 @@ const ROWS: readonly Row[] = [
   {
     name: 'check',
     args: '<file|name>',
-    about: 'everything that is wrong with a workflow, with lines',
+    about: 'List everything that is wrong with a workflow, with lines',
     options: [INPUT],
     load: () => import('./workflow/check.ts').then(({ checkFile }) => ({ execute: checkFile })),
   },
   {
     name: 'plan',
     args: '<file|name>',
-    about: 'the graph, who can serve each step, and the most that a run can take; nothing runs',
+    about: 'Draw the graph, who serves each step, and its limits',
     options: [INPUT],
     load: () => import('./workflow/check.ts').then(({ planFile }) => ({ execute: planFile })),
   },
   {
     name: 'compile',
     args: '<file>',
-    about: 'have a model make the plan of a text, and print it to be edited and run',
+    about: 'Have a model make the plan of a text, and print it',
     options: [
       { name: 'channel', value: 'name', about: 'where it is asked (default: general)' },
       { name: 'wait', value: 's', about: 'how long the answer is waited for (default: 10m)' },
@@ -95,7 +95,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'list',
     args: '',
-    about: 'open and recent runs, and what each waits for',
+    about: 'List open and recent runs, and what each waits for',
     options: [
       { name: 'number', short: 'n', value: 'n', about: 'how many (default: 20)' },
       { name: 'open', about: 'only those that are not over' },
@@ -105,20 +105,20 @@ const ROWS: readonly Row[] = [
   {
     name: 'show',
     args: '<run>',
-    about: 'the graph of a run: state, model, host, time and cost of each task',
+    about: 'Draw a run: state, model, host, time and cost of each task',
     options: [{ name: 'at', value: 'commit', about: 'as it stood at that commit' }],
     load: () => import('./workflow/show.ts').then(({ showRun }) => ({ execute: showRun })),
   },
   {
     name: 'why',
     args: '<run>',
-    about: 'what a run waits for, and the command that moves it',
+    about: 'Explain what a run waits for, and what moves it',
     load: () => import('./look/why-run.ts').then(({ explainRun }) => ({ execute: explainRun })),
   },
   {
     name: 'approve',
     args: '<run> [gate]',
-    about: 'say yes to a gate, or answer it with -m',
+    about: 'Say yes to a gate, or answer it with -m',
     options: [
       REASON,
       { name: 'choice', value: 'text', about: 'the choice, where the gate offers several' },
@@ -129,35 +129,35 @@ const ROWS: readonly Row[] = [
   {
     name: 'deny',
     args: '<run> [gate]',
-    about: 'say no to a gate; -m tells why',
+    about: 'Say no to a gate; -m tells why',
     options: [REASON, FROM],
     load: () => import('./workflow/gate.ts').then(({ deny }) => ({ execute: deny })),
   },
   {
     name: 'cancel',
     args: '<run>',
-    about: 'end a run: open tasks are closed, "finally" steps run',
+    about: 'End a run: open tasks are closed, "finally" steps run',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ cancelRun }) => ({ execute: cancelRun })),
   },
   {
     name: 'pause',
     args: '<run>',
-    about: 'start nothing new in a run; what runs finishes',
+    about: 'Start nothing new in a run; what runs finishes',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ pauseRun }) => ({ execute: pauseRun })),
   },
   {
     name: 'resume',
     args: '<run>',
-    about: 'go on with a paused run',
+    about: 'Go on with a paused run',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ resumeRun }) => ({ execute: resumeRun })),
   },
   {
     name: 'retry',
     args: '<run>',
-    about: 'run again what failed, and nothing that finished',
+    about: 'Run again what failed, and nothing that finished',
     options: [
       { name: 'step', value: 'id', about: 'only what failed in this step (while the run is open)' },
       WAIT,
@@ -167,7 +167,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'rerun',
     args: '<run>',
-    about: 'run the whole workflow again, or with --from what comes after',
+    about: 'Run a workflow again, whole or from a step on',
     options: [
       { name: 'from', value: 'step', about: 'keep what finished before this step' },
       FILE,
@@ -178,7 +178,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'fork',
     args: '<run>',
-    about: 'a second run that takes over what the first had finished',
+    about: 'Start a second run from what the first had finished',
     options: [
       { name: 'at', value: 'commit', about: 'as it stood at that commit' },
       { name: 'from', value: 'step', about: 'keep nothing from this step on' },
@@ -190,14 +190,14 @@ const ROWS: readonly Row[] = [
   {
     name: 'signal',
     args: '<run> <event>',
-    about: 'tell a run that something happened',
+    about: 'Tell a run that something happened',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ signalRun }) => ({ execute: signalRun })),
   },
   {
     name: 'budget',
     args: '<run>',
-    about: 'show the budget of a run, or set its limits',
+    about: 'Show the budget of a run, or set its limits',
     options: [
       { name: 'usd', value: 'n', about: 'money' },
       { name: 'tokens', value: 'n', about: 'tokens' },
@@ -210,7 +210,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'amend',
     args: '<run> <file>',
-    about: 'change the plan of a run, as far as it has not started',
+    about: 'Change the plan of a run, as far as it has not started',
     options: [FROM],
     load: () => import('./workflow/control.ts').then(({ amendRun }) => ({ execute: amendRun })),
   },
@@ -220,7 +220,7 @@ const ROWS: readonly Row[] = [
 export const WORKFLOW_COMMAND: CommandSpec = {
   name: 'workflow',
   args: '',
-  about: 'longer work: compile, fan out, synthesize, route (wf for short)',
+  about: 'Run several steps: ask models, wait for people, loop (wf)',
   group: 'workflow',
   agents: true,
   options: [],

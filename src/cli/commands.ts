@@ -8,7 +8,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'init',
     args: '[dir]',
-    about: 'make a transport; inside a repository, its mailbox on a branch of its own',
+    about: 'Make a transport, or a mailbox inside a repository',
     group: 'begin',
     options: [
       {
@@ -33,8 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'run',
     args: '[dir|url...]',
-    about:
-      'the dispatcher: take messages for the models of this host, run them, publish the replies',
+    about: 'Run the dispatcher: answer for the models of this host',
     group: 'begin',
     options: [
       { name: 'once', about: 'until nothing is left to do here, then end' },

@@ -4,6 +4,7 @@ import { type CommandSpec, COMMON_OPTIONS, GROUPS } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import type { Io } from './io.ts';
 import { declareOptions } from './parse-words.ts';
+import { USAGE } from './usage.ts';
 import { VERSION } from './version.ts';
 
 /** Prints the help of one command. */
@@ -22,13 +23,27 @@ export function showHelp(spec: CommandSpec, io: Pick<Io, 'print'>): void {
   const program = cac('crosstalkd');
   const command = program.command(`${spec.name} ${spec.args}`.trim(), spec.about);
   // cac leaves out what the command is for, and gives every --no-x a default.
-  program.globalCommand.helpCallback = (sections) =>
-    [{ body: `crosstalkd ${spec.name}: ${spec.about}` }, ...sections.slice(1)].map((section) => ({
+  program.globalCommand.helpCallback = (sections) => [
+    { body: `crosstalkd ${spec.name}: ${spec.about}` },
+    ...sections.slice(1).map((section) => ({
       ...section,
       body: section.body.replace(/ \(default: true\)$|(?<! ) +$/gm, ''),
-    }));
+    })),
+    ...usageSections(spec.name),
+  ];
   declareOptions(command, [...spec.options, ...COMMON_OPTIONS]);
   command.outputHelp();
+}
+
+/** Examples and exit codes. */
+function usageSections(name: string): readonly { readonly title: string; readonly body: string }[] {
+  const usage = USAGE[name];
+  if (usage === undefined) return [];
+  const exits = Object.entries(usage.exits).map(([code, meaning]) => `  ${code}  ${meaning}`);
+  return [
+    { title: 'Examples', body: usage.examples.map((line) => `  $ ${line}`).join('\n') },
+    { title: 'Exit codes', body: exits.join('\n') },
+  ];
 }
 
 /** Every command by group, one line each. */
@@ -40,5 +55,5 @@ export function overview(): string {
     );
     return `${title}\n${lines.join('\n')}`;
   });
-  return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd COMMAND --help tells more. Agents run with your rights and are not sandboxed.`;
+  return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd COMMAND --help tells more.\nAgents run with your rights and are not sandboxed.`;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { USAGE } from '../../src/cli/usage.ts';
 import { parseWords } from '../../src/cli/parse-words.ts';
 import { displayWidth, fitWidth, formatTable, padWidth } from '../../src/cli/display-width.ts';
 import { plain } from '../../src/cli/io.ts';
@@ -108,6 +109,36 @@ describe('completion', () => {
 
   it('refuses other shells', async () => {
     expect(await cli.run(['completion', 'tcsh'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('the help of each command', () => {
+  const leaves = COMMANDS.flatMap((spec) => spec.subcommands ?? [spec]);
+
+  it.each(leaves.map((spec) => [spec.name, spec] as const))(
+    '%s has examples that parse',
+    (name, spec) => {
+      const { examples, exits } = USAGE[name]!;
+      expect(examples.length).toBeGreaterThan(0);
+      expect(exits).toMatchObject({ 0: 'done' });
+      for (const line of examples) {
+        expect(line).toMatch(new RegExp(`^crosstalkd ${name}( |$)`));
+        // As a shell takes it apart: quoted words are one, and what follows > or | is not ours.
+        const typed = line.replace(/ [>|] .*$/, '').match(/"[^"]*"|\S+/g) ?? [];
+        const words = typed.map((word) => word.replaceAll('"', ''));
+        expect(() => parseWords(spec, words.slice(1 + name.split(' ').length))).not.toThrow();
+      }
+    },
+  );
+
+  it('is told of no command that does not exist', () => {
+    expect(Object.keys(USAGE).sort()).toEqual(leaves.map(({ name }) => name).sort());
+  });
+
+  it('fits 80 columns, a summary of one line each', async () => {
+    const { stdout } = await cli.run(['--help']);
+    for (const line of stdout.split('\n')) expect(displayWidth(line), line).toBeLessThan(81);
+    for (const { about } of leaves) expect(about).toMatch(/^[A-Z]/);
   });
 });
 

@@ -9,28 +9,28 @@ const WIDE = { columns: 80, colors: false };
 
 describe('the line of a file that something is wrong with', () => {
   it.each([
-    [
-      'a column',
-      '---\nto: [opus, gpt\n',
-      { line: 2, column: 5 },
-      [' 2 | to: [opus, gpt', '   |     ^'],
-    ],
-    [
-      'what was found',
-      'to: opsu\n',
-      { line: 1, found: '"opsu"' },
-      [' 1 | to: opsu', '   |     ^^^^'],
-    ],
-    [
-      'wide signs before it',
-      'to: 名前 x',
-      { line: 1, column: 8 },
-      [' 1 | to: 名前 x', '   |          ^'],
-    ],
-    ['a tab', 'a:\tb', { line: 1, column: 3 }, [' 1 | a: b', '   |   ^']],
-    ['what is not there', 'to: opus', { line: 1, found: 'no "from:"' }, [' 1 | to: opus']],
-    ['a line that is not there', 'one', { line: 7, column: 1 }, []],
-  ])('%s', (_, text, place, lines) => {
+    {
+      ...{ what: 'a column', text: '---\nto: [opus, gpt\n', place: { line: 2, column: 5 } },
+      lines: [' 2 | to: [opus, gpt', '   |     ^'],
+    },
+    {
+      ...{ what: 'what was found', text: 'to: opsu\n', place: { line: 1, found: '"opsu"' } },
+      lines: [' 1 | to: opsu', '   |     ^^^^'],
+    },
+    {
+      ...{ what: 'wide signs before it', text: 'to: 名前 x', place: { line: 1, column: 8 } },
+      lines: [' 1 | to: 名前 x', '   |          ^'],
+    },
+    {
+      ...{ what: 'a tab', text: 'a:\tb', place: { line: 1, column: 3 } },
+      lines: [' 1 | a: b', '   |   ^'],
+    },
+    {
+      ...{ what: 'what is not there', text: 'to: opus', place: { line: 1, found: 'no "from:"' } },
+      lines: [' 1 | to: opus'],
+    },
+    { what: 'a line that is not there', text: 'one', place: { line: 7, column: 1 }, lines: [] },
+  ])('$what', ({ text, place, lines }) => {
     expect(pointAt(WIDE, text, place)).toEqual(lines);
   });
 

@@ -14,6 +14,7 @@ import {
   type OptionSpec,
 } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { USAGE } from '../../src/cli/usage.ts';
 import { type Config, DEFAULTS } from '../../src/local/config.ts';
 import { SETTINGS } from '../../src/local/config-settings.ts';
 import { codesIn, generatedPart, proseOf, readPage, ROOT, tableAt } from './page.ts';
@@ -121,7 +122,13 @@ function formatGroup({ group, title }: (typeof GROUPS)[number]): string {
 
 function formatCommand({ name, args, about, options, subcommands = [] }: CommandSpec): string {
   if (subcommands.length > 0) return subcommands.map(formatCommand).join('');
-  return `\n\`crosstalkd ${`${name} ${args}`.trim()}\`: ${cell(about)}\n${options.length === 0 ? '' : `\n${options.map(formatOption).join('')}`}`;
+  return `\n\`crosstalkd ${`${name} ${args}`.trim()}\`: ${cell(about)}\n${options.length === 0 ? '' : `\n${options.map(formatOption).join('')}`}${formatUsage(name)}`;
+}
+
+function formatUsage(name: string): string {
+  const { examples, exits } = USAGE[name]!;
+  const codes = Object.entries(exits).map(([code, meaning]) => `${code} ${meaning}`);
+  return `\nExamples: ${examples.map((line) => `\`${line}\``).join(', ')}. Exit codes: ${codes.join('; ')}.\n`;
 }
 
 function formatOptions(title: string, options: readonly OptionSpec[]): string {
