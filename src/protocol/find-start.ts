@@ -2,7 +2,13 @@
 import type { OpenIndex, Work } from './open-work.ts';
 import type { StartMark } from './started.ts';
 
-const marksByIndex = new WeakMap<OpenIndex, ReadonlyMap<string, StartMark>>();
+interface Marks {
+  readonly byKey: ReadonlyMap<string, StartMark>;
+  /** Those whose message stands no more, by what was started and by whom. */
+  readonly left: ReadonlyMap<string, StartMark>;
+}
+
+const marksByIndex = new WeakMap<OpenIndex, Marks>();
 
 /**
  * The mark of a piece of work: by its key, or by bytes and recipient when the message that was
@@ -10,19 +16,20 @@ const marksByIndex = new WeakMap<OpenIndex, ReadonlyMap<string, StartMark>>();
  */
 export function findStart(index: OpenIndex, work: Work): StartMark | null {
   if (index.started.size === 0) return null;
-  const byKey =
-    marksByIndex.get(index) ??
-    new Map([...index.started.values()].map((mark) => [mark.key, mark] as const));
-  marksByIndex.set(index, byKey);
-  const own = byKey.get(work.key);
-  if (own !== undefined) return own;
-  for (const mark of byKey.values())
-    if (
-      mark.recipient === work.recipient &&
-      mark.by?.blob === work.message.blob &&
-      !index.messages.has(mark.message) &&
-      !index.superseded.has(mark.message)
-    )
-      return mark;
-  return null;
+  const marks = marksByIndex.get(index) ?? sortMarks(index);
+  marksByIndex.set(index, marks);
+  return (
+    marks.byKey.get(work.key) ?? marks.left.get(`${work.recipient} ${work.message.blob}`) ?? null
+  );
+}
+
+function sortMarks({ started, messages, superseded }: OpenIndex): Marks {
+  const byKey = new Map([...started.values()].map((mark) => [mark.key, mark] as const));
+  const left = new Map<string, StartMark>();
+  for (const mark of byKey.values()) {
+    const what = `${mark.recipient} ${mark.by?.blob ?? ''}`;
+    if (!messages.has(mark.message) && !superseded.has(mark.message) && !left.has(what))
+      left.set(what, mark);
+  }
+  return { byKey, left };
 }

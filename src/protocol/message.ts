@@ -87,20 +87,23 @@ export type MessageRead =
 export function decodeMessage(bytes: Uint8Array, at: string | null = null): MessageRead {
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
-  const broken: Rejection[] = [];
+  let rejection: Rejection | null = null;
   const take = (key: string) => {
     const value = read.fields[key];
     if (value === undefined) return ABSENT;
     return createField(value, (found, expected) => {
-      broken.push({ line: lineOfKey(read.yaml, [key]) + 1, found: `${key}: ${found}`, expected });
+      // Only the first is told: to find a line takes time, and a list may have thousands of faults.
+      rejection ??= {
+        line: lineOfKey(read.yaml, [key]) + 1,
+        found: `${key}: ${found}`,
+        expected,
+      };
       return null;
     });
   };
   const fields = decodeFields(take, at);
-  if (fields.to.length === 0 && broken.length === 0 && fields.op === null)
-    broken.push(noRecipient(read));
-  const [rejection] = broken;
-  return rejection === undefined
+  if (fields.to.length === 0 && fields.op === null) rejection ??= noRecipient(read);
+  return rejection === null
     ? {
         kind: 'message',
         message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings },

@@ -25,7 +25,7 @@ export interface OlderAnswer {
 export function olderAnswer(
   file: MessagePath,
   fields: MessageFields,
-  models: readonly string[],
+  models: ReadonlySet<string>,
 ): OlderAnswer | null {
   const { from, re, to, hops, type, op, wait } = fields;
   if (
@@ -46,17 +46,17 @@ export function olderAnswer(
 }
 
 /** Its author answered for a model or for the engine, not for a person. */
-function isOlderAuthor({ from, fromHost }: MessageFields, models: readonly string[]): boolean {
-  return from === 'workflow' || fromHost !== null || models.includes(from ?? '');
+function isOlderAuthor({ from, fromHost }: MessageFields, models: ReadonlySet<string>): boolean {
+  return from === 'workflow' || fromHost !== null || models.has(from ?? '');
 }
 
 /**
  * An answer `from: <model>@<host>`: the older program has shown it to whoever asked, and it wakes
  * nobody.
  */
-export function isOlderReply(fields: MessageFields, models: readonly string[]): boolean {
+export function isOlderReply(fields: MessageFields, models: ReadonlySet<string>): boolean {
   const { from, fromHost, re } = fields;
-  const isEngine = from === 'workflow' || models.includes(from ?? '');
+  const isEngine = from === 'workflow' || models.has(from ?? '');
   return isEngine && fromHost !== null && re.length > 0;
 }
 

@@ -157,7 +157,9 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   }
   closeTwins(messages, rejected, [...batch.replies.map(({ path }) => path), ...batch.answered]);
   closeCopies(messages, rejected, batch.messages);
-  for (const reply of batch.replies) closeRecipient(messages, reply.path, reply.recipient);
+  const answers = groupBy(batch.replies, ({ path }) => path);
+  for (const [path, replies] of answers)
+    closeRecipients(messages, path, new Set(replies.map(({ recipient }) => recipient)));
   const older =
     batch.older.length === 0
       ? index.older
@@ -250,17 +252,13 @@ function closeTwins(
   rejected: Map<string, RejectedFile>,
   answered: readonly string[],
 ): void {
-  const byIdentity = new Map<string, string[]>();
-  for (const path of answered) {
-    const file = parseMessagePath(path);
-    if (file !== null && file.replyTo === null)
-      byIdentity.set(identityOf(file), [...(byIdentity.get(identityOf(file)) ?? []), path]);
+  const byId = groupBy(answered, idOf);
+  if (byId.size === 0) return;
+  for (const { path: twin, channel, identity } of [...messages.values()]) {
+    const path = byId.get(`${channel}/${identity}`)?.find((other) => other !== twin);
+    if (path !== undefined && idOf(twin) !== null && !isCanonical(twin) && messages.delete(twin))
+      rejected.set(twin, rejectTwin(twin, path));
   }
-  if (byIdentity.size === 0) return;
-  for (const { path: twin, identity } of [...messages.values()])
-    for (const path of byIdentity.get(identity) ?? [])
-      if (twin !== path && idOf(path) === idOf(twin) && !isCanonical(twin) && messages.delete(twin))
-        rejected.set(twin, rejectTwin(twin, path));
 }
 
 /**
@@ -295,25 +293,48 @@ function closeForPeople(
   messages: Map<string, OpenMessage>,
   { people, models }: Pick<ChangeBatch, 'people' | 'models'>,
 ): void {
-  const names = new Set(people.filter((name) => !models.includes(name)));
+  const known = new Set(models);
+  const names = new Set(people.filter((name) => !known.has(name)));
   if (names.size === 0) return;
-  for (const { path, recipients } of messages.values())
-    for (const { name } of recipients) if (names.has(name)) closeRecipient(messages, path, name);
+  for (const { path } of messages.values()) closeRecipients(messages, path, names);
 }
 
 /** Held against everything that is open, since either may have come first. */
 function closeOlder(messages: Map<string, OpenMessage>, older: OpenIndex['older']): void {
-  for (const { paths, recipient, to } of older.values())
+  for (const { paths, recipient, to } of older.values()) {
+    const askers = new Set(to);
     for (const path of paths)
-      if (to.includes(messages.get(path)?.from ?? '')) closeRecipient(messages, path, recipient);
+      if (askers.has(messages.get(path)?.from ?? ''))
+        closeRecipients(messages, path, new Set([recipient]));
+  }
 }
 
-function closeRecipient(messages: Map<string, OpenMessage>, path: string, recipient: string): void {
+function closeRecipients(
+  messages: Map<string, OpenMessage>,
+  path: string,
+  names: ReadonlySet<string>,
+): void {
   const message = messages.get(path);
   if (message === undefined) return;
-  const recipients = message.recipients.filter(({ name }) => name !== recipient);
+  const recipients = message.recipients.filter(({ name }) => !names.has(name));
+  if (recipients.length === message.recipients.length) return;
   if (recipients.length === 0) messages.delete(path);
   else messages.set(path, { ...message, recipients });
+}
+
+/** Values by what they have in common; those without it are left out. */
+function groupBy<T>(
+  values: readonly T[],
+  keyOf: (value: T) => string | null,
+): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = key === null ? undefined : groups.get(key);
+    if (group !== undefined) group.push(value);
+    else if (key !== null) groups.set(key, [value]);
+  }
+  return groups;
 }
 
 /** One (message, recipient) that waits. */

@@ -17,10 +17,10 @@ const NOTHING = 1;
 export async function findTextIn(
   git: Git,
   commit: Oid,
-  { text, under, without = [] }: WantedText,
+  { text, under, without = [], except }: WantedText,
 ): Promise<ReadonlySet<string>> {
   const args = [
-    ...(without.length === 0 ? [] : ['--no-literal-pathspecs']),
+    ...(without.length === 0 && except === undefined ? [] : ['--no-literal-pathspecs']),
     'grep',
     '--files-with-matches',
     '--null',
@@ -33,6 +33,7 @@ export async function findTextIn(
     '--',
     under,
     ...without.map((path) => `:(exclude,literal)${path}`),
+    ...(except === undefined ? [] : [`:(exclude,glob)**/*${except.has}*${except.ends}`]),
   ];
   const { code, stdout, stderr } = await git.run({ args, limitMs: LOOK_MS });
   if (code !== 0 && code !== NOTHING)

@@ -81,7 +81,7 @@ export interface Judged {
 export interface Judge {
   readonly repository: Repository;
   readonly range: ChangeRange;
-  readonly models: readonly string[];
+  readonly models: ReadonlySet<string>;
   readonly exists: Exists;
   readonly judgeSettled: JudgeSettled;
   readonly turn: Turns;
@@ -121,7 +121,7 @@ function noteFields(
   if (
     fields.from !== null &&
     fields.model === null &&
-    !judge.models.includes(fields.from) &&
+    !judge.models.has(fields.from) &&
     !RESERVED_NAMES.includes(fields.from)
   )
     into.people.add(fields.from);
@@ -169,12 +169,10 @@ export async function judgeMessages(
         (name === 'workflow'
           ? asksWorkflow(fields) && !ended.has(file.path)
           : // Whom a question of an agent names is a person, whether seen here or not.
-            judge.models.includes(name) || (fields.asks === null && !isPerson(judge, name, from))),
+            judge.models.has(name) || (fields.asks === null && !isPerson(judge, name, from))),
     );
     const waiting =
-      file.replyTo === null
-        ? recipients
-        : recipients.filter(({ name }) => judge.models.includes(name));
+      file.replyTo === null ? recipients : recipients.filter(({ name }) => judge.models.has(name));
     const timestampMs = fields.timestampMs ?? author?.authoredMs ?? 0;
     into.messages.push(
       openMessage({ file, blob, from, timestampMs, isExternal, recipients: waiting }, fields),
@@ -211,7 +209,7 @@ async function filterWaking(
     const original = candidate.file.replyTo?.path;
     if (original === undefined) waking.push(candidate);
     else if (
-      candidate.fields.to.some(({ name }) => judge.models.includes(name)) &&
+      candidate.fields.to.some(({ name }) => judge.models.has(name)) &&
       (await repliesToQuestion(judge, candidate, original))
     )
       waking.push(candidate);
@@ -273,7 +271,7 @@ async function readEveryone(
         : (byCommit.get(commit) ??
           listModelNames(await readTextAt(judge.repository, commit, MODELS_FILE)));
     if (commit !== undefined) byCommit.set(commit, then);
-    everyone.set(file.path, then.length === 0 ? judge.models : then);
+    everyone.set(file.path, then.length === 0 ? judge.range.models : then);
   }
   return everyone;
 }

@@ -221,9 +221,8 @@ export function refusedFolders({ rejected }: Pick<OpenIndex, 'rejected'>): Reado
  */
 function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
   if (index.tip === null) return EMPTY_INDEX;
-  return models.some((name) => !index.models.includes(name) && index.people.has(name))
-    ? EMPTY_INDEX
-    : index;
+  const before = new Set(index.models);
+  return models.some((name) => !before.has(name) && index.people.has(name)) ? EMPTY_INDEX : index;
 }
 
 /**

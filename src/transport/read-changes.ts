@@ -55,7 +55,7 @@ export async function readChanges(
   const judge: Judge = {
     repository,
     range,
-    models: range.models,
+    models: new Set(range.models),
     exists,
     judgeSettled: await createSettled(repository, range, exists),
     turn: createTurns(WORK_A_TURN),
@@ -73,7 +73,7 @@ export async function readChanges(
     started: [],
     withdrawn: { is: false },
     runs: new Map(),
-    people: new Set(peopleOf(range)),
+    people: new Set(peopleOf(range, judge.models)),
     odd: [],
   };
   const waiting: Candidate[] = [];

@@ -11,7 +11,6 @@ import type { Exists } from './standing-paths.ts';
 interface Range {
   readonly from: Oid | null;
   readonly to: Oid;
-  readonly models: readonly string[];
   readonly settled?: SettledPart | null;
 }
 
@@ -58,11 +57,12 @@ export async function createSettled(
  * Who has committed in the settled part under a name that is no model's: as `from:` would have
  * told, which is not read.
  */
-export function peopleOf({ settled, models }: Range): readonly string[] {
+export function peopleOf(
+  { settled }: Pick<Range, 'settled'>,
+  models: ReadonlySet<string>,
+): readonly string[] {
   const names = [...(settled?.authors ?? [])].map((author) => slugName(author, 'someone'));
-  return [...new Set(names)].filter(
-    (name) => !models.includes(name) && !RESERVED_NAMES.includes(name),
-  );
+  return [...new Set(names)].filter((name) => !models.has(name) && !RESERVED_NAMES.includes(name));
 }
 
 async function bringUnsettled(

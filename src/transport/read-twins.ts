@@ -85,26 +85,21 @@ export async function readTwins(
  * Files with an id that somebody has put elsewhere: what else has that id only the listing of the
  * channel tells. Rare.
  */
-async function readMoved(
-  { repository, range }: Asked,
-  moved: readonly MessagePath[],
-): Promise<TwinsRead> {
+async function readMoved(asked: Asked, moved: readonly MessagePath[]): Promise<TwinsRead> {
   const twins = new Map<string, string>();
   const answered = new Set<string>();
   const paths = new Set(moved.map(({ path }) => path));
-  for (const channel of new Set(moved.map((file) => file.channel))) {
-    const ids = new Set(
-      moved.flatMap((file) => (file.channel === channel ? ulidOf(file.stem) : [])),
-    );
-    const listed = await repository.diff({
-      from: null,
-      to: range.to,
-      under: channelFolder(channel),
-    });
-    const same = listed.flatMap(({ path }) => {
-      const file = parseMessagePath(path);
-      return file !== null && ids.has(ulidOf(file.stem)) ? [file] : [];
-    });
+  const idsOf = new Map<string, Set<string | null>>();
+  for (const { channel, stem } of moved)
+    idsOf.set(channel, (idsOf.get(channel) ?? new Set()).add(ulidOf(stem)));
+  for (const [channel, ids] of idsOf) {
+    const same: MessagePath[] = [];
+    const range = { from: null, to: asked.range.to, under: channelFolder(channel) };
+    for await (const changes of asked.repository.walk(range))
+      for (const { path } of changes) {
+        const file = parseMessagePath(path);
+        if (file !== null && ids.has(ulidOf(file.stem))) same.push(file);
+      }
     for (const { replyTo } of same)
       if (replyTo !== null && paths.has(replyTo.path)) answered.add(replyTo.path);
     for (const [path, counts] of findTwins(same.map(({ path: one }) => one)))

@@ -276,7 +276,7 @@ function openHost(server: Server, host: Host): Repository {
           }),
         );
       }),
-    findText: (commit, { text, under }) =>
+    findText: (commit, { text, under, except }) =>
       local('findText', () => {
         const listed = diffFolders({
           from: EMPTY,
@@ -290,7 +290,11 @@ function openHost(server: Server, host: Host): Repository {
             .includes(text.toLowerCase());
         return new Set(
           listed.flatMap((change) =>
-            change.kind === 'written' && says(change.blob) ? [change.path] : [],
+            change.kind === 'written' &&
+            says(change.blob) &&
+            !(except !== undefined && isNamed(change.path, except))
+              ? [change.path]
+              : [],
           ),
         );
       }),
@@ -321,6 +325,11 @@ function openHost(server: Server, host: Host): Repository {
     maintain: () => local('maintain', () => undefined),
     close: () => local('close', () => undefined),
   };
+}
+
+function isNamed(path: string, { has, ends }: { has: string; ends: string }): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return name.endsWith(ends) && name.slice(0, -ends.length).includes(has);
 }
 
 async function askRemote<T>(

@@ -2,11 +2,14 @@
  * The filters that `log` and `search` share: who, to whom, which model, only failures, since when.
  */
 import { CrosstalkError } from '../../base/errors.ts';
+import type { Oid } from '../../base/ids.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { isChannel } from '../../protocol/names.ts';
+import { channelFolder } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { type Filter, listAll, type Said } from './read-conversation.ts';
-import { sinceOption } from './reading.ts';
+import { archiveOf } from './read-archive.ts';
+import { sinceOption, tipOf } from './reading.ts';
 import { findChannel } from './channel-names.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -70,7 +73,10 @@ export async function requireChannel(
   name: string | null,
 ): Promise<string | null> {
   if (name === null) return null;
-  if (isChannel(name) && (await listAll(session, name)).length > 0) return name;
+  // Nothing of it is listed to see that it stands: it may have a hundred thousand messages.
+  if (isChannel(name) && (await hasFolder(session, tipOf(session), name))) return name;
+  const archive = await archiveOf(session);
+  if (archive !== null && isChannel(name) && (await hasFolder(session, archive, name))) return name;
   const named = await findChannel(session, name);
   if (named !== null) return named;
   const channels = [...new Set((await listAll(session)).map(({ channel }) => channel))];
@@ -82,4 +88,9 @@ export async function requireChannel(
       fix: 'crosstalkd channels',
     },
   );
+}
+
+async function hasFolder(session: TransportSession, commit: Oid, name: string): Promise<boolean> {
+  const [entry] = await session.repository.lookUp(commit, [channelFolder(name)]);
+  return entry?.kind === 'tree';
 }

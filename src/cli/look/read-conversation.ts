@@ -104,18 +104,30 @@ export async function listArchived(
 
 /**
  * Paths of the tip and of the archive whose files contain a text of printable ASCII, in either
- * case, in no order; null when a partial cache cannot tell.
+ * case, in no order; null when a partial cache cannot tell. `beside: false` leaves out what is, by
+ * its name, a reply beside its message.
  */
 export async function findPaths(
   session: TransportSession,
-  { text, channel }: { readonly text: string; readonly channel: string | null },
+  {
+    text,
+    channel,
+    beside = true,
+  }: { readonly text: string; readonly channel: string | null; readonly beside?: boolean },
 ): Promise<readonly string[] | null> {
   const under = channel === null ? CHANNELS : channelFolder(channel);
   const archive = await archiveOf(session);
   const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
   const without = [...refusedFolders(session.mirror.index())];
   const found = await Promise.all(
-    commits.map((commit) => session.repository.findText(commit, { text, under, without })),
+    commits.map((commit) =>
+      session.repository.findText(commit, {
+        text,
+        under,
+        without,
+        ...(beside ? {} : { except: { has: '.re.', ends: '.md' } }),
+      }),
+    ),
   );
   return found.includes(null) ? null : [...new Set(found.flatMap((paths) => [...(paths ?? [])]))];
 }

@@ -72,11 +72,13 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
     const original = direct(file);
     if (original !== null) links.set(file.path, [original]);
   }
-  const naming = await findPaths(session, { text: 're:', channel: null });
+  const naming = await findPaths(session, { text: 're:', channel: null, beside: false });
   const mayName = naming === null ? null : new Set(naming);
   await scanBlobs(
     session.repository,
-    files.filter(({ path }) => !links.has(path) && mayName?.has(path) !== false),
+    files.filter(
+      ({ path, replyTo }) => !links.has(path) && (replyTo !== null || mayName?.has(path) !== false),
+    ),
     (file, blob) => {
       if (blob.kind !== 'bytes') return;
       const decoded = decodeBlob(blob, file.path);
@@ -94,7 +96,11 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
 function collectThread(links: Links, start: string): ReadonlySet<string> {
   const children = new Map<string, string[]>();
   for (const [path, parents] of links)
-    for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), path]);
+    for (const parent of parents) {
+      const below = children.get(parent);
+      if (below === undefined) children.set(parent, [path]);
+      else below.push(path);
+    }
   const above = spread([start], (path) => links.get(path) ?? []);
   return spread([...above], (path) => children.get(path) ?? []);
 }
@@ -131,6 +137,13 @@ function plantTree(
       (links.get(file.path) ?? []).find((path) => present.has(path)) ?? null,
     ]),
   );
+  const below = new Map<string | null, number[]>();
+  said.forEach(({ file }, at) => {
+    const parent = parentOf.get(file.path) ?? null;
+    const siblings = below.get(parent);
+    if (siblings === undefined) below.set(parent, [at]);
+    else siblings.push(at);
+  });
   const nodes: Node[] = [];
   const placed = new Set<string>();
   const place = (at: number, depth: number): void => {
@@ -139,13 +152,9 @@ function plantTree(
     placed.add(one.file.path);
     nodes.push({ said: one, state, depth, parent: parentOf.get(one.file.path) ?? null });
     if (depth >= DEPTH_MAX) return;
-    said.forEach(({ file }, index) => {
-      if (parentOf.get(file.path) === one.file.path) place(index, depth + 1);
-    });
+    for (const next of below.get(one.file.path) ?? []) place(next, depth + 1);
   };
-  said.forEach(({ file }, at) => {
-    if (parentOf.get(file.path) === null) place(at, 0);
-  });
+  for (const at of below.get(null) ?? []) place(at, 0);
   // What is left stands in a circle of `re:`.
   said.forEach((_, at) => place(at, 0));
   return nodes;

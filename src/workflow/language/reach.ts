@@ -3,7 +3,18 @@ import type { Step } from './plan.ts';
 
 /** All steps that `id` needs, directly or not, among `steps`. A cycle does not hang it. */
 export function ancestorsOf(id: string, steps: readonly Step[]): ReadonlySet<string> {
-  return closure(id, (each) => steps.find((step) => step.id === each)?.needs ?? []);
+  const known = byId(steps);
+  return closure(id, (each) => known.get(each)?.needs ?? []);
+}
+
+const stepsById = new WeakMap<readonly Step[], ReadonlyMap<string, Step>>();
+
+/** Of two steps with one id the first counts. */
+function byId(steps: readonly Step[]): ReadonlyMap<string, Step> {
+  const known =
+    stepsById.get(steps) ?? new Map([...steps].reverse().map((step) => [step.id, step] as const));
+  stepsById.set(steps, known);
+  return known;
 }
 
 /** All steps that need `id`, directly or not, without `id` itself. */
@@ -18,23 +29,50 @@ export function descendantsOf(id: string, steps: readonly Step[]): ReadonlySet<s
  * of a cycle come last.
  */
 export function inOrder(steps: readonly Step[]): readonly Step[] {
+  const known = byId(steps);
+  const missing = steps.map(({ needs }) => new Set(needs.filter((need) => known.has(need))).size);
+  const waiting = new Map<string, number[]>();
+  steps.forEach(({ needs }, at) => {
+    for (const need of new Set(needs)) {
+      const list = waiting.get(need);
+      if (list === undefined) waiting.set(need, [at]);
+      else list.push(at);
+    }
+  });
+  const ordered = new Set<Step>();
   const done = new Set<string>();
-  const ordered: Step[] = [];
-  let left = [...steps];
-  for (;;) {
-    const next = left.find((step) =>
-      step.needs.every((need) => done.has(need) || !steps.some(({ id }) => id === need)),
-    );
-    if (next === undefined) return [...ordered, ...left];
-    done.add(next.id);
-    ordered.push(next);
-    left = left.filter((step) => step !== next);
+  // Numbers of steps that are ready; the smallest is next. Steps that a step sets free stand mostly
+  // behind it, so the list is nearly in order and an insertion near its end.
+  const ready = missing.flatMap((count, at) => (count === 0 ? [at] : [])).reverse();
+  for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
+    const step = steps[at];
+    if (step === undefined) break;
+    ordered.add(step);
+    if (done.has(step.id)) continue;
+    done.add(step.id);
+    for (const next of waiting.get(step.id) ?? []) {
+      missing[next] = (missing[next] ?? 0) - 1;
+      if (missing[next] === 0) insert(ready, next);
+    }
   }
+  return [...ordered, ...steps.filter((step) => !ordered.has(step))];
+}
+
+/** Into a list that falls. */
+function insert(list: number[], value: number): void {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] ?? 0) > value) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, value);
 }
 
 /** One cycle as `a → b → a`, or null. */
 export function findCycle(steps: readonly Step[]): string | null {
   const known = new Map(steps.map((step) => [step.id, step] as const));
+  if (isInOrder(inOrder(steps))) return null;
   for (const step of steps) {
     if (!ancestorsOf(step.id, steps).has(step.id)) continue;
     const path = [step.id];
@@ -61,4 +99,15 @@ function closure(from: string, next: (id: string) => readonly string[]): Readonl
     open.push(...next(id));
   }
   return seen;
+}
+
+/** Every step stands behind what it needs, as far as that is among them: there is no cycle. */
+function isInOrder(ordered: readonly Step[]): boolean {
+  const known = byId(ordered);
+  const done = new Set<string>();
+  return ordered.every(({ id, needs }) => {
+    const fits = needs.every((need) => done.has(need) || !known.has(need));
+    done.add(id);
+    return fits;
+  });
 }
