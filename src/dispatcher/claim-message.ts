@@ -29,7 +29,7 @@ import { journal } from './write-journal.ts';
 const GIVE_BACK_MS = 2_000;
 /** A server that hides refs takes a claim and does not list it. */
 const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
-/** A model whose claims the remote does not take rests at least so long, doubling, and at most. */
+/** Work whose claim the remote does not take rests at least so long, doubling, and at most. */
 const REFUSED_MS = 5 * SECOND;
 const REFUSED_MS_MAX = 15 * MINUTE;
 /** A claim lost so often in a row to nobody was not lost but refused. */
@@ -193,7 +193,7 @@ interface LostPush {
 
 /**
  * A claim that did not come about. As a rule another host has it; when nobody has, and again, the
- * remote does not take it, and the model rests.
+ * remote does not take it, and the work rests; the model, too, where the remote limits calls.
  */
 async function loseClaim(
   dispatcher: Dispatcher,
@@ -205,18 +205,8 @@ async function loseClaim(
   const { refused } = state.claims;
   const nowMs = doors.clock.monotonicMs();
   const before = refused.get(work.key)?.refusal;
-  const again = (before?.times ?? 0) + 1;
-  const times = lost.kind === 'refused' ? Math.max(again, LOST_TO_NOBODY_MAX) : again;
-  // What was said first says more than "it does not stand where you said".
-  const line = lost.kind === 'refused' ? lost.line : (before?.line ?? lost.line);
-  const refusal: Refusal = {
-    line,
-    blockedAt: null,
-    isUnmoved: false,
-    times,
-    sinceMs: before?.sinceMs ?? nowMs,
-    nextMs: nowMs,
-  };
+  const refusal = refuseAgain(before, lost, nowMs);
+  const { line } = refusal;
   const fields = { message: work.message.path, model: work.recipient };
   if (!isMeant(refusal)) doors.log.status('claim.lost', fields);
   else {
@@ -225,12 +215,12 @@ async function loseClaim(
     );
     if (isNews)
       doors.log.alert('claim.refused', { ...fields, reason: line, fix: 'crosstalkd doctor' });
-    const firstMs = lost.isLimited === true ? MINUTE : REFUSED_MS;
-    const restMs = Math.min(REFUSED_MS_MAX, firstMs * 2 ** (times - LOST_TO_NOBODY_MAX));
-    state.models.parked.set(work.recipient, {
-      untilMs: nowMs + restMs,
-      why: { kind: 'claims-refused', line },
-    });
+    // Whoever is called too often wants to hear of no claim; what refuses one may take others.
+    if (lost.isLimited === true)
+      state.models.parked.set(work.recipient, {
+        untilMs: refusal.nextMs,
+        why: { kind: 'claims-refused', line },
+      });
   }
   refused.set(work.key, { expected: claim.state.expected, refusal });
   dropOwn(state.claims.own, claim);
@@ -240,4 +230,24 @@ async function loseClaim(
     nonce: claim.state.claim.nonce,
     how: 'lost',
   });
+}
+
+/** What is known of the refusals of one claim after another. */
+function refuseAgain(before: Refusal | undefined, lost: LostPush, nowMs: number): Refusal {
+  const again = (before?.times ?? 0) + 1;
+  const times = lost.kind === 'refused' ? Math.max(again, LOST_TO_NOBODY_MAX) : again;
+  const firstMs = lost.isLimited === true ? MINUTE : REFUSED_MS;
+  const restMs =
+    times < LOST_TO_NOBODY_MAX
+      ? 0
+      : Math.min(REFUSED_MS_MAX, firstMs * 2 ** (times - LOST_TO_NOBODY_MAX));
+  return {
+    // What was said first says more than "it does not stand where you said".
+    line: lost.kind === 'refused' ? lost.line : (before?.line ?? lost.line),
+    blockedAt: null,
+    isUnmoved: false,
+    times,
+    sinceMs: before?.sinceMs ?? nowMs,
+    nextMs: nowMs + restMs,
+  };
 }

@@ -15,7 +15,7 @@ import { isTask, type Work } from '../protocol/open-work.ts';
 import { elsewhere, messageId } from '../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../protocol/reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
-import type { Parked, Serving } from './state.ts';
+import type { LostClaim, Parked, Serving } from './state.ts';
 
 export interface WorkView {
   readonly alias: string;
@@ -36,6 +36,8 @@ export interface WorkView {
   readonly blocked: ReadonlySet<string>;
   /** Keys in hand without a slot: their answer is on its way out, or their agent asks a person. */
   readonly finishing: ReadonlySet<string>;
+  /** Claims that the remote does not take, by the key of their work. */
+  readonly refusedClaims: ReadonlyMap<string, LostClaim>;
   readonly parked: ReadonlyMap<string, Parked>;
   readonly budgets: Budgets;
   /** Models at the end of a budget. */
@@ -109,6 +111,11 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
   const spent = view.spentOut.get(model);
   if (spent !== undefined)
     return { kind: 'rests', model, host: null, forMs: spent.untilMs - view.wallMs, why: spent };
+  const refusal = view.refusedClaims.get(work.key)?.refusal;
+  if (refusal !== undefined && refusal.nextMs > view.monotonicMs) {
+    const why = { kind: 'claims-refused', line: refusal.line } as const;
+    return { kind: 'rests', model, host: null, forMs: refusal.nextMs - view.monotonicMs, why };
+  }
   const parked = parkedOf(work, view);
   // Who is asked next has to learn that it is its turn: when no other host has answered by now,
   // this one tells, without a start.

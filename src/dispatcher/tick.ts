@@ -45,6 +45,8 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   settleStarted(dispatcher, works);
   await checkSignatures(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
+  // Looks a second time when it has claimed something: an agent starts only after a look that is
+  // later than the push of its claim.
   await claimMessages(
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({
@@ -88,6 +90,7 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     startedBy: (work) => startedBy(dispatcher, work),
     attemptsHere: ({ key }) => attemptsHere(state.claims.ledger, key),
     blocked: state.claims.blocked,
+    refusedClaims: state.claims.refused,
     parked: state.models.parked,
     budgets: state.models.day.budgets,
     spentOut: state.models.spentOut,

@@ -12,6 +12,7 @@ import { foundTransport } from '../simulation/people.ts';
 import { drawsOf, type Plan, QUIET } from '../simulation/plan.ts';
 import { BRANCH, createWorld, REFS, type World } from '../simulation/world.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
+import { claimKey } from '../../src/protocol/paths.ts';
 
 const WORDS = 'we are closed on Sundays';
 const PLAN: Plan = { ...QUIET, seed: 11, hosts: 1 };
@@ -66,8 +67,13 @@ interface Life {
   readonly pass: (ms: number, stop?: () => boolean) => Promise<boolean>;
 }
 
-/** One host with one message for it, on a remote that is spoiled until it is mended. */
-function live(spoil: Spoil, once: boolean): Life {
+const say = (name: string): { readonly path: string; readonly content: string } => ({
+  path: `data/channels/general/${name}.md`,
+  content: `---\nto: opus\n---\n[[M1]] hi ${name}\n`,
+});
+
+/** One host with messages for it, on a remote that is spoiled until it is mended. */
+function live(spoil: Spoil, once: boolean, names: readonly string[] = ['m']): Life {
   const world = createWorld(PLAN, () => undefined);
   foundTransport(world);
   const person = { name: 'Ada', email: 'ada@example.org' };
@@ -75,7 +81,7 @@ function live(spoil: Spoil, once: boolean): Life {
   world.remote.setRef(
     BRANCH,
     world.remote.commit(tip === undefined ? [] : [tip], {
-      writes: [{ path: 'data/channels/general/m.md', content: '---\nto: opus\n---\n[[M1]] hi\n' }],
+      writes: names.map(say),
       author: person,
       committer: person,
       atMs: BEGINNING_MS,
@@ -129,9 +135,11 @@ function live(spoil: Spoil, once: boolean): Life {
 const hasLanded = (pushed: PushOutcome): boolean =>
   pushed.kind === 'answered' && [...pushed.refs.values()].every(({ kind }) => kind === 'landed');
 
-const isAnswered = ({ world }: Life): boolean => {
+const isAnswered = ({ world }: Life, name = 'm'): boolean => {
   const tip = world.remote.refs.get(BRANCH);
-  return tip !== undefined && world.remote.filesOf(tip).has('data/channels/general/m.re.opus.md');
+  return (
+    tip !== undefined && world.remote.filesOf(tip).has(`data/channels/general/${name}.re.opus.md`)
+  );
 };
 
 const saysWhy = ({ level, fields }: LogRecord): boolean =>
@@ -180,4 +188,30 @@ it('a remote that limits pushes is left alone for minutes', async () => {
   const life = live(noAnswer('limited'), false);
   await life.pass(50_000);
   expect(life.inVain()).toBeLessThan(4);
+});
+
+it('a claim that is refused keeps no other work from its model', async () => {
+  const key = claimKey({ channel: 'general', identity: 'm', recipient: 'opus' });
+  const isRefused = ({ ref, next }: RefUpdate): boolean => ref.endsWith(key) && next !== null;
+  const refusesOne: Spoil = (repository) => ({
+    push: async (updates, options) => {
+      const refused = updates.filter(isRefused);
+      const others = updates.filter((update) => !isRefused(update));
+      const pushed: PushOutcome =
+        others.length === 0
+          ? { kind: 'answered', refs: new Map() }
+          : await repository.push(others, options);
+      const answers = refused.map(({ ref }) => [ref, { kind: 'refused', line: WORDS }] as const);
+      return pushed.kind === 'answered'
+        ? { ...pushed, refs: new Map([...pushed.refs, ...answers]) }
+        : pushed;
+    },
+  });
+  const life = live(refusesOne, false, ['m', 'n', 'o', 'p']);
+  const others = ['n', 'o', 'p'];
+  const areAnswered = (): boolean => others.every((name) => isAnswered(life, name));
+  expect(await life.pass(30_000, areAnswered)).toBe(true);
+  expect(isAnswered(life)).toBe(false);
+  life.mend();
+  expect(await life.pass(HOUR_MS, () => isAnswered(life))).toBe(true);
 });

@@ -76,6 +76,7 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     hostsPrefix: 'h/',
     held: new Map(),
     finishing: new Set(),
+    refusedClaims: new Map(),
     parked: new Map(),
     budgets: NO_BUDGETS,
     spentOut: new Map(),

@@ -158,6 +158,7 @@ export function viewOf(around: Surroundings): WorkView {
       running.filter(({ publishing }) => !publishing).map(({ key, model }) => [key, model]),
     ),
     finishing: new Set(running.filter(({ publishing }) => publishing).map(({ key }) => key)),
+    refusedClaims: new Map(),
     parked: new Map(
       (here?.parked ?? []).map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }]),
     ),
