@@ -31,7 +31,8 @@ export async function buildPage(root) {
   // Runs before anything is drawn, so it is no module.
   await build({ ...how, entryPoints: { theme: join(from, 'theme.ts') }, format: 'iife' });
   cpSync(join(from, 'index.html'), join(to, 'index.html'));
-  cpSync(join(from, 'icon.svg'), join(to, 'assets/icon.svg'));
+  for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])
+    cpSync(join(from, name), join(to, 'assets', name));
   writeFileSync(join(to, 'assets/licenses.txt'), licensesOf(root, Object.keys(metafile.inputs)));
 }
 

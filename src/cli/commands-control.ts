@@ -60,6 +60,13 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
         value: 'n',
         about: 'port of 127.0.0.1; 0 = any (default: 7433, or any when it is taken)',
       },
+      {
+        name: 'listen',
+        value: 'host:port',
+        about: 'serve other devices under this name; needs --cert and --key',
+      },
+      { name: 'cert', value: 'file', about: 'its certificate chain, PEM' },
+      { name: 'key', value: 'file', about: 'the key of the certificate, PEM, for you alone' },
       { name: 'no-open', about: 'only print the address; open no browser' },
     ],
     load: () => import('../web/serve-page.ts').then(({ servePage }) => ({ execute: servePage })),

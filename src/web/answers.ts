@@ -2,7 +2,7 @@
  * The questions that the page may ask, by path. Each answer is one JSON value, made once for a
  * state of things.
  */
-import { systemClock } from '../base/clock.ts';
+import { lately } from './book.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
 import { describeTold, explainFrom } from '../cli/look/why.ts';
@@ -11,6 +11,7 @@ import type { Desk, Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
 import { showBody, showChannel, showChannels, showThread } from './show-messages.ts';
 import { showNames, showStatus } from './show-status.ts';
+import { showHistory } from './show-history.ts';
 import { showHosts } from './show-hosts.ts';
 import { type EndedRuns, showRun, showRuns, whoAmI } from './show-runs.ts';
 
@@ -56,12 +57,11 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
     hosts: (moment) => showHosts(moment, invocation),
     why: async ({ around, session }, query) =>
       describeTold(await explainFrom(invocation, { ...around, session }, query.get('id') ?? '')),
+    history: (moment, query) => showHistory(moment, invocation, query.get('id') ?? ''),
     charts: ({ book }, query) => {
       const by = query.get('by') === 'host' ? 'host' : 'model';
       const days = Math.min(366, Math.max(1, countOf(query, 'days', 30)));
-      return Promise.resolve(
-        countAnswers(book.entries.values(), by, { days, nowMs: systemClock.wallMs() }),
-      );
+      return Promise.resolve(countAnswers(book.entries.values(), by, lately(book, days)));
     },
     search: (_, query) => search(invocation, query),
   };

@@ -2,6 +2,7 @@
  * Every message of the transport without its text, kept up with the tip: each change is read once,
  * and texts are read when they are shown.
  */
+import { systemClock } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import {
   archivedPath,
@@ -15,6 +16,7 @@ import {
 } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedFile, Said, SaidAndNot } from '../cli/look/read-conversation.ts';
+import type { Span } from './figures.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
 
 /** One message or reply. Numbers are null where the file does not say them. */
@@ -104,6 +106,12 @@ export async function readOn(
     for (const one of said) entries.set(one.file.path, toEntry(one));
   }
   return createBook(tip, { entries, runs, described, archived });
+}
+
+/** The last days as figures are counted over. */
+export function lately({ entries }: Book, days: number): Span {
+  const askedMs = (path: string): number | null => entries.get(path)?.atMs ?? null;
+  return { days, nowMs: systemClock.wallMs(), askedMs };
 }
 
 function mark(channels: Set<string>, channel: string, isThere: boolean): void {

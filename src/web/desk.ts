@@ -11,6 +11,7 @@ import type { Invocation } from '../cli/command.ts';
 import { lookFrom, type Surroundings } from '../cli/look/look-around.ts';
 import { readSaid } from '../cli/look/read-conversation.ts';
 import { openSession, type TransportSession } from '../cli/session/transport-session.ts';
+import { isMapping } from '../protocol/yaml.ts';
 import { type Book, EMPTY_BOOK, readOn } from './book.ts';
 
 /**
@@ -234,7 +235,7 @@ function hearDispatcher(session: TransportSession, signal: AbortSignal, onEvent:
       const heard = followControl(session.directory.path, {
         // What agents print changes nothing on the page.
         onEvent: (event) => {
-          if (typeof event === 'object' && event !== null && 'event' in event) onEvent();
+          if (isMapping(event) && event['event'] !== 'attempt.output') onEvent();
         },
         signal: AbortSignal.any([stop.signal, signal]),
       });

@@ -15,6 +15,16 @@ export interface Answer {
   readonly tokensIn: number | null;
   readonly tokensOut: number | null;
   readonly costUsd: number | null;
+  /** Path of the message that it answers. */
+  readonly replyTo: string | null;
+}
+
+/** Which answers are counted. */
+export interface Span {
+  readonly days: number;
+  readonly nowMs: number;
+  /** When the message at a path was sent; null = it is not known. */
+  readonly askedMs: (path: string) => number | null;
 }
 
 /** Durations are milliseconds; null = no answer told one. */
@@ -23,6 +33,8 @@ export interface Figures {
   readonly failed: number;
   readonly medianMs: number | null;
   readonly slowMs: number | null;
+  /** Between question and agent, the median. */
+  readonly waitMs: number | null;
   readonly tokensIn: number;
   readonly tokensOut: number;
   readonly usd: number;
@@ -43,11 +55,7 @@ export interface Charts {
 }
 
 /** Counts the last `days` days up to `nowMs`. Names with most answers come first. */
-export function countAnswers(
-  answers: Iterable<Answer>,
-  by: 'model' | 'host',
-  span: { readonly days: number; readonly nowMs: number },
-): Charts {
+export function countAnswers(answers: Iterable<Answer>, by: 'model' | 'host', span: Span): Charts {
   const today = Math.floor(span.nowMs / DAY);
   const first = today - span.days + 1;
   const named = new Map<string, Answer[]>();
@@ -60,24 +68,31 @@ export function countAnswers(
     if (list === undefined) named.set(name, [answer]);
     else list.push(answer);
   }
+  const figures = (list: readonly Answer[]): Figures => figuresOf(list, span);
   const days = Array.from({ length: span.days }, (_, at) =>
     formatIso((first + at) * DAY).slice(0, 10),
   );
   const series = [...named].map(([name, list]): Series => {
     const perDay = Array.from({ length: span.days }, (): Answer[] => []);
     for (const answer of list) perDay[Math.floor(answer.atMs / DAY) - first]?.push(answer);
-    return { name, total: figuresOf(list), daily: perDay.map(figuresOf) };
+    return { name, total: figures(list), daily: perDay.map(figures) };
   });
   return {
     days,
-    total: figuresOf([...named.values()].flat()),
+    total: figures([...named.values()].flat()),
     series: series.sort((a, b) => b.total.answers - a.total.answers || byCodeUnit(a.name, b.name)),
   };
 }
 
-function figuresOf(list: readonly Answer[]): Figures {
+function figuresOf(list: readonly Answer[], { askedMs }: Span): Figures {
   const times = list
     .flatMap(({ durationMs, failed }) => (durationMs === null || failed ? [] : [durationMs]))
+    .sort((a, b) => a - b);
+  const waits = list
+    .flatMap(({ atMs, durationMs, replyTo }) => {
+      const asked = durationMs === null || replyTo === null ? null : askedMs(replyTo);
+      return asked === null ? [] : [Math.max(0, atMs - (durationMs ?? 0) - asked)];
+    })
     .sort((a, b) => a - b);
   const sum = (pick: (answer: Answer) => number | null): number =>
     list.reduce((total, answer) => total + (pick(answer) ?? 0), 0);
@@ -86,6 +101,7 @@ function figuresOf(list: readonly Answer[]): Figures {
     failed: list.filter(({ failed }) => failed).length,
     medianMs: quantile(times, 0.5),
     slowMs: quantile(times, 0.9),
+    waitMs: quantile(waits, 0.5),
     tokensIn: sum(({ tokensIn }) => tokensIn),
     tokensOut: sum(({ tokensOut }) => tokensOut),
     usd: sum(({ costUsd }) => costUsd),

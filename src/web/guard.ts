@@ -2,8 +2,8 @@
  * Who may talk to the page's server: the browser that came in with the token of the address, from
  * the page itself. Pure; http-server.ts acts on it.
  *
- * A page of another origin can send requests to 127.0.0.1, and a name that its owner points to
- * 127.0.0.1 makes them look like ours (DNS rebinding). So `Host` must be our own address, the
+ * A page of another origin can send requests to our address, and a name that its owner points to
+ * that address makes them look like ours (DNS rebinding). So `Host` must be our own address, the
  * cookie is `SameSite=Strict`, and whatever changes something names our origin and carries a second
  * secret that only the page can read.
  */
@@ -56,24 +56,32 @@ export const SAFETY_HEADERS: Readonly<Record<string, string>> = {
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=(), usb=()',
 };
 
+/** Where the server is, as browsers name it. */
+export interface Own {
+  /** `host:port`, without the port that is usual: what `Host` must be. */
+  readonly authority: string;
+  /** `http://…` or `https://…`: what `Origin` must be. */
+  readonly origin: string;
+  readonly port: number;
+  readonly keys: Keys;
+}
+
 /** The name of the cookie: cookies do not know ports, and two transports may be open at once. */
 export function cookieName(port: number): string {
   return `crosstalk-${port}`;
 }
 
-/** The cookie as it is set. */
-export function formatCookie(port: number, keys: Keys): string {
-  return `${cookieName(port)}=${keys.cookie}; HttpOnly; SameSite=Strict; Path=/`;
+/** The cookie as it is set. Over TLS it never leaves it. */
+export function formatCookie({ port, keys, origin }: Own): string {
+  const secure = origin.startsWith('https:') ? '; Secure' : '';
+  return `${cookieName(port)}=${keys.cookie}; HttpOnly; SameSite=Strict; Path=/${secure}`;
 }
 
 /** Judges a request before anything of it is acted on. */
-export function judgeRequest(
-  asked: Asked,
-  own: { readonly port: number; readonly keys: Keys },
-): Judged {
+export function judgeRequest(asked: Asked, own: Own): Judged {
   const { headers, method } = asked;
-  const address = `127.0.0.1:${own.port}`;
-  if (headers['host'] !== address) return refused(421, `this server answers to ${address} only`);
+  if (headers['host'] !== own.authority)
+    return refused(421, `this server answers to ${own.authority} only`);
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
     return refused(405, `${method} is not known here`);
   const [token] = asked.tokens;
@@ -94,19 +102,14 @@ export function judgeRequest(
   const isPage = !asked.path.startsWith('/api/');
   if (site !== undefined && site !== 'same-origin' && !(isPage && site === 'none'))
     return refused(403, 'only the page itself may ask');
-  return method === 'POST'
-    ? judgeChange(asked, { address, csrf: own.keys.csrf })
-    : { kind: 'allowed' };
+  return method === 'POST' ? judgeChange(asked, own) : { kind: 'allowed' };
 }
 
-function judgeChange(
-  { headers }: Asked,
-  own: { readonly address: string; readonly csrf: string },
-): Judged {
-  if (headers['origin'] !== `http://${own.address}`)
+function judgeChange({ headers }: Asked, own: Own): Judged {
+  if (headers['origin'] !== own.origin)
     return refused(403, 'only the page itself may change something');
   const given = headers[CSRF_HEADER];
-  if (typeof given !== 'string' || !isSame(given, own.csrf))
+  if (typeof given !== 'string' || !isSame(given, own.keys.csrf))
     return refused(403, 'the page is from an earlier start: load it again');
   if (headers['content-type'] !== 'application/json')
     return refused(415, 'expected application/json');

@@ -1,9 +1,10 @@
 /**
- * The page's server: files of the page, questions, events, and changes. It listens on 127.0.0.1 and
- * acts on nothing that guard.ts has not let in.
+ * The page's server: files of the page, questions, events, and changes. It acts on nothing that
+ * guard.ts has not let in.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { SECOND } from '../base/clock.ts';
 import { CrosstalkError, type ErrorCode, errorText } from '../base/errors.ts';
@@ -11,8 +12,10 @@ import { ATTACHMENTS_BYTES_MAX } from '../protocol/attachments.ts';
 import { act } from './act.ts';
 import { type Answerer, createAnswerer } from './answers.ts';
 import type { Desk } from './desk.ts';
-import { formatCookie, judgeRequest, type Keys, SAFETY_HEADERS } from './guard.ts';
+import { formatCookie, judgeRequest, type Keys, type Own, SAFETY_HEADERS } from './guard.ts';
+import type { ListenAt } from './listen-at.ts';
 import { formatRedirect, type PageFiles } from './page-files.ts';
+import { streamOutput } from './stream-output.ts';
 import { fixBy } from '../base/fix.ts';
 
 /** A text of the largest message, quoted as JSON, and the files that go with it, in base64. */
@@ -46,40 +49,35 @@ export interface PageServer {
   readonly close: () => Promise<void>;
 }
 
-interface Parts {
+interface Parts extends Own {
   readonly desk: Desk;
   readonly files: PageFiles;
-  readonly keys: Keys;
   readonly answer: Answerer;
-  readonly port: number;
   readonly addressOf: (token: string) => string;
   readonly listeners: Set<(url: string) => void>;
 }
 
-/** Starts the server on `port`; 0 = any that is free. Throws USAGE when the port is taken. */
+/** Starts the server; port 0 = any that is free. Throws USAGE when it cannot listen there. */
 export async function startPageServer(
   desk: Desk,
   files: PageFiles,
-  port: number,
+  at: ListenAt & { readonly port: number },
 ): Promise<PageServer> {
   const secret = (): string => randomBytes(32).toString('base64url');
   const keys: Keys = { tokens: new Set(), cookie: secret(), csrf: secret() };
   const answer = createAnswerer(desk, keys.csrf);
-  const server = createServer({
-    requestTimeout: 30 * SECOND,
-    headersTimeout: 10 * SECOND,
-    maxHeaderSize: 16_384,
-  });
+  const server = makeServer(at);
   server.maxConnections = 64;
-  const bound = await listen(server, port);
-  const addressOf = (token: string): string => `http://127.0.0.1:${bound}/?token=${token}`;
+  const port = await listen(server, at);
+  const own = { ...nameOf(at, port), port, keys };
+  const addressOf = (token: string): string => `${own.origin}/?token=${token}`;
   const listeners = new Set<(url: string) => void>();
-  const parts: Parts = { desk, files, keys, answer, port: bound, addressOf, listeners };
+  const parts: Parts = { ...own, desk, files, answer, addressOf, listeners };
   server.on('request', (request, response) => {
     handle(parts, request, response).catch((error: unknown) => tellError(response, error));
   });
   return {
-    port: bound,
+    port,
     invite: () => {
       const token = secret();
       keys.tokens.add(token);
@@ -94,20 +92,48 @@ export async function startPageServer(
   };
 }
 
-function listen(server: Server, port: number): Promise<number> {
+const LIMITS = {
+  requestTimeout: 30 * SECOND,
+  headersTimeout: 10 * SECOND,
+  maxHeaderSize: 16_384,
+};
+
+function makeServer({ tls }: ListenAt): Server {
+  if (tls === null) return createServer(LIMITS);
+  try {
+    return createTlsServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    throw new CrosstalkError(
+      'USAGE',
+      `the certificate and its key cannot be used: ${errorText(error)}; expected both as PEM`,
+      { cause: error },
+    );
+  }
+}
+
+/** How browsers name the server: the port that is usual is left out. */
+function nameOf({ host, tls }: ListenAt, port: number): Pick<Own, 'authority' | 'origin'> {
+  const [scheme, usual] = tls === null ? ['http', 80] : ['https', 443];
+  const name = host.includes(':') ? `[${host}]` : host;
+  const authority = port === usual ? name : `${name}:${port}`;
+  return { authority, origin: `${scheme}://${authority}` };
+}
+
+function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(
-        error.code === 'EADDRINUSE' || error.code === 'EACCES'
-          ? new CrosstalkError('USAGE', `port ${port} of 127.0.0.1 cannot be used: ${error.code}`, {
-              fix: 'crosstalkd web --port 0',
-            })
-          : error,
+        new CrosstalkError(
+          'USAGE',
+          `port ${port} of ${host} cannot be used: ${error.code ?? error.message}`,
+          { fix: `crosstalkd web --${host === '127.0.0.1' ? 'port 0' : 'help'}`, cause: error },
+        ),
       ),
     );
-    server.listen({ host: '127.0.0.1', port }, () =>
-      resolve((server.address() as AddressInfo).port),
-    );
+    server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port));
   });
 }
 
@@ -117,7 +143,7 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   for (const [name, value] of Object.entries(SAFETY_HEADERS)) response.setHeader(name, value);
-  const url = readUrl(request.url ?? '/', parts.port);
+  const url = readUrl(request.url ?? '/', parts.origin);
   if (url === null) {
     tell(response, 400, {
       error: { code: 'USAGE', message: 'the address cannot be read', fix: null },
@@ -158,6 +184,10 @@ async function handle(
     stream(parts.desk, response);
     return;
   }
+  if (name === 'output') {
+    await streamOutput(parts.desk, url.searchParams.get('id') ?? '', response);
+    return;
+  }
   if (name !== null) {
     tellAnswer(request, response, await parts.answer(name, url.searchParams));
     return;
@@ -165,9 +195,9 @@ async function handle(
   serveFile(parts.files, url.pathname, { request, response });
 }
 
-function readUrl(target: string, port: number): URL | null {
+function readUrl(target: string, origin: string): URL | null {
   try {
-    return target.startsWith('/') ? new URL(`http://127.0.0.1:${port}${target}`) : null;
+    return target.startsWith('/') ? new URL(`${origin}${target}`) : null;
   } catch {
     return null;
   }
@@ -179,7 +209,7 @@ function readUrl(target: string, port: number): URL | null {
  * where a redirect leads, so it goes on from a page of ours.
  */
 function enter(
-  { port, keys, addressOf, listeners }: Parts,
+  parts: Parts,
   url: URL,
   came: {
     readonly request: IncomingMessage;
@@ -187,12 +217,12 @@ function enter(
     readonly token: string;
   },
 ): void {
-  keys.tokens.delete(came.token);
+  parts.keys.tokens.delete(came.token);
   url.searchParams.delete('token');
   // Two slashes would name another server.
   const location = url.pathname.replace(/^\/+/, '/') + url.search;
   const { response } = came;
-  response.setHeader('set-cookie', formatCookie(port, keys));
+  response.setHeader('set-cookie', formatCookie(parts));
   response.setHeader('cache-control', 'no-store');
   const site = came.request.headers['sec-fetch-site'];
   if (site === undefined || site === 'none' || site === 'same-origin') {
@@ -202,7 +232,7 @@ function enter(
     response
       .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
       .end(formatRedirect(location));
-  for (const listener of listeners) listener(addressOf(came.token));
+  for (const listener of parts.listeners) listener(parts.addressOf(came.token));
 }
 
 function refuse(

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
-import { given, type Invocation, option } from '../cli/command.ts';
+import { given, type Invocation } from '../cli/command.ts';
 import { formatJson, paint } from '../cli/io.ts';
 import { openDesk } from './desk.ts';
 import { type PageServer, startPageServer } from './http-server.ts';
+import { type ListenAt, readListenAt } from './listen-at.ts';
 import { formatRedirect, readPageFiles } from './page-files.ts';
 
 /**
@@ -17,21 +18,14 @@ const PORT_USUAL = 7433;
 
 /** Serves the page. Ends with 0 on SIGINT or SIGTERM. */
 export async function servePage(invocation: Invocation): Promise<number> {
-  const asked = option(invocation, 'port');
-  if (asked !== null && !(/^\d{1,5}$/.test(asked) && Number(asked) < 65_536))
-    throw new CrosstalkError(
-      'USAGE',
-      `--port "${asked}": expected a number from 0 (any free port) to 65535`,
-    );
+  const at = await readListenAt(invocation);
   const stopped = untilSignal();
   try {
     const files = await readPageFiles();
     const desk = await openDesk(invocation);
     try {
-      const server = await start(asked === null ? null : Number(asked), (port) =>
-        startPageServer(desk, files, port),
-      );
-      tell(invocation, server);
+      const server = await start(at.port, (port) => startPageServer(desk, files, { ...at, port }));
+      tell(invocation, server, at);
       const door = join(desk.directory, `web-${server.port}.html`);
       if (!given(invocation, 'no-open') && invocation.io.isTerminal)
         await openBrowser(invocation, { server, door });
@@ -59,7 +53,7 @@ async function start(
   });
 }
 
-function tell({ io, ...invocation }: Invocation, server: PageServer): void {
+function tell({ io, ...invocation }: Invocation, server: PageServer, { tls }: ListenAt): void {
   let address = server.invite();
   const print = (): void =>
     given(invocation, 'json')
@@ -71,7 +65,7 @@ function tell({ io, ...invocation }: Invocation, server: PageServer): void {
       paint(
         io,
         'dim',
-        'Only this machine can open it, and it lets one browser in, which can read and send as you; then a new address follows. Ctrl-C ends it.',
+        `${tls === null ? 'Only this machine can open it, and it' : 'It'} lets one browser in, which can read and send as you; then a new address follows. Ctrl-C ends it.`,
       ),
     );
   server.onEnter((used) => {

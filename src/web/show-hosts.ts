@@ -11,6 +11,7 @@ import type { HostSeen } from '../cli/look/look-around.ts';
 import { stateOf } from '../cli/look/status.ts';
 import { describeModel, readModelViews } from '../cli/look/models.ts';
 import type { Invocation } from '../cli/command.ts';
+import { lately } from './book.ts';
 import type { Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
 import { sayReason } from '../protocol/say-reason.ts';
@@ -35,7 +36,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
   const running = new Map<string, number>();
   for (const { claim } of around.claims.values())
     if (claim !== null) running.set(claim.recipient, (running.get(claim.recipient) ?? 0) + 1);
-  const week = countAnswers(book.entries.values(), 'model', { days: 7, nowMs });
+  const week = countAnswers(book.entries.values(), 'model', lately(book, 7));
   const here = new Map(views.map((view) => [view.offer.name, describeModel(view)]));
   const names = [
     ...new Set([...here.keys(), ...around.hosts.flatMap(({ beat }) => beat?.models ?? [])]),
@@ -126,7 +127,7 @@ async function showBudgets({ session, around, book }: Moment, nowMs: number) {
   const text = tip === null ? null : await readTextAt(session.repository, tip, BUDGETS_FILE);
   const budgets = text === null ? null : decodeBudgets(text).budgets;
   if (budgets === null) return null;
-  const today = countAnswers(book.entries.values(), 'model', { days: 1, nowMs });
+  const today = countAnswers(book.entries.values(), 'model', lately(book, 1));
   const line = (name: string, budget: Budget, used: (typeof today)['total'] | undefined) => [
     ...(budget.usdPerDay === null
       ? []

@@ -37,16 +37,19 @@ function findBrowser(): string {
 export interface WebChild {
   /** With a token that lets in once; the newest one printed. */
   readonly url: string;
-  /** `http://127.0.0.1:<port>`. */
+  /** `http://127.0.0.1:<port>`, or where it was told to listen. */
   readonly origin: string;
   readonly port: number;
   /** Ends it as a terminal or a service does; gives the exit code. */
   readonly stop: (signal: 'SIGINT' | 'SIGTERM') => Promise<number | null>;
 }
 
-/** Starts it on any free port. */
-export async function startWeb(cli: Cli): Promise<WebChild> {
-  const child = spawn(process.execPath, [BIN, 'web', '--no-open', '--port', '0', '--json'], {
+/** Starts it on any free port, or where `where` says. */
+export async function startWeb(
+  cli: Cli,
+  where: readonly string[] = ['--port', '0'],
+): Promise<WebChild> {
+  const child = spawn(process.execPath, [BIN, 'web', '--no-open', ...where, '--json'], {
     cwd: cli.clone,
     env: { ...cli.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,12 +66,12 @@ export async function startWeb(cli: Cli): Promise<WebChild> {
   });
   const read = (text: string) =>
     JSON.parse(text) as { readonly url: string; readonly port: number };
-  const { port } = read(line);
+  const { port, url } = read(line);
   return {
     get url() {
       return read(said.out.trimEnd().split('\n').at(-1) ?? '').url;
     },
-    origin: `http://127.0.0.1:${port}`,
+    origin: new URL(url).origin,
     port,
     stop: (signal) => {
       child.kill(signal);

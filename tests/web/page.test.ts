@@ -16,7 +16,7 @@ function modelsOf(place: string): string {
     return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], effects: none${keys} }\n`;
   };
   const moody = `import { existsSync, writeFileSync } from 'node:fs';\nconst seen = ${JSON.stringify(join(place, 'seen'))};\nif (existsSync(seen)) console.log('Now'); else { writeFileSync(seen, ''); process.exit(3); }`;
-  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', 'setInterval(() => undefined, 1000)')}${agent('outside', 'process.exit(0)').replace('none', 'external')}${agent('broken', 'process.exit(3)', ', attempts: 1')}${agent('moody', moody, ', attempts: 1')}`;
+  return `models:\n${agent('swift', "console.log('A **swift** answer')")}${agent('endless', `console.log('I \\x1b[31mbegin\\x1b[0m <b>now</b>'); setInterval(() => undefined, 1000)`)}${agent('outside', 'process.exit(0)').replace('none', 'external')}${agent('broken', 'process.exit(3)', ', attempts: 1')}${agent('moody', moody, ', attempts: 1')}`;
 }
 
 let cli: Cli;
@@ -318,6 +318,11 @@ describe('the page', () => {
     await seen(page.getByText('works on it on mbp'));
     await page.getByRole('button', { name: 'Why?' }).click();
     await seen(page.locator('.why', { hasText: 'runs on mbp' }));
+    // What it prints is shown as text, as it comes; and what git knows of the message.
+    await page.getByRole('button', { name: 'Output' }).click();
+    await seen(page.locator('.output', { hasText: 'begin' }).getByText('<b>now</b>'));
+    await page.getByRole('button', { name: 'History' }).click();
+    await seen(page.locator('.history li', { hasText: 'ada → endless: Take your time' }));
     await page.getByRole('button', { name: 'Cancel …' }).click();
     await seen(page.locator('dialog', { hasText: `crosstalkd cancel ${id}` }));
     await confirm('Cancel it');

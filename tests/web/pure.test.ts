@@ -13,6 +13,7 @@ import { curve, type GraphNode, layoutGraph } from '../../src/web/page/layout-gr
 import { barOf, spanOf, spanTicks, timeTicks, valueTicks } from '../../src/web/page/layout-time.ts';
 import { checkNames, toggleName } from '../../src/web/page/check-names.ts';
 import { findFitting } from '../../src/web/page/find-fitting.ts';
+import { appendPiece } from '../../src/web/page/printed.ts';
 import { addressOf, type Place, placeOf, RUN_TABS } from '../../src/web/page/route.ts';
 import { foldThreads, type Linked, parentOf } from '../../src/web/threads.ts';
 
@@ -100,7 +101,7 @@ describe('what is said on the page', () => {
       '$10',
       '$0.0050',
     ]);
-    expect(shortenMark(formatSpan(2_000))).toBe('2 s');
+    expect(shortenMark(formatSpan(2_000))).toBe('2s');
   });
 });
 
@@ -249,8 +250,8 @@ describe('scales', () => {
 
   it('numbers and times are short', () => {
     expect([850, 4_200, 61_000, 3_600_000, 90_000_000].map(formatSpan)).toEqual([
-      '850 ms',
-      '4.2 s',
+      '850ms',
+      '4.2s',
       '1m 1s',
       '1h',
       '1d 1h',
@@ -264,6 +265,34 @@ describe('scales', () => {
       '2.5M',
     ]);
     expect([0, 61_000, 7_200_000].map((ms) => formatAgo(0, ms))).toEqual(['now', '1m', '2h']);
+  });
+});
+
+describe('what agents print', () => {
+  it('is put together from pieces that overlap, come twice, or begin late', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ maxLength: 60 }),
+        fc.array(fc.tuple(fc.nat(60), fc.nat(60)), { maxLength: 12 }),
+        (whole, spans) => {
+          const piece = (from: number, end: number) => ({
+            attempt: 'a',
+            model: 'opus',
+            text: whole.slice(from, end),
+            end,
+          });
+          let printed = appendPiece([], piece(0, 0));
+          let reached = 0;
+          for (const [a, b] of spans) {
+            // As a stream has it: what comes follows what came, or repeats it.
+            const [from, end] = [Math.min(a, b, reached), Math.min(whole.length, Math.max(a, b))];
+            printed = appendPiece(printed, piece(from, Math.max(from, end)));
+            reached = Math.max(reached, end);
+          }
+          expect(printed).toEqual([piece(0, reached)]);
+        },
+      ),
+    );
   });
 });
 
@@ -397,6 +426,7 @@ describe('figures', () => {
       tokensIn: 10,
       tokensOut: 5,
       costUsd: 0.5,
+      replyTo: 'asked.md',
     };
     const answers = [
       { ...answer, atMs: nowMs },
@@ -405,7 +435,8 @@ describe('figures', () => {
       { ...answer, atMs: nowMs - day, host: null },
       { ...answer, atMs: nowMs - 5 * day },
     ];
-    const charts = countAnswers(answers, 'model', { days: 2, nowMs });
+    const askedMs = (): number => nowMs - 3_000;
+    const charts = countAnswers(answers, 'model', { days: 2, nowMs, askedMs });
     expect(charts.days).toHaveLength(2);
     expect(charts.series).toHaveLength(1);
     expect(charts.total).toEqual({
@@ -413,13 +444,14 @@ describe('figures', () => {
       failed: 1,
       medianMs: 2_000,
       slowMs: 6_000,
+      waitMs: 0,
       tokensIn: 30,
       tokensOut: 15,
       usd: 1.5,
     });
     expect(charts.series[0]?.daily.map(({ answers: count }) => count)).toEqual([2, 1]);
     expect(
-      countAnswers(answers, 'host', { days: 9, nowMs }).series.map(({ name, total }) => [
+      countAnswers(answers, 'host', { days: 9, nowMs, askedMs }).series.map(({ name, total }) => [
         name,
         total.answers,
       ]),

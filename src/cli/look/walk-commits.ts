@@ -20,6 +20,8 @@ export interface CommitWalk {
   readonly to: Oid;
   /** Only commits that match: more arguments of `git log`. */
   readonly only?: readonly string[];
+  /** Only commits that change one of these files; git takes their names as they are. */
+  readonly paths?: readonly string[];
   /** Fields as `--format` of git names them. */
   readonly fields: readonly string[];
   /** Names of trailers without their `Crosstalk-`; their values follow the fields. */
@@ -28,7 +30,7 @@ export interface CommitWalk {
 
 /** Every commit of the range, by whatever merges it came, oldest first. */
 export async function walkCommits(
-  { env, session, from, to, only = [], fields, trailers }: CommitWalk,
+  { env, session, from, to, only = [], paths = [], fields, trailers }: CommitWalk,
   take: (values: readonly string[]) => void,
 ): Promise<void> {
   const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
@@ -45,7 +47,7 @@ export async function walkCommits(
   const how = ['--no-mailmap', '--no-merges', '--reverse', ...only, format];
   const range = from === null ? [to] : [to, `^${from}`];
   const walked = await git.run({
-    args: [...steady, ...how, ...range, '--'],
+    args: [...steady, ...how, ...range, '--', ...paths],
     onStdout,
     limitMs: WALK_MS,
   });

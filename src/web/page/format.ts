@@ -7,10 +7,10 @@ const UNITS = [
   ['s', 1_000],
 ] as const;
 
-/** `850 ms`, `12 s`, `3m 20s`, `2h 5m`, `4d 3h`. */
+/** `850ms`, `1.2s`, `12s`, `3m 20s`, `2h 5m`, `4d 3h`. */
 export function formatSpan(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)}s`;
   const at = UNITS.findIndex(([, size]) => ms >= size);
   const [unit, size] = UNITS[at] ?? UNITS[3];
   const next = UNITS[at + 1];
@@ -61,7 +61,7 @@ export function formatBytes(bytes: number): string {
     : `${formatCount(bytes).replace('k', ' k').replace('M', ' M').replace('G', ' G')}B`;
 }
 
-/** The text of a mark of an axis: `$1` for `$1.00`, `2 s` for `2.0 s`. */
+/** The text of a mark of an axis: `$1` for `$1.00`, `2s` for `2.0s`. */
 export function shortenMark(text: string): string {
   return text.replace(/\.0+(?!\d)/, '');
 }

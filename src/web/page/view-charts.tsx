@@ -31,7 +31,10 @@ export function ChartsView(): VNode {
   useTitle('Charts');
   return (
     <div class="column wide">
-      <Head title="Charts" about="What dispatchers have answered, by day (UTC).">
+      <Head
+        title="Charts"
+        about="What dispatchers have answered, by day (UTC), from the first day on that has answers."
+      >
         <Choice
           label="By"
           value={by}
@@ -53,7 +56,14 @@ export function ChartsView(): VNode {
   );
 }
 
-function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' | 'host' }): VNode {
+function Drawn({
+  charts: asked,
+  by,
+}: {
+  readonly charts: Charts;
+  readonly by: 'model' | 'host';
+}): VNode {
+  const charts = fromFirst(asked);
   if (charts.total.answers === 0)
     return (
       <Empty title="No answers in this time">
@@ -85,6 +95,10 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           name="nine of ten within"
           value={total.slowMs === null ? '–' : formatSpan(total.slowMs)}
         />
+        <Fact
+          name="wait before work"
+          value={total.waitMs === null ? '–' : formatSpan(total.waitMs)}
+        />
         <Fact name="tokens" value={formatCount(total.tokensIn + total.tokensOut)} />
         <Fact name="cost" value={formatUsd(total.usd)} />
       </dl>
@@ -114,6 +128,15 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           lines={lines(({ medianMs }) => medianMs)}
           kind="lines"
           show={formatSpan}
+          isEmpty="No answer has told how long its agent took."
+        />
+        <Chart
+          title="Median wait before work began"
+          days={charts.days}
+          lines={lines(({ waitMs }) => waitMs)}
+          kind="lines"
+          show={formatSpan}
+          isEmpty="No answer has told when its agent began."
         />
         <Chart
           title="Tokens"
@@ -121,6 +144,7 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           lines={stacked(({ tokensIn, tokensOut }) => tokensIn + tokensOut)}
           kind="bars"
           show={formatCount}
+          isEmpty="No agent has told its tokens. A command agent does by $CROSSTALK_USAGE."
         />
         <Chart
           title="Cost"
@@ -128,6 +152,7 @@ function Drawn({ charts, by }: { readonly charts: Charts; readonly by: 'model' |
           lines={stacked(({ usd }) => usd)}
           kind="bars"
           show={formatUsd}
+          isEmpty="No agent has told its cost. A command agent does by $CROSSTALK_USAGE."
         />
       </div>
       <section class="section">
@@ -182,12 +207,30 @@ interface ChartParts {
   readonly lines: readonly Line[];
   readonly kind: 'bars' | 'lines';
   readonly show: (value: number) => string;
+  /** Why there is nothing to draw, when there is not. */
+  readonly isEmpty?: string;
+}
+
+/** Days before the first answer say nothing; a week is shown in any case. */
+const DAYS_MIN = 7;
+
+/** The charts from the first day on that has answers. */
+function fromFirst(charts: Charts): Charts {
+  const first = charts.days.findIndex((_, day) =>
+    charts.series.some(({ daily }) => (daily[day]?.answers ?? 0) > 0),
+  );
+  const from = Math.max(0, Math.min(first, charts.days.length - DAYS_MIN));
+  return {
+    ...charts,
+    days: charts.days.slice(from),
+    series: charts.series.map((one) => ({ ...one, daily: one.daily.slice(from) })),
+  };
 }
 
 const HEIGHT = 190;
 const ROOM = { left: 46, right: 8, top: 10, bottom: 24 };
 
-function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
+function Chart({ title, days, lines, kind, show, isEmpty }: ChartParts): VNode {
   const [ref, width] = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const sums = days.map((_, day) => lines.reduce((sum, { values }) => sum + (values[day] ?? 0), 0));
@@ -224,7 +267,9 @@ function Chart({ title, days, lines, kind, show }: ChartParts): VNode {
         </span>
       </figcaption>
       <div ref={ref} />
-      {width === 0 ? (
+      {isEmpty !== undefined && highest === 0 ? (
+        <p class="chart-room soft">{isEmpty}</p>
+      ) : width === 0 ? (
         <div class="chart-room" />
       ) : (
         <svg

@@ -6,7 +6,19 @@ import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatCount, formatSpan, formatUsd, plural, shortId } from './format.ts';
 import { Avatar } from './avatar.tsx';
-import { Ago, Command, Empty, Fix, Go, Head, Loading, Pill, TableHead, Trouble } from './parts.tsx';
+import {
+  Ago,
+  Command,
+  Empty,
+  Fix,
+  Go,
+  Head,
+  Loading,
+  Pill,
+  TableHead,
+  toneOf,
+  Trouble,
+} from './parts.tsx';
 import { clock, useCell, useTitle } from './state.ts';
 import type { Board } from './told.ts';
 
@@ -26,7 +38,7 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
         </Empty>
       ) : (
         <div class="board">
-          {data.hosts.map((host) => (
+          {[...data.hosts].sort(byState).map((host) => (
             <HostCard
               key={`${host.alias}.${host.instance}`}
               host={host}
@@ -64,6 +76,25 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
   );
 }
 
+/** Those that want to be looked at first, those that are gone last. */
+function byState(a: Board['hosts'][number], b: Board['hosts'][number]): number {
+  const rank = ({ state }: Board['hosts'][number]): number => {
+    const at = ['suspect', 'silent', 'unreadable', 'paused', 'draining'].indexOf(state);
+    return state === 'running' ? 10 : at >= 0 ? at : 20;
+  };
+  return rank(a) - rank(b) || (a.alias < b.alias ? -1 : 1);
+}
+
+/** What a state means for whoever asks something. */
+const MEANS: Readonly<Record<string, string>> = {
+  paused: 'Paused: it claims nothing until it is resumed.',
+  draining: 'Draining: it finishes what runs, then ends.',
+  suspect: 'Suspect: it could have taken work and has not.',
+  silent: 'Silent: it holds work and does not beat. Another host may take over.',
+  down: 'Down: it has not beaten for long.',
+  stopped: 'Stopped: it said goodbye.',
+};
+
 function HostCard({
   host,
   isAsked,
@@ -76,8 +107,9 @@ function HostCard({
   const shown = Math.max(slots, holds.length);
   return (
     <article
-      class={`card host ${isAsked ? 'is-asked' : ''} ${host.isUp ? '' : 'is-down'}`}
+      class={`card host ${toneOf(host.state)} ${isAsked ? 'is-asked' : ''} ${host.isUp ? '' : 'is-down'}`}
       id={`host-${host.alias}`}
+      data-state={host.state}
     >
       <header>
         <h2>
@@ -89,6 +121,7 @@ function HostCard({
         <span class="grow" />
         <Pill state={host.state === 'running' ? 'served' : host.state} text={host.state} />
       </header>
+      {MEANS[host.state] === undefined ? null : <p class="means">{MEANS[host.state]}</p>}
       <div class="slots" role="img" aria-label={`${holds.length} of ${slots} slots busy`}>
         {Array.from({ length: Math.min(shown, 32) }, (_, at) => (
           <i key={at} class={at < holds.length ? 'busy' : ''} />
@@ -106,8 +139,12 @@ function HostCard({
       ))}
       <p class="chips">
         {host.models.map((model) => (
-          <span class="chip" key={model}>
+          <span
+            class={`chip ${host.parked.some((one) => one.model === model) ? 'rests' : ''}`}
+            key={model}
+          >
             {model}
+            {host.parked.some((one) => one.model === model) ? ' rests' : ''}
           </span>
         ))}
         {host.models.length === 0 ? <span class="soft">serves no models</span> : null}

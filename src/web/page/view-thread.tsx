@@ -4,17 +4,17 @@
  */
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, type Upload, useAnswer } from './api.ts';
-import { Attach } from './attach.tsx';
-import { confirmCancel, planRetry, planSend } from './changes.ts';
-import { submitOnKeys } from './compose.tsx';
+import { type Answer, useAnswer } from './api.ts';
+import { confirmCancel, planRetry } from './changes.ts';
 import { formatCount, formatSpan, formatUsd, plural } from './format.ts';
 import { LongText } from './long-text.tsx';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
 import { Ago, Empty, Go, Loading, Pill, Trouble, copy } from './parts.tsx';
+import { HistoryView } from './history.tsx';
+import { OutputView } from './output.tsx';
 import { WhyView } from './why.tsx';
-import { CheckedNames, NO_NAMES, RecipientField } from './recipients.tsx';
+import { Reply } from './reply-form.tsx';
 import { useTitle } from './state.ts';
 import type { Message, Summary, ThreadPage } from './told.ts';
 
@@ -130,7 +130,8 @@ function MessageView({
   readonly before: Message | null;
   readonly isAsked: boolean;
 }): VNode {
-  const [why, setWhy] = useState(false);
+  const [open, setOpen] = useState<Opened | null>(null);
+  const toggle = (what: Opened): void => setOpen(open === what ? null : what);
   const { parent, waits } = message;
   const isReply = message.reply_to !== null;
   return (
@@ -181,23 +182,35 @@ function MessageView({
               : `works on it on ${wait.host}${wait.attempt !== null && wait.attempt > 1 ? `, attempt ${wait.attempt}` : ''}`}
           </p>
         ))}
-        {why ? <WhyView id={message.id} /> : null}
-        <MessageFoot message={message} isExplained={why} onExplain={() => setWhy(!why)} />
+        {open === 'why' ? <WhyView id={message.id} /> : null}
+        {open === 'output' ? <OutputView id={message.id} /> : null}
+        {open === 'history' ? <HistoryView id={message.id} path={message.path} /> : null}
+        <MessageFoot message={message} opened={open} onOpen={toggle} />
       </div>
     </section>
   );
 }
 
+/** What can be opened below a message. */
+type Opened = 'why' | 'output' | 'history';
+
+const OPENED = [
+  ['why', 'Why?'],
+  ['output', 'Output'],
+  ['history', 'History'],
+] as const;
+
 function MessageFoot({
   message,
-  isExplained,
-  onExplain,
+  opened,
+  onOpen,
 }: {
   readonly message: Message;
-  readonly isExplained: boolean;
-  readonly onExplain: () => void;
+  readonly opened: Opened | null;
+  readonly onOpen: (what: Opened) => void;
 }): VNode {
   const names = message.waits.map(({ name }) => name);
+  const isReply = message.reply_to !== null;
   return (
     <footer class="message-foot">
       <button
@@ -209,11 +222,17 @@ function MessageFoot({
       >
         Copy link
       </button>
-      {message.reply_to !== null ? null : (
-        <button type="button" class="link" aria-expanded={isExplained} onClick={onExplain}>
-          {isExplained ? 'Hide why' : 'Why?'}
+      {OPENED.filter(([what]) => !isReply || what === 'history').map(([what, word]) => (
+        <button
+          key={what}
+          type="button"
+          class="link"
+          aria-expanded={opened === what}
+          onClick={() => onOpen(what)}
+        >
+          {word}
         </button>
-      )}
+      ))}
       {message.starts_run ? (
         <Go to={{ at: 'run', id: message.id, tab: 'graph' }} class="link">
           Open the run
@@ -291,72 +310,5 @@ function Facts({ message }: { readonly message: Message }): VNode | null {
         <span key={fact}>{fact}</span>
       ))}
     </p>
-  );
-}
-
-function Reply({
-  page,
-  summary,
-}: {
-  readonly page: ThreadPage;
-  readonly summary: Summary | null;
-}): VNode {
-  const [text, setText] = useState('');
-  const [files, setFiles] = useState<readonly Upload[]>([]);
-  const [to, setTo] = useState<string | null>(null);
-  const names = summary?.names ?? NO_NAMES;
-  const last = page.messages.at(-1);
-  const others = last === undefined ? [] : last.from === summary?.me ? last.to : [last.from];
-  const recipients = to ?? others.join(', ');
-  const send = (): void => {
-    if (text.trim() === '' || last === undefined) return;
-    const written = {
-      to: recipients,
-      channel: page.channel,
-      subject: '',
-      text,
-      re: last.id,
-      files,
-    };
-    setText('');
-    setFiles([]);
-    planSend(written, () => {
-      setText(text);
-      setFiles(files);
-    });
-  };
-  return (
-    <form
-      class="reply"
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
-    >
-      <label class="reply-to">
-        <span>To</span>
-        <RecipientField value={recipients} names={names} onInput={setTo} />
-      </label>
-      <CheckedNames value={recipients} names={names} onInput={setTo} />
-      <textarea
-        rows={3}
-        value={text}
-        name="reply"
-        aria-label="Answer"
-        placeholder={`Answer in #${page.channel}`}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onKeyDown={submitOnKeys}
-      />
-      <div class="reply-foot">
-        <Attach files={files} onChange={setFiles} />
-        <span class="grow" />
-        <span class="hint">
-          <kbd>Ctrl</kbd> <kbd>Enter</kbd>
-        </span>
-        <button type="submit" class="button main" disabled={text.trim() === ''}>
-          Send
-        </button>
-      </div>
-    </form>
   );
 }
