@@ -1,7 +1,9 @@
 // Many hosts, many messages and a remote that takes one push a second, in virtual time: what one
 // branch can carry, and what to do beyond.
 //   node scripts/scale.mjs [--hosts 100] [--messages 10000] [--rate 5] [--concurrency 4] [--push-ms
-//   1000] [--seed 1]
+//   1000] [--seed 1] [--pace own|hosted] [--connect-ms 0]
+// With `--pace hosted` the remote takes six pushes a minute and eight reads a second from all hosts
+// together, and locks them out for a quarter of an hour when there are more.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,6 +16,8 @@ const DEFAULTS = {
   concurrency: '4',
   'push-ms': '1000',
   seed: '1',
+  pace: 'own',
+  'connect-ms': '0',
 };
 /**
  * A wait for the branch that nobody minds, and by what part a run may stay behind the rate by
@@ -33,6 +37,13 @@ const options = {
   concurrency: Number(values.concurrency),
   pushMs: Number(values['push-ms']),
   seed: Number(values.seed),
+};
+const hosted = { pushesPerMinute: 6, readsPerSecond: 8, lockMs: 900_000 };
+const pace = {
+  transport: `pace: ${values.pace}\n`,
+  connectMs: Number(values['connect-ms']),
+  startMs: values.pace === 'own' ? 0 : 10_000,
+  ...(values.pace === 'hosted' ? { limit: hosted } : {}),
 };
 for (const [name, value] of Object.entries(options))
   if (!(value > 0)) throw new Error(`--${name}: expected a number above 0`);
@@ -59,6 +70,7 @@ try {
   const startedMs = performance.now();
   const report = await runScale({
     ...options,
+    ...pace,
     onProgress: (answered, virtualMs) =>
       process.stderr.write(
         `${answered} answered after ${seconds(virtualMs)} of virtual time, ${seconds(performance.now() - startedMs)} of real time\n`,
@@ -98,7 +110,19 @@ function print(report, tookMs) {
     ],
     ['replies in a push', report.repliesAPush.toFixed(1)],
     ['pushes of claims', `${report.claimPushes}`],
-    ['looks at the remote', `${report.looksPerSecond.toFixed(0)} a second`],
+    [
+      'all pushes',
+      `${report.allPushes.perReply.toFixed(2)} a reply, ${report.allPushes.perMinute.toFixed(1)} a minute (at most ${report.most.push} in one), ${report.lostPushes} lost`,
+    ],
+    [
+      'reads of the remote',
+      `${report.readsPerSecond.toFixed(1)} a second (at most ${report.most.read} in one)`,
+    ],
+    ['refused as too many', `${report.refused}`],
+    [
+      'from message to reply',
+      `p50 ${seconds(report.answerMs.p50)}, p95 ${seconds(report.answerMs.p95)}, longest ${seconds(report.answerMs.max)}`,
+    ],
   ];
   const width = Math.max(...lines.map(([name]) => name.length)) + 2;
   console.log(lines.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n'));

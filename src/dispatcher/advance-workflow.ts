@@ -23,6 +23,7 @@ import type { CommitDraft } from '../transport/repository.ts';
 import { nextWithCache } from './cached-answers.ts';
 import { listClosingRuns } from './closing-runs.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { stealAfterMs } from './keep-pace.ts';
 import { enqueue } from './post.ts';
 import { readRun, type RunReader } from './read-run.ts';
 import { refsUnder } from './refs-under.ts';
@@ -119,7 +120,7 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
     ...others.filter(({ instance }) => instance !== own.instance),
   ]);
   const isOurs = preferredInstance(marker.path, candidates) === own.instance;
-  return isOurs || nowMs - last.seenMs >= settings.stealAfterMs;
+  return isOurs || nowMs - last.seenMs >= stealAfterMs(dispatcher);
 }
 
 /** One run's trouble is told and waits for a change of its files; the others go on. */

@@ -10,6 +10,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/open-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { hasRoomForTwo, mayPush } from './keep-pace.ts';
 import type { Refusal } from './state.ts';
 import {
   advance,
@@ -22,7 +23,7 @@ import {
 import { currentWork, isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
-import { isMeant } from './refused-work.ts';
+import { isMeant, listDue } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
 import { journal } from './write-journal.ts';
 
@@ -48,7 +49,7 @@ export async function claimMessages(
   dispatcher: Dispatcher,
   requests: readonly ClaimRequest[],
 ): Promise<void> {
-  if (requests.length === 0) return;
+  if (requests.length === 0 || !mayClaim(dispatcher)) return;
   const { doors, state } = dispatcher;
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
   const pushing = { startedMs: doors.clock.monotonicMs(), aheadMs: aheadMs(doors.clock) };
@@ -69,6 +70,11 @@ export async function claimMessages(
   }
   if (uncertainClaims(state.claims.own).length > 0 && (await observe(dispatcher)) === 'seen')
     await adoptClaims(dispatcher);
+}
+
+/** Where pushes are few, finished answers go before claims. */
+function mayClaim(dispatcher: Dispatcher): boolean {
+  return mayPush(dispatcher) && (listDue(dispatcher).length === 0 || hasRoomForTwo(dispatcher));
 }
 
 /**

@@ -5,11 +5,13 @@
 import { CrosstalkError } from '../base/errors.ts';
 import type { HostState } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
+import { listPushes } from '../protocol/turn.ts';
 import type { Reason, ReasonOf, RestReason } from '../protocol/reason.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { beatName, parseBeatName } from '../protocol/beat.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { leaseTimes, limitsNow } from './keep-pace.ts';
 import { saveRests } from './keep-rests.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
@@ -78,6 +80,11 @@ export interface HostReport {
   readonly leaseMs: number;
   /** Until the next look at the remote. */
   readonly nextLookMs: number;
+  /**
+   * Pushes of all hosts in the last minute that this one knows of, and the limit of the transport's
+   * pace; absent: pushes are not limited, or a version that did not know of it.
+   */
+  readonly bus?: { readonly pushes: number; readonly limit: number };
   /**
    * Whether the remote is watched, and how often each source has said "look now". Absent from a
    * version that did not know of it.
@@ -233,13 +240,23 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     outage: state.host.outage?.line ?? null,
     halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
-    leaseMs: settings.leaseMs,
+    leaseMs: leaseTimes(dispatcher).leaseMs,
+    ...tellBus(dispatcher),
     nextLookMs: Math.max(0, state.loop.nextLookMs - nowMs),
     wakes: {
       watched: state.loop.hints.watch === 'trusted',
       heard: Object.fromEntries(state.loop.hints.heard),
     },
   };
+}
+
+function tellBus(dispatcher: Dispatcher): Pick<HostReport, 'bus'> {
+  const limits = limitsNow(dispatcher);
+  if (limits === null) return {};
+  const nowMs = dispatcher.doors.clock.monotonicMs();
+  const { traffic } = dispatcher.state.pace;
+  const pushes = listPushes({ traffic, nowMs }).length;
+  return { bus: { pushes, limit: limits.pushesPerMinute } };
 }
 
 function listSilent(dispatcher: Dispatcher): HostReport['silent'] {

@@ -14,7 +14,9 @@ import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
 import type { Publisher } from '../transport/publish.ts';
 import type { Repository } from '../transport/repository.ts';
-import { createState, type Serving, type State } from './state.ts';
+import type { ReadSpacing } from '../transport/space-reads.ts';
+import type { LeaseTimes } from '../protocol/pace.ts';
+import type { Serving, State } from './state.ts';
 
 export interface Settings {
   readonly alias: string;
@@ -26,6 +28,8 @@ export interface Settings {
   readonly beatMs: number;
   /** A holder that could not beat stops its agents this long before the lease is over. */
   readonly marginMs: number;
+  /** In place of these three where pushes are few; null = they were set by hand and hold always. */
+  readonly slowLease: LeaseTimes | null;
   /** The poll interval begins here after activity … */
   readonly pollMsMin: number;
   /** … and doubles up to here when nothing happens. */
@@ -71,6 +75,8 @@ export interface Doors {
   readonly random: Random;
   readonly log: Log;
   readonly repository: Repository;
+  /** How far apart the reads of `repository` keep. */
+  readonly spacing: ReadSpacing;
   readonly local: LocalState;
   readonly agents: Agents;
   readonly workspace: Workspace;
@@ -104,15 +110,6 @@ export interface Dispatcher {
   /** This process, 16 hex. */
   readonly run: string;
   readonly state: State;
-}
-
-/** A dispatcher that has not looked at anything yet. */
-export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Dispatcher {
-  return {
-    ...parts,
-    run: parts.doors.random.hex(8),
-    state: createState(),
-  };
 }
 
 /** Makes the loop look again at once. */

@@ -7,6 +7,7 @@ import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { awaitTurn, leaseTimes } from './keep-pace.ts';
 import type { RefResult } from '../transport/repository.ts';
 import {
   advance,
@@ -51,6 +52,7 @@ export async function renewClaim(
     await stopClaim(dispatcher, held, '');
     return false;
   }
+  await awaitTurn(dispatcher, held.abort.signal);
   const claim = {
     ...held.state.claim,
     attempt: held.state.claim.attempt + 1,
@@ -101,8 +103,9 @@ export async function renewClaim(
  * The machine slept since the claim was last renewed: it stands, but somebody may be about to take
  * it over. Only another renewal decides who has it.
  */
-export function hasSlept({ doors, settings }: Dispatcher, held: LiveClaim): boolean {
-  return aheadMs(doors.clock) - held.state.renewedAheadMs > settings.marginMs;
+export function hasSlept(dispatcher: Dispatcher, held: LiveClaim): boolean {
+  const { marginMs } = leaseTimes(dispatcher);
+  return aheadMs(dispatcher.doors.clock) - held.state.renewedAheadMs > marginMs;
 }
 
 function lineOf(result: RefResult | undefined): string {
@@ -170,12 +173,11 @@ export async function watchLease(
   held: LiveClaim,
   done: AbortSignal,
 ): Promise<void> {
-  const { doors, settings, state } = dispatcher;
+  const { doors, state } = dispatcher;
   while (!done.aborted) {
+    const { leaseMs, marginMs } = leaseTimes(dispatcher);
     const deadlineMs =
-      Math.max(held.state.renewedMs, state.host.beat.startedMs) +
-      settings.leaseMs -
-      settings.marginMs;
+      Math.max(held.state.renewedMs, state.host.beat.startedMs) + leaseMs - marginMs;
     const leftMs = deadlineMs - doors.clock.monotonicMs();
     if (leftMs <= 0) {
       stopAttempt(held, 'lease-lapsed');

@@ -2,53 +2,76 @@
  * Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer
  * ours.
  */
-import { type Beat, beatName, formatBeat, parseBeatName } from '../protocol/beat.ts';
+import { MINUTE } from '../base/clock.ts';
+import { parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { heldClaims, isLive, type LiveClaim, liveClaims } from './own-claims.ts';
-import { listResting } from './park-model.ts';
+import { heldClaims, isLive, type LiveClaim } from './own-claims.ts';
+import { beatRef, beginBeat, describePresence, noteBeat, standingBeat } from './carry-beat.ts';
+import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
-import { isDue, isMeant, nextRefusal } from './refused-work.ts';
+import { isDue, isMeant, listDue, nextRefusal } from './refused-work.ts';
 import { restoreClaim } from './restore-claim.ts';
 
 /**
- * Pushes a beat when one is due: at every interval while claims are held, when what this host
- * offers changes, and now and then to be remembered.
+ * Pushes a beat alone when one is due and no other push has carried it: at every interval while
+ * claims are held, when what this host offers changes, and now and then to be remembered. It can
+ * wait for everything else, for a minute.
  */
 export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
-  const { settings, doors, state } = dispatcher;
+  const { doors, state } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const presence = describePresence(dispatcher);
-  const ref = beatRef(dispatcher);
+  const { beat } = state.host;
+  const isWanted = isBeatWanted(dispatcher, nowMs);
+  const dueSinceMs = isWanted ? (beat.dueSinceMs ?? nowMs) : null;
+  state.host.beat = { ...beat, dueSinceMs };
+  if (dueSinceMs === null || beat.isUnderWay) return;
+  if (!isDue(beat.refusal, { ms: nowMs, tip: null })) return;
+  if (!mayBeatAlone(dispatcher, nowMs - dueSinceMs)) return;
+  const next = await beginBeat(dispatcher);
+  const pushed = await doors.repository.push([next.update], { atomic: false });
+  const result = pushed.kind === 'answered' ? pushed.refs.get(next.update.ref) : undefined;
+  noteBeat(dispatcher, next, result);
+  if (result?.kind !== 'landed')
+    noteRefusal(dispatcher, pushed.kind === 'unknown' ? pushed.failure : (result ?? NO_ANSWER));
+}
+
+/** So long a beat lets everything else go first. */
+const PATIENCE_MS = MINUTE;
+
+function isBeatWanted(dispatcher: Dispatcher, nowMs: number): boolean {
+  const { settings, state } = dispatcher;
+  const { beat } = state.host;
   const intervalMs =
-    heldClaims(state.claims.own).length > 0 ? settings.beatMs : settings.forgetBeatMs / 3;
-  const due = nowMs - state.host.beat.startedMs >= intervalMs || !state.refs.has(ref);
-  if (!due && presence === state.host.beat.presence) return;
-  if (!isDue(state.host.beat.refusal, { ms: nowMs, tip: null })) return;
-  const next = await doors.repository.writeRecord(formatBeat(composeBeat(dispatcher)));
-  const pushed = await doors.repository.push(
-    [{ ref, expected: state.refs.get(ref) ?? null, next }],
-    { atomic: false },
+    heldClaims(state.claims.own).length > 0
+      ? leaseTimes(dispatcher).beatMs
+      : settings.forgetBeatMs / 3;
+  return (
+    nowMs - beat.startedMs >= intervalMs ||
+    standingBeat(dispatcher) === null ||
+    describePresence(dispatcher) !== beat.presence
   );
-  const result = pushed.kind === 'answered' ? pushed.refs.get(ref) : undefined;
-  if (result?.kind === 'landed') {
-    const { count } = state.host.beat;
-    state.host.beat = { count: count + 1, startedMs: nowMs, presence, refusal: null };
-    state.refs = new Map([...state.refs, [ref, next]]);
-  } else
-    noteBeatFailed(dispatcher, pushed.kind === 'unknown' ? pushed.failure : (result ?? NO_ANSWER));
+}
+
+/** Whether it may be pushed alone after so long: what waits to be pushed may carry it soon. */
+function mayBeatAlone(dispatcher: Dispatcher, waitedMs: number): boolean {
+  const { doors, state } = dispatcher;
+  const ageMs = doors.clock.monotonicMs() - state.host.beat.startedMs;
+  const isLate =
+    heldClaims(state.claims.own).length > 0 && ageMs >= 2 * leaseTimes(dispatcher).beatMs;
+  const isCarried = limitsNow(dispatcher) !== null && listDue(dispatcher).length > 0;
+  if (isCarried && !isLate) return false;
+  const isUrgent = isLate || standingBeat(dispatcher) === null || waitedMs >= PATIENCE_MS;
+  return mayPush(dispatcher, isUrgent ? 'normal' : 'low');
 }
 
 const NO_ANSWER = { line: 'no answer' };
 
-/**
- * Another count, so that the next try is another object; the lease goes on from the last beat that
- * landed. Nobody else moves this ref, so what repeats is no race.
- */
-function noteBeatFailed(
+/** Nobody else moves this ref, so what repeats is no race. */
+function noteRefusal(
   { state, doors }: Dispatcher,
   failed: Pick<RemoteFailure, 'line'> & Partial<RemoteFailure>,
 ): void {
@@ -61,7 +84,7 @@ function noteBeatFailed(
     { kind: 'refused', line, ...unmoved },
     { ms: doors.clock.monotonicMs(), tip: null },
   );
-  state.host.beat = { ...beat, count: beat.count + 1, refusal };
+  state.host.beat = { ...beat, refusal };
   if (!isMeant(refusal))
     doors.log.warning('beat.failed', {
       reason: line,
@@ -87,7 +110,7 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
       !state.host.forgotten.has(oid) &&
       (silentMs(state.book, { claim: ref, beat: null }) ?? 0) >= settings.forgetBeatMs,
   );
-  if (dead.length === 0) return;
+  if (dead.length === 0 || !mayPush(dispatcher, 'low')) return;
   for (const [ref, oid] of dead) {
     state.host.forgotten.add(oid);
     doors.log.status('host.forgotten', { host: ref.slice(settings.refs.hosts.length) });
@@ -98,12 +121,15 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   );
 }
 
-/** Takes this host's beat off the remote: it has ended in good order. */
+/**
+ * Takes this host's beat off the remote: it has ended in good order. Where pushes are counted and
+ * used up it stays, and is forgotten later.
+ */
 export async function endBeat(dispatcher: Dispatcher): Promise<void> {
-  const ref = beatRef(dispatcher);
-  const expected = dispatcher.state.refs.get(ref);
-  if (expected !== undefined)
-    await dispatcher.doors.repository.push([{ ref, expected, next: null }], { atomic: false });
+  const expected = standingBeat(dispatcher);
+  if (expected === null || !mayPush(dispatcher)) return;
+  const update = { ref: beatRef(dispatcher), expected, next: null };
+  await dispatcher.doors.repository.push([update], { atomic: false });
 }
 
 /**
@@ -156,48 +182,4 @@ function warnOfTwins(dispatcher: Dispatcher): void {
       next: 'both go on; give one of them another name with --alias',
     });
   }
-}
-
-function beatRef(dispatcher: Dispatcher): string {
-  return (
-    dispatcher.settings.refs.hosts +
-    beatName({ alias: dispatcher.settings.alias, instance: dispatcher.doors.local.instance })
-  );
-}
-
-function describePresence(dispatcher: Dispatcher): string {
-  const { mode } = dispatcher.state.host;
-  const { serving } = dispatcher.state.models;
-  // How long a rest takes, or what a budget has used, changes all the time; that the model rests is
-  // all that others need at once.
-  const blocked = listResting(dispatcher).map(({ model, why, untilMs }) => [
-    model,
-    why.kind === 'budget' ? untilMs : why,
-  ]);
-  return JSON.stringify([
-    mode,
-    dispatcher.settings.concurrency,
-    [...serving.models.keys()].sort(),
-    blocked,
-  ]);
-}
-
-function composeBeat(dispatcher: Dispatcher): Beat {
-  const { settings, state, doors, run } = dispatcher;
-  return {
-    alias: settings.alias,
-    instance: doors.local.instance,
-    run,
-    count: state.host.beat.count + 1,
-    version: settings.version,
-    state: state.host.mode,
-    slots: settings.concurrency,
-    busy: liveClaims(state.claims.own).length,
-    models: [...state.models.serving.models.keys()].sort(),
-    blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
-    pollMs: settings.pollMsMax,
-    wake: settings.wakeAddress,
-    ...(settings.key === undefined ? {} : { key: settings.key }),
-    atMs: doors.clock.wallMs(),
-  };
 }

@@ -8,6 +8,7 @@ import { MODEL_DEFAULTS } from '../protocol/models.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { leaseTimes } from './keep-pace.ts';
 import { ranExternal } from './start-ledger.ts';
 import { orphanAt } from './other-claims.ts';
 
@@ -71,12 +72,13 @@ export function readLapsed(
   const forMs = Math.min(
     ...beats.map((prefix) => silence(claim === null ? null : prefix + beatName(claim))),
   );
-  if (forMs < settings.leaseMs) return null;
+  const { leaseMs } = leaseTimes(dispatcher);
+  if (forMs < leaseMs) return null;
   return {
     claim,
     started: true,
     isKnown: claim !== null && wasServing(dispatcher, claim),
-    isStale: silence(null) >= STALE_LEASES * settings.leaseMs,
+    isStale: silence(null) >= STALE_LEASES * leaseMs,
     attemptsMax,
   };
 }

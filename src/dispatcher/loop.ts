@@ -6,9 +6,11 @@
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { encodeIndex } from '../protocol/open-work.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { leaseTimes, watchPauseMs } from './keep-pace.ts';
 import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
+import { resumePublishing } from './post.ts';
 import { refsUnder } from './refs-under.ts';
 import { isMeant, isStuck, LIMITED_MS } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
@@ -165,7 +167,8 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   state.loop.wake = new AbortController();
   if (woken && result === 'done') return;
   const watching = refsUnder(state.refs, settings.refs.claims).length > 0;
-  const lookMsMax = settings.leaseMs / LOOKS_PER_LEASE;
+  const { leaseMs } = leaseTimes(dispatcher);
+  const lookMsMax = leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
   const isLimited = state.host.outage?.reason === 'limited';
@@ -173,10 +176,17 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const outageMs = Math.min(BACKOFF_MS_MAX, Math.max(backoffMs, limitedMs));
   // Whoever holds claims has to be back with a beat before they lapse.
   const outageMsMax =
-    workInHand(state).held === 0 ? BACKOFF_MS_MAX : isLimited ? settings.leaseMs / 2 : lookMsMax;
+    workInHand(state).held === 0 ? BACKOFF_MS_MAX : isLimited ? leaseMs / 2 : lookMsMax;
+  const { askedMs } = state.pace;
+  const untilMs = askedMs === null ? Infinity : Math.max(0, askedMs - doors.clock.monotonicMs());
+  // In time for its turn, and before it often enough to see when the others push: all have to agree
+  // on when a round began.
+  const watchMs = watchPauseMs(dispatcher);
+  const turnMs = untilMs < 2 * watchMs ? untilMs : watchMs;
   const waitMs = result === 'unreachable' ? Math.min(outageMs, outageMsMax) : lookMs;
   // Jitter keeps hosts that started together from looking together for ever.
-  const restMs = waitMs * (0.75 + 0.5 * doors.random.next());
+  const jitteredMs = waitMs * (0.75 + 0.5 * doors.random.next());
+  const restMs = result === 'done' ? Math.min(jitteredMs, turnMs) : jitteredMs;
   state.loop.nextLookMs = doors.clock.monotonicMs() + restMs;
   await doors.clock.sleep(restMs, state.loop.wake.signal);
 }
@@ -243,6 +253,7 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
 async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<void> {
   const { state, settings, doors } = dispatcher;
   state.host.mode = 'draining';
+  state.pace.sight = 'leaving';
   const deadlineMs = doors.clock.monotonicMs() + settings.graceMs;
   const stopAtMs = deadlineMs - Math.min(settings.graceMs / 2, KILL_MS);
   let [killAtMs, leaveAtMs] = [deadlineMs + KILL_MS, deadlineMs];
@@ -257,6 +268,7 @@ async function shutDown(dispatcher: Dispatcher, options: LoopOptions): Promise<v
       for (const held of running) stopAttempt(held, 'shutdown');
     const over = nowMs >= leaveAtMs || cannotPublish(dispatcher);
     if (running.length === 0 ? over : nowMs >= killAtMs) break;
+    resumePublishing(dispatcher);
     await doors.clock.sleep(50, options.kill.aborted ? undefined : options.kill);
   }
   if (state.host.halted !== null) return;

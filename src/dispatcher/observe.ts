@@ -13,6 +13,7 @@ import type { Rewrite } from '../transport/mirror.ts';
 import { isRefusal } from '../transport/git-failure.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
+import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
 import type { SeenRecord } from './state.ts';
 import { beginLook, needsNoLook } from './wake-up.ts';
 import { heldClaims } from './own-claims.ts';
@@ -58,7 +59,9 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const fetched =
     strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
   if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
-  looked(tip !== wasTip || !isSame(refs, state.refs));
+  const { seenMs: beforeMs } = state;
+  const isChanged = tip !== wasTip || !isSame(refs, state.refs);
+  looked(isChanged);
   if (state.host.outage !== null) doors.log.status('remote.reached', {});
   state.host.outage = null;
   state.host.halted = null;
@@ -68,6 +71,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   if (pulled.value.kind === 'advanced') state.loop.active = true;
   reportRejected(dispatcher);
   await readRecords(dispatcher, new Map([...wanted, ...strays]));
+  noteSeen(dispatcher, { beforeMs, listedMs: nowMs, isChanged });
   return 'seen';
 }
 
@@ -138,6 +142,7 @@ export function sawOutage(
       reason: failure.line,
       next: 'tries again, less and less often; finished answers wait in the outbox',
     });
+  if (failure.reason === 'limited') state.pace.limitedMs = doors.clock.monotonicMs();
   state.host.outage = failure;
   state.book = observeOutage(state.book);
   return 'unreachable';
@@ -177,20 +182,21 @@ function wantedRecords(
   const { settings, state } = dispatcher;
   const ours = new Set(heldClaims(state.claims.own).map((held) => held.state.oid));
   const strangers = holdersUnseen(dispatcher);
+  const { leaseMs } = leaseTimes(dispatcher);
   const wanted = new Map<string, Oid>();
   const claims = [settings.refs.claims, elsewhere(settings.refs.claims)];
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
     const isClaim = claims.some((prefix) => ref.startsWith(prefix));
-    const old =
-      isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= settings.leaseMs / 4;
+    const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= leaseMs / 4;
     const orphan = isClaim && orphanAt(state.claims.others, ref) !== null;
     // Who serves what decides whether a workflow step can run at all; who can be called stands
-    // there too.
+    // there too, and who has pushed how often.
     const beat =
       ref.startsWith(settings.refs.hosts) &&
       (state.workflows.runs.size > 0 ||
         settings.pokes ||
+        limitsNow(dispatcher) !== null ||
         strangers.has(ref.slice(settings.refs.hosts.length)));
     if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
   }

@@ -15,6 +15,7 @@ import {
 } from '../transport/publish.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { limitsNow, mayPush } from './keep-pace.ts';
 import type { Outgoing } from './state.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
@@ -64,6 +65,10 @@ export function resumePublishing(dispatcher: Dispatcher): void {
     state.seenMs === Number.NEGATIVE_INFINITY
   )
     return;
+  if (!mayPush(dispatcher)) {
+    if (state.pace.sight === 'old') wake(dispatcher);
+    return;
+  }
   state.post.publishing = true;
   publishOutgoing(dispatcher)
     .catch((error: unknown) => {
@@ -86,7 +91,7 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   let losses = 0;
   let batchMax = BATCH_MAX;
   await gather(dispatcher);
-  while (state.host.halted === null && !state.loop.ending.signal.aborted) {
+  while (!hasEnded(dispatcher)) {
     const batch = (await awaitDue(dispatcher)).slice(0, batchMax);
     if (batch.length === 0) break;
     const round = await publishOnce(
@@ -104,6 +109,8 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     const before = losses;
     losses = settled > 0 && !isRefused ? 0 : losses + 1;
     const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
+    // Where pushes are counted, each takes a turn of its own.
+    if (limitsNow(dispatcher) !== null) break;
     if (losses > 0 && listDue(dispatcher).length > 0) {
       doors.log.status('publish.retried', {
         losses,
@@ -123,6 +130,10 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       await catchUp(publisher);
     }
   }
+}
+
+function hasEnded({ state }: Dispatcher): boolean {
+  return state.host.halted !== null || state.loop.ending.signal.aborted;
 }
 
 /** What a failure asks for beside the usual wait. */
@@ -176,9 +187,11 @@ function isBlocked(outcome: TransactionOutcome | undefined): boolean {
 /**
  * The first answer of several waits a moment for the others: alone it would keep them waiting for a
  * whole push. The moment is a small part of what the last push took, and nobody waits when nothing
- * else runs here.
+ * else runs here. Where pushes are counted, everything has waited for its turn already.
  */
-async function gather({ state, doors }: Dispatcher): Promise<void> {
+async function gather(dispatcher: Dispatcher): Promise<void> {
+  const { state, doors } = dispatcher;
+  if (limitsNow(dispatcher) !== null) return;
   const others = liveClaims(state.claims.own).length;
   const ms = Math.min(GATHER_MS_MAX, state.post.pushMs / GATHER_PART);
   if (others > 0 && ms >= 1) await doors.clock.sleep(ms, state.loop.ending.signal);

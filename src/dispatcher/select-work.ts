@@ -50,6 +50,8 @@ export interface WorkView {
   readonly maxAgeMs: number;
   readonly hopsMax: number;
   readonly stealAfterMs: number;
+  /** Pushes are few: whoever may push takes what waits, so that one push carries many claims. */
+  readonly sharesByTurn: boolean;
   /** Names of the projects of this host. */
   readonly projects: readonly string[];
   readonly wallMs: number;
@@ -204,7 +206,10 @@ function judgeShare(view: WorkView): (work: Work) => boolean {
     winners.set(key, winner);
     return winner;
   };
-  return (work) => work.hosts !== null || preferred(work) === view.instance;
+  return (work) =>
+    work.hosts !== null ||
+    (view.sharesByTurn && work.message.preferredHost === null) ||
+    preferred(work) === view.instance;
 }
 
 /**

@@ -13,6 +13,7 @@ import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import type { StartedBy } from '../protocol/started.ts';
 import type { Transaction } from '../transport/publish.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { leaseTimes } from './keep-pace.ts';
 import { currentPath, supersededWork } from './follow-moves.ts';
 import { enqueue } from './post.ts';
 import { isOurs, readLapsed } from './lapsed-claims.ts';
@@ -90,15 +91,16 @@ function isGone(dispatcher: Dispatcher, { work, by, isOwn }: Begun): boolean {
   const beat = settings.refs.hosts + beatName(by);
   return [beat, elsewhere(beat)].every((claim) => {
     const silent = silentMs(state.book, { claim, beat: null });
-    return silent === null || silent >= settings.leaseMs;
+    return silent === null || silent >= leaseTimes(dispatcher).leaseMs;
   });
 }
 
-function hasWaited({ state, settings }: Dispatcher, key: string): boolean {
+function hasWaited(dispatcher: Dispatcher, key: string): boolean {
+  const { state } = dispatcher;
   const { unclaimed } = state.claims;
   const sinceMs = unclaimed.get(key) ?? state.book.connectedMs;
   unclaimed.set(key, sinceMs);
-  return state.book.connectedMs - sinceMs >= settings.leaseMs;
+  return state.book.connectedMs - sinceMs >= leaseTimes(dispatcher).leaseMs;
 }
 
 function replyForStarted(dispatcher: Dispatcher, begun: Begun): void {

@@ -12,6 +12,8 @@ import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
+import { OWN_PACE, type Pace } from '../protocol/pace.ts';
+import type { Traffic } from '../protocol/turn.ts';
 import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Rewrite } from '../transport/mirror.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
@@ -198,6 +200,53 @@ export interface WorkflowState {
   readonly firing: Set<string>;
 }
 
+/** This host's own beat. Monotonic times. */
+export interface BeatState {
+  readonly count: number;
+  /** When the push of the last one that landed began: leases run from here. */
+  readonly startedMs: number;
+  readonly presence: string;
+  /** Why the remote does not take it; null = it does. */
+  readonly refusal: Refusal | null;
+  /** The last one that landed, and when that was known; null = none yet. */
+  readonly landed: { readonly oid: Oid; readonly atMs: number } | null;
+  /** Since when one has been due; null = none is. */
+  readonly dueSinceMs: number | null;
+  /** One is on its way. */
+  readonly isUnderWay: boolean;
+  /** When the push of one failed or had no answer: until a later look nobody knows what stands. */
+  readonly doubtMs: number;
+}
+
+/** How often the remote may be called, and what is known of who has called it. Monotonic times. */
+export interface PaceState {
+  /** data/transport.yaml as it was last read, and at which commit; null = none. */
+  tip: Oid | null;
+  text: string | null;
+  /** As it is in force. */
+  pace: Pace;
+  traffic: Traffic;
+  /** The beats, by ref, whose pushes are in `traffic`. */
+  noted: ReadonlyMap<string, Oid>;
+  /** Hosts that hold claims, as their last beats say, by the names of the beats. */
+  readonly busy: Set<string>;
+  /** When any host was last told that it calls too often. */
+  limitedMs: number;
+  /**
+   * `seen`: the verbs of a tick act on its look; `leaving`: nobody looks any more, and what was
+   * seen last has to do. Else nothing is pushed before another look.
+   */
+  sight: 'seen' | 'old' | 'leaving';
+  /** Until when a turn that was begun may be used on. */
+  turnEndMs: number;
+  /** The earliest turn that something waits for; null = nothing does. */
+  askedMs: number | null;
+  /** Since when something has waited for a turn; null = nothing has. */
+  waitingSinceMs: number | null;
+  /** Attempts that wait for a turn to renew their claim, to be called one a turn. */
+  readonly waiting: (() => void)[];
+}
+
 /** How this host stands: as its operator, the remote and its alias make it. */
 export interface HostCondition {
   /** Beat refs under our alias that were reported. */
@@ -210,13 +259,7 @@ export interface HostCondition {
   /** Paused by this host's operator (as opposed to by `--all`). */
   pausedHere: boolean;
   control: Control | null;
-  beat: {
-    readonly count: number;
-    readonly startedMs: number;
-    readonly presence: string;
-    /** Why the remote does not take it; null = it does. */
-    readonly refusal: Refusal | null;
-  };
+  beat: BeatState;
   /** Why nothing may run, or null. */
   halted: Rewrite | null;
   outage: RemoteFailure | null;
@@ -265,6 +308,7 @@ export interface State {
   readonly workflows: WorkflowState;
   readonly trust: TrustState;
   readonly host: HostCondition;
+  readonly pace: PaceState;
   readonly loop: LoopState;
 }
 
@@ -326,11 +370,34 @@ export function createState(): State {
       mode: 'running',
       pausedHere: false,
       control: null,
-      beat: { count: 0, startedMs: Number.NEGATIVE_INFINITY, presence: '', refusal: null },
+      beat: {
+        count: 0,
+        startedMs: Number.NEGATIVE_INFINITY,
+        presence: '',
+        refusal: null,
+        landed: null,
+        dueSinceMs: null,
+        isUnderWay: false,
+        doubtMs: Number.NEGATIVE_INFINITY,
+      },
       halted: null,
       outage: null,
       stopOrdered: false,
       drainOrdered: false,
+    },
+    pace: {
+      tip: null,
+      text: null,
+      pace: OWN_PACE,
+      traffic: new Map(),
+      noted: new Map(),
+      busy: new Set(),
+      limitedMs: Number.NEGATIVE_INFINITY,
+      sight: 'old',
+      turnEndMs: Number.NEGATIVE_INFINITY,
+      askedMs: null,
+      waitingSinceMs: null,
+      waiting: [],
     },
     loop: {
       nextLookMs: 0,

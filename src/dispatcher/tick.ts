@@ -12,6 +12,7 @@ import { isLive, type OwnClaim } from './own-claims.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { currentWork } from './follow-moves.ts';
 import { forgetDeadHosts, keepBeat, stopLostAttempts } from './keep-lease.ts';
+import { grantTurn, limitsNow, readPace, recallPace, stealAfterMs } from './keep-pace.ts';
 import { observe } from './observe.ts';
 import { resumePublishing } from './post.ts';
 import { recoverClaims } from './recover.ts';
@@ -27,9 +28,21 @@ export type TickResult = 'done' | 'unreachable' | 'halted';
 
 /** Looks once and does everything that follows from it. */
 export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
-  const { state, doors, mirror } = dispatcher;
+  const { state } = dispatcher;
+  if (state.seenMs === Number.NEGATIVE_INFINITY) await recallPace(dispatcher);
   const observed = await observe(dispatcher);
   if (observed !== 'seen') return observed;
+  const isNewPace = await readPace(dispatcher);
+  Object.assign(state.pace, { sight: isNewPace ? 'old' : 'seen', askedMs: null });
+  try {
+    return await actOnLook(dispatcher);
+  } finally {
+    state.pace.sight = 'old';
+  }
+}
+
+async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
+  const { state, doors, mirror } = dispatcher;
   state.claims.recovered ||= await recoverClaims(dispatcher);
   if (!state.claims.recovered) return 'unreachable';
   await adoptClaims(dispatcher);
@@ -38,6 +51,7 @@ export async function tick(dispatcher: Dispatcher): Promise<TickResult> {
   state.models.serving = await doors.serving(mirror.modelsText(), mirror.modelsProblem());
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
+  grantTurn(dispatcher);
   await keepBeat(dispatcher);
   await forgetDeadHosts(dispatcher);
   const works = currentWork(dispatcher);
@@ -100,7 +114,8 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     concurrency: settings.concurrency,
     maxAgeMs: settings.maxAgeMs,
     hopsMax: settings.hopsMax,
-    stealAfterMs: settings.stealAfterMs,
+    stealAfterMs: stealAfterMs(dispatcher),
+    sharesByTurn: limitsNow(dispatcher) !== null,
     projects: Object.keys(settings.projects),
     wallMs: doors.clock.wallMs(),
     monotonicMs: doors.clock.monotonicMs(),

@@ -69,6 +69,7 @@ export function needsNoLook(dispatcher: Dispatcher): boolean {
   )
     return false;
   if (state.host.outage !== null || state.host.halted !== null) return false;
+  if (state.pace.askedMs !== null) return false;
   if (!isAtRest(workInHand(state))) return false;
   // While anybody holds a claim, time without a look is time in which nobody is seen to be silent.
   if (refsUnder(state.refs, settings.refs.claims).length > 0) return false;

@@ -34,17 +34,35 @@ export interface Beat {
   readonly state: HostState;
   readonly slots: number;
   readonly busy: number;
+  /**
+   * Claims that it holds once the push has landed that carried this beat; absent: from a version
+   * that did not say it.
+   */
+  readonly holds?: number;
   readonly models: readonly string[];
   readonly blocked: readonly BlockedModel[];
   /** Its longest pause between two polls; null = from a version that did not say it. */
   readonly pollMs: number | null;
   /** Where it can be called to look at once; null = nowhere. Anybody who can push may forge it. */
   readonly wake: string | null;
+  /**
+   * How many seconds ago it pushed, this beat's push included, as far as a minute back; absent:
+   * from a version that did not say it.
+   */
+  readonly pushes?: readonly number[];
+  /**
+   * How many seconds ago a host was told by the remote that it calls too often; absent: not lately.
+   */
+  readonly limited?: number;
   /** Its public key, by which it signs what it commits; absent: it has none. */
   readonly key?: string;
   /** Wall clock of the host, for people only: never compared with another clock. */
   readonly atMs: number;
 }
+
+/** More of its pushes a beat does not tell, and nothing older. */
+export const PUSHES_TOLD_MAX = 600;
+const AGE_S_MAX = 3_600;
 
 /** The last part of a beat's ref. */
 export function beatName(host: { readonly alias: string; readonly instance: string }): string {
@@ -112,9 +130,18 @@ export function parseBeat(text: string): Beat | null {
       typeof raw['wake'] === 'string' && parseWakeAddress(raw['wake']) !== null
         ? raw['wake']
         : null,
+    ...(raw['holds'] === undefined ? {} : { holds: count(raw['holds']) }),
+    ...(Array.isArray(raw['pushes'])
+      ? { pushes: raw['pushes'].slice(0, PUSHES_TOLD_MAX).filter(isAge) }
+      : {}),
+    ...(isAge(raw['limited']) ? { limited: raw['limited'] } : {}),
     ...keyOf(raw['key']),
     atMs: count(raw['atMs']),
   };
+}
+
+function isAge(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= AGE_S_MAX;
 }
 
 function keyOf(raw: unknown): Pick<Beat, 'key'> {

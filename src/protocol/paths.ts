@@ -10,6 +10,7 @@ export const PROTOCOL_VERSION = 7;
 export const DATA = 'data';
 export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
+export const TRANSPORT_FILE = 'data/transport.yaml';
 export const CHANNELS = 'data/channels';
 export const WORKFLOWS = 'data/workflows';
 export const ACKS = 'data/acks';

@@ -59,7 +59,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
     hosts,
     models,
     budgets: await showBudgets(moment, nowMs),
-    leaseMs: session.config.leaseMs,
+    leaseMs: moment.around.leaseMs,
     nowMs,
   };
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { createDispatcher, type Dispatcher } from '../../src/dispatcher/dispatcher.ts';
+import type { Dispatcher } from '../../src/dispatcher/dispatcher.ts';
+import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
 import { tick } from '../../src/dispatcher/tick.ts';
 import { hint, trustWatch } from '../../src/dispatcher/wake-up.ts';
 import { refNames } from '../../src/protocol/paths.ts';
@@ -80,6 +81,7 @@ async function createStage(): Promise<Stage> {
       leaseMs: 120_000,
       beatMs: 30_000,
       marginMs: 20_000,
+      slowLease: null,
       pollMsMin: 500,
       pollMsMax: 30_000,
       maxAgeMs: 86_400_000,
@@ -101,6 +103,7 @@ async function createStage(): Promise<Stage> {
       random: systemRandom,
       log: createLog(({ event }) => events.push(event)),
       repository,
+      spacing: { gapMs: 0 },
       local: openMemoryLocalState(createMemoryDisk(), { instance: '0123456789ab' }),
       agents: { run: none },
       workspace: { open: none, remove: none },

@@ -169,12 +169,15 @@ describe('records', () => {
       state: 'running',
       slots: 4,
       busy: 0,
+      holds: 1,
     } as const;
     const text = formatBeat({
       ...base,
       models: ['opus'],
       blocked: [{ model: 'gpt', why: { kind: 'setup', detail: 'x' }, untilMs: null }],
       pollMs: 30_000,
+      pushes: [0, 12],
+      limited: 30,
       wake: null,
       atMs: 1,
     });

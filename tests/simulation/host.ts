@@ -6,17 +6,14 @@
 import { CrosstalkError, errorText } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import {
-  createDispatcher,
-  type Dispatcher,
-  type Doors,
-  type Settings,
-} from '../../src/dispatcher/dispatcher.ts';
+import { type Dispatcher, type Doors, type Settings } from '../../src/dispatcher/dispatcher.ts';
+import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
 import type { Serving } from '../../src/dispatcher/state.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { decodeIndex } from '../../src/protocol/open-work.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
+import { spaceReads } from '../../src/transport/space-reads.ts';
 import { type Act, createFakeAgents } from '../support/fake-agents.ts';
 import { createManualClock, type Hands } from '../support/manual-clock.ts';
 import {
@@ -104,6 +101,7 @@ export async function startProcess(
   const steps = createSteps(world, host, owner);
   const directories = new Set<string>();
   const local = openMemoryLocalState(host.disk, { instance: instanceOf(host), step: steps.disk });
+  const spacing = { gapMs: 0 };
   const doors: Doors = tamper({
     clock,
     random: host.random,
@@ -117,6 +115,7 @@ export async function startProcess(
     repository: steps.repository(
       world.remote.open({ step: steps.git, host: host.name, cache: host.cache }),
     ),
+    spacing,
     local,
     agents: createFakeAgents(createStage(world, host, owner)),
     workspace: {
@@ -142,7 +141,7 @@ export async function startProcess(
     onOutput: () => undefined,
     poke: () => undefined,
   });
-  const { repository } = doors;
+  const repository = spaceReads(doors.repository, { clock, spacing });
   const checkpoint = decodeIndex(
     host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint),
   );
@@ -158,7 +157,7 @@ export async function startProcess(
   };
   const dispatcher = createDispatcher({
     settings: settingsOf(world, host),
-    doors,
+    doors: { ...doors, repository },
     mirror,
     publisher,
   });
@@ -224,6 +223,7 @@ function settingsOf(world: World, host: Host): Settings {
     leaseMs: 30_000,
     beatMs: 7_500,
     marginMs: 6_000,
+    slowLease: null,
     pollMsMin: 500,
     pollMsMax: 5_000 + 5_000 * (world.plan.seed % 3),
     maxAgeMs: 7 * 86_400_000,

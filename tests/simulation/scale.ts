@@ -8,15 +8,17 @@ import type { Oid } from '../../src/base/ids.ts';
 import type { Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import { DEFAULTS } from '../../src/local/config.ts';
 import { formatMessage } from '../../src/protocol/message.ts';
+import { SLOW_LEASE } from '../../src/protocol/pace.ts';
 import { newMessagePath } from '../../src/protocol/paths.ts';
 import type { OpenIndex } from '../../src/protocol/open-work.ts';
 import type { Mirror } from '../../src/transport/mirror.ts';
-import type { Repository } from '../../src/transport/repository.ts';
+import type { Reached, Repository } from '../../src/transport/repository.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import { createHost, startProcess } from './host.ts';
 import { checkSingleReplies, listUnanswered } from './invariants.ts';
 import { drawsOf, type Plan } from './plan.ts';
-import { BRANCH, createWorld, type World } from './world.ts';
+import { createLimiter, type Limiter, type RateLimit } from '../support/rate-limit.ts';
+import { BRANCH, createWorld, REFS, type World } from './world.ts';
 
 export interface ScaleOptions {
   readonly seed: number;
@@ -28,6 +30,14 @@ export interface ScaleOptions {
   readonly concurrency: number;
   /** How long the remote is busy with one push of the branch. */
   readonly pushMs: number;
+  /** data/transport.yaml; absent: there is none, so everybody pushes at once. */
+  readonly transport?: string;
+  /** What the remote allows; absent: everything. */
+  readonly limit?: RateLimit;
+  /** How long a connection takes before anything is asked on it; absent: no time. */
+  readonly connectMs?: number;
+  /** How long after the host before it each one starts; absent: all at once. */
+  readonly startMs?: number;
   readonly onProgress?: (answered: number, virtualMs: number) => void;
 }
 
@@ -50,6 +60,16 @@ export interface ScaleReport {
     readonly perReply: number;
   };
   readonly claimPushes: number;
+  /** Every push of a host: of the branch, of claims, of beats. */
+  readonly allPushes: { readonly perReply: number; readonly perMinute: number };
+  /** Pushes that moved nothing that they were made for. */
+  readonly lostPushes: number;
+  readonly readsPerSecond: number;
+  /** From a written message to its reply on the branch. */
+  readonly answerMs: { readonly p50: number; readonly p95: number; readonly max: number };
+  /** What the remote has refused, and the most that any minute and any second has seen. */
+  readonly refused: number;
+  readonly most: { readonly push: number; readonly read: number };
   readonly repliesAPush: number;
   /** `ls-remote`s of all hosts. */
   readonly looksPerSecond: number;
@@ -58,6 +78,8 @@ export interface ScaleReport {
 const CHANNELS = 20;
 const MODELS_YAML =
   'models:\n  echo: {adapter: command, command: [x], effects: none, concurrency: 64}\n';
+const NO_LIMIT = { pushesPerMinute: Infinity, readsPerSecond: Infinity, lockMs: 0 };
+const LIMITED = { reason: 'limited', line: 'too many requests' } as const;
 const EVENTS_MAX = 500_000_000;
 const TIPS_MAX = 64;
 /** What a host has that nobody has set anything on. */
@@ -65,6 +87,7 @@ const SETTINGS: Partial<Settings> = {
   leaseMs: DEFAULTS.leaseMs,
   beatMs: DEFAULTS.beatMs,
   marginMs: DEFAULTS.leaseMarginMs,
+  slowLease: SLOW_LEASE,
   pollMsMin: DEFAULTS.intervalMinMs,
   pollMsMax: DEFAULTS.intervalMaxMs,
   forgetBeatMs: 86_400_000,
@@ -75,7 +98,15 @@ interface Counts {
   landed: number;
   lost: number;
   claims: number;
+  /** Of all kinds. */
+  pushes: number;
+  /** Of claims and beats, that moved nothing. */
+  vain: number;
   looks: number;
+  reads: number;
+  readonly limiter: Limiter;
+  readonly written: Map<string, number>;
+  readonly answers: number[];
   /** Settles when the push that the remote has in hand is decided; null = it has none. */
   busy: Promise<unknown> | null;
   answered: number;
@@ -93,14 +124,25 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     landed: 0,
     lost: 0,
     claims: 0,
+    pushes: 0,
+    vain: 0,
     looks: 0,
+    reads: 0,
+    limiter: createLimiter(options.limit ?? NO_LIMIT),
+    written: new Map(),
+    answers: [],
     busy: null,
     answered: 0,
     steady: 0,
     head: null,
     waits: [],
   };
-  commit(world, [{ path: 'data/models.yaml', content: MODELS_YAML }]);
+  commit(world, [
+    { path: 'data/models.yaml', content: MODELS_YAML },
+    ...(options.transport === undefined
+      ? []
+      : [{ path: 'data/transport.yaml', content: options.transport }]),
+  ]);
   const view = shareIndexes();
   const hosts = Array.from({ length: options.hosts }, (_, index) =>
     createHost(world, {
@@ -113,9 +155,14 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
       view,
     }),
   );
-  for (const host of hosts)
-    void startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
-  void writeMessages(world, options);
+  hosts.forEach((host, index) => {
+    const start = async (): Promise<void> => {
+      await world.scheduler.wait(null, index * (options.startMs ?? 0), 'timer').done;
+      await startProcess(world, host, (doors) => measured(world, { doors, counts, options }));
+    };
+    void start();
+  });
+  void writeMessages(world, { ...options, written: counts.written });
   const { scheduler } = world;
   const writingMs = (options.messages / options.rate) * 1_000;
   await scheduler.run({
@@ -137,11 +184,8 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     virtualMs,
     perSecond: (counts.answered * 1_000) / virtualMs,
     steadyPerSecond: (counts.steady * 2_000) / writingMs,
-    waitMs: {
-      p50: quantile(counts.waits, 0.5),
-      p95: quantile(counts.waits, 0.95),
-      max: quantile(counts.waits, 1),
-    },
+    waitMs: quantiles(counts.waits),
+    answerMs: quantiles(counts.answers),
     fairShares: quantile(counts.waits, 1) / ((options.hosts * virtualMs) / counts.landed),
     pushes: {
       landed: counts.landed,
@@ -150,6 +194,14 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
       perReply: (counts.landed + counts.lost) / counts.answered,
     },
     claimPushes: counts.claims,
+    allPushes: {
+      perReply: counts.pushes / counts.answered,
+      perMinute: (counts.pushes * 60_000) / virtualMs,
+    },
+    lostPushes: counts.lost + counts.vain,
+    readsPerSecond: (counts.reads * 1_000) / virtualMs,
+    refused: counts.limiter.refused(),
+    most: counts.limiter.most(),
     repliesAPush: counts.answered / counts.landed,
     looksPerSecond: (counts.looks * 1_000) / virtualMs,
   };
@@ -188,11 +240,24 @@ function measured(
   const { scheduler } = world;
   const writingMs = (options.messages / options.rate) * 1_000;
   const finished = new Map<string, number>();
+  const { connectMs = 0 } = options;
+  // As where the address says that the remote is a forge.
+  if (options.limit !== undefined) doors.spacing.gapMs = 1_500;
+  const connect = async (what: 'push' | 'read'): Promise<boolean> => {
+    if (connectMs > 0) await scheduler.wait(null, connectMs, 'wire').done;
+    return counts.limiter.take(what, scheduler.nowMs());
+  };
   const push: Repository['push'] = async (updates, how) => {
+    counts.pushes += 1;
+    if (!(await connect('push'))) return { kind: 'unknown', failure: LIMITED };
     const branch = updates.find(({ ref }) => ref === BRANCH);
     if (branch === undefined) {
-      counts.claims += 1;
-      return doors.repository.push(updates, how);
+      counts.claims += updates.some(({ ref }) => ref.startsWith(REFS.claims)) ? 1 : 0;
+      const pushed = await doors.repository.push(updates, how);
+      const results = pushed.kind === 'answered' ? [...pushed.refs] : [];
+      const meant = results.filter(([ref]) => ref.startsWith(REFS.claims) || results.length === 1);
+      if (!meant.some(([, { kind }]) => kind === 'landed')) counts.vain += 1;
+      return pushed;
     }
     // A server says at once that a ref stands elsewhere; only what it takes in has to wait for its
     // turn, and takes its time.
@@ -211,10 +276,15 @@ function measured(
     else if (branch.next !== null) world.remote.forgetBuilt(branch.next);
     return outcome;
   };
+  const read = async <T>(ask: () => Promise<Reached<T>>): Promise<Reached<T>> => {
+    counts.reads += 1;
+    return (await connect('read')) ? ask() : { kind: 'unreachable', failure: LIMITED };
+  };
   const listRefs: Repository['listRefs'] = (prefixes) => {
     counts.looks += 1;
-    return doors.repository.listRefs(prefixes);
+    return read(() => doors.repository.listRefs(prefixes));
   };
+  const fetch: Repository['fetch'] = (want) => read(() => doors.repository.fetch(want));
   // No host is started again here, and a hundred of them write long texts.
   const writeCheckpoint: Doors['local']['writeCheckpoint'] = () =>
     doors.local.writeCheckpoint(null);
@@ -227,6 +297,7 @@ function measured(
         counts.answered += 1;
         if (scheduler.nowMs() >= writingMs / 2 && scheduler.nowMs() < writingMs) counts.steady += 1;
         counts.waits.push(scheduler.nowMs() - (finished.get(message) ?? scheduler.nowMs()));
+        counts.answers.push(scheduler.nowMs() - (counts.written.get(message) ?? 0));
         finished.delete(message);
         if (counts.answered % 500 === 0) options.onProgress?.(counts.answered, scheduler.nowMs());
       }
@@ -237,22 +308,26 @@ function measured(
     ...doors,
     log: note,
     local: { ...doors.local, writeCheckpoint },
-    repository: { ...doors.repository, push, listRefs },
+    repository: { ...doors.repository, push, listRefs, fetch },
   };
 }
 
 /**
  * People push once in ten seconds what they wrote meanwhile; they do not take turns with the hosts.
  */
-async function writeMessages(world: World, { messages, rate, seed }: ScaleOptions): Promise<void> {
+async function writeMessages(
+  world: World,
+  { messages, rate, seed, written }: ScaleOptions & Pick<Counts, 'written'>,
+): Promise<void> {
   const aCommit = Math.max(1, Math.round(rate * 10));
   for (let first = 0; first < messages; first += aCommit) {
     await world.scheduler.wait(null, (aCommit / rate) * 1_000, 'timer').done;
     const count = Math.min(aCommit, messages - first);
-    commit(
-      world,
-      Array.from({ length: count }, (_, n) => writeMessage(world, { number: first + n, seed })),
+    const writes = Array.from({ length: count }, (_, n) =>
+      writeMessage(world, { number: first + n, seed }),
     );
+    for (const { path } of writes) written.set(path, world.scheduler.nowMs());
+    commit(world, writes);
   }
 }
 
@@ -284,6 +359,10 @@ function commit(
   const atMs = BEGINNING_MS + world.scheduler.nowMs();
   const draft = { writes, author: person, committer: person, atMs, message: 'ask' };
   world.remote.setRef(BRANCH, world.remote.commit(tip === undefined ? [] : [tip], draft));
+}
+
+function quantiles(values: readonly number[]) {
+  return { p50: quantile(values, 0.5), p95: quantile(values, 0.95), max: quantile(values, 1) };
 }
 
 function quantile(values: readonly number[], at: number): number {

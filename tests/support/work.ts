@@ -87,6 +87,7 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     maxAgeMs: 1_000_000,
     hopsMax: 4,
     stealAfterMs: 1_500,
+    sharesByTurn: false,
     startedBy: () => null,
     attemptsHere: () => 0,
     blocked: new Set(),

@@ -13,12 +13,8 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { removeTree } from '../../base/remove-tree.ts';
-import {
-  createDispatcher,
-  type Dispatcher,
-  type Doors,
-  type Workspace,
-} from '../../dispatcher/dispatcher.ts';
+import { type Dispatcher, type Doors, type Workspace } from '../../dispatcher/dispatcher.ts';
+import { createDispatcher } from '../../dispatcher/create-dispatcher.ts';
 import { refNames } from '../../protocol/paths.ts';
 import { createWorktrees } from '../../local/git-worktree.ts';
 import { createPoke } from '../../local/poke-hosts.ts';
@@ -80,6 +76,7 @@ export async function composeDispatcher(
       leaseMs: config.leaseMs,
       beatMs: config.beatMs,
       marginMs: config.leaseMarginMs,
+      slowLease: session.slowLease,
       pollMsMin: config.intervalMinMs,
       pollMsMax: config.intervalMaxMs,
       maxAgeMs: config.maxAgeMs,
@@ -103,6 +100,7 @@ export async function composeDispatcher(
       random: systemRandom,
       log,
       repository: session.repository,
+      spacing: session.spacing,
       local: local.state,
       agents: composeAgents(session, { ...parts, sessions }),
       workspace: createWorkspace(directory.scratch),

@@ -89,7 +89,7 @@ function explainHolder(around: Scene, work: Work, claim: Claim): Reason {
   const holder = around.hosts.find(
     ({ alias, instance }) => alias === host && instance === claim.instance,
   );
-  const { leaseMs } = around.session.config;
+  const { leaseMs } = around;
   const silentMs = around.here?.silent.find(({ key }) => key === work.key)?.silentMs ?? null;
   const signMs = holder?.ageMs ?? null;
   const isSilent =

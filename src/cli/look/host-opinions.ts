@@ -175,6 +175,7 @@ export function viewOf(around: Surroundings): WorkView {
     maxAgeMs: config.maxAgeMs,
     hopsMax: config.hopsMax,
     stealAfterMs: HOUR,
+    sharesByTurn: false,
     projects: Object.keys(session.config.projects),
     wallMs: systemClock.wallMs(),
     monotonicMs: nowMs,

@@ -33,6 +33,7 @@ import { VERSION } from '../version.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
 import { readOffers } from './serving.ts';
 import {
+  leaseOf,
   openSession,
   rewritten,
   type TransportSession,
@@ -76,6 +77,8 @@ export interface Surroundings {
   readonly questions: ReadonlyMap<string, OpenQuestion>;
   readonly hosts: readonly HostSeen[];
   readonly control: Control | null;
+  /** Silence after which a claim lapses, in the pace of the transport. */
+  readonly leaseMs: number;
   /**
    * Every model with its state on this host; null with the reason when this host's files cannot be
    * read.
@@ -173,7 +176,7 @@ export async function lookToAct(invocation: Invocation): Promise<Surroundings> {
 
 type RemoteSeen = Pick<
   Surroundings,
-  'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control'
+  'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control' | 'leaseMs'
 >;
 
 async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
@@ -185,6 +188,7 @@ async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
     claims: new Map<string, ClaimSeen>(),
     hosts: [],
     control: null,
+    leaseMs: session.config.leaseMs,
   };
   const asOf = mirror.epoch();
   const listed = await repository.listRefs([names.claims, names.hosts, names.control]);
@@ -203,14 +207,15 @@ async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
 async function readRecords(
   session: TransportSession,
   refs: ReadonlyMap<string, Oid>,
-): Promise<Pick<RemoteSeen, 'claims' | 'hosts' | 'control'>> {
+): Promise<Pick<RemoteSeen, 'claims' | 'hosts' | 'control' | 'leaseMs'>> {
   const texts = new Map<string, string | null>();
   await Promise.all(
     [...refs].map(async ([ref, oid]) =>
       texts.set(ref, (await session.repository.readCommit(oid))?.message ?? null),
     ),
   );
-  const { refs: names, config } = session;
+  const { refs: names } = session;
+  const leaseMs = await leaseOf(session);
   const claims = new Map<string, ClaimSeen>();
   for (const [ref, oid] of refs) {
     if (!ref.startsWith(names.claims)) continue;
@@ -221,18 +226,14 @@ async function readRecords(
     const name = ref.startsWith(names.hosts) ? parseBeatName(ref.slice(names.hosts.length)) : null;
     return name === null
       ? []
-      : [
-          seeHost(
-            { ref, oid, ...name },
-            { text: texts.get(ref) ?? '', claims, leaseMs: config.leaseMs },
-          ),
-        ];
+      : [seeHost({ ref, oid, ...name }, { text: texts.get(ref) ?? '', claims, leaseMs })];
   });
   const control = parseControl(texts.get(names.control + CONTROL_NAME) ?? '');
   return {
     claims,
     hosts: hosts.sort(by(({ alias, instance }) => `${alias} ${instance}`)),
     control,
+    leaseMs,
   };
 }
 

@@ -29,7 +29,21 @@ import {
   transportId,
 } from '../../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../../protocol/open-work.ts';
-import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protocol/paths.ts';
+import {
+  decodeTransport,
+  isSlow,
+  type LeaseTimes,
+  OWN_PACE,
+  type Pace,
+  SLOW_LEASE,
+} from '../../protocol/pace.ts';
+import {
+  archiveRef,
+  type RefNames,
+  refNames,
+  TRANSPORT_FILE,
+  VERSION_FILE,
+} from '../../protocol/paths.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { isRefusal } from '../../transport/git-failure.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
@@ -42,6 +56,7 @@ import {
   type TransactionOutcome,
 } from '../../transport/publish.ts';
 import { readTextAt } from '../../transport/read-text.ts';
+import { type ReadSpacing, spaceReads } from '../../transport/space-reads.ts';
 import type { RefListing, RemoteFailure, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
@@ -57,8 +72,12 @@ export interface TransportSession {
   readonly env: Invocation['env'];
   readonly branch: string;
   readonly repository: Repository;
+  /** How far apart the reads of `repository` keep. */
+  readonly spacing: ReadSpacing;
   readonly mirror: Mirror;
   readonly publisher: Publisher;
+  /** Times of leases where pushes are few; null = they were set by hand and hold always. */
+  readonly slowLease: LeaseTimes | null;
   readonly config: Config;
   readonly origins: Origins;
   readonly configDirectory: ConfigDirectory;
@@ -112,13 +131,11 @@ export async function openSession(
     located,
     config: read.config,
   });
-  const repository = await openAt(directory.cache, {
-    root,
-    invocation,
-    located,
-    config: read.config,
-    branch,
-  });
+  const spacing = { gapMs: 0 };
+  const repository = spaceReads(
+    await openAt(directory.cache, { root, invocation, located, config: read.config, branch }),
+    { clock: systemClock, spacing },
+  );
   const checkpoint = await openCheckpoint(directory.checkpointFile);
   const mirror = createMirror(repository, decodeIndex(checkpoint.value));
   try {
@@ -131,6 +148,8 @@ export async function openSession(
       env: invocation.env,
       branch,
       repository,
+      spacing,
+      slowLease: slowLeaseOf(read.origins),
       mirror,
       publisher: {
         repository,
@@ -157,6 +176,32 @@ export async function openSession(
     await repository.close();
     throw error;
   }
+}
+
+/** What somebody has set by hand is meant. */
+function slowLeaseOf({ leaseMs, beatMs, leaseMarginMs }: Origins): LeaseTimes | null {
+  const isSet = [leaseMs, beatMs, leaseMarginMs].some(({ kind }) => kind !== 'default');
+  return isSet ? null : SLOW_LEASE;
+}
+
+/**
+ * The lease that the hosts of a transport have, as far as this one can tell: its own, in the pace
+ * that the tip asks for.
+ */
+export async function leaseOf(session: TransportSession): Promise<number> {
+  const { slowLease, config, repository, mirror } = session;
+  const pace = await paceOf({ repository, mirror });
+  return slowLease !== null && isSlow(pace) ? slowLease.leaseMs : config.leaseMs;
+}
+
+/** The pace at the tip that was read; `own` when there is none, or none that can be read. */
+export async function paceOf({
+  repository,
+  mirror,
+}: Pick<TransportSession, 'repository' | 'mirror'>): Promise<Pace> {
+  const { tip } = mirror.index();
+  const text = tip === null ? null : await readTextAt(repository, tip, TRANSPORT_FILE);
+  return (text === null ? null : decodeTransport(text).pace) ?? OWN_PACE;
 }
 
 interface Looked {

@@ -1,0 +1,181 @@
+/**
+ * This host's beat as a ref update: whatever is pushed carries it along, so that a beat is pushed
+ * alone only when nothing else is.
+ */
+import type { Oid } from '../base/ids.ts';
+import { type Beat, formatBeat } from '../protocol/beat.ts';
+import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport/repository.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { leaseTimes, limitsNow, notePush, ownName, tellTraffic } from './keep-pace.ts';
+import { heldClaims, liveClaims } from './own-claims.ts';
+import { listResting } from './park-model.ts';
+
+/** A beat on its way. */
+export interface BeatPush {
+  readonly update: RefUpdate & { readonly next: Oid };
+  readonly beat: Beat;
+  readonly presence: string;
+  readonly startedMs: number;
+}
+
+/** The ref of this host's beat. */
+export function beatRef(dispatcher: Dispatcher): string {
+  return dispatcher.settings.refs.hosts + ownName(dispatcher);
+}
+
+/** Where the beat stands as far as this host knows; null = nowhere. */
+export function standingBeat(dispatcher: Dispatcher): Oid | null {
+  const { state } = dispatcher;
+  const { landed } = state.host.beat;
+  // A look that was begun before it landed does not show it.
+  if (landed !== null && landed.atMs >= state.seenMs) return landed.oid;
+  return state.refs.get(beatRef(dispatcher)) ?? null;
+}
+
+/**
+ * Composes the next beat, for a push of `along`. It is under way until `noteBeat` says how it went.
+ */
+export async function beginBeat(
+  dispatcher: Dispatcher,
+  along: readonly RefUpdate[] = [],
+): Promise<BeatPush> {
+  const { state, doors } = dispatcher;
+  const startedMs = doors.clock.monotonicMs();
+  const presence = describePresence(dispatcher);
+  const beat = composeBeat(dispatcher, along);
+  state.host.beat = { ...state.host.beat, isUnderWay: true };
+  try {
+    const next = await doors.repository.writeRecord(formatBeat(beat));
+    const update = { ref: beatRef(dispatcher), expected: standingBeat(dispatcher), next };
+    return { update, beat, presence, startedMs };
+  } catch (error) {
+    state.host.beat = { ...state.host.beat, isUnderWay: false };
+    throw error;
+  }
+}
+
+/**
+ * Takes in what became of it. Not landed: another count, so that the next try is another object,
+ * and until a look shows what stands there no other push is burdened with it. The lease goes on
+ * from the last beat that landed.
+ */
+export function noteBeat(
+  { state, settings, doors }: Dispatcher,
+  pushed: BeatPush,
+  result: RefResult | undefined,
+): void {
+  const { update, beat, presence, startedMs } = pushed;
+  const before = { ...state.host.beat, count: beat.count, isUnderWay: false };
+  const atMs = doors.clock.monotonicMs();
+  if (result?.kind !== 'landed') {
+    state.host.beat = { ...before, doubtMs: atMs };
+    return;
+  }
+  const landed = { oid: update.next, atMs };
+  state.host.beat = { ...before, startedMs, presence, refusal: null, landed };
+  state.refs = new Map([...state.refs, [update.ref, update.next]]);
+  const name = update.ref.slice(settings.refs.hosts.length);
+  if ((beat.holds ?? beat.busy) > 0) state.pace.busy.add(name);
+  else state.pace.busy.delete(name);
+}
+
+/** A push that counts itself and carries the beat. */
+export function carryBeat(dispatcher: Dispatcher, push: Repository['push']): Repository['push'] {
+  return async (updates, options) => {
+    const own = beatRef(dispatcher);
+    const isOwn = updates.some(({ ref }) => ref === own);
+    const carried =
+      !isOwn && carries(dispatcher, options) ? await beginBeat(dispatcher, updates) : null;
+    const all = carried === null ? updates : [...updates, carried.update];
+    let outcome: PushOutcome | null = null;
+    try {
+      outcome = await push(all, options);
+    } finally {
+      notePushed(dispatcher, outcome);
+      if (carried !== null)
+        noteBeat(
+          dispatcher,
+          carried,
+          outcome?.kind === 'answered' ? outcome.refs.get(own) : undefined,
+        );
+    }
+    return carried === null ? outcome : withoutRef(outcome, own);
+  };
+}
+
+function notePushed(dispatcher: Dispatcher, outcome: PushOutcome | null): void {
+  const { state, doors } = dispatcher;
+  const nowMs = doors.clock.monotonicMs();
+  notePush(dispatcher, ownName(dispatcher), nowMs);
+  if (outcome?.kind === 'unknown' && outcome.failure.reason === 'limited')
+    state.pace.limitedMs = nowMs;
+}
+
+function withoutRef(outcome: PushOutcome, ref: string): PushOutcome {
+  if (outcome.kind === 'unknown') return outcome;
+  return { kind: 'answered', refs: new Map([...outcome.refs].filter(([name]) => name !== ref)) };
+}
+
+/**
+ * Whether a push takes the beat along: where pushes are counted always, else when the next one is
+ * due soon. One that might be refused must not take others with it.
+ */
+function carries(dispatcher: Dispatcher, { atomic }: { readonly atomic: boolean }): boolean {
+  const { state, doors } = dispatcher;
+  const { beat } = state.host;
+  if (beat.isUnderWay || beat.refusal !== null || beat.doubtMs >= state.seenMs) return false;
+  if (beat.landed === null && (atomic || limitsNow(dispatcher) === null)) return false;
+  const ageMs = doors.clock.monotonicMs() - beat.startedMs;
+  return (
+    limitsNow(dispatcher) !== null ||
+    (heldClaims(state.claims.own).length > 0 && ageMs >= leaseTimes(dispatcher).beatMs / 2)
+  );
+}
+
+/** What others have to know at once when it changes. */
+export function describePresence(dispatcher: Dispatcher): string {
+  const { mode } = dispatcher.state.host;
+  const { serving } = dispatcher.state.models;
+  // How long a rest takes, or what a budget has used, changes all the time; that the model rests is
+  // all that others need at once.
+  const blocked = listResting(dispatcher).map(({ model, why, untilMs }) => [
+    model,
+    why.kind === 'budget' ? untilMs : why,
+  ]);
+  return JSON.stringify([
+    mode,
+    dispatcher.settings.concurrency,
+    [...serving.models.keys()].sort(),
+    blocked,
+  ]);
+}
+
+/** Claims that are held once these updates have landed. */
+function countHeld({ state, settings }: Dispatcher, along: readonly RefUpdate[]): number {
+  const claims = along.filter(({ ref }) => ref.startsWith(settings.refs.claims));
+  const made = claims.filter(({ expected, next }) => expected === null && next !== null).length;
+  const ended = claims.filter(({ next }) => next === null).length;
+  return Math.max(0, heldClaims(state.claims.own).length + made - ended);
+}
+
+function composeBeat(dispatcher: Dispatcher, along: readonly RefUpdate[]): Beat {
+  const { settings, state, doors, run } = dispatcher;
+  return {
+    alias: settings.alias,
+    instance: doors.local.instance,
+    run,
+    count: state.host.beat.count + 1,
+    version: settings.version,
+    state: state.host.mode,
+    slots: settings.concurrency,
+    busy: liveClaims(state.claims.own).length,
+    holds: countHeld(dispatcher, along),
+    models: [...state.models.serving.models.keys()].sort(),
+    blocked: listResting(dispatcher).map(({ model, why, untilMs }) => ({ model, why, untilMs })),
+    pollMs: settings.pollMsMax,
+    wake: settings.wakeAddress,
+    ...tellTraffic(dispatcher),
+    ...(settings.key === undefined ? {} : { key: settings.key }),
+    atMs: doors.clock.wallMs(),
+  };
+}

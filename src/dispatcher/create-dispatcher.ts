@@ -1,0 +1,18 @@
+/** Puts a dispatcher together: whatever it pushes counts itself and carries its beat along. */
+import type { Repository } from '../transport/repository.ts';
+import { carryBeat } from './carry-beat.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { createState } from './state.ts';
+
+/** A dispatcher that has not looked at anything yet. */
+export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Dispatcher {
+  const bare = { ...parts, run: parts.doors.random.hex(8), state: createState() };
+  const { repository } = parts.doors;
+  const push: Repository['push'] = carryBeat(bare, (...asked) => repository.push(...asked));
+  const carrying = { ...repository, push };
+  return {
+    ...bare,
+    doors: { ...bare.doors, repository: carrying },
+    publisher: { ...bare.publisher, repository: carrying },
+  };
+}

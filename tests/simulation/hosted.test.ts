@@ -1,0 +1,55 @@
+/** A remote that allows few calls, and hosts that have to get along with it. */
+import { expect, it } from 'vitest';
+import { formatTransport, HOSTED_PACE } from '../../src/protocol/pace.ts';
+import { runScale, type ScaleOptions } from './scale.ts';
+
+const MINUTE = 60_000;
+const HOSTED = {
+  hosts: 8,
+  concurrency: 4,
+  pushMs: 300,
+  connectMs: 700,
+  startMs: 10_000,
+  transport: formatTransport(HOSTED_PACE),
+  limit: { pushesPerMinute: 6, readsPerSecond: 8, lockMs: 15 * MINUTE },
+} satisfies Partial<ScaleOptions>;
+
+it.each([1, 2])(
+  'eight hosts answer a day of messages without one call too many (seed %i)',
+  { timeout: 240_000 },
+  async (seed) => {
+    const report = await runScale({ ...HOSTED, seed, messages: 144, rate: 144 / 86_400 });
+    expect(report).toMatchObject({ answered: 144, unanswered: 0, twice: [], refused: 0 });
+    expect(report.virtualMs).toBeGreaterThan(23 * 60 * MINUTE);
+    expect(report.most.push).toBeLessThanOrEqual(6);
+    expect(report.most.read).toBeLessThanOrEqual(8);
+    expect(report.answerMs.max).toBeLessThan(10 * MINUTE);
+  },
+);
+
+it('as many messages as the pushes carry are answered, and nobody waits for ever', async () => {
+  const report = await runScale({ ...HOSTED, seed: 3, messages: 60, rate: 2 / 60 });
+  expect(report).toMatchObject({ answered: 60, unanswered: 0, twice: [], refused: 0 });
+  expect(report.answerMs.max).toBeLessThan(10 * MINUTE);
+});
+
+it('a burst is answered with few pushes: what waits goes together', async () => {
+  const report = await runScale({ ...HOSTED, seed: 4, hosts: 3, messages: 120, rate: 2 });
+  expect(report).toMatchObject({ answered: 120, unanswered: 0, twice: [], refused: 0 });
+  expect(report.allPushes.perReply).toBeLessThan(1);
+});
+
+it('a push carries the beat along, so that hardly one is pushed alone', async () => {
+  const report = await runScale({
+    seed: 5,
+    hosts: 3,
+    messages: 300,
+    rate: 1,
+    concurrency: 4,
+    pushMs: 50,
+  });
+  const others = report.allPushes.perReply * 300 - report.claimPushes;
+  const branch = report.pushes.landed + report.pushes.lost;
+  // Its first one, and one where nothing happened for a while.
+  expect(others - branch).toBeLessThanOrEqual(2 * 3);
+});
