@@ -3,7 +3,7 @@
  * decided by `judgeLapsed`; the remote decides who does it.
  */
 import type { Oid } from '../base/ids.ts';
-import { shellWord } from '../base/shell-word.ts';
+import { fixBy, formatFix } from '../base/fix.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import type { Work } from '../protocol/open-work.ts';
 import { composeReply, NO_RUN } from '../protocol/reply.ts';
@@ -134,6 +134,7 @@ interface Lost {
 function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void {
   const { claim, work } = lapsed;
   if (claim === null || work === null) return;
+  const again = formatFix(fixBy`crosstalkd retry ${work.message.path}`);
   const detail = `gave up after ${claim.attempt} attempts: host ${claim.alias} died while running it`;
   const reply = composeReply({
     message: work.message.path,
@@ -144,7 +145,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void 
     attempt: claim.attempt,
     atMs: dispatcher.doors.clock.wallMs(),
     hops: work.message.hops,
-    body: `No answer: ${detail}. To run it again: crosstalkd retry ${shellWord(work.message.path)}\n`,
+    body: `No answer: ${detail}. To run it again: ${again}\n`,
     failure: { class: 'host-lost', detail },
     ...NO_RUN,
   });
@@ -154,7 +155,7 @@ function replyForLost(dispatcher: Dispatcher, { ref, oid, lapsed }: Lost): void 
     model: claim.recipient,
     host: claim.alias,
     reason: detail,
-    fix: `crosstalkd retry ${shellWord(work.message.path)}`,
+    fix: again,
   });
   enqueue(dispatcher, {
     about: work.message.path,

@@ -10,6 +10,8 @@ import { decodeBudgets, NO_BUDGETS, reachedBudgets } from '../protocol/budgets.t
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { checkedUsage } from '../protocol/usage.ts';
 import { decodeMessage } from '../protocol/message.ts';
+import { fixBy, formatFix } from '../base/fix.ts';
+import { fixOf } from '../protocol/remedy.ts';
 import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { readTextAt } from '../transport/read-text.ts';
@@ -48,7 +50,7 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
       doors.log.alert('model.budget-reached', {
         model,
         reason: sayReason(reason),
-        fix: `edit ${BUDGETS_FILE}`,
+        fix: formatFix(fixOf(reason) ?? fixBy`crosstalkd models`),
       });
   state.models.spentOut = reached;
 }

@@ -263,6 +263,35 @@ test.each([
   expect(subjects(at).some((name) => name.startsWith('budget hold (usd 0.2)'))).toBe(true);
 });
 
+test.each([
+  ['fail', null],
+  ['kill', 'failed'],
+])('minutes that are over while an agent is at work: %s', (onExceed, status) => {
+  const at = world(
+    `model: opus\nbudget: { minutes: 5, on-exceed: ${onExceed} }\nsteps:\n  a: { prompt: x }`,
+    () => null,
+  );
+  drive(at);
+  expect(openTasks(at)).toHaveLength(1);
+  at.nowMs += 6 * 60_000;
+  drive(at);
+  expect(complete(at)?.['status'] ?? null).toBe(status);
+  expect(openTasks(at)).toHaveLength(status === null ? 1 : 0);
+});
+
+test('agents that are at work do not end because no more may start: kill', () => {
+  const at = world(
+    'model: opus\nbudget: { agents: 1, on-exceed: kill }\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: y }',
+    () => null,
+  );
+  drive(at);
+  expect(openTasks(at)).toHaveLength(1);
+  at.answer = () => 'ok';
+  drive(at);
+  expect(complete(at)?.['status']).toBe('failed');
+  expect(at.asked).toHaveLength(1);
+});
+
 test('a raised budget lets a held run go on', () => {
   const at = world(
     'model: opus\nbudget: { agents: 2 }\nsteps:\n  a: { each: [1,2,3,4,5], prompt: "${{ item }}" }',

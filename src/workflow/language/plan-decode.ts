@@ -63,7 +63,7 @@ function decodeBudget(outer: Mapping): Budget | null {
     ...limits,
     agents: limits.agents ?? DEFAULT_BUDGET.agents,
     onExceed:
-      createTaker(mapping).choice('on-exceed', ['pause', 'fail', 'finish']) ??
+      createTaker(mapping).choice('on-exceed', ['pause', 'fail', 'finish', 'kill']) ??
       DEFAULT_BUDGET.onExceed,
   };
 }

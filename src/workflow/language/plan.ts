@@ -42,7 +42,7 @@ export interface Limits {
 }
 
 export interface Budget extends Limits {
-  readonly onExceed: 'pause' | 'fail' | 'finish';
+  readonly onExceed: 'pause' | 'fail' | 'finish' | 'kill';
 }
 
 export interface Concurrency {

@@ -17,6 +17,8 @@ export interface BudgetUse {
   readonly affordable: number;
   /** The limit that is reached, or null. */
   readonly reached: LimitReached | null;
+  /** A limit is passed whatever becomes of the tasks that are open. */
+  readonly isUsedUp: boolean;
 }
 
 export interface LimitReached {
@@ -54,7 +56,16 @@ export function budgetUse(fold: Fold): BudgetUse {
     reservedTokens: reserved.tokens,
     affordable,
   };
-  return { ...use, reached: reachedLimit(fold, use) };
+  return { ...use, reached: reachedLimit(fold, use), isUsedUp: isUsedUp(fold, use) };
+}
+
+function isUsedUp(fold: Fold, use: Omit<BudgetUse, 'reached' | 'isUsedUp'>): boolean {
+  const { usd, tokens, minutes } = use.limits;
+  return (
+    (usd !== null && use.usd >= usd) ||
+    (tokens !== null && use.tokens >= tokens) ||
+    (minutes !== null && fold.input.nowMs >= fold.header.atMs + minutes * MINUTE)
+  );
 }
 
 /** The folder of the n-th hold: a raised budget begins the next. */
@@ -67,7 +78,10 @@ function affords(limit: number | null, used: number, mean: number): number {
   return limit === null || mean === 0 ? Infinity : Math.max(0, Math.ceil((limit - used) / mean));
 }
 
-function reachedLimit(fold: Fold, use: Omit<BudgetUse, 'reached'>): LimitReached | null {
+function reachedLimit(
+  fold: Fold,
+  use: Omit<BudgetUse, 'reached' | 'isUsedUp'>,
+): LimitReached | null {
   const { limits } = use;
   if (limits.usd !== null && use.usd + use.reservedUsd >= limits.usd)
     return { limit: 'usd', value: limits.usd };

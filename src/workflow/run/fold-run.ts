@@ -215,9 +215,11 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   const path = holdPath(fold);
   const standing = parseJson(fold.input.files.get(path) ?? '');
   const { onExceed } = fold.plan.budget;
+  const isIdle = !fold.tasks.some((task) => task.state === 'open');
+  const isKilled = onExceed === 'kill' && budget.isUsedUp && !isIdle;
   if (!isJsonObject(standing)) {
-    if (budget.reached === null || !fold.proposals.some((proposal) => wantsAgent(fold, proposal)))
-      return { isHeld: false, stop: null };
+    const wants = fold.proposals.some((proposal) => wantsAgent(fold, proposal));
+    if (budget.reached === null || !(wants || isKilled)) return { isHeld: false, stop: null };
     withdraw(fold, (proposal) => wantsAgent(fold, proposal));
     const atMs = Math.max(
       fold.header.atMs,
@@ -233,9 +235,8 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   }
   withdraw(fold, (proposal) => wantsAgent(fold, proposal));
   const why = `the budget is used up (${typeof standing['limit'] === 'string' ? standing['limit'] : '?'})`;
-  // What runs is paid for already: its answers are awaited.
-  const isIdle = !fold.tasks.some((task) => task.state === 'open');
-  if (onExceed === 'fail' && isIdle)
+  // What runs is paid for already: its answers are awaited, unless nothing more may be paid.
+  if (isKilled || (isIdle && (onExceed === 'fail' || onExceed === 'kill')))
     return { isHeld: true, stop: { kind: 'failed', why, atMs: fold.header.atMs } };
   return {
     isHeld: true,
