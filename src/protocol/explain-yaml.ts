@@ -21,8 +21,20 @@ export interface GaveUp {
 
 const LINE_CHARS_MAX = 4_096;
 const QUOTED_CHARS_MAX = 60;
-/** Spaces that look like one and are none. */
-const ODD_SPACE = /[\u00a0\u2000-\u200a\u202f\u205f\u3000]/;
+/** Spaces that look like one and are none, and characters that nobody sees. */
+const ODD = /[\u00a0\u00ad\u2000-\u200f\u2028\u2029\u202f\u205f-\u2064\u3000\ufeff]/;
+
+/** The first character of a text that cannot be told by looking, by its number; null = none. */
+export function oddCharacter(text: string): { readonly at: number; readonly why: string } | null {
+  const at = text.search(ODD);
+  if (at < 0) return null;
+  const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');
+  const isSpace = /\s/.test(text.charAt(at)) && text.charAt(at) !== '\ufeff';
+  return {
+    at,
+    why: isSpace ? `a space that is none (U+${code})` : `an invisible character (U+${code})`,
+  };
+}
 
 /** The mistake, its place and its remedy. */
 export function explainYaml(text: string, at: GaveUp): YamlFault {
@@ -55,16 +67,20 @@ function faultOfLine(words: string): Unplaced | null {
   const indent = /^[ \t]*/.exec(words)?.[0] ?? '';
   if (indent.includes('\t'))
     return { column: indent.indexOf('\t') + 1, why: 'a tab', remedy: 'spaces: remove the tab' };
-  const odd = words.search(ODD_SPACE);
-  if (odd >= 0) {
-    const code = words.charCodeAt(odd).toString(16).toUpperCase().padStart(4, '0');
+  const odd = oddCharacter(words);
+  if (odd !== null)
     return {
-      column: odd + 1,
-      why: `a space that is none (U+${code})`,
-      remedy: 'an ordinary space: type it anew',
+      column: odd.at + 1,
+      why: odd.why,
+      remedy: 'an ordinary space, or nothing: type it anew',
     };
-  }
-  return null;
+  const control = words.search(/[\u0000-\u0008\u000b-\u001f\u007f]/);
+  if (control >= 0)
+    return { column: control + 1, why: 'a control character', remedy: 'the line without it' };
+  const wide = words.indexOf('：');
+  return wide >= 0 && !words.includes(':')
+    ? { column: wide + 1, why: '"：", which is no colon', remedy: '":" and a space' }
+    : null;
 }
 
 /** What the parser's own words tell for certain. */
@@ -78,14 +94,25 @@ function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFau
     };
   if (reason.startsWith('nesting exceeded'))
     return { ...place, why: 'too many levels, nested too deep', remedy: 'at most 24 levels' };
+  const said = words.slice(words.indexOf(': ') + 1).trim();
   if (reason.includes('alias'))
     return {
       ...place,
       why: `an alias (${reason})`,
-      remedy: 'the value itself: aliases are refused',
+      remedy: `the value itself: aliases are refused; text in quotes: "${short(said)}"`,
     };
   if (reason.includes('tag'))
-    return { ...place, why: reason, remedy: 'a plain value, without a tag' };
+    return {
+      ...place,
+      why: reason,
+      remedy: `a plain value, without a tag; text in quotes: "${short(said)}"`,
+    };
+  if (reason.includes('escape'))
+    return {
+      ...place,
+      why: `a "\\" in double quotes (${reason})`,
+      remedy: "single quotes ('), in which it stands for itself",
+    };
   if (reason.includes('quoted scalar'))
     return { ...place, why: 'a quote that is not closed', remedy: 'the same quote at its end' };
   return null;
@@ -137,6 +164,13 @@ function faultOfValue(words: string, line: number): YamlFault | null {
       remedy: `a space after the colon: ${short(`${key}: ${value}`)}`,
     };
   const said = value.trim();
+  if (/^'[^']*'./.test(said))
+    return {
+      line,
+      column: column + 1,
+      why: 'a "\'" inside single quotes',
+      remedy: `double quotes around it: ${key}: "${short(said.slice(1).replace(/'$/, ''))}"`,
+    };
   const quoted = `${key}: "${short(said.replaceAll('"', "'"))}"`;
   if (said.includes(': '))
     return {
@@ -145,12 +179,19 @@ function faultOfValue(words: string, line: number): YamlFault | null {
       why: '": " inside a value',
       remedy: `quotes around it: ${quoted}`,
     };
-  if (/^[@`%&*!|>[{]/.test(said))
+  if (/^[@`%&*!|>[{,?\-\]}]/.test(said))
     return {
       line,
       column: column + 1,
       why: `a value that begins with "${said.charAt(0)}"`,
       remedy: `text that begins with "${said.charAt(0)}" in quotes: quote it`,
+    };
+  if (head !== '')
+    return {
+      line,
+      column: 1,
+      why: `spaces before "${short(key)}:"`,
+      remedy: `the line without them: ${short(`${key}:${value}`)}`,
     };
   return null;
 }

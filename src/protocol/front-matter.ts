@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';
+import { explainStart } from './explain-start.ts';
 import { readPlainFields } from './plain-fields.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
 
@@ -17,6 +18,8 @@ const HEAD_BYTES_MAX = 65_536;
 
 /** Where and why a file is no message. `line` is 1-based in the file. */
 export interface Rejection {
+  /** Nothing at its beginning looks like the head of a message: a note, which needs nobody. */
+  readonly isNote?: true;
   readonly line: number;
   /** 1-based, where a character can be named. */
   readonly column?: number;
@@ -53,12 +56,7 @@ export function readFrontMatter(bytes: Uint8Array): FrontMatterRead {
     return rejected(1, 'a Git LFS pointer', 'the message itself: exclude *.md from LFS');
   const firstEnd = lineEnd(text, 0);
   const first = text.slice(0, firstEnd).replace(/\r$/, '');
-  if (!/^---[ \t]*$/.test(first))
-    return rejected(
-      1,
-      first === '' ? 'an empty line' : `"${first.slice(0, 60)}"`,
-      'the first line to be exactly ---',
-    );
+  if (!/^---[ \t]*$/.test(first)) return { kind: 'rejected', rejection: explainStart(text) };
   const head = findHead(text, firstEnd + 1);
   if (head === null)
     return rejected(

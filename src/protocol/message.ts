@@ -6,6 +6,7 @@ import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
 import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
 import { oneLine } from '../base/plain-text.ts';
+import { oddCharacter } from './explain-yaml.ts';
 import { isChannel, isName, CHANNEL_RULE, NAME_RULE, slugName } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
 import { describe, lineOfKey } from './yaml.ts';
@@ -120,7 +121,7 @@ function noRecipient({
   'fields' | 'yaml'
 >): Rejection {
   const meant = Object.keys(fields).find(
-    (key) => key !== 'to' && key.toLowerCase().replace(/[^a-z]/g, '') === 'to',
+    (key) => key !== 'to' && MEANT_TO.includes(key.toLowerCase().replace(/[^a-z]/g, '')),
   );
   if (meant === undefined)
     return {
@@ -131,10 +132,13 @@ function noRecipient({
   return {
     line: lineOfKey(yaml, [meant]) + 1,
     column: 1,
-    found: `"${oneLine(meant, 40)}:"`,
+    found: oddCharacter(meant)?.why ?? `"${oneLine(meant, 40)}:"`,
     expected: '"to:"',
   };
 }
+
+/** Keys by which people say who is asked, without what is no letter. */
+const MEANT_TO: readonly string[] = ['to', 'cc', 'recipient', 'recipients', 'sendto', 'mailto'];
 
 /** What a person or an agent may say in a new message. */
 export interface NewMessage {
@@ -223,17 +227,43 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
 
 /** An address of a person whose name is no plain one: `Ada Lovelace`, `André`. */
 function personAt(item: string): Address | null {
-  const text = item.trim();
+  const text = withoutMailbox(item);
+  // Letters of two scripts in one word look like a name that they are not.
+  const isMixed = text
+    .split(/\s+/)
+    .some((word) => /\p{Script=Latin}/u.test(word) && /[^\p{Script=Latin}\P{L}]/u.test(word));
   const isPerson =
-    /^\p{L}[\p{L}\p{M}\p{N} .'’-]*$/u.test(text) && /[^\u0000-\u007f]|[A-Z]/.test(text);
+    !isMixed && /^\p{L}[\p{L}\p{M}\p{N} .'’-]*$/u.test(text) && /[^\u0000-\u007f]|[A-Z]/.test(text);
   const name = isPerson ? slugName(text, '') : '';
   return isName(name) ? { name, host: null } : null;
 }
 
+/** `Ada Lovelace <ada@example.org>`, as mail programs write it, is Ada Lovelace. */
+function withoutMailbox(text: string): string {
+  const name = text.trim();
+  const at = name.endsWith('>') ? name.lastIndexOf('<') : -1;
+  return at > 0 ? name.slice(0, at).trim() : name;
+}
+
+const MEANT_CHARS_MAX = 200;
+
+/** What was meant, when that can be told from the names in it. */
 function expectedAddress(item: string): string {
-  const words = item.trim().split(/\s+/);
-  return words.length > 1 && words.every((word) => parseAddress(word) !== null)
-    ? `commas between several names: ${words.join(', ')}`
+  const odd = oddCharacter(item);
+  if (odd !== null) return `the name without ${odd.why}`;
+  const names = item
+    .trim()
+    .slice(0, MEANT_CHARS_MAX)
+    .replace(/\s+@\s*|@\s+/g, '@')
+    .split(/[\s;|&+]+|\s+and\s+/)
+    .map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''))
+    .filter((word) => word !== '' && word !== 'and');
+  const areNames = names.every((word) => parseAddress(word) !== null);
+  if (names.length > 1 && names.length < 10 && areNames && !/[()]/.test(item))
+    return `commas between several names: ${names.join(', ')}`;
+  const [only] = names;
+  return names.length === 1 && areNames && only !== undefined
+    ? `the name alone: ${only}`
     : `an address: name or name@host (${NAME_RULE})`;
 }
 
@@ -262,7 +292,7 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
   const numeric = (expected: string, fits: (value: number) => boolean): number | null => {
     const given = checked(
       expected,
-      (candidate) => /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)),
+      (candidate) => /^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)),
     );
     return given === null ? null : Number(given);
   };
@@ -270,18 +300,17 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     text,
     texts,
     name: (): string | null => {
-      const given = text()?.trim().toLowerCase();
-      return given === undefined
-        ? null
-        : isName(given)
-          ? given
-          : refuse(describe(given), `a name: ${NAME_RULE}`);
+      const given = text()?.trim();
+      if (given === undefined) return null;
+      const name = given.toLowerCase();
+      return isName(name) ? name : refuse(describe(given), `a name: ${NAME_RULE}`);
     },
     /** A person may be called anything: the name is made one, as that of a commit's author. */
     sender: (): Sender | null => {
       const given = text()?.trim() ?? '';
       if (given === '') return null;
-      return parseSender(given) ?? { name: slugName(given, 'someone'), host: null };
+      const name = slugName(withoutMailbox(given), 'someone');
+      return parseSender(given) ?? { name, host: null };
     },
     channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
     choice: <C extends string>(choices: readonly C[]): C | null => {
@@ -319,6 +348,7 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     addresses: (): readonly Address[] =>
       texts()
         .flatMap((item) => item.split(','))
+        .filter((item) => item.trim() !== '')
         .flatMap((item) => parseAddress(item) ?? personAt(item) ?? refuseAddress(item) ?? []),
   };
 }

@@ -174,6 +174,15 @@ describe('why a message stands where it stands', () => {
     });
   });
 
+  it('a file without a head is a note: why and lint say it is no message, and it needs nobody', async () => {
+    cli.say({ [`${AT}/note.md`]: 'Minutes of Monday\n' });
+    expect(await firstPart('note')).toMatchObject({ kind: 'rejected' });
+    expect((await cli.run(['lint', AT])).stdout).toContain(`${AT}/note.md:1: rejected`);
+    const { data } = await cli.json(['status']);
+    expect(JSON.stringify(data['needs'])).not.toContain('note.md');
+    expect(JSON.stringify(data['rejected'])).toContain('note.md');
+  });
+
   it('a copy of a message: its name says so, and the id is that of the message that counts', async () => {
     const [id, text] = ['01KAJ3V5QCXJ5M3G0Y9T8Z7WRA', letter('nobody-yet', 'x')];
     cli.say({ [`${AT}/a-${id}.md`]: text, [`${AT}/copy-${id}.md`]: text });

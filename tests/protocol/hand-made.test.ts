@@ -54,7 +54,7 @@ describe('a head that is not right', () => {
     ['to: "opus', 2, `'"' that is not closed`, 'the same'],
     ["to: 'opus", 2, `"'" that is not closed`, 'the same'],
     ['to:\u00a0opus\nfrom: ada', 2, 'U+00A0', 'ordinary space'],
-    ['\u3000to: opus', 2, 'to:"', '"to:"'],
+    ['\u3000to: opus', 2, 'U+3000', '"to:"'],
     ['to:opus\nfrom: ada', 2, 'no space after "to:"', 'to: opus'],
     ['to:opus', 2, 'no space after "to:"', 'to: opus'],
     ['to: opus\nfrom: @ada', 3, '"@"', 'quote it'],

@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import type { Work } from '../../protocol/open-work.ts';
+import { parseMessagePath } from '../../protocol/paths.ts';
 import type { Reason, ReasonKind, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
@@ -164,7 +165,7 @@ function needsOfSuspects(around: Surroundings): readonly Need[] {
 }
 
 function needsOfFiles({ around, strays }: NeedSources): readonly Need[] {
-  const files = [...strays].sort(byCodeUnit);
+  const files = strays.filter((path) => !isNote(around, path)).sort(byCodeUnit);
   if (files.length > FILES_MAX)
     return [
       {
@@ -179,6 +180,13 @@ function needsOfFiles({ around, strays }: NeedSources): readonly Need[] {
       ? []
       : [{ ...need(rejectedReason(file), path), about: [path], count: 1 }];
   });
+}
+
+/** A file without a head that closes nothing: nobody meant a message. */
+function isNote({ index }: Surroundings, path: string): boolean {
+  return (
+    index.rejected.get(path)?.isNote === true && (parseMessagePath(path)?.replyTo ?? null) === null
+  );
 }
 
 /** Told once for all the work that waits for it. */

@@ -1,0 +1,65 @@
+/**
+ * What is wrong with a file that does not begin as a message does: what stands in the place of the
+ * first line of dashes, and what would be right. Looks at the beginning alone. Pure.
+ */
+import type { Rejection } from './front-matter.ts';
+
+const START_CHARS = 2_000;
+const LINES = 8;
+const QUOTED_CHARS_MAX = 60;
+const DASHES = '---';
+/** A line that says who is asked or who writes, whatever stands around it. */
+const FIELD = /^\W{0,9}(?:to|from|subject)["'\s]{0,9}[:=：]/i;
+
+/** Starts that are told apart, the first that fits. */
+const STARTS: readonly {
+  readonly fits: RegExp;
+  readonly found?: string;
+  readonly expected: string;
+}[] = [
+  {
+    fits: /^---[ \t]*\r(?!\n)/,
+    found: 'line ends of CR alone',
+    expected: 'line ends of LF or CR LF',
+  },
+  {
+    fits: /^(?:<<<<<<<|=======|>>>>>>>)/,
+    expected: `one of both sides of the merge, then ${DASHES}`,
+  },
+  { fits: /^\+\+\+/, expected: `${DASHES}, then YAML such as "to: opus": TOML is not read` },
+  { fits: /^[{[]/, expected: `${DASHES}, then YAML such as "to: opus": JSON is not read` },
+  { fits: /^---[^-\s]/, expected: `the first line to be exactly ${DASHES}` },
+  { fits: /^(?:```|~~~)/, expected: `${DASHES} as the first line, outside of a code fence` },
+  { fits: /^[ \t]+-{2,}/, expected: `${DASHES} without spaces before it` },
+  { fits: /^(?:[-–—_*=]{2,}|[–—])[ \t]*\r?(?:\n|$)/, expected: `three hyphens: ${DASHES}` },
+];
+
+/** The line to mend. `isNote` when nothing says that a message was meant. */
+export function explainStart(text: string): Rejection {
+  const start = text.slice(0, START_CHARS);
+  const lines = start.split(/\r?\n/, LINES);
+  const [first = ''] = lines;
+  const known = STARTS.find(({ fits }) => fits.test(start));
+  const dashes = lines.findIndex((line) => /^---[ \t]*$/.test(line));
+  const field = lines.findIndex((line) => FIELD.test(line));
+  const found = known?.found ?? quote(first);
+  if (known !== undefined && (dashes >= 0 || field >= 0 || !/^[^-]/.test(first)))
+    return { line: 1, found, expected: known.expected };
+  if (dashes > 0)
+    return {
+      line: 1,
+      found,
+      expected: `${DASHES} as the first line: remove what stands before it`,
+    };
+  if (field >= 0)
+    return {
+      line: field + 1,
+      found: quote(lines[field] ?? ''),
+      expected: `a line ${DASHES} before the fields, and one after them`,
+    };
+  return { line: 1, isNote: true, found, expected: `the first line to be exactly ${DASHES}` };
+}
+
+function quote(line: string): string {
+  return line.trim() === '' ? 'an empty line' : `"${line.slice(0, QUOTED_CHARS_MAX)}"`;
+}
