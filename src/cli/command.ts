@@ -51,6 +51,8 @@ export interface Invocation {
   readonly program: string;
   /** The table of all commands, for those that tell of it. */
   readonly commands: readonly CommandSpec[];
+  /** Whoever asked does not wait for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** The headings of help and man page, in order. */

@@ -20,6 +20,8 @@ export interface TipFollower {
   readonly onOutage: (line: string) => void;
   /** Monotonic time at which to give up; null = never. */
   readonly untilMs: number | null;
+  /** Ends the waiting as if the time were up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How it ended: `onTip` said so, or the time was up, with the remote in view or not. */
@@ -35,7 +37,8 @@ export async function followTip(
     const leftMs =
       follower.untilMs === null ? pauseMs : follower.untilMs - systemClock.monotonicMs();
     if (leftMs <= 0) return isOut ? 'unreachable' : 'timeout';
-    await systemClock.sleep(Math.min(pauseMs, leftMs));
+    await systemClock.sleep(Math.min(pauseMs, leftMs), follower.signal);
+    if (follower.signal?.aborted === true) return 'timeout';
     const looked = await look(session);
     if (looked.kind === 'unreachable') {
       if (!isOut) follower.onOutage(`the transport does not answer (${looked.line}); still trying`);

@@ -45,8 +45,8 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
       annotations: { readOnlyHint: tool.readOnly, destructiveHint: false },
     })),
   }));
-  server.setRequestHandler(CallToolRequestSchema, ({ params }) =>
-    callTool(invocation, tools, params),
+  server.setRequestHandler(CallToolRequestSchema, ({ params }, { signal }) =>
+    callTool({ ...invocation, signal }, tools, params),
   );
   const ended = new Promise<void>((done) => {
     process.stdin.once('end', done);

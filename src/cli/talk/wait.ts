@@ -87,6 +87,7 @@ export async function waitForReplies(
       onQuiet: hint,
       onOutage: (line) => io.warn(line),
       untilMs: startedMs + wait.limitMs,
+      signal: invocation.signal,
     });
     if (end === 'unreachable')
       throw unreachable(session.located.url, `no answer within ${formatDuration(wait.limitMs)}`);

@@ -135,13 +135,15 @@ export async function order(
     body: given.body ?? option(invocation, 'message') ?? '',
   });
   const commit = await publishFile(around.session, sender, letter);
-  const answer = await waitForAnswer(around, letter.path);
+  const answer = await waitForAnswer(around, letter.path, invocation.signal);
   const says = answer?.body.trim() ?? null;
   if (wantsJson(invocation)) {
     const ok = answer?.failed !== true;
     printJson(invocation, {
       ok,
-      health: ok ? 'good' : 'degraded',
+      // The order stands in the transport; whether it is obeyed is not known without an answer.
+      health: ok && answer !== null ? 'good' : 'degraded',
+      answered: answer !== null,
       run,
       op: given.op,
       id: messageId(letter.path),
@@ -161,6 +163,7 @@ export async function order(
 async function waitForAnswer(
   around: Surroundings,
   path: string,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly body: string; readonly failed: boolean } | null> {
   const { session } = around;
   if (
@@ -175,6 +178,7 @@ async function waitForAnswer(
     onTip: async () => (seen.text = await read()) !== null,
     onOutage: () => undefined,
     untilMs: systemClock.monotonicMs() + ANSWER_MS,
+    signal,
   });
   const decoded = seen.text === null ? null : decodeMessage(Buffer.from(seen.text));
   return decoded?.kind === 'message'
