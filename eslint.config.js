@@ -26,6 +26,13 @@ const AMBIENT = [
   { selector: 'ExportAllDeclaration', message: 'No barrels.' },
 ];
 
+const OUR_PATHS =
+  '/^(data\\u002f(channels|workflows|acks|schemas|models|budgets|dispatchers|personas)\\b|refs\\u002f(heads\\u002f)?crosstalk)/';
+const SPELLED = ['Literal[value=', 'TemplateElement[value.raw='].map((node) => ({
+  selector: `${node}${OUR_PATHS}]`,
+  message: 'Paths and refs of the protocol are spelled in protocol/paths.ts and run-paths.ts.',
+}));
+
 export default tseslint.config(
   {
     ignores: [
@@ -48,7 +55,7 @@ export default tseslint.config(
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
-      'no-restricted-syntax': ['error', ...AMBIENT],
+      'no-restricted-syntax': ['error', ...AMBIENT, ...SPELLED],
       'no-console': 'error',
       // Taking control codes out of others' text is daily work here.
       'no-control-regex': 'off',
@@ -74,7 +81,19 @@ export default tseslint.config(
   },
   {
     files: ['src/base/**/*.ts', 'src/cli/**/*.ts', 'src/web/**/*.{ts,tsx}'],
-    rules: { 'no-restricted-syntax': ['error', ...AMBIENT.slice(4)], 'no-console': 'off' },
+    rules: {
+      'no-restricted-syntax': ['error', ...AMBIENT.slice(4), ...SPELLED],
+      'no-console': 'off',
+    },
+  },
+  {
+    files: ['src/protocol/paths.ts', 'src/protocol/run-paths.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...AMBIENT] },
+  },
+  {
+    // What runs in the browser cannot load them: they hash.
+    files: ['src/web/page/**/*.{ts,tsx}'],
+    rules: { 'no-restricted-syntax': ['error', ...AMBIENT.slice(4)] },
   },
   {
     files: ['tests/**/*.ts'],

@@ -4,6 +4,7 @@
  */
 import { delimiter, dirname, isAbsolute } from 'node:path';
 import { RUN_MARKER } from './process-group.ts';
+import { PROXY_NAMES } from '../base/proxy-names.ts';
 
 /**
  * Names that every agent gets when the operator has them: where things are, in which language, and
@@ -12,16 +13,7 @@ import { RUN_MARKER } from './process-group.ts';
 const PASSED = [
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ'],
   ...['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'],
-  ...[
-    'http_proxy',
-    'https_proxy',
-    'all_proxy',
-    'no_proxy',
-    'HTTP_PROXY',
-    'HTTPS_PROXY',
-    'ALL_PROXY',
-    'NO_PROXY',
-  ],
+  ...PROXY_NAMES,
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
 ];
 

@@ -19,6 +19,7 @@ import type {
   Worktrees,
   WorktreeSaved,
 } from './worktree.ts';
+import { refRoot } from '../protocol/paths.ts';
 
 /**
  * Worktrees at the places that `place` names. Hooks of a project are for people: an agent's work is
@@ -163,7 +164,7 @@ async function commitWork(
   const changes = await readChangesOf(projectGit, reading);
   if (typeof changes === 'string') return { why: changes };
   if (changes.length === 0) return { commit: head };
-  const ref = `refs/crosstalk/work/${basename(admin)}`;
+  const ref = `${refRoot(true)}/work/${basename(admin)}`;
   return commitChanges(projectGit, { project, parent: head, ref }, { changes, text });
 }
 

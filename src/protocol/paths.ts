@@ -312,9 +312,14 @@ export interface RefNames {
   readonly control: string;
 }
 
+/** What all refs of this program stand below, also in clones; `customRefs`: of such a remote. */
+export function refRoot(customRefs: boolean): string {
+  return customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk';
+}
+
 /** The names for a remote that takes custom refs, or for one that does not. */
 export function refNames(customRefs: boolean): RefNames {
-  const root = customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk';
+  const root = refRoot(customRefs);
   return { claims: `${root}/claims/`, hosts: `${root}/hosts/`, control: `${root}/control/` };
 }
 

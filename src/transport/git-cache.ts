@@ -19,9 +19,10 @@ import { parseOid, type Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import type { Git } from './git-runner.ts';
 import type { ObjectFormat } from './loose-objects.ts';
+import { refRoot } from '../protocol/paths.ts';
 
 /** The refs that keep what was fetched: each moves only after everything below it has arrived. */
-const KEPT = 'refs/crosstalk/';
+const KEPT = `${refRoot(true)}/`;
 /** The one of the branch. */
 const TIP = 'tip';
 const BRANCHES = 'branches';

@@ -6,6 +6,7 @@
 import { CrosstalkError } from '../base/errors.ts';
 import { fixByHand } from '../base/fix.ts';
 import { accessVariables, NO_ACCESS, type RemoteAccess, shownUrl } from './remote-url.ts';
+import { PROXY_NAMES } from '../base/proxy-names.ts';
 
 /** An environment as plain values; the caller read it from the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,16 +31,7 @@ const KEPT_FOR_NETWORK = [
   'GIT_SSH_VARIANT',
   'XDG_RUNTIME_DIR',
   'DBUS_SESSION_BUS_ADDRESS',
-  ...[
-    'http_proxy',
-    'https_proxy',
-    'all_proxy',
-    'no_proxy',
-    'HTTP_PROXY',
-    'HTTPS_PROXY',
-    'ALL_PROXY',
-    'NO_PROXY',
-  ],
+  ...PROXY_NAMES,
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'CURL_CA_BUNDLE', 'GIT_SSL_CAINFO'],
 ];
 

@@ -114,6 +114,7 @@ function formatIndex(
   ]);
 }
 
+/** `zlib.crc32` came with Node 20.15, and 20.0 is supported. */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
   for (let bit = 0; bit < 8; bit += 1)

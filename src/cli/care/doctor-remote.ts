@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { DAY, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { systemRandom } from '../../base/random.ts';
-import { VERSION_FILE } from '../../protocol/paths.ts';
+import { refRoot, VERSION_FILE } from '../../protocol/paths.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import type { RefUpdate, Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
@@ -144,7 +144,7 @@ async function examineDeletes(
   session: TransportSession,
   { customRefs }: RemoteTraits,
 ): Promise<Finding> {
-  const ref = `${customRefs ? 'refs/crosstalk' : 'refs/heads/crosstalk'}/probe/${systemRandom.hex(6)}-delete`;
+  const ref = `${refRoot(customRefs)}/probe/${systemRandom.hex(6)}-delete`;
   const refusal = await tryDelete(session.repository, ref);
   if (refusal === null) return fine('delete', 'claims can be deleted');
   const path = localPath(session);

@@ -4,6 +4,7 @@
  */
 import { type RefUpdate, type Repository } from '../../transport/repository.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
+import { refRoot } from '../../protocol/paths.ts';
 
 /** Tries both on refs of its own. Null when the remote takes no pushes at all; `line` says why. */
 export async function probeRemote(
@@ -35,11 +36,10 @@ export async function probeRemote(
       );
     return refusal;
   };
-  if ((await attempt('refs/crosstalk', true)) === null) return { customRefs: true, atomic: true };
-  if ((await attempt('refs/crosstalk', false)) === null) return { customRefs: true, atomic: false };
-  if ((await attempt('refs/heads/crosstalk', true)) === null)
-    return { customRefs: false, atomic: true };
-  const refusal = await attempt('refs/heads/crosstalk', false);
+  if ((await attempt(refRoot(true), true)) === null) return { customRefs: true, atomic: true };
+  if ((await attempt(refRoot(true), false)) === null) return { customRefs: true, atomic: false };
+  if ((await attempt(refRoot(false), true)) === null) return { customRefs: false, atomic: true };
+  const refusal = await attempt(refRoot(false), false);
   return refusal === null ? { customRefs: false, atomic: false } : { refusal };
 }
 

@@ -15,6 +15,7 @@ import { printJson, wantsJson, withSession } from './reading.ts';
 import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { decodeModels } from '../../protocol/models.ts';
+import { MODELS_FILE } from '../../protocol/paths.ts';
 
 /** A model as this host sees it. */
 export interface ModelView {
@@ -49,7 +50,7 @@ export function listModels(invocation: Invocation): Promise<number> {
     else print(invocation, views, programs);
     for (const { line, found, expected } of broken)
       invocation.io.warn(
-        `data/models.yaml line ${line}: found ${oneLine(found, 200)}; expected ${oneLine(expected, 200)}`,
+        `${MODELS_FILE} line ${line}: found ${oneLine(found, 200)}; expected ${oneLine(expected, 200)}`,
       );
     return views.length === 0 ? 3 : 0;
   });
