@@ -2,7 +2,7 @@
  * Changes that a person has asked for and can still take back: each waits a few seconds before it
  * is made. One waits at a time; a second one hurries the first.
  */
-import { type Fix, formatFix } from '../../base/fix.ts';
+import type { Fix } from '../../base/fix.ts';
 import { type Body, change, type Problem } from './api.ts';
 import { createCell, say } from './state.ts';
 
@@ -93,11 +93,6 @@ export async function make(asked: Change, keepalive = false): Promise<boolean> {
   }
   say([asked.done(changed.data), ...changed.notes].join('; '));
   return true;
-}
-
-/** A problem in one line. */
-export function problemText({ message, fix }: Problem): string {
-  return fix === null ? message : `${message} (${formatFix(fix)})`;
 }
 
 /**
