@@ -1,5 +1,6 @@
 // One dispatcher as a process: the loop of `crosstalkd run` with an agent that answers at once.
 // Started by the rows, never by hand.
+import { readFileSync } from 'node:fs';
 import { runDispatcher } from '../../build/dispatcher/loop.js';
 import { openHost } from './host.mjs';
 
@@ -26,7 +27,8 @@ const host = await openHost({
       'claim.lost',
       'publish.retried',
       'models.loaded',
-    ].includes(event) && tell({ event, message: fields.message ?? null }),
+    ].includes(event) &&
+    tell({ event, message: fields.message ?? null, ...(event === 'models.loaded' && spent()) }),
 });
 tell({ event: 'open' });
 await runDispatcher(host.dispatcher, {
@@ -39,8 +41,23 @@ tell({
   event: 'end',
   pushes,
   rss: process.memoryUsage.rss(),
-  cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1000,
+  ...spent(),
 });
+
+/** Processor time so far: of this process, and of the gits that it started and that have ended. */
+function spent() {
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1000, gitCpuMs: childTicks() * 10 };
+}
+
+/** User and system time of ended children, in hundredths of a second; 0 where /proc is not. */
+function childTicks() {
+  if (process.platform !== 'linux') return 0;
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return Number(fields[13]) + Number(fields[14]);
+}
 
 async function countPush(repository, updates, how) {
   const branch = updates.some(({ ref }) => ref === 'refs/heads/main');

@@ -15,6 +15,7 @@ import { beQuick, few } from './measure.mjs';
 import { makeRemote } from './repository.mjs';
 import { measureHosts } from './rows/hosts.mjs';
 import { measureRace } from './rows/race.mjs';
+import { measureProcessorTime } from './rows/processor.mjs';
 import { measureReplies } from './rows/reply.mjs';
 import { measureReading } from './rows/read.mjs';
 import { measureStarts, measureVersion } from './rows/start.mjs';
@@ -81,6 +82,11 @@ const GROUPS = [
     rows: async (count) => measureWakes({ place, base: await remote(count) }),
   },
   { name: 'workflow', sizes: [null], rows: () => measureWorkflows({ place }) },
+  {
+    name: 'processor',
+    sizes: [small],
+    rows: async (count) => measureProcessorTime({ place, base: await remote(count) }),
+  },
   { name: 'throughput', sizes: [small], rows: throughputRows },
   ...hostCounts.map((hosts) => ({ name: 'hosts', sizes: [small], rows: () => hostRows(hosts) })),
 ];

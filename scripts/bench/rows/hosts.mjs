@@ -94,7 +94,7 @@ async function untilPublished(running, count) {
     await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-function startHost(options) {
+export function startHost(options) {
   const child = spawn(process.execPath, [...process.execArgv, SCRIPT, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
