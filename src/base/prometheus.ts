@@ -1,6 +1,7 @@
 /**
  * Measurements in the text format that Prometheus reads (version 0.0.4), also from a file of its
- * textfile collector.
+ * textfile collector. Own code: the client package keeps registries and collects by itself; here a
+ * snapshot becomes thirty lines of text.
  */
 
 /** One value of a metric, told apart from its other values by labels. */

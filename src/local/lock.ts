@@ -1,5 +1,6 @@
 /**
- * One dispatcher per state directory. The lock is a row of files `lock.1`, `lock.2`, …; the newest
+ * One dispatcher per state directory. Own code: packages break a lock by its age, which two living
+ * holders do not survive. The lock is a row of files `lock.1`, `lock.2`, …; the newest
  * one counts. A new one is linked into place with its content (so it is never half-written) and
  * only when its number is free, so of any number of takers exactly one wins each number. A number
  * is never used twice: a released lock stays as a file that says so, and whoever was paused between

@@ -1,4 +1,7 @@
-/** Git's tree objects as bytes: read without trust in their order, written in git's own. */
+/**
+ * Git's tree objects as bytes: read without trust in their order, written in git's own. Own code: a
+ * git of its own (isomorphic-git) brings a work tree and a network, and takes names for UTF-8.
+ */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { EntryKind } from './repository.ts';

@@ -1,6 +1,6 @@
 /**
  * `crosstalkd completion <shell>`: the words of the command line for a shell, made from the same
- * table as the help.
+ * table as the help. Own code: packages want the command line declared a second time in their form.
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { COMMON_OPTIONS, type CommandSpec, type Invocation, type OptionSpec } from '../command.ts';

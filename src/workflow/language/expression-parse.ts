@@ -1,7 +1,8 @@
 /**
  * The text of `${{ }}` → a tree. The language: literals, names, `.field`, `[index]`, `[]` (every
  * element), `==` `!=` `<` `<=` `>` `>=`, `&&`, `||`, `!`, calls, parentheses. Names may hold
- * dashes, so there is no subtraction; there are no loops and no assignments.
+ * dashes, so there is no subtraction; there are no loops and no assignments. Own code: expressions
+ * come out of the shared repository, and what packages parse ends in calls, prototypes or loops.
  */
 
 export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | '&&' | '||';
