@@ -2,6 +2,7 @@
  * Files that go with a message or come back with a reply: which paths may be named, how names are
  * made harmless, and how much is taken. Pure.
  */
+import { isPortable } from './names.ts';
 import { attachmentFolder, channelOf, DATA, pathProblem } from './paths.ts';
 
 /**
@@ -75,7 +76,7 @@ function harmlessName(name: string): string {
     .replace(/[^\p{L}\p{N}._ +=@()-]+/gu, '-')
     .replace(/^[\s.-]+|(?<![\s.])[\s.]+$/g, '');
   // What Windows takes for a device, and git for its own.
-  const safe = /^(con|prn|aux|nul|com\d|lpt\d|git~\d+)(\.|$)/i.test(plain) ? `_${plain}` : plain;
+  const safe = isPortable(plain) ? plain : `_${plain}`;
   return cutBytes(safe === '' ? 'file' : safe);
 }
 

@@ -54,3 +54,14 @@ export function slugName(text: string, fallback: string): string {
     .slice(0, 64);
   return isName(slug) ? slug : fallback;
 }
+
+/** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */
+const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d|git~\d+)(?:\.|$)/i;
+
+/**
+ * False for a name that some machine cannot have as a file: git could not check it out there.
+ * Nobody is refused who has one already; nothing new is called so.
+ */
+export function isPortable(name: string): boolean {
+  return !DEVICE.test(name) && !/[. ]$/.test(name) && !/[<>:"|?*]/.test(name);
+}

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeBudgets } from '../../src/protocol/budgets.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
+import { isPortable } from '../../src/protocol/names.ts';
 import { decodeModels } from '../../src/protocol/models.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import { readYamlMapping } from '../../src/protocol/yaml.ts';
@@ -34,6 +35,18 @@ describe('names', () => {
       names,
     );
   });
+});
+
+describe('a name that becomes a file', () => {
+  it.each(['aux', 'CON', 'nul.md', 'com1', 'lpt9.txt', 'git~1', 'x.', 'x ', 'a:b', 'a?.md', 'a|b'])(
+    '%s is none that every machine can have',
+    (name) => expect(isPortable(name)).toBe(false),
+  );
+
+  it.each(['general', 'auxiliary', 'console.md', 'com10x', 'x.y', 'Ada Lovelace.md', 'null'])(
+    '%s is one',
+    (name) => expect(isPortable(name)).toBe(true),
+  );
 });
 
 describe('a head that is not right', () => {

@@ -25,6 +25,7 @@ import {
 } from '../../protocol/paths.ts';
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import { isPortable } from '../../protocol/names.ts';
 import { noPersona } from '../../protocol/persona.ts';
 import { type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
@@ -178,7 +179,9 @@ async function lintBytes(
   const read = decodeMessage(bytes, path);
   if (read.kind === 'rejected')
     return { file, text: textOf(bytes), problems: [read.rejection], warnings: [] };
+  const odd = path?.split('/').find((part) => !isPortable(part));
   const warnings = [
+    ...(odd === undefined ? [] : [`"${odd}" is a name that Windows cannot have as a file`]),
     ...read.message.warnings,
     ...bodyWarnings(read.message),
     ...replyWarnings(path, read.message),

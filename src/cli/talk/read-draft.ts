@@ -12,7 +12,7 @@ import { shellWord } from '../../base/shell-word.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
-import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
+import { CHANNEL_RULE, isChannel, isPortable } from '../../protocol/names.ts';
 import { CHANNELS, newMessagePath, parseMessagePath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { attachFiles, attachNamed } from './attach-files.ts';
@@ -215,7 +215,13 @@ async function chooseChannel(
   const channel = option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL;
   const found = channel === DEFAULT_CHANNEL ? channel : await findChannel(session, channel);
   if (found !== null) return found;
-  if (isChannel(channel)) return channel;
+  if (isChannel(channel) && isPortable(channel)) return channel;
+  if (isChannel(channel))
+    throw new CrosstalkError(
+      'USAGE',
+      `--channel "${channel}": Windows has no folder of that name, and could not clone it`,
+      { fix: withNote(fixBy`crosstalkd channels`, 'or another name for a new one') },
+    );
   throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, {
     fix: 'crosstalkd channels',
   });
