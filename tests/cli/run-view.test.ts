@@ -92,6 +92,9 @@ describe('the footer of run', () => {
   it('never takes more than the window, and tells of an outage without control codes', () => {
     for (const columns of [1, 10, 40])
       expect(composeFooter({ columns, colors: false }, REPORT, 0).length).toBeLessThan(columns + 1);
+    expect(composeFooter(WIDE, { ...REPORT, bus: { pushes: 5, limit: 6 } }, 0)).toContain(
+      'bus 5 of 6 pushes a minute',
+    );
     expect(composeFooter(WIDE, { ...REPORT, outage: 'no\u001b[31m route' }, 0)).toMatch(
       /remote: no\[31m route$/,
     );

@@ -14,7 +14,9 @@ import { shellWord } from '../../base/shell-word.ts';
 import { approve } from '../../local/approvals.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { decodeModels } from '../../protocol/models.ts';
-import { MODELS_FILE, VERSION_FILE } from '../../protocol/paths.ts';
+import { formatTransport, type Pace, paceOfUrl } from '../../protocol/pace.ts';
+import { MODELS_FILE, TRANSPORT_FILE, VERSION_FILE } from '../../protocol/paths.ts';
+import { HOSTED_NOTE } from '../care/set-pace.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { formatJson, plain } from '../io.ts';
 import { given, type Invocation, option } from '../command.ts';
@@ -113,9 +115,10 @@ async function beginTransport(
   const isAlone = heads.branches.every((name) => name === branch);
   const git = await makeClone({ url: place.url, directory, branch, exists, isAlone }, env);
   const models = await composeFirstModels(env, given(invocation, 'demo'));
-  const written = await writeTemplate(directory, { models, traits });
+  const written = await writeTemplate(directory, { models, traits, pace: paceOfUrl(url) });
   await commit(git, { directory, written, branch });
   const notes = [
+    ...(paceOfUrl(url).limits === null ? [] : [HOSTED_NOTE]),
     ...(await missingIdentity(git).then((line) => (line === null ? [] : [line]))),
     ...(heads.head === null || heads.head === branch || place.project !== null
       ? []
@@ -213,7 +216,11 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
 
 async function writeTemplate(
   directory: string,
-  parts: { readonly models: FirstModels; readonly traits: RemoteTraits },
+  parts: {
+    readonly models: FirstModels;
+    readonly traits: RemoteTraits;
+    readonly pace: Pace;
+  },
 ): Promise<readonly string[]> {
   const written: string[] = [];
   const put = async (path: string, write: (target: string) => Promise<void>): Promise<void> => {
@@ -225,6 +232,8 @@ async function writeTemplate(
   };
   await put(VERSION_FILE, (target) => writeFile(target, formatVersionFile(parts.traits)));
   await put(MODELS_FILE, (target) => writeFile(target, parts.models.text));
+  if (parts.pace.limits !== null)
+    await put(TRANSPORT_FILE, (target) => writeFile(target, formatTransport(parts.pace)));
   for (const { path, source } of await listTemplate())
     await put(path, (target) => copyFile(source, target));
   return written;

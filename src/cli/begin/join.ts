@@ -27,6 +27,7 @@ import { remoteOf } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
+import { lacksPace } from '../care/set-pace.ts';
 import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { tellReason } from '../../protocol/remedy.ts';
@@ -62,6 +63,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
         ...cloned.notes,
         ...(identity === null ? [] : [identity]),
         ...(await findLimits(session)),
+        ...(await missingPace(session)),
       ],
       older: await describeOlder(session),
     });
@@ -199,6 +201,12 @@ function cloneFailed(url: string, text: string): CrosstalkError {
 
 function withoutDir({ options }: Invocation): Invocation['options'] {
   return new Map([...options].filter(([name]) => name !== 'dir'));
+}
+
+async function missingPace(session: TransportSession): Promise<readonly string[]> {
+  return (await lacksPace(session, session.located.url))
+    ? ['the remote is on a forge, and nothing limits its hosts: crosstalkd doctor --fix']
+    : [];
 }
 
 /** What this person cannot do on that remote, as lines. */

@@ -181,6 +181,7 @@ export function composeFooter(
   report: HostReport,
   usdToday: number,
 ): string {
+  const { bus } = report;
   const isTrouble = report.halted || report.outage !== null;
   const busy = report.running.filter(({ publishing }) => !publishing).length;
   const waiting = `${report.waitingCount} waiting`;
@@ -198,6 +199,7 @@ export function composeFooter(
       waiting,
       ...unsent,
       ...(usdToday > 0 ? [`${usd} today`] : []),
+      ...(bus === undefined ? [] : [`bus ${bus.pushes} of ${bus.limit} pushes a minute`]),
       look,
       isTrouble ? why : 'remote ok',
     ],
@@ -207,6 +209,7 @@ export function composeFooter(
       waiting,
       ...unsent,
       ...(usdToday > 0 ? [usd] : []),
+      ...(bus === undefined ? [] : [`bus ${bus.pushes}/${bus.limit}`]),
       ...soon,
       isTrouble ? why : 'remote ok',
     ],

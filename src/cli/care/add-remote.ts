@@ -13,6 +13,7 @@ import { checkRemoteUrl } from '../../transport/git-environment.ts';
 import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { printJson, wantsJson, withSession } from '../look/reading.ts';
+import { lacksPace, setHostedPace } from './set-pace.ts';
 import { isUrl } from '../session/locate.ts';
 import { openState } from '../session/open-state.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
@@ -37,7 +38,9 @@ export function addRemote(invocation: Invocation): Promise<number> {
     );
     // Nobody here may go on with the old one meanwhile.
     const local = await openState(invocation, session);
+    let note: string | null = null;
     try {
+      if (await lacksPace(session, url)) note = await setHostedPace(invocation, session);
       await push(session, { clone, url });
       await nameRemote(invocation, { clone, url, branch: session.branch });
       await keepApprovals(session, url);
@@ -45,6 +48,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
       await local.close();
     }
     tell(invocation, session, shownUrl(url));
+    if (note !== null && !wantsJson(invocation)) invocation.io.print(note);
     return 0;
   });
 }

@@ -20,6 +20,7 @@ import { reasonOf } from '../look/status-needs.ts';
 import { encodeIndex } from '../../protocol/open-work.ts';
 import { tellDispatcher } from './accept-rewrite.ts';
 import { probeRemote } from './probe-remote.ts';
+import { lacksPace, setHostedPace } from './set-pace.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { openPersonGit } from '../session/person-git.ts';
@@ -54,6 +55,7 @@ export async function examineRemote(
     reached,
     ...(await examineOlder(session)),
     ...(await examineTraits(invocation, session)),
+    ...(await examinePace(invocation, session)),
     ...(await examineProtection(session)),
     ...examineRefs(around),
     ...(await examineClock(around)),
@@ -63,6 +65,35 @@ export async function examineRemote(
 async function examineOlder(session: TransportSession): Promise<readonly Finding[]> {
   const older = await describeOlder(session);
   return older === null ? [] : [fine('history', older)];
+}
+
+/** Branches and other refs above which forges become slow. */
+const REFS_MAX = 5_000;
+
+async function examinePace(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<readonly Finding[]> {
+  const listed = await session.repository.listRefs(['refs/']);
+  const refs = listed.kind === 'reached' ? listed.value.refs.size : 0;
+  const many =
+    refs <= REFS_MAX
+      ? []
+      : [
+          trouble('warn', 'refs', {
+            says: `the remote has ${refs.toLocaleString('en')} refs; forges advise at most 5,000`,
+            fix: fixByHand('delete branches and tags that nobody needs'),
+          }),
+        ];
+  if (!(await lacksPace(session, session.located.url))) return many;
+  return [
+    ...many,
+    trouble('warn', 'pace', {
+      says: 'the remote is on a forge, and nothing limits how often the hosts push',
+      fix: 'crosstalkd doctor --fix',
+      repair: () => setHostedPace(invocation, session),
+    }),
+  ];
 }
 
 async function examineTraits(
