@@ -67,7 +67,7 @@ describe('workflow', () => {
     expect((await cli.run(['workflow', 'plan', good])).stdout).toContain('at most 2 agents');
     expect((await cli.json(['workflow', 'plan', good])).data).toMatchObject({
       ok: true,
-      agentsMax: 2,
+      agents_max: 2,
     });
     const missing = await cli.run(['workflow', 'run', good]);
     expect(missing).toMatchObject({ code: 2 });
@@ -304,7 +304,7 @@ steps:
       await cli.answer();
       const { data } = await cli.json(['workflow', 'show', String(again.data['run'])]);
       expect(data).toMatchObject({ status: 'succeeded' });
-      expect(listOf(data, 'tasks').map(({ step, isReused }) => [step, isReused])).toEqual([
+      expect(listOf(data, 'tasks').map(({ step, is_reused }) => [step, is_reused])).toEqual([
         ['a', true],
         ['b', false],
       ]);
@@ -326,7 +326,7 @@ steps:
     expect(fork).toMatchObject({ code: 0 });
     await cli.answer();
     const forked = (await cli.json(['workflow', 'show', String(fork.data['run'])])).data;
-    expect(listOf(forked, 'tasks').map(({ step, isReused }) => [step, isReused])).toEqual([
+    expect(listOf(forked, 'tasks').map(({ step, is_reused }) => [step, is_reused])).toEqual([
       ['a', true],
       ['b', false],
     ]);
@@ -354,7 +354,7 @@ steps:
     await cli.answer();
     const { data } = await cli.json(['workflow', 'show', String(again.data['run'])]);
     expect(data).toMatchObject({ status: 'succeeded' });
-    const reused = new Map(listOf(data, 'tasks').map(({ step, isReused }) => [step, isReused]));
+    const reused = new Map(listOf(data, 'tasks').map(({ step, is_reused }) => [step, is_reused]));
     expect(Object.fromEntries(reused)).toEqual({ a: true, b: false, c: true, d: false, e: true });
   });
 });

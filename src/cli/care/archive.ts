@@ -51,7 +51,7 @@ async function putAway(
     printJson(invocation, {
       ok: true,
       health: 'good',
-      dryRun: isDry,
+      dry_run: isDry,
       archived: moved,
       kept: plan.kept,
       files: plan.files.length,

@@ -2,6 +2,7 @@
  * `crosstalkd hosts`: every host that has shown itself, what it serves, how busy it is, and what is
  * in its hands.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -19,7 +20,8 @@ import { lineOfHost, stateOf } from './status.ts';
 export async function showHosts(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    if (given(invocation, 'json')) invocation.io.print(formatJson(describeHosts(around)));
+    if (given(invocation, 'json'))
+      invocation.io.print(formatJson(snakeKeys(describeHosts(around))));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {
         fix: 'crosstalkd run',

@@ -8,6 +8,7 @@ import { type Invocation, option } from '../command.ts';
 import { liveHosts } from './host-opinions.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { readReplyTotals, type ReplyTotals } from './reply-totals.ts';
+import { printJson, wantsJson } from './reading.ts';
 import { describeStatus } from './status.ts';
 import { VERSION } from '../version.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -19,15 +20,18 @@ import { fixBy } from '../../base/fix.ts';
 export async function showMetrics(invocation: Invocation): Promise<number> {
   const around = await lookAround(invocation);
   try {
-    const text = formatMetrics([
+    const metrics = [
       ...metricsOfStatus(around, await describeStatus(invocation, around)),
       ...metricsOfHosts(around),
       ...metricsOfModels(around),
       ...metricsOfReplies(await readReplyTotals(invocation, around.session)),
-    ]);
+    ];
     const out = option(invocation, 'out');
-    if (out === null) invocation.io.write(text);
-    else await writeForCollector(resolve(invocation.cwd, out), text);
+    if (out !== null) await writeForCollector(resolve(invocation.cwd, out), formatMetrics(metrics));
+    const isUp = around.outage === null;
+    if (wantsJson(invocation))
+      printJson(invocation, { ok: isUp, health: isUp ? 'good' : 'degraded', metrics });
+    else if (out === null) invocation.io.write(formatMetrics(metrics));
     return around.outage === null ? 0 : ERROR_CODES.REMOTE_UNREACHABLE.exit;
   } finally {
     await around.session.close();

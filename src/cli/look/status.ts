@@ -3,6 +3,7 @@
  * on.
  */
 import { readdir } from 'node:fs/promises';
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
@@ -42,7 +43,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
   );
   try {
     const told = await tell(invocation, around, clone);
-    if (given(invocation, 'json')) invocation.io.print(formatJson(toJson(told)));
+    if (given(invocation, 'json')) invocation.io.print(formatJson(snakeKeys(toJson(told))));
     else
       printScreen(
         invocation.io,

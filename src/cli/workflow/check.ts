@@ -2,6 +2,7 @@
  * `crosstalkd workflow check` and `plan`: what is wrong with a workflow, and what it would do.
  * Nothing runs, nothing is published.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { decodeMessage } from '../../protocol/message.ts';
@@ -80,9 +81,10 @@ export async function planFile(invocation: Invocation): Promise<number> {
       );
     const { served } = await readCheckOptions(around);
     const planned = planWorkflow(plan, served);
-    if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', file: source.label, ...planned });
-    else for (const line of formatPlan(invocation, planned)) invocation.io.print(line);
+    if (wantsJson(invocation)) {
+      const plan = snakeKeys(planned) as Readonly<Record<string, unknown>>;
+      printJson(invocation, { ok: true, health: 'good', file: source.label, ...plan });
+    } else for (const line of formatPlan(invocation, planned)) invocation.io.print(line);
     return 0;
   });
 }

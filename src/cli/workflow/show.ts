@@ -2,6 +2,7 @@
  * `crosstalkd workflow show`: the graph of a run with state, model, host, time and cost of each
  * task, now or at any commit.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
@@ -27,7 +28,7 @@ export async function showRun(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: 'good',
-        ...describeRunSeen(seen),
+        ...(snakeKeys(describeRunSeen(seen)) as Readonly<Record<string, unknown>>),
         status,
         at: at ?? tipOf(around.session),
         blocked_by: waits.map(tellReason),
