@@ -137,7 +137,10 @@ async function notePiece(
   }
   for (const [channel, isOpen] of await readRunMarks(exists, changes))
     into.runs.set(channel, isOpen);
-  for (const mark of await readStarted({ repository, to: range.to, exists }, changes))
+  for (const mark of await readStarted(
+    { repository, to: range.to, exists, models: range.models },
+    changes,
+  ))
     into.started.push(mark);
   return [...changes.filter((change) => change.kind === 'written'), ...reopened];
 }

@@ -8,12 +8,21 @@ import type { Repository, TreeChange } from './repository.ts';
 /** A mark is one short line. */
 const BYTES_MAX = 4_096;
 
+/** Where they are looked for. */
+interface Reading {
+  readonly repository: Repository;
+  readonly to: Oid;
+  readonly exists: Exists;
+  /** Names that may have been started. */
+  readonly models: readonly string[];
+}
+
 /**
- * The marks that `to` has and that have no reply beside them: the ones written, and those whose
- * reply was removed.
+ * The marks that `to` has and that somebody may still have to know of: of messages without a reply,
+ * and of messages that are gone, because a copy of one is the same work.
  */
 export async function readStarted(
-  { repository, to, exists }: { repository: Repository; to: Oid; exists: Exists },
+  { repository, to, exists, models }: Reading,
   changes: readonly TreeChange[],
 ): Promise<readonly StartMark[]> {
   const written = changes.flatMap((change) =>
@@ -21,10 +30,12 @@ export async function readStarted(
       ? [{ path: change.path, blob: change.blob }]
       : [],
   );
-  const bare = await whoseReplyWent(repository, to, changes);
-  const standing = [...written, ...bare];
-  const answered = await exists(standing.map(({ path }) => replyOf(path)));
-  const open = standing.filter(({ path }) => !answered.has(replyOf(path)));
+  const bare = await whoseFilesWent({ repository, to, models }, changes);
+  const standing = [...new Map([...written, ...bare].map((mark) => [mark.path, mark])).values()];
+  const found = await exists(standing.flatMap(({ path }) => [replyOf(path), messageOf(path)]));
+  const open = standing.filter(
+    ({ path }) => !found.has(replyOf(path)) || !found.has(messageOf(path)),
+  );
   const blobs = await repository.readBlobs(
     open.map(({ blob }) => blob),
     BYTES_MAX,
@@ -36,20 +47,28 @@ export async function readStarted(
   });
 }
 
-async function whoseReplyWent(
-  repository: Repository,
-  to: Oid,
+/** Marks that stand at the tip and whose reply or message was removed. */
+async function whoseFilesWent(
+  { repository, to, models }: Pick<Reading, 'repository' | 'to' | 'models'>,
   changes: readonly TreeChange[],
 ): Promise<readonly { readonly path: string; readonly blob: Oid }[]> {
   const paths = changes.flatMap((change) => {
-    const replyTo = change.kind === 'removed' ? parseMessagePath(change.path)?.replyTo : null;
-    return replyTo == null ? [] : [startedPath(replyTo.path, replyTo.recipient)];
+    const message = change.kind === 'removed' ? parseMessagePath(change.path) : null;
+    if (message === null) return [];
+    const ofMessage = models.map((model) => startedPath(message.path, model));
+    return message.replyTo === null
+      ? ofMessage
+      : [...ofMessage, startedPath(message.replyTo.path, message.replyTo.recipient)];
   });
   const entries = paths.length === 0 ? [] : await repository.lookUp(to, paths);
   return paths.flatMap((path, index) => {
     const entry = entries[index];
     return entry?.kind === 'file' ? [{ path, blob: entry.oid }] : [];
   });
+}
+
+function messageOf(mark: string): string {
+  return parseStartedPath(mark)?.message ?? mark;
 }
 
 function replyOf(mark: string): string {

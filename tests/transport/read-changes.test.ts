@@ -10,7 +10,9 @@ import {
   listWork,
   type OpenIndex,
 } from '../../src/protocol/open-work.ts';
-import { MODELS_FILE, newMessagePath } from '../../src/protocol/paths.ts';
+import { findStart } from '../../src/protocol/find-start.ts';
+import { MODELS_FILE, newMessagePath, startedPath } from '../../src/protocol/paths.ts';
+import { formatStart } from '../../src/protocol/started.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { listModelNames } from '../../src/protocol/models.ts';
 import { readChanges } from '../../src/transport/read-changes.ts';
@@ -269,6 +271,40 @@ describe('the index of open work', () => {
       expect(later.index().older.size).toBe(0);
     }
   });
+
+  it.each(['copied first', 'renamed'])(
+    'knows a started message again when what was answered is %s and its first path is gone',
+    async (how) => {
+      const { repository, say } = await world();
+      const [path, copy] = [`${general}/x-${ULID}.md`, `${general}/y-${ULID}.md`];
+      const text = ask('gpt', 'from: ada\n');
+      const first = await say(null, { 'data/models.yaml': models, [path]: text });
+      const before = createMirror(repository, null);
+      await before.pull({ tip: first, asOf: before.epoch() });
+      const [work] = listWork(before.index());
+      const claim = {
+        ...{ message: path, blob: work!.message.blob, recipient: 'gpt', alias: 'a' },
+        ...{ instance: '0123456789ab', run: '0123456789abcdef', attempt: 1 },
+        ...{ nonce: 'aaaaaaaaaaaaaaaa', effects: 'external' as const },
+      };
+      const answered = await say(first, {
+        [startedPath(path, 'gpt')]: formatStart(claim, 1),
+        [path.replace('.md', '.re.gpt.md')]: `---\nfrom: gpt\nre: ${path}\n---\ndone\n`,
+      });
+      await before.pull({ tip: answered, asOf: before.epoch() });
+      const between = how === 'renamed' ? answered : await say(answered, { [copy]: text });
+      await before.pull({ tip: between, asOf: before.epoch() });
+      const gone = await say(between, how === 'renamed' ? { [copy]: text } : {}, [path]);
+      await before.pull({ tip: gone, asOf: before.epoch() });
+      const fresh = createMirror(repository, null);
+      await fresh.pull({ tip: gone, asOf: fresh.epoch() });
+      for (const mirror of [before, fresh]) {
+        const [again] = listWork(mirror.index());
+        expect(again?.message.path).toBe(copy);
+        expect(findStart(mirror.index(), again!)?.by?.alias).toBe('a');
+      }
+    },
+  );
 
   it('leaves a marker alone whose run an older program has ended', async () => {
     const { repository, say } = await world();
