@@ -38,6 +38,12 @@ const TRANSITIONS_MAX = 16;
  */
 const REVISIT_MS = 2_000;
 
+/**
+ * With many runs that move, a pass over all of them takes seconds: after so long it gives way to
+ * the next look, which takes what people have asked meanwhile.
+ */
+const ADVANCE_MS_MAX = 250;
+
 const transportModels = rememberText(decodeModels);
 
 /** Publishes what comes next in every open run that this host should move. */
@@ -55,12 +61,22 @@ export async function advanceWorkflows(dispatcher: Dispatcher): Promise<void> {
     markers.map((marker) => channelFolder(state.workflows.channelOf.get(marker.path) ?? '-')),
   );
   let others: readonly RunSummary[] | null = null;
-  for (const [index, marker] of markers.entries()) {
+  const untilMs = doors.clock.monotonicMs() + ADVANCE_MS_MAX;
+  const lastAsked = ({ path }: OpenMessage): number =>
+    state.workflows.runs.get(path)?.askedMs ?? Number.NEGATIVE_INFINITY;
+  for (const [index, marker] of [...markers.entries()].sort(
+    ([, a], [, b]) => Math.sign(lastAsked(a) - lastAsked(b)) || 0,
+  )) {
     const tree = folders[index]?.oid ?? null;
     if (state.workflows.advancing.has(marker.path) || !isDue(dispatcher, marker, tree)) continue;
     // Who serves what is read with the next look, now that a run is known; a plan must not be
     // refused for want of it.
     if (!knowsBeats(dispatcher)) {
+      wake(dispatcher);
+      return;
+    }
+    if (doors.clock.monotonicMs() > untilMs) {
+      state.workflows.advancedTip = null;
       wake(dispatcher);
       return;
     }
