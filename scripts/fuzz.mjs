@@ -12,8 +12,10 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds);
 if (!(seconds > 0)) throw new Error('--seconds: expected a number above 0');
 const seeds = values.seed?.split(',') ?? [];
-if (!seeds.every((seed) => /^(read|push)-\d+$/.test(seed)))
-  throw new Error('--seed: expected read-<number>, or push-<number> and more after commas');
+if (!seeds.every((seed) => /^(read|push|memory)-\d+$/.test(seed)))
+  throw new Error(
+    '--seed: expected read-<number>, or push-<number> or memory-<number> and more after commas',
+  );
 
 /** The seed makes the whole input again. */
 const SHOWN_BYTES = 300;

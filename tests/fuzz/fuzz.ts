@@ -5,6 +5,7 @@
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { ALL } from './corpus.ts';
 import { mutate } from './mutate.ts';
+import { pushInMemory } from './memory-pushes.ts';
 import { pushRound, type PushFailure } from './pushes.ts';
 import { READERS } from './readers.ts';
 
@@ -37,6 +38,7 @@ const CPU_MS_MAX = 250;
 const CPU_MS_A_KIB = 1;
 const READ_SECONDS = 25;
 const PUSHES_A_ROUND = 8;
+const IN_MEMORY_A_ROUND = 200;
 
 /** Runs until the time is over or the first failure. */
 export async function runFuzz({ seconds, first }: FuzzOptions): Promise<FuzzReport> {
@@ -48,15 +50,21 @@ export async function runFuzz({ seconds, first }: FuzzOptions): Promise<FuzzRepo
     while (performance.now() < untilMs && tally.report().failure === null)
       tally.read(`read-${(read += 1)}`);
     if (performance.now() >= endMs || tally.report().failure !== null) break;
+    await tally.inMemory(Array.from({ length: IN_MEMORY_A_ROUND }, () => `memory-${(read += 1)}`));
     await tally.push(Array.from({ length: PUSHES_A_ROUND }, () => `push-${(pushed += 1)}`));
   }
   return tally.report();
 }
 
-/** Plays seeds again: `read-7`, or those of a round of pushes, which meet one dispatcher. */
+/**
+ * Plays seeds again: `read-7`, or those of a round of pushes (`push-`, `memory-`), which meet one
+ * dispatcher.
+ */
 export async function replay(seeds: readonly string[]): Promise<FuzzReport> {
   const tally = createTally();
   for (const seed of seeds) if (seed.startsWith('read-')) tally.read(seed);
+  const inMemory = seeds.filter((seed) => seed.startsWith('memory-'));
+  if (inMemory.length > 0) await tally.inMemory(inMemory);
   const pushes = seeds.filter((seed) => seed.startsWith('push-'));
   if (pushes.length > 0) await tally.push(pushes);
   return tally.report();
@@ -74,6 +82,12 @@ function createTally() {
       count(done.what);
       if (done.cpuMs > slowest.cpuMs) slowest = { seed, cpuMs: done.cpuMs };
       if (done.why !== null) failure ??= { seed, ...done, why: done.why };
+    },
+    inMemory: async (seeds: readonly string[]): Promise<void> => {
+      seeds.forEach(() => count('pushes in memory'));
+      const why = await pushInMemory(seeds);
+      if (why !== null)
+        failure ??= { seed: seeds.join(','), what: 'pushes in memory', why, input: null };
     },
     push: async (seeds: readonly string[]): Promise<void> => {
       const failed: PushFailure | null = await pushRound(seeds, () => count('pushes'));

@@ -1,5 +1,6 @@
 /** Pushes that no honest tool makes, to a real remote with a real dispatcher and a neighbour. */
 import { agentEntry, type Host, startFleet, untilTrue } from '../support/fleet.ts';
+import { peakMiB } from '../support/hostile.ts';
 import { createPlanter, type Planter, type RawEntry, type RawMode } from '../support/plant.ts';
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts';
 import { ALL, CORPUS } from './corpus.ts';
@@ -13,8 +14,10 @@ export interface PushFailure {
 
 const ANSWER_MS = 60_000;
 const STOP_MS = 20_000;
+/** The most memory that the dispatcher may ever have had. */
+const PEAK_MIB_MAX = 300;
 const MODES: readonly RawMode[] = ['100644', '100755', '100664', '120000', '160000', '040000'];
-const NAMES = [
+export const NAMES = [
   ...['m.md', 'm.re.echo.md', 'm.started.echo', 'ARCHIVED', 'RUN.json', 'PLAN.yaml', 'CHANNEL.md'],
   ...['task.md', 'ask.md', 'approve', 'COMPLETE', 'A.md', 'a.md', 'é.md', 'e\u0301.md', ' .md'],
   ...['-rf.md', '\u001b[2J.md', '\u202edm.md', 'con.md', 'a\nb.md', 'a\\b.md', '*.md', ':x.md'],
@@ -43,6 +46,8 @@ export async function pushRound(
       await answerNeighbour(host, planter, seed);
       onPush();
     }
+    const peak = peakMiB(host.pid);
+    if (peak > PEAK_MIB_MAX) throw new Error(`it had ${peak.toFixed(0)} MiB`);
     host.kill('SIGTERM');
     await untilEnded(host);
     return null;
@@ -133,7 +138,7 @@ function push(planter: Planter, random: SeededRandom): void {
   for (let left = random.int(1, 3); left > 0; left -= 1) random.pick(PUSHES)(planter, random);
 }
 
-function channelOf(random: SeededRandom): string {
+export function channelOf(random: SeededRandom): string {
   return `data/channels/${random.pick(['fuzz', 'Fuzz', 'run-fuzz', 'f z', '.fuzz', 'neighbour/x'])}`;
 }
 
@@ -158,7 +163,7 @@ function mutatedName(random: SeededRandom): Buffer {
 }
 
 /** Mutated, and asking the model that is there: whoever is asked by nobody is never run. */
-function mutated(random: SeededRandom, corpus: readonly Buffer[]): Buffer {
+export function mutated(random: SeededRandom, corpus: readonly Buffer[]): Buffer {
   const bytes = mutate(random.pick(corpus), random, ALL).toString('latin1');
   return Buffer.from(bytes.replace(/\b(opus|gpt|gemini|sonnet|ci)\b/g, 'echo'), 'latin1');
 }
