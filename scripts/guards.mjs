@@ -174,6 +174,27 @@ const GUARDS = [
     tests: ['tests/fleet/may-send.test.ts'],
   },
   {
+    name: 'a key on a token that was touched',
+    file: 'protocol/ssh-signature.ts',
+    find: '((rest[0] ?? 0) & TOUCHED) === 0',
+    without: '((rest[0] ?? 0) & TOUCHED) === 2',
+    tests: ['tests/protocol/ssh-signature.test.ts'],
+  },
+  {
+    name: 'files that have to be signed',
+    file: 'dispatcher/signed-file.ts',
+    find: "return voice.kind === 'known' && voice.principals.some(isPerson);",
+    without: 'return voice.kind !== undefined;',
+    tests: ['tests/cli/trust.test.ts'],
+  },
+  {
+    name: 'a mark whose message is gone',
+    file: 'transport/read-started.ts',
+    find: '!found.has(replyOf(path)) || !found.has(messageOf(path))',
+    without: '!found.has(replyOf(path))',
+    tests: ['tests/transport/read-changes.test.ts'],
+  },
+  {
     name: 'engine refusal',
     file: 'protocol/front-matter.ts',
     find: 'if (!/^---[ \\t]*$/.test(first))',

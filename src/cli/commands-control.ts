@@ -282,7 +282,9 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'Check the promises of the protocol over all history',
     group: 'care',
     agents: true,
-    options: [],
+    options: [
+      { name: 'signatures', about: 'tell instead by whose keys, as known here, it is signed' },
+    ],
     load: () => import('./care/verify.ts').then(({ verify }) => ({ execute: verify })),
   },
   {

@@ -6,7 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenMessage, Work } from '../protocol/open-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { hear, maySpeakAs, type Trust, type Voice } from '../protocol/trust.ts';
+import { hear, maySpeakAs, requires, type Trust, type Voice } from '../protocol/trust.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -62,7 +62,7 @@ export async function findHeld(
  */
 function mustBeSigned({ recipient, message }: Work, { trust, models }: Hearing): boolean {
   if (trust.required.has('all')) return true;
-  if (!trust.required.has('external')) return false;
+  if (!requires(trust, 'external')) return false;
   const entry = models.get(recipient);
   return message.isWorkflow || message.isExternal || entry?.effects === 'external';
 }

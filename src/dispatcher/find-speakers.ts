@@ -3,7 +3,7 @@
  * signed them. What is asked of gates and of agents is answered by the same rule.
  */
 import type { Oid } from '../base/ids.ts';
-import { hear, isPerson, type Trust, type Voice } from '../protocol/trust.ts';
+import { hear, isPerson, requires, type Trust, type Voice } from '../protocol/trust.ts';
 import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { Repository } from '../transport/repository.ts';
 
@@ -31,7 +31,7 @@ export async function findSpeakers(
   { repository, tip, trust }: Hearing,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
-  const isSigned = trust !== null && (trust.required.has('gates') || trust.required.has('all'));
+  const isSigned = trust !== null && requires(trust, 'gates');
   const key = isSigned ? trust : repository;
   const known = SPEAKERS.get(key) ?? new Map<string, Known>();
   SPEAKERS.set(key, known);

@@ -23,6 +23,8 @@ import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Scheduled } from './state.ts';
 import { enqueue } from './post.ts';
+import { requires, type Trust } from '../protocol/trust.ts';
+import { isHeard } from './signed-file.ts';
 
 /** Commits that are searched for the one that gave a workflow its present form. */
 const HISTORY_MAX = 5_000;
@@ -42,11 +44,11 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
   const [folder] = await doors.repository.lookUp(tip, [WORKFLOWS]);
   const tree = folder?.kind === 'tree' ? folder.oid : null;
   const nowMs = doors.clock.wallMs();
-  if (state.workflows.schedules.tree === tree && nowMs < state.workflows.schedules.nextMs) return;
-  const entries =
-    state.workflows.schedules.tree === tree
-      ? state.workflows.schedules.entries
-      : await readSchedules(dispatcher, tip);
+  const trust = await doors.trust?.();
+  const { schedules } = state.workflows;
+  const isKnown = schedules.tree === tree && schedules.trust === trust;
+  if (isKnown && nowMs < schedules.nextMs) return;
+  const entries = isKnown ? schedules.entries : await readSchedules(dispatcher, tip, trust);
   let room = Math.min(FIRINGS_MAX, OPEN_MAX - openFirings(dispatcher).length);
   const fired = new Set<Scheduled>();
   let isLeft = false;
@@ -65,7 +67,7 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
   // Those that have had their turn come last, so that the others get theirs.
   const turns = [...entries.filter((entry) => !fired.has(entry)), ...fired];
   const nextMs = isLeft ? 0 : (Math.floor(nowMs / MINUTE) + 1) * MINUTE;
-  state.workflows.schedules = { tree, entries: turns, nextMs };
+  state.workflows.schedules = { tree, trust, entries: turns, nextMs };
 }
 
 function openFirings({ mirror }: Dispatcher): readonly string[] {
@@ -153,12 +155,31 @@ async function readSlots(repository: Repository, tip: Oid): Promise<readonly str
 /** What the history of one tip says, asked for by every workflow that is due there. */
 const SLOTS = new WeakMap<Repository, { readonly tip: Oid; readonly slots: readonly string[] }>();
 
-async function readSchedules({ doors }: Dispatcher, tip: Oid): Promise<readonly Scheduled[]> {
+async function readSchedules(
+  { doors }: Dispatcher,
+  tip: Oid,
+  trust: Trust | undefined,
+): Promise<readonly Scheduled[]> {
   const files = await readFolder(doors.repository, { commit: tip, folder: WORKFLOWS }, new Map());
+  const writers =
+    trust !== undefined && requires(trust, 'schedules')
+      ? await doors.repository.findWriters([...files.keys()], tip)
+      : null;
   const entries: Scheduled[] = [];
   for (const [path, text] of files) {
     const name = /^data\/workflows\/([a-z0-9][a-z0-9._-]*)\.md$/.exec(path)?.[1];
     if (name === undefined || readSource(text).raw['on'] === undefined) continue;
+    if (
+      writers !== null &&
+      trust !== undefined &&
+      !isHeard(writers.get(path)?.signed ?? null, trust)
+    ) {
+      doors.log.warning('file.unsigned', {
+        path,
+        next: 'nobody known here has signed this version; the clock does not start it',
+      });
+      continue;
+    }
     entries.push({ name, text, sinceMs: await presentSince(doors.repository, tip, path) });
   }
   return entries;

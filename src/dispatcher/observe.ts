@@ -15,6 +15,8 @@ import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
 import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
 import type { SeenRecord } from './state.ts';
+import { requires } from '../protocol/trust.ts';
+import { isHeard } from './signed-file.ts';
 import { beginLook, needsNoLook } from './wake-up.ts';
 import { heldClaims } from './own-claims.ts';
 import { orphanAt } from './other-claims.ts';
@@ -251,6 +253,14 @@ async function readRecords(
   }
   forgetRecords(state);
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
-  state.host.control =
-    control == null || !settings.obeysControl ? null : parseControl(control.text);
+  const order = control == null || !settings.obeysControl ? null : parseControl(control.text);
+  state.host.control = order !== null && (await mayOrder(dispatcher)) ? order : null;
+}
+
+/** Whether the order to all hosts that stands there is somebody's whose orders count here. */
+async function mayOrder({ doors, state, settings }: Dispatcher): Promise<boolean> {
+  const trust = await doors.trust?.();
+  if (trust === undefined || !requires(trust, 'control')) return true;
+  const oid = state.refs.get(settings.refs.control + CONTROL_NAME);
+  return oid !== undefined && isHeard(await doors.repository.readSigned(oid), trust);
 }

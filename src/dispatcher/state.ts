@@ -110,6 +110,8 @@ export interface MarkerPlace {
 /** The saved workflows with a schedule, as of one tree of data/workflows. */
 export interface Schedules {
   readonly tree: Oid | null;
+  /** Whose signatures they were judged by; absent: none is required. */
+  readonly trust?: Trust | undefined;
   readonly entries: readonly Scheduled[];
   /** Wall time before which nothing can be due: a schedule has minutes as its smallest unit. */
   readonly nextMs: number;
@@ -290,6 +292,11 @@ export interface TrustState {
   readonly voices: Map<string, Voice>;
   /** Work key → why it is held back, as of this tick. */
   held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
+  /** Files that have to be signed, by path: what counts, for which content and by which keys. */
+  readonly files: Map<
+    string,
+    { readonly blob: Oid | null; readonly trust: Trust; readonly text: string | null }
+  >;
 }
 
 /** What the verbs of a dispatcher share. What the last successful look saw stands at the top. */
@@ -348,7 +355,7 @@ export function createState(): State {
       rivals: 1,
       refusalsTold: new Set(),
     },
-    trust: { heardBy: null, voices: new Map(), held: new Map() },
+    trust: { heardBy: null, voices: new Map(), held: new Map(), files: new Map() },
     workflows: {
       runs: new Map(),
       runTexts: new Map(),

@@ -20,6 +20,8 @@ import type { Reason } from '../protocol/reason.ts';
 import { judgeWork, selectWork, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
 import { startedBy } from './lapsed-claims.ts';
+import { MODELS_FILE } from '../protocol/paths.ts';
+import { readInForce } from './signed-file.ts';
 import { settleStarted } from './settle-started.ts';
 import { attemptsHere } from './start-ledger.ts';
 import { watchBudgets } from './watch-budgets.ts';
@@ -48,7 +50,10 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
   await adoptClaims(dispatcher);
   await stopLostAttempts(dispatcher);
   await heedAnswers(dispatcher);
-  state.models.serving = await doors.serving(mirror.modelsText(), mirror.modelsProblem());
+  state.models.serving = await doors.serving(
+    await modelsInForce(dispatcher),
+    mirror.modelsProblem(),
+  );
   await watchBudgets(dispatcher);
   obeyControl(dispatcher);
   grantTurn(dispatcher);
@@ -76,6 +81,17 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
   }
   resumePublishing(dispatcher);
   return 'done';
+}
+
+async function modelsInForce(dispatcher: Dispatcher): Promise<string | null> {
+  const { mirror } = dispatcher;
+  const { tip } = mirror.index();
+  const text = mirror.modelsText();
+  return tip === null
+    ? text
+    : readInForce(dispatcher, { path: MODELS_FILE, kind: 'models', tip }, () =>
+        Promise.resolve(text),
+      );
 }
 
 /** What this host would say of each piece of open work now. */

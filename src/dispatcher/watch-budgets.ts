@@ -16,6 +16,7 @@ import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { readInForce } from './signed-file.ts';
 import { untold } from './start-ledger.ts';
 
 /** Clocks of hosts differ, and a commit may be dated by any of them. */
@@ -56,8 +57,11 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
 }
 
 /** A file that is broken leaves the budgets as they were in force. */
-async function readBudgets({ state, doors }: Dispatcher, tip: Oid): Promise<void> {
-  const text = await readTextAt(doors.repository, tip, BUDGETS_FILE);
+async function readBudgets(dispatcher: Dispatcher, tip: Oid): Promise<void> {
+  const { state, doors } = dispatcher;
+  const text = await readInForce(dispatcher, { path: BUDGETS_FILE, kind: 'budgets', tip }, () =>
+    readTextAt(doors.repository, tip, BUDGETS_FILE),
+  );
   if (text === state.models.day.text) return;
   state.models.day.text = text;
   const { budgets, problems } =

@@ -118,9 +118,9 @@ const signedKinds: Form<readonly SignedKind[]> = {
   },
 };
 
-const obedience: Form<'any' | 'local'> = {
-  expected: '"any" or "local"',
-  decode: (raw) => (raw === 'any' || raw === 'local' ? raw : undefined),
+const obedience: Form<'any' | 'signed' | 'local'> = {
+  expected: '"any", "signed" or "local"',
+  decode: (raw) => (raw === 'any' || raw === 'signed' || raw === 'local' ? raw : undefined),
 };
 
 const notifiers: Form<readonly Notifier[]> = { expected: NOTIFY_EXPECTED, decode: decodeNotify };
@@ -223,7 +223,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     {
       key: 'obey-control',
       meaning:
-        'whose orders to all hosts count: `any` = whoever can push, `local` = nobody elsewhere',
+        'whose orders to all hosts count: `any` = whoever can push, `signed` = people whose keys are known here, `local` = nobody elsewhere',
     },
     obedience,
   ),

@@ -67,7 +67,7 @@ export interface Config {
    * Whose orders to all hosts are obeyed: `any` = of whoever can push, `local` = nobody's but those
    * that are given on this machine. Default any.
    */
-  readonly obeyControl: 'any' | 'local';
+  readonly obeyControl: 'any' | 'signed' | 'local';
   /** A remote on a file system of this machine is watched instead of asked. Default true. */
   readonly watch: boolean;
   /**

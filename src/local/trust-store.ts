@@ -17,6 +17,7 @@ import {
   type Trust,
 } from '../protocol/trust.ts';
 import { type ConfigDirectory, makeConfigDirectory, readConfigFile } from './config-directory.ts';
+import type { Config } from './config.ts';
 import { readTextFile, writeDurableFile } from './durable-file.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
@@ -81,6 +82,14 @@ export async function letThrough(directory: ConfigDirectory, blob: string): Prom
 async function readLetThrough(directory: ConfigDirectory): Promise<ReadonlySet<string>> {
   const text = (await readConfigFile(letThroughFile(directory))) ?? '';
   return new Set(text.split('\n').filter((line) => line !== ''));
+}
+
+/** What has to be signed, by the two settings that say it. */
+export function requiredKinds({
+  requireSigned,
+  obeyControl,
+}: Pick<Config, 'requireSigned' | 'obeyControl'>): readonly SignedKind[] {
+  return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
 /** The dispatcher's door: read anew when a file has changed. */

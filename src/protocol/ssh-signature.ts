@@ -1,8 +1,8 @@
 /**
  * Signatures of commits in the form that `ssh-keygen -Y sign -n git` makes and git stores: OpenSSH,
  * PROTOCOL.sshsig. Verified here and not by a git process for each commit, which would cost more
- * than the rest of a reply. Keys: ed25519, RSA and ECDSA; a key on a security token (`sk-…`) is
- * named as one that cannot be read. Pure.
+ * than the rest of a reply. Keys: ed25519, RSA and ECDSA, and ed25519 and P-256 on security tokens
+ * (`sk-…`), which count when the token was touched. Pure.
  */
 import {
   createHash,
@@ -31,6 +31,13 @@ const CURVES: Readonly<Record<string, { readonly crv: string; readonly hash: str
   'ecdsa-sha2-nistp384': { crv: 'P-384', hash: 'sha384' },
   'ecdsa-sha2-nistp521': { crv: 'P-521', hash: 'sha512' },
 };
+
+/** Keys on security tokens: what they sign is wrapped, PROTOCOL.u2f of OpenSSH. */
+const TOKENS: Readonly<Record<string, string>> = {
+  'sk-ssh-ed25519@openssh.com': 'ssh-ed25519',
+  'sk-ecdsa-sha2-nistp256@openssh.com': 'ecdsa-sha2-nistp256',
+};
+const TOUCHED = 1;
 
 /** The key in a line of a `.pub` file or of `allowed_signers`; null when there is none to read. */
 export function parseSshKey(text: string): SshKey | null {
@@ -71,10 +78,11 @@ export function verifySsh(payload: Buffer, armor: string): Signed {
   const key = importKey(parts.key);
   if (key === null) return bad('its kind of key is not supported');
   const [algorithm, signature] = takeFields(parts.signature, 2);
-  const bytes = toBeSigned(payload, parts.hash);
-  return algorithm !== undefined &&
-    signature !== undefined &&
-    isGenuine(key, { algorithm: algorithm.toString(), signature, bytes })
+  if (algorithm === undefined || signature === undefined) return bad('it is cut off');
+  const rest = parts.signature.subarray(8 + algorithm.length + signature.length);
+  const bytes = bytesOfToken(key, rest, toBeSigned(payload, parts.hash));
+  if (bytes === null) return bad('its security token was not touched');
+  return isGenuine(key, { algorithm: algorithm.toString(), signature, bytes })
     ? { kind: 'good', key: `${key.type} ${parts.key.toString('base64')}` }
     : bad('it was made over something else');
 }
@@ -110,18 +118,41 @@ function toBeSigned(payload: Buffer, hash: 'sha256' | 'sha512'): Buffer {
 }
 
 interface PublicKey {
+  /** As it is written before the key. */
   readonly type: string;
+  /** What the key is, on a token or not. */
+  readonly plainType: string;
+  /** Of a key on a token: whom it is for; null = it is on none. */
+  readonly application: Buffer | null;
   readonly object: KeyObject;
+}
+
+/** What a token signs in place of the bytes; null when nobody has touched it. */
+function bytesOfToken({ application }: PublicKey, rest: Buffer, bytes: Buffer): Buffer | null {
+  if (application === null) return bytes;
+  // One byte of flags and a counter.
+  if (rest.length !== 5 || ((rest[0] ?? 0) & TOUCHED) === 0) return null;
+  const hash = (data: Buffer): Buffer => createHash('sha256').update(data).digest();
+  return Buffer.concat([hash(application), rest, hash(bytes)]);
 }
 
 function importKey(blob: Buffer): PublicKey | null {
   const [first] = takeFields(blob, 1);
   const type = first?.toString() ?? '';
-  const jwk = jwkOf(type, takeFields(blob, 3));
+  const plain = Object.hasOwn(TOKENS, type) ? TOKENS[type] : undefined;
+  const plainType = plain ?? type;
+  const fields = takeFields(blob, 4);
+  const application =
+    plain === undefined ? null : (fields[plain === 'ssh-ed25519' ? 2 : 3] ?? null);
+  if (plain !== undefined && application === null) return null;
+  const jwk = jwkOf(plainType, fields);
   try {
     return jwk === null
       ? null
-      : { type, object: createPublicKey({ key: jwk as never, format: 'jwk' }) };
+      : {
+          ...{ type, plainType, application },
+          object: createPublicKey({ key: jwk as never, format: 'jwk' }),
+        };
   } catch {
     return null;
   }
@@ -147,7 +178,8 @@ function isGenuine(
   key: PublicKey,
   of: { readonly algorithm: string; readonly signature: Buffer; readonly bytes: Buffer },
 ): boolean {
-  const hash = hashOf(key.type, of.algorithm);
+  if (key.application !== null && of.algorithm !== key.type) return false;
+  const hash = hashOf(key.plainType, key.application === null ? of.algorithm : key.plainType);
   try {
     return hash !== undefined && verifyBytes(hash, of.bytes, key.object, plainSignature(key, of));
   } catch {
@@ -165,10 +197,10 @@ function hashOf(type: string, algorithm: string): string | null | undefined {
 
 /** ECDSA signatures come as two numbers, and Node takes them as DER. */
 function plainSignature(
-  { type }: PublicKey,
+  { plainType }: PublicKey,
   { signature }: { readonly signature: Buffer },
 ): Buffer {
-  if (!Object.hasOwn(CURVES, type)) return signature;
+  if (!Object.hasOwn(CURVES, plainType)) return signature;
   const numbers = takeFields(signature, 2).map((number) =>
     Buffer.concat([Buffer.from([2, number.length]), number]),
   );

@@ -5,11 +5,23 @@
 import { slugName } from './names.ts';
 import { parseSshKey, type Signed, type SshKey, verifySsh } from './ssh-signature.ts';
 
+/** Files that can be required to be signed; `schedules`: workflows that start by the clock. */
+export type SignedFileKind = 'models' | 'budgets' | 'schedules';
+
 /**
  * What can be required to be signed: messages to models that may act outside and markers of
- * workflows; what people answer to gates and order runs to do; or both and every other message.
+ * workflows; what people answer to gates and order runs to do; orders to all hosts; files; or
+ * all of it and every other message.
  */
-export const SIGNED_KINDS = ['external', 'gates', 'all'] as const;
+export const SIGNED_KINDS = [
+  'external',
+  'gates',
+  'control',
+  'models',
+  'budgets',
+  'schedules',
+  'all',
+] as const;
 export type SignedKind = (typeof SIGNED_KINDS)[number];
 
 /** Principal → keys: a person's name, or `host/<alias>`. */
@@ -35,6 +47,11 @@ export type Voice =
   | { readonly kind: 'unsigned' }
   | { readonly kind: 'bad'; readonly why: string }
   | { readonly kind: 'stranger'; readonly key: SshKey };
+
+/** Whether something has to be signed. */
+export function requires({ required }: Pick<Trust, 'required'>, kind: SignedKind): boolean {
+  return required.has(kind) || required.has('all');
+}
 
 const HOST_PREFIX = 'host/';
 

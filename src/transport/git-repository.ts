@@ -183,6 +183,7 @@ function composeRepository(parts: Parts): Repository {
         ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs)
         : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
+    readSigned: (oid) => reader.readSigned(oid),
     findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
     findText: (commit, wanted) =>

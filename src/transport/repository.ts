@@ -257,6 +257,8 @@ export interface Repository {
    * there. Paths not found are left out.
    */
   findWriters(paths: readonly string[], tip: Oid): Promise<ReadonlyMap<string, FileWriter>>;
+  /** What of a commit is signed; null when nothing is, or it is not in the cache. */
+  readSigned(oid: Oid): Promise<SignedBytes | null>;
   /**
    * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`,
    * which is printable ASCII; its letters in either case. Null when it cannot be told without

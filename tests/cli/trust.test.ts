@@ -1,7 +1,7 @@
 /** Signatures with real keys: who is heard, who is held back, and what lets it through. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, letter, listOf, startCli } from '../support/cli.ts';
 
@@ -142,6 +142,116 @@ describe('with require-signed: [external, gates]', () => {
     );
     expect(said).toContain('G host/mbp');
     expect(said).toContain('G ada');
+  });
+});
+
+describe('with files and orders that have to be signed', () => {
+  const requiring = (kinds: string): void =>
+    writeFileSync(join(cli.place, 'config', 'config.yaml'), `require-signed: [${kinds}]\n`);
+  /** Commits a file in the clone, signed as it is told to sign now. */
+  const write = (path: string, text: string | null): void => {
+    cli.git(['pull', '-q', '--rebase']);
+    if (text === null) cli.git(['rm', '-q', path]);
+    else {
+      mkdirSync(dirname(join(cli.clone, path)), { recursive: true });
+      writeFileSync(join(cli.clone, path), text);
+    }
+    cli.git(['add', '-A']);
+    cli.git(['commit', '-qm', `write ${path}`]);
+    cli.git(['push', '-q']);
+  };
+  const answered = async (id: string): Promise<boolean> => {
+    await cli.answer();
+    return (await stateOf(id)) === 'answered';
+  };
+
+  it('an unsigned budget, or its unsigned removal, changes nothing; a signed one does', async () => {
+    requiring('budgets');
+    signWith('ada');
+    write('data/budgets.yaml', 'models:\n  echo: { runs-per-hour: 1 }\n');
+    signWith(null);
+    write('data/budgets.yaml', 'models:\n  echo: { runs-per-hour: 1000 }\n');
+    write('data/budgets.yaml', null);
+    // This hour had more than one already.
+    const waiting = await ask('echo', 'one more');
+    expect(await answered(waiting)).toBe(false);
+    signWith('ada');
+    write('data/budgets.yaml', 'models:\n  echo: { runs-per-hour: 900 }\n');
+    expect(await answered(waiting)).toBe(true);
+  });
+
+  it('an unsigned models.yaml serves what was signed before, and a signed one counts', async () => {
+    requiring('models');
+    signWith('ada');
+    write('data/models.yaml', `${MODELS}# signed\n`);
+    signWith(null);
+    write('data/models.yaml', MODELS.replace('deploy:', 'fresh:'));
+    await cli.run(['allow', '--all']);
+    const id = await ask('fresh', 'hello');
+    expect(await answered(id)).toBe(false);
+    signWith('ada');
+    write('data/models.yaml', `${MODELS.replace('deploy:', 'fresh:')}# signed\n`);
+    expect(await answered(id)).toBe(true);
+    write('data/models.yaml', MODELS);
+  });
+
+  it('the clock starts a workflow only as somebody known has signed it', async () => {
+    requiring('schedules');
+    const text =
+      '---\non: { schedule: "* * * * *", catch-up: last }\nsteps: { a: { model: echo, prompt: x } }\n---\n';
+    signWith(null);
+    write('data/workflows/often.md', text);
+    const run = cli.start(['run']);
+    await run.until('file.unsigned');
+    const ended = await run.stop();
+    expect(ended.stdout).toContain('data/workflows/often.md');
+    expect(ended.stdout).not.toContain('schedule.fired');
+    write('data/workflows/often.md', null);
+  });
+
+  it('an order to all hosts counts only when a known person has signed it', async () => {
+    writeFileSync(join(cli.place, 'config', 'config.yaml'), 'obey-control: signed\n');
+    signWith(null);
+    expect((await cli.run(['pause', '--all'])).code).toBe(0);
+    expect(await answered(await ask('echo', 'in spite of it'))).toBe(true);
+    expect((await cli.json(['status'])).data).not.toMatchObject({
+      needs: [{ kind: 'all-paused' }],
+    });
+    cli.git(['update-ref', '-d', 'refs/crosstalk/control/all'], cli.remote);
+    signWith('ada');
+    expect((await cli.run(['pause', '--all'])).code).toBe(0);
+    const held = await ask('echo', 'not now');
+    expect(await answered(held)).toBe(false);
+    expect((await cli.run(['resume', '--all'])).code).toBe(0);
+    expect(await answered(held)).toBe(true);
+  });
+
+  it('verify --signatures says whose keys have signed, and what nobody known has', async () => {
+    const { code, data } = await cli.json(['verify', '--signatures']);
+    expect(code).toBe(1);
+    expect(data).toMatchObject({ ok: false, signed: { ada: expect.any(Number) as number } });
+    const found = listOf(data, 'not_known').map((one) => one['found']);
+    expect(found).toContain('not signed');
+  });
+
+  it('a stolen key of a host may not speak for a person, nor order, and for nobody once it is removed', async () => {
+    requiring('external, control');
+    // Whoever has the key file signs with it as git does.
+    const stolen = keyOf('stolen');
+    execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', stolen]);
+    await cli.run(['trust', 'add', '--host', 'build', `${stolen}.pub`]);
+    signWith('stolen');
+    const asAda = await cli.json(['send', '--from', 'ada', '--to', 'deploy', '-m', 'x']);
+    const asNobody = await cli.json(['send', '--from', 'ci', '--to', 'deploy', '-m', 'x']);
+    expect(await answered(String(asAda.data['id']))).toBe(false);
+    expect(await stateOf(String(asNobody.data['id']))).toBe('answered');
+    expect((await cli.run(['pause', '--all'])).code).toBe(0);
+    await cli.run(['trust', 'remove', '--host', 'build']);
+    const later = await cli.json(['send', '--from', 'ci', '--to', 'deploy', '-m', 'y']);
+    expect(await answered(String(later.data['id']))).toBe(false);
+    expect((await cli.run(['why', String(later.data['id'])])).stdout).toContain('does not know');
+    cli.git(['update-ref', '-d', 'refs/crosstalk/control/all'], cli.remote);
+    writeFileSync(join(cli.place, 'config', 'config.yaml'), 'require-signed: [external, gates]\n');
   });
 });
 

@@ -4,7 +4,9 @@
  */
 import { createLog, type LogRecord } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { createDispatcher, type Dispatcher } from '../../src/dispatcher/dispatcher.ts';
+import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
+import type { Dispatcher } from '../../src/dispatcher/dispatcher.ts';
+import { heldClaims } from '../../src/dispatcher/own-claims.ts';
 import { tick } from '../../src/dispatcher/tick.ts';
 import { NO_USAGE } from '../../src/agents/adapter.ts';
 import type { Agents } from '../../src/agents/agent.ts';
@@ -65,7 +67,9 @@ async function pushToHost(seeds: readonly string[]): Promise<string | null> {
 /** Waits, without a clock, until nothing that the tick began goes on. */
 async function isQuiet({ state }: Dispatcher): Promise<boolean> {
   const isBusy = (): boolean =>
-    state.claims.held.size > 0 || state.post.outgoing.length > 0 || state.post.publishing;
+    heldClaims(state.claims.own).length > 0 ||
+    state.post.outgoing.length > 0 ||
+    state.post.publishing;
   for (let turns = 0; turns < TURNS_MAX && isBusy(); turns += 1)
     await new Promise((next) => setImmediate(next));
   return !isBusy();

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,78 @@ describe('a signature by ssh-keygen', () => {
       input: PAYLOAD,
     }).toString();
     expect(verifySsh(PAYLOAD, armor)).toMatchObject({ kind: 'bad', why: /"file"/ as never });
+  });
+});
+
+describe('a signature by a key on a security token', () => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const { privateKey: curveKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const field = (value: string | Buffer): Buffer => {
+    const bytes = Buffer.from(value as string);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  };
+  const hash = (name: string, bytes: Buffer): Buffer => createHash(name).update(bytes).digest();
+  const base64 = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64url');
+  /** As OpenSSH's PROTOCOL.u2f says it, by a token that is played. */
+  function signWithToken(
+    curve: boolean,
+    flags = 1,
+  ): { readonly key: string; readonly armor: string } {
+    const type = curve ? 'sk-ecdsa-sha2-nistp256@openssh.com' : 'sk-ssh-ed25519@openssh.com';
+    const secret = curve ? curveKey : privateKey;
+    const { x, y } = createPublicKey(secret).export({ format: 'jwk' });
+    const parts = curve
+      ? ['nistp256', Buffer.concat([Buffer.from([4]), base64(x), base64(y)])]
+      : [base64(x)];
+    const blob = Buffer.concat([type, ...parts, 'ssh:'].map(field));
+    const counted = Buffer.from([flags, 0, 0, 0, 7]);
+    const signed = Buffer.concat([
+      Buffer.from('SSHSIG'),
+      ...['git', '', 'sha512', hash('sha512', PAYLOAD)].map(field),
+    ]);
+    const bytes = Buffer.concat([
+      hash('sha256', Buffer.from('ssh:')),
+      counted,
+      hash('sha256', signed),
+    ]);
+    const made = sign(curve ? 'sha256' : null, bytes, {
+      key: secret,
+      dsaEncoding: 'ieee-p1363',
+    });
+    // A number is as short as can be, and not negative.
+    const half = (from: number): Buffer => {
+      const digits = made.subarray(from, from + 32);
+      const first = digits.findIndex((byte) => byte !== 0);
+      const short = digits.subarray(first);
+      return (short[0] ?? 0) < 128 ? short : Buffer.concat([Buffer.from([0]), short]);
+    };
+    const signature = curve ? Buffer.concat([half(0), half(32)].map(field)) : made;
+    const whole = Buffer.concat([
+      Buffer.from('SSHSIG'),
+      Buffer.from([0, 0, 0, 1]),
+      ...[blob, 'git', '', 'sha512', Buffer.concat([field(type), field(signature), counted])].map(
+        field,
+      ),
+    ]);
+    return {
+      key: `${type} ${blob.toString('base64')}`,
+      armor: `-----BEGIN SSH SIGNATURE-----\n${whole.toString('base64')}\n-----END SSH SIGNATURE-----`,
+    };
+  }
+
+  it.each([false, true])('is good over its bytes, on a curve of NIST: %s', (curve) => {
+    const { key, armor } = signWithToken(curve);
+    expect(parseSshKey(`${key} ada`)).toBe(key);
+    expect(verifySsh(PAYLOAD, armor)).toEqual({ kind: 'good', key });
+    expect(verifySsh(Buffer.from('else'), armor).kind).toBe('bad');
+  });
+
+  it('counts only when the token was touched', () => {
+    expect(verifySsh(PAYLOAD, signWithToken(false, 0).armor)).toMatchObject({
+      why: 'its security token was not touched',
+    });
   });
 });
 

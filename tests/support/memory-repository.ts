@@ -258,6 +258,7 @@ function openHost(server: Server, host: Host): Repository {
       local('findAddingCommits', () =>
         findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
       ),
+    readSigned: () => local('readSigned', () => null),
     findWriters: (paths, tip) =>
       local('findWriters', () => {
         const blobIn = (oid: Oid, path: string) =>

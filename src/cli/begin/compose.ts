@@ -30,7 +30,7 @@ import { keepSessions } from './keep-sessions.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { openState } from '../session/open-state.ts';
-import { createTrust, openHostKey } from '../../local/trust-store.ts';
+import { createTrust, openHostKey, requiredKinds } from '../../local/trust-store.ts';
 import { sshKeyOf } from '../../protocol/ssh-signature.ts';
 import { hostSign } from '../session/sign-as-person.ts';
 import { createServing } from '../look/serving.ts';
@@ -91,7 +91,7 @@ export async function composeDispatcher(
       graceMs: config.shutdownGraceMs,
       failuresMax: config.failuresMax,
       failureWindowMs: config.failureWindowMs,
-      obeysControl: config.obeyControl === 'any',
+      obeysControl: config.obeyControl !== 'local',
       projects: expandProjects(config.projects, homeOf(invocation.env)),
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
       forgetBeatMs: 24 * HOUR,
@@ -118,7 +118,7 @@ export async function composeDispatcher(
         { configDirectory: session.configDirectory, id: session.id, only: config.only },
         log,
       ),
-      trust: createTrust(session.configDirectory, config.requireSigned),
+      trust: createTrust(session.configDirectory, requiredKinds(config)),
       reap: async (started) => {
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);

@@ -15,6 +15,7 @@ import {
   openHostKey,
   readSigners,
   removeSigner,
+  requiredKinds,
   signersFile,
 } from '../../local/trust-store.ts';
 import { given, type Invocation } from '../command.ts';
@@ -35,15 +36,15 @@ export async function listTrust(invocation: Invocation): Promise<number> {
     printJson(invocation, {
       ok: true,
       health: 'good',
-      required: config.requireSigned,
+      required: requiredKinds(config),
       file,
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
     });
   else {
     io.print(
-      config.requireSigned.length === 0
+      requiredKinds(config).length === 0
         ? 'Nothing has to be signed on this host (require-signed in config.yaml).'
-        : `Has to be signed on this host: ${config.requireSigned.join(', ')}.`,
+        : `Has to be signed on this host: ${requiredKinds(config).join(', ')}.`,
     );
     for (const line of describeSigners(signers)) io.print(line);
     io.print(`  ${file}`);

@@ -17,10 +17,11 @@ import type { Repository } from '../../transport/repository.ts';
 import { createRunChecker } from '../../workflow/run/run-invariants.ts';
 import { refusedFolders } from '../../transport/mirror.ts';
 import { walkHistory, type WalkedCommit } from '../../transport/walk-history.ts';
-import type { Invocation } from '../command.ts';
+import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { verifySignatures } from './verify-signatures.ts';
 import { unreachable } from '../session/transport-session.ts';
 
 /** Commits whose files are read together. */
@@ -35,6 +36,7 @@ interface Verified {
 
 /** Checks everything. Exit 1 at a violation. */
 export async function verify(invocation: Invocation): Promise<number> {
+  if (given(invocation, 'signatures')) return verifySignatures(invocation);
   const around = await lookAround(invocation);
   try {
     if (around.outage !== null) throw unreachable(around.session.located.url, around.outage);
@@ -51,7 +53,7 @@ async function verifyHistory(
   { session, rewrite }: Surroundings,
 ): Promise<Verified> {
   const violations: Violation[] = [];
-  if (rewrite !== null)
+  if (rewrite?.descends === false)
     violations.push({
       invariant: 'I6',
       commit: rewrite.was,

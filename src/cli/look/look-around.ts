@@ -7,8 +7,9 @@
 import { existsSync } from 'node:fs';
 import { findHeld } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
-import type { Trust } from '../../protocol/trust.ts';
-import { createTrust } from '../../local/trust-store.ts';
+import { isHeard } from '../../dispatcher/signed-file.ts';
+import { requires, type Trust } from '../../protocol/trust.ts';
+import { createTrust, requiredKinds } from '../../local/trust-store.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
@@ -136,11 +137,23 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const modelsProblem = problem === null ? null : unreadable(problem);
   const here = { offers, offersProblem, modelsProblem, trust, unsigned, ...asked };
   const questions = await readQuestions(session, seen.claims.values());
-  return { session, ...seen, index, works, questions, ...here };
+  const control = (await mayOrder(session, seen, trust)) ? seen.control : null;
+  return { session, ...seen, control, index, works, questions, ...here };
+}
+
+/** Whether the order to all hosts is somebody's whose orders count here. */
+async function mayOrder(
+  { repository, refs: names }: TransportSession,
+  { refs }: Pick<RemoteSeen, 'refs'>,
+  trust: Trust | null,
+): Promise<boolean> {
+  if (trust === null || !requires(trust, 'control')) return true;
+  const oid = refs.get(names.control + CONTROL_NAME);
+  return oid !== undefined && isHeard(await repository.readSigned(oid), trust);
 }
 
 async function readTrust({ configDirectory, config }: TransportSession): Promise<Trust | null> {
-  const trust = await createTrust(configDirectory, config.requireSigned)();
+  const trust = await createTrust(configDirectory, requiredKinds(config))();
   return trust.required.size === 0 ? null : trust;
 }
 
