@@ -138,10 +138,17 @@ function openHost(remote: MemoryRemote, told: LogRecord[]): Dispatcher {
       ...{ maxAgeMs: 86_400_000, hopsMax: 4, threadMessagesMax: 5, threadBytesMax: 4_000 },
       ...{ graceMs: 1_000, failuresMax: 6, failureWindowMs: 60_000, obeysControl: true },
       // A forged beat takes its share of the work for this long.
-      ...{ stealAfterMs: 0, forgetBeatMs: 86_400_000, wakeAddress: null, pokes: false },
+      ...{
+        stealAfterMs: 0,
+        forgetBeatMs: 86_400_000,
+        wakeAddress: null,
+        pokes: false,
+        slowLease: null,
+      },
     },
     doors: {
       ...{ clock: systemClock, random, log: createLog((record) => told.push(record)), repository },
+      spacing: { gapMs: 0 },
       local: openMemoryLocalState(createMemoryDisk(), { instance: '0123456789ab' }),
       agents,
       workspace: { open: (id) => Promise.resolve(id), remove: () => Promise.resolve() },
