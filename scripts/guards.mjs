@@ -135,7 +135,7 @@ const GUARDS = [
     name: 'claim put back',
     file: 'dispatcher/keep-lease.ts',
     find: 'standing !== held.state.oid && !(await restoreClaim(dispatcher, held, standing))',
-    without: 'standing !== held.oid',
+    without: 'standing !== held.state.oid',
     tests: ['tests/simulation/meddler.test.ts'],
   },
   {
