@@ -2,6 +2,7 @@
  * Messages as people read them on a terminal and as programs read them in JSON. Everything passes
  * `plain` or `oneLine`.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { formatIso, formatLocal } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -231,5 +232,5 @@ export function unreadableToJson({
   file,
   rejection,
 }: Unreadable): Readonly<Record<string, unknown>> {
-  return { path: file.path, ...rejection };
+  return { path: file.path, ...(snakeKeys(rejection) as Readonly<Record<string, unknown>>) };
 }
