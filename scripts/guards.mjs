@@ -127,7 +127,7 @@ const GUARDS = [
   {
     name: 'attempts by the journal',
     file: 'dispatcher/select-work.ts',
-    find: 'if (attempts >= (view.serving.models.get(work.recipient)?.attempts ?? Infinity))',
+    find: 'if (attempts >= entry.attempts)',
     without: 'if (attempts < 0)',
     tests: ['tests/simulation/meddler.test.ts'],
   },
@@ -148,8 +148,8 @@ const GUARDS = [
   {
     name: 'hop limit',
     file: 'dispatcher/select-work.ts',
-    find: 'if (message.hops >= view.hopsMax)',
-    without: 'if (message.hops < 0)',
+    find: 'if (hops >= view.hopsMax)',
+    without: 'if (hops < 0)',
     tests: ['tests/dispatcher/select-work.test.ts'],
   },
   {
@@ -274,7 +274,7 @@ const GUARDS = [
   {
     name: 'an address that lets in once',
     file: 'web/http-server.ts',
-    find: '  keys.tokens.delete(came.token);\n',
+    find: 'parts.keys.tokens.delete(came.token);',
     without: '',
     tests: ['tests/web/guard.test.ts'],
   },
