@@ -318,7 +318,7 @@ try {
   symlinkSync(join(ROOT, 'node_modules'), join(place, 'node_modules'));
   writeFileSync(
     join(place, 'vitest.config.ts'),
-    "export default { test: { testTimeout: 240_000, pool: 'forks', maxWorkers: 2, bail: 1 } };\n",
+    "export default { test: { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 240_000, pool: 'forks', maxWorkers: 2, bail: 1 } };\n",
   );
   writeFileSync(join(place, SEEDS), SEEDS_TEST);
   const named = GUARDS.filter(({ name }) => values.only === undefined || name === values.only);
