@@ -7,6 +7,7 @@
 import { expect, it } from 'vitest';
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { Doors } from '../../src/dispatcher/dispatcher.ts';
+import type { Repository } from '../../src/transport/repository.ts';
 import {
   createHost,
   type Host,
@@ -192,6 +193,17 @@ interface Troubled {
  */
 const AT_ONCE = new Set(['keeps']);
 
+type StreamName = {
+  [K in keyof Repository]: ReturnType<Repository[K]> extends AsyncIterable<unknown> ? K : never;
+}[keyof Repository];
+type Pieces = AsyncIterable<unknown>;
+
+/**
+ * Methods that give their answer in pieces: their call begins when the first piece is asked for,
+ * and fails or is the last there.
+ */
+const STREAMS: Readonly<Record<StreamName, true>> = { scanBlobs: true, walk: true };
+
 /** Doors that count their calls together, and spoil the chosen one. */
 function troubled({ world, host, counter, trouble }: Troubled): Tamper {
   const die = (): Promise<never> => {
@@ -208,12 +220,20 @@ function troubled({ world, host, counter, trouble }: Troubled): Tamper {
           counter.calls += 1;
           if (counter.calls !== trouble.n) return call();
           counter.hit = `${name}.${String(key)}`;
+          if (Object.hasOwn(STREAMS, key))
+            return spoilPieces(call as () => Pieces, () => fail(String(key)));
           if (trouble.how === 'before') return die();
           if (trouble.how === 'error') return fail(String(key));
           return Promise.resolve(call()).then(die);
         };
       },
     });
+  const spoilPieces = async function* (call: () => Pieces, fail: () => unknown): Pieces {
+    if (trouble.how === 'before') await die();
+    if (trouble.how === 'error') await fail();
+    else for await (const piece of call()) yield piece;
+    await die();
+  };
   return (doors: Doors) => ({
     ...doors,
     repository: spoil(doors.repository, 'git', failGit),
