@@ -13,7 +13,7 @@ import {
   parseWakeAddress,
 } from '../protocol/wake-address.ts';
 import { isMapping } from '../protocol/yaml.ts';
-import type { Config } from './config.ts';
+import type { Config, Projects } from './config.ts';
 import { isPeer } from './wake-peers.ts';
 import { decodeNotify, type Notifier, NOTIFY_EXPECTED } from './notify-settings.ts';
 
@@ -94,16 +94,21 @@ const peers: Form<readonly string[]> = {
   },
 };
 
-const directories: Form<Readonly<Record<string, string>>> = {
-  expected: 'a mapping of names to directories, absolute or beginning with "~/"',
+const isDirectory = (one: unknown): one is string =>
+  typeof one === 'string' && (isAbsolute(one) || /^~(\/|$)/.test(one));
+
+const directories: Form<Projects> = {
+  expected:
+    'a mapping of names to directories, or a list of directories, absolute or beginning with "~/"',
   decode: (raw) => {
-    if (!isMapping(raw)) return undefined;
-    const entries = Object.entries(raw);
+    const items: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+    const entries = items.filter(isMapping).flatMap((item) => Object.entries(item));
+    const listed = items.filter((item) => !isMapping(item));
     const isRight = (entry: [string, unknown]): entry is [string, string] =>
-      isName(entry[0]) &&
-      typeof entry[1] === 'string' &&
-      (isAbsolute(entry[1]) || /^~(\/|$)/.test(entry[1]));
-    return entries.every(isRight) ? Object.fromEntries(entries) : undefined;
+      isName(entry[0]) && isDirectory(entry[1]);
+    return entries.every(isRight) && listed.every(isDirectory)
+      ? { named: Object.fromEntries(entries), listed }
+      : undefined;
   },
 };
 
@@ -216,7 +221,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     count(1_024, BYTES_MAX),
   ),
   projects: setting(
-    { key: 'projects', inFileOnly: true, meaning: 'directories by project name' },
+    { key: 'projects', inFileOnly: true, meaning: 'directories of projects, by name or as a list' },
     directories,
   ),
   obeyControl: setting(

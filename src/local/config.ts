@@ -61,8 +61,8 @@ export interface Config {
   readonly failureWindowMs: number;
   /** Size at which the log file is rotated. Default 10 MiB. */
   readonly logBytesMax: number;
-  /** Directories by the name that a message's `project:` gives; absolute or `~/…`. Default none. */
-  readonly projects: Readonly<Record<string, string>>;
+  /** The directories that a message's `project:` can mean. Default none. */
+  readonly projects: Projects;
   /**
    * Whose orders to all hosts are obeyed: `any` = of whoever can push, `local` = nobody's but those
    * that are given on this machine. Default any.
@@ -95,6 +95,13 @@ export interface Config {
   readonly requireSigned: readonly SignedKind[];
 }
 
+/** Directories of projects; absolute or `~/…`. */
+export interface Projects {
+  readonly named: Readonly<Record<string, string>>;
+  /** Called as their remotes are. */
+  readonly listed: readonly string[];
+}
+
 /**
  * The defaults, in one place. `alias`, `beatMs` and `leaseMarginMs` depend on the host and on the
  * lease when it is changed.
@@ -118,7 +125,7 @@ export const DEFAULTS = {
   failuresMax: 6,
   failureWindowMs: MINUTE,
   logBytesMax: 10 * 1_048_576,
-  projects: {},
+  projects: { named: {}, listed: [] },
   obeyControl: 'any',
   watch: true,
   listen: null,

@@ -185,15 +185,7 @@ async function ensureStateId(directory: StateDirectory, random: Random): Promise
   return id;
 }
 
-/** Projects by name, with `~` as the home. */
-export function expandProjects(
-  projects: Readonly<Record<string, string>>,
-  home: string,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(projects).map(([name, directory]) => [
-      name,
-      directory.replace(/^~(?=\/|$)/, home),
-    ]),
-  );
+/** A directory as a person writes it, with `~` as the home. */
+export function expandHome(directory: string, home: string): string {
+  return directory.replace(/^~(?=\/|$)/, home);
 }

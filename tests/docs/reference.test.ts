@@ -164,9 +164,12 @@ function defaultOf(field: keyof Config): string {
   const derived = DERIVED[field];
   if (derived !== undefined)
     return field === 'alias' ? derived : `${derived} (${durationOf(Number(value))})`;
-  if (value === null || (typeof value === 'object' && Object.keys(value).length === 0))
-    return 'none';
+  if (isEmpty(value)) return 'none';
   return field.endsWith('Ms') ? durationOf(Number(value)) : JSON.stringify(value);
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || (typeof value === 'object' && Object.values(value).every(isEmpty));
 }
 
 function durationOf(ms: number): string {

@@ -72,9 +72,13 @@ describe('settings', () => {
     ).toMatchObject({
       allowHttp: true,
       only: ['opus', 'codex'],
-      projects: { app: '~/projects/app', site: '/srv/site' },
+      projects: { named: { app: '~/projects/app', site: '/srv/site' }, listed: [] },
       leaseMs: 180_000,
       networkTimeoutMs: 5_000,
+    });
+    expect(config({ yaml: 'projects: [~/app, { site: /srv/site }]' }).projects).toEqual({
+      named: { site: '/srv/site' },
+      listed: ['~/app'],
     });
     expect(config({ flags: { only: 'opus, codex,opus' } }).only).toEqual(['opus', 'codex']);
   });

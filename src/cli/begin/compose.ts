@@ -23,7 +23,6 @@ import { createProjectGit } from '../../transport/git-runner.ts';
 import { createSessionUsage } from '../../local/session-usage.ts';
 import { openSessionLedger } from '../../local/session-ledger.ts';
 import { createSessionFolders, type SessionFolders } from '../../local/session-folders.ts';
-import { expandProjects, homeOf } from '../../local/state-directory.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { keepSessions } from './keep-sessions.ts';
@@ -92,7 +91,7 @@ export async function composeDispatcher(
       failuresMax: config.failuresMax,
       failureWindowMs: config.failureWindowMs,
       obeysControl: config.obeyControl !== 'local',
-      projects: expandProjects(config.projects, homeOf(invocation.env)),
+      projects: session.projects,
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
       forgetBeatMs: 24 * HOUR,
       wakeAddress: config.wakeAddress,

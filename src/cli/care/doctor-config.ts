@@ -8,12 +8,14 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { type ConfigDirectory, locateConfigDirectory } from '../../local/config-directory.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { readConfig } from '../../local/read-config.ts';
-import { expandProjects, homeOf } from '../../local/state-directory.ts';
+import type { Projects } from '../../local/config.ts';
+import { expandHome, homeOf } from '../../local/state-directory.ts';
 import { wakeSecretFile } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import { hostname } from '../session/host-name.ts';
-import { fixBy, withNote } from '../../base/fix.ts';
+import { findProjects } from '../session/find-projects.ts';
+import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /**
  * Findings about the configuration. What is wrong with permissions comes first: the rest shows when
@@ -30,7 +32,7 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
       warning === undefined
         ? fine('configuration', directory.path)
         : trouble('warn', 'configuration', { says: warning, fix: 'crosstalkd status --config' }),
-      ...(await examineProjects(expandProjects(read.config.projects, homeOf(env)))),
+      ...(await examineProjects(read.config.projects, env)),
     ];
   } catch (error) {
     const fix = error instanceof CrosstalkError ? error.fix : null;
@@ -40,19 +42,35 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
 
 /** A message for a project that is no directory here would fail each time it is tried. */
 async function examineProjects(
-  projects: Readonly<Record<string, string>>,
+  projects: Projects,
+  env: Invocation['env'],
 ): Promise<readonly Finding[]> {
-  const found = await Promise.all(
-    Object.entries(projects).map(async ([name, path]) => {
+  const home = homeOf(env);
+  const said = [
+    ...Object.entries(projects.named).map(([name, path]) => [`"${name}" is `, path] as const),
+    ...projects.listed.map((path) => ['', path] as const),
+  ];
+  const missing = await Promise.all(
+    said.map(async ([name, written]) => {
+      const path = expandHome(written, home);
       const isThere = await stat(path).then(
         (one) => one.isDirectory(),
         () => false,
       );
-      const says = `projects: "${name}" is ${path}, which is no directory`;
+      const says = `projects: ${name}${path}, which is no directory`;
       return isThere ? [] : [trouble('bad', 'projects', { says, fix: null })];
     }),
   );
-  return found.flat();
+  const { unclear } = await findProjects(projects, { url: null, env });
+  return [
+    ...missing.flat(),
+    ...[...unclear].map(([name, directories]) =>
+      trouble('warn', 'projects', {
+        says: `projects: ${directories.join(' and ')} are both called "${name}" by their remotes, so neither has that name`,
+        fix: fixByHand(`name them in config.yaml: "projects: [{ ${name}: DIR }, …]"`),
+      }),
+    ),
+  ];
 }
 
 /**

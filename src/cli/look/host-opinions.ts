@@ -176,7 +176,7 @@ export function viewOf(around: Surroundings): WorkView {
     hopsMax: config.hopsMax,
     stealAfterMs: HOUR,
     sharesByTurn: false,
-    projects: Object.keys(session.config.projects),
+    projects: Object.keys(session.projects),
     wallMs: systemClock.wallMs(),
     monotonicMs: nowMs,
   };

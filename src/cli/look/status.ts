@@ -29,7 +29,7 @@ import { formatJson, paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
 import { shortId } from './short-id.ts';
 import { describeNeed, isHeldUp, listNeeds, type Need, type Stood } from './status-needs.ts';
-import { openSession } from '../session/transport-session.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
 import type { RunSeen } from './runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
 
@@ -338,7 +338,7 @@ async function showConfig(invocation: Invocation): Promise<number> {
   const fields = Object.keys(SETTINGS) as readonly (keyof Config)[];
   const rows = fields.map((field) => ({
     key: SETTINGS[field].key,
-    value: showValue(field, session.config[field]),
+    value: showValue(field, field === 'projects' ? session.projects : session.config[field]),
     origin: formatOrigin(session.origins[field]),
     meaning: SETTINGS[field].meaning,
   }));
@@ -360,7 +360,10 @@ async function showConfig(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-function showValue(field: keyof Config, value: Config[keyof Config]): string {
+function showValue(
+  field: keyof Config,
+  value: Config[keyof Config] | TransportSession['projects'],
+): string {
   if (field.endsWith('Ms') && typeof value === 'number') return formatDuration(value);
   if (field === 'notify')
     return (value as Config['notify']).map(describeNotifier).join(', ') || '-';

@@ -9,7 +9,8 @@ import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { joinAccess, openUrl, type RemoteAccess, shownUrl } from '../../transport/remote-url.ts';
 import { openPersonGit } from './person-git.ts';
-import { findPlace, hasMailbox, projectName } from './project.ts';
+import { nameProject } from './find-projects.ts';
+import { findPlace, hasMailbox } from './project.ts';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
 
 /**
@@ -57,7 +58,7 @@ export async function locateTransport(
       { fix: orElse(fixBy`crosstalkd join`, fixBy`crosstalkd init`) },
     );
   const located = await locateRemote(project.mailbox, env);
-  const name = projectName(project, located.url);
+  const name = await nameProject(project.directory, { url: located.url, env });
   return { ...located, project: { name, directory: project.directory } };
 }
 

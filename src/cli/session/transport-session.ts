@@ -62,6 +62,7 @@ import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
 import { findSign } from './sign-as-person.ts';
 import { findBranch } from './find-branch.ts';
+import { findProjects } from './find-projects.ts';
 import { locateTransport, type Located } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -79,6 +80,8 @@ export interface TransportSession {
   /** Times of leases where pushes are few; null = they were set by hand and hold always. */
   readonly slowLease: LeaseTimes | null;
   readonly config: Config;
+  /** Absolute directories of this host's projects by name. */
+  readonly projects: Readonly<Record<string, string>>;
   readonly origins: Origins;
   readonly configDirectory: ConfigDirectory;
   readonly directory: StateDirectory;
@@ -159,7 +162,8 @@ export async function openSession(
         branchRef: `refs/heads/${branch}`,
         atomic: traits.atomic,
       },
-      config: withProject(read.config, located),
+      config: read.config,
+      projects: await projectsOf(read.config, { located, env: invocation.env }),
       origins: read.origins,
       configDirectory: read.directory,
       directory,
@@ -213,10 +217,15 @@ interface Looked {
 }
 
 /** The project that a command was started in is one of this host's, unless it says otherwise. */
-function withProject(config: Config, { project }: Located): Config {
-  return project === null
-    ? config
-    : { ...config, projects: { [project.name]: project.directory, ...config.projects } };
+async function projectsOf(
+  { projects }: Config,
+  { located, env }: { readonly located: Located; readonly env: Invocation['env'] },
+): Promise<TransportSession['projects']> {
+  const { project, url } = located;
+  const { byName } = await findProjects(projects, { url, env });
+  return project === null || Object.hasOwn(projects.named, project.name)
+    ? byName
+    : { ...byName, [project.name]: project.directory };
 }
 
 /**
