@@ -91,7 +91,7 @@ export async function runSeed(plan: Plan, options: SeedOptions = {}): Promise<Se
     // Whose claim was moved about learns it late: two may then do what may be done twice.
     ...(plan.faults.has('meddler') ? [] : checkOverlap(world.runs, scheduler.nowMs())),
     ...checkSlots(world.runs, new Map(hosts.map(({ name, concurrency }) => [name, concurrency]))),
-    ...(rested ? [...checkClaimsGone(world), ...checkRunsEnded(world)] : []),
+    ...(rested ? checkClaimsGone(world) : []),
   ];
   return {
     plan,
@@ -154,7 +154,15 @@ function watchTips(world: World): () => readonly Oid[] {
   ];
 }
 
-function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string }): boolean {
+/**
+ * Whether nothing is left to do. A run that has not ended is something, also when nothing of it is
+ * open work any more. `judged`: the tip that was looked at in full, so that each is once.
+ */
+export function isAtRest(
+  world: World,
+  hosts: readonly Host[],
+  judged: { tip: string } = { tip: '' },
+): boolean {
   if ([...world.remote.refs.keys()].some((ref) => ref.startsWith(REFS.claims))) return false;
   if (world.runs.some(({ endedMs }) => endedMs === null)) return false;
   const tip = world.remote.refs.get(BRANCH);
@@ -182,11 +190,11 @@ function isAtRest(world: World, hosts: readonly Host[], judged: { tip: string })
   )
     return false;
   judged.tip = tip;
-  return openEligible(world, hosts).length === 0;
+  return openEligible(world, hosts).length === 0 && listRunsLeft(world).length === 0;
 }
 
-/** Every run whose marker stands has come to its end. */
-function checkRunsEnded(world: World): readonly string[] {
+/** I9: every run that has begun comes to its end. */
+export function listRunsLeft(world: World): readonly string[] {
   const tip = world.remote.refs.get(BRANCH);
   return tip === undefined
     ? []
@@ -256,7 +264,7 @@ function describeUnrest(world: World, hosts: readonly Host[]): readonly string[]
             .join()} and sends ${process.dispatcher.state.post.outgoing.map(({ transaction }) => transaction.name).join()}`,
         ],
   );
-  const found = [...open, ...busy, ...checkClaimsGone(world)];
+  const found = [...open, ...busy, ...checkClaimsGone(world), ...listRunsLeft(world)];
   return found.length > 0 ? found : [`not at rest after ${world.scheduler.nowMs()} ms`];
 }
 

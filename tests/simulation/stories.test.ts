@@ -5,6 +5,7 @@ import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import type { RefUpdate } from '../../src/transport/repository.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { killProcess, type Tamper } from './host.ts';
+import { isAtRest, listRunsLeft } from './run-seed.ts';
 import { type Story, tell } from './stories.ts';
 import { BRANCH, REFS } from './world.ts';
 
@@ -203,6 +204,25 @@ it.each([
     ).toHaveLength(removes.length === 0 ? 1 : 0);
   },
 );
+
+// Its marker is answered and its last task, so nothing of it is open work.
+it('the world is not at rest before a run that was answered by hand has ended', async () => {
+  const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+  story.say({
+    'data/channels/general/wf.md':
+      '---\nto: workflow\nfrom: ada\ntype: workflow\nmodel: opus\nsteps:\n  a: { prompt: a }\nfinally:\n  clean: { prompt: clean }\n---\n',
+  });
+  await story.pass(5_000);
+  story.say({ 'data/channels/general/wf.re.workflow.md': 'never mind\n' });
+  const { world, hosts } = story;
+  const rested = await world.scheduler.run({
+    untilMs: world.scheduler.nowMs() + 60_000,
+    eventsMax: 1_000_000,
+    stop: () => isAtRest(world, hosts),
+  });
+  expect([...story.files().keys()].filter((path) => path.endsWith('.re.opus.md'))).toHaveLength(2);
+  expect({ rested, left: listRunsLeft(world) }).toEqual({ rested: true, left: [] });
+});
 
 /** Puts the machine that is first about to start an agent to sleep for a minute, in that moment. */
 function sleepsBeforeItStarts(storyOf: () => Story): {
