@@ -1,10 +1,11 @@
 // The page of `crosstalkd web` to dist/web/static: bundled once at package time, so that it needs
 // nothing else when it runs.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundledPackages, licencesOf } from './bundled-packages.mjs';
 
 /**
- * Builds the page of the checkout at `root`. Throws when esbuild is not installed or a file of the
+ * Builds the page of the checkout at `root`; gives the packages in it. Throws when esbuild is not installed or a file of the
  * page is wrong.
  */
 export async function buildPage(root) {
@@ -33,24 +34,7 @@ export async function buildPage(root) {
   cpSync(join(from, 'index.html'), join(to, 'index.html'));
   for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])
     cpSync(join(from, name), join(to, 'assets', name));
-  writeFileSync(join(to, 'assets/licenses.txt'), licensesOf(root, Object.keys(metafile.inputs)));
-}
-
-/** The licences of what is bundled: they ask to come along. */
-function licensesOf(root, inputs) {
-  const packages = [
-    ...new Set(
-      inputs.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
-    ),
-  ].sort();
-  return packages
-    .map((name) => {
-      const folder = join(root, 'node_modules', name);
-      const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENSE-MIT.txt', 'license']
-        .map((each) => join(folder, each))
-        .find(existsSync);
-      return `${name} ${version} (${license})\n\n${file === undefined ? '' : readFileSync(file, 'utf8').trim()}\n`;
-    })
-    .join('\n----\n\n');
+  const packages = bundledPackages(root, Object.keys(metafile.inputs));
+  writeFileSync(join(to, 'assets/licenses.txt'), licencesOf(packages));
+  return packages;
 }

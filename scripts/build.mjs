@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildPage } from './build-page.mjs';
+import { billOfMaterials, bundledPackages, licencesOf } from './bundled-packages.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const program = join(root, 'dist', 'cli');
@@ -14,9 +15,10 @@ rmSync(process.argv.includes('--clean') ? join(root, 'dist') : program, {
   recursive: true,
   force: true,
 });
-await buildPage(root);
+const ofPage = await buildPage(root);
 // Nothing is made shorter, so that stack traces and the package stay readable.
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: root,
   entryPoints: [join(root, 'src/cli/main.ts'), join(root, 'src/cli/execute.ts')],
   outdir: program,
@@ -32,6 +34,7 @@ await build({
   logLevel: 'warning',
 });
 makeManPage();
+tellWhatIsInside(bundledPackages(root, Object.keys(metafile.inputs)));
 
 /** From the same tables as the help. */
 function makeManPage() {
@@ -42,4 +45,13 @@ function makeManPage() {
   );
   if (status !== 0) process.exit(status ?? 1);
   writeFileSync(join(root, 'dist', 'crosstalkd.1'), stdout);
+}
+
+function tellWhatIsInside(ofProgram) {
+  const packages = [...ofProgram, ...ofPage].filter(
+    (each, index, all) => all.findIndex((one) => one.name === each.name) === index,
+  );
+  const bill = JSON.stringify(billOfMaterials(root, packages), null, 2);
+  writeFileSync(join(root, 'dist', 'licences.txt'), licencesOf(packages));
+  writeFileSync(join(root, 'dist', 'sbom.cdx.json'), `${bill}\n`);
 }

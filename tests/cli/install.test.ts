@@ -115,6 +115,19 @@ describe('npm i -g of the packed tarball', () => {
   });
 });
 
+it('names what it carries of others, each with its licence', () => {
+  const dist = join(prefix, 'lib', 'node_modules', 'crosstalkd', 'dist');
+  const bill = JSON.parse(readFileSync(join(dist, 'sbom.cdx.json'), 'utf8')) as {
+    readonly components: readonly { readonly name: string; readonly version: string }[];
+  };
+  expect(bill.components.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['cac', 'js-yaml', 'ulid', 'preact', '@modelcontextprotocol/sdk']),
+  );
+  const licences = readFileSync(join(dist, 'licences.txt'), 'utf8');
+  for (const { name, version } of bill.components)
+    expect(licences).toContain(`${name} ${version} (`);
+});
+
 describe('the manual page', () => {
   const page = formatManPage(COMMANDS);
   it('has every command with every option', () => {
