@@ -105,6 +105,19 @@ describe('npm i -g of the packed tarball', () => {
       ).toBe(realpathSync(page));
   });
 
+  it('names what it carries of others, each with its licence', () => {
+    const dist = join(prefix, 'lib', 'node_modules', 'crosstalkd', 'dist');
+    const bill = JSON.parse(readFileSync(join(dist, 'sbom.cdx.json'), 'utf8')) as {
+      readonly components: readonly { readonly name: string; readonly version: string }[];
+    };
+    expect(bill.components.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['cac', 'js-yaml', 'ulid', 'preact', '@modelcontextprotocol/sdk']),
+    );
+    const licences = readFileSync(join(dist, 'licences.txt'), 'utf8');
+    for (const { name, version } of bill.components)
+      expect(licences).toContain(`${name} ${version} (`);
+  });
+
   it('brings no sources, tests or scripts', () => {
     const home = join(prefix, 'lib', 'node_modules', 'crosstalkd');
     expect(readdirSync(home).sort()).toEqual(
@@ -113,19 +126,6 @@ describe('npm i -g of the packed tarball', () => {
     for (const name of ['src', 'tests', 'scripts'])
       expect(existsSync(join(home, name))).toBe(false);
   });
-});
-
-it('names what it carries of others, each with its licence', () => {
-  const dist = join(prefix, 'lib', 'node_modules', 'crosstalkd', 'dist');
-  const bill = JSON.parse(readFileSync(join(dist, 'sbom.cdx.json'), 'utf8')) as {
-    readonly components: readonly { readonly name: string; readonly version: string }[];
-  };
-  expect(bill.components.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['cac', 'js-yaml', 'ulid', 'preact', '@modelcontextprotocol/sdk']),
-  );
-  const licences = readFileSync(join(dist, 'licences.txt'), 'utf8');
-  for (const { name, version } of bill.components)
-    expect(licences).toContain(`${name} ${version} (`);
 });
 
 describe('the manual page', () => {
