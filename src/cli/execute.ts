@@ -96,7 +96,7 @@ function findSubcommand(
     'USAGE',
     `unknown command "${spec.name} ${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
     {
-      fix: fixBy`crosstalkd ${spec.name} --help`,
+      fix: fixBy`crosstalkd ${spec.name.split(' ')} --help`,
     },
   );
 }

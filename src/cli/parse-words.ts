@@ -138,6 +138,6 @@ function checkArguments(spec: CommandSpec, args: readonly string[]): void {
 
 function usage(spec: CommandSpec, what: string): CrosstalkError {
   return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, {
-    fix: fixBy`crosstalkd ${spec.name} --help`,
+    fix: fixBy`crosstalkd ${spec.name.split(' ')} --help`,
   });
 }

@@ -52,7 +52,12 @@ export function nameAttachments(message: string, files: readonly string[]): Atta
 /** `files:` of the message at `message` as paths of the transport: they mean the same anywhere. */
 export function wholePaths(message: string, files: readonly string[]): readonly string[] {
   const folder = message.slice(0, message.lastIndexOf('/'));
-  return files.map((file) => (file.startsWith(`${DATA}/`) ? file : `${folder}/${file}`));
+  return files.map((file) => (isWholePath(file) ? file : `${folder}/${file}`));
+}
+
+/** True for a path of the transport; every other is relative to the folder of its message. */
+export function isWholePath(file: string): boolean {
+  return file.startsWith(`${DATA}/`);
 }
 
 /**

@@ -26,6 +26,11 @@ describe('an error', () => {
     });
   });
 
+  it('leads to the help of a subcommand by words that can be pasted', async () => {
+    const { stderr } = await cli.run(['workflow', 'retry']);
+    expect(stderr).toContain('\n  help: crosstalkd workflow retry --help\n');
+  });
+
   it('ID_AMBIGUOUS: a beginning that fits two messages names both', async () => {
     cli.say({
       'data/channels/general/same-1.md': letter('nobody', 'a'),

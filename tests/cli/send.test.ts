@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, letter, listOf, startCli } from '../support/cli.ts';
@@ -181,6 +181,37 @@ describe('send', () => {
     const changed = await cli.run(['send', file, '--to', 'echo']);
     expect(changed.code).toBe(2);
     expect(changed.stderr).toContain('front matter of its own');
+  });
+
+  it('takes along what a file outside of the channels names beside itself', async () => {
+    const folder = join(cli.place, 'drafts');
+    mkdirSync(join(folder, 'sub'), { recursive: true });
+    writeFileSync(join(folder, 'a.txt'), 'one\n');
+    writeFileSync(join(folder, 'sub', 'a.txt'), 'two\n');
+    symlinkSync(join(cli.place, 'gitconfig'), join(folder, 'link.txt'));
+    const file = join(folder, 'draft.md');
+    const send = async (files: string) => {
+      writeFileSync(file, letter('echo', 'x', `# mine\n${files}\nsubject: 0123\nre: hello\n`));
+      return cli.json(['send', file]);
+    };
+    for (const files of ['files: [a.txt, sub/a.txt]', 'files:\n- a.txt\n- sub/a.txt']) {
+      const path = String((await send(files)).data['path']);
+      const stem = path.slice(path.lastIndexOf('/') + 1, -3);
+      const at = (name: string) => cli.git(['show', `main:${name}`], cli.remote);
+      expect(at(path)).toBe(
+        `---\nto: echo\n# mine\nfiles: ["${stem}.files/a.txt","${stem}.files/2-a.txt"]\nsubject: 0123\nre: hello\n---\nx`,
+      );
+      expect(at(`${path.slice(0, -3)}.files/2-a.txt`)).toBe('two');
+      expect(cli.git(['log', '-1', '--format=%B', 'main'], cli.remote)).toContain('Re: hello');
+    }
+    for (const [files, says] of [
+      ['files: [nothing.txt]', 'cannot attach "nothing.txt"'],
+      ['files: [link.txt]', 'through a link'],
+      ['files: ../a.txt', 'a path in the transport'],
+    ] as const)
+      expect((await send(files)).data).toMatchObject({
+        error: { message: expect.stringContaining(says) as string },
+      });
   });
 
   it('opens the editor on a template and sends what was written', async () => {

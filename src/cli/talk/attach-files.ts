@@ -8,6 +8,7 @@ import {
   ATTACHMENTS_BYTES_MAX,
   fieldOfAttachments,
   harmlessNames,
+  isWholePath,
   nameAttachments,
 } from '../../protocol/attachments.ts';
 import { attachmentFolder } from '../../protocol/paths.ts';
@@ -23,14 +24,16 @@ export interface AttachedFile {
 }
 
 /**
- * What --file names, for the message that will stand at `message`. Throws USAGE for what cannot be
- * read, REFUSED for too much.
+ * What --file names, and what the text itself names beside where the command was started, for the
+ * message that will stand at `message`. Throws USAGE for what cannot be read, REFUSED for too much.
  */
 export async function attachFiles(
   invocation: Invocation,
   message: string,
+  named: readonly string[],
 ): Promise<readonly AttachedFile[]> {
-  const asked = invocation.options.get('file') ?? [];
+  const beside = named.filter((file) => !isWholePath(file));
+  const asked = [...(invocation.options.get('file') ?? []), ...beside];
   const read = await Promise.all(
     asked.map(async (file) => {
       const full = resolve(startDirectory(invocation), file);
@@ -39,13 +42,7 @@ export async function attachFiles(
     }),
   );
   refuseTooMuch(read);
-  const names = harmlessNames(asked.map((file) => basename(file)));
-  const fields = fieldOfAttachments(message, names);
-  return read.map((bytes, at) => ({
-    path: `${attachmentFolder(message)}/${names[at] ?? ''}`,
-    field: fields[at] ?? '',
-    bytes,
-  }));
+  return placeAttached(message, asked, read);
 }
 
 /**
@@ -68,16 +65,56 @@ export async function attachNamed(
   for (const { path } of named.files) {
     const full = join(root, path);
     if ((await lstat(full).catch(() => null)) === null) continue;
-    if ((await realpath(full).catch(() => null)) !== full)
-      throw new CrosstalkError(
-        'REFUSED',
-        `${path} is reached through a link; expected a regular file`,
-        { fix: fixBy`ls -l ${full}` },
-      );
+    if ((await realpath(full).catch(() => null)) !== full) throw reachedByLink(path, full);
     attached.push({ path, bytes: await readAttached(full, path) });
   }
   refuseTooMuch(attached.map(({ bytes }) => bytes));
   return attached;
+}
+
+/**
+ * What a message that was written in `folder`, outside of the transport, names there, for the
+ * message that will stand at `message`. Throws as `attachFiles` does, and REFUSED for links.
+ */
+export async function attachBeside(
+  folder: string,
+  message: string,
+  files: readonly string[],
+): Promise<readonly AttachedFile[]> {
+  const root = await realpath(folder);
+  const read = await Promise.all(
+    files.map(async (file) => {
+      const full = join(root, file);
+      // It may come from a stranger, and a link may point anywhere.
+      if (((await realpath(full).catch(() => null)) ?? full) !== full)
+        throw reachedByLink(file, full);
+      return readAttached(full, file);
+    }),
+  );
+  refuseTooMuch(read);
+  return placeAttached(message, files, read);
+}
+
+function placeAttached(
+  message: string,
+  files: readonly string[],
+  read: readonly Uint8Array[],
+): readonly AttachedFile[] {
+  const names = harmlessNames(files.map((file) => basename(file)));
+  const fields = fieldOfAttachments(message, names);
+  return read.map((bytes, at) => ({
+    path: `${attachmentFolder(message)}/${names[at] ?? ''}`,
+    field: fields[at] ?? '',
+    bytes,
+  }));
+}
+
+function reachedByLink(path: string, full: string): CrosstalkError {
+  return new CrosstalkError(
+    'REFUSED',
+    `${path} is reached through a link; expected a regular file`,
+    { fix: fixBy`ls -l ${full}` },
+  );
 }
 
 function refuseTooMuch(files: readonly Uint8Array[]): void {

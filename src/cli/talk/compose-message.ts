@@ -33,15 +33,19 @@ export interface Letter {
  */
 export function composeLetter(path: string, fields: NewMessage, body: string): Letter {
   const content = formatMessage(fields, body);
-  return { path, content, message: requireMessage(path, Buffer.from(content)) };
+  return { path, content, message: requireMessage(path, Buffer.from(content), { at: path }) };
 }
 
 /**
- * The message in the bytes of a file, which is `fileName` where it is on a disk. Throws
- * MESSAGE_REJECTED saying where and why.
+ * The message in the bytes of a file, which is `fileName` where it is on a disk and will stand `at`
+ * this path, to which `re:` may be relative. Throws MESSAGE_REJECTED saying where and why.
  */
-export function requireMessage(name: string, bytes: Uint8Array, fileName = '<file>'): Message {
-  const read = decodeMessage(bytes);
+export function requireMessage(
+  name: string,
+  bytes: Uint8Array,
+  { fileName = '<file>', at }: { readonly fileName?: string; readonly at?: string } = {},
+): Message {
+  const read = decodeMessage(bytes, at);
   if (read.kind === 'message') return read.message;
   throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, {
     fix: fixBy`crosstalkd lint ${fileName}`,

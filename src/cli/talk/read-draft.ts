@@ -10,12 +10,14 @@ import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { formatAddress } from '../../protocol/address.ts';
+import { isWholePath } from '../../protocol/attachments.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
 import { CHANNEL_RULE, isChannel, isPortable } from '../../protocol/names.ts';
 import { CHANNELS, newMessagePath, parseMessagePath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { attachFiles, attachNamed } from './attach-files.ts';
+import { carryDraft } from './carry-draft.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
@@ -113,7 +115,8 @@ async function composeNew(
   const re =
     fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
   const path = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
-  const attached = await attachFiles(invocation, path);
+  const named = fields?.files ?? [];
+  const attached = await attachFiles(invocation, path, named);
   const letter = composeLetter(
     path,
     {
@@ -128,7 +131,7 @@ async function composeNew(
       ...chooseDetails(invocation, session, fields),
       ...(attached.length === 0
         ? {}
-        : { files: [...(fields?.files ?? []), ...attached.map(({ field }) => field)] }),
+        : { files: [...named.filter(isWholePath), ...attached.map(({ field }) => field)] }),
     },
     body,
   );
@@ -295,7 +298,7 @@ function bodyBelowHead(text: string): string {
 }
 
 /**
- * A file: with front matter it is a message written by hand and goes out byte for byte; without,
+ * A file: with front matter it is a message written by hand and goes out as it is; without,
  * its text is the body.
  */
 async function readWritten(
@@ -318,7 +321,6 @@ async function readWritten(
         fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input'),
       },
     );
-  const message = requireMessage(file, bytes, shellWord(file));
   const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find(
     (name) => given(invocation, name),
   );
@@ -335,7 +337,7 @@ async function readWritten(
     const channel = await chooseChannel(invocation, session, []);
     const nowMs = systemClock.wallMs();
     const where = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
-    return plainDraft({ path: where, content: bytes, message });
+    return plainDraft(await carryDraft(where, { name: file, full, bytes }));
   }
   if (given(invocation, 'channel'))
     throw new CrosstalkError(
@@ -353,6 +355,7 @@ async function readWritten(
         fix: fixBy`mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
       },
     );
+  const message = requireMessage(file, bytes, { fileName: shellWord(file), at: path });
   const attachments = await attachNamed(session.located.clone, path, message.fields.files);
   return plainDraft({ path, content: bytes, message, attachments }, [
     `before the next "git pull" in the clone: git add ${path}   (git keeps your copy, it is the same)`,

@@ -6,6 +6,7 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';
 import { archivedPath, channelOf, channelRoot, runFiles } from '../../protocol/paths.ts';
+import { wholePaths } from '../../protocol/attachments.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { planInForce } from '../../workflow/run/plan-in-force.ts';
@@ -177,9 +178,13 @@ async function composeAgain(
   const read = readYamlMapping(message.yaml, 'typed');
   const kept =
     read.kind === 'mapping'
-      ? without(read.value, ['from', 'timestamp', 'child_channel', 're', 'fork'])
+      ? without(read.value, ['from', 'timestamp', 'child_channel', 're', 'retries', 'fork'])
       : {};
-  return { fields: { ...own, ...kept }, body: message.body };
+  const files = wholePaths(input.marker.path, message.fields.files);
+  return {
+    fields: { ...own, ...kept, files: files.length === 0 ? undefined : files },
+    body: message.body,
+  };
 }
 
 function refuseUnknownStep(plan: Plan, from: string): void {

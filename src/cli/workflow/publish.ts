@@ -59,7 +59,7 @@ export function composeFile(sender: Sender, { channel, fields, body }: NewFilePa
     { to, from: sender.name, timestamp: formatIso(atMs), hops, ...rest },
     body,
   );
-  return { path, content, message: requireMessage(path, Buffer.from(content)) };
+  return { path, content, message: requireMessage(path, Buffer.from(content), { at: path }) };
 }
 
 /**
