@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { describeRun } from '../../src/workflow/view/describe.ts';
 import {
   complete,
   drive,
+  inputOf,
   openTasks,
   post,
   reply,
@@ -203,6 +205,37 @@ test('cancel, by message or by file, closes open tasks and still runs finally', 
     expect(drive(at)).toContain('error: cancelled');
     expect(at.asked.map(({ step }) => step)).toEqual(['clean']);
     expect(complete(at)).toMatchObject({ status: 'cancelled' });
+  }
+});
+
+test('a run that is over shows nothing as if it went on, however it ended', () => {
+  const yaml = `model: opus
+fail-fast: true
+steps:
+  a: { prompt: x }
+  g: { each: [1, 2], steps: { in: { prompt: y }, then: { needs: [in], prompt: z } } }
+  ok: { ask: { title: Ship? } }
+  w: { wait: { for: 2h } }
+  last: { needs: [a, ok, w], prompt: v }`;
+  for (const how of ['cancel', 'fail', 'by hand']) {
+    const at = world(yaml, ({ step }) =>
+      how === 'fail' && step === 'a' ? { failed: 'model' } : null,
+    );
+    drive(at);
+    if (how === 'cancel') post(at, 'op: cancel');
+    if (how === 'by hand')
+      at.files.set(
+        `${at.marker.slice(0, -3)}.re.workflow.md`,
+        '---\nto: maintainer\nfrom: maintainer\n---\nEnough.\n',
+      );
+    drive(at);
+    const view = describeRun(inputOf(at));
+    expect(['cancelled', 'failed', 'succeeded'], how).toContain(view.status);
+    for (const step of view.steps) {
+      expect(['failed', 'cancelled', 'skipped'], `${how} ${step.id}`).toContain(step.status);
+      expect(step.awaits).toBeNull();
+    }
+    expect(view.gates.map(({ state }) => state)).not.toContain('open');
   }
 });
 

@@ -274,6 +274,7 @@ export function describeDecision({ decision, by }: GateView): string {
 
 function gateText(gate: GateView): string {
   if (gate.state === 'decided') return `${describeDecision(gate)}: ${gate.title}`;
+  if (gate.state === 'closed') return `the run ended before an answer: ${gate.title}`;
   const votes = gate.quorum > 1 ? ` (${gate.received} of ${gate.quorum})` : '';
   return `waits for ${gate.approvers.join(', ')}${votes}: ${gate.title}`;
 }

@@ -65,7 +65,7 @@ export async function tellGate(
   if (seen == null || gate === undefined) return null;
   const asked = { run: channel, gate: gate.gate, title: gate.title };
   const reason: Reason =
-    gate.state !== 'open'
+    gate.state === 'decided'
       ? { kind: 'gate-decided', ...asked, decision: describeDecision(gate) }
       : isOver(seen)
         ? { kind: 'gate-unanswered', ...asked }

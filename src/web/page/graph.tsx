@@ -260,7 +260,7 @@ function Box({
 }
 
 function aboutGate({ state, approvers, decision }: Run['gates'][number]): string {
-  return state === 'open' ? `asks ${approvers.join(', ')}` : (decision ?? 'decided');
+  return state === 'open' ? `asks ${approvers.join(', ')}` : (decision ?? state);
 }
 
 /** A dash for each task of a step that has several. */

@@ -58,7 +58,7 @@ function gateRow({ gate, id, state, askedMs, decidedMs, ...of }: Gate, run: Run)
     name: gate,
     label: isOpen ? '' : (of.decision ?? ''),
     who: `asks ${of.approvers.join(', ')}`,
-    state: isOpen ? 'waiting-human' : 'decided',
+    state: isOpen ? 'waiting-human' : state === 'closed' ? 'cancelled' : 'decided',
     isHeld: true,
     isWork: false,
     id,

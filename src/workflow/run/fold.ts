@@ -106,7 +106,8 @@ export interface GateView {
   readonly form: Ask['form'];
   /** What a gate of the form `choose` offers. */
   readonly choices: readonly string[];
-  readonly state: 'open' | 'decided';
+  /** `closed`: the run ended before anybody decided. */
+  readonly state: 'open' | 'decided' | 'closed';
   readonly decision: string | null;
   /** A decision.json stands that no answers stand behind: it has to be removed. */
   readonly isVoid: boolean;

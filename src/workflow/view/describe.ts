@@ -8,6 +8,7 @@ import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { budgetUse, type BudgetUse } from '../run/budget.ts';
 import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
+import { isEnded } from '../run/fold-context.ts';
 import { stageOf } from '../run/engine.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
 import type { RunHeader } from '../run/header.ts';
@@ -111,17 +112,18 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
   const count = (state: TaskView['state']): number =>
     fold.tasks.filter((task) => task.state === state).length;
   const status = statusOf(input, run);
+  const isOver = isEndStatus(status);
   return {
     run: header.run,
     name: fold.plan.name,
     marker: header.marker,
     status,
     atMs: header.atMs,
-    steps: fold.steps,
+    steps: isOver ? fold.steps.map(leftBehind) : fold.steps,
     tasks: fold.tasks,
-    gates: fold.gates,
+    gates: isOver ? fold.gates.map(closed) : fold.gates,
     blockedBy: blockersOf(input, run, status),
-    endedBy: isEndStatus(status) ? endNotes(run, status) : [],
+    endedBy: isOver ? endNotes(run, status) : [],
     counts: {
       open: count('open'),
       succeeded: count('succeeded'),
@@ -130,6 +132,17 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
     },
     budget: budgetUse(fold),
   };
+}
+
+/** A step of a run that is over: whatever it was at, nothing goes on there. */
+function leftBehind(step: StepView): StepView {
+  if (isEnded(step)) return step;
+  const status = step.status === 'pending' ? 'skipped' : 'cancelled';
+  return { ...step, status, awaits: null, why: step.why ?? 'the run ended before it' };
+}
+
+function closed(gate: GateView): GateView {
+  return gate.state === 'open' ? { ...gate, state: 'closed' } : gate;
 }
 
 function statusOf(input: RunInput, run: FoldedRun): RunStatus {
