@@ -190,6 +190,8 @@ interface RunFacts {
   'newer-engine': { engine: number };
   'group-full': { group: string; behind: readonly string[] };
   'run-paused': { run: string };
+  /** Its saved workflow has changed in a way that it cannot take over. */
+  'follow-unsafe': { run: string; workflow: string; problem: string };
   'run-budget': {
     run: string;
     limit: 'usd' | 'tokens' | 'agents' | 'minutes' | null;

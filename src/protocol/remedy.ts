@@ -76,6 +76,7 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'unopened',
   'newer-engine',
   'run-paused',
+  'follow-unsafe',
   'run-budget',
   'gate',
   'event',
@@ -163,6 +164,11 @@ const REMEDIES: Remedies = {
   unopened: () => fixBy`crosstalkd run`,
   'newer-engine': () => fixBy`npm install -g crosstalkd`,
   'group-full': ({ behind: [first = ''] }) => fixBy`crosstalkd workflow why ${first}`,
+  'follow-unsafe': ({ run }) =>
+    withNote(
+      andThen(fixBy`crosstalkd workflow cancel ${run}`, fixBy`crosstalkd workflow rerun ${run}`),
+      'to begin anew with the new one, or let it end',
+    ),
   'run-paused': ({ run }) => fixBy`crosstalkd workflow resume ${run}`,
   'run-budget': ({ run, limit, value }) =>
     fixBy`crosstalkd workflow budget ${run} --${limit ?? 'usd'} ${value * 2}`,

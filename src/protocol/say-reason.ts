@@ -136,6 +136,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'group-full': ({ group, behind: [first = '', ...more] }) =>
     `the group "${group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${more.length} more`} to end`,
   'run-paused': () => 'it is paused',
+  'follow-unsafe': ({ workflow, problem }) =>
+    `goes on with its old plan; it cannot follow the new "${workflow}": ${problem}`,
   'run-budget': ({ limit, value }) =>
     `its budget is used up${limit === null ? '' : ` (${limit} ${value})`}`,
   gate: ({ gate, title, approvers, quorum, received, ignored, isVoid }) =>

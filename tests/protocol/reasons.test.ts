@@ -159,6 +159,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'the group "deploy" is full: it waits for r-1 and 1 more to end',
     'crosstalkd workflow why r-1',
   ],
+  [
+    'follow-unsafe',
+    'goes on with its old plan; it cannot follow the new "nightly": "a" started already',
+    'crosstalkd workflow cancel r-1 && crosstalkd workflow rerun r-1   (to begin anew with the new one, or let it end)',
+  ],
   ['run-paused', 'it is paused', 'crosstalkd workflow resume r-1'],
   ['run-budget', 'its budget is used up (usd 5)', 'crosstalkd workflow budget r-1 --usd 10'],
   [

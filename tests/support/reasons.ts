@@ -141,6 +141,12 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   'plan-refused': { kind: 'plan-refused', problem: 'line 3: unknown key "stepz"' },
   'newer-engine': { kind: 'newer-engine', engine: 9 },
   'group-full': { kind: 'group-full', group: 'deploy', behind: ['r-1', 'r-2'] },
+  'follow-unsafe': {
+    kind: 'follow-unsafe',
+    run: 'r-1',
+    workflow: 'nightly',
+    problem: '"a" started already',
+  },
   'run-paused': { kind: 'run-paused', run: 'r-1' },
   'run-budget': { kind: 'run-budget', run: 'r-1', limit: 'usd', value: 5 },
   gate: {

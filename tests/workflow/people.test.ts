@@ -387,6 +387,13 @@ test('a run that follows its saved workflow takes over safe changes once', () =>
   at.saved.set('it', text('new').replace('prompt: x', 'prompt: changed'));
   settle(at);
   expect(subjects(at)).toEqual(['open', 'fanout a (1 task)', 'follow it', 'follow it (unsafe)']);
+  const told = () => describeRun(inputOf(at)).blockedBy;
+  expect(told()).toMatchObject([
+    { kind: 'follow-unsafe', workflow: 'it', problem: expect.stringContaining('"a"') as string },
+  ]);
+  at.saved.set('it', text('new'));
+  settle(at);
+  expect(told()).toEqual([]);
   at.answer = () => 'ok';
   drive(at);
   expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'new']);

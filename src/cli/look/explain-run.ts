@@ -115,7 +115,7 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
   };
 }
 
-const FOR_PEOPLE: readonly Reason['kind'][] = ['gate', 'run-paused', 'run-budget'];
+const FOR_PEOPLE: readonly Reason['kind'][] = ['gate', 'run-paused', 'run-budget', 'follow-unsafe'];
 
 function isForPeople({ kind }: Reason): boolean {
   return FOR_PEOPLE.includes(kind);

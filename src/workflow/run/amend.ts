@@ -2,7 +2,7 @@
 import { writeYaml } from '../../protocol/yaml.ts';
 import { type Handled, refuse } from './controls.ts';
 import { hasBelow } from './fold-context.ts';
-import { findMapping, type JsonObject } from '../language/json.ts';
+import { findMapping, isJsonObject, type JsonObject, parseJson } from '../language/json.ts';
 import { checkOptions, hashOf } from './open-run.ts';
 import type { Plan, Step } from '../language/plan.ts';
 import { lastAmendment } from './plan-in-force.ts';
@@ -59,8 +59,7 @@ export function followSaved(fold: Fold): Transition | null {
   if (!fold.plan.follow || source.name === null) return null;
   const text = fold.input.lookUp.savedWorkflow(source.name);
   if (text === null || hashOf(text) === source.hash) return null;
-  const short = hashOf(text).slice(0, 12);
-  const note = `${planFolder(fold.root)}follow-${short}.json`;
+  const note = followNote(fold.root, text);
   if (fold.input.files.has(note)) return null;
   const saved = readSource(text);
   const judged =
@@ -75,6 +74,20 @@ export function followSaved(fold: Fold): Transition | null {
   return typeof judged === 'string'
     ? { name: `follow ${source.name} (unsafe)`, files: [noted] }
     : { name: `follow ${source.name}`, files: [noted, nextAmendment(fold, judged.raw)] };
+}
+
+/** Where it is noted what became of a version of the saved workflow. */
+function followNote(root: string, text: string): string {
+  return `${planFolder(root)}follow-${hashOf(text).slice(0, 12)}.json`;
+}
+
+/** Why the run does not follow its saved workflow as that stands now, or null. */
+export function unfollowed({ header, input, root }: Fold): string | null {
+  const { name } = header.source;
+  const text = name === null ? null : input.lookUp.savedWorkflow(name);
+  const noted =
+    text === null ? undefined : parseJson(input.files.get(followNote(root, text)) ?? '');
+  return isJsonObject(noted) && typeof noted['unsafe'] === 'string' ? noted['unsafe'] : null;
 }
 
 function judge(fold: Fold, raw: JsonObject): CheckedPlan | string {

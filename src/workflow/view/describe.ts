@@ -10,13 +10,14 @@ import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
 import { isEnded } from '../run/fold-context.ts';
 import { stageOf } from '../run/engine.ts';
+import { unfollowed } from '../run/amend.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
 import type { RunHeader } from '../run/header.ts';
 import { type EndNote, endNotes } from '../run/end.ts';
 import { END_STATUSES, endStatusOf, type EndStatus } from '../run/route.ts';
 import type { RunInput } from '../run/run-input.ts';
 import { firstPlanPath } from '../../protocol/run-paths.ts';
-import type { GateView, StepView, TaskView } from '../run/fold.ts';
+import type { Fold, GateView, StepView, TaskView } from '../run/fold.ts';
 
 export const RUN_STATUSES = [
   'queued',
@@ -137,8 +138,10 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
 /** A step of a run that is over: whatever it was at, nothing goes on there. */
 function leftBehind(step: StepView): StepView {
   if (isEnded(step)) return step;
-  const status = step.status === 'pending' ? 'skipped' : 'cancelled';
-  return { ...step, status, awaits: null, why: step.why ?? 'the run ended before it' };
+  const why = 'the run ended before it';
+  return step.status === 'pending'
+    ? { ...step, status: 'skipped', awaits: null, why }
+    : { ...step, status: 'cancelled', awaits: null, why: step.why ?? why };
 }
 
 function closed(gate: GateView): GateView {
@@ -187,11 +190,20 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
   return [
     ...(isPaused(fold.messages) ? [{ kind: 'run-paused', run: id } as const] : []),
     ...(run.isHeld ? [held] : []),
+    ...followReason(fold),
     ...fold.gates.filter(({ state }) => state === 'open').map((gate) => gateReason(id, gate)),
     ...fold.steps
       .filter((step) => step.status === 'waiting')
       .flatMap((step) => waitReason(id, step)),
   ];
+}
+
+function followReason(fold: Fold): readonly Reason[] {
+  const problem = unfollowed(fold);
+  const { run, source } = fold.header;
+  return problem === null
+    ? []
+    : [{ kind: 'follow-unsafe', run, workflow: source.name ?? '', problem: oneLine(problem, 300) }];
 }
 
 /** Why an open gate of the run waits. */
