@@ -97,6 +97,11 @@ const peers: Form<readonly string[]> = {
 const isDirectory = (one: unknown): one is string =>
   typeof one === 'string' && (isAbsolute(one) || /^~(\/|$)/.test(one));
 
+const address: Form<string | null> = {
+  expected: 'https://…, ssh://…, user@host:path or an absolute path',
+  decode: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
+};
+
 const directories: Form<Projects> = {
   expected:
     'a mapping of names to directories, or a list of directories, absolute or beginning with "~/"',
@@ -269,6 +274,13 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
       meaning: 'a new cache leaves out what older messages say until it is read',
     },
     choice,
+  ),
+  mirror: setting(
+    {
+      key: 'mirror',
+      meaning: 'a second remote that gets every change of the branch and is never read',
+    },
+    address,
   ),
   requireSigned: setting(
     { key: 'require-signed', meaning: 'what counts only with a signature that this host knows' },

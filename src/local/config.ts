@@ -91,6 +91,8 @@ export interface Config {
    * Default false.
    */
   readonly partialCache: boolean;
+  /** Address of a second remote that gets the branch and is never read. Default null: none. */
+  readonly mirror: string | null;
   /** What has to be signed by somebody whom this host knows. Default nothing. */
   readonly requireSigned: readonly SignedKind[];
 }
@@ -133,6 +135,7 @@ export const DEFAULTS = {
   wakePeers: [],
   notify: [],
   partialCache: false,
+  mirror: null,
   requireSigned: [],
 } as const satisfies Config;
 

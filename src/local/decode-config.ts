@@ -168,6 +168,7 @@ function takeAll(take: Take): Written {
     wakePeers: take('wakePeers'),
     notify: take('notify'),
     partialCache: take('partialCache'),
+    mirror: take('mirror'),
     requireSigned: take('requireSigned'),
   };
 }

@@ -29,6 +29,8 @@ export interface StateDirectory {
   readonly journalFile: string;
   readonly checkpointFile: string;
   readonly restsFile: string;
+  /** Why a mirror does not take the branch; there while that is so. */
+  readonly mirrorTroubleFile: string;
   readonly outbox: string;
   /** Output that came too late to be a reply. */
   readonly late: string;
@@ -130,6 +132,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     journalFile: at('journal'),
     checkpointFile: at('checkpoint'),
     restsFile: at('rests'),
+    mirrorTroubleFile: at('mirror-trouble'),
     outbox: at('outbox'),
     late: at('late'),
     logFile: at('log.jsonl'),

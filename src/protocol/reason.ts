@@ -320,6 +320,8 @@ interface PlaceFacts {
   'model-not-served': { model: string; offer: OfferReason };
   'models-unreadable': { line: number; found: string; expected: string };
   'garbage-claims': { count: number };
+  /** The second remote lacks what the first one has. */
+  'mirror-behind': { url: string; line: string };
   /** A message without an answer, or a run that failed; `run`: null = a message. */
   failure: { id: string; model: string; agoMs: number; detail: string; run: string | null };
   /** The same, and nobody knows what the agent did before its host was lost. */

@@ -229,6 +229,8 @@ const REMEDIES: Remedies = {
   'model-not-served': ({ offer }) => fixOf(offer),
   'models-unreadable': () => fixBy`crosstalkd lint ${MODELS_FILE}`,
   'garbage-claims': () => fixBy`crosstalkd doctor --fix`,
+  'mirror-behind': ({ url }) =>
+    withNote(fixBy`git ls-remote ${url}`, 'tried again with the next change of the branch'),
   failure: failureFix,
   'outcome-unknown': failureFix,
   unsent: ({ clone, first }) => fixBy`crosstalkd send -C ${clone} ${first}`,

@@ -215,6 +215,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'models-unreadable': ({ line, found, expected }) =>
     `${MODELS_FILE} line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
   'garbage-claims': ({ count }) => `${counted(count, 'claim')} on the remote cannot be read`,
+  'mirror-behind': ({ url, line }) => `the mirror ${url} does not get the branch: ${line}`,
   failure: ({ agoMs, detail }) => `failed ${ago(agoMs)}: ${detail}`,
   'outcome-unknown': ({ agoMs, detail }) => `${ago(agoMs)}: ${detail}`,
   unsent: ({ count }) =>

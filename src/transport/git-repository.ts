@@ -114,7 +114,11 @@ function isOnDisk(url: string): boolean {
  * of the clone and of the user, and GIT_SSH. An address of another kind may be rewritten to one of
  * ssh.
  */
-async function adoptSshCommand(git: Git, env: Environment, access: RemoteAccess): Promise<void> {
+export async function adoptSshCommand(
+  git: Git,
+  env: Environment,
+  access: RemoteAccess,
+): Promise<void> {
   if (env['GIT_SSH_COMMAND'] !== undefined) return;
   const ofClone = access.settings.findLast(([key]) => key.toLowerCase() === 'core.sshcommand');
   if (ofClone !== undefined) {

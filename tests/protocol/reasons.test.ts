@@ -288,6 +288,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['paused-here', 'laptop (this host) is paused', 'crosstalkd resume'],
   ['model-not-served', 'opus: not approved on this host', 'crosstalkd allow opus'],
   [
+    'mirror-behind',
+    'the mirror git@backup.example:team.git does not get the branch: no route to host',
+    'git ls-remote git@backup.example:team.git   (tried again with the next change of the branch)',
+  ],
+  [
     'models-unreadable',
     'data/models.yaml line 2: found a tab; expected spaces; the last good models stay in force',
     'crosstalkd lint data/models.yaml',

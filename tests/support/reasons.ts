@@ -265,6 +265,11 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   },
   'paused-here': { kind: 'paused-here', host: 'laptop' },
   'model-not-served': { kind: 'model-not-served', model: 'opus', offer: unapproved },
+  'mirror-behind': {
+    kind: 'mirror-behind',
+    url: 'git@backup.example:team.git',
+    line: 'no route to host',
+  },
   'models-unreadable': { kind: 'models-unreadable', line: 2, found: 'a tab', expected: 'spaces' },
   'garbage-claims': { kind: 'garbage-claims', count: 2 },
   failure: {

@@ -23,6 +23,7 @@ import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { helpLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
+import { copyBranch } from './copy-branch.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
 import { runBeside } from './run-beside.ts';
 import { listenForKeys } from './run-keys.ts';
@@ -156,13 +157,15 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
   const { invocation, log, events, view, stopping, isAlone } = parts;
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
+  const copy = await copyBranch(trace.session(session), log);
   const composed = trace.composed(
-    await composeDispatcher(trace.session(session), {
+    await composeDispatcher(copy.session, {
       invocation,
       log,
       onOutput: parts.output.emit,
     }),
   );
+  await copy.start();
   events.follow(trace.mark);
   events.follow(spans.take);
   const notices = openNotices(invocation, session, log);
@@ -213,6 +216,7 @@ async function runSession(session: TransportSession, parts: Parts): Promise<numb
     await notices.close();
     await control?.close();
     await composed.close();
+    await copy.close();
     await spans.close();
     unfollow();
     file.close();

@@ -50,6 +50,7 @@ export interface NeedSources {
   readonly strays: readonly string[];
   /** What the clone has and nobody else sees yet. */
   readonly unsent: Unsent | null;
+  readonly mirrorTrouble: ReasonOf<'mirror-behind'> | null;
   /** Finished answers in this host's outbox. */
   readonly outbox: number;
 }
@@ -125,7 +126,7 @@ export function sayVersion(text: string | null): string {
   return text === null ? 'nothing' : oneLine(text.trim().split('\n').join(', '), 80);
 }
 
-function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
+function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): readonly Need[] {
   const { here, hereSilent, offers, offersProblem, modelsProblem, claims, rewrite } = around;
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
@@ -153,6 +154,7 @@ function needsOfHost({ around, outbox, stood }: NeedSources): readonly Need[] {
       need({ kind: 'model-not-served', model, offer }),
     ),
     ...(garbage > 0 ? [need({ kind: 'garbage-claims', count: garbage })] : []),
+    ...(mirrorTrouble === null ? [] : [need(mirrorTrouble)]),
     ...needsOfSuspects(around),
   ];
 }

@@ -29,6 +29,8 @@ import { formatJson, paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
 import { shortId } from './short-id.ts';
 import { describeNeed, isHeldUp, listNeeds, type Need, type Stood } from './status-needs.ts';
+import { readMirrorTrouble } from './mirror-trouble.ts';
+import { shownUrl } from '../../transport/remote-url.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import type { RunSeen } from './runs.ts';
 import { type CloneSeen, findUnsent, lookAtClone } from './unsent.ts';
@@ -93,13 +95,14 @@ async function tell(
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, reason: explain(work) }));
-  const [left, unsent, runs, schedules, outbox, kept] = await Promise.all([
+  const [left, unsent, runs, schedules, outbox, kept, mirrorTrouble] = await Promise.all([
     readLeft(env, around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
     needsOfSchedules(around),
     readdir(around.session.directory.outbox).catch(() => []),
     readLate(around.session),
+    readMirrorTrouble(around.session),
   ]);
   const { failures, strays } = await dropAcked(around, left.failures);
   const asked = await readAsked(around.session, left.asked);
@@ -111,6 +114,7 @@ async function tell(
     asked,
     strays,
     unsent,
+    mirrorTrouble,
     outbox: outbox.filter((name) => name.endsWith('.json')).length,
   });
   const late = kept.filter(({ of }) => of.form === 'answer').map(lateReason);
@@ -367,6 +371,7 @@ function showValue(
   if (field.endsWith('Ms') && typeof value === 'number') return formatDuration(value);
   if (field === 'notify')
     return (value as Config['notify']).map(describeNotifier).join(', ') || '-';
+  if (field === 'mirror' && typeof value === 'string') return shownUrl(value);
   if (value === null) return '-';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -4,8 +4,7 @@
  */
 import { resolve } from 'node:path';
 import type { Projects } from '../../local/config.ts';
-import { expandHome, homeOf } from '../../local/state-directory.ts';
-import { shownUrl } from '../../transport/remote-url.ts';
+import { expandHome, homeOf, normalizeRemoteUrl } from '../../local/state-directory.ts';
 import type { Invocation } from '../command.ts';
 import { openPersonGit } from './person-git.ts';
 import { findPlace, OWN_REPOSITORY, projectName } from './project.ts';
@@ -73,7 +72,7 @@ interface Remote {
   readonly url: string;
 }
 
-/** As they are written in the clone: an address that only this machine understands names nothing. */
+/** As they are written in the clone, before `insteadOf` of this machine. */
 async function readRemotes(directory: string, env: Invocation['env']): Promise<readonly Remote[]> {
   const place = findPlace(directory);
   if (place.kind !== 'project' || place.project.directory !== directory) return [];
@@ -99,17 +98,7 @@ export function samePlace(one: string, other: string): boolean {
 }
 
 /** `host/path`, or the path on this machine. */
-function plainPlace(text: string): string {
-  const url = shownUrl(text).replace(/^file:\/\//i, '');
-  const path = (rest: string): string => {
-    const plain = rest.replace(/(?<!\/)\/+$/, '');
-    return plain.endsWith('.git') ? plain.slice(0, -'.git'.length) : plain;
-  };
-  const [, host, rest] =
-    /^[a-z][a-z0-9+.-]*:\/\/(?:[^/@]*@)?([^/:@]+)(?::\d+)?\/+([^]*)$/i.exec(url) ??
-    /^(?:[\w.-]+@)?([\w.-]+):\/*([^]*)$/.exec(url) ??
-    [];
-  return host === undefined || rest === undefined
-    ? path(url)
-    : `${host.toLowerCase()}/${path(rest)}`;
+function plainPlace(url: string): string {
+  const plain = normalizeRemoteUrl(url);
+  return plain.replace(/^[a-z][a-z0-9+.-]*:\/\/(?:[^/@]*@)?([^/:]+)(?::\d+)?/i, '$1');
 }
