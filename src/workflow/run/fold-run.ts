@@ -218,8 +218,12 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
   const isKilled = onExceed === 'kill' && budget.isUsedUp && !isIdle;
   if (!isJsonObject(standing)) {
-    const wants = fold.proposals.some((proposal) => wantsAgent(fold, proposal));
-    if (budget.reached === null || !(wants || isKilled)) return { isHeld: false, stop: null };
+    // In this order: to find out what a proposal wants it has to be composed.
+    if (
+      budget.reached === null ||
+      !(isKilled || fold.proposals.some((proposal) => wantsAgent(fold, proposal)))
+    )
+      return { isHeld: false, stop: null };
     withdraw(fold, (proposal) => wantsAgent(fold, proposal));
     const atMs = Math.max(
       fold.header.atMs,
