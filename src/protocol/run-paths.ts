@@ -113,6 +113,11 @@ export function stepOfTask(below: string): string | null {
   return /^steps\/(.+)\/task(?:\.\d+)?\.md$/.exec(below)?.[1] ?? null;
 }
 
+/** The step at the top of the plan to whose folder `below` belongs; else null. */
+export function topStepOf(below: string): string | null {
+  return /^steps\/([^/]+)\//.exec(below)?.[1] ?? null;
+}
+
 /** True for what a run asks an agent with. */
 export function isBelowTasks(below: string): boolean {
   return below.startsWith('steps/') || below.startsWith('plan/');

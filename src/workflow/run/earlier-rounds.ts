@@ -3,13 +3,11 @@
  * but it was asked, answered and paid for; what is still at work there is closed, because nobody
  * will read its answer.
  */
-import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
-import { readAnswer } from './answer.ts';
+import { parseMessagePath } from '../../protocol/paths.ts';
 import { stopBelow } from './fold-context.ts';
 import { loosen } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
-import { answeredView, OPEN_VIEW, readTask } from './task-view.ts';
-import { modelOf } from './task-file.ts';
+import { viewTask } from './task-view.ts';
 import { parseTurn, taskNumber } from '../../protocol/run-paths.ts';
 import type { Fold, TaskView } from './fold.ts';
 
@@ -55,25 +53,6 @@ function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly Ta
     )
       return [];
     if (parseTurn(path.slice(stepFolder.length)).round >= round) return [];
-    return [viewOf(fold, path)];
+    return [viewTask(fold.input.files, path)];
   });
-}
-
-function viewOf(fold: Fold, path: string): TaskView {
-  const head = readTask(fold.input.files.get(path) ?? '');
-  const to = head.to ?? 'unknown';
-  const reply = replyPath(path, modelOf(to));
-  const text = fold.input.files.get(reply);
-  const own = {
-    path,
-    reply,
-    to,
-    step: head.step,
-    key: head.key,
-    phase: head.phase,
-    contentKey: head.contentKey,
-  };
-  return text === undefined
-    ? { ...own, ...OPEN_VIEW }
-    : { ...own, ...answeredView(readAnswer(text), []) };
 }

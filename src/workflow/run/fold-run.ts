@@ -22,6 +22,7 @@ import { beginFold, createFoldMemo, keepValue } from './fold-memo.ts';
 import { foldLevel } from './fold-steps.ts';
 import type { RunHeader } from './header.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
+import { noteLeftTasks } from './left-tasks.ts';
 import { planBeforeCompile } from './open-run.ts';
 import { endSteps } from '../language/plan.ts';
 import { runNonce } from './prompt-text.ts';
@@ -53,6 +54,8 @@ export interface FoldedRun {
   readonly isHeld: boolean;
   readonly undone: readonly string[];
 }
+
+const NONE: ReadonlyMap<string, Outcome> = new Map();
 
 /** The state of a fold before anything is folded. */
 export function createFold(
@@ -102,14 +105,13 @@ export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): Fo
   const fold = createFold(input, { header, plan }, memo);
   const compile = header.source.kind === 'prose' ? foldCompile(fold) : null;
   const cancelled = cancelOf(fold);
-  const none: ReadonlyMap<string, Outcome> = new Map();
   if (!isCompiled) {
     const done = cancelled === null || stopBelow(fold, root, { ...cancelled, name: 'cancel' });
     return {
       fold,
       compile,
-      main: none,
-      final: none,
+      main: NONE,
+      final: NONE,
       stop: cancelled,
       budget: budgetUse(fold),
       isDone: done && cancelled !== null,
@@ -120,6 +122,7 @@ export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): Fo
   const atMs = Math.max(header.atMs, compile?.atMs ?? 0);
   const level = keepValue(fold.memo, { key: 'level', basis: [atMs] }, () => topLevel(fold, atMs));
   const main = foldLevel(fold, level);
+  noteLeftTasks(fold, main);
   const budget = budgetUse(fold);
   const held = holdOf(fold, budget);
   const stop = cancelled ?? (held.isHeld && held.stop !== null ? held.stop : failFast(fold, main));
@@ -137,15 +140,17 @@ export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): Fo
     fold,
     compile,
     main: ended,
-    final: none,
+    final: NONE,
     stop,
     budget,
     isDone: false,
     isHeld: held.isHeld,
     undone: [],
   };
-  if (stop === null ? ![...main.values()].every(isEnded) : !isStopped) return base;
-  return foldEnd(base, level);
+  if (stop === null ? [...main.values()].every(isEnded) : isStopped) return foldEnd(base, level);
+  // The end may have begun before something was asked again.
+  noteLeftOfEnd(fold, NONE, outcome('pending', atMs));
+  return { ...base, budget: budgetUse(fold) };
 }
 
 /** True when what stands so far ends in failure. */
@@ -284,51 +289,41 @@ function dropGates(fold: Fold): boolean {
   return true;
 }
 
+/** What of the end a run has come to; `atMs` is when its end begins. */
+interface Ending {
+  readonly level: Level;
+  readonly basis: readonly unknown[];
+  readonly atMs: number;
+}
+
 /**
  * Undo steps in reverse order, one after the other, then `finally`. An undo that has begun is
  * brought to its end, whatever the run has come to meanwhile.
  */
 function foldEnd(run: FoldedRun, level: Level): FoldedRun {
-  const { fold } = run;
-  const undone: string[] = [];
+  const { fold, main } = run;
   const atMs = Math.max(
     level.atMs,
     run.stop?.atMs ?? 0,
-    ...[...run.main.values()].map((each) => each.atMs),
+    ...[...main.values()].map((each) => each.atMs),
   );
-  const outer = run.main;
-  const basis = [level, atMs, ...outer.values()];
-  const begun = begunUndos(fold);
-  for (const step of begun.size > 0 || isFailing(run)
-    ? [...inOrder(fold.plan.steps)].reverse()
-    : []) {
-    const undo =
-      step.undo === null ? undefined : fold.plan.steps.find((each) => each.id === step.undo);
-    const done = run.main.get(step.id);
-    if (
-      undo === undefined ||
-      done === undefined ||
-      !isUsable(done) ||
-      !(isFailing(run) || begun.has(undo.id))
-    )
-      continue;
-    const own = keepValue(fold.memo, { key: `undo ${undo.id}`, basis: [undo, ...basis] }, () => ({
-      ...level,
-      steps: [{ ...undo, needs: [] }],
-      outer,
-      atMs,
-    }));
-    const [result = outcome('skipped', atMs)] = foldLevel(fold, own).values();
-    if (!isEnded(result)) return { ...run, undone, budget: budgetUse(fold) };
-    undone.push(`${undo.id}: ${result.status}`);
+  const ending: Ending = { level, basis: [level, atMs, ...main.values()], atMs };
+  const undos = foldUndos(run, ending);
+  const undone = [...undos].flatMap(([id, { status }]) =>
+    isEnded({ status }) ? [`${id}: ${status}`] : [],
+  );
+  if (undone.length < undos.size) {
+    noteLeftOfEnd(fold, undos, outcome('pending', atMs));
+    return { ...run, undone, budget: budgetUse(fold) };
   }
-  const last = keepValue(fold.memo, { key: 'final', basis }, () => ({
+  const last = keepValue(fold.memo, { key: 'final', basis: ending.basis }, () => ({
     ...level,
     steps: fold.plan.final,
-    outer,
+    outer: main,
     atMs,
   }));
   const final = foldLevel(fold, last);
+  noteLeftOfEnd(fold, new Map([...undos, ...final]), outcome('skipped', atMs));
   const isDone = [...final.values()].every(isEnded);
   return {
     ...run,
@@ -337,4 +332,41 @@ function foldEnd(run: FoldedRun, level: Level): FoldedRun {
     budget: budgetUse(fold),
     isDone: isDone && fold.proposals.length === 0,
   };
+}
+
+/** The outcomes of undo steps in their order, up to the first that has not ended. */
+function foldUndos(run: FoldedRun, { level, basis, atMs }: Ending): ReadonlyMap<string, Outcome> {
+  const { fold, main } = run;
+  const undos = new Map<string, Outcome>();
+  const begun = begunUndos(fold);
+  if (begun.size === 0 && !isFailing(run)) return undos;
+  for (const step of [...inOrder(fold.plan.steps)].reverse()) {
+    const undo = fold.plan.steps.find((each) => each.id === step.undo);
+    const done = main.get(step.id);
+    if (undo === undefined || done === undefined || !isUsable(done)) continue;
+    if (!isFailing(run) && !begun.has(undo.id)) continue;
+    const own = keepValue(fold.memo, { key: `undo ${undo.id}`, basis: [undo, ...basis] }, () => ({
+      ...level,
+      steps: [{ ...undo, needs: [] }],
+      outer: main,
+      atMs,
+    }));
+    const [result = outcome('skipped', atMs)] = foldLevel(fold, own).values();
+    undos.set(undo.id, result);
+    if (!isEnded(result)) break;
+  }
+  return undos;
+}
+
+/**
+ * Tasks of undo steps and of `finally` that are not looked at now; `otherwise`: the outcome of
+ * those steps that were not folded.
+ */
+function noteLeftOfEnd(
+  fold: Fold,
+  outcomes: ReadonlyMap<string, Outcome>,
+  otherwise: Outcome,
+): void {
+  const ids = endSteps(fold.plan).map(({ id }) => id);
+  noteLeftTasks(fold, new Map(ids.map((id) => [id, outcomes.get(id) ?? otherwise])));
 }

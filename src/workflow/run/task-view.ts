@@ -1,7 +1,9 @@
 /** What a task file says of itself, and a task as people see it. */
 import { headLine } from '../../protocol/head-line.ts';
-import { type Answer, failureLine } from './answer.ts';
+import { replyPath } from '../../protocol/paths.ts';
+import { type Answer, failureLine, readAnswer } from './answer.ts';
 import { readMessage } from './message-memo.ts';
+import { modelOf } from './task-file.ts';
 import { rememberText } from './text-memo.ts';
 import type { TaskView } from './fold.ts';
 
@@ -70,6 +72,15 @@ export function answeredView(answer: Answer, errors: readonly string[]): Answere
   return answer.failure !== null || errors.length === 0
     ? view
     : { ...view, state: 'rejected', why: errors.join('; ') };
+}
+
+/** The task at `path` as its files tell it, whoever asked for it. */
+export function viewTask(files: ReadonlyMap<string, string>, path: string): TaskView {
+  const { to, step, key, phase, contentKey } = readTask(files.get(path) ?? '');
+  const reply = replyPath(path, modelOf(to ?? 'unknown'));
+  const own = { path, reply, to: to ?? 'unknown', step, key, phase, contentKey };
+  const text = files.get(reply);
+  return { ...own, ...(text === undefined ? OPEN_VIEW : answeredView(readAnswer(text), [])) };
 }
 
 /** An answer is read once, so its view is made once. */
