@@ -2,7 +2,7 @@
  * From words to a command and from its end to an exit code. The only place where an error becomes
  * text for a person.
  */
-import { CrosstalkError, ERROR_CODES, errorText } from '../base/errors.ts';
+import { CrosstalkError, ERROR_CODES } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
 import type { CommandSpec, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -10,6 +10,7 @@ import { overview, showHelp } from './help.ts';
 import { helpLines, formatJson, type Io, paint, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
+import { toKnownError } from '../local/known-error.ts';
 import { fixBy, toFix } from '../base/fix.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
@@ -109,10 +110,7 @@ interface Reported {
 }
 
 function report(error: unknown, { io, wantsJson, command }: Reported): number {
-  const known =
-    error instanceof CrosstalkError
-      ? error
-      : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  const known = toKnownError(error);
   const { exit, next } = ERROR_CODES[known.code];
   const fix = known.fix ?? toFix(command === null ? next : next.replace('COMMAND', command));
   if (wantsJson)

@@ -16,6 +16,7 @@ import { formatCookie, judgeRequest, type Keys, type Own, SAFETY_HEADERS } from 
 import type { ListenAt } from './listen-at.ts';
 import { formatRedirect, type PageFiles } from './page-files.ts';
 import { streamOutput } from './stream-output.ts';
+import { toKnownError } from '../local/known-error.ts';
 import { fixBy } from '../base/fix.ts';
 
 /** A text of the largest message, quoted as JSON, and the files that go with it, in base64. */
@@ -277,10 +278,7 @@ function tellError(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const known =
-    error instanceof CrosstalkError
-      ? error
-      : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+  const known = toKnownError(error);
   tell(response, STATUS[known.code], {
     error: { code: known.code, message: known.message, fix: known.fix },
   });

@@ -12,6 +12,7 @@ import {
   writeDurableFile,
 } from '../../src/local/durable-file.ts';
 import { buildSources, startChild, tempDirectory } from './run-child.ts';
+import { toKnownError } from '../../src/local/known-error.ts';
 import { fixIs, fixLine } from '../support/fix.ts';
 
 let built: string;
@@ -178,6 +179,19 @@ describe('a directory that cannot be used', () => {
     });
     expect(error.message).toContain('/state/some where/x');
     expect(fixLine(error.fix)).toContain("'/state/some where");
+  });
+
+  it.each([
+    [{ code: 'ENOSPC' }, 'STATE_UNUSABLE', 'df -h'],
+    [{ code: 'EDQUOT', path: '/s/cache.git/x' }, 'STATE_UNUSABLE', 'df -h /s/cache.git'],
+    [{ code: 'EROFS', path: '/s/x' }, 'STATE_UNUSABLE', 'ls -ld /s'],
+    [{ code: 'ENOENT', syscall: 'mkdir', path: '/s/objects/a3' }, 'STATE_UNUSABLE', 'ls -ld'],
+    [{ code: 'ENOENT', syscall: 'open', path: '/s/x' }, 'INTERNAL', ''],
+    [{}, 'INTERNAL', ''],
+  ])('%j ends a command with %s, wherever it was written', (parts, code, fix) => {
+    const known = toKnownError(Object.assign(new Error('it failed'), parts));
+    expect(known.code).toBe(code);
+    expect(fixLine(known.fix)).toContain(fix);
   });
 
   it.runIf(process.platform === 'linux')('reports a full disk when it really is one', async () => {

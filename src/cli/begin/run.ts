@@ -36,6 +36,7 @@ import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
+import { toKnownError } from '../../local/known-error.ts';
 import { fixBy, toFix } from '../../base/fix.ts';
 
 /**
@@ -82,10 +83,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
     try {
       return await runTransport({ ...invocation, args: [where] }, { stopping, where });
     } catch (error) {
-      const known =
-        error instanceof CrosstalkError
-          ? error
-          : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
+      const known = toKnownError(error);
       const { exit, next } = ERROR_CODES[known.code];
       invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
       const fix = known.fix ?? toFix(next);
