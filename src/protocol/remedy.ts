@@ -209,12 +209,13 @@ const REMEDIES: Remedies = {
   'question-closed': ({ id }) => fixBy`crosstalkd thread ${id}`,
   're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
   'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
-  rejected: ({ path, isCopy, remedy }) =>
-    isCopy
-      ? inClone(fixBy`git rm ${path}`, 'Remove a copy')
-      : remedy === null
-        ? fixBy`crosstalkd lint ${path}`
-        : inClone(fixBy`${remedy}`, 'Mend what is no message'),
+  rejected: ({ path, isCopy, remedy }) => {
+    if (isCopy) return inClone(fixBy`git rm ${path}`, 'Remove a copy');
+    if (remedy === null) return fixBy`crosstalkd lint ${path}`;
+    const change = fixBy`${remedy}`;
+    // A command of ours publishes what it changes.
+    return remedy[0] === 'git' ? inClone(change, 'Mend what is no message') : change;
+  },
 
   outage: () => fixBy`crosstalkd doctor`,
   rewritten: ({ isGone }) =>

@@ -171,15 +171,11 @@ export interface DiffRange {
   readonly refused?: ReadonlySet<string>;
 }
 
-/**
- * What is looked for in the files of a folder; the folders of it that are left out, and the files
- * that have `has` in their names and end in `ends` (letters, digits, dots).
- */
+/** What is looked for in the files of a folder, and the folders of it that are left out. */
 export interface WantedText {
   readonly text: string;
   readonly under: string;
   readonly without?: readonly string[];
-  readonly except?: { readonly has: string; readonly ends: string };
 }
 
 export interface Repository {

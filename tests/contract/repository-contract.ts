@@ -531,10 +531,6 @@ export function describeRepositoryContract(
         expect(await find('-e C')).toEqual(['d/é b.md']);
         expect(await find('c.st')).toEqual([]);
         expect(await find('cost', 'nowhere')).toEqual([]);
-        const except = { has: ' ', ends: '.md' };
-        expect([...((await a.findText(tip, { text: 'cost', under: 'd', except })) ?? [])]).toEqual(
-          expect.not.arrayContaining(['d/é b.md']),
-        );
       });
 
       it('finds the commit that added each path, the newest when there were several', async () => {

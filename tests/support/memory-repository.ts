@@ -277,7 +277,7 @@ function openHost(server: Server, host: Host): Repository {
           }),
         );
       }),
-    findText: (commit, { text, under, except }) =>
+    findText: (commit, { text, under }) =>
       local('findText', () => {
         const listed = diffFolders({
           from: EMPTY,
@@ -291,11 +291,7 @@ function openHost(server: Server, host: Host): Repository {
             .includes(text.toLowerCase());
         return new Set(
           listed.flatMap((change) =>
-            change.kind === 'written' &&
-            says(change.blob) &&
-            !(except !== undefined && isNamed(change.path, except))
-              ? [change.path]
-              : [],
+            change.kind === 'written' && says(change.blob) ? [change.path] : [],
           ),
         );
       }),
@@ -326,11 +322,6 @@ function openHost(server: Server, host: Host): Repository {
     maintain: () => local('maintain', () => undefined),
     close: () => local('close', () => undefined),
   };
-}
-
-function isNamed(path: string, { has, ends }: { has: string; ends: string }): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  return name.endsWith(ends) && name.slice(0, -ends.length).includes(has);
 }
 
 async function askRemote<T>(

@@ -104,16 +104,11 @@ export async function listArchived(
 
 /**
  * Paths of the tip and of the archive whose files contain a text of printable ASCII, in either
- * case, in no order; null when a partial cache cannot tell. `beside: false` leaves out what is, by
- * its name, a reply beside its message.
+ * case, in no order; null when a partial cache cannot tell.
  */
 export async function findPaths(
   session: TransportSession,
-  {
-    text,
-    channel,
-    beside = true,
-  }: { readonly text: string; readonly channel: string | null; readonly beside?: boolean },
+  { text, channel }: { readonly text: string; readonly channel: string | null },
 ): Promise<readonly string[] | null> {
   const under = channel === null ? CHANNELS : channelFolder(channel);
   const archive = await archiveOf(session);
@@ -125,7 +120,6 @@ export async function findPaths(
         text,
         under,
         without,
-        ...(beside ? {} : { except: { has: '.re.', ends: '.md' } }),
       }),
     ),
   );

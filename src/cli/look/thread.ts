@@ -72,7 +72,7 @@ async function readLinks(session: TransportSession, files: readonly ListedFile[]
     const original = direct(file);
     if (original !== null) links.set(file.path, [original]);
   }
-  const naming = await findPaths(session, { text: 're:', channel: null, beside: false });
+  const naming = await findPaths(session, { text: 're:', channel: null });
   const mayName = naming === null ? null : new Set(naming);
   await scanBlobs(
     session.repository,
