@@ -37,7 +37,12 @@ export function oneLine(text: string, max: number): string {
   const part = text.length > 8 * max + 1_000 ? text.slice(0, 8 * max + 1_000) : text;
   const line = part.replace(UNSAFE, ' ').replace(BLANKS, ' ').trim();
   const points = Array.from(line);
-  return points.length <= max ? line : `${points.slice(0, max - 1).join('')}…`;
+  return points.length <= max ? line : `${endWhole(points.slice(0, max - 1).join(''))}…`;
+}
+
+/** The beginning of a text that was cut, without a joiner that joins nothing any more. */
+export function endWhole(beginning: string): string {
+  return beginning.replace(/[\u200c\u200d]+$/u, '');
 }
 
 /** The whole text, each unsafe character as the escape that JSON knows. */

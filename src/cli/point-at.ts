@@ -1,6 +1,6 @@
 /** The line of a file that something is wrong with, as compilers show it. */
 import { plainText } from '../base/plain-text.ts';
-import { displayWidth, fitWidth } from './display-width.ts';
+import { displayWidth, fitWidth } from '../base/display-width.ts';
 import { type Io, paint } from './io.ts';
 
 /** Where in a text. */

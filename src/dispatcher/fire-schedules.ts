@@ -5,7 +5,6 @@
  */
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import { oneLine } from '../base/plain-text.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
 import { WORKFLOWS } from '../protocol/paths.ts';
 import { formatTrailers, readTrailers } from '../protocol/trailers.ts';
@@ -24,6 +23,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import type { Scheduled } from './state.ts';
 import { enqueue } from './post.ts';
 import { requires, type Trust } from '../protocol/trust.ts';
+import { formatSubject } from '../protocol/subject.ts';
 import { isHeard } from './signed-file.ts';
 
 /** Commits that are searched for the one that gave a workflow its present form. */
@@ -91,7 +91,7 @@ function fire(dispatcher: Dispatcher, entry: Scheduled): void {
           ['Slot', due.slot],
           ['Host', settings.alias],
         ]);
-        const message = `${oneLine(`schedule → workflow: ${entry.name}`, 100)}\n\n${trailers}`;
+        const message = `${formatSubject(`schedule → workflow: ${entry.name}`)}\n\n${trailers}`;
         const author = { name: 'schedule', email: 'schedule@crosstalk' };
         return [
           {

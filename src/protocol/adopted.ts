@@ -3,11 +3,11 @@
  * message beside it, which wakes nobody. PROTOCOL.md "Late answers". Pure.
  */
 import { formatIso } from '../base/clock.ts';
-import { oneLine } from '../base/plain-text.ts';
 import { ackPath } from './acks.ts';
 import { writeFrontMatter } from './front-matter.ts';
 import { messageId, replyPath } from './paths.ts';
 import { textForLog } from './reply.ts';
+import { formatSubject } from './subject.ts';
 import { formatTrailers } from './trailers.ts';
 
 /** What is published, by whom, for which question. */
@@ -76,7 +76,7 @@ function adopted(
   const { to, ...rest } = parts.fields;
   const fields = { to, from: by, timestamp: formatIso(atMs), late: true, ...rest };
   const body = `${headOf(adoption)}\n\n${adoption.text.trim()}\n`;
-  const subject = oneLine(`${by} → ${asker}: late answer of ${recipient}`, 100);
+  const subject = formatSubject(`${by} → ${asker}: late answer of ${recipient}`);
   const trailers = formatTrailers([
     ['Re', messageId(message)],
     ['Channel', channel],

@@ -10,6 +10,7 @@ import { decodeMessage } from './message.ts';
 import { messageId, replyPath } from './paths.ts';
 import { dispatcherIdentity, modelIdentity } from './reply.ts';
 import { formatTrailers } from './trailers.ts';
+import { formatSubject, listNames } from './subject.ts';
 import { yesOrNo } from './yes-or-no.ts';
 
 /** What an agent wants to do. All of it is its own words. */
@@ -84,7 +85,7 @@ ${quoted(`---\nto: ${claim.recipient}\n---\napprove`)}
     author: modelIdentity(claim.recipient, claim.alias),
     committer: dispatcherIdentity(claim.alias),
     atMs,
-    message: `${oneLine(`${claim.recipient} ? ${people.join(', ')}: ${title}`, 100)}
+    message: `${formatSubject(`${claim.recipient} ? ${listNames(people)}: ${title}`)}
 
 ${formatTrailers([
   ['Re', messageId(message)],

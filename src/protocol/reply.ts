@@ -3,12 +3,12 @@
  * read in `git log`. PROTOCOL.md "Replies".
  */
 import { formatTrailers, type Trailer } from './trailers.ts';
-import { oneLine } from '../base/plain-text.ts';
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { decodeMessage } from './message.ts';
 import { checkedUsage } from './usage.ts';
 import { writeFrontMatter } from './front-matter.ts';
+import { formatSubject } from './subject.ts';
 import { attachmentFolder, messageId, replyPath } from './paths.ts';
 
 /** What is known when an answer, or the lack of one, is final. */
@@ -70,7 +70,6 @@ export interface Reply {
 }
 
 const BODY_LINES_MAX = 20;
-const SUBJECT_MAX = 100;
 
 /**
  * The reply's file and commit. The text of an agent is only ever the body: every field is the
@@ -172,13 +171,17 @@ export function textForLog(text: string): string {
     ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
     ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
   ];
-  return kept.join('\n').trim();
+  // No line of a text passes for a trailer, also for `git log --grep`.
+  return kept
+    .join('\n')
+    .trim()
+    .replace(/^(?=Crosstalk-)/gm, ' ');
 }
 
 const ANSWERS = '→';
 const FAILS = '✗';
 
-/** True for the subject of an answer of this model. */
+/** True for the subject of an answer: versions before `Crosstalk-Outcome: answered` say it only here. */
 export function isAnswerSubject(subject: string, model: string): boolean {
   return subject.startsWith(`${model} ${ANSWERS} `);
 }
@@ -188,21 +191,25 @@ export function isFailureSubject(subject: string, model: string): boolean {
   return subject.startsWith(`${model} ${FAILS} `);
 }
 
+function outcomeOf({ failure }: ReplyFacts): 'answered' | 'unknown' | null {
+  if (failure === null) return 'answered';
+  return failure.isUnknown === true ? 'unknown' : null;
+}
+
 function composeCommitMessage(facts: ReplyFacts): string {
   const said =
     facts.failure === null
       ? firstLine(facts.body)
       : `${facts.failure.class}: ${facts.failure.detail}`;
-  const subject = oneLine(
+  const subject = formatSubject(
     `${facts.recipient} ${facts.failure === null ? ANSWERS : FAILS} ${facts.asker}: ${said}`,
-    SUBJECT_MAX,
   );
   const trailers: readonly Trailer[] = [
     ['Re', messageId(facts.message)],
     ['Channel', facts.channel],
     ['Failed', facts.failure?.class ?? null],
     ['Detail', facts.failure?.detail ?? null],
-    ['Outcome', facts.failure?.isUnknown === true ? 'unknown' : null],
+    ['Outcome', outcomeOf(facts)],
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
     [

@@ -6,11 +6,11 @@
  */
 import { formatIso } from '../base/clock.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
-import { oneLine } from '../base/plain-text.ts';
 import { type Claim, isHex, parseRecord } from './claim.ts';
 import { isAlias } from './names.ts';
 import { messageId, parseStartedPath, startedPath } from './paths.ts';
 import { dispatcherIdentity } from './reply.ts';
+import { formatSubject } from './subject.ts';
 import { formatTrailers } from './trailers.ts';
 
 /** A mark that stands and whose message has no reply beside it. */
@@ -70,7 +70,7 @@ export function composeStart(started: {
     author: identity,
     committer: identity,
     atMs,
-    message: `${oneLine(`${claim.recipient} starts on ${claim.alias} for ${asker}: ${id}`, 100)}
+    message: `${formatSubject(`${claim.recipient} starts on ${claim.alias} for ${asker}: ${id}`)}
 
 What it does cannot be taken back: no host starts it again for this message.
 

@@ -17,6 +17,8 @@ export type TrailerKey =
   | 'Commit'
   | 'Cost'
   | 'Run'
+  | 'Transition'
+  | 'Bookkeeping'
   | 'Message'
   | 'Retries'
   | 'Started'

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { USAGE } from '../../src/cli/usage.ts';
 import { parseWords } from '../../src/cli/parse-words.ts';
-import { displayWidth, fitWidth, formatTable, padWidth } from '../../src/cli/display-width.ts';
+import { displayWidth, fitWidth, formatTable, padWidth } from '../../src/base/display-width.ts';
 import { plain } from '../../src/cli/io.ts';
 import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { orElse, fixBy, fixByHand, withNote } from '../../src/base/fix.ts';
-import { displayWidth } from '../../src/cli/display-width.ts';
+import { displayWidth } from '../../src/base/display-width.ts';
 import { helpLines } from '../../src/cli/io.ts';
 import { pointAt } from '../../src/cli/point-at.ts';
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/cli/begin/run-list.ts';
 import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/begin/run-view.ts';
 import { sumCostOfDay } from '../../src/cli/look/reply-totals.ts';
-import { displayWidth } from '../../src/cli/display-width.ts';
+import { displayWidth } from '../../src/base/display-width.ts';
 import { shortId } from '../../src/cli/look/short-id.ts';
 import type { HostReport } from '../../src/dispatcher/control-host.ts';
 import { parseOid } from '../../src/base/ids.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
-import { displayWidth, wrapWidth } from '../../src/cli/display-width.ts';
+import { displayWidth, wrapWidth } from '../../src/base/display-width.ts';
 import { fitGroups, type Group, rowsOf } from '../../src/cli/look/fit-screen.ts';
 import { printScreen, type Section } from '../../src/cli/look/print-status.ts';
 import type { Need } from '../../src/cli/look/status-needs.ts';

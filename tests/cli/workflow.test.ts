@@ -197,8 +197,8 @@ steps:
     expect((await answer('approve', run, 'both', '--from', 'eve')).stdout).not.toContain('more');
     await cli.answer();
     expect(await status(run)).toBe('succeeded');
-    await following.until('succeeded');
-    expect((await following.stop()).stderr).toContain('ask where');
+    await following.until('done: ');
+    expect((await following.stop()).stderr).toContain('ask ada (where)');
     expect((await cli.run(['why', `${run}/gates/where`])).stdout).toContain(
       'is decided: blog by ada',
     );
@@ -314,7 +314,16 @@ steps:
     );
     // From an old commit: what had finished there is taken over, what finished later is not.
     const old = cli.git(
-      ['log', '--format=%H', '--grep', `workflow ${run}: fanout b`, 'main'],
+      [
+        'log',
+        '--format=%H',
+        '--all-match',
+        '--grep',
+        `^Crosstalk-Run: ${run}`,
+        '--grep',
+        '^Crosstalk-Transition: fanout b',
+        'main',
+      ],
       cli.remote,
     );
     expect((await cli.json(['workflow', 'show', run, '--at', old])).data).toMatchObject({

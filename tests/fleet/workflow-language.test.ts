@@ -102,9 +102,9 @@ describe.concurrent('who is asked, and how often', () => {
     );
     expect(fleet.startsIn('retried').filter((line) => line.includes('/flaky/'))).toHaveLength(3);
     expect(fleet.startsIn('retried').filter((line) => line.includes('/other/'))).toHaveLength(1);
-    expect(fleet.subjects('retried').filter((subject) => subject === 'retry flaky')).toHaveLength(
-      2,
-    );
+    expect(
+      fleet.transitions('retried').filter((subject) => subject === 'retry flaky'),
+    ).toHaveLength(2);
     // The task is not added before its time: 1 s after the first failure, then min(3 s, 2 s).
     for (const [n, delayMs] of [
       [1, 1_000],
@@ -130,10 +130,9 @@ describe.concurrent('who is asked, and how often', () => {
     );
     const reply = await fleet.routed('fallback');
     expect(reply).toContain('second');
-    expect(fleet.subjects('fallback').filter((subject) => subject.startsWith('fallback'))).toEqual([
-      'fallback a',
-      'fallback b',
-    ]);
+    expect(
+      fleet.transitions('fallback').filter((subject) => subject.startsWith('fallback')),
+    ).toEqual(['fallback a', 'fallback b']);
     expect(fleet.read('data/channels/fallback/steps/a/one/task.re.locked.md')).toContain(
       'error: auth',
     );
@@ -142,7 +141,7 @@ describe.concurrent('who is asked, and how often', () => {
   it('compile goes through its list of models', async () => {
     fleet.open('compiled', 'compile: { model: [locked, planner] }', 'Do something.');
     expect(await fleet.routed('compiled')).toContain('planned by the second');
-    expect(fleet.subjects('compiled')).toContain('fallback plan');
+    expect(fleet.transitions('compiled')).toContain('fallback plan');
     expect(fleet.read('data/channels/compiled/PLAN.yaml')).toContain('only:');
   });
 
@@ -414,7 +413,9 @@ describe.concurrent('runs beside each other', () => {
     fleet.say(saved('one', 'three'));
     await fleet.untilPulled(() => fleet.stands('data/channels/follower/plan/2.yaml'));
     fleet.say(saved('other', 'four'));
-    await fleet.untilPulled(() => fleet.subjects('follower').includes('follow followed (unsafe)'));
+    await fleet.untilPulled(() =>
+      fleet.transitions('follower').includes('follow followed (unsafe)'),
+    );
     const notes = fleet
       .files('data/channels/follower/plan')
       .filter((path) => path.startsWith('follow-'));

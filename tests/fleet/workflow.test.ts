@@ -41,7 +41,7 @@ describe('a marker in prose', () => {
     });
     fleet.start('a');
     expect(await fleet.routed('ask')).toContain('merged');
-    expect(fleet.subjects('first')).toEqual(
+    expect(fleet.transitions('first')).toEqual(
       [
         'open',
         'compile (1 task)',
@@ -64,9 +64,9 @@ describe('a marker in prose', () => {
     expect(reply).toContain('failed: true');
     expect(reply).toContain('"b"');
     expect(fleet.agentRuns()).toHaveLength(4);
-    expect(fleet.subjects('first').filter((subject) => subject.startsWith('re-ask'))).toHaveLength(
-      3,
-    );
+    expect(
+      fleet.transitions('first').filter((subject) => subject.startsWith('re-ask')),
+    ).toHaveLength(3);
   });
 });
 
@@ -238,9 +238,9 @@ describe('three hosts that are killed at random', () => {
     expect(new Set(changes).size).toBe(changes.length);
     expect(changes.filter((line) => line.includes('.re.'))).toHaveLength(31);
     expect(changes.filter((line) => line.endsWith('/join/task.md'))).toHaveLength(1);
-    expect(fleet.subjects('crowd').filter((subject) => subject.startsWith('route'))).toHaveLength(
-      1,
-    );
+    expect(
+      fleet.transitions('crowd').filter((subject) => subject.startsWith('route')),
+    ).toHaveLength(1);
     expect(mostOpen(fleet, steps)).toBe(5);
     expect(await fleet.person('verify')).toMatchObject({ code: 0 });
   });

@@ -317,7 +317,7 @@ describe('a reply', () => {
     expect(reply.commitMessage.split('\n')[0]).toBe('opus → maintainer: Heading');
     expect(reply.commitMessage).toContain('… (21 more lines)');
     expect(reply.commitMessage).toMatch(
-      /\n\nCrosstalk-Re: a\nCrosstalk-Channel: g\nCrosstalk-Host: mbp\nCrosstalk-Attempt: 1\nCrosstalk-Tokens: 1 in, 2 out\nCrosstalk-Cost: 0\.5000 USD\n$/,
+      /\n\nCrosstalk-Re: a\nCrosstalk-Channel: g\nCrosstalk-Outcome: answered\nCrosstalk-Host: mbp\nCrosstalk-Attempt: 1\nCrosstalk-Tokens: 1 in, 2 out\nCrosstalk-Cost: 0\.5000 USD\n$/,
     );
     expect(
       composeReply({

@@ -3,6 +3,7 @@
  * paths and keys of the history alone, without the engine: one plan, each task answered once, plan
  * ≺ fan-out ≺ synthesis ≺ route, caps never exceeded, one end and nothing after it.
  */
+import { readTrailer } from '../../src/protocol/trailers.ts';
 import { readMessage } from '../../src/workflow/run/message-memo.ts';
 import { readYamlMapping } from '../../src/protocol/yaml.ts';
 import type { HistoryStep } from './invariants.ts';
@@ -58,11 +59,11 @@ export function listOpenRuns(files: ReadonlyMap<string, string>): readonly strin
 }
 
 /**
- * The kind of a transition: its commit's subject without the names of steps and what it comes to.
+ * The kind of a transition: what its commit says it is, without the names of steps.
  */
 function transitionOf({ commit }: HistoryStep): string | null {
-  const [, name] = /^workflow [^:]+: ([^:\n]*)/.exec(commit.message) ?? [];
-  if (name === undefined) return null;
+  const name = readTrailer(commit.message, 'Transition');
+  if (name === null) return null;
   if (/ pass \d/.test(name)) return 'next pass';
   if (/ \((left|right)\)$/.test(name)) return 'decide (choice)';
   if (/^fail .+ \(budget\)/.test(name)) return 'fail step';

@@ -36,8 +36,8 @@ export interface WorkflowFleet extends Fleet {
   readonly open: (name: string, head: string, body?: string) => void;
   /** The routed reply of a marker, when it stands. */
   readonly routed: (name: string, limitMs?: number) => Promise<string>;
-  /** Subjects of the transitions of a run, oldest first. */
-  readonly subjects: (run: string) => readonly string[];
+  /** Names of the transitions of a run, oldest first. */
+  readonly transitions: (run: string) => readonly string[];
   /** Agents that were started for a run, as `model path`. */
   readonly startsIn: (run: string) => readonly string[];
   /**
@@ -105,12 +105,10 @@ export async function startWorkflowFleet(
       await untilPulled(() => stands(`${GENERAL}/${name}.re.workflow.md`), limitMs);
       return read(`${GENERAL}/${name}.re.workflow.md`);
     },
-    subjects: (run) => {
-      const start = `workflow ${run}: `;
-      const all = fleet.git('log', '--reverse', '--format=%s').split('\n');
-      return all.flatMap((subject) =>
-        subject.startsWith(start) ? [subject.slice(start.length)] : [],
-      );
+    transitions: (run) => {
+      const format = '--format=%(trailers:key=Crosstalk-Transition,valueonly,separator=)';
+      const all = fleet.git('log', '--reverse', `--grep=^Crosstalk-Run: ${run}$`, format);
+      return all.split('\n').filter((name) => name !== '');
     },
     startsIn: (run) => fleet.agentRuns().filter((line) => line.includes(` data/channels/${run}/`)),
     present: (...aliases) =>

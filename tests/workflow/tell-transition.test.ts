@@ -1,11 +1,14 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { displayWidth } from '../../src/base/display-width.ts';
+import { hasUnsafe } from '../../src/base/plain-text.ts';
 import { tellTransition } from '../../src/workflow/run/tell-transition.ts';
 import { drive, inputOf, post, type World, world } from './drive.ts';
 
 const told = (at: World) => at.commits.map((commit) => tellTransition(inputOf(at), commit));
 /** Subjects without their beginning, which is the same for all. */
 const saidIn = (at: World): readonly string[] =>
-  told(at).map(({ subject }) => subject.replace(`workflow ${at.run}: `, ''));
+  told(at).map(({ subject }) => subject.replace(`${at.run}: `, ''));
 
 test('git log says what is asked of whom, who decided what, and the answer that came back', () => {
   const at = world(
@@ -16,12 +19,12 @@ test('git log says what is asked of whom, who decided what, and the answer that 
   post(at, `re: data/channels/${at.run}/gates/ship/ask.md`, 'approve, but be quick');
   drive(at);
   expect(saidIn(at)).toEqual([
-    'open',
-    'fanout plan (1 task)',
-    'ask ship: Ship? (maintainer)',
-    'decide ship (approve): maintainer',
-    'fanout go (1 task)',
-    'route (succeeded): Done',
+    'start',
+    'ask opus (plan)',
+    'ask maintainer (ship): Ship?',
+    'decided (ship): approve, by maintainer',
+    'ask opus (go)',
+    'done: Done',
   ]);
   expect(told(at)[3]?.text).toBe('approve, but be quick');
   expect(told(at).at(-1)).toMatchObject({
@@ -30,6 +33,8 @@ test('git log says what is asked of whom, who decided what, and the answer that 
       ['Re', '01JD0000000000000000000000'],
       ['Channel', 'general'],
       ['Run', at.run],
+      ['Transition', 'route (succeeded)'],
+      ['Bookkeeping', null],
     ],
   });
 });
@@ -40,7 +45,7 @@ test('git log says why something is asked again, and why a run failed', () => {
   const at = world(prose, () => '{"steps": {"a": {"prompt": "x", "model": "nobody"}}}');
   drive(at);
   expect(told(at)[2]?.text).toMatch(/^- there is no model "nobody" in this transport/);
-  expect(saidIn(at).at(-1)).toMatch(/^route \(failed\): plan: the answer of opus cannot be used/);
+  expect(saidIn(at).at(-1)).toMatch(/^failed: plan: the answer of opus cannot be used/);
 });
 
 test('a long answer is cut, and no subject is longer than a line', () => {
@@ -51,6 +56,33 @@ test('a long answer is cut, and no subject is longer than a line', () => {
   const at = world('model: opus\nsteps:\n  a: { prompt: x }', () => text);
   drive(at);
   const last = told(at).at(-1);
-  expect(last?.subject.length).toBeLessThanOrEqual(100);
+  expect(displayWidth(last?.subject ?? '')).toBeLessThanOrEqual(80);
   expect(last?.text.split('\n')).toHaveLength(21);
+});
+
+test('tasks of one commit are told by whom they ask, each name once', () => {
+  const at = world(
+    'steps:\n  vote: { prompt: x, model: opus, count: 3 }\n  merge: { needs: [vote], if: "${{ false }}", prompt: x, model: opus }',
+    () => 'yes',
+  );
+  drive(at);
+  expect(saidIn(at)).toContain('ask opus ×3 (vote)');
+  expect(saidIn(at)).toContain('skip merge (if: false)');
+});
+
+test('any words make one plain line of at most 80 columns that keeps the end of the run', () => {
+  const at = world('model: opus\nsteps:\n  a: { prompt: x }', () => '');
+  const words = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 300 }),
+    fc.constantFrom('界'.repeat(90), 'a\nb', '\u001b[31mred', '👩‍👩‍👧'.repeat(60)),
+  );
+  fc.assert(
+    fc.property(words, fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,63}$/), (said, run) => {
+      const transition = { name: 'skip a', words: said, files: [] };
+      const { subject } = tellTransition({ ...inputOf(at), run }, transition);
+      expect(displayWidth(subject)).toBeLessThanOrEqual(80);
+      expect(hasUnsafe(subject)).toBe(false);
+      expect(subject).toContain(run.slice(-11));
+    }),
+  );
 });

@@ -15,7 +15,7 @@ import { judgeFailure } from '../../transport/git-failure.ts';
 import { describeOlder } from '../look/older-transport.ts';
 import type { ProgramView } from '../look/agent-programs.ts';
 import { type Invocation, option } from '../command.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { hostname } from '../session/host-name.ts';
 import { plain } from '../io.ts';
 import { isUrl } from '../session/locate.ts';

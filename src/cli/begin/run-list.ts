@@ -6,7 +6,7 @@ import { formatDuration } from '../../base/duration.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
-import { fitWidth } from '../display-width.ts';
+import { fitWidth } from '../../base/display-width.ts';
 import { type Io, paint, plain } from '../io.ts';
 import { shownId } from './run-view.ts';
 

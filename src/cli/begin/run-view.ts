@@ -9,7 +9,7 @@ import type { LogRecord } from '../../base/log.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { formatLogLine } from '../../local/log-file.ts';
-import { displayWidth, fitWidth } from '../display-width.ts';
+import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { rowsOf } from '../look/fit-screen.ts';
 import { type Colour, type Io, paint, plain } from '../io.ts';
 import type { OutputPiece } from './keep-transcripts.ts';

@@ -11,7 +11,7 @@ import { examineHost } from './doctor-host.ts';
 import { examineRemote } from './doctor-remote.ts';
 import { examineWakes } from './doctor-wake.ts';
 import { type Finding, fine, trouble } from './finding.ts';
-import { displayWidth, padWidth } from '../display-width.ts';
+import { displayWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, type Io, paint, plain, printFix } from '../io.ts';
 import { lookAround } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';

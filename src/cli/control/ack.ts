@@ -4,7 +4,6 @@
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { oneLine } from '../../base/plain-text.ts';
 import { type Acked, ackPath } from '../../protocol/acks.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId } from '../../protocol/paths.ts';
@@ -16,6 +15,7 @@ import { type Failure, readFailures } from '../look/failures.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { publishFor } from '../session/transport-session.ts';
+import { formatSubject } from '../../protocol/subject.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 
 /** One thing to dismiss, and how it is named to people. */
@@ -109,7 +109,7 @@ function acknowledgement(
           author: sender.identity,
           committer: sender.identity,
           atMs,
-          message: `${oneLine(`${sender.name} dismisses ${about}`, 100)}\n\n${note}`.trimEnd(),
+          message: `${formatSubject(`${sender.name} dismisses ${about}`)}\n\n${note}`.trimEnd(),
         },
       ];
     },

@@ -21,6 +21,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { publishFor } from '../session/transport-session.ts';
+import { formatSubject } from '../../protocol/subject.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 
 /** Answers a question, named by its id or by that of the message that its agent works on. */
@@ -139,7 +140,7 @@ function answerTransaction(
         // Where it has its session.
         dispatch_host: host ?? undefined,
       };
-      const subject = oneLine(`${by} → ${from}: ${words.body}`, 100);
+      const subject = formatSubject(`${by} → ${from}: ${words.body}`);
       return [
         {
           writes: [{ path, content: writeFrontMatter(fields, `${words.body}\n`) }],

@@ -11,7 +11,6 @@ import { sendControl } from '../../local/control-client.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/open-work.ts';
-import { oneLine } from '../../base/plain-text.ts';
 import type { Transaction, TransactionOutcome } from '../../transport/publish.ts';
 import { type Invocation, option } from '../command.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
@@ -21,6 +20,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/transport-session.ts';
+import { formatSubject } from '../../protocol/subject.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 
 /**
@@ -113,7 +113,7 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
           author: sender.identity,
           committer: sender.identity,
           atMs,
-          message: `${oneLine(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`, 100)}\n\n${formatTrailers(
+          message: `${formatSubject(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`)}\n\n${formatTrailers(
             [
               ['Re', messageId(message.path)],
               ['Channel', message.channel],

@@ -9,7 +9,7 @@ import { systemClock } from '../../base/clock.ts';
 import { type Fix, fixByHand, formatFix } from '../../base/fix.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { type Io, lineFor } from '../io.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -6,7 +6,7 @@ import { formatIso } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { ulidOf } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { describedChannels, readChannelPage } from './channel-names.ts';
 import { openNames } from './message-state.ts';
 import { formatTime } from './print-message.ts';

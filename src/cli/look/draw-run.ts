@@ -6,7 +6,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
-import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
+import { displayWidth, fitWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, fixLines, type Io, lineFor, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
 import type { Told } from './why-run.ts';

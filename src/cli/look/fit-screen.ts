@@ -3,7 +3,7 @@
  * window has rows for. Pure.
  */
 
-import { displayWidth } from '../display-width.ts';
+import { displayWidth } from '../../base/display-width.ts';
 
 /** Things of one kind, each as its lines; one that is wider than the window takes several rows. */
 export interface Group {

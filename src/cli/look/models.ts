@@ -8,7 +8,7 @@ import type { OfferReason } from '../../protocol/reason.ts';
 import { tellReason } from '../../protocol/remedy.ts';
 import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
 import type { Invocation } from '../command.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { findProgram, type Program } from './find-program.ts';
 import { lineFor, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';

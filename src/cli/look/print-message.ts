@@ -8,7 +8,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
-import { displayWidth, fitWidth, padWidth } from '../display-width.ts';
+import { displayWidth, fitWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, type Io, lineFor, paint, plain } from '../io.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import type { FoldedRun } from './fold-runs.ts';

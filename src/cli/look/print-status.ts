@@ -3,7 +3,7 @@ import { formatCommands } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
-import { fitWidth, wrapWidth } from '../display-width.ts';
+import { fitWidth, wrapWidth } from '../../base/display-width.ts';
 import { fixLines, type Io, paint, plain } from '../io.ts';
 import { fitGroups, type Group, heightOfAll, rowsOf } from './fit-screen.ts';
 import { shortId } from './short-id.ts';

@@ -28,7 +28,7 @@ export interface ReplyTotals {
   costUsd: number;
 }
 
-const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost', 'Failed'] as const;
+const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost', 'Failed', 'Outcome'] as const;
 
 /** The sums up to the tip as it was last read. */
 export async function readReplyTotals(
@@ -72,11 +72,14 @@ function addReply(sums: Map<string, ReplyTotals>, values: readonly string[]): vo
     tokens = '',
     cost = '',
     failure = '',
+    outcome = '',
   ] = values;
   const isReply =
     author === `${model}@${host}.crosstalk` && committer === `dispatcher@${host}.crosstalk`;
-  const isFailure = failure !== '' || isFailureSubject(subject, model);
-  if (!isReply || !(isFailure || isAnswerSubject(subject, model))) return;
+  const isTold = failure !== '' || outcome !== '';
+  const isFailure = isTold ? failure !== '' : isFailureSubject(subject, model);
+  const isAnswer = isTold ? outcome === 'answered' : isAnswerSubject(subject, model);
+  if (!isReply || !(isFailure || isAnswer)) return;
   const key = `${model} ${host}`;
   const sum = sums.get(key) ?? {
     model,

@@ -5,7 +5,7 @@
 import { formatLocal } from '../../base/clock.ts';
 import type { MessagePath } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
-import { displayWidth, fitWidth } from '../display-width.ts';
+import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { lineFor, paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
 import { headline, stateText, toJson, whoSaid } from './print-message.ts';

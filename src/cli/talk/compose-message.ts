@@ -14,9 +14,8 @@ import {
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine, textForLog } from '../../protocol/reply.ts';
+import { formatSubject } from '../../protocol/subject.ts';
 import { fixBy } from '../../base/fix.ts';
-
-const SUBJECT_MAX = 100;
 
 /** A file to be published as a message. */
 export interface Letter {
@@ -76,7 +75,7 @@ export function composeCommitMessage(
   const to = gate === undefined ? who.to : `gate ${gate.gate} of ${gate.run}`;
   const said =
     who.said ?? (gate === undefined ? (fields.subject ?? firstLine(body)) : firstTwoLines(body));
-  const subject = oneLine(`${who.from} → ${to}${said === '' ? '' : `: ${said}`}`, SUBJECT_MAX);
+  const subject = formatSubject(`${who.from} → ${to}${said === '' ? '' : `: ${said}`}`);
   const text = textForLog(body);
   const trailers = formatTrailers([
     ...fields.re.map((path) => ['Re', messageId(path)] as const),

@@ -7,6 +7,7 @@ import { formatAddress } from '../../protocol/address.ts';
 import { channelOf, messageId } from '../../protocol/paths.ts';
 import { publishFor, type TransportSession } from '../session/transport-session.ts';
 import { composeCommitMessage, type Letter } from './compose-message.ts';
+import { tellMarker } from '../../workflow/language/marker.ts';
 import type { Sender } from './person.ts';
 
 /** What the commit says beside what the letter says. */
@@ -26,8 +27,9 @@ export async function publishLetter(
   { order = null, retries, asks }: Told = {},
 ): Promise<string> {
   const channel = channelOf(letter.path) ?? '';
+  const said = order ?? tellMarker(letter.message);
   const to = order === null ? letter.message.fields.to.map(formatAddress).join(', ') : channel;
-  const told = composeCommitMessage(letter, { from: sender.name, to, channel, said: order });
+  const told = composeCommitMessage(letter, { from: sender.name, to, channel, said });
   const again =
     retries === undefined
       ? ''

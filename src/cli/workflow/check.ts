@@ -12,7 +12,7 @@ import { chooseCompilers, type Compiling } from '../../workflow/run/compile.ts';
 import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/view/dry-plan.ts';
 import type { Plan, Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation } from '../command.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { paint, plain } from '../io.ts';
 import { pointAt } from '../point-at.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';

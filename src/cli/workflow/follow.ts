@@ -13,6 +13,7 @@ import { type TransportSession, unreachable } from '../session/transport-session
 import { formatFix } from '../../base/fix.ts';
 import { answerGate } from '../../protocol/remedy.ts';
 import { readMarkerRun } from '../look/runs.ts';
+import { subjectStart } from '../../workflow/run/tell-transition.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
 
 /** A run that was started just now. */
@@ -47,18 +48,17 @@ export async function followRun(
     told = tip;
     let asks = false;
     for (const { message } of commits) {
-      const [subject = ''] = message.split('\n');
       if (readTrailer(message, 'Run') !== follow.run || wantsJson(invocation)) continue;
       io.warn(
         paint(
           io,
           'dim',
           plain(
-            `${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${subject.replace(/^workflow [^:]+: /, '')}`,
+            `${formatDuration(systemClock.monotonicMs() - startedMs).padStart(7)}  ${withoutRun(message, follow.run)}`,
           ),
         ),
       );
-      asks ||= subject.includes(': ask ');
+      asks ||= readTrailer(message, 'Bookkeeping') === null;
     }
     if (asks)
       for (const line of await tellGates(session, follow, toldGates))
@@ -88,6 +88,14 @@ export async function followRun(
     commit: follow.commit,
     folder: channelFolder(follow.run),
   });
+}
+
+/** What a transition says, without the run: all that is followed is of one. */
+function withoutRun(message: string, run: string): string {
+  const [subject = ''] = message.split('\n', 1);
+  // The second is how programs before 9.0.0 begin.
+  const start = [subjectStart(run), `workflow ${run}: `].find((each) => subject.startsWith(each));
+  return subject.slice(start?.length ?? 0);
 }
 
 /** What the open gates of the run take that were not told yet. */

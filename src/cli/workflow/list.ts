@@ -5,7 +5,7 @@
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { given, type Invocation } from '../command.ts';
-import { formatTable } from '../display-width.ts';
+import { formatTable } from '../../base/display-width.ts';
 import { paint, plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { countOption, printJson, wantsJson } from '../look/reading.ts';

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Message } from '../../protocol/message.ts';
 import { slugName } from '../../protocol/names.ts';
 import { channelOf } from '../../protocol/paths.ts';
+import { listInputs } from '../../protocol/subject.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { coerceInput, describeInput } from './input-decode.ts';
 import { KEYS } from './keys.ts';
@@ -118,16 +119,31 @@ function decodeMarker(message: Message): Marker {
 export function runChannel(path: string, message: Message): string {
   const given = message.fields.childChannel;
   if (given !== null) return given;
-  const { raw } = readSourceOf(message);
-  const name =
-    [raw['name'], raw['uses'], message.fields.subject].find(
-      (each): each is string => typeof each === 'string' && each !== '',
-    ) ?? 'run';
-  const slug = slugName(name, 'run')
+  const slug = slugName(nameOf(message, readSourceOf(message).raw) ?? 'run', 'run')
     .replaceAll(/[._]+/g, '-')
     .slice(0, 40)
     .replace(/(?<!-)-+$/, '');
   return `${slug === '' ? 'run' : slug}-${createHash('sha256').update(path).digest('hex').slice(0, 10)}`;
+}
+
+/**
+ * A marker in `git log`: its name and inputs, `review3 (topic: leases)`. Null for other messages,
+ * and for one without a name, whose first line tells more.
+ */
+export function tellMarker(message: Message): string | null {
+  if (message.fields.type !== 'workflow') return null;
+  const { raw } = readSourceOf(message);
+  const name = nameOf(message, raw);
+  const inputs = raw['with'];
+  return name === null ? null : `${name}${isJsonObject(inputs) ? listInputs(inputs) : ''}`;
+}
+
+function nameOf({ fields }: Message, raw: JsonObject): string | null {
+  return (
+    [raw['name'], raw['uses'], fields.subject].find(
+      (each): each is string => typeof each === 'string' && each !== '',
+    ) ?? null
+  );
 }
 
 /**

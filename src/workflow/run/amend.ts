@@ -72,8 +72,17 @@ export function followSaved(fold: Fold): Transition | null {
     content: `${JSON.stringify(why === null ? { followed: source.name } : { unsafe: why }, null, 2)}\n`,
   };
   return typeof judged === 'string'
-    ? { name: `follow ${source.name} (unsafe)`, files: [noted] }
-    : { name: `follow ${source.name}`, files: [noted, nextAmendment(fold, judged.raw)] };
+    ? {
+        name: `follow ${source.name} (unsafe)`,
+        words: `keep to the plan; the changed ${source.name} does not fit: ${judged}`,
+        isNews: true,
+        files: [noted],
+      }
+    : {
+        name: `follow ${source.name}`,
+        words: `change the plan to the new ${source.name}`,
+        files: [noted, nextAmendment(fold, judged.raw)],
+      };
 }
 
 /** Where it is noted what became of a version of the saved workflow. */

@@ -3,8 +3,8 @@
  * the caps let through.
  */
 import { composeProposal } from './fold-context.ts';
-import type { NewFile, Transition } from './run-input.ts';
-import type { Cap, Fold } from './fold.ts';
+import type { Transition } from './run-input.ts';
+import type { Cap, Composed, Fold, Proposal } from './fold.ts';
 
 /**
  * The next transition among the proposals, or null when all are held back. `agentsLeft` tasks may
@@ -12,10 +12,13 @@ import type { Cap, Fold } from './fold.ts';
  */
 export function chooseTransition(fold: Fold, agentsLeft: number): Transition | null {
   const file = fold.proposals.find((proposal) => proposal.kind === 'file');
-  if (file !== undefined) return { name: file.name, files: composeProposal(fold, file).files };
+  if (file !== undefined) {
+    const composed = composeProposal(fold, file);
+    return { ...file.call([composed]), files: composed.files };
+  }
   const tasks = [...fold.proposals].sort((a, b) => b.priority - a.priority);
-  const files: NewFile[] = [];
-  let [first, count] = ['', 0];
+  const chosen: Composed[] = [];
+  let first: Proposal | null = null;
   const active = new Map<string, Set<string>>();
   const occupy = ({ key, unit }: Cap): void =>
     void active.set(key, (active.get(key) ?? new Set<string>()).add(unit));
@@ -23,24 +26,21 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
   let left = agentsLeft;
   for (const proposal of tasks) {
     const { name, caps } = proposal;
-    if (count > 0 && first !== name) continue;
+    if (first !== null && first.name !== name) continue;
     // What is answered already would need no place; to find out is dear, and the next free place
     // comes soon.
     if (!caps.every((cap) => hasPlace(cap, active))) continue;
-    const { files: added, isAgent, isOpen } = composeProposal(fold, proposal);
+    const composed = composeProposal(fold, proposal);
+    const { isAgent, isOpen } = composed;
     if (isAgent && left <= 0) continue;
     if (isAgent) left -= 1;
     if (isOpen) caps.forEach(occupy);
-    files.push(...added);
-    [first, count] = [name, count + 1];
+    chosen.push(composed);
+    first ??= proposal;
   }
-  if (count === 0) return null;
-  return {
-    name: first.startsWith('fanout ')
-      ? `${first} (${count === 1 ? '1 task' : `${String(count)} tasks`})`
-      : first,
-    files,
-  };
+  return first === null
+    ? null
+    : { ...first.call(chosen), files: chosen.flatMap(({ files }) => files) };
 }
 
 function hasPlace(

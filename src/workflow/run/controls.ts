@@ -83,6 +83,10 @@ export function answerControl(
   };
   return {
     name: `${control.op}${handled.isRefused ? ' (refused)' : ''}`,
+    words: handled.isRefused
+      ? `refused ${control.op} of ${control.from}: ${handled.says}`
+      : `${control.op}, as ${control.from} asked`,
+    isNews: handled.isRefused,
     files: [reply, ...handled.files],
   };
 }

@@ -31,7 +31,7 @@ export function noteEarlierRounds(
     stopBelow(fold, task.path, {
       atMs: round.atMs,
       why: 'the work was sent back',
-      name: `send back ${step}`,
+      called: { name: `send back ${step}`, words: `send back ${step}` },
     }),
   );
   const sum = (of: (task: TaskView) => number): number =>

@@ -78,7 +78,7 @@ function decideNext(input: RunInput, memo: FoldMemo | undefined): Transition | n
       if (opening.kind === 'refused') return refusal(input, opening.problems);
       const nobody = opening.plan === null ? whyNobodyCompiles(input) : null;
       if (nobody !== null) return refusal(input, [nobody]);
-      return { name: 'open', files: openFiles(channelRoot(input.run), opening) };
+      return { name: 'open', words: 'start', files: openFiles(channelRoot(input.run), opening) };
     }
     case 'open':
       return advance(input, foldRun(input, stage.header, memo));
@@ -157,7 +157,11 @@ function admit(input: RunInput, { fold }: FoldedRun): Transition | null | 'in' {
     case 'free':
       return 'in';
     case 'admit':
-      return { name: `admit to ${admitted.group}`, files: admitted.files };
+      return {
+        name: `admit to ${admitted.group}`,
+        words: `go on: its turn in ${admitted.group}`,
+        files: admitted.files,
+      };
     case 'queued':
       return null;
     case 'dropped': {
@@ -193,11 +197,10 @@ function advanceCompile(run: FoldedRun): Transition | null {
   if (run.isDone) return routeTransition(fold, endOf(run));
   if (run.stop === null && isPaused(fold.messages)) return null;
   const plan = compile?.status === 'succeeded' ? compiledPlan(fold, compile) : null;
-  if (plan !== null)
-    return {
-      name: `plan (${plan.steps === 1 ? '1 step' : `${String(plan.steps)} steps`})`,
-      files: [plan.file],
-    };
+  if (plan !== null) {
+    const steps = plan.steps === 1 ? '1 step' : `${String(plan.steps)} steps`;
+    return { name: `plan (${steps})`, words: `plan of ${steps}`, files: [plan.file] };
+  }
   const next = chooseTransition(fold, (run.budget.limits.agents ?? Infinity) - run.budget.agents);
   if (next !== null) return next;
   return compile?.status === 'failed' ? routeTransition(fold, endOf(run)) : null;

@@ -9,6 +9,7 @@ import { mayStartAgain } from '../../protocol/start-again.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { occupy, outcome } from './fold-context.ts';
 import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
+import { callTasks, taskName } from './call-tasks.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import type { Prompt, Retry } from '../language/plan.ts';
 import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
@@ -309,26 +310,22 @@ function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
   const path = taskPath(spec.folder, at.n);
   fold.proposals.push({
     kind: 'task',
-    name: proposalName(spec, at),
+    name: taskName(spec, at.kind),
+    call: (tasks) => callTasks(spec, at.kind, tasks),
     priority: spec.priority,
     paths: [path],
     caps: [...spec.caps, runCap(fold, path)],
     compose: (now) => {
       const task = composeTask(now, spec, at);
       const ready = readyReply(now, spec, task);
-      if (ready !== null) return { files: [taskFile(task), ready], isAgent: false, isOpen: false };
-      return { files: [taskFile(task)], isAgent: task.to !== 'workflow', isOpen: true };
+      const { uses } = task.extra;
+      const asked = typeof uses === 'string' ? uses : task.to;
+      return ready === null
+        ? { files: [taskFile(task)], isAgent: task.to !== 'workflow', isOpen: true, asked }
+        : { files: [taskFile(task), ready], isAgent: false, isOpen: false, asked };
     },
   });
   return running;
-}
-
-function proposalName(spec: ChainSpec, at: Position): string {
-  const what = `${spec.step}${spec.key === ONLY_KEY || spec.key === '' || at.kind === 'first' ? '' : ` ${spec.key}`}`;
-  if (at.kind === 'retry' || at.kind === 'fallback') return `${at.kind} ${what}`;
-  if (at.kind === 'reask') return `re-ask ${what}`;
-  if (spec.phase === 'compile') return 'compile';
-  return spec.phase === 'synthesize' ? `synthesize ${spec.step}` : `fanout ${what}${spec.pass}`;
 }
 
 function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {

@@ -6,7 +6,7 @@
 import { formatIso } from '../../base/clock.ts';
 import { ask, hasFile } from './fold-memo.ts';
 import type { JsonObject } from '../language/json.ts';
-import type { NewFile } from './run-input.ts';
+import type { NewFile, TransitionName } from './run-input.ts';
 import { closedReply } from './task-file.ts';
 import { folderOfStep } from '../../protocol/run-paths.ts';
 import type { Cap, Composed, Fold, Outcome, Proposal, Status } from './fold.ts';
@@ -56,27 +56,28 @@ export function settle(
   fold: Fold,
   file: {
     readonly path: string;
-    readonly name: string;
+    readonly called: TransitionName;
     readonly atMs: number;
     readonly content: JsonObject;
   },
 ): boolean {
   if (hasFile(fold, file.path)) return true;
   const content = `${JSON.stringify({ ...file.content, timestamp: formatIso(file.atMs) }, null, 2)}\n`;
-  propose(fold, file.name, [{ path: file.path, content }]);
+  propose(fold, file.called, [{ path: file.path, content }]);
   return false;
 }
 
 /** Proposes files of the engine's own, free of caps. */
-export function propose(fold: Fold, name: string, files: readonly NewFile[]): void {
+export function propose(fold: Fold, called: TransitionName, files: readonly NewFile[]): void {
   const paths = files.map(({ path }) => path);
   fold.proposals.push({
     kind: 'file',
-    name,
+    name: called.name,
+    call: () => called,
     priority: 0,
     paths,
     caps: [],
-    compose: () => ({ files, isAgent: false, isOpen: false }),
+    compose: () => ({ files, isAgent: false, isOpen: false, asked: null }),
   });
 }
 
@@ -129,7 +130,7 @@ export function stopBelow(
   stop: {
     readonly atMs: number;
     readonly why: string;
-    readonly name: string;
+    readonly called: TransitionName;
     readonly files?: readonly NewFile[];
   },
 ): boolean {
@@ -143,7 +144,7 @@ export function stopBelow(
     }),
   );
   const files = [...(stop.files ?? []).filter((file) => !hasFile(fold, file.path)), ...closing];
-  if (files.length > 0) propose(fold, stop.name, files);
+  if (files.length > 0) propose(fold, stop.called, files);
   return files.length === 0;
 }
 

@@ -5,6 +5,7 @@ import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { oneLine, plainText } from '../../base/plain-text.ts';
 import type { Awaited } from '../../protocol/reason.ts';
 import { channelRoot } from '../../protocol/paths.ts';
+import { listNames } from '../../protocol/subject.ts';
 import {
   decide,
   type Decision,
@@ -50,8 +51,14 @@ export function foldAsk(
   if (!hasFile(fold, path)) {
     const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
     const taken = takeDecision(fold, unit, { ...given, folder, content });
-    if (taken === null) propose(fold, `ask ${gate}`, [{ path, content }]);
-    else propose(fold, `take over ${gate} (${taken.decision})`, [{ path, content }, taken.file]);
+    if (taken === null) {
+      const words = `ask ${listNames(approvers)} (${gate}): ${title}`;
+      propose(fold, { name: `ask ${gate}`, words, isNews: true }, [{ path, content }]);
+    } else {
+      const name = `take over ${gate} (${taken.decision})`;
+      const words = `take over the decision on ${gate}: ${taken.decision}`;
+      propose(fold, { name, words }, [{ path, content }, taken.file]);
+    }
     return outcome('pending', unit.atMs);
   }
   const all = votesOn(fold, { folder, ask });
@@ -88,7 +95,13 @@ export function foldAsk(
   const atMs = Math.max(unit.atMs, decidedMs);
   const stands = settle(fold, {
     path: decisionPath(folder),
-    name: `decide ${gate} (${decision.decision})`,
+    called: {
+      name: `decide ${gate} (${decision.decision})`,
+      words: `decided (${gate}): ${decision.decision}${
+        decision.by.length === 0 ? '' : `, by ${listNames(decision.by)}`
+      }`,
+      isNews: true,
+    },
     atMs,
     content,
   });
@@ -204,7 +217,7 @@ export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
   if (due.kind === 'later') return outcome('waiting', unit.atMs, { awaits: due.awaits });
   settle(fold, {
     path,
-    name: `wait ${unit.step.id} over`,
+    called: { name: `wait ${unit.step.id} over`, words: `wait over (${unit.step.id})` },
     atMs: due.atMs,
     content: { waited, text: due.text, because: due.because },
   });
@@ -227,7 +240,7 @@ function takeWait(
   const atMs = Math.max(unit.atMs, typeof timestamp === 'string' ? (parseIso(timestamp) ?? 0) : 0);
   return {
     path,
-    name: `take over ${unit.step.id}`,
+    called: { name: `take over ${unit.step.id}`, words: `take over the wait (${unit.step.id})` },
     atMs,
     content: { ...content, reused: found.path },
   };

@@ -248,7 +248,10 @@ function takeFirst(
   const done = stopBelow(fold, folder, {
     atMs: winner.outcome.atMs,
     why,
-    name: `first ${unit.step.id} (${winner.key})`,
+    called: {
+      name: `first ${unit.step.id} (${winner.key})`,
+      words: `take the first answer, ${winner.key} (${unit.step.id})`,
+    },
     files: [file],
   });
   if (!done) return { ...costs, status: 'running' };

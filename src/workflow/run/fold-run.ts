@@ -30,7 +30,7 @@ import { inOrder } from '../language/reach.ts';
 import { createReuse, stepsOfItself } from './reuse.ts';
 import { endStatusOf } from './route.ts';
 import { messageFiles, readRunMessages } from './run-messages.ts';
-import type { RunInput } from './run-input.ts';
+import type { RunInput, TransitionName } from './run-input.ts';
 import { gatesFolder, folderOfStep } from '../../protocol/run-paths.ts';
 import type { Fold, FoldMemo, Level, Outcome } from './fold.ts';
 
@@ -106,7 +106,12 @@ export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): Fo
   const compile = header.source.kind === 'prose' ? foldCompile(fold) : null;
   const cancelled = cancelOf(fold);
   if (!isCompiled) {
-    const done = cancelled === null || stopBelow(fold, root, { ...cancelled, name: 'cancel' });
+    const done =
+      cancelled === null ||
+      stopBelow(fold, root, {
+        ...cancelled,
+        called: { name: 'cancel', words: 'cancel what runs' },
+      });
     return {
       fold,
       compile,
@@ -236,7 +241,11 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
     );
     settle(fold, {
       path,
-      name: `budget hold (${formatLimit(budget.reached)})`,
+      called: {
+        name: `budget hold (${formatLimit(budget.reached)})`,
+        words: `hold: budget reached (${formatLimit(budget.reached)})`,
+        isNews: true,
+      },
       atMs,
       content: { limit: formatLimit(budget.reached), 'on-exceed': onExceed },
     });
@@ -278,10 +287,16 @@ function stopAll(fold: Fold, stop: Stop): boolean {
       stopBelow(fold, folderOfStep(fold.root, step.id), {
         atMs: stop.atMs,
         why: stop.why,
-        name: `${stop.kind === 'cancelled' ? 'cancel' : 'stop'} ${step.id}`,
+        called: stopped(stop, step.id),
       }),
     )
     .reduce((all, each) => all && each, dropGates(fold));
+}
+
+function stopped({ kind, why }: Stop, step: string): TransitionName {
+  return kind === 'cancelled'
+    ? { name: `cancel ${step}`, words: `cancel ${step}` }
+    : { name: `stop ${step}`, words: `stop ${step}: ${why}` };
 }
 
 function dropGates(fold: Fold): boolean {

@@ -143,7 +143,7 @@ function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
   if (step.when !== null && evaluateTemplate(step.when, values) !== true) {
     const stands = settle(fold, {
       path: `${stepFolder}${prefix}skipped.json`,
-      name: `skip ${step.id}`,
+      called: { name: `skip ${step.id}`, words: `skip ${step.id} (if: false)` },
       atMs,
       content: { why: 'if' },
     });
@@ -205,7 +205,10 @@ function foldItems(fold: Fold, unit: Unit): Outcome {
     const done = stopBelow(fold, unit.stepFolder, {
       atMs: first.outcome.atMs,
       why,
-      name: `fail-fast ${unit.step.id} (${first.item.key})`,
+      called: {
+        name: `fail-fast ${unit.step.id} (${first.item.key})`,
+        words: `stop ${unit.step.id}: ${why}`,
+      },
     });
     if (!done) return outcome('running', unit.atMs);
     return summarize(

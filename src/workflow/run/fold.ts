@@ -9,7 +9,7 @@ import type { Ask, Plan, Step } from '../language/plan.ts';
 import type { Awaited } from '../../protocol/reason.ts';
 import type { RunHeader } from './header.ts';
 import type { Reuse } from './reuse.ts';
-import type { NewFile, RunInput } from './run-input.ts';
+import type { NewFile, RunInput, TransitionName } from './run-input.ts';
 import type { RunMessages } from './run-messages.ts';
 
 export const STATUSES = [
@@ -59,13 +59,17 @@ export interface Composed {
   readonly isAgent: boolean;
   /** False for what is answered already: it needs no place below a cap. */
   readonly isOpen: boolean;
+  /** Whom a task asks, or which saved workflow it starts; null for files of the engine's own. */
+  readonly asked: string | null;
 }
 
 /** Files that would bring the run forward. */
 export interface Proposal {
   readonly kind: 'file' | 'task';
-  /** Subject for one; tasks that share it go into one commit with their number in brackets. */
+  /** Tasks that share it go into one commit. */
   readonly name: string;
+  /** What the commit of it, or of several that share its name, is called. */
+  readonly call: (composed: readonly Composed[]) => TransitionName;
   readonly priority: number;
   /** Where its files go. */
   readonly paths: readonly string[];

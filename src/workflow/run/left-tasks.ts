@@ -38,10 +38,11 @@ export function noteLeftTasks(fold: Fold, outcomes: ReadonlyMap<string, Outcome>
   for (const step of open) {
     const of = outcomes.get(step);
     if (of === undefined || !isEnded(of)) continue;
+    const why = 'nothing waits for its answer any more';
     stopBelow(fold, folderOfStep(fold.root, step), {
       atMs: of.atMs,
-      why: 'nothing waits for its answer any more',
-      name: `close ${step}`,
+      why,
+      called: { name: `close ${step}`, words: `stop ${step}: ${why}` },
     });
   }
 }

@@ -10,6 +10,14 @@ import type { Fold } from './fold.ts';
 export const END_STATUSES = ['succeeded', 'degraded', 'failed', 'cancelled', 'dropped'] as const;
 export type EndStatus = (typeof END_STATUSES)[number];
 
+const END_WORDS: Readonly<Record<EndStatus, string>> = {
+  succeeded: 'done',
+  degraded: 'done in part',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  dropped: 'dropped',
+};
+
 export interface End {
   readonly status: EndStatus;
   readonly body: string;
@@ -74,6 +82,8 @@ export function routeTransition(
   const isRouted = input.marker.reply === null && input.marker.isGone !== true;
   return {
     name: `route (${end.status})`,
+    words: END_WORDS[end.status],
+    isNews: true,
     files: isRouted ? [...files, routedReply(input, end)] : files,
   };
 }
@@ -90,5 +100,10 @@ export function endStatusOf({ files }: RunInput, root: string): EndStatus | null
 export function refusal(input: RunInput, problems: readonly string[]): Transition {
   const body = `The workflow was not started.\n\n${problems.map((problem) => `- ${problem}`).join('\n')}\n\nCorrect it and send it again; \`crosstalkd workflow check <file>\` shows the same.\n`;
   const end: End = { status: 'failed', body, atMs: input.marker.timestampMs, usd: 0, tokens: 0 };
-  return { name: 'fail (not started)', files: [routedReply(input, end)] };
+  return {
+    name: 'fail (not started)',
+    words: 'not started',
+    isNews: true,
+    files: [routedReply(input, end)],
+  };
 }

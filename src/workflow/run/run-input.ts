@@ -9,9 +9,18 @@ export interface NewFile {
   readonly content: string;
 }
 
-/** One commit. tell-transition.ts says what its message is. */
-export interface Transition {
+/** What a transition is called. */
+export interface TransitionName {
+  /** Which one it is, for programs: `fanout vote (3 tasks)`. */
   readonly name: string;
+  /** The same for people: `ask opus, gpt, gemini (vote)`. Of any length; may hold others' words. */
+  readonly words: string;
+  /** True: it asks people something, or tells them what came of it; the others are bookkeeping. */
+  readonly isNews?: boolean;
+}
+
+/** One commit. tell-transition.ts says what its message is. */
+export interface Transition extends TransitionName {
   readonly files: readonly NewFile[];
 }
 

@@ -14,7 +14,8 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
     isJsonObject(standing) && typeof standing['why'] === 'string' ? standing['why'] : null;
   if (why !== null) {
     noRetry(fold, unit);
-    const done = stopBelow(fold, stepFolder, { atMs: folded.atMs, why, name: `close ${step.id}` });
+    const called = { name: `close ${step.id}`, words: `stop ${step.id}: ${why}` };
+    const done = stopBelow(fold, stepFolder, { atMs: folded.atMs, why, called });
     return done
       ? { ...folded, status: 'failed', isFailed: true, why }
       : { ...folded, status: 'running' };
@@ -43,7 +44,10 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
   if (isSpent && !mine.some((task) => task.state === 'open'))
     settle(fold, {
       path,
-      name: `fail ${step.id} (budget)`,
+      called: {
+        name: `fail ${step.id} (budget)`,
+        words: `failed (${step.id}): its budget is used up`,
+      },
       atMs: folded.atMs,
       content: { why: 'the budget of the step is used up' },
     });

@@ -3,19 +3,22 @@
  * the answer that came back. Pure.
  */
 import type { Trailer } from '../../protocol/trailers.ts';
-import { channelOf, messageId, parseGatePath, replyPath } from '../../protocol/paths.ts';
-import { oneLine } from '../../base/plain-text.ts';
+import { channelOf, messageId, replyPath } from '../../protocol/paths.ts';
+import { formatSubject } from '../../protocol/subject.ts';
 import { firstLine, textForLog } from '../../protocol/reply.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
 import { errorsAskedAbout } from './prompt-text.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
 
-const SUBJECT_MAX = 100;
+/** Half of a subject is for what happened. */
+const RUN_MAX = 40;
+/** The end of a name tells runs of one workflow apart. */
+const RUN_END = 11;
 
 /** The commit message of a transition, without the trailer of the host that makes it. */
 export interface ToldTransition {
-  /** `workflow <run>: <name>`, and what it comes to. */
+  /** `<run>: <words>`, and what it comes to. */
   readonly subject: string;
   /** At most a screen; empty when the subject says all. */
   readonly text: string;
@@ -30,7 +33,7 @@ interface Said {
 /** What the commit of a transition says. */
 export function tellTransition(
   { run, marker }: Pick<RunInput, 'run' | 'marker'>,
-  { name, files }: Transition,
+  { name, words, isNews = false, files }: Transition,
 ): ToldTransition {
   const routed = replyPath(marker.path, 'workflow');
   const isRoute = files.some(({ path }) => path === routed);
@@ -38,7 +41,7 @@ export function tellTransition(
     .map((file) => saidIn(file, routed))
     .find((said) => said !== null) ?? { gist: '', text: '' };
   return {
-    subject: oneLine(`workflow ${run}: ${name}${gist === '' ? '' : `: ${gist}`}`, SUBJECT_MAX),
+    subject: formatSubject(`${subjectStart(run)}${words}${gist === '' ? '' : `: ${gist}`}`),
     text: textForLog(text),
     trailers: [
       ...(isRoute
@@ -51,8 +54,17 @@ export function tellTransition(
           ]
         : []),
       ['Run', run] as const,
+      ['Transition', name] as const,
+      ['Bookkeeping', isNews ? null : 'yes'] as const,
     ],
   };
+}
+
+/** What every subject of a run begins with; a long name is cut in its middle. */
+export function subjectStart(run: string): string {
+  return run.length <= RUN_MAX
+    ? `${run}: `
+    : `${run.slice(0, RUN_MAX - RUN_END - 1)}…${run.slice(-RUN_END)}: `;
 }
 
 /** True for the answer of a run that failed. */
@@ -61,7 +73,7 @@ function isFailed({ content }: Pick<NewFile, 'content'>): boolean {
   return read.kind === 'message' && read.message.fields.error === 'workflow';
 }
 
-/** What people want to read of a file; null = the name of the transition says it. */
+/** What people want to read of a file; null = the words of the transition say it. */
 function saidIn({ path, content }: NewFile, routed: string): Said | null {
   if (path === routed) {
     const text = bodyOf(content);
@@ -70,12 +82,6 @@ function saidIn({ path, content }: NewFile, routed: string): Said | null {
   }
   if (path.endsWith('.re.workflow.md')) return { gist: '', text: bodyOf(content) };
   if (path.endsWith('.json')) return saidInJson(path, content);
-  if (parseGatePath(path) !== null) {
-    const read = readMessage(content);
-    if (read.kind === 'rejected') return null;
-    const { to, subject } = read.message.fields;
-    return { gist: `${subject ?? ''} (${to.map(({ name }) => name).join(', ')})`, text: '' };
-  }
   const errors = errorsAskedAbout(content);
   return errors === '' ? null : { gist: '', text: errors };
 }
@@ -83,12 +89,9 @@ function saidIn({ path, content }: NewFile, routed: string): Said | null {
 function saidInJson(path: string, content: string): Said | null {
   const json = parseJson(content);
   if (!isJsonObject(json)) return null;
-  const { by, text, why } = json;
+  const { text, why } = json;
   if (path.endsWith('/decision.json'))
-    return {
-      gist: Array.isArray(by) ? by.join(', ') : '',
-      text: typeof text === 'string' ? text : '',
-    };
+    return { gist: '', text: typeof text === 'string' ? text : '' };
   return typeof why === 'string' && why.includes(' ') ? { gist: '', text: why } : null;
 }
 

@@ -3,6 +3,7 @@
  * tables of Unicode; nothing is cut inside of a sign that is made of several code points.
  */
 import stringWidth from 'string-width';
+import { endWhole } from './plain-text.ts';
 
 const segmenter = new Intl.Segmenter();
 
@@ -25,7 +26,7 @@ export function fitWidth(text: string, columns: number): string {
     if (width > columns) break;
     kept += segment;
   }
-  return `${kept}…`;
+  return `${endWhole(kept)}…`;
 }
 
 /**
