@@ -2,7 +2,7 @@
  * What is wrong with a file that does not begin as a message does: what stands in the place of the
  * first line of dashes, and what would be right. Looks at the beginning alone. Pure.
  */
-import type { Rejection } from './front-matter.ts';
+import type { Rejection } from './rejection.ts';
 
 const START_CHARS = 2_000;
 const LINES = 8;

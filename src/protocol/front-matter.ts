@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';
 import { explainStart } from './explain-start.ts';
 import { readPlainFields } from './plain-fields.ts';
+import type { Rejection } from './rejection.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
 
 export const MESSAGE_BYTES_MAX = 1_048_576;
@@ -15,17 +16,6 @@ export const MESSAGE_BYTES_MAX = 1_048_576;
 // are plain.
 const load = createRequire(import.meta.url);
 const HEAD_BYTES_MAX = 65_536;
-
-/** Where and why a file is no message. `line` is 1-based in the file. */
-export interface Rejection {
-  /** Nothing at its beginning looks like the head of a message: a note, which needs nobody. */
-  readonly isNote?: true;
-  readonly line: number;
-  /** 1-based, where a character can be named. */
-  readonly column?: number;
-  readonly found: string;
-  readonly expected: string;
-}
 
 export type FrontMatterRead =
   | {

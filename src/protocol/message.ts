@@ -4,7 +4,8 @@
  */
 import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
-import { readFrontMatter, type Rejection, writeFrontMatter } from './front-matter.ts';
+import { readFrontMatter, writeFrontMatter } from './front-matter.ts';
+import type { Rejection } from './rejection.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { oddCharacter } from './explain-yaml.ts';
 import { isChannel, isName, CHANNEL_RULE, NAME_RULE, slugName } from './names.ts';

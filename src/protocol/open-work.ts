@@ -8,7 +8,7 @@ import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Recipient } from './address.ts';
 import type { Effects } from './models.ts';
-import type { Rejection } from './front-matter.ts';
+import type { Rejection } from './rejection.ts';
 import type { OlderAnswer } from './older-answer.ts';
 import {
   claimKey,

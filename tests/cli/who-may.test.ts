@@ -83,7 +83,18 @@ it('agents may call what sends or reads, and nothing else', () => {
       .sort(),
   ).toEqual(
     [
-      ...['channels', 'completion', 'hosts', 'lint', 'log', 'man', 'mcp', 'metrics', 'models'],
+      ...[
+        'ask',
+        'channels',
+        'completion',
+        'hosts',
+        'lint',
+        'log',
+        'man',
+        'mcp',
+        'metrics',
+        'models',
+      ],
       ...['search', 'send', 'show', 'status', 'thread', 'verify', 'wait', 'why', 'workflow'],
       ...['check', 'list', 'plan', 'show', 'why'].map((name) => `workflow ${name}`),
     ].sort(),

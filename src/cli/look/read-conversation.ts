@@ -6,7 +6,8 @@ import { refusedFolders } from '../../transport/mirror.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { formatAddress } from '../../protocol/address.ts';
-import { MESSAGE_BYTES_MAX, type Rejection } from '../../protocol/front-matter.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
+import type { Rejection } from '../../protocol/rejection.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { slugName } from '../../protocol/names.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import type { Rejection } from '../../protocol/front-matter.ts';
+import type { Rejection } from '../../protocol/rejection.ts';
 import {
   decodeMessage,
   formatMessage,
