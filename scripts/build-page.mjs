@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { bundledPackages, licencesOf } from './bundled-packages.mjs';
 
 /**
- * Builds the page of the checkout at `root`; gives the packages in it. Throws when esbuild is not installed or a file of the
- * page is wrong.
+ * Builds the page of the checkout at `root`; gives the packages in it. Throws when esbuild is not
+ * installed or a file of the page is wrong.
  */
 export async function buildPage(root) {
   const { build } = await import('esbuild');

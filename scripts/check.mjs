@@ -10,6 +10,7 @@ const STEPS = [
   ['types', 'tsc', ['-p', 'tsconfig.json']],
   ['types of the page', 'tsc', ['-p', 'src/web/page/tsconfig.json']],
   ['patterns', 'node', ['scripts/check-patterns.mjs']],
+  ['words', 'node', ['scripts/check-words.mjs']],
   ['layers', 'depcruise', ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src']],
   ['unused', 'knip', ['--no-progress']],
   ['package', 'publint', ['--strict']],

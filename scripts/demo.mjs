@@ -11,7 +11,7 @@ const bin = join(root, 'bin', 'crosstalkd.js');
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-demo-'));
 const team = join(place, 'team');
 const env = {
-  // Whoever runs this: git's own variables of theirs stay out of the demo.
+  // Anyone who runs this: git's own variables of theirs stay out of the demo.
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'))),
   CROSSTALK_CONFIG_DIR: join(place, 'config'),
   GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),

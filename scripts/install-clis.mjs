@@ -1,5 +1,5 @@
 // The agent programs that tests/agents-real runs, from npm into a cache outside of the repository;
-// each is a folder of its own and stays. All at once: what takes the time is one large file each.
+// each is its own folder and stays. All at once: what takes the time is one large file each.
 // Names as arguments install only those; without, the four that CI runs. Exit status: 0 with all of
 // them, 0 and a printed reason for those that the registry did not give, 1 when one cannot be
 // installed otherwise.
@@ -67,8 +67,8 @@ async function provide(name, spec) {
 }
 
 /**
- * Null, or why not. Only a whole installation gets its name, so that an interrupted one is begun
- * anew.
+ * Null, or why not. Only a whole installation gets its name, so that an interrupted one is started
+ * over.
  */
 async function install(name, { spec, place }) {
   const partial = `${place}.partial-${process.pid}`;

@@ -1,4 +1,4 @@
-// A provider of language models on loopback, for whoever looks at an agent program by hand: the
+// A provider of language models on loopback, for anyone who looks at an agent program by hand: the
 // endpoint of the tests, which speaks the forms of Anthropic, OpenAI (chat completions, responses)
 // and Gemini. `node scripts/play-provider.mjs` prints its address and a line for each question.
 // Words in a prompt steer the answer, as in tests/agents-real/questions.ts: [do:auth] 401,

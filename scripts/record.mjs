@@ -16,7 +16,7 @@ if (shown.includes(undefined) || !text.includes('That was crosstalkd.')) {
   console.error('this is not the whole output of: npm run -s demo');
   process.exit(1);
 }
-// The last section goes on with what the picture has no room for.
+// The last section continues with what the picture has no room for.
 const lines = shown
   .flatMap((section) => [...`# ${section}`.split('\n$ the answer')[0].trimEnd().split('\n'), ''])
   .slice(0, -1);

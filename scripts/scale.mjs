@@ -149,7 +149,7 @@ function tellBeyond({ steadyPerSecond, waitMs }) {
   const command = `node scripts/scale.mjs --hosts ${each.hosts} --messages ${Math.ceil(each.rate * 300)} --rate ${each.rate}`;
   return [
     carried,
-    `For a middle wait below ${seconds(WAIT_MS)}: ${transports} transports, each a branch of its own, with ${each.hosts} hosts on each. One of them: ${command}`,
+    `For a middle wait below ${seconds(WAIT_MS)}: ${transports} transports, each its own branch, with ${each.hosts} hosts on each. One of them: ${command}`,
     'A host can serve several of them: `crosstalkd run <dir> <dir> …`; with all hosts on every branch less is gained.',
   ].join('\n');
 }

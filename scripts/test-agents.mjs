@@ -2,7 +2,7 @@
 // --installed]`.
 //   (nothing) what CI runs: each promise of tests/agents-real in as few starts as can show it
 //   <name> only this program
-//   --all each case of a promise as a message of its own; also the other programs, where they are
+//   --all each case of a promise as its own message; also the other programs, where they are
 //   installed
 //   --installed nothing is installed first Anything else goes to vitest.
 import { spawnSync } from 'node:child_process';

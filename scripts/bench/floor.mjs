@@ -27,7 +27,7 @@ export function createFloor({ gitDir, url, refs }) {
     /** One commit, as a path or ssh remote gives it. */
     fetchPack: (oid) => run(['fetch-pack', '--thin', '--lock-pack', '--stdin', url], `${oid}\n`),
     /**
-     * One commit over http: fetch-pack cannot do that by itself, so the floor is git's own fetch.
+     * One commit over http: fetch-pack cannot do that on its own, so the floor is git's own fetch.
      */
     fetchHttp: (oid) =>
       run([

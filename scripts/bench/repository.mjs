@@ -38,7 +38,7 @@ export async function makeRemote(place, count) {
   return path;
 }
 
-/** A remote of its own for a test that writes: objects are shared with the one it is made from. */
+/** Its own remote for a test that writes: objects are shared with the one it is made from. */
 export function copyRemote(from, to) {
   const { status, stderr } = spawnSync('git', ['clone', '--quiet', '--bare', '--local', from, to], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-// Repositories on this disk over ssh: an sshd on loopback with keys of its own, run as whoever
+// Repositories on this disk over ssh: an sshd on loopback with its own keys, run as anyone who
 // measures.
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';

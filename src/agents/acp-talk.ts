@@ -137,7 +137,7 @@ function hearAnswer(state: State, record: JsonRecord, given: Given): void {
 }
 
 function hearError(state: State, error: JsonRecord, given: Given): void {
-  // A session that cannot be continued is begun anew: the prompt holds the thread.
+  // A session that cannot be continued is started over: the prompt holds the thread.
   if (state.phase === 'opening' && state.canContinue !== null) {
     state.canContinue = null;
     openSession(state, given);
@@ -247,7 +247,7 @@ function answerRequest(state: State, { method, id, record }: Asked, { request }:
   state.shown += `[asks for ${describeAsked(params)}]\n`;
 }
 
-/** Whether a person is asked for what the agent may not do by itself. */
+/** Whether a person is asked for what the agent may not do on its own. */
 function asksPerson({ entry, onAsk }: InvocationRequest): boolean {
   return entry.permissions !== null && onAsk !== undefined;
 }

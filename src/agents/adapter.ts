@@ -56,7 +56,7 @@ export type Invocation =
 export interface ProgramOutput {
   readonly stdout: string;
   readonly stderr: string;
-  /** Null when a signal ended it, and when it did not end by itself. */
+  /** Null when a signal ended it, and when it did not end on its own. */
   readonly exitCode: number | null;
   readonly signal: string | null;
   /**
@@ -182,7 +182,7 @@ export interface Adapter {
    * For programs that try again and again without a way to tell them not to: whether a line of
    * stderr, or of JSON lines, says that it does. Waiting is the dispatcher's, so the program is
    * ended at the line after `RETRIES_MAX` of them; work that is shown in between begins the count
-   * anew.
+   * again.
    */
   readonly saysRetry?: (line: string) => boolean;
   /**
@@ -206,7 +206,7 @@ export interface Adapter {
 /** What a program that says nothing of its use has used. */
 export const NO_USAGE: Usage = { tokensIn: null, tokensOut: null, costUsd: null };
 
-/** The prompt with the persona before it, for programs without a system prompt of their own. */
+/** The prompt with the persona before it, for programs without their own system prompt. */
 export function withPersona({
   prompt,
   persona,

@@ -88,7 +88,7 @@ export interface AttemptRequest {
   /** Called with pieces of output as they come, decoded; for people who watch. */
   readonly onOutput: (text: string) => void;
   /**
-   * Asks a person for what the entry does not allow by itself; false: denied, or nobody answered.
+   * Asks a person for what the entry does not allow on its own; false: denied, or nobody answered.
    * Never rejects. While it is open the limits of time stand still. Absent: nobody is asked.
    */
   readonly onAsk?: (asked: PermissionAsked, directory: string) => Promise<boolean>;

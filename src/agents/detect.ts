@@ -96,7 +96,7 @@ export async function detectAgents(parts: DetectionParts): Promise<readonly Foun
   return found.filter((agent) => agent !== null);
 }
 
-interface Place {
+interface SearchFolder {
   readonly adapter: Adapter;
   readonly detection: Detection;
   readonly path: string;
@@ -109,7 +109,7 @@ interface Places {
   readonly named: readonly NamedProgram[];
 }
 
-function locate(adapter: Adapter, { path, extra, named }: Places): readonly Place[] {
+function locate(adapter: Adapter, { path, extra, named }: Places): readonly SearchFolder[] {
   const { detection } = adapter;
   if (detection === null) return [];
   const own = named
@@ -126,7 +126,7 @@ function locate(adapter: Adapter, { path, extra, named }: Places): readonly Plac
 }
 
 async function askAgent(
-  { adapter, detection, path, onPath }: Place,
+  { adapter, detection, path, onPath }: SearchFolder,
   parts: DetectionParts,
 ): Promise<FoundAgent | null> {
   const said = await askVersion(
@@ -175,7 +175,7 @@ async function askVersion(
   { path, adapter, args }: VersionQuestion,
   { operatorEnv, clock, limitMs }: DetectionParts,
 ): Promise<string | null> {
-  // A name of its own for each: whoever ends first looks for what is left under its name, and would
+  // Its own name for each: anyone who ends first looks for what is left under its name, and would
   // end another program that is being asked.
   asked += 1;
   const env = buildAgentEnv({

@@ -17,7 +17,7 @@ const LOST_SESSION =
   // linear: the gaps are at most 80 characters
   /no conversation found|no rollout found|invalid session identifier|no saved session found|session not found|found in different project|no previous sessions found|no session(,|\b.{0,30}\b(found|match))|session .{0,80}(not found|does not exist)/i;
 
-/** Classes that end by themselves, so that a time in their words is that of their end. */
+/** Classes that end on their own, so that a time in their words is that of their end. */
 const PASSING: readonly FailureClass[] = ['rate-limit', 'usage-limit', 'unavailable'];
 
 /** Keys of a provider's error under which its code stands. */

@@ -19,7 +19,7 @@ export interface Told {
   readonly usage?: Usage;
   /** The words of an error. */
   readonly error?: string;
-  /** Why the answer ends; absent while it goes on. */
+  /** Why the answer ends; absent while it continues. */
   readonly stop?: string;
 }
 

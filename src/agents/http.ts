@@ -95,7 +95,7 @@ async function ask(request: ServiceRequest): Promise<Parsed> {
     end.kind === 'response' && end.status === 200 && end.text !== '' ? parseRecord(end.text) : null;
   if (answer !== null) hear(dialect.whole(answer));
   const usage = withCost(said.usage, request.entry);
-  return judge(end, {
+  return classifyEnd(end, {
     ...said,
     text: said.text.join(''),
     usage,
@@ -113,7 +113,7 @@ interface Heard {
   readonly nowMs: number;
 }
 
-function judge(end: ExchangeEnd, heard: Heard): Parsed {
+function classifyEnd(end: ExchangeEnd, heard: Heard): Parsed {
   const { usage, nowMs } = heard;
   if (end.kind === 'no-response') return fail(end.why, { fallback: 'unavailable', nowMs });
   const resetAtMs = resetOf(end.header, nowMs);

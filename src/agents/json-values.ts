@@ -71,7 +71,7 @@ export function jsonValues(text: string): readonly unknown[] {
   return values;
 }
 
-/** Where a `{` or `[` stands that JSON could go on from. */
+/** Where a `{` or `[` stands that JSON could continue from. */
 function nextStart(text: string, from: number): number {
   const start = /[{[]\s{0,40}["{[\]}\d-]/g;
   start.lastIndex = from;

@@ -1,6 +1,6 @@
 /**
  * Takes the standard output of a program as it comes: keeps what is needed within a limit, and
- * hands whole lines to whoever watches.
+ * hands whole lines to anyone who watches.
  */
 import { Buffer } from 'node:buffer';
 
@@ -21,7 +21,7 @@ export interface CollectorOptions {
   readonly byLine: boolean;
 }
 
-/** So many times the limit may a line be that is dropped: nothing reasonable is longer. */
+/** A dropped line may be this many times the limit: nothing reasonable is longer. */
 const DROPPED_LINE_FACTOR = 64;
 
 export interface Collector {

@@ -2,12 +2,12 @@
 import type { Clock } from '../base/clock.ts';
 
 export interface Pause {
-  /** Milliseconds of all pauses so far, the one that goes on included. */
+  /** Milliseconds of all pauses so far, the one that continues included. */
   readonly pausedMs: () => number;
   readonly isPaused: () => boolean;
   /** Runs `work` as a pause; several may overlap. */
   readonly during: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Resolves when no pause goes on any more. */
+  /** Resolves when no pause continues any more. */
   readonly over: () => Promise<void>;
 }
 

@@ -7,7 +7,7 @@
 const HEADER = 'Message:\n';
 
 /**
- * A prompt that does not begin with what a program may take for a command of its own (`/quit`,
+ * A prompt that does not begin with what a program may take for its own command (`/quit`,
  * `!rm`, `#note`, `@file`, `-flag`).
  */
 export function withoutCommand(prompt: string): string {

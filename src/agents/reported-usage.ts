@@ -40,7 +40,7 @@ export async function readReportedUsage(path: string): Promise<ReportedUsage> {
 
 async function readBounded(path: string): Promise<string | null> {
   try {
-    // Not through a link, and not waiting for whoever would write into a pipe.
+    // Not through a link, and not waiting for anyone who would write into a pipe.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const { size } = await file.stat();

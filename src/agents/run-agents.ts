@@ -32,7 +32,7 @@ export interface AgentsParts extends Omit<ProgramContext, 'redact'> {
   readonly services?: Readonly<Record<string, Service>>;
   /**
    * Where programs that keep sessions by directory run, a folder for each model; without, sessions
-   * of entries without `cwd:` begin anew.
+   * of entries without `cwd:` start over.
    */
   readonly sessions?: LastingFolders;
 }

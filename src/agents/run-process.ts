@@ -4,7 +4,7 @@
  * program does makes it throw.
  *
  * A run is *starting* (spawned, told to `onStarted`, no input yet), *running* (input written; ends
- * by itself or by one of the limits),
+ * on its own or by one of the limits),
  * *ending* (TERM sent; KILL after the grace), *draining* (the leader is gone; others may still hold
  * its pipes, for a second of silence, three in all) and *swept* (the group and every marked process
  * killed).
@@ -38,7 +38,7 @@ const LINGER_MS = 10 * SECOND;
 const CANCEL_MS = 5 * SECOND;
 /** How long it may take to end at the end of its stdin, before it is sent TERM. */
 const EOF_MS = 3 * SECOND;
-/** Words that follow the end of a conversation are waited for so long. */
+/** How long words are awaited that follow the end of a conversation. */
 const SETTLE_MS = 400;
 /** How long the pipes may stay open and say nothing after the leader has gone. */
 const CLOSE_WAIT_MS = 1 * SECOND;
@@ -94,7 +94,7 @@ export interface ProcessRun {
   readonly signal?: AbortSignal;
 }
 
-/** Why a run ended: by itself, or what ended it. */
+/** Why a run ended: on its own, or what ended it. */
 export type EndCause =
   'exited' | 'lingered' | 'gave-up' | 'timeout' | 'idle' | 'too-large' | 'aborted';
 

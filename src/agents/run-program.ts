@@ -175,7 +175,8 @@ function fillPlaces(
 }
 
 /**
- * Counts retries in a row: after one that helped, which shows in work that goes on, it begins anew.
+ * Counts retries in a row: after one that helped, which shows in work that continues, it starts
+ * over.
  */
 function countRetries({ saysRetry, output }: Adapter): {
   readonly givesUp?: (line: string) => boolean;
@@ -228,7 +229,7 @@ function showLines(
     const { onAsk } = request;
     asked = asked.then(async () => {
       const isSecret = [what.title, what.input ?? ''].some((text) => redact(text) !== text);
-      // What cannot be shown exactly is not asked: whoever agrees has to know to what.
+      // What cannot be shown exactly is not asked: anyone who agrees has to know to what.
       const mayAsk = onAsk !== undefined && !isSecret && !finished.signal.aborted;
       const isAllowed = mayAsk && pause.during(() => onAsk(what, cwd)).catch(() => false);
       say(talk.decide(ask, await isAllowed));
@@ -307,7 +308,7 @@ async function read(end: Ended, reading: Reading): Promise<AttemptOutcome | null
     : answer({ ...parsed, usage }, judging);
 }
 
-/** It ended by itself, or after it had said that it would try again and again. */
+/** It ended on its own, or after it had said that it would try again and again. */
 function isOwnEnd({ cause }: Ended): boolean {
   return cause === 'exited' || cause === 'gave-up';
 }
@@ -387,7 +388,7 @@ function joinOutputs({
       ]);
 }
 
-/** Whoever reads that a program is not signed in reads what to do about it. */
+/** Anyone who reads that a program is not signed in reads what to do about it. */
 export function withAdvice(
   parsed: Extract<Parsed, { kind: 'failure' }>,
   { detection }: Adapter,

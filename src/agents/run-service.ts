@@ -11,7 +11,7 @@ import { createRedactor, secretsOf } from './redact.ts';
 import type { Service } from './service.ts';
 
 /**
- * So many bytes may come for one byte of answer: JSON around each piece of text, thoughts, signs of
+ * Bytes that may come for each byte of answer: JSON around each piece of text, thoughts, signs of
  * life.
  */
 const WIRE_FACTOR = 400;

@@ -37,7 +37,7 @@ export async function usageOfAttempt(
   const part = (key: keyof Usage): number | null => {
     const [now, then] = [total[key], before === null ? null : (before[key] ?? 0)];
     if (now === null || then === null) return usage[key];
-    // A program that begins its sum anew tells what it used since.
+    // A program that restarts its sum tells what it used since.
     return now >= then ? now - then : now;
   };
   return { tokensIn: part('tokensIn'), tokensOut: part('tokensOut'), costUsd: part('costUsd') };

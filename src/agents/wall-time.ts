@@ -109,7 +109,7 @@ export function dayOf(words: DayWords, today: Day): Day | null {
   );
 }
 
-/** The day that comes so many days later. */
+/** The day that many days later. */
 export function addDays(day: Day, count: number): Day {
   const moved = new Date((dayNumber(day) + count) * DAY);
   return {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 
 /**
- * So often a pause may be begun anew because something was heard: what a program itself has written
+ * How often a pause may start over because something was heard: what a program itself has written
  * is heard in the first two.
  */
 const PAUSES_MAX = 3;
@@ -19,8 +19,8 @@ export interface Draining {
 
 /**
  * Resolves when the pipes are closed or have said nothing for a while: a process that the program
- * left behind may hold them open for ever. Whoever was held up meanwhile (busy, or asleep with the
- * machine) finds the time over before it hears what lies in the pipes, so it listens once more
+ * left behind may hold them open for ever. Anyone who was held up meanwhile (busy, or asleep with
+ * the machine) finds the time over before it hears what lies in the pipes, so it listens once more
  * before it believes in the silence. The pipes must be flowing. Never rejects.
  */
 export async function untilDrained(

@@ -21,7 +21,7 @@ export interface Fix {
 
 /**
  * A command: `` fixBy`crosstalkd retry ${id}` ``. What is written out is cut into words at its
- * spaces; what is filled in is a word of its own, or part of the word that it touches, whatever is
+ * spaces; what is filled in is its own word, or part of the word that it touches, whatever is
  * in it. A list is filled in as several words. A value that looks like an option does not become
  * one: it is tied to the option before it, or stands at the end, behind `--`.
  */
@@ -90,7 +90,7 @@ export function formatWords(words: Words): string {
   return words.map(shellWord).join(' ');
 }
 
-/** Each command that helps, on a line of its own as a person pastes it; none = see `note`. */
+/** Each command that helps, on its own line as a person pastes it; none = see `note`. */
 export function formatCommands({ command, then = [], or = [] }: Fix): readonly string[] {
   const chain = [command, ...then].filter((words) => words.length > 0).map(formatWords);
   return [...(chain.length === 0 ? [] : [chain.join(' && ')]), ...or.map(formatWords)];

@@ -1,6 +1,6 @@
 /**
  * Measurements in the text format that Prometheus reads (version 0.0.4), also from a file of its
- * textfile collector. Own code: the client package keeps registries and collects by itself; here a
+ * textfile collector. Own code: the client package keeps registries and collects on its own; here a
  * snapshot becomes thirty lines of text.
  */
 

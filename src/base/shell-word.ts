@@ -2,9 +2,9 @@
 import { hasUnsafe, replaceUnsafe } from './plain-text.ts';
 
 /**
- * A word as a shell takes it for itself: whoever named a file must not put a command into the one
- * that names the file. What cannot be seen is written out, so that the words that are shown are the
- * words that are run.
+ * A word as a shell takes it for itself: anyone who named a file must not put a command into the
+ * one that names the file. What cannot be seen is written out, so that the words that are shown are
+ * the words that are run.
  */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;

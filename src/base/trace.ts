@@ -1,6 +1,6 @@
 /**
  * Where the time goes, in the format that Chrome and Perfetto show as a picture: one row for each
- * door, one bar for each call through it. Calls that overlap get rows of their own. What is said is
+ * door, one bar for each call through it. Calls that overlap get their own rows. What is said is
  * how much went through (counts and sizes), never what: no text of messages or answers.
  */
 import type { Clock } from './clock.ts';

@@ -51,7 +51,7 @@ export interface Invocation {
   readonly program: string;
   /** The table of all commands, for those that tell of it. */
   readonly commands: readonly CommandSpec[];
-  /** Whoever asked does not wait for the answer any more. */
+  /** Anyone who asked does not wait for the answer any more. */
   readonly signal?: AbortSignal;
 }
 

@@ -131,7 +131,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'pause',
     args: '',
-    about: 'Claim nothing new until resume; what runs goes on',
+    about: 'Claim nothing new until resume; what runs continues',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ pause }) => ({ execute: pause })),
@@ -296,7 +296,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'older-than',
         value: 'time',
-        about: 'every channel in which nothing was written for so long, such as 90d',
+        about: 'every channel in which nothing was written for this long, such as 90d',
       },
       { name: 'runs', about: 'only channels of workflow runs' },
       { name: 'dry-run', about: 'say what would go and what would stay, and do nothing' },

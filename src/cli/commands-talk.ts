@@ -38,7 +38,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     group: 'talk',
     agents: true,
     options: [
-      { name: 'to', value: 'name', about: 'who is asked (default: whoever asked the agent)' },
+      { name: 'to', value: 'name', about: 'who is asked (default: the asker the agent)' },
       { name: 'message', short: 'm', value: 'text', about: 'the question (default: stdin)' },
     ],
     load: () => import('./talk/ask.ts').then(({ askPerson }) => ({ execute: askPerson })),
@@ -83,7 +83,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
         name: 'wait',
         value: 's',
         optional: true,
-        about: 'print the answers; for at most so long (default: 10m)',
+        about: 'print the answers; for at most this long (default: 10m)',
       },
       {
         name: 'from',

@@ -17,7 +17,7 @@ const WAIT: OptionSpec = {
   name: 'wait',
   value: 's',
   optional: true,
-  about: 'follow the run and print its answer; for at most so long (default: 10m)',
+  about: 'follow the run and print its answer; for at most this long (default: 10m)',
 };
 const REASON: OptionSpec = {
   name: 'message',

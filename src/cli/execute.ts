@@ -49,7 +49,7 @@ function findCommand(words: readonly string[]): {
   spec: CommandSpec | null;
   rest: readonly string[];
 } {
-  // Options that every command takes may also stand in front of it: `crosstalkd -C dir status`.
+  // Options that every command takes may also come before it: `crosstalkd -C dir status`.
   const at = placeOfCommand(words);
   const word = at < 0 ? undefined : words[at];
   const before = at < 0 ? words : words.slice(0, at);

@@ -139,7 +139,7 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
   return isOurs || nowMs - last.seenMs >= stealAfterMs(dispatcher);
 }
 
-/** One run's trouble is told and waits for a change of its files; the others go on. */
+/** One run's trouble is told and waits for a change of its files; the others continue. */
 async function advanceAlone(
   dispatcher: Dispatcher,
   marker: OpenMessage,
@@ -152,7 +152,7 @@ async function advanceAlone(
     dispatcher.doors.log.alert('workflow.broken', {
       message: marker.path,
       reason: errorText(error),
-      next: 'the others go on; it is tried again when its files change',
+      next: 'the others continue; it is tried again when its files change',
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * An agent asks a person for what it may not do by itself. The question lands together with a claim
- * that names it, so it is open exactly as long as that claim stands: a host that dies leaves
+ * An agent asks a person for what it may not do on its own. The question lands together with a
+ * claim that names it, so it is open exactly as long as that claim stands: a host that dies leaves
  * nothing to be cleared up. The person answers by a reply.
  */
 import type { PermissionAsked } from '../agents/agent.ts';

@@ -56,7 +56,7 @@ export async function beginBeat(
 
 /**
  * Takes in what became of it. Not landed: another count, so that the next try is another object,
- * and until a look shows what stands there no other push is burdened with it. The lease goes on
+ * and until a look shows what stands there no other push is burdened with it. The lease continues
  * from the last beat that landed.
  */
 export function noteBeat(

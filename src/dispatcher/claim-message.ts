@@ -1,5 +1,5 @@
 /**
- * Where a message is claimed: one push of create-only refs, each winning or losing by itself. An
+ * Where a message is claimed: one push of create-only refs, each winning or losing on its own. An
  * agent starts only after a look at the remote that is later than the push has shown our claim and
  * no reply, because a reply and the deletion of its claim land together.
  */
@@ -23,17 +23,17 @@ import {
 import { currentWork, isStillOurs } from './follow-moves.ts';
 import { observe } from './observe.ts';
 import { releaseClaim } from './publish-reply.ts';
-import { isMeant, listDue } from './refused-work.ts';
+import { isPersistentRefusal, listDue } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
 import { journal } from './write-journal.ts';
 
 const GIVE_BACK_MS = 2_000;
 /** A server that hides refs takes a claim and does not list it. */
 const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
-/** Work whose claim the remote does not take rests at least so long, doubling, and at most. */
+/** Work whose claim the remote does not take rests at least this long, doubling, and at most. */
 const REFUSED_MS = 5 * SECOND;
 const REFUSED_MS_MAX = 15 * MINUTE;
-/** A claim lost so often in a row to nobody was not lost but refused. */
+/** A claim lost this often in a row to nobody was not lost but refused. */
 const LOST_TO_NOBODY_MAX = 3;
 
 /** A claim to be made. `expected`: the lapsed claim that it takes over, or null for a free one. */
@@ -176,7 +176,7 @@ async function draftClaim(dispatcher: Dispatcher, request: ClaimRequest): Promis
 
 /** Whether the remote refuses a claim on work that is open still. */
 export function hasRefusedClaims({ state }: Pick<Dispatcher, 'state'>): boolean {
-  return [...state.claims.refused.values()].some(({ refusal }) => isMeant(refusal));
+  return [...state.claims.refused.values()].some(({ refusal }) => isPersistentRefusal(refusal));
 }
 
 /** Lets go of refusals that have ended: somebody has the claim, or nobody wants it any more. */
@@ -214,14 +214,14 @@ async function loseClaim(
   const refusal = refuseAgain(before, lost, nowMs);
   const { line } = refusal;
   const fields = { message: work.message.path, model: work.recipient };
-  if (!isMeant(refusal)) doors.log.status('claim.lost', fields);
+  if (!isPersistentRefusal(refusal)) doors.log.status('claim.lost', fields);
   else {
     const isNews = ![...refused.values()].some(
-      (other) => isMeant(other.refusal) && other.refusal.line === line,
+      (other) => isPersistentRefusal(other.refusal) && other.refusal.line === line,
     );
     if (isNews)
       doors.log.alert('claim.refused', { ...fields, reason: line, fix: 'crosstalkd doctor' });
-    // Whoever is called too often wants to hear of no claim; what refuses one may take others.
+    // Anyone who is called too often wants to hear of no claim; what refuses one may take others.
     if (lost.isLimited === true)
       state.models.parked.set(work.recipient, {
         untilMs: refusal.nextMs,

@@ -148,7 +148,7 @@ function tellFiles(read: AttachmentsRead, directory: string) {
 
 /**
  * A task of a workflow that continues a session names it, and the host that has it; anywhere else
- * it begins anew.
+ * it starts over.
  */
 function continueAs(
   fields: MessageFields | null,

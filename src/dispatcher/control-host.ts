@@ -94,7 +94,7 @@ export interface HostReport {
 
 const WAITING_MAX = 1_000;
 
-/** Claims nothing new until `resumeHost`; what runs goes on. */
+/** Claims nothing new until `resumeHost`; what runs continues. */
 export function pauseHost(dispatcher: Dispatcher): HostReport {
   const { state, doors } = dispatcher;
   state.host.pausedHere = true;
@@ -119,7 +119,7 @@ export function resumeHost(dispatcher: Dispatcher, model: string | null = null):
       'this dispatcher ends when its agents are done; start it again then: crosstalkd run',
     );
   state.host.pausedHere = false;
-  // Whoever has signed in to a program says so with this.
+  // Anyone who has signed in to a program says so with this.
   state.models.parked.clear();
   state.models.parks.clear();
   state.models.failures.clear();
@@ -178,7 +178,10 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
     if (accepted.kind === 'unreachable')
       throw new CrosstalkError('REMOTE_UNREACHABLE', accepted.failure.line);
     if (!pulled.value.descends) await blockWhatRan(dispatcher);
-    doors.log.warning('transport.accepted', { tip, next: 'goes on with the branch as it is now' });
+    doors.log.warning('transport.accepted', {
+      tip,
+      next: 'continues with the branch as it is now',
+    });
   }
   state.host.halted = null;
   wake(dispatcher);

@@ -46,11 +46,11 @@ export interface Settings {
   /** Directories of this host by the name that a message's `project:` gives; absolute. */
   readonly projects: Readonly<Record<string, string>>;
   /**
-   * A beat that did not change for so long (connected time of this host) is that of a dead host and
-   * is removed; a living one renews its own thrice in it.
+   * A beat that did not change for this long (connected time of this host) is that of a dead host
+   * and is removed; a living one renews its own thrice in it.
    */
   readonly forgetBeatMs: number;
-  /** Orders to all hosts are obeyed, whoever gave them. */
+  /** Orders to all hosts are obeyed, no matter who gave them. */
   readonly obeysControl: boolean;
   /** How long another host's share is left to it before this one takes it. */
   readonly stealAfterMs: number;
@@ -80,7 +80,7 @@ export interface Doors {
   readonly local: LocalState;
   readonly agents: Agents;
   readonly workspace: Workspace;
-  /** For attempts that work in a project on a branch of their own. */
+  /** For attempts that work in a project on their own branch. */
   readonly worktrees: Worktrees;
   /**
    * Re-read when its sources changed; `modelsText` is data/models.yaml as it is in force, `problem`

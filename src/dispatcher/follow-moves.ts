@@ -1,5 +1,5 @@
 /**
- * Open work under the claims that stand for it. A message without an id of its own is known by its
+ * Open work under the claims that stand for it. A message without its own id is known by its
  * path; when it is moved while somebody works on it, the claim keeps the key of the old path and is
  * found again by the bytes that it names. So nobody takes it a second time.
  */

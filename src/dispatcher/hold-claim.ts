@@ -69,7 +69,7 @@ export async function renewClaim(
   const isLanded = result?.kind === 'landed';
   const standing = isLanded ? oid : await refNow(dispatcher, held.ref);
   if (!isLanded && standing === before) {
-    // Nobody has taken it: the remote does not take the renewal. Whoever can go on, may.
+    // Nobody has taken it: the remote does not take the renewal. Anyone who can continue, may.
     doors.log.warning('claim.unrenewed', {
       message: held.work.message.path,
       model: held.work.recipient,
@@ -83,7 +83,7 @@ export async function renewClaim(
     doors.log.warning('claim.lost', {
       message: held.work.message.path,
       model: held.work.recipient,
-      next: 'the attempt ends here; whoever holds the claim goes on',
+      next: 'the attempt ends here; the holder of the claim continues',
     });
     await journal(dispatcher, {
       kind: 'settled',

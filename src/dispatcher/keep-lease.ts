@@ -13,7 +13,7 @@ import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
-import { isDue, isMeant, listDue, nextRefusal } from './refused-work.ts';
+import { isDue, isPersistentRefusal, listDue, nextRefusal } from './refused-work.ts';
 import { restoreClaim } from './restore-claim.ts';
 
 /**
@@ -39,7 +39,7 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
     noteRefusal(dispatcher, pushed.kind === 'unknown' ? pushed.failure : (result ?? NO_ANSWER));
 }
 
-/** So long a beat lets everything else go first. */
+/** How long a beat lets everything else go first. */
 const PATIENCE_MS = MINUTE;
 
 function isBeatWanted(dispatcher: Dispatcher, nowMs: number): boolean {
@@ -85,19 +85,19 @@ function noteRefusal(
     { ms: doors.clock.monotonicMs(), tip: null },
   );
   state.host.beat = { ...beat, refusal };
-  if (!isMeant(refusal))
+  if (!isPersistentRefusal(refusal))
     doors.log.warning('beat.failed', {
       reason: line,
       next: 'tries again; agents are stopped before the lease is over',
     });
-  else if (!isMeant(beat.refusal))
+  else if (!isPersistentRefusal(beat.refusal))
     doors.log.alert('beat.refused', { reason: line, fix: 'crosstalkd doctor' });
 }
 
 /**
  * Removes beats of hosts that are gone for good: until then a dead host in view delays its share of
  * the work. Told by this host's own clock and only while the remote was in view; a host that was
- * merely away beats anew when it is back.
+ * merely away beats again when it is back.
  */
 export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
@@ -179,7 +179,7 @@ function warnOfTwins(dispatcher: Dispatcher): void {
     doors.log.warning('host.alias-twice', {
       alias: settings.alias,
       other: host.instance,
-      next: 'both go on; give one of them another name with --alias',
+      next: 'both continue; give one of them another name with --alias',
     });
   }
 }

@@ -19,7 +19,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 
-/** So long after a host was told that it calls too often, all hosts call half as often. */
+/** How long all hosts call half as often after one was told that it calls too often. */
 const LIMITED_MS = 10 * MINUTE;
 /** Part of the reads that hosts do not use: connections are not equally long. */
 const READ_SLACK = 1.5;
@@ -208,7 +208,7 @@ export type Weight = 'normal' | 'low';
 
 /**
  * Whether this host may push now. When not, the loop looks again when its turn has come, so that
- * whoever asked asks again.
+ * the asker asks again.
  */
 export function mayPush(dispatcher: Dispatcher, weight: Weight = 'normal'): boolean {
   const { state, doors } = dispatcher;
@@ -266,7 +266,7 @@ export async function awaitTurn(dispatcher: Dispatcher, signal: AbortSignal): Pr
   });
 }
 
-/** Lets one of those who wait for a turn go on, if it has come: one turn is one push. */
+/** Lets one of those who wait for a turn continue, if it has come: one turn is one push. */
 export function grantTurn(dispatcher: Dispatcher): void {
   const { waiting } = dispatcher.state.pace;
   if (waiting.length > 0 && mayPush(dispatcher)) waiting.shift()?.();

@@ -1,6 +1,6 @@
 /**
  * Rests of models outlive the dispatcher: a restart, or the next `run --once`, does not start again
- * what was left alone for a while, and goes on counting its failures.
+ * what was left alone for a while, and continues counting its failures.
  */
 import { errorText } from '../base/errors.ts';
 import { decodeRest } from '../protocol/decode-rest.ts';
@@ -30,7 +30,7 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
   await doors.local.writeRests(rests).catch((error: unknown) =>
     doors.log.warning('rests.unwritten', {
       reason: errorText(error),
-      next: 'goes on; a restart may start a model that rests',
+      next: 'continues; a restart may start a model that rests',
     }),
   );
 }

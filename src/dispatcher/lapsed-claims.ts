@@ -21,16 +21,16 @@ export interface Lapsed {
   /** Whether the agent may have been started. Only its own host can know that it was not. */
   readonly started: boolean;
   /**
-   * Its holder was seen to serve the model: whoever can push can write a claim in the name of a
+   * Its holder was seen to serve the model: anyone who can push can write a claim in the name of a
    * host that nobody knows.
    */
   readonly isKnown: boolean;
-  /** Nobody has taken it for so long that it is not worth keeping its number of attempts. */
+  /** Nobody has taken it for long enough that it is not worth keeping its number of attempts. */
   readonly isStale: boolean;
   readonly attemptsMax: number;
 }
 
-/** A lapsed claim that nobody takes over is removed after so many leases. */
+/** A lapsed claim that nobody takes over is removed after this many leases. */
 const STALE_LEASES = 4;
 
 /** Who has started this work, as `judgeWork` wants to know; null = nobody may have. */

@@ -12,7 +12,7 @@ import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { resumePublishing } from './post.ts';
 import { refsUnder } from './refs-under.ts';
-import { isMeant, isStuck, LIMITED_MS } from './refused-work.ts';
+import { isPersistentRefusal, isStuck, LIMITED_MS } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
@@ -30,7 +30,7 @@ export interface LoopOptions {
 /** Why the loop ended; `ordered`: by an order to all hosts, from another machine. */
 export type LoopEnd = 'stopped' | 'ordered' | 'nothing-left' | 'refused' | 'unreachable' | 'halted';
 
-/** With `--once`, so many looks in a row may fail before it gives up. */
+/** With `--once`: polls that may fail in a row before it gives up. */
 const ONCE_OUTAGES_MAX = 3;
 /** A restart reads what changed since the last checkpoint; more often than this gains nothing. */
 const CHECKPOINT_MS = 5_000;
@@ -40,7 +40,7 @@ const UPKEEP_BUSY = 128;
 const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;
-/** Ended at once: so long for what is on its way, so that no claim and no beat are left behind. */
+/** Ended at once: the time for what is on its way, so that no claim and no beat are left behind. */
 const LEAVE_MS = 3_000;
 /** While an observer waits for a lease it has to look at least this often in it. */
 const LOOKS_PER_LEASE = 8;
@@ -86,7 +86,7 @@ async function keepTicking(
     pace.failures = result === 'unreachable' ? pace.failures + 1 : 0;
     if (result === 'done') {
       await checkpoint(dispatcher, pace);
-      keepUp(dispatcher);
+      maintainCache(dispatcher);
     }
     if (state.host.stopOrdered) return 'ordered';
     if (state.host.mode === 'draining' && workInHand(state).held === 0)
@@ -95,7 +95,7 @@ async function keepTicking(
     if (end !== null) return end;
     // A look that fails takes long, and the rest after it longer: an order to stop that came
     // meanwhile must not wait for either.
-    if (!isStopped(options)) await rest(dispatcher, result, pace);
+    if (!isStopped(options)) await waitForNextPoll(dispatcher, result, pace);
   }
   return 'stopped';
 }
@@ -106,9 +106,9 @@ function isStopped({ stop }: LoopOptions): boolean {
 
 /**
  * Packs what lies loose in the cache: soon when nothing is going on, at last also when something
- * always is. Beats go on meanwhile.
+ * always is. Beats continue meanwhile.
  */
-function keepUp({ state, doors, mirror }: Dispatcher): void {
+function maintainCache({ state, doors, mirror }: Dispatcher): void {
   const { upkeep } = state.loop;
   const { held, unsent } = workInHand(state);
   const isIdle = held + unsent === 0;
@@ -120,7 +120,7 @@ function keepUp({ state, doors, mirror }: Dispatcher): void {
     .catch((error: unknown) =>
       doors.log.warning('cache.unkept', {
         reason: errorText(error),
-        next: 'goes on; tries again later',
+        next: 'continues; tries again later',
       }),
     )
     .finally(() => (upkeep.running = false));
@@ -158,7 +158,11 @@ interface Pace {
   checkpointMs: number;
 }
 
-async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Promise<void> {
+async function waitForNextPoll(
+  dispatcher: Dispatcher,
+  result: TickResult,
+  pace: Pace,
+): Promise<void> {
   const { settings, state, doors } = dispatcher;
   const { pollMsMin, pollMsMax } = settings;
   pace.quietMs = state.loop.active ? pollMsMin : Math.min(pollMsMax, pace.quietMs * 2);
@@ -174,7 +178,7 @@ async function rest(dispatcher: Dispatcher, result: TickResult, pace: Pace): Pro
   const isLimited = state.host.outage?.reason === 'limited';
   const limitedMs = isLimited ? LIMITED_MS * 2 ** Math.min(pace.failures - 1, 20) : 0;
   const outageMs = Math.min(BACKOFF_MS_MAX, Math.max(backoffMs, limitedMs));
-  // Whoever holds claims has to be back with a beat before they lapse.
+  // Anyone who holds claims has to be back with a beat before they lapse.
   const outageMsMax =
     workInHand(state).held === 0 ? BACKOFF_MS_MAX : isLimited ? leaseMs / 2 : lookMsMax;
   const { askedMs } = state.pace;
@@ -216,7 +220,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     hand.uncertain > 0 ||
     hand.isPublishing ||
     // A beat that failed once or twice may have had bad luck.
-    (refusal !== null && !isMeant(refusal)) ||
+    (refusal !== null && !isPersistentRefusal(refusal)) ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
     (stuck ? hand.attempts.length > 0 : hand.held + hand.unsent + hand.runs > 0);
   if (busy || judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready')) return null;
@@ -241,7 +245,7 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
     // agents that run.
     dispatcher.doors.log.warning('checkpoint.unwritten', {
       reason: errorText(error),
-      next: 'goes on; tries again later',
+      next: 'continues; tries again later',
     });
   }
 }

@@ -17,7 +17,7 @@ import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
 import type { SeenRecord } from './state.ts';
 import { requires } from '../protocol/trust.ts';
 import { isHeard } from './signed-file.ts';
-import { beginLook, needsNoLook } from './wake-up.ts';
+import { beginLook, canSkipPoll } from './wake-up.ts';
 import { heldClaims } from './own-claims.ts';
 import { orphanAt } from './other-claims.ts';
 
@@ -32,7 +32,7 @@ export type Observed = 'seen' | 'unreachable' | 'halted';
  */
 export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const { settings, doors, mirror, state } = dispatcher;
-  if (needsNoLook(dispatcher)) return 'seen';
+  if (canSkipPoll(dispatcher)) return 'seen';
   const looked = beginLook(dispatcher);
   const asOf = mirror.epoch();
   const startedMs = doors.clock.monotonicMs();

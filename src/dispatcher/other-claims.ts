@@ -41,7 +41,7 @@ export function isSettling(others: OtherClaims, ref: string): boolean {
   return others.get(ref)?.kind === 'settling';
 }
 
-/** What ends it goes on its way. */
+/** What ends it continues its way. */
 export function beginSettling(others: OtherClaims, ref: string): void {
   others.set(ref, { kind: 'settling', orphan: orphanAt(others, ref) });
 }

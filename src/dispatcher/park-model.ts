@@ -11,7 +11,7 @@ import { sayReason } from '../protocol/say-reason.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { saveRests } from './keep-rests.ts';
 
-/** For so long a host leaves a model alone that keeps failing there: something is broken here. */
+/** How long a host leaves a model alone that keeps failing there: something is broken here. */
 const CIRCUIT_MS = 5 * MINUTE;
 
 /** A model that this host does not run now: for how long, and until when by the wall clock. */

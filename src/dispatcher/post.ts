@@ -1,7 +1,7 @@
 /**
  * The queue of everything that this host commits or takes off the remote: replies, marks,
  * transitions of workflows, markers of schedules, claims that are given back. What waits is
- * published together; while one push is on its way the rest of the dispatcher goes on.
+ * published together; while one push is on its way the rest of the dispatcher continues.
  */
 import { errorText } from '../base/errors.ts';
 import {
@@ -104,12 +104,12 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
     const isRefused = noteRefused(dispatcher, batch, round);
     forgetRefusals(dispatcher);
     // One reply that the remote does not take must not hold back the others: alone, and then after
-    // a pause of its own.
+    // its own pause.
     batchMax = isRefused ? 1 : BATCH_MAX;
     const before = losses;
     losses = settled > 0 && !isRefused ? 0 : losses + 1;
     const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
-    // Where pushes are counted, each takes a turn of its own.
+    // Where pushes are counted, each takes its own turn.
     if (limitsNow(dispatcher) !== null) break;
     if (losses > 0 && listDue(dispatcher).length > 0) {
       doors.log.status('publish.retried', {

@@ -1,6 +1,6 @@
 /**
  * What an earlier run of this state directory left behind: processes are ended, finished answers go
- * on their way, and claims are settled at once instead of after a lease, because whoever holds the
+ * on their way, and claims are settled at once instead of after a lease, because the holder of the
  * lock of this directory knows that their process is dead.
  */
 import { aheadMs } from '../base/clock.ts';

@@ -16,7 +16,7 @@ const PAUSE_MS = SECOND;
 /** Pause of who asks too often: what limits it counts by minutes. */
 export const LIMITED_MS = MINUTE;
 const PAUSE_MS_MAX = 5 * MINUTE;
-/** A remote may forbid something for a moment; so often in a row it means it. */
+/** A remote may forbid something for a moment; this often in a row it means it. */
 const TIMES_MEANT = 3;
 
 /** The next state of one that was refused (again). Pure. */
@@ -57,7 +57,7 @@ export function isDue(
  * Whether this host has to give up on it for now: nothing but the branch, the remote or a person
  * can change that. Pure.
  */
-export function isMeant(refusal: Refusal | null): boolean {
+export function isPersistentRefusal(refusal: Refusal | null): boolean {
   if (refusal === null) return false;
   const timesMax = refusal.isUnmoved ? UNMOVED_MAX : TIMES_MEANT;
   return refusal.blockedAt !== null || refusal.times >= timesMax;
@@ -70,7 +70,9 @@ export function isMeant(refusal: Refusal | null): boolean {
 export function untilDueMs({ state, doors }: Pick<Dispatcher, 'state' | 'doors'>): number | null {
   const nowMs = doors.clock.monotonicMs();
   const waits = state.post.outgoing.flatMap(({ refusal }) =>
-    refusal?.isUnmoved === true && !isMeant(refusal) ? [Math.max(0, refusal.nextMs - nowMs)] : [],
+    refusal?.isUnmoved === true && !isPersistentRefusal(refusal)
+      ? [Math.max(0, refusal.nextMs - nowMs)]
+      : [],
   );
   return waits.length === 0 ? null : Math.min(...waits);
 }
@@ -90,7 +92,7 @@ export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
   return (
     !state.post.publishing &&
     state.post.outgoing.length > 0 &&
-    state.post.outgoing.every(({ refusal }) => isMeant(refusal))
+    state.post.outgoing.every(({ refusal }) => isPersistentRefusal(refusal))
   );
 }
 
@@ -101,7 +103,7 @@ export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
 export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refused): void {
   const { doors, mirror } = dispatcher;
   one.refusal = nextRefusal(one.refusal, outcome, momentOf(doors.clock, mirror.index().tip));
-  if (outcome.unmoved === undefined || isMeant(one.refusal))
+  if (outcome.unmoved === undefined || isPersistentRefusal(one.refusal))
     tellRefusal(dispatcher, outcome, { message: one.about });
 }
 

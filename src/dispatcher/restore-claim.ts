@@ -1,14 +1,14 @@
 /**
  * A claim of ours that is not where it was although nobody has answered: somebody who can push has
  * moved it. What this host does is known here, so the claim is put back instead of the work being
- * given up and begun anew.
+ * given up and started over.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { advance, type HeldClaim } from './own-claims.ts';
 import { isMarkedBy } from './mark-start.ts';
 
-/** So often a claim is put back before its work is given up. */
+/** How often a claim is put back before its work is given up. */
 const RESTORES_MAX = 1_000;
 
 /**
@@ -28,7 +28,7 @@ export async function restoreClaim(
     message: held.work.message.path,
     model: held.work.recipient,
     reason: standing === null ? 'somebody deleted it' : 'somebody put another in its place',
-    next: 'the agent goes on; look who pushes below refs/crosstalk',
+    next: 'the agent continues; look who pushes below refs/crosstalk',
   });
   const startedMs = doors.clock.monotonicMs();
   const pushed = await doors.repository.push(

@@ -141,7 +141,7 @@ const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
 
 /**
  * What rests is not started. A sender who asks another model next is told so at once; other work
- * goes back to whoever can do it.
+ * goes back to anyone who can do it.
  */
 async function tellRest(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
   const { recipient, message } = held.work;
@@ -264,7 +264,7 @@ async function invoke(
       doors.log.warning('scratch.kept', {
         directory,
         reason: errorText(error),
-        next: 'goes on; the next start removes it',
+        next: 'continues; the next start removes it',
       });
     });
   }

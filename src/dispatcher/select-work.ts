@@ -50,7 +50,7 @@ export interface WorkView {
   readonly maxAgeMs: number;
   readonly hopsMax: number;
   readonly stealAfterMs: number;
-  /** Pushes are few: whoever may push takes what waits, so that one push carries many claims. */
+  /** Pushes are few: anyone who may push takes what waits, so that one push carries many claims. */
   readonly sharesByTurn: boolean;
   /** Names of the projects of this host. */
   readonly projects: readonly string[];
@@ -234,7 +234,7 @@ function winnersAmong(instances: readonly string[]): Map<string, string> {
   return winners;
 }
 
-/** Also where claims stood before the version file changed: whoever made them may be at work. */
+/** Also where claims stood before the version file changed: anyone who made them may be at work. */
 function isClaimed({ key }: Work, { refs, claimsPrefix }: WorkView): boolean {
   return (
     namesUnder(refs, claimsPrefix).has(key) || namesUnder(refs, elsewhere(claimsPrefix)).has(key)

@@ -49,7 +49,7 @@ export async function settleLapsedClaims(
     const work = open.get(ref.slice(ref.lastIndexOf('/') + 1)) ?? null;
     if (work !== null && startedBy(dispatcher, work) !== null) continue;
     const lapsed: Lapsed = { ...found, work };
-    // What lapsed where nobody claims any more is claimed anew.
+    // What lapsed where nobody claims any more is claimed again.
     const verdict = ref.startsWith(before) ? 'remove' : judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover(

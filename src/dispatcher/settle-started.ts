@@ -71,8 +71,8 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
 }
 
 /**
- * Whether whoever has it in hand is gone: its claim lapsed, or was not seen for a lease, and the
- * host that started it was silent for one. This host knows of itself at once.
+ * Whether the host that has it in hand is gone: its claim lapsed, or was not seen for a lease, and
+ * the host that started it was silent for one. This host knows of itself at once.
  */
 function isGone(dispatcher: Dispatcher, { work, by, isOwn }: Begun): boolean {
   const { settings, state } = dispatcher;

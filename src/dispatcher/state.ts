@@ -274,7 +274,7 @@ export interface HostCondition {
 export interface LoopState {
   /** Monotonic time of the next look, as planned. */
   nextLookMs: number;
-  /** The cache's upkeep: whether it goes on now, and the mirror's epoch when it last began. */
+  /** The cache's upkeep: whether it continues now, and the mirror's epoch when it last began. */
   readonly upkeep: { running: boolean; epoch: number };
   /** Something happened since the last tick: poll fast. */
   active: boolean;

@@ -55,7 +55,7 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
     mirror.modelsProblem(),
   );
   await watchBudgets(dispatcher);
-  obeyControl(dispatcher);
+  applyControlOrder(dispatcher);
   grantTurn(dispatcher);
   await keepBeat(dispatcher);
   await forgetDeadHosts(dispatcher);
@@ -148,7 +148,7 @@ function takesSlot(claim: OwnClaim): boolean {
  * Orders to all hosts: a pause holds while it stands; drain and stop reach only the runs that they
  * name.
  */
-function obeyControl(dispatcher: Dispatcher): void {
+function applyControlOrder(dispatcher: Dispatcher): void {
   const { state, run, doors } = dispatcher;
   const { control } = state.host;
   const named = control !== null && control.op !== 'pause' && control.runs.includes(run);

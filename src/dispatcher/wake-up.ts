@@ -1,7 +1,7 @@
 /**
  * Who may make the loop look before its rest is over. All sources come through `hint`: it says
- * "look now" and nothing else, whoever says it is not believed any further, and however often it is
- * said, it costs at most one look in the shortest pause between two looks.
+ * "look now" and nothing else, no matter who says it is not believed any further, and however often
+ * it is said, it costs at most one look in the shortest pause between two looks.
  */
 import { MINUTE } from '../base/clock.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
@@ -14,12 +14,12 @@ import { isAtRest, workInHand } from './work-in-hand.ts';
  */
 const SETTLE_MS = 5;
 /**
- * A watched remote is looked at all the same: once in so many of the longest pauses, and once in so
- * long.
+ * A watched remote is looked at all the same: once in this many of the longest pauses, and once in
+ * so long.
  */
 const SAFETY_PAUSES = 10;
 const SAFETY_MS_MAX = 10 * MINUTE;
-/** So long after a look that found what nobody had announced, the announcement may still come. */
+/** How long after a look that found what nobody had announced the announcement may still come. */
 const DOUBT_MS = 2_000;
 
 /** The remote may have changed: look soon. */
@@ -58,7 +58,7 @@ export function loseWatch(dispatcher: Dispatcher, why: string): void {
  * True when a look could show nothing: the remote is watched, nothing was announced, and nothing of
  * ours or anybody else's is on its way.
  */
-export function needsNoLook(dispatcher: Dispatcher): boolean {
+export function canSkipPoll(dispatcher: Dispatcher): boolean {
   const { state, settings, doors } = dispatcher;
   judgeDoubt(dispatcher);
   if (

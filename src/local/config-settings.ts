@@ -183,7 +183,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   leaseMarginMs: setting(
     {
       key: 'lease-margin',
-      meaning: 'so long before its lease ends a silent host kills its agents',
+      meaning: 'safety margin: how long before its lease ends a silent host kills its agents',
     },
     duration(1),
   ),
@@ -233,7 +233,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     {
       key: 'obey-control',
       meaning:
-        'whose orders to all hosts count: `any` = whoever can push, `signed` = people whose keys are known here, `local` = nobody elsewhere',
+        'whose orders to all hosts count: `any` = anyone who can push, `signed` = people whose keys are known here, `local` = nobody elsewhere',
     },
     obedience,
   ),

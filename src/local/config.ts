@@ -32,8 +32,8 @@ export interface Config {
    */
   readonly beatMs: number;
   /**
-   * So long before its lease ends, a host that could not beat kills its agents. Default: a sixth of
-   * the lease.
+   * Safety margin: a host that cannot beat kills its agents this long before its lease ends.
+   * Default: a sixth of the lease.
    */
   readonly leaseMarginMs: number;
   /** Older messages are listed as stale and not run. Default 7 d. */
@@ -64,8 +64,8 @@ export interface Config {
   /** The directories that a message's `project:` can mean. Default none. */
   readonly projects: Projects;
   /**
-   * Whose orders to all hosts are obeyed: `any` = of whoever can push, `local` = nobody's but those
-   * that are given on this machine. Default any.
+   * Whose orders to all hosts are obeyed: `any` = of anyone who can push, `local` = nobody's but
+   * those that are given on this machine. Default any.
    */
   readonly obeyControl: 'any' | 'signed' | 'local';
   /** A remote on a file system of this machine is watched instead of asked. Default true. */

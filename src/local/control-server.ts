@@ -1,6 +1,6 @@
 /**
  * The dispatcher's side of local control. Whatever a client sends or does not read, the dispatcher
- * goes on.
+ * continues.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';

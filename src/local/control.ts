@@ -18,7 +18,7 @@ export const LOCAL_OPS = [
   'events',
 ] as const;
 /**
- * `wake`: look at the remote now. `accept-rewrite`: go on with a branch that moved backwards.
+ * `wake`: look at the remote now. `accept-rewrite`: continue with a branch that moved backwards.
  * `status`: the dispatcher's own view. `events`: what happens from now on.
  */
 export type LocalOp = (typeof LOCAL_OPS)[number];

@@ -210,7 +210,7 @@ function aliasOf(hostname: string): string {
   return isAlias(slug) ? slug : DEFAULTS.alias;
 }
 
-/** What must hold between settings, or a host would lose its claims by itself. */
+/** What must hold between settings, or a host would lose its claims on its own. */
 function checkRelations(
   config: Config,
   origin: (field: keyof Config) => Origin,

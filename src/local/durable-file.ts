@@ -162,8 +162,8 @@ async function makeDirectories(path: string, isParentMade = false): Promise<void
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return;
     // Named by the level that failed, not by the one that was asked for. File systems that take no
-    // directories, such as /proc, say that there is none, and go on saying so when the one above is
-    // there.
+    // directories, such as /proc, say that there is none, and continue saying so when the one above
+    // is there.
     if (isParentMade || !isErrno(error, 'ENOENT') || dirname(path) === path)
       throw localFailure(error, path);
     await makeDirectories(dirname(path));

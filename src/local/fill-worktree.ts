@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { errorText } from '../base/errors.ts';
 import { listCommit, placeOf, type ProjectGit, runGit, type TreeEntry } from './project-git.ts';
 
-/** Content that is held at a time; a larger file is a batch of its own. */
+/** Content that is held at a time; a larger file is its own batch. */
 const BATCH_BYTES_MAX = 16 * 1_048_576;
 const BATCH_FILES_MAX = 2_000;
 const LINK = '120000';

@@ -3,8 +3,8 @@ import { CrosstalkError, errorText } from '../base/errors.ts';
 import { isErrno, localFailure } from './durable-file.ts';
 
 /**
- * Errors of our own as they are; STATE_UNUSABLE where the disk takes no files, whoever wrote there;
- * INTERNAL for all others.
+ * Errors of our own as they are; STATE_UNUSABLE where the disk takes no files, anyone who wrote
+ * there; INTERNAL for all others.
  */
 export function toKnownError(error: unknown): CrosstalkError {
   if (error instanceof CrosstalkError) return error;

@@ -1,13 +1,13 @@
 /**
  * One dispatcher per state directory. Own code: packages break a lock by its age, which two living
- * holders do not survive. The lock is a row of files `lock.1`, `lock.2`, …; the newest
- * one counts. A new one is linked into place with its content (so it is never half-written) and
- * only when its number is free, so of any number of takers exactly one wins each number. A number
- * is never used twice: a released lock stays as a file that says so, and whoever was paused between
- * looking and linking finds newer files afterwards and steps back. A holder is replaced when its
- * process is provably gone, never because of its age. In another container a pid says nothing;
- * there the file itself proves it: where the kernel can, the holder keeps it locked from before it
- * appears until its process ends.
+ * holders do not survive. The lock is a row of files `lock.1`, `lock.2`, …; the newest one counts.
+ * A new one is linked into place with its content (so it is never half-written) and only when its
+ * number is free, so of any number of takers exactly one wins each number. A number is never used
+ * twice: a released lock stays as a file that says so, and anyone who was paused between looking
+ * and linking finds newer files afterwards and steps back. A holder is replaced when its process is
+ * provably gone, never because of its age. In another container a pid says nothing; there the file
+ * itself proves it: where the kernel can, the holder keeps it locked from before it appears until
+ * its process ends.
  */
 import { link, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -77,7 +77,7 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
   };
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const newest = await readNewest(directory);
-    const state = await judge(directory, newest);
+    const state = await classifyHolder(directory, newest);
     if (state.kind === 'held') {
       const isElsewhere = isOfAnotherContainer(state.holder, own);
       const isSure =
@@ -108,7 +108,7 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
  * Who holds the lock of `directory` now; takes nothing. A directory that does not exist is free.
  */
 export async function readLock(directory: string): Promise<LockState> {
-  return judge(directory, await readNewest(directory));
+  return classifyHolder(directory, await readNewest(directory));
 }
 
 /** The newest lock file: its number, 0 when there is none, and who is in it. */
@@ -117,7 +117,7 @@ interface Newest {
   readonly holder: LockHolder | null;
 }
 
-async function judge(directory: string, { number, holder }: Newest): Promise<LockState> {
+async function classifyHolder(directory: string, { number, holder }: Newest): Promise<LockState> {
   if (holder === null) return { kind: 'free' };
   const isGone =
     (await isProvablyGone(holder)) || (await isUnlocked(lockPath(directory, number), holder));

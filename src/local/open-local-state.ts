@@ -62,7 +62,7 @@ export async function openLocalState(options: OpenLocalStateOptions): Promise<Op
   }
 }
 
-interface Parts {
+interface StateParts {
   readonly journal: Awaited<ReturnType<typeof openJournal>>;
   readonly onDamage: OnDamage;
 }
@@ -70,7 +70,7 @@ interface Parts {
 function compose(
   directory: StateDirectory,
   instance: string,
-  { journal, onDamage }: Parts,
+  { journal, onDamage }: StateParts,
 ): LocalState {
   return {
     instance,

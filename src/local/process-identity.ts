@@ -94,7 +94,7 @@ async function readProcess(
 
 /**
  * Field 22 (start) and field 3 (state) of /proc/<pid>/stat; the second field may hold spaces and
- * brackets of its own.
+ * its own brackets.
  */
 export function parseProcStat(
   line: string,
@@ -107,8 +107,8 @@ export function parseProcStat(
 }
 
 /**
- * True when our terminal belongs to other processes now, as after `&`: whoever reads keys there is
- * stopped by the system. False where that cannot be told.
+ * True when our terminal belongs to other processes now, as after `&`: anyone who reads keys there
+ * is stopped by the system. False where that cannot be told.
  */
 export async function isInBackground(): Promise<boolean> {
   const line = await readOrNull('/proc/self/stat');

@@ -58,7 +58,7 @@ export function selectServedModels(input: ServedModelsInput): readonly ModelOffe
         state: { kind: 'older', model: name, command },
       });
     for (const entry of file.models.values())
-      offers.set(entry.name, { name: entry.name, source, ...judge(entry, source, input) });
+      offers.set(entry.name, { name: entry.name, source, ...checkServable(entry, source, input) });
   }
   return [...offers.values()].sort((a, b) => byCodeUnit(a.name, b.name));
 }
@@ -87,7 +87,7 @@ export function unknownAdapters(
     }));
 }
 
-function judge(
+function checkServable(
   entry: ModelEntry,
   source: ModelSource,
   input: ServedModelsInput,
@@ -102,7 +102,7 @@ function judge(
     return { entry, state: { kind: 'excluded', model } };
   const approvedHash = input.approvals.get(model);
   if (source === 'host') return { entry, state: { kind: 'served' } };
-  // Whoever may push does not decide what of a project this host runs, approved or not.
+  // Anyone who may push does not decide what of a project this host runs, approved or not.
   const offered = { ...entry, trustCheckout: false };
   if (approvedHash === entry.hash) return { entry: offered, state: { kind: 'served' } };
   const kind = approvedHash === undefined ? 'unapproved' : 'changed-since-approval';

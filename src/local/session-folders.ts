@@ -1,7 +1,7 @@
 /**
  * Where agents run whose programs find a session only in the directory in which it was begun: one
  * empty folder for each model. What a program leaves there is bounded, and a folder that no attempt
- * has used for long goes. The session then begins anew; nothing else is lost.
+ * has used for long goes. The session then starts over; nothing else is lost.
  */
 import { lstat, mkdir, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface SessionFolderLimits {
   /** Of one folder, with all below it. */
   readonly bytesMax: number;
   readonly entriesMax: number;
-  /** A folder that was not used for so long is removed. */
+  /** A folder that was not used for this long is removed. */
   readonly ageMsMax: number;
 }
 

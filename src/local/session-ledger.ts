@@ -1,6 +1,6 @@
 /**
  * Which sessions agents of this host have begun, for which model and message. A message or reply
- * that names a session comes from whoever may push: only what stands here is continued, and only
+ * that names a session comes from anyone who may push: only what stands here is continued, and only
  * where it belongs. Losing the file costs nothing but fresh sessions.
  */
 import { appendFile } from 'node:fs/promises';

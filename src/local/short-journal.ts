@@ -6,11 +6,11 @@ import type { Journal } from './journal.ts';
 import { type JournalEntry, type LocalState, memorable, RAN_BEFORE } from './local-state.ts';
 
 /**
- * Settled claims of which so many stay: a push of theirs may still land late, and then it matters
+ * Settled claims of which this many stay: a push of theirs may still land late, and then it matters
  * whether anything was started.
  */
 const SETTLED_KEPT = 500;
-/** So many are let to gather before the file is written anew. */
+/** This many gather before the file is rewritten. */
 const SETTLED_MAX = 2_000;
 
 /** The journal's part of the door to local state. */

@@ -179,7 +179,7 @@ async function ensureStateId(directory: StateDirectory, random: Random): Promise
       {
         fix: withNote(
           fixBy`rm ${directory.idFile}`,
-          'a new one is made; claims of the old one expire by themselves',
+          'a new one is made; claims of the old one expire on their own',
         ),
       },
     );

@@ -81,7 +81,7 @@ export async function openTranscript(
   }
 }
 
-interface Place {
+interface TranscriptPath {
   readonly path: string;
   readonly bytesMax: number;
 }
@@ -89,7 +89,7 @@ interface Place {
 function writeTo(
   descriptor: number,
   head: TranscriptHead,
-  { path, bytesMax }: Place,
+  { path, bytesMax }: TranscriptPath,
 ): OpenTranscript {
   let room = bytesMax;
   let isOpen = true;

@@ -92,7 +92,7 @@ export function requiredKinds({
   return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
-/** The dispatcher's door: read anew when a file has changed. */
+/** The dispatcher's door: read again when a file has changed. */
 export function createTrust(
   directory: ConfigDirectory,
   required: readonly SignedKind[],

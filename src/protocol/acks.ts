@@ -14,7 +14,7 @@ export type Acked =
     }
   | { readonly kind: 'file'; readonly path: string; readonly oid: string };
 
-/** Where the note stands that dismisses it: one place for one thing, whoever writes it. */
+/** Where the note stands that dismisses it: one place for one thing, no matter who writes it. */
 export function ackPath(what: Acked): string {
   const named =
     what.kind === 'failure'

@@ -100,7 +100,7 @@ function reasonToKeep(
   if (run?.ended === false) return 'its run has not ended';
   const parent = run?.parent ?? null;
   if (parent !== null && byName.get(parent)?.run?.ended === false)
-    return `the run that it belongs to goes on in "${parent}"`;
+    return `the run that it belongs to continues in "${parent}"`;
   if (referred.has(channel)) return 'something that is open refers to it';
   const [thing] = odd;
   return thing === undefined ? null : `"${thing}" is no plain file`;

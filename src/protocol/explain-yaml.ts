@@ -72,7 +72,7 @@ function faultOfLine(words: string): Unplaced | null {
     return {
       column: odd.at + 1,
       why: odd.why,
-      remedy: 'an ordinary space, or nothing: type it anew',
+      remedy: 'an ordinary space, or nothing: type it again',
     };
   const control = words.search(/[\u0000-\u0008\u000b-\u001f\u007f]/);
   if (control >= 0)

@@ -12,8 +12,8 @@ interface Policy {
   /** A fallback model is tried at once, without using up the retries. */
   readonly fallbackFirst: boolean;
   /**
-   * The model is taken off this host for so long (unless the program named a time) and the work is
-   * left to others; null = never.
+   * The model is taken off this host for that long (unless the program named a time) and the work
+   * is left to others; null = never.
    */
   readonly parkMs: number | null;
   /**

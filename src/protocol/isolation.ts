@@ -1,5 +1,5 @@
 /**
- * Where a message wants its agent to work: a worktree of its own on a branch of its own.
+ * Where a message wants its agent to work: its own worktree on its own branch.
  * PROTOCOL.md "Projects".
  */
 import type { Message } from './message.ts';
@@ -55,7 +55,7 @@ export function readIsolation(path: string, message: Message): IsolationRead {
 
 /**
  * Whether a message says that its work may change what nobody can take back: `external`, or `git`
- * outside a worktree of its own.
+ * outside its own worktree.
  */
 export function actsOutside(path: string, message: Message): boolean {
   const { effects } = message.fields;

@@ -5,7 +5,7 @@
 import type { ThreadEntry } from './prompt.ts';
 
 /**
- * So many messages in turns between the same two models, and nobody else, are no conversation any
+ * This many messages in turns between the same two models, and nobody else, are no conversation any
  * more.
  */
 const PING_PONG = 6;

@@ -17,9 +17,9 @@ import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
  */
 export type Effects = 'none' | 'external';
 
-/** How a person is asked for what an agent may not do by itself. */
+/** How a person is asked for what an agent may not do on its own. */
 export interface Permissions {
-  /** Names of people; empty = whoever asked. */
+  /** Names of people; empty = the asker. */
   readonly ask: readonly string[];
   /** How long an answer is waited for; then it is denied. */
   readonly timeoutMs: number;

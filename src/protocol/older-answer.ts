@@ -1,6 +1,6 @@
 /**
  * Transports that an older program of protocol 7 carried are read as they are. There an answer is a
- * message at a place of its own that names what it answers, and a run that has ended has `COMPLETE`
+ * message at its own place that names what it answers, and a run that has ended has `COMPLETE`
  * but no `RUN.json`. PROTOCOL.md "Older transports".
  */
 import type { MessageFields } from './message.ts';
@@ -19,7 +19,7 @@ export interface OlderAnswer {
 
 /**
  * What a message closes in the older form, or null. Only a model (or `workflow`, or
- * `<name>@<host>`, which no person writes) that writes to whoever asked it, in the same channel,
+ * `<name>@<host>`, which no person writes) that writes to its asker, in the same channel,
  * has answered so; what an agent sends while it works has hops, and closes nothing.
  */
 export function olderAnswer(
@@ -51,7 +51,7 @@ function isOlderAuthor({ from, fromHost }: MessageFields, models: ReadonlySet<st
 }
 
 /**
- * An answer `from: <model>@<host>`: the older program has shown it to whoever asked, and it wakes
+ * An answer `from: <model>@<host>`: the older program has shown it to the asker, and it wakes
  * nobody.
  */
 export function isOlderReply(fields: MessageFields, models: ReadonlySet<string>): boolean {
@@ -62,7 +62,7 @@ export function isOlderReply(fields: MessageFields, models: ReadonlySet<string>)
 
 /**
  * A task of an older program's run. The run that carries it on asks again what was not answered, so
- * it is no work by itself, wherever its run stands.
+ * it is no work on its own, wherever its run stands.
  */
 export function isOlderTask({ path }: MessagePath, fields: MessageFields): boolean {
   return fields.from === 'workflow' && fields.workflowPhase !== null && !isTaskPath(path);

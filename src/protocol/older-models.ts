@@ -20,7 +20,7 @@ export function upgradeModels(commands: ReadonlyMap<string, string>, header: str
 
 /**
  * A program that has an adapter is called by it, and its model by `model:`. Arguments that the
- * adapter does not give by itself may allow it more than reading, so they make it `external`.
+ * adapter does not give on its own may allow it more than reading, so they make it `external`.
  */
 function entryOf(command: readonly string[]): Readonly<Record<string, unknown>> {
   const [program = '', ...given] = command;

@@ -73,7 +73,7 @@ export interface OpenIndex {
   /** Message that asks again → the one it closes. */
   readonly retried: ReadonlyMap<string, string>;
   /**
-   * Messages of older programs that answer others, by their paths: so many as an older transport
+   * Messages of older programs that answer others, by their paths: as many as an older transport
    * brought.
    */
   readonly older: ReadonlyMap<string, OlderAnswer>;
@@ -173,7 +173,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     ...batch,
     people: batch.people.filter((name) => !index.people.has(name)),
   });
-  const superseded = takeOut(messages, retried);
+  const superseded = removeEntry(messages, retried);
   return {
     tip: batch.tip,
     models: batch.models,
@@ -209,7 +209,7 @@ function openRuns(before: OpenIndex['runs'], now: ChangeBatch['runs']): Readonly
 }
 
 /** What is asked again elsewhere is no open message any more. */
-function takeOut(
+function removeEntry(
   messages: Map<string, OpenMessage>,
   retried: OpenIndex['retried'],
 ): ReadonlyMap<string, OpenMessage> {
@@ -288,7 +288,9 @@ function idOf(path: string): string | null {
   return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;
 }
 
-/** Whoever has written now is a person: mail to them is no work that nobody knows of any more. */
+/**
+ * Anyone who has written now is a person: mail to them is no work that nobody knows of any more.
+ */
 function closeForPeople(
   messages: Map<string, OpenMessage>,
   { people, models }: Pick<ChangeBatch, 'people' | 'models'>,
@@ -443,7 +445,7 @@ function asTwin(work: Work, first: Work): Work {
 }
 
 /**
- * Raised when the index means something else than before: an older checkpoint is then read anew.
+ * Raised when the index means something else than before: an older checkpoint is then read again.
  */
 const CHECKPOINT_VERSION = 9;
 
@@ -483,7 +485,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
   if (raw?.v !== CHECKPOINT_VERSION) return null;
   const messages = new Map(raw.messages.map((message) => [message.path, message]));
   const retried = new Map(raw.retried);
-  const superseded = takeOut(messages, retried);
+  const superseded = removeEntry(messages, retried);
   return {
     tip: raw.tip,
     models: raw.models,

@@ -4,7 +4,7 @@
  * names the command that helps. Nobody takes the words apart again.
  *
  * Times are milliseconds. `host: null` means this host. Names, ids and details may come from others
- * and are data: whoever prints them makes them safe for a terminal.
+ * and are data: anyone who prints them makes them safe for a terminal.
  */
 import type { NotAdmitted } from './admission.ts';
 
@@ -60,7 +60,7 @@ interface RestFacts {
   /** What this host does to run it has failed. */
   setup: { detail: string };
   'claims-refused': { line: string };
-  /** `who`: null = all models together. `untilMs`: when it may go on, since the epoch. */
+  /** `who`: null = all models together. `untilMs`: when it may continue, since the epoch. */
   budget: {
     who: string | null;
     used: number;
@@ -221,7 +221,7 @@ interface RunFacts {
   'child-run': { path: string };
   'task-unseen': { path: string };
   'files-refused': { line: string; isBlocked: boolean };
-  /** Why the run ended as it did; `retry`: it can go on. */
+  /** Why the run ended as it did; `retry`: it can continue. */
   'run-ended': { step: string | null; detail: string; retry: string | null };
   'run-moves': { run: string };
   'run-over': { run: string; status: string };

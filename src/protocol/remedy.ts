@@ -142,7 +142,7 @@ const REMEDIES: Remedies = {
   'remote-away': () => fixBy`crosstalkd doctor`,
 
   running: ({ id }) => fixBy`crosstalkd cancel ${id}`,
-  // Whoever agrees has read what runs.
+  // Anyone who agrees has read what runs.
   asks: ({ question }) =>
     [
       fixBy`crosstalkd answer ${question} approve`,
@@ -167,7 +167,7 @@ const REMEDIES: Remedies = {
   'follow-unsafe': ({ run }) =>
     withNote(
       andThen(fixBy`crosstalkd workflow cancel ${run}`, fixBy`crosstalkd workflow rerun ${run}`),
-      'to begin anew with the new one, or let it end',
+      'to start over with the new one, or let it end',
     ),
   'run-paused': ({ run }) => fixBy`crosstalkd workflow resume ${run}`,
   'run-budget': ({ run, limit, value }) =>

@@ -181,7 +181,10 @@ export function textForLog(text: string): string {
 const ANSWERS = '→';
 const FAILS = '✗';
 
-/** True for the subject of an answer: versions before `Crosstalk-Outcome: answered` say it only here. */
+/**
+ * True for the subject of an answer: versions before `Crosstalk-Outcome: answered` say it only
+ * here.
+ */
 export function isAnswerSubject(subject: string, model: string): boolean {
   return subject.startsWith(`${model} ${ANSWERS} `);
 }

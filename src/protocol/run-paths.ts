@@ -44,7 +44,7 @@ export function folderOfStep(parent: string, step: string): string {
   return `${stepsFolder(parent)}${step}/`;
 }
 
-/** How often a step was begun anew. Both count from 1. */
+/** How often a step was started over. Both count from 1. */
 export interface Turn {
   /** One more each time a gate sends the work back. */
   readonly round: number;

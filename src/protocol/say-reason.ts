@@ -137,7 +137,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `the group "${group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${more.length} more`} to end`,
   'run-paused': () => 'it is paused',
   'follow-unsafe': ({ workflow, problem }) =>
-    `goes on with its old plan; it cannot follow the new "${workflow}": ${problem}`,
+    `continues with its old plan; it cannot follow the new "${workflow}": ${problem}`,
   'run-budget': ({ limit, value }) =>
     `its budget is used up${limit === null ? '' : ` (${limit} ${value})`}`,
   gate: ({ gate, title, approvers, quorum, received, ignored, isVoid }) =>
@@ -150,7 +150,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'gate-unanswered': ({ gate, title }) =>
     `gate ${gate}: "${title}" was not answered before its run ended`,
   event: ({ step, event }) => `${step} waits ${sayAwaited({ kind: 'event', event })}`,
-  schedule: ({ path, problem }) => `${path} does not start by itself: ${problem}`,
+  schedule: ({ path, problem }) => `${path} does not start on its own: ${problem}`,
   'step-waits': ({ step, for: what }) => `${step} waits ${sayAwaited(what)}`,
   tasks: ({ names, to, why }) => `${few(names)} (${to}): ${sayReason(why)}`,
   'child-run': () => 'is not over',
@@ -190,7 +190,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `${model} asked ${people.join(' and ')} ${ago(agoMs)}: ${text}`,
   'question-closed': () => 'is not awaited any more: the attempt that asked it went on or is over',
   're-nothing': ({ re }) =>
-    `its re: names ${re}, and no message stands there: it begins a thread of its own`,
+    `its re: names ${re}, and no message stands there: it begins its own thread`,
   rejected: ({ line, found, expected, closes }) =>
     `is no message: line ${line}: found ${found}; expected ${expected}${closes === null ? '' : `; where it stands it closes ${closes.id} for ${closes.recipient}`}`,
   'files-rejected': ({ count }) => `${count} files are no messages`,

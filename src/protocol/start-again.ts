@@ -19,7 +19,7 @@ export interface Begun {
   readonly isOutside: boolean;
   /** Class of its failure; null = it answered, and the answer does not fit. */
   readonly failure: string | null;
-  /** Its effects are commits of a branch of its own (`effects: git`). */
+  /** Its effects are commits of its own branch (`effects: git`). */
   readonly isRepeatable?: boolean;
 }
 

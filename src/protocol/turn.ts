@@ -22,7 +22,7 @@ export const WINDOW_MS = MINUTE + 2 * SECOND;
 const KEPT_MAX = 600;
 /** More places than this a round has not: then several hosts share one. */
 const PLACES_MAX = 12;
-/** So many hosts without claims share a place. */
+/** Hosts without claims that share a place. */
 const IDLE_A_PLACE = 3;
 /** Hosts without a beat yet: so many can begin at a time. */
 const STRANGERS_A_PLACE = 4;
@@ -101,14 +101,14 @@ export interface Turn {
 
 /**
  * When this host's turn is. With each push of a host that anybody sees a round begins: the hosts
- * are put in another order, the same on all of them, and each has a slot of its own, again and
+ * are put in another order, the same on all of them, and each has its own slot, again and
  * again, until somebody pushes.
  */
 export function findTurn(road: Road): Turn {
   const { limits, hosts, own, nowMs } = road;
   const isAlone = hosts.every((name) => name === own);
   const most = allowed(limits, isAlone);
-  // Whoever can push can write beats that tell of pushes that never were: nobody waits for ever.
+  // Anyone who can push can write beats that tell of pushes that never were: nobody waits for ever.
   const isStarved = road.waitedMs >= (STARVED_ROUNDS * WINDOW_MS * hosts.length) / most;
   const told = toldPushes(road);
   const pushes = isStarved ? told.slice(Math.max(0, told.length - most + 1)) : told;
@@ -164,7 +164,7 @@ interface Place {
 }
 
 /**
- * This host's place in the order of the round: a lottery that all hosts draw alike, anew in each
+ * This host's place in the order of the round: a lottery that all hosts draw alike, again in each
  * round, so that nobody is last for ever. Those that hold claims have a place each, and mostly come
  * first; of those that hold none several have one in turn; one place, somewhere between them, is
  * for hosts that nobody has seen yet.

@@ -5,7 +5,7 @@
 import { isDispatcher } from './invariants.ts';
 import { slugName } from './names.ts';
 
-/** Whoever committed a file, as far as an unsigned commit can tell. */
+/** Anyone who committed a file, as far as an unsigned commit can tell. */
 export interface Speaker {
   /** The name that counts: that of `from:` when it is one of theirs, else the committer's. */
   readonly name: string;

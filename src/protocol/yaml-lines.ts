@@ -5,16 +5,16 @@
 import { EVENT_ID, type Event, getScalarValue, parseEvents } from 'js-yaml';
 
 /** A value and what is nested in it; items of a list are named by their number. */
-interface Place {
+interface Position {
   readonly line: number;
-  readonly below: Map<string, Place>;
+  readonly below: Map<string, Position>;
 }
 
 interface Frame {
-  readonly place: Place;
+  readonly place: Position;
   readonly isMapping: boolean;
   /** The key whose value comes next; of a list the number of items so far. */
-  key: Place | null;
+  key: Position | null;
   items: number;
 }
 
@@ -38,8 +38,8 @@ export function locateKeys(text: string, depthMax: number): LineOf {
   };
 }
 
-function readPlaces(text: string, depthMax: number): Place {
-  const root: Place = { line: 1, below: new Map() };
+function readPlaces(text: string, depthMax: number): Position {
+  const root: Position = { line: 1, below: new Map() };
   const lineAt = createLineCounter(text);
   const frames: Frame[] = [];
   for (const event of eventsOf(text, depthMax)) {
@@ -63,9 +63,9 @@ function readPlaces(text: string, depthMax: number): Place {
 function enter(
   frame: Frame,
   { text, event, line }: { readonly text: string; readonly event: Event; readonly line: number },
-): Place {
+): Position {
   if (frame.isMapping && frame.key !== null) return frame.key;
-  const place: Place = { line, below: new Map() };
+  const place: Position = { line, below: new Map() };
   const isScalar = event.type === EVENT_ID.SCALAR;
   const name = frame.isMapping
     ? isScalar
@@ -90,7 +90,7 @@ function startOf(event: Event): number {
   return event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE ? event.start : -1;
 }
 
-/** Counts lines as the events go on: each line end is met once. */
+/** Counts lines as the events come: each line end is met once. */
 function createLineCounter(text: string): (offset: number) => number {
   let line = 1;
   let next = text.indexOf('\n');

@@ -17,14 +17,14 @@ export interface BlobSupply {
   bring(oids: readonly Oid[]): Promise<void>;
 }
 
-interface Parts {
+interface SupplyParts {
   readonly reader: Pick<ObjectReader, 'missing'>;
   readonly remote: Pick<GitRemote, 'fetchBlobs'>;
   readonly cache: Pick<GitCache, 'isPartial' | 'unlockPacks'>;
 }
 
 /** The supply of one cache. */
-export function createBlobSupply({ reader, remote, cache }: Parts): BlobSupply {
+export function createBlobSupply({ reader, remote, cache }: SupplyParts): BlobSupply {
   let waiting: { readonly oids: Set<Oid>; readonly brought: Promise<void> } | null = null;
   let last: Promise<void> = Promise.resolve();
 
@@ -44,7 +44,7 @@ export function createBlobSupply({ reader, remote, cache }: Parts): BlobSupply {
       if (oids.length === 0 || !cache.isPartial()) return Promise.resolve();
       if (waiting === null) {
         const wanted = new Set<Oid>();
-        // Whoever asks while one conversation is under way shares the next one.
+        // Anyone who asks while one conversation is under way shares the next one.
         const brought = last
           .catch(() => undefined)
           .then(() => new Promise(setImmediate))

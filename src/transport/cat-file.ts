@@ -102,7 +102,7 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
 }
 
 /**
- * Many objects at once, in the order asked, by a process of their own: its output is not flushed
+ * Many objects at once, in the order asked, by their own process: its output is not flushed
  * after each. The bytes of one that is larger than `sizeBytesMax` are let through and not kept.
  */
 export function askMany(

@@ -20,7 +20,8 @@ export async function findTextIn(
   { text, under, without = [] }: WantedText,
 ): Promise<ReadonlySet<string>> {
   const args = [
-    // Folders by their exact names only: on a pattern a name that is made to hurt takes git for ever.
+    // Folders by their exact names only: on a pattern a name that is made to hurt takes git for
+    // ever.
     ...(without.length === 0 ? [] : ['--no-literal-pathspecs']),
     'grep',
     '--files-with-matches',

@@ -28,15 +28,15 @@ const TIP = 'tip';
 const BRANCHES = 'branches';
 /**
  * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with
- * that every git in the cache, the held ones too, would fetch what it misses by itself, one blob at
- * a time.
+ * that every git in the cache, the held ones too, would fetch what it misses on its own, one blob
+ * at a time.
  */
 const PARTIAL = 'crosstalk-partial';
 const REPACK_MS = 30 * MINUTE;
 /** Below these a repack would cost more than it saves. */
 const LOOSE_MIN = 1_000;
 const PACKS_MIN = 20;
-/** Whoever writes a file for longer than this is dead. */
+/** Anyone who writes a file for longer than this is dead. */
 const HALF_WRITTEN_MS = 60 * MINUTE;
 /**
  * Names under which git and this program write before they rename, and locks, for which the
@@ -130,7 +130,7 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     isPartial: () => isPartialCache(gitDir),
     markPartial: () => writeFileSync(`${gitDir}/${PARTIAL}`, 'blob:none\n'),
     unlockPacks: () => {
-      // Commands that read do this at the same time: whoever comes second finds nothing.
+      // Commands that read do this at the same time: anyone who comes second finds nothing.
       for (const name of namesIn(packs))
         if (name.endsWith('.keep')) rmSync(`${packs}/${name}`, { force: true });
     },
@@ -159,7 +159,7 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       };
       const first = await isDamaged();
       await usable;
-      // Asked twice: another process may have thrown it away, and made it anew, in between.
+      // Asked twice: another process may have thrown it away, and made it again, in between.
       if (!first || !(await isDamaged())) return;
       throwAway(gitDir, random);
       format = null;
@@ -167,7 +167,7 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
   };
 }
 
-/** What makes a folder a repository. Whoever removes one and is killed leaves some of it. */
+/** What makes a folder a repository. Anyone who removes one and is killed leaves some of it. */
 const PARTS = ['objects', 'refs', 'config'] as const;
 
 /**
@@ -247,7 +247,7 @@ async function createBare(
 ): Promise<void> {
   const making = `${gitDir}.new-${random.hex(6)}`;
   mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 });
-  // No template: a user's template may bring hooks and settings of its own.
+  // No template: a user's template may bring hooks and its own settings.
   const result = await git.run({
     args: ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', making],
   });

@@ -66,7 +66,7 @@ function reasonOfStatus(status: number): Reason {
   return status >= 500 ? 'unavailable' : 'forbidden';
 }
 
-/** What a person has to change; everything else may pass by itself. */
+/** What a person has to change; everything else may pass on its own. */
 const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   ...([
     'auth',

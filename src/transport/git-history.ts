@@ -15,7 +15,7 @@ const PATHS_NAMED_MAX = 200;
 /** First parents tried in process before a git process is started. */
 const STEPS_IN_PROCESS = 32;
 const WALK_MS = 300_000;
-/** So many commits in a row are before a time until all is taken to be. */
+/** This many commits in a row before a time, and all earlier ones are taken to be. */
 const OLD_IN_ROW = 32;
 
 /** Whether `ancestor` is `tip` or one of its ancestors. */

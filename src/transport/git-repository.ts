@@ -131,7 +131,7 @@ export async function adoptSshCommand(
   else if (program !== undefined && program !== '') git.useSshCommand(shellWord(program));
 }
 
-interface Parts {
+interface RepositoryParts {
   readonly git: Git;
   readonly gitDir: string;
   readonly remote: GitRemote;
@@ -144,7 +144,7 @@ interface Parts {
   readonly onWhole: (why: string) => void;
 }
 
-function composeRepository(parts: Parts): Repository {
+function composeRepository(parts: RepositoryParts): Repository {
   const { git, remote, clock } = parts;
   const reader = openObjectReader(git, parts.gitDir);
   const store = createStore(parts, reader);
@@ -228,7 +228,7 @@ interface Store {
 }
 
 /** The cache's life: made when needed, its tip moved only when everything below has arrived. */
-function createStore(parts: Parts, reader: ObjectReader): Store {
+function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
   const { git, cache, remote, gitDir, random, branchRef } = parts;
   const built = new Set<Oid>();
   let builtIn: string | null = null;

@@ -73,8 +73,7 @@ export async function writeLoose(
 function writeOne(gitDir: string, { oid, type, bytes }: NewObject, tmpName: string): void {
   const folder = `${gitDir}/objects/${oid.slice(0, 2)}`;
   const path = `${folder}/${oid.slice(2)}`;
-  // A power cut leaves files without content under whole names; what cannot be read is written
-  // anew.
+  // A power cut leaves files without content under whole names; what cannot be read is rewritten.
   if (readLoose(gitDir, oid) !== null) return;
   const content = deflateSync(Buffer.concat([Buffer.from(`${type} ${bytes.length}\0`), bytes]), {
     level: 1,
@@ -123,7 +122,7 @@ const FILE_BYTES_MAX = 256 * 1024;
 const CONTENT_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
- * An object that lies below `<gitDir>/objects` as a file of its own, which what has just arrived
+ * An object that lies below `<gitDir>/objects` as its own file, which what has just arrived
  * does: a question to a held git costs two changes of process for each. Null when it is packed,
  * large or not whole; git then says which.
  */

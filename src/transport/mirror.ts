@@ -1,7 +1,7 @@
 /**
  * This host's view of the branch: the tip it has read, and the index of open work at that tip.
- * `pull` is the only way forward, and one pull at a time; whoever publishes pulls through the same
- * door, so the index never runs behind what this host itself has landed.
+ * `pull` is the only way forward, and one pull at a time; anyone who publishes pulls through the
+ * same door, so the index never runs behind what this host itself has landed.
  */
 import type { Oid } from '../base/ids.ts';
 import {
@@ -28,7 +28,7 @@ export type Pulled =
   | { readonly kind: 'advanced' }
   | ({ readonly kind: 'rewritten' } & Rewrite);
 
-/** A tip that nobody goes on with before a person has said so. */
+/** A tip that nobody continues with before a person has said so. */
 export interface Rewrite {
   readonly was: Oid;
   readonly now: Oid | null;
@@ -58,7 +58,7 @@ export interface Mirror {
   readonly pull: (seen: SeenTip) => Promise<Reached<Pulled>>;
   /**
    * Takes `tip` as the branch although it does not descend from the one known, or has another
-   * version file; everything is read anew. Throws NOT_A_TRANSPORT for a version that this program
+   * version file; everything is read again. Throws NOT_A_TRANSPORT for a version that this program
    * does not speak.
    */
   readonly accept: (tip: Oid) => Promise<Reached<Pulled>>;

@@ -30,7 +30,7 @@ import { type ReadTrees, walkTrees } from './walk-trees.ts';
 
 const TREES_KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const TREE_KEPT_BYTES_MAX = 512 * 1024;
-/** From so many objects on a process of their own is cheaper than the held one. */
+/** From this many objects on, a process for them alone is cheaper than the held one. */
 const MANY = 200;
 
 /** The reading side of the cache. */

@@ -41,8 +41,8 @@ export interface ObjectWriter {
 }
 
 /**
- * From so many objects on (one reply has about nine) the two files of a pack cost less than a file
- * for each; `maintain` joins the packs.
+ * From this many objects on (one reply has about nine) the two files of a pack cost less than a
+ * file for each; `maintain` joins the packs.
  */
 const PACK_MIN = 6;
 const RECORD_AUTHOR: Identity = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };

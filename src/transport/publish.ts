@@ -79,7 +79,7 @@ export interface Publisher {
 export interface PublishLimits {
   /** Aborting stops waiting; what is on its way is looked at once more. */
   readonly signal: AbortSignal;
-  /** Give up after so long without reaching the remote; null = never. */
+  /** Give up after this long without reaching the remote; null = never. */
   readonly unreachableMsMax: number | null;
 }
 
@@ -90,7 +90,7 @@ const UNMOVED_MS = 100;
 /** Such pushes in a row after which somebody has to know: about three seconds. */
 export const UNMOVED_MAX = 6;
 
-/** How long to wait after so many pushes in a row that moved nothing. */
+/** How long to wait after that many pushes in a row that moved nothing. */
 export function unmovedMs(times: number): number {
   return UNMOVED_MS * 2 ** Math.min(times - 1, 20);
 }
@@ -178,7 +178,7 @@ export async function publishOnce(
   const startedMs = publisher.clock.monotonicMs();
   const pushed = await pushBuilt(publisher, built);
   const pushMs = publisher.clock.monotonicMs() - startedMs;
-  const settled = await settle(publisher, { built, pushed, asOf });
+  const settled = await settleBatch(publisher, { built, pushed, asOf });
   return {
     outcomes: new Map([...outcomes, ...settled.outcomes]),
     failure: settled.failure,
@@ -413,7 +413,10 @@ interface Pushed {
   readonly asOf: number;
 }
 
-async function settle(publisher: Publisher, { built, pushed, asOf }: Pushed): Promise<Settled> {
+async function settleBatch(
+  publisher: Publisher,
+  { built, pushed, asOf }: Pushed,
+): Promise<Settled> {
   if (pushed.kind === 'unknown')
     return settleByLooking(publisher, built, { maybeLanded: true, failure: pushed.failure });
   const results = built.updates.flatMap(({ ref }) => pushed.refs.get(ref) ?? []);

@@ -21,9 +21,9 @@ export type JudgeSettled = (
 
 /**
  * What stands in the settled part and is a reply, or has one: such a message is as old as to be
- * stale, whoever of its recipients has not answered, and such a reply is as old as to wake nobody.
- * A message that nobody has answered is read, however old: it may be a run, or something for a
- * person. What will be read is fetched at once, as it is read piece by piece.
+ * stale, anyone who of its recipients has not answered, and such a reply is as old as to wake
+ * nobody. A message that nobody has answered is read, however old: it may be a run, or something
+ * for a person. What will be read is fetched at once, as it is read piece by piece.
  */
 export async function createSettled(
   repository: Repository,

@@ -38,7 +38,7 @@ export async function* walkHistory(
   without: ReadonlySet<string> = new Set(),
 ): AsyncGenerator<WalkedCommit> {
   const flags = [
-    // What came by a merge was there for whoever answered after it, also what it brought itself.
+    // What came by a merge was there for anyone who answered after it, also what it brought itself.
     '--diff-merges=first-parent',
     '--topo-order',
     '--reverse',

@@ -33,10 +33,10 @@ export interface FolderPair {
  */
 export type ReadTrees = (oids: readonly Oid[]) => Promise<readonly (Buffer | null)[]>;
 
-/** Folders in folders; no path of a message is so long. */
+/** Folders in folders; no path of a message is this long. */
 export const LEVELS_MAX = 256;
 /**
- * Entries of one folder of the first level that come from trees met there before, beside so many
+ * Entries of one folder of the first level that come from trees met there before, beside this many
  * times those met first. Copies made by hand are fewer; a bomb has more at once.
  */
 export const REPEATED_MAX = 20_000;
@@ -142,7 +142,7 @@ function tell(pair: FolderPair, changes: readonly TreeChange[]): readonly Leaf[]
 async function walkFolder(walk: Walk, pair: FolderPair): Promise<readonly Leaf[]> {
   const found = await descend(walk, pair);
   if (found.kind === 'whole') return found.leaves;
-  // Each side by itself: what could be read before is gone, what can be read now is new.
+  // Each side on its own: what could be read before is gone, what can be read now is new.
   const path = pair.prefix.slice(0, -1);
   if (pair.from === null) return tell(pair, [{ kind: 'refused', path, why: found.why }]);
   if (pair.to === null) return tell(pair, [{ kind: 'removed', path }]);
@@ -172,10 +172,10 @@ async function descend(walk: Walk, pair: FolderPair): Promise<Found> {
 }
 
 interface Budget {
-  /** Counts entries of a pair of trees; false when they are too many to go on. */
+  /** Counts entries of a pair of trees; false when they are too many to continue. */
   readonly take: (pair: string, entries: number) => boolean;
   readonly refuse: (why: string) => void;
-  /** Why nothing more is read; null while that may go on. */
+  /** Why nothing more is read; null while that may continue. */
   readonly refusal: () => string | null;
   readonly isSpent: () => boolean;
 }

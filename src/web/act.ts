@@ -122,7 +122,7 @@ function readUpload(raw: unknown): Upload {
 }
 
 /**
- * The command takes files by their paths, so they stand in a folder of their own meanwhile, each in
+ * The command takes files by their paths, so they stand in their own folder meanwhile, each in
  * one of its own: two may have the same name.
  */
 async function withFiles<T>(

@@ -27,7 +27,7 @@ export interface Asked {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** `enter`: spend the token on a cookie and go on without it. */
+/** `enter`: spend the token on a cookie and continue without it. */
 export type Judged =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'enter'; readonly token: string }

@@ -50,7 +50,7 @@ export interface PageServer {
   readonly close: () => Promise<void>;
 }
 
-interface Parts extends Own {
+interface ServerParts extends Own {
   readonly desk: Desk;
   readonly files: PageFiles;
   readonly answer: Answerer;
@@ -73,7 +73,7 @@ export async function startPageServer(
   const own = { ...nameOf(at, port), port, keys };
   const addressOf = (token: string): string => `${own.origin}/?token=${token}`;
   const listeners = new Set<(url: string) => void>();
-  const parts: Parts = { ...own, desk, files, answer, addressOf, listeners };
+  const parts: ServerParts = { ...own, desk, files, answer, addressOf, listeners };
   server.on('request', (request, response) => {
     handle(parts, request, response).catch((error: unknown) => tellError(response, error));
   });
@@ -139,14 +139,14 @@ function listen(
 }
 
 async function handle(
-  parts: Parts,
+  parts: ServerParts,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   for (const [name, value] of Object.entries(SAFETY_HEADERS)) response.setHeader(name, value);
   const url = readUrl(request.url ?? '/', parts.origin);
   if (url === null) {
-    tell(response, 400, {
+    respondJson(response, 400, {
       error: { code: 'USAGE', message: 'the address cannot be read', fix: null },
     });
     return;
@@ -171,14 +171,14 @@ async function handle(
   const name = url.pathname.startsWith('/api/') ? url.pathname.slice('/api/'.length) : null;
   if (request.method === 'POST') {
     if (name === null) {
-      tell(response, 405, {
+      respondJson(response, 405, {
         error: { code: 'USAGE', message: 'only /api/ takes POST', fix: null },
       });
       return;
     }
     const done = await act(parts.desk.invocation, name, await readJson(request));
     parts.desk.wake();
-    tell(response, 200, done);
+    respondJson(response, 200, done);
     return;
   }
   if (name === 'events') {
@@ -207,10 +207,10 @@ function readUrl(target: string, origin: string): URL | null {
 /**
  * The token is spent on a cookie and leaves the address, so that neither the history nor a copied
  * link has it. A browser that another page or a file has sent here would not show its new cookie to
- * where a redirect leads, so it goes on from a page of ours.
+ * where a redirect leads, so it continues from a page of ours.
  */
 function enter(
-  parts: Parts,
+  parts: ServerParts,
   url: URL,
   came: {
     readonly request: IncomingMessage;
@@ -242,7 +242,7 @@ function refuse(
   { status, what }: { readonly status: number; readonly what: string },
 ): void {
   if (url.pathname.startsWith('/api/'))
-    tell(response, status, {
+    respondJson(response, status, {
       error: { code: 'REFUSED', message: what, fix: fixBy`crosstalkd web` },
     });
   else
@@ -254,7 +254,7 @@ function refuse(
       .end(`crosstalkd: ${what}.\n`);
 }
 
-function tell(response: ServerResponse, status: number, value: unknown): void {
+function respondJson(response: ServerResponse, status: number, value: unknown): void {
   response
     .writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
@@ -279,7 +279,7 @@ function tellError(response: ServerResponse, error: unknown): void {
     return;
   }
   const known = toKnownError(error);
-  tell(response, STATUS[known.code], {
+  respondJson(response, STATUS[known.code], {
     error: { code: known.code, message: known.message, fix: known.fix },
   });
 }
@@ -312,7 +312,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** A file of the page; every other path is a place in the page, which finds its way by itself. */
+/** A file of the page; every other path is a place in the page, which finds its way on its own. */
 function serveFile(
   files: PageFiles,
   path: string,

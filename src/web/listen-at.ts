@@ -1,6 +1,6 @@
 /**
- * Where the page is served: by default on this machine alone; for others only with TLS, for whoever
- * reads along could do everything that the page can.
+ * Where the page is served: by default on this machine alone; for others only with TLS, for anyone
+ * who reads along could do everything that the page can.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -35,7 +35,7 @@ export async function readListenAt(invocation: Invocation): Promise<ListenAt> {
   if (tls === null && !isLoopback(place.host))
     throw new CrosstalkError(
       'USAGE',
-      `--listen ${listen ?? ''}: without TLS whoever is in between could read and send as you; give --cert and --key, or forward the port`,
+      `--listen ${listen ?? ''}: without TLS anyone who is in between could read and send as you; give --cert and --key, or forward the port`,
       { fix: TUNNEL },
     );
   return { ...place, tls };

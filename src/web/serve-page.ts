@@ -25,7 +25,7 @@ export async function servePage(invocation: Invocation): Promise<number> {
     const desk = await openDesk(invocation);
     try {
       const server = await start(at.port, (port) => startPageServer(desk, files, { ...at, port }));
-      tell(invocation, server, at);
+      printAddress(invocation, server, at);
       const door = join(desk.directory, `web-${server.port}.html`);
       if (!given(invocation, 'no-open') && invocation.io.isTerminal)
         await openBrowser(invocation, { server, door });
@@ -53,7 +53,11 @@ async function start(
   });
 }
 
-function tell({ io, ...invocation }: Invocation, server: PageServer, { tls }: ListenAt): void {
+function printAddress(
+  { io, ...invocation }: Invocation,
+  server: PageServer,
+  { tls }: ListenAt,
+): void {
   let address = server.invite();
   const print = (): void =>
     given(invocation, 'json')

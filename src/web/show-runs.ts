@@ -122,7 +122,7 @@ function inputsOf({ input }: RunSeen): readonly { readonly name: string; readonl
   }));
 }
 
-/** Gates with their whole question, and whether it is for whoever looks. */
+/** Gates with their whole question, and whether it is for anyone who looks. */
 export function showGates(moment: Moment, gates: RunSeen['view']['gates'], me: string | null) {
   return Promise.all(
     gates.map(async (gate) => ({

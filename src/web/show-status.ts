@@ -1,5 +1,5 @@
 /**
- * What goes on, as the page gets it: what `crosstalkd status --json` tells, with the questions of
+ * What continues, as the page gets it: what `crosstalkd status --json` tells, with the questions of
  * open gates and the first words of the messages that it names.
  */
 import type { Invocation } from '../cli/command.ts';

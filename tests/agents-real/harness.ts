@@ -78,7 +78,7 @@ export interface Place {
 }
 
 /**
- * Whether each case is a message of its own. Otherwise every promise is kept in fewer starts: a
+ * Whether each case is its own message. Otherwise every promise is kept in fewer starts: a
  * start of some programs takes seconds.
  */
 const ASKS_EACH_ALONE = process.env['CROSSTALK_AGENTS_ALL'] === '1';
@@ -195,7 +195,7 @@ function suite(cli: Cli, program: string): void {
   });
 
   test.skipIf(cli.sessions === false)(
-    'continues its session when the thread goes on, and begins anew on another host',
+    'continues its session when the thread continues, and starts over on another host',
     async () => {
       const first = await replyTo('text', 'main');
       expect(first).toMatch(/^session: \S+$/m);
@@ -216,7 +216,7 @@ function suite(cli: Cli, program: string): void {
     },
   );
 
-  test.each(failuresOf(cli))('fails with a class of its own: %s', async (failure) => {
+  test.each(failuresOf(cli))('fails with its own class: %s', async (failure) => {
     const { how, reason } = await ended(failure);
     expect(cli.classes?.[failure] ?? CLASSES[failure], String(reason)).toContain(how);
   });

@@ -24,7 +24,7 @@ export const CLASSES: Readonly<Record<string, readonly string[]>> = {
   down: ['unavailable'],
 };
 
-/** Where each case is asked: in a message of its own, or with others in one. */
+/** Where each case is asked: in its own message, or with others in one. */
 export interface Cases {
   /** Message → what it says; the rest of its head. */
   readonly messages: Readonly<Record<string, Said>>;
@@ -44,7 +44,7 @@ const BIG = Array.from({ length: 3_000 }, () => `[[m]] ${'x'.repeat(90)}`).join(
 const mentionsIn = (place: string): string =>
   `@${place}/secret.txt @~/secret.txt @/etc/passwd and @../secret.txt`;
 
-/** Each case by itself. */
+/** Each case on its own. */
 export function eachAlone(place: string): Cases {
   return {
     messages: {

@@ -207,7 +207,7 @@ describe('a session is continued', () => {
       'initialize session/new',
     ],
     [
-      'anew, when it is gone',
+      'again, when it is gone',
       { can: resume, refuses: { 'session/resume': { code: -32_002, message: 'not found' } } },
       'initialize session/resume session/new',
     ],

@@ -88,7 +88,7 @@ describe('every adapter', () => {
     );
   });
 
-  test.each(programs)('%s never begins its input with a command of its own', (name) => {
+  test.each(programs)('%s never begins its input with its own command', (name) => {
     for (const prompt of ['/quit', ' /help', '!rm -rf', '@/etc/passwd', '--version', '#x'])
       expect(invoke(name, { prompt }).input).toMatch(/^[^\s/!@#-]/);
   });

@@ -143,10 +143,10 @@ test.each(['Prompt is too long', 'No conversation found with session ID: old'])(
   'a session that says "%s" is not continued, and the prompt is asked once more without it',
   async (words) => {
     const entry = playing('claude', {
-      ...{ unless: '--resume', out: lines(result('anew')) },
+      ...{ unless: '--resume', out: lines(result('again')) },
       then: { out: lines(result(words, { is_error: true })), code: 1 },
     });
-    expect(await run(attempt(entry, { session: 'old' }))).toMatchObject({ text: 'anew' });
+    expect(await run(attempt(entry, { session: 'old' }))).toMatchObject({ text: 'again' });
   },
 );
 

@@ -53,7 +53,7 @@ describe.runIf(process.platform === 'linux')('after a restart', () => {
     expect(findMarked(marker)).toEqual([]);
   });
 
-  test('what moved to a session of its own is found by the marker alone', async () => {
+  test('what moved to its own session is found by the marker alone', async () => {
     const marker = makeMarker();
     const pgid = leave(running('daemonizes'), marker);
     await until(

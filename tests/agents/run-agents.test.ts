@@ -492,7 +492,7 @@ describe('any adapter', () => {
     });
   });
 
-  test('that tries again by itself is ended at the second time in a row, not when it worked in between', async () => {
+  test('that tries again on its own is ended at the second time in a row, not when it worked in between', async () => {
     const adapter: Partial<Adapter> = {
       output: {
         kind: 'json-lines',

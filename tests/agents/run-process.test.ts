@@ -195,7 +195,7 @@ describe('a program that cannot be started', () => {
 });
 
 describe('limits', () => {
-  test('time is up for a program that would go on for ever', async () => {
+  test('time is up for a program that would continue for ever', async () => {
     expect(await runFixture(running('forever'), { timeoutMs: 300 })).toMatchObject({
       cause: 'timeout',
       signal: 'SIGTERM',
@@ -262,7 +262,7 @@ describe('what a program leaves behind', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'a daemon in a session of its own is found by its marker, killed and counted',
+    'a daemon in its own session is found by its marker, killed and counted',
     async () => {
       const end = await runFixture(running('daemonizes'));
       expect(end).toMatchObject({

@@ -52,7 +52,7 @@ describe('what is told in $CROSSTALK_USAGE', () => {
     expect(await run(attempt(telling('', script)))).toMatchObject({ usage: NONE });
   });
 
-  test('goes on with the session that it named', async () => {
+  test('continues with the session that it named', async () => {
     const entry = entryOf({ command: ['sh', '-c', 'echo "it is $CROSSTALK_SESSION"'] });
     expect(await run(attempt(entry, { session: 's-1' }))).toMatchObject({ text: 'it is s-1' });
   });

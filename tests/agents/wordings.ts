@@ -1,5 +1,5 @@
 /**
- * What agent programs and the providers behind them print when they cannot go on, in their own
+ * What agent programs and the providers behind them print when they cannot continue, in their own
  * words and with figures of our own: program → what was printed, as [kind of failure, text, when
  * it ends]. Times are those of a Monday, 2026-11-30T12:00:00Z, in UTC.
  */

@@ -24,7 +24,7 @@ function startTrace() {
   return { tracer, read, at: (ms: number) => (nowMs = ms) };
 }
 
-it('draws a bar for each call, calls that overlap on rows of their own', async () => {
+it('draws a bar for each call, calls that overlap on their own rows', async () => {
   const { tracer, read, at } = startTrace();
   const ends: (() => void)[] = [];
   const door = traceDoor(tracer, 'git', {

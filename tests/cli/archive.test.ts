@@ -75,7 +75,7 @@ describe('archive', () => {
     ]);
   });
 
-  it('is undone, and the channel goes on where it was', async () => {
+  it('is undone, and the channel continues where it was', async () => {
     await talkIn('old');
     await cli.run(['archive', 'old']);
     const back = await cli.run(['archive', '--undo', 'old']);

@@ -104,7 +104,7 @@ describe('doctor', () => {
     expect(fixed).toMatchObject({ code: 0, data: { ok: true, health: 'good' } });
     expect(fixed.data['repaired']).toEqual([
       'set receive.fsckObjects on the remote',
-      'threw the cache away; it is fetched anew',
+      'threw the cache away; it is fetched again',
     ]);
   });
 

@@ -58,7 +58,7 @@ describe('without a dispatcher', () => {
 });
 
 describe('a running dispatcher', () => {
-  it('takes nothing while paused, and goes on after resume', async () => {
+  it('takes nothing while paused, and continues after resume', async () => {
     await startRun();
     expect(await cli.run(['pause'])).toMatchObject({
       code: 0,
@@ -224,7 +224,7 @@ describe('retry', () => {
     await cli.run(['cancel', String(data['id'])]);
   });
 
-  it('asks a message again that is too old to run by itself', async () => {
+  it('asks a message again that is too old to run on its own', async () => {
     cli.say({
       'data/channels/general/old.md': letter(
         'echo',

@@ -1,6 +1,6 @@
 /**
- * How errors end a command: code, what happened, and the command to go on with. Codes that no other
- * test provokes are provoked here.
+ * How errors end a command: code, what happened, and the command to continue with. Codes that no
+ * other test provokes are provoked here.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

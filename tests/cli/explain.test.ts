@@ -137,8 +137,8 @@ describe('why a message stands where it stands', () => {
   it('a re: that names nothing: why says so, and one that names a message by its id is its thread', async () => {
     cli.say({
       [`${AT}/topic.md`]: letter('jane', 'a topic'),
-      [`${AT}/lost.md`]: letter('slow', 'go on', 're: topc\n'),
-      [`${AT}/found.md`]: letter('slow', 'go on', 're: topic\n'),
+      [`${AT}/lost.md`]: letter('slow', 'continue', 're: topc\n'),
+      [`${AT}/found.md`]: letter('slow', 'continue', 're: topic\n'),
     });
     const says = async (id: string): Promise<string> =>
       JSON.stringify(listOf(await why(id), 'parts').filter(({ kind }) => kind === 're-nothing'));

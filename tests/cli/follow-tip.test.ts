@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { followTip } from '../../src/cli/look/follow-tip.ts';
 import type { TransportSession } from '../../src/cli/session/transport-session.ts';
 
-it('whoever waited and was cancelled looks at the remote no more', async () => {
+it('anyone who waited and was cancelled looks at the remote no more', async () => {
   const cancelled = new AbortController();
   const looks: string[] = [];
   const session = {

@@ -104,7 +104,7 @@ describe('crosstalkd forget', () => {
     await running.stop();
   });
 
-  it('refuses to lose an answer, to go on unasked, and to leave refs behind, unless it is forced', async () => {
+  it('refuses to lose an answer, to continue unasked, and to leave refs behind, unless it is forced', async () => {
     expect(await cli.run(['forget', '.'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('--yes') as string,

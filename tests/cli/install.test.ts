@@ -35,7 +35,7 @@ describe('npm i -g of the packed tarball', () => {
       join(env.HOME, '.gitconfig'),
       '[user]\n\tname = Ada\n\temail = ada@example.org\n',
     );
-    // The build is there already, and other tests run from it: it is not made anew here.
+    // The build is there already, and other tests run from it: it is not made again here.
     const packed = execFileSync(
       'npm',
       ['pack', '--ignore-scripts', '--json', '--pack-destination', place],
@@ -58,8 +58,8 @@ describe('npm i -g of the packed tarball', () => {
       '--prefer-offline',
       join(place, filename),
     ];
-    // The home of whoever runs the tests, because the cache of the registry is there; nothing but
-    // the prefix is written.
+    // The home of anyone who runs the tests, because the cache of the registry is there; nothing
+    // but the prefix is written.
     execFileSync('npm', install, { cwd: place, stdio: ['ignore', 'ignore', 'pipe'] });
   }, LIMIT_MS);
   afterAll(() => rmSync(place, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));

@@ -183,7 +183,7 @@ describe('notify:', () => {
     expect(heard()).not.toContain(SECRET);
   });
 
-  it('a run that waits for a person is told of by a dispatcher that goes on', async () => {
+  it('a run that waits for a person is told of by a dispatcher that continues', async () => {
     configure([{ command: listen() }]);
     const running = cli.start(['run', '--interval', '1']);
     await running.until('models.loaded');

@@ -45,7 +45,7 @@ describe('in a project', () => {
     expect(made.code).toBe(0);
   });
 
-  it('the mailbox is a branch with a root of its own, and nothing of the project changes', () => {
+  it('the mailbox is a branch with its own root, and nothing of the project changes', () => {
     const remote = at('code.git');
     expect(cli.git(['log', '--format=%s', 'crosstalk'], remote)).toBe('Begin the conversation');
     expect(cli.git(['ls-tree', '--name-only', 'crosstalk'], remote)).not.toContain('src');
@@ -59,7 +59,7 @@ describe('in a project', () => {
   it('commands work from anywhere in it, and the agent works in it where a host has it', async () => {
     const sent = await cli.run(['send', '--wait', '-m', 'hello'], { cwd: join(app, 'src') });
     expect(sent.stdout).toBe('hello\n');
-    expect(sent.stderr).toContain('this command answers by itself: echo');
+    expect(sent.stderr).toContain('this command answers on its own: echo');
     const { data } = await cli.json(['log'], { cwd: app });
     const [first] = listOf(data, 'messages');
     const path = String(first?.['path']);
@@ -106,7 +106,7 @@ describe('without a remote', () => {
     expect(cli.git(['log', '--format=%s', 'main'], solo)).toBe('code');
   });
 
-  it('a clone that lost its remote goes on, and its files follow its branch', async () => {
+  it('a clone that lost its remote continues, and its files follow its branch', async () => {
     cli.git(['clone', '-q', cli.remote, at('alone')], cli.place);
     cli.git(['remote', 'remove', 'origin'], at('alone'));
     expect((await cli.run(['allow', 'echo'], { cwd: at('alone') })).code).toBe(0);

@@ -126,7 +126,7 @@ describe('log', () => {
     expect(ended.stderr + ended.stdout).toContain(says);
   });
 
-  it('goes on with -f', async () => {
+  it('continues with -f', async () => {
     const following = cli.start(['log', '-n', '1', '-f']);
     await following.until('→');
     cli.say({ [`${GENERAL}/late.md`]: letter('grace', 'came later', 'from: ada\n') });

@@ -27,7 +27,7 @@ interface Terminal {
 
 /**
  * A terminal of 200 columns in which `crosstalkd run` has been started; `behind`: by `&`, from a
- * shell that goes on.
+ * shell that continues.
  */
 function openTerminal(behind = false): Terminal {
   const run = `${process.execPath} ${BIN} run --interval 0.3`;

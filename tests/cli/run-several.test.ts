@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => cli.close());
 
 describe('run with several directories', () => {
-  it('answers in each, tells them apart, and goes on when one cannot be opened', async () => {
+  it('answers in each, tells them apart, and continues when one cannot be opened', async () => {
     const nowhere = join(cli.place, 'home');
     for (const clone of [cli.clone, second])
       expect(

@@ -236,7 +236,7 @@ describe('with files and orders that have to be signed', () => {
 
   it('a stolen key of a host may not speak for a person, nor order, and for nobody once it is removed', async () => {
     requiring('external, control');
-    // Whoever has the key file signs with it as git does.
+    // Anyone who has the key file signs with it as git does.
     const stolen = keyOf('stolen');
     execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', stolen]);
     await cli.run(['trust', 'add', '--host', 'build', `${stolen}.pub`]);

@@ -117,7 +117,7 @@ describe('an agent', () => {
   const ways: Readonly<Record<string, (words: string) => string>> = {
     plainly: (words) => words,
     'without its variables': (words) => `env -i PATH="$PATH" HOME="$HOME" ${words}`,
-    'in a session of its own': (words) => `setsid -w env -u CROSSTALK_RUN ${words}`,
+    'in its own session': (words) => `setsid -w env -u CROSSTALK_RUN ${words}`,
   };
 
   it('is refused everything that decides or operates, however it calls', async () => {

@@ -107,7 +107,7 @@ describe('workflow', () => {
     expect(await cli.run(['workflow', 'approve', run, 'ok', '--from', 'eve'])).toMatchObject({
       code: 1,
     });
-    expect((await cli.json(['workflow', 'approve', run, '-m', 'go on'])).data).toMatchObject({
+    expect((await cli.json(['workflow', 'approve', run, '-m', 'continue'])).data).toMatchObject({
       ok: true,
       gate: 'ok',
       decision: 'approve',
@@ -119,7 +119,7 @@ describe('workflow', () => {
     expect(shown.stdout).toContain('approve by ada: Fine?');
     expect(shown.stdout).toMatch(/answer: crosstalkd show \S+\.re\.workflow/);
     expect(cli.git(['log', '--format=%s', '--author=Ada', '-1', 'main'], cli.remote)).toBe(
-      'ada → gate ok of gated: approve, go on',
+      'ada → gate ok of gated: approve, continue',
     );
     const first = cli.git(['log', '--format=%H', '--grep', 'fanout a', 'main'], cli.remote);
     expect((await cli.json(['workflow', 'show', run, '--at', first])).data).toMatchObject({
@@ -153,7 +153,7 @@ steps:
       (now) => now === 'queued',
     );
     await cli.answer();
-    // Whoever follows the run is given each answer as it has to be typed.
+    // Anyone who follows the run is given each answer as it has to be typed.
     await following.until(
       `waits for a person: crosstalkd workflow approve ${run} where --choice blog   (or: crosstalkd workflow approve ${run} where --choice mail)`,
     );
@@ -228,7 +228,7 @@ steps:
     for (const name of ['first', 'second']) await cli.run(['workflow', 'cancel', name]);
   });
 
-  it('shows a group by item and pass, and why a run failed with the command that goes on', async () => {
+  it('shows a group by item and pass, and why a run failed with the command that continues', async () => {
     const run = await start(
       'grouped',
       `name: grouped
@@ -526,7 +526,7 @@ function importCommits(sets: readonly Readonly<Record<string, string>>[]): void 
 }
 
 describe('isolate: worktree', () => {
-  it('commits and pushes what the agent wrote on a branch of its own, names both in the reply, and leaves no worktree', async () => {
+  it('commits and pushes what the agent wrote on its own branch, names both in the reply, and leaves no worktree', async () => {
     const [app, bare] = [join(cli.place, 'app'), join(cli.place, 'app.git')];
     const git = (...args: readonly string[]): string =>
       execFileSync('git', args, { cwd: app, env: cli.env }).toString('utf8').trim();

@@ -116,7 +116,7 @@ export function describeRepositoryContract(
         expect(await pushOne(a, { ref, expected: two, next: null })).toBe('stale');
       });
 
-      it('without atomic every ref of a push wins or loses by itself', async () => {
+      it('without atomic every ref of a push wins or loses on its own', async () => {
         const mine = await a.writeRecord('{"by":"a"}');
         await pushOne(a, { ref: `${CLAIMS}k1`, expected: null, next: mine });
         const theirs = await b.writeRecord('{"by":"b"}');

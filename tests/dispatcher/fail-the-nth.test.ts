@@ -169,7 +169,7 @@ function repliesOf(world: World): readonly string[] {
     : [...world.remote.filesOf(tip).keys()].filter((path) => path.includes('.re.'));
 }
 
-/** It has looked, and nothing goes on. */
+/** It has looked, and nothing continues. */
 function isIdle(world: World, { process, programs }: Host): boolean {
   const state = process?.dispatcher.state;
   if (state === undefined || !state.claims.recovered || programs.size > 0) return false;

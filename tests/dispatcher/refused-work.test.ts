@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isDue, isMeant, nextRefusal, type Refused } from '../../src/dispatcher/refused-work.ts';
+import {
+  isDue,
+  isPersistentRefusal,
+  nextRefusal,
+  type Refused,
+} from '../../src/dispatcher/refused-work.ts';
 import type { Refusal } from '../../src/dispatcher/state.ts';
 import { oidOf } from '../support/git-fixture.ts';
 
@@ -27,7 +32,7 @@ describe('what is refused', () => {
     expect([
       isDue(refusal, { ms: 1, tip: HERE }),
       isDue(refusal, { ms: 1, tip: THERE }),
-      isMeant(refusal),
+      isPersistentRefusal(refusal),
     ]).toEqual([false, true, true]);
   });
 
@@ -35,7 +40,9 @@ describe('what is refused', () => {
     const first = nextRefusal(null, FORBIDDEN, { ms: 0, tip: HERE });
     const second = nextRefusal(first, FORBIDDEN, { ms: 0, tip: HERE });
     expect(
-      [null, first, second, nextRefusal(second, FORBIDDEN, { ms: 0, tip: HERE })].map(isMeant),
+      [null, first, second, nextRefusal(second, FORBIDDEN, { ms: 0, tip: HERE })].map(
+        isPersistentRefusal,
+      ),
     ).toEqual([false, false, false, true]);
   });
 });

@@ -120,7 +120,7 @@ describe('src/README.md', () => {
     for (const folder of folders) expect(page).toMatch(new RegExp(`^${folder} `, 'm'));
   });
 
-  it('has ten short decisions, and every other a short page of its own', () => {
+  it('has ten short decisions, and every other its own short page', () => {
     const decisions = (page.split('## Decisions')[1] ?? '')
       .split(/\n\n/)
       .filter((part) => part.startsWith('**'));

@@ -1,5 +1,5 @@
 /**
- * docs/reference.md against the code. The generated parts are made anew with: UPDATE_DOCS=1 npx
+ * docs/reference.md against the code. The generated parts are made again with: UPDATE_DOCS=1 npx
  * vitest run tests/docs/reference.test.ts
  */
 import { readdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * Runs the `sh` blocks of a page in their order, as tests. `sh server` blocks run on a second
- * machine: a shell with a home of its own, and the same remote.
+ * machine: a shell with its own home, and the same remote.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

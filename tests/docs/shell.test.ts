@@ -1,6 +1,6 @@
 /**
  * Every `sh` block of README.md, GUIDE-CLI.md and docs/operate.md is run, in the order of its page,
- * in a home of its own.
+ * in its own home.
  */
 import { describe } from 'vitest';
 import { runBlocks } from './run-blocks.ts';

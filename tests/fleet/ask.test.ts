@@ -40,7 +40,7 @@ const json = async (...words: readonly string[]): Promise<Record<string, unknown
   >;
 
 describe('an agent that asks a person', () => {
-  it('is told to end its turn, and goes on with the answer, knowing what was said', async () => {
+  it('is told to end its turn, and continues with the answer, knowing what was said', async () => {
     await start('effects: none, may-send: true', ASKS());
     expect(await reply(`${general}/hello.re.a.md`)).toContain('0 asked maintainer');
     const needs = (await json('status'))['needs'] as { kind: string; says: string }[];

@@ -100,7 +100,7 @@ describe('a host that dies while its agent runs', () => {
     expect(fleet.agentRuns()).toHaveLength(1);
   });
 
-  it('and starts again at once goes on by itself, without waiting for the lease', async () => {
+  it('and starts again at once continues on its own, without waiting for the lease', async () => {
     const script = `const { openSync } = await import('node:fs');\ntry { openSync(process.env.RUN_LOG + '.first', 'wx'); setInterval(() => {}, 1000); } catch { console.log('answered'); }`;
     const fleet = await fleetOf(agentEntry('opus', { place: agents, script }));
     fleet.say({ [`${general}/hello.md`]: ask('opus', 'hello') });

@@ -47,7 +47,7 @@ async function replyOf(message: string): Promise<string> {
 const HOST = 'const host = /state-(\\w+)/.exec(process.cwd())[1];';
 
 describe('a host whose provider says when its limit ends', () => {
-  it('says so in its beat, leaves the work to another, and takes work again by itself afterwards', async () => {
+  it('says so in its beat, leaves the work to another, and takes work again on its own afterwards', async () => {
     const limited =
       "if (host === 'out' && !(await import('node:fs')).existsSync(process.env.RUN_LOG + '.over')) { say('You have hit your usage limit, try again in 6 seconds', { is_error: true, api_error_status: 429 }); process.exit(1); }";
     await begin(`${HOST}\n${limited}\nsay('from ' + host);`);
@@ -66,7 +66,7 @@ describe('a host whose provider says when its limit ends', () => {
         } | null;
       }[];
     }
-    // It tries again after each reset, and rests anew.
+    // It tries again after each reset, and rests again.
     await expect
       .poll(
         async () => {

@@ -139,7 +139,7 @@ describe.concurrent('the saved workflows of the template', () => {
     );
   });
 
-  it('ship-tickets asks people, takes their no, builds each ticket on a branch of its own until it is green, and has it judged', async () => {
+  it('ship-tickets asks people, takes their no, builds each ticket on its own branch until it is green, and has it judged', async () => {
     const name = await run('ship-tickets', 'goal=A login page');
     const gate = `data/channels/${name}/gates/approve-plan`;
     await fleet.untilPulled(() => fleet.stands(`${gate}/ask.md`));

@@ -275,7 +275,7 @@ describe.concurrent('people', () => {
     fleet.git('config', '--unset', 'user.email');
   });
 
-  it('a denial skips what follows, goes on, or sends the work back with what was said', async () => {
+  it('a denial skips what follows, continues, or sends the work back with what was said', async () => {
     const ask = (onDeny: string): string =>
       `ask: { title: "Good?", approvers: [maintainer], on-deny: ${onDeny} }`;
     fleet.open(

@@ -179,8 +179,8 @@ const KILLS_EVERY_2_S = 25;
 describe('three hosts that are killed at random', () => {
   it('bring a run of 30 tasks to one reply: each answered once, one synthesis, never more at a time than allowed', async () => {
     const random = createSeededRandom(process.env['SEED'] ?? 'crowd');
-    // Whoever is killed has made no mistake: an attempt that ended so must not use up the model's
-    // own.
+    // Anyone who is killed has made no mistake: an attempt that ended so must not use up the
+    // model's own.
     const keys = Object.fromEntries(
       ['opus', 'gpt', 'gemini'].map((name) => [
         name,
@@ -247,7 +247,7 @@ describe('three hosts that are killed at random', () => {
 });
 
 describe('a host that is gone', () => {
-  it('leaves a run stale until it is back, which why names with its command; who prefers it goes on without it', async () => {
+  it('leaves a run stale until it is back, which why names with its command; who prefers it continues without it', async () => {
     const fleet = await fleetOf(
       { opus: null, builder: null },
       { env: FAST, keys: { builder: 'effects: none, concurrency: 8, attempts: 3' } },

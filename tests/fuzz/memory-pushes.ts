@@ -64,7 +64,7 @@ async function pushToHost(seeds: readonly string[]): Promise<string | null> {
   return null;
 }
 
-/** Waits, without a clock, until nothing that the tick began goes on. */
+/** Waits, without a clock, until nothing that the tick began continues. */
 async function isQuiet({ state }: Dispatcher): Promise<boolean> {
   const isBusy = (): boolean =>
     heldClaims(state.claims.own).length > 0 ||

@@ -89,8 +89,8 @@ async function untilEnded(host: Host): Promise<void> {
 type Push = (planter: Planter, random: SeededRandom) => void;
 
 /**
- * Nothing here touches data/models.yaml, data/budgets.yaml or the control record: whoever may push
- * may close a transport with those, as it should be.
+ * Nothing here touches data/models.yaml, data/budgets.yaml or the control record: anyone who may
+ * push may close a transport with those, as it should be.
  */
 const PUSHES: readonly Push[] = [
   (planter, random) => {
@@ -162,7 +162,7 @@ function mutatedName(random: SeededRandom): Buffer {
   return Buffer.concat([Buffer.from('x'), allowed.subarray(0, random.pick([8, 255, 4_000]))]);
 }
 
-/** Mutated, and asking the model that is there: whoever is asked by nobody is never run. */
+/** Mutated, and asking the model that is there: anyone who is asked by nobody is never run. */
 export function mutated(random: SeededRandom, corpus: readonly Buffer[]): Buffer {
   const bytes = mutate(random.pick(corpus), random, ALL).toString('latin1');
   return Buffer.from(bytes.replace(/\b(opus|gpt|gemini|sonnet|ci)\b/g, 'echo'), 'latin1');

@@ -1,7 +1,7 @@
 /**
- * Whoever can push chooses how many, how long and how equal things are. Twice as much of anything
- * is about twice the work, for the tick that reads it and for the ones after it; steps are counted,
- * never time.
+ * Anyone who can push chooses how many, how long and how equal things are. Twice as much of
+ * anything is about twice the work, for the tick that reads it and for the ones after it; steps are
+ * counted, never time.
  */
 import { encodeTime } from 'ulid';
 import { expect, it } from 'vitest';

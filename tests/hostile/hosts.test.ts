@@ -142,7 +142,7 @@ describe('agents', () => {
 });
 
 describe('the remote', () => {
-  it('that loses its branch halts the host with the reason, and it goes on when the branch is back', async () => {
+  it('that loses its branch halts the host with the reason, and it continues when the branch is back', async () => {
     const tip = planter.git(['rev-parse', 'main']);
     planter.git(['update-ref', '-d', 'refs/heads/main']);
     await untilHost(host, () => eventsOf(host, 'transport.rewritten').length === 1);

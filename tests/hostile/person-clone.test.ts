@@ -11,7 +11,7 @@ import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
 let cli: Cli;
 const MARK = (): string => join(cli.place, 'HOOK-RAN');
 const UNBORN = 'another branch, unborn';
-/** Clones used at the same time; each has a state directory of its own. */
+/** Clones used at the same time; each has its own state directory. */
 const AT_ONCE = 3;
 
 interface Clone {
@@ -82,7 +82,7 @@ const STATES: Readonly<Record<string, (clone: Clone) => void>> = {
     write('README.md', 'stashed\n');
     git('stash');
   },
-  'settings of its own, and hooks': ({ git, write }) => {
+  'its own settings, and hooks': ({ git, write }) => {
     const settings =
       'core.autocrlf=true diff.renames=copies diff.relative=true core.quotePath=true push.default=nothing pull.rebase=true rebase.autoStash=true fetch.prune=true commit.gpgSign=true core.untrackedCache=true gc.auto=1';
     for (const setting of settings.split(' ')) git('config', ...setting.split('='));

@@ -149,7 +149,7 @@ describe('refs full of garbage', () => {
     );
   });
 
-  it('that claim in the name of others run nothing by themselves: they expire, and the message is answered once', async () => {
+  it('that claim in the name of others run nothing on their own: they expire, and the message is answered once', async () => {
     const forged = {
       plain: {},
       elsewhere: { message: `${GENERAL}/../../../etc/passwd` },

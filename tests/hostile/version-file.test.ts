@@ -1,6 +1,6 @@
 /**
  * A line in CROSSTALK-VERSION says where claims stand. Pushed while hosts work, it would have each
- * of them look where the others are not: so nobody goes on before a person has said so, and then
+ * of them look where the others are not: so nobody continues before a person has said so, and then
  * both places count.
  */
 import { writeFileSync } from 'node:fs';
@@ -67,7 +67,7 @@ describe('custom-refs: no, pushed while an agent that acts outside is at work', 
     expect(hosts.some((host) => published(host))).toBe(false);
   });
 
-  it('publishes the one answer where it was begun, once that host goes on, too', async () => {
+  it('publishes the one answer where it was begun, once that host continues, too', async () => {
     const [at, host] = holder() === 0 ? (['a', hosts[0]] as const) : (['b', hosts[1]] as const);
     expect((await ask(fleet, at, ['accept-rewrite', '--yes'])).code).toBe(0);
     writeFileSync(join(fleet.place, 'runs.log.go'), '');
@@ -77,7 +77,7 @@ describe('custom-refs: no, pushed while an agent that acts outside is at work', 
     expect(await askJson(fleet, 'a', ['verify'])).toMatchObject({ ok: true });
   });
 
-  it('refuses a version that this program does not speak, and goes on when it is taken back', async () => {
+  it('refuses a version that this program does not speak, and continues when it is taken back', async () => {
     const before = planter.git(['rev-parse', 'main']);
     planter.write({ 'CROSSTALK-VERSION': '99\n' });
     const [host] = hosts;

@@ -140,7 +140,7 @@ describe('a run channel full of garbage', () => {
     'budget/1.json': '{"v":',
   };
 
-  it('is its own: the marker gets one answer, others go on, and nothing is written beside its channel', async () => {
+  it('is its own: the marker gets one answer, others continue, and nothing is written beside its channel', async () => {
     const before = planter.git(['ls-tree', '-r', '--name-only', 'main']).split('\n');
     for (const [name, content] of Object.entries(GARBAGE)) {
       const run = `garbage-${Object.keys(GARBAGE).indexOf(name)}`;

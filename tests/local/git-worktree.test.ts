@@ -181,7 +181,7 @@ describe('a worktree for an agent', () => {
     const worktree = await open(here, true);
     const { directory } = worktree;
     const mark = `touch ${here.place}/ran`;
-    // The attack: a repository of its own with a filter, a monitor and hooks, and links out.
+    // The attack: its own repository with a filter, a monitor and hooks, and links out.
     rmSync(join(directory, '.git'), { recursive: true });
     execFileSync('git', ['init', '-q', directory]);
     here.write(directory, {
@@ -210,7 +210,7 @@ describe('a worktree for an agent', () => {
       ].sort(),
     );
     expect(here.git('show', 'ct/x:a.txt')).toBe('changed');
-    // Whoever looks at the kept worktree stands in the project's repository, not in the agent's.
+    // Anyone who looks at the kept worktree stands in the project's repository, not in the agent's.
     expect(lstatSync(join(directory, '.git')).isFile()).toBe(true);
     expect(readFileSync(join(directory, '.git'), 'utf8')).toBe(`gitdir: ${worktree.admin}\n`);
   });

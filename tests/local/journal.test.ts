@@ -88,7 +88,7 @@ describe('the journal', () => {
     );
   });
 
-  it('opened after a tear at any byte goes on as if the torn line had never been', async () => {
+  it('opened after a tear at any byte continues as if the torn line had never been', async () => {
     const path = join(await tempDirectory(), 'journal');
     const whole = Buffer.from(
       [settled('a'), settled('ä')].map((entry) => `${formatCheckedLine(entry)}\n`).join(''),
@@ -131,7 +131,7 @@ describe('the journal', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it('whose compaction failed says where and goes on with the file that has the name', async () => {
+  it('whose compaction failed says where and continues with the file that has the name', async () => {
     const path = join(await tempDirectory(), 'journal');
     const journal = await openJournal(path, noDamage);
     await journal.append(settled('a'));

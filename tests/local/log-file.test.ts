@@ -91,7 +91,7 @@ describe('the log file', () => {
     expect((await readdir(directory)).sort()).toEqual(['log.jsonl', 'log.jsonl.1']);
   });
 
-  it('that cannot be written tells it once, goes on, and writes again when it can', async () => {
+  it('that cannot be written tells it once, continues, and writes again when it can', async () => {
     const { path, log, problems } = await open();
     await mkdir(path);
     log.status('a.b');

@@ -36,7 +36,7 @@ test('a session is continued by its model in its thread, and nowhere else', asyn
   });
 });
 
-test('a task continues a session of its own run', async () => {
+test('a task continues its own session run', async () => {
   const ledger = openSessionLedger(place());
   const task = (run: string, name: string): string => `data/channels/${run}/steps/${name}/task.md`;
   await ledger.note({ ...note, message: task('run-a', 'one') });

@@ -22,5 +22,5 @@ it('four hosts under kill -9, SIGSTOP, lost answers, refused pushes and failing 
   const code = await new Promise((done) => child.once('close', done));
   expect(code === 0 ? '' : said).toBe('');
   expect(said).toMatch(/\| lost +\| 0 +\|/);
-  // The script gives up by itself before, and ends what it started.
+  // The script gives up on its own before, and ends what it started.
 }, 400_000);

@@ -63,7 +63,7 @@ describe('what may be archived', () => {
                 (asked.beforeMs === null || newestMs < asked.beforeMs),
             ).toBe(true);
         }
-        // Whoever was asked for by name goes or is told why not.
+        // Anyone who was asked for by name goes or is told why not.
         for (const name of asked.channels ?? [])
           if (byName.has(name))
             expect(going.has(name) !== kept.some(({ channel }) => channel === name)).toBe(true);

@@ -79,7 +79,7 @@ describe('a budget', () => {
     ]);
   });
 
-  it('begins anew with the day', () => {
+  it('starts over with the day', () => {
     const yesterday = spend('opus', 9, { atMs: NOON - 86_400_000 });
     expect(reached([yesterday]).size).toBe(0);
     expect(reached([spend('opus', 9)], NOON + 86_400_000).size).toBe(0);

@@ -110,7 +110,7 @@ describe('the turn of a host', () => {
     expect(alone([1, 2, 3, 4, 5].map((s) => s * 10_000)).isNow).toBe(false);
   });
 
-  it('belongs to no two hosts at once, and comes to each, whoever holds claims', () => {
+  it('belongs to no two hosts at once, and comes to each, anyone who holds claims', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 11 }),
@@ -122,7 +122,7 @@ describe('the turn of a host', () => {
           const startMs = 1_000_000;
           const came = new Set<string>();
           for (let ms = 0; ms < 36 * 5_000; ms += 1_250) {
-            // One push is remembered, so the round goes on for as long as is looked at here.
+            // One push is remembered, so the round continues for as long as is looked at here.
             const traffic = new Map([['other', [startMs]]]);
             const nowMs = startMs + (ms % 60_000);
             const now = hosts.filter(
@@ -173,7 +173,7 @@ describe('the turn of a host', () => {
 });
 
 describe('what is known of pushes', () => {
-  it('is of the last minute, and bounded, whoever tells what', () => {
+  it('is of the last minute, and bounded, anyone who tells what', () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -99,7 +99,7 @@ describe('permissions: of an entry', () => {
 describe('an answer', () => {
   it.each([
     ['approve', 'approve'],
-    ['Yes, go on', 'approve'],
+    ['Yes, continue', 'approve'],
     ['---\nto: opus\n---\nok\n', 'approve'],
     ['deny', 'deny'],
     ['---\nto: opus\nfrom: ada\n---\n\n> no\n', 'deny'],

@@ -161,8 +161,8 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'follow-unsafe',
-    'goes on with its old plan; it cannot follow the new "nightly": "a" started already',
-    'crosstalkd workflow cancel r-1 && crosstalkd workflow rerun r-1   (to begin anew with the new one, or let it end)',
+    'continues with its old plan; it cannot follow the new "nightly": "a" started already',
+    'crosstalkd workflow cancel r-1 && crosstalkd workflow rerun r-1   (to start over with the new one, or let it end)',
   ],
   ['run-paused', 'it is paused', 'crosstalkd workflow resume r-1'],
   ['run-budget', 'its budget is used up (usd 5)', 'crosstalkd workflow budget r-1 --usd 10'],
@@ -186,7 +186,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'ship waits for the event "go; touch X"',
     "crosstalkd workflow signal r-1 'go; touch X'",
   ],
-  ['schedule', 'w/x.md does not start by itself: no such zone', 'crosstalkd workflow check x'],
+  ['schedule', 'w/x.md does not start on its own: no such zone', 'crosstalkd workflow check x'],
   ['step-waits', 'nap waits until 1970-01-01T00:00:00.000Z', null],
   ['tasks', 'a, b and 2 more (opus): waiting', 'crosstalkd why p.md'],
   ['child-run', 'is not over', 'crosstalkd workflow why data/channels/r-1/x.md'],
@@ -255,7 +255,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     're-nothing',
-    'its re: names d/y.md, and no message stands there: it begins a thread of its own',
+    'its re: names d/y.md, and no message stands there: it begins its own thread',
     'crosstalkd lint d/x.md',
   ],
   ['rejected', 'is no message: line 2: found "To:"; expected "to:"', "crosstalkd lint 'd/a b.md'"],

@@ -1,5 +1,5 @@
 /**
- * Faults that come by themselves at seeded times: kills and restarts of every kind, frozen and
+ * Faults that come on their own at seeded times: kills and restarts of every kind, frozen and
  * disconnected hosts, clocks that jump.
  */
 import { copyMemoryDisk, createMemoryDisk } from '../support/memory-local-state.ts';

@@ -125,7 +125,7 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
   delete: ({ world, random, open }) => {
     const { path } = random.pick(open);
     const others = [...filesNow(world).keys()].filter((other) => other !== path);
-    // A copy of what is gone is a message by itself, also of what was started: the tree is all
+    // A copy of what is gone is a message on its own, also of what was started: the tree is all
     // there is.
     if (
       others.some((other) => other.startsWith(`${path.slice(0, -3)}.started.`)) &&
@@ -254,7 +254,7 @@ export function filesNow(world: World): ReadonlyMap<string, string> {
   return tip === undefined ? new Map() : world.remote.filesOf(tip);
 }
 
-/** A commit by somebody with a tool of his own. */
+/** A commit by somebody with his own tool. */
 export function commitAs(world: World, change: Change): Oid {
   const tip = world.remote.refs.get(BRANCH);
   const person = { name: 'Ada', email: 'ada@example.org' };

@@ -52,7 +52,7 @@ export interface Plan {
   readonly markers: readonly string[];
 }
 
-/** A world in which nothing happens by itself. */
+/** A world in which nothing happens on its own. */
 export const QUIET: Plan = {
   seed: 1,
   hosts: 2,

@@ -46,7 +46,7 @@ describe('a model whose quota is used up', () => {
   });
 });
 
-it('failures are counted over the runs of a dispatcher that is started anew each time', async () => {
+it('failures are counted over the runs of a dispatcher that is started again each time', async () => {
   const story = tell(() => crash, { hosts: 1 });
   for (let at = 0; at < 4; at += 1) {
     story.say({ [note(`n${at}`)]: ask('mailer') });

@@ -1,5 +1,5 @@
 /**
- * A branch that is wound back while hosts work: everybody stops by himself, and goes on when a
+ * A branch that is wound back while hosts work: everybody stops by himself, and continues when a
  * person says so.
  */
 import { acceptRewrite } from '../../src/dispatcher/control-host.ts';

@@ -163,7 +163,8 @@ function readTask(path: string, text: string): Task | null {
 }
 
 /**
- * A chain goes on when its last task was answered; a synthesis begins when all it joins have ended.
+ * A chain continues when its last task was answered; a synthesis begins when all it joins have
+ * ended.
  */
 function checkOrder(run: RunState, task: Task): readonly string[] {
   const unanswered = (of: readonly Task[]): readonly string[] =>

@@ -54,7 +54,7 @@ async function startRuns(world: World): Promise<void> {
 interface Care {
   readonly world: World;
   readonly random: SeededRandom;
-  /** Run → when somebody will let it go on. */
+  /** Run → when somebody will let it continue. */
   readonly paused: Map<string, number>;
   readonly signalled: Set<string>;
   /** Budget holds that were answered. */

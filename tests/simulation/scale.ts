@@ -267,7 +267,7 @@ function measured(
     const pushing = (
       isTaken ? scheduler.wait(null, options.pushMs, 'wire').done : Promise.resolve()
     ).then(() => doors.repository.push(updates, how));
-    // Until it is decided: whoever waits must not begin on a tip that is about to go.
+    // Until it is decided: anyone who waits must not begin on a tip that is about to go.
     if (isTaken) counts.busy = pushing.finally(() => (counts.busy = null));
     const outcome = await pushing;
     const landed = outcome.kind === 'answered' && outcome.refs.get(BRANCH)?.kind === 'landed';

@@ -1,6 +1,6 @@
 /**
  * Every call of a door is a step: it takes time, may fail, may be where the process dies, and lets
- * the other hosts go on meanwhile.
+ * the other hosts continue meanwhile.
  */
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { PushOutcome, Repository } from '../../src/transport/repository.ts';
@@ -15,7 +15,7 @@ export interface Steps {
   readonly git: GitStep;
   readonly disk: DiskStep;
   /**
-   * Adds what the memory remote cannot do by itself: pushes that land after their answer was given
+   * Adds what the memory remote cannot do on its own: pushes that land after their answer was given
    * up.
    */
   readonly repository: (repository: Repository) => Repository;

@@ -170,7 +170,7 @@ it.each([
 );
 
 // Nothing of such a run is open work: every host that has lost its memory knows it by the index
-// alone, read anew or from a checkpoint.
+// alone, read again or from a checkpoint.
 it.each([
   ['answered by hand', true, { 'data/channels/general/wf.re.workflow.md': 'never mind\n' }, []],
   ['removed', true, {}, ['data/channels/general/wf.md']],

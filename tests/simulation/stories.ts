@@ -1,5 +1,5 @@
 /**
- * Told stories in the simulated world: no fault comes by itself, and each test says what happens
+ * Told stories in the simulated world: no fault comes on its own, and each test says what happens
  * when.
  */
 import type { Settings } from '../../src/dispatcher/dispatcher.ts';

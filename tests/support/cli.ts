@@ -1,5 +1,5 @@
 /**
- * The command line as a person uses it: the built program, a home of its own, a transport with a
+ * The command line as a person uses it: the built program, its own home, a transport with a
  * bare remote, all in one temporary directory.
  */
 import { execFileSync } from 'node:child_process';
@@ -45,7 +45,8 @@ export interface Cli {
     start?: Start,
   ) => Promise<{ readonly code: number | null; readonly data: Json }>;
   /**
-   * A command that goes on, with more environment; `until` resolves when its output holds the text.
+   * A command that continues, with more environment; `until` resolves when its output holds the
+   * text.
    */
   readonly start: (args: readonly string[], more?: Readonly<Record<string, string>>) => Running;
   readonly git: (args: readonly string[], cwd?: string) => string;

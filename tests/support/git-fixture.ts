@@ -40,7 +40,7 @@ export interface GitFixture {
   git(args: readonly string[], run?: GitRun): string;
   /** A git command in the remote. */
   remote(args: readonly string[], run?: GitRun): string;
-  /** A host with a cache of its own; closed with the fixture. */
+  /** A host with its own cache; closed with the fixture. */
   open(options?: Partial<GitRepositoryOptions>): Promise<Repository>;
   /** The folder of the cache that the last `open` used. */
   cacheDir(): string;

@@ -20,7 +20,7 @@ const LONG = [
 ];
 
 /**
- * For `sequence.sequencer` of vitest. Not its own one extended: whoever only reads the
+ * For `sequence.sequencer` of vitest. Not its own one extended: anyone who only reads the
  * configuration need not load vitest.
  */
 export class LongFirst implements TestSequencer {

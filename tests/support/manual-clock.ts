@@ -1,5 +1,5 @@
 /**
- * The Clock door on virtual time: every host has a wall clock of its own (wrong, jumping) and a
+ * The Clock door on virtual time: every host has its own wall clock (wrong, jumping) and a
  * monotonic one (drifting, asleep while suspended).
  */
 import type { Clock } from '../../src/base/clock.ts';

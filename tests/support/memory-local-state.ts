@@ -1,5 +1,5 @@
 /**
- * The local state in memory, for simulations. What a disk would hold is a value of its own, so a
+ * The local state in memory, for simulations. What a disk would hold is its own value, so a
  * test can crash a host (open the same disk again), lose its state (a new disk) or restore an older
  * copy of it.
  */
@@ -36,7 +36,7 @@ export function copyMemoryDisk(disk: MemoryDisk): MemoryDisk {
   return { ...disk };
 }
 
-/** Puts an older copy back in place, under whoever has the disk open. */
+/** Puts an older copy back in place, under anyone who has the disk open. */
 export function restoreMemoryDisk(disk: MemoryDisk, copy: MemoryDisk): void {
   Object.assign(disk, copyMemoryDisk(copy));
 }

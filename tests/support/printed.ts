@@ -135,7 +135,7 @@ function isError(stderr: string): boolean {
   return /^[A-Z_]{5,}: /m.test(stderr);
 }
 
-/** What ends a command that would go on, and answers one that would ask. */
+/** What ends a command that would continue, and answers one that would ask. */
 function toItsEnd({ name, options }: CommandSpec): Words {
   if (name === 'run') return ['--once'];
   return options.some((option) => option.name === 'yes') ? ['--yes'] : [];

@@ -11,9 +11,9 @@ export interface SshScript {
   readonly says: readonly string[];
   /** Written to standard output, as `ERR` packets and banners are. */
   readonly answers?: string;
-  /** Null = it goes on to the repository. */
+  /** Null = it continues to the repository. */
   readonly exit: number | null;
-  /** Reading goes on to the repository all the same. */
+  /** Reading continues to the repository all the same. */
   readonly pushesOnly?: boolean;
 }
 

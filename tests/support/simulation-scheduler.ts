@@ -1,7 +1,7 @@
 /**
- * Virtual time and who goes on next. Everything that waits in a simulation waits here; time moves
- * only when nobody can go on, to the next event. Events of one moment are taken in a seeded order.
- * What belongs to a dead owner never happens.
+ * Virtual time and who continues next. Everything that waits in a simulation waits here; time moves
+ * only when nobody can continue, to the next event. Events of one moment are taken in a seeded
+ * order. What belongs to a dead owner never happens.
  */
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -118,8 +118,8 @@ export function createScheduler(random: SeededRandom, onTrace: (line: string) =>
 }
 
 /**
- * After this every promise that could go on has done so: the event loop turns only when the queue
- * of microtasks is empty.
+ * After this every promise that could continue has done so: the event loop turns only when the
+ * queue of microtasks is empty.
  */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-/** A git remote over ssh on loopback: an sshd with keys of its own, run as the user who tests. */
+/** A git remote over ssh on loopback: an sshd with its own keys, run as the user who tests. */
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';

@@ -45,7 +45,7 @@ export interface WorkflowFleet extends Fleet {
    * refused.
    */
   readonly present: (...aliases: readonly string[]) => Promise<void>;
-  /** Lets agents go on that HOLD. */
+  /** Lets agents continue that HOLD. */
   readonly release: (name: string) => void;
   /** A command of the fleet's person. */
   readonly person: (...args: readonly string[]) => ReturnType<Fleet['run']>;

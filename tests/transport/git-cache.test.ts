@@ -142,7 +142,7 @@ describe('the private cache', () => {
     expect(await reader.hasHistory(older!)).toBe(true);
   });
 
-  it('a reader whose process was killed goes on', async () => {
+  it('a reader whose process was killed continues', async () => {
     const host = await fixture.open();
     const tip = await publishFiles(host, { a: 'one' });
     expect(await textAt(host, tip, 'a')).toBe('one');
@@ -226,7 +226,7 @@ describe('what the user has configured', () => {
       fixture.git(['config', '--global', key, value]);
     fixture.git(['config', '--global', '--unset-all', 'user.name']);
     fixture.git(['config', '--global', '--unset-all', 'user.email']);
-    // The far side has a configuration of its own: with a remote given by path, its hooks would be
+    // The far side has its own configuration: with a remote given by path, its hooks would be
     // the user's.
     const server = await startHttpRemote({
       root: fixture.root,

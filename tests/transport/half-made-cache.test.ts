@@ -56,7 +56,7 @@ function killAll(cacheDir: string): void {
 }
 
 describe('a fetch', () => {
-  it('killed after any part of what it brings is brought anew by whoever comes next, and nothing is pushed that is not whole', async () => {
+  it('killed after any part of what it brings is brought again by anyone who comes next, and nothing is pushed that is not whole', async () => {
     const author = await fixture.open();
     const cacheDir = join(fixture.root, 'reader', 'cache.git');
     let tip = await publishFiles(author, { 'data/channels/general/0.md': '0', 'README.md': 'r' });
@@ -163,7 +163,7 @@ describe('a fetch', () => {
 });
 
 describe('a cache', () => {
-  it('that somebody throws away under an open repository is made anew, also when nothing has changed, and own commits are built again', async () => {
+  it('that somebody throws away under an open repository is made again, also when nothing has changed, and own commits are built again', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
     const mirror = createMirror(host, null);
@@ -179,7 +179,7 @@ describe('a cache', () => {
     expect(await filesAt(host, next)).toEqual(['data/a.md', 'data/b.md']);
   });
 
-  it('of which a killed removal has left a part is made anew', async () => {
+  it('of which a killed removal has left a part is made again', async () => {
     const host = await fixture.open();
     const dir = fixture.cacheDir();
     const tip = await publishFiles(host, { a: '1' });

@@ -227,7 +227,7 @@ describe('the index of open work', () => {
     expect(openWork(await bothWays(repository, [first, second]))).toEqual(['a.md opus']);
   });
 
-  it('closes what an older program answered at a place of its own, also when the question is touched later', async () => {
+  it('closes what an older program answered at its own place, also when the question is touched later', async () => {
     const { repository, say } = await world();
     const older = (from: string, more = ''): string =>
       `---\nfrom: ${from}\nto: ada\nre: ${general}/q.md\n${more}---\nhello\n`;

@@ -66,7 +66,7 @@ describe('the book', () => {
     expect(next.threads()).toBe(next.threads());
     expect(await readOn({ repository, read }, next, second)).toBe(next);
 
-    // A branch that does not descend from what was read is read anew.
+    // A branch that does not descend from what was read is read again.
     const other = await build(null, { [pathOf('other')]: textOf() });
     expect([...(await readOn({ repository, read }, next, other)).entries.keys()]).toEqual([
       pathOf('other'),

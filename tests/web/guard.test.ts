@@ -100,7 +100,7 @@ describe('the address of the page', () => {
     await untilTrue(() => web.url !== second.href);
   });
 
-  it('goes on from a page of ours where a file has led to it, and never to another server', async () => {
+  it('continues from a page of ours where a file has led to it, and never to another server', async () => {
     const { search } = new URL(web.url);
     const entered = await ask(`//evil.example/${search}`, {
       headers: { 'sec-fetch-site': 'cross-site' },
@@ -138,7 +138,7 @@ describe('the address of the page', () => {
 });
 
 describe('the server of the page', () => {
-  it('refuses whoever has no cookie, and a wrong token', async () => {
+  it('refuses anyone who has no cookie, and a wrong token', async () => {
     for (const path of [
       '/',
       '/api/summary',

@@ -7,7 +7,7 @@ import { startBrowser, startWeb, type WebChild } from '../support/browser.ts';
 import { type Cli, letter, listOf, type Running, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** Answers at once, never by itself, not at all, or from the second time on. */
+/** Answers at once, never on its own, not at all, or from the second time on. */
 function modelsOf(place: string): string {
   const agent = (name: string, script: string, keys = ''): string => {
     const path = join(place, `${name}.mjs`);
@@ -437,7 +437,7 @@ describe('the page', () => {
     await seen(page.locator('.section .card', { hasText: 'On second thoughts, no' }));
   });
 
-  it('pauses a run and lets it go on, and runs again what failed', async () => {
+  it('pauses a run and lets it continue, and runs again what failed', async () => {
     const run = (name: string, steps: string): string =>
       `---\nto: workflow\ntype: workflow\nchild_channel: ${name}\nsteps:\n${steps}---\n`;
     cli.say({
@@ -464,7 +464,7 @@ describe('the page', () => {
     await seen(pill('failed'));
     await page.getByRole('button', { name: 'Retry' }).click();
     await now();
-    // A run that is over is not changed: the page goes on to the one that takes over from it.
+    // A run that is over is not changed: the page continues to the one that takes over from it.
     await seen(pill('succeeded'));
     expect(page.url()).not.toMatch(/mended$/);
   });
@@ -679,7 +679,7 @@ describe('the page', () => {
     await phone.context.close();
   });
 
-  it('says that the remote is away, refuses what needs it with the reason, and goes on when it is back', async () => {
+  it('says that the remote is away, refuses what needs it with the reason, and continues when it is back', async () => {
     const failed = listOf(
       (await cli.json(['log', '--failed', '--model', 'broken'])).data,
       'messages',

@@ -220,7 +220,7 @@ describe('scales', () => {
     expect(spanTicks(300_000, 4)).toEqual([0, 120_000, 240_000, 360_000]);
   });
 
-  it('a bar waits until its work begins, and goes on until now while it is open', () => {
+  it('a bar waits until its work begins, and continues until now while it is open', () => {
     const done = { askedMs: 1_000, startMs: 3_000, endMs: 5_000 };
     const open = { askedMs: 5_000, startMs: null, endMs: null };
     const span = spanOf([done, open], 9_000);

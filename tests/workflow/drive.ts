@@ -117,7 +117,7 @@ export function inputOf(at: World, path = at.marker): RunInput {
 /** The speakers so far, each one value: what the engine remembers hangs on it. */
 const SPEAKERS = new Map<string, Speaker>();
 
-/** Who committed a file: whoever a test says, else whoever `from:` names. */
+/** Who committed a file: anyone who a test says, else anyone who `from:` names. */
 function speakerIn(at: World, file: string): Speaker | null {
   const text = at.files.get(file) ?? '';
   const name = at.authors.get(file) ?? /^from: (.+)$/m.exec(text)?.[1];

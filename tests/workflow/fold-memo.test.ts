@@ -150,9 +150,9 @@ test('what did not change is not looked at again: of many items one answer costs
   if (task === undefined) throw new Error('no task is open');
   reply(at, task, 'done');
   nextTransition(inputOf(at), memo);
-  const anew = [...memo.parts]
+  const again = [...memo.parts]
     .filter(([key, part]) => before.get(key) !== part)
     .map(([key]) => key.slice(key.lastIndexOf('/', key.length - 2)));
-  expect(anew).toHaveLength(2);
-  expect(anew).toContain(`/${task.key}`);
+  expect(again).toHaveLength(2);
+  expect(again).toContain(`/${task.key}`);
 });

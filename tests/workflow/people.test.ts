@@ -87,7 +87,7 @@ test('neither a model nor a stranger can approve, and a quorum counts each perso
   expect(decision.by).toEqual(['anna', 'ben']);
 });
 
-test('a denial fails the gate, skips what follows, or goes on, as the plan says', () => {
+test('a denial fails the gate, skips what follows, or continues, as the plan says', () => {
   const ends = ['fail', 'skip', 'continue'].map((onDeny) => {
     const at = world(GATE(`{ title: "Ship?", on-deny: ${onDeny} }`));
     drive(at);
@@ -325,7 +325,7 @@ test('agents that are at work do not end because no more may start: kill', () =>
   expect(at.asked).toHaveLength(1);
 });
 
-test('a raised budget lets a held run go on', () => {
+test('a raised budget lets a held run continue', () => {
   const at = world(
     'model: opus\nbudget: { agents: 2 }\nsteps:\n  a: { each: [1,2,3,4,5], prompt: "${{ item }}" }',
     () => 'ok',

@@ -37,7 +37,7 @@ test('a fork takes every finished result whose key is unchanged: one of 100 fail
   expect(complete(again)).toMatchObject({ status: 'succeeded', reused: 99 });
 });
 
-test('an edited plan re-runs only what depends on the edit, and --from runs a step anew', () => {
+test('an edited plan re-runs only what depends on the edit, and --from runs a step again', () => {
   const yaml = (b: string): string =>
     `model: opus\nsteps:\n  a: { prompt: one }\n  b: { needs: [a], prompt: "${b} \${{ steps.a.text }}" }\n  c: { prompt: three }\n  d: { needs: [b, c], prompt: "\${{ steps.b.text }}" }`;
   const at = world(yaml('old'), ({ body, step }) => `${step}: ${String(body.length)}`);

@@ -51,7 +51,7 @@ describe('a step that acts outside', () => {
 });
 
 test.each(['crash', 'timeout', 'rate-limit', 'context', 'idle', 'usage-limit', 'auth', 'empty'])(
-  'an attempt that acts outside and ends with %s is the last by itself',
+  'an attempt that acts outside and ends with %s is the last on its own',
   (failure) => {
     const failed = { failure, attempt: 1, attemptsMax: 3, invocation: 1, isToldAtOnce: false };
     expect(

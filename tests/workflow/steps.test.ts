@@ -105,7 +105,7 @@ steps:
   expect(routed).toContain('- not run: never, behind, after');
 });
 
-test('continue-on-error degrades the run, with the count, and dependants go on', () => {
+test('continue-on-error degrades the run, with the count, and dependants continue', () => {
   const at = world(
     'model: opus\nsteps:\n  a: { each: [x, y], prompt: "${{ item }}", continue-on-error: true }\n  b: { needs: [a], prompt: "failed: ${{ steps.a.failed }}" }',
     ({ step, key }) => (step === 'a' && key.startsWith('y') ? { failed: 'timeout' } : 'ok'),
@@ -302,7 +302,7 @@ test('limits, persona, project and worktree are frozen in the task', () => {
     expect(head).toContain(`${line}\n`);
 });
 
-test('"session: last" goes on in the session of the pass before', () => {
+test('"session: last" continues in the session of the pass before', () => {
   const at = world(
     'steps:\n  g:\n    repeat: { until: "${{ loop.n == 2 }}", max: 3 }\n    steps: { a: { model: opus, prompt: "pass ${{ loop.n }}", session: last } }',
     ({ step }) => step,

@@ -1,4 +1,4 @@
-/** Runs that outgrow every use, or whose files nobody can carry on: each ends by itself. */
+/** Runs that outgrow every use, or whose files nobody can carry on: each ends on its own. */
 import { expect, it } from 'vitest';
 import { nextTransition } from '../../src/workflow/run/engine.ts';
 import { describeRun } from '../../src/workflow/view/describe.ts';

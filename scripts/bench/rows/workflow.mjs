@@ -58,7 +58,7 @@ async function foldRow() {
     row: `fold of ${tasks.toLocaleString('en')} tasks after one answer`,
     unit: 'ms',
     ...time,
-    target: '≤ 0.3 × all of it anew',
+    target: '≤ 0.3 × all of it again',
     ok: time.ratio <= 0.3,
   };
 }
@@ -144,7 +144,7 @@ function renamed({ files, id }, newId) {
   return [...files].map(([path, text]) => [own(path), own(text)]);
 }
 
-/** A run as far as it comes by itself. */
+/** A run as far as it comes on its own. */
 function finished(yaml, atMs) {
   const run = createRun(yaml, atMs);
   do run.settle();

@@ -44,7 +44,7 @@ export function allowModels(invocation: Invocation): Promise<number> {
       () => undefined,
     );
     const before = chosen.filter(({ offer }) => !isWaiting(offer)).map(({ offer }) => offer.name);
-    tell(invocation, {
+    printApproved(invocation, {
       fresh,
       before,
       missing: chosen.filter(({ program }) => program?.path === null),
@@ -62,8 +62,8 @@ function namesSeen({ adapter, env, options }: ModelEntry): readonly string[] {
 }
 
 /**
- * Who gets what: an address that the entry names, a wrapper, or a program of its own, and whoever
- * is behind those. Null for a program of an adapter, which says so itself.
+ * Who gets what: an address that the entry names, a wrapper, or a program of its own, and anyone
+ * who is behind those. Null for a program of an adapter, which says so itself.
  */
 function describeLeaving(entry: ModelEntry): string | null {
   const { adapter, options, wrapper, command } = entry;
@@ -106,7 +106,7 @@ export function describeEntry(entry: ModelEntry): readonly string[] {
       'asks',
       entry.permissions === null
         ? null
-        : `${entry.permissions.ask.join(', ') || 'whoever asked'}, for what it may not do by itself`,
+        : `${entry.permissions.ask.join(', ') || 'the asker'}, for what it may not do on its own`,
     ],
     ['send', describeSending(entry)],
     ['takes', entry.acceptFrom === null ? null : `messages of ${entry.acceptFrom.join(', ')} only`],
@@ -191,14 +191,14 @@ function listWaiting(invocation: Invocation, waiting: readonly ModelView[]): num
   return waiting.length === 0 ? 3 : 0;
 }
 
-interface Told {
+interface ShownEntry {
   readonly fresh: readonly ModelEntry[];
   /** Names that needed no approval. */
   readonly before: readonly string[];
   readonly missing: readonly ModelView[];
 }
 
-function tell(invocation: Invocation, { fresh, before, missing }: Told): void {
+function printApproved(invocation: Invocation, { fresh, before, missing }: ShownEntry): void {
   const { io } = invocation;
   if (wantsJson(invocation)) {
     printJson(invocation, {

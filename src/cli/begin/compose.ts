@@ -122,7 +122,7 @@ export async function composeDispatcher(
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);
       },
-      // Whoever watches is told by keepTranscripts, which knows how far the output has come.
+      // Anyone who watches is told by keepTranscripts, which knows how far the output has come.
       onOutput: () => undefined,
       poke: poke ?? (() => undefined),
     },
@@ -139,7 +139,7 @@ export async function composeDispatcher(
     log.warning('scratch.kept', {
       directory: directory.scratch,
       reason: errorText(error),
-      next: 'goes on; the next start tries again',
+      next: 'continues; the next start tries again',
     }),
   );
   await sessions.tidy();

@@ -111,7 +111,7 @@ function createCopier(
       log.warning('mirror.failed', {
         remote: url,
         reason: line,
-        next: 'goes on; the next change of the branch is tried again',
+        next: 'continues; the next change of the branch is tried again',
       });
     isFailing = true;
   };

@@ -37,7 +37,7 @@ export async function deliverNotice(
   };
   switch (notifier.way) {
     case 'webhook':
-      return post(notifier.url, {
+      return postJson(notifier.url, {
         kind: notice.kind,
         title,
         text: [title, restOf(title, notice.text), '', notice.fix]
@@ -118,7 +118,7 @@ async function run(
   return ended.problem ?? oneLine(`exit code ${String(ended.code)} ${ended.stderr}`, 300);
 }
 
-async function post(url: string, body: unknown): Promise<string | null> {
+async function postJson(url: string, body: unknown): Promise<string | null> {
   try {
     const answer = await fetch(url, {
       method: 'POST',

@@ -36,7 +36,9 @@ import { listTemplate } from '../template-files.ts';
 import { openSession } from '../session/transport-session.ts';
 import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
-/** Makes a transport and says how to go on. What it made is taken away again when it is refused. */
+/**
+ * Makes a transport and says how to continue. What it made is taken away again when it is refused.
+ */
 export async function initTransport(invocation: Invocation): Promise<number> {
   const alias = option(invocation, 'alias');
   await checkAlias(invocation, alias);
@@ -48,7 +50,12 @@ export async function initTransport(invocation: Invocation): Promise<number> {
   });
   if (alias !== null) await rememberAlias(invocation, alias);
   const approved = await approveOwn(invocation, place.directory, begun.models);
-  const code = tell(invocation, { ...place, ...begun, url: shownUrl(urlFrom(place)), approved });
+  const code = printCreated(invocation, {
+    ...place,
+    ...begun,
+    url: shownUrl(urlFrom(place)),
+    approved,
+  });
   await tryOut(invocation, place.directory, approved);
   return code;
 }
@@ -322,7 +329,10 @@ interface Begun {
   readonly approved: readonly string[];
 }
 
-function tell(invocation: Invocation, made: Begun & Omit<TransportPlace, 'branch'>): number {
+function printCreated(
+  invocation: Invocation,
+  made: Begun & Omit<TransportPlace, 'branch'>,
+): number {
   const { io } = invocation;
   const limits = [
     ...(made.traits.customRefs ? [] : ['no custom refs: claims stand below refs/heads/crosstalk/']),

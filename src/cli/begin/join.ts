@@ -54,7 +54,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
     { where: directory },
   );
   try {
-    return tell(invocation, {
+    return printJoined(invocation, {
       directory,
       url: shownUrl(url),
       session,
@@ -238,7 +238,7 @@ interface Joined {
   readonly older: string | null;
 }
 
-function tell(
+function printJoined(
   invocation: Invocation,
   { directory, url, session, views, programs, limits, older }: Joined,
 ): number {

@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { errorText } from '../../base/errors.ts';
 import type { SessionLedger } from '../../local/session-ledger.ts';
 
-/** The same agents; a session that is not known here begins anew. */
+/** The same agents; a session that is not known here starts over. */
 export function keepSessions(agents: Agents, ledger: SessionLedger, log: Log): Agents {
   return {
     run: async (request) => {

@@ -1,5 +1,6 @@
 /**
- * Agents whose output is kept in the state directory while it comes, and handed to whoever watches.
+ * Agents whose output is kept in the state directory while it comes, and handed to anyone who
+ * watches.
  */
 import { cleanText } from '../../agents/clean-output.ts';
 import type { Agents, AttemptOutcome, AttemptRequest } from '../../agents/agent.ts';

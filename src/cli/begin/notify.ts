@@ -44,7 +44,7 @@ const CLOSE_ONCE_MS = 30 * SECOND;
 const SINGLE_MAX = 5;
 const QUEUE_MAX = 200;
 const KEPT_MAX = 5_000;
-/** A thing that was gone for so long is new when it comes again. */
+/** A thing that was gone for this long is new when it comes again. */
 const FORGOTTEN_MS = HOUR;
 const EVENT_KEPT_MS = 30 * DAY;
 /** What people did themselves, see elsewhere, or are told of by an event. */
@@ -137,7 +137,7 @@ function createWatch(parts: WatchParts) {
       await look();
       const fresh = freshNotices(queue.splice(0), told);
       if (fresh.length === 0) return;
-      const rest = await tell({ ...parts, state }, fresh, failing);
+      const rest = await deliverNotices({ ...parts, state }, fresh, failing);
       const wallMs = systemClock.wallMs();
       for (const { key } of fresh.filter((notice) => !rest.includes(notice)))
         told.set(key, {
@@ -154,7 +154,7 @@ function createWatch(parts: WatchParts) {
       parts.log.warning('notify.failed', {
         way: 'all',
         reason: errorText(error),
-        next: 'tried again; work goes on',
+        next: 'tried again; work continues',
       });
       isStirred = true;
     }
@@ -180,7 +180,7 @@ function freshNotices(notices: readonly KeyedNotice[], told: Told): readonly Key
  * Tells every way; gives those notices that no way took. A way that fails is reported once until it
  * works again.
  */
-async function tell(
+async function deliverNotices(
   { notify, invocation, log, state }: WatchParts & { readonly state: { readonly ended: boolean } },
   fresh: readonly KeyedNotice[],
   failing: Set<string>,
@@ -199,7 +199,7 @@ async function tell(
         continue;
       }
       if (!failing.has(way))
-        log.warning('notify.failed', { way, reason: problem, next: 'tried again; work goes on' });
+        log.warning('notify.failed', { way, reason: problem, next: 'tried again; work continues' });
       failing.add(way);
       break;
     }

@@ -53,7 +53,7 @@ export function openSpans(
     sending = sending.then(async () => {
       while (queue.length > 0) {
         const batch = queue.splice(0, BATCH_MAX);
-        const problem = await post(settings, batch, timeoutMs);
+        const problem = await postSpans(settings, batch, timeoutMs);
         if (problem === null) {
           failing = false;
           continue;
@@ -65,7 +65,7 @@ export function openSpans(
             endpoint: settings.endpoint,
             reason: problem,
             lost,
-            next: 'tried again; work goes on',
+            next: 'tried again; work continues',
           });
         failing = true;
         return;
@@ -155,7 +155,7 @@ function invalid(variable: string, why: string): CrosstalkError {
 }
 
 /** Null when the spans were taken, else why not. */
-async function post(
+async function postSpans(
   settings: OtelSettings,
   spans: readonly Span[],
   timeoutMs: number,

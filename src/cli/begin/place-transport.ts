@@ -29,7 +29,7 @@ export interface TransportPlace {
   readonly project: Project | null;
 }
 
-/** Inside a repository without `[dir]` its mailbox, else a directory of its own. */
+/** Inside a repository without `[dir]` its mailbox, else its own directory. */
 export async function placeTransport(invocation: Invocation): Promise<TransportPlace> {
   const start = startDirectory(invocation);
   const [given] = invocation.args;

@@ -43,7 +43,7 @@ import { fixBy, toFix } from '../../base/fix.ts';
  * Runs until stopped, or with --once until nothing is left: one transport, or several side by side.
  */
 export async function runHost(asked: Invocation): Promise<number> {
-  // Agents are at work: whoever reads what is printed may go, the log file has it all.
+  // Agents are at work: anyone who reads what is printed may go, the log file has it all.
   asked.io.outliveReaders?.();
   const stopping = listenForSignals();
   const invocation = await inBackground(asked);
@@ -67,7 +67,7 @@ async function inBackground(invocation: Invocation): Promise<Invocation> {
 
 /**
  * Each as if it ran alone: its own state, slots and log file. What one of them refuses or loses is
- * told, and the others go on.
+ * told, and the others continue.
  */
 async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<number> {
   const refused = ['trace', 'listen'].find((name) => given(invocation, name));
@@ -139,7 +139,7 @@ function ofTransport({ level, event, fields }: LogRecord, transport: string): Lo
   return { level, event, fields: { transport, ...fields } };
 }
 
-interface Parts {
+interface RunParts {
   readonly invocation: Invocation;
   readonly log: Log;
   readonly events: Channel<LogRecord>;
@@ -151,7 +151,7 @@ interface Parts {
   readonly isAlone: boolean;
 }
 
-async function runSession(session: TransportSession, parts: Parts): Promise<number> {
+async function runSession(session: TransportSession, parts: RunParts): Promise<number> {
   const { invocation, log, events, view, stopping, isAlone } = parts;
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
@@ -246,7 +246,7 @@ async function mentionUnsent(session: TransportSession, log: Log): Promise<void>
 async function listen(
   session: TransportSession,
   dispatcher: Dispatcher,
-  parts: Parts,
+  parts: RunParts,
 ): Promise<ControlServer | null> {
   try {
     return await serveControl(session.directory.path, {
@@ -264,7 +264,7 @@ async function listen(
   } catch (error) {
     parts.log.warning('control.unavailable', {
       reason: errorText(error),
-      next: 'goes on; pause, resume, drain and stop do not reach it, signals do',
+      next: 'continues; pause, resume, drain and stop do not reach it, signals do',
     });
     return null;
   }
@@ -293,7 +293,7 @@ async function answer(
       return reportHost(dispatcher);
     case 'wake':
       wake(dispatcher);
-      // Whoever asks for this has published something.
+      // Anyone who asks for this has published something.
       pokeOthers(dispatcher);
       return reportHost(dispatcher);
     case 'accept-rewrite':

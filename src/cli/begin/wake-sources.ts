@@ -18,7 +18,7 @@ export interface WakeSources {
   close(): Promise<void>;
 }
 
-/** After a watch has ended, a new one is tried so often. */
+/** How often a new watch is tried after one has ended. */
 const WATCH_AGAIN_MS = MINUTE;
 
 /**
@@ -74,7 +74,7 @@ async function openListener(
     log.warning('wake.unavailable', {
       where: config.listen,
       reason: errorText(error),
-      next: 'goes on without; looks at its usual pace',
+      next: 'continues without; looks at its usual pace',
     });
     return null;
   }

@@ -1,6 +1,6 @@
 /**
  * `crosstalkd accept-rewrite`: shows what a rewritten branch lost, or what its version file says
- * now, and, when a person says so, goes on with it as it is.
+ * now, and, when a person says so, continues with it as it is.
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
@@ -121,7 +121,7 @@ function show({ io }: Invocation, lost: Lost): void {
   if (lost.commits.length + lost.removed.length + lost.changed.length === 0)
     io.print('Nothing vanished.');
   io.print(
-    'Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent anew.',
+    'Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent again.',
   );
 }
 
@@ -137,7 +137,7 @@ async function accept(invocation: Invocation, around: Surroundings, lost: Lost):
     printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
   else
     invocation.io.print(
-      `The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here goes on with it' : ''}.`,
+      `The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here continues with it' : ''}.`,
     );
   return 0;
 }
@@ -179,11 +179,11 @@ async function settleHalt(invocation: Invocation, around: Surroundings): Promise
   const told = await tellDispatcher(around.session.directory.path);
   if (wantsJson(invocation))
     printJson(invocation, { ok: told, health: 'good', dispatcher_told: told });
-  else invocation.io.print('The dispatcher here goes on with the branch as it is now.');
+  else invocation.io.print('The dispatcher here continues with the branch as it is now.');
   return 0;
 }
 
-/** Has the dispatcher of a state directory go on; false when none runs there. */
+/** Has the dispatcher of a state directory continue; false when none runs there. */
 export async function tellDispatcher(stateDirectory: string): Promise<boolean> {
   const asked = await sendControl(stateDirectory, { op: 'accept-rewrite' }, { timeoutMs: 60_000 });
   if (asked.kind === 'refused')

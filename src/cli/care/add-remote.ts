@@ -36,7 +36,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
       isUrl(given) ? given : resolve(invocation.cwd, given),
       session.config.allowHttp,
     );
-    // Nobody here may go on with the old one meanwhile.
+    // Nobody here may continue with the old one meanwhile.
     const local = await openState(invocation, session);
     let note: string | null = null;
     try {
@@ -47,7 +47,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
     } finally {
       await local.close();
     }
-    tell(invocation, session, shownUrl(url));
+    printAdded(invocation, session, shownUrl(url));
     if (note !== null && !wantsJson(invocation)) invocation.io.print(note);
     return 0;
   });
@@ -122,7 +122,7 @@ async function keepApprovals(session: TransportSession, url: string): Promise<vo
     );
 }
 
-function tell(invocation: Invocation, session: TransportSession, url: string): void {
+function printAdded(invocation: Invocation, session: TransportSession, url: string): void {
   const { branch } = session;
   if (wantsJson(invocation)) {
     printJson(invocation, { ok: true, health: 'good', remote: url, branch });

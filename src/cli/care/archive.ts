@@ -101,8 +101,8 @@ function readWish(invocation: Invocation) {
 }
 
 /**
- * Both branches in one push, each under its lease. Whoever loses decides again on what stands then:
- * it may be open by now.
+ * Both branches in one push, each under its lease. Anyone who loses decides again on what stands
+ * then: it may be open by now.
  */
 async function landArchive(
   session: TransportSession,

@@ -46,7 +46,7 @@ export async function examineHost(
 async function examineState({ session }: Surroundings): Promise<readonly Finding[]> {
   const { path } = session.directory;
   const { uid } = await stat(path);
-  // That others can read it is mended by whoever opens it.
+  // That others can read it is mended by anyone who opens it.
   const owner = isOurs(uid)
     ? fine('state', `${path} is private`)
     : trouble('bad', 'state', {
@@ -163,7 +163,7 @@ async function examineCache(
             await session.repository.close();
             await rm(cache, { recursive: true, force: true });
             await rm(session.directory.checkpointFile, { force: true });
-            return 'threw the cache away; it is fetched anew';
+            return 'threw the cache away; it is fetched again';
           },
         }
       : {}),

@@ -161,7 +161,7 @@ async function writeTraits(
         ]),
     },
   ]);
-  // Whoever changes it has accepted it on this host.
+  // Anyone who changes it has accepted it on this host.
   await session.checkpoint.keep(encodeIndex(session.mirror.index()));
   await tellDispatcher(session.directory.path);
   return `${VERSION_FILE} says what the remote can do; on every other host: crosstalkd accept-rewrite`;
@@ -242,7 +242,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
     ];
   if (basename(path) === '.git')
     return [
-      fine('protection', 'the repository is its own remote: whoever works in it can rewrite it'),
+      fine('protection', 'the repository is its own remote: anyone who works in it can rewrite it'),
     ];
   const git = openPersonGit(path, session.env);
   // Claims among the branches have to be deletable.
@@ -270,7 +270,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
   ];
 }
 
-/** Records on the remote that nobody will clean up by itself. */
+/** Records on the remote that nobody will clean up on its own. */
 function examineRefs({ claims, hosts, refs, session }: Surroundings): readonly Finding[] {
   const garbage = [...claims.values()].filter(({ claim }) => claim === null).map(({ ref }) => ref);
   const seen = new Set(hosts.map(({ ref }) => ref));

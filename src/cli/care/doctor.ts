@@ -34,7 +34,7 @@ export async function examine(invocation: Invocation): Promise<number> {
   )
     findings = await examineOnce(invocation, repaired);
   if (repaired.length > 0) findings = await examineOnce(invocation, null);
-  tell(invocation, findings, repaired);
+  printFindings(invocation, findings, repaired);
   if (findings.some(({ name, level }) => name === 'remote' && level === 'bad'))
     return ERROR_CODES.REMOTE_UNREACHABLE.exit;
   return findings.some(({ level }) => level === 'bad') ? ERROR_CODES.REFUSED.exit : 0;
@@ -107,7 +107,7 @@ const MARKS: Readonly<
   bad: { mark: 'bad ', colour: 'red' },
 };
 
-function tell(
+function printFindings(
   invocation: Invocation,
   findings: readonly Finding[],
   repaired: readonly string[],

@@ -69,7 +69,7 @@ export async function forgetTransport(invocation: Invocation): Promise<number> {
     done.push('its approvals');
   await removeState(invocation, session);
   done.push(session.directory.path);
-  return tell(invocation, session, done);
+  return printForgotten(invocation, session, done);
 }
 
 function isHeld(error: unknown): boolean {
@@ -153,7 +153,7 @@ async function removeRefs(
     if (isForced) return 0;
     throw unreachable(
       session.located.url,
-      `${listed.failure.line}; with --force what is on the remote stays and expires by itself`,
+      `${listed.failure.line}; with --force what is on the remote stays and expires on its own`,
     );
   }
   const { tip, refs } = listed.value;
@@ -195,7 +195,11 @@ async function removeState(invocation: Invocation, session: TransportSession): P
     if (existsSync(folder)) await rmdir(folder).catch(() => undefined);
 }
 
-function tell(invocation: Invocation, session: TransportSession, done: readonly string[]): number {
+function printForgotten(
+  invocation: Invocation,
+  session: TransportSession,
+  done: readonly string[],
+): number {
   if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', removed: done });
   else {
     invocation.io.print(plain(`forgot ${session.located.url}: ${done.join(', ')}`));

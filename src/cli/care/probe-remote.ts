@@ -6,7 +6,7 @@ import { type RefUpdate, type Repository } from '../../transport/repository.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 import { refRoot } from '../../protocol/paths.ts';
 
-/** Tries both on refs of its own. Null when the remote takes no pushes at all; `line` says why. */
+/** Tries both on its own refs. Null when the remote takes no pushes at all; `line` says why. */
 export async function probeRemote(
   repository: Repository,
   nonce: string,
@@ -43,7 +43,7 @@ export async function probeRemote(
   return refusal === null ? { customRefs: false, atomic: false } : { refusal };
 }
 
-/** Looks at a server that answers from copies so often before it is taken at its word. */
+/** How often a server that answers from copies is asked before it is taken at its word. */
 const LOOKS = 3;
 
 /** What was taken has to be shown: some servers hide refs. Null when it is. */

@@ -40,7 +40,7 @@ export async function installService(invocation: Invocation): Promise<number> {
   await chmod(places.file, 0o600);
   await linkLogs(at);
   invocation.io.print(
-    `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'wrote anew:'} ${plain(places.file)}`,
+    `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'rewrote:'} ${plain(places.file)}`,
   );
   for (const line of notesOn(invocation)) invocation.io.warn(line);
   if (given(invocation, 'no-start')) return 0;
@@ -360,7 +360,7 @@ function tool({ invocation }: ServiceAt, argv: readonly [string, ...string[]]): 
 async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Promise<void> {
   const ended = await tool(at, argv);
   // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts
-  // it anew.
+  // it again.
   if (ended.code === 0 || argv[1] === 'bootstrap') return;
   const why = ended.problem ?? ended.stderr.trim().split('\n').at(-1) ?? '';
   throw new CrosstalkError(

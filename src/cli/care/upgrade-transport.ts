@@ -63,15 +63,15 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       for (const path of plan.left)
         invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
     if (plan.writes.length === 0)
-      return tell(invocation, {
+      return printUpgraded(invocation, {
         plan,
         commit: null,
         says: 'Nothing to upgrade: the transport is as this version writes it.',
       });
     if (!(await isConfirmed(invocation, QUESTION)))
-      return tell(invocation, { plan, commit: null, says: 'Nothing was changed.' });
+      return printUpgraded(invocation, { plan, commit: null, says: 'Nothing was changed.' });
     const commit = await publishPlan(invocation, session, sender);
-    return tell(invocation, {
+    return printUpgraded(invocation, {
       plan,
       commit,
       says: `Upgraded ${counted(plan.writes.length, 'file')}; git pull brings ${plan.writes.length === 1 ? 'it' : 'them'} into a clone.`,
@@ -132,7 +132,7 @@ async function publishPlan(
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
 }
 
-function tell(
+function printUpgraded(
   invocation: Invocation,
   told: { readonly plan: Plan; readonly commit: string | null; readonly says: string },
 ): number {

@@ -1,7 +1,7 @@
 /**
  * `crosstalkd cancel`: a failed reply by the person for everybody who has not answered. Where a
  * claim stands it goes in the same push, so the server decides between this and the answer, and the
- * host that works on it stops its agent by itself.
+ * host that works on it stops its agent on its own.
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { formatIso, systemClock } from '../../base/clock.ts';
@@ -51,7 +51,7 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
       await around.session.close();
     }
   }
-  return tell(invocation, { path, cancelled });
+  return printCancelled(invocation, { path, cancelled });
 }
 
 async function identifyPerson(invocation: Invocation, around: Surroundings): Promise<Sender> {
@@ -125,7 +125,7 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
   };
 }
 
-function tell(
+function printCancelled(
   invocation: Invocation,
   { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] },
 ): number {

@@ -1,6 +1,6 @@
 /**
  * `crosstalkd retry`: asks again, as a new message, those who failed, were lost, or are too late to
- * run by themselves. What was said stays.
+ * run on their own. What was said stays.
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
@@ -183,7 +183,7 @@ function composeRetry(
       re: [said.file.path],
       subject: fields.subject ?? undefined,
       as: fields.as ?? undefined,
-      // A person's decision begins anew; an agent's goes on counting.
+      // A person's decision starts over; an agent's continues counting.
       hops: sender.agent?.hops,
       wait: fields.wait,
       priority: fields.priority === 0 ? undefined : fields.priority,

@@ -98,7 +98,7 @@ function viewProgram(agent: FoundAgent, { entries, env, limitMs }: Use): Program
       (entry.command.length === 0 || namedProgram(entry)?.path === agent.path),
   );
   const what = `${describeVersion(agent, limitMs)}, ${agent.path}`;
-  const { says, fix } = judge(agent, { users, env });
+  const { says, fix } = assessProgram(agent, { users, env });
   return {
     adapter: agent.adapter,
     path: agent.path,
@@ -116,7 +116,7 @@ export function describeVersion({ version, answered }: FoundAgent, limitMs: numb
   return answered ? 'of unknown version' : `it did not answer within ${formatDuration(limitMs)}`;
 }
 
-function judge(
+function assessProgram(
   agent: FoundAgent,
   { users, env }: { readonly users: readonly ModelEntry[]; readonly env: Env },
 ): { readonly says: string; readonly fix: Fix | null } {

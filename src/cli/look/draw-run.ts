@@ -232,7 +232,7 @@ function labelOf({ path, key }: TaskView): string {
 }
 
 function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
-  if (task.to === 'workflow') return 'a run of its own';
+  if (task.to === 'workflow') return 'its own run';
   const host = task.host ?? held.get(task.path) ?? null;
   const parts = [
     host === null ? task.to : `${task.to.split('@')[0] ?? task.to}@${host}`,

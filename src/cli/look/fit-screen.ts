@@ -38,7 +38,7 @@ export function fitGroups(groups: readonly Group[], limits: Limits): readonly st
     shown[at] = count;
     return false;
   };
-  // Whoever had no room for one has none for two.
+  // Anyone who had no room for one has none for two.
   while (groups.filter(grow).length > 0);
   return render(groups, shown, limits);
 }

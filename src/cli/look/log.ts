@@ -1,5 +1,5 @@
 /**
- * `crosstalkd log`: the conversation, one line a message, oldest of the newest first; -f goes on
+ * `crosstalkd log`: the conversation, one line a message, oldest of the newest first; -f continues
  * with what comes.
  */
 import { CrosstalkError } from '../../base/errors.ts';
@@ -41,7 +41,7 @@ export function showLog(invocation: Invocation): Promise<number> {
   if (given(invocation, 'follow') && wantsJson(invocation))
     throw new CrosstalkError(
       'USAGE',
-      'log: --follow goes on without end and --json is one object',
+      'log: --follow continues without end and --json is one object',
       { fix: 'crosstalkd log --json' },
     );
   return withSession(invocation, async (session) => {

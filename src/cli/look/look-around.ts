@@ -100,15 +100,15 @@ export interface Surroundings {
   readonly hereSilent: boolean;
   /**
    * Where no dispatcher runs: what this host ran before the branch was rewritten, and so does not
-   * run again by itself.
+   * run again on its own.
    */
   readonly ranBefore: ReadonlySet<string>;
 }
 
 /**
  * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session
- * has to be closed. `onOpen` may begin something that goes on beside it; it must not reject. Throws
- * only when nothing can be said.
+ * has to be closed. `onOpen` may begin something that continues beside it; it must not reject.
+ * Throws only when nothing can be said.
  */
 export async function lookAround(
   invocation: Invocation,

@@ -37,7 +37,7 @@ export async function readStates(
   return messages.map((message, at) => {
     const replies = (expected[at] ?? []).flatMap((path) => byPath.get(path) ?? []);
     const isBroken = (expected[at] ?? []).some((path) => broken.has(path));
-    return judge(session, message, { replies, isBroken });
+    return classifyMessage(session, message, { replies, isBroken });
   });
 }
 
@@ -65,7 +65,7 @@ function isCancelled({ message: { fields } }: Said): boolean {
   return fields.failed && fields.error === 'cancelled';
 }
 
-function judge(
+function classifyMessage(
   session: TransportSession,
   said: Said,
   { replies, isBroken }: { readonly replies: readonly Said[]; readonly isBroken: boolean },

@@ -28,7 +28,7 @@ const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
   reply: 'dim',
 };
 
-/** With less room than this the text gets a line of its own. */
+/** With less room than this the text gets its own line. */
 const TEXT_MIN = 16;
 
 /** One message with its state, ready to be shown. */

@@ -1,4 +1,4 @@
-/** `crosstalkd status` for people: what needs them, then one line for what else goes on. */
+/** `crosstalkd status` for people: what needs them, then one line for what else continues. */
 import { formatCommands } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
@@ -13,7 +13,7 @@ import { fixOfNeed, type Need, sayNeed } from './status-needs.ts';
 const THINGS_MAX = 5;
 const ALL = 'crosstalkd status --all';
 
-/** What goes on, in a line for each thing. */
+/** What continues, in a line for each thing. */
 export interface Section {
   readonly title: string;
   readonly things: readonly { readonly line: string; readonly reason?: Reason | undefined }[];

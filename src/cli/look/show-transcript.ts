@@ -36,7 +36,7 @@ export async function showTranscripts(
 }
 
 /**
- * Prints what was printed so far and goes on until the reply of this host is published or its
+ * Prints what was printed so far and continues until the reply of this host is published or its
  * dispatcher ends.
  */
 export async function followMessage(

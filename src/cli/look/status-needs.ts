@@ -115,7 +115,7 @@ function needsOfRemote({ outage, rewrite, control }: Surroundings): readonly Nee
   return control?.op === 'pause' ? [need({ kind: 'all-paused', by: control.by })] : [];
 }
 
-/** Why nothing goes on. */
+/** Why nothing continues. */
 export function reasonOf({ now, version, descends }: Rewrite): Reason {
   if (!descends || version === null) return { kind: 'rewritten', isGone: now === null };
   return { kind: 'version-changed', was: sayVersion(version.was), now: sayVersion(version.now) };

@@ -44,7 +44,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
     (session) => (clone = lookAtClone(session).catch(() => null)),
   );
   try {
-    const told = await tell(invocation, around, clone);
+    const told = await printStatus(invocation, around, clone);
     if (given(invocation, 'json')) invocation.io.print(formatJson(snakeKeys(toJson(told))));
     else
       printScreen(
@@ -65,7 +65,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
 
 /** The same as one object, as `--json` prints it. */
 export async function describeStatus(invocation: Invocation, around: Surroundings) {
-  return toJson(await tell(invocation, around));
+  return toJson(await printStatus(invocation, around));
 }
 
 /** What needs a person now. */
@@ -73,10 +73,10 @@ export async function readNeeds(
   invocation: Pick<Invocation, 'env'>,
   around: Surroundings,
 ): Promise<readonly Need[]> {
-  return (await tell(invocation, around)).needs;
+  return (await printStatus(invocation, around)).needs;
 }
 
-interface Told {
+interface StatusText {
   readonly around: Surroundings;
   readonly stood: readonly Stood[];
   readonly needs: readonly Need[];
@@ -86,11 +86,11 @@ interface Told {
   readonly late: readonly ReasonOf<'late'>[];
 }
 
-async function tell(
+async function printStatus(
   { env }: Pick<Invocation, 'env'>,
   around: Surroundings,
   clone?: Promise<CloneSeen | null>,
-): Promise<Told> {
+): Promise<StatusText> {
   const explain = createExplainer(around);
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
@@ -121,7 +121,7 @@ async function tell(
   return { around, stood, needs, failures, runs, late };
 }
 
-function verdictOf({ needs, stood }: Told): string {
+function verdictOf({ needs, stood }: StatusText): string {
   const running = stood.filter(({ reason }) => reason.kind === 'running').length;
   // What waits for a person is told as what needs one.
   const waiting = stood.filter((one) => isWaiting(one)).length;
@@ -145,13 +145,13 @@ function isWaiting({ reason }: Stood): boolean {
   return !['running', 'workflow'].includes(reason.kind) && !needsPerson(reason);
 }
 
-function healthOf({ around, needs }: Told): string {
+function healthOf({ around, needs }: StatusText): string {
   if (around.outage !== null) return 'unreachable';
   if (around.rewrite !== null) return 'halted';
   return needs.length === 0 ? 'good' : 'degraded';
 }
 
-function toJson(told: Told) {
+function toJson(told: StatusText) {
   const { around, stood, needs, failures, runs } = told;
   const { here, index } = around;
   return {
@@ -226,14 +226,14 @@ function describeWork(work: Stood['work']) {
 }
 
 /** No command helps before what holds everything up is settled. */
-function withoutFixes({ around }: Told, sections: readonly Section[]): readonly Section[] {
+function withoutFixes({ around }: StatusText, sections: readonly Section[]): readonly Section[] {
   return isHeldUp(around)
     ? sections.map((one) => ({ ...one, things: one.things.map(({ line }) => ({ line })) }))
     : sections;
 }
 
-/** What goes on beside what needs a person; nothing is told twice. */
-function listSections(told: Told): readonly Section[] {
+/** What continues beside what needs a person; nothing is told twice. */
+function listSections(told: StatusText): readonly Section[] {
   const { around, needs, stood } = told;
   const isTold = (model: string): boolean =>
     needs.some(({ reason }) => 'model' in reason && reason.model === model);

@@ -24,7 +24,9 @@ export interface Unsent {
   readonly commits: number;
 }
 
-/** Files that everybody can see may have been edited; so many of them are looked at, the latest. */
+/**
+ * Files that everybody can see may have been edited; this many of them are looked at, the latest.
+ */
 const EDITED_MAX = 100;
 
 /** What git says of a clone. */

@@ -90,12 +90,12 @@ function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
         (isRun ? ({ kind: 'child-run', path } as const) : standing.get(path)) ??
         ({ kind: 'task-unseen', path } as const);
       const name = `${step}${key === ONLY_KEY ? '' : ` ${key}`}`;
-      return { kind: 'tasks', names: [name], to: isRun ? 'a run of its own' : task.to, why };
+      return { kind: 'tasks', names: [name], to: isRun ? 'its own run' : task.to, why };
     }),
   );
 }
 
-/** Why a run ended as it did; for one that can go on, with the command. */
+/** Why a run ended as it did; for one that can continue, with the command. */
 export function reasonsOf({ input, view }: RunSeen): readonly Reason[] {
   if (view.status === 'succeeded') return [];
   const goesOn = hasBegun(input) && view.status !== 'degraded' && view.status !== 'dropped';

@@ -15,7 +15,7 @@ export interface RemoteHeads {
   readonly branches: readonly string[];
 }
 
-/** So many branches are looked into for a version file. */
+/** Branches that are looked into for a version file. */
 const LOOKED_AT = 40;
 
 /** Asks the remote. Throws what git says when it does not answer. */

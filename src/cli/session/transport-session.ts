@@ -311,13 +311,13 @@ export function rewritten(rewrite: Rewrite | null): CrosstalkError {
   );
 }
 
-interface Place {
+interface CloneLocation {
   readonly root: string;
   readonly invocation: Invocation;
   readonly located: Located;
   readonly config: Config;
 }
-/** Whoever writes a pointer for longer than this was killed. */
+/** Anyone who writes a pointer for longer than this was killed. */
 const HALF_WRITTEN_MS = HOUR;
 /**
  * Where the first command of a transport fetches before it knows the name of the state directory.
@@ -329,7 +329,7 @@ const FIRST_FETCH_MS_MAX = 24 * HOUR;
  * work.
  */
 const CLOCKS_APART_MS = DAY;
-type BranchPlace = Place & { readonly branch: string };
+type BranchPlace = CloneLocation & { readonly branch: string };
 
 function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
   const { config, located, branch, invocation } = place;
@@ -358,7 +358,7 @@ function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
  * the root reads the history, and needs the remote.
  */
 async function openPlace(
-  place: Place,
+  place: CloneLocation,
 ): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
   const key = createHash('sha256')
     .update(`${place.located.url}\n${place.located.branch ?? ''}`)
@@ -366,7 +366,7 @@ async function openPlace(
     .slice(0, 16);
   const pointer = join(place.root, 'roots', key);
   const known = existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
-  // A name of its own: two commands may be the first ones at the same time.
+  // Its own name: two commands may be the first ones at the same time.
   const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
   const { rootCommit, branch } = known ?? (await findRoot(place, fresh));
   const transport = { remoteUrl: place.located.url, rootCommit };
@@ -415,7 +415,7 @@ async function keepFirst(fresh: string, cache: string): Promise<void> {
 }
 
 async function findRoot(
-  place: Place,
+  place: CloneLocation,
   cacheDir: string,
 ): Promise<{ rootCommit: Oid; branch: string }> {
   const branch =

@@ -58,8 +58,8 @@ export function formatRejection({ line, found, expected }: Rejection): string {
 
 /**
  * `maintainer → opus: <first line>`, the beginning of the text, and the trailers that replies have
- * too. An answer to a gate is one to the gate, whoever reads it: `maintainer → gate ok of docs-1:
- * approve, it reads well`.
+ * too. An answer to a gate is one to the gate, no matter who reads it:
+ * `maintainer → gate ok of docs-1: approve, it reads well`.
  */
 export function composeCommitMessage(
   letter: Letter,

@@ -19,7 +19,7 @@ import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 
-/** A dispatcher that does not take a wake-up at once will find the message by itself. */
+/** A dispatcher that does not take a wake-up at once will find the message on its own. */
 const WAKE_MS = 1_000;
 
 /** Sends a message and, with --wait, prints the answers. */

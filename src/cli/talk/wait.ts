@@ -24,7 +24,7 @@ import { fixBy } from '../../base/fix.ts';
 
 /** How long is waited when nothing is said about it. */
 export const WAIT_DEFAULT = '10m';
-/** After so long without a claim a person is told how to find out why. */
+/** Without a claim for this long, a person is told how to find out why. */
 const HINT_MS = 5_000;
 
 /** Waits for the answers to a message and prints them. */

@@ -44,7 +44,7 @@ export function pauseRun(invocation: Invocation): Promise<number> {
   );
 }
 
-/** Goes on with a paused run. */
+/** Continues a paused run. */
 export function resumeRun(invocation: Invocation): Promise<number> {
   return withRun(invocation, (around, seen) =>
     order(invocation, around, { seen, order: { op: 'resume' } }),

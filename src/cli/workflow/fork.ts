@@ -1,7 +1,7 @@
 /**
- * `crosstalkd workflow retry`, `rerun` and `fork`: a run goes on with what failed, or a second one
- * takes over what the first had finished. A run that is over is never changed: a new marker names
- * it, and every finished result whose content key is the same is taken over.
+ * `crosstalkd workflow retry`, `rerun` and `fork`: a run continues with what failed, or a second
+ * one takes over what the first had finished. A run that is over is never changed: a new marker
+ * names it, and every finished result whose content key is the same is taken over.
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseOid } from '../../base/ids.ts';

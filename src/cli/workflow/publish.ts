@@ -47,7 +47,7 @@ export interface NewFileParts {
 }
 
 /**
- * A message by `sender`, now, at a path of its own. Throws MESSAGE_REJECTED when others could not
+ * A message by `sender`, now, at its own path. Throws MESSAGE_REJECTED when others could not
  * read it.
  */
 export function composeFile(sender: Sender, { channel, fields, body }: NewFileParts): Letter {

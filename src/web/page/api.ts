@@ -116,13 +116,13 @@ async function read(question: string, entry: Kept): Promise<Answer<unknown> | nu
   }
 }
 
-/** Asks everything anew that is on the page. */
+/** Asks everything again that is on the page. */
 function refresh(): void {
   for (const [question, { listeners }] of kept) if (listeners.size > 0) ask(question);
 }
 
 /**
- * Follows the server: everything on the page is asked anew when something has changed. Tells
+ * Follows the server: everything on the page is asked again when something has changed. Tells
  * whether the line stands.
  */
 export function followServer(onLine: (isUp: boolean) => void): () => void {

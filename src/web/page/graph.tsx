@@ -141,7 +141,7 @@ function Frame({
 }
 
 /**
- * A graph that is wider than its frame is first seen where something goes on, else at its
+ * A graph that is wider than its frame is first seen where something runs, else at its
  * beginning.
  */
 function useSight(

@@ -18,7 +18,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['R  x', 'retry and dismiss, likewise'],
   ['z', 'take back what waits at the foot of the page'],
   ['u', 'up: from a message to its channel, from a run to the runs'],
-  ['g n', 'now: what goes on and what needs you'],
+  ['g n', 'now: what is running and what needs you'],
   ['g c', 'the first channel'],
   ['g r', 'runs'],
   ['g h', 'hosts and models'],

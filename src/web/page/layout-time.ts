@@ -49,7 +49,8 @@ export interface Timed {
 }
 
 /**
- * Where it waits and where it works, as shares of the whole span from 0 to 1. `isOpen`: it goes on.
+ * Where it waits and where it works, as shares of the whole span from 0 to 1. `isOpen`: it
+ * continues.
  */
 export interface Bar {
   readonly waitFrom: number;

@@ -8,7 +8,7 @@ import { Icon } from './icon.tsx';
 import { addressOf, type Place } from './route.ts';
 import { clock, goTo, say, useCell } from './state.ts';
 
-/** A link to a place of the page: an address of its own, and no new load. */
+/** A link to a place of the page: its own address, and no new load. */
 export function Go({
   to,
   children,

@@ -109,7 +109,7 @@ function View({
     case 'nowhere':
       return (
         <Empty title="There is nothing at this address" isPage>
-          <Go to={{ at: 'now' }}>To what goes on now</Go>
+          <Go to={{ at: 'now' }}>To what is running</Go>
         </Empty>
       );
   }

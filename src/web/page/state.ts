@@ -80,7 +80,7 @@ export const isPaletteOpen = createCell(false);
 export const isMenuOpen = createCell(false);
 export const isLive = createCell<boolean | null>(null);
 
-/** A word at the edge of the page that goes by itself. */
+/** A word at the edge of the page that disappears after a moment. */
 export const toast = createCell<string | null>(null);
 let toastTimer: ReturnType<typeof setTimeout> | undefined;
 

@@ -16,7 +16,7 @@ const SPANS = [
   ['30', 'Month'],
   ['90', 'Quarter'],
 ] as const;
-/** Names with a colour of their own; the others are drawn together. */
+/** Names with their own colour; the others are drawn together. */
 const SERIES_MAX = 7;
 
 interface Line {

@@ -85,7 +85,7 @@ function byState(a: Board['hosts'][number], b: Board['hosts'][number]): number {
   return rank(a) - rank(b) || (a.alias < b.alias ? -1 : 1);
 }
 
-/** What a state means for whoever asks something. */
+/** What a state means for anyone who asks something. */
 const MEANS: Readonly<Record<string, string>> = {
   paused: 'Paused: it claims nothing until it is resumed.',
   draining: 'Draining: it finishes what runs, then ends.',
@@ -230,7 +230,7 @@ function Budgets({ budgets }: { readonly budgets: NonNullable<Board['budgets']> 
     <section class="section">
       <h2>
         Budgets of the day{' '}
-        <span class="count">anew in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}</span>
+        <span class="count">again in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}</span>
       </h2>
       <div class="card budgets">
         {budgets.lines.map(({ name, unit, used, limit }) => {

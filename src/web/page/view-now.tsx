@@ -1,5 +1,5 @@
 /**
- * What goes on: the verdict first, then what needs a person with the command that fixes it, then
+ * What is running: the verdict first, then what needs a person with the command that fixes it, then
  * the rest.
  */
 import type { VNode } from 'preact';
@@ -21,7 +21,7 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
   useTitle('Now');
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const told = new Set(data.needs.flatMap(({ about }) => about));
-  // What needs somebody stands above already, and runs have a section of their own.
+  // What needs somebody stands above already, and runs have their own section.
   const asks = data.waiting.filter(({ path, kind }) => !told.has(path) && kind !== 'workflow');
   const runs = (all?.runs ?? []).filter(({ over }) => !over);
   return (

@@ -5,9 +5,5 @@ import type { Task } from './told.ts';
 export function whoDoes(task: Task): string {
   const host = task.host ?? task.heldBy;
   const model = task.to.split('@')[0] ?? task.to;
-  return task.to === 'workflow'
-    ? 'a run of its own'
-    : host === null
-      ? model
-      : `${model} on ${host}`;
+  return task.to === 'workflow' ? 'its own run' : host === null ? model : `${model} on ${host}`;
 }

@@ -45,7 +45,7 @@ function addressed(text: string): string {
   return [...lines.slice(0, end), 'to: workflow', 'type: workflow', ...lines.slice(end)].join('\n');
 }
 
-/** Checks a source as a plan of its own. */
+/** Checks a source as its own plan. */
 export function checkSource(source: Source, options: WorkflowCheckOptions): CheckedPlan {
   const raw = completeRaw(source.raw, options.schemaFile);
   const unknown = Object.keys(source.raw).filter((key) => raw[key] === undefined);

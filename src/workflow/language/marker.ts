@@ -42,7 +42,7 @@ export const OVERRIDES = [
 
 /**
  * The run whose finished results are taken over. `at` names the commit it is read at; `from` the
- * first step that runs anew.
+ * first step that runs again.
  */
 export interface Fork {
   readonly run: string;

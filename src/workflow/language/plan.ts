@@ -70,7 +70,7 @@ export interface Retry {
   readonly delayMs: number;
   readonly factor: number;
   readonly maxDelayMs: number;
-  /** Failure classes that are retried; empty = all that may pass by themselves. */
+  /** Failure classes that are retried; empty = all that may pass on their own. */
   readonly on: readonly string[];
 }
 
@@ -170,7 +170,7 @@ export interface Step {
   readonly source: string;
 }
 
-/** When a saved workflow starts by itself. */
+/** When a saved workflow starts on its own. */
 export interface Schedule {
   /** Five fields, UTC. */
   readonly cron: string;

@@ -165,7 +165,7 @@ export function sampleOf(schema: Json, depth = 0): Json {
     : null;
 }
 
-interface Place {
+interface SchemaPosition {
   readonly where: string;
   readonly errors: string[];
   readonly budget: Budget;
@@ -176,7 +176,7 @@ interface Budget {
   left: number;
 }
 
-function check(schema: Json, value: Json, place: Place): void {
+function check(schema: Json, value: Json, place: SchemaPosition): void {
   if (!spend(place, 1)) return;
   if (schema === false) place.errors.push(`${place.where}: not allowed`);
   if (!isJsonObject(schema) || place.errors.length >= ERRORS_MAX) return;
@@ -191,12 +191,12 @@ function check(schema: Json, value: Json, place: Place): void {
   checkCombined(schema, value, place);
 }
 
-function spend({ budget }: Place, steps: number): boolean {
+function spend({ budget }: SchemaPosition, steps: number): boolean {
   budget.left -= steps;
   return budget.left >= 0;
 }
 
-function checkValues(schema: JsonObject, value: Json, place: Place): void {
+function checkValues(schema: JsonObject, value: Json, place: SchemaPosition): void {
   const { where, errors } = place;
   const choices = schema['enum'];
   if (isJsonList(choices) && !isAmong(choices, value, place))
@@ -224,7 +224,7 @@ function checkValues(schema: JsonObject, value: Json, place: Place): void {
 }
 
 /** Each text is made once for a list of choices, and each choice costs its length. */
-function isAmong(choices: readonly Json[], value: Json, place: Place): boolean {
+function isAmong(choices: readonly Json[], value: Json, place: SchemaPosition): boolean {
   const wanted = canonicalJson(value);
   if (!spend(place, wanted.length)) return false;
   return choices.some((choice) => {
@@ -243,7 +243,7 @@ function textOf(choice: Json): string {
   return known;
 }
 
-function checkObject(schema: JsonObject, value: JsonObject, place: Place): void {
+function checkObject(schema: JsonObject, value: JsonObject, place: SchemaPosition): void {
   const { where, errors, budget } = place;
   const required = isJsonList(schema['required']) ? schema['required'] : [];
   for (const key of required)
@@ -263,7 +263,7 @@ function checkObject(schema: JsonObject, value: JsonObject, place: Place): void 
   }
 }
 
-function checkList(schema: JsonObject, value: readonly Json[], place: Place): void {
+function checkList(schema: JsonObject, value: readonly Json[], place: SchemaPosition): void {
   const { where, errors, budget } = place;
   if (value.length < numberOf(schema['minItems'], 0))
     errors.push(`${where}: at least ${show(schema['minItems'])} items`);
@@ -279,7 +279,7 @@ function checkList(schema: JsonObject, value: readonly Json[], place: Place): vo
   }
 }
 
-function checkCombined(schema: JsonObject, value: Json, place: Place): void {
+function checkCombined(schema: JsonObject, value: Json, place: SchemaPosition): void {
   const { where, errors, budget } = place;
   const fits = (each: Json): boolean => {
     const inner: string[] = [];

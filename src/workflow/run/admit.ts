@@ -10,7 +10,7 @@ import type { NewFile, RunInput, RunSummary } from './run-input.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import { headerPath } from '../../protocol/run-paths.ts';
 
-/** Whether a run may go on. */
+/** Whether a run may continue. */
 export type Admission =
   | { readonly kind: 'free' }
   | { readonly kind: 'admit'; readonly group: string; readonly files: readonly NewFile[] }

@@ -1,4 +1,4 @@
-/** Changes a plan while its run goes on: only steps that have not started may differ. */
+/** Changes a plan while its run continues: only steps that have not started may differ. */
 import { writeYaml } from '../../protocol/yaml.ts';
 import { type Handled, refuse } from './controls.ts';
 import { hasBelow } from './fold-context.ts';
@@ -44,7 +44,7 @@ export function amendBy(fold: Fold, current: JsonObject): (control: Control) => 
       (key) => !(KEYS.run as readonly string[]).includes(key),
     );
     if (unknown.length > 0) return refuse(`unknown key "${unknown.join('", "')}"`);
-    const judged = judge(fold, { ...current, ...found.value });
+    const judged = checkAmendment(fold, { ...current, ...found.value });
     if (typeof judged === 'string') return refuse(`unsafe: ${judged}`);
     return { says: 'Amended.', isRefused: false, files: [nextAmendment(fold, judged.raw)] };
   };
@@ -65,7 +65,7 @@ export function followSaved(fold: Fold): Transition | null {
   const judged =
     saved.problems.length > 0
       ? saved.problems.map(formatProblem).join('; ')
-      : judge(fold, saved.raw);
+      : checkAmendment(fold, saved.raw);
   const why = typeof judged === 'string' ? judged : null;
   const noted = {
     path: note,
@@ -99,7 +99,7 @@ export function unfollowed({ header, input, root }: Fold): string | null {
   return isJsonObject(noted) && typeof noted['unsafe'] === 'string' ? noted['unsafe'] : null;
 }
 
-function judge(fold: Fold, raw: JsonObject): CheckedPlan | string {
+function checkAmendment(fold: Fold, raw: JsonObject): CheckedPlan | string {
   const options = checkOptions(fold.input);
   const checked = checkRaw(completeRaw(raw, options.schemaFile), options, () => 0);
   if (checked.problems.length > 0) return checked.problems.map(({ message }) => message).join('; ');

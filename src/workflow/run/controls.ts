@@ -123,7 +123,7 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
       const failed = fold.failedChains.filter(
         ({ name }) => typeof only !== 'string' || stepOf(name) === only,
       );
-      // A step that goes on after what it needs was taken back would say that all is done.
+      // A step that continues after what it needs was taken back would say that all is done.
       const chains = failed.filter(({ name }) => undone.size === 0 || undone.has(stepOf(name)));
       if (chains.length < failed.length && chains.length === 0)
         return refuse(

@@ -5,7 +5,7 @@
  */
 import { parseMessagePath } from '../../protocol/paths.ts';
 import { stopBelow } from './fold-context.ts';
-import { loosen } from './fold-memo.ts';
+import { markUncacheable } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
 import { viewTask } from './task-view.ts';
 import { parseTurn, taskNumber } from '../../protocol/run-paths.ts';
@@ -26,7 +26,7 @@ export function noteEarlierRounds(
   const tasks = round.round < 2 ? [] : tasksBefore(fold, stepFolder, round.round);
   fold.tasks.push(...tasks);
   const open = tasks.filter((task) => task.state === 'open');
-  // Each by itself: the folders of this round have the same beginning.
+  // Each on its own: the folders of this round have the same beginning.
   const closed = open.map((task) =>
     stopBelow(fold, task.path, {
       atMs: round.atMs,
@@ -44,7 +44,7 @@ export function noteEarlierRounds(
 }
 
 function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly TaskView[] {
-  loosen(fold);
+  markUncacheable(fold);
   return fold.paths().flatMap((path) => {
     if (
       !path.startsWith(stepFolder) ||

@@ -1,6 +1,6 @@
 /**
  * The door of the workflow core. Files in, at most one transition out: the files of one commit.
- * Everything is derived anew from the files of the run, so it does not matter which host asks, or
+ * Everything is derived again from the files of the run, so it does not matter which host asks, or
  * how often. Never throws for any files.
  */
 import { errorText } from '../../base/errors.ts';
@@ -159,7 +159,7 @@ function admit(input: RunInput, { fold }: FoldedRun): Transition | null | 'in' {
     case 'admit':
       return {
         name: `admit to ${admitted.group}`,
-        words: `go on: its turn in ${admitted.group}`,
+        words: `continue: its turn in ${admitted.group}`,
         files: admitted.files,
       };
     case 'queued':

@@ -8,7 +8,7 @@ import { replyPath, startedPath } from '../../protocol/paths.ts';
 import { mayStartAgain } from '../../protocol/start-again.ts';
 import { type Answer, type Expectation, failureLine, judgeAnswer, readAnswer } from './answer.ts';
 import { occupy, outcome } from './fold-context.ts';
-import { ask, hasFile, loosen, readFile } from './fold-memo.ts';
+import { ask, hasFile, markUncacheable, readFile } from './fold-memo.ts';
 import { callTasks, taskName } from './call-tasks.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import type { Prompt, Retry } from '../language/plan.ts';
@@ -60,7 +60,7 @@ export interface ChainSpec {
 const TASKS_MAX = 400;
 /** Times that a task with `effects: git` is asked again because its host was lost. */
 const LOST_MAX = 2;
-/** Classes that may pass by themselves; what `retry` without `on` repeats. */
+/** Classes that may pass on their own; what `retry` without `on` repeats. */
 const PASSING = [
   'rate-limit',
   'unavailable',
@@ -114,7 +114,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
     const judged =
       answer === null || answer.failure !== null
         ? null
-        : judge(fold, spec, { n: at.n, body: answer.body });
+        : assessAnswer(fold, spec, { n: at.n, body: answer.body });
     note(fold, spec, {
       path,
       reply,
@@ -149,7 +149,7 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
 }
 
 /** A plan that was asked for again was no plan, whatever the models of today would say about it. */
-function judge(
+function assessAnswer(
   fold: Fold,
   spec: ChainSpec,
   { n, body }: { readonly n: number; readonly body: string },
@@ -251,7 +251,7 @@ function rejection(at: Position, errors: readonly string[], { models }: ChainSpe
   return `the answer of ${modelOf(models[at.model] ?? '')} cannot be used: ${errors.join('; ')}`;
 }
 
-/** What acts outside is not started again by itself: no retry, re-ask or other model. */
+/** What acts outside is not started again on its own: no retry, re-ask or other model. */
 function forPerson(at: Position, said: string): Next {
   const why = `${said}. It acts outside and was started, so a person decides: workflow retry asks it again`;
   return { at, failed: outcome('failed', at.atMs, { why, usd: at.usd, tokens: at.tokens }) };
@@ -393,7 +393,7 @@ function taskOf(text: string, expected: string | undefined): TaskHead & { readon
 /** The session of this very task in the pass or round before. */
 function lastSession(fold: Fold, spec: ChainSpec): Position['session'] {
   if (spec.session !== 'last') return null;
-  loosen(fold);
+  markUncacheable(fold);
   const place = folderWithoutTurns(spec.folder);
   return (
     [...fold.tasks]

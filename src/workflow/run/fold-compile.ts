@@ -21,7 +21,7 @@ const REVIEW = 'plan.review';
 
 /**
  * The compiling task is a chain like any other; its answer is good when a plan can be read out of
- * it, and that plan is good when whoever reviews it agrees.
+ * it, and that plan is good when anyone who reviews it agrees.
  */
 export function foldCompile(fold: Fold): Outcome {
   const { input } = fold;
@@ -70,7 +70,7 @@ export function compiledPlan(
     : null;
 }
 
-/** Who was asked once is who compiles, whoever is up by now. */
+/** Who was asked once is who compiles, no matter who is up by now. */
 function compilersOf(fold: Fold): readonly string[] {
   const task = fold.input.files.get(taskPath(planFolder(fold.root), 1));
   const asked = task === undefined ? null : readTask(task);

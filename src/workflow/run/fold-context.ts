@@ -11,7 +11,7 @@ import { closedReply } from './task-file.ts';
 import { folderOfStep } from '../../protocol/run-paths.ts';
 import type { Cap, Composed, Fold, Outcome, Proposal, Status } from './fold.ts';
 
-/** True when nothing more will happen to it by itself. */
+/** True when nothing more will happen to it on its own. */
 export function isEnded({ status }: { readonly status: Status }): boolean {
   return ['succeeded', 'degraded', 'failed', 'skipped', 'cancelled'].includes(status);
 }

@@ -2,8 +2,8 @@
  * What earlier folds of a run found, so that the next one costs in proportion to what changed
  * since. A part of a fold (a step, an item) is recorded with everything that it rests on: its
  * inputs, the files it looked at and whatever else it asked. While all of that is the same, its
- * outcome and what it added to the fold are taken as they were. Whoever folds a run again and again
- * keeps the memo; without one everything is looked at anew, and the result is the same.
+ * outcome and what it added to the fold are taken as they were. Anyone who folds a run again and
+ * again keeps the memo; without one everything is looked at again, and the result is the same.
  */
 import type { Added, Fold, FoldMemo, Outcome, Part, Recording, Seen } from './fold.ts';
 
@@ -25,7 +25,7 @@ export function beginFold(memo: FoldMemo, basis: readonly unknown[]): void {
 /**
  * The outcome of a part. `key` is its name in the run; `inputs` is all that it is given, compared
  * by identity; files and anything else that may change it must be asked with `readFile`, `hasFile`,
- * `ask` or `loosen`.
+ * `ask` or `markUncacheable`.
  */
 export function foldPart(
   fold: Fold,
@@ -101,7 +101,7 @@ export function ask<T>(fold: Fold, question: (fold: Fold) => T): T {
 }
 
 /** The part that is being folded rests on more than can be compared. */
-export function loosen(fold: Fold): void {
+export function markUncacheable(fold: Fold): void {
   const recording = fold.recordings.at(-1);
   if (recording !== undefined) recording.isLoose = true;
 }

@@ -148,7 +148,7 @@ function isTakenOver(
 
 /**
  * The decision on the same question in the run that this one is forked from. One that ended the run
- * there is asked anew.
+ * there is asked again.
  */
 function takeDecision(
   fold: Fold,

@@ -95,7 +95,7 @@ export function createFold(
 
 /**
  * Folds a run that has its header. `memo`: what earlier folds of it found; without one everything
- * is looked at anew, and the result is the same.
+ * is looked at again, and the result is the same.
  */
 export function foldRun(input: RunInput, header: RunHeader, memo?: FoldMemo): FoldedRun {
   const root = channelRoot(header.run);
@@ -203,7 +203,7 @@ function cancelOf(fold: Fold): Stop | null {
   if (fold.input.marker.isGone === true)
     return { kind: 'cancelled', why: 'its marker was removed', atMs: fold.header.atMs };
   if (fold.input.marker.reply === null) return null;
-  // A run that has ended in another way has answered its marker by itself.
+  // A run that has ended in another way has answered its marker on its own.
   if ((endStatusOf(fold.input, fold.root) ?? 'cancelled') !== 'cancelled') return null;
   return {
     kind: 'cancelled',

@@ -178,7 +178,7 @@ function turnOf(turn: string, { round }: Round): string {
   return round === 1 ? turn : [turn, `r${String(round)}`].filter((part) => part !== '').join('.');
 }
 
-/** `continue-on-error`: the failure is kept to be seen, but dependants go on. */
+/** `continue-on-error`: the failure is kept to be seen, but dependants continue. */
 function tolerate(step: Step, folded: Outcome): Outcome {
   return step.continueOnError && folded.status === 'failed'
     ? { ...folded, status: 'degraded', isFailed: true }
@@ -259,7 +259,7 @@ function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
         ...total,
         status: 'failed',
         isFailed: true,
-        why: '"until" does not hold, and what acts outside is not started again by itself: a person decides. A model that changes nothing says "effects: none"',
+        why: '"until" does not hold, and what acts outside is not started again on its own: a person decides. A model that changes nothing says "effects: none"',
       };
     if (pass === last)
       return step.repeat.onMax === 'last'

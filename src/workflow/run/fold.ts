@@ -235,6 +235,6 @@ export interface Part {
 export interface Recording {
   readonly seen: Seen[];
   readonly inner: Part[];
-  /** It rests on something that cannot be compared: it is folded anew every time. */
+  /** It rests on something that cannot be compared: it is folded again every time. */
   isLoose: boolean;
 }

@@ -126,7 +126,7 @@ export function planBeforeCompile(input: RunInput): Plan {
   };
 }
 
-/** The options of a check made while a run goes on. */
+/** The options of a check made while a run continues. */
 export function checkOptions(input: RunInput): WorkflowCheckOptions {
   return input.lookUp;
 }

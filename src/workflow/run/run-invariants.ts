@@ -2,7 +2,7 @@
  * The promise I7 of the protocol as a fold over the history: of each run one plan, each task once,
  * plan before fan-out before synthesis before the routed reply, and no cap exceeded at any commit.
  * Judged is what dispatchers added; a run whose engine files a person changed or removed is left
- * alone from there on, because the engine rightly begins anew where files are missing. Memory: open
+ * alone from there on, because the engine rightly starts over where files are missing. Memory: open
  * runs, and one name for each that has ended.
  */
 import { headLine } from '../../protocol/head-line.ts';
@@ -348,7 +348,7 @@ function judgeEnd(run: Run, { path }: CheckedChange, say: Say): void {
   if (isOpen !== undefined) say(path, `the end of a run while ${isOpen.path} is not answered`);
 }
 
-/** The routed reply of a run that still goes on. */
+/** The routed reply of a run that still continues. */
 function judgeRouted(
   commit: CheckedCommit,
   { runs, say }: { readonly runs: ReadonlyMap<string, Run>; readonly say: Say },

@@ -1,6 +1,6 @@
 /** The budget of a single step. */
 import { isEnded, settle, stopBelow, wantsAgent, withdraw } from './fold-context.ts';
-import { loosen, readFile } from './fold-memo.ts';
+import { markUncacheable, readFile } from './fold-memo.ts';
 import type { Unit } from './fold-prompt.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import type { Fold, Outcome } from './fold.ts';
@@ -23,7 +23,7 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
   if (step.budget === null || isEnded(folded)) return folded;
   // Whether a proposal wants an agent is known only when it is composed, which may ask for
   // anything.
-  loosen(fold);
+  markUncacheable(fold);
   const mine = fold.tasks.filter((task) => task.path.startsWith(stepFolder) && !task.isReused);
   const left = (step.budget.agents ?? Infinity) - mine.length;
   const isMine = (paths: readonly string[]): boolean =>

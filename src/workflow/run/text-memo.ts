@@ -1,5 +1,5 @@
 /**
- * What texts mean, remembered: a run is folded anew after every commit, and its files do not
+ * What texts mean, remembered: a run is folded again after every commit, and its files do not
  * change. Same text, same value.
  */
 

@@ -135,7 +135,7 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
   };
 }
 
-/** A step of a run that is over: whatever it was at, nothing goes on there. */
+/** A step of a run that is over: whatever it was at, nothing continues there. */
 function leftBehind(step: StepView): StepView {
   if (isEnded(step)) return step;
   const why = 'the run ended before it';

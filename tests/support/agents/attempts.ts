@@ -1,5 +1,5 @@
 /**
- * Attempts with real programs in a directory of their own, and the check that nothing of them is
+ * Attempts with real programs in their own directory, and the check that nothing of them is
  * left.
  */
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Leaves a child of its own group behind that holds the pipes, and ends.
+// Leaves its own child group behind that holds the pipes, and ends.
 import { spawn } from 'node:child_process';
 spawn(process.execPath, [new URL('forever.mjs', import.meta.url).pathname], {
   stdio: ['ignore', 'inherit', 'inherit'],

@@ -2,7 +2,7 @@
 //   version, name, can     initialize (1, "played", {})
 //   session                session/new ({sessionId: "s1", modes: plan and default})
 //   refuses                method → error, for any request
-//   asks                   a request of its own while it works; its answer is said in the text
+//   asks                   its own request while it works; its answer is said in the text
 //   updates                while it works
 //   stop, result, error    the end of the prompt ("end_turn")
 //   works                  true: only a cancel ends the prompt;  deaf: not even that
