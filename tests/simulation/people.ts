@@ -122,16 +122,8 @@ const CHANGES: Readonly<Record<(typeof KINDS)[number], (scene: Scene) => Change 
       message: `answers for ${recipient}: ${path}`,
     };
   },
-  delete: ({ world, random, open }) => {
+  delete: ({ random, open }) => {
     const { path } = random.pick(open);
-    const others = [...filesNow(world).keys()].filter((other) => other !== path);
-    // A copy of what is gone is a message on its own, also of what was started: the tree is all
-    // there is.
-    if (
-      others.some((other) => other.startsWith(`${path.slice(0, -3)}.started.`)) &&
-      others.some((other) => other.endsWith(path.slice(-29)))
-    )
-      return null;
     return { writes: [], removes: [path], message: `deletes ${path}` };
   },
   // With the replies that it has: a message moved away from them is a new one, because the tree is
