@@ -42,7 +42,7 @@ export function oneLine(text: string, max: number): string {
 
 /** The beginning of a text that was cut, without a joiner that joins nothing any more. */
 export function endWhole(beginning: string): string {
-  return beginning.replace(/[\u200c\u200d]+$/u, '');
+  return beginning.replace(/(?<![\u200c\u200d])[\u200c\u200d]+$/u, '');
 }
 
 /** The whole text, each unsafe character as the escape that JSON knows. */

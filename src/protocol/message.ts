@@ -255,9 +255,9 @@ function expectedAddress(item: string): string {
   const names = item
     .trim()
     .slice(0, MEANT_CHARS_MAX)
-    .replace(/\s+@\s*|@\s+/g, '@')
+    .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
     .split(/[\s;|&+]+|\s+and\s+/)
-    .map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''))
+    .map((word) => word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''))
     .filter((word) => word !== '' && word !== 'and');
   const areNames = names.every((word) => parseAddress(word) !== null);
   if (names.length > 1 && names.length < 10 && areNames && !/[()]/.test(item))

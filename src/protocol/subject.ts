@@ -33,7 +33,7 @@ export function listInputs(inputs: Readonly<Record<string, unknown>>): string {
   if (keys.length === 0) return '';
   const shown = keys.slice(0, INPUTS_MAX).map((key) => {
     const value = inputs[key];
-    const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
     return `${oneLine(key, NAME_MAX)}: ${oneLine(text, VALUE_MAX)}`;
   });
   return ` (${shown.join(', ')}${keys.length > INPUTS_MAX ? ', …' : ''})`;

@@ -76,10 +76,8 @@ function addReply(sums: Map<string, ReplyTotals>, values: readonly string[]): vo
   ] = values;
   const isReply =
     author === `${model}@${host}.crosstalk` && committer === `dispatcher@${host}.crosstalk`;
-  const isTold = failure !== '' || outcome !== '';
-  const isFailure = isTold ? failure !== '' : isFailureSubject(subject, model);
-  const isAnswer = isTold ? outcome === 'answered' : isAnswerSubject(subject, model);
-  if (!isReply || !(isFailure || isAnswer)) return;
+  const end = isReply ? endOf({ model, subject, failure, outcome }) : null;
+  if (end === null) return;
   const key = `${model} ${host}`;
   const sum = sums.get(key) ?? {
     model,
@@ -92,13 +90,26 @@ function addReply(sums: Map<string, ReplyTotals>, values: readonly string[]): vo
     costUsd: 0,
   };
   sums.set(key, sum);
-  if (isFailure) sum.failed += 1;
-  else sum.answered += 1;
+  sum[end] += 1;
   const used = /^(\d{1,15}) in, (\d{1,15}) out$/.exec(tokens);
   sum.retried += Math.max(0, numberOf(/^(\d{1,6})$/.exec(attempt)?.[1]) - 1);
   sum.tokensIn += numberOf(used?.[1]);
   sum.tokensOut += numberOf(used?.[2]);
   sum.costUsd += usdOf(cost);
+}
+
+/** How a reply ended: by its trailers; in a commit of an older program by its subject. */
+function endOf(reply: {
+  readonly model: string;
+  readonly subject: string;
+  readonly failure: string;
+  readonly outcome: string;
+}): 'answered' | 'failed' | null {
+  const { model, subject, failure, outcome } = reply;
+  if (failure !== '') return 'failed';
+  if (outcome !== '') return outcome === 'answered' ? 'answered' : null;
+  if (isFailureSubject(subject, model)) return 'failed';
+  return isAnswerSubject(subject, model) ? 'answered' : null;
 }
 
 /**

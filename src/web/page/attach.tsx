@@ -58,7 +58,7 @@ export function Attach({
 }
 
 function bytesOf({ base64 }: Upload): number {
-  return Math.floor((base64.replace(/=+$/, '').length * 3) / 4);
+  return Math.floor((base64.replace(/(?<!=)=+$/, '').length * 3) / 4);
 }
 
 async function readFile(file: File): Promise<Upload> {
