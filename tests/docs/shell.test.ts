@@ -8,5 +8,5 @@ import { runBlocks } from './run-blocks.ts';
 describe.each([
   ['README.md', 1],
   ['GUIDE-CLI.md', 0],
-  ['docs/operate.md', 5],
+  ['docs/operate.md', 6],
 ])('%s', runBlocks);
