@@ -19,14 +19,19 @@ export function displayWidth(text: string): number {
 export function fitWidth(text: string, columns: number): string {
   if (columns === Number.POSITIVE_INFINITY || displayWidth(text) <= columns) return text;
   if (columns < 1) return '';
-  let width = 1;
+  return `${endWhole(beginningOf(text, columns - 1))}…`;
+}
+
+/** The whole signs at the beginning that take at most `columns`. */
+function beginningOf(text: string, columns: number): string {
+  let width = 0;
   let kept = '';
   for (const { segment } of segmenter.segment(text)) {
     width += displayWidth(segment);
     if (width > columns) break;
     kept += segment;
   }
-  return `${endWhole(kept)}…`;
+  return kept;
 }
 
 /**
@@ -37,7 +42,7 @@ export function wrapWidth(text: string, columns: number, lines: number): readonl
   const done: string[] = [];
   let rest = text;
   while (done.length < lines - 1 && displayWidth(rest) > columns) {
-    const start = fitWidth(rest, columns + 1).slice(0, -1);
+    const start = beginningOf(rest, columns);
     const blank =
       start.length < rest.length && rest[start.length] === ' '
         ? start.length

@@ -142,6 +142,7 @@ describe('groups in a window', () => {
     expect(wrapWidth('one two three', 7, 3)).toEqual(['one two', 'three']);
     expect(wrapWidth('a-very-long-word', 6, 3)).toEqual(['a-very', '-long-', 'word']);
     expect(wrapWidth('one two three four', 7, 2)).toEqual(['one two', 'three …']);
+    expect(wrapWidth('⺀A\u0300', 2, 2)).toEqual(['⺀', 'A\u0300']);
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme' }),
