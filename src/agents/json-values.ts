@@ -36,9 +36,14 @@ const GLUED_LINE_MAX = 65_536;
 
 function recordsOfLine(line: string): readonly JsonRecord[] {
   if (!line.includes('{')) return [];
-  const record = parseRecord(line);
+  const record = isBracketed(line) ? parseRecord(line) : null;
   if (record !== null) return [record];
   return line.length > GLUED_LINE_MAX ? [] : jsonValues(line).filter(isMapping);
+}
+
+/** Whether it can be one object or list: to be told no by the parser costs an exception. */
+function isBracketed(text: string): boolean {
+  return /^\s*[{[]/.test(text) && /[}\]]$/.test(text.trimEnd());
 }
 
 /** The lines of a text that hold no JSON object: what a program says outside of its own form. */
@@ -54,7 +59,7 @@ const FALSE_STARTS_MAX = 32;
 
 /** The JSON objects and lists in a text, whatever stands before, between and after them. */
 export function jsonValues(text: string): readonly unknown[] {
-  const whole = parseJson(text);
+  const whole = isBracketed(text) ? parseJson(text) : null;
   if (typeof whole === 'object' && whole !== null) return [whole];
   const values: unknown[] = [];
   let falseStarts = 0;

@@ -35,7 +35,7 @@ export interface FuzzOptions {
 
 /** No reader may take longer, beside what each byte costs: the square of a length shows. */
 const CPU_MS_MAX = 250;
-const CPU_MS_A_KIB = 1;
+const CPU_MS_A_KIB = 4;
 const READ_SECONDS = 25;
 const PUSHES_A_ROUND = 8;
 const IN_MEMORY_A_ROUND = 200;
