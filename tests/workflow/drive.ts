@@ -128,8 +128,11 @@ function speakerIn(at: World, file: string): Speaker | null {
 }
 
 function others(at: World, but: string): readonly RunSummary[] {
+  // What cannot be read as a message is no marker.
+  const isMessage = (path: string): boolean =>
+    decodeMessage(Buffer.from(at.files.get(path) ?? '')).kind === 'message';
   return markers(at).flatMap((path) =>
-    path === but ? [] : [summarizeRun({ ...inputOf0(at, path) })],
+    path === but || !isMessage(path) ? [] : [summarizeRun({ ...inputOf0(at, path) })],
   );
 }
 
