@@ -1,5 +1,5 @@
 // Mutates what strangers push for as long as it is let; ends at the first thing that does not hold.
-//   node scripts/fuzz.mjs [--seconds 600] [--seed read-123 | --seed push-1,push-2]
+//   node scripts/fuzz.mjs [--seconds 600] [--first 1] [--seed read-123 | --seed push-1,push-2]
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,10 +7,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '600' }, seed: { type: 'string' } },
+  options: {
+    seconds: { type: 'string', default: '600' },
+    first: { type: 'string' },
+    seed: { type: 'string' },
+  },
 });
 const seconds = Number(values.seconds);
 if (!(seconds > 0)) throw new Error('--seconds: expected a number above 0');
+const first = values.first === undefined ? randomInt(2 ** 40) : Number(values.first);
+if (!Number.isSafeInteger(first)) throw new Error('--first: expected a whole number');
 const seeds = values.seed?.split(',') ?? [];
 if (!seeds.every((seed) => /^(read|push|memory)-\d+$/.test(seed)))
   throw new Error(
@@ -43,8 +49,7 @@ try {
   process.setSourceMapsEnabled(true);
   const { runFuzz, replay } = await import(pathToFileURL(outfile).href);
   const startedMs = performance.now();
-  const report =
-    seeds.length > 0 ? await replay(seeds) : await runFuzz({ seconds, first: randomInt(2 ** 40) });
+  const report = seeds.length > 0 ? await replay(seeds) : await runFuzz({ seconds, first });
   print(report, (performance.now() - startedMs) / 1_000);
   process.exitCode = report.failure === null ? 0 : 1;
 } finally {

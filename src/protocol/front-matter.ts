@@ -95,7 +95,7 @@ function parseHead(parts: {
   // Only the checked head goes in, language and engines are pinned, and options are given, which
   // also keeps its cache out of play. Its search for comments is quadratic in blank lines, so it
   // gets none; what is parsed is the head as it stands.
-  const filled = parts.yaml.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const filled = parts.yaml.split(/[\r\n\u2028\u2029]/).filter((line) => line.trim() !== '');
   const data: unknown = matter(`---\n${filled.join('\n')}\n---\n`, {
     language: 'yaml',
     delimiters: '---',
