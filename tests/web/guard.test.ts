@@ -7,17 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWeb, type WebChild } from '../support/browser.ts';
 import { type Cli, startCli } from '../support/cli.ts';
 import { untilTrue } from '../support/fleet.ts';
+import { tellResponse, type ToldResponse } from '../support/told-response.ts';
 
 let cli: Cli;
 let web: WebChild;
 let cookie = '';
 let csrf = '';
-
-interface Told {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly text: string;
-}
 
 /** One request with exactly these headers. */
 function ask(
@@ -28,19 +23,11 @@ function ask(
     readonly body?: string;
     readonly host?: string;
   } = {},
-): Promise<Told> {
+): Promise<ToldResponse> {
   return new Promise((done, fail) => {
     const { method = 'GET', headers = {}, body, host = '127.0.0.1' } = options;
-    const sent = request(
-      { host, port: web.port, path, method, headers, timeout: 60_000 },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => (text += part));
-        response.on('end', () =>
-          done({ status: response.statusCode ?? 0, headers: response.headers, text }),
-        );
-      },
-    );
+    const asked = { host, port: web.port, path, method, headers, timeout: 60_000 };
+    const sent = request(asked, tellResponse(done));
     sent.on('error', fail);
     sent.end(body);
   });
@@ -209,7 +196,7 @@ describe('the server of the page', () => {
       headers: Readonly<Record<string, string>>,
       path = '/api/send',
       text = body,
-    ): Promise<Told> => ask(path, { method: 'POST', headers: inside(headers), body: text });
+    ): Promise<ToldResponse> => ask(path, { method: 'POST', headers: inside(headers), body: text });
     for (const name of Object.keys(whole))
       expect([name, (await post(without(name))).status]).toEqual([
         name,

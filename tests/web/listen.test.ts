@@ -1,12 +1,12 @@
 /** The page for other devices: only over TLS, under one name, with the same guard. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
-import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWeb, type WebChild } from '../support/browser.ts';
 import { type Cli, startCli } from '../support/cli.ts';
+import { tellResponse, type ToldResponse } from '../support/told-response.ts';
 
 let cli: Cli;
 let cert = '';
@@ -76,7 +76,7 @@ describe('crosstalkd web --listen', () => {
         'x-crosstalk-csrf': csrf,
         'content-type': 'application/json',
       };
-      const post = (origin: string): Promise<Told> =>
+      const post = (origin: string): Promise<ToldResponse> =>
         ask(web, 'api/cancel', { ...change, origin, body: '{"id":"none"}' });
       expect((await post(`http://${authority}`)).status).toBe(403);
       expect((await post(`https://${authority}`)).status).toBe(404);
@@ -86,28 +86,16 @@ describe('crosstalkd web --listen', () => {
   });
 });
 
-interface Told {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
 /** One request over TLS; the certificate is nobody's. */
 function ask(
   web: WebChild,
   path: string,
   { body, ...headers }: Readonly<Record<string, string>> & { readonly body?: string },
-): Promise<Told> {
+): Promise<ToldResponse> {
   return new Promise((done, fail) => {
     const method = body === undefined ? 'GET' : 'POST';
     const place = { host: 'localhost', port: web.port, path: `/${path}`, method, headers };
-    const sent = request({ ...place, rejectUnauthorized: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () =>
-        done({ status: response.statusCode ?? 0, headers: response.headers, text }),
-      );
-    });
+    const sent = request({ ...place, rejectUnauthorized: false }, tellResponse(done));
     sent.on('error', fail);
     sent.end(body);
   });

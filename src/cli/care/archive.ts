@@ -14,7 +14,7 @@ import type { CommitDraft, RefUpdate, TreeChange } from '../../transport/reposit
 import { type ArchivePlan, planArchive } from './archive-plan.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import { identifyPerson, type Sender } from '../talk/person.ts';
 import { archiveOf, forgetArchive } from '../look/read-archive.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
@@ -29,9 +29,7 @@ const FILE_BYTES_MAX = 64 * MESSAGE_BYTES_MAX;
 /** Archives, or with --undo brings back. */
 export function archiveChannels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const sender = await identifySender(invocation, session);
-    if (sender.agent !== null)
-      throw new CrosstalkError('REFUSED', 'an agent cannot archive what was said; people do');
+    const sender = await identifyPerson(invocation, session, 'archive what was said; people do');
     return given(invocation, 'undo')
       ? bringBack(invocation, session, sender)
       : putAway(invocation, session, sender);

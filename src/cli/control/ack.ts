@@ -16,7 +16,7 @@ import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { publishFor } from '../session/transport-session.ts';
 import { formatSubject } from '../../protocol/subject.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import { identifyPerson, type Sender } from '../talk/person.ts';
 
 /** One thing to dismiss, and how it is named to people. */
 interface Found {
@@ -28,9 +28,7 @@ interface Found {
 export async function acknowledge(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    const sender = await identifySender(invocation, around.session);
-    if (sender.agent !== null)
-      throw new CrosstalkError('REFUSED', 'an agent cannot dismiss what needs a person');
+    const sender = await identifyPerson(invocation, around.session, 'dismiss what needs a person');
     const found = await findAll(invocation, around);
     const note = option(invocation, 'message') ?? '';
     await publishFor(

@@ -23,16 +23,14 @@ import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/transport-session.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import { identifyPerson, type Sender } from '../talk/person.ts';
 import { wantedNames } from './cancel.ts';
 
 /** Publishes or discards late output of one message; exit 3 when none is kept here. */
 export async function adoptLate(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    const sender = await identifySender(invocation, around.session);
-    if (sender.agent !== null)
-      throw new CrosstalkError('REFUSED', 'an agent cannot publish what came too late');
+    const sender = await identifyPerson(invocation, around.session, 'publish what came too late');
     const found = await resolveId(around.session, invocation.args[0] ?? '');
     const file =
       found.replyTo === null ? found : await resolveId(around.session, found.replyTo.path);

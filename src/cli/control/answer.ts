@@ -22,15 +22,17 @@ import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { publishFor } from '../session/transport-session.ts';
 import { formatSubject } from '../../protocol/subject.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import { identifyPerson, type Sender } from '../talk/person.ts';
 
 /** Answers a question, named by its id or by that of the message that its agent works on. */
 export async function answerQuestion(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    const sender = await identifySender(invocation, around.session);
-    if (sender.agent !== null)
-      throw new CrosstalkError('REFUSED', 'an agent cannot answer what a person is asked');
+    const sender = await identifyPerson(
+      invocation,
+      around.session,
+      'answer what a person is asked',
+    );
     const question = await findQuestion(around, invocation.args[0] ?? '');
     const by = nameFor(question, sender);
     const words = wordsOf(invocation, question);

@@ -70,6 +70,17 @@ export async function identifySender(
   return { name, identity: identityFor(name, git), agent: null };
 }
 
+/** The person who sends. Throws REFUSED for an agent, which `what` says that it cannot do. */
+export async function identifyPerson(
+  invocation: Invocation,
+  session: TransportSession,
+  what: string,
+): Promise<Sender> {
+  const sender = await identifySender(invocation, session);
+  if (sender.agent !== null) throw new CrosstalkError('REFUSED', `an agent cannot ${what}`);
+  return sender;
+}
+
 /**
  * Git's own identity where it goes by that name, else one that says the name: who committed a
  * message is whose word it is, and `--from` says who that is.

@@ -9,18 +9,20 @@ export const NO_NAMES: Names = { models: [], hosts: [], people: [] };
 /** Names that can be chosen without typing. */
 const SHOWN_MAX = 16;
 
+/** What has been typed, the names that it is checked against, and where another text goes. */
+interface Typed {
+  readonly value: string;
+  readonly names: Names;
+  readonly onInput: (next: string) => void;
+}
+
 /** The field. While a name is unknown the form cannot be sent, and says why. */
 export function RecipientField({
   value,
   names,
   onInput,
   autoFocus,
-}: {
-  readonly value: string;
-  readonly names: Names;
-  readonly onInput: (next: string) => void;
-  readonly autoFocus?: boolean;
-}): VNode {
+}: Typed & { readonly autoFocus?: boolean }): VNode {
   const unknown = checkNames(value, names).find(({ kind }) => kind === 'unknown');
   const problem = unknown === undefined ? '' : `“${unknown.text}”: ${unknown.note}`;
   return (
@@ -41,15 +43,7 @@ export function RecipientField({
 }
 
 /** What is known of each name that was typed. */
-export function CheckedNames({
-  value,
-  names,
-  onInput,
-}: {
-  readonly value: string;
-  readonly names: Names;
-  readonly onInput: (next: string) => void;
-}): VNode | null {
+export function CheckedNames({ value, names, onInput }: Typed): VNode | null {
   const told = checkNames(value, names).filter((one) => one.isExternal || one.note !== '');
   if (told.length === 0) return null;
   return (
@@ -83,15 +77,7 @@ function saysOf({ isExternal, note, near }: CheckedName): string {
 }
 
 /** Models and people to choose from. */
-export function NameChoices({
-  value,
-  names,
-  onInput,
-}: {
-  readonly value: string;
-  readonly names: Names;
-  readonly onInput: (next: string) => void;
-}): VNode {
+export function NameChoices({ value, names, onInput }: Typed): VNode {
   const chosen = value.split(',').map((name) => name.trim());
   const all = [
     ...names.models.map(({ name, effects }) => ({ name, isExternal: effects === 'external' })),
