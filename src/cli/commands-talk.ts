@@ -32,6 +32,20 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./begin/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
   },
   {
+    name: 'continue',
+    args: '<id>',
+    about: 'let the last model of a thread go on, or another one, on another host',
+    group: 'talk',
+    options: [
+      { name: 'on', value: 'host', about: 'only this host' },
+      { name: 'as', value: 'model', about: 'another model than the last one' },
+      { name: 'message', short: 'm', value: 'text', about: 'what it is told (default: Go on.)' },
+      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+    ],
+    load: () =>
+      import('./talk/continue.ts').then(({ continueThread }) => ({ execute: continueThread })),
+  },
+  {
     name: 'ask',
     args: '',
     about: 'Ask a person and end the turn (for agents)',

@@ -14,6 +14,7 @@ import type { Repository } from '../transport/repository.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { readCapsule } from './keep-capsules.ts';
 import type { LiveClaim } from './own-claims.ts';
 import { readThread } from './read-thread.ts';
 
@@ -79,7 +80,9 @@ export async function composeAttemptPrompt(
   const files = { message: message.path, files: fields?.files ?? [] };
   const attachments: AttachmentsRead =
     tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
+  const before = await readCapsule(dispatcher, held);
   const prompt = composePrompt({
+    before,
     recipient: held.work.recipient,
     host: settings.alias,
     from: message.from,

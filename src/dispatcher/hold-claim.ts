@@ -17,6 +17,7 @@ import {
   type OwnClaim,
   type StopReason,
 } from './own-claims.ts';
+import { continuedBy, leaveCapsule } from './keep-capsules.ts';
 import { isMarkedBy } from './mark-start.ts';
 import { NO_RUN } from '../protocol/reply.ts';
 import { lateOf, publishReply, releaseClaim } from './publish-reply.ts';
@@ -35,6 +36,7 @@ export function replyBasics(dispatcher: Dispatcher, held: LiveClaim) {
     atMs: dispatcher.doors.clock.wallMs(),
     hops: message.hops,
     ...(held.state.saved === null ? {} : { work: held.state.saved }),
+    ...continuedBy(dispatcher, held),
   };
 }
 
@@ -136,6 +138,7 @@ export async function stopClaim(
   });
   if (text !== '')
     await doors.local.keepLate(lateOf(dispatcher, held, { reason, text, form: 'part' }));
+  if (reason === 'shutdown') await leaveCapsule(dispatcher, held);
   const mayHaveActed = isMarkedBy(dispatcher, held);
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';

@@ -7,6 +7,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { hasLeftCapsule } from './keep-capsules.ts';
 import { heldClaims, isLive, type LiveClaim } from './own-claims.ts';
 import { beatRef, beginBeat, describePresence, noteBeat, standingBeat } from './carry-beat.ts';
 import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';

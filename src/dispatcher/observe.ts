@@ -40,6 +40,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
     settings.refs.claims,
     settings.refs.hosts,
     settings.refs.control,
+    settings.refs.capsules,
     elsewhere(settings.refs.claims),
     elsewhere(settings.refs.hosts),
   ]);

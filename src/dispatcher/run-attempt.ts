@@ -28,6 +28,7 @@ import { askPerson, settleQuestion } from './ask-person.ts';
 import { failedHere, failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, parksInARow, recent } from './park-model.ts';
 import { saveRests } from './keep-rests.ts';
+import { noteSaid } from './keep-capsules.ts';
 import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -231,7 +232,10 @@ async function invoke(
       },
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
-      onOutput: (text) => doors.onOutput(held.key, text),
+      onOutput: (text) => {
+        noteSaid(dispatcher, held, text);
+        doors.onOutput(held.key, text);
+      },
       ...(permissions === null
         ? {}
         : {

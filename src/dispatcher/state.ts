@@ -46,6 +46,15 @@ export interface Serving {
   readonly refused: ReadonlyMap<string, OfferReason>;
 }
 
+/** What the agents of a piece of work have said here, and what of it is in its capsule. */
+export interface CapsuleNote {
+  /** The end of it, and in which attempt; null: nothing yet. */
+  readonly said: { readonly attempt: number; readonly text: string } | null;
+  readonly kept: { readonly text: string; readonly oid: Oid } | null;
+  /** Whose words the agent that runs now began with. */
+  readonly continues: { readonly alias: string; readonly attempt: number } | null;
+}
+
 /** A claim that did not come about although nobody else was seen to have it. */
 export interface LostClaim {
   /** Where its ref stood, and has to stand still: otherwise somebody else has won. */
@@ -146,6 +155,8 @@ export interface ClaimState {
   readonly others: OtherClaims;
   /** What this state directory has started, as far back as its journal goes. */
   readonly ledger: StartLedger;
+  /** What is known of the capsules that this process has written or read, by key. */
+  readonly capsules: Map<string, CapsuleNote>;
   /** Keys of it that a rewritten branch shows as open: they are not run a second time here. */
   readonly blocked: Set<string>;
   /** Connected time since which started work has been seen without a claim, by key. */
@@ -342,6 +353,7 @@ export function createState(): State {
       recovered: false,
       others: new Map(),
       ledger: createLedger(),
+      capsules: new Map(),
       blocked: new Set(),
       unclaimed: new Map(),
       firstSeen: new Map(),

@@ -49,6 +49,8 @@ export interface ModelEntry extends Admission {
   /** Directory that it runs in, `~` allowed; null = an empty scratch directory. */
   readonly cwd: string | null;
   readonly maySend: MaySend;
+  /** What it says is kept on the remote while it runs, for an attempt after it. */
+  readonly capsules: boolean;
   /** Who is asked for what its mode does not allow; null = nobody, it is denied. */
   readonly permissions: Permissions | null;
   /**
@@ -304,6 +306,7 @@ function decodeEntry(
     maySend: take.namesOrAll('may-send'),
     acceptFrom: take.names('accept-from', ACCEPT_FROM),
     projects: take.names('projects', { fits: () => true, expected: '' }),
+    capsules: take.choice('capsules', ['true', 'false']) !== 'false',
     permissions: decodePermissions(raw['permissions'], { effects, refuse }),
     trustCheckout: take.choice('trust-checkout', ['true', 'false']) === 'true',
     command,
@@ -369,7 +372,7 @@ function refuseOddKeys(
 }
 
 const KNOWN_KEYS = new Set(
-  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send accept-from projects trust-checkout permissions command wrapper output-bytes-max runs-per-hour compile options'.split(
+  'adapter model effects timeout idle-timeout concurrency attempts fallback env cwd may-send accept-from projects trust-checkout permissions capsules command wrapper output-bytes-max runs-per-hour compile options'.split(
     ' ',
   ),
 );

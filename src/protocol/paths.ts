@@ -310,6 +310,7 @@ export interface RefNames {
   readonly claims: string;
   readonly hosts: string;
   readonly control: string;
+  readonly capsules: string;
 }
 
 /** What all refs of this program stand below, also in clones; `customRefs`: of such a remote. */
@@ -320,7 +321,12 @@ export function refRoot(customRefs: boolean): string {
 /** The names for a remote that takes custom refs, or for one that does not. */
 export function refNames(customRefs: boolean): RefNames {
   const root = refRoot(customRefs);
-  return { claims: `${root}/claims/`, hosts: `${root}/hosts/`, control: `${root}/control/` };
+  return {
+    claims: `${root}/claims/`,
+    hosts: `${root}/hosts/`,
+    control: `${root}/control/`,
+    capsules: `${root}/capsules/`,
+  };
 }
 
 /**

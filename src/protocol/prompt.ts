@@ -3,7 +3,8 @@
  * and the message. Pure text.
  */
 import { formatIso } from '../base/clock.ts';
-import { oneLine } from '../base/plain-text.ts';
+import { oneLine, plainText } from '../base/plain-text.ts';
+import type { Capsule } from './capsule.ts';
 import { fence, fenceNotice } from './fence.ts';
 
 /** One earlier message of the thread. */
@@ -37,6 +38,8 @@ export interface PromptParts {
   readonly body: string;
   /** An attempt before this one may have done part of the work. */
   readonly mayHaveActed?: boolean;
+  /** What an attempt before this one had said; absent or null: nothing is known. */
+  readonly before?: Capsule | null;
   /** Marks the thread as data; of this attempt, so that nobody could write it beforehand. */
   readonly nonce: string;
 }
@@ -58,9 +61,16 @@ export function composePrompt(parts: PromptParts): string {
     kept.length === 0
       ? null
       : `## The thread so far\n\n${fenceNotice(parts.nonce)}\n\n${omitted > 0 ? `(${omitted} earlier messages left out)\n\n` : ''}${kept.map((entry) => formatEntry(entry, parts.nonce)).join('\n\n')}`,
+    formatBefore(parts),
     `## The message\n\n${parts.body.trim()}`,
   ];
   return `${sections.filter((section) => section !== null).join('\n\n')}\n`;
+}
+
+function formatBefore({ before, nonce }: PromptParts): string | null {
+  if (before == null) return null;
+  const { alias, attempt, text } = before;
+  return `## An earlier attempt at this message\n\nAttempt ${attempt} on ${alias} ended before it was done. The end of what it had said follows: use what helps, begin with what is left. ${fenceNotice(nonce)}\n\n${fence(plainText(text).trim(), '', nonce)}`;
 }
 
 /** Names are harmless by then; see protocol/attachments.ts. */

@@ -38,6 +38,8 @@ export interface ReplyFacts {
   readonly agent: string | null;
   /** What it left in its output folder; the names are harmless. */
   readonly files?: readonly Attachment[];
+  /** The attempt whose words its agent began with; absent = none. */
+  readonly continues?: { readonly alias: string; readonly attempt: number };
   /** What it left in its project. */
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }
@@ -215,6 +217,12 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Outcome', outcomeOf(facts)],
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
+    [
+      'Continues',
+      facts.continues === undefined
+        ? null
+        : `${facts.continues.alias}, attempt ${facts.continues.attempt}`,
+    ],
     [
       'Tokens',
       facts.tokensIn === null && facts.tokensOut === null

@@ -26,7 +26,8 @@ export type TrailerKey =
   | 'Failed'
   | 'Detail'
   | 'Outcome'
-  | 'Asks';
+  | 'Asks'
+  | 'Continues';
 
 /** A trailer to be written; one whose value is null is left out. */
 export type Trailer = readonly [key: TrailerKey, value: string | null];

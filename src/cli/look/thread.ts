@@ -29,21 +29,16 @@ const DEPTH_MAX = 200;
 /** Prints the whole thread around one message. */
 export function showThread(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const files = await listAll(session);
-    const asked = await resolveId(session, invocation.args[0] ?? '', files);
-    const links = await readLinks(session, files);
-    const members = collectThread(links, asked.path);
-    const read = await readSaid(
+    const { asked, links, said, unreadable } = await readWholeThread(
       session,
-      files.filter(({ path }) => members.has(path)),
+      invocation.args[0] ?? '',
     );
-    const said = inOrder(read.said);
     const states = await readStates(session, said);
     const nodes = plantTree(links, said, states);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
-        health: read.unreadable.length === 0 ? 'good' : 'degraded',
+        health: unreadable.length === 0 ? 'good' : 'degraded',
         asked: asked.path,
         messages: nodes.map(({ said: one, state, depth, parent }) => ({
           ...toJson({ said: one, state }, { withBody: true }),
@@ -54,6 +49,19 @@ export function showThread(invocation: Invocation): Promise<number> {
     else for (const line of formatTree(invocation, nodes, asked.path)) invocation.io.print(line);
     return 0;
   });
+}
+
+/** Every message around the one that `id` names, oldest first. Throws NOT_FOUND. */
+export async function readWholeThread(session: TransportSession, id: string) {
+  const files = await listAll(session);
+  const asked = await resolveId(session, id, files);
+  const links = await readLinks(session, files);
+  const members = collectThread(links, asked.path);
+  const { said, unreadable } = await readSaid(
+    session,
+    files.filter(({ path }) => members.has(path)),
+  );
+  return { asked, links, said: inOrder(said), unreadable };
 }
 
 /** Path → the paths it answers that exist. */
