@@ -34,7 +34,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'continue',
     args: '<id>',
-    about: 'let the last model of a thread go on, or another one, on another host',
+    about: 'Let a model go on with a thread, also on another host',
     group: 'talk',
     options: [
       { name: 'on', value: 'host', about: 'only this host' },

@@ -60,6 +60,11 @@ export const USAGE: Readonly<Record<string, Usage>> = {
     'crosstalkd send --to opus -m "Is the lease safe?" --wait',
     'crosstalkd send --to opus,gpt --subject Review -m "Read it." --file notes.md',
   ),
+  continue: of(
+    WRITE,
+    'crosstalkd continue 01M8PJ0ECC12 --on server',
+    'crosstalkd continue 01M8PJ0ECC12 --as opus -m "Finish the tests."',
+  ),
   ask: of(WRITE, 'crosstalkd ask --to ada -m "May I delete the old branch?"'),
   answer: of(
     WRITE,
