@@ -88,6 +88,11 @@ export interface AttemptRequest {
   /** Called with pieces of output as they come, decoded; for people who watch. */
   readonly onOutput: (text: string) => void;
   /**
+   * Called once, before any output, with what tells the end of what it has said so far. Secrets are
+   * taken out of the whole: a piece of output may end in the middle of one.
+   */
+  readonly onSaid?: (soFar: () => string) => void;
+  /**
    * Asks a person for what the entry does not allow on its own; false: denied, or nobody answered.
    * Never rejects. While it is open the limits of time stand still. Absent: nobody is asked.
    */

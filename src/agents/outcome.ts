@@ -120,14 +120,23 @@ export function keepRaw(raw: Uint8Array): Uint8Array | null {
   return raw.length === 0 ? null : raw;
 }
 
+/** Characters of what was said that are kept until somebody asks for its end. */
+const SAID_CHARS_MAX = 32_768;
+
 /**
  * What people who watch are shown, clean and without secrets, and what is left of it when the
  * attempt is stopped.
  */
-export function createShown(request: Pick<AttemptRequest, 'entry' | 'onOutput'>, redact: Redact) {
+export function createShown(
+  request: Pick<AttemptRequest, 'entry' | 'onOutput' | 'onSaid'>,
+  redact: Redact,
+) {
   const pieces: string[] = [];
+  let said = '';
+  request.onSaid?.(() => redact(cleanText(said)));
   let room = request.entry.outputBytesMax;
   const show = (text: string): void => {
+    said = (said + text).slice(-SAID_CHARS_MAX);
     const clean = redact(cleanText(text));
     if (room > 0) pieces.push(clean.slice(0, room));
     room -= clean.length;

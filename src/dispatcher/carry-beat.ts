@@ -1,11 +1,12 @@
 /**
  * This host's beat as a ref update: whatever is pushed carries it along, so that a beat is pushed
- * alone only when nothing else is.
+ * alone only when nothing else is. Capsules go along with beats and never alone.
  */
 import type { Oid } from '../base/ids.ts';
 import { type Beat, formatBeat } from '../protocol/beat.ts';
 import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { capsulesAlong, noteCapsules } from './keep-capsules.ts';
 import { leaseTimes, limitsNow, notePush, ownName, tellTraffic } from './keep-pace.ts';
 import { heldClaims, liveClaims } from './own-claims.ts';
 import { listResting } from './park-model.ts';
@@ -79,19 +80,25 @@ export function noteBeat(
   else state.pace.busy.delete(name);
 }
 
-/** A push that counts itself and carries the beat. */
+/** A push that counts itself and carries the beat, and with it the capsules. */
 export function carryBeat(dispatcher: Dispatcher, push: Repository['push']): Repository['push'] {
   return async (updates, options) => {
     const own = beatRef(dispatcher);
     const isOwn = updates.some(({ ref }) => ref === own);
-    const carried =
-      !isOwn && carries(dispatcher, options) ? await beginBeat(dispatcher, updates) : null;
-    const all = carried === null ? updates : [...updates, carried.update];
+    const isCarrying = !isOwn && carries(dispatcher, options);
+    // Somebody else may have moved one: that must not take an answer with it.
+    const capsules = options.atomic
+      ? []
+      : await capsulesAlong(dispatcher, { withBeat: isOwn || isCarrying });
+    const carried = isCarrying ? await beginBeat(dispatcher, updates) : null;
+    const beats = carried === null ? [] : [carried.update];
+    const all = [...updates, ...beats, ...capsules];
     let outcome: PushOutcome | null = null;
     try {
       outcome = await push(all, options);
     } finally {
       notePushed(dispatcher, outcome);
+      noteCapsules(dispatcher, capsules, outcome);
       if (carried !== null)
         noteBeat(
           dispatcher,
@@ -99,7 +106,7 @@ export function carryBeat(dispatcher: Dispatcher, push: Repository['push']): Rep
           outcome?.kind === 'answered' ? outcome.refs.get(own) : undefined,
         );
     }
-    return carried === null ? outcome : withoutRef(outcome, own);
+    return withoutRefs(outcome, [...beats, ...capsules]);
   };
 }
 
@@ -111,9 +118,11 @@ function notePushed(dispatcher: Dispatcher, outcome: PushOutcome | null): void {
     state.pace.limitedMs = nowMs;
 }
 
-function withoutRef(outcome: PushOutcome, ref: string): PushOutcome {
-  if (outcome.kind === 'unknown') return outcome;
-  return { kind: 'answered', refs: new Map([...outcome.refs].filter(([name]) => name !== ref)) };
+function withoutRefs(outcome: PushOutcome, carried: readonly RefUpdate[]): PushOutcome {
+  if (outcome.kind === 'unknown' || carried.length === 0) return outcome;
+  const refs = new Map(outcome.refs);
+  for (const { ref } of carried) refs.delete(ref);
+  return { kind: 'answered', refs };
 }
 
 /**

@@ -138,7 +138,6 @@ export async function stopClaim(
   });
   if (text !== '')
     await doors.local.keepLate(lateOf(dispatcher, held, { reason, text, form: 'part' }));
-  if (reason === 'shutdown') await leaveCapsule(dispatcher, held);
   const mayHaveActed = isMarkedBy(dispatcher, held);
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';
@@ -157,7 +156,10 @@ export async function stopClaim(
       how: reason,
     });
     dropOwn(state.claims.own, held);
-  } else releaseClaim(dispatcher, held, reason);
+  } else {
+    if (reason !== 'answered') await leaveCapsule(dispatcher, held);
+    releaseClaim(dispatcher, held, reason);
+  }
 }
 
 /** Ends a held attempt for a reason of ours. */

@@ -1,54 +1,90 @@
 /**
- * What running agents have said, on the remote, so that a takeover begins with it: pushed with the
- * beats of its host, read by the attempt after it, and removed once its work is no longer open.
+ * What running agents have said, on the remote, so that a takeover begins with it: it goes along
+ * with the beats of its host, is read by the attempt after it, and is removed once its work is no
+ * longer open. No push is made for it where pushes are counted.
  */
+import { MINUTE } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Capsule, formatCapsule, parseCapsule, tailOf } from '../protocol/capsule.ts';
-import type { RefUpdate } from '../transport/repository.ts';
+import { listSuperseded, openByKey } from '../protocol/open-work.ts';
+import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { currentWork } from './follow-moves.ts';
+import { limitsNow } from './keep-pace.ts';
 import { type LiveClaim, liveClaims, type OwnClaim } from './own-claims.ts';
 import { namesUnder } from './refs-under.ts';
 import type { CapsuleNote } from './state.ts';
 
 /** More pieces of work than these are not remembered here. */
-const NOTES_MAX = 1_000;
-const NOTHING: CapsuleNote = { said: null, kept: null, continues: null };
+const NOTES_MAX = 256;
+/** Anybody who can push can write capsules of no work: so many are removed by one push. */
+const REMOVED_MAX = 64;
+/** A hook that refuses one ref may refuse the beat that it goes along with. */
+const REFUSED_REST_MS = 10 * MINUTE;
+const NOTHING: CapsuleNote = { said: null, kept: null, continues: null, left: null };
 
-/** Remembers what an agent says, as far as a capsule holds it. */
-export function noteSaid(dispatcher: Dispatcher, held: LiveClaim, text: string): void {
-  const { attempt } = held.state.claim;
-  const { said } = noteOf(dispatcher, held);
-  const before = said?.attempt === attempt ? said.text : '';
-  note(dispatcher, held, { said: { attempt, text: tailOf(before + text) } });
+/** Remembers where to ask what the agent that begins now says. */
+export function noteSaid(dispatcher: Dispatcher, held: LiveClaim, soFar: () => string): void {
+  note(dispatcher, held, { said: { attempt: held.state.claim.attempt, soFar } });
 }
 
-/** What goes with the next beat: what was said since, and what nobody needs any more. */
-export async function capsuleUpdates(dispatcher: Dispatcher): Promise<readonly RefUpdate[]> {
-  const { prefix, standing } = capsulesOf(dispatcher);
-  const updates: RefUpdate[] = [];
-  for (const held of liveClaims(dispatcher.state.claims.own)) {
-    const update = await capsuleUpdate(dispatcher, held);
-    if (update !== null) updates.push(update);
+/**
+ * What goes along with a push that is not atomic: what ended attempts leave behind, and where it
+ * has the beat, what the others have said since, and what nobody needs any more.
+ */
+export async function capsulesAlong(
+  dispatcher: Dispatcher,
+  { withBeat }: { readonly withBeat: boolean },
+): Promise<readonly RefUpdate[]> {
+  if (isResting(dispatcher)) return [];
+  const left = takeLeft(dispatcher);
+  if (!withBeat) return left;
+  const live = await Promise.all(
+    liveClaims(dispatcher.state.claims.own).map((held) => capsuleUpdate(dispatcher, held)),
+  );
+  const updates = [...left, ...live.flatMap((update) => update ?? []), ...removals(dispatcher)];
+  // One push moves a ref once.
+  return [...new Map(updates.map((update) => [update.ref, update])).values()];
+}
+
+/** Takes in what became of them. */
+export function noteCapsules(
+  { state, doors }: Dispatcher,
+  pushed: readonly RefUpdate[],
+  outcome: PushOutcome | null,
+): void {
+  if (outcome?.kind !== 'answered' || pushed.length === 0) return;
+  const refs = new Map(state.refs);
+  for (const { ref, next } of pushed) {
+    const result = outcome.refs.get(ref);
+    if (result?.kind === 'landed' && next !== null) refs.set(ref, next);
+    else if (result?.kind === 'landed') refs.delete(ref);
+    else if (result?.kind === 'refused') {
+      state.claims.capsulesRestMs = doors.clock.monotonicMs() + REFUSED_REST_MS;
+      doors.log.warning('capsule.refused', {
+        reason: result.line,
+        next: 'a takeover knows less; tries again in ten minutes',
+      });
+      break;
+    }
   }
-  const stale = staleCapsules(dispatcher).map((key): RefUpdate => ({
-    ref: prefix + key,
-    expected: standing.get(key) ?? null,
-    next: null,
-  }));
-  return [...updates, ...stale];
+  state.refs = refs;
 }
 
-/** Pushes what an attempt that ends here has said, when no beat will. */
+/** Keeps what an attempt that ends here has said for the push that gives its claim back. */
 export async function leaveCapsule(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
-  const update = await capsuleUpdate(dispatcher, held);
-  if (update !== null) await dispatcher.doors.repository.push([update], { atomic: false });
+  const left = await capsuleUpdate(dispatcher, held);
+  if (left !== null) note(dispatcher, held, { left });
 }
 
-/** True when this host had a hand in a capsule that nobody needs any more: it takes it away now. */
+/**
+ * True when this host had a hand in a capsule that nobody needs any more: it beats on as if it held
+ * a claim until that is gone. Where pushes are counted it waits for a push that is made anyway.
+ */
 export function hasLeftCapsule(dispatcher: Dispatcher): boolean {
   const { capsules } = dispatcher.state.claims;
-  return capsules.size > 0 && staleCapsules(dispatcher).some((key) => capsules.has(key));
+  if (capsules.size === 0 || limitsNow(dispatcher) !== null || isResting(dispatcher)) return false;
+  return staleCapsules(dispatcher).some((key) => capsules.has(key));
 }
 
 /** What an earlier attempt at the same work had said; null: nothing is known. */
@@ -56,17 +92,14 @@ export async function readCapsule(
   dispatcher: Dispatcher,
   held: LiveClaim,
 ): Promise<Capsule | null> {
-  const { said } = noteOf(dispatcher, held);
+  const own = saidHere(dispatcher, held);
   const { prefix, standing } = capsulesOf(dispatcher);
   const oid = standing.get(held.key);
-  const found =
-    said !== null && said.attempt < held.state.claim.attempt
-      ? { alias: dispatcher.settings.alias, ...said }
-      : oid === undefined
-        ? null
-        : await readRecord(dispatcher, prefix + held.key, oid);
+  const there = oid === undefined ? null : await readRecord(dispatcher, prefix + held.key, oid);
+  const found = own !== null && own.attempt >= (there?.attempt ?? 0) ? own : there;
   const continues = found === null ? null : { alias: found.alias, attempt: found.attempt };
-  if (found !== null || said !== null) note(dispatcher, held, { continues });
+  if (found !== null || noteOf(dispatcher, held).continues !== null)
+    note(dispatcher, held, { continues });
   return found;
 }
 
@@ -79,19 +112,55 @@ export function continuedBy(
   return continues === null ? {} : { continues };
 }
 
-/** What has to be pushed for a claim of ours; null: all that it said stands there. */
+/** What has to be pushed for a claim of ours; null: all that it said stands there, or cannot be. */
 async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<RefUpdate | null> {
-  const { state, doors, settings } = dispatcher;
+  const { state, doors } = dispatcher;
+  if (state.models.serving.models.get(held.work.recipient)?.capsules !== true) return null;
+  const said = saidHere(dispatcher, held);
+  if (said === null) return null;
   const { prefix, standing } = capsulesOf(dispatcher);
-  const { said, kept } = noteOf(dispatcher, held);
-  const before = standing.get(held.key) ?? null;
-  const entry = state.models.serving.models.get(held.work.recipient);
-  const isKept = kept !== null && said?.text === kept.text && before === kept.oid;
-  if (said === null || isKept || entry?.capsules !== true) return null;
-  const record = formatCapsule({ alias: settings.alias, ...said });
-  const next = await doors.repository.writeRecord(record);
-  note(dispatcher, held, { kept: { text: said.text, oid: next } });
-  return { ref: prefix + held.key, expected: before, next };
+  const { kept } = noteOf(dispatcher, held);
+  const expected = standing.get(held.key) ?? null;
+  const record = formatCapsule(said);
+  if (kept?.record === record && kept.oid === expected) return null;
+  const next = await doors.repository.writeRecord(record).catch((error: unknown) => {
+    // On a full disk a beat and an answer must get through without it.
+    doors.log.warning('capsule.unwritten', {
+      reason: errorText(error),
+      next: 'a takeover knows less; tries again with the next beat',
+    });
+    return null;
+  });
+  if (next === null) return null;
+  note(dispatcher, held, { kept: { record, oid: next } });
+  return { ref: prefix + held.key, expected, next };
+}
+
+function saidHere(dispatcher: Dispatcher, held: Pick<OwnClaim, 'key'>): Capsule | null {
+  const { said } = noteOf(dispatcher, held);
+  const text = said === null ? '' : tailOf(said.soFar());
+  if (said === null || text.trim() === '') return null;
+  return { alias: dispatcher.settings.alias, attempt: said.attempt, text };
+}
+
+function takeLeft(dispatcher: Dispatcher): readonly RefUpdate[] {
+  const updates: RefUpdate[] = [];
+  for (const [key, { left }] of [...dispatcher.state.claims.capsules]) {
+    if (left === null) continue;
+    updates.push(left);
+    note(dispatcher, { key }, { left: null });
+  }
+  return updates;
+}
+
+function removals(dispatcher: Dispatcher): readonly RefUpdate[] {
+  const { prefix, standing } = capsulesOf(dispatcher);
+  return staleCapsules(dispatcher)
+    .slice(0, REMOVED_MAX)
+    .map((key) => {
+      dispatcher.state.claims.capsules.delete(key);
+      return { ref: prefix + key, expected: standing.get(key) ?? null, next: null };
+    });
 }
 
 function capsulesOf({ state, settings }: Dispatcher) {
@@ -99,13 +168,24 @@ function capsulesOf({ state, settings }: Dispatcher) {
   return { prefix, standing: namesUnder(state.refs, prefix) };
 }
 
-/** Keys of capsules whose work is not open. */
+/** Keys of capsules whose work is not open, as far as any host could go on with it. */
 function staleCapsules(dispatcher: Dispatcher): readonly string[] {
   const { standing } = capsulesOf(dispatcher);
   if (standing.size === 0) return [];
-  const open = new Set(currentWork(dispatcher).map(({ key }) => key));
-  const { own } = dispatcher.state.claims;
-  return [...standing.keys()].filter((key) => !open.has(key) && !own.has(key));
+  const { state, settings, mirror } = dispatcher;
+  const index = mirror.index();
+  const open = openByKey(index);
+  const superseded = new Set(listSuperseded(index).map(({ key }) => key));
+  const claims = namesUnder(state.refs, settings.refs.claims);
+  // What was moved is still worked on under the key of its claim.
+  return [...standing.keys()].filter(
+    (key) =>
+      !open.has(key) && !superseded.has(key) && !claims.has(key) && !state.claims.own.has(key),
+  );
+}
+
+function isResting({ state, doors }: Dispatcher): boolean {
+  return doors.clock.monotonicMs() < state.claims.capsulesRestMs;
 }
 
 async function readRecord({ doors }: Dispatcher, ref: string, oid: Oid): Promise<Capsule | null> {

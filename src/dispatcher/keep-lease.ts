@@ -7,8 +7,8 @@ import { parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { replyPath } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { hasLeftCapsule } from './keep-capsules.ts';
 import { heldClaims, isLive, type LiveClaim } from './own-claims.ts';
+import { hasLeftCapsule } from './keep-capsules.ts';
 import { beatRef, beginBeat, describePresence, noteBeat, standingBeat } from './carry-beat.ts';
 import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';
 import { stopAttempt } from './hold-claim.ts';
@@ -47,7 +47,7 @@ function isBeatWanted(dispatcher: Dispatcher, nowMs: number): boolean {
   const { settings, state } = dispatcher;
   const { beat } = state.host;
   const intervalMs =
-    heldClaims(state.claims.own).length > 0
+    heldClaims(state.claims.own).length > 0 || hasLeftCapsule(dispatcher)
       ? leaseTimes(dispatcher).beatMs
       : settings.forgetBeatMs / 3;
   return (

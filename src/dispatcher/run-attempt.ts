@@ -232,10 +232,8 @@ async function invoke(
       },
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
-      onOutput: (text) => {
-        noteSaid(dispatcher, held, text);
-        doors.onOutput(held.key, text);
-      },
+      onOutput: (text) => doors.onOutput(held.key, text),
+      onSaid: (soFar) => noteSaid(dispatcher, held, soFar),
       ...(permissions === null
         ? {}
         : {

@@ -18,7 +18,7 @@ import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Rewrite } from '../transport/mirror.ts';
 import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
-import type { RemoteFailure } from '../transport/repository.ts';
+import type { RemoteFailure, RefUpdate } from '../transport/repository.ts';
 import type { ScheduleInput } from '../workflow/run/schedule.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
@@ -48,11 +48,14 @@ export interface Serving {
 
 /** What the agents of a piece of work have said here, and what of it is in its capsule. */
 export interface CapsuleNote {
-  /** The end of it, and in which attempt; null: nothing yet. */
-  readonly said: { readonly attempt: number; readonly text: string } | null;
-  readonly kept: { readonly text: string; readonly oid: Oid } | null;
+  /** The end of it, and in which attempt; null: no agent was started. */
+  readonly said: { readonly attempt: number; readonly soFar: () => string } | null;
+  /** What stands in its capsule, as far as this process has pushed it. */
+  readonly kept: { readonly record: string; readonly oid: Oid } | null;
   /** Whose words the agent that runs now began with. */
   readonly continues: { readonly alias: string; readonly attempt: number } | null;
+  /** What an attempt that we ended leaves behind: the next push takes it along. */
+  readonly left: RefUpdate | null;
 }
 
 /** A claim that did not come about although nobody else was seen to have it. */
@@ -157,6 +160,8 @@ export interface ClaimState {
   readonly ledger: StartLedger;
   /** What is known of the capsules that this process has written or read, by key. */
   readonly capsules: Map<string, CapsuleNote>;
+  /** Monotonic time until which none is pushed: the remote has refused one. */
+  capsulesRestMs: number;
   /** Keys of it that a rewritten branch shows as open: they are not run a second time here. */
   readonly blocked: Set<string>;
   /** Connected time since which started work has been seen without a claim, by key. */
@@ -354,6 +359,7 @@ export function createState(): State {
       others: new Map(),
       ledger: createLedger(),
       capsules: new Map(),
+      capsulesRestMs: Number.NEGATIVE_INFINITY,
       blocked: new Set(),
       unclaimed: new Map(),
       firstSeen: new Map(),

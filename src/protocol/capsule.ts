@@ -16,6 +16,9 @@ export interface Capsule {
 /** Characters of text that are kept: as JSON they fit into a record. */
 export const CAPSULE_CHARS_MAX = 8_000;
 
+/** As in a claim: a greater number is no attempt's. */
+const ATTEMPTS_MAX = 1_000_000;
+
 /** The one line of JSON that a capsule's commit carries. */
 export function formatCapsule({ alias, attempt, text }: Capsule): string {
   return JSON.stringify({ v: 1, alias, attempt, text: tailOf(text) });
@@ -27,7 +30,11 @@ export function parseCapsule(message: string): Capsule | null {
   if (raw === null || raw['v'] !== 1) return null;
   const { alias, attempt, text } = raw;
   if (typeof alias !== 'string' || !isAlias(alias) || typeof text !== 'string') return null;
-  const isCount = typeof attempt === 'number' && Number.isInteger(attempt) && attempt > 0;
+  const isCount =
+    typeof attempt === 'number' &&
+    Number.isInteger(attempt) &&
+    attempt > 0 &&
+    attempt <= ATTEMPTS_MAX;
   return isCount && text.trim() !== '' ? { alias, attempt, text: tailOf(text) } : null;
 }
 

@@ -24,6 +24,9 @@ it.each([1, 2])(
     expect(report.most.push).toBeLessThanOrEqual(6);
     expect(report.most.read).toBeLessThanOrEqual(8);
     expect(report.answerMs.max).toBeLessThan(10 * MINUTE);
+    // What agents say goes along with pushes that are made anyway.
+    expect(report.capsules.along).toBeGreaterThan(0);
+    expect(report.capsules.alone).toBe(0);
   },
 );
 

@@ -12,7 +12,7 @@ import { SLOW_LEASE } from '../../src/protocol/pace.ts';
 import { newMessagePath } from '../../src/protocol/paths.ts';
 import type { OpenIndex } from '../../src/protocol/open-work.ts';
 import type { Mirror } from '../../src/transport/mirror.ts';
-import type { Reached, Repository } from '../../src/transport/repository.ts';
+import type { Reached, RefUpdate, Repository } from '../../src/transport/repository.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import { createHost, startProcess } from './host.ts';
 import { checkSingleReplies, listUnanswered } from './invariants.ts';
@@ -71,6 +71,8 @@ export interface ScaleReport {
   readonly refused: number;
   readonly most: { readonly push: number; readonly read: number };
   readonly repliesAPush: number;
+  /** Updates of capsules, and pushes that were made for them alone. */
+  readonly capsules: { readonly along: number; readonly alone: number };
   /** `ls-remote`s of all hosts. */
   readonly looksPerSecond: number;
 }
@@ -104,6 +106,7 @@ interface Counts {
   vain: number;
   looks: number;
   reads: number;
+  readonly capsules: { along: number; alone: number };
   readonly limiter: Limiter;
   readonly written: Map<string, number>;
   readonly answers: number[];
@@ -128,6 +131,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     vain: 0,
     looks: 0,
     reads: 0,
+    capsules: { along: 0, alone: 0 },
     limiter: createLimiter(options.limit ?? NO_LIMIT),
     written: new Map(),
     answers: [],
@@ -203,6 +207,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
     refused: counts.limiter.refused(),
     most: counts.limiter.most(),
     repliesAPush: counts.answered / counts.landed,
+    capsules: counts.capsules,
     looksPerSecond: (counts.looks * 1_000) / virtualMs,
   };
 }
@@ -229,6 +234,12 @@ function shareIndexes(): (mirror: Mirror) => Mirror {
   return (mirror) => ({ ...mirror, index: () => share(mirror.index()) });
 }
 
+function countCapsules({ capsules }: Counts, updates: readonly RefUpdate[]): void {
+  const along = updates.filter(({ ref }) => ref.startsWith(REFS.capsules)).length;
+  capsules.along += along;
+  if (along === updates.length) capsules.alone += 1;
+}
+
 /**
  * The doors of one process: its pushes of the branch take their turn at the remote, and its answers
  * are timed.
@@ -249,13 +260,15 @@ function measured(
   };
   const push: Repository['push'] = async (updates, how) => {
     counts.pushes += 1;
+    countCapsules(counts, updates);
     if (!(await connect('push'))) return { kind: 'unknown', failure: LIMITED };
     const branch = updates.find(({ ref }) => ref === BRANCH);
     if (branch === undefined) {
       counts.claims += updates.some(({ ref }) => ref.startsWith(REFS.claims)) ? 1 : 0;
       const pushed = await doors.repository.push(updates, how);
       const results = pushed.kind === 'answered' ? [...pushed.refs] : [];
-      const meant = results.filter(([ref]) => ref.startsWith(REFS.claims) || results.length === 1);
+      const main = results.filter(([ref]) => !ref.startsWith(REFS.capsules));
+      const meant = main.filter(([ref]) => ref.startsWith(REFS.claims) || main.length === 1);
       if (!meant.some(([, { kind }]) => kind === 'landed')) counts.vain += 1;
       return pushed;
     }

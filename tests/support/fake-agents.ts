@@ -81,6 +81,7 @@ async function live(
   request: AttemptRequest,
   { stage, act, program }: Life,
 ): Promise<AttemptOutcome> {
+  request.onSaid?.(() => `half of ${program.id}`);
   const work = stage.pass(
     act.kind === 'endless' ? request.entry.timeoutMs : Math.min(act.ms, request.entry.timeoutMs),
   );
