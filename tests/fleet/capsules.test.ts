@@ -19,7 +19,7 @@ else {
   console.log('the plan is azure');
   setInterval(() => undefined, 1_000);
 }`;
-const LONG = { CROSSTALK_LEASE: '60s', CROSSTALK_BEAT: '20s', CROSSTALK_GRACE: '1s' };
+const LONG = { CROSSTALK_LEASE: '30s', CROSSTALK_BEAT: '5s', CROSSTALK_GRACE: '1s' };
 const question = 'data/channels/general/hello.md';
 const reply = question.replace('.md', '.re.a.md');
 let fleet: Fleet;

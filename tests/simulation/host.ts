@@ -72,7 +72,7 @@ export function createHost(
   world: World,
   parts: Pick<
     Host,
-    'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view' | 'once'
+    'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view' | 'once' | 'act'
   >,
 ): Host {
   const drift = world.plan.faults.has('drift') ? (parts.random.next() - 0.5) * 0.04 : 0;

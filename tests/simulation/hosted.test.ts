@@ -10,6 +10,8 @@ const HOSTED = {
   pushMs: 300,
   connectMs: 700,
   startMs: 10_000,
+  // Longer than two beats.
+  longMs: 7 * MINUTE,
   transport: formatTransport(HOSTED_PACE),
   limit: { pushesPerMinute: 6, readsPerSecond: 8, lockMs: 15 * MINUTE },
 } satisfies Partial<ScaleOptions>;

@@ -17,6 +17,7 @@ import { BEGINNING_MS } from '../support/manual-clock.ts';
 import { createHost, startProcess } from './host.ts';
 import { checkSingleReplies, listUnanswered } from './invariants.ts';
 import { drawsOf, type Plan } from './plan.ts';
+import type { Act } from '../support/fake-agents.ts';
 import { createLimiter, type Limiter, type RateLimit } from '../support/rate-limit.ts';
 import { BRANCH, createWorld, REFS, type World } from './world.ts';
 
@@ -38,6 +39,8 @@ export interface ScaleOptions {
   readonly connectMs?: number;
   /** How long after the host before it each one starts; absent: all at once. */
   readonly startMs?: number;
+  /** How long one of ten programs works; absent: none is longer than the others. */
+  readonly longMs?: number;
   readonly onProgress?: (answered: number, virtualMs: number) => void;
 }
 
@@ -157,6 +160,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
       concurrency: options.concurrency,
       settings: SETTINGS,
       view,
+      ...(options.longMs === undefined ? {} : { act: drawActs(world, index, options.longMs) }),
     }),
   );
   hosts.forEach((host, index) => {
@@ -232,6 +236,12 @@ function shareIndexes(): (mirror: Mirror) => Mirror {
     return shared;
   };
   return (mirror) => ({ ...mirror, index: () => share(mirror.index()) });
+}
+
+/** Programs of one host, of which one in ten works for long. */
+function drawActs(world: World, index: number, longMs: number): () => Act {
+  const random = drawsOf(world.plan, `acts ${index}`);
+  return () => ({ kind: 'answer', ms: random.chance(0.1) ? longMs : random.int(20, 30_000) });
 }
 
 function countCapsules({ capsules }: Counts, updates: readonly RefUpdate[]): void {
