@@ -29,7 +29,7 @@ export async function buildPage(root) {
     entryPoints: { page: join(from, 'main.tsx') },
     format: 'esm',
   });
-  // Runs before anything is drawn, so it is no module.
+  // Runs before anything is drawn, so it is not a module.
   await build({ ...how, entryPoints: { theme: join(from, 'theme.ts') }, format: 'iife' });
   cpSync(join(from, 'index.html'), join(to, 'index.html'));
   for (const name of ['icon.svg', 'icon-192.png', 'icon-512.png', 'manifest.webmanifest'])

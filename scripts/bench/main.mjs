@@ -288,7 +288,7 @@ async function hostRows(hosts) {
 
 function parseSize(text) {
   const match = /^(\d+)([km]?)$/.exec(text.trim());
-  if (match === null) fail(`"${text}" is no size: expected 500, 10k or 1m`);
+  if (match === null) fail(`"${text}" is not a size: expected 500, 10k or 1m`);
   return Number(match[1]) * { '': 1, k: 1_000, m: 1_000_000 }[match[2]];
 }
 

@@ -10,7 +10,7 @@ const REPLACEMENT = '\ufffd';
 const ESCAPE_SEQUENCE =
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?|\u001b[ -/]*[0-~]/g;
 
-/** More than one NUL in 100 bytes, or one damaged character in 10, is no text with a flaw. */
+/** More than one NUL in 100 bytes, or one damaged character in 10, is not text with a flaw. */
 const NUL_SHARE_MAX = 0.01;
 const DAMAGE_SHARE_MAX = 0.1;
 

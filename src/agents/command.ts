@@ -5,8 +5,8 @@
  * (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could
  * not be executed: `setup`, and not `missing`, because a script may have acted before it came to
  * that line. Everything else is `crash`. `options: {input: message}` gives it the bare message
- * instead of the whole prompt, for programs that are no agents. The last lines of stderr become the
- * reason that people see.
+ * instead of the whole prompt, for programs that are not agents. The last lines of stderr become
+ * the reason that people see.
  */
 import { isBlank, lastLines } from './clean-output.ts';
 import {

@@ -84,7 +84,7 @@ export async function collectOutput(directory: string, redact: Redact): Promise<
       const bytes = await readRegular(join(output, path));
       if (bytes === null)
         return refused(
-          `${JSON.stringify(path)} in the output folder is no regular file any more, or grew`,
+          `${JSON.stringify(path)} in the output folder is not a regular file any more, or grew`,
         );
       const text = Buffer.from(bytes).toString('utf8');
       if (redact(text) !== text)

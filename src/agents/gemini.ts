@@ -33,7 +33,7 @@ const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
   read: ['--approval-mode', 'default'],
   write: ['--approval-mode', 'yolo'],
 };
-/** Its own codes, which are no HTTP status. */
+/** Its own codes, which are not HTTP status. */
 const OWN_CODES: Readonly<Record<number, number | null>> = { 41: 401, 42: null, 55: null, 1: null };
 
 const TRUSTED = 'trusted-folders.json';

@@ -20,7 +20,7 @@ export type ExchangeEnd =
       readonly kind: 'response';
       readonly status: number;
       readonly header: (name: string) => string | null;
-      /** The text of an answer that is no stream of events; empty for one that is. */
+      /** The text of an answer that is not a stream of events; empty for one that is. */
       readonly text: string;
       /** False: the connection ended in the middle. */
       readonly whole: boolean;

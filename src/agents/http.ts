@@ -242,7 +242,7 @@ function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   if (key !== null && !/^[\x21-\x7e]+$/.test(key))
     return {
       class: 'auth',
-      why: `the value of ${name ?? ''} is no key: it has blanks or other signs`,
+      why: `the value of ${name ?? ''} is not a key: it has blanks or other signs`,
     };
   return { dialect, base, url, key, model: entry.model, tokensMax: tokens };
 }

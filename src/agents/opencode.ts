@@ -149,7 +149,7 @@ function parse(output: ProgramOutput): Parsed {
   );
 }
 
-/** What its log says of the provider; without that, the words that are no log. */
+/** What its log says of the provider; without that, the words that are not its log. */
 function loggedError(stderr: string): string {
   const lines = stderr.split('\n');
   const last = lines.flatMap((line) => streamError(line) ?? []).at(-1);

@@ -34,7 +34,7 @@ export const ERROR_CODES = {
   },
   ALREADY_EXISTS: {
     exit: 2,
-    cause: 'Something stands where the command would have to write; nothing is ever overwritten.',
+    cause: 'The target exists already; nothing is ever overwritten.',
     next: 'ls -l',
   },
   MESSAGE_REJECTED: {
@@ -47,7 +47,11 @@ export const ERROR_CODES = {
     cause: 'The shortened id fits more than one message.',
     next: 'crosstalkd log',
   },
-  NOT_FOUND: { exit: 3, cause: 'Looked, and there is no such thing.', next: 'crosstalkd status' },
+  NOT_FOUND: {
+    exit: 3,
+    cause: 'It does not exist (the remote was read).',
+    next: 'crosstalkd status',
+  },
   REMOTE_UNREACHABLE: {
     exit: 4,
     cause: 'The transport could not be reached.',
@@ -71,7 +75,7 @@ export const ERROR_CODES = {
   },
   INTERNAL: {
     exit: 1,
-    cause: 'A promise of the program about itself is broken; please report it.',
+    cause: 'The program broke one of its own invariants; please report it.',
     next: 'crosstalkd doctor',
   },
 } as const satisfies Record<string, { exit: number; cause: string; next: string }>;

@@ -9,7 +9,7 @@ export type Words = readonly string[];
 
 /** What a person can do about something. */
 export interface Fix {
-  /** Empty: what helps is no command; `note` says it. */
+  /** Empty: what helps is not a command; `note` says it. */
   readonly command: Words;
   /** Commands to be run after it, each when the one before has succeeded. */
   readonly then?: readonly Words[];
@@ -80,7 +80,7 @@ export function orElse(fix: Fix, other: Fix): Fix {
   return { ...fix, or: [...(fix.or ?? []), other.command, ...(other.or ?? [])] };
 }
 
-/** What helps and is no command. */
+/** What helps and is not a command. */
 export function fixByHand(note: string): Fix {
   return { command: [], note };
 }

@@ -1,6 +1,6 @@
 /**
  * Removes a folder that a stranger has filled: without rights, deeper than a path may be long, with
- * names that are no text, with more entries than fit in memory. Links are removed, never followed.
+ * names that are not text, with more entries than fit in memory. Links are removed, never followed.
  */
 import { randomUUID } from 'node:crypto';
 import { chmod, lstat, opendir, rename, rmdir, unlink } from 'node:fs/promises';
@@ -31,7 +31,7 @@ interface Moved {
   count: number;
 }
 
-/** Removes what is no folder; gives the folders in it, moved up where they lie too deep. */
+/** Removes what is not a folder; gives the folders in it, moved up where they lie too deep. */
 async function emptyFolder(folder: Buffer, moved: Moved): Promise<readonly Buffer[]> {
   await chmod(folder, 0o700);
   const below: Buffer[] = [];

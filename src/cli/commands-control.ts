@@ -11,8 +11,8 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     group: 'look',
     agents: true,
     options: [
-      { name: 'all', about: 'also what the window has no room for' },
-      { name: 'config', about: 'print every setting of this host and where it comes from' },
+      { name: 'all', about: 'show everything, not only what fits the window' },
+      { name: 'config', about: 'print every setting of this host and its source' },
     ],
     load: () => import('./look/status.ts').then(({ showStatus }) => ({ execute: showStatus })),
   },
@@ -44,7 +44,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'out',
         value: 'file',
-        about: 'put them into a file at once, for the textfile collector',
+        about: 'replace this file atomically, for the textfile collector',
       },
     ],
     load: () => import('./look/metrics.ts').then(({ showMetrics }) => ({ execute: showMetrics })),
@@ -58,16 +58,16 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'port',
         value: 'n',
-        about: 'port of 127.0.0.1; 0 = any (default: 7433, or any when it is taken)',
+        about: 'port on 127.0.0.1; 0 = any (default: 7433, or any if that is taken)',
       },
       {
         name: 'listen',
         value: 'host:port',
         about: 'serve other devices under this name; needs --cert and --key',
       },
-      { name: 'cert', value: 'file', about: 'its certificate chain, PEM' },
-      { name: 'key', value: 'file', about: 'the key of the certificate, PEM, for you alone' },
-      { name: 'no-open', about: 'only print the address; open no browser' },
+      { name: 'cert', value: 'file', about: 'certificate chain, PEM' },
+      { name: 'key', value: 'file', about: 'private key, PEM, readable by you alone' },
+      { name: 'no-open', about: 'print the address without opening a browser' },
     ],
     load: () => import('../web/serve-page.ts').then(({ servePage }) => ({ execute: servePage })),
   },
@@ -95,12 +95,12 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'ack',
     args: '[id...]',
-    about: 'Dismiss a failure, or a file that is no message',
+    about: 'Dismiss a failure, or a file that is not a message',
     group: 'control',
     options: [
-      { name: 'failed', about: 'every failure that is listed' },
+      { name: 'failed', about: 'every failure listed' },
       { name: 'message', short: 'm', value: 'text', about: 'why nothing has to be done' },
-      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+      { name: 'from', value: 'name', about: 'your name (default: git user.name)' },
     ],
     load: () => import('./control/ack.ts').then(({ acknowledge }) => ({ execute: acknowledge })),
   },
@@ -110,7 +110,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
     about: 'Answer what an agent asks: approve, deny, or a text',
     group: 'control',
     options: [
-      { name: 'message', short: 'm', value: 'text', about: 'the answer, or what you add to it' },
+      { name: 'message', short: 'm', value: 'text', about: 'the answer, or a comment on it' },
       { name: 'from', value: 'name', about: 'who answers (default: git user.name)' },
     ],
     load: () =>
@@ -119,19 +119,19 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'adopt',
     args: '<id>',
-    about: 'Publish or discard what an agent answered too late',
+    about: 'Publish or discard an answer that came too late',
     group: 'control',
     options: [
-      { name: 'to', value: 'model', about: 'only what this recipient said' },
-      { name: 'discard', about: 'remove it from this host instead' },
-      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+      { name: 'to', value: 'model', about: 'only the answer of this recipient' },
+      { name: 'discard', about: 'delete it from this host instead' },
+      { name: 'from', value: 'name', about: 'your name (default: git user.name)' },
     ],
     load: () => import('./control/adopt.ts').then(({ adoptLate }) => ({ execute: adoptLate })),
   },
   {
     name: 'pause',
     args: '',
-    about: 'Claim nothing new until resume; what runs continues',
+    about: 'Claim no new work until resume; what runs continues',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ pause }) => ({ execute: pause })),
@@ -139,7 +139,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'resume',
     args: '[model]',
-    about: 'Take work again, or end the rest of one model',
+    about: 'Claim work again, or let a resting model work again',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ resume }) => ({ execute: resume })),
@@ -147,7 +147,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'drain',
     args: '',
-    about: 'Finish what runs, claim nothing new, then end',
+    about: 'Finish what runs, claim no new work, then end',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ drain }) => ({ execute: drain })),
@@ -155,19 +155,19 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'stop',
     args: '',
-    about: 'End within the grace period, like SIGTERM',
+    about: 'End the dispatcher within the grace period, like SIGTERM',
     group: 'control',
     options: [ALL],
     load: () => import('./control/control.ts').then(({ stop }) => ({ execute: stop })),
   },
 ];
 
-const YES = { name: 'yes', short: 'y', about: 'do it without asking' } as const;
+const YES = { name: 'yes', short: 'y', about: 'do not ask for confirmation' } as const;
 
 const MANAGER = {
   name: 'manager',
   value: 'name',
-  about: 'systemd or launchd (default: that of this platform)',
+  about: 'systemd or launchd (default: by platform)',
 } as const;
 
 const SERVICE_COMMAND: CommandSpec = {
@@ -180,13 +180,13 @@ const SERVICE_COMMAND: CommandSpec = {
     {
       name: 'service install',
       args: '[dir|url]',
-      about: 'Write the unit with a PATH that finds agents, and start it',
+      about: 'Install and start the service, with the PATH of this shell',
       group: 'care',
       options: [
         { name: 'alias', value: 'name', about: "this host's name in addresses" },
         { name: 'print', about: 'print the unit and write nothing' },
-        { name: 'no-start', about: 'write it, start nothing' },
-        { name: 'force', about: 'replace one of ours that was changed by hand' },
+        { name: 'no-start', about: 'write the unit without starting it' },
+        { name: 'force', about: 'replace a unit that was changed by hand' },
         MANAGER,
       ],
       load: () =>
@@ -197,7 +197,7 @@ const SERVICE_COMMAND: CommandSpec = {
       args: '[dir|url]',
       about: 'Stop the service and remove its unit',
       group: 'care',
-      options: [{ name: 'force', about: 'also one that was changed by hand' }, MANAGER],
+      options: [{ name: 'force', about: 'remove a unit that was changed by hand too' }, MANAGER],
       load: () =>
         import('./care/service.ts').then(({ uninstallService }) => ({ execute: uninstallService })),
     },
@@ -213,19 +213,19 @@ const SERVICE_COMMAND: CommandSpec = {
   load: () => import('./care/service.ts').then(({ showService }) => ({ execute: showService })),
 };
 
-const HOST_NAME = { name: 'host', about: 'the name is that of a host' } as const;
+const HOST_NAME = { name: 'host', about: 'the name names a host' } as const;
 
 const TRUST_COMMAND: CommandSpec = {
   name: 'trust',
   args: '',
-  about: 'Manage whose signatures this host knows',
+  about: 'Manage the signing keys that this host knows',
   group: 'care',
   options: [],
   subcommands: [
     {
       name: 'trust list',
       args: '',
-      about: 'List what has to be signed here, and every known key',
+      about: 'List what must be signed here, and every known key',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ listTrust }) => ({ execute: listTrust })),
@@ -233,7 +233,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust add',
       args: '<name> [key|file|-]',
-      about: 'Know a key of a person, or of a host',
+      about: 'Add a key of a person or host',
       group: 'care',
       options: [HOST_NAME],
       load: () => import('./care/trust.ts').then(({ addTrust }) => ({ execute: addTrust })),
@@ -241,7 +241,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust remove',
       args: '<name>',
-      about: 'Forget every key of a person or host',
+      about: 'Remove every key of a person or host',
       group: 'care',
       options: [HOST_NAME],
       load: () => import('./care/trust.ts').then(({ removeTrust }) => ({ execute: removeTrust })),
@@ -249,7 +249,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust key',
       args: '',
-      about: 'Print the public key by which this host signs',
+      about: 'Print the public key that this host signs with',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ printKey }) => ({ execute: printKey })),
@@ -257,7 +257,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust message',
       args: '<id>',
-      about: 'Let one message count here without a signature',
+      about: 'Accept one message here without a signature',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ trustMessage }) => ({ execute: trustMessage })),
@@ -273,7 +273,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     args: '',
     about: 'Check git, remote, state and models of this host',
     group: 'care',
-    options: [{ name: 'fix', about: 'repair what can be repaired, then check again' }],
+    options: [{ name: 'fix', about: 'repair what is possible, then check again' }],
     load: () => import('./care/doctor.ts').then(({ examine }) => ({ execute: examine })),
   },
   {
@@ -282,9 +282,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     about: 'Check the promises of the protocol over all history',
     group: 'care',
     agents: true,
-    options: [
-      { name: 'signatures', about: 'tell instead by whose keys, as known here, it is signed' },
-    ],
+    options: [{ name: 'signatures', about: 'report instead which known keys signed it' }],
     load: () => import('./care/verify.ts').then(({ verify }) => ({ execute: verify })),
   },
   {
@@ -296,11 +294,11 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'older-than',
         value: 'time',
-        about: 'every channel in which nothing was written for this long, such as 90d',
+        about: 'every channel without new messages for this long, such as 90d',
       },
       { name: 'runs', about: 'only channels of workflow runs' },
-      { name: 'dry-run', about: 'say what would go and what would stay, and do nothing' },
-      { name: 'undo', about: 'bring the channels named back to the tip' },
+      { name: 'dry-run', about: 'say what would move and what would stay' },
+      { name: 'undo', about: 'bring these channels back to the tip' },
     ],
     load: () =>
       import('./care/archive.ts').then(({ archiveChannels }) => ({ execute: archiveChannels })),
@@ -308,7 +306,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'accept-rewrite',
     args: '',
-    about: 'Go on with a rewritten branch, after showing what changed',
+    about: 'Show how the branch was rewritten, and accept it',
     group: 'care',
     options: [YES],
     load: () =>
@@ -320,14 +318,14 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'remote',
     args: '',
-    about: 'Manage where the conversation is kept',
+    about: 'Manage the remote of the conversation',
     group: 'care',
     options: [],
     subcommands: [
       {
         name: 'remote add',
         args: '<url>',
-        about: 'Take a transport of this machine to a remote',
+        about: 'Move a transport of this machine to a remote',
         group: 'care',
         options: [],
         load: () =>
@@ -339,7 +337,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'upgrade-transport',
     args: '',
-    about: 'Bring the pages that init wrote to this version',
+    about: 'Update the pages that init wrote',
     group: 'care',
     options: [YES],
     load: () =>
@@ -350,11 +348,11 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'forget',
     args: '<dir|url>',
-    about: 'Take a transport off this host, with its refs on the remote',
+    about: 'Remove a transport from this host, and its refs on the remote',
     group: 'care',
     options: [
       YES,
-      { name: 'force', about: 'also what exists nowhere else, and when the remote is away' },
+      { name: 'force', about: 'even what exists nowhere else, and while the remote is away' },
     ],
     load: () =>
       import('./care/forget.ts').then(({ forgetTransport }) => ({ execute: forgetTransport })),

@@ -6,7 +6,7 @@ const COUNT: OptionSpec = {
   name: 'number',
   short: 'n',
   value: 'n',
-  about: 'how many, the newest ones',
+  about: 'show this many of the newest',
 };
 
 /** Join, talk and look, in the order of the help. */
@@ -20,9 +20,9 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'branch',
         value: 'name',
-        about: 'branch of the conversation (default: the one that is a transport)',
+        about: 'branch of the conversation (default: the one with a transport)',
       },
-      { name: 'remote', value: 'name', about: 'the remote of this project that has its mailbox' },
+      { name: 'remote', value: 'name', about: 'remote of this project that holds its mailbox' },
       {
         name: 'alias',
         value: 'name',
@@ -52,7 +52,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     group: 'talk',
     agents: true,
     options: [
-      { name: 'to', value: 'name', about: 'who is asked (default: the asker the agent)' },
+      { name: 'to', value: 'name', about: 'who is asked (default: who asked the agent)' },
       { name: 'message', short: 'm', value: 'text', about: 'the question (default: stdin)' },
     ],
     load: () => import('./talk/ask.ts').then(({ askPerson }) => ({ execute: askPerson })),
@@ -75,36 +75,36 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'channel',
         value: 'name',
-        about: 'where it is said (default: general, or the channel of --re)',
+        about: 'its channel (default: general, or that of --re)',
       },
       { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
       { name: 'subject', value: 'text', about: 'a title' },
-      { name: 'as', value: 'name', about: 'persona of the transport that the model answers as' },
+      { name: 'as', value: 'name', about: 'persona that the model answers as' },
       { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
       {
         name: 'project',
         value: 'name',
-        about: 'project directory of the host that the model works in',
+        about: 'project in whose directory the model works',
       },
       {
         name: 'file',
         value: 'path',
         many: true,
-        about: 'a file that goes with it (32 of them, 8 MiB together)',
+        about: 'attach this file (up to 32, 8 MiB together)',
       },
-      { name: 'edit', about: 'write it in $VISUAL or $EDITOR' },
+      { name: 'edit', about: 'write the text in $VISUAL or $EDITOR' },
       {
         name: 'wait',
         value: 's',
         optional: true,
-        about: 'print the answers; for at most this long (default: 10m)',
+        about: 'wait for the answers and print them; at most this long (default: 10m)',
       },
       {
         name: 'from',
         value: 'name',
-        about: 'who writes (default: $CROSSTALK_FROM, then git user.name)',
+        about: 'the sender (default: $CROSSTALK_FROM, then git user.name)',
       },
-      { name: 'force', about: 'also to names that nobody here answers to' },
+      { name: 'force', about: 'send even to unknown names' },
     ],
     load: () => import('./talk/send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
   },
@@ -121,7 +121,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'channels',
     args: '',
-    about: 'List the channels: topic, messages, what is open',
+    about: 'List channels with topic, messages and open work',
     group: 'look',
     agents: true,
     options: [],
@@ -136,8 +136,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     agents: true,
     options: [
       COUNT,
-      { name: 'all', about: 'also each task of runs, which are one line otherwise' },
-      { name: 'follow', short: 'f', about: 'print what comes from now on, too' },
+      { name: 'all', about: 'show each task of a run (default: one line per run)' },
+      { name: 'follow', short: 'f', about: 'keep printing new messages' },
       ...FILTER_OPTIONS,
     ],
     load: () => import('./look/log.ts').then(({ showLog }) => ({ execute: showLog })),
@@ -149,15 +149,15 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     group: 'look',
     agents: true,
     options: [
-      { name: 'raw', about: 'the file as it is' },
-      { name: 'transcript', about: 'what the agents of this host printed for it' },
+      { name: 'raw', about: 'print the file unchanged' },
+      { name: 'transcript', about: "print the output of this host's agents for it" },
     ],
     load: () => import('./look/show.ts').then(({ showMessage }) => ({ execute: showMessage })),
   },
   {
     name: 'thread',
     args: '<id>',
-    about: 'Draw everything around a message as a tree',
+    about: 'Draw the thread of a message as a tree',
     group: 'look',
     agents: true,
     options: [],
@@ -180,7 +180,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'models',
     args: '',
-    about: 'List who can be addressed, and what this host serves',
+    about: 'List the models, and which this host serves',
     group: 'look',
     agents: true,
     options: [],
@@ -191,7 +191,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '[name...]',
     about: 'Approve entries of data/models.yaml for this host',
     group: 'begin',
-    options: [{ name: 'all', about: 'everything that waits; exit 0 when nothing does' }],
+    options: [{ name: 'all', about: 'every entry that waits; exit 0 if none does' }],
     load: () => import('./begin/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
   },
   {
@@ -209,7 +209,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'Serve send, wait, reading and workflows as MCP tools',
     group: 'talk',
     agents: true,
-    options: [{ name: 'allow-decisions', about: 'also tools that decide gates in your name' }],
+    options: [{ name: 'allow-decisions', about: 'add tools that decide gates in your name' }],
     load: () => import('./talk/mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
   },
   {

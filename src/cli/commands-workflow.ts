@@ -4,7 +4,7 @@ import type { CommandSpec, OptionSpec } from './command.ts';
 const FROM: OptionSpec = {
   name: 'from',
   value: 'name',
-  about: 'who writes (default: $CROSSTALK_FROM, then git user.name)',
+  about: 'the sender (default: $CROSSTALK_FROM, then git user.name)',
 };
 const INPUT: OptionSpec = {
   name: 'input',
@@ -17,18 +17,18 @@ const WAIT: OptionSpec = {
   name: 'wait',
   value: 's',
   optional: true,
-  about: 'follow the run and print its answer; for at most this long (default: 10m)',
+  about: 'follow the run and print its answer; at most this long (default: 10m)',
 };
 const REASON: OptionSpec = {
   name: 'message',
   short: 'm',
   value: 'text',
-  about: 'what you have to say to it',
+  about: 'a comment',
 };
 const FILE: OptionSpec = {
   name: 'file',
   value: 'file',
-  about: 'an edited workflow instead of the one that ran',
+  about: 'an edited workflow, in place of the one that ran',
 };
 
 type Row = Pick<CommandSpec, 'args' | 'about' | 'load'> & {
@@ -57,9 +57,9 @@ const ROWS: readonly Row[] = [
       {
         name: 'channel',
         value: 'name',
-        about: 'where it is asked and answered (default: general)',
+        about: 'channel of the question and its answer (default: general)',
       },
-      { name: 'dry-run', about: 'go through every step with echoes instead of models' },
+      { name: 'dry-run', about: 'run every step with echoes instead of models' },
       WAIT,
       FROM,
     ],
@@ -69,7 +69,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'check',
     args: '<file|name>',
-    about: 'List everything that is wrong with a workflow, with lines',
+    about: 'List every mistake of a workflow, with lines',
     options: [INPUT],
     load: () => import('./workflow/check.ts').then(({ checkFile }) => ({ execute: checkFile })),
   },
@@ -83,10 +83,10 @@ const ROWS: readonly Row[] = [
   {
     name: 'compile',
     args: '<file>',
-    about: 'Have a model make the plan of a text, and print it',
+    about: 'Have a model turn prose into a workflow, and print it',
     options: [
-      { name: 'channel', value: 'name', about: 'where it is asked (default: general)' },
-      { name: 'wait', value: 's', about: 'how long the answer is waited for (default: 10m)' },
+      { name: 'channel', value: 'name', about: 'channel of the question (default: general)' },
+      { name: 'wait', value: 's', about: 'wait at most this long (default: 10m)' },
       FROM,
     ],
     load: () =>
@@ -97,8 +97,8 @@ const ROWS: readonly Row[] = [
     args: '',
     about: 'List open and recent runs, and what each waits for',
     options: [
-      { name: 'number', short: 'n', value: 'n', about: 'how many (default: 20)' },
-      { name: 'open', about: 'only those that are not over' },
+      { name: 'number', short: 'n', value: 'n', about: 'show this many (default: 20)' },
+      { name: 'open', about: 'only open runs' },
     ],
     load: () => import('./workflow/list.ts').then(({ listRuns }) => ({ execute: listRuns })),
   },
@@ -106,22 +106,22 @@ const ROWS: readonly Row[] = [
     name: 'show',
     args: '<run>',
     about: 'Draw a run: state, model, host, time and cost of each task',
-    options: [{ name: 'at', value: 'commit', about: 'as it stood at that commit' }],
+    options: [{ name: 'at', value: 'commit', about: 'as of this commit' }],
     load: () => import('./workflow/show.ts').then(({ showRun }) => ({ execute: showRun })),
   },
   {
     name: 'why',
     args: '<run>',
-    about: 'Explain what a run waits for, and what moves it',
+    about: 'Explain what a run waits for, and how to continue',
     load: () => import('./look/why-run.ts').then(({ explainRun }) => ({ execute: explainRun })),
   },
   {
     name: 'approve',
     args: '<run> [gate]',
-    about: 'Say yes to a gate, or answer it with -m',
+    about: 'Approve a gate, or answer it with -m',
     options: [
       REASON,
-      { name: 'choice', value: 'text', about: 'the choice, where the gate offers several' },
+      { name: 'choice', value: 'text', about: 'the choice, if the gate offers several' },
       FROM,
     ],
     load: () => import('./workflow/gate.ts').then(({ approve }) => ({ execute: approve })),
@@ -129,45 +129,42 @@ const ROWS: readonly Row[] = [
   {
     name: 'deny',
     args: '<run> [gate]',
-    about: 'Say no to a gate; -m tells why',
+    about: 'Deny a gate; -m says why',
     options: [REASON, FROM],
     load: () => import('./workflow/gate.ts').then(({ deny }) => ({ execute: deny })),
   },
   {
     name: 'cancel',
     args: '<run>',
-    about: 'End a run: open tasks are closed, "finally" steps run',
+    about: 'End a run: close its tasks, run "finally" steps',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ cancelRun }) => ({ execute: cancelRun })),
   },
   {
     name: 'pause',
     args: '<run>',
-    about: 'Start nothing new in a run; what runs finishes',
+    about: 'Start no new task in a run; what runs finishes',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ pauseRun }) => ({ execute: pauseRun })),
   },
   {
     name: 'resume',
     args: '<run>',
-    about: 'Go on with a paused run',
+    about: 'Continue a paused run',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ resumeRun }) => ({ execute: resumeRun })),
   },
   {
     name: 'retry',
     args: '<run>',
-    about: 'Run again what failed, and nothing that finished',
-    options: [
-      { name: 'step', value: 'id', about: 'only what failed in this step (while the run is open)' },
-      WAIT,
-    ],
+    about: 'Run again only what failed',
+    options: [{ name: 'step', value: 'id', about: 'only this step (while the run is open)' }, WAIT],
     load: () => import('./workflow/fork.ts').then(({ retryRun }) => ({ execute: retryRun })),
   },
   {
     name: 'rerun',
     args: '<run>',
-    about: 'Run a workflow again, whole or from a step on',
+    about: 'Run a workflow again, whole or from one step',
     options: [
       { name: 'from', value: 'step', about: 'keep what finished before this step' },
       FILE,
@@ -178,10 +175,10 @@ const ROWS: readonly Row[] = [
   {
     name: 'fork',
     args: '<run>',
-    about: 'Start a second run from what the first had finished',
+    about: 'Start a new run that keeps finished steps of this one',
     options: [
-      { name: 'at', value: 'commit', about: 'as it stood at that commit' },
-      { name: 'from', value: 'step', about: 'keep nothing from this step on' },
+      { name: 'at', value: 'commit', about: 'as of this commit' },
+      { name: 'from', value: 'step', about: 'discard this step and those after it' },
       FILE,
       WAIT,
     ],
@@ -190,19 +187,19 @@ const ROWS: readonly Row[] = [
   {
     name: 'signal',
     args: '<run> <event>',
-    about: 'Tell a run that something happened',
+    about: 'Send an event to a run',
     options: [REASON, FROM],
     load: () => import('./workflow/control.ts').then(({ signalRun }) => ({ execute: signalRun })),
   },
   {
     name: 'budget',
     args: '<run>',
-    about: 'Show the budget of a run, or set its limits',
+    about: 'Show or set the limits of a run',
     options: [
-      { name: 'usd', value: 'n', about: 'money' },
-      { name: 'tokens', value: 'n', about: 'tokens' },
-      { name: 'agents', value: 'n', about: 'agents started' },
-      { name: 'minutes', value: 'n', about: 'time' },
+      { name: 'usd', value: 'n', about: 'limit in US dollars' },
+      { name: 'tokens', value: 'n', about: 'limit in tokens' },
+      { name: 'agents', value: 'n', about: 'limit of started agents' },
+      { name: 'minutes', value: 'n', about: 'limit in minutes since its start' },
       FROM,
     ],
     load: () => import('./workflow/control.ts').then(({ budgetRun }) => ({ execute: budgetRun })),
@@ -210,7 +207,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'amend',
     args: '<run> <file>',
-    about: 'Change the plan of a run, as far as it has not started',
+    about: 'Change steps of a run that have not started',
     options: [FROM],
     load: () => import('./workflow/control.ts').then(({ amendRun }) => ({ execute: amendRun })),
   },

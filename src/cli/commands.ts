@@ -14,19 +14,22 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: 'remote',
         value: 'url',
-        about: 'this repository instead of a new <dir>.git; inside a project one of its remotes',
+        about: 'an existing repository (default: a new <dir>.git); in a project one of its remotes',
       },
       {
         name: 'branch',
         value: 'name',
-        about: 'branch of the conversation (default: main, beside other work crosstalk)',
+        about: 'branch of the conversation (default: main; beside other content, crosstalk)',
       },
       {
         name: 'alias',
         value: 'name',
         about: "this host's name in addresses (default: its host name)",
       },
-      { name: 'demo', about: 'a model that repeats what it is sent, and a first message to it' },
+      {
+        name: 'demo',
+        about: 'add a model that repeats what it is sent, and a first message to it',
+      },
     ],
     load: () => import('./begin/init.ts').then(({ initTransport }) => ({ execute: initTransport })),
   },
@@ -36,30 +39,29 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: 'Run the dispatcher: answer for the models of this host',
     group: 'begin',
     options: [
-      { name: 'once', about: 'until nothing is left to do here, then end' },
+      { name: 'once', about: 'end when nothing is left to do here' },
       { name: 'alias', value: 'name', about: "this host's name in addresses" },
       { name: 'only', value: 'models', about: 'serve only these models (comma-separated)' },
-      { name: 'concurrency', value: 'n', about: 'agents at the same time (default: 4)' },
+      { name: 'concurrency', value: 'n', about: 'agents that run at the same time (default: 4)' },
       {
         name: 'interval',
         value: 's',
-        about: 'longest pause between two looks at the remote (default: 30s)',
+        about: 'longest time between two polls of the remote (default: 30s)',
       },
       {
         name: 'listen',
         value: 'addr',
         about:
-          'take push webhooks and calls of other hosts here: a port (this machine only) or host:port',
+          'accept push webhooks and calls of other hosts at this port (this machine only) or host:port',
       },
       {
         name: 'trace',
         value: 'file',
-        about: 'write where the time goes, for chrome://tracing or ui.perfetto.dev',
+        about: 'write timings for chrome://tracing or ui.perfetto.dev',
       },
       {
         name: 'otel',
-        about:
-          'send a trace of each message by OTLP over HTTP, to the endpoint that OTEL_* variables name',
+        about: 'send a trace of each message by OTLP over HTTP; OTEL_* variables name the endpoint',
       },
     ],
     load: () => import('./begin/run.ts').then(({ runHost }) => ({ execute: runHost })),

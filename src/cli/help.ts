@@ -16,7 +16,7 @@ export function showHelp(spec: CommandSpec, io: Pick<Io, 'print'>): void {
       ({ name, args, about }) => `  crosstalkd ${`${name} ${args}`.padEnd(width)}${about}`,
     );
     io.print(
-      `crosstalkd ${spec.name}: ${spec.about}\n\n${lines.join('\n')}\n\ncrosstalkd ${spec.name} COMMAND --help tells more.`,
+      `crosstalkd ${spec.name}: ${spec.about}\n\n${lines.join('\n')}\n\ncrosstalkd ${spec.name} COMMAND --help shows options and examples.`,
     );
     return;
   }
@@ -55,5 +55,5 @@ export function overview(): string {
     );
     return `${title}\n${lines.join('\n')}`;
   });
-  return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd COMMAND --help tells more.\nAgents run with your rights and are not sandboxed.`;
+  return `crosstalkd ${VERSION}: AI agents that answer mail in git\n\n${groups.join('\n\n')}\n\ncrosstalkd COMMAND --help shows options and examples.\nAgents run with your rights and are not sandboxed.`;
 }

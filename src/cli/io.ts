@@ -34,7 +34,7 @@ export interface Io {
 export function systemIo(env: Readonly<Record<string, string | undefined>>): Io {
   const isTerminal = process.stdout.isTTY;
   let outlives = false;
-  // `| head` closes early: that is no failure of a command that only prints.
+  // `| head` closes early: that is not a failure of a command that only prints.
   process.stdout.on('error', () => {
     if (!outlives) process.exit(0);
   });

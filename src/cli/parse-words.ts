@@ -1,8 +1,8 @@
 /**
  * The words of a command line, parsed by cac. Its parser turns values that look like numbers into
  * numbers (`007` into 7, https://github.com/cacjs/cac/issues/162) and takes `-5` for an option, so
- * it never sees a value: each word that is no option goes in as a placeholder, and what was typed
- * is put in its place afterwards.
+ * it never sees a value: each word that is not an option goes in as a placeholder, and what was
+ * typed is put in its place afterwards.
  */
 import { cac, type Command } from 'cac';
 import { CrosstalkError } from '../base/errors.ts';

@@ -12,12 +12,12 @@ export interface Usage {
   readonly exits: Readonly<Record<number, string>>;
 }
 
-const HERE = { 0: 'done', 2: 'the command line or the configuration cannot be used' } as const;
+const HERE = { 0: 'done', 2: 'the command line or the configuration is invalid' } as const;
 /** Of what asks the remote. */
 const AWAY = { ...HERE, [ERROR_CODES.REMOTE_UNREACHABLE.exit]: 'the remote cannot be reached' };
-const GONE = { 3: 'there is no such thing' } as const;
+const GONE = { 3: 'it does not exist' } as const;
 const NOTHING = { 3: 'there is nothing to show' } as const;
-const REFUSED = { 1: 'the remote or the conversation does not allow it' } as const;
+const REFUSED = { 1: 'the remote or the state of the conversation forbids it' } as const;
 const READ = { ...AWAY, ...GONE };
 const WRITE = { ...AWAY, ...REFUSED, ...GONE };
 const AWAITED = {
@@ -110,11 +110,11 @@ export const USAGE: Readonly<Record<string, Usage>> = {
     'crosstalkd workflow run plan.md --dry-run',
   ),
   'workflow check': of(
-    { ...READ, 2: 'something is wrong with it' },
+    { ...READ, 2: 'it has mistakes' },
     'crosstalkd workflow check data/workflows/review.md',
   ),
   'workflow plan': of(
-    { ...READ, 2: 'something is wrong with it' },
+    { ...READ, 2: 'it has mistakes' },
     'crosstalkd workflow plan review -i topic=leases',
   ),
   'workflow compile': of(AWAITED, 'crosstalkd workflow compile idea.md'),

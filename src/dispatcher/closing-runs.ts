@@ -1,6 +1,6 @@
 /**
  * Runs whose marker is closed before they came to their end: somebody answered it by hand, or
- * removed it. They are no open work any more, but their tasks are, and somebody has to end them.
+ * removed it. They are not open work any more, but their tasks are, and somebody has to end them.
  * The index knows every run that has not ended, so a host that has lost its memory finds them as
  * well.
  */

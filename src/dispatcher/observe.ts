@@ -109,7 +109,7 @@ export function createRecord(text: string): SeenRecord {
 }
 
 /**
- * A file that is no message is told of when it appears and when it changes, not with every look.
+ * A file that is not a message is told of when it appears and when it changes, not with every look.
  */
 function reportRejected({ state, mirror, doors }: Dispatcher): void {
   const { rejected } = mirror.index();

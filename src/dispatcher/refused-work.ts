@@ -130,7 +130,7 @@ export function forgetRefusals({ state }: Dispatcher): void {
 
 /** What a person does about it. */
 export function fixOf(blocked: boolean): string {
-  return blocked ? 'take away what stands there: git rm, commit, push' : 'crosstalkd doctor';
+  return blocked ? 'remove what is in the way: git rm, commit, push' : 'crosstalkd doctor';
 }
 
 function momentOf(

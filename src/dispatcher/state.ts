@@ -68,7 +68,7 @@ export interface LostClaim {
 export interface Parked {
   readonly untilMs: number;
   readonly why: RestReason;
-  /** Class of the failure that it rests after; absent when it was no failure of its program. */
+  /** Class of the failure that it rests after; absent when it was not a failure of its program. */
   readonly class?: string;
 }
 

@@ -34,7 +34,7 @@ export interface ControlRequest {
 export type ControlReply =
   { readonly ok: true; readonly state: unknown } | { readonly ok: false; readonly error: string };
 
-/** A request longer than this is no request. */
+/** A request longer than this is not a request. */
 export const REQUEST_BYTES_MAX = 65_536;
 
 /** The request in a line, or what is wrong with the line. Never throws. */

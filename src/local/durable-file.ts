@@ -138,7 +138,7 @@ export async function readTextFile(path: string): Promise<string | null> {
 
 /**
  * Makes `path` and what is missing above it, and closes it to others. Throws STATE_UNUSABLE when it
- * is no directory of this user.
+ * is not a directory of this user.
  */
 export async function ensurePrivateDirectory(path: string): Promise<void> {
   await attempt(path, async () => {

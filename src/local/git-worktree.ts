@@ -62,7 +62,7 @@ async function openWorktree(
   const { project, branch, base } = request;
   const failed = (why: string): WorktreeOpened => ({ kind: 'failed', why });
   const checkedOut = await git(project, 'rev-parse', '--abbrev-ref', 'HEAD');
-  if (!checkedOut.ok) return failed(`the project is no git repository: ${checkedOut.why}`);
+  if (!checkedOut.ok) return failed(`the project is not a git repository: ${checkedOut.why}`);
   const remote = (await git(project, 'remote')).out.split('\n')[0] ?? '';
   const standard = (
     await git(project, 'symbolic-ref', '--short', `refs/remotes/${remote}/HEAD`)

@@ -44,7 +44,7 @@ export interface TranscriptHead {
 /** A transcript that is being written. */
 export interface OpenTranscript {
   readonly write: (text: string) => void;
-  /** Keeps bytes that are no clean text, in a file beside it. */
+  /** Keeps bytes that are not clean text, in a file beside it. */
   readonly writeRaw: (bytes: Uint8Array) => void;
   readonly close: () => void;
 }
@@ -52,7 +52,7 @@ export interface OpenTranscript {
 /** A kept transcript. */
 export interface Transcript extends TranscriptHead {
   readonly path: string;
-  /** The file with the bytes that were no clean text, or null. */
+  /** The file with the bytes that were not clean text, or null. */
   readonly raw: string | null;
   readonly text: string;
 }

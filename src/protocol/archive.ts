@@ -103,5 +103,5 @@ function reasonToKeep(
     return `the run that it belongs to continues in "${parent}"`;
   if (referred.has(channel)) return 'something that is open refers to it';
   const [thing] = odd;
-  return thing === undefined ? null : `"${thing}" is no plain file`;
+  return thing === undefined ? null : `"${thing}" is not a plain file`;
 }

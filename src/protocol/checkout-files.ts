@@ -2,7 +2,7 @@
  * Which files of a checkout make an agent program run code: hooks, plugins, servers, settings. A
  * checkout holds what somebody pushed, so these are left out of a worktree, and a program that
  * cannot be told to ignore them is not started beside them. Files that only instruct the model
- * (AGENTS.md, CLAUDE.md) are no code and stay.
+ * (AGENTS.md, CLAUDE.md) are not code and stay.
  */
 
 /** Program → names, from the directory where it looks. A folder stands for all below it. */

@@ -1,9 +1,9 @@
 /**
- * What is wrong with a text that is no YAML, in the words of somebody who looks at the line: the
+ * What is wrong with a text that is not YAML, in the words of somebody who looks at the line: the
  * parser tells where it gave up, which is often not where the mistake is. Linear in the text. Pure.
  */
 
-/** Where a text is no YAML of ours, what is there, and what would be right. */
+/** Where a text is not YAML of ours, what is there, and what would be right. */
 export interface YamlFault {
   /** 1-based. */
   readonly line: number;
@@ -79,7 +79,7 @@ function faultOfLine(words: string): Unplaced | null {
     return { column: control + 1, why: 'a control character', remedy: 'the line without it' };
   const wide = words.indexOf('：');
   return wide >= 0 && !words.includes(':')
-    ? { column: wide + 1, why: '"：", which is no colon', remedy: '":" and a space' }
+    ? { column: wide + 1, why: '"：", which is not a colon', remedy: '":" and a space' }
     : null;
 }
 

@@ -82,7 +82,9 @@ export interface FailedAttempt {
 
 export type AfterFailure =
   | { readonly kind: 'retry'; readonly delayMs: number }
-  /** Once more under the same number: the provider was away, which is no attempt at the work. */
+  /**
+   * Once more under the same number: the provider was away, which is not an attempt at the work.
+   */
   | { readonly kind: 'wait'; readonly delayMs: number }
   | { readonly kind: 'fallback' }
   /** Give the claim back; this host does not take the model again for `parkMs`. */

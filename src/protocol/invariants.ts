@@ -163,7 +163,7 @@ function checkReply({ file, bytes, asked, say }: CheckedReply): void {
     say(
       'I3',
       file.path,
-      `a dispatcher's reply that is no message: line ${read.rejection.line}: ${read.rejection.found}`,
+      `a dispatcher's reply that is not a message: line ${read.rejection.line}: ${read.rejection.found}`,
     );
     return;
   }

@@ -47,9 +47,12 @@ export function readIsolation(path: string, message: Message): IsolationRead {
     raw['branch'] ??
     `ct/${channel}/${slug(id.startsWith(`${channel}/`) ? id.slice(channel.length + 1) : id)}`;
   if (typeof base !== 'string' || !BASE.test(base) || base.includes('..'))
-    return { kind: 'refused', why: `"base" is no commit or branch: ${JSON.stringify(base)}` };
+    return { kind: 'refused', why: `"base" is not a commit or branch: ${JSON.stringify(base)}` };
   if (typeof branch !== 'string' || !BRANCH.test(branch) || NO_BRANCH.test(branch))
-    return { kind: 'refused', why: `"branch" is no name of a branch: ${JSON.stringify(branch)}` };
+    return {
+      kind: 'refused',
+      why: `"branch" is not a name of a branch: ${JSON.stringify(branch)}`,
+    };
   return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
 }
 

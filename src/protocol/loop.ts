@@ -5,8 +5,8 @@
 import type { ThreadEntry } from './prompt.ts';
 
 /**
- * This many messages in turns between the same two models, and nobody else, are no conversation any
- * more.
+ * This many messages in turns between the same two models, and nobody else, are not a conversation
+ * any more.
  */
 const PING_PONG = 6;
 

@@ -138,7 +138,7 @@ function noRecipient({
   };
 }
 
-/** Keys by which people say who is asked, without what is no letter. */
+/** Keys by which people say who is asked, without what is not a letter. */
 const MEANT_TO: readonly string[] = ['to', 'cc', 'recipient', 'recipients', 'sendto', 'mailto'];
 
 /** What a person or an agent may say in a new message. */
@@ -226,7 +226,7 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
   };
 }
 
-/** An address of a person whose name is no plain one: `Ada Lovelace`, `André`. */
+/** An address of a person whose name is not a plain one: `Ada Lovelace`, `André`. */
 function personAt(item: string): Address | null {
   const text = withoutMailbox(item);
   // Letters of two scripts in one word look like a name that they are not.

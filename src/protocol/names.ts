@@ -16,7 +16,7 @@ export const RESERVED_NAMES: readonly string[] = ['all', 'workflow'];
 
 /**
  * True for the name of a model, a person or a host. `.re.` or `.started.` inside would make the
- * paths of replies and marks ambiguous; a trailing dot or `.lock` is no ref.
+ * paths of replies and marks ambiguous; a trailing dot or `.lock` is not a ref.
  */
 export function isName(text: string): boolean {
   return (

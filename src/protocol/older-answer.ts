@@ -62,7 +62,7 @@ export function isOlderReply(fields: MessageFields, models: ReadonlySet<string>)
 
 /**
  * A task of an older program's run. The run that carries it on asks again what was not answered, so
- * it is no work on its own, wherever its run stands.
+ * it is not work on its own, wherever its run stands.
  */
 export function isOlderTask({ path }: MessagePath, fields: MessageFields): boolean {
   return fields.from === 'workflow' && fields.workflowPhase !== null && !isTaskPath(path);

@@ -44,7 +44,7 @@ export interface OpenMessage {
   readonly recipients: readonly Recipient[];
 }
 
-/** A file below a channel that is no message, and why. */
+/** A file below a channel that is not a message, and why. */
 export interface RejectedFile extends Rejection {
   readonly path: string;
   /**
@@ -77,7 +77,7 @@ export interface OpenIndex {
    * brought.
    */
   readonly older: ReadonlyMap<string, OlderAnswer>;
-  /** Everyone who ever wrote: their names are no mistakes in a `to:`. */
+  /** Everyone who ever wrote: their names are not mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
   /** Channels of the runs that have begun and not ended, whatever became of their markers. */
   readonly runs: ReadonlySet<string>;
@@ -245,7 +245,7 @@ export function rejectTwin(path: string, twinOf: string): RejectedFile {
 
 /**
  * Two names that differ in case, normalisation or folder only are one id. When one is answered, the
- * other is no work any more: a newcomer sees the same.
+ * other is not work any more: a newcomer sees the same.
  */
 function closeTwins(
   messages: Map<string, OpenMessage>,
@@ -289,7 +289,7 @@ function idOf(path: string): string | null {
 }
 
 /**
- * Anyone who has written now is a person: mail to them is no work that nobody knows of any more.
+ * Anyone who has written now is a person: mail to them is not work that nobody knows of any more.
  */
 function closeForPeople(
   messages: Map<string, OpenMessage>,

@@ -129,7 +129,7 @@ export function channelOf(path: string): string | null {
  */
 export function pathProblem(path: string): string | null {
   if (hasUnsafe(path) || /[\ufffd\\]/.test(path))
-    return 'the name has control codes or bytes that are no UTF-8';
+    return 'the name has control codes or bytes that are not UTF-8';
   if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path))
     return 'the path has an empty, "..", or ".git" part';
   return path.length > PATH_BYTES_MAX / 3 && Buffer.byteLength(path) > PATH_BYTES_MAX
@@ -146,7 +146,7 @@ export function isPage(name: string): boolean {
 }
 
 /**
- * What a path below `data/channels` is by its name; null for everything that is no message
+ * What a path below `data/channels` is by its name; null for everything that is not a message
  * (pages, other endings, other folders).
  */
 export function parseMessagePath(path: string): MessagePath | null {

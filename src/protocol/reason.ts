@@ -227,7 +227,7 @@ interface RunFacts {
   'run-over': { run: string; status: string };
 }
 
-/** What a step of a run waits for that is no answer of a task. */
+/** What a step of a run waits for that is not an answer of a task. */
 export type Awaited =
   | { readonly kind: 'event'; readonly event: string }
   | { readonly kind: 'time'; readonly atMs: number }

@@ -1,4 +1,4 @@
-/** Where and why a file is no message. `line` is 1-based in the file. */
+/** Where and why a file is not a message. `line` is 1-based in the file. */
 export interface Rejection {
   /** Nothing at its beginning looks like the head of a message: a note, which needs nobody. */
   readonly isNote?: true;

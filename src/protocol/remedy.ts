@@ -214,7 +214,7 @@ const REMEDIES: Remedies = {
     if (remedy === null) return fixBy`crosstalkd lint ${path}`;
     const change = fixBy`${remedy}`;
     // A command of ours publishes what it changes.
-    return remedy[0] === 'git' ? inClone(change, 'Mend what is no message') : change;
+    return remedy[0] === 'git' ? inClone(change, 'Mend what is not a message') : change;
   },
 
   outage: () => fixBy`crosstalkd doctor`,
@@ -294,7 +294,7 @@ function there(fix: Fix, host: string | null): Fix {
 
 function publishFix(isBlocked: boolean): Fix {
   return isBlocked
-    ? fixByHand('take away what stands there: git rm, commit, push')
+    ? fixByHand('remove what is in the way: git rm, commit, push')
     : fixBy`crosstalkd doctor`;
 }
 

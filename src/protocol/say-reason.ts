@@ -35,7 +35,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'changed-since-approval': () => 'changed since it was approved',
   invalid: ({ line, found, expected }) =>
     `models.yaml line ${line}: ${found}; expected ${expected}`,
-  older: ({ command }) => `written as programs before 8 did (${command})`,
+  older: ({ command }) => `has the format of versions before 8 (${command})`,
   excluded: () => 'left out by --only',
   'no-entry': ({ model }) => `no entry for "${model}" in models.yaml`,
   'no-program': ({ program }) => `program "${program}" is not installed`,
@@ -62,9 +62,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   workflow: () => 'is a workflow; its run shows where it stands',
   stale: ({ ageMs, maxAgeMs }) =>
     `is ${span(ageMs)} old (max-age ${span(maxAgeMs)}): it runs only when asked again`,
-  hops: ({ hops, limit }) =>
-    `has come ${hops} hops (limit ${limit}): agents have answered agents too often`,
-  held: ({ host }) => `is in hand on ${host}`,
+  hops: ({ hops, limit }) => `took ${hops} hops (limit ${limit}): agents kept answering agents`,
+  held: ({ host }) => `is in progress on ${host}`,
   pinned: ({ model, on }) => `is for ${model} on ${on.join(' or ')} only`,
   'pinned-away': ({ on, isHere }) =>
     isHere
@@ -72,8 +71,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       : `waits for host ${on.map((host) => `"${host}"`).join(' or ')}, which is not up`,
   'not-served': ({ offer }) => sayReason(offer),
   'ran-before': ({ host }) => `was run on ${host} before the branch was rewritten`,
-  started: ({ by }) =>
-    `was started on ${by}, and what it does cannot be taken back: no host starts it again`,
+  started: ({ by }) => `was started on ${by} and may have had effects: no host starts it again`,
   attempts: ({ host, attempts }) => `had ${attempts} attempts on ${host} already`,
   'not-accepted': ({ host, model, key, found, accepts }) =>
     key === 'projects'
@@ -85,7 +83,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'not-taking': ({ state }) => `is ${state}`,
   'model-busy': ({ model, running, limit }) => `${model} runs ${running} of ${limit} at a time`,
   rate: ({ model, limit, forMs }) =>
-    `${model} had its ${limit} runs of this hour; resumes in ${span(forMs)}`,
+    `${model} has used its ${limit} runs of this hour; resumes in ${span(forMs)}`,
   'slots-busy': ({ slots }) => `all ${slots} slots are busy`,
   waiting: ({ hosts }) =>
     (hosts ?? [])
@@ -106,7 +104,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'not-allowed': ({ model, state }) =>
     `no host that is up serves ${model}; here it ${state === 'unapproved' ? 'is not approved' : 'was changed since it was approved'}`,
   'remote-away': ({ model }) =>
-    `cannot know while the remote is away which hosts serve ${model} now`,
+    `the remote is away, so it is unknown which hosts serve ${model} now`,
   'preferred-away': ({ host }) => `it prefers ${host}, which is not up`,
 
   running: ({ host, attempt, stage, forMs, signMs }) =>
@@ -116,7 +114,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'answer-refused': ({ host, attempt, line }) =>
     `is answered on ${host} (this host)${nth(attempt)}, but the answer cannot be published: ${line}`,
   'claim-unreadable': () =>
-    'is claimed by a record that nobody can read; it is removed one lease after a dispatcher has seen it',
+    'has an unreadable claim; a dispatcher removes it one lease after it has seen it',
   'holder-silent': ({ host, attempt, signMs, silentMs, leaseMs, effects }) =>
     `${host} is silent${silentMs === null ? '' : ` for ${span(silentMs)}`} (lease ${span(leaseMs)})${nth(attempt)}; ${sign(signMs)}. Next: ${
       effects === 'none' ? 'another host runs it again' : 'a host answers "outcome unknown"'
@@ -145,7 +143,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       .map(({ from, problem }) => `; the answer of ${from} does not count: ${problem}`)
       .join(
         '',
-      )}${isVoid ? '; its decision.json has no answers behind it and counts for nothing: git rm it' : ''}`,
+      )}${isVoid ? '; its decision.json has no answers behind it and does not count: git rm it' : ''}`,
   'gate-decided': ({ gate, title, decision }) => `gate ${gate}: "${title}" is decided: ${decision}`,
   'gate-unanswered': ({ gate, title }) =>
     `gate ${gate}: "${title}" was not answered before its run ended`,
@@ -157,7 +155,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'task-unseen': () => 'waiting',
   'files-refused': ({ line }) => `its next files cannot be published: ${line}`,
   'run-ended': ({ step, detail }) => (step === null ? detail : `${step}: ${detail}`),
-  'run-moves': () => 'nothing holds it: a host moves it on at its next poll',
+  'run-moves': () => 'nothing blocks it: a host advances it at its next poll',
   'run-over': ({ status }) => `is over: ${status}`,
 
   cancelled: ({ by, agoMs }) => `cancelled by ${by}, ${ago(agoMs)}`,
@@ -171,29 +169,29 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   retried: ({ by }) => `was asked again by ${by}`,
   'answered-elsewhere': ({ by }) => `answered by ${by}`,
   'ended-by-older': ({ channel }) => `was ended by an older program in ${channel}`,
-  own: () => 'wrote it, and nobody answers themselves',
+  own: () => 'wrote it; nobody answers their own message',
   'is-reply': () => 'is answered with this; a reply asks nobody',
   person: () => 'is a person; people answer when they want to',
   unread: () => 'is not read yet',
-  closed: () => 'is not awaited: the message was closed',
+  closed: () => 'need not answer: the message was closed',
   'asked-nobody': () => 'asks "all", and this transport has no models',
   'is-answer': (it) =>
     `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}`,
-  gone: () => 'is not there any more',
+  gone: () => 'does not exist any more',
   'odd-reply': ({ path, what }) =>
     `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
   'unreadable-reply': ({ path, line, found, expected }) =>
-    `is closed by ${path}, which is no message: line ${line}: found ${found}; expected ${expected}; mend it, or remove it to ask again`,
+    `is closed by ${path}, which is not a message: line ${line}: found ${found}; expected ${expected}; fix it, or remove it to ask again`,
   late: ({ recipient, attempt, agoMs, form, why }) =>
     `${LATE_FORMS[form]} of ${recipient}${nth(attempt)} was kept here ${ago(agoMs)} and not published: ${why}`,
   asked: ({ model, people, text, agoMs }) =>
     `${model} asked ${people.join(' and ')} ${ago(agoMs)}: ${text}`,
-  'question-closed': () => 'is not awaited any more: the attempt that asked it went on or is over',
-  're-nothing': ({ re }) =>
-    `its re: names ${re}, and no message stands there: it begins its own thread`,
+  'question-closed': () =>
+    'needs no answer any more: the attempt that asked it has continued or ended',
+  're-nothing': ({ re }) => `its re: names ${re}, which does not exist: it starts its own thread`,
   rejected: ({ line, found, expected, closes }) =>
-    `is no message: line ${line}: found ${found}; expected ${expected}${closes === null ? '' : `; where it stands it closes ${closes.id} for ${closes.recipient}`}`,
-  'files-rejected': ({ count }) => `${count} files are no messages`,
+    `is not a message: line ${line}: found ${found}; expected ${expected}${closes === null ? '' : `; at this path it closes ${closes.id} for ${closes.recipient}`}`,
+  'files-rejected': ({ count }) => `${count} files are not messages`,
   idle: () => 'nothing waits for it',
 
   outage: ({ line }) => `the remote does not answer: ${line}`,
@@ -203,8 +201,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       : 'the branch on the remote does not contain what was read before; nothing runs until you have looked',
   config: ({ problem }) => problem,
   'version-changed': ({ was, now }) =>
-    `CROSSTALK-VERSION says "${now}" and said "${was}", so claims are elsewhere now; nothing runs until you have looked`,
-  halted: () => 'the dispatcher here has stopped: what is on the branch has to be accepted',
+    `CROSSTALK-VERSION changed from "${was}" to "${now}", which moves the claims; nothing runs until you have looked`,
+  halted: () => 'the dispatcher here has halted until you accept what is on the branch',
   'silent-here': () => 'a dispatcher holds this state directory but does not answer',
   outbox: ({ count }) =>
     `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waiting' : 'wait'} to be delivered`,
@@ -280,7 +278,7 @@ function doing(
 ): string {
   switch (stage) {
     case 'publishing':
-      return 'its answer is on its way out';
+      return 'its answer is being published';
     case 'starting':
       return 'its agent starts';
     case 'agent':

@@ -73,7 +73,7 @@ export function signSsh(payload: Buffer, key: KeyObject): string {
 /** Whose signature `armor` is, over `payload`. */
 export function verifySsh(payload: Buffer, armor: string): Signed {
   const parts = parseSignature(armor);
-  if (parts === null) return bad('it is no SSH signature that can be read');
+  if (parts === null) return bad('it is not an SSH signature that can be read');
   if (parts.namespace !== NAMESPACE) return bad(`it is for "${parts.namespace}" and not for git`);
   const key = importKey(parts.key);
   if (key === null) return bad('its kind of key is not supported');

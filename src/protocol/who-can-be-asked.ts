@@ -86,7 +86,7 @@ function judgeCompilers(
 }
 
 function whyNoCompiler(entry: ModelEntry, served: ReadonlyMap<string, unknown>): string | null {
-  if (!entry.compile) return 'is no agent that could make a plan';
+  if (!entry.compile) return 'is not an agent that could make a plan';
   if (entry.effects !== 'none') return 'has external effects';
   return served.has(entry.name) ? null : 'is not served by any host that is up';
 }

@@ -23,7 +23,7 @@ export type LineOf = (path: readonly string[]) => number;
 
 /**
  * Lines of keys in `text`. Where a key is missing it is the line of what it would stand in, and 1
- * for the whole or where the text is no YAML: good enough to lead a person there.
+ * for the whole or where the text is not YAML: good enough to lead a person there.
  */
 export function locateKeys(text: string, depthMax: number): LineOf {
   const root = readPlaces(text, depthMax);

@@ -62,7 +62,7 @@ function cleanIdentity(text: string): string {
 }
 
 /**
- * A commit object's content; null when it is no commit that can be read. Signatures and other
+ * A commit object's content; null when it is not a commit that can be read. Signatures and other
  * headers are passed over.
  */
 export function parseCommit(oid: Oid, bytes: Buffer): (CommitInfo & { readonly tree: Oid }) | null {

@@ -120,7 +120,7 @@ function describeFailure({ text, words, code, reason }: Failure): string {
   if (words !== '') return bounded(Number.isNaN(code) ? words : `HTTP ${code}: ${words}`);
   return bounded(
     reason === 'not-git'
-      ? `what answers is no git server (a login page of the network, a proxy, maintenance?): ${line}`
+      ? `what answers is not a git server (a login page of the network, a proxy, maintenance?): ${line}`
       : line,
   );
 }

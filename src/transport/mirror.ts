@@ -48,7 +48,7 @@ export interface Mirror {
   readonly traits: () => RemoteTraits | null;
   /**
    * Counts the advances of this view. Read it before `listRefs` and hand it to `pull`: a listing
-   * older than our own push is no rewrite.
+   * older than our own push is not a rewrite.
    */
   readonly epoch: () => number;
   /**

@@ -169,7 +169,7 @@ function putEdit(edits: FolderEdits, path: string, edit: Oid | null): void {
         part.includes('\0'),
     )
   )
-    throw impossible(path, 'it is no path of a tree');
+    throw impossible(path, 'it is not a path of a tree');
   let folder = edits;
   for (const part of parts.slice(0, -1)) {
     const below = folder.get(part) ?? new Map<string, never>();

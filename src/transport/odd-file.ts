@@ -12,7 +12,7 @@ import {
 } from '../protocol/paths.ts';
 import type { TreeChange } from './repository.ts';
 
-/** Why a file is no message, and what would make it one. */
+/** Why a file is not a message, and what would make it one. */
 export interface OddFile {
   readonly found: string;
   readonly expected: string;
@@ -21,7 +21,7 @@ export interface OddFile {
 const REGULAR = 'a regular *.md file with a plain name';
 
 /**
- * Why a file that is no message path deserves a line in `status`, or null for files that belong
+ * Why a file that is not a message path deserves a line in `status`, or null for files that belong
  * there.
  */
 export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFile | null {
@@ -31,7 +31,7 @@ export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFi
   if (isAttachment(path) && change.entry === 'file') return null;
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (channelOf(path) === null)
-    return { found: 'a folder or file that is no channel', expected: mendPlace(path, name) };
+    return { found: 'a folder or file that is not a channel', expected: mendPlace(path, name) };
   if (change.entry === 'other') return { found: 'a link or submodule', expected: REGULAR };
   if (/\.md$/i.test(name) && !name.endsWith('.md'))
     return {
@@ -39,7 +39,7 @@ export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFi
       expected: `".md": ${move(path, `${path.slice(0, -3)}.md`)}`,
     };
   return name.endsWith('.md') && !isPage(name)
-    ? { found: 'a name that is no message', expected: REGULAR }
+    ? { found: 'a name that is not a message', expected: REGULAR }
     : null;
 }
 

@@ -54,7 +54,7 @@ export async function createSettled(
 }
 
 /**
- * Who has committed in the settled part under a name that is no model's: as `from:` would have
+ * Who has committed in the settled part under a name that is not a model's: as `from:` would have
  * told, which is not read.
  */
 export function peopleOf(

@@ -28,7 +28,7 @@ const HELPER =
 
 /**
  * Takes name and password out of an address over http, and a password out of one over ssh, where
- * the name is no secret.
+ * the name is not a secret.
  */
 export function openUrl(text: string): OpenUrl {
   const [, scheme = '', userinfo = '', rest = ''] = WITH_USER.exec(text) ?? [];

@@ -7,7 +7,7 @@ import type { Oid } from '../base/ids.ts';
 import type { EntryKind } from './repository.ts';
 
 /**
- * One entry of a tree. `key` is the name's bytes, one character each: names that are no UTF-8 stay
+ * One entry of a tree. `key` is the name's bytes, one character each: names that are not UTF-8 stay
  * distinct.
  */
 export interface TreeItem {
@@ -37,7 +37,7 @@ export function kindOfMode(mode: number): EntryKind | 'tree' {
   return type === TYPE_FILE ? 'file' : 'other';
 }
 
-/** A name's key as text; bytes that are no UTF-8 become U+FFFD. */
+/** A name's key as text; bytes that are not UTF-8 become U+FFFD. */
 export function decodeName(key: string): string {
   return /^[\u0000-\u007f]*$/.test(key) ? key : Buffer.from(key, 'latin1').toString('utf8');
 }

@@ -171,7 +171,7 @@ function hear(
       : [];
   for (const folder of renewed) forget(watching, folder);
   if (!isDirectory(watching.gitDir)) {
-    lose(watching, `${watching.gitDir} is not there any more`);
+    lose(watching, `${watching.gitDir} does not exist any more`);
     return;
   }
   try {

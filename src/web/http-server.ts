@@ -308,7 +308,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch {
-    throw new CrosstalkError('USAGE', 'the request is no JSON');
+    throw new CrosstalkError('USAGE', 'the request is not JSON');
   }
 }
 

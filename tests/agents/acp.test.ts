@@ -92,7 +92,7 @@ describe('an agent is asked', () => {
     });
   });
 
-  test('although it also prints what is no JSON', async () => {
+  test('although it also prints what is not JSON', async () => {
     expect(await asked({ noise: 'Loaded cached credentials.' })).toMatchObject({
       kind: 'answered',
     });

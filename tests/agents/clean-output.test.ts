@@ -77,7 +77,7 @@ describe('escape sequences and controls are taken out and the text stays', () =>
   });
 });
 
-describe('what is no text', () => {
+describe('what is not text', () => {
   test.each([
     ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), 'a PNG image'],
     ['an archive', Buffer.from('1f8b0800000000000003', 'hex'), 'gzip data'],

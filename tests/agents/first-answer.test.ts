@@ -72,7 +72,7 @@ describe.each(WHOLE)('%s has answered', (adapter, out) => {
     });
   });
 
-  test('between lines that are no JSON', async () => {
+  test('between lines that are not JSON', async () => {
     const noisy = `Loaded credentials [1] {of: me}\n${out}\nUpdate available! {2.0}\n`;
     expect(await run(attempt(playing(adapter, { out: noisy })))).toMatchObject({ text: 'hi' });
   });

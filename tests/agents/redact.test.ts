@@ -24,7 +24,7 @@ describe('secret values', () => {
     ['KEYBOARD', 'german-qwertz'],
     ['SSH_KEY_PATH', '/home/me/.ssh/id'],
     ['API_KEY', 'short'],
-  ])('%s=%s is no secret', (name, value) => {
+  ])('%s=%s is not a secret', (name, value) => {
     expect(redactFor({ [name]: value })(`it is ${value}`)).toBe(`it is ${value}`);
   });
 

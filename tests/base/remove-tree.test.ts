@@ -21,7 +21,7 @@ const LEFT: Readonly<Record<string, (folder: string) => void>> = {
     }`;
     execFileSync(process.execPath, ['-e', script], { cwd: folder });
   },
-  'names that are no text': (folder) => {
+  'names that are not text': (folder) => {
     const script = `mkdir "$(printf 'a\\377\\nb')"; : > "$(printf 'a\\377\\nb/\\001')"; : > ./-rf`;
     execFileSync('sh', ['-c', script], { cwd: folder });
   },

@@ -33,7 +33,7 @@ it('a failure is dismissed by its id, once, with a note that says who and why', 
   expect((await cli.run(['ack', 'one'])).code).toBe(3);
 });
 
-it('a file that is no message is dismissed as it is: an edit is told again', async () => {
+it('a file that is not a message is dismissed as it is: an edit is told again', async () => {
   const path = `${AT}/wrong.md`;
   expect(await needs()).toContainEqual([path]);
   expect((await cli.run(['ack', path])).code).toBe(0);

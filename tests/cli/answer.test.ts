@@ -169,7 +169,7 @@ describe('an agent that has to ask', () => {
     });
     expect(await needs()).toEqual([]);
     expect((await cli.run(['answer', asked, 'approve'])).stderr).toContain(
-      'is not awaited any more',
+      'needs no answer any more',
     );
   });
 });

@@ -152,7 +152,7 @@ describe('why a message stands where it stands', () => {
     expect(await firstPart('asked')).toMatchObject({
       kind: 'unreadable-reply',
       says: expect.stringContaining(
-        `is closed by ${AT}/asked.re.slow.md, which is no message`,
+        `is closed by ${AT}/asked.re.slow.md, which is not a message`,
       ) as unknown,
       fix: fixIs(/^git pull --rebase && git rm -r .*asked\.re\.slow\.md && git commit/),
     });
@@ -161,11 +161,11 @@ describe('why a message stands where it stands', () => {
       says: expect.stringContaining('it closes asked for slow') as unknown,
     });
     const needs = listOf((await cli.json(['status'])).data, 'needs');
-    expect(JSON.stringify(needs)).toContain('where it stands it closes asked for slow');
+    expect(JSON.stringify(needs)).toContain('at this path it closes asked for slow');
     cli.say({ [`${AT}/asked.re.slow.md`]: letter('jane', 'yes', 're: asked\n') });
   });
 
-  it('a file that is no message: line, found, expected, and lint', async () => {
+  it('a file that is not a message: line, found, expected, and lint', async () => {
     cli.say({ [`${AT}/wrong.md`]: '---\nto: echo\npriority: high\n---\nx\n' });
     expect(await firstPart('wrong')).toMatchObject({
       kind: 'rejected',
@@ -174,7 +174,7 @@ describe('why a message stands where it stands', () => {
     });
   });
 
-  it('a file without a head is a note: why and lint say it is no message, and it needs nobody', async () => {
+  it('a file without a head is a note: why and lint say it is not a message, and it needs nobody', async () => {
     cli.say({ [`${AT}/note.md`]: 'Minutes of Monday\n' });
     expect(await firstPart('note')).toMatchObject({ kind: 'rejected' });
     expect((await cli.run(['lint', AT])).stdout).toContain(`${AT}/note.md:1: rejected`);
@@ -320,7 +320,7 @@ describe('why a message stands where it stands', () => {
     plant(`refs/crosstalk/claims/${keyOf(path, 'echo')}`, 'garbage \u001b[31m');
     expect(await firstPart('who')).toMatchObject({
       kind: 'claim-unreadable',
-      says: expect.stringContaining('nobody can read') as unknown,
+      says: expect.stringContaining('unreadable claim') as unknown,
       fix: fixIs('crosstalkd doctor --fix'),
     });
     const doctor = await cli.json(['doctor', '--fix']);

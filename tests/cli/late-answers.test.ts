@@ -99,7 +99,7 @@ describe('what an agent answered too late', () => {
     expect(listOf((await cli.json(['status'])).data, 'waiting')).toEqual([]);
   });
 
-  it('is discarded, asked for by name when two have answered, and a failure is no answer', async () => {
+  it('is discarded, asked for by name when two have answered, and a failure is not an answer', async () => {
     const { id, path } = await send('echo,broken');
     await keep(path);
     await keep(path, { recipient: 'broken', form: 'failure', attempt: 1 });
@@ -111,7 +111,7 @@ describe('what an agent answered too late', () => {
     await cli.run(['cancel', id]);
   });
 
-  it('is an unfinished one when its agent was stopped, cleaned of what is no text', async () => {
+  it('is an unfinished one when its agent was stopped, cleaned of what is not text', async () => {
     const run = cli.start(['run', '--interval', '0.2']);
     const { id } = await send('wordy');
     await run.until('"attempt.started"');

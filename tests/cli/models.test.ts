@@ -142,7 +142,7 @@ describe('join', () => {
     expect(fingerprint(cli.clone)).toBe(before);
   });
 
-  it('refuses what is no transport, and takes away only what it made', async () => {
+  it('refuses what is not a transport, and takes away only what it made', async () => {
     cli.git(['init', '-q', '--bare', 'plain.git'], cli.place);
     const plain = await cli.run(['join', 'plain.git'], { cwd: cli.place });
     expect(plain.code).toBe(2);

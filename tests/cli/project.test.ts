@@ -180,7 +180,7 @@ it.each([
   ['a remote that takes no pushes', ['init', 'new/deep', '--remote', 'closed.git']],
   ['an alias that is none', ['init', 'new/deep', '--alias', 'my host']],
   ['a branch that is not there', ['join', 'team.git', 'new', '--branch', 'nope']],
-  ['a repository that is no transport', ['join', 'code2.git', 'new']],
+  ['a repository that is not a transport', ['join', 'code2.git', 'new']],
 ])('a command that is refused leaves nothing behind: %s', async (_, args) => {
   if (!existsSync(at('closed.git'))) {
     makeProject('code2', 'code2.git');

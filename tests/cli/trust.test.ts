@@ -256,7 +256,7 @@ describe('with files and orders that have to be signed', () => {
 });
 
 describe('trust', () => {
-  it('lists what is known, and refuses what is no key, naming it', async () => {
+  it('lists what is known, and refuses what is not a key, naming it', async () => {
     const { data } = await cli.json(['trust', 'list']);
     expect(data).toMatchObject({ ok: true, required: ['external', 'gates'] });
     const refused = await cli.run(['trust', 'add', 'bob', '-'], { input: 'ssh-ed25519 nonsense' });

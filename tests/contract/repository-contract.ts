@@ -477,7 +477,7 @@ export function describeRepositoryContract(
         expect(await textAt(a, first, 'd/e/x.md')).toBe('1');
       });
 
-      it('refuses a file below a file, a file in place of a folder, and what is no path', async () => {
+      it('refuses a file below a file, a file in place of a folder, and what is not a path', async () => {
         const first = await publish(a, draftOf({ f: '1', 'd/x.md': '1' }));
         for (const path of ['f/below.md', 'd', '../x', 'a//b', '/a', 'a/.git/config', ''])
           await expect(

@@ -154,10 +154,10 @@ async function live(
   };
 }
 
-/** What the engine adds is no reply to a message, and is judged by its own tests. */
+/** What the engine adds is not a reply to a message, and is judged by its own tests. */
 function isEngineFile(problem: string): boolean {
   return (
-    /^I3 \S+ adds \S+, which is no reply$/.test(problem) ||
+    /^I3 \S+ adds \S+, which is not a reply$/.test(problem) ||
     /task\.md by push|\.re\.workflow\.md (is by workflow|by push)/.test(problem)
   );
 }

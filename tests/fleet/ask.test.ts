@@ -71,6 +71,6 @@ describe('an agent that asks a person', () => {
     expect(await reply(`${general}/hello.re.a.md`)).toContain('may send to grace only');
     await fleet.close();
     await start('effects: none, may-send: true', ASKS('--to', 'a'));
-    expect(await reply(`${general}/hello.re.a.md`)).toContain('is no person');
+    expect(await reply(`${general}/hello.re.a.md`)).toContain('is not a person');
   });
 });

@@ -140,10 +140,10 @@ describe('files', () => {
     expect(read('to-other')).toContain('another channel');
     expect(read('to-big')).toContain('9437184 bytes together');
     expect(read('good')).toContain('"names":["other.txt"]');
-    // A path that leaves the transport is no path: the file is rejected and nothing runs for it.
+    // A path that leaves the transport is not a path: the file is rejected and nothing runs for it.
     expect(existsSync(join(fleet.clone, general, 'up.re.a.md'))).toBe(false);
     const status = await fleet.run(['status', '-C', fleet.clone]);
-    expect(status.stdout).toMatch(/ files are no messages\n.*\/module, up\n/);
+    expect(status.stdout).toMatch(/ files are not messages\n.*\/module, up\n/);
     expect(fleet.agentRuns()).toHaveLength(1);
   });
 

@@ -106,7 +106,7 @@ describe('runs an hour', () => {
     fleet.say({ [`${general}/three.md`]: ask('third') });
     const why = async (): Promise<string> =>
       (await fleet.run(['why', 'general/three', ...state('left')])).stdout;
-    await expect.poll(why, { timeout: 90_000 }).toContain('had its 1 runs of this hour');
+    await expect.poll(why, { timeout: 90_000 }).toContain('has used its 1 runs of this hour');
     expect(fleet.agentRuns()).toHaveLength(2);
   });
 

@@ -107,7 +107,7 @@ describe('what an agent prints', () => {
     expect(none.code).toBe(3);
   });
 
-  it('is kept byte by byte when it is no text, but for secrets', async () => {
+  it('is kept byte by byte when it is not text, but for secrets', async () => {
     const script =
       "process.stdout.write(Buffer.concat([Buffer.from([0, 255, 254, 1]), Buffer.from(process.env.MY_API_KEY), Buffer.from([0xc3, 0x28, 7]), Buffer.alloc(4000, 0x9d)]));\nconsole.error('on the other output');";
     const binary = agentEntry('binary', { place: agents, script, keys: 'attempts: 1' }).replace(

@@ -136,7 +136,7 @@ describe('agents', () => {
     );
     expect(fleet.agentRuns().filter((line) => line.startsWith('capped '))).toHaveLength(1);
     expect((await ask(fleet, 'a', ['status'])).stdout).toMatch(
-      /capped had its 1 runs of this hour/,
+      /capped has used its 1 runs of this hour/,
     );
   });
 });

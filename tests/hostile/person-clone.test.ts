@@ -137,8 +137,8 @@ async function use(state: string, path: string): Promise<readonly string[]> {
   const wrong: string[] = [];
   for (const args of commands) {
     const { code, stderr } = await cli.run(args, { cwd: path, env });
-    // A branch that the remote does not have is no transport, and that is said; it is not written
-    // to either.
+    // A branch that the remote does not have is not a transport, and that is said; it is not
+    // written to either.
     const expected = state === UNBORN ? 2 : 0;
     if (code !== expected)
       wrong.push(`${state}: ${args.join(' ')} exits ${String(code)}: ${stderr.slice(0, 300)}`);

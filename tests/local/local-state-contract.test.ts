@@ -144,7 +144,7 @@ describe.each([
     await second.close();
   });
 
-  it('replaces an answer that is put again and takes names that are no file names', async () => {
+  it('replaces an answer that is put again and takes names that are not file names', async () => {
     const open = await create();
     const { state, close } = await open();
     const odd = { ...item, key: '../../etc', nonce: 'a/b\0c' };

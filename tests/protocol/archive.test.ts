@@ -81,7 +81,7 @@ describe('what may be archived', () => {
     expect(why(seen('a'), { claimed: new Set(['a']) })).toMatch(/claim/);
     expect(why(seen('a', { run: { ended: false, parent: null } }))).toMatch(/not ended/);
     expect(why(seen('a'), { referred: new Set(['a']) })).toMatch(/refers to it/);
-    expect(why(seen('a', { odd: ['link'] }))).toMatch(/no plain file/);
+    expect(why(seen('a', { odd: ['link'] }))).toMatch(/not a plain file/);
     expect(why(seen('a'), { closes: new Map([['a', new Set(['b'])]]) })).toMatch(
       /closes one in "b"/,
     );

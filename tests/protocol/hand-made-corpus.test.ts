@@ -268,7 +268,7 @@ const FILES: readonly (readonly [string, string])[] = [
     '2: to: text "\u201copus\u201d"; the name alone: opus',
   ],
   ['---\nto: opus\u2028\n---\nhello\n', 'message to opus'],
-  ['---\nto\uff1a opus\n---\nhello\n', '2: "\uff1a", which is no colon; ":" and a space'],
+  ['---\nto\uff1a opus\n---\nhello\n', '2: "\uff1a", which is not a colon; ":" and a space'],
   [
     '---\nto: opus\u200b\n---\nhello\n',
     '2: to: text "opus\u200b"; the name without an invisible character (U+200B)',

@@ -23,7 +23,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['unapproved', 'not approved on this host', 'crosstalkd allow opus'],
   ['changed-since-approval', 'changed since it was approved', 'crosstalkd allow opus'],
   ['invalid', 'models.yaml line 3: a list; expected a mapping', 'crosstalkd models'],
-  ['older', 'written as programs before 8 did (claude -p)', 'crosstalkd upgrade-transport'],
+  ['older', 'has the format of versions before 8 (claude -p)', 'crosstalkd upgrade-transport'],
   ['excluded', 'left out by --only', 'take "only" out of config.yaml, or add opus to it'],
   ['no-entry', 'no entry for "opus" in models.yaml', 'crosstalkd models'],
   [
@@ -49,12 +49,8 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['unsigned', 'is from ada, but signed by eve', 'crosstalkd trust message data/channels/a/x.md'],
   ['workflow', 'is a workflow; its run shows where it stands', 'crosstalkd workflow show build'],
   ['stale', 'is 8d 0h old (max-age 7d 0h): it runs only when asked again', 'crosstalkd retry x'],
-  [
-    'hops',
-    'has come 8 hops (limit 8): agents have answered agents too often',
-    'crosstalkd cancel x',
-  ],
-  ['held', 'is in hand on laptop', null],
+  ['hops', 'took 8 hops (limit 8): agents kept answering agents', 'crosstalkd cancel x'],
+  ['held', 'is in progress on laptop', null],
   ['pinned', 'is for opus on phone only', null],
   [
     'pinned-away',
@@ -67,11 +63,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'was run on laptop before the branch was rewritten',
     'crosstalkd cancel x && crosstalkd retry x',
   ],
-  [
-    'started',
-    'was started on server, and what it does cannot be taken back: no host starts it again',
-    null,
-  ],
+  ['started', 'was started on server and may have had effects: no host starts it again', null],
   ['attempts', 'had 3 attempts on laptop already', null],
   [
     'not-accepted',
@@ -91,7 +83,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['claimed', 'is claimed by another dispatcher', null],
   ['not-taking', 'is draining', null],
   ['model-busy', 'opus runs 2 of 2 at a time', null],
-  ['rate', 'opus had its 10 runs of this hour; resumes in 5m 00s', null],
+  ['rate', 'opus has used its 10 runs of this hour; resumes in 5m 00s', null],
   ['slots-busy', 'all 4 slots are busy', null],
   ['waiting', 'laptop (this host): all 4 slots are busy', null],
   [
@@ -114,7 +106,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'remote-away',
-    'cannot know while the remote is away which hosts serve opus now',
+    'the remote is away, so it is unknown which hosts serve opus now',
     'crosstalkd doctor',
   ],
   ['preferred-away', 'it prefers phone, which is not up', null],
@@ -126,11 +118,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'answer-refused',
     'is answered on laptop (this host), but the answer cannot be published: a folder is there',
-    'take away what stands there: git rm, commit, push',
+    'remove what is in the way: git rm, commit, push',
   ],
   [
     'claim-unreadable',
-    'is claimed by a record that nobody can read; it is removed one lease after a dispatcher has seen it',
+    'has an unreadable claim; a dispatcher removes it one lease after it has seen it',
     'crosstalkd doctor --fix',
   ],
   [
@@ -195,7 +187,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['run-ended', 'check: crash: status 1', 'crosstalkd workflow retry r-1'],
   [
     'run-moves',
-    'nothing holds it: a host moves it on at its next poll',
+    'nothing blocks it: a host advances it at its next poll',
     'crosstalkd workflow show r-1',
   ],
   ['run-over', 'is over: succeeded', 'crosstalkd workflow show r-1'],
@@ -211,18 +203,18 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['retried', 'was asked again by y', 'crosstalkd why y'],
   ['answered-elsewhere', 'answered by y', 'crosstalkd show y'],
   ['ended-by-older', 'was ended by an older program in r-0', 'crosstalkd channels'],
-  ['own', 'wrote it, and nobody answers themselves', null],
+  ['own', 'wrote it; nobody answers their own message', null],
   ['is-reply', 'is answered with this; a reply asks nobody', null],
   ['person', 'is a person; people answer when they want to', null],
   ['unread', 'is not read yet', 'crosstalkd status'],
-  ['closed', 'is not awaited: the message was closed', 'crosstalkd thread x'],
+  ['closed', 'need not answer: the message was closed', 'crosstalkd thread x'],
   [
     'asked-nobody',
     'asks "all", and this transport has no models',
     'crosstalkd models   (write data/models.yaml first)',
   ],
   ['is-answer', 'is the answer of opus to x', 'crosstalkd why x'],
-  ['gone', 'is not there any more', 'crosstalkd log'],
+  ['gone', 'does not exist any more', 'crosstalkd log'],
   [
     'odd-reply',
     'cannot be answered: a folder stands where the answer belongs (d/x.re.opus.md); remove it in a clone',
@@ -230,7 +222,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'unreadable-reply',
-    'is closed by d/x.re.opus.md, which is no message: line 1: found no front matter; expected "---"; mend it, or remove it to ask again',
+    'is closed by d/x.re.opus.md, which is not a message: line 1: found no front matter; expected "---"; fix it, or remove it to ask again',
     "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone)",
   ],
   [
@@ -245,7 +237,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'question-closed',
-    'is not awaited any more: the attempt that asked it went on or is over',
+    'needs no answer any more: the attempt that asked it has continued or ended',
     'crosstalkd thread q',
   ],
   [
@@ -255,11 +247,15 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     're-nothing',
-    'its re: names d/y.md, and no message stands there: it begins its own thread',
+    'its re: names d/y.md, which does not exist: it starts its own thread',
     'crosstalkd lint d/x.md',
   ],
-  ['rejected', 'is no message: line 2: found "To:"; expected "to:"', "crosstalkd lint 'd/a b.md'"],
-  ['files-rejected', '14 files are no messages', 'crosstalkd lint data/channels'],
+  [
+    'rejected',
+    'is not a message: line 2: found "To:"; expected "to:"',
+    "crosstalkd lint 'd/a b.md'",
+  ],
+  ['files-rejected', '14 files are not messages', 'crosstalkd lint data/channels'],
   ['idle', 'nothing waits for it', null],
   ['outage', 'the remote does not answer: no route to host', 'crosstalkd doctor'],
   [
@@ -269,13 +265,13 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'version-changed',
-    'CROSSTALK-VERSION says "7, custom-refs: no" and said "7", so claims are elsewhere now; nothing runs until you have looked',
+    'CROSSTALK-VERSION changed from "7" to "7, custom-refs: no", which moves the claims; nothing runs until you have looked',
     'crosstalkd accept-rewrite',
   ],
   ['config', 'config.yaml line 1: found a list', 'crosstalkd doctor'],
   [
     'halted',
-    'the dispatcher here has stopped: what is on the branch has to be accepted',
+    'the dispatcher here has halted until you accept what is on the branch',
     'crosstalkd accept-rewrite',
   ],
   [

@@ -30,7 +30,7 @@ it('what was written is read again, whatever stands before it', () => {
   );
 });
 
-it('a line in the text of an answer is no trailer', () => {
+it('a line in the text of an answer is not a trailer', () => {
   const body = 'All done.\n\nCrosstalk-Retries: 01JD0000000000000000000000\n\nBye.';
   const message = `opus → ada\n\n${body}\n\n${formatTrailers([['Re', 'hello']])}`;
   expect(readTrailer(message, 'Retries')).toBeNull();

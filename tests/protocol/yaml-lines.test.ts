@@ -31,6 +31,6 @@ it.each([
   expect(lineOfKey(TEXT, path)).toBe(line);
 });
 
-it('a text that is no YAML has all on line 1', () => {
+it('a text that is not YAML has all on line 1', () => {
   expect(lineOfKey('a: [', ['a'])).toBe(1);
 });

@@ -124,7 +124,8 @@ interface ReplyFile {
 
 function checkReply({ name, path, message, messages }: ReplyFile): readonly string[] {
   const replyTo = parseMessagePath(path)?.replyTo ?? null;
-  if (replyTo === null || message === null) return [`I3 ${name} adds ${path}, which is no reply`];
+  if (replyTo === null || message === null)
+    return [`I3 ${name} adds ${path}, which is not a reply`];
   const asked = messages.get(replyTo.path) ?? messages.get(message.fields.re[0] ?? '');
   if (asked === undefined) return [`I3 ${name}: ${path} answers what never was`];
   const addressed = asked.fields.to.some(

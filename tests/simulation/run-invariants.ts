@@ -196,7 +196,7 @@ function takeReply(
   const run = runs.get(path.split('/')[2] ?? '');
   const task = stem === undefined ? undefined : run?.tasks.get(`${stem}.md`);
   if (task === undefined) return [];
-  // A file beside it that a person put under another name is no answer.
+  // A file beside it that a person put under another name is not an answer.
   if (model !== task.to) return [];
   const problems =
     task.reply === null ? [] : [`${task.path} is answered by ${task.reply} and ${path}`];

@@ -138,7 +138,7 @@ export function letter(to: string, text: string, more = ''): string {
 /** Lists of objects in JSON. */
 export function listOf(data: Json, key: string): readonly Json[] {
   const list = data[key];
-  if (!Array.isArray(list)) throw new Error(`"${key}" is no list: ${JSON.stringify(data)}`);
+  if (!Array.isArray(list)) throw new Error(`"${key}" is not a list: ${JSON.stringify(data)}`);
   return list as readonly Json[];
 }
 

@@ -370,7 +370,7 @@ describe('trees that no honest tool makes', () => {
     ]);
   });
 
-  it('two names that differ only in bytes that are no UTF-8 stay two files', async () => {
+  it('two names that differ only in bytes that are not UTF-8 stay two files', async () => {
     const [one, two] = [blobOf('1'), blobOf('2')];
     const tip = plant([
       ['100644', 'blob', one, Buffer.from('x\xe8', 'latin1')],

@@ -436,7 +436,7 @@ describe('the index of open work', () => {
     );
   });
 
-  it('reports files that are no messages with the reason, and delays nobody for them', async () => {
+  it('reports files that are not messages with the reason, and delays nobody for them', async () => {
     const { repository, say } = await world();
     const first = await say(null, {
       'data/models.yaml': models,

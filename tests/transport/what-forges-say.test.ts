@@ -141,7 +141,11 @@ describe('over ssh', () => {
       '0028ERR the service is closed on Sundays',
       'unknown: the service is closed',
     ],
-    ['a banner where git was expected', 'Welcome to host h!\n', 'not-git: what answers is no git'],
+    [
+      'a banner where git was expected',
+      'Welcome to host h!\n',
+      'not-git: what answers is not a git',
+    ],
   ])('%s', async (_, answers, expected) => {
     const command = writeSsh(fixture, { says: [], answers, exit: 1, pushesOnly: true });
     const env = { ...fixture.env, GIT_SSH_COMMAND: command };
@@ -179,12 +183,12 @@ describe('over http', () => {
     [
       'captive portal',
       { status: 200, body: HTML, type: 'text/html' },
-      'not-git: what answers is no git',
+      'not-git: what answers is not a git',
     ],
     [
       'captive portal by redirection',
       { status: 302, body: '', headers: { location: '/login/now' } },
-      'not-git: what answers is no git server',
+      'not-git: what answers is not a git server',
     ],
   ];
 

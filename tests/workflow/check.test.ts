@@ -96,7 +96,7 @@ test.each<[string, string, string]>([
   [
     'a need that is not there',
     'model: opus\nsteps:\n  plan: { prompt: x }\n  b: { prompt: x, needs: [paln] }',
-    '"b" needs "paln", which is no step beside it (did you mean "plan"?)',
+    '"b" needs "paln", which is not a step beside it (did you mean "plan"?)',
   ],
   [
     'a reference without need',
@@ -158,7 +158,7 @@ test.each<[string, string, string]>([
   [
     'a model as approver',
     'model: opus\nsteps:\n  a: { ask: { title: t, approvers: [opus] } }',
-    '"opus" is no person',
+    '"opus" is not a person',
   ],
   [
     'an impossible quorum',

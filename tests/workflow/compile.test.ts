@@ -60,7 +60,7 @@ test.each<[string, string, Parameters<typeof chosen>[1], string]>([
     'nobody can',
     '',
     { up: ['echo', 'deployer', 'plain'] },
-    'no model can make a plan of this text: zeta is not served by any host that is up; echo is no agent that could make a plan; deployer has external effects; plain is no agent that could make a plan; asleep is not served by any host that is up; alpha is not served by any host that is up',
+    'no model can make a plan of this text: zeta is not served by any host that is up; echo is not an agent that could make a plan; deployer has external effects; plain is not an agent that could make a plan; asleep is not served by any host that is up; alpha is not served by any host that is up',
   ],
   [
     'there is no model',

@@ -128,7 +128,7 @@ function speakerIn(at: World, file: string): Speaker | null {
 }
 
 function others(at: World, but: string): readonly RunSummary[] {
-  // What cannot be read as a message is no marker.
+  // What cannot be read as a message is not a marker.
   const isMessage = (path: string): boolean =>
     decodeMessage(Buffer.from(at.files.get(path) ?? '')).kind === 'message';
   return markers(at).flatMap((path) =>

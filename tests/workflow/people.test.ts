@@ -58,7 +58,7 @@ test('a gate that names nobody tells who asked, and any person may answer', () =
   expect(drive(at)).toContain('done');
 });
 
-test('what an agent sends is no answer of a person, also when its model is known to one host only', () => {
+test('what an agent sends is not an answer of a person, also when its model is known to one host only', () => {
   const at = world(GATE('{ title: "Ship?" }'));
   drive(at);
   const re = `re: data/channels/${at.run}/gates/gate/ask.md`;

@@ -84,7 +84,7 @@ test.each([
   ['schedule: 9', '"schedule" must be text'],
   ['sched: "0 9 * * *"', 'unknown key "sched"'],
   ['schedule: "0 9 * * *", catch-up: twice', '"catch-up" must be one of once, skip'],
-  ['schedule: "0 9 * * *", channel: "No Good"', 'is no channel'],
+  ['schedule: "0 9 * * *", channel: "No Good"', 'is not a channel'],
 ])('a schedule that cannot be kept is told: %s', (on, says) => {
   expect(scheduleProblem(text(on))).toContain(says);
 });

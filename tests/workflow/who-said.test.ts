@@ -65,7 +65,7 @@ test.each([
   ['without any answers', { decision: 'approve', by: ['ada'], answers: [], text: '' }],
   ['with answers that do not stand', { decision: 'approve', by: ['ada'], answers: ['data/x.md'] }],
   [
-    'that says it was taken over, in a run that is no fork',
+    'that says it was taken over, in a run that is not a fork',
     { decision: 'approve', reused: 'data/channels/x/gates/ok/decision.json' },
   ],
   [

@@ -163,7 +163,7 @@ async function chooseBranch(
   if (heads.branches.includes(chosen) && (branch === null || project !== null))
     throw new CrosstalkError(
       'ALREADY_EXISTS',
-      `${shownUrl(url)} has a branch "${chosen}" that is no transport`,
+      `${shownUrl(url)} has a branch "${chosen}" that is not a transport`,
       { fix: fixBy`crosstalkd init --branch NAME` },
     );
   return chosen;

@@ -100,7 +100,7 @@ async function placeClone(
 }
 
 /**
- * Options and `ext::…`, which would run a command, are no paths: they are refused as the addresses
+ * Options and `ext::…`, which would run a command, are not paths: they are refused as the addresses
  * they are.
  */
 function mayBePath(where: string): boolean {

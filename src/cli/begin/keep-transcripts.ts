@@ -65,7 +65,7 @@ const SHOWN_MAX = 1_048_576;
 
 /**
  * What went wrong is often in the part of the output that is not shown while it runs. Bytes that
- * are no clean text are kept beside the transcript.
+ * are not clean text are kept beside the transcript.
  */
 function writeRaw(transcript: OpenTranscript, raw: Uint8Array, { shown, redact }: Ending): void {
   const text = Buffer.from(raw).toString('utf8');

@@ -173,7 +173,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '\b': 'backspace',
 };
 
-/** The keys of what a terminal sent, by name where they are no letter. */
+/** The keys of what a terminal sent, by name where they are not letters. */
 export function keysOf(text: string): readonly string[] {
   const parts = text.match(/\u001b[[O][0-9;]*[A-Za-z~]|[^]/gu) ?? [];
   return parts.map((part) => NAMES[part] ?? part);

@@ -22,7 +22,7 @@ export interface RunView {
   readonly name: (of: (path: string) => string | null) => void;
   /** From now on these lines stand between the stream and the footer. */
   readonly list: (lines: () => readonly string[]) => void;
-  /** Lines for people, above the footer; nothing when the output is no terminal. */
+  /** Lines for people, above the footer; nothing when the output is not a terminal. */
   readonly say: (lines: readonly string[]) => void;
   /**
    * What an agent of this host prints, line by line above the footer, while that is switched on.

@@ -23,7 +23,7 @@ import { fixBy, fixByHand } from '../../base/fix.ts';
 
 /** How often another host may move the archive first before this gives up. */
 const TRIES_MAX = 20;
-/** A file that is no message may be larger than one. */
+/** A file that is not a message may be larger than one. */
 const FILE_BYTES_MAX = 64 * MESSAGE_BYTES_MAX;
 
 /** Archives, or with --undo brings back. */
@@ -88,7 +88,7 @@ function readWish(invocation: Invocation) {
     );
   for (const name of args)
     if (!isChannel(name))
-      throw new CrosstalkError('USAGE', `archive: "${name}" is no name of a channel`, {
+      throw new CrosstalkError('USAGE', `archive: "${name}" is not a name of a channel`, {
         fix: 'crosstalkd channels',
       });
   return {

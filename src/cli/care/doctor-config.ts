@@ -40,7 +40,7 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
   }
 }
 
-/** A message for a project that is no directory here would fail each time it is tried. */
+/** A message for a project that is not a directory here would fail each time it is tried. */
 async function examineProjects(
   projects: Projects,
   env: Invocation['env'],
@@ -57,7 +57,7 @@ async function examineProjects(
         (one) => one.isDirectory(),
         () => false,
       );
-      const says = `projects: ${name}${path}, which is no directory`;
+      const says = `projects: ${name}${path}, which is not a directory`;
       return isThere ? [] : [trouble('bad', 'projects', { says, fix: null })];
     }),
   );

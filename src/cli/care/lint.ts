@@ -113,7 +113,7 @@ async function lintAsked(
   return isFolder ? lintFolder(session, path) : [await lintSent(session, path)];
 }
 
-/** What is no message in the transport, and what the clone has that was never sent. */
+/** What is not a message in the transport, and what the clone has that was never sent. */
 async function lintFolder(session: TransportSession, path: string): Promise<readonly Linted[]> {
   const isBelow = (one: string): boolean => one.startsWith(`${path}/`);
   const unsent = await findUnsent(session);

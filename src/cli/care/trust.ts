@@ -107,7 +107,7 @@ export function trustMessage(invocation: Invocation): Promise<number> {
 
 function checkName(name: string): string {
   if (isAlias(name)) return name;
-  throw new CrosstalkError('USAGE', `trust: "${oneLine(name, 80)}" is no name: ${NAME_RULE}`, {
+  throw new CrosstalkError('USAGE', `trust: "${oneLine(name, 80)}" is not a name: ${NAME_RULE}`, {
     fix: fixBy`crosstalkd trust add NAME FILE`,
   });
 }

@@ -161,7 +161,7 @@ function describe(
   const { recipient, attempt, form } = of;
   const read = form === 'part' ? null : decodeMessage(Buffer.from(text));
   if (form === 'failure' || read?.kind === 'rejected')
-    throw new CrosstalkError('REFUSED', `what is kept is no answer: ${path}`, {
+    throw new CrosstalkError('REFUSED', `what is kept is not an answer: ${path}`, {
       fix: fixBy`crosstalkd adopt ${messageId(question.file.path)} --to ${recipient} --discard`,
     });
   return {

@@ -71,7 +71,7 @@ async function findQuestion(around: Surroundings, asked: string): Promise<Said> 
     });
   const isOpen = [...questions.values()].some((one) => one.path === question.file.path);
   if (asks === 'permission' && !isOpen)
-    throw new CrosstalkError('REFUSED', `${messageId(path)} is not awaited any more`, {
+    throw new CrosstalkError('REFUSED', `${messageId(path)} needs no answer any more`, {
       fix: fixBy`crosstalkd why ${messageId(path)}`,
     });
   return question;

@@ -49,7 +49,7 @@ export async function describedChannels(session: TransportSession): Promise<read
 
 /**
  * The channel that a person means: a folder that stands, else the one whose page has that name, in
- * any case; null when there is neither. Pages are looked through for what is no folder only.
+ * any case; null when there is neither. Pages are looked through for what is not a folder only.
  */
 export async function findChannel(session: TransportSession, text: string): Promise<string | null> {
   if (isChannel(text)) {

@@ -54,7 +54,7 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
   };
 }
 
-/** A file that is no message, explained. */
+/** A file that is not a message, explained. */
 export function tellRejected(file: RejectedFile): Told {
   return {
     kind: 'rejected',
@@ -63,7 +63,9 @@ export function tellRejected(file: RejectedFile): Told {
   };
 }
 
-/** What is wrong with a file that is no message. A copy has nothing wrong with it but its name. */
+/**
+ * What is wrong with a file that is not a message. A copy has nothing wrong with it but its name.
+ */
 export function rejectedReason(file: RejectedFile): ReasonOf<'rejected'> {
   const { path, line, found, expected, isFolder } = file;
   const replyTo = parseMessagePath(path)?.replyTo ?? null;

@@ -54,7 +54,7 @@ export async function tellRunByPrefix(around: Surroundings, asked: string): Prom
   return seen === null ? null : explainSeen(around, seen);
 }
 
-/** The gate that asks with this file, explained; null when it is no question of a gate. */
+/** The gate that asks with this file, explained; null when it is not a question of a gate. */
 export async function tellGate(
   around: Surroundings,
   { path, channel }: ListedFile,

@@ -138,7 +138,7 @@ async function withRuns(
   return lines;
 }
 
-/** More files than these that are no messages are told as one. */
+/** More files than these that are not messages are told as one. */
 const UNREADABLE_MAX = 2;
 
 function warnOfUnreadable(io: Io, files: readonly Unreadable[]): void {

@@ -101,7 +101,7 @@ function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[
     ]),
     gauge(
       'files_rejected',
-      'Files below a channel that are no messages.',
+      'Files below a channel that are not messages.',
       one(status.rejected.length),
     ),
     gauge('claims', 'Claims on the remote.', one(around.claims.size)),

@@ -160,7 +160,7 @@ export function formatWhole(io: Io, { said, state }: Shown): readonly string[] {
   ];
 }
 
-/** A file that is no message: why, and how to look closer. */
+/** A file that is not a message: why, and how to look closer. */
 export function formatUnreadable(io: Io, { file, rejection }: Unreadable): string {
   return `${paint(io, 'red', 'rejected')}  ${oneLine(file.path, 300)}:${rejection.line}: found ${oneLine(rejection.found, 200)}; expected ${oneLine(rejection.expected, 200)}`;
 }

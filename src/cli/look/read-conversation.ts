@@ -45,7 +45,7 @@ export interface Said {
   readonly message: Message;
 }
 
-/** A file that is no message, and why. */
+/** A file that is not a message, and why. */
 export interface Unreadable {
   readonly file: ListedFile;
   readonly rejection: Rejection;

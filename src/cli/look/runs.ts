@@ -64,7 +64,7 @@ export async function findRun(
   const path = standing ?? (await findByPrefix(around, text)) ?? (await findByMarker(around, text));
   const seen = (await seeMarker(around, path, at)) ?? (await seeRunOf(around, path, at));
   if (seen === null)
-    throw new CrosstalkError('NOT_FOUND', `${path} is no workflow in ${session.located.url}`, {
+    throw new CrosstalkError('NOT_FOUND', `${path} is not a workflow in ${session.located.url}`, {
       fix: fixBy`crosstalkd show ${path}`,
     });
   return seen;

@@ -85,7 +85,8 @@ async function findText(
   const hits: { file: ListedFile; message: Message }[] = [];
   await scanBlobs(session.repository, files, (file, blob) => {
     if (blob.kind !== 'bytes') return;
-    // Bytes that are no UTF-8 are read in another encoding later, so they cannot be ruled out here.
+    // Bytes that are not UTF-8 are read in another encoding later, so they cannot be ruled out
+    // here.
     const raw = Buffer.from(blob.bytes.buffer, blob.bytes.byteOffset, blob.bytes.byteLength)
       .toString('utf8')
       .toLowerCase();

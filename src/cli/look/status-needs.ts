@@ -46,7 +46,7 @@ export interface NeedSources {
   readonly failures: readonly Failure[];
   /** What agents have asked of people. */
   readonly asked: readonly ReasonOf<'asked'>[];
-  /** Files that are no messages and that nobody has dismissed. */
+  /** Files that are not messages and that nobody has dismissed. */
   readonly strays: readonly string[];
   /** What the clone has and nobody else sees yet. */
   readonly unsent: Unsent | null;
@@ -56,7 +56,7 @@ export interface NeedSources {
 }
 
 const ABOUT_MAX = 3;
-/** More files than these that are no messages are told as one. */
+/** More files than these that are not messages are told as one. */
 const FILES_MAX = 2;
 
 /** Everything that needs a person. */

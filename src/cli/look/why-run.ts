@@ -162,7 +162,7 @@ function printWaits(
     `${paint(io, 'bold', plain(told.run))} ${told.over ? `is over: ${told.status}` : `is ${told.status}`}`,
   );
   if (told.waits.length === 0 && !told.over)
-    io.print('  nothing holds it: a host moves it on with its next look');
+    io.print('  nothing blocks it: a host advances it at its next poll');
   for (const wait of told.waits.slice(0, LINES_MAX)) {
     io.print(`  ${plain(sayReason(wait))}`);
     printFix(io, fixOf(wait));

@@ -209,8 +209,8 @@ async function tellMessage(
 }
 
 /**
- * What is said of a file that is no message, by its path, its name, or its id; the id of a copy is
- * that of the message that counts.
+ * What is said of a file that is not a message, by its path, its name, or its id; the id of a copy
+ * is that of the message that counts.
  */
 export function findRejected(around: Surroundings, asked: string): Told | null {
   const file = [...around.index.rejected.values()].find(
@@ -272,7 +272,7 @@ async function describeUnknown(
     near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;
   return new CrosstalkError(
     'NOT_FOUND',
-    `"${asked}" is no message, run, model or host of this transport${hint}`,
+    `"${asked}" is not a message, run, model or host of this transport${hint}`,
     {
       fix: orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
     },

@@ -74,11 +74,11 @@ async function findPerson(
   const { said } = await readSaid(session, [await resolveId(session, agent.message)]);
   const [question] = said;
   if (question === undefined)
-    throw new CrosstalkError('NOT_FOUND', `${agent.message} is not there any more`);
+    throw new CrosstalkError('NOT_FOUND', `${agent.message} does not exist any more`);
   const asked = option(invocation, 'to')?.toLowerCase() ?? question.from;
   const { models } = session.mirror.index();
   if (models.includes(asked) || asked === 'workflow' || asked === 'all')
-    throw new CrosstalkError('REFUSED', `"${asked}" is no person`, {
+    throw new CrosstalkError('REFUSED', `"${asked}" is not a person`, {
       fix: fixByHand('name a person with --to, or ask a model with crosstalkd send --wait'),
     });
   await refuseUnknown(session, parseRecipients([asked]));

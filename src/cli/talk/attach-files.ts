@@ -143,7 +143,7 @@ async function readAttached(full: string, name: string): Promise<Uint8Array> {
   });
   try {
     const found = await file.stat();
-    if (!found.isFile()) throw broken('it is no regular file');
+    if (!found.isFile()) throw broken('it is not a regular file');
     if (found.size > ATTACHMENTS_BYTES_MAX)
       throw broken(`it has ${found.size} bytes, and ${ATTACHMENTS_BYTES_MAX} is the most`);
     return await file.readFile();

@@ -62,7 +62,7 @@ export async function identifySender(
   if (!isFree)
     throw new CrosstalkError(
       'USAGE',
-      `the sender "${name}" ${isAlias(name) ? 'is the name of a model here' : `is no name: ${NAME_RULE}`}`,
+      `the sender "${name}" ${isAlias(name) ? 'is the name of a model here' : `is not a name: ${NAME_RULE}`}`,
       {
         fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM'),
       },

@@ -51,7 +51,7 @@ export interface Sending {
 
 /**
  * Reads the text from the one place that was given. Throws USAGE for none or several,
- * MESSAGE_REJECTED for a text that is no message.
+ * MESSAGE_REJECTED for a text that is not a message.
  */
 export async function readDraft(
   invocation: Invocation,
@@ -173,7 +173,7 @@ async function readAnswered(
   if (broken === undefined) return said;
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
-    `${broken.file.path} is no message, so it cannot be answered`,
+    `${broken.file.path} is not a message, so it cannot be answered`,
     {
       fix: fixBy`crosstalkd show ${broken.file.path}`,
     },
@@ -225,7 +225,7 @@ async function chooseChannel(
       `--channel "${channel}": Windows has no folder of that name, and could not clone it`,
       { fix: withNote(fixBy`crosstalkd channels`, 'or another name for a new one') },
     );
-  throw new CrosstalkError('USAGE', `--channel "${channel}" is no channel: ${CHANNEL_RULE}`, {
+  throw new CrosstalkError('USAGE', `--channel "${channel}" is not a channel: ${CHANNEL_RULE}`, {
     fix: 'crosstalkd channels',
   });
 }
@@ -350,7 +350,7 @@ async function readWritten(
   if (parseMessagePath(path) === null)
     throw new CrosstalkError(
       'MESSAGE_REJECTED',
-      `${path} is no place for a message: expected ${CHANNELS}/<channel>/<name>.md`,
+      `${path} is not a place for a message: expected ${CHANNELS}/<channel>/<name>.md`,
       {
         fix: fixBy`mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
       },

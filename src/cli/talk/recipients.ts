@@ -20,7 +20,7 @@ export function parseRecipients(texts: readonly string[]): readonly Address[] {
     if (address !== null) return address;
     throw new CrosstalkError(
       'USAGE',
-      `--to "${word}" is no address: expected name or name@host (${NAME_RULE})`,
+      `--to "${word}" is not an address: expected name or name@host (${NAME_RULE})`,
       {
         fix: 'crosstalkd models',
       },
@@ -36,7 +36,7 @@ export interface UnknownName {
 
 /**
  * The names that are neither a model of the transport or of a host, nor a person seen here. Asks
- * the remote only for names that are no model of the transport.
+ * the remote only for names that are not models of the transport.
  */
 export async function findUnknown(
   session: TransportSession,

@@ -23,7 +23,7 @@ import {
 } from './source.ts';
 import { fixBy } from '../../base/fix.ts';
 
-/** Asks for the plan of a text and prints it. Exit 1 when the answer is no plan. */
+/** Asks for the plan of a text and prints it. Exit 1 when the answer is not a plan. */
 export async function compileWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait');
   const around = await lookToAct(invocation);
@@ -81,7 +81,7 @@ async function askForPlan(
   if (!('plan' in read))
     throw new CrosstalkError(
       'MESSAGE_REJECTED',
-      `the answer of ${compiler} is no plan: ${read.join('; ')}`,
+      `the answer of ${compiler} is not a plan: ${read.join('; ')}`,
       {
         fix: fixBy`crosstalkd show ${reply.file.path}`,
       },

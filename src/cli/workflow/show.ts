@@ -68,7 +68,7 @@ export async function resolveCommit(
   } finally {
     await git.close();
   }
-  throw new CrosstalkError('NOT_FOUND', `"${text}" is no commit of branch ${session.branch}`, {
+  throw new CrosstalkError('NOT_FOUND', `"${text}" is not a commit of branch ${session.branch}`, {
     fix: 'git log --oneline',
   });
 }

@@ -84,7 +84,7 @@ export async function readWorkflow(
   if (isName(asked) && (await readFile(here).catch(() => null)) !== null)
     throw new CrosstalkError(
       'NOT_FOUND',
-      `${workflowFile(asked)} is in this directory but not on the remote yet, so "${asked}" is no saved workflow`,
+      `${workflowFile(asked)} is in this directory but not on the remote yet, so "${asked}" is not a saved workflow`,
       {
         fix: withNote(
           fixBy`crosstalkd workflow check ${workflowFile(asked)}`,
@@ -95,7 +95,7 @@ export async function readWorkflow(
   const near = suggestName(asked, known.saved);
   throw new CrosstalkError(
     'NOT_FOUND',
-    `"${asked}" is no file and no saved workflow${near === null ? '' : `; did you mean "${near}"?`}`,
+    `"${asked}" is neither a file nor a saved workflow${near === null ? '' : `; did you mean "${near}"?`}`,
     {
       fix:
         known.saved.length === 0

@@ -13,7 +13,7 @@ export interface TimelineRow extends Timed {
   readonly label: string;
   readonly who: string;
   readonly state: string;
-  /** Somebody works on it, or it is no work. */
+  /** Somebody works on it, or it is not work. */
   readonly isHeld: boolean;
   /** False for what only waits for people or the world. */
   readonly isWork: boolean;

@@ -137,7 +137,7 @@ function Needs({ status }: { readonly status: Status }): VNode {
 
 /** Asked again or dismissed in place; what helps with the rest is told as a command. */
 const FAILURES: readonly string[] = ['failure', 'outcome-unknown'];
-/** About files that are no messages: there is nothing to open. */
+/** About files that are not messages: there is nothing to open. */
 const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];
 
 function NeedRow({ need, words }: { readonly need: Need; readonly words: Status['words'] }): VNode {

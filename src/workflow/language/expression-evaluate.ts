@@ -1,6 +1,6 @@
 /**
  * Evaluates expressions. Total: what is missing is null, what does not fit is null or false. Only a
- * value that outgrows every use is no value: RunTooLarge ends the run.
+ * value that outgrows every use is not a value: RunTooLarge ends the run.
  */
 import { RunTooLarge } from './too-large.ts';
 import { isProjection } from './expression-check.ts';

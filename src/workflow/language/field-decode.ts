@@ -29,7 +29,7 @@ export function decodeModels(mapping: Mapping, key: string): readonly string[] {
     const address = parseAddress(text);
     const reserved = address !== null && ['all', 'workflow'].includes(address.name);
     if (address === null || reserved)
-      mapping.report([...mapping.path, key], `"${text}" is no model: a name or name@host`);
+      mapping.report([...mapping.path, key], `"${text}" is not a model: a name or name@host`);
   }
   return texts.map((text) => text.trim().toLowerCase());
 }
@@ -43,7 +43,7 @@ export function decodeSchema(mapping: Mapping): Json | null {
   if (schema === undefined || schema === null) return null;
   const path = [...mapping.path, 'schema'];
   if (typeof schema === 'string') {
-    mapping.report(path, `the schema file "${schema}" is not in the transport or is no JSON`);
+    mapping.report(path, `the schema file "${schema}" is not in the transport or is not JSON`);
     return null;
   }
   for (const problem of schemaProblems(schema)) mapping.report(path, problem);

@@ -18,7 +18,7 @@ export function decodeAsk(outer: Mapping): Ask {
   const approvers = take.texts('approvers').map((name) => name.trim().toLowerCase());
   for (const name of approvers)
     if (!isName(name))
-      mapping.report([...mapping.path, 'approvers'], `"${name}" is no person's name`);
+      mapping.report([...mapping.path, 'approvers'], `"${name}" is not a person's name`);
   if (form === 'choose' && choices.length < 2)
     mapping.report(mapping.path, '"kind: choose" needs at least two "choices"');
   if (form !== 'choose' && choices.length > 0)
@@ -64,7 +64,7 @@ export function decodeWait(outer: Mapping): Wait {
     if (until.parts.length === 1 && only?.kind === 'text' && parseIso(only.text.trim()) === null)
       mapping.report(
         [...mapping.path, 'until'],
-        `"${only.text}" is no time`,
+        `"${only.text}" is not a time`,
         'such as 2026-11-21T06:40:20Z',
       );
     return { kind: 'wait', what: { kind: 'until', at: until } };

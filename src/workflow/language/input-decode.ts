@@ -13,7 +13,7 @@ export function decodeInputs(outer: Mapping): readonly InputSpec[] {
   return Object.keys(inputs.raw).map((name) => {
     const mapping = mappingAt(inputs, name);
     if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name))
-      outer.report(mapping.path, `"${name}" is no name for an input`);
+      outer.report(mapping.path, `"${name}" is not a name for an input`);
     refuseUnknownKeys(mapping, KEYS.input, `input "${name}"`);
     const take = createTaker(mapping);
     const spec: InputSpec = {

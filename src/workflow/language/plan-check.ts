@@ -97,7 +97,7 @@ function checkLevel(level: Level, report: Report): void {
         : `known here: ${ids.join(', ')}`;
       report(
         [...step.place, 'needs'],
-        `"${step.id}" needs "${need}", which is no step beside it`,
+        `"${step.id}" needs "${need}", which is not a step beside it`,
         meant === null ? known : `did you mean "${meant}"?`,
       );
     }
@@ -404,7 +404,7 @@ function checkApprovers(
 ): void {
   for (const name of approvers)
     if (options.models?.includes(name) === true || ['all', 'workflow'].includes(name))
-      report([...step.place, 'ask', 'approvers'], `"${name}" is no person: only people approve`);
+      report([...step.place, 'ask', 'approvers'], `"${name}" is not a person: only people approve`);
 }
 
 function reportAll(problems: readonly string[], path: readonly string[], report: Report): void {

@@ -100,7 +100,8 @@ function decodeSchedule(outer: Mapping): Plan['schedule'] {
   if (problem !== null)
     outer.report([...mapping.path, 'schedule'], problem, 'five fields in UTC, such as "0 9 * * 1"');
   const channel = take.text('channel') ?? 'workflows';
-  if (!isChannel(channel)) outer.report([...mapping.path, 'channel'], `"${channel}" is no channel`);
+  if (!isChannel(channel))
+    outer.report([...mapping.path, 'channel'], `"${channel}" is not a channel`);
   return {
     cron,
     channel,

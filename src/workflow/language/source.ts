@@ -53,7 +53,7 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
             message: `found ${read.why}`,
             suggestion: `expected ${read.remedy}`,
           }
-        : { line: 1, message: 'the front matter holds values that are no JSON', suggestion: null };
+        : { line: 1, message: 'the front matter holds values that are not JSON', suggestion: null };
     return { raw: {}, lineOf: () => problem.line, problems: [problem] };
   }
   const bodyLine = yaml.split('\n').length + (yaml.endsWith('\n') || yaml === '' ? 2 : 3) - 1;

@@ -35,7 +35,7 @@ export function decodeSteps(outer: Mapping, key: string, inherited: Inherited): 
     if (!ID.test(id)) {
       outer.report(
         [...mapping.path, id],
-        `"${id}" is no step id: a lower-case letter, then letters, digits, "-" and "_", at most 40`,
+        `"${id}" is not a step id: a lower-case letter, then letters, digits, "-" and "_", at most 40`,
       );
       return [];
     }

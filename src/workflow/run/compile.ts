@@ -56,8 +56,8 @@ export function chooseCompilers(marker: Marker, options: CompileOptions): Compil
 }
 
 /**
- * What the compiling model is told. The example is written with placeholders, so that it is no plan
- * itself: a program that only repeats its question has said nothing.
+ * What the compiling model is told. The example is written with placeholders, so that it is not a
+ * plan itself: a program that only repeats its question has said nothing.
  */
 export function compilePrompt(task: string, models: readonly string[]): string {
   return `Make a workflow plan for the task below. Answer with one YAML or JSON mapping in a fence and nothing else.

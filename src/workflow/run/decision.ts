@@ -162,7 +162,7 @@ function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
   // A model that only some host knows is told by what it sends: that carries the hops of what it
   // works on.
   if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow' || vote.hops > 0)
-    return `${vote.from} is no person`;
+    return `${vote.from} is not a person`;
   if (vote.speaker === null)
     return 'nobody knows who wrote it: it is not committed yet, was edited since, or comes from a host';
   if (ask.approvers.length > 0 && !ask.approvers.includes(vote.from))

@@ -148,7 +148,9 @@ export function foldChain(fold: Fold, spec: ChainSpec): Outcome {
   });
 }
 
-/** A plan that was asked for again was no plan, whatever the models of today would say about it. */
+/**
+ * A plan that was asked for again was not a plan, whatever the models of today would say about it.
+ */
 function assessAnswer(
   fold: Fold,
   spec: ChainSpec,

@@ -277,7 +277,7 @@ function dueOf(fold: Fold, unit: Unit, { what }: Wait): Due {
       const text = showValue(evaluateTemplate(what.at, unit.values)).trim();
       const atMs = parseIso(text);
       return atMs === null
-        ? { kind: 'never', why: `"${text.slice(0, 40)}" is no time` }
+        ? { kind: 'never', why: `"${text.slice(0, 40)}" is not a time` }
         : atTime(fold, atMs, text);
     }
     case 'message': {

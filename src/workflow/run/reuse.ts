@@ -48,7 +48,7 @@ export interface Reuse {
   readonly wait: (wait: { readonly relative: string; readonly step: string }) => Reusable | null;
 }
 
-/** Of a run that is no fork. Always the same, so that steps may hang on it. */
+/** Of a run that is not a fork. Always the same, so that steps may hang on it. */
 const NOTHING: Reuse = { answer: () => null, gate: () => null, wait: () => null };
 
 /** Looks into the run that this one is forked from, or that an older program began here. */

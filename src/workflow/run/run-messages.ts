@@ -17,7 +17,7 @@ export interface PersonMessage {
   readonly path: string;
   /** Who wrote it, told by who committed it; what `from:` says when nobody knows. */
   readonly from: string;
-  /** Null when nobody knows who committed it: then it is no vote. */
+  /** Null when nobody knows who committed it: then it is not a vote. */
   readonly speaker: Speaker | null;
   readonly atMs: number;
   readonly message: Message;

@@ -7,7 +7,7 @@
 //   stop, result, error    the end of the prompt ("end_turn")
 //   works                  true: only a cancel ends the prompt;  deaf: not even that
 //   stays                  true: it does not end with its stdin
-//   noise                  a line that is no JSON, first
+//   noise                  a line that is not JSON, first
 // What it was sent is in the text as "heard: <methods>", when there are no updates.
 import { createInterface } from 'node:readline';
 
