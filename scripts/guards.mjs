@@ -32,7 +32,7 @@ it('every promise is kept', async () => {
 const GUARDS = [
   {
     name: 'lease on the branch',
-    file: 'transport/publish.ts',
+    file: 'transport/build-on-tip.ts',
     find: '[{ ref: publisher.branchRef, expected: tip, next: head }]',
     without:
       '[{ ref: publisher.branchRef, expected: (await publisher.repository.listRefs([])).value?.tip ?? null, next: head }]',

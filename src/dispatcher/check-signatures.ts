@@ -4,7 +4,8 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { OpenMessage, Work } from '../protocol/open-work.ts';
+import type { OpenMessage } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
 import { hear, maySpeakAs, requires, type Trust, type Voice } from '../protocol/trust.ts';
 import type { Repository } from '../transport/repository.ts';

@@ -7,7 +7,7 @@ import { aheadMs, MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import { effectsOf, type Work } from '../protocol/open-work.ts';
+import { effectsOf, type Work } from '../protocol/list-work.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { hasRoomForTwo, mayPush } from './keep-pace.ts';

@@ -12,7 +12,7 @@ import type { ModelProblem } from '../protocol/models.ts';
 import type { Trust } from '../protocol/trust.ts';
 import type { RefNames } from '../protocol/paths.ts';
 import type { Mirror } from '../transport/mirror.ts';
-import type { Publisher } from '../transport/publish.ts';
+import type { Publisher } from '../transport/transaction.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ReadSpacing } from '../transport/space-reads.ts';
 import type { LeaseTimes } from '../protocol/pace.ts';

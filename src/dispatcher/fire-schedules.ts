@@ -16,7 +16,7 @@ import {
   parseSlot,
 } from '../workflow/run/schedule.ts';
 import { readSource } from '../workflow/language/source.ts';
-import type { TipView } from '../transport/publish.ts';
+import type { TipView } from '../transport/transaction.ts';
 import { readFolder } from '../transport/read-folder.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';

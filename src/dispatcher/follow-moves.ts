@@ -6,13 +6,8 @@
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { findStart } from '../protocol/find-start.ts';
-import {
-  listSuperseded,
-  listWork,
-  openByKey,
-  type OpenIndex,
-  type Work,
-} from '../protocol/open-work.ts';
+import type { OpenIndex } from '../protocol/open-work.ts';
+import { listSuperseded, listWork, openByKey, type Work } from '../protocol/list-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { namesUnder } from './refs-under.ts';
 import { type HeldClaim, heldClaims } from './own-claims.ts';

@@ -5,7 +5,7 @@
 import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import { effectsOf } from '../protocol/open-work.ts';
+import { effectsOf } from '../protocol/list-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { awaitTurn, leaseTimes } from './keep-pace.ts';
 import type { RefResult } from '../transport/repository.ts';

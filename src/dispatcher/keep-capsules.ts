@@ -7,7 +7,7 @@ import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Capsule, formatCapsule, parseCapsule, tailOf } from '../protocol/capsule.ts';
-import { listSuperseded, openByKey } from '../protocol/open-work.ts';
+import { listSuperseded, openByKey } from '../protocol/list-work.ts';
 import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { limitsNow } from './keep-pace.ts';

@@ -6,7 +6,7 @@ import { findStart } from '../protocol/find-start.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { MODEL_DEFAULTS } from '../protocol/models.ts';
 import { elsewhere } from '../protocol/paths.ts';
-import type { Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { leaseTimes } from './keep-pace.ts';
 import { ranExternal } from './start-ledger.ts';

@@ -2,7 +2,8 @@
  * How many hosts push the branch at the same time as this one, and how long a push of it takes: out
  * of this host's own wins and losses.
  */
-import type { Crowd, PublishRound } from '../transport/publish.ts';
+import type { PublishRound } from '../transport/publish.ts';
+import type { Crowd } from '../transport/wait-after-loss.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { refsUnder } from './refs-under.ts';
 

@@ -4,7 +4,7 @@
  * here wakes it.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
-import { encodeIndex } from '../protocol/open-work.ts';
+import { encodeIndex } from '../protocol/index-checkpoint.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { leaseTimes, watchPauseMs } from './keep-pace.ts';
 import { endBeat } from './keep-lease.ts';

@@ -7,7 +7,7 @@ import { SECOND } from '../base/clock.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { composeStart } from '../protocol/started.ts';
 import { replyPath, startedPath } from '../protocol/paths.ts';
-import type { Transaction } from '../transport/publish.ts';
+import type { Transaction } from '../transport/transaction.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HeldClaim, LiveClaim } from './own-claims.ts';
 import { currentPath } from './follow-moves.ts';

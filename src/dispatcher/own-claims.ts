@@ -6,7 +6,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';
-import type { Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 
 /** Why a running attempt is ended by us. */
 export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';

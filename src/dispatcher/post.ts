@@ -4,15 +4,9 @@
  * published together; while one push is on its way the rest of the dispatcher continues.
  */
 import { errorText } from '../base/errors.ts';
-import {
-  backoffMs,
-  catchUp,
-  publishOnce,
-  type PublishRound,
-  rivalryMs,
-  type TransactionOutcome,
-  yieldMs,
-} from '../transport/publish.ts';
+import { catchUp, publishOnce, type PublishRound } from '../transport/publish.ts';
+import { backoffMs, rivalryMs, yieldMs } from '../transport/wait-after-loss.ts';
+import type { TransactionOutcome } from '../transport/transaction.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { limitsNow, mayPush } from './keep-pace.ts';

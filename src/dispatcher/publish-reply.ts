@@ -12,9 +12,9 @@ import {
   type OutboxItem,
   PUBLISHED,
 } from '../local/local-state.ts';
-import type { Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import type { Claim } from '../protocol/claim.ts';
-import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
+import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { advance, dropOwn, type HeldClaim } from './own-claims.ts';

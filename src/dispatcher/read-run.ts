@@ -27,7 +27,7 @@ import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import { findSpeakers } from './find-speakers.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
-import type { TipView } from '../transport/publish.ts';
+import type { TipView } from '../transport/transaction.ts';
 import type { Repository } from '../transport/repository.ts';
 
 export interface RunReader {

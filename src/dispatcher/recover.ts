@@ -5,7 +5,7 @@
  */
 import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.ts';
-import { listWork, type Work } from '../protocol/open-work.ts';
+import { listWork, type Work } from '../protocol/list-work.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { heldClaims, resumeOwn } from './own-claims.ts';

@@ -6,7 +6,8 @@
 import type { Clock } from '../base/clock.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import { type TransactionOutcome, UNMOVED_MAX, unmovedMs } from '../transport/publish.ts';
+import { UNMOVED_MAX, unmovedMs } from '../transport/wait-after-loss.ts';
+import type { TransactionOutcome } from '../transport/transaction.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Outgoing, Refusal } from './state.ts';
 

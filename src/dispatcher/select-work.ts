@@ -11,7 +11,7 @@ import { parseBeatName } from '../protocol/beat.ts';
 import type { BudgetReached, Budgets } from '../protocol/budgets.ts';
 import { judgeAdmission } from '../protocol/admission.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import { isTask, type Work } from '../protocol/open-work.ts';
+import { isTask, type Work } from '../protocol/list-work.ts';
 import { elsewhere, messageId } from '../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../protocol/reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';

@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { fixBy, formatFix } from '../base/fix.ts';
 import { elsewhere } from '../protocol/paths.ts';
-import type { Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import { composeReply, NO_RUN } from '../protocol/reply.ts';
 import { claimMessages, type ClaimRequest } from './claim-message.ts';
 import type { Dispatcher } from './dispatcher.ts';

@@ -11,12 +11,13 @@ import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { OpenIndex, OpenMessage, Work } from '../protocol/open-work.ts';
+import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import { OWN_PACE, type Pace } from '../protocol/pace.ts';
 import type { Traffic } from '../protocol/turn.ts';
 import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Rewrite } from '../transport/mirror.ts';
-import type { Transaction, TransactionOutcome } from '../transport/publish.ts';
+import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, RefUpdate } from '../transport/repository.ts';
 import type { ScheduleInput } from '../workflow/run/schedule.ts';
@@ -24,8 +25,8 @@ import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
 import { createLedger, type StartLedger } from './start-ledger.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
-import { type OtherClaims } from './other-claims.ts';
-import { type OwnClaims } from './own-claims.ts';
+import type { OtherClaims } from './other-claims.ts';
+import type { OwnClaims } from './own-claims.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {

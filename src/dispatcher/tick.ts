@@ -2,7 +2,7 @@
  * One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take
  * what is free, move workflows on.
  */
-import type { Work } from '../protocol/open-work.ts';
+import type { Work } from '../protocol/list-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';
 import { adoptClaims, claimMessages } from './claim-message.ts';
 import { checkSignatures } from './check-signatures.ts';

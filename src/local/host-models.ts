@@ -1,6 +1,7 @@
 /** The operator's own models.yaml of this host, which wins over the transport's. */
 import { CrosstalkError } from '../base/errors.ts';
-import { decodeModels, type ModelsFile } from '../protocol/models.ts';
+import type { ModelsFile } from '../protocol/models.ts';
+import { decodeModels } from '../protocol/decode-models.ts';
 import { type ConfigDirectory, readConfigFile } from './config-directory.ts';
 
 /**

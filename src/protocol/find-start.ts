@@ -1,5 +1,6 @@
 /** Which piece of work a mark of a started agent stands for. Pure. */
-import type { OpenIndex, Work } from './open-work.ts';
+import type { OpenIndex } from './open-work.ts';
+import type { Work } from './list-work.ts';
 import type { StartMark } from './started.ts';
 
 interface Marks {

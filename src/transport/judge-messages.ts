@@ -7,16 +7,12 @@ import type { Turns } from '../base/turns.ts';
 import { expandAddresses, type Recipient } from '../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { MessageFields } from '../protocol/message.ts';
-import { listModelNames } from '../protocol/models.ts';
+import { listModelNames } from '../protocol/decode-models.ts';
 import { isOlderReply, isOlderTask, type OlderAnswer, olderEnd } from '../protocol/older-answer.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
 import { openMessage } from '../protocol/open-message.ts';
-import {
-  type OpenIndex,
-  type OpenMessage,
-  type RejectedFile,
-  rejectTwin,
-} from '../protocol/open-work.ts';
+import type { OpenIndex, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
+import { rejectTwin } from '../protocol/fold-changes.ts';
 import {
   messageId,
   type MessagePath,

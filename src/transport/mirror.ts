@@ -4,13 +4,10 @@
  * same door, so the index never runs behind what this host itself has landed.
  */
 import type { Oid } from '../base/ids.ts';
-import {
-  type ChangeBatch,
-  EMPTY_INDEX,
-  foldChanges,
-  type OpenIndex,
-} from '../protocol/open-work.ts';
-import { listModelNames, type ModelProblem } from '../protocol/models.ts';
+import { EMPTY_INDEX, type OpenIndex } from '../protocol/open-work.ts';
+import { type ChangeBatch, foldChanges } from '../protocol/fold-changes.ts';
+import type { ModelProblem } from '../protocol/models.ts';
+import { listModelNames } from '../protocol/decode-models.ts';
 import { readChanges } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
 import { channelOf, parseMessagePath, VERSION_FILE } from '../protocol/paths.ts';

@@ -8,7 +8,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { actsOutside } from '../protocol/isolation.ts';
 import type { MessageRead } from '../protocol/message.ts';
 import { olderAnswer } from '../protocol/older-answer.ts';
-import { type ChangeBatch, rejectFolder } from '../protocol/open-work.ts';
+import { type ChangeBatch, rejectFolder } from '../protocol/fold-changes.ts';
 import {
   archivedChannel,
   CHANNELS,

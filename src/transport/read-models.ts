@@ -4,7 +4,8 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { decodeModels, type ModelProblem } from '../protocol/models.ts';
+import type { ModelProblem } from '../protocol/models.ts';
+import { decodeModels } from '../protocol/decode-models.ts';
 import { MODELS_FILE } from '../protocol/paths.ts';
 import { readTextAt } from './read-text.ts';
 import type { Repository } from './repository.ts';

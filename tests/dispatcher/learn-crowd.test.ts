@@ -4,12 +4,9 @@ import type { Oid } from '../../src/base/ids.ts';
 import { learnCrowd } from '../../src/dispatcher/learn-crowd.ts';
 import { createState } from '../../src/dispatcher/state.ts';
 import { refNames } from '../../src/protocol/paths.ts';
-import {
-  type PublishRound,
-  rivalryMs,
-  type Transaction,
-  yieldMs,
-} from '../../src/transport/publish.ts';
+import type { PublishRound } from '../../src/transport/publish.ts';
+import { rivalryMs, yieldMs } from '../../src/transport/wait-after-loss.ts';
+import type { Transaction } from '../../src/transport/transaction.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 
 const refs = refNames(true);

@@ -14,7 +14,8 @@ import { decideAfterFailure, type FailedAttempt } from '../../src/protocol/failu
 import { MESSAGE_BYTES_MAX } from '../../src/protocol/front-matter.ts';
 import { INVARIANTS } from '../../src/protocol/invariants.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
-import { decodeModels, MODEL_DEFAULTS, READ_ONLY_ADAPTERS } from '../../src/protocol/models.ts';
+import { MODEL_DEFAULTS, READ_ONLY_ADAPTERS } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import {
   claimKey,
   identityOf,

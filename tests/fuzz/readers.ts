@@ -17,7 +17,7 @@ import { formatClaim, parseClaim } from '../../src/protocol/claim.ts';
 import { formatControl, parseControl } from '../../src/protocol/control.ts';
 import { readFrontMatter, writeFrontMatter } from '../../src/protocol/front-matter.ts';
 import { decodeMessage, formatMessage, type MessageFields } from '../../src/protocol/message.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { parseGatePath, parseMessagePath, parseTaskPath } from '../../src/protocol/paths.ts';
 import { verifySsh } from '../../src/protocol/ssh-signature.ts';
 import { formatStart, readStart } from '../../src/protocol/started.ts';

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
 import { findStart } from '../../src/protocol/find-start.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
-import { listWork } from '../../src/protocol/open-work.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
 import { newMessagePath, replyPath, startedPath } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';

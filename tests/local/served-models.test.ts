@@ -11,7 +11,7 @@ import {
   unknownOnly,
   type ServedModelsInput,
 } from '../../src/local/served-models.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { buildSources, startChild, tempDirectory } from './run-child.ts';
 import { fixIs } from '../support/fix.ts';
 

@@ -5,7 +5,7 @@ import {
   judgeAdmission,
   readMaySend,
 } from '../../src/protocol/admission.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 
 const entryOf = (keys: string) => {
   const { models, problems } = decodeModels(

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeBudgets } from '../../src/protocol/budgets.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { isPortable } from '../../src/protocol/names.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import { readYamlMapping } from '../../src/protocol/yaml.ts';
 import { oddFile } from '../../src/transport/odd-file.ts';

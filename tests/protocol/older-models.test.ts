@@ -1,6 +1,6 @@
 /** A models.yaml of a program before 8: read as names, and rewritten. */
 import { expect, it } from 'vitest';
-import { decodeModels, listModelNames } from '../../src/protocol/models.ts';
+import { decodeModels, listModelNames } from '../../src/protocol/decode-models.ts';
 import { upgradeModels } from '../../src/protocol/older-models.ts';
 
 const upgraded = (text: string): ReturnType<typeof decodeModels> =>

@@ -4,7 +4,7 @@ import { parseOid } from '../../src/base/ids.ts';
 import { hasUnsafe } from '../../src/base/plain-text.ts';
 import { formatClaim, parseClaim } from '../../src/protocol/claim.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { composeQuestion, readPermission } from '../../src/protocol/question.ts';
 
 const claim = {

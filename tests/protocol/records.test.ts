@@ -12,7 +12,7 @@ import {
   observeRefs,
   silentMs,
 } from '../../src/protocol/lease.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { composePrompt } from '../../src/protocol/prompt.ts';
 import { composeReply, type ReplyFacts } from '../../src/protocol/reply.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';

@@ -6,12 +6,12 @@
 import { CrosstalkError, errorText } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import { type Dispatcher, type Doors, type Settings } from '../../src/dispatcher/dispatcher.ts';
+import type { Dispatcher, Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
 import type { Serving } from '../../src/dispatcher/state.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
-import { decodeModels } from '../../src/protocol/models.ts';
-import { decodeIndex } from '../../src/protocol/open-work.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
+import { decodeIndex } from '../../src/protocol/index-checkpoint.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
 import { spaceReads } from '../../src/transport/space-reads.ts';
 import { type Act, createFakeAgents } from '../support/fake-agents.ts';

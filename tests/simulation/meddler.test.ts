@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { formatControl } from '../../src/protocol/control.ts';
-import { listWork } from '../../src/protocol/open-work.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { killProcess } from './host.ts';
 import { type Story, tell } from './stories.ts';

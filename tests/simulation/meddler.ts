@@ -6,7 +6,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { CONTROL_NAME, formatControl } from '../../src/protocol/control.ts';
-import { listWork } from '../../src/protocol/open-work.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Host } from './host.ts';
 import { MODELS } from './people.ts';

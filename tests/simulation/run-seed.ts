@@ -3,7 +3,8 @@
  * more, everything comes to rest and is judged.
  */
 import type { Oid } from '../../src/base/ids.ts';
-import { listWork, type OpenIndex } from '../../src/protocol/open-work.ts';
+import type { OpenIndex } from '../../src/protocol/open-work.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import type { MemoryRemote } from '../support/memory-repository.ts';

@@ -3,8 +3,10 @@ import { NO_BUDGETS } from '../../src/protocol/budgets.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import type { WorkView } from '../../src/dispatcher/select-work.ts';
 import type { Claim } from '../../src/protocol/claim.ts';
-import { decodeModels, type ModelEntry } from '../../src/protocol/models.ts';
-import type { OpenMessage, Work } from '../../src/protocol/open-work.ts';
+import type { ModelEntry } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
+import type { OpenMessage } from '../../src/protocol/open-work.ts';
+import type { Work } from '../../src/protocol/list-work.ts';
 
 /** Work for `opus` that is ready, unless `change` says otherwise. */
 export function workOf(

@@ -2,19 +2,15 @@ import fc from 'fast-check';
 import { decodeTime } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import {
-  decodeIndex,
-  EMPTY_INDEX,
-  encodeIndex,
-  foldChanges,
-  listWork,
-  type OpenIndex,
-} from '../../src/protocol/open-work.ts';
+import { EMPTY_INDEX, type OpenIndex } from '../../src/protocol/open-work.ts';
+import { decodeIndex, encodeIndex } from '../../src/protocol/index-checkpoint.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
+import { foldChanges } from '../../src/protocol/fold-changes.ts';
 import { findStart } from '../../src/protocol/find-start.ts';
 import { MODELS_FILE, newMessagePath, startedPath } from '../../src/protocol/paths.ts';
 import { formatStart } from '../../src/protocol/started.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
-import { listModelNames } from '../../src/protocol/models.ts';
+import { listModelNames } from '../../src/protocol/decode-models.ts';
 import { readChanges } from '../../src/transport/read-changes.ts';
 import { readTextAt } from '../../src/transport/read-text.ts';
 import type { Repository } from '../../src/transport/repository.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeModels } from '../../src/protocol/models.ts';
+import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { whoCanBeAsked } from '../../src/protocol/who-can-be-asked.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { readMarker } from '../../src/workflow/language/marker.ts';

@@ -13,7 +13,7 @@ import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { approve } from '../../local/approvals.ts';
 import { readConfig } from '../../local/read-config.ts';
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { formatTransport, type Pace, paceOfUrl } from '../../protocol/pace.ts';
 import { MODELS_FILE, TRANSPORT_FILE, VERSION_FILE } from '../../protocol/paths.ts';
 import { HOSTED_NOTE } from '../care/set-pace.ts';

@@ -10,7 +10,8 @@ import { sayVersion } from '../look/status-needs.ts';
 import { blocksOf } from '../../dispatcher/recover.ts';
 import { writeCheckpoint } from '../../local/checkpoint.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { encodeIndex, listWork } from '../../protocol/open-work.ts';
+import { encodeIndex } from '../../protocol/index-checkpoint.ts';
+import { listWork } from '../../protocol/list-work.ts';
 import { CHANNELS, messageId } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
@@ -20,7 +21,7 @@ import { openState } from '../session/open-state.ts';
 import { plain } from '../io.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
-import { unreachable } from '../session/transport-session.ts';
+import { unreachable } from '../session/remote-errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 
 const LINES_MAX = 20;

@@ -9,7 +9,7 @@ import type { Oid } from '../../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { archivedPath, archiveRef, channelFolder } from '../../protocol/paths.ts';
-import type { Transaction } from '../../transport/publish.ts';
+import type { Transaction } from '../../transport/transaction.ts';
 import type { CommitDraft, RefUpdate, TreeChange } from '../../transport/repository.ts';
 import { type ArchivePlan, planArchive } from './archive-plan.ts';
 import { given, type Invocation, option } from '../command.ts';
@@ -18,7 +18,8 @@ import { identifyPerson, type Sender } from '../talk/person.ts';
 import { archiveOf, forgetArchive } from '../look/read-archive.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
-import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { fixBy, fixByHand } from '../../base/fix.ts';
 
 /** How often another host may move the archive first before this gives up. */

@@ -17,12 +17,13 @@ import type { Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { reasonOf } from '../look/status-needs.ts';
-import { encodeIndex } from '../../protocol/open-work.ts';
+import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { tellDispatcher } from './accept-rewrite.ts';
 import { probeRemote } from './probe-remote.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
-import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
 

@@ -19,9 +19,11 @@ import { isConfirmed, type Question } from '../confirm.ts';
 import { plain } from '../io.ts';
 import { openState } from '../session/open-state.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { managerHere, removeService, serviceOf } from './service.ts';
+import { removeService, serviceOf } from './service.ts';
+import { managerHere } from './service-manager.ts';
 import { counted } from '../../protocol/say-reason.ts';
-import { openSession, type TransportSession, unreachable } from '../session/transport-session.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { unreachable } from '../session/remote-errors.ts';
 import { fixBy, orElse } from '../../base/fix.ts';
 
 /**

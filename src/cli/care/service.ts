@@ -4,24 +4,32 @@
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { makeConfigDirectory } from '../../local/config-directory.ts';
-import { runTool, type ToolEnded } from '../../local/run-tool.ts';
 import {
-  formatService,
   ownerOf,
   placeService,
   type ServiceManager,
   type ServicePlaces,
 } from '../../local/service-unit.ts';
-import { homeOf, present, stateRoot } from '../../local/state-directory.ts';
+import { homeOf, present } from '../../local/state-directory.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { formatJson, paint, plain } from '../io.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
+import {
+  startWith,
+  mustRun,
+  whenItRuns,
+  askState,
+  type ServiceAt,
+  managerHere,
+  tool,
+} from './service-manager.ts';
+import { composeText } from './compose-service.ts';
 
 /** Writes the unit and starts it. */
 export async function installService(invocation: Invocation): Promise<number> {
@@ -114,15 +122,6 @@ export async function showService(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-/** A service of one transport, and what is needed to speak of it. */
-export interface ServiceAt {
-  readonly invocation: Invocation;
-  readonly session: TransportSession;
-  readonly manager: ServiceManager;
-  readonly places: ServicePlaces;
-  readonly envFile: string;
-}
-
 /** Finds the service's names and places for the transport that the command is about. */
 async function openService(invocation: Invocation, where: string | null): Promise<ServiceAt> {
   const session = await openSession(invocation, { where, unread: true });
@@ -149,11 +148,6 @@ export function serviceOf(
     places,
     envFile: join(session.configDirectory.path, 'service.env'),
   };
-}
-
-/** The manager of this platform. */
-export function managerHere(): ServiceManager {
-  return process.platform === 'darwin' ? 'launchd' : 'systemd';
 }
 
 function chooseManager(invocation: Invocation): ServiceManager {
@@ -191,106 +185,6 @@ export async function removeService(at: ServiceAt): Promise<boolean> {
 }
 
 const ENV_FILE_TEXT = `# Variables for dispatchers that run as a service, NAME=value, one a line: what the "env:" of models lets through.\n`;
-
-async function composeText(at: ServiceAt): Promise<string> {
-  const { invocation, session, manager } = at;
-  const { env } = invocation;
-  const script = resolve(invocation.program);
-  if (/[\\/]_npx[\\/]/.test(script))
-    throw new CrosstalkError(
-      'REFUSED',
-      `${script} is a copy of npx, which may vanish; a service needs an installed program`,
-      {
-        fix: 'npm i -g crosstalkd',
-      },
-    );
-  const root = stateRoot(option(invocation, 'state'), env);
-  const alias = option(invocation, 'alias');
-  const configDirectory = present(env['CROSSTALK_CONFIG_DIR']);
-  return formatService(
-    {
-      manager,
-      id: session.id,
-      url: session.located.url,
-      argv: [
-        process.execPath,
-        ...(manager === 'launchd' ? [`--env-file=${at.envFile}`] : []),
-        ...[script, 'run', await whatToRun(at), '--state', root],
-        ...(alias === null ? [] : ['--alias', alias]),
-      ],
-      env: {
-        PATH: servicePath(env),
-        ...(configDirectory === null ? {} : { CROSSTALK_CONFIG_DIR: resolve(configDirectory) }),
-      },
-      envFile: at.envFile,
-      home: homeOf(env),
-      graceMs: session.config.shutdownGraceMs,
-    },
-    at.places,
-  );
-}
-
-/**
- * The address, so that the service needs no clone; the clone when its branch is not the one that
- * the address alone stands for, or when its configuration says how the remote is reached.
- */
-async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
-  const { clone, url, pushUrl, access } = session.located;
-  const isPlain = pushUrl === null && access.settings.length === 0;
-  if (clone === null && !isPlain)
-    throw new CrosstalkError(
-      'CONFIG_INVALID',
-      `the address of ${url} was given with a name or a password, which a service would show to every user of this machine`,
-      {
-        fix: withNote(fixBy`crosstalkd join URL`, 'then, in the clone: crosstalkd service install'),
-      },
-    );
-  if (clone === null) return url;
-  if (!isPlain) return clone;
-  const plainly = await openSession(invocation, { where: url, unread: true });
-  await plainly.close();
-  return plainly.branch === session.branch ? url : clone;
-}
-
-/** Where programs of users usually are; a service begins with next to nothing. */
-const USUAL_PLACES = [
-  '.local/bin',
-  'bin',
-  '.npm-global/bin',
-  '.bun/bin',
-  '.deno/bin',
-  '.cargo/bin',
-] as const;
-const SYSTEM_PLACES = [
-  '/opt/homebrew/bin',
-  '/usr/local/bin',
-  '/usr/bin',
-  '/bin',
-  '/usr/sbin',
-  '/sbin',
-] as const;
-
-/**
- * The PATH of this shell, where the agent programs were found, then the usual places. Folders that
- * are gone after a boot are left out.
- */
-export function servicePath(env: Invocation['env']): string {
-  const here = (env['PATH'] ?? '')
-    .split(delimiter)
-    .filter(
-      (folder) =>
-        isAbsolute(folder) &&
-        !/^\/(tmp|run|dev|proc)\//.test(folder) &&
-        !folder.includes('/node_modules/'),
-    );
-  const usual = USUAL_PLACES.map((folder) => join(homeOf(env), folder));
-  const wanted = [
-    ...here,
-    dirname(process.execPath),
-    ...[...usual, ...SYSTEM_PLACES].filter((folder) => existsSync(folder)),
-  ];
-  return [...new Set(wanted)].join(delimiter);
-}
 
 /**
  * The unit's text when it is ours, null when there is none. Throws ALREADY_EXISTS when it is
@@ -337,84 +231,10 @@ function eventsLink({ outputFile }: ServicePlaces): string | null {
   return outputFile === null ? null : outputFile.replace(/\.log$/, '.events.log');
 }
 
-function startWith({ manager, places }: ServiceAt): readonly (readonly [string, ...string[]])[] {
-  const domain = `gui/${String(process.getuid?.() ?? 0)}`;
-  if (manager === 'launchd')
-    return [
-      ['launchctl', 'bootstrap', domain, places.file],
-      ['launchctl', 'kickstart', '-k', `${domain}/${places.name}`],
-    ];
-  return [
-    ['systemctl', '--user', 'daemon-reload'],
-    ['systemctl', '--user', 'enable', `${places.name}.service`],
-    ['systemctl', '--user', 'restart', `${places.name}.service`],
-  ];
-}
-
-const TOOL_MS = 60_000;
-
-function tool({ invocation }: ServiceAt, argv: readonly [string, ...string[]]): Promise<ToolEnded> {
-  return runTool({ argv, env: invocation.env, limitMs: TOOL_MS });
-}
-
-async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Promise<void> {
-  const ended = await tool(at, argv);
-  // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts
-  // it again.
-  if (ended.code === 0 || argv[1] === 'bootstrap') return;
-  const why = ended.problem ?? ended.stderr.trim().split('\n').at(-1) ?? '';
-  throw new CrosstalkError(
-    'REFUSED',
-    `the unit is written, but "${argv.join(' ')}" failed: ${why || `exit code ${String(ended.code)}`}`,
-    {
-      fix:
-        at.manager === 'systemd'
-          ? withNote(fixBy`systemctl --user status`, 'in a session of this user')
-          : `launchctl print gui/${String(process.getuid?.() ?? 0)}`,
-    },
-  );
-}
-
-async function askState(at: ServiceAt): Promise<string> {
-  if (at.manager === 'systemd') {
-    const asked = await tool(at, ['systemctl', '--user', 'is-active', `${at.places.name}.service`]);
-    return asked.stdout.trim() || (asked.problem ?? 'unknown');
-  }
-  const asked = await tool(at, [
-    'launchctl',
-    'print',
-    `gui/${String(process.getuid?.() ?? 0)}/${at.places.name}`,
-  ]);
-  if (asked.code !== 0) return asked.problem ?? 'not loaded';
-  return /^[ \t]*state = (.+)$/m.exec(asked.stdout)?.[1] ?? 'loaded';
-}
-
 function logCommand({ manager, places }: ServiceAt): string {
   return manager === 'systemd'
     ? `journalctl --user -u ${places.name} -f`
     : `tail -F ${shellWord(eventsLink(places) ?? '')}`;
-}
-
-/**
- * A user's services end with the last session, and begin with the first, unless the user lingers.
- */
-async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
-  const { name } = at.places;
-  if (at.manager !== 'systemd') return [`${name} runs now, and again after every login`];
-  const asked = await tool(at, [
-    'loginctl',
-    'show-user',
-    '--property=Linger',
-    '--value',
-    String(process.getuid?.() ?? ''),
-  ]);
-  const lingers = asked.stdout.trim();
-  if (lingers === 'yes') return [`${name} runs now, and again after every boot`];
-  const once =
-    'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
-  return lingers === 'no'
-    ? [`${name} runs now, ends when you log out, and runs again when you log in`, once]
-    : [`${name} runs now, and again when you log in`, once];
 }
 
 /** What this shell has and the service will not. */

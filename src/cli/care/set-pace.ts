@@ -3,7 +3,8 @@ import { systemClock } from '../../base/clock.ts';
 import { formatTransport, HOSTED_PACE, paceOfUrl } from '../../protocol/pace.ts';
 import { TRANSPORT_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
-import { paceOf, publishFor, type TransportSession } from '../session/transport-session.ts';
+import { paceOf, type TransportSession } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { identifySender } from '../talk/person.ts';
 
 /** What people are told of the pace `hosted`. */

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { by } from '../../base/order.ts';
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { upgradeModels } from '../../protocol/older-models.ts';
 import { MODELS_FILE } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-text.ts';
@@ -21,7 +21,8 @@ import { identifySender, type Sender } from '../talk/person.ts';
 import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { listTemplate, MODELS_HEADER } from '../template-files.ts';
-import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 
 const TRAILER = 'crosstalkd upgrade-transport';
 /** The second line of commits that write the template: of this command, and of `init`. */

@@ -22,7 +22,7 @@ import { plain } from '../io.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { verifySignatures } from './verify-signatures.ts';
-import { unreachable } from '../session/transport-session.ts';
+import { unreachable } from '../session/remote-errors.ts';
 
 /** Commits whose files are read together. */
 const CHUNK = 256;

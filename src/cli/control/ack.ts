@@ -7,14 +7,14 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { type Acked, ackPath } from '../../protocol/acks.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId } from '../../protocol/paths.ts';
-import type { Transaction } from '../../transport/publish.ts';
+import type { Transaction } from '../../transport/transaction.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { dropAcked } from '../look/acks.ts';
 import { type Failure, readFailures } from '../look/failures.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { publishFor } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 

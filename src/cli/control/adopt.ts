@@ -13,7 +13,7 @@ import { removeDurableFile } from '../../local/durable-file.ts';
 import { type Adopted, type Adoption, adoptAsReply, adoptBeside } from '../../protocol/adopted.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { messageId, newMessagePath, replyPath } from '../../protocol/paths.ts';
-import type { Transaction } from '../../transport/publish.ts';
+import type { Transaction } from '../../transport/transaction.ts';
 import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { findLate, type LateSeen } from '../look/late-answers.ts';
@@ -22,7 +22,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
-import { publishFor } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 import { wantedNames } from './cancel.ts';
 

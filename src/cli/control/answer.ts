@@ -13,14 +13,14 @@ import { textForLog } from '../../protocol/reply.ts';
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
 import { yesOrNo } from '../../protocol/yes-or-no.ts';
-import type { Transaction } from '../../transport/publish.ts';
+import type { Transaction } from '../../transport/transaction.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
-import { publishFor } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 

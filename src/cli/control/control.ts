@@ -17,12 +17,8 @@ import { findSign } from '../session/sign-as-person.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
-import {
-  openSession,
-  pushFailed,
-  refused,
-  type TransportSession,
-} from '../session/transport-session.ts';
+import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { pushFailed, refused } from '../session/remote-errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 
 type Op = ControlOp | 'resume';

@@ -1,7 +1,7 @@
 /** Who can be asked, as a command sees it: by the transport, the beats in view and this host. */
 import { readHostModels } from '../../local/host-models.ts';
 import { type Beat, parseBeat } from '../../protocol/beat.ts';
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { type Askable, whoCanBeAsked } from '../../protocol/who-can-be-asked.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { liveHosts } from './host-opinions.ts';

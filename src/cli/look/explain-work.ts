@@ -6,7 +6,7 @@ import { judgeWork, type WorkView } from '../../dispatcher/select-work.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { Claim } from '../../protocol/claim.ts';
 import { messageId } from '../../protocol/paths.ts';
-import type { Work } from '../../protocol/open-work.ts';
+import type { Work } from '../../protocol/list-work.ts';
 import type { HostSays, Reason, RestReason } from '../../protocol/reason.ts';
 import { nameOf } from '../../protocol/say-reason.ts';
 import { liveHosts, opinionsOn, viewOf, wouldTake } from './host-opinions.ts';

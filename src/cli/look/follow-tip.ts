@@ -5,7 +5,8 @@
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { refNames } from '../../protocol/paths.ts';
 import type { RefListing } from '../../transport/repository.ts';
-import { rewritten, type TransportSession } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { rewritten } from '../session/remote-errors.ts';
 
 const POLL_MS_MIN = SECOND / 2;
 const POLL_MS_MAX = 2 * SECOND;

@@ -7,7 +7,7 @@ import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
 import type { Serving } from '../../dispatcher/state.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
-import type { Work } from '../../protocol/open-work.ts';
+import type { Work } from '../../protocol/list-work.ts';
 import type { HostSays, Reason, ReasonOf } from '../../protocol/reason.ts';
 import type { HostSeen, Surroundings } from './look-around.ts';
 

@@ -28,18 +28,15 @@ import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control
 import type { ModelProblem } from '../../protocol/models.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
-import { encodeIndex, listWork, type OpenIndex, type Work } from '../../protocol/open-work.ts';
+import type { OpenIndex } from '../../protocol/open-work.ts';
+import { encodeIndex } from '../../protocol/index-checkpoint.ts';
+import { listWork, type Work } from '../../protocol/list-work.ts';
 import type { Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
 import { readOffers } from './serving.ts';
-import {
-  leaseOf,
-  openSession,
-  rewritten,
-  type TransportSession,
-  unreachable,
-} from '../session/transport-session.ts';
+import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
+import { rewritten, unreachable } from '../session/remote-errors.ts';
 
 /** A claim ref on the remote. */
 export interface ClaimSeen {

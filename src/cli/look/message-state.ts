@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { expandAddresses } from '../../protocol/address.ts';
-import { isTask } from '../../protocol/open-work.ts';
+import { isTask } from '../../protocol/list-work.ts';
 import { claimKey, identityOf, replyPath } from '../../protocol/paths.ts';
 import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';

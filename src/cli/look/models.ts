@@ -14,7 +14,7 @@ import { lineFor, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { MODELS_FILE } from '../../protocol/paths.ts';
 
 /** A model as this host sees it. */

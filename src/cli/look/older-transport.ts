@@ -1,5 +1,5 @@
 /** What an older program of protocol 7 left in a transport, in one line. */
-import { decodeModels } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { DISPATCHERS } from '../../protocol/paths.ts';
 import { readFolder } from '../../transport/read-folder.ts';
 import type { TransportSession } from '../session/transport-session.ts';

@@ -5,7 +5,8 @@
 import type { Oid } from '../../base/ids.ts';
 import { fetchArchive } from '../../transport/read-archive.ts';
 import type { RefListing } from '../../transport/repository.ts';
-import { type TransportSession, unreachable } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { unreachable } from '../session/remote-errors.ts';
 
 /** By session; null = to be asked for again. */
 const tips = new WeakMap<TransportSession, Promise<Oid | null> | null>();

@@ -10,7 +10,8 @@ import { readApprovals } from '../../local/approvals.ts';
 import type { ConfigDirectory } from '../../local/config-directory.ts';
 import { readHostModels } from '../../local/host-models.ts';
 import { type ModelOffer, selectServedModels } from '../../local/served-models.ts';
-import { decodeModels, type ModelProblem } from '../../protocol/models.ts';
+import type { ModelProblem } from '../../protocol/models.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import type { Serving } from '../../dispatcher/state.ts';
 

@@ -5,7 +5,7 @@
 import { systemClock } from '../../base/clock.ts';
 import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import type { Work } from '../../protocol/open-work.ts';
+import type { Work } from '../../protocol/list-work.ts';
 import { parseMessagePath } from '../../protocol/paths.ts';
 import type { Reason, ReasonKind, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';

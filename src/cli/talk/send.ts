@@ -14,7 +14,8 @@ import { durationValue, printJson, wantsJson, withSession } from '../look/readin
 import { refuseStranger, refuseUnknown, warnAboutHosts } from './recipients.ts';
 import { refuseForbidden, refuseTooFar } from './send-limits.ts';
 import { readDraft } from './read-draft.ts';
-import { publishFor, type TransportSession } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { publishFor } from '../session/publish-for.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
 import { fixBy, withNote } from '../../base/fix.ts';

@@ -9,7 +9,7 @@ import { shellWord } from '../../base/shell-word.ts';
 import { messageId, parseMessagePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { RefListing } from '../../transport/repository.ts';
-import { type Invocation } from '../command.ts';
+import type { Invocation } from '../command.ts';
 import type { Askable } from '../../protocol/who-can-be-asked.ts';
 import { readAskable } from '../look/askable.ts';
 import { followTip } from '../look/follow-tip.ts';
@@ -19,7 +19,8 @@ import { bodyOf, replyFacts, whoSaid } from '../look/print-message.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
-import { type TransportSession, unreachable } from '../session/transport-session.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { unreachable } from '../session/remote-errors.ts';
 import { fixBy } from '../../base/fix.ts';
 
 /** How long is waited when nothing is said about it. */

@@ -11,7 +11,8 @@ import { systemRandom } from '../../../src/base/random.ts';
 import type { AttemptOutcome, AttemptRequest } from '../../../src/agents/agent.ts';
 import { ADAPTERS } from '../../../src/agents/adapters.ts';
 import { createAgents, type AgentsParts } from '../../../src/agents/run-agents.ts';
-import { decodeModels, type ModelEntry } from '../../../src/protocol/models.ts';
+import type { ModelEntry } from '../../../src/protocol/models.ts';
+import { decodeModels } from '../../../src/protocol/decode-models.ts';
 import { assertNoSurvivors } from '../processes.ts';
 
 /** Path of a fixture program. */

@@ -1,0 +1,166 @@
+/**
+ * Where a transport is kept on this machine: the state directory, found by remote and root commit,
+ * and the cache in it.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DAY, HOUR, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixBy } from '../../base/fix.ts';
+import { type Oid, parseOid } from '../../base/ids.ts';
+import { systemRandom } from '../../base/random.ts';
+import type { Config } from '../../local/config.ts';
+import { removeTemporaries, writeDurableFile } from '../../local/durable-file.ts';
+import {
+  locateStateDirectory,
+  makeStateDirectory,
+  type StateDirectory,
+  transportId,
+} from '../../local/state-directory.ts';
+import { openGitRepository } from '../../transport/git-repository.ts';
+import { createGit } from '../../transport/git-runner.ts';
+import type { Repository } from '../../transport/repository.ts';
+import type { Invocation } from '../command.ts';
+import { findBranch } from './find-branch.ts';
+import type { Located } from './locate.ts';
+import { unreachable } from './remote-errors.ts';
+
+interface CloneLocation {
+  readonly root: string;
+  readonly invocation: Invocation;
+  readonly located: Located;
+  readonly config: Config;
+}
+/** Anyone who writes a pointer for longer than this was killed. */
+const HALF_WRITTEN_MS = HOUR;
+/**
+ * Where the first command of a transport fetches before it knows the name of the state directory.
+ */
+const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
+const FIRST_FETCH_MS_MAX = 24 * HOUR;
+/**
+ * So far apart the clocks of those who commit may be, when it is settled what is too old to be
+ * work.
+ */
+const CLOCKS_APART_MS = DAY;
+type BranchPlace = CloneLocation & { readonly branch: string };
+
+export function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
+  const { config, located, branch, invocation } = place;
+  return openGitRepository({
+    cacheDir,
+    url: located.url,
+    ...(located.pushUrl === null ? {} : { pushUrl: located.pushUrl }),
+    access: located.access,
+    branch,
+    env: invocation.env,
+    clock: systemClock,
+    random: systemRandom,
+    networkMs: config.networkTimeoutMs,
+    allowHttp: config.allowHttp,
+    partial: config.partialCache,
+    settledAfterMs: config.maxAgeMs + CLOCKS_APART_MS,
+    onWhole: (why) =>
+      invocation.io.warn(
+        `partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`,
+      ),
+  });
+}
+
+/**
+ * State is named by remote and root commit. Which root and branch a URL has is remembered: finding
+ * the root reads the history, and needs the remote.
+ */
+export async function openPlace(
+  place: CloneLocation,
+): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
+  const key = createHash('sha256')
+    .update(`${place.located.url}\n${place.located.branch ?? ''}`)
+    .digest('hex')
+    .slice(0, 16);
+  const pointer = join(place.root, 'roots', key);
+  const known = existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
+  // Its own name: two commands may be the first ones at the same time.
+  const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
+  const { rootCommit, branch } = known ?? (await findRoot(place, fresh));
+  const transport = { remoteUrl: place.located.url, rootCommit };
+  const directory = locateStateDirectory(place.root, transport);
+  if (known === null) {
+    await makeStateDirectory(directory);
+    await keepFirst(fresh, directory.cache);
+    await mkdir(dirname(pointer), { recursive: true, mode: 0o700 });
+    await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
+    await removeTemporaries(dirname(pointer), systemClock.wallMs() - HALF_WRITTEN_MS);
+    await removeFirstCaches(place.root);
+  }
+  await makeStateDirectory(directory);
+  return { directory, id: transportId(transport), rootCommit, branch };
+}
+
+/**
+ * What a first command that was killed while it fetched has left: with a large transport that is
+ * much.
+ */
+async function removeFirstCaches(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!FIRST_CACHE.test(name)) continue;
+    const found = await stat(join(root, name)).catch(() => null);
+    if (found !== null && found.mtimeMs < systemClock.wallMs() - FIRST_FETCH_MS_MAX)
+      await rm(join(root, name), { recursive: true, force: true });
+  }
+}
+
+function parsePointer(text: string): { rootCommit: Oid; branch: string } | null {
+  const [root = '', branch = ''] = text.trim().split(' ');
+  const rootCommit = parseOid(root);
+  return rootCommit === null || branch === '' ? null : { rootCommit, branch };
+}
+
+/** The first cache of a transport stays, a second one is thrown away. */
+async function keepFirst(fresh: string, cache: string): Promise<void> {
+  try {
+    if (!existsSync(cache)) await rename(fresh, cache);
+  } catch (error) {
+    // Another command has made it in between.
+    if (!existsSync(join(cache, 'HEAD'))) throw error;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function findRoot(
+  place: CloneLocation,
+  cacheDir: string,
+): Promise<{ rootCommit: Oid; branch: string }> {
+  const branch =
+    place.located.branch ??
+    (await findBranch({ ...place.located, ...place.config, env: place.invocation.env }));
+  const repository = await openAt(cacheDir, { ...place, branch });
+  try {
+    const listed = await repository.listRefs([]);
+    if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure.line);
+    const { tip } = listed.value;
+    if (tip === null)
+      throw new CrosstalkError(
+        'NOT_A_TRANSPORT',
+        `${place.located.url} has no branch "${branch}"`,
+        {
+          fix: fixBy`crosstalkd init DIR --remote ${place.located.url} --branch ${branch}`,
+        },
+      );
+    const fetched = await repository.fetch({ tip, records: new Map() });
+    if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure.line);
+    const git = createGit({ env: place.invocation.env, gitDir: cacheDir, clock: systemClock });
+    const roots = await git.run({ args: ['rev-list', '--max-parents=0', '--first-parent', tip] });
+    const rootCommit = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');
+    if (rootCommit === null) throw new CrosstalkError('INTERNAL', `no root commit below ${tip}`);
+    return { rootCommit, branch };
+  } catch (error) {
+    await rm(cacheDir, { recursive: true, force: true });
+    throw error;
+  } finally {
+    await repository.close();
+  }
+}

@@ -1,0 +1,25 @@
+/** Publishing for a person, who waits for it. */
+import { publish } from '../../transport/publish.ts';
+import type { Transaction, TransactionOutcome } from '../../transport/transaction.ts';
+import { refused, rewritten, unreachable } from './remote-errors.ts';
+import { findSign } from './sign-as-person.ts';
+import type { TransportSession } from './transport-session.ts';
+
+/** Publishes what a person asked for, or throws saying why it did not land. */
+export async function publishFor(
+  session: TransportSession,
+  transactions: readonly Transaction[],
+): Promise<readonly TransactionOutcome[]> {
+  const sign = (await findSign(session)) ?? undefined;
+  const outcomes = await publish({ ...session.publisher, sign }, transactions, {
+    signal: new AbortController().signal,
+    unreachableMsMax: 20_000,
+  });
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'refused') throw refused(outcome.line);
+    if (outcome.kind === 'rewritten') throw rewritten(null);
+    if (outcome.kind === 'unsettled')
+      throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
+  }
+  return outcomes;
+}

@@ -1,0 +1,41 @@
+/** The errors of a remote: it does not answer, refuses a push, or its history was rewritten. */
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixOf } from '../../protocol/remedy.ts';
+import { isRefusal } from '../../transport/git-failure.ts';
+import type { Rewrite } from '../../transport/mirror.ts';
+import type { RemoteFailure } from '../../transport/repository.ts';
+
+/** The error of a remote that does not answer. */
+export function unreachable(url: string, line: string): CrosstalkError {
+  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, {
+    fix: 'crosstalkd doctor',
+  });
+}
+
+/** The error of a push that had no answer: the server was there and said no, or was not there. */
+export function pushFailed(url: string, failure: RemoteFailure): CrosstalkError {
+  return isRefusal(failure) ? refused(failure.line) : unreachable(url, failure.line);
+}
+
+/** The error of a push that the remote refuses, in its words. */
+export function refused(line: string): CrosstalkError {
+  return new CrosstalkError('REFUSED', `the remote refuses the push: ${line}`, {
+    fix: 'crosstalkd doctor',
+  });
+}
+
+/**
+ * The error of a branch that moved backwards or changed its version file; null = nobody knows
+ * which.
+ */
+export function rewritten(rewrite: Rewrite | null): CrosstalkError {
+  const what =
+    rewrite?.descends === true
+      ? 'CROSSTALK-VERSION asks something else of hosts than before'
+      : 'the branch on the remote does not contain what was read before';
+  return new CrosstalkError(
+    'HISTORY_REWRITTEN',
+    `${what}; nothing runs until a person has looked`,
+    { fix: fixOf({ kind: 'rewritten', isGone: rewrite !== null && rewrite.now === null }) },
+  );
+}
