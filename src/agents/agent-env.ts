@@ -2,6 +2,7 @@
  * The environment of an agent: built, not inherited. What is not named here or in the model's
  * `env:` does not exist for it.
  */
+import { ownValue } from '../base/own-value.ts';
 import { delimiter, dirname, isAbsolute } from 'node:path';
 import { RUN_MARKER } from './process-group.ts';
 import { PROXY_NAMES } from '../base/proxy-names.ts';
@@ -69,7 +70,7 @@ export function withDirectoryOf(env: OperatorEnv, program: string): OperatorEnv 
 function pick(env: OperatorEnv, names: readonly string[]): Env {
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = env[name];
+      const value = ownValue(env, name);
       return value === undefined ? [] : [[name, value]];
     }),
   );

@@ -2,6 +2,7 @@
  * Gemini CLI. Facts seen with 0.61.0. Its errors are on stderr, and an interrupted answer ends with
  * status 0.
  */
+import { ownValue } from '../base/own-value.ts';
 import { join } from 'node:path';
 import { isMapping } from '../protocol/yaml.ts';
 import {
@@ -141,7 +142,9 @@ function parse(output: ProgramOutput): Parsed {
  * division by 256.
  */
 function statusOf(code: number | null): number | null {
-  if (code === null || code in OWN_CODES) return code === null ? null : (OWN_CODES[code] ?? null);
+  if (code === null) return null;
+  const own = ownValue(OWN_CODES, code);
+  if (own !== undefined) return own;
   return code >= 400 ? code : code >= 144 ? code + 256 : null;
 }
 

@@ -5,6 +5,7 @@
  * an answer cost. The default key goes to the default address only: an entry with an address of its
  * own names its key, or sends none.
  */
+import { ownValue } from '../base/own-value.ts';
 import { MINUTE, parseIso, SECOND } from '../base/clock.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { describe } from '../protocol/yaml.ts';
@@ -36,7 +37,7 @@ export const http: Service = {
   modes: ['chat'],
   secrets: (entry, env) => {
     const name = keyName(entry);
-    const key = name === null ? undefined : env[name];
+    const key = name === null ? undefined : ownValue(env, name);
     return key === undefined || key.trim() === '' ? [] : [...new Set([key, key.trim()])];
   },
   ask,
@@ -215,7 +216,7 @@ type Refused = { readonly why: string; readonly class: FailureClass };
 
 function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   const api = optionText(entry, 'api') ?? 'openai';
-  const dialect = Object.hasOwn(DIALECTS, api) ? DIALECTS[api] : undefined;
+  const dialect = ownValue(DIALECTS, api);
   if (dialect === undefined)
     return refuse(`"api" is ${describe(api)}; expected ${Object.keys(DIALECTS).join(' or ')}`);
   if (entry.model === null)
@@ -235,7 +236,7 @@ function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   )
     return refuse(`"max-tokens" is ${describe(tokens)}; expected a whole number above zero`);
   const name = keyName(entry);
-  const key = name === null ? null : (env[name] ?? '').trim();
+  const key = name === null ? null : (ownValue(env, name) ?? '').trim();
   if (key === '')
     return { class: 'auth', why: `${name ?? ''} is not set where the dispatcher runs` };
   // A header takes no other characters, and what the platform says of them would show the key.

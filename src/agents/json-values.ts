@@ -2,6 +2,7 @@
  * Reading JSON that other programs wrote: whatever is not as expected is null, nothing throws.
  * Pure.
  */
+import { ownValue } from '../base/own-value.ts';
 import { isMapping } from '../protocol/yaml.ts';
 
 export type JsonRecord = Readonly<Record<string, unknown>>;
@@ -102,7 +103,7 @@ function endOfValue(text: string, start: number): number {
 /** What stands at a path of keys, or undefined. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+    (inner, key) => (isMapping(inner) ? ownValue(inner, key) : undefined),
     value,
   );
 }

@@ -6,6 +6,7 @@
  * The text is cut into tokens, and rules take what they know from the front. Words that carry no
  * time are passed over; after something was found, the first of them ends the reading.
  */
+import { ownValue } from '../base/own-value.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../base/clock.ts';
 import {
   addDays,
@@ -52,7 +53,7 @@ function sameFor(names: readonly string[], value: number): Readonly<Record<strin
 
 function valueOf<T>(table: Readonly<Record<string, T>>, word: string | undefined): T | undefined {
   const name = word?.toLowerCase() ?? '';
-  return Object.hasOwn(table, name) ? table[name] : undefined;
+  return ownValue(table, name);
 }
 
 /** What was read so far. */

@@ -2,6 +2,7 @@
  * Runs attempts: picks the adapter, prepares directory and environment, runs the program within the
  * entry's limits and reads its output.
  */
+import { ownValue } from '../base/own-value.ts';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../base/errors.ts';
@@ -66,10 +67,6 @@ export function createAgents(parts: AgentsParts): Agents {
       return { ...outcome, durationMs };
     },
   };
-}
-
-function ownValue<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 type Context = AgentsParts & { readonly redact: Redact };

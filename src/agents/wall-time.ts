@@ -2,6 +2,7 @@
  * From what a clock and a calendar on some wall show to a moment: `Tuesday, 9:30 PM` in
  * `America/Los_Angeles` → milliseconds since the epoch. Pure.
  */
+import { ownValue } from '../base/own-value.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../base/clock.ts';
 
 /** An IANA name, or minutes east of UTC; null = the zone of this machine. */
@@ -54,7 +55,7 @@ function byNames(names: readonly string[], zone: string): Readonly<Record<string
 /** The zone of an abbreviation, in any case; undefined when there is none of that name. */
 export function zoneOfAbbreviation(word: string): Zone | undefined {
   const name = word.toLowerCase();
-  return Object.hasOwn(ABBREVIATIONS, name) ? ABBREVIATIONS[name] : undefined;
+  return ownValue(ABBREVIATIONS, name);
 }
 
 /** `+02:00`, `-0700`, `+2` as minutes east of UTC, or null. */

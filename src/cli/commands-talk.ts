@@ -196,8 +196,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'lint',
-    args: '<file...>',
-    about: 'Check message files and models.yaml before they are sent',
+    args: '[file...]',
+    about: 'Check files before they are sent; without one, the whole transport',
     group: 'care',
     agents: true,
     options: [],

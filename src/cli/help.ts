@@ -1,4 +1,5 @@
 /** Help for a command, laid out by cac, and the overview of all. */
+import { ownValue } from '../base/own-value.ts';
 import { cac } from 'cac';
 import { type CommandSpec, COMMON_OPTIONS, GROUPS } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -37,7 +38,7 @@ export function showHelp(spec: CommandSpec, io: Pick<Io, 'print'>): void {
 
 /** Examples and exit codes. */
 function usageSections(name: string): readonly { readonly title: string; readonly body: string }[] {
-  const usage = USAGE[name];
+  const usage = ownValue(USAGE, name);
   if (usage === undefined) return [];
   const exits = Object.entries(usage.exits).map(([code, meaning]) => `  ${code}  ${meaning}`);
   return [

@@ -4,6 +4,7 @@
  * it never sees a value: each word that is not an option goes in as a placeholder, and what was
  * typed is put in its place afterwards.
  */
+import { ownValue } from '../base/own-value.ts';
 import { cac, type Command } from 'cac';
 import { CrosstalkError } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
@@ -103,7 +104,7 @@ function valuesOf({ name }: OptionSpec, options: Parsed['options']): readonly st
   const key = (isNegated ? name.slice('no-'.length) : name).replace(/-([a-z])/g, (_, letter) =>
     String(letter).toUpperCase(),
   );
-  const value = Object.hasOwn(options, key) ? options[key] : undefined;
+  const value = ownValue(options, key);
   if (value === undefined) return [];
   if (isNegated) return value === false ? [''] : [];
   return [value].flat().map((one) => (typeof one === 'string' ? one : ''));

@@ -160,7 +160,7 @@ export const USAGE: Readonly<Record<string, Usage>> = {
   lint: of(
     { ...AWAY, 2: 'a file would be rejected, or there is none' },
     'crosstalkd lint draft.md',
-    'crosstalkd lint data/channels',
+    'crosstalkd lint',
   ),
   doctor: of({ ...AWAY, 1: 'something is wrong' }, 'crosstalkd doctor', 'crosstalkd doctor --fix'),
   verify: of({ ...AWAY, 1: 'a promise is broken' }, 'crosstalkd verify'),

@@ -4,6 +4,7 @@
  * this file performs it. Before each start the journal says so, durably: after a crash the next run
  * knows whether an agent may have acted.
  */
+import { ownValue } from '../base/own-value.ts';
 import type {
   Answered,
   AttemptOutcome,
@@ -294,7 +295,7 @@ function projectEntry(dispatcher: Dispatcher, held: LiveClaim, entry: ModelEntry
   const { project } = held.work.message;
   return project === null
     ? entry
-    : { ...entry, cwd: dispatcher.settings.projects[project] ?? entry.cwd };
+    : { ...entry, cwd: ownValue(dispatcher.settings.projects, project) ?? entry.cwd };
 }
 
 async function answer(

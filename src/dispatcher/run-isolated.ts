@@ -3,6 +3,7 @@
  * it has answered, removed whatever happened. An attempt that failed or was stopped leaves nothing
  * in the project.
  */
+import { ownValue } from '../base/own-value.ts';
 import { formatTrailers } from '../protocol/trailers.ts';
 import type { Answered, AttemptOutcome, AttemptRequest } from '../agents/agent.ts';
 import { oneLine } from '../base/plain-text.ts';
@@ -31,7 +32,7 @@ export async function runIsolated(
   if (isolation.kind === 'none') return doors.agents.run(request);
   if (isolation.kind === 'refused') return failedHere('invalid', isolation.why);
   const name = held.work.message.project ?? '';
-  const project = settings.projects[name];
+  const project = ownValue(settings.projects, name);
   if (project === undefined)
     return failedHere('setup', `${settings.alias} has no project "${name}"`);
   const { attemptId, entry } = request;

@@ -282,6 +282,10 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     },
     address,
   ),
+  wakeLock: setting(
+    { key: 'wake-lock', meaning: 'this machine does not go to sleep on its own while agents run' },
+    choice,
+  ),
   requireSigned: setting(
     { key: 'require-signed', meaning: 'what counts only with a signature that this host knows' },
     signedKinds,

@@ -93,6 +93,8 @@ export interface Config {
   readonly partialCache: boolean;
   /** Address of a second remote that gets the branch and is never read. Default null: none. */
   readonly mirror: string | null;
+  /** This machine does not go to sleep on its own while agents run. Default true. */
+  readonly wakeLock: boolean;
   /** What has to be signed by somebody whom this host knows. Default nothing. */
   readonly requireSigned: readonly SignedKind[];
 }
@@ -136,6 +138,7 @@ export const DEFAULTS = {
   notify: [],
   partialCache: false,
   mirror: null,
+  wakeLock: true,
   requireSigned: [],
 } as const satisfies Config;
 

@@ -169,6 +169,7 @@ function takeAll(take: Take): Written {
     notify: take('notify'),
     partialCache: take('partialCache'),
     mirror: take('mirror'),
+    wakeLock: take('wakeLock'),
     requireSigned: take('requireSigned'),
   };
 }

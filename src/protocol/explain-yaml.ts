@@ -2,6 +2,7 @@
  * What is wrong with a text that is not YAML, in the words of somebody who looks at the line: the
  * parser tells where it gave up, which is often not where the mistake is. Linear in the text. Pure.
  */
+import { ownValue } from '../base/own-value.ts';
 
 /** Where a text is not YAML of ours, what is there, and what would be right. */
 export interface YamlFault {
@@ -127,7 +128,7 @@ function notClosed(lines: readonly string[]): YamlFault | null {
     const colon = words.indexOf(': ');
     const value = words.slice(colon < 0 ? 0 : colon + 2).trimStart();
     const open = value.charAt(0);
-    const close = Object.hasOwn(CLOSES, open) ? CLOSES[open] : undefined;
+    const close = ownValue(CLOSES, open);
     if (close === undefined) continue;
     const rest = [value.slice(1), ...lines.slice(index + 1)];
     if (rest.some((below) => below.includes(close))) return null;

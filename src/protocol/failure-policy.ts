@@ -2,6 +2,7 @@
  * What follows when an attempt fails: one table from failure class to retry, fallback, parking or a
  * failure reply. PROTOCOL.md "When an agent fails".
  */
+import { ownValue } from '../base/own-value.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Effects } from './models.ts';
 import { mayStartAgain } from './start-again.ts';
@@ -106,7 +107,7 @@ export function parkTime(
   failure: string,
   since: { readonly resetInMs: number | null; readonly inARow: number },
 ): number | null {
-  const parkMs = POLICIES[failure]?.parkMs ?? null;
+  const parkMs = policyOf(failure).parkMs;
   if (parkMs === null) return null;
   const grownMs = Math.min(
     Math.max(PARK_MS_MAX, parkMs),
@@ -123,9 +124,13 @@ export function parkTime(
  */
 const HELD_WAIT_MAX_MS = 30 * SECOND;
 
+function policyOf(failure: string): Policy {
+  return ownValue(POLICIES, failure) ?? FINAL;
+}
+
 /** What to do now. Total: an unknown class is final. */
 export function decideAfterFailure(failed: FailedAttempt): AfterFailure {
-  const policy = POLICIES[failed.failure] ?? FINAL;
+  const policy = policyOf(failed.failure);
   const isOutside = failed.effects === 'external';
   if (!mayStartAgain({ isOutside, failure: failed.failure })) return { kind: 'reply-failed' };
   if (isOutside) return failed.hasFallback ? { kind: 'fallback' } : { kind: 'reply-failed' };

@@ -49,7 +49,11 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     messages.delete(path);
     rejected.delete(path);
   }
-  for (const path of batch.answered) messages.delete(path);
+  for (const path of batch.answered) {
+    messages.delete(path);
+    // One that was mended after somebody had answered it by hand.
+    if (rejected.get(path)?.twinOf === undefined) rejected.delete(path);
+  }
   for (const message of batch.messages) {
     rejected.delete(message.path);
     if (message.recipients.length === 0) messages.delete(message.path);

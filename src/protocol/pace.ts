@@ -2,6 +2,7 @@
  * data/transport.yaml: how often all hosts of a transport together may call its remote, and what
  * follows for leases. PROTOCOL.md "Pace". Pure.
  */
+import { ownValue } from '../base/own-value.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
@@ -99,7 +100,7 @@ function decodePace(raw: unknown, refuse: Refuse): Pace | null {
     if (!Object.hasOwn(keys, key))
       refuse(['pace', key], `unknown key "${key}"`, Object.keys(keys).join(', '));
   const [pushesPerMinute, readsPerSecond] = Object.entries(keys).map(([key, max]) => {
-    const value = Object.hasOwn(raw, key) ? raw[key] : undefined;
+    const value = ownValue(raw, key);
     if (typeof value === 'number' && value >= 1 && value <= max) return value;
     refuse(['pace', key], value === undefined ? `no "${key}"` : describe(value), `1 … ${max}`);
     return 1;

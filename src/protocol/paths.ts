@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import { decodeTime } from 'ulid';
 import { hasUnsafe } from '../base/plain-text.ts';
 import { isChannel, isName } from './names.ts';
-import { completePath, gateOfAsk, headerPath, isBelowTasks, stepOfTask } from './run-paths.ts';
+import {
+  completePath,
+  gateOfAsk,
+  headerPath,
+  isBelowRun,
+  isBelowTasks,
+  stepOfTask,
+} from './run-paths.ts';
 
 export const VERSION_FILE = 'CROSSTALK-VERSION';
 export const PROTOCOL_VERSION = 7;
@@ -207,6 +214,11 @@ export function resolveRe(re: string, at: string): string {
     return `${newMessagePath(channel, decodeTime(ulid), ulid).slice(0, -3)}${reply}.md`;
   }
   return `${channelRoot(channel)}${re}${re.endsWith('.md') ? '' : '.md'}`;
+}
+
+/** True below the folders in which a run keeps what it does and asks. */
+export function isFileOfRun(path: string): boolean {
+  return isBelowRun(path.slice(channelRoot(channelOf(path) ?? '').length));
 }
 
 /** True for what a run asks an agent with: it stands below `steps/` or `plan/` of its channel. */

@@ -3,8 +3,8 @@
  * somebody has to. Pure.
  */
 import { andThen, type Fix, fixBy, fixByHand, orElse, withNote } from '../base/fix.ts';
-import { BUDGETS_FILE, CHANNELS, MODELS_FILE } from './paths.ts';
-import type { Reason, ReasonKind, ReasonOf } from './reason.ts';
+import { BUDGETS_FILE, MODELS_FILE } from './paths.ts';
+import type { HostSays, Reason, ReasonKind, ReasonOf } from './reason.ts';
 import { nameOf, sayReason } from './say-reason.ts';
 
 /** A reason with its words, as `--json`, the page and MCP carry it. */
@@ -30,11 +30,16 @@ export function tellReason(reason: Reason): Told {
     says: sayReason(reason),
     fix: fixOf(reason),
     needs_person: needsPerson(reason),
-    hosts: (reason.hosts ?? []).map((one) => ({
+    hosts: hostsOf(reason).map((one) => ({
       host: nameOf(one),
       says: sayReason(one.reason),
     })),
   };
+}
+
+/** Of tasks it is what they wait for that hosts are asked about. */
+function hostsOf(reason: Reason): readonly HostSays[] {
+  return reason.hosts ?? (reason.kind === 'tasks' ? hostsOf(reason.why) : []);
 }
 
 /** True when it does not move without a person. */
@@ -208,13 +213,16 @@ const REMEDIES: Remedies = {
     orElse(fixBy`crosstalkd show ${question}`, fixBy`crosstalkd answer ${question} -m ANSWER`),
   'question-closed': ({ id }) => fixBy`crosstalkd thread ${id}`,
   're-nothing': ({ path }) => fixBy`crosstalkd lint ${path}`,
-  'files-rejected': () => fixBy`crosstalkd lint ${CHANNELS}`,
+  'files-rejected': () => fixBy`crosstalkd lint`,
   rejected: ({ path, isCopy, remedy }) => {
     if (isCopy) return inClone(fixBy`git rm ${path}`, 'Remove a copy');
     if (remedy === null) return fixBy`crosstalkd lint ${path}`;
     const change = fixBy`${remedy}`;
     // A command of ours publishes what it changes.
-    return remedy[0] === 'git' ? inClone(change, 'Mend what is not a message') : change;
+    if (remedy[0] !== 'git') return change;
+    const to = remedy[1] === 'mv' ? (remedy.at(-1) ?? '') : '';
+    const place = fixBy`mkdir -p ${to.slice(0, to.lastIndexOf('/'))}`;
+    return inClone(to === '' ? change : andThen(place, change), 'Mend what is not a message');
   },
 
   outage: () => fixBy`crosstalkd doctor`,

@@ -123,6 +123,11 @@ export function isBelowTasks(below: string): boolean {
   return below.startsWith('steps/') || below.startsWith('plan/');
 }
 
+/** True below the folders that a run makes. */
+export function isBelowRun(below: string): boolean {
+  return isBelowTasks(below) || below.startsWith('gates/');
+}
+
 /** The folders of the steps around a path, each with its turn and key; the outermost first. */
 export function groupsAround(path: string): readonly string[] {
   const inner = path.split(STEPS).slice(1, -1);

@@ -4,6 +4,7 @@
  * than the rest of a reply. Keys: ed25519, RSA and ECDSA, and ed25519 and P-256 on security tokens
  * (`sk-…`), which count when the token was touched. Pure.
  */
+import { ownValue } from '../base/own-value.ts';
 import {
   createHash,
   createPublicKey,
@@ -139,7 +140,7 @@ function bytesOfToken({ application }: PublicKey, rest: Buffer, bytes: Buffer): 
 function importKey(blob: Buffer): PublicKey | null {
   const [first] = takeFields(blob, 1);
   const type = first?.toString() ?? '';
-  const plain = Object.hasOwn(TOKENS, type) ? TOKENS[type] : undefined;
+  const plain = ownValue(TOKENS, type);
   const plainType = plain ?? type;
   const fields = takeFields(blob, 4);
   const application =
@@ -163,7 +164,7 @@ function jwkOf(type: string, [, one, two]: readonly Buffer[]): JsonWebKey | null
     return { kty: 'OKP', crv: 'Ed25519', x: one.toString('base64url') };
   if (type === 'ssh-rsa' && one !== undefined && two !== undefined)
     return { kty: 'RSA', e: toUnsigned(one), n: toUnsigned(two) };
-  const curve = Object.hasOwn(CURVES, type) ? CURVES[type] : undefined;
+  const curve = ownValue(CURVES, type);
   if (curve === undefined || two?.[0] !== 4) return null;
   const half = (two.length - 1) / 2;
   return {

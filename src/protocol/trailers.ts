@@ -21,6 +21,7 @@ export type TrailerKey =
   | 'Bookkeeping'
   | 'Message'
   | 'Retries'
+  | 'To'
   | 'Started'
   | 'Slot'
   | 'Failed'

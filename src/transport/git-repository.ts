@@ -169,6 +169,7 @@ function composeRepository(parts: RepositoryParts): Repository {
     diff: (range) => reader.diff(range),
     walk: (range) => reader.walk(range),
     lookUp: (commit, paths) => reader.lookUp(commit, paths),
+    list: (commit, folder) => reader.list(commit, folder),
     sizesOf: async (oids) => {
       await supply.bring(oids);
       return reader.sizesOf(oids);

@@ -17,14 +17,23 @@ import type { SignedBytes } from '../protocol/trust.ts';
 import { parseCommit, splitSignature } from './commit-codec.ts';
 import type { Git } from './git-runner.ts';
 import { readLoose } from './loose-objects.ts';
-import type { BlobRead, CommitInfo, DiffRange, TreeChange, TreeEntry } from './repository.ts';
+import type {
+  BlobRead,
+  CommitInfo,
+  DiffRange,
+  NamedEntry,
+  TreeChange,
+  TreeEntry,
+} from './repository.ts';
 import {
+  decodeName,
   encodeName,
   findItem,
   type FindItem,
   findItems,
   indexItems,
   kindOfMode,
+  listItems,
 } from './tree-codec.ts';
 import { type ReadTrees, walkTrees } from './walk-trees.ts';
 
@@ -57,6 +66,8 @@ export interface ObjectReader {
   /** See `Repository.walk`. */
   walk(range: DiffRange): AsyncIterable<readonly TreeChange[]>;
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
+  /** See `Repository.list`. */
+  list(commit: Oid, folder: string): Promise<readonly NamedEntry[]>;
   close(): Promise<void>;
 }
 
@@ -159,6 +170,11 @@ export function openObjectReader(git: Git, gitDir: string): ObjectReader {
     },
     walk,
     lookUp: async (commit, paths) => lookUpPaths(searchTree, await rootOf(commit), paths),
+    list: async (commit, folder) => {
+      const oid = await findFolder(searchTree, await rootOf(commit), folder);
+      const tree = oid === null ? null : await holdTree(oid);
+      return tree === null || oid === null ? [] : entriesOf(tree, oid);
+    },
     close: async () => {
       await Promise.all([headers.close(), contents.close()]);
     },
@@ -175,6 +191,12 @@ function looseAt(gitDir: string, oid: Oid): CatObject | null {
 function bytesOfTree(oid: Oid, object: CatObject | null): Buffer | null {
   if (object?.type !== 'tree') throw missing('tree', oid);
   return object.bytes.length < object.sizeBytes ? null : object.bytes;
+}
+
+function entriesOf(tree: Buffer, oid: Oid): readonly NamedEntry[] {
+  return listItems(tree, oid.length / 2)
+    .map(({ key, mode, oid: of }) => ({ name: decodeName(key), kind: kindOfMode(mode), oid: of }))
+    .sort(by(({ name }) => name));
 }
 
 function infoOf(oid: Oid, object: CatObject | null): CommitInfo | null {

@@ -1,7 +1,8 @@
-/** What a file is that no message can be, by its path and kind. */
+/** What a file is that cannot be a message, by its path and kind, and the command that mends it. */
 import { hasUnsafe } from '../base/plain-text.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { isChannel, slugName } from '../protocol/names.ts';
+import type { RejectedFile } from '../protocol/open-work.ts';
 import {
   channelFolder,
   channelOf,
@@ -13,10 +14,7 @@ import {
 import type { TreeChange } from './repository.ts';
 
 /** Why a file is not a message, and what would make it one. */
-export interface OddFile {
-  readonly found: string;
-  readonly expected: string;
-}
+export type OddFile = Pick<RejectedFile, 'found' | 'expected' | 'remedy'>;
 
 const REGULAR = 'a regular *.md file with a plain name';
 
@@ -29,30 +27,60 @@ export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFi
   const problem = pathProblem(path);
   if (problem !== null) return { found: problem, expected: REGULAR };
   if (isAttachment(path) && change.entry === 'file') return null;
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  if (channelOf(path) === null)
-    return { found: 'a folder or file that is not a channel', expected: mendPlace(path, name) };
+  const name = nameOf(path);
+  if (channelOf(path) === null) return mendPlace(path, name);
   if (change.entry === 'other') return { found: 'a link or submodule', expected: REGULAR };
-  if (/\.md$/i.test(name) && !name.endsWith('.md'))
-    return {
-      found: `a name that ends in "${name.slice(-3)}"`,
-      expected: `".md": ${move(path, `${path.slice(0, -3)}.md`)}`,
-    };
+  if (/\.md$/i.test(name) && !name.endsWith('.md')) return otherEnding(path);
   return name.endsWith('.md') && !isPage(name)
     ? { found: 'a name that is not a message', expected: REGULAR }
     : null;
 }
 
-/** For a file beside the channels one of them; for a folder its name as that of a channel. */
-function mendPlace(path: string, name: string): string {
-  const [folder = '', ...below] = path.slice(CHANNELS.length + 1).split('/');
-  if (below.length === 0) return `a channel: ${move(path, `${channelFolder('general')}/${name}`)}`;
-  const channel = slugName(folder, 'general').replaceAll(/[._]/g, '-');
-  return isChannel(channel) && channel !== folder
-    ? `a channel: ${move(`${CHANNELS}/${folder}`, channelFolder(channel))}`
-    : REGULAR;
+/** A file of a channel that was meant as a message and is not called like one. */
+export function nameAsMessage(path: string): RejectedFile {
+  return { path, line: 1, ...otherEnding(path) };
 }
 
-function move(from: string, to: string): string {
-  return hasUnsafe(from) ? REGULAR : `git mv ${shellWord(from)} ${shellWord(to)}`;
+/** A file that was meant as a message and stands in no channel. */
+export function moveIntoChannel(path: string): RejectedFile {
+  const name = `${withoutEnding(nameOf(path))}.md`;
+  const into = move(path, `${channelFolder('general')}/${name}`, 'a message in a channel');
+  return { path, line: 1, found: 'a message where no dispatcher looks for one', ...into };
+}
+
+function otherEnding(path: string): OddFile {
+  const ending = /\.[^./]+$/.exec(path)?.[0];
+  return {
+    found: ending === undefined ? 'a name without ".md"' : `a name that ends in "${ending}"`,
+    ...move(path, `${withoutEnding(path)}.md`, '".md"'),
+  };
+}
+
+/** For a file beside the channels one of them; for a folder its name as that of a channel. */
+function mendPlace(path: string, name: string): OddFile {
+  const found = 'a folder or file that is not a channel';
+  const [folder = '', ...below] = path.slice(CHANNELS.length + 1).split('/');
+  if (below.length === 0)
+    return { found, ...move(path, `${channelFolder('general')}/${name}`, 'a channel') };
+  const channel = slugName(folder, 'general').replaceAll(/[._]/g, '-');
+  return isChannel(channel) && channel !== folder
+    ? { found, ...move(`${CHANNELS}/${folder}`, channelFolder(channel), 'a channel') }
+    : { found, expected: REGULAR };
+}
+
+/** `hello.md.txt` and `hello.txt` were meant as `hello.md`. */
+function withoutEnding(path: string): string {
+  return path.replace(/\.[^./]{1,8}$/, '').replace(/\.md$/i, '');
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function move(from: string, to: string, what: string): Pick<OddFile, 'expected' | 'remedy'> {
+  if (hasUnsafe(from)) return { expected: REGULAR };
+  return {
+    expected: `${what}: git mv ${shellWord(from)} ${shellWord(to)}`,
+    remedy: ['git', 'mv', '--', from, to],
+  };
 }

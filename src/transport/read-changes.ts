@@ -32,6 +32,7 @@ import { createSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
 import { readRunMarks } from './read-run-marks.ts';
 import { readStarted } from './read-started.ts';
+import { findMisplaced } from './find-misplaced.ts';
 import { findTwinsIn } from './read-twins.ts';
 import { createExists } from './standing-paths.ts';
 import type { Repository, TreeChange } from './repository.ts';
@@ -106,6 +107,10 @@ async function* chunksOf(judge: Judge, into: Judged): AsyncGenerator<Chunk> {
   for await (const changes of repository.walk({ ...range, under: CHANNELS })) {
     const written = await notePiece(judge, changes, into);
     const isSettled = await judge.judgeSettled(written);
+    const { texts, meant } = await findMisplaced(judge, written);
+    // What was no message a moment ago may be none that was meant as one now.
+    into.removed.push(...texts);
+    into.rejected.push(...meant);
     for (let at = 0; at < written.length; at += CHUNK)
       yield { written: written.slice(at, at + CHUNK), isSettled };
   }

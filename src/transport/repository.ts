@@ -76,6 +76,11 @@ export interface TreeEntry {
   readonly oid: Oid;
 }
 
+/** An entry of a folder. */
+export interface NamedEntry extends TreeEntry {
+  readonly name: string;
+}
+
 /** The part of a history whose contents need not be read to know what is open now. */
 export interface SettledPart {
   /** What stands in this commit and is answered is settled. */
@@ -219,6 +224,11 @@ export interface Repository {
   walk(range: DiffRange): AsyncIterable<readonly TreeChange[]>;
   /** The entries at `paths` of `commit`'s tree, in the order asked; null where nothing stands. */
   lookUp(commit: Oid, paths: readonly string[]): Promise<readonly (TreeEntry | null)[]>;
+  /**
+   * What stands right in a folder ('' = the root) of a commit's tree, in code-unit order of names;
+   * nothing when there is no such folder, or it is too large to be held.
+   */
+  list(commit: Oid, folder: string): Promise<readonly NamedEntry[]>;
   /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
   sizesOf(oids: readonly Oid[]): Promise<readonly number[]>;
   /**

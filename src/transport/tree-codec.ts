@@ -94,6 +94,17 @@ export function findItem(tree: Buffer, key: string, hashBytes: number): TreeItem
   return null;
 }
 
+/** Every entry, as they stand. */
+export function listItems(tree: Buffer, hashBytes: number): readonly TreeItem[] {
+  const items: TreeItem[] = [];
+  for (let start = 0; start < tree.length;) {
+    const slot = slotAt(tree, start, hashBytes);
+    items.push(itemAt(tree, start, slot));
+    start = slot.end;
+  }
+  return items;
+}
+
 /** Answers for a key with its entry; of two with one key with the first. */
 export type FindItem = (key: string) => TreeItem | null;
 

@@ -2,6 +2,7 @@
  * What the page can change. Each is the command of the same name, called as from the command line:
  * the page can do nothing that it cannot.
  */
+import { ownValue } from '../base/own-value.ts';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ const NAME_BYTES_MAX = 255;
  * USAGE for anything else, and whatever the command throws.
  */
 export async function act(base: Invocation, name: string, body: unknown): Promise<Done> {
-  const known = Object.hasOwn(ACTS, name) ? ACTS[name] : undefined;
+  const known = ownValue(ACTS, name);
   if (known === undefined) throw new CrosstalkError('NOT_FOUND', `the page cannot "${name}"`);
   const { files, texts } = takeFiles(known, body);
   const given = readTexts(texts, [...known.args, ...known.options]);

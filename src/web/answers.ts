@@ -2,6 +2,7 @@
  * The questions that the page may ask, by path. Each answer is one JSON value, made once for a
  * state of things.
  */
+import { ownValue } from '../base/own-value.ts';
 import { lately } from './book.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { VERSION } from '../cli/version.ts';
@@ -66,7 +67,7 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
     search: (_, query) => search(invocation, query),
   };
   return async (path, query) => {
-    const make = Object.hasOwn(questions, path) ? questions[path] : undefined;
+    const make = ownValue(questions, path);
     if (make === undefined)
       throw new CrosstalkError('NOT_FOUND', `nothing answers at /api/${path}`);
     query.sort();

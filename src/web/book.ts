@@ -136,7 +136,8 @@ function toEntry({ file, from, to, atMs, message: { fields } }: Said): Entry {
     re: fields.re,
     replyTo: file.replyTo?.path ?? null,
     recipient: file.replyTo?.recipient ?? null,
-    failed: fields.failed,
+    // What a person has cancelled is closed, and nothing has failed.
+    failed: fields.failed && fields.error !== 'cancelled',
     error: fields.error,
     host: fields.host,
     durationMs: fields.durationMs,

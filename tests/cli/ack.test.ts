@@ -42,6 +42,31 @@ it('a file that is not a message is dismissed as it is: an edit is told again', 
   expect(await needs()).toContainEqual([path]);
 });
 
+it('a message beside the channels, or with another ending, is told wherever files are told', async () => {
+  const head = letter('broken', 'x');
+  const notes = { [`${AT}/notes.txt`]: 'to whom it may concern\n', 'docs/how.md': '# How\n' };
+  const strays = ['top.md', 'data/x.md', 'data/channel/general/y.md', `${AT}/hello.txt`];
+  cli.say({ ...notes, ...Object.fromEntries(strays.map((path) => [path, head])) });
+  const { data } = await cli.json(['status']);
+  expect(
+    listOf(data, 'rejected')
+      .map(({ path }) => path)
+      .filter((path) => path !== `${AT}/wrong.md`),
+  ).toEqual([`${AT}/hello.txt`, 'top.md', 'data/x.md', 'data/channel/general/y.md']);
+  const linted = await cli.run(['lint']);
+  expect(linted.code).toBe(2);
+  for (const path of strays) {
+    expect(linted.stdout).toContain(`${path}:1: rejected`);
+    const why = await cli.run(['why', path]);
+    expect(why.stdout).toContain(`git mv -- ${path} ${AT}/`);
+  }
+  expect((await cli.run(['why', `${AT}/notes.txt`])).stderr).toContain('is not a message');
+  // What was mended, or was none, is told no more.
+  cli.say({ [`${AT}/hello.txt`]: 'only text\n', 'top.md': '# A page\n' });
+  expect((await cli.run(['ack', 'data/x.md', 'data/channel/general/y.md'])).code).toBe(0);
+  expect(await needs()).toContainEqual([`${AT}/wrong.md`]);
+});
+
 it('--failed dismisses every failure that is listed, and nothing else', async () => {
   expect((await cli.json(['ack', '--failed'])).data['dismissed']).toHaveLength(2);
   expect(await needs()).toEqual([[`${AT}/wrong.md`]]);

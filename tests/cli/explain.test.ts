@@ -385,7 +385,7 @@ describe('status', () => {
     const [verdict] = stdout.split('\n');
     expect(verdict).toMatch(/^\d+ things need you/);
     for (const command of [
-      'crosstalkd lint data/channels',
+      'crosstalkd lint\n',
       'crosstalkd retry old',
       'crosstalkd allow fresh',
       'crosstalkd send -C',

@@ -346,7 +346,7 @@ it('failures are listed until somebody asks again or they are answered', () => {
       [id, model, failed, detail, isUnknown, run].join(' | '),
     );
   };
-  // Author, time, then the trailers Re, Channel, Run, Failed, Detail, Outcome, Retries.
+  // Author, time, then the trailers Re, Channel, Run, Failed, Detail, Outcome, Retries, To.
   const opus = 'opus@mbp.crosstalk';
   const failed = [opus, '1', 'my note', 'a', '', 'crash', 'exit status 1', '', ''];
   const unknown = [opus, '2', 'other', 'a', '', 'host-lost', 'host mbp died', 'unknown', ''];
@@ -356,6 +356,12 @@ it('failures are listed until somebody asks again or they are answered', () => {
   ]);
   const again = ['ada@example.org', '3', '', 'a', '', '', '', '', 'my note'];
   expect(listed(failed, again)).toEqual([]);
+  // Others that have failed to answer the same message still have.
+  const gpt = ['gpt@mbp.crosstalk', ...failed.slice(1)];
+  expect(listed(failed, gpt, [...again, 'opus'])).toEqual([
+    'my note | gpt | crash | exit status 1 | false | ',
+  ]);
+  expect(listed(failed, gpt, [...again, 'opus gpt'])).toEqual([]);
   expect(listed(failed, [opus, '3', 'my note', 'a', '', '', '', '', ''])).toEqual([]);
   // Nobody but a dispatcher tells of a failure.
   expect(listed(['ada@example.org', ...failed.slice(1)])).toEqual([]);

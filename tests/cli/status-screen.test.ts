@@ -75,7 +75,7 @@ describe('the screen of status', () => {
       'crosstalkd retry old',
       'crosstalkd cancel typo',
       'crosstalkd retry m0',
-      'crosstalkd lint data/channels',
+      'crosstalkd lint',
       'git -C /home/ada/team push',
     ])
       expect(lines).toContain(`  ${command}`);

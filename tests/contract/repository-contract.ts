@@ -380,6 +380,16 @@ export function describeRepositoryContract(
         ]);
       });
 
+      it('lists what stands right in a folder, in the order of names', async () => {
+        const commit = await publish(a, draftOf({ 'd/x.md': '1', 'd/e/y.md': '2', 'b.md': '' }));
+        const list = async (folder: string) =>
+          (await a.list(commit, folder)).map(({ name, kind }) => `${kind} ${name}`);
+        expect(await list('')).toEqual(['file b.md', 'tree d']);
+        expect(await list('d')).toEqual(['tree e', 'file x.md']);
+        expect(await list('nowhere')).toEqual([]);
+        expect(await list('b.md')).toEqual([]);
+      });
+
       it('tells sizes in the order asked, of blobs only', async () => {
         const commit = await publish(a, draftOf({ 'd/x.md': 'four', 'e.md': '' }));
         await catchUp(b);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeBudgets } from '../../src/protocol/budgets.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
+import { asksSomebody, mayBeText } from '../../src/protocol/misplaced.ts';
 import { isPortable } from '../../src/protocol/names.ts';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
@@ -100,6 +101,26 @@ describe('a head that is not right', () => {
     expect(told.rejection.line).toBe(line);
     expect(`${told.rejection.found}${told.rejection.expected}`).not.toContain('\n');
   });
+});
+
+describe('a file that was meant as a message and is not called like one', () => {
+  it.each(['x.txt', 'x.md.txt', 'x.markdown', 'x', 'Hello World', 'x.eml', 'x.MD', 'x.md~'])(
+    '%s may be one',
+    (name) => expect(mayBeText(name)).toBe(true),
+  );
+  it.each(['README.md', 'CLAUDE.md', 'COMPLETE', '.hidden', 'x.png', 'data.csv', 'LICENSE'])(
+    '%s is none',
+    (name) => expect(mayBeText(name)).toBe(false),
+  );
+  it.each([
+    ['---\nto: opus\n---\nhi\n', true],
+    ['\ufeff---\r\nfrom: ada\r\nTo: opus\r\n---\r\nhi', true],
+    ['---\nto : [opus, gpt]\nsubject: x\n---\n', true],
+    ['---\nname: a page\n---\nto: opus\n', false],
+    ['---\nto: opus\nand no end', false],
+    ['To: ada@example.org\nSubject: mail\n\nhi', false],
+    ['', false],
+  ])('%j: %s', (text, isMeant) => expect(asksSomebody(Buffer.from(text))).toBe(isMeant));
 });
 
 describe('a file where no message can be', () => {

@@ -255,7 +255,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'is not a message: line 2: found "To:"; expected "to:"',
     "crosstalkd lint 'd/a b.md'",
   ],
-  ['files-rejected', '14 files are not messages', 'crosstalkd lint data/channels'],
+  ['files-rejected', '14 files are not messages', 'crosstalkd lint'],
   ['idle', 'nothing waits for it', null],
   ['outage', 'the remote does not answer: no route to host', 'crosstalkd doctor'],
   [

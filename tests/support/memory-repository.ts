@@ -241,6 +241,12 @@ function openHost(server: Server, host: Host): Repository {
     hasHistory: (commit) => local('hasHistory', () => host.has.has(commit)),
     lookUp: (commit, paths) =>
       local('lookUp', () => paths.map((path) => lookUp(own(commit).root, path))),
+    list: (commit, folder) =>
+      local('list', () =>
+        entriesOf(folderAt(own(commit).root, folder)).map(([name, { kind, oid }]) => ({
+          ...{ name, kind, oid },
+        })),
+      ),
     sizesOf: (oids) =>
       local('sizesOf', () => oids.map((oid) => universe.blobs.get(oid)?.length ?? 0)),
     // It always has everything: nothing happens here that could be the place of a fault.

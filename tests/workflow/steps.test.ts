@@ -236,6 +236,22 @@ test('undo takes back what succeeded when the run fails later, and only then', (
   expect(good.asked.map(({ step }) => step)).toEqual(['deploy', 'check']);
 });
 
+test('an undo that has begun is brought to its end, also when what had failed is mended meanwhile', () => {
+  const yaml =
+    'model: opus\nsteps:\n  deploy: { prompt: x, undo: rollback }\n  rollback: { needs: [deploy], prompt: back }\n  check: { needs: [deploy], prompt: y }';
+  const at = world(yaml, ({ step }) =>
+    step === 'check' ? { failed: 'crash' } : step === 'rollback' ? null : step,
+  );
+  expect(drive(at)).toBeNull();
+  const failed = [...at.files.keys()].filter((path) => /\/check\/.*\.re\./.test(path)).at(-1)!;
+  at.files.set(failed, at.files.get(failed)!.replace('failed: true\nerror: crash\n', ''));
+  expect(drive(at)).toBeNull();
+  expect(openTasks(at).map(({ step }) => step)).toEqual(['rollback']);
+  at.answer = ({ step }) => step;
+  expect(drive(at)).toContain('- undone: rollback: succeeded');
+  expect(complete(at)).toMatchObject({ status: 'failed' });
+});
+
 test('a child run is a marker in the run, and its routed reply is the answer', () => {
   const at = world(
     'model: opus\nsteps:\n  c: { uses: child, with: { n: "${{ len(\'abc\') }}" } }\n  end: { needs: [c], prompt: "${{ steps.c.json.sum }}" }',

@@ -17,6 +17,7 @@ import { type Dispatcher, type Doors, type Workspace } from '../../dispatcher/di
 import { createDispatcher } from '../../dispatcher/create-dispatcher.ts';
 import { paceOfUrl } from '../../protocol/pace.ts';
 import { refNames } from '../../protocol/paths.ts';
+import { createWakeLock, NO_WAKE_LOCK } from '../../local/wake-lock.ts';
 import { createWorktrees } from '../../local/git-worktree.ts';
 import { createPoke } from '../../local/poke-hosts.ts';
 import { createProjectGit } from '../../transport/git-runner.ts';
@@ -25,6 +26,7 @@ import { openSessionLedger } from '../../local/session-ledger.ts';
 import { createSessionFolders, type SessionFolders } from '../../local/session-folders.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
+import { keepAwake } from './keep-awake.ts';
 import { keepSessions } from './keep-sessions.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
@@ -166,7 +168,8 @@ function composeAgents(
     totals: createSessionUsage(session.directory.sessionUsageFile),
   });
   const ledger = openSessionLedger(join(session.directory.path, 'sessions.jsonl'));
-  const sending = keepSessions(letSend(agents, session, invocation), ledger, log);
+  const awake = keepAwake(agents, session.config.wakeLock ? createWakeLock(env) : NO_WAKE_LOCK);
+  const sending = keepSessions(letSend(awake, session, invocation), ledger, log);
   return keepTranscripts(sending, {
     directory: session.directory.transcripts,
     env,

@@ -11,6 +11,7 @@ import { listLate } from '../../local/late.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
 import { ownIdentity } from '../../local/process-identity.ts';
+import { probeWakeLock } from '../../local/wake-lock.ts';
 import { isPartialCache } from '../../transport/git-cache.ts';
 import { createGit, type GitResult } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
@@ -38,6 +39,7 @@ export async function examineHost(
     ...(await examineLeftovers(around)),
     await examineCache(invocation, around),
     ...(await examineCacheLocks(around)),
+    ...(await examineWakeLock(invocation, around)),
     ...examineModels(invocation, around),
     ...(await examinePrograms(invocation, around)),
   ];
@@ -220,6 +222,20 @@ async function examineCacheLocks({
         : {}),
     }),
   ];
+}
+
+/** A machine that sleeps while agents run loses its claims; on a server nothing is missing. */
+async function examineWakeLock(
+  { env }: Invocation,
+  { session }: Surroundings,
+): Promise<readonly Finding[]> {
+  if (!session.config.wakeLock) return [];
+  const problem = await probeWakeLock(env);
+  const says =
+    problem === null
+      ? 'this machine does not go to sleep on its own while agents run'
+      : `not to be had, so this machine may go to sleep while agents run: ${problem}`;
+  return [fine('wake lock', says)];
 }
 
 function examineModels(

@@ -1,5 +1,5 @@
 /**
- * `crosstalkd lint <file…>`: what a dispatcher would say of these files, before they are sent.
+ * `crosstalkd lint [file…]`: what a dispatcher would say of these files, before they are sent.
  * Works anywhere; inside a clone it knows the names too, and finds what the clone does not have in
  * the transport.
  */
@@ -32,6 +32,8 @@ import { type Io, paint } from '../io.ts';
 import { pointAt } from '../point-at.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
+import { differing, differingSettings, sayDiffering } from '../look/differing.ts';
+import { findMisplaced } from '../look/misplaced.ts';
 import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
@@ -49,6 +51,8 @@ interface Linted {
   readonly text?: string;
   readonly problems: readonly Problem[];
   readonly warnings: readonly string[];
+  /** Whether hosts see it as it is here; absent: it stands in no clone of a transport. */
+  readonly isPushed?: boolean;
 }
 
 /** The transport around; `note`: why there is none. */
@@ -61,10 +65,12 @@ interface Known {
 export async function lintFiles(invocation: Invocation): Promise<number> {
   const known = await openKnown(invocation);
   try {
-    const linted: Linted[] = [];
+    const linted: Linted[] = invocation.args.length === 0 ? [...(await lintAll(known))] : [];
     for (const asked of invocation.args)
       linted.push(...(await lintAsked(invocation, asked, known)));
-    report(invocation, linted, known.note);
+    const others = known.session === null ? [] : await differingSettings(known.session);
+    const names = others.filter((path) => !linted.some(({ file }) => file.endsWith(path)));
+    report(invocation, linted, known.note ?? sayDiffering(names));
     return linted.some(({ problems }) => problems.length > 0) ? 2 : 0;
   } finally {
     await known.session?.close();
@@ -94,17 +100,14 @@ async function lintAsked(
   const full = resolve(startDirectory(invocation), asked);
   const below = pathBelow(session, full) ?? (asked.startsWith(`${DATA}/`) ? asked : null);
   const there = await stat(full).catch(() => null);
-  if (there?.isFile() === true)
-    return [
-      await lintBytes(session, {
-        file: asked,
-        path: pathBelow(session, full),
-        bytes: await readFile(full),
-      }),
-    ];
+  if (there?.isFile() === true) {
+    const path = pathBelow(session, full);
+    const given = { file: asked, path, bytes: await readFile(full) };
+    return [await noteWhetherPushed(session, path, await lintBytes(session, given))];
+  }
   const path = below?.replace(/(?<!\/)\/+$/, '') ?? null;
   const [entry] =
-    session === null || path === null
+    session === null || path === null || path === ''
       ? []
       : await session.repository.lookUp(tipOf(session), [path]);
   if (session === null || path === null || (there === null && entry == null))
@@ -113,9 +116,27 @@ async function lintAsked(
   return isFolder ? lintFolder(session, path) : [await lintSent(session, path)];
 }
 
+/** The whole transport. */
+function lintAll({ session, note }: Known): Promise<readonly Linted[]> {
+  if (session === null)
+    throw new CrosstalkError('USAGE', `lint: a file to check is missing; ${note ?? ''}`, {
+      fix: 'crosstalkd lint FILE',
+    });
+  return lintFolder(session, '');
+}
+
+async function noteWhetherPushed(
+  session: TransportSession | null,
+  path: string | null,
+  linted: Linted,
+): Promise<Linted> {
+  if (session === null || path === null) return linted;
+  return { ...linted, isPushed: (await differing(session, [path])).length === 0 };
+}
+
 /** What is not a message in the transport, and what the clone has that was never sent. */
 async function lintFolder(session: TransportSession, path: string): Promise<readonly Linted[]> {
-  const isBelow = (one: string): boolean => one.startsWith(`${path}/`);
+  const isBelow = (one: string): boolean => path === '' || one.startsWith(`${path}/`);
   const unsent = await findUnsent(session);
   const clone = unsent?.clone ?? '';
   const own = await Promise.all(
@@ -125,13 +146,15 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
       bytes: await readFile(join(clone, file)),
     })),
   );
-  const sent = [...session.mirror.index().rejected.keys()].filter(
+  const misplaced = (await findMisplaced(session)).map((file) => file.path);
+  const sent = [...session.mirror.index().rejected.keys(), ...misplaced].filter(
     (one) => isBelow(one) && !own.some(({ file }) => file === one),
   );
   const linted: Linted[] = [];
   for (const file of sent) linted.push(await lintSent(session, file));
-  for (const one of own) linted.push(await lintBytes(session, one));
-  return linted.length > 0 ? linted : [{ file: `${path}/`, problems: [], warnings: [] }];
+  for (const one of own) linted.push({ ...(await lintBytes(session, one)), isPushed: false });
+  const name = path === '' ? 'the transport' : `${path}/`;
+  return linted.length > 0 ? linted : [{ file: name, problems: [], warnings: [] }];
 }
 
 /** A file that the clone does not have, as it stands in the transport. */
@@ -209,9 +232,14 @@ function lintModels(file: string, bytes: Uint8Array): Linted {
 
 /** Where the file stands in the transport's clone, or null when it lies elsewhere. */
 function pathBelow(session: TransportSession | null, full: string): string | null {
-  const root = session?.located.clone == null ? null : session.located.clone + sep;
-  return root !== null && full.startsWith(root)
-    ? full.slice(root.length).split(sep).join('/')
+  const clone = session?.located.clone ?? null;
+  if (clone === null) return null;
+  if (full === clone) return '';
+  return full.startsWith(clone + sep)
+    ? full
+        .slice(clone.length + 1)
+        .split(sep)
+        .join('/')
     : null;
 }
 
@@ -294,9 +322,10 @@ function report(invocation: Invocation, linted: readonly Linted[], note: string 
     printJson(invocation, {
       ok: isGood,
       health: isGood && linted.every(({ warnings }) => warnings.length === 0) ? 'good' : 'degraded',
-      files: linted.map(({ file, problems, warnings }) => ({
+      files: linted.map(({ file, problems, warnings, isPushed = null }) => ({
         file,
         ok: problems.length === 0,
+        pushed: isPushed,
         problems,
         warnings,
       })),
@@ -309,15 +338,18 @@ function report(invocation: Invocation, linted: readonly Linted[], note: string 
   if (note !== null) invocation.io.warn(oneLine(note, 400));
 }
 
-function formatLinted(io: Io, { file, text, problems, warnings }: Linted): readonly string[] {
+function formatLinted(io: Io, linted: Linted): readonly string[] {
+  const { file, text, problems, warnings, isPushed } = linted;
   const name = oneLine(file, 300);
+  const unpushed = isPushed === false ? '; not pushed as it is here' : '';
   if (problems.length === 0 && warnings.length === 0)
-    return [`${name}: ${paint(io, 'green', 'good')}`];
+    return [`${name}: ${paint(io, 'green', 'good')}${unpushed}`];
   return [
     ...problems.flatMap(({ line, column, found, expected }) => [
       `${name}:${column === undefined ? line : `${line}:${column}`}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
       ...(text === undefined ? [] : pointAt(io, text, { line, column, found })),
     ]),
+    ...(isPushed === false ? [`${name}: not pushed as it is here`] : []),
     ...warnings.map(
       (warning) => `${name}: ${paint(io, 'yellow', 'warning')}: ${oneLine(warning, 300)}`,
     ),

@@ -12,7 +12,7 @@ export async function dropAcked(
   failures: readonly Failure[],
 ): Promise<{ readonly failures: readonly Failure[]; readonly strays: readonly string[] }> {
   const { index, session } = around;
-  const paths = [...index.rejected.keys()];
+  const paths = [...around.strays.keys()];
   if (index.tip === null) return { failures, strays: paths };
   const files = await session.repository.lookUp(index.tip, paths);
   const notes = [

@@ -2,6 +2,7 @@
  * What this host's agent programs are: version, signed in or not, and what to do. One look for
  * `models`, `join`, `init` and `doctor`; right also where a service has a bare PATH.
  */
+import { ownValue } from '../../base/own-value.ts';
 import { basename, isAbsolute } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, type NamedProgram, SHORT_MS } from '../../agents/detect.ts';
@@ -130,7 +131,7 @@ function assessProgram(
   if (agent.signedIn === 'no') {
     const isGiven =
       users.length > 0 &&
-      users.every((entry) => entry.env.some((name) => (env[name] ?? '') !== ''));
+      users.every((entry) => entry.env.some((name) => (ownValue(env, name) ?? '') !== ''));
     return isGiven
       ? { says: 'signed in by a variable of its entry or not at all', fix: null }
       : { says: 'not signed in', fix: agent.advice === null ? null : fixByHand(agent.advice) };

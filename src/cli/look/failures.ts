@@ -9,6 +9,7 @@ import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { channelFolder, runFiles } from '../../protocol/paths.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { dropAnswered } from './open-questions.ts';
 import { walkCommits } from './walk-commits.ts';
 
 /** One that failed for good. */
@@ -34,7 +35,7 @@ export interface Failure {
 
 /** More than these are not kept: the oldest go first. */
 const KEPT_MAX = 2_000;
-/** Questions of agents, likewise. */
+/** With more questions of agents than these, the answered ones are looked for and forgotten. */
 const ASKED_MAX = 200;
 const FORM = 2;
 const TRAILERS = [
@@ -45,6 +46,7 @@ const TRAILERS = [
   'Detail',
   'Outcome',
   'Retries',
+  'To',
   'Asks',
 ] as const;
 
@@ -76,6 +78,7 @@ export async function readLeft(
   const goesOn = kept !== null && (await session.repository.isAncestor(kept.tip, tip));
   const open = new Map(goesOn ? kept.open.map((one) => [keyOf(one), one]) : []);
   const asked = new Set(goesOn ? kept.asked : []);
+  let questions: readonly string[] = [...asked];
   if (kept?.tip !== tip) {
     const from = goesOn ? kept.tip : null;
     const only = ['--extended-regexp', '--grep=^Crosstalk-(Failed|Retries|Re|Asks): '];
@@ -88,18 +91,21 @@ export async function readLeft(
       },
     );
     const list = [...open.values()].slice(-KEPT_MAX);
-    const questions = [...asked].slice(-ASKED_MAX);
+    questions = [...asked];
+    if (questions.length > ASKED_MAX) questions = await dropAnswered(session, questions);
     await writeCheckpoint(path, { form: FORM, tip, open: list, asked: questions });
   }
   const failures = await dropTasks(session, tip, [...open.values()].reverse());
-  return { failures, asked: [...asked].slice(-ASKED_MAX) };
+  return { failures, asked: questions };
 }
 
 /** Takes one commit into account, oldest first. Pure but for the map. */
 export function noteCommit(open: Map<string, Failure>, values: readonly string[]): void {
   const [email = '', at = '', id = '', channel = '', run = '', ...rest] = values;
-  const [failed = '', detail = '', outcome = '', retries = ''] = rest;
-  if (retries !== '') for (const [key, one] of open) if (one.id === retries) open.delete(key);
+  const [failed = '', detail = '', outcome = '', retries = '', to = ''] = rest;
+  if (retries !== '')
+    for (const [key, one] of open)
+      if (one.id === retries && isAsked(one.model, to)) open.delete(key);
   const model = email === 'workflow@crosstalk' ? 'workflow' : modelOf(email);
   if (id === '' || model === null) return;
   const key = keyOf({ channel, id, model });
@@ -115,6 +121,11 @@ export function noteCommit(open: Map<string, Failure>, values: readonly string[]
     isUnknown: outcome === 'unknown',
     atMs: Number(at) * 1_000,
   });
+}
+
+/** Whether a retry asks that model; one by an older program does not say whom, and asks all. */
+function isAsked(model: string, to: string): boolean {
+  return to === '' || to.split(' ').includes(model);
 }
 
 /** The model of a reply's author, `opus@laptop.crosstalk`; null for a person. */

@@ -28,12 +28,13 @@ import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control
 import type { ModelProblem } from '../../protocol/models.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
-import type { OpenIndex } from '../../protocol/open-work.ts';
+import type { OpenIndex, RejectedFile } from '../../protocol/open-work.ts';
 import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { listWork, type Work } from '../../protocol/list-work.ts';
 import type { Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
+import { findMisplaced } from './misplaced.ts';
 import { readOffers } from './serving.ts';
 import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
 import { rewritten, unreachable } from '../session/remote-errors.ts';
@@ -69,6 +70,8 @@ export interface Surroundings {
   readonly rewrite: Rewrite | null;
   readonly refs: ReadonlyMap<string, Oid>;
   readonly index: OpenIndex;
+  /** Every file that is no message though it may have been meant as one, by its path. */
+  readonly strays: ReadonlyMap<string, RejectedFile>;
   readonly works: readonly Work[];
   readonly claims: ReadonlyMap<string, ClaimSeen>;
   /** Work key → what its agent asks a person now. */
@@ -135,7 +138,9 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const here = { offers, offersProblem, modelsProblem, trust, unsigned, ...asked };
   const questions = await readQuestions(session, seen.claims.values());
   const control = (await mayOrder(session, seen, trust)) ? seen.control : null;
-  return { session, ...seen, control, index, works, questions, ...here };
+  const misplaced = (await findMisplaced(session)).map((file) => [file.path, file] as const);
+  const strays = new Map([...index.rejected, ...misplaced]);
+  return { session, ...seen, control, index, strays, works, questions, ...here };
 }
 
 /** Whether the order to all hosts is somebody's whose orders count here. */

@@ -84,6 +84,18 @@ export async function readAsked(
   return open;
 }
 
+/** Those of the questions at these paths that nobody has answered; what cannot be read is none. */
+export async function dropAnswered(
+  session: TransportSession,
+  asked: readonly string[],
+): Promise<readonly string[]> {
+  const files = (await lookUpFiles(session, asked)).filter((file) => file !== null);
+  const open: string[] = [];
+  for (const question of (await readSaid(session, files)).said)
+    if (!(await isAnswered(session, question))) open.push(question.file.path);
+  return open;
+}
+
 /** Whether one of those who were asked has replied. */
 async function isAnswered(session: TransportSession, { file, message }: Said): Promise<boolean> {
   const replies = message.fields.to.map(({ name }) => replyPath(file.path, name));

@@ -177,7 +177,7 @@ function needsOfFiles({ around, strays }: NeedSources): readonly Need[] {
       },
     ];
   return files.flatMap((path) => {
-    const file = around.index.rejected.get(path);
+    const file = around.strays.get(path);
     return file === undefined
       ? []
       : [{ ...need(rejectedReason(file), path), about: [path], count: 1 }];
@@ -185,10 +185,8 @@ function needsOfFiles({ around, strays }: NeedSources): readonly Need[] {
 }
 
 /** A file without a head that closes nothing: nobody meant a message. */
-function isNote({ index }: Surroundings, path: string): boolean {
-  return (
-    index.rejected.get(path)?.isNote === true && (parseMessagePath(path)?.replyTo ?? null) === null
-  );
+function isNote({ strays }: Surroundings, path: string): boolean {
+  return strays.get(path)?.isNote === true && (parseMessagePath(path)?.replyTo ?? null) === null;
 }
 
 /** Told once for all the work that waits for it. */

@@ -153,7 +153,7 @@ function healthOf({ around, needs }: StatusText): string {
 
 function toJson(told: StatusText) {
   const { around, stood, needs, failures, runs } = told;
-  const { here, index } = around;
+  const { here, index, strays } = around;
   return {
     ok: around.outage === null && around.rewrite === null,
     health: healthOf(told),
@@ -201,7 +201,7 @@ function toJson(told: StatusText) {
       to: reason.recipient,
       ...tellReason(reason),
     })),
-    rejected: [...index.rejected.values()],
+    rejected: [...strays.values()],
     failed: failures,
     here,
     remote: around.session.located.url,

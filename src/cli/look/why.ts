@@ -213,14 +213,23 @@ async function tellMessage(
  * is that of the message that counts.
  */
 export function findRejected(around: Surroundings, asked: string): Told | null {
-  const file = [...around.index.rejected.values()].find(
+  const file = [...around.strays.values()].find(
     ({ path, twinOf }) =>
-      path === asked ||
+      path === asked.replace(/^\.\//, '') ||
+      path.endsWith(`/${asked}`) ||
       path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) ||
       (twinOf === undefined && messageId(path) === asked),
   );
   if (file === undefined) return null;
   return tellRejected(file);
+}
+
+/** The path of a file of the transport that is no message, as it was asked for; null: none. */
+async function findPushed({ session, index }: Surroundings, asked: string): Promise<string | null> {
+  const path = asked.replace(/^\.\//, '');
+  if (index.tip === null) return null;
+  const [entry] = await session.repository.lookUp(index.tip, [path]);
+  return entry?.kind === 'file' ? path : null;
 }
 
 /** Not in the transport: a file that was never sent, or a slip. */
@@ -234,6 +243,13 @@ async function describeUnknown(
     resolve(invocation.cwd, asked),
     ...(clone === null ? [] : [join(clone, asked)]),
   ].find((path) => existsSync(path));
+  const pushed = await findPushed(around, asked);
+  if (pushed !== null)
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `${pushed} is in the transport and is not a message: nothing in it asks anybody`,
+      { fix: fixBy`crosstalkd lint ${pushed}` },
+    );
   const unsent = await findUnsent(around.session);
   const draft =
     file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;

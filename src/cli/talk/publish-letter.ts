@@ -36,6 +36,7 @@ export async function publishLetter(
       ? ''
       : formatTrailers([
           ['Retries', messageId(retries)],
+          ['To', letter.message.fields.to.map(({ name }) => name).join(' ')],
           ['Message', messageId(letter.path)],
         ]);
   const { identity } = sender;

@@ -2,6 +2,7 @@
  * `crosstalkd workflow check` and `plan`: what is wrong with a workflow, and what it would do.
  * Nothing runs, nothing is published.
  */
+import { join, resolve } from 'node:path';
 import { snakeKeys } from '../../base/snake-keys.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
@@ -17,7 +18,8 @@ import { paint, plain } from '../io.ts';
 import { pointAt } from '../point-at.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { counted } from '../../protocol/say-reason.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { differingSettings, sayDiffering } from '../look/differing.ts';
+import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import {
   inputsOf,
   type Known,
@@ -42,6 +44,8 @@ export interface Checked {
 export async function checkFile(invocation: Invocation): Promise<number> {
   return withTransport(invocation, async (around) => {
     const { source, errors, plan, compiling } = await readChecked(invocation, around);
+    const note = around === null ? NOT_AT_HAND : await notePushed(invocation, around, source);
+    if (note !== null && !wantsJson(invocation)) invocation.io.warn(plain(note));
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const steps = plan === null ? null : plan.steps.length + plan.final.length;
     const by = compiling?.kind === 'by' ? compiling.models : null;
@@ -60,10 +64,27 @@ export async function checkFile(invocation: Invocation): Promise<number> {
           ? `${plain(source.label)}: fine; ${by === null ? 'a model' : by.join(', else ')} makes the plan when it runs`
           : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
       );
-    if (around === null && !wantsJson(invocation))
-      invocation.io.warn('no transport is at hand: models and saved workflows were not checked');
     return 0;
   });
+}
+
+const NOT_AT_HAND = 'no transport is at hand: models and saved workflows were not checked';
+
+/** By what it was judged, where this clone says something else than what is pushed. */
+async function notePushed(
+  invocation: Invocation,
+  { session }: Surroundings,
+  source: WorkflowText,
+): Promise<string | null> {
+  const paths = await differingSettings(session);
+  const isSaved = source.saved !== null && paths.includes(source.label);
+  if (isSaved)
+    return `${source.label} is read as it is pushed; the file in this clone is another: crosstalkd workflow check ${source.label}`;
+  const { clone } = session.located;
+  const full = resolve(startDirectory(invocation), source.label);
+  const own = paths.find((path) => clone !== null && join(clone, path) === full);
+  if (own !== undefined) return `${own} is not pushed as it is here: hosts run what is pushed`;
+  return sayDiffering(paths);
 }
 
 /** Shows what a run would do. */

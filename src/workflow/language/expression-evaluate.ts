@@ -2,6 +2,7 @@
  * Evaluates expressions. Total: what is missing is null, what does not fit is null or false. Only a
  * value that outgrows every use is not a value: RunTooLarge ends the run.
  */
+import { ownValue } from '../../base/own-value.ts';
 import { RunTooLarge } from './too-large.ts';
 import { isProjection } from './expression-check.ts';
 import type { Expression, Operator } from './expression-parse.ts';
@@ -117,7 +118,7 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
 };
 
 function call(name: string, args: readonly Json[]): Json {
-  const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
+  const builtin = ownValue(BUILTINS, name);
   return builtin === undefined ? null : checkSize(builtin(args));
 }
 

@@ -25,7 +25,8 @@ export function endOf(run: FoldedRun): End {
 
 function statusOf(run: FoldedRun): EndStatus {
   if (run.stop?.kind === 'cancelled') return 'cancelled';
-  if (run.compile?.status === 'failed' || isFailing(run)) return 'failed';
+  // What was taken back is done no more, also when what had failed was mended meanwhile.
+  if (run.compile?.status === 'failed' || isFailing(run) || run.undone.length > 0) return 'failed';
   const all = [...run.main.values(), ...run.final.values()];
   return run.stop !== null ||
     all.some((each) => each.status === 'degraded' || each.status === 'failed')

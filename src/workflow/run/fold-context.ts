@@ -8,7 +8,7 @@ import { ask, hasFile } from './fold-memo.ts';
 import type { JsonObject } from '../language/json.ts';
 import type { NewFile, TransitionName } from './run-input.ts';
 import { closedReply } from './task-file.ts';
-import { folderOfStep } from '../../protocol/run-paths.ts';
+import { folderOfStep, taskNumber } from '../../protocol/run-paths.ts';
 import type { Cap, Composed, Fold, Outcome, Proposal, Status } from './fold.ts';
 
 /** True when nothing more will happen to it on its own. */
@@ -148,10 +148,16 @@ export function stopBelow(
   return files.length === 0;
 }
 
-/** Undo steps that have a task: what their steps did is being taken back, or is taken back. */
-export function begunUndos({ plan, tasks, root }: Fold): ReadonlySet<string> {
+/**
+ * Undo steps that have a task: what their steps did is being taken back, or is taken back. By the
+ * files, because they are looked for before these steps are folded.
+ */
+export function begunUndos({ plan, paths, root }: Fold): ReadonlySet<string> {
   const undoing = plan.steps.flatMap((step) => step.undo ?? []);
   return new Set(
-    undoing.filter((id) => tasks.some(({ path }) => path.startsWith(folderOfStep(root, id)))),
+    undoing.filter((id) => {
+      const folder = folderOfStep(root, id);
+      return paths().some((path) => path.startsWith(folder) && taskNumber(path) !== null);
+    }),
   );
 }
