@@ -87,11 +87,8 @@ export interface AttemptRequest {
   readonly onStarted: (process: StartedProcess) => Promise<void>;
   /** Called with pieces of output as they come, decoded; for people who watch. */
   readonly onOutput: (text: string) => void;
-  /**
-   * Called once, before any output, with what tells the end of what it has said so far. Secrets are
-   * taken out of the whole: a piece of output may end in the middle of one.
-   */
-  readonly onSaid?: (soFar: () => string) => void;
+  /** Called once, before any output. */
+  readonly onSaid?: (said: Said) => void;
   /**
    * Asks a person for what the entry does not allow on its own; false: denied, or nobody answered.
    * Never rejects. While it is open the limits of time stand still. Absent: nobody is asked.
@@ -99,6 +96,17 @@ export interface AttemptRequest {
   readonly onAsk?: (asked: PermissionAsked, directory: string) => Promise<boolean>;
   /** Aborting ends everything the attempt started: TERM, then KILL. */
   readonly signal: AbortSignal;
+}
+
+/** What an agent has said, for the attempt after it. */
+export interface Said {
+  /**
+   * The end of it. Secrets are taken out of the whole: a piece of output may end in the middle of
+   * one.
+   */
+  readonly soFar: () => string;
+  /** Takes the secrets of this host out of any other text. */
+  readonly redact: (text: string) => string;
 }
 
 /** Enough to find the process group again after a restart and not to mistake another for it. */

@@ -133,7 +133,7 @@ export function createShown(
 ) {
   const pieces: string[] = [];
   let said = '';
-  request.onSaid?.(() => redact(cleanText(said)));
+  request.onSaid?.({ soFar: () => redact(cleanText(said)), redact });
   let room = request.entry.outputBytesMax;
   const show = (text: string): void => {
     said = (said + text).slice(-SAID_CHARS_MAX);

@@ -7,7 +7,8 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { findLoop } from '../protocol/loop.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import { composePrompt } from '../protocol/prompt.ts';
+import type { Capsule } from '../protocol/capsule.ts';
+import { composePrompt, type PromptParts } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
@@ -20,6 +21,10 @@ import { readThread } from './read-thread.ts';
 
 export interface AttemptInput {
   readonly prompt: string;
+  /** The prompt for a worktree in which the changes of `before` stand. */
+  readonly promptWithWork: () => string;
+  /** What an earlier attempt has left. */
+  readonly before: Capsule | null;
   /** The bare text of the message. */
   readonly message: string;
   readonly persona: string | null;
@@ -81,7 +86,7 @@ export async function composeAttemptPrompt(
   const attachments: AttachmentsRead =
     tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
   const before = await readCapsule(dispatcher, held);
-  const prompt = composePrompt({
+  const parts: PromptParts = {
     before,
     recipient: held.work.recipient,
     host: settings.alias,
@@ -97,7 +102,7 @@ export async function composeAttemptPrompt(
     body,
     mayHaveActed: mayHaveActed(held, fields),
     nonce: held.state.claim.nonce,
-  });
+  };
   const isolation: IsolationRead =
     read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
   const models = new Set(mirror.index().models);
@@ -109,7 +114,9 @@ export async function composeAttemptPrompt(
     models,
   });
   return {
-    prompt,
+    prompt: composePrompt(parts),
+    promptWithWork: () => composePrompt({ ...parts, isWorkHere: true }),
+    before,
     message: body,
     ...who,
     loop,

@@ -10,6 +10,8 @@ import type { Reason, ReasonOf, RestReason } from '../protocol/reason.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { beatName, parseBeatName } from '../protocol/beat.ts';
+import { sayContinues } from '../protocol/reply.ts';
+import { noteOf } from './capsule-notes.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { leaseTimes, limitsNow } from './keep-pace.ts';
 import { saveRests } from './keep-rests.ts';
@@ -41,6 +43,8 @@ export interface HostReport {
     /** Since the agent was started; null = none runs at this moment. */
     readonly forMs: number | null;
     readonly publishing: boolean;
+    /** The earlier attempt that it began with; null = none. */
+    readonly continues?: string | null;
   }[];
   /**
    * Open work that this host does not run now, and its reason; the first of them when there are
@@ -210,6 +214,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       attempt: own.claim.attempt,
       forMs: own.kind === 'held' || own.startedMs === null ? null : nowMs - own.startedMs,
       publishing: own.kind === 'publishing',
+      continues: sayBefore(dispatcher, key),
     })),
     waiting: waiting.slice(0, WAITING_MAX).map(({ work, reason }) => ({
       key: work.key,
@@ -316,4 +321,9 @@ interface OlderText {
 function inItsWords(told: OlderText | undefined): ReasonOf<'other'> {
   const text = [told?.says, told?.detail, told?.why].find((one) => typeof one === 'string');
   return { kind: 'other', text: typeof text === 'string' ? text : '' };
+}
+
+function sayBefore(dispatcher: Dispatcher, key: string): string | null {
+  const { continues } = noteOf(dispatcher, { key });
+  return continues === null ? null : sayContinues(continues);
 }

@@ -1,31 +1,31 @@
 /**
- * What running agents have said, on the remote, so that a takeover begins with it: it goes along
- * with the beats of its host, is read by the attempt after it, and is removed once its work is no
- * longer open. No push is made for it where pushes are counted.
+ * What running agents have said and changed, on the remote, so that a takeover begins with it: it
+ * goes along with the beats of its host, is read by the attempt after it, and is removed once its
+ * work is no longer open. No push is made for it where pushes are counted.
  */
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Capsule, formatCapsule, parseCapsule, tailOf } from '../protocol/capsule.ts';
 import { listSuperseded, openByKey } from '../protocol/list-work.ts';
+import type { Said } from '../agents/agent.ts';
 import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
+import { note, noteOf } from './capsule-notes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { limitsNow } from './keep-pace.ts';
+import { workOf } from './keep-work.ts';
 import { type LiveClaim, liveClaims, type OwnClaim } from './own-claims.ts';
 import { namesUnder } from './refs-under.ts';
 import type { CapsuleNote } from './state.ts';
 
-/** More pieces of work than these are not remembered here. */
-const NOTES_MAX = 256;
 /** Anybody who can push can write capsules of no work: so many are removed by one push. */
 const REMOVED_MAX = 64;
 /** A hook that refuses one ref may refuse the beat that it goes along with. */
 const REFUSED_REST_MS = 10 * MINUTE;
-const NOTHING: CapsuleNote = { said: null, kept: null, continues: null, left: null };
 
 /** Remembers where to ask what the agent that begins now says. */
-export function noteSaid(dispatcher: Dispatcher, held: LiveClaim, soFar: () => string): void {
-  note(dispatcher, held, { said: { attempt: held.state.claim.attempt, soFar } });
+export function noteSaid(dispatcher: Dispatcher, held: LiveClaim, said: Said): void {
+  note(dispatcher, held, { said: { ...said, attempt: held.state.claim.attempt } });
 }
 
 /**
@@ -95,12 +95,19 @@ export async function readCapsule(
   const own = saidHere(dispatcher, held);
   const { prefix, standing } = capsulesOf(dispatcher);
   const oid = standing.get(held.key);
-  const there = oid === undefined ? null : await readRecord(dispatcher, prefix + held.key, oid);
+  const there = oid === undefined ? null : await readThere(dispatcher, prefix + held.key, oid);
   const found = own !== null && own.attempt >= (there?.attempt ?? 0) ? own : there;
-  const continues = found === null ? null : { alias: found.alias, attempt: found.attempt };
+  const continues =
+    found === null ? null : { alias: found.alias, attempt: found.attempt, hasChanges: false };
   if (found !== null || noteOf(dispatcher, held).continues !== null)
     note(dispatcher, held, { continues });
   return found;
+}
+
+/** The changes of the attempt before stand in the worktree of the one that begins. */
+export function noteCarried(dispatcher: Dispatcher, held: LiveClaim): void {
+  const { continues } = noteOf(dispatcher, held);
+  if (continues !== null) note(dispatcher, held, { continues: { ...continues, hasChanges: true } });
 }
 
 /** For the reply: whose words its agent began with. */
@@ -116,6 +123,7 @@ export function continuedBy(
 async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<RefUpdate | null> {
   const { state, doors } = dispatcher;
   if (state.models.serving.models.get(held.work.recipient)?.capsules !== true) return null;
+  await workOf(dispatcher, held);
   const said = saidHere(dispatcher, held);
   if (said === null) return null;
   const { prefix, standing } = capsulesOf(dispatcher);
@@ -137,10 +145,13 @@ async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<R
 }
 
 function saidHere(dispatcher: Dispatcher, held: Pick<OwnClaim, 'key'>): Capsule | null {
-  const { said } = noteOf(dispatcher, held);
-  const text = said === null ? '' : tailOf(said.soFar());
-  if (said === null || text.trim() === '') return null;
-  return { alias: dispatcher.settings.alias, attempt: said.attempt, text };
+  const { said, work } = noteOf(dispatcher, held);
+  if (said === null) return null;
+  const text = tailOf(said.soFar());
+  const changed = work?.attempt === said.attempt ? work.last : null;
+  if (text.trim() === '' && changed === null) return null;
+  const { alias } = dispatcher.settings;
+  return { alias, attempt: said.attempt, text, ...(changed === null ? {} : { work: changed }) };
 }
 
 function takeLeft(dispatcher: Dispatcher): readonly RefUpdate[] {
@@ -188,6 +199,16 @@ function isResting({ state, doors }: Dispatcher): boolean {
   return doors.clock.monotonicMs() < state.claims.capsulesRestMs;
 }
 
+/** A capsule is signed by nobody: where anything has to be, its changes are not believed. */
+async function readThere(dispatcher: Dispatcher, ref: string, oid: Oid): Promise<Capsule | null> {
+  const found = await readRecord(dispatcher, ref, oid);
+  if (found?.work === undefined) return found;
+  const trust = await dispatcher.doors.trust?.();
+  return trust === undefined || trust.required.size === 0
+    ? found
+    : { ...found, work: { ...found.work, changes: null } };
+}
+
 async function readRecord({ doors }: Dispatcher, ref: string, oid: Oid): Promise<Capsule | null> {
   if (!(await doors.repository.hasObject(oid))) {
     const fetched = await doors.repository.fetch({ tip: null, records: new Map([[ref, oid]]) });
@@ -195,21 +216,4 @@ async function readRecord({ doors }: Dispatcher, ref: string, oid: Oid): Promise
   }
   const commit = await doors.repository.readCommit(oid);
   return commit === null ? null : parseCapsule(commit.message);
-}
-
-function noteOf({ state }: Dispatcher, { key }: Pick<OwnClaim, 'key'>): CapsuleNote {
-  return state.claims.capsules.get(key) ?? NOTHING;
-}
-
-function note(
-  dispatcher: Dispatcher,
-  held: Pick<OwnClaim, 'key'>,
-  more: Partial<CapsuleNote>,
-): void {
-  const { capsules } = dispatcher.state.claims;
-  const now = { ...noteOf(dispatcher, held), ...more };
-  capsules.delete(held.key);
-  capsules.set(held.key, now);
-  const [oldest] = capsules.keys();
-  if (capsules.size > NOTES_MAX && oldest !== undefined) capsules.delete(oldest);
 }

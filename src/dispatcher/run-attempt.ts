@@ -30,7 +30,7 @@ import { askPerson, settleQuestion } from './ask-person.ts';
 import { failedHere, failureBody } from './failure-body.ts';
 import { noteFailure, park, parkFailed, parksInARow, recent } from './park-model.ts';
 import { saveRests } from './keep-rests.ts';
-import { noteSaid } from './keep-capsules.ts';
+import { leaveCapsule, noteSaid } from './keep-capsules.ts';
 import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
@@ -235,7 +235,7 @@ async function invoke(
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
-      onSaid: (soFar) => noteSaid(dispatcher, held, soFar),
+      onSaid: (said) => noteSaid(dispatcher, held, said),
       ...(permissions === null
         ? {}
         : {
@@ -246,7 +246,8 @@ async function invoke(
           }),
       signal: held.abort.signal,
     };
-    const outcome = await runIsolated(dispatcher, held, { request, isolation: input.isolation });
+    const keepsWork = effects === 'none' && current.entry.capsules;
+    const outcome = await runIsolated(dispatcher, held, { request, input, keepsWork });
     if (outcome.kind !== 'stopped') await noteUsage(dispatcher, attemptId, outcome);
     doors.log.status('attempt.ended', {
       message: held.work.message.path,
@@ -377,6 +378,7 @@ async function afterFailure(
           ms: parkMs ?? decision.parkMs,
           why: { kind: 'fallback-failed', model: tried.entry.name, detail: outcome.detail },
         });
+      await leaveCapsule(dispatcher, held);
       releaseClaim(dispatcher, held, 'parked');
       return null;
     case 'reply-failed':

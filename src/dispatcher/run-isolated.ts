@@ -10,24 +10,29 @@ import { oneLine } from '../base/plain-text.ts';
 import { firstLine, modelIdentity } from '../protocol/reply.ts';
 import { messageId } from '../protocol/paths.ts';
 import { isCheckoutConfig } from '../protocol/checkout-files.ts';
-import type { IsolationRead } from '../protocol/isolation.ts';
 import type { Worktree } from '../local/worktree.ts';
+import type { AttemptInput } from './compose-attempt.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { noteCarried } from './keep-capsules.ts';
+import { closeWork, noteWork } from './keep-work.ts';
 import { advance, type LiveClaim } from './own-claims.ts';
 import { failedHere } from './failure-body.ts';
 
 interface IsolatedRun {
   readonly request: AttemptRequest;
-  readonly isolation: IsolationRead;
+  readonly input: Pick<AttemptInput, 'isolation' | 'before' | 'promptWithWork'>;
+  /** False: what it changes leaves this host on its branch only. */
+  readonly keepsWork: boolean;
 }
 
 /** Runs the agent where its message wants it to. */
 export async function runIsolated(
   dispatcher: Dispatcher,
   held: LiveClaim,
-  { request, isolation }: IsolatedRun,
+  { request, input, keepsWork }: IsolatedRun,
 ): Promise<AttemptOutcome> {
   const { doors, settings } = dispatcher;
+  const { isolation, before } = input;
   advance(held, { kind: 'saved', saved: null });
   if (isolation.kind === 'none') return doors.agents.run(request);
   if (isolation.kind === 'refused') return failedHere('invalid', isolation.why);
@@ -41,19 +46,26 @@ export async function runIsolated(
     project,
     ...isolation.isolation,
     leavesOut: entry.trustCheckout ? () => false : isCheckoutConfig,
+    carry: (keepsWork ? before?.work?.changes : null) ?? [],
   });
   if (opened.kind === 'failed') return failedHere('setup', opened.why);
   const { worktree } = opened;
   const extraEnv = { ...request.extraEnv, CROSSTALK_BRANCH: worktree.branch };
   let isKept = false;
+  if (worktree.isCarried) noteCarried(dispatcher, held);
+  if (keepsWork) noteWork(dispatcher, held, () => doors.worktrees.look(worktree));
   try {
     const outcome = await doors.agents.run({
       ...request,
+      ...(worktree.isCarried ? { prompt: input.promptWithWork() } : {}),
       entry: { ...entry, cwd: worktree.directory },
       isWorktree: true,
       extraEnv,
     });
-    if (outcome.kind !== 'answered' || held.state.stopped !== null) return outcome;
+    if (outcome.kind !== 'answered' || held.state.stopped !== null) {
+      await closeWork(dispatcher, held);
+      return outcome;
+    }
     const saved = await saveWork(dispatcher, held, { worktree, outcome });
     isKept = worktree.keep && saved.kind === 'answered';
     return saved;

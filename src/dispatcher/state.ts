@@ -4,9 +4,11 @@
  */
 import type { ReasonOf } from '../protocol/reason.ts';
 import type { Trust, Voice } from '../protocol/trust.ts';
+import type { Said } from '../agents/agent.ts';
 import type { Oid } from '../base/ids.ts';
 import type { HostState } from '../protocol/beat.ts';
 import { type BudgetReached, type Budgets, NO_BUDGETS, type Spent } from '../protocol/budgets.ts';
+import type { CapsuleWork } from '../protocol/capsule-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Control } from '../protocol/control.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
@@ -15,6 +17,7 @@ import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import { OWN_PACE, type Pace } from '../protocol/pace.ts';
 import type { Traffic } from '../protocol/turn.ts';
+import type { ReplyFacts } from '../protocol/reply.ts';
 import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Rewrite } from '../transport/mirror.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
@@ -47,14 +50,26 @@ export interface Serving {
   readonly refused: ReadonlyMap<string, OfferReason>;
 }
 
+/** How the work in a worktree is found out, and what was found when. */
+export interface WorkNote {
+  readonly attempt: number;
+  /** Null when the worktree is gone. */
+  readonly look: (() => Promise<CapsuleWork | null>) | null;
+  readonly last: CapsuleWork | null;
+  /** Monotonic time before which it is not looked at again. */
+  readonly notBeforeMs: number;
+}
+
 /** What the agents of a piece of work have said here, and what of it is in its capsule. */
 export interface CapsuleNote {
   /** The end of it, and in which attempt; null: no agent was started. */
-  readonly said: { readonly attempt: number; readonly soFar: () => string } | null;
+  readonly said: (Said & { readonly attempt: number }) | null;
+  /** What they have changed in their worktree; null: none, or none that may be told. */
+  readonly work: WorkNote | null;
   /** What stands in its capsule, as far as this process has pushed it. */
   readonly kept: { readonly record: string; readonly oid: Oid } | null;
   /** Whose words the agent that runs now began with. */
-  readonly continues: { readonly alias: string; readonly attempt: number } | null;
+  readonly continues: NonNullable<ReplyFacts['continues']> | null;
   /** What an attempt that we ended leaves behind: the next push takes it along. */
   readonly left: RefUpdate | null;
 }

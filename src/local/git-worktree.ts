@@ -7,10 +7,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeTree } from '../base/remove-tree.ts';
+import type { CapsuleWork } from '../protocol/capsule-work.ts';
+import { carryChanges, describeChanges } from './carry-work.ts';
 import { commitChanges } from './commit-changes.ts';
 import { fillWorktree } from './fill-worktree.ts';
-import { listCommit, type ProjectGit, runGit } from './project-git.ts';
-import { readChangesOf } from './read-worktree.ts';
+import { listCommit, type ProjectGit, runGit, type TreeEntry } from './project-git.ts';
+import { type Change, readChangesOf } from './read-worktree.ts';
 import type {
   SaveText,
   Worktree,
@@ -36,6 +38,7 @@ export function createWorktrees(
   return {
     open: (request) => openWorktree(place(request), { git, projectGit }, request),
     save: (worktree, text) => saveWorktree({ git, projectGit }, worktree, text),
+    look: (worktree) => lookAtWork({ git, projectGit }, worktree),
     close: async ({ project, directory }) => {
       await removeTree(directory);
       await git(project, 'worktree', 'prune');
@@ -107,6 +110,12 @@ async function openWorktree(
   const { leavesOut } = request;
   const filled = await fillWorktree(projectGit, { project, directory, commit: start, leavesOut });
   if (filled !== null) return fail(filled);
+  const carried = await carryChanges(projectGit, { ...request, directory, start });
+  if (carried === 'failed') {
+    // Some of them may be there: without them it is made once more.
+    await removeTree(directory);
+    return openWorktree(directory, { git, projectGit }, { ...request, carry: [] });
+  }
   return {
     kind: 'open',
     worktree: {
@@ -116,6 +125,7 @@ async function openWorktree(
       start,
       remote: remote === '' ? null : remote,
       local,
+      isCarried: carried === 'carried',
     },
   };
 }
@@ -128,9 +138,7 @@ async function saveWorktree(
   const { git } = gits;
   const { directory, project, branch, remote, start, local, admin } = worktree;
   const failed = (why: string): WorktreeSaved => ({ kind: 'failed', why });
-  // Commits of the agent's own count: git in the project knows where its worktrees stand.
-  const name = `worktrees/${basename(admin)}/HEAD`;
-  const head = await git(project, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`);
+  const head = await readHead(git, worktree);
   if (!head.ok) return failed(`git rev-parse: ${head.why}`);
   const forward = await git(project, 'merge-base', '--is-ancestor', start, head.out);
   if (!forward.ok) return failed('the agent rewrote the history of its branch');
@@ -151,17 +159,46 @@ async function saveWorktree(
   return { kind: 'saved', branch, commit };
 }
 
+/** Commits of the agent's own count: git in the project knows where its worktrees stand. */
+function readHead(git: Git, { project, admin }: Worktree): Promise<Said> {
+  const name = `worktrees/${basename(admin)}/HEAD`;
+  return git(project, 'rev-parse', '--verify', '--quiet', `${name}^{commit}`);
+}
+
+/** The agent's own commits and what else it left, as changes to where it began. */
+async function lookAtWork(
+  { git, projectGit }: Gits,
+  worktree: Worktree,
+): Promise<CapsuleWork | null> {
+  const { project, start } = worktree;
+  const entries = await listCommit(projectGit, project, start);
+  if (typeof entries === 'string') return null;
+  const found = await readChanges(projectGit, worktree, entries);
+  if (typeof found === 'string' || found.length === 0) return null;
+  const head = await readHead(git, worktree);
+  const changes = describeChanges(found, entries);
+  return { start, head: head.ok ? head.out : start, files: found.length, changes };
+}
+
+function readChanges(
+  projectGit: ProjectGit,
+  { directory, admin, leavesOut }: Worktree,
+  entries: ReadonlyMap<string, TreeEntry>,
+): Promise<readonly Change[] | string> {
+  const gitDirectory = dirname(dirname(admin));
+  return readChangesOf(projectGit, { directory, gitDirectory, entries, leavesOut });
+}
+
 /** The agent's last commit, or one more with what else it left. */
 async function commitWork(
   { projectGit }: Gits,
-  { project, directory, admin, leavesOut }: Worktree,
+  worktree: Worktree,
   { head, text }: { readonly head: string; readonly text: SaveText },
 ): Promise<{ readonly commit: string } | { readonly why: string }> {
+  const { project, admin } = worktree;
   const entries = await listCommit(projectGit, project, head);
   if (typeof entries === 'string') return { why: entries };
-  const gitDirectory = dirname(dirname(admin));
-  const reading = { directory, gitDirectory, entries, leavesOut };
-  const changes = await readChangesOf(projectGit, reading);
+  const changes = await readChanges(projectGit, worktree, entries);
   if (typeof changes === 'string') return { why: changes };
   if (changes.length === 0) return { commit: head };
   const ref = `${refRoot(true)}/work/${basename(admin)}`;

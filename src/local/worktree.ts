@@ -3,6 +3,8 @@
  * branch of its own.
  */
 
+import type { CapsuleWork, WorkChange } from '../protocol/capsule-work.ts';
+
 /** Work on a branch of a project. */
 export interface WorktreeRequest {
   readonly attemptId: string;
@@ -13,6 +15,11 @@ export interface WorktreeRequest {
   readonly keep: boolean;
   /** Which paths of the commit are not put there; they stay in the branch as they are. */
   readonly leavesOut: (path: string) => boolean;
+  /**
+   * Changes of an attempt before, to be put there before anything else; all of them, or none when
+   * what they were made to is not what stands there.
+   */
+  readonly carry?: readonly WorkChange[];
 }
 
 export interface Worktree extends WorktreeRequest {
@@ -28,6 +35,8 @@ export interface Worktree extends WorktreeRequest {
   readonly remote: string | null;
   /** Where the branch stands here; null = it does not exist yet. */
   readonly local: string | null;
+  /** Whether `carry` was put there. */
+  readonly isCarried: boolean;
 }
 
 export type WorktreeOpened =
@@ -49,6 +58,8 @@ export interface Worktrees {
   open(request: WorktreeRequest): Promise<WorktreeOpened>;
   /** Commits what changed, pushes the branch, and moves it here. */
   save(worktree: Worktree, text: SaveText): Promise<WorktreeSaved>;
+  /** What differs from the commit it began at; null = nothing does, or it cannot be read. */
+  look(worktree: Worktree): Promise<CapsuleWork | null>;
   /** Removes the directory; the branch stays as it is. */
   close(worktree: Worktree): Promise<void>;
 }

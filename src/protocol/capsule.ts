@@ -1,7 +1,8 @@
 /**
- * What an attempt had said, for the attempt after it: the record at `refs/crosstalk/capsules/<key>`.
- * PROTOCOL.md "Capsules". Pure.
+ * What an attempt had said and changed, for the attempt after it: the record at
+ * `refs/crosstalk/capsules/<key>`. PROTOCOL.md "Capsules". Pure.
  */
+import { type CapsuleWork, packWork, unpackWork } from './capsule-work.ts';
 import { parseRecord } from './claim.ts';
 import { isAlias } from './names.ts';
 
@@ -9,8 +10,10 @@ export interface Capsule {
   /** Host and attempt that said it. */
   readonly alias: string;
   readonly attempt: number;
-  /** The end of what it said, secrets removed. It is data for whoever reads it. */
+  /** The end of what it said, secrets removed. It is data for its reader. */
   readonly text: string;
+  /** What it had changed in its worktree; absent = nothing, or nothing is told. */
+  readonly work?: CapsuleWork;
 }
 
 /** Characters of text that are kept: as JSON they fit into a record. */
@@ -19,9 +22,15 @@ export const CAPSULE_CHARS_MAX = 8_000;
 /** As in a claim: a greater number is no attempt's. */
 const ATTEMPTS_MAX = 1_000_000;
 
+/** A record is read up to 65,536 characters; the keys beside text and packed work need few. */
+const RECORD_CHARS_MAX = 65_000;
+
 /** The one line of JSON that a capsule's commit carries. */
-export function formatCapsule({ alias, attempt, text }: Capsule): string {
-  return JSON.stringify({ v: 1, alias, attempt, text: tailOf(text) });
+export function formatCapsule({ alias, attempt, text, work }: Capsule): string {
+  const said = { v: 1, alias, attempt, text: tailOf(text) };
+  if (work === undefined) return JSON.stringify(said);
+  const room = RECORD_CHARS_MAX - JSON.stringify(said).length;
+  return JSON.stringify({ ...said, work: packWork(work, room) });
 }
 
 /** The capsule in a commit message; null for anything else. */
@@ -35,7 +44,10 @@ export function parseCapsule(message: string): Capsule | null {
     Number.isInteger(attempt) &&
     attempt > 0 &&
     attempt <= ATTEMPTS_MAX;
-  return isCount && text.trim() !== '' ? { alias, attempt, text: tailOf(text) } : null;
+  const work = unpackWork(raw['work']);
+  return isCount && (text.trim() !== '' || work !== null)
+    ? { alias, attempt, text: tailOf(text), ...(work === null ? {} : { work }) }
+    : null;
 }
 
 /** The end of a text, never half of a character. */

@@ -62,6 +62,8 @@ export interface MessageFields {
   readonly model: string | null;
   readonly host: string | null;
   readonly attempt: number | null;
+  /** The earlier attempt whose capsule its agent began with. */
+  readonly continues: string | null;
   readonly durationMs: number | null;
   readonly tokensIn: number | null;
   readonly tokensOut: number | null;
@@ -217,6 +219,7 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
     model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one
     host: take('host').name(),
     attempt: take('attempt').integer(1, 1_000_000),
+    continues: take('continues').text(),
     durationMs: take('duration_ms').number(),
     tokensIn: take('tokens_in').number(),
     tokensOut: take('tokens_out').number(),

@@ -40,6 +40,8 @@ export interface PromptParts {
   readonly mayHaveActed?: boolean;
   /** What an attempt before this one had said; absent or null: nothing is known. */
   readonly before?: Capsule | null;
+  /** What that attempt had changed stands in the worktree of this one. */
+  readonly isWorkHere?: boolean;
   /** Marks the thread as data; of this attempt, so that nobody could write it beforehand. */
   readonly nonce: string;
 }
@@ -67,10 +69,30 @@ export function composePrompt(parts: PromptParts): string {
   return `${sections.filter((section) => section !== null).join('\n\n')}\n`;
 }
 
-function formatBefore({ before, nonce }: PromptParts): string | null {
+function formatBefore({ before, isWorkHere, nonce }: PromptParts): string | null {
   if (before == null) return null;
-  const { alias, attempt, text } = before;
-  return `## An earlier attempt at this message\n\nAttempt ${attempt} on ${alias} ended before it was done. The end of what it had said follows: use what helps, begin with what is left. ${fenceNotice(nonce)}\n\n${fence(plainText(text).trim(), '', nonce)}`;
+  const { alias, attempt, text, work } = before;
+  const changed =
+    work === undefined
+      ? []
+      : [
+          isWorkHere === true
+            ? `What it had changed (files: ${work.files}) is in this worktree already, uncommitted: look at it first.`
+            : `It had changed files in its worktree (${work.files}). They are not here: start over.`,
+        ];
+  const said =
+    text.trim() === ''
+      ? []
+      : [
+          `The end of what it had said follows: use what helps, begin with what is left. ${fenceNotice(nonce)}`,
+          fence(plainText(text).trim(), '', nonce),
+        ];
+  return [
+    '## An earlier attempt at this message',
+    `Attempt ${attempt} on ${alias} ended before it was done.`,
+    ...changed,
+    ...said,
+  ].join('\n\n');
 }
 
 /** Names are harmless by then; see protocol/attachments.ts. */

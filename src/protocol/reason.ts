@@ -148,6 +148,8 @@ interface ClaimFacts {
     stage: 'publishing' | 'starting' | 'agent' | null;
     forMs: number | null;
     signMs: number | null;
+    /** The earlier attempt that it began with, as far as is known here. */
+    continues: string | null;
   };
   /** Its agent waits for a person's yes or no; `question`: the id of what is asked. */
   asks: {
@@ -257,7 +259,13 @@ interface MessageFacts {
   unread: None;
   closed: { id: string };
   'asked-nobody': { path: string };
-  'is-answer': { failed: boolean; class: string | null; recipient: string; to: string };
+  'is-answer': {
+    failed: boolean;
+    class: string | null;
+    recipient: string;
+    to: string;
+    continues: string | null;
+  };
   gone: None;
   'odd-reply': { path: string; what: 'folder' | 'link' };
   'unreadable-reply': { path: string; line: number; found: string; expected: string };
@@ -301,6 +309,8 @@ export interface HowAnswered {
   readonly host: string | null;
   readonly attempt: number;
   readonly durationMs: number | null;
+  /** The earlier attempt that it began with. */
+  readonly continues: string | null;
 }
 
 /** What the reader of a file knows of its remedy: the words of a command. */

@@ -39,7 +39,12 @@ export interface ReplyFacts {
   /** What it left in its output folder; the names are harmless. */
   readonly files?: readonly Attachment[];
   /** The attempt whose words its agent began with; absent = none. */
-  readonly continues?: { readonly alias: string; readonly attempt: number };
+  readonly continues?: {
+    readonly alias: string;
+    readonly attempt: number;
+    /** What that had changed stood in its worktree. */
+    readonly hasChanges: boolean;
+  };
   /** What it left in its project. */
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }
@@ -101,6 +106,7 @@ function compose(facts: ReplyFacts): Reply {
     tokens_in: facts.tokensIn,
     tokens_out: facts.tokensOut,
     attempt: facts.attempt,
+    continues: facts.continues === undefined ? undefined : sayContinues(facts.continues),
     model: facts.recipient,
     agent: facts.agent,
     timestamp: formatIso(facts.atMs),
@@ -196,6 +202,15 @@ export function isFailureSubject(subject: string, model: string): boolean {
   return subject.startsWith(`${model} ${FAILS} `);
 }
 
+/** What an attempt began with: `attempt 1 on mbp, with changes`. */
+export function sayContinues({
+  alias,
+  attempt,
+  hasChanges,
+}: NonNullable<ReplyFacts['continues']>): string {
+  return `attempt ${attempt} on ${alias}${hasChanges ? ', with changes' : ''}`;
+}
+
 function outcomeOf({ failure }: ReplyFacts): 'answered' | 'unknown' | null {
   if (failure === null) return 'answered';
   return failure.isUnknown === true ? 'unknown' : null;
@@ -217,12 +232,7 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ['Outcome', outcomeOf(facts)],
     ['Host', facts.host],
     ['Attempt', String(facts.attempt)],
-    [
-      'Continues',
-      facts.continues === undefined
-        ? null
-        : `${facts.continues.alias}, attempt ${facts.continues.attempt}`,
-    ],
+    ['Continues', facts.continues === undefined ? null : sayContinues(facts.continues)],
     [
       'Tokens',
       facts.tokensIn === null && facts.tokensOut === null

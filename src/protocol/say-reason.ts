@@ -107,8 +107,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `the remote is away, so it is unknown which hosts serve ${model} now`,
   'preferred-away': ({ host }) => `it prefers ${host}, which is not up`,
 
-  running: ({ host, attempt, stage, forMs, signMs }) =>
-    `runs on ${host}${stage === null ? '' : ' (this host)'}${nth(attempt)}; ${doing(stage, forMs, signMs)}`,
+  running: ({ host, attempt, stage, forMs, signMs, continues }) =>
+    `runs on ${host}${stage === null ? '' : ' (this host)'}${nth(attempt)}${begunWith(continues)}; ${doing(stage, forMs, signMs)}`,
   asks: ({ host, people, title, forMs }) =>
     `waits on ${host} for ${people.join(' or ')} to allow it, for ${span(forMs)}: ${title}`,
   'answer-refused': ({ host, attempt, line }) =>
@@ -176,7 +176,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   closed: () => 'need not answer: the message was closed',
   'asked-nobody': () => 'asks "all", and this transport has no models',
   'is-answer': (it) =>
-    `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}`,
+    `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}${begunWith(it.continues)}`,
   gone: () => 'does not exist any more',
   'odd-reply': ({ path, what }) =>
     `cannot be answered: a ${what === 'folder' ? 'folder' : 'link or submodule'} stands where the answer belongs (${path}); remove it in a clone`,
@@ -288,9 +288,14 @@ function doing(
   }
 }
 
-function where({ host, attempt, durationMs }: HowAnswered): string {
+function where({ host, attempt, durationMs, continues }: HowAnswered): string {
   const took = durationMs === null ? '' : `, ${span(durationMs)}`;
-  return `on ${host ?? 'a host'}${nth(attempt)}${took}`;
+  return `on ${host ?? 'a host'}${nth(attempt)}${took}${begunWith(continues)}`;
+}
+
+/** An attempt began with the capsule of an earlier one. */
+function begunWith(continues: string | null): string {
+  return continues === null ? '' : ` (continues ${continues})`;
 }
 
 function few(names: readonly string[]): string {

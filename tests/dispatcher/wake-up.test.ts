@@ -107,7 +107,7 @@ async function createStage(): Promise<Stage> {
       local: openMemoryLocalState(createMemoryDisk(), { instance: '0123456789ab' }),
       agents: { run: none },
       workspace: { open: none, remove: none },
-      worktrees: { open: none, save: none, close: none },
+      worktrees: { open: none, save: none, look: none, close: none },
       serving: () => Promise.resolve({ models: new Map(), refused: new Map() }),
       reap: () => Promise.resolve(),
       onOutput: () => undefined,

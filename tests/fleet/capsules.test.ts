@@ -1,5 +1,5 @@
 /** The attempt after one that ended too early begins with what that had said. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseStartedPath, startedPath } from '../../src/protocol/paths.ts';
@@ -13,9 +13,13 @@ if (process.env.CROSSTALK_ATTEMPT === '1') {
 } else console.log('given: ' + prompt);`;
 const UNTIL_STOPPED = `
 const { existsSync, writeFileSync } = await import('node:fs');
-if (existsSync(process.env.RUN_LOG + '.again')) console.log('given: ' + prompt);
+if (existsSync(process.env.RUN_LOG + '.again')) {
+  writeFileSync('more.txt', 'done');
+  console.log('given: ' + prompt);
+}
 else {
   writeFileSync(process.env.RUN_LOG + '.again', '');
+  writeFileSync('door.txt', 'half blue');
   console.log('the plan is azure');
   setInterval(() => undefined, 1_000);
 }`;
@@ -26,11 +30,15 @@ let fleet: Fleet;
 
 afterEach(() => fleet.close());
 
-async function start(keys = 'effects: none', script = WORKS): Promise<void> {
+async function start(keys = 'effects: none', script = WORKS, head = ''): Promise<void> {
   fleet = await startFleet((place) => `models:\n${agentEntry('a', { place, script, keys })}`);
+  const app = join(fleet.place, 'app');
+  fleet.git('init', '-q', app);
+  fleet.git('-C', app, 'commit', '-q', '--allow-empty', '-m', 'begin');
+  writeFileSync(join(fleet.place, 'config', 'config.yaml'), `projects: { app: ${app} }\n`);
   fleet.say({
     'data/models.yaml': 'models:\n  a: { adapter: command, command: [cat] }\n',
-    [question]: '---\nto: a\n---\nPaint the door\n',
+    [question]: `---\nto: a\n${head}---\nPaint the door\n`,
   });
 }
 /** What agents have said on a host. */
@@ -65,7 +73,7 @@ describe('a takeover', () => {
     expect(said).toContain('the plan is azure');
     expect(said).toContain('Attempt 1 on first');
     expect(fleet.git('log', '-1', '--format=%B', '--', reply)).toContain(
-      'Crosstalk-Continues: first, attempt 1',
+      'Crosstalk-Continues: attempt 1 on first',
     );
     await untilTrue(() => capsules() === '');
   });
@@ -79,8 +87,8 @@ describe('a takeover', () => {
     expect(capsules()).toBe('');
   });
 
-  it('begins with what a host had said that was stopped in good order', async () => {
-    await start('effects: none', UNTIL_STOPPED);
+  it('begins with what a host had said and changed that was stopped in good order', async () => {
+    await start('effects: none', UNTIL_STOPPED, 'project: app\nisolate: worktree\nbranch: door\n');
     const first = fleet.start('first', [], LONG);
     await first.until(({ event }) => event === 'attempt.started');
     await untilTrue(() => transcripts('first').includes('azure'));
@@ -88,7 +96,16 @@ describe('a takeover', () => {
     await first.ended;
     expect(capsules()).not.toBe('');
     fleet.start('second', [], LONG);
-    expect(await answer()).toMatch(/Attempt 1 on first[^]*the plan is azure/);
+    const said = await answer();
+    expect(said).toMatch(/Attempt 1 on first[^]*is in this worktree already[^]*the plan is azure/);
+    expect(said).toContain('continues: attempt 1 on first, with changes');
+    const app = join(fleet.place, 'app');
+    expect(fleet.git('-C', app, 'ls-tree', '--name-only', 'door').trim().split('\n')).toEqual([
+      'door.txt',
+      'more.txt',
+    ]);
+    const thread = await fleet.run(['thread', 'hello', '-C', fleet.clone]);
+    expect(thread.stdout).toContain('[continues attempt 1 on first, with changes]');
     await untilTrue(() => capsules() === '');
   });
 

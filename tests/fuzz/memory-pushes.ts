@@ -152,7 +152,7 @@ function openHost(remote: MemoryRemote, told: LogRecord[]): Dispatcher {
       local: openMemoryLocalState(createMemoryDisk(), { instance: '0123456789ab' }),
       agents,
       workspace: { open: (id) => Promise.resolve(id), remove: () => Promise.resolve() },
-      worktrees: { open: none, save: none, close: none },
+      worktrees: { open: none, save: none, look: none, close: none },
       serving: () => Promise.resolve({ models: new Map([['echo', echo]]), refused: new Map() }),
       ...{ reap: () => Promise.resolve(), onOutput: () => undefined, poke: () => undefined },
     },

@@ -17,6 +17,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { MINUTE, systemClock } from '../../src/base/clock.ts';
 import { createWorktrees } from '../../src/local/git-worktree.ts';
 import type { Worktree, Worktrees } from '../../src/local/worktree.ts';
+import type { WorkChange } from '../../src/protocol/capsule-work.ts';
 import { isCheckoutConfig } from '../../src/protocol/checkout-files.ts';
 import { createProjectGit } from '../../src/transport/git-runner.ts';
 
@@ -68,8 +69,13 @@ function stage(files: Readonly<Record<string, string>>): Stage {
   return { place, project, worktrees, git, write };
 }
 
-async function open({ project, worktrees }: Stage, keep = false): Promise<Worktree> {
+async function open(
+  { project, worktrees }: Stage,
+  keep = false,
+  carry: readonly WorkChange[] = [],
+): Promise<Worktree> {
   const opened = await worktrees.open({
+    carry,
     attemptId: 'a.1',
     project,
     base: 'main',
@@ -236,5 +242,86 @@ describe('a worktree for an agent', () => {
       kind: 'failed',
       why: expect.stringContaining('".git"') as string,
     });
+  });
+});
+
+describe('the work of an attempt that was lost', () => {
+  const FILES = { 'a.txt': 'a\n', 'dir/b.txt': 'b\n', 'gone.txt': 'x\n', 'turns/f': 'x\n' };
+  const put = (path: string, before: string | null, content = 'planted'): WorkChange => ({
+    path,
+    before,
+    content: { mode: '100644', base64: Buffer.from(content).toString('base64') },
+  });
+
+  test('stands in the worktree of the next one, and becomes its commit', async () => {
+    const here = stage(FILES);
+    const first = await open(here);
+    here.write(first.directory, { 'a.txt': 'b\n', 'new/odd "ü".sh': '#!/bin/sh\n' });
+    chmodSync(join(first.directory, 'new/odd "ü".sh'), 0o755);
+    rmSync(join(first.directory, 'gone.txt'));
+    const work = await here.worktrees.look(first);
+    expect(work).toMatchObject({ start: first.start, head: first.start, files: 3 });
+    await here.worktrees.close(first);
+    // Somebody else has pushed something else meanwhile.
+    here.write(here.project, { 'dir/b.txt': 'c\n' });
+    here.git('commit', '-qam', 'meanwhile');
+    const next = await open(here, false, work?.changes ?? []);
+    expect(next.isCarried).toBe(true);
+    await here.worktrees.save(next, text);
+    expect(changesOf(here).split('\n').sort()).toEqual(
+      ['A\t"new/odd \\"\\303\\274\\".sh"', 'D\tgone.txt', 'M\ta.txt'].sort(),
+    );
+    expect(here.git('ls-tree', '-r', 'ct/x', 'new')).toMatch(/^100755/);
+  });
+
+  test('holds the commits that it made itself, and nothing when nothing was done', async () => {
+    const here = stage(FILES);
+    const first = await open(here);
+    expect(await here.worktrees.look(first)).toBeNull();
+    here.write(first.directory, { 'a.txt': 'b\n' });
+    const own = ['-c', 'user.name=m', '-c', 'user.email=m@m', 'commit', '-qam', 'own'];
+    execFileSync('git', ['-C', first.directory, ...own], {
+      env: { PATH: process.env['PATH'], HOME: here.place },
+    });
+    const work = await here.worktrees.look(first);
+    expect(work?.head).not.toBe(first.start);
+    expect(work?.changes).toMatchObject([{ path: 'a.txt' }]);
+  });
+
+  test('goes without its changes where one is a link, or all are too large', async () => {
+    const here = stage(FILES);
+    const first = await open(here);
+    symlinkSync('/etc', join(first.directory, 'link'));
+    expect(await here.worktrees.look(first)).toMatchObject({ files: 1, changes: null });
+    rmSync(join(first.directory, 'link'));
+    here.write(first.directory, { big: 'x'.repeat(1_100_000) });
+    expect(await here.worktrees.look(first)).toMatchObject({ files: 1, changes: null });
+  });
+
+  test.each<readonly [string, (blob: string) => readonly WorkChange[]]>([
+    ['changed meanwhile', (blob) => [put('new', null), put('a.txt', blob.replace(/^./, '0'))]],
+    ['there already', () => [put('a.txt', null)]],
+    ['outside', () => [put('../out', null)]],
+    ['absolute', () => [put('/tmp/out', null)]],
+    ["git's own", () => [put('.git/hooks/x', null)]],
+    ["git's own on another disk", () => [put('dir/.GIT/config', null)]],
+    ['what runs code', () => [put('.claude/settings.json', null)]],
+    ['below a link', () => [put('out/planted', null)]],
+    ['below a file', () => [put('a.txt/x', null)]],
+    ['below another change', () => [put('x', null), put('x/y', null)]],
+    ['a folder', () => [put('turns', null)]],
+    ['a link', () => [put('out', null)]],
+    ['a name that no disk takes', () => [put('x'.repeat(5_000), null)]],
+  ])('is not put there where a path is %s', async (_, changes) => {
+    const here = stage(FILES);
+    symlinkSync(here.place, join(here.project, 'out'));
+    here.git('add', 'out');
+    here.git('commit', '-qm', 'a link');
+    const blob = here.git('rev-parse', 'main:a.txt');
+    const { isCarried, directory } = await open(here, false, changes(blob));
+    expect(isCarried).toBe(false);
+    expect(readFileSync(join(directory, 'a.txt'), 'utf8')).toBe('a\n');
+    expect(existsSync(join(directory, 'new'))).toBe(false);
+    for (const path of ['planted', 'out']) expect(existsSync(join(here.place, path))).toBe(false);
   });
 });

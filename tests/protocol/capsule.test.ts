@@ -1,7 +1,17 @@
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CAPSULE_CHARS_MAX, formatCapsule, parseCapsule } from '../../src/protocol/capsule.ts';
 import { composePrompt } from '../../src/protocol/prompt.ts';
+
+const OID = 'a'.repeat(40);
+const change = fc.record({
+  path: fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 }),
+  before: fc.constantFrom(OID, null),
+  content: fc
+    .uint8Array({ maxLength: 3_000 })
+    .map((bytes) => ({ mode: '100755' as const, base64: Buffer.from(bytes).toString('base64') })),
+});
 
 describe('a capsule', () => {
   it('says again what was put in, its end where it is long, and always fits into a record', () => {
@@ -19,6 +29,39 @@ describe('a capsule', () => {
     expect(
       parseCapsule(formatCapsule({ alias: 'a', attempt: 1, text: 'x'.repeat(99_999) }))?.text,
     ).toHaveLength(CAPSULE_CHARS_MAX);
+  });
+
+  it('says what was changed, or how much when that is too much, and always fits', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(change, { minLength: 1, maxLength: 60, selector: ({ path }) => path }),
+        fc.string({ unit: 'binary', maxLength: 9_000, size: 'max' }),
+        (changes, text) => {
+          const work = { start: OID, head: OID, files: changes.length, changes };
+          const record = formatCapsule({ alias: 'a', attempt: 1, text, work });
+          expect(record.length).toBeLessThanOrEqual(65_536);
+          const read = parseCapsule(record)?.work;
+          expect(read).toMatchObject({ start: OID, files: changes.length });
+          if (read?.changes !== null) expect(read?.changes).toEqual(changes);
+          else expect(JSON.stringify(changes).length).toBeGreaterThan(10_000);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  it.each<readonly [string, unknown]>([
+    ['that inflates to more than it may', 'x'.repeat(50_000_000)],
+    ['that is no list', { path: 'x' }],
+    ['of links', [{ path: 'x', before: null, content: { mode: '120000', base64: 'eA==' } }]],
+    ['of one path twice', [0, 1].map(() => ({ path: 'x', before: OID, content: null }))],
+  ])('passes over work %s', (_, changes) => {
+    const packed = deflateRawSync(JSON.stringify(changes)).toString('base64');
+    for (const files of [1, 2]) {
+      const work = { start: OID, head: OID, files, packed };
+      const read = parseCapsule(JSON.stringify({ v: 1, alias: 'a', attempt: 1, text: 'x', work }));
+      expect(read).toMatchObject({ text: 'x', work: { changes: null } });
+    }
   });
 
   it.each([

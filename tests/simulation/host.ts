@@ -128,6 +128,7 @@ export async function startProcess(
     worktrees: {
       open: () => Promise.resolve({ kind: 'failed', why: 'no project has a place here' }),
       save: () => Promise.resolve({ kind: 'failed', why: 'no project has a place here' }),
+      look: () => Promise.resolve(null),
       close: () => Promise.resolve(),
     },
     serving: servingOf(host),

@@ -81,7 +81,7 @@ async function live(
   request: AttemptRequest,
   { stage, act, program }: Life,
 ): Promise<AttemptOutcome> {
-  request.onSaid?.(() => `half of ${program.id}`);
+  request.onSaid?.({ soFar: () => `half of ${program.id}`, redact: (text) => text });
   const work = stage.pass(
     act.kind === 'endless' ? request.entry.timeoutMs : Math.min(act.ms, request.entry.timeoutMs),
   );

@@ -3,7 +3,7 @@ import type { ReasonKind, ReasonOf } from '../../src/protocol/reason.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const how = { host: 'laptop', attempt: 3, durationMs: 4_000 };
+const how = { host: 'laptop', attempt: 3, durationMs: 4_000, continues: null };
 const limit = { kind: 'failed', class: 'usage-limit', detail: 'resets at 7am' } as const;
 const unapproved = { kind: 'unapproved', model: 'opus' } as const;
 const gate = { run: 'r-1', gate: 'go', title: 'Ship it?' };
@@ -112,6 +112,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     stage: 'agent',
     forMs: 5_000,
     signMs: null,
+    continues: 'attempt 1 on server',
     also: { kind: 'preferred-away', host: 'phone' },
   },
   'answer-refused': {
@@ -198,7 +199,14 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   unread: { kind: 'unread' },
   closed: { kind: 'closed', id: 'x' },
   'asked-nobody': { kind: 'asked-nobody', path: 'd/x.md' },
-  'is-answer': { kind: 'is-answer', failed: false, class: null, recipient: 'opus', to: 'x' },
+  'is-answer': {
+    kind: 'is-answer',
+    failed: false,
+    class: null,
+    recipient: 'opus',
+    to: 'x',
+    continues: 'attempt 1 on server, with changes',
+  },
   gone: { kind: 'gone' },
   'odd-reply': { kind: 'odd-reply', path: 'd/x.re.opus.md', what: 'folder' },
   'unreadable-reply': {

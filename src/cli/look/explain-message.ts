@@ -83,11 +83,14 @@ export function rejectedReason(file: RejectedFile): ReasonOf<'rejected'> {
 }
 
 function describeAnswer(said: Said, replyTo: NonNullable<ListedFile['replyTo']>): Part {
-  const { failed, error } = said.message.fields;
+  const { failed, error, continues } = said.message.fields;
   const to = messageId(replyTo.path);
   return {
     name: null,
-    reason: { kind: 'is-answer', failed, class: error, recipient: replyTo.recipient, to },
+    reason: {
+      ...{ kind: 'is-answer', failed, class: error, recipient: replyTo.recipient, to },
+      continues,
+    },
   };
 }
 
@@ -166,7 +169,8 @@ function explainReply(said: Said, reply: Said): Reason {
       : { kind: 'answered-by-hand', by: reply.from, agoMs, isLate: fields.late };
   const { failed, error, host } = fields;
   if (fields.model === 'workflow') return { kind: 'run-answered', id, agoMs, failed };
-  const how = { host, attempt: fields.attempt ?? 1, durationMs: fields.durationMs };
+  const { attempt, durationMs, continues } = fields;
+  const how = { host, attempt: attempt ?? 1, durationMs, continues };
   if (!failed) return { kind: 'answered', reply: messageId(reply.file.path), agoMs, how };
   const detail = reply.message.body.trim().split('\n')[0] ?? '';
   return { kind: 'answer-failed', id, agoMs, how, class: error, detail };

@@ -81,6 +81,7 @@ function explainClaim(around: Scene, work: Work): Reason | null {
     stage: own.publishing ? 'publishing' : own.forMs === null ? 'starting' : 'agent',
     forMs: own.forMs,
     signMs: null,
+    continues: own.continues ?? null,
   };
 }
 
@@ -103,6 +104,7 @@ function explainHolder(around: Scene, work: Work, claim: Claim): Reason {
       stage: null,
       forMs: null,
       signMs,
+      continues: null,
     };
   const isWatched = around.here !== null || around.live.some((other) => other !== holder);
   const silence = { signMs, silentMs, leaseMs, isWatched };

@@ -175,6 +175,7 @@ export function formatEffort({ message: { fields } }: Said): string | null {
   const parts = [
     fields.agent,
     fields.attempt === null || fields.attempt === 1 ? null : `attempt ${fields.attempt}`,
+    fields.continues === null ? null : `continues ${oneLine(fields.continues, 100)}`,
     fields.durationMs === null ? null : formatDuration(fields.durationMs),
     fields.tokensIn === null && fields.tokensOut === null
       ? null
@@ -219,6 +220,7 @@ export function replyFacts({ message: { fields } }: Said): Readonly<Record<strin
     model: fields.model,
     host: fields.host,
     attempt: fields.attempt,
+    continues: fields.continues,
     agent: fields.agent,
     duration_ms: fields.durationMs,
     tokens_in: fields.tokensIn,

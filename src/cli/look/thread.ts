@@ -180,8 +180,12 @@ function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): 
     day = date;
     const marker = said.file.path === asked ? '▸ ' : '  ';
     const indent = depth === 0 ? '' : `${'  '.repeat(Math.min(depth - 1, 10))}└ `;
-    const note =
-      state.kind === 'reply' || state.kind === 'answered' ? '' : `  [${stateText(state)}]`;
+    const { continues } = said.message.fields;
+    const notes = [
+      ...(state.kind === 'reply' || state.kind === 'answered' ? [] : [stateText(state)]),
+      ...(continues === null ? [] : [`continues ${lineFor(io, continues, 60)}`]),
+    ];
+    const note = notes.length === 0 ? '' : `  [${notes.join('; ')}]`;
     const id = lineFor(io, ids.get(said.file.path) ?? '', 80);
     const text = `${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
     const head = `${marker}${indent}${time}  ${id}  `;

@@ -1,5 +1,5 @@
 /**
- * `crosstalkd continue`: the last model of a thread goes on, or another one, on another host: a
+ * `crosstalkd continue`: the last model of a thread continues, or another one, on another host: a
  * message after the last one, whose thread goes along.
  */
 import { CrosstalkError } from '../../base/errors.ts';
