@@ -37,7 +37,7 @@ export async function workOf(dispatcher: Dispatcher, held: LiveClaim): Promise<C
   const { clock } = dispatcher.doors;
   const startedMs = clock.monotonicMs();
   if (work?.look == null || startedMs < work.notBeforeMs) return work?.last ?? null;
-  // Whoever asks meanwhile gets what is known.
+  // Who asks meanwhile gets what is known.
   note(dispatcher, held, { work: { ...work, notBeforeMs: Infinity } });
   const last = await lookAt(dispatcher, held, work);
   const pauseMs = Math.max(MINUTE, (clock.monotonicMs() - startedMs) * LOOK_PART);

@@ -213,8 +213,12 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'asks "all", and this transport has no models',
     'crosstalkd models   (write data/models.yaml first)',
   ],
-  ['is-answer', 'is the answer of opus to x (continues attempt 1 on server, with changes)', 'crosstalkd why x'],
-  ['gone', 'is not there any more', 'crosstalkd log'],
+  [
+    'is-answer',
+    'is the answer of opus to x (continues attempt 1 on server, with changes)',
+    'crosstalkd why x',
+  ],
+  ['gone', 'does not exist any more', 'crosstalkd log'],
   [
     'odd-reply',
     'cannot be answered: a folder stands where the answer belongs (d/x.re.opus.md); remove it in a clone',
