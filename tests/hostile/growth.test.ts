@@ -6,14 +6,27 @@
 import { encodeTime } from 'ulid';
 import { expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
+import { readThread } from '../../src/dispatcher/read-thread.ts';
+import { formatBeat } from '../../src/protocol/beat.ts';
+import { formatClaim } from '../../src/protocol/claim.ts';
 import { findStart } from '../../src/protocol/find-start.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { listWork } from '../../src/protocol/list-work.ts';
-import { newMessagePath, replyPath, startedPath } from '../../src/protocol/paths.ts';
+import {
+  claimKey,
+  identityOf,
+  newMessagePath,
+  parseMessagePath,
+  replyPath,
+  startedPath,
+} from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { nextTransition } from '../../src/workflow/run/engine.ts';
-import { inputOf, openTasks, reply, settle, world } from '../workflow/drive.ts';
+import { createHost, startProcess } from '../simulation/host.ts';
+import { drawsOf, QUIET } from '../simulation/plan.ts';
+import { BRANCH, createWorld, REFS, type World as SimulatedWorld } from '../simulation/world.ts';
+import { inputOf, openTasks, post, reply, settle, world } from '../workflow/drive.ts';
 import { growth } from '../support/count-steps.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 
@@ -276,6 +289,172 @@ it.each(Object.entries(RUNS))(
     ).toBeLessThan(GROWTH_MAX);
   },
 );
+
+const ids = (count: number): readonly string[] => numbers(count).map((at) => `s${at}`);
+const steps = (count: number, more = ''): string =>
+  ids(count)
+    .map((id) => `  ${id}: { prompt: x${more} }\n`)
+    .join('');
+
+const PLANS: Readonly<Record<string, (n: number) => string>> = {
+  'steps side by side': (n) => steps(n),
+  'steps that one step needs': (n) =>
+    `${steps(n)}  end: { prompt: x, needs: [${ids(n).join(', ')}] }\n`,
+  'steps after one gate that sends back': (n) =>
+    `  first: { prompt: x }\n  gate: { needs: [first], ask: { title: ok?, on-deny: { rework: first, max: 2 } } }\n${steps(n, ', needs: [gate]')}`,
+  'steps in a group': (n) => `  all:\n    steps:\n${steps(n).replaceAll(/^/gm, '    ')}`,
+};
+
+it.each(Object.entries(PLANS))(
+  'a plan with %s: twice as many are about twice the work',
+  async (_, plan) => {
+    expect(
+      await growth(16, (n) => {
+        const at = world(`model: opus\nmax-parallel: 1\nsteps:\n${plan(n)}`, () => null);
+        settle(at);
+        expect(openTasks(at)).toHaveLength(1);
+        const input = inputOf(at);
+        return Promise.resolve(() => nextTransition(input));
+      }),
+    ).toBeLessThan(GROWTH_MAX);
+  },
+);
+
+it('control messages of a run: twice as many are about twice the work', async () => {
+  expect(
+    await growth(8, (n) => {
+      const at = world('model: opus\nsteps:\n  s: { prompt: x }\n', () => null);
+      settle(at);
+      for (const one of numbers(n)) post(at, `op: ${one % 2 === 0 ? 'pause' : 'resume'}`);
+      settle(at);
+      for (const one of numbers(n)) post(at, `op: ${one % 2 === 0 ? 'pause' : 'resume'}`);
+      const input = inputOf(at);
+      return Promise.resolve(() => nextTransition(input));
+    }),
+  ).toBeLessThan(GROWTH_MAX);
+});
+
+it('what an agent reads of a thread: twice as long is about twice the work', async () => {
+  expect(
+    await growth(32, async (n) => {
+      const { repository, commit } = host();
+      const tip = await commit(
+        null,
+        many(n, (at) => [message(at), ask('opus', at === 0 ? '' : `re: ${message(at - 1)}\n`)]),
+      );
+      const query = { tip, path: message(n), re: [message(n - 1)], recipient: 'opus' };
+      const archive = (): Promise<null> => Promise.resolve(null);
+      return () => readThread(repository, { ...query, alias: 'h0', messagesMax: n, archive });
+    }),
+  ).toBeLessThan(GROWTH_MAX);
+});
+
+const BEAT = {
+  run: '0'.repeat(12),
+  count: 1,
+  version: '9.0.0',
+  state: 'running',
+  slots: 1,
+  busy: 1,
+  models: ['opus'],
+  blocked: [],
+  pollMs: 1_000,
+  wake: null,
+  pushes: [0],
+  atMs: AT_MS,
+} as const;
+const hex = (at: number): string => at.toString(16).padStart(16, '0');
+const claimOf = (at: number): string =>
+  formatClaim({
+    message: message(at),
+    blob: '0'.repeat(40) as Oid,
+    recipient: 'opus',
+    alias: `h${at}`,
+    instance: hex(at),
+    run: '0'.repeat(12),
+    attempt: 1,
+    nonce: hex(at),
+    effects: 'none',
+  });
+const REFS_OF: Readonly<Record<string, (n: number) => readonly (readonly [string, string])[]>> = {
+  'claims of open work': (n) =>
+    numbers(n).map((at) => {
+      const { channel, ...file } = parseMessagePath(message(at))!;
+      const key = claimKey({
+        channel,
+        identity: identityOf({ channel, ...file }),
+        recipient: 'opus',
+      });
+      return [REFS.claims + key, claimOf(at)];
+    }),
+  'claims of nothing': (n) =>
+    numbers(n).map((at) => [`${REFS.claims}${hex(at).padStart(32, '0')}`, claimOf(at)]),
+  beats: (n) =>
+    numbers(n).map((at) => [
+      `${REFS.hosts}h${at}.${hex(at)}`,
+      formatBeat({ ...BEAT, alias: `h${at}`, instance: hex(at) }),
+    ]),
+  'refs that are no records': (n) =>
+    numbers(n).map((at) => [`${at % 2 === 0 ? REFS.claims : REFS.hosts}x${at}`, 'x']),
+};
+
+it.each(
+  Object.entries(REFS_OF).flatMap(([name, refs]) =>
+    (['own', 'hosted'] as const).map((pace) => [name, pace, refs] as const),
+  ),
+)('%s in the pace %s: twice as many are about twice the work', async (_, pace, refs) => {
+  expect(
+    await growth(8, async (n) => {
+      const { world: place, look } = watching({
+        'data/models.yaml': MODELS,
+        'data/transport.yaml': `pace: ${pace}\n`,
+        ...many(n, (at) => [message(at), ask('opus')]),
+      });
+      for (const [ref, text] of refs(n)) place.remote.setRef(ref, place.remote.record(text));
+      // The first look reads everything, and lets others have their turn while it does.
+      for (const times of [2, 40]) {
+        await look(times);
+        await new Promise(setImmediate);
+      }
+      return () => look(50);
+    }),
+  ).toBeLessThan(GROWTH_MAX);
+});
+
+/** A host that serves nothing of what is asked, on a branch with these files. */
+function watching(files: Files): {
+  readonly world: SimulatedWorld;
+  /** Lets it live until it has looked so often. */
+  readonly look: (times: number) => Promise<unknown>;
+} {
+  const plan = { ...QUIET, seed: 1, hosts: 1 };
+  const place = createWorld(plan, () => undefined);
+  const writes = Object.entries(files).map(([path, content]) => ({ path, content: content ?? '' }));
+  const draft = { writes, author: WHO, committer: WHO, atMs: AT_MS, message: 'x' };
+  place.remote.setRef(BRANCH, place.remote.commit([], draft));
+  const random = drawsOf(plan, 'h');
+  const parts = { name: 'h', alias: 'h', random, serves: new Set(['gpt']), concurrency: 1 };
+  let looks = 0;
+  void startProcess(place, createHost(place, parts), (doors) => ({
+    ...doors,
+    repository: {
+      ...doors.repository,
+      listRefs: (...asked) => {
+        looks += 1;
+        return doors.repository.listRefs(...asked);
+      },
+    },
+  }));
+  return {
+    world: place,
+    look: (times) =>
+      place.scheduler.run({
+        untilMs: 3_600_000,
+        eventsMax: 1_000_000,
+        stop: () => looks >= times,
+      }),
+  };
+}
 
 /** A host with an empty cache, and a hand that commits. */
 function host(): {

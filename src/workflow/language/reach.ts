@@ -17,11 +17,42 @@ function byId(steps: readonly Step[]): ReadonlyMap<string, Step> {
   return known;
 }
 
+/** The ancestors of `id` in the order of `inOrder`. */
+export function ancestorsInOrder(id: string, steps: readonly Step[]): readonly string[] {
+  const places = placesOf(steps);
+  return [...ancestorsOf(id, steps)].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+}
+
+const placesBySteps = new WeakMap<readonly Step[], ReadonlyMap<string, number>>();
+
+function placesOf(steps: readonly Step[]): ReadonlyMap<string, number> {
+  const known =
+    placesBySteps.get(steps) ?? new Map(inOrder(steps).map(({ id }, at) => [id, at] as const));
+  placesBySteps.set(steps, known);
+  return known;
+}
+
 /** All steps that need `id`, directly or not, without `id` itself. */
 export function descendantsOf(id: string, steps: readonly Step[]): ReadonlySet<string> {
-  return closure(id, (each) =>
-    steps.filter((step) => step.needs.includes(each)).map((step) => step.id),
-  );
+  const needing = needingOf(steps);
+  return closure(id, (each) => needing.get(each) ?? []);
+}
+
+const needingBySteps = new WeakMap<readonly Step[], ReadonlyMap<string, readonly string[]>>();
+
+/** Which steps need a step directly. */
+function needingOf(steps: readonly Step[]): ReadonlyMap<string, readonly string[]> {
+  const known = needingBySteps.get(steps);
+  if (known !== undefined) return known;
+  const needing = new Map<string, string[]>();
+  for (const { id, needs } of steps)
+    for (const need of new Set(needs)) {
+      const list = needing.get(need);
+      if (list === undefined) needing.set(need, [id]);
+      else list.push(id);
+    }
+  needingBySteps.set(steps, needing);
+  return needing;
 }
 
 /**

@@ -25,7 +25,7 @@ import { type Item, itemsOf } from './fold-items.ts';
 import type { Values } from '../language/expression-evaluate.ts';
 import { isJsonObject, type Json, type JsonObject } from '../language/json.ts';
 import { isListStep, type Step } from '../language/plan.ts';
-import { ancestorsOf, inOrder } from '../language/reach.ts';
+import { ancestorsInOrder, inOrder } from '../language/reach.ts';
 import { FIRST_ROUND, gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
 import { formatTurn, ONLY_KEY, folderOfStep } from '../../protocol/run-paths.ts';
@@ -88,8 +88,11 @@ export function visibleTo(
   readonly atMs: number;
   readonly visible: ReadonlyMap<string, Outcome>;
 } {
-  const before = ancestorsOf(step.id, level.steps);
-  const visible = [...level.outer, ...[...outcomes].filter(([id]) => before.has(id))] as const;
+  const before = ancestorsInOrder(step.id, level.steps).flatMap((id) => {
+    const known = outcomes.get(id);
+    return known === undefined ? [] : [[id, known] as const];
+  });
+  const visible = [...level.outer, ...before] as const;
   const run = level.values.get('run');
   const spent = {
     ...(isJsonObject(run) ? run : {}),

@@ -31,14 +31,19 @@ export interface Denials {
 /** The round of every step of a level. */
 export function roundsOf(fold: Fold, level: Level): ReadonlyMap<string, Round> {
   const rounds = new Map<string, Round>();
-  const gates = level.steps.flatMap((step) => {
-    const target = reworkTarget(step);
-    return target === null ? [] : [{ step, target, denials: denialsOf(fold, level, step) }];
-  });
+  const gates = new Map<string, { readonly target: string; readonly denials: Denials }[]>();
   for (const step of level.steps) {
-    const mine = gates.filter(
-      ({ target }) => target === step.id || descendantsOf(target, level.steps).has(step.id),
-    );
+    const target = reworkTarget(step);
+    if (target === null) continue;
+    const gate = { target, denials: denialsOf(fold, level, step) };
+    for (const id of new Set([target, ...descendantsOf(target, level.steps)])) {
+      const list = gates.get(id);
+      if (list === undefined) gates.set(id, [gate]);
+      else list.push(gate);
+    }
+  }
+  for (const step of level.steps) {
+    const mine = gates.get(step.id) ?? [];
     rounds.set(step.id, {
       round: 1 + mine.reduce((sum, gate) => sum + gate.denials.count, 0),
       notes: mine
