@@ -394,8 +394,6 @@ const REFS_OF: Readonly<Record<string, (n: number) => readonly (readonly [string
       `${REFS.hosts}h${at}.${hex(at)}`,
       formatBeat({ ...BEAT, alias: `h${at}`, instance: hex(at) }),
     ]),
-  'refs that are no records': (n) =>
-    numbers(n).map((at) => [`${at % 2 === 0 ? REFS.claims : REFS.hosts}x${at}`, 'x']),
 };
 
 it.each(
