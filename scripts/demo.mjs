@@ -178,7 +178,7 @@ function tell(alias, line) {
     'message.claimed': 'claims',
     'attempt.ended': how,
     'reply.published': 'publishes the reply',
-    'workflow.advanced': 'moves the workflow on',
+    'workflow.advanced': 'advances the workflow',
   };
   if (wanted[event] !== undefined)
     console.log(

@@ -348,7 +348,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'forget',
     args: '<dir|url>',
-    about: 'Remove a transport from this host, and its refs on the remote',
+    about: 'Remove a transport, and its refs on the remote, from here',
     group: 'care',
     options: [
       YES,

@@ -52,7 +52,7 @@ const ULID = '01JD0000000000000000000000';
 describe('the footer of run', () => {
   it('says how things stand in one line', () => {
     expect(composeFooter(WIDE, REPORT, 0.5)).toBe(
-      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok',
+      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next poll 2s · remote ok',
     );
   });
 
@@ -60,7 +60,7 @@ describe('the footer of run', () => {
     const footer = (columns: number, more: Partial<HostReport> = {}): string =>
       composeFooter({ columns, colors: false }, { ...REPORT, ...more }, 0.5);
     expect(footer(81)).toBe(
-      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next look 2s · remote ok',
+      'mbp running · 1 of 4 agents · 3 waiting · $0.50 today · next poll 2s · remote ok',
     );
     expect(footer(80)).toBe('mbp running · 1/4 · 3 waiting · $0.50 · 2s · remote ok');
     expect(footer(40)).toBe('2s · 1/4 · 3 waiting · $0.50 · ok');
@@ -150,7 +150,7 @@ describe('a line of run', () => {
       }),
     ).toBe('mbp ask  run small-1 moves on by 2 commits');
     expect(line('remote.watched', { where: '/srv/team.git', safety_ms: 300_000 })).toBe(
-      'mbp the remote is on this machine: looks when its files change',
+      'mbp the remote is on this machine: polled when its files change',
     );
     expect(
       line('attempt.started', {

@@ -61,16 +61,28 @@ describe('README.md', () => {
     expect(readPage('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(90);
   });
 
-  it('shows a recording of what the demo does now: npm run -s demo | node scripts/record.mjs', () => {
+  it('shows a recording of what the demo does now: node scripts/record.mjs demo', () => {
     const [drawn, demo] = [readPage('docs/demo.svg'), readPage('scripts/demo.mjs')];
-    const titles = [...drawn.matchAll(/class="title"[^>]*># ([^<]+)</g)].map(
-      ([, title]) => title ?? '',
-    );
+    const titles = [...drawn.matchAll(/<text[^>]*># ([^<]+)</g)].map(([, title]) => title ?? '');
     expect(titles.length).toBeGreaterThan(2);
     for (const title of titles) expect(demo).toContain(`say('${title}')`);
     for (const told of ['watches', 'claims', 'publishes the reply', 'git log --reverse']) {
       expect(drawn).toContain(told);
       expect(demo).toContain(told);
+    }
+  });
+
+  it('shows the keys and words that run has now: node scripts/record.mjs run', () => {
+    const drawn = [...readPage('docs/run.svg').matchAll(/<text[^>]*>([^<]*)</g)].map(
+      ([, text]) => text?.trim() ?? '',
+    );
+    const printed = readPage('src/cli/begin/run-keys.ts') + readPage('src/cli/begin/run-view.ts');
+    const keys = drawn.filter((text) => text.includes(' · ') && !text.includes('running'));
+    expect(keys.length).toBe(2);
+    for (const line of keys) expect(printed).toContain(line);
+    for (const words of ['is up; Ctrl-C', 'reply published', 'polled when its files change']) {
+      expect(drawn.join()).toContain(words.replace('"', '&quot;'));
+      expect(printed).toContain(words);
     }
   });
 

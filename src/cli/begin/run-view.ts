@@ -173,7 +173,7 @@ function utcDay(): number {
 }
 
 /**
- * `mbp running · 2 of 4 agents · 3 waiting · $0.50 today · next look 12s · remote ok`; said with
+ * `mbp running · 2 of 4 agents · 3 waiting · $0.50 today · next poll 12s · remote ok`; said with
  * fewer words where the window is narrow.
  */
 export function composeFooter(
@@ -189,7 +189,7 @@ export function composeFooter(
   const usd = `$${usdToday.toFixed(2)}`;
   const lookS = Math.ceil(report.nextLookMs / 1_000);
   const why = report.halted ? 'history rewritten' : `remote: ${plain(report.outage ?? '')}`;
-  const look = lookS <= 0 ? 'looking' : `next look ${lookS}s`;
+  const look = lookS <= 0 ? 'polling' : `next poll ${lookS}s`;
   const soon = lookS <= 0 ? [] : [`${lookS}s`];
   const state = `${report.alias} ${report.state}`;
   const forms = [
@@ -263,7 +263,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
     failed === true ? 'failure reply published' : 'reply published',
   'workflow.advanced': ({ run, commits }) =>
     `run ${text(run)} moves on${commits === 1 ? '' : ` by ${text(commits)} commits`}`,
-  'remote.watched': () => 'the remote is on this machine: looks when its files change',
+  'remote.watched': () => 'the remote is on this machine: polled when its files change',
   'remote.reached': () => 'the remote answers again',
   'host.paused': ({ by }) => `paused by ${text(by)}: claims nothing; crosstalkd resume`,
   'host.running': () => 'takes work again',

@@ -153,7 +153,7 @@ async function orderAll(
   );
   await moveControl(around, next);
   const live = liveHosts(around).length;
-  const within = `within their next look (at most ${Math.ceil(session.config.intervalMaxMs / 1_000)}s with this host's settings)`;
+  const within = `within their next poll (at most ${Math.ceil(session.config.intervalMaxMs / 1_000)}s with this host's settings)`;
   const before =
     around.control?.op === 'pause' && op !== 'pause'
       ? `; this replaces the pause ordered by ${around.control.by}`

@@ -77,8 +77,8 @@ function Answers({ gate }: { readonly gate: OpenGate }): VNode {
         rows={needsText ? 3 : 1}
         value={text}
         required={needsText}
-        aria-label={needsText ? 'Your answer' : 'A word with it'}
-        placeholder={needsText ? 'Your answer' : 'A word with it (may be left out)'}
+        aria-label={needsText ? 'Your answer' : 'Comment'}
+        placeholder={needsText ? 'Your answer' : 'Comment (optional)'}
         onInput={(event) => setText(event.currentTarget.value)}
       />
       <div class="decide-foot">

@@ -32,8 +32,8 @@ export function Question({ id }: { readonly id: string }): VNode {
       <textarea
         rows={1}
         value={text}
-        aria-label="A word with it"
-        placeholder="A word with it (may be left out)"
+        aria-label="Comment"
+        placeholder="Comment (optional)"
         onInput={(event) => setText(event.currentTarget.value)}
       />
       <div class="decide-foot">
