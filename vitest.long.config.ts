@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     include: ['tests/long/**/*.test.ts'],
     globalSetup: ['tests/support/global-setup.ts'],
+    // The built program is run as it is.
+    server: { deps: { external: [/\/dist\//] } },
     testTimeout: 900_000,
     hookTimeout: 120_000,
     pool: 'forks',

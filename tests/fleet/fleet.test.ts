@@ -26,7 +26,7 @@ const replies = (fleet: Fleet): string[] =>
   readdirSync(join(fleet.clone, general)).filter((name) => name.includes('.re.'));
 
 describe('three hosts on one transport', () => {
-  it('answer 200 bare messages once each, with one agent run each', async () => {
+  it('answer 60 bare messages once each, with one agent run each', async () => {
     const fleet = await fleetOf(
       agentEntry('opus', {
         place: agents,
@@ -34,14 +34,14 @@ describe('three hosts on one transport', () => {
       }),
     );
     const texts = Array.from(
-      { length: 200 },
+      { length: 60 },
       (_, index) => [`${general}/m${index}.md`, ask('opus', `number ${index}`)] as const,
     );
     fleet.say(Object.fromEntries(texts));
     for (const alias of ['a', 'b', 'c']) fleet.start(alias, ['--concurrency', '6']);
-    await fleet.untilPulled(() => replies(fleet).length === 200);
-    expect(fleet.agentRuns()).toHaveLength(200);
-    expect(new Set(fleet.agentRuns()).size).toBe(200);
+    await fleet.untilPulled(() => replies(fleet).length === 60);
+    expect(fleet.agentRuns()).toHaveLength(60);
+    expect(new Set(fleet.agentRuns()).size).toBe(60);
     expect(readFileSync(join(fleet.clone, general, 'm7.re.opus.md'), 'utf8')).toContain(
       'seen number 7',
     );

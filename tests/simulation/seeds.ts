@@ -4,10 +4,10 @@ import { describeFailure, judgeSeeds, MUST_HAPPEN } from './judge-seeds.ts';
 import { planOf } from './plan.ts';
 import { runSeed } from './run-seed.ts';
 
-const SEEDS = Number(process.env['SEEDS'] ?? 300);
+const SEEDS = Number(process.env['SEEDS'] ?? 150);
 const SEED = process.env['SEED'];
 /** Fewer seeds than this cannot be expected to exercise everything. */
-const SEEDS_THAT_COVER = 300;
+const SEEDS_THAT_COVER = 150;
 const HOURS = 6 * 3_600_000;
 
 /** The first SEEDS seeds, or with SEED the one that it names. */

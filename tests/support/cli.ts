@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Ended, runCommand, startProgram } from './run-command.ts';
+import { copySeed } from './seed.ts';
 
 export type { Ended } from './run-command.ts';
 
@@ -73,22 +74,8 @@ const LIMIT_MS = 90_000;
  */
 export async function startCli(options: { readonly models?: string } = {}): Promise<Cli> {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-cli-'));
-  const env: Readonly<Record<string, string>> = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: join(place, 'home'),
-    TMPDIR: tmpdir(),
-    CROSSTALK_STATE_DIR: join(place, 'state'),
-    CROSSTALK_CONFIG_DIR: join(place, 'config'),
-    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    NO_COLOR: '1',
-  };
-  for (const directory of ['home', 'config']) mkdirSync(join(place, directory), { mode: 0o700 });
-  writeFileSync(
-    join(place, 'gitconfig'),
-    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
-  );
+  const env = makeHome(place);
+  await copySeed('cli', place, initAt);
   const clone = join(place, 'team');
   const placeOf = (start: Start) => ({
     cwd: existsSync(clone) ? clone : place,
@@ -100,8 +87,6 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     execFileSync('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
       .toString('utf8')
       .replace(/\n$/, '');
-  const made = await run(['init', 'team', '--alias', 'mbp'], { cwd: place });
-  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
   const cli: Cli = {
     place,
     clone,
@@ -128,6 +113,35 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     if (allowed.code !== 0) throw new Error(`allow failed: ${allowed.stderr}`);
   }
   return cli;
+}
+
+/** A person's home below `place`; gives the environment that leads there and nowhere else. */
+function makeHome(place: string): Readonly<Record<string, string>> {
+  for (const directory of ['home', 'config'])
+    mkdirSync(join(place, directory), { mode: 0o700, recursive: true });
+  writeFileSync(
+    join(place, 'gitconfig'),
+    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
+  );
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: join(place, 'home'),
+    TMPDIR: tmpdir(),
+    CROSSTALK_STATE_DIR: join(place, 'state'),
+    CROSSTALK_CONFIG_DIR: join(place, 'config'),
+    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    NO_COLOR: '1',
+  };
+}
+
+async function initAt(place: string): Promise<void> {
+  const made = await runCommand(['init', 'team', '--alias', 'mbp'], {
+    cwd: place,
+    env: makeHome(place),
+  });
+  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
 }
 
 /** A message as a person writes it. */

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Ended, PROGRAM, runCommand } from './run-command.ts';
+import { copySeed } from './seed.ts';
 
 /** One line of a dispatcher's log. */
 export interface HostEvent {
@@ -65,24 +66,10 @@ export async function startFleet(
 ): Promise<Fleet> {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-fleet-'));
   const hosts: Host[] = [];
-  const full: Readonly<Record<string, string>> = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: place,
-    TMPDIR: tmpdir(),
-    CROSSTALK_CONFIG_DIR: join(place, 'config'),
-    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
-    GIT_CONFIG_NOSYSTEM: '1',
-    RUN_LOG: join(place, 'runs.log'),
-    ...env,
-  };
-  mkdirSync(join(place, 'config'), { mode: 0o700 });
+  const full: Readonly<Record<string, string>> = { ...makeHome(place), ...env };
+  await copySeed('fleet', place, initAt);
   const text = typeof models === 'string' ? models : models(join(place, 'agents'));
   writeFileSync(join(place, 'config', 'models.yaml'), text, { mode: 0o600 });
-  writeFileSync(
-    join(place, 'gitconfig'),
-    '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n',
-  );
-  writeFileSync(join(place, 'runs.log'), '');
   const [clone, remote] = [join(place, 'team'), join(place, 'team.git')];
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
@@ -93,15 +80,13 @@ export async function startFleet(
     });
   const run: Fleet['run'] = (args, more) =>
     runCommand(args, { env: { ...full, ...more }, cwd: place });
-  const made = await run([
-    'init',
-    clone,
-    '--alias',
-    'maker',
-    '--state',
-    join(place, 'state-maker'),
-  ]);
-  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
+  let pulled = '';
+  const pullNew = (): void => {
+    const tip = readTip(remote, 'main');
+    if (tip === pulled) return;
+    git('pull', '-q', '--rebase');
+    pulled = tip;
+  };
   return {
     place,
     clone,
@@ -135,8 +120,7 @@ export async function startFleet(
       (existsSync(full['RUN_LOG'] ?? '') ? readFileSync(full['RUN_LOG'] ?? '', 'utf8') : '')
         .split('\n')
         .filter((line) => line !== ''),
-    untilPulled: (holds, limitMs = 150_000) =>
-      untilTrue(() => (git('pull', '-q', '--rebase'), holds()), limitMs),
+    untilPulled: (holds, limitMs = 150_000) => untilTrue(() => (pullNew(), holds()), limitMs),
     close: async () => {
       for (const host of hosts) host.kill('SIGKILL');
       await Promise.all(hosts.map(({ ended }) => ended));
@@ -145,6 +129,45 @@ export async function startFleet(
       await untilTrue(() => isRemoved(place));
     },
   };
+}
+
+/** A home for all hosts and the person; gives the environment that leads there. */
+function makeHome(place: string): Readonly<Record<string, string>> {
+  mkdirSync(join(place, 'config'), { mode: 0o700, recursive: true });
+  writeFileSync(
+    join(place, 'gitconfig'),
+    '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n',
+  );
+  writeFileSync(join(place, 'runs.log'), '');
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: place,
+    TMPDIR: tmpdir(),
+    CROSSTALK_CONFIG_DIR: join(place, 'config'),
+    GIT_CONFIG_GLOBAL: join(place, 'gitconfig'),
+    GIT_CONFIG_NOSYSTEM: '1',
+    RUN_LOG: join(place, 'runs.log'),
+  };
+}
+
+async function initAt(place: string): Promise<void> {
+  const made = await runCommand(
+    ['init', 'team', '--alias', 'maker', '--state', join(place, 'state-maker')],
+    { env: makeHome(place), cwd: place },
+  );
+  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
+}
+
+/**
+ * The commit at a branch's tip of a bare repository, '' when it has none. Read from its files: tests
+ * that wait ask for it twenty times a second, and a pull is four processes.
+ */
+export function readTip(remote: string, branch: string): string {
+  const ref = `refs/heads/${branch}`;
+  if (existsSync(join(remote, ref))) return readFileSync(join(remote, ref), 'utf8').trim();
+  const packed = join(remote, 'packed-refs');
+  const lines = existsSync(packed) ? readFileSync(packed, 'utf8').split('\n') : [];
+  return lines.find((line) => line.endsWith(` ${ref}`))?.split(' ')[0] ?? '';
 }
 
 function isRemoved(place: string): boolean {

@@ -7,12 +7,14 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   rmSync,
   statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -25,15 +27,19 @@ const MEMORY_BYTES_MIN = 4 * 1_024 ** 3;
 /** The folder of one run, by the process that it belongs to. */
 const OWN = /^crosstalk-(\d+)$/;
 const place = join(MEMORY, `crosstalk-${process.pid}`);
+let seeds = '';
 
 /** Once a run, in the process that starts the workers. */
 export function setup(): void {
   useMemory();
   build();
+  seeds = mkdtempSync(join(tmpdir(), 'crosstalk-seeds-'));
+  process.env['CROSSTALK_TEST_SEEDS'] = seeds;
 }
 
 /** Removes what tests have left there. */
 export function teardown(): void {
+  rmSync(seeds, { recursive: true, force: true });
   rmSync(place, { recursive: true, force: true });
 }
 

@@ -1,22 +1,19 @@
 /** The files that take longest begin first, so that no worker ends up alone with one of them. */
 import type { TestSequencer, TestSpecification } from 'vitest/node';
 
-/** By what they took on two processors, from a minute and a half downwards. */
+/** By what they took on two processors, from a minute downwards. */
 const LONG = [
-  'fleet/limits-across-hosts.test.ts',
+  'docs/shell.test.ts',
   'dispatcher/fail-the-nth.test.ts',
   'simulation/simulation.test.ts',
   'hostile/workflows-and-models.test.ts',
+  'cli/printed-commands.test.ts',
   'fleet/limits.test.ts',
   'fleet/fleet.test.ts',
   'fleet/attachments.test.ts',
   'hostile/refs.test.ts',
-  'docs/examples.test.ts',
   'hostile/messages.test.ts',
-  'hostile/person-clone.test.ts',
-  'fleet/workflow-language.test.ts',
   'fleet/workflow.test.ts',
-  'docs/shell.test.ts',
 ];
 
 /**

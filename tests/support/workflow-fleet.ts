@@ -90,10 +90,8 @@ export async function startWorkflowFleet(
   };
   const person: WorkflowFleet['person'] = (...args) =>
     fleet.run([...args, '-C', fleet.clone, '--state', join(fleet.place, 'state-person')]);
-  const untilPulled = pullTogether(fleet);
   return {
     ...fleet,
-    untilPulled,
     read,
     stands,
     person,
@@ -102,7 +100,7 @@ export async function startWorkflowFleet(
     open: (name, head, body = '') =>
       fleet.say({ [`${GENERAL}/${name}.md`]: markerText(`child_channel: ${name}\n${head}`, body) }),
     routed: async (name, limitMs) => {
-      await untilPulled(() => stands(`${GENERAL}/${name}.re.workflow.md`), limitMs);
+      await fleet.untilPulled(() => stands(`${GENERAL}/${name}.re.workflow.md`), limitMs);
       return read(`${GENERAL}/${name}.re.workflow.md`);
     },
     transitions: (run) => {
@@ -151,17 +149,4 @@ export function mostOpen({ git }: Pick<Fleet, 'git'>, folder: string): number {
     most = Math.max(most, open);
   }
   return most;
-}
-
-/** Several tests wait for one clone: they share its pulls. */
-function pullTogether(fleet: Fleet): Fleet['untilPulled'] {
-  let pulledMs = Number.NEGATIVE_INFINITY;
-  return (holds, limitMs) =>
-    untilTrue(() => {
-      if (performance.now() - pulledMs > 200) {
-        fleet.git('pull', '-q', '--rebase');
-        pulledMs = performance.now();
-      }
-      return holds();
-    }, limitMs);
 }

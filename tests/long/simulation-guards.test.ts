@@ -8,11 +8,11 @@ import type { Oid } from '../../src/base/ids.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import type { RefUpdate, Repository } from '../../src/transport/repository.ts';
 import type { MemoryRemote } from '../support/memory-repository.ts';
-import type { Tamper } from './host.ts';
-import { planOf } from './plan.ts';
-import { runRewrite } from './rewrite.ts';
-import { runSeed } from './run-seed.ts';
-import { BRANCH, REFS } from './world.ts';
+import type { Tamper } from '../simulation/host.ts';
+import { planOf } from '../simulation/plan.ts';
+import { runRewrite } from '../simulation/rewrite.ts';
+import { runSeed } from '../simulation/run-seed.ts';
+import { BRANCH, REFS } from '../simulation/world.ts';
 
 const SEEDS_MAX = 150;
 

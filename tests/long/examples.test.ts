@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorkflowFleet, type WorkflowFleet } from '../support/workflow-fleet.ts';
-import { blocksOf, readPage } from './page.ts';
+import { blocksOf, readPage } from '../docs/page.ts';
 
 const EXAMPLES = blocksOf(readPage('docs/workflows.md'))
   .filter(({ info }) => info === 'yaml workflow')
