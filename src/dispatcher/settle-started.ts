@@ -61,7 +61,10 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
       by,
       isOwn,
       attempt: Math.max(1, attempts),
-      detail: `outcome unknown: it was started on ${host} and has no answer`,
+      detail:
+        mark?.isAnswered === true
+          ? `it was started on ${host} and answered as ${mark.message}; a copy is not started again`
+          : `outcome unknown: it was started on ${host} and has no answer`,
     };
   }
   const entry = state.models.serving.models.get(work.recipient);

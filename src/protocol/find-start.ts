@@ -5,7 +5,7 @@ import type { StartMark } from './started.ts';
 
 interface Marks {
   readonly byKey: ReadonlyMap<string, StartMark>;
-  /** Those whose message stands no more, by what was started and by whom. */
+  /** Those of no answer whose message stands no more, by what was started and for whom. */
   readonly left: ReadonlyMap<string, StartMark>;
 }
 
@@ -13,7 +13,8 @@ const marksByIndex = new WeakMap<OpenIndex, Marks>();
 
 /**
  * The mark of a piece of work: by its key, or by bytes and recipient when the message that was
- * started has been moved and has no id in its name. Null: not started as far as the branch says.
+ * started has been moved before it was answered and has no id in its name. Null: not started as
+ * far as the branch says.
  */
 export function findStart(index: OpenIndex, work: Work): StartMark | null {
   if (index.started.size === 0) return null;
@@ -29,8 +30,9 @@ function sortMarks({ started, messages, superseded }: OpenIndex): Marks {
   const left = new Map<string, StartMark>();
   for (const mark of byKey.values()) {
     const what = `${mark.recipient} ${mark.by?.blob ?? ''}`;
-    if (!messages.has(mark.message) && !superseded.has(mark.message) && !left.has(what))
-      left.set(what, mark);
+    const isGone = !messages.has(mark.message) && !superseded.has(mark.message);
+    // What says the same as a message that was answered is another one.
+    if (isGone && !mark.isAnswered && !left.has(what)) left.set(what, mark);
   }
   return { byKey, left };
 }

@@ -1,4 +1,5 @@
 /** The fold that makes the index of open work from what one step of the branch changed. */
+import { groupBy } from '../base/group-by.ts';
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { OlderAnswer } from './older-answer.ts';
@@ -36,7 +37,7 @@ export interface ChangeBatch {
   readonly archived: readonly string[];
   /** Runs that began, ended or came back: whether each is open now. */
   readonly runs: ReadonlyMap<string, boolean>;
-  /** Marks of started agents that stand now without a reply beside them. */
+  /** Marks that stand now of started agents whose work may be open, now or later. */
   readonly started: readonly StartMark[];
 }
 
@@ -235,19 +236,4 @@ function closeRecipients(
   if (recipients.length === message.recipients.length) return;
   if (recipients.length === 0) messages.delete(path);
   else messages.set(path, { ...message, recipients });
-}
-
-/** Values by what they have in common; those without it are left out. */
-function groupBy<T>(
-  values: readonly T[],
-  keyOf: (value: T) => string | null,
-): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    const group = key === null ? undefined : groups.get(key);
-    if (group !== undefined) group.push(value);
-    else if (key !== null) groups.set(key, [value]);
-  }
-  return groups;
 }

@@ -70,7 +70,7 @@ export interface OpenIndex {
   readonly people: ReadonlySet<string>;
   /** Channels of the runs that have begun and not ended, whatever became of their markers. */
   readonly runs: ReadonlySet<string>;
-  /** Marks of started agents that have no reply beside them, by their paths. */
+  /** Marks of started agents whose work may be open, now or later, by their paths. */
   readonly started: ReadonlyMap<string, StartMark>;
 }
 

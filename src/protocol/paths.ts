@@ -298,10 +298,12 @@ export function identityOf(message: MessagePath): string {
   const ulid = ulidOf(message.stem);
   if (ulid !== null)
     return message.replyTo === null ? ulid : `${ulid}.re.${message.replyTo.recipient}`;
-  return message.path
-    .slice(channelFolder(message.channel).length + 1, -3)
-    .normalize('NFC')
-    .toLowerCase();
+  return foldName(message.path.slice(channelFolder(message.channel).length + 1, -3));
+}
+
+/** Names that differ in case or normalisation only, as some file systems take them for one. */
+export function foldName(name: string): string {
+  return name.normalize('NFC').toLowerCase();
 }
 
 /**

@@ -13,9 +13,11 @@ import { dispatcherIdentity } from './reply.ts';
 import { formatSubject } from './subject.ts';
 import { formatTrailers } from './trailers.ts';
 
-/** A mark that stands and whose message has no reply beside it. */
+/** A mark that stands and that somebody may still have to know of. */
 export interface StartMark {
   readonly path: string;
+  /** The reply stands beside it; its work can be open again only as a copy of its message. */
+  readonly isAnswered: boolean;
   /** The piece of work that was started. */
   readonly key: string;
   /** Its message, where it stood then. */
@@ -40,9 +42,12 @@ export function formatStart(claim: Claim, atMs: number): string {
 }
 
 /** The mark at `path` with this text (null: too large, or no text); null for any other path. */
-export function readStart(path: string, text: string | null): StartMark | null {
+export function readStart(
+  { path, isAnswered }: Pick<StartMark, 'path' | 'isAnswered'>,
+  text: string | null,
+): StartMark | null {
   const parsed = parseStartedPath(path);
-  return parsed === null ? null : { path, ...parsed, by: parseStartedBy(text ?? '') };
+  return parsed === null ? null : { path, isAnswered, ...parsed, by: parseStartedBy(text ?? '') };
 }
 
 function parseStartedBy(text: string): StartedBy | null {

@@ -142,10 +142,7 @@ async function notePiece(
   }
   for (const [channel, isOpen] of await readRunMarks(exists, changes))
     into.runs.set(channel, isOpen);
-  for (const mark of await readStarted(
-    { repository, to: range.to, exists, models: range.models },
-    changes,
-  ))
+  for (const mark of await readStarted({ repository, range, exists }, changes))
     into.started.push(mark);
   return [...changes.filter((change) => change.kind === 'written'), ...reopened];
 }

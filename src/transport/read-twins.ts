@@ -2,15 +2,17 @@
  * New messages that another one with the same id counts before: what a reader of the whole tree
  * would see, asked for few.
  */
+import { groupBy } from '../base/group-by.ts';
 import type { Oid } from '../base/ids.ts';
-import type { MessageFields } from '../protocol/message.ts';
 import {
   channelFolder,
+  foldName,
+  identityOf,
   type MessagePath,
   parseMessagePath,
-  replyPath,
   ulidOf,
 } from '../protocol/paths.ts';
+import { listNames } from './list-names.ts';
 import { canonicalPath, findTwins } from '../protocol/twins.ts';
 import type { Repository } from './repository.ts';
 import type { Exists } from './standing-paths.ts';
@@ -51,59 +53,82 @@ export async function findTwinsIn(
   return findTwins([...odd, ...(await exists([...new Set(canonical)]))]);
 }
 
-/** Looks for what else has the ids of new messages. */
+/** Looks for what else has the identities of new messages. */
 export async function readTwins(
   asked: Asked,
-  candidates: readonly { readonly file: MessagePath; readonly fields: MessageFields }[],
+  candidates: readonly { readonly file: MessagePath }[],
 ): Promise<TwinsRead> {
-  const messages = candidates.filter(({ file }) => file.replyTo === null);
-  const pairs = messages.flatMap(({ file, fields }) => {
-    if (canonicalPath(file) !== null) return [];
-    const { path } = file;
-    // A hand-made name in another normalisation or case: an answered one always counts.
-    const others = new Set(
-      [path.normalize('NFC'), path.normalize('NFD'), path.toLowerCase()].filter(
-        (other) => other !== path,
-      ),
-    );
-    return [...others].flatMap((other) =>
-      fields.to.map(({ name }) => ({ path, other, proof: replyPath(other, name) })),
-    );
-  });
-  const standing = await asked.exists(pairs.map(({ proof }) => proof));
-  const named = pairs
-    .filter(({ proof }) => standing.has(proof))
-    .map(({ path, other }) => [path, other] as const);
-  const moved = messages.flatMap(({ file }) =>
-    [null, file.path].includes(canonicalPath(file)) ? [] : [file],
-  );
-  const found = await readMoved(asked, moved);
-  return { twins: new Map([...named, ...found.twins]), answered: found.answered };
+  const messages = candidates.filter(({ file }) => file.replyTo === null).map(({ file }) => file);
+  const named = messages.filter((file) => canonicalPath(file) === null);
+  const moved = messages.filter((file) => ![null, file.path].includes(canonicalPath(file)));
+  const same = [...(await listNamed(asked, named)), ...(await listMoved(asked, moved))];
+  const paths = new Set(messages.map(({ path }) => path));
+  return {
+    twins: findTwins(same.map(({ path }) => path)),
+    answered: same.flatMap(({ replyTo }) =>
+      replyTo !== null && paths.has(replyTo.path) ? [replyTo.path] : [],
+    ),
+  };
 }
 
 /**
  * Files with an id that somebody has put elsewhere: what else has that id only the listing of the
  * channel tells. Rare.
  */
-async function readMoved(asked: Asked, moved: readonly MessagePath[]): Promise<TwinsRead> {
-  const twins = new Map<string, string>();
-  const answered = new Set<string>();
-  const paths = new Set(moved.map(({ path }) => path));
-  const idsOf = new Map<string, Set<string | null>>();
-  for (const { channel, stem } of moved)
-    idsOf.set(channel, (idsOf.get(channel) ?? new Set()).add(ulidOf(stem)));
-  for (const [channel, ids] of idsOf) {
-    const same: MessagePath[] = [];
-    const range = { from: null, to: asked.range.to, under: channelFolder(channel) };
-    for await (const changes of asked.repository.walk(range))
+async function listMoved(
+  { repository, range: { to } }: Asked,
+  moved: readonly MessagePath[],
+): Promise<readonly MessagePath[]> {
+  const same: MessagePath[] = [];
+  for (const [channel, files] of groupBy(moved, (file) => file.channel)) {
+    const ids = new Set(files.map(({ stem }) => ulidOf(stem)));
+    for await (const changes of repository.walk({ from: null, to, under: channelFolder(channel) }))
       for (const { path } of changes) {
         const file = parseMessagePath(path);
         if (file !== null && ids.has(ulidOf(file.stem))) same.push(file);
       }
-    for (const { replyTo } of same)
-      if (replyTo !== null && paths.has(replyTo.path)) answered.add(replyTo.path);
-    for (const [path, counts] of findTwins(same.map(({ path: one }) => one)))
-      twins.set(path, counts);
   }
-  return { twins, answered: [...answered] };
+  return same;
+}
+
+/**
+ * Names made by hand: what differs from them in case or normalisation only, in folders that differ
+ * in no more, and the replies to all of these.
+ */
+async function listNamed(
+  { repository, range: { to } }: Asked,
+  named: readonly MessagePath[],
+): Promise<readonly MessagePath[]> {
+  const same: MessagePath[] = [];
+  for (const [channel, files] of groupBy(named, (file) => file.channel)) {
+    const wanted = new Set(files.map(identityOf));
+    const onTheWay = new Set([...wanted].flatMap(foldersOf));
+    // Level by level, the folders with one folded path together.
+    let level: ReadonlyMap<string, readonly string[]> = new Map([['', [channelFolder(channel)]]]);
+    while (level.size > 0) {
+      const below: { readonly folded: string; readonly path: string }[] = [];
+      for (const [above, folders] of level)
+        for (const [at, names] of (await listNames(repository, to, folders)).entries())
+          for (const name of names) {
+            const path = `${folders[at] ?? ''}/${name}`;
+            const file = wanted.has(above + stemOf(name)) ? parseMessagePath(path) : null;
+            if (file !== null) same.push(file);
+            const folded = `${above}${foldName(name)}/`;
+            if (onTheWay.has(folded)) below.push({ folded, path });
+          }
+      const folders = groupBy(below, ({ folded }) => folded);
+      level = new Map([...folders].map(([key, some]) => [key, some.map(({ path }) => path)]));
+    }
+  }
+  return same;
+}
+
+/** The folders of a folded path, each with a slash at its end. */
+function foldersOf(identity: string): readonly string[] {
+  return [...identity.matchAll(/\//g)].map(({ index }) => identity.slice(0, index + 1));
+}
+
+/** The folded stem of a message, and of a reply to one. */
+function stemOf(name: string): string {
+  return foldName(name.replace(/(?:\.re\..*)?\.md$/, ''));
 }

@@ -166,18 +166,20 @@ function readYaml(bytes: Buffer): void {
   deepStrictEqual(plain(again.kind === 'mapping' ? again.value : again), plain(read.value));
 }
 
+const MARK = { path: `${AT.slice(0, -3)}.started.opus`, isAnswered: false };
+
 function readRecords(text: string): void {
   const claim = parseClaim(text);
   expectSame(claim, formatClaim, parseClaim);
   expectSame(parseControl(text), formatControl, parseControl);
   const beat = parseBeat(text);
   expectSame(beat, formatBeat, parseBeat);
-  readStart(`${AT.slice(0, -3)}.started.opus`, text);
+  readStart(MARK, text);
   if (beat !== null)
     deepStrictEqual(parseBeatName(beatName(beat)), { alias: beat.alias, instance: beat.instance });
   if (claim === null) return;
   const { blob, alias, instance, nonce } = claim;
-  const started = readStart(`${AT.slice(0, -3)}.started.opus`, formatStart(claim, NOW_MS));
+  const started = readStart(MARK, formatStart(claim, NOW_MS));
   deepStrictEqual(started?.by, { blob, alias, instance, nonce });
 }
 

@@ -48,6 +48,44 @@ describe('a message that somebody asks for again while its agent runs', () => {
   });
 });
 
+describe('a copy of a message that an agent with effects outside has answered', () => {
+  const day = 'data/channels/general/2026/11/21';
+  const name = '060000000Z-01M7YB1BR00000000000000000.md';
+  const general = 'data/channels/general';
+  it.each([
+    ['comes to count when the first one is gone', `${day}/${name}`, `${day}/copy-${name}`, true],
+    ['counts before it', `${day}/copy-${name}`, `${day}/${name}`, false],
+    ['differs in case only', `${general}/Hello.md`, `${general}/hello.md`, false],
+    ['differs in case, in a folder', `${general}/Day/a.md`, `${general}/DAY/A.md`, false],
+  ])('is not started again where it %s', async (_, first, copy, isGone) => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }));
+    story.say({ [first]: ask('mailer') });
+    await story.pass(20_000);
+    const [run] = story.world.runs;
+    const host = story.hosts.find(({ name: one }) => one === run?.host);
+    killProcess(story.world, host!, 'machine');
+    story.say({ [copy]: ask('mailer') });
+    await story.pass(20_000);
+    if (isGone) story.say({}, [first]);
+    await story.pass(120_000);
+    expect(story.world.runs.length).toBe(1);
+    expect(story.claims()).toEqual([]);
+    const answer = story.files().get(copy.replace(/md$/, 're.mailer.md'));
+    if (first.endsWith(name)) expect(answer).toContain('a copy is not started again');
+    else expect(answer).toBeUndefined();
+  });
+
+  it('is another message where it only says the same', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }));
+    const again = NOTE.replace('note', 'again');
+    story.say({ [NOTE]: ask('mailer') });
+    await story.pass(20_000);
+    story.say({ [again]: ask('mailer') }, [NOTE]);
+    await story.pass(20_000);
+    expect(story.files().get(again.replace('.md', '.re.mailer.md'))).toContain('answer r1');
+  });
+});
+
 it('a full disk does not take the dispatcher from the agents that run', async () => {
   const story = tell(() => ({ kind: 'answer', ms: 40_000 }), { hosts: 1 });
   story.say({ [NOTE]: ask('mailer') });
