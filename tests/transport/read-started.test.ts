@@ -32,7 +32,7 @@ interface Act {
   readonly to: string;
 }
 
-/** What a person does to the files; marks are left alone, because a mark that is removed tells nothing. */
+/** What a person does to the files. Marks are left alone: one that is removed tells nothing. */
 function act(files: Files, { at, what, to }: Act): void {
   const text = files.get(at);
   if (what === 'models')
