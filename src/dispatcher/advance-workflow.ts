@@ -228,7 +228,8 @@ function workflowTransaction(dispatcher: Dispatcher, marker: OpenMessage): Trans
 }
 
 function cacheAt({ doors, state }: Dispatcher, tip: Oid | null) {
-  return { repository: doors.repository, tip, cache: state.workflows.answers };
+  const { heardBy: trust } = state.trust;
+  return { repository: doors.repository, tip, cache: state.workflows.answers, trust };
 }
 
 function toDraft(dispatcher: Dispatcher, input: RunInput, transition: Transition): CommitDraft {

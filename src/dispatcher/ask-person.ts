@@ -14,6 +14,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import type { CommitDraft } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { currentPath } from './follow-moves.ts';
+import { trustNow } from './in-force.ts';
 import { enqueue } from './post.ts';
 import { findSpeakers } from './find-speakers.ts';
 import { advance, type Asking, isLive, type LiveClaim, liveClaims } from './own-claims.ts';
@@ -193,9 +194,10 @@ export async function heedAnswers(dispatcher: Dispatcher): Promise<void> {
 
 /** The answer of a person who was asked; a no weighs more than a yes. */
 async function readAnswer(
-  { doors }: Dispatcher,
+  dispatcher: Dispatcher,
   asked: { readonly tip: Oid; readonly path: string; readonly people: readonly string[] },
 ) {
+  const { doors } = dispatcher;
   const { tip, path, people } = asked;
   const texts = new Map<string, string>();
   for (const name of people) {
@@ -204,7 +206,7 @@ async function readAnswer(
     if (text !== null) texts.set(file, text);
   }
   if (texts.size === 0) return null;
-  const trust = (await doors.trust?.()) ?? null;
+  const trust = (await trustNow(dispatcher)) ?? null;
   const speakers = await findSpeakers({ repository: doors.repository, tip, trust }, texts);
   const answers = people.flatMap((by) => {
     const file = replyPath(path, by);

@@ -12,6 +12,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { nextTransition } from '../workflow/run/engine.ts';
 import type { Reusable, RunInput, Transition } from '../workflow/run/run-input.ts';
+import { hear, requires, type Trust } from '../protocol/trust.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
 
 /** Tasks and replies of every run as of one commit. */
@@ -34,6 +35,8 @@ interface CacheView {
   readonly repository: Repository;
   readonly tip: Oid | null;
   readonly cache: AnswerCache;
+  /** What has to be signed; null: nothing. */
+  readonly trust: Trust | null;
 }
 
 const CHUNK = 512;
@@ -110,16 +113,22 @@ function contentKeyOf(bytes: Uint8Array): string | null {
 
 /** The first answer by path, so that every host takes the same one. */
 async function findAnswer(
-  { repository, cache }: CacheView,
+  { repository, cache, trust }: CacheView,
   tip: Oid,
   key: string,
 ): Promise<Reusable | null> {
+  const isGenuine = async (path: string): Promise<boolean> => {
+    if (trust === null || !requires(trust, 'hosts')) return true;
+    const writer = (await repository.findWriters([path], tip)).get(path);
+    return hear(writer?.signed ?? null, trust.signers).kind === 'known';
+  };
   for (const task of [...(cache.tasks.get(key) ?? [])].sort(byCodeUnit)) {
     const path = cache.replies.get(task);
     const text = path === undefined ? null : await readTextAt(repository, tip, path);
     if (path === undefined || text === null) continue;
     const read = decodeMessage(Buffer.from(text));
-    if (read.kind === 'message' && !read.message.fields.failed) return { path, text };
+    if (read.kind !== 'message' || read.message.fields.failed) continue;
+    if (await isGenuine(path)) return { path, text };
   }
   return null;
 }

@@ -75,6 +75,7 @@ export function noteBeat(
   const landed = { oid: update.next, atMs };
   state.host.beat = { ...before, startedMs, presence, refusal: null, landed };
   state.refs = new Map([...state.refs, [update.ref, update.next]]);
+  state.listed = new Map([...state.listed, [update.ref, update.next]]);
   const name = update.ref.slice(settings.refs.hosts.length);
   if ((beat.holds ?? beat.busy) > 0) state.pace.busy.add(name);
   else state.pace.busy.delete(name);

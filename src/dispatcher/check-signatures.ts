@@ -4,39 +4,52 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { OpenMessage } from '../protocol/open-work.ts';
+import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
 import { hear, maySpeakAs, requires, type Trust, type Voice } from '../protocol/trust.ts';
 import type { Repository } from '../transport/repository.ts';
+import { countsAsHosts, heldByFile, listHostFiles, type ListedRun } from './check-hosts.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { trustNow } from './in-force.ts';
 
 /** What is asked, and what was heard before: blob and path → who signed it. */
 export interface Hearing {
-  readonly repository: Pick<Repository, 'findWriters'>;
+  readonly repository: Repository;
+  readonly index: OpenIndex;
   readonly tip: Oid;
   readonly trust: Trust;
   /** The entries of models that this host may serve. */
   readonly models: ReadonlyMap<string, Pick<ModelEntry, 'effects'>>;
   readonly voices: Map<string, Voice>;
+  /** What runs had, by their channels. */
+  readonly listed: Map<string, ListedRun>;
 }
 
-/** Notes what this host holds back now. */
+/** Notes what this host holds back now. Costs nothing while nothing has changed. */
 export async function checkSignatures(
-  { state, doors, mirror }: Dispatcher,
+  dispatcher: Dispatcher,
   works: readonly Work[],
 ): Promise<void> {
-  const trust = await doors.trust?.();
-  const { tip } = mirror.index();
-  state.trust.held = new Map();
-  if (trust === undefined || trust.required.size === 0 || tip === null) return;
+  const { state, doors, mirror } = dispatcher;
+  const trust = await trustNow(dispatcher);
+  const index = mirror.index();
+  const { tip } = index;
+  const { models } = state.models.serving;
+  if (trust === undefined || trust.required.size === 0 || tip === null) {
+    Object.assign(state.trust, { held: new Map(), heardBy: null, checked: null });
+    return;
+  }
+  const { checked } = state.trust;
   // Other keys may be known now.
   if (state.trust.heardBy !== trust) state.trust.voices.clear();
+  else if (checked?.index === index && checked.works === works && checked.models === models) return;
   state.trust.heardBy = trust;
-  const { voices } = state.trust;
+  const { voices, listed } = state.trust;
   const { repository } = doors;
-  const { models } = state.models.serving;
-  state.trust.held = await findHeld({ repository, tip, trust, models, voices }, works);
+  const hearing = { repository, index, tip, trust, models, voices, listed };
+  state.trust.held = await findHeld(hearing, works);
+  state.trust.checked = { index, works, models };
 }
 
 /** Work key → why it is held back, of those that are. */
@@ -45,16 +58,19 @@ export async function findHeld(
   works: readonly Work[],
 ): Promise<ReadonlyMap<string, ReasonOf<'unsigned'>>> {
   const checked = works.filter((work) => mustBeSigned(work, hearing));
-  await listen(
-    hearing,
-    checked.map(({ message }) => message),
-  );
-  return new Map(
-    checked.flatMap((work) => {
-      const reason = judgeVoice(work.message, hearing);
-      return reason === null ? [] : [[work.key, reason] as const];
-    }),
-  );
+  const { trust, voices } = hearing;
+  const files = requires(trust, 'hosts') ? await listHostFiles(hearing, works) : [];
+  await listen(hearing, [...checked.map(({ message }) => message), ...files]);
+  const held = new Map<string, ReasonOf<'unsigned'>>();
+  for (const file of files) {
+    const voice = voices.get(voiceKey(file)) ?? { kind: 'unsigned' };
+    if (!countsAsHosts(file, voice, trust)) held.set(file.key, heldByFile(file, describe(voice)));
+  }
+  for (const { key, message } of checked) {
+    const reason = judgeVoice(message, hearing);
+    if (reason !== null) held.set(key, reason);
+  }
+  return held;
 }
 
 /**
@@ -71,7 +87,7 @@ function mustBeSigned({ recipient, message }: Work, { trust, models }: Hearing):
 /** Reads the signatures of messages that were not heard before; forgets those that are no more. */
 async function listen(
   { repository, tip, trust, voices }: Hearing,
-  messages: readonly OpenMessage[],
+  messages: readonly Heard[],
 ): Promise<void> {
   const open = new Set(messages.map(voiceKey));
   for (const key of voices.keys()) if (!open.has(key)) voices.delete(key);
@@ -83,7 +99,9 @@ async function listen(
     voices.set(voiceKey(message), hear(writers.get(message.path)?.signed ?? null, trust.signers));
 }
 
-function voiceKey({ path, blob }: OpenMessage): string {
+type Heard = Pick<OpenMessage, 'path' | 'blob'>;
+
+function voiceKey({ path, blob }: Heard): string {
   return `${blob} ${path}`;
 }
 
@@ -91,7 +109,7 @@ function voiceKey({ path, blob }: OpenMessage): string {
 function judgeVoice(message: OpenMessage, { trust, voices }: Hearing): ReasonOf<'unsigned'> | null {
   if (trust.letThrough.has(message.blob)) return null;
   const voice = voices.get(voiceKey(message)) ?? { kind: 'unsigned' };
-  if (maySpeakAs(voice, message.from, trust.signers)) return null;
+  if (maySpeakAs(voice, message.from, trust)) return null;
   return { kind: 'unsigned', path: message.path, from: message.from, found: describe(voice) };
 }
 

@@ -1,4 +1,7 @@
-/** Puts a dispatcher together: whatever it pushes counts itself and carries its beat along. */
+/**
+ * Puts a dispatcher together: whatever it pushes counts itself and carries its beat along,
+ * and what it writes of itself is signed.
+ */
 import type { Repository } from '../transport/repository.ts';
 import { carryBeat } from './carry-beat.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -9,7 +12,9 @@ export function createDispatcher(parts: Omit<Dispatcher, 'state' | 'run'>): Disp
   const bare = { ...parts, run: parts.doors.random.hex(8), state: createState() };
   const { repository } = parts.doors;
   const push: Repository['push'] = carryBeat(bare, (...asked) => repository.push(...asked));
-  const carrying = { ...repository, push };
+  const { sign } = parts.publisher;
+  const writeRecord: Repository['writeRecord'] = (text) => repository.writeRecord(text, sign);
+  const carrying = { ...repository, push, writeRecord };
   return {
     ...bare,
     doors: { ...bare.doors, repository: carrying },

@@ -3,7 +3,7 @@
  * signed them. What is asked of gates and of agents is answered by the same rule.
  */
 import type { Oid } from '../base/ids.ts';
-import { hear, isPerson, requires, type Trust, type Voice } from '../protocol/trust.ts';
+import { hear, peopleWho, requires, type Trust, type Voice } from '../protocol/trust.ts';
 import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { Repository } from '../transport/repository.ts';
 
@@ -52,7 +52,7 @@ export async function findSpeakers(
         speaker:
           speaker === null || writers === null || trust === null
             ? speaker
-            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers)),
+            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers), trust),
       });
     }
   }
@@ -64,9 +64,9 @@ export async function findSpeakers(
   );
 }
 
-/** The person whose key it is, in place of what the commit says of itself; null: nobody known. */
-function signerOf(speaker: Speaker, voice: Voice): Speaker | null {
-  const names = voice.kind === 'known' ? voice.principals.filter(isPerson) : [];
+/** The person whose key it is, in place of what the commit says of itself; null: nobody who may. */
+function signerOf(speaker: Speaker, voice: Voice, trust: Trust): Speaker | null {
+  const names = peopleWho(voice, 'approve', trust);
   const [name] = names;
   return name === undefined ? null : { ...speaker, name, names, voice: name };
 }

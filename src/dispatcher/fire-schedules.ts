@@ -25,6 +25,7 @@ import { enqueue } from './post.ts';
 import { requires, type Trust } from '../protocol/trust.ts';
 import { formatSubject } from '../protocol/subject.ts';
 import { isHeard } from './signed-file.ts';
+import { trustNow } from './in-force.ts';
 
 /** Commits that are searched for the one that gave a workflow its present form. */
 const HISTORY_MAX = 5_000;
@@ -44,7 +45,7 @@ export async function fireSchedules(dispatcher: Dispatcher): Promise<void> {
   const [folder] = await doors.repository.lookUp(tip, [WORKFLOWS]);
   const tree = folder?.kind === 'tree' ? folder.oid : null;
   const nowMs = doors.clock.wallMs();
-  const trust = await doors.trust?.();
+  const trust = await trustNow(dispatcher);
   const { schedules } = state.workflows;
   const isKnown = schedules.tree === tree && schedules.trust === trust;
   if (isKnown && nowMs < schedules.nextMs) return;
@@ -172,7 +173,7 @@ async function readSchedules(
     if (
       writers !== null &&
       trust !== undefined &&
-      !isHeard(writers.get(path)?.signed ?? null, trust)
+      !isHeard(writers.get(path)?.signed ?? null, trust, 'models')
     ) {
       doors.log.warning('file.unsigned', {
         path,

@@ -58,6 +58,8 @@ export function readLapsed(
   const record = state.records.get(oid);
   if (record === undefined) return null;
   const claim = record?.claim ?? null;
+  if (record?.isForged === true)
+    return { claim: null, started: false, isKnown: false, isStale: true, attemptsMax: 0 };
   const attemptsMax =
     state.models.serving.models.get(claim?.recipient ?? '')?.attempts ?? MODEL_DEFAULTS.attempts;
   const orphan = orphanAt(state.claims.others, ref);

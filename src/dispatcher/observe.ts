@@ -4,7 +4,6 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';
-import { parseClaim } from '../protocol/claim.ts';
 import { parseControl } from '../protocol/control.ts';
 import { type LeaseBook, observeOutage, observeRefs, silentMs } from '../protocol/lease.ts';
 import { CONTROL_NAME } from '../protocol/control.ts';
@@ -13,9 +12,13 @@ import type { Rewrite } from '../transport/mirror.ts';
 import { isRefusal } from '../transport/git-failure.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
+import { isOurs } from './lapsed-claims.ts';
 import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
+import { createRecord } from './records.ts';
 import type { SeenRecord } from './state.ts';
 import { requires } from '../protocol/trust.ts';
+import { believeBeats, judgeRecord, trustInHosts } from './believe-records.ts';
+import { trustNow } from './in-force.ts';
 import { isHeard } from './signed-file.ts';
 import { beginLook, canSkipPoll } from './wake-up.ts';
 import { heldClaims } from './own-claims.ts';
@@ -33,6 +36,7 @@ export type Observed = 'seen' | 'unreachable' | 'halted';
 export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const { settings, doors, mirror, state } = dispatcher;
   if (canSkipPoll(dispatcher)) return 'seen';
+  await trustInHosts(dispatcher);
   const looked = beginLook(dispatcher);
   const asOf = mirror.epoch();
   const startedMs = doors.clock.monotonicMs();
@@ -48,12 +52,8 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const { tip, refs } = listed.value;
   const wasTip = mirror.index().tip;
   const nowMs = doors.clock.monotonicMs();
-  const book = observeRefs(state.book, {
-    refs,
-    nowMs,
-    tookMs: nowMs - startedMs,
-    gapMsMax: settings.pollMsMax * 2,
-  });
+  const at = { nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 };
+  const book = observeRefs(state.book, { refs, ...at });
   const wanted = wantedRecords(dispatcher, refs, book);
   const pulled = await mirror.pull({ tip, asOf, records: wanted });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
@@ -63,17 +63,22 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
     strays.size === 0 ? null : await doors.repository.fetch({ tip: null, records: strays });
   if (fetched?.kind === 'unreachable') return sawOutage(dispatcher, fetched.failure);
   const { seenMs: beforeMs } = state;
-  const isChanged = tip !== wasTip || !isSame(refs, state.refs);
+  const isChanged = tip !== wasTip || !isSame(refs, state.listed);
   looked(isChanged);
   if (state.host.outage !== null) doors.log.status('remote.reached', {});
   state.host.outage = null;
   state.host.halted = null;
-  state.refs = refs;
+  state.listed = refs;
   state.seenMs = startedMs;
-  state.book = book;
   if (pulled.value.kind === 'advanced') state.loop.active = true;
   reportRejected(dispatcher);
   await readRecords(dispatcher, new Map([...wanted, ...strays]));
+  const believed = believeBeats(dispatcher, refs);
+  if (believed === refs) state.book = book;
+  else state.book = observeRefs(state.book, { refs: believed, ...at });
+  state.refs = believed;
+  forgetRecords(state);
+  await readControl(dispatcher);
   noteSeen(dispatcher, { beforeMs, listedMs: nowMs, isChanged });
   return 'seen';
 }
@@ -94,18 +99,10 @@ export function recordAt(dispatcher: Dispatcher, ref: string): SeenRecord | null
  * Lets go of records that stand at no ref any more. They do no harm: it is enough that there never
  * are more of them than of refs.
  */
-function forgetRecords({ refs, records }: Dispatcher['state']): void {
-  if (records.size <= refs.size) return;
-  const standing = new Set(refs.values());
+function forgetRecords({ refs, listed, records }: Dispatcher['state']): void {
+  if (records.size <= listed.size + refs.size) return;
+  const standing = new Set([...listed.values(), ...refs.values()]);
   for (const oid of records.keys()) if (!standing.has(oid)) records.delete(oid);
-}
-
-/**
- * A record with this text. It is read once: a claim that stands for long is asked about with every
- * look.
- */
-export function createRecord(text: string): SeenRecord {
-  return { text, claim: parseClaim(text) };
 }
 
 /**
@@ -183,25 +180,31 @@ function wantedRecords(
   book: LeaseBook,
 ): ReadonlyMap<string, Oid> {
   const { settings, state } = dispatcher;
+  const isSigned = state.trust.recordsBy !== null;
   const ours = new Set(heldClaims(state.claims.own).map((held) => held.state.oid));
   const strangers = holdersUnseen(dispatcher);
   const { leaseMs } = leaseTimes(dispatcher);
   const wanted = new Map<string, Oid>();
   const claims = [settings.refs.claims, elsewhere(settings.refs.claims)];
+  const hosts = [settings.refs.hosts, elsewhere(settings.refs.hosts)];
   for (const [ref, oid] of refs) {
     if (state.records.has(oid) || ours.has(oid)) continue;
     const isClaim = claims.some((prefix) => ref.startsWith(prefix));
     const old = isClaim && (silentMs(book, { claim: ref, beat: null }) ?? 0) >= leaseMs / 4;
     const orphan = isClaim && orphanAt(state.claims.others, ref) !== null;
+    // Whether it is another host's that stands in the place of ours.
+    const stolen = isSigned && isClaim && isOurs(dispatcher, ref);
     // Who serves what decides whether a workflow step can run at all; who can be called stands
     // there too, and who has pushed how often.
     const beat =
-      ref.startsWith(settings.refs.hosts) &&
-      (state.workflows.runs.size > 0 ||
-        settings.pokes ||
-        limitsNow(dispatcher) !== null ||
-        strangers.has(ref.slice(settings.refs.hosts.length)));
-    if (old || orphan || beat || ref === settings.refs.control + CONTROL_NAME) wanted.set(ref, oid);
+      (isSigned && hosts.some((prefix) => ref.startsWith(prefix))) ||
+      (ref.startsWith(settings.refs.hosts) &&
+        (state.workflows.runs.size > 0 ||
+          settings.pokes ||
+          limitsNow(dispatcher) !== null ||
+          strangers.has(ref.slice(settings.refs.hosts.length))));
+    if (old || orphan || stolen || beat || ref === settings.refs.control + CONTROL_NAME)
+      wanted.set(ref, oid);
   }
   return wanted;
 }
@@ -248,20 +251,30 @@ async function readRecords(
   const { doors, state, settings } = dispatcher;
   for (const [ref, oid] of wanted) {
     const commit = await doors.repository.readCommit(oid);
-    state.records.set(oid, commit === null ? null : createRecord(commit.message));
-    if (commit !== null && ref.startsWith(settings.refs.hosts))
-      noteServing(dispatcher, ref.slice(settings.refs.hosts.length), commit.message);
+    const isOrder = ref.startsWith(settings.refs.control);
+    const record =
+      commit === null || isOrder
+        ? commit && createRecord(commit.message)
+        : await judgeRecord(dispatcher, { oid, text: commit.message });
+    state.records.set(oid, record);
+    if (record !== null && ref.startsWith(settings.refs.hosts))
+      noteServing(dispatcher, ref.slice(settings.refs.hosts.length), record.text);
   }
-  forgetRecords(state);
+}
+
+/** The order to all hosts, if it is of somebody whose orders count here. */
+async function readControl(dispatcher: Dispatcher): Promise<void> {
+  const { state, settings } = dispatcher;
   const control = recordAt(dispatcher, settings.refs.control + CONTROL_NAME);
   const order = control == null || !settings.obeysControl ? null : parseControl(control.text);
   state.host.control = order !== null && (await mayOrder(dispatcher)) ? order : null;
 }
 
 /** Whether the order to all hosts that stands there is somebody's whose orders count here. */
-async function mayOrder({ doors, state, settings }: Dispatcher): Promise<boolean> {
-  const trust = await doors.trust?.();
+async function mayOrder(dispatcher: Dispatcher): Promise<boolean> {
+  const { doors, state, settings } = dispatcher;
+  const trust = await trustNow(dispatcher);
   if (trust === undefined || !requires(trust, 'control')) return true;
   const oid = state.refs.get(settings.refs.control + CONTROL_NAME);
-  return oid !== undefined && isHeard(await doors.repository.readSigned(oid), trust);
+  return oid !== undefined && isHeard(await doors.repository.readSigned(oid), trust, 'operate');
 }

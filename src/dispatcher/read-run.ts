@@ -21,10 +21,10 @@ import {
 } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { readMessage } from '../workflow/run/message-memo.ts';
-import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { readMarker, runChannel } from '../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
+import { isOfPeople } from './check-hosts.ts';
 import { findSpeakers } from './find-speakers.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/transaction.ts';
@@ -154,12 +154,4 @@ async function readSpeakers(
 ): Promise<ReadonlyMap<string, Speaker>> {
   const ofPeople = new Map([...files].filter(([path]) => isOfPeople(path, root)));
   return findSpeakers({ repository, tip: view.tip, trust }, ofPeople);
-}
-
-function isOfPeople(path: string, root: string): boolean {
-  return (
-    isPersonPath(path, root) ||
-    path === `${root}CANCEL` ||
-    /\/gates\/[^/]+\/(approve|deny)$/.test(path)
-  );
 }

@@ -11,7 +11,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { heldClaims, resumeOwn } from './own-claims.ts';
 import { noteOrphan, orphanRefs } from './other-claims.ts';
 import { loadRests } from './keep-rests.ts';
-import { createRecord } from './observe.ts';
+import { createRecord } from './records.ts';
 import { decodeOutbox, sendReply } from './publish-reply.ts';
 import { refsUnder } from './refs-under.ts';
 import { noteEntry } from './start-ledger.ts';

@@ -5,6 +5,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { isOpen } from './follow-moves.ts';
 import { advance, type HeldClaim } from './own-claims.ts';
 import { isMarkedBy } from './mark-start.ts';
 
@@ -12,8 +13,10 @@ import { isMarkedBy } from './mark-start.ts';
 const RESTORES_MAX = 1_000;
 
 /**
- * Puts the claim back where `standing` is now (null: nothing). A free place may be taken; another's
- * claim only when the branch says that the work was started under ours. False when it is lost.
+ * Puts the claim back where `standing` is now (null: nothing). A free place may be taken while the
+ * work is open: a claim also goes with the reply to a message that was moved, where this host does
+ * not look for one. Another's claim only when it is forged, or the branch says that the work was
+ * started under ours. False when it is lost.
  */
 export async function restoreClaim(
   dispatcher: Dispatcher,
@@ -21,8 +24,9 @@ export async function restoreClaim(
   standing: Oid | null,
 ): Promise<boolean> {
   const { doors, state } = dispatcher;
-  if (held.state.restores >= RESTORES_MAX || (standing !== null && !isMarkedBy(dispatcher, held)))
-    return false;
+  if (held.state.restores >= RESTORES_MAX || !isOpen(dispatcher, held.work)) return false;
+  const isForged = standing !== null && state.records.get(standing)?.isForged === true;
+  if (standing !== null && !isForged && !isMarkedBy(dispatcher, held)) return false;
   advance(held, { kind: 'restoring' });
   doors.log.warning('claim.restored', {
     message: held.work.message.path,
@@ -39,6 +43,9 @@ export async function restoreClaim(
   // Not landed, or nobody knows: the next look tells what stands there.
   const renewed = result === 'landed' ? { renewedMs: startedMs } : {};
   advance(held, { kind: 'stands', nowMs: doors.clock.monotonicMs(), renewed });
-  if (result === 'landed') state.refs = new Map([...state.refs, [held.ref, held.state.oid]]);
+  if (result === 'landed') {
+    state.refs = new Map([...state.refs, [held.ref, held.state.oid]]);
+    state.listed = new Map([...state.listed, [held.ref, held.state.oid]]);
+  }
   return true;
 }

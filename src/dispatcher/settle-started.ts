@@ -49,8 +49,10 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
   const { ledger, blocked } = state.claims;
   if (work.twinOf !== null || work.recipient === 'workflow' || blocked.has(work.key)) return null;
   if (isOurs(dispatcher, settings.refs.claims + work.key)) return null;
-  const mark = findStart(mirror.index(), work);
   const ranHere = ranExternal(ledger, work.key);
+  // A mark that nobody known has signed says neither that it was started nor that it was not.
+  if (!ranHere && state.trust.held.has(work.key)) return null;
+  const mark = findStart(mirror.index(), work);
   const attempts = attemptsHere(ledger, work.key);
   if (mark !== null || ranHere) {
     const by = mark?.by ?? null;

@@ -3,11 +3,12 @@
  * removal, leaves in force what was signed before. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
-import { hear, isPerson, requires, type SignedFileKind, type Trust } from '../protocol/trust.ts';
+import { hear, type Judged, peopleWho, type Right, type Trust } from '../protocol/trust.ts';
+import { PEOPLE_FILE } from '../protocol/paths.ts';
+import { decodePeople, type Person } from '../protocol/people.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
-import type { Dispatcher } from './dispatcher.ts';
 
 /** Commits that are searched for a signed version, first parents only. */
 const COMMITS_MAX = 5_000;
@@ -22,7 +23,9 @@ export interface SignedFile {
 export interface Signing {
   readonly repository: Repository;
   readonly tip: Oid;
-  readonly signers: Trust['signers'];
+  readonly trust: Judged;
+  /** What its signer has to be allowed. */
+  readonly right: Right;
 }
 
 /** The newest version of a file, its removal included, that a known person has signed. */
@@ -30,7 +33,7 @@ export async function findSigned(signing: Signing, path: string): Promise<Signed
   const { repository, tip } = signing;
   const standing = await repository.findWriters([path], tip);
   const writer = standing.get(path);
-  if (writer !== undefined && isHeard(writer.signed, signing))
+  if (writer !== undefined && isHeard(writer.signed, signing.trust, signing.right))
     return { text: await readTextAt(repository, tip, path), isHeld: false };
   const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
   let isFirst = true;
@@ -39,7 +42,7 @@ export async function findSigned(signing: Signing, path: string): Promise<Signed
     if (commit === undefined) break;
     const before = parent === undefined ? null : await blobAt(signing, parent.oid, path);
     const isWritten = now !== before;
-    if (isWritten && isHeard(await repository.readSigned(commit.oid), signing))
+    if (isWritten && isHeard(await repository.readSigned(commit.oid), signing.trust, signing.right))
       return { text: await textOf(repository, now), isHeld: !isFirst };
     if (isWritten) isFirst = false;
     now = before;
@@ -47,44 +50,31 @@ export async function findSigned(signing: Signing, path: string): Promise<Signed
   return { text: null, isHeld: !isFirst };
 }
 
-/**
- * The text of a file as it counts here: as it stands at the tip, where no signature of its kind is
- * required. `fallback`: what is given without one. One look-up while nothing changes.
- */
-export async function readInForce(
-  dispatcher: Dispatcher,
-  file: { readonly path: string; readonly kind: SignedFileKind; readonly tip: Oid },
-  fallback: () => Promise<string | null>,
-): Promise<string | null> {
-  const { state, doors } = dispatcher;
-  const { repository } = doors;
-  const { path, kind, tip } = file;
-  const trust = await doors.trust?.();
-  if (trust === undefined || !requires(trust, kind)) return fallback();
-  const signing = { repository, tip, signers: trust.signers };
-  const blob = await blobAt(signing, tip, path);
-  const known = state.trust.files.get(path);
-  if (known?.blob === blob && known.trust === trust) return known.text;
-  const { text, isHeld } = await findSigned(signing, path);
-  state.trust.files.set(path, { blob, trust, text });
-  if (isHeld)
-    doors.log.warning('file.unsigned', {
-      path,
-      next: 'nobody known here has signed this version; the one that was signed before counts',
-    });
-  return text;
+/** The same keys, with what people may do by data/people.yaml as an operator has signed it. */
+export async function withPeople(
+  { repository, tip }: Pick<Signing, 'repository' | 'tip'>,
+  trust: Trust,
+): Promise<Trust> {
+  // Where this host pins no operator, nobody can say what others may do.
+  if (trust.rights === null) return trust;
+  const signing = { repository, tip, trust, right: 'operate' } as const;
+  const { text } = await findSigned(signing, PEOPLE_FILE);
+  const { people } = text === null ? { people: new Map<string, Person>() } : decodePeople(text);
+  const told = [...people].map(([name, { may }]) => [name, may] as const);
+  return { ...trust, rights: new Map([...told, ...trust.rights]) };
 }
 
-/** Whether a person who is known here has signed it. */
-export function isHeard(
-  signed: Parameters<typeof hear>[0],
-  { signers }: Pick<Trust, 'signers'>,
-): boolean {
-  const voice = hear(signed, signers);
-  return voice.kind === 'known' && voice.principals.some(isPerson);
+/** Whether a person has signed it who is known here and may do that. */
+export function isHeard(signed: Parameters<typeof hear>[0], trust: Judged, right: Right): boolean {
+  return peopleWho(hear(signed, trust.signers), right, trust).length > 0;
 }
 
-async function blobAt({ repository }: Signing, commit: Oid, path: string): Promise<Oid | null> {
+/** What stands at a path of a commit; null: no file. */
+export async function blobAt(
+  { repository }: Pick<Signing, 'repository'>,
+  commit: Oid,
+  path: string,
+): Promise<Oid | null> {
   const [entry] = await repository.lookUp(commit, [path]);
   return entry?.kind === 'file' ? entry.oid : null;
 }

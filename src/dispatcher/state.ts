@@ -30,6 +30,9 @@ import { createLedger, type StartLedger } from './start-ledger.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
 import type { OtherClaims } from './other-claims.ts';
 import type { OwnClaims } from './own-claims.ts';
+import type { BelievedBeat } from './believe-records.ts';
+import type { ListedRun } from './check-hosts.ts';
+import type { TrustNow } from './in-force.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {
@@ -124,6 +127,8 @@ export interface RunSeen {
 export interface SeenRecord {
   readonly text: string;
   readonly claim: Claim | null;
+  /** No known host has signed it, and this host requires that: it says nothing. */
+  readonly isForged?: true;
 }
 
 /** Records by object; null = not there. */
@@ -322,6 +327,20 @@ export interface TrustState {
   heardBy: Trust | null;
   /** Blob and path → who signed it. */
   readonly voices: Map<string, Voice>;
+  /** What was checked last; null: nothing. */
+  checked: {
+    readonly index: OpenIndex;
+    readonly works: readonly Work[];
+    readonly models: Serving['models'];
+  } | null;
+  /** Files of hosts in runs, by the channels of these. */
+  readonly listed: Map<string, ListedRun>;
+  /** The keys that are known, with what people may do, as of a version of data/people.yaml. */
+  now: TrustNow | null;
+  /** The keys by which the records were judged. */
+  recordsBy: Trust | null;
+  /** By their refs, where beats have to be signed. */
+  readonly beats: Map<string, BelievedBeat>;
   /** Work key → why it is held back, as of this tick. */
   held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
   /** Files that have to be signed, by path: what counts, for which content and by which keys. */
@@ -335,6 +354,8 @@ export interface TrustState {
 export interface State {
   /** Every ref of claims, hosts and control that the last successful poll saw. */
   refs: ReadonlyMap<string, Oid>;
+  /** The same as the remote listed them: `refs` leaves out beats that nobody known has signed. */
+  listed: ReadonlyMap<string, Oid>;
   /** Monotonic time at which that poll began. */
   seenMs: number;
   book: LeaseBook;
@@ -355,6 +376,7 @@ export interface State {
 export function createState(): State {
   return {
     refs: new Map(),
+    listed: new Map(),
     seenMs: Number.NEGATIVE_INFINITY,
     book: EMPTY_LEASES,
     rejected: new Map(),
@@ -389,7 +411,16 @@ export function createState(): State {
       rivals: 1,
       refusalsTold: new Set(),
     },
-    trust: { heardBy: null, voices: new Map(), held: new Map(), files: new Map() },
+    trust: {
+      ...{ heardBy: null, checked: null, now: null, recordsBy: null },
+      ...{
+        beats: new Map(),
+        voices: new Map(),
+        listed: new Map(),
+        held: new Map(),
+        files: new Map(),
+      },
+    },
     workflows: {
       runs: new Map(),
       runTexts: new Map(),

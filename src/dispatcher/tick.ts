@@ -21,7 +21,7 @@ import { judgeWork, selectWork, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
 import { startedBy } from './lapsed-claims.ts';
 import { MODELS_FILE } from '../protocol/paths.ts';
-import { readInForce } from './signed-file.ts';
+import { readInForce } from './in-force.ts';
 import { settleStarted } from './settle-started.ts';
 import { attemptsHere } from './start-ledger.ts';
 import { watchBudgets } from './watch-budgets.ts';
@@ -61,8 +61,8 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
   await forgetDeadHosts(dispatcher);
   const works = currentWork(dispatcher);
   noteFirstSeen(dispatcher, works);
-  settleStarted(dispatcher, works);
   await checkSignatures(dispatcher, works);
+  settleStarted(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
   // Looks a second time when it has claimed something: an agent starts only after a look that is
   // later than the push of its claim.

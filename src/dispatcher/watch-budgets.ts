@@ -16,7 +16,8 @@ import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { readInForce } from './signed-file.ts';
+import { readInForce, trustNow } from './in-force.ts';
+import { hear, requires } from '../protocol/trust.ts';
 import { untold } from './start-ledger.ts';
 
 /** Clocks of hosts differ, and a commit may be dated by any of them. */
@@ -86,8 +87,9 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
       ? [change]
       : [];
   });
-  for (let at = 0; at < replies.length; at += CHUNK) {
-    const chunk = replies.slice(at, at + CHUNK);
+  const counted = await leaveOutForged(dispatcher, { from, to: tip }, replies);
+  for (let at = 0; at < counted.length; at += CHUNK) {
+    const chunk = counted.slice(at, at + CHUNK);
     const blobs = await doors.repository.readBlobs(
       chunk.map(({ blob }) => blob),
       MESSAGE_BYTES_MAX,
@@ -108,6 +110,29 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
     });
   }
   state.models.day.tip = tip;
+}
+
+/** Where hosts have to sign, a reply that none of them has signed uses up nobody's budget. */
+async function leaveOutForged<T extends { readonly path: string; readonly blob: Oid }>(
+  dispatcher: Dispatcher,
+  range: { readonly from: Oid | null; readonly to: Oid },
+  replies: readonly T[],
+): Promise<readonly T[]> {
+  const { repository } = dispatcher.doors;
+  const trust = await trustNow(dispatcher);
+  if (trust === undefined || !requires(trust, 'hosts') || replies.length === 0) return replies;
+  const paths = replies.map(({ path }) => path);
+  const commits = await repository.findAddingCommits(paths, range);
+  const genuine = await Promise.all(
+    replies.map(async (reply) => {
+      const commit = commits.get(reply.path);
+      if (commit === undefined) return [];
+      const [then] = await repository.lookUp(commit.oid, [reply.path]);
+      const signed = then?.oid === reply.blob ? await repository.readSigned(commit.oid) : null;
+      return hear(signed, trust.signers).kind === 'known' ? [reply] : [];
+    }),
+  );
+  return genuine.flat();
 }
 
 /**

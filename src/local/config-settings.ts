@@ -2,7 +2,14 @@
  * How each setting is written: its key in config.yaml, its variable, its flag, and what may stand
  * there. Every source is read as text first.
  */
-import { SIGNED_KINDS, type SignedKind } from '../protocol/trust.ts';
+import { decodeRights } from '../protocol/people.ts';
+import {
+  type Right,
+  type Rights,
+  RIGHTS,
+  SIGNED_KINDS,
+  type SignedKind,
+} from '../protocol/trust.ts';
 import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
@@ -125,6 +132,18 @@ const signedKinds: Form<readonly SignedKind[]> = {
     if (list.length === 1 && list[0] === 'none') return [];
     const kinds = list.flatMap((name) => SIGNED_KINDS.find((kind) => kind === name) ?? []);
     return kinds.length === list.length ? kinds : undefined;
+  },
+};
+
+const people: Form<Rights | null> = {
+  expected: `a mapping of names to lists of ${RIGHTS.join(', ')}`,
+  decode: (raw) => {
+    if (!isMapping(raw)) return undefined;
+    const entries = Object.entries(raw).map(([name, may]) => [name, decodeRights(may)] as const);
+    const isRight = (
+      entry: (typeof entries)[number],
+    ): entry is readonly [string, ReadonlySet<Right>] => isName(entry[0]) && entry[1] !== null;
+    return entries.every(isRight) ? new Map(entries) : undefined;
   },
 };
 
@@ -289,5 +308,14 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   requireSigned: setting(
     { key: 'require-signed', meaning: 'what counts only with a signature that this host knows' },
     signedKinds,
+  ),
+  people: setting(
+    {
+      key: 'people',
+      inFileOnly: true,
+      meaning:
+        'what each person may do, where it has to be signed: `ask`, `approve`, `operate`, `models`',
+    },
+    people,
   ),
 };

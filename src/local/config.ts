@@ -3,7 +3,7 @@
  * stands in config-settings.ts.
  */
 import { DAY, MINUTE, SECOND } from '../base/clock.ts';
-import type { SignedKind } from '../protocol/trust.ts';
+import type { Rights, SignedKind } from '../protocol/trust.ts';
 import type { Notifier } from './notify-settings.ts';
 
 /**
@@ -97,6 +97,8 @@ export interface Config {
   readonly wakeLock: boolean;
   /** What has to be signed by somebody whom this host knows. Default nothing. */
   readonly requireSigned: readonly SignedKind[];
+  /** What each person may do, where it has to be signed. Default null: all who are known, all. */
+  readonly people: Rights | null;
 }
 
 /** Directories of projects; absolute or `~/…`. */
@@ -140,6 +142,7 @@ export const DEFAULTS = {
   mirror: null,
   wakeLock: true,
   requireSigned: [],
+  people: null,
 } as const satisfies Config;
 
 /** Where a value comes from. `derived`: a default that follows another setting. */

@@ -171,6 +171,7 @@ function takeAll(take: Take): Written {
     mirror: take('mirror'),
     wakeLock: take('wakeLock'),
     requireSigned: take('requireSigned'),
+    people: take('people'),
   };
 }
 

@@ -8,9 +8,10 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';
-import type { SshKey } from '../protocol/ssh-signature.ts';
+import { type SshKey, sshKeyOf } from '../protocol/ssh-signature.ts';
 import {
   formatSigner,
+  hostPrincipal,
   parseSigners,
   type SignedKind,
   type Signers,
@@ -92,20 +93,29 @@ export function requiredKinds({
   return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
-/** The dispatcher's door: read again when a file has changed. */
+/** This host itself, which always knows its own key. */
+export interface OwnKey {
+  readonly alias: string;
+  readonly key: SshKey;
+}
+
+/** The dispatcher's door: read again when a file has changed. `own`: absent before it ever ran. */
 export function createTrust(
   directory: ConfigDirectory,
-  required: readonly SignedKind[],
+  config: Pick<Config, 'requireSigned' | 'obeyControl' | 'people'>,
+  own: OwnKey | null,
 ): () => Promise<Trust> {
+  const required = requiredKinds(config);
+  const fixed = { required: new Set(required), rights: config.people };
   let stamp: string | null = null;
-  let current: Trust = { required: new Set(required), signers: new Map(), letThrough: new Set() };
+  let current: Trust = { ...fixed, signers: new Map(), letThrough: new Set() };
   return async () => {
     if (required.length === 0) return current;
     const now = await Promise.all([signersFile(directory), letThroughFile(directory)].map(stampOf));
     if (now.join(' ') === stamp) return current;
     current = {
-      required: new Set(required),
-      signers: await readSigners(directory),
+      ...fixed,
+      signers: withOwn(await readSigners(directory), own),
       letThrough: await readLetThrough(directory),
     };
     stamp = now.join(' ');
@@ -113,9 +123,22 @@ export function createTrust(
   };
 }
 
+function withOwn(signers: Signers, own: OwnKey | null): Signers {
+  if (own === null) return signers;
+  const principal = hostPrincipal(own.alias);
+  return new Map([...signers, [principal, new Set([...(signers.get(principal) ?? []), own.key])]]);
+}
+
 async function stampOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => null);
   return found === null ? '-' : `${found.mtimeMs}:${found.size}:${found.ino}`;
+}
+
+/** The public key of a host that has run; null = it has none yet. */
+export async function readHostKey(stateDirectory: string): Promise<SshKey | null> {
+  const path = hostKeyFile(stateDirectory);
+  const text = await readTextFile(path);
+  return text === null ? null : sshKeyOf(readKey(path, text));
 }
 
 /** The key of the host whose state directory this is; made when there is none. */

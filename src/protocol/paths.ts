@@ -17,6 +17,7 @@ export const PROTOCOL_VERSION = 7;
 export const DATA = 'data';
 export const MODELS_FILE = 'data/models.yaml';
 export const BUDGETS_FILE = 'data/budgets.yaml';
+export const PEOPLE_FILE = 'data/people.yaml';
 export const TRANSPORT_FILE = 'data/transport.yaml';
 export const CHANNELS = 'data/channels';
 export const WORKFLOWS = 'data/workflows';

@@ -10,8 +10,8 @@ export type SignedFileKind = 'models' | 'budgets' | 'schedules';
 
 /**
  * What can be required to be signed: messages to models that may act outside and markers of
- * workflows; what people answer to gates and order runs to do; orders to all hosts; files; or
- * all of it and every other message.
+ * workflows; what people answer to gates and order runs to do; orders to all hosts; files; what
+ * hosts claim, tell and write; or all of it and every other message.
  */
 export const SIGNED_KINDS = [
   'external',
@@ -20,9 +20,20 @@ export const SIGNED_KINDS = [
   'models',
   'budgets',
   'schedules',
+  'hosts',
   'all',
 ] as const;
 export type SignedKind = (typeof SIGNED_KINDS)[number];
+
+/**
+ * What a person may do where it has to be signed: ask models and start workflows; answer gates and
+ * agents, and order runs; order all hosts; change models, budgets and schedules.
+ */
+export const RIGHTS = ['ask', 'approve', 'operate', 'models'] as const;
+export type Right = (typeof RIGHTS)[number];
+
+/** What each person may do, by name. */
+export type Rights = ReadonlyMap<string, ReadonlySet<Right>>;
 
 /** Principal → keys: a person's name, or `host/<alias>`. */
 export type Signers = ReadonlyMap<string, ReadonlySet<SshKey>>;
@@ -33,6 +44,8 @@ export interface Trust {
   readonly signers: Signers;
   /** Blobs of messages that count although nobody known has signed them. */
   readonly letThrough: ReadonlySet<string>;
+  /** Null: all who are known may do everything. */
+  readonly rights: Rights | null;
 }
 
 /** What of a commit is signed, and the signature. */
@@ -108,10 +121,31 @@ export function hear(signed: SignedBytes | null, signers: Signers): Voice {
  * Whether a voice may speak as `from`. A person speaks as itself; a host speaks for models and for
  * workflows, never for a person who has a key.
  */
-export function maySpeakAs(voice: Voice, from: string, signers: Signers): boolean {
+export function maySpeakAs(voice: Voice, from: string, trust: Judged): boolean {
   if (voice.kind !== 'known') return false;
   const name = slugName(from, from);
   return voice.principals.some((principal) =>
-    isPerson(principal) ? slugName(principal, '') === name : !signers.has(name),
+    isPerson(principal)
+      ? slugName(principal, '') === name && mayDo(principal, 'ask', trust)
+      : !trust.signers.has(name),
   );
+}
+
+/** Who is known, and what each may do. */
+export type Judged = Pick<Trust, 'signers' | 'rights'>;
+
+/** The people whose key it is and who may do this. */
+export function peopleWho(voice: Voice, right: Right, trust: Pick<Trust, 'rights'>) {
+  return voice.kind === 'known'
+    ? voice.principals.filter((name) => isPerson(name) && mayDo(name, right, trust))
+    : [];
+}
+
+function mayDo(person: string, right: Right, { rights }: Pick<Trust, 'rights'>): boolean {
+  return rights === null || rights.get(person)?.has(right) === true;
+}
+
+/** Whether it is the voice of this very host. */
+export function isHostOf(voice: Voice, alias: string): boolean {
+  return voice.kind === 'known' && voice.principals.includes(hostPrincipal(alias));
 }

@@ -189,6 +189,7 @@ describe('the table of settings', () => {
     expect(all.filter(({ env }) => env === null).map(({ key }) => key)).toEqual([
       'projects',
       'notify',
+      'people',
     ]);
     expect(all.flatMap(({ flag }) => (flag === null ? [] : [flag]))).toEqual([
       'alias',

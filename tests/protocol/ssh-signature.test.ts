@@ -180,7 +180,7 @@ describe('whose voice it is', () => {
   );
   const says = (key: typeof ada, from: string): boolean => {
     const voice = hear({ payload: PAYLOAD, signature: signSsh(PAYLOAD, key!) }, signers);
-    return maySpeakAs(voice, from, signers);
+    return maySpeakAs(voice, from, { signers, rights: null });
   };
 
   it('names the line that cannot be read', () => {
@@ -199,6 +199,6 @@ describe('whose voice it is', () => {
   });
 
   it('is nobody without a signature', () => {
-    expect(maySpeakAs(hear(null, signers), 'ada', signers)).toBe(false);
+    expect(maySpeakAs(hear(null, signers), 'ada', { signers, rights: null })).toBe(false);
   });
 });

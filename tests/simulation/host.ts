@@ -3,6 +3,9 @@
  * started, killed between any two awaits, stopped in good order, frozen, started again. What the
  * process may keep is what a real one keeps: the disk.
  */
+import type { KeyObject } from 'node:crypto';
+import { signSsh } from '../../src/protocol/ssh-signature.ts';
+import type { Sign } from '../../src/transport/repository.ts';
 import { CrosstalkError, errorText } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -40,6 +43,9 @@ export interface Host {
   readonly settings?: Partial<Settings>;
   /** Its dispatcher ends when nothing is left that it could do. */
   readonly once?: boolean;
+  /** What it signs with; absent: it signs nothing. */
+  readonly key?: KeyObject | undefined;
+  readonly trust?: Doors['trust'];
   /** Stands before its mirror; absent = nothing does. */
   readonly view?: (mirror: Mirror) => Mirror;
   hands: Hands;
@@ -72,7 +78,17 @@ export function createHost(
   world: World,
   parts: Pick<
     Host,
-    'name' | 'alias' | 'random' | 'serves' | 'concurrency' | 'settings' | 'view' | 'once' | 'act'
+    | 'name'
+    | 'alias'
+    | 'random'
+    | 'serves'
+    | 'concurrency'
+    | 'settings'
+    | 'view'
+    | 'once'
+    | 'key'
+    | 'trust'
+    | 'act'
   >,
 ): Host {
   const drift = world.plan.faults.has('drift') ? (parts.random.next() - 0.5) * 0.04 : 0;
@@ -141,6 +157,7 @@ export async function startProcess(
     },
     onOutput: () => undefined,
     poke: () => undefined,
+    ...(host.trust === undefined ? {} : { trust: host.trust }),
   });
   const repository = spaceReads(doors.repository, { clock, spacing });
   const checkpoint = decodeIndex(
@@ -148,7 +165,11 @@ export async function startProcess(
   );
   const { view = (mirror: Mirror) => mirror } = host;
   const mirror = view(createMirror(repository, checkpoint));
+  const { key } = host;
+  const sign: Sign | undefined =
+    key === undefined ? undefined : (payload) => Promise.resolve(signSsh(payload, key));
   const publisher = {
+    sign,
     repository,
     mirror,
     clock,

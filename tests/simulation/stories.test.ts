@@ -86,6 +86,22 @@ describe('a copy of a message that an agent with effects outside has answered', 
   });
 });
 
+it('a message that was moved and answered while its host slept has one reply', async () => {
+  const moved = NOTE.replace('note', 'moved');
+  const story = tell(() => ({ kind: 'answer', ms: 10_000 }));
+  story.say({ [NOTE]: ask('opus') });
+  await story.pass(6_000);
+  const host = story.hosts.find(({ name }) => name === story.world.runs[0]?.host);
+  story.world.scheduler.suspend(host!.process!.owner, 100_000);
+  story.world.scheduler.suspend(host!.machine, 100_000);
+  host!.hands.suspendedMs += 100_000;
+  story.say({ [moved]: ask('opus') }, [NOTE]);
+  await story.pass(300_000);
+  expect([...story.files().keys()].filter((path) => path.includes('.re.'))).toEqual([
+    'data/channels/general/moved.re.opus.md',
+  ]);
+});
+
 it('a full disk does not take the dispatcher from the agents that run', async () => {
   const story = tell(() => ({ kind: 'answer', ms: 40_000 }), { hosts: 1 });
   story.say({ [NOTE]: ask('mailer') });

@@ -2,7 +2,8 @@
  * Told stories in the simulated world: no fault comes on its own, and each test says what happens
  * when.
  */
-import type { Settings } from '../../src/dispatcher/dispatcher.ts';
+import type { KeyObject } from 'node:crypto';
+import type { Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { createHost, type Host, startProcess, type Tamper } from './host.ts';
 import { commitAs, foundTransport } from './people.ts';
@@ -28,6 +29,9 @@ export function tell(
     readonly hosts?: number;
     readonly tamper?: (world: World) => Tamper;
     readonly settings?: Partial<Settings>;
+    /** By the names of hosts: what they sign with; absent: they sign nothing. */
+    readonly keys?: ReadonlyMap<string, KeyObject>;
+    readonly trust?: Doors['trust'];
   } = {},
 ): Story {
   const world = createWorld(QUIET, () => undefined);
@@ -40,6 +44,8 @@ export function tell(
       serves: new Set(['opus', 'sonnet', 'mailer']),
       concurrency: 2,
       ...(options.settings === undefined ? {} : { settings: options.settings }),
+      ...(options.keys === undefined ? {} : { key: options.keys.get(`h${index}`) }),
+      ...(options.trust === undefined ? {} : { trust: options.trust }),
     }),
     act,
   }));

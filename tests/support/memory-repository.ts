@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { CrosstalkError } from '../../src/base/errors.ts';
 import type { Oid } from '../../src/base/ids.ts';
+import type { SignedBytes } from '../../src/protocol/trust.ts';
 import { by, byCodeUnit } from '../../src/base/order.ts';
 import type {
   BlobRead,
@@ -20,6 +21,7 @@ import type {
   RefUpdate,
   RemoteFailure,
   Repository,
+  Sign,
   TreeChange,
   TreeEntry,
 } from '../../src/transport/repository.ts';
@@ -57,7 +59,7 @@ export interface MemoryRemote {
   /** Commits as a person would with another tool; several parents make a merge. Moves no ref. */
   commit(parents: readonly Oid[], draft: CommitDraft): Oid;
   /** A record as anybody can make one with another tool. Moves no ref. */
-  record(text: string): Oid;
+  record(text: string, signed?: SignedBytes): Oid;
   /** Text by path of a commit's tree. */
   filesOf(commit: Oid): ReadonlyMap<string, string>;
   commitInfo(oid: Oid): CommitInfo | null;
@@ -102,6 +104,7 @@ interface Universe {
   readonly commits: Map<Oid, Commit>;
   readonly blobs: Map<Oid, Uint8Array>;
   readonly texts: Map<Oid, string>;
+  readonly signed: Map<Oid, SignedBytes>;
 }
 
 /**
@@ -114,7 +117,12 @@ const NO_STEP: Step = () => Promise.resolve('go');
 
 /** An empty remote whose branch is `branch`. */
 export function createMemoryRemote(branch = 'main'): MemoryRemote {
-  const universe: Universe = { commits: new Map(), blobs: new Map(), texts: new Map() };
+  const universe: Universe = {
+    commits: new Map(),
+    blobs: new Map(),
+    texts: new Map(),
+    signed: new Map(),
+  };
   const texts = new WeakMap<Folder, ReadonlyMap<string, string>>();
   const textOf = (blob: Oid): string => {
     const known =
@@ -148,8 +156,8 @@ export function createMemoryRemote(branch = 'main'): MemoryRemote {
       copyCommits(universe, oid, server.has);
       return oid;
     },
-    record: (text) => {
-      const oid = addRecord(universe, text);
+    record: (text, signed) => {
+      const oid = addRecord(universe, text, signed);
       copyCommits(universe, oid, server.has);
       return oid;
     },
@@ -264,7 +272,7 @@ function openHost(server: Server, host: Host): Repository {
       local('findAddingCommits', () =>
         findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
       ),
-    readSigned: () => local('readSigned', () => null),
+    readSigned: (oid) => local('readSigned', () => universe.signed.get(oid) ?? null),
     findWriters: (paths, tip) =>
       local('findWriters', () => {
         const blobIn = (oid: Oid, path: string) =>
@@ -279,7 +287,17 @@ function openHost(server: Server, host: Host): Repository {
                 blobIn(info.oid, path) === blob &&
                 info.parents.every((parent) => blobIn(parent, path) !== blob),
             );
-            return writer === undefined ? [] : [[path, { commit: writer.info.oid, signed: null }]];
+            return writer === undefined
+              ? []
+              : [
+                  [
+                    path,
+                    {
+                      commit: writer.info.oid,
+                      signed: universe.signed.get(writer.info.oid) ?? null,
+                    },
+                  ],
+                ];
           }),
         );
       }),
@@ -308,22 +326,23 @@ function openHost(server: Server, host: Host): Repository {
       ),
     history: (range) => local('history', () => history(universe, own, range)),
     buildCommits: (parent, drafts) =>
-      local('buildCommits', () => {
-        const built: Oid[] = [];
-        if (parent !== null) own(parent);
-        for (const draft of drafts)
-          built.push(
-            keep(
-              addCommit(
-                universe,
-                [built.at(-1) ?? parent].filter((oid) => oid !== null),
-                draft,
-              ),
-            ),
-          );
-        return built;
-      }),
-    writeRecord: (text) => local('writeRecord', () => keep(addRecord(universe, text))),
+      withSignatures(
+        drafts.map(({ message, sign }) => [message, sign]),
+        (signed) =>
+          local('buildCommits', () => {
+            const built: Oid[] = [];
+            if (parent !== null) own(parent);
+            for (const [at, draft] of drafts.entries()) {
+              const parents = [built.at(-1) ?? parent].filter((oid) => oid !== null);
+              built.push(keep(addCommit(universe, parents, { ...draft, signed: signed[at] })));
+            }
+            return built;
+          }),
+      ),
+    writeRecord: (text, sign) =>
+      withSignatures([[text, sign]], ([signed]) =>
+        local('writeRecord', () => keep(addRecord(universe, text, signed))),
+      ),
     push: (updates, { atomic }) => push(server, host, { updates, atomic }),
     maintain: () => local('maintain', () => undefined),
     close: () => local('close', () => undefined),
@@ -569,7 +588,15 @@ function diffFolders({
   });
 }
 
-function addCommit(universe: Universe, parents: readonly Oid[], draft: CommitDraft): Oid {
+interface Signature {
+  readonly signed?: SignedBytes | undefined;
+}
+
+function addCommit(
+  universe: Universe,
+  parents: readonly Oid[],
+  draft: CommitDraft & Signature,
+): Oid {
   let root = rootOf(universe, parents[0] ?? ('' as Oid));
   for (const path of draft.removes ?? []) root = withNode(root, path, null);
   for (const { path, content } of draft.writes) {
@@ -588,21 +615,44 @@ function addCommit(universe: Universe, parents: readonly Oid[], draft: CommitDra
       authoredMs,
       message: draft.message.replaceAll('\0', '').replace(/\n+$/, ''),
     },
-    root,
+    { root, signed: draft.signed },
   );
 }
 
-function addRecord(universe: Universe, text: string): Oid {
+function addRecord(universe: Universe, text: string, signed?: SignedBytes): Oid {
   const author = { name: 'crosstalkd', email: 'crosstalkd@crosstalk' };
   return putCommit(
     universe,
     { parents: [], author, committer: author, authoredMs: 0, message: text.replace(/\n+$/, '') },
-    EMPTY,
+    { root: EMPTY, signed },
   );
 }
 
-function putCommit(universe: Universe, parts: Omit<CommitInfo, 'oid'>, root: Folder): Oid {
-  const oid = sha1('commit', root.oid, JSON.stringify(parts));
+/** Signs what commits say, in place of their bytes. Where none is signed nothing waits. */
+function withSignatures<T>(
+  texts: readonly (readonly [text: string, sign: Sign | undefined])[],
+  act: (signed: readonly (SignedBytes | undefined)[]) => Promise<T>,
+): Promise<T> {
+  if (texts.every(([, sign]) => sign === undefined)) return act([]);
+  const signed = texts.map(async ([text, sign]) => {
+    const payload = Buffer.from(text);
+    return sign && { payload, signature: await sign(payload) };
+  });
+  return Promise.all(signed).then(act);
+}
+
+function putCommit(
+  universe: Universe,
+  parts: Omit<CommitInfo, 'oid'>,
+  { root, signed }: Signature & { readonly root: Folder },
+): Oid {
+  const oid = sha1(
+    'commit',
+    root.oid,
+    JSON.stringify(parts),
+    ...(signed === undefined ? [] : [signed.signature]),
+  );
+  if (signed !== undefined) universe.signed.set(oid, signed);
   const generation =
     1 +
     Math.max(0, ...parts.parents.map((parent) => universe.commits.get(parent)?.generation ?? 0));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeTime } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import { findStart } from '../../src/protocol/find-start.ts';
-import { listWork, type Work } from '../../src/protocol/open-work.ts';
+import { listWork, type Work } from '../../src/protocol/list-work.ts';
 import { MODELS_FILE, newMessagePath, replyPath, startedPath } from '../../src/protocol/paths.ts';
 import { formatStart } from '../../src/protocol/started.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';

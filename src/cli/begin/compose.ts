@@ -31,7 +31,7 @@ import { keepSessions } from './keep-sessions.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { openState } from '../session/open-state.ts';
-import { createTrust, openHostKey, requiredKinds } from '../../local/trust-store.ts';
+import { createTrust, openHostKey } from '../../local/trust-store.ts';
 import { sshKeyOf } from '../../protocol/ssh-signature.ts';
 import { hostSign } from '../session/sign-as-person.ts';
 import { createServing } from '../look/serving.ts';
@@ -68,6 +68,7 @@ export async function composeDispatcher(
   );
   // Until the pace is known: no host reads more than its part of what a forge allows.
   if (paceOfUrl(session.located.url).limits !== null) session.spacing.gapMs = FORGE_GAP_MS;
+  const key = sshKeyOf(await openHostKey(directory.path));
   const poke = await composePoke(session, invocation);
   const sessions = createSessionFolders(directory.sessions, systemClock);
   const dispatcher = createDispatcher({
@@ -99,7 +100,7 @@ export async function composeDispatcher(
       wakeAddress: config.wakeAddress,
       pokes: poke !== null,
       onlyMessage: parts.onlyMessage,
-      key: sshKeyOf(await openHostKey(directory.path)),
+      key,
     },
     doors: {
       clock: systemClock,
@@ -119,7 +120,7 @@ export async function composeDispatcher(
         { configDirectory: session.configDirectory, id: session.id, only: config.only },
         log,
       ),
-      trust: createTrust(session.configDirectory, requiredKinds(config)),
+      trust: createTrust(session.configDirectory, config, { alias: config.alias, key }),
       reap: async (started) => {
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);

@@ -7,9 +7,9 @@
 import { existsSync } from 'node:fs';
 import { findHeld } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
-import { isHeard } from '../../dispatcher/signed-file.ts';
+import { isHeard, withPeople } from '../../dispatcher/signed-file.ts';
 import { requires, type Trust } from '../../protocol/trust.ts';
-import { createTrust, requiredKinds } from '../../local/trust-store.ts';
+import { createTrust, readHostKey } from '../../local/trust-store.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
@@ -151,12 +151,17 @@ async function mayOrder(
 ): Promise<boolean> {
   if (trust === null || !requires(trust, 'control')) return true;
   const oid = refs.get(names.control + CONTROL_NAME);
-  return oid !== undefined && isHeard(await repository.readSigned(oid), trust);
+  return oid !== undefined && isHeard(await repository.readSigned(oid), trust, 'operate');
 }
 
-async function readTrust({ configDirectory, config }: TransportSession): Promise<Trust | null> {
-  const trust = await createTrust(configDirectory, requiredKinds(config))();
-  return trust.required.size === 0 ? null : trust;
+async function readTrust(session: TransportSession): Promise<Trust | null> {
+  const { configDirectory, config, directory, repository, mirror } = session;
+  const key = await readHostKey(directory.path);
+  const own = key === null ? null : { alias: config.alias, key };
+  const trust = await createTrust(configDirectory, config, own)();
+  const { tip } = mirror.index();
+  if (trust.required.size === 0) return null;
+  return tip === null ? trust : withPeople({ repository, tip }, trust);
 }
 
 async function findUnsigned(
@@ -164,12 +169,16 @@ async function findUnsigned(
   works: readonly Work[],
   { offers, trust }: { readonly offers: readonly ModelOffer[]; readonly trust: Trust },
 ): Promise<WorkView['unsigned']> {
-  const { tip } = mirror.index();
+  const index = mirror.index();
+  const { tip } = index;
   if (tip === null) return new Map();
   const models = new Map(
     offers.flatMap(({ name, entry }) => (entry === null ? [] : [[name, entry]])),
   );
-  return findHeld({ repository, tip, trust, models, voices: new Map() }, works);
+  return findHeld(
+    { repository, index, tip, trust, models, voices: new Map(), listed: new Map() },
+    works,
+  );
 }
 
 function unreadable({ line, found, expected }: ModelProblem): ReasonOf<'models-unreadable'> {

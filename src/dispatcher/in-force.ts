@@ -1,0 +1,62 @@
+/**
+ * What counts on this host at the tip that it has: the keys that it knows with what people may do,
+ * and files that have to be signed. PROTOCOL.md "Signatures".
+ */
+import type { Oid } from '../base/ids.ts';
+import { requires, type SignedFileKind, type Trust } from '../protocol/trust.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { blobAt, findSigned, withPeople } from './signed-file.ts';
+
+/** The keys that are known, as of a tip. */
+export interface TrustNow {
+  readonly tip: Oid;
+  /** As the operator of this host has pinned it. */
+  readonly pinned: Trust;
+  readonly trust: Trust;
+}
+
+/** Whose word counts here now; absent: nothing is signed. The same value until it changes. */
+export async function trustNow({ state, doors, mirror }: Dispatcher): Promise<Trust | undefined> {
+  const pinned = await doors.trust?.();
+  const { tip } = mirror.index();
+  if (pinned === undefined || tip === null || pinned.rights === null) return pinned;
+  const { now } = state.trust;
+  if (now?.tip === tip && now.pinned === pinned) return now.trust;
+  const found = await withPeople({ repository: doors.repository, tip }, pinned);
+  const isSame = now?.pinned === pinned && tellRights(now.trust) === tellRights(found);
+  const trust = isSame ? now.trust : found;
+  state.trust.now = { tip, pinned, trust };
+  return trust;
+}
+
+function tellRights({ rights }: Trust): string {
+  return JSON.stringify([...(rights ?? [])].map(([name, may]) => [name, ...may]));
+}
+
+/**
+ * The text of a file as it counts here: as it stands at the tip, where no signature of its kind is
+ * required. `fallback`: what is given without one. One look-up while nothing changes.
+ */
+export async function readInForce(
+  dispatcher: Dispatcher,
+  file: { readonly path: string; readonly kind: SignedFileKind; readonly tip: Oid },
+  fallback: () => Promise<string | null>,
+): Promise<string | null> {
+  const { state, doors } = dispatcher;
+  const { repository } = doors;
+  const { path, kind, tip } = file;
+  const trust = await trustNow(dispatcher);
+  if (trust === undefined || !requires(trust, kind)) return fallback();
+  const signing = { repository, tip, trust, right: 'models' } as const;
+  const blob = await blobAt(signing, tip, path);
+  const known = state.trust.files.get(path);
+  if (known?.blob === blob && known.trust === trust) return known.text;
+  const { text, isHeld } = await findSigned(signing, path);
+  state.trust.files.set(path, { blob, trust, text });
+  if (isHeld)
+    doors.log.warning('file.unsigned', {
+      path,
+      next: 'nobody known here has signed this version; the one that was signed before counts',
+    });
+  return text;
+}

@@ -1,0 +1,74 @@
+/**
+ * data/people.yaml: what people are called, their addresses, and what they may do. Anyone who can
+ * push may write it: rights count only as an operator whom a host has pinned has signed them.
+ * PROTOCOL.md "Signatures". Pure.
+ */
+import { isName, NAME_RULE } from './names.ts';
+import { type Right, RIGHTS } from './trust.ts';
+import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+
+/** One person, by the name that addresses and signatures have. */
+export interface Person {
+  /** As people write it; null = the key. */
+  readonly name: string | null;
+  /** Addresses of their commits, in lower case. */
+  readonly addresses: readonly string[];
+  readonly may: ReadonlySet<Right>;
+}
+
+export interface PeopleProblem {
+  readonly line: number;
+  readonly found: string;
+  readonly expected: string;
+}
+
+const PEOPLE_MAX = 1_000;
+const ADDRESSES_MAX = 20;
+const NAME_CHARS_MAX = 200;
+
+/** Reads the file. Who is not written as expected is left out, and named. */
+export function decodePeople(text: string): {
+  readonly people: ReadonlyMap<string, Person>;
+  readonly problems: readonly PeopleProblem[];
+} {
+  const people = new Map<string, Person>();
+  const read = readYamlMapping(text, 'typed');
+  if (read.kind === 'refused') {
+    const { line, why: found, remedy: expected } = read;
+    return { people, problems: [{ line, found, expected }] };
+  }
+  const problems: PeopleProblem[] = [];
+  for (const [key, raw] of Object.entries(read.value).slice(0, PEOPLE_MAX)) {
+    const person = isName(key) ? decodePerson(raw) : null;
+    if (person === null)
+      problems.push({ line: lineOfKey(text, [key]), found: describe(raw), expected: EXPECTED });
+    else people.set(key, person);
+  }
+  return { people, problems };
+}
+
+const EXPECTED = `a name (${NAME_RULE}) with name, addresses and may: [${RIGHTS.join(', ')}]`;
+
+function decodePerson(raw: unknown): Person | null {
+  if (!isMapping(raw)) return null;
+  const { name = null, addresses = [], may = [] } = raw;
+  const rights = decodeRights(may);
+  if (rights === null || !isTexts(addresses) || !(name === null || typeof name === 'string'))
+    return null;
+  return {
+    name: name === null ? null : name.slice(0, NAME_CHARS_MAX),
+    addresses: addresses.slice(0, ADDRESSES_MAX).map((address) => address.toLowerCase()),
+    may: rights,
+  };
+}
+
+/** A list of what somebody may do; null when it is none. */
+export function decodeRights(raw: unknown): ReadonlySet<Right> | null {
+  if (!Array.isArray(raw)) return null;
+  const rights = raw.flatMap((one) => RIGHTS.find((right) => right === one) ?? []);
+  return rights.length === raw.length ? new Set(rights) : null;
+}
+
+function isTexts(raw: unknown): raw is readonly string[] {
+  return Array.isArray(raw) && raw.every((one) => typeof one === 'string');
+}

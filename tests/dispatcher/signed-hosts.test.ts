@@ -1,0 +1,181 @@
+/**
+ * What somebody who can push, or who has a host's key that is no longer known, can do with claims,
+ * beats, marks and files of runs where hosts have to sign them.
+ */
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type Beat, formatBeat } from '../../src/protocol/beat.ts';
+import { formatClaim } from '../../src/protocol/claim.ts';
+import { listWork } from '../../src/protocol/list-work.ts';
+import { judgeAllWork } from '../../src/dispatcher/tick.ts';
+import { signSsh, sshKeyOf } from '../../src/protocol/ssh-signature.ts';
+import { hostPrincipal, type Trust } from '../../src/protocol/trust.ts';
+import { killProcess } from '../simulation/host.ts';
+import { type Story, tell } from '../simulation/stories.ts';
+import { REFS } from '../simulation/world.ts';
+import type { Act } from '../support/fake-agents.ts';
+
+const NOTE = 'data/channels/general/note.md';
+const ask = (to: string): string => `---\nto: ${to}\nfrom: ada\n---\n[[M1]]\n`;
+const answerIn = (ms: number) => (): Act => ({ kind: 'answer', ms });
+const newKey = (): KeyObject => generateKeyPairSync('ed25519').privateKey;
+const KEYS = new Map(['h0', 'h1', 'stolen'].map((alias) => [alias, newKey()]));
+
+function trusting(...aliases: readonly string[]): Trust {
+  const known = aliases.map((alias) => {
+    return [hostPrincipal(alias), new Set([sshKeyOf(KEYS.get(alias)!)])] as const;
+  });
+  const required = new Set(['hosts'] as const);
+  return { required, signers: new Map(known), letThrough: new Set(), rights: null };
+}
+
+/** Two hosts that sign with their keys, and require what `trust` says now. */
+function tellSigned(act: () => Act, trust: { now: Trust }, hosts = 2): Story {
+  return tell(act, { hosts, keys: KEYS, trust: () => Promise.resolve(trust.now) });
+}
+
+const signed = (text: string, alias: string) => {
+  const payload = Buffer.from(text);
+  return { payload, signature: signSsh(payload, KEYS.get(alias)!) };
+};
+
+const aliasOf = (story: Story): string => story.world.runs[0]?.host ?? '';
+const replyOf = (story: Story, model: string): string =>
+  story.files().get(NOTE.replace('.md', `.re.${model}.md`)) ?? '';
+
+/** Puts a claim of `alias` on the one open message, signed with its key or not. */
+function forge(story: Story, alias: string, isSigned: boolean): string {
+  const [work] = story.hosts.flatMap(({ process }) => listWork(process!.dispatcher.mirror.index()));
+  const text = formatClaim({
+    message: work!.message.path,
+    blob: work!.message.blob,
+    recipient: work!.recipient,
+    alias,
+    instance: 'f'.repeat(12),
+    run: 'e'.repeat(16),
+    attempt: 1_000_000,
+    nonce: 'd'.repeat(16),
+    effects: 'none',
+  });
+  const { remote } = story.world;
+  const oid = remote.record(text, isSigned ? signed(text, alias) : undefined);
+  remote.setRef(REFS.claims + work!.key, oid);
+  return oid;
+}
+
+function pause(story: Story, isPaused: boolean): void {
+  for (const { process } of story.hosts) process!.dispatcher.state.host.pausedHere = isPaused;
+}
+
+describe('where hosts have to sign', () => {
+  it('they answer each other, start what acts outside once, and take over from the dead', async () => {
+    const trust = { now: trusting('h0', 'h1') };
+    const story = tellSigned(answerIn(30_000), trust);
+    story.say({ [NOTE]: ask('mailer, opus') });
+    await story.pass(8_000);
+    const host = story.hosts.find(({ name }) => name === aliasOf(story));
+    killProcess(story.world, host!, 'machine');
+    await story.pass(200_000);
+    expect(replyOf(story, 'opus')).toContain('answer');
+    expect(replyOf(story, 'mailer')).not.toBe('');
+    const mailed = story.world.runs.filter(({ model }) => model === 'mailer');
+    expect(mailed).toHaveLength(1);
+  });
+
+  it.each([
+    ['nobody has signed', 'h0', false],
+    ['a removed host has signed', 'stolen', true],
+  ])('a claim that %s is in the way only until it is read', async (_, alias, isSigned) => {
+    const story = tellSigned(answerIn(1_000), { now: trusting('h0', 'h1') });
+    await story.pass(2_000);
+    pause(story, true);
+    story.say({ [NOTE]: ask('opus') });
+    await story.pass(12_000);
+    const oid = forge(story, alias, isSigned);
+    pause(story, false);
+    await story.pass(14_000);
+    expect([...story.world.remote.refs.values()]).not.toContain(oid);
+    await story.pass(10_000);
+    expect(replyOf(story, 'opus')).toContain('answer');
+  });
+
+  it('a forged claim in the place of ours does not end our agent', async () => {
+    const story = tellSigned(answerIn(30_000), { now: trusting('h0', 'h1') });
+    story.say({ [NOTE]: ask('opus') });
+    for (let at = 0; at < 20; at += 1) {
+      await story.pass(1_000);
+      if (story.world.runs.length > 0) forge(story, 'h1', false);
+    }
+    await story.pass(60_000);
+    expect(story.world.runs).toHaveLength(1);
+    expect(replyOf(story, 'opus')).toContain('answer r0');
+  });
+
+  it.each([
+    ['somebody forges', false],
+    ['somebody puts back, one after the other,', true],
+  ])('beats that %s do not keep a dead host alive', async (_, isReplayed) => {
+    const story = tellSigned(() => ({ kind: 'endless' }), { now: trusting('h0', 'h1') });
+    story.say({ [NOTE]: ask('opus') });
+    const { remote } = story.world;
+    const kept: { ref: string; text: string; oid: string }[] = [];
+    for (let at = 0; at < 25; at += 1) {
+      await story.pass(1_000);
+      for (const [ref, oid] of remote.refs)
+        if (ref.startsWith(`${REFS.hosts}${aliasOf(story)}.`) && kept.at(-1)?.oid !== oid)
+          kept.push({ ref, oid, text: remote.commitInfo(oid)?.message ?? '' });
+    }
+    const last = kept.at(-1)!;
+    killProcess(
+      story.world,
+      story.hosts.find(({ name }) => name === aliasOf(story))!,
+      'machine',
+    );
+    for (let at = 0; at < 90; at += 1) {
+      await story.pass(1_000);
+      const old = kept[at % kept.length]!;
+      const beat = { ...(JSON.parse(last.text) as Beat), count: 1_000 + at };
+      const forged = remote.record(formatBeat(beat));
+      remote.setRef(
+        last.ref,
+        isReplayed ? remote.record(old.text, signed(old.text, aliasOf(story))) : forged,
+      );
+    }
+    expect(kept.length).toBeGreaterThan(1);
+    expect(new Set(story.world.runs.map(({ host }) => host)).size).toBe(2);
+  });
+
+  it('a mark that nobody known has signed holds the message back, and ends in no failure', async () => {
+    const trust = { now: trusting('h0', 'h1') };
+    const story = tellSigned(answerIn(1_000), trust);
+    const mark = JSON.stringify({
+      ...{ v: 1, blob: 'b'.repeat(40), alias: 'h1', instance: 'f'.repeat(12) },
+      nonce: 'd'.repeat(16),
+    });
+    story.say({ [NOTE]: ask('mailer'), [NOTE.replace('.md', '.started.mailer')]: `${mark}\n` });
+    await story.pass(200_000);
+    expect(story.world.runs).toEqual([]);
+    expect(replyOf(story, 'mailer')).toBe('');
+    const [judged] = judgeAllWork(story.hosts[0]!.process!.dispatcher);
+    expect(judged?.reason).toMatchObject({ kind: 'unsigned', from: 'host h1' });
+    trust.now = { ...trust.now, required: new Set() };
+    await story.pass(200_000);
+    expect(replyOf(story, 'mailer')).toContain('outcome unknown');
+  });
+
+  it('a host whose key is removed while it works is taken for nobody from then on', async () => {
+    const trust = { now: trusting('h0', 'h1') };
+    const story = tellSigned(() => ({ kind: 'endless' }), trust);
+    story.say({ [NOTE]: ask('opus') });
+    await story.pass(8_000);
+    const removed = aliasOf(story);
+    const rest = ['h0', 'h1'].filter((alias) => alias !== removed);
+    // The one whose key it is still knows itself.
+    const other = story.hosts.find(({ name }) => name !== removed);
+    Object.assign(other!.process!.dispatcher.doors, {
+      trust: () => Promise.resolve(trusting(...rest)),
+    });
+    await story.pass(40_000);
+    expect(story.world.runs.map(({ host }) => host)).toContain(rest[0]);
+  });
+});
