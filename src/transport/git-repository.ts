@@ -17,7 +17,14 @@ import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
 import { createObjectWriter, type ObjectWriter } from './object-writer.ts';
-import { joinAccess, NO_ACCESS, openUrl, type RemoteAccess } from './remote-url.ts';
+import {
+  hideSecrets,
+  joinAccess,
+  NO_ACCESS,
+  openUrl,
+  type RemoteAccess,
+  splitSettings,
+} from './remote-url.ts';
 import type { Reached, Repository } from './repository.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
@@ -84,7 +91,9 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
   // used must not condemn the cache.
   await Promise.all([
     checked,
-    isOnDisk(url) && isOnDisk(pushUrl) ? null : adoptSshCommand(git, options.env, access),
+    isOnDisk(url) && isOnDisk(pushUrl)
+      ? null
+      : adoptSettings(git, options.env, { access, urls: [url, pushUrl] }),
     cache.check(checked),
   ]);
   const {
@@ -109,25 +118,28 @@ function isOnDisk(url: string): boolean {
   return url.startsWith('/') || url.startsWith('file:');
 }
 
+/** Settings of the person that a call of ours would hide, or show. */
+const ADOPTED = String.raw`^(core\.sshcommand|url\..*\.(push)?insteadof)$`;
+
 /**
  * GIT_SSH_COMMAND, which is always set for git, would hide what git takes after it: core.sshCommand
  * of the clone and of the user, and GIT_SSH. An address of another kind may be rewritten to one of
- * ssh.
+ * ssh, and any address to one with a password in it, which then goes the way of the others.
  */
-export async function adoptSshCommand(
+export async function adoptSettings(
   git: Git,
   env: Environment,
-  access: RemoteAccess,
+  { access, urls }: { readonly access: RemoteAccess; readonly urls: readonly string[] },
 ): Promise<void> {
+  const asked = await git.run({ args: ['config', '--null', '--get-regexp', ADOPTED] });
+  const settings = splitSettings(asked.stdout.toString('utf8'));
+  git.grant(hideSecrets(urls, settings).access);
   if (env['GIT_SSH_COMMAND'] !== undefined) return;
-  const ofClone = access.settings.findLast(([key]) => key.toLowerCase() === 'core.sshcommand');
-  if (ofClone !== undefined) {
-    git.useSshCommand(ofClone[1]);
-    return;
-  }
-  const result = await git.run({ args: ['config', '--get', 'core.sshCommand'] });
+  const ssh = [...settings, ...access.settings].findLast(
+    ([key]) => key.toLowerCase() === 'core.sshcommand',
+  );
   const program = env['GIT_SSH'];
-  if (result.code === 0) git.useSshCommand(result.stdout.toString('utf8').trim());
+  if (ssh !== undefined) git.useSshCommand(ssh[1]);
   else if (program !== undefined && program !== '') git.useSshCommand(shellWord(program));
 }
 

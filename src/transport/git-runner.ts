@@ -15,7 +15,16 @@ import {
   PROJECT_HARDENING,
   type Environment,
 } from './git-environment.ts';
-import { joinAccess, NO_ACCESS, type RemoteAccess } from './remote-url.ts';
+import {
+  ADDRESS_KEYS,
+  accessVariables,
+  hideSecrets,
+  joinAccess,
+  NO_ACCESS,
+  REMOTE_COMMANDS,
+  type RemoteAccess,
+  splitSettings,
+} from './remote-url.ts';
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
@@ -102,10 +111,12 @@ export function createGit(options: GitOptions): Git {
   const networkMs = options.networkMs ?? NETWORK_MS;
   const start: Git['start'] = (call) => {
     const { env, allowHttp = false } = options;
-    const rules = { env, allowHttp, sshCommand, access };
+    const { network = false } = call;
+    const hidden = hideSecrets(network ? call.args : [], []);
+    const rules = { env, allowHttp, sshCommand, access: joinAccess(access, hidden.access) };
     const process = startProcess(
-      [...HARDENING, `--git-dir=${options.gitDir}`, ...call.args],
-      { ...buildEnvironment(rules, call.network ?? false), ...call.env },
+      [...HARDENING, `--git-dir=${options.gitDir}`, ...(network ? hidden.words : call.args)],
+      { ...buildEnvironment(rules, network), ...call.env },
       options.clock,
     );
     running.add(process);
@@ -150,10 +161,25 @@ export function createProjectGit(options: {
 ) => Promise<GitResult> {
   const { clock, limitMs } = options;
   const env = buildProjectEnvironment(options.env);
-  return (directory, args, more = {}) => {
+  const run = (
+    directory: string,
+    { args, env: own, ...call }: Pick<GitCall, 'args' | 'stdin' | 'env'>,
+  ): Promise<GitResult> => {
     const argv = [...PROJECT_HARDENING, '-C', directory, ...args];
-    const process = startProcess(argv, { ...env, ...more.env }, clock);
-    return runProcess(process, { args, ...more }, { clock, limitMs, idle: false });
+    const process = startProcess(argv, { ...env, ...own }, clock);
+    return runProcess(process, { args, ...call }, { clock, limitMs, idle: false });
+  };
+  return async (directory, args, more = {}) => {
+    if (!REMOTE_COMMANDS.includes(args[0] ?? '')) return run(directory, { args, ...more });
+    const asked = await run(directory, {
+      args: ['config', '--null', '--get-regexp', ADDRESS_KEYS],
+    });
+    const { words, access } = hideSecrets(args, splitSettings(asked.stdout.toString('utf8')));
+    return run(directory, {
+      ...more,
+      args: words,
+      env: { ...accessVariables(access), ...more.env },
+    });
   };
 }
 

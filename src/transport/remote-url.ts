@@ -1,8 +1,9 @@
 /**
- * The address of a remote and what must not be seen of it. An address is printed, logged, sent to
+ * The address of a remote, and what must not be seen of it. An address is printed, logged, sent to
  * other hosts and given to programs as an argument, so a name and a password in it are taken out
  * where it enters; they reach git by its environment, which no other user of the machine can read.
  */
+import { createHash } from 'node:crypto';
 
 /** Settings and variables for the calls of git that talk to a remote. */
 export interface RemoteAccess {
@@ -22,9 +23,9 @@ export interface OpenUrl {
 
 /** `https://user:password@host/…`: scheme, name and password, the rest. */
 const WITH_USER = /^([a-z][a-z0-9+.-]{0,30}:\/\/)([^/?#]*)@([^]*)$/i;
-/** Answers a question of git out of its environment; what git says of the answer is not kept. */
-const HELPER =
-  '!f() { test "$1" = get && printf \'username=%s\\npassword=%s\\n\' "$CROSSTALK_REMOTE_USER" "$CROSSTALK_REMOTE_PASSWORD"; }; f';
+/** Answers git's question out of two variables; what git says of the answer is not kept. */
+const helperOf = (user: string, password: string): string =>
+  `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user}" "$${password}"; }; f`;
 
 /**
  * Takes name and password out of an address over http, and a password out of one over ssh, where
@@ -42,15 +43,17 @@ export function openUrl(text: string): OpenUrl {
   const user = decode(name);
   if (words.length === 0)
     return { url, access: { settings: [[`${context}.username`, user]], env: {} } };
+  // Two remotes of one call have passwords of their own, and neither may see the other's.
+  const own = `CROSSTALK_REMOTE_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
   return {
     url,
     access: {
       // An empty one first: who writes a password into the address means that one.
       settings: [
         [`${context}.helper`, ''],
-        [`${context}.helper`, HELPER],
+        [`${context}.helper`, helperOf(`${own}_USER`, `${own}_PASSWORD`)],
       ],
-      env: { CROSSTALK_REMOTE_USER: user, CROSSTALK_REMOTE_PASSWORD: decode(password) },
+      env: { [`${own}_USER`]: user, [`${own}_PASSWORD`]: decode(password) },
     },
   };
 }
@@ -58,6 +61,73 @@ export function openUrl(text: string): OpenUrl {
 /** The address as it may be shown. */
 export function shownUrl(text: string): string {
   return openUrl(text).url;
+}
+
+/** A key of git's configuration and its value. */
+export type Setting = RemoteAccess['settings'][number];
+
+/** The settings that `git config --null` prints, keys in git's own spelling. */
+export function splitSettings(listed: string): readonly Setting[] {
+  return listed.split('\0').flatMap((setting): Setting[] => {
+    const end = setting.indexOf('\n');
+    return end < 0 ? [] : [[setting.slice(0, end), setting.slice(end + 1)]];
+  });
+}
+
+/** Keys of the settings that `hideSecrets` needs, as a pattern for `git config --get-regexp`. */
+export const ADDRESS_KEYS = String.raw`^(remote\..*\.(push)?url|url\..*\.(push)?insteadof)$`;
+
+/** Commands of git that talk to a remote. */
+export const REMOTE_COMMANDS: readonly string[] = ['ls-remote', 'fetch', 'pull', 'push'];
+
+/**
+ * What a call of git needs to use its remotes without a secret among its arguments, or among those
+ * of what it starts: git gets the address without the secret, and the secret by its environment.
+ * `words`: the arguments of the call, addresses among them; `settings`: what git is configured
+ * with, the addresses of remotes and the rules that rewrite addresses.
+ */
+export function hideSecrets(
+  words: readonly string[],
+  settings: readonly Setting[],
+): { readonly words: readonly string[]; readonly access: RemoteAccess } {
+  const remotes = settings.flatMap(([key, value]) =>
+    /^remote\..*\.(push)?url$/.test(key) ? [value] : [],
+  );
+  const access = [...new Set([...words, ...remotes])]
+    .flatMap((url) => [
+      openRewritten(url, { settings, rule: 'insteadof' }),
+      openRewritten(url, { settings, rule: 'pushinsteadof' }),
+    ])
+    .reduce(joinAccess, NO_ACCESS);
+  return { words: words.map(shownUrl), access };
+}
+
+interface Rewriting {
+  readonly settings: readonly Setting[];
+  readonly rule: 'insteadof' | 'pushinsteadof';
+}
+
+/** Nothing for an address in which, however git rewrites it, no secret is. */
+function openRewritten(url: string, { settings, rule }: Rewriting): RemoteAccess {
+  const target = rewrite(url, { settings, rule }) ?? (rule === 'insteadof' ? url : null);
+  if (target === null) return NO_ACCESS;
+  const open = openUrl(target);
+  if (open.url === target) return NO_ACCESS;
+  // A whole address is the longest prefix of itself, so no other rule goes before this one.
+  const pins = [url, shownUrl(url)].map((from): Setting => [`url.${open.url}.${rule}`, from]);
+  return joinAccess({ settings: pins, env: {} }, open.access);
+}
+
+/** As git does: of the prefixes that fit the longest, of equals the first. */
+function rewrite(url: string, { settings, rule }: Rewriting): string | null {
+  const fitting = settings.flatMap(([key, prefix]) => {
+    const base = key.startsWith('url.') && key.endsWith(`.${rule}`);
+    return base && prefix !== '' && url.startsWith(prefix)
+      ? [{ base: key.slice('url.'.length, -rule.length - 1), prefix }]
+      : [];
+  });
+  const [best] = fitting.sort((a, b) => b.prefix.length - a.prefix.length);
+  return best === undefined ? null : best.base + url.slice(best.prefix.length);
 }
 
 /** Both, the second one after the first. */

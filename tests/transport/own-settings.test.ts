@@ -5,12 +5,11 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { findBranch } from '../../src/cli/session/find-branch.ts';
+import { asDispatcher, findBranch } from '../../src/cli/session/remote-branches.ts';
 import { locateTransport } from '../../src/cli/session/locate.ts';
 import { openPersonGit } from '../../src/cli/session/person-git.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createGit } from '../../src/transport/git-runner.ts';
-import { NO_ACCESS } from '../../src/transport/remote-url.ts';
 import { walkHistory } from '../../src/transport/walk-history.ts';
 import { createGitFixture, draftOf, type GitFixture, reached } from '../support/git-fixture.ts';
 
@@ -133,7 +132,7 @@ it("a person's clone is read as ever", async () => {
     clone,
   });
   const url = fixture.remoteDir;
-  expect(await findBranch({ url, access: NO_ACCESS, env, allowHttp: false })).toBe('main');
+  expect(await findBranch(asDispatcher(url, { env }))).toBe('main');
   const git = openPersonGit(clone, env);
   expect(await git.raw(['status', '--porcelain', '--', 'data'])).toBe('?? data/\n');
   expect(await git.raw(['log', '--format=%s'])).toBe('write CROSSTALK-VERSION\n');

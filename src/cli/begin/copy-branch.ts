@@ -12,7 +12,7 @@ import type { Log } from '../../base/log.ts';
 import { removeFile, writeDurableFile } from '../../local/durable-file.ts';
 import { checkRemoteUrl } from '../../transport/git-environment.ts';
 import { judgeFailure } from '../../transport/git-failure.ts';
-import { adoptSshCommand } from '../../transport/git-repository.ts';
+import { adoptSettings } from '../../transport/git-repository.ts';
 import { createGit, type Git } from '../../transport/git-runner.ts';
 import type { Mirror } from '../../transport/mirror.ts';
 import { openUrl } from '../../transport/remote-url.ts';
@@ -51,7 +51,7 @@ export async function copyBranch(session: TransportSession, log: Log): Promise<B
     allowHttp: config.allowHttp,
     access,
   });
-  await adoptSshCommand(git, session.env, access);
+  await adoptSettings(git, session.env, { access, urls: [url] });
   const copier = createCopier(session, { git, url, log });
   const mirror = followMirror(session.mirror, copier.offer);
   return {

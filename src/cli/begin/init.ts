@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import type { SimpleGit } from 'simple-git';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -26,9 +25,14 @@ import { createMade, type Made, makeClone, missingIdentity } from './make-clone.
 import { placeTransport, type TransportPlace, urlFrom } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { hostname } from '../session/host-name.ts';
-import { openPersonGit } from '../session/person-git.ts';
+import { openPersonGit, type PersonGit } from '../session/person-git.ts';
 import { MAILBOX_BRANCH } from '../session/project.ts';
-import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
+import {
+  asPerson,
+  findTransports,
+  readHeads,
+  type RemoteHeads,
+} from '../session/remote-branches.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
@@ -89,7 +93,7 @@ async function tryOut(
   // Nobody has worked in this clone yet, so it may have the first answer as well: without it the
   // first push of a newcomer is refused. What was made stands, also when that fails.
   await openPersonGit(directory, invocation.env)
-    .pull(['--ff-only', '--quiet'])
+    .raw(['pull', '--ff-only', '--quiet'])
     .catch(() => undefined);
 }
 
@@ -116,7 +120,7 @@ async function beginTransport(
   if (place.newRemote !== null)
     await makeRemote(place.newRemote, place.branch ?? 'main', { env, made });
   const traits = await probe(invocation, url, place.branch ?? 'main');
-  const heads = await readHeads(url, env);
+  const heads = await readHeads(asPerson(url, env));
   const branch = await chooseBranch(invocation, { place, url, heads });
   const exists = heads.branches.includes(branch);
   await made.directory(place.directory);
@@ -150,7 +154,7 @@ async function chooseBranch(
 ): Promise<string> {
   const { branch, project } = place;
   const chosen = branch ?? (heads.branches.length === 0 ? 'main' : MAILBOX_BRANCH);
-  const standing = await findTransports(url, heads, env);
+  const standing = await findTransports(asPerson(url, env), heads);
   const [found] = branch === null ? standing : standing.filter((name) => name === branch);
   if (found !== undefined)
     throw new CrosstalkError(
@@ -249,7 +253,7 @@ async function writeTemplate(
 }
 
 async function commit(
-  git: SimpleGit,
+  git: PersonGit,
   made: {
     readonly directory: string;
     readonly written: readonly string[];
@@ -290,7 +294,7 @@ async function commit(
 /**
  * A machine without a git identity still gets its transport; a person who has one signs with it.
  */
-async function identityOptions(git: SimpleGit): Promise<readonly string[]> {
+async function identityOptions(git: PersonGit): Promise<readonly string[]> {
   const email = await git.raw(['config', '--get', 'user.email']).catch(() => '');
   return email.trim() === ''
     ? ['-c', 'user.name=crosstalkd init', '-c', 'user.email=init@crosstalk']

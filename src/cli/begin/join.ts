@@ -4,7 +4,6 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { SimpleGit } from 'simple-git';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
@@ -20,8 +19,14 @@ import { hostname } from '../session/host-name.ts';
 import { plain } from '../io.ts';
 import { isUrl } from '../session/locate.ts';
 import { type ModelView, programToJson, readModelsAndPrograms } from '../look/models.ts';
+import type { PersonGit } from '../session/person-git.ts';
 import { findPlace, OWN_REPOSITORY } from '../session/project.ts';
-import { findTransports, readHeads, type RemoteHeads } from '../session/remote-heads.ts';
+import {
+  asPerson,
+  findTransports,
+  readHeads,
+  type RemoteHeads,
+} from '../session/remote-branches.ts';
 import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
@@ -135,13 +140,13 @@ function refuseOccupied(directory: string): void {
 async function clone(
   invocation: Invocation,
   at: { readonly url: string; readonly directory: string; readonly made: Made },
-): Promise<{ readonly git: SimpleGit; readonly notes: readonly string[] }> {
+): Promise<{ readonly git: PersonGit; readonly notes: readonly string[] }> {
   const { url, directory, made } = at;
   const { env } = invocation;
   const asked = option(invocation, 'branch');
   if (asked !== null) branchRef(asked);
   try {
-    const heads = await readHeads(url, env);
+    const heads = await readHeads(asPerson(url, env));
     const branch = asked ?? (await findBranch(url, heads, env));
     if (!heads.branches.includes(branch))
       throw new CrosstalkError('NOT_A_TRANSPORT', `${shownUrl(url)} has no branch "${branch}"`, {
@@ -167,7 +172,7 @@ async function findBranch(
   const others = heads.branches.filter((name) => name !== heads.head);
   if (heads.head !== null && others.every((name) => name === `${heads.head ?? ''}-archive`))
     return heads.head;
-  const found = await findTransports(url, heads, env);
+  const found = await findTransports(asPerson(url, env), heads);
   const [only, ...more] = found.includes(heads.head ?? '') ? [heads.head ?? ''] : found;
   if (only === undefined) throw noTransport(shownUrl(url), null);
   if (more.length === 0) return only;

@@ -1,10 +1,9 @@
 /** A person's clone of a transport's branch, and what has to be undone when it comes to nothing. */
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import type { SimpleGit } from 'simple-git';
 import { errorText } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
-import { openPersonGit } from '../session/person-git.ts';
+import { nameRemote, openPersonGit, type PersonGit } from '../session/person-git.ts';
 
 export interface ClonePlan {
   readonly url: string;
@@ -21,11 +20,11 @@ export interface ClonePlan {
  * its own. `git pull` puts what was written here on top, since two that send at once are the
  * rule; a file that was staged and sent by `crosstalkd send` does not hold it up.
  */
-export async function makeClone(plan: ClonePlan, env: Invocation['env']): Promise<SimpleGit> {
+export async function makeClone(plan: ClonePlan, env: Invocation['env']): Promise<PersonGit> {
   const { url, directory, branch, exists, isAlone } = plan;
   const git = openPersonGit(directory, env);
   await git.raw(['init', '--quiet', `--initial-branch=${branch}`]);
-  await git.raw(['remote', 'add', ...(isAlone ? [] : ['-t', branch]), 'origin', url]);
+  await nameRemote(git, url, isAlone ? [] : ['-t', branch]);
   await git.raw(['config', 'pull.rebase', 'true']);
   await git.raw(['config', 'rebase.autoStash', 'true']);
   if (!exists) return git;
@@ -35,7 +34,7 @@ export async function makeClone(plan: ClonePlan, env: Invocation['env']): Promis
 }
 
 /** What is said where git does not know whose commits these are; null where it does. */
-export async function missingIdentity(git: SimpleGit): Promise<string | null> {
+export async function missingIdentity(git: PersonGit): Promise<string | null> {
   try {
     const said = await git.raw(['config', '--get', 'user.email']);
     if (said.trim() !== '') return null;

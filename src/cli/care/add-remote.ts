@@ -18,8 +18,8 @@ import { isUrl } from '../session/locate.ts';
 import { openState } from '../session/open-state.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { redact } from '../../transport/server-words.ts';
-import { openPersonGit } from '../session/person-git.ts';
-import { readHeads } from '../session/remote-heads.ts';
+import { nameRemote, openPersonGit } from '../session/person-git.ts';
+import { asPerson, readHeads } from '../session/remote-branches.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
@@ -42,8 +42,8 @@ export function addRemote(invocation: Invocation): Promise<number> {
     try {
       if (await lacksPace(session, url)) note = await setHostedPace(invocation, session);
       await push(session, { clone, url });
-      await nameRemote(invocation, { clone, url, branch: session.branch });
-      await keepApprovals(session, url);
+      await followRemote(invocation, { clone, url, branch: session.branch });
+      await keepApprovals(session, shownUrl(url));
     } finally {
       await local.close();
     }
@@ -60,7 +60,7 @@ interface Move {
 
 async function push(session: TransportSession, { url }: Move): Promise<void> {
   const { branch, located, env } = session;
-  const heads = await readHeads(url, env).catch((error: unknown) => {
+  const heads = await readHeads(asPerson(url, env)).catch((error: unknown) => {
     throw new CrosstalkError(
       'REMOTE_UNREACHABLE',
       `cannot reach ${shownUrl(url)}: ${redact(errorText(error))}`,
@@ -74,7 +74,7 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
       fix: withNote(fixBy`crosstalkd join ${shownUrl(url)}`, 'or a remote without that branch'),
     });
   const names = [branch, `${branch}-archive`];
-  const here = await readHeads(located.url, env);
+  const here = await readHeads(asPerson(located.url, env));
   const refs = names
     .filter((name) => here.branches.includes(name))
     .map((name) => `refs/heads/${name}:refs/heads/${name}`);
@@ -98,13 +98,12 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
   }
 }
 
-async function nameRemote(
+async function followRemote(
   { env }: Invocation,
   { clone, url, branch }: Move & { readonly branch: string },
 ): Promise<void> {
   const git = openPersonGit(clone, env);
-  const names = (await git.raw(['remote'])).split('\n');
-  await git.raw(['remote', ...(names.includes('origin') ? ['set-url'] : ['add']), 'origin', url]);
+  await nameRemote(git, url);
   await git.raw(['fetch', '--quiet', 'origin']);
   await git.raw(['branch', '--quiet', `--set-upstream-to=origin/${branch}`, branch]);
 }

@@ -7,7 +7,13 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
-import { joinAccess, openUrl, type RemoteAccess, shownUrl } from '../../transport/remote-url.ts';
+import {
+  joinAccess,
+  openUrl,
+  type RemoteAccess,
+  shownUrl,
+  splitSettings,
+} from '../../transport/remote-url.ts';
 import { openPersonGit } from './person-git.ts';
 import { nameProject } from './find-projects.ts';
 import { findPlace, hasMailbox } from './project.ts';
@@ -108,7 +114,7 @@ async function locateRemote(
     ask('config', '--local', '--includes', '--null', '--list'),
     askUrls(ask, 'origin'),
   ]);
-  const settings = (listed ?? '').split('\0').map((setting) => splitSetting(setting));
+  const settings = splitSettings(listed ?? '');
   const valueOf = (key: string): string | undefined =>
     settings.findLast(([name]) => name === `branch.${branch ?? ''}.${key}`)?.[1];
   const configured = valueOf('remote');
@@ -167,12 +173,6 @@ function refuseTwoPlaces(
 /** A transport that is known by its address only. */
 function locatedAt(text: string): Located {
   return { ...openUrl(text), branch: null, clone: null, pushUrl: null, project: null };
-}
-
-/** `key\nvalue`, as git config prints it. */
-function splitSetting(setting: string): readonly [key: string, value: string] {
-  const end = setting.indexOf('\n');
-  return [setting.slice(0, end), setting.slice(end + 1)];
 }
 
 function notATransport(why: string): CrosstalkError {

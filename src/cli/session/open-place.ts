@@ -23,7 +23,7 @@ import { openGitRepository } from '../../transport/git-repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
-import { findBranch } from './find-branch.ts';
+import { asDispatcher, type AskedRemote, findBranch } from './remote-branches.ts';
 import type { Located } from './locate.ts';
 import { unreachable } from './remote-errors.ts';
 
@@ -130,13 +130,17 @@ async function keepFirst(fresh: string, cache: string): Promise<void> {
   }
 }
 
+function askedAt({ located, config, invocation }: CloneLocation): AskedRemote {
+  const { url, access } = located;
+  const { allowHttp, networkTimeoutMs: networkMs } = config;
+  return asDispatcher(url, { env: invocation.env, access, allowHttp, networkMs });
+}
+
 async function findRoot(
   place: CloneLocation,
   cacheDir: string,
 ): Promise<{ rootCommit: Oid; branch: string }> {
-  const branch =
-    place.located.branch ??
-    (await findBranch({ ...place.located, ...place.config, env: place.invocation.env }));
+  const branch = place.located.branch ?? (await findBranch(askedAt(place)));
   const repository = await openAt(cacheDir, { ...place, branch });
   try {
     const listed = await repository.listRefs([]);

@@ -38,7 +38,7 @@ import type { RefListing, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
 import { findProjects } from './find-projects.ts';
-import { locateTransport, type Located } from './locate.ts';
+import { isUrl, type Located, locateTransport } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { unreachable, rewritten } from './remote-errors.ts';
 import { openPlace, openAt } from './open-place.ts';
@@ -94,10 +94,11 @@ export async function openSession(
   invocation: Invocation,
   options: SessionOptions = {},
 ): Promise<TransportSession> {
+  const dir = option(invocation, 'dir') ?? '.';
   const [located, read] = await Promise.all([
-    locateTransport(options.where ?? null, {
+    locateTransport(options.where ?? (isUrl(dir) ? dir : null), {
       env: invocation.env,
-      cwd: resolve(invocation.cwd, option(invocation, 'dir') ?? '.'),
+      cwd: resolve(invocation.cwd, isUrl(dir) ? '.' : dir),
     }),
     readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() }),
   ]);

@@ -1,0 +1,107 @@
+/**
+ * The branches of a remote, and which of them are conversations: those whose top folder has a
+ * CROSSTALK-VERSION. Asked with a person's own git, which may ask for a password, or with the one of
+ * the dispatcher, which never does.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { VERSION_FILE } from '../../protocol/paths.ts';
+import { judgeFailure } from '../../transport/git-failure.ts';
+import { createGit, type GitOptions } from '../../transport/git-runner.ts';
+import { REMOTE_COMMANDS } from '../../transport/remote-url.ts';
+import { openPersonGit, type PersonGit } from './person-git.ts';
+import { MAILBOX_BRANCH } from './project.ts';
+
+export interface RemoteHeads {
+  /** The one that `git clone` would check out; null when there is none, also when it dangles. */
+  readonly head: string | null;
+  readonly branches: readonly string[];
+}
+
+/** A remote, and the git to ask it with: opened in a directory. */
+export interface AskedRemote {
+  readonly url: string;
+  readonly open: (directory: string) => PersonGit;
+}
+
+/** As a person's own git reaches it. */
+export function asPerson(url: string, env: Parameters<typeof openPersonGit>[1]): AskedRemote {
+  return { url, open: (directory) => openPersonGit(directory, env) };
+}
+
+/** As the dispatcher reaches it: nobody is asked for anything. */
+export function asDispatcher(url: string, how: Omit<GitOptions, 'gitDir' | 'clock'>): AskedRemote {
+  return {
+    url,
+    open: (directory) => ({
+      raw: async (args) => {
+        const git = createGit({ ...how, gitDir: directory, clock: systemClock });
+        const result = await git.run({ args, network: REMOTE_COMMANDS.includes(args[0] ?? '') });
+        if (result.code === 0) return result.stdout.toString('utf8');
+        throw new CrosstalkError('REMOTE_UNREACHABLE', judgeFailure(result).line);
+      },
+    }),
+  };
+}
+
+/** Branches that are looked into for a version file. */
+const LOOKED_AT = 40;
+/** Looked into first. */
+const LIKELY = [MAILBOX_BRANCH, 'main', 'master'];
+
+/** Asks the remote. Throws what git says when it does not answer. */
+export async function readHeads({ url, open }: AskedRemote): Promise<RemoteHeads> {
+  const git = open(tmpdir());
+  const said = await git.raw(['ls-remote', '--symref', '--', url, 'HEAD', 'refs/heads/*']);
+  const branches = [...said.matchAll(/\trefs\/heads\/(\S+)$/gm)].map(([, name]) => name ?? '');
+  const named = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(said)?.[1];
+  return { head: named !== undefined && branches.includes(named) ? named : null, branches };
+}
+
+/**
+ * Those of the branches that are conversations. Looked at are the one of mailboxes, the remote's
+ * own, then the others; what a conversation keeps for itself (its archive, and the claims and beats
+ * of a remote without custom refs) is none.
+ */
+export async function findTransports(
+  { url, open }: AskedRemote,
+  { head, branches }: RemoteHeads,
+): Promise<readonly string[]> {
+  const first = [...new Set([...(head === null ? [] : [head]), ...LIKELY])];
+  const others = branches.filter(
+    (name) => !first.includes(name) && !/^crosstalk\/|-archive$/.test(name),
+  );
+  const asked = [...first.filter((name) => branches.includes(name)), ...others].slice(0, LOOKED_AT);
+  if (asked.length === 0) return [];
+  const scratch = await mkdtemp(join(tmpdir(), 'crosstalk-look-'));
+  try {
+    const git = open(scratch);
+    await git.raw(['init', '--quiet', '--bare']);
+    const refs = asked.map((name) => `+refs/heads/${name}:refs/look/${name}`);
+    const flags = ['--quiet', '--depth=1', '--filter=blob:none', '--no-tags'];
+    await git.raw(['fetch', ...flags, '--', url, ...refs]);
+    const listed = await Promise.all(
+      asked.map((name) => git.raw(['ls-tree', `refs/look/${name}`, '--', VERSION_FILE])),
+    );
+    return asked.filter((_, at) => listed[at]?.trim() !== '');
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The branch of the conversation of a remote that is known by its address only: the default one, or
+ * where that is missing or holds something else, one that is a conversation. `main` when the remote
+ * does not answer, which is found out by what follows.
+ */
+export async function findBranch(remote: AskedRemote): Promise<string> {
+  const heads = await readHeads(remote).catch((): RemoteHeads => ({ head: null, branches: [] }));
+  const [only, ...more] = heads.branches;
+  const standard = heads.head ?? only ?? 'main';
+  if (more.length === 0) return standard;
+  const found = await findTransports(remote, heads).catch((): readonly string[] => []);
+  return found.includes(standard) ? standard : (found[0] ?? standard);
+}

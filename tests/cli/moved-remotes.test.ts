@@ -1,0 +1,128 @@
+/**
+ * Remotes as people have them: with a password in the address, moved, renamed, reached by rules of
+ * git's configuration. What git does with them, ours does; a password is in nobody's arguments.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, startCli } from '../support/cli.ts';
+import { startHttpRemote, type TestServer } from '../support/http-remote.ts';
+
+let cli: Cli;
+let server: TestServer;
+let spy: { readonly PATH: string };
+const at = (...parts: readonly string[]): string => join(cli.place, ...parts);
+const SECRET = 's3cr%40t';
+const NEEDED = `Basic ${Buffer.from('bob:s3cr@t').toString('base64')}`;
+
+beforeAll(async () => {
+  cli = await startCli();
+  server = await startHttpRemote({
+    root: cli.place,
+    env: { ...cli.env, REMOTE_USER: 'bob' },
+    refuse: ({ headers }) =>
+      headers.authorization === NEEDED
+        ? null
+        : { status: 401, body: '', headers: { 'www-authenticate': 'Basic realm="x"' } },
+  });
+  spy = { PATH: spyOnGit() };
+}, 60_000);
+
+afterAll(async () => {
+  await server.close();
+  cli.close();
+});
+
+/** A git that writes down its arguments, and those of everything that it starts. */
+function spyOnGit(): string {
+  const path = cli.env['PATH'] ?? '';
+  const git = execFileSync('/bin/sh', ['-c', 'command -v git'], { env: { PATH: path } });
+  mkdirSync(at('spy'));
+  const lines = [
+    '#!/bin/sh',
+    `printf '%s ' "$@" >> ${at('argv')}; echo >> ${at('argv')}`,
+    `export PATH=${path} GIT_TRACE2_EVENT=${at('argv')} GIT_TRACE2_REDACT=0`,
+    `exec ${git.toString().trim()} "$@"`,
+  ];
+  writeFileSync(at('spy', 'git'), `${lines.join('\n')}\n`, { mode: 0o755 });
+  return `${at('spy')}:${path}`;
+}
+
+/** What was among the arguments of git and of what it started, since the last question. */
+function said(): string {
+  const text = existsSync(at('argv')) ? readFileSync(at('argv'), 'utf8') : '';
+  writeFileSync(at('argv'), '');
+  return text
+    .split('\n')
+    .map((line) => (line.startsWith('{') ? argvOf(line) : line))
+    .join('\n');
+}
+
+function argvOf(line: string): string {
+  const { argv = [] } = JSON.parse(line) as { readonly argv?: readonly string[] };
+  return argv.join(' ');
+}
+
+const secretUrl = (name: string): string =>
+  `${server.url.replace('//', `//bob:${SECRET}@`)}/${name}`;
+const bare = (name: string): void => {
+  cli.git(['init', '-q', '--bare', '-b', 'main', at(name)], cli.place);
+};
+
+describe('a password in the address of a remote', () => {
+  const run = (args: readonly string[], cwd: string) =>
+    cli.run(args, { cwd, env: { ...spy, CROSSTALK_ALLOW_HTTP: 'true' } });
+  /** The command worked, the remote was asked, and nobody could read the password. */
+  const expectSecret = async (args: readonly string[], cwd: string): Promise<string> => {
+    const ended = await run(args, cwd);
+    expect([ended.code, ended.stderr]).toEqual([0, expect.any(String)]);
+    expect(`${ended.stdout}${ended.stderr}`).not.toMatch(/s3cr/);
+    const seen = said();
+    expect(seen).toMatch(/remote-http/);
+    expect(seen).not.toMatch(/s3cr/);
+    return ended.stdout;
+  };
+
+  it('opens it in every command, and is among the arguments of no program', async () => {
+    bare('secret.git');
+    await expectSecret(['init', 'one', '--remote', secretUrl('secret.git')], cli.place);
+    await expectSecret(['join', secretUrl('secret.git'), 'two'], cli.place);
+    await expectSecret(['send', '--to', 'echo', '-m', 'x', '--wait'], at('one'));
+    await expectSecret(['log', '-C', secretUrl('secret.git')], cli.place);
+  });
+
+  it('stays where git keeps it, for its owner only', () => {
+    const url = cli.git(['config', '--get-all', 'remote.origin.url'], at('two'));
+    expect(url).toBe(secretUrl('secret.git'));
+    expect(statSync(at('two', '.git', 'config')).mode & 0o077).toBe(0);
+  });
+
+  it('that is in the address of a project is the one of its mailbox', async () => {
+    bare('app.git');
+    cli.git(['init', '-q', at('app')], cli.place);
+    cli.git(['remote', 'add', 'origin', secretUrl('app.git')], at('app'));
+    await expectSecret(['init'], at('app'));
+  });
+
+  it('is used by `remote add` as well', async () => {
+    bare('later.git');
+    cli.git(['init', '-q', at('solo')], cli.place);
+    expect((await run(['init'], at('solo'))).code).toBe(0);
+    said();
+    await expectSecret(['remote', 'add', secretUrl('later.git')], at('solo'));
+  });
+
+  it('that a rule of git puts into the address is not seen either', async () => {
+    bare('ruled.git');
+    const rule = `url.${secretUrl('')}.insteadOf`;
+    cli.git(['config', '--global', rule, 'forge:'], cli.place);
+    cli.git(['config', '--global', '--add', rule, `${server.url}/`], cli.place);
+    await expectSecret(['init', 'ruled', '--remote', `${server.url}/ruled.git`], cli.place);
+    cli.git(['clone', '-q', at('ruled.git'), at('ruled2')], cli.place);
+    cli.git(['remote', 'set-url', 'origin', 'forge:ruled.git'], at('ruled2'));
+    said();
+    await expectSecret(['send', '--to', 'echo', '-m', 'x', '--wait'], at('ruled2'));
+    cli.git(['config', '--global', '--remove-section', `url.${secretUrl('')}`], cli.place);
+  });
+});
