@@ -61,7 +61,7 @@ async function lookAt(
   return found === null ? null : withoutSecrets(found, said.redact);
 }
 
-/** A file with a secret of this host in it does not leave it, and half of the work is worth less. */
+/** A file with a secret of this host does not leave it, and half of the work is worth less. */
 function withoutSecrets(work: CapsuleWork, redact: (text: string) => string): CapsuleWork {
   const isSecret = (text: string): boolean => {
     // An address of this form names no password.

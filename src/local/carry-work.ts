@@ -43,7 +43,7 @@ interface Carrying {
   readonly carry?: readonly WorkChange[];
 }
 
-/** Puts changes into a worktree that was just filled. `none`: there are none, or they do not fit. */
+/** Puts changes into a worktree that was just filled. `none`: there are none, or none fit. */
 export async function carryChanges(
   git: ProjectGit,
   { project, directory, start, leavesOut, carry }: Carrying,

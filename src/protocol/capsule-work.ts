@@ -1,6 +1,6 @@
 /**
  * What an attempt had changed in its worktree, small enough for a capsule: whole files, each with
- * what stood there before, so that it is clear whether they still fit. PROTOCOL.md "Capsules". Pure.
+ * what stood there before, so that it is clear whether they still fit. PROTOCOL.md "Capsules".
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { parseOid } from '../base/ids.ts';

@@ -1,5 +1,5 @@
 /**
- * From transactions to commits: each decides on the tip, what cannot be placed is refused alone, the
+ * From transactions to commits: each decides on the tip, what cannot be placed is refused alone,
  * others are built one after the other.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';

@@ -26,7 +26,7 @@ describe('continue', () => {
     const { code, data } = await goOn(id);
     expect(code).toBe(0);
     expect(sent(data)).toMatch(
-      new RegExp(`^---\nto: echo\n[^]*\nre: .*${id}\\.re\\.echo\.md\n[^]*Go on\\.`),
+      new RegExp(`^---\nto: echo\n[^]*\nre: .*${id}\\.re\\.echo\\.md\n[^]*Go on\\.`),
     );
     const next = await goOn(String(data['id']), '-m', 'Finish it.');
     expect(sent(next.data)).toMatch(/\nre: .*\n[^]*Finish it\./);

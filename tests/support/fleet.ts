@@ -159,8 +159,8 @@ async function initAt(place: string): Promise<void> {
 }
 
 /**
- * The commit at a branch's tip of a bare repository, '' when it has none. Read from its files: tests
- * that wait ask for it twenty times a second, and a pull is four processes.
+ * The commit at the tip of a branch of a bare repository, '' when it has none. Read from its files:
+ * tests that wait ask for it twenty times a second, and a pull is nine processes.
  */
 export function readTip(remote: string, branch: string): string {
   const ref = `refs/heads/${branch}`;
