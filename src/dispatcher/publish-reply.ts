@@ -208,7 +208,7 @@ async function isPublished(
 export function lateOf(
   { doors }: Dispatcher,
   { key, state, work }: HeldClaim,
-  late: Pick<LateOutput, 'reason' | 'text'> & Pick<LateAnswer, 'form'>,
+  late: Pick<LateOutput, 'reason' | 'text' | 'files'> & Pick<LateAnswer, 'form'>,
 ): LateOutput {
   const { form, ...said } = late;
   const { message, recipient } = work;
@@ -224,8 +224,9 @@ async function keepLate(
   const { doors } = dispatcher;
   const { work, claim, reply } = payload;
   const form = payload.failed ? 'failure' : 'answer';
+  const { content: text, files = [] } = reply;
   const kept = await doors.local
-    .keepLate(lateOf(dispatcher, held, { reason, text: reply.content, form }))
+    .keepLate(lateOf(dispatcher, held, { reason, text, files, form }))
     .then(
       () => 'the output is kept in the state directory under late/',
       (error: unknown) => `the output is lost: ${errorText(error)}`,

@@ -1,10 +1,13 @@
 /**
- * Output that came too late to be a reply: kept for people, published only by `adopt`. Newest first
- * to stay when the folder is full.
+ * Output that came too late to be a reply: kept for people, published only by `adopt`; its files in
+ * a folder beside it. Newest first to stay when the folder is full.
  */
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { byCodeUnit } from '../base/order.ts';
+import { removeTree } from '../base/remove-tree.ts';
+import type { Attachment } from '../protocol/attachments.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import {
   attempt,
@@ -24,10 +27,12 @@ export interface LateLimits {
 /** What the dispatcher keeps. */
 export const LATE_LIMITS: LateLimits = { filesMax: 200, bytesMax: 64 * 1_048_576 };
 
-/** A kept output and where it stands. */
-export interface KeptOutput extends LateOutput {
+/** A kept output and where it stands; its files are read by `readLateFiles`. */
+export interface KeptOutput extends Omit<LateOutput, 'files'> {
   readonly path: string;
 }
+
+const FILES = '.files';
 
 /**
  * Keeps `late` in `directory` as a text file, once for each attempt, and removes the oldest beyond
@@ -43,8 +48,10 @@ export async function keepLate(
   const name =
     kept.find((file) => file.stem === stem)?.name ??
     `${String((kept.at(-1)?.number ?? 0) + 1).padStart(9, '0')}-${stem}.txt`;
-  const { text, ...head } = late;
-  await writeDurableFile(join(directory, name), `${JSON.stringify(head)}\n\n${text}`);
+  const { text, files = [], ...head } = late;
+  const path = join(directory, name);
+  await writeFiles(path, files);
+  await writeDurableFile(path, `${JSON.stringify(head)}\n\n${text}`);
   await removeOldest(directory, name, limits);
 }
 
@@ -59,6 +66,39 @@ export async function listLate(directory: string): Promise<readonly KeptOutput[]
   return kept;
 }
 
+/** The files of a kept output. */
+export async function readLateFiles({ path }: KeptOutput): Promise<readonly Attachment[]> {
+  const names = await listNames(path + FILES);
+  return Promise.all(
+    names.map(async (name) => ({ name, bytes: await readFile(join(path + FILES, name)) })),
+  );
+}
+
+/** Removes a kept output with its files. */
+export async function removeLate(path: string): Promise<void> {
+  await attempt(path, () => removeTree(path + FILES));
+  await removeDurableFile(path);
+}
+
+async function writeFiles(path: string, files: NonNullable<LateOutput['files']>): Promise<void> {
+  const folder = path + FILES;
+  await attempt(folder, () => removeTree(folder));
+  if (files.length === 0) return;
+  await attempt(folder, () => mkdir(folder, { mode: 0o700 }));
+  for (const { name, base64 } of files)
+    await writeDurableFile(join(folder, name), Buffer.from(base64, 'base64'));
+}
+
+async function listNames(directory: string): Promise<readonly string[]> {
+  const names = await attempt(directory, () =>
+    readdir(directory).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }),
+  );
+  return names.sort(byCodeUnit);
+}
+
 interface LateFile {
   readonly name: string;
   readonly number: number;
@@ -66,12 +106,7 @@ interface LateFile {
 }
 
 async function listFiles(directory: string): Promise<readonly LateFile[]> {
-  const names = await attempt(directory, () =>
-    readdir(directory).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return [];
-      throw error;
-    }),
-  );
+  const names = await listNames(directory);
   return names
     .flatMap((name): readonly LateFile[] => {
       const match = /^(\d{9,15})-(.+)\.txt$/.exec(name);
@@ -93,9 +128,10 @@ async function removeOldest(directory: string, newest: string, limits: LateLimit
   for (const { name } of [...(await listFiles(directory))].reverse()) {
     const path = join(directory, name);
     files += 1;
-    bytes += (await attempt(path, () => stat(path))).size;
+    const beside = (await listNames(path + FILES)).map((file) => join(path + FILES, file));
+    for (const each of [path, ...beside]) bytes += (await attempt(each, () => stat(each))).size;
     if (name !== newest && (files > limits.filesMax || bytes > limits.bytesMax))
-      await removeDurableFile(path);
+      await removeLate(path);
   }
 }
 

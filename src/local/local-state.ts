@@ -83,6 +83,8 @@ export interface LateOutput {
   readonly attemptId: string;
   readonly reason: string;
   readonly text: string;
+  /** Its files, with harmless names; absent = none. */
+  readonly files?: readonly { readonly name: string; readonly base64: string }[];
   /** What it answers; null: kept by a version that did not say. */
   readonly of: LateAnswer | null;
 }

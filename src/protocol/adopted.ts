@@ -5,7 +5,8 @@
 import { formatIso } from '../base/clock.ts';
 import { ackPath } from './acks.ts';
 import { writeFrontMatter } from './front-matter.ts';
-import { messageId, replyPath } from './paths.ts';
+import { type Attachment, fieldOfAttachments } from './attachments.ts';
+import { attachmentFolder, messageId, replyPath } from './paths.ts';
 import { textForLog } from './reply.ts';
 import { formatSubject } from './subject.ts';
 import { formatTrailers } from './trailers.ts';
@@ -24,7 +25,8 @@ export interface Adoption {
   /** It was stopped before it was done. */
   readonly isPart: boolean;
   readonly text: string;
-  /** Files of the answer, which were not kept. */
+  readonly files: readonly Attachment[];
+  /** Files of the answer that were not kept, or have no place. */
   readonly filesLost: number;
   readonly by: string;
   readonly atMs: number;
@@ -33,8 +35,14 @@ export interface Adoption {
 /** The files of a commit, and what it says. */
 export interface Adopted {
   readonly path: string;
-  readonly writes: readonly { readonly path: string; readonly content: string }[];
+  readonly writes: readonly { readonly path: string; readonly content: string | Uint8Array }[];
   readonly message: string;
+}
+
+/** The same without its files: something stands in their place. */
+export function withoutFiles(adoption: Adoption): Adoption {
+  const { files, filesLost } = adoption;
+  return { ...adoption, files: [], filesLost: filesLost + files.length };
 }
 
 /** As the answer, at the place of the reply that nobody has given. */
@@ -74,22 +82,30 @@ function adopted(
 ): Adopted {
   const { recipient, asker, by, atMs, channel, message } = adoption;
   const { to, ...rest } = parts.fields;
-  const fields = { to, from: by, timestamp: formatIso(atMs), late: true, ...rest };
+  const names = adoption.files.map(({ name }) => name);
+  const files = names.length === 0 ? undefined : fieldOfAttachments(parts.path, names);
+  const fields = { to, from: by, timestamp: formatIso(atMs), late: true, files, ...rest };
   const body = `${headOf(adoption)}\n\n${adoption.text.trim()}\n`;
   const subject = formatSubject(`${by} → ${asker}: late answer of ${recipient}`);
   const trailers = formatTrailers([
     ['Re', messageId(message)],
     ['Channel', channel],
+    ['Files', names.length === 0 ? null : names.join(', ')],
   ]);
+  const folder = attachmentFolder(parts.path);
   return {
     path: parts.path,
-    writes: [{ path: parts.path, content: writeFrontMatter(fields, body) }, ...parts.more],
+    writes: [
+      { path: parts.path, content: writeFrontMatter(fields, body) },
+      ...adoption.files.map(({ name, bytes }) => ({ path: `${folder}/${name}`, content: bytes })),
+      ...parts.more,
+    ],
     message: `${subject}\n\n${textForLog(body)}\n\n${trailers}`,
   };
 }
 
 function headOf({ recipient, host, attempt, isPart, filesLost, by }: Adoption): string {
   const what = isPart ? 'Unfinished, and stopped' : 'Answered late';
-  const files = filesLost === 0 ? '' : ` Its ${filesLost} files were not kept.`;
+  const files = filesLost === 0 ? '' : ` Files that are not here: ${filesLost}.`;
   return `*${what}: ${recipient} on ${host}, attempt ${attempt}; published by hand by ${by}.${files}*`;
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keepLate } from '../../src/local/late.ts';
-import type { LateAnswer } from '../../src/local/local-state.ts';
+import type { LateAnswer, LateOutput } from '../../src/local/local-state.ts';
 import { type Cli, listOf, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -26,13 +26,14 @@ const send = async (to: string): Promise<{ readonly id: string; readonly path: s
   const { data } = await cli.json(['send', '--to', to, '-m', 'What is the answer?']);
   return { id: String(data['id']), path: String(data['path']) };
 };
-const keep = (message: string, said: Partial<LateAnswer & { text: string }> = {}) => {
-  const { text = '---\nto: ada\nfrom: echo\n---\nForty-two.\n', ...of } = said;
+const keep = (message: string, said: Partial<LateAnswer & LateOutput> = {}) => {
+  const { text = '---\nto: ada\nfrom: echo\n---\nForty-two.\n', files = [], ...of } = said;
   return keepLate(late, {
     key: 'k',
     attemptId: `${message.length}-${String(of.attempt)}`.padEnd(8, '0') + message.slice(-8, -3),
     reason: 'the claim was taken over',
     text,
+    files,
     of: { message, recipient: 'echo', attempt: 2, form: 'answer', atMs: Date.now(), ...of },
   });
 };
@@ -74,6 +75,30 @@ describe('what an agent answered too late', () => {
     expect((await cli.run(['adopt', id])).code).toBe(3);
     await cli.answer();
     expect(tip(path.replace(/\.md$/, '.re.echo.md'))).toBe(reply);
+  });
+
+  it('has its files with it, or says that they have no place', async () => {
+    const files = [{ name: 'a.png', base64: Buffer.from([0, 255]).toString('base64') }];
+    const text = '---\nto: ada\nfrom: echo\nfiles: x.re.echo.files/a.png\n---\nSee there.\n';
+    const { id, path } = await send('echo');
+    await keep(path, { text, files });
+    const { data } = await cli.json(['adopt', id]);
+    const reply = tip(String(data['path']));
+    expect(reply).toContain(`files: ${id}.re.echo.files/a.png`.slice(-25));
+    expect(cli.git(['ls-tree', '-r', '--name-only', 'origin/main'])).toContain(
+      '.re.echo.files/a.png',
+    );
+    expect(readdirSync(late)).toEqual([]);
+    const other = await send('echo');
+    cli.say({ [other.path.replace(/\.md$/, '.re.echo.files/mine')]: 'before' });
+    await keep(other.path, { text, files });
+    const alone = await cli.json(['adopt', other.id]);
+    expect(tip(String(alone.data['path']))).toContain('Files that are not here: 1.');
+    const third = await send('echo');
+    await keep(third.path, { text, files });
+    await cli.run(['adopt', third.id, '--discard']);
+    expect(readdirSync(late)).toEqual([]);
+    await cli.run(['cancel', third.id]);
   });
 
   it('stands beside a failure, which needs nobody any more, and wakes nobody', async () => {

@@ -101,7 +101,7 @@ async function openAfterService(
 /** What exists nowhere else. */
 async function refuseLoss({ directory }: TransportSession): Promise<void> {
   const count = async (path: string): Promise<number> =>
-    (await readdir(path).catch(() => [])).filter((name) => !name.startsWith('.')).length;
+    (await readdir(path).catch(() => [])).filter((name) => !/^\.|\.files$/.test(name)).length;
   const lost = [
     [
       await count(directory.outbox),

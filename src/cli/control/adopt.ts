@@ -9,10 +9,16 @@ import { fixBy } from '../../base/fix.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { removeDurableFile } from '../../local/durable-file.ts';
-import { type Adopted, type Adoption, adoptAsReply, adoptBeside } from '../../protocol/adopted.ts';
+import { readLateFiles, removeLate } from '../../local/late.ts';
+import {
+  type Adopted,
+  type Adoption,
+  adoptAsReply,
+  adoptBeside,
+  withoutFiles,
+} from '../../protocol/adopted.ts';
 import { decodeMessage } from '../../protocol/message.ts';
-import { messageId, newMessagePath, replyPath } from '../../protocol/paths.ts';
+import { attachmentFolder, messageId, newMessagePath, replyPath } from '../../protocol/paths.ts';
 import type { Transaction } from '../../transport/transaction.ts';
 import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
@@ -81,7 +87,7 @@ async function publishKept(
   around: Surroundings,
   { sender, question, kept }: Chosen,
 ): Promise<number> {
-  const adoption = describe(around, { sender, question, kept });
+  const adoption = await describe(around, { sender, question, kept });
   const standing = await readStanding(around, adoption);
   const to = around.index.models.includes(question.from) ? sender.name : question.from;
   const path = newMessagePath(
@@ -90,15 +96,19 @@ async function publishKept(
     newUlid({ wallMs: () => adoption.atMs }, systemRandom),
   );
   const beside = { path, to, isAfterFailure: standing?.message.fields.failed ?? false };
-  const forms = { reply: adoptAsReply(adoption), beside: adoptBeside(adoption, beside) };
+  const forms = {
+    reply: adoptAsReply(adoption),
+    alone: adoptAsReply(withoutFiles(adoption)),
+    beside: adoptBeside(adoption, beside),
+  };
   let done = forms.reply;
   await publishFor(around.session, [
     transactionOf(sender, adoption, { ...forms, took: (form) => (done = form) }),
   ]);
-  await removeDurableFile(kept.path);
+  await removeLate(kept.path);
   await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
   const told = { id: messageId(done.path), path: done.path, recipient: adoption.recipient };
-  const isReply = done === forms.reply;
+  const isReply = done !== forms.beside;
   if (wantsJson(invocation))
     printJson(invocation, { ok: true, health: 'good', ...told, is_reply: isReply });
   else
@@ -117,6 +127,8 @@ function transactionOf(
   { message, recipient, atMs }: Adoption,
   forms: {
     readonly reply: Adopted;
+    /** For when something stands in the place of its files. */
+    readonly alone: Adopted;
     readonly beside: Adopted;
     readonly took: (form: Adopted) => void;
   },
@@ -126,8 +138,10 @@ function transactionOf(
     name: `adopt ${message}`,
     fences: [],
     decide: async (view) => {
-      const [standing] = await view.lookUp([replyPath(message, recipient)]);
-      const form = standing == null ? forms.reply : forms.beside;
+      const path = replyPath(message, recipient);
+      const [standing, inTheWay] = await view.lookUp([path, attachmentFolder(path)]);
+      const asReply = inTheWay == null ? forms.reply : forms.alone;
+      const form = standing == null ? asReply : forms.beside;
       forms.took(form);
       return [
         {
@@ -154,16 +168,18 @@ async function readStanding(
   return said[0];
 }
 
-function describe(
+async function describe(
   { session }: Surroundings,
-  { sender, question, kept: { of, text, path } }: Chosen,
-): Adoption {
+  { sender, question, kept }: Chosen,
+): Promise<Adoption> {
+  const { of, text, path } = kept;
   const { recipient, attempt, form } = of;
   const read = form === 'part' ? null : decodeMessage(Buffer.from(text));
   if (form === 'failure' || read?.kind === 'rejected')
     throw new CrosstalkError('REFUSED', `what is kept is not an answer: ${path}`, {
       fix: fixBy`crosstalkd adopt ${messageId(question.file.path)} --to ${recipient} --discard`,
     });
+  const files = form === 'answer' ? await readLateFiles(kept) : [];
   return {
     message: question.file.path,
     channel: question.file.channel,
@@ -174,14 +190,15 @@ function describe(
     attempt,
     isPart: form === 'part',
     text: read === null ? cleanOutput(Buffer.from(text)).text : read.message.body,
-    filesLost: read?.message.fields.files.length ?? 0,
+    files,
+    filesLost: Math.max(0, (read?.message.fields.files.length ?? 0) - files.length),
     by: sender.name,
     atMs: systemClock.wallMs(),
   };
 }
 
 async function discard(invocation: Invocation, kept: LateSeen): Promise<number> {
-  await removeDurableFile(kept.path);
+  await removeLate(kept.path);
   const { message, recipient } = kept.of;
   const id = messageId(message);
   if (wantsJson(invocation))
