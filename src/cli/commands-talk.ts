@@ -188,7 +188,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'allow',
-    args: '[name...]',
+    args: '[model...]',
     about: 'Approve entries of data/models.yaml for this host',
     group: 'begin',
     options: [{ name: 'all', about: 'every entry that waits; exit 0 if none does' }],
@@ -197,7 +197,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'lint',
     args: '[file...]',
-    about: 'Check files before they are sent; without one, the whole transport',
+    about: 'Check files before they are sent, or the whole transport',
     group: 'care',
     agents: true,
     options: [],
@@ -214,7 +214,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'completion',
-    args: '<shell>',
+    args: '<shell> [kind...]',
     about: 'Print the completion script for bash, zsh or fish',
     group: 'care',
     agents: true,

@@ -25,6 +25,8 @@ import { refRoot } from '../protocol/paths.ts';
 const KEPT = `${refRoot(true)}/`;
 /** The one of the branch. */
 const TIP = 'tip';
+/** Its whole name: the newest commit of the conversation that this machine has. */
+export const TIP_REF = `${KEPT}${TIP}`;
 const BRANCHES = 'branches';
 /**
  * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with

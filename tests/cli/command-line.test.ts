@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -94,7 +94,7 @@ describe('completion', () => {
     const complete = (...words: string[]): string =>
       execFileSync('bash', [
         '-c',
-        `source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _crosstalkd; echo "\${COMPREPLY[*]}"`,
+        `crosstalkd() { echo "$3-one"; }; source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _crosstalkd; echo "\${COMPREPLY[*]}"`,
       ])
         .toString()
         .trim();
@@ -103,8 +103,35 @@ describe('completion', () => {
     expect(complete('crosstalkd', 'workflow', 'app')).toBe('approve');
     expect(complete('crosstalkd', 'wf', 'run', '--inp')).toBe('--input');
     expect(complete('crosstalkd', 'workflow', 'approve', 'a')).toBe('');
+    expect(complete('crosstalkd', 'cancel', '')).toBe('ids-one');
+    expect(complete('crosstalkd', 'send', '--to', 'gpt,')).toBe('gpt,models-one');
+    expect(complete('crosstalkd', 'send', '--file', '')).toBe('');
     expect(complete('crosstalkd', 'service', '--json', '')).toBe('install uninstall status');
     expect(complete('crosstalkd', 'completion', 'z')).toBe('zsh');
+  });
+
+  it('offers names of the copy on this machine, and none that a shell would expand', async () => {
+    const kinds = ['ids', 'runs', 'models', 'channels', 'hosts'];
+    const body = '---\nto: ada\n---\nHi\n';
+    cli.say({
+      'data/channels/general/plain.md': body,
+      'data/channels/general/$(touch taken).md': body,
+      'data/channels/general/two words.md': body,
+    });
+    expect((await cli.run(['log'])).code).toBe(0);
+    renameSync(cli.remote, `${cli.remote}.away`);
+    try {
+      const { code, stdout } = await cli.run(['completion', 'bash', ...kinds]);
+      expect(code).toBe(0);
+      expect(stdout.split('\n')).toEqual(expect.arrayContaining(['plain', 'echo', 'general']));
+      expect(stdout).not.toMatch(/taken|two/);
+    } finally {
+      renameSync(`${cli.remote}.away`, cli.remote);
+    }
+    expect(await cli.run(['completion', 'bash', 'ids'], { cwd: cli.place })).toMatchObject({
+      code: 0,
+      stdout: '',
+    });
   });
 
   it('refuses other shells', async () => {

@@ -11,6 +11,7 @@ import {
   type Invocation,
   type OptionSpec,
 } from '../command.ts';
+import { USAGE } from '../usage.ts';
 import { VERSION } from '../version.ts';
 
 /** Prints the page for `man -l -`. */
@@ -91,7 +92,9 @@ function formatGroup(title: string, specs: readonly CommandSpec[]): string {
 
 function formatCommand({ name, args, about, options }: CommandSpec): string {
   const head = `.TP\n.B ${escape(`crosstalkd ${name} ${args}`.trim())}\n${escape(about)}`;
-  return options.length === 0 ? head : `${head}\n.RS\n${options.map(formatOption).join('\n')}\n.RE`;
+  const examples = (USAGE[name]?.examples ?? []).map((line) => `.EX\n$ ${escape(line)}\n.EE`);
+  const below = [...options.map(formatOption), ...(examples.length === 0 ? [] : ['.PP'])];
+  return [head, '.RS', ...below, ...examples, '.RE'].join('\n');
 }
 
 function formatOption({ name, short, value, optional, about }: OptionSpec): string {

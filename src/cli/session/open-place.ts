@@ -76,12 +76,8 @@ export function openAt(cacheDir: string, place: BranchPlace): Promise<Repository
 export async function openPlace(
   place: CloneLocation,
 ): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
-  const key = createHash('sha256')
-    .update(`${place.located.url}\n${place.located.branch ?? ''}`)
-    .digest('hex')
-    .slice(0, 16);
-  const pointer = join(place.root, 'roots', key);
-  const known = existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
+  const { key, pointer } = pointerOf(place);
+  const known = await readPointer(pointer);
   // Its own name: two commands may be the first ones at the same time.
   const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
   const { rootCommit, branch } = known ?? (await findRoot(place, fresh));
@@ -110,6 +106,33 @@ async function removeFirstCaches(root: string): Promise<void> {
     if (found !== null && found.mtimeMs < systemClock.wallMs() - FIRST_FETCH_MS_MAX)
       await rm(join(root, name), { recursive: true, force: true });
   }
+}
+
+/** The place of a transport that a command has opened here before, else null. Asks no remote. */
+export async function findKnown(
+  place: Pick<CloneLocation, 'root' | 'located'>,
+): Promise<{ readonly directory: StateDirectory } | null> {
+  const known = await readPointer(pointerOf(place).pointer);
+  if (known === null) return null;
+  const transport = { remoteUrl: place.located.url, rootCommit: known.rootCommit };
+  return { directory: locateStateDirectory(place.root, transport) };
+}
+
+function pointerOf({ root, located }: Pick<CloneLocation, 'root' | 'located'>): {
+  readonly key: string;
+  readonly pointer: string;
+} {
+  const key = createHash('sha256')
+    .update(`${located.url}\n${located.branch ?? ''}`)
+    .digest('hex')
+    .slice(0, 16);
+  return { key, pointer: join(root, 'roots', key) };
+}
+
+async function readPointer(
+  pointer: string,
+): Promise<{ readonly rootCommit: Oid; readonly branch: string } | null> {
+  return existsSync(pointer) ? parsePointer(await readFile(pointer, 'utf8')) : null;
 }
 
 function parsePointer(text: string): { rootCommit: Oid; branch: string } | null {
