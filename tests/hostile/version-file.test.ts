@@ -35,10 +35,10 @@ beforeAll(async () => {
 afterAll(() => fleet.close());
 
 const starts = (): number => fleet.agentRuns().filter((line) => line.startsWith('once ')).length;
-const holder = (): number =>
-  hosts.findIndex((host) => eventsOf(host, 'attempt.started').length > 0);
-const published = (host: Host, name = 'pay'): boolean =>
-  eventsOf(host, 'reply.published').some(({ message }) => message === `${GENERAL}/${name}.md`);
+const tells = (host: Host, event: string, name: string): boolean =>
+  eventsOf(host, event).some(({ message }) => message === `${GENERAL}/${name}.md`);
+const holder = (): number => hosts.findIndex((host) => tells(host, 'attempt.started', 'pay'));
+const published = (host: Host, name = 'pay'): boolean => tells(host, 'reply.published', name);
 
 describe('custom-refs: no, pushed while an agent that acts outside is at work', () => {
   it('halts every host, which say so, and stays told as what it is', async () => {
