@@ -60,7 +60,9 @@ function childTicks() {
 }
 
 async function countPush(repository, updates, how) {
-  const branch = updates.some(({ ref }) => ref === 'refs/heads/main');
+  const branch = updates.some(
+    ({ ref, expected, next }) => ref === 'refs/heads/main' && expected !== next,
+  );
   pushes[branch ? 'branch' : 'claims'] += 1;
   const outcome = await repository.push(updates, how);
   if (

@@ -1,14 +1,16 @@
 /**
- * Where a message is claimed: one push of create-only refs, each winning or losing on its own. An
- * agent starts only after a look at the remote that is later than the push has shown our claim and
- * no reply, because a reply and the deletion of its claim land together.
+ * Where a message is claimed: one push of create-only refs, each winning or losing on its own. A
+ * reply and the deletion of its claim land together, so a claim can be won on work that was
+ * answered a moment ago. An agent starts only when the push itself has found the branch where the
+ * work is known to be open, or a later look has shown our claim and no reply.
  */
 import { aheadMs, MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/list-work.ts';
-import type { RefUpdate } from '../transport/repository.ts';
+import { parseMessagePath, ulidOf } from '../protocol/paths.ts';
+import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { hasRoomForTwo, mayPush } from './keep-pace.ts';
 import type { Refusal } from './state.ts';
@@ -53,23 +55,51 @@ export async function claimMessages(
   const { doors, state } = dispatcher;
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
   const pushing = { startedMs: doors.clock.monotonicMs(), aheadMs: aheadMs(doors.clock) };
+  const unmoved = checkUnmoved(dispatcher);
   const pushed = await doors.repository.push(
-    drafts.map(({ ref, state: { expected, oid } }) => ({ ref, expected, next: oid })),
+    [
+      ...drafts.map(({ ref, state: { expected, oid } }) => ({ ref, expected, next: oid })),
+      ...unmoved,
+    ],
     { atomic: false },
   );
+  const isUnmoved = unmoved.every(({ ref }) => hasLanded(pushed, ref));
   for (const draft of drafts) {
     const result = pushed.kind === 'unknown' ? undefined : pushed.refs.get(draft.ref);
-    if (result?.kind === 'stale' || result?.kind === 'refused')
+    if (result?.kind === 'stale' || result?.kind === 'refused') {
       await loseClaim(dispatcher, draft, result);
-    else {
-      const isLimited = pushed.kind === 'unknown' && pushed.failure.reason === 'limited';
-      const line = pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN;
-      advance(draft, { kind: 'pushed', ...pushing, line, isLimited });
-      state.claims.own.set(draft.key, draft);
+      continue;
     }
+    const isLimited = pushed.kind === 'unknown' && pushed.failure.reason === 'limited';
+    const line = pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN;
+    const uncertain = advance(draft, { kind: 'pushed', ...pushing, line, isLimited });
+    state.claims.own.set(draft.key, uncertain);
+    if (isUnmoved && unmoved.length > 0 && result?.kind === 'landed' && hasOwnId(draft))
+      startWon(dispatcher, uncertain, doors.clock.monotonicMs());
   }
   if (uncertainClaims(state.claims.own).length > 0 && (await observe(dispatcher)) === 'seen')
     await adoptClaims(dispatcher);
+}
+
+/**
+ * The branch as a part of a push: nothing is moved, but git compares it with what the remote
+ * stands at when the push begins, and says whether it is the same.
+ */
+function checkUnmoved({ mirror, publisher }: Dispatcher): readonly RefUpdate[] {
+  const { tip } = mirror.index();
+  return tip === null ? [] : [{ ref: publisher.branchRef, expected: tip, next: tip }];
+}
+
+function hasLanded(pushed: PushOutcome, ref: string): boolean {
+  return pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed';
+}
+
+/**
+ * Whether its key stays the same wherever its message is moved. Of another message somebody may
+ * have claimed the same bytes under another key: only a look at all claims tells.
+ */
+function hasOwnId({ work }: DraftedClaim): boolean {
+  return ulidOf(parseMessagePath(work.message.path)?.stem ?? '') !== null;
 }
 
 /** Where pushes are few, finished answers go before claims. */
@@ -82,7 +112,7 @@ function mayClaim(dispatcher: Dispatcher): boolean {
  * Called after every look.
  */
 export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
-  const { state, doors } = dispatcher;
+  const { state } = dispatcher;
   forgetRefused(dispatcher);
   for (const uncertain of uncertainClaims(state.claims.own)) {
     if (uncertain.state.renewedMs > state.seenMs) continue;
@@ -95,19 +125,25 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
       });
       continue;
     }
-    state.claims.refused.delete(uncertain.key);
-    const held = advance(uncertain, { kind: 'won', seenMs: state.seenMs });
-    const { message, recipient } = held.work;
-    const fields = { message: message.path, model: recipient };
-    if (!isStillOurs(dispatcher, held)) {
-      doors.log.status('claim.released', { ...fields, why: 'answered meanwhile' });
-      releaseClaim(dispatcher, held, 'answered');
-      continue;
-    }
-    const { attempt } = held.state.claim;
-    doors.log.status('message.claimed', { ...fields, from: message.from, attempt });
-    void runClaim(dispatcher, held);
+    startWon(dispatcher, uncertain, state.seenMs);
   }
+}
+
+/** Starts the agent of a claim that is known to stand since `seenMs`, if its work is open still. */
+function startWon(dispatcher: Dispatcher, uncertain: UncertainClaim, seenMs: number): void {
+  const { state, doors } = dispatcher;
+  state.claims.refused.delete(uncertain.key);
+  const held = advance(uncertain, { kind: 'won', seenMs });
+  const { message, recipient } = held.work;
+  const fields = { message: message.path, model: recipient };
+  if (!isStillOurs(dispatcher, held)) {
+    doors.log.status('claim.released', { ...fields, why: 'answered meanwhile' });
+    releaseClaim(dispatcher, held, 'answered');
+    return;
+  }
+  const { attempt } = held.state.claim;
+  doors.log.status('message.claimed', { ...fields, from: message.from, attempt });
+  void runClaim(dispatcher, held);
 }
 
 /**

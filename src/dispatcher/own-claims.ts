@@ -67,7 +67,7 @@ export type OwnState =
       readonly oid: Oid;
       readonly claim: Claim;
     }
-  /** Pushed, and not yet seen on the remote by a later look. */
+  /** Pushed; nothing has shown yet that it stands on open work. */
   | (Standing & {
       readonly kind: 'uncertain';
       readonly expected: Oid | null;

@@ -64,8 +64,7 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
   await checkSignatures(dispatcher, works);
   settleStarted(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
-  // Looks a second time when it has claimed something: an agent starts only after a look that is
-  // later than the push of its claim.
+  // Looks a second time where the push of a claim could not tell whether its work is open still.
   await claimMessages(
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({

@@ -194,6 +194,25 @@ export function describeRepositoryContract(
         expect(results.sort()).toEqual(['landed', 'stale']);
       });
 
+      it('a ref that is not to be moved is compared, and stops no other of the push', async () => {
+        const tip = await publish(a, draftOf({ 'x.md': 'x' }));
+        const record = await a.writeRecord('{"n":1}');
+        const claim = (key: string, at: Oid): readonly RefUpdate[] => [
+          { ref: `${CLAIMS}${key}`, expected: null, next: record },
+          { ref: BRANCH, expected: at, next: at },
+        ];
+        expect(await pushAll(a, claim('k1', tip), false)).toEqual({
+          [`${CLAIMS}k1`]: 'landed',
+          [BRANCH]: 'landed',
+        });
+        await catchUp(b);
+        await publish(b, draftOf({ 'y.md': 'y' }));
+        expect(await pushAll(a, claim('k2', tip), false)).toEqual({
+          [`${CLAIMS}k2`]: 'landed',
+          [BRANCH]: 'stale',
+        });
+      });
+
       it('a push that finds its own value there has landed', async () => {
         const record = await a.writeRecord('{"n":1}');
         await pushOne(a, { ref: `${CLAIMS}k`, expected: null, next: record });

@@ -41,7 +41,8 @@ const noAnswer =
     push: () => Promise.resolve({ kind: 'unknown', failure: { reason, line: WORDS } }),
   });
 
-const isBranch = ({ ref }: RefUpdate): boolean => ref === BRANCH;
+const isBranch = ({ ref, expected, next }: RefUpdate): boolean =>
+  ref === BRANCH && expected !== next;
 const isClaim = ({ ref, next }: RefUpdate): boolean => ref.startsWith(REFS.claims) && next !== null;
 const isAny = (): boolean => true;
 

@@ -272,12 +272,12 @@ function measured(
     counts.pushes += 1;
     countCapsules(counts, updates);
     if (!(await connect('push'))) return { kind: 'unknown', failure: LIMITED };
-    const branch = updates.find(({ ref }) => ref === BRANCH);
+    const branch = updates.find(({ ref, expected, next }) => ref === BRANCH && expected !== next);
     if (branch === undefined) {
       counts.claims += updates.some(({ ref }) => ref.startsWith(REFS.claims)) ? 1 : 0;
       const pushed = await doors.repository.push(updates, how);
       const results = pushed.kind === 'answered' ? [...pushed.refs] : [];
-      const main = results.filter(([ref]) => !ref.startsWith(REFS.capsules));
+      const main = results.filter(([ref]) => !ref.startsWith(REFS.capsules) && ref !== BRANCH);
       const meant = main.filter(([ref]) => ref.startsWith(REFS.claims) || main.length === 1);
       if (!meant.some(([, { kind }]) => kind === 'landed')) counts.vain += 1;
       return pushed;

@@ -373,10 +373,22 @@ async function doLocally<T>(host: Host, name: StepName, effect: () => T): Promis
 async function push(server: Server, host: Host, call: PushCall): Promise<PushOutcome> {
   const before = await host.step('push', 'before');
   if (before === 'lost' || !server.reachable) return { kind: 'unknown', failure: OFFLINE };
-  const refs = decidePush(server, host, call);
+  // What is not to be moved is compared with what the remote tells at the beginning; the rest is
+  // decided when it has arrived.
+  const compared = new Map(
+    call.updates.filter(isKept).map((update) => [update.ref, judge(server, update)] as const),
+  );
+  if (compared.size > 0 && (await host.step('push', 'before')) === 'lost')
+    return { kind: 'unknown', failure: OFFLINE };
+  const moves = { ...call, updates: call.updates.filter((update) => !isKept(update)) };
+  const refs = new Map([...compared, ...decidePush(server, host, moves)]);
   return (await host.step('push', 'after')) === 'lost'
     ? { kind: 'unknown', failure: OFFLINE }
     : { kind: 'answered', refs };
+}
+
+function isKept({ expected, next }: RefUpdate): boolean {
+  return next !== null && expected === next;
 }
 
 interface PushCall {

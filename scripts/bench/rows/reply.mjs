@@ -143,9 +143,8 @@ async function openFloor({ place, label, path, url, refs }) {
 }
 
 /**
- * What raw git needs for the steps of a reply, the sum of their times: look, fetch, claim, look
- * again (an agent starts only after a look that is later than its claim), publish. What it takes to
- * make the objects is not part of it.
+ * What raw git needs for the steps of a reply, the sum of their times: look, fetch, claim, publish.
+ * What it takes to make the objects is not part of it.
  */
 async function floorReply(floor, path) {
   const fetch = (oid) => (floor.isHttp ? floor.fetchHttp(oid) : floor.fetchPack(oid));
@@ -164,7 +163,6 @@ async function floorReply(floor, path) {
   await step(() => fetch(tip));
   floor.keep(tip);
   await step(() => floor.claim(ref, claim));
-  await step(() => floor.lsRemote());
   const [next] = await floor.repository.buildCommits(tip, [
     {
       writes: [{ path: replyPath(paths[0], 'echo'), content: 'An answer.\n' }],
