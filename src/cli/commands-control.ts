@@ -231,6 +231,22 @@ const TRUST_COMMAND: CommandSpec = {
       load: () => import('./care/trust.ts').then(({ listTrust }) => ({ execute: listTrust })),
     },
     {
+      name: 'trust on',
+      args: '[kind...]',
+      about: 'Require signatures on this host',
+      group: 'care',
+      options: [],
+      load: () => import('./care/trust.ts').then(({ turnOnTrust }) => ({ execute: turnOnTrust })),
+    },
+    {
+      name: 'trust off',
+      args: '',
+      about: 'Require no signatures on this host',
+      group: 'care',
+      options: [],
+      load: () => import('./care/trust.ts').then(({ turnOffTrust }) => ({ execute: turnOffTrust })),
+    },
+    {
       name: 'trust add',
       args: '<name> [key|file|-]',
       about: 'Add a key of a person or host',

@@ -149,6 +149,8 @@ export const USAGE: Readonly<Record<string, Usage>> = {
   ),
   'workflow amend': of(WRITE, 'crosstalkd workflow amend review-1f2e plan.md'),
   'trust list': of({ ...AWAY, ...NOTHING }, 'crosstalkd trust list'),
+  'trust on': of(HERE, 'crosstalkd trust on', 'crosstalkd trust on external gates hosts'),
+  'trust off': of(HERE, 'crosstalkd trust off'),
   'trust add': of(
     { ...AWAY, ...GONE },
     'crosstalkd trust add ada ~/.ssh/ada.pub',

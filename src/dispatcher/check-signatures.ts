@@ -7,7 +7,15 @@ import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { hear, maySpeakAs, requires, type Trust, type Voice } from '../protocol/trust.ts';
+import { BUDGETS_FILE, MODELS_FILE } from '../protocol/paths.ts';
+import {
+  hear,
+  maySpeakAs,
+  peopleWho,
+  requires,
+  type Trust,
+  type Voice,
+} from '../protocol/trust.ts';
 import type { Repository } from '../transport/repository.ts';
 import { countsAsHosts, heldByFile, listHostFiles, type ListedRun } from './check-hosts.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -103,6 +111,32 @@ type Heard = Pick<OpenMessage, 'path' | 'blob'>;
 
 function voiceKey({ path, blob }: Heard): string {
   return `${blob} ${path}`;
+}
+
+/** Files that have to be signed and stand unsigned: what was signed before counts. */
+export async function findUnsignedFiles({
+  repository,
+  tip,
+  trust,
+}: Pick<Hearing, 'repository' | 'tip' | 'trust'>): Promise<readonly ReasonOf<'unsigned'>[]> {
+  const kinds = [
+    [MODELS_FILE, 'models'],
+    [BUDGETS_FILE, 'budgets'],
+  ] as const;
+  const paths = kinds.flatMap(([path, kind]) => (requires(trust, kind) ? [path] : []));
+  const entries = paths.length === 0 ? [] : await repository.lookUp(tip, paths);
+  const standing = paths.flatMap((path, at) => {
+    const blob = entries[at]?.oid;
+    return blob === undefined || trust.letThrough.has(blob) ? [] : [path];
+  });
+  const writers = standing.length === 0 ? null : await repository.findWriters(standing, tip);
+  return standing.flatMap((path) => {
+    const voice = hear(writers?.get(path)?.signed ?? null, trust.signers);
+    const isHeard = peopleWho(voice, 'models', trust).length > 0;
+    return isHeard
+      ? []
+      : [{ kind: 'unsigned', path, from: 'somebody who may change it', found: describe(voice) }];
+  });
 }
 
 /** Why it is held back; null when it counts. */

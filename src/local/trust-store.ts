@@ -13,6 +13,7 @@ import {
   formatSigner,
   hostPrincipal,
   parseSigners,
+  SIGNED_KINDS,
   type SignedKind,
   type Signers,
   type Trust,
@@ -20,7 +21,7 @@ import {
 import { type ConfigDirectory, makeConfigDirectory, readConfigFile } from './config-directory.ts';
 import type { Config } from './config.ts';
 import { readTextFile, writeDurableFile } from './durable-file.ts';
-import { fixBy, withNote } from '../base/fix.ts';
+import { fixBy, fixByHand, withNote } from '../base/fix.ts';
 
 /** Where the signers stand. */
 export function signersFile(directory: ConfigDirectory): string {
@@ -93,6 +94,37 @@ export function requiredKinds({
   return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
+/** What `trust on` requires. */
+export const REQUIRED_AT_ONCE: readonly SignedKind[] = SIGNED_KINDS.filter(
+  (kind) => kind !== 'all',
+);
+
+/**
+ * Writes `require-signed` into config.yaml and leaves the rest as it is. Throws CONFIG_INVALID for
+ * a setting of several lines, which is for a person to change.
+ */
+export async function requireSigned(
+  directory: ConfigDirectory,
+  kinds: readonly SignedKind[],
+): Promise<void> {
+  const text = (await readConfigFile(directory.configFile)) ?? '';
+  const lines = text.split('\n');
+  const at = lines.findIndex((line) => line.startsWith('require-signed:'));
+  const line = `require-signed: ${kinds.length === 0 ? 'none' : `[${kinds.join(', ')}]`}`;
+  const value = lines[at]?.slice('require-signed:'.length).replace(/ #.*$/, '').trim() ?? '';
+  if (at >= 0 && (value === '' || (value.startsWith('[') && !value.endsWith(']'))))
+    throw new CrosstalkError(
+      'CONFIG_INVALID',
+      `${directory.configFile}, line ${at + 1}: "require-signed" has several lines; expected one: ${line}`,
+      { fix: fixByHand(`write that line into ${directory.configFile}`) },
+    );
+  if (at >= 0) lines[at] = line;
+  else lines.splice(lines.at(-1) === '' ? lines.length - 1 : lines.length, 0, line);
+  await makeConfigDirectory(directory);
+  const now = lines.join('\n');
+  await writeDurableFile(directory.configFile, now.endsWith('\n') ? now : `${now}\n`);
+}
+
 /** This host itself, which always knows its own key. */
 export interface OwnKey {
   readonly alias: string;
@@ -123,7 +155,8 @@ export function createTrust(
   };
 }
 
-function withOwn(signers: Signers, own: OwnKey | null): Signers {
+/** The known keys with this host's own. */
+export function withOwn(signers: Signers, own: OwnKey | null): Signers {
   if (own === null) return signers;
   const principal = hostPrincipal(own.alias);
   return new Map([...signers, [principal, new Set([...(signers.get(principal) ?? []), own.key])]]);

@@ -48,6 +48,12 @@ export function parseSshKey(text: string): SshKey | null {
   return importKey(bytes)?.type === type ? `${type} ${bytes.toString('base64')}` : null;
 }
 
+/** How people compare keys, as ssh shows it: `SHA256:…`. */
+export function fingerprintOf(key: SshKey): string {
+  const blob = Buffer.from(key.split(' ')[1] ?? '', 'base64');
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
+
 /** The public half of an ed25519 key. */
 export function sshKeyOf(key: KeyObject): SshKey {
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' });

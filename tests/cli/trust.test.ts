@@ -256,6 +256,31 @@ describe('with files and orders that have to be signed', () => {
 });
 
 describe('trust', () => {
+  it('is turned on and off in one line of config.yaml, and tells the files that stand unsigned', async () => {
+    const file = join(cli.place, 'config', 'config.yaml');
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, `concurrency: 2\n${before}people:\n  ada: [models]\n`);
+    expect((await cli.run(['trust', 'on', 'models', 'hosts'])).stdout).toContain('models, hosts');
+    const text = 'concurrency: 2\nrequire-signed: [models, hosts]\npeople:\n  ada: [models]\n';
+    expect(readFileSync(file, 'utf8')).toBe(text);
+    cli.git(['pull', '-q', '--rebase']);
+    signWith(null);
+    writeFileSync(join(cli.clone, 'data/models.yaml'), `${MODELS}# by nobody\n`);
+    cli.git(['commit', '-qam', 'models']);
+    cli.git(['push', '-q']);
+    const files = async (): Promise<unknown> =>
+      listOf((await cli.json(['status'])).data, 'needs')
+        .filter(({ kind }) => kind === 'unsigned')
+        .map(({ about }) => about);
+    expect(await files()).toEqual([['data/models.yaml']]);
+    expect((await cli.run(['trust', 'message', 'data/models.yaml'])).code).toBe(0);
+    expect(await files()).toEqual([]);
+    expect((await cli.run(['trust', 'on', 'everything'])).code).toBe(2);
+    expect((await cli.run(['trust', 'off'])).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toContain('require-signed: none\n');
+    writeFileSync(file, before);
+  });
+
   it('lists what is known, and refuses what is not a key, naming it', async () => {
     const { data } = await cli.json(['trust', 'list']);
     expect(data).toMatchObject({ ok: true, required: ['external', 'gates'] });

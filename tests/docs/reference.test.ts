@@ -87,7 +87,7 @@ describe('the tables written by hand fit the code', () => {
     ]) {
       const named = [
         ...readPage(path).matchAll(
-          /^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)(?! on )/gm,
+          /^(?:\$ )?crosstalkd (?:-C \S+ )?([a-z-]+)|`crosstalkd ([a-z-]+)\b(?! on )/gm,
         ),
       ].filter(([all]) => !all.endsWith('crosstalkd on'));
       for (const [, first, second] of named)

@@ -24,6 +24,7 @@ import { composeFirstModels, type FirstModels } from './first-models.ts';
 import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { placeTransport, type TransportPlace, urlFrom } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
+import { offerKey } from '../session/offer-keys.ts';
 import { hostname } from '../session/host-name.ts';
 import { openPersonGit, type PersonGit } from '../session/person-git.ts';
 import { MAILBOX_BRANCH } from '../session/project.ts';
@@ -133,6 +134,7 @@ async function beginTransport(
   const notes = [
     ...(paceOfUrl(url).limits === null ? [] : [HOSTED_NOTE]),
     ...(await missingIdentity(git).then((line) => (line === null ? [] : [line]))),
+    ...(await offerKey(git, env).then((line) => (line === null ? [] : [line]))),
     ...(heads.head === null || heads.head === branch || place.project !== null
       ? []
       : [`its branch "${heads.head}" holds something else and is left alone`]),

@@ -15,6 +15,7 @@ import { describeOlder } from '../look/older-transport.ts';
 import type { ProgramView } from '../look/agent-programs.ts';
 import { type Invocation, option } from '../command.ts';
 import { formatTable } from '../../base/display-width.ts';
+import { offerKey } from '../session/offer-keys.ts';
 import { hostname } from '../session/host-name.ts';
 import { plain } from '../io.ts';
 import { isUrl } from '../session/locate.ts';
@@ -54,6 +55,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
   );
   if (alias !== null) await rememberAlias(invocation, alias);
   const identity = await missingIdentity(git);
+  const key = await offerKey(git, invocation.env);
   const session = await openSession(
     { ...invocation, options: withoutDir(invocation) },
     { where: directory },
@@ -71,6 +73,7 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
         ...(await missingPace(session)),
       ],
       older: await describeOlder(session),
+      key,
     });
   } finally {
     await session.close();
@@ -241,11 +244,13 @@ interface Joined {
   readonly limits: readonly string[];
   /** What an older program left here, in a line. */
   readonly older: string | null;
+  /** How to make this person's key known, in a line. */
+  readonly key: string | null;
 }
 
 function printJoined(
   invocation: Invocation,
-  { directory, url, session, views, programs, limits, older }: Joined,
+  { directory, url, session, views, programs, limits, older, key }: Joined,
 ): number {
   const { io } = invocation;
   const served = views.filter(({ isServed }) => isServed);
@@ -278,7 +283,7 @@ function printJoined(
   for (const line of formatTable(rows, io.columns)) io.print(line);
   for (const { adapter, says, fix } of programs)
     io.print(plain(`  program ${adapter} ${says}${fix === null ? '' : `: ${formatFix(fix)}`}`));
-  for (const line of [...(older === null ? [] : [older]), ...limits])
+  for (const line of [...[older, key].filter((line) => line !== null), ...limits])
     io.print(plain(`  note    ${line}`));
   io.print('\nNext:');
   for (const command of next) io.print(`  ${command}`);

@@ -5,17 +5,26 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { parseBeat } from '../../protocol/beat.ts';
 import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
-import { parseSshKey, type SshKey, sshKeyOf } from '../../protocol/ssh-signature.ts';
-import { hostPrincipal, type Signers } from '../../protocol/trust.ts';
+import { fingerprintOf, parseSshKey, type SshKey, sshKeyOf } from '../../protocol/ssh-signature.ts';
+import {
+  hostPrincipal,
+  isPerson,
+  SIGNED_KINDS,
+  type SignedKind,
+  type Signers,
+} from '../../protocol/trust.ts';
 import { locateConfigDirectory } from '../../local/config-directory.ts';
 import { readConfig } from '../../local/read-config.ts';
 import {
   addSigner,
   letThrough,
   openHostKey,
+  readHostKey,
   readSigners,
   removeSigner,
+  REQUIRED_AT_ONCE,
   requiredKinds,
+  requireSigned,
   signersFile,
 } from '../../local/trust-store.ts';
 import { given, type Invocation } from '../command.ts';
@@ -23,15 +32,16 @@ import { printJson, startDirectory, wantsJson, withSession } from '../look/readi
 import { resolveId } from '../look/resolve-id.ts';
 import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { fixBy, withNote } from '../../base/fix.ts';
+import { fixBy, formatFix, withNote } from '../../base/fix.ts';
 
-/** `trust list`: what has to be signed here, and the keys that are known. */
+/** `trust list`: what has to be signed here, the keys that are known, and hosts that are not. */
 export async function listTrust(invocation: Invocation): Promise<number> {
   const { env, io } = invocation;
   const directory = locateConfigDirectory(env);
   const signers = await readSigners(directory);
   const { config } = await readConfig({ env, flags: {}, hostname: hostname() });
   const file = signersFile(directory);
+  const strangers = await findStrangers(invocation, signers);
   if (wantsJson(invocation))
     printJson(invocation, {
       ok: true,
@@ -39,15 +49,22 @@ export async function listTrust(invocation: Invocation): Promise<number> {
       required: requiredKinds(config),
       file,
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
+      people: [...(config.people ?? [])].map(([name, may]) => ({ name, may: [...may] })),
+      hosts_not_known: strangers.map(({ alias, key }) => {
+        return { alias, key, fingerprint: fingerprintOf(key) };
+      }),
     });
   else {
     io.print(
       requiredKinds(config).length === 0
-        ? 'Nothing has to be signed on this host (require-signed in config.yaml).'
+        ? 'Nothing has to be signed on this host: crosstalkd trust on'
         : `Has to be signed on this host: ${requiredKinds(config).join(', ')}.`,
     );
     for (const line of describeSigners(signers)) io.print(line);
+    for (const [name, may] of config.people ?? [])
+      io.print(`  ${name} may ${[...may].join(', ') || 'nothing'}`);
     io.print(`  ${file}`);
+    tellStrangers(invocation, strangers);
   }
   return signers.size === 0 ? 3 : 0;
 }
@@ -55,6 +72,69 @@ export async function listTrust(invocation: Invocation): Promise<number> {
 function describeSigners(signers: Signers): readonly string[] {
   if (signers.size === 0) return ['No key is known yet: crosstalkd trust add NAME KEY'];
   return [...signers].flatMap(([name, keys]) => [...keys].map((key) => `  ${name}  ${key}`));
+}
+
+/** A host whose key its beat tells. */
+interface Stranger {
+  readonly alias: string;
+  readonly key: SshKey;
+}
+
+/** Hosts in view whose keys are not known, this one left out; none outside of a transport. */
+async function findStrangers(
+  invocation: Invocation,
+  signers: Signers,
+): Promise<readonly Stranger[]> {
+  let found: readonly Stranger[] = [];
+  await withSession(invocation, async (session) => {
+    const own = await readHostKey(session.directory.path);
+    const hosts = await readHostKeys(session);
+    found = hosts.filter(
+      ({ alias, key }) => key !== own && signers.get(hostPrincipal(alias))?.has(key) !== true,
+    );
+    return 0;
+  }).catch((error: unknown) => {
+    if (!(error instanceof CrosstalkError)) throw error;
+  });
+  return found;
+}
+
+function tellStrangers({ io }: Invocation, strangers: readonly Stranger[]): void {
+  if (strangers.length === 0) return;
+  io.print('Hosts in view that are not known here; compare with "crosstalkd trust key" there:');
+  for (const { alias, key } of strangers)
+    io.print(`  ${fingerprintOf(key)}  ${formatFix(fixBy`crosstalkd trust add --host ${alias}`)}`);
+}
+
+/** `trust on [kind …]`: what has to be signed on this host from its next start. */
+export async function turnOnTrust(invocation: Invocation): Promise<number> {
+  const { io, args } = invocation;
+  const kinds = args.length === 0 ? REQUIRED_AT_ONCE : args.map(checkKind);
+  const directory = locateConfigDirectory(invocation.env);
+  await requireSigned(directory, kinds);
+  const signers = await readSigners(directory);
+  io.print(`Has to be signed on this host from its next start: ${kinds.join(', ')}.`);
+  if (![...signers.keys()].some(isPerson))
+    io.print('Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY');
+  tellStrangers(invocation, await findStrangers(invocation, signers));
+  return 0;
+}
+
+/** `trust off`. */
+export async function turnOffTrust(invocation: Invocation): Promise<number> {
+  await requireSigned(locateConfigDirectory(invocation.env), []);
+  invocation.io.print('Nothing has to be signed on this host from its next start.');
+  return 0;
+}
+
+function checkKind(text: string): SignedKind {
+  const kind = SIGNED_KINDS.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw new CrosstalkError(
+    'USAGE',
+    `trust on: found "${oneLine(text, 40)}"; expected ${SIGNED_KINDS.join(', ')}`,
+    { fix: fixBy`crosstalkd trust on` },
+  );
 }
 
 /** `trust add <name> [key|file|-]`, and `trust add --host <alias>`: the key that its beat tells. */
@@ -96,13 +176,24 @@ export async function removeTrust(invocation: Invocation): Promise<number> {
 /** `trust message <id>`: this content of it counts here without a signature. */
 export function trustMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const file = await resolveId(session, invocation.args[0] ?? '');
+    const file = await findFile(session, invocation.args[0] ?? '');
     await letThrough(session.configDirectory, file.blob);
     invocation.io.print(
       `Let through on this host, as it stands now: ${oneLine(file.path, 300)}. An edit is held again.`,
     );
     return 0;
   });
+}
+
+/** A message by its id, or any file by its path: a mark, a file of a run, data/models.yaml. */
+async function findFile(
+  session: TransportSession,
+  text: string,
+): Promise<{ readonly path: string; readonly blob: string }> {
+  const { tip } = session.mirror.index();
+  const [entry] =
+    tip === null || !text.includes('/') ? [] : await session.repository.lookUp(tip, [text]);
+  return entry?.kind === 'file' ? { path: text, blob: entry.oid } : resolveId(session, text);
 }
 
 function checkName(name: string): string {
@@ -162,11 +253,16 @@ async function withKeyOfHost(invocation: Invocation, alias: string): Promise<rea
 }
 
 async function keysOfHost(session: TransportSession, alias: string): Promise<readonly SshKey[]> {
+  const hosts = await readHostKeys(session);
+  return hosts.flatMap((host) => (host.alias === alias ? [host.key] : []));
+}
+
+/** The keys that beats tell, each once a host. */
+async function readHostKeys(session: TransportSession): Promise<readonly Stranger[]> {
   const refs = [...session.listing.refs].filter(([ref]) => ref.startsWith(session.refs.hosts));
   await session.repository.fetch({ tip: null, records: new Map(refs) });
   const commits = await Promise.all(refs.map(([, oid]) => session.repository.readCommit(oid)));
   const beats = commits.flatMap((commit) => parseBeat(commit?.message ?? '') ?? []);
-  return [
-    ...new Set(beats.flatMap((beat) => (beat.alias === alias && beat.key ? [beat.key] : []))),
-  ];
+  const told = beats.flatMap(({ alias, key }) => (key === undefined ? [] : [{ alias, key }]));
+  return [...new Map(told.map((host) => [`${host.alias} ${host.key}`, host])).values()];
 }

@@ -3,7 +3,7 @@
  * host's operator knows.
  */
 import { ERROR_CODES } from '../../base/errors.ts';
-import { readSigners } from '../../local/trust-store.ts';
+import { readHostKey, readSigners, withOwn } from '../../local/trust-store.ts';
 import { hear, type Signers, type Voice } from '../../protocol/trust.ts';
 import type { CommitInfo, Repository } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
@@ -23,7 +23,9 @@ interface Heard {
 /** Exit 1 when a commit is signed by nobody who is known here. First parents only. */
 export function verifySignatures(invocation: Invocation): Promise<number> {
   return withSession(invocation, async ({ repository, configDirectory, ...session }) => {
-    const signers = await readSigners(configDirectory);
+    const key = await readHostKey(session.directory.path);
+    const own = key === null ? null : { alias: session.config.alias, key };
+    const signers = withOwn(await readSigners(configDirectory), own);
     const max = Number.MAX_SAFE_INTEGER;
     const tip = tipOf({ ...session, repository, configDirectory });
     const commits = await repository.history({ from: null, to: tip, max });

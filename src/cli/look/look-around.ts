@@ -5,7 +5,7 @@
  * what these commands are for.
  */
 import { existsSync } from 'node:fs';
-import { findHeld } from '../../dispatcher/check-signatures.ts';
+import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
 import { isHeard, withPeople } from '../../dispatcher/signed-file.ts';
 import { requires, type Trust } from '../../protocol/trust.ts';
@@ -90,6 +90,8 @@ export interface Surroundings {
   readonly trust: Trust | null;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: WorkView['unsigned'];
+  /** Files of the transport that nobody known has signed, where this host requires that. */
+  readonly unsignedFiles: readonly ReasonOf<'unsigned'>[];
   /** Nothing of data/models.yaml at the tip can be read; the one before is in force. */
   readonly modelsProblem: ReasonOf<'models-unreadable'> | null;
   /** The dispatcher that runs here, or null. */
@@ -133,9 +135,14 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const trust = await readTrust(session);
   const unsigned =
     trust === null ? new Map() : await findUnsigned(session, works, { offers, trust });
+  const { repository } = session;
+  const unsignedFiles =
+    trust === null || index.tip === null
+      ? []
+      : await findUnsignedFiles({ repository, tip: index.tip, trust });
   const problem = session.mirror.modelsProblem();
   const modelsProblem = problem === null ? null : unreadable(problem);
-  const here = { offers, offersProblem, modelsProblem, trust, unsigned, ...asked };
+  const here = { offers, offersProblem, modelsProblem, trust, unsigned, unsignedFiles, ...asked };
   const questions = await readQuestions(session, seen.claims.values());
   const control = (await mayOrder(session, seen, trust)) ? seen.control : null;
   const misplaced = (await findMisplaced(session)).map((file) => [file.path, file] as const);

@@ -128,6 +128,7 @@ export function sayVersion(text: string | null): string {
 
 function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): readonly Need[] {
   const { here, hereSilent, offers, offersProblem, modelsProblem, claims, rewrite } = around;
+  const { unsignedFiles } = around;
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
     ({ name, state }) =>
@@ -139,6 +140,11 @@ function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): rea
   return [
     ...(offersProblem === null ? [] : [need({ kind: 'config', problem: offersProblem })]),
     ...(modelsProblem === null ? [] : [need(modelsProblem)]),
+    ...unsignedFiles.map((reason) => ({
+      ...need(reason, reason.path),
+      about: [reason.path],
+      count: 1,
+    })),
     ...(isStopped ? [need({ kind: 'halted' })] : []),
     ...(hereSilent ? [need({ kind: 'silent-here' })] : []),
     ...(here === null && !hereSilent && outbox > 0
