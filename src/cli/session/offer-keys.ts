@@ -1,7 +1,7 @@
 /** The person's public key on this machine, offered where hosts could be told to require it. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SimpleGit } from 'simple-git';
+import type { PersonGit } from './person-git.ts';
 import { by } from '../../base/order.ts';
 import { present } from '../../local/state-directory.ts';
 import { formatFix, fixBy } from '../../base/fix.ts';
@@ -13,7 +13,7 @@ const KINDS = ['id_ed25519', 'id_ed25519_sk', 'id_ecdsa', 'id_ecdsa_sk', 'id_rsa
 
 /** The command that makes a key of this person known, as a line; null where none is found. */
 export async function offerKey(
-  git: SimpleGit,
+  git: PersonGit,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | null> {
   const ask = async (...args: readonly string[]): Promise<string> =>
