@@ -12,7 +12,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
 
 let cli: Cli;
-beforeEach(async () => (cli = await startCli()));
+beforeEach(async () => {
+  cli = await startCli();
+  // What `forget` forgets.
+  await cli.run(['status']);
+});
 afterEach(() => cli.close());
 
 function stateOf(): string {
