@@ -82,22 +82,36 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Lines of a person's file that an error is about, to be shown below it. */
+export interface Excerpt {
+  readonly text: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based, where a character can be named. */
+  readonly column?: number | undefined;
+  /** What stands there; where no column is known it is looked for in the line. */
+  readonly found?: string | undefined;
+}
+
 /**
  * A failure that ends what was asked for. `message` says what, where, the value found and what was
- * expected; `fix` is the next command: words, or text when nothing is filled in.
+ * expected; `fix` is the next command: words, or text when nothing is filled in. `excerpts` are
+ * shown on a terminal, never logged: they hold what somebody wrote.
  */
 export class CrosstalkError extends Error {
   readonly code: ErrorCode;
   readonly fix: Fix | null;
+  readonly excerpts: readonly Excerpt[];
   constructor(
     code: ErrorCode,
     message: string,
-    options: { fix?: Fix | string | null; cause?: unknown } = {},
+    options: { fix?: Fix | string | null; cause?: unknown; excerpts?: readonly Excerpt[] } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CrosstalkError';
     this.code = code;
     this.fix = toFix(options.fix ?? null);
+    this.excerpts = options.excerpts ?? [];
   }
 }
 

@@ -9,6 +9,7 @@ import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
 import { helpLines, formatJson, type Io, paint, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
+import { pointAt } from './point-at.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { fixBy, toFix } from '../base/fix.ts';
@@ -123,6 +124,7 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
     );
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
+    for (const excerpt of known.excerpts) for (const line of pointAt(io, excerpt)) io.warn(line);
     if (fix !== null) for (const line of helpLines(io, fix)) io.warn(line);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)
       io.warn(error.stack);

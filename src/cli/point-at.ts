@@ -1,17 +1,8 @@
 /** The line of a file that something is wrong with, as compilers show it. */
 import { plainText } from '../base/plain-text.ts';
 import { displayWidth, fitWidth } from '../base/display-width.ts';
+import type { Excerpt } from '../base/errors.ts';
 import { type Io, paint } from './io.ts';
-
-/** Where in a text. */
-export interface Place {
-  /** 1-based. */
-  readonly line: number;
-  /** 1-based, where a character can be named. */
-  readonly column?: number | undefined;
-  /** What stands there; where no column is known it is looked for in the line. */
-  readonly found?: string | undefined;
-}
 
 /** Signs that are shown before what is meant, in a line that is too long. */
 const BEFORE_MAX = 30;
@@ -22,8 +13,7 @@ const BEFORE_MAX = 30;
  */
 export function pointAt(
   io: Pick<Io, 'columns' | 'colors'>,
-  text: string,
-  { line, column, found }: Place,
+  { text, line, column, found }: Excerpt,
 ): readonly string[] {
   const whole = text.split(/\r?\n/)[line - 1];
   if (whole === undefined || whole.trim() === '') return [];

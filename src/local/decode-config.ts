@@ -2,6 +2,7 @@
  * From what a person wrote (flags, environment, config.yaml) to one checked Config. Pure; reading
  * is in read-config.ts.
  */
+import type { Excerpt } from '../base/errors.ts';
 import { formatDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
 import { isAlias, slugName } from '../protocol/names.ts';
@@ -30,7 +31,15 @@ export type ConfigDecoded =
       readonly warnings: readonly string[];
     }
   /** One line a problem: where, what was found, what was expected. */
-  | { readonly kind: 'refused'; readonly problems: readonly string[] };
+  | {
+      readonly kind: 'refused';
+      readonly problems: readonly string[];
+      /** Those of the file, in the same order. */
+      readonly places: readonly ConfigPlace[];
+    };
+
+/** What a problem of the file is about: a key, or the place that its parser names. 1-based. */
+export type ConfigPlace = Pick<Excerpt, 'line' | 'column' | 'found'>;
 
 /**
  * Settings by precedence: flag, then environment, then file, then default. Every problem is listed,
@@ -39,23 +48,26 @@ export type ConfigDecoded =
 export function decodeConfig(sources: ConfigSources): ConfigDecoded {
   const file = readFileValues(sources);
   const problems: string[] = [...file.problems];
+  const places: ConfigPlace[] = [...file.places];
   const origins = new Map<keyof Config, Origin>();
   const take = <Field extends keyof Config>(field: Field): Config[Field] | undefined => {
     const setting: Setting<Config[Field]> = SETTINGS[field];
     const found = findRaw(field, sources, file.values);
     if (found === null) return undefined;
     const value = setting.decode(found.raw);
-    if (value === undefined)
+    if (value === undefined) {
       problems.push(
         `${whereOf(found.origin, setting.key)}: found ${describeRaw(found.raw, setting.expected)}, expected ${setting.expected}`,
       );
-    else origins.set(field, found.origin);
+      if (found.origin.kind === 'file')
+        places.push({ line: found.origin.line, found: setting.key });
+    } else origins.set(field, found.origin);
     return value;
   };
   const config = fillDefaults(takeAll(take), { origins, hostname: sources.hostname });
   if (problems.length === 0)
     problems.push(...checkRelations(config, (field) => originOf(origins, field)));
-  if (problems.length > 0) return { kind: 'refused', problems };
+  if (problems.length > 0) return { kind: 'refused', problems, places };
   return {
     kind: 'config',
     config,
@@ -88,8 +100,9 @@ interface Raw {
 function readFileValues(sources: ConfigSources): {
   readonly values: ReadonlyMap<string, Raw>;
   readonly problems: readonly string[];
+  readonly places: readonly ConfigPlace[];
 } {
-  if (sources.file === null) return { values: new Map(), problems: [] };
+  if (sources.file === null) return { values: new Map(), problems: [], places: [] };
   const { path, text } = sources.file;
   const asText = readYamlMapping(text, 'text');
   if (asText.kind === 'refused')
@@ -98,17 +111,21 @@ function readFileValues(sources: ConfigSources): {
       problems: [
         `${path}:${asText.line}:${asText.column}: found ${asText.why}, expected ${asText.remedy}`,
       ],
+      places: [{ line: asText.line, column: asText.column }],
     };
   const values = new Map<string, Raw>();
   const problems: string[] = [];
+  const places: ConfigPlace[] = [];
   for (const key of Object.keys(asText.value)) {
     const line = lineOfKey(text, [key]);
-    if (!KEYS.includes(key))
+    if (!KEYS.includes(key)) {
       problems.push(`${path}:${line}: unknown key "${key}"; ${suggestion(key, KEYS)}`);
+      places.push({ line, found: key });
+    }
     // Values stay as written, so that `alias: 007` is a name.
     values.set(key, { raw: asText.value[key], origin: { kind: 'file', path, line } });
   }
-  return { values, problems };
+  return { values, problems, places };
 }
 
 const KEYS: readonly string[] = Object.values(SETTINGS).map(({ key }) => key);

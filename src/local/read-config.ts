@@ -33,6 +33,7 @@ export async function readConfig(sources: Omit<ConfigSources, 'file'>): Promise<
   if (decoded.kind === 'refused')
     throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), {
       fix: withNote(fixBy`crosstalkd doctor`, 'after you have corrected it'),
+      excerpts: decoded.places.map((place) => ({ text: text ?? '', ...place })),
     });
   return {
     config: decoded.config,

@@ -10,7 +10,7 @@ import { oneLine } from '../base/plain-text.ts';
 import { oddCharacter } from './explain-yaml.ts';
 import { isChannel, isName, CHANNEL_RULE, NAME_RULE, slugName } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
-import { describe, lineOfKey } from './yaml.ts';
+import { describe, placeOfKey } from './yaml.ts';
 
 export const MESSAGE_TYPES = ['message', 'workflow'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
@@ -98,7 +98,7 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
     return createField(value, (found, expected) => {
       // Only the first is told: to find a line takes time, and a list may have thousands of faults.
       rejection ??= {
-        line: lineOfKey(read.yaml, [key]) + 1,
+        ...placeOf(read.yaml, key),
         found: `${key}: ${found}`,
         expected,
       };
@@ -113,6 +113,12 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
         message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings },
       }
     : { kind: 'rejected', rejection };
+}
+
+/** Where a key of the head stands in the file, whose first line is the one of dashes. */
+function placeOf(yaml: string, key: string): Pick<Rejection, 'line' | 'column'> {
+  const { line, column } = placeOfKey(yaml, [key]);
+  return { line: line + 1, column };
 }
 
 /** Nobody is asked; a key that was meant to say who is named. */
@@ -133,8 +139,7 @@ function noRecipient({
       expected: 'to: <model, host-pinned model, all, workflow or a person>',
     };
   return {
-    line: lineOfKey(yaml, [meant]) + 1,
-    column: 1,
+    ...placeOf(yaml, meant),
     found: oddCharacter(meant)?.why ?? `"${oneLine(meant, 40)}:"`,
     expected: '"to:"',
   };

@@ -7,7 +7,7 @@
 import { CORE_SCHEMA, dump, FAILSAFE_SCHEMA, load, YAMLException } from 'js-yaml';
 import { errorText } from '../base/errors.ts';
 import { explainYaml, type YamlFault } from './explain-yaml.ts';
-import { type LineOf, locateKeys } from './yaml-lines.ts';
+import { type KeyPlace, locateKeys, type PlaceOf } from './yaml-lines.ts';
 
 /** Nested deeper than any workflow needs; a bomb stops here. */
 const DEPTH_MAX = 24;
@@ -85,13 +85,18 @@ export function describe(value: unknown): string {
 }
 
 /**
- * The line (1-based) on which the nested key `path` is written. Where a key is missing it is the
- * line of what it would stand in, and 1 for the whole: good enough to lead a person there.
+ * Where the nested key `path` is written. Where a key is missing it is the place of what it would
+ * stand in, and the first one for the whole: good enough to lead a person there.
  */
+export function placeOfKey(text: string, path: readonly string[]): KeyPlace {
+  if (located?.text !== text) located = { text, placeOf: locateKeys(text, DEPTH_MAX) };
+  return located.placeOf(path);
+}
+
+/** The line of it. */
 export function lineOfKey(text: string, path: readonly string[]): number {
-  if (located?.text !== text) located = { text, lineOf: locateKeys(text, DEPTH_MAX) };
-  return located.lineOf(path);
+  return placeOfKey(text, path).line;
 }
 
 /** Problems of one text are told one after the other: it is gone through once for all of them. */
-let located: { readonly text: string; readonly lineOf: LineOf } | null = null;
+let located: { readonly text: string; readonly placeOf: PlaceOf } | null = null;

@@ -2,7 +2,7 @@
  * How errors end a command: code, what happened, and the command to continue with. Codes that no
  * other test provokes are provoked here.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, letter, startCli } from '../support/cli.ts';
@@ -41,6 +41,42 @@ describe('an error', () => {
     expect(ended.stderr).toMatch(/^ID_AMBIGUOUS: /);
     expect(ended.stderr).toContain('same-1');
     expect(ended.stderr).toMatch(/\n {2}help: crosstalkd /);
+  });
+
+  it.each([
+    [
+      'MESSAGE_REJECTED, of what is sent',
+      { 'draft.md': letter('echo', 'Hi', 'priority: high\n') },
+      ['send', 'draft.md'],
+      /^MESSAGE_REJECTED: .*draft.md:3:[^]*\n 3 \| priority: high\n {3}\| \^\n {2}help: /,
+    ],
+    [
+      'CONFIG_INVALID, of a setting',
+      { 'config/config.yaml': 'alias: me\nleese: 3s\n' },
+      ['status'],
+      /^CONFIG_INVALID: .*config.yaml:2:[^]*\n 2 \| leese: 3s\n {3}\| \^{5}\n {2}help: /,
+    ],
+    [
+      'a step of a workflow',
+      { 'plan.md': '---\nsteps:\n  a: { value: 1, neds: [b] }\n---\n' },
+      ['workflow', 'check', 'plan.md'],
+      /plan.md:3:18: .*\n 3 \| {3}a: \{ value: 1, neds: \[b\] \}\n {3}\| {18}\^\n/,
+    ],
+  ])('shows the line that it is about: %s', async (_, files, args, shown) => {
+    const config = join(cli.place, 'config');
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(config, { recursive: true, mode: 0o700 });
+      writeFileSync(join(cli.place, name), text, { mode: 0o600 });
+    }
+    const dir = ['-C', cli.clone];
+    const env = { CROSSTALK_CONFIG_DIR: config };
+    const { code, stderr } = await cli.run(
+      args.map((word) => (word.endsWith('.md') ? join(cli.place, word) : word)).concat(dir),
+      { env },
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(shown);
+    rmSync(config, { recursive: true });
   });
 
   it('GIT_UNUSABLE: without git on the PATH', async () => {

@@ -31,18 +31,18 @@ describe('the line of a file that something is wrong with', () => {
     },
     { what: 'a line that is not there', text: 'one', place: { line: 7, column: 1 }, lines: [] },
   ])('$what', ({ text, place, lines }) => {
-    expect(pointAt(WIDE, text, place)).toEqual(lines);
+    expect(pointAt(WIDE, { text, ...place })).toEqual(lines);
   });
 
   it('lets no control code through and fits the window, with the caret below a long line', () => {
-    expect(pointAt(WIDE, 'a\u001b[2Jb', { line: 1 })).toEqual([' 1 | a[2Jb']);
+    expect(pointAt(WIDE, { text: 'a\u001b[2Jb', line: 1 })).toEqual([' 1 | a[2Jb']);
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 }),
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 20, max: 100 }),
         (text, column, columns) => {
-          for (const line of pointAt({ columns, colors: false }, text, { line: 1, column }))
+          for (const line of pointAt({ columns, colors: false }, { text, line: 1, column }))
             expect(displayWidth(line)).toBeLessThanOrEqual(columns);
         },
       ),

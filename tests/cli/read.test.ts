@@ -131,6 +131,8 @@ describe('log', () => {
     await following.until('→');
     cli.say({ [`${GENERAL}/late.md`]: letter('grace', 'came later', 'from: ada\n') });
     await following.until('came later');
+    cli.say({ 'data/channels/general/steps/a/one/task.md': letter('grace', 'a task of a run') });
+    await following.until('a task of a run');
     await following.stop();
   });
 });

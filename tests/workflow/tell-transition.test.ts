@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { displayWidth } from '../../src/base/display-width.ts';
 import { hasUnsafe } from '../../src/base/plain-text.ts';
+import { composeCommitMessage, requireMessage } from '../../src/cli/talk/compose-message.ts';
+import { tellMarker } from '../../src/workflow/language/marker.ts';
 import { tellTransition } from '../../src/workflow/run/tell-transition.ts';
 import { drive, inputOf, post, type World, world } from './drive.ts';
 
@@ -84,5 +86,42 @@ test('any words make one plain line of at most 80 columns that keeps the end of 
       expect(hasUnsafe(subject)).toBe(false);
       expect(subject).toContain(run.slice(-11));
     }),
+  );
+});
+
+/** The subject of a commit that starts a workflow with this head and body. */
+function subjectOf(head: string, body = ''): string {
+  const content = `---\nto: workflow\ntype: workflow\n${head}\n---\n${body}`;
+  const message = requireMessage('x.md', Buffer.from(content));
+  const who = { from: 'ada', to: 'workflow', channel: 'general', said: tellMarker(message) };
+  const letter = { path: 'data/channels/general/x.md', content, message };
+  return composeCommitMessage(letter, who).split('\n')[0] ?? '';
+}
+
+test.each([
+  ['uses: review3\nwith: { topic: leases }', '', 'ada → workflow: review3 (topic: leases)'],
+  ['uses: review3', '', 'ada → workflow: review3'],
+  ['name: mine\nsteps: { a: { value: 1 } }', '', 'ada → workflow: mine'],
+  [
+    'uses: r\nwith: { a: 1, b: [x], c: "", d: 2 }',
+    '',
+    'ada → workflow: r (a: 1, b: ["x"], c: , …)',
+  ],
+  ['', 'Ask two models.\nThen merge.', 'ada → workflow: Ask two models.'],
+])('the start of a run is told by its name and inputs: %s %s', (head, body, subject) => {
+  expect(subjectOf(head, body)).toBe(subject);
+});
+
+test('whatever the inputs of a run are, its start is one plain line of at most 80 columns', () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.stringMatching(/^[a-z]{1,40}$/), fc.string({ unit: 'grapheme' })),
+      (inputs) => {
+        const subject = subjectOf(`uses: review\nwith: ${JSON.stringify(inputs)}`);
+        expect(displayWidth(subject)).toBeLessThanOrEqual(80);
+        expect(hasUnsafe(subject)).toBe(false);
+        expect(subject).toMatch(/^ada → workflow: review/);
+      },
+    ),
   );
 });

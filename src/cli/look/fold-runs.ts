@@ -24,11 +24,6 @@ export function runOfSaid({ file }: Said): string | null {
   return (parseTaskPath(path) ?? parseGatePath(path))?.run ?? null;
 }
 
-/** A task of a run, or an answer to one. */
-export function isOfTask({ file }: Said): boolean {
-  return parseTaskPath(file.replyTo?.path ?? file.path) !== null;
-}
-
 /** Lets one message of each run through, for its line. */
 export function oneOfEachRun(filter: Filter): Filter {
   const seen = new Set<string>();

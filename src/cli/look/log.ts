@@ -26,7 +26,7 @@ import {
   type Unreadable,
 } from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
-import { foldRun, isOfTask, oneOfEachRun, runOfSaid } from './fold-runs.ts';
+import { foldRun, oneOfEachRun, runOfSaid } from './fold-runs.ts';
 import { fixLines, type Io, paint } from '../io.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { fixOf } from '../../protocol/remedy.ts';
@@ -75,10 +75,8 @@ export function showLog(invocation: Invocation): Promise<number> {
       if (shown.length === 0) invocation.io.warn('no messages');
     }
     if (given(invocation, 'follow'))
-      await follow(invocation, session, {
-        channel,
-        fits: (one) => filter.fits(one) && (!isFolded || !isOfTask(one)),
-      });
+      // What comes while somebody watches is told as it comes, the tasks of runs too.
+      await follow(invocation, session, { channel, fits: filter.fits });
     return shown.length === 0 ? 3 : 0;
   });
 }

@@ -13,6 +13,7 @@ import {
 } from '../../protocol/message.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { firstLine, textForLog } from '../../protocol/reply.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -46,8 +47,11 @@ export function requireMessage(
 ): Message {
   const read = decodeMessage(bytes, at);
   if (read.kind === 'message') return read.message;
+  const { line, column, found } = read.rejection;
+  const text = new TextDecoder().decode(bytes.subarray(0, MESSAGE_BYTES_MAX));
   throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, {
     fix: fixBy`crosstalkd lint ${fileName}`,
+    excerpts: [{ text, line, column, found }],
   });
 }
 

@@ -170,7 +170,7 @@ export async function checkInputs(
   return checkWorkflow(writeFrontMatter(fields, body), known).errors;
 }
 
-/** Prints problems as `file:line: …` and gives the exit code. */
+/** Prints problems as `file:line:column: …` and gives the exit code. */
 export function tellErrors(
   invocation: Invocation,
   source: WorkflowText,
@@ -180,11 +180,12 @@ export function tellErrors(
   if (wantsJson(invocation))
     printJson(invocation, { ok: false, health: 'degraded', file: source.label, errors });
   else {
-    for (const { line, message, suggestion } of errors) {
+    for (const { line, column, message, suggestion } of errors) {
+      const at = column === undefined ? String(line) : `${line}:${column}`;
       io.warn(
-        `${plain(source.label)}:${line}: ${paint(io, 'red', plain(message))}${suggestion === null ? '' : ` (${plain(suggestion)})`}`,
+        `${plain(source.label)}:${at}: ${paint(io, 'red', plain(message))}${suggestion === null ? '' : ` (${plain(suggestion)})`}`,
       );
-      for (const row of pointAt(io, source.text, { line })) io.warn(row);
+      for (const row of pointAt(io, { text: source.text, line, column })) io.warn(row);
     }
   }
   return ERROR_CODES.MESSAGE_REJECTED.exit;

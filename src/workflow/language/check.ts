@@ -50,7 +50,7 @@ export function checkSource(source: Source, options: WorkflowCheckOptions): Chec
   const raw = completeRaw(source.raw, options.schemaFile);
   const unknown = Object.keys(source.raw).filter((key) => raw[key] === undefined);
   const extra = Object.fromEntries(unknown.map((key) => [key, source.raw[key] ?? null]));
-  const checked = checkRaw({ ...raw, ...extra }, options, source.lineOf);
+  const checked = checkRaw({ ...raw, ...extra }, options, source.placeOf);
   return { ...checked, raw };
 }
 
@@ -66,13 +66,13 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
   const marker = readMarker(read.message);
   if (marker.problems.length > 0 || marker.kind === 'prose')
     return { errors: marker.problems, plan: null };
-  const at = (key: string): number => marker.source.lineOf([key]);
+  const at = (key: string): Pick<Problem, 'line' | 'column'> => marker.source.placeOf([key]);
   const saved = marker.uses === null ? null : options.savedWorkflow(marker.uses);
   if (marker.uses !== null && saved === null)
     return {
       errors: [
         {
-          line: at('uses'),
+          ...at('uses'),
           message: `there is no saved workflow "${marker.uses}"`,
           suggestion: workflowFile(marker.uses),
         },
@@ -83,7 +83,7 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
     saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
   const checked = checkSource(source, options);
   const inputs = resolveInputs(checked.plan, marker.given).problems.map(
-    ({ message, ...input }) => ({ line: at('with'), message, suggestion: null, input }),
+    ({ message, ...input }) => ({ ...at('with'), message, suggestion: null, input }),
   );
   const errors = [...source.problems, ...checked.problems, ...inputs];
   return { errors, plan: errors.length > 0 ? null : checked.plan };

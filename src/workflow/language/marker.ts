@@ -84,7 +84,7 @@ function decodeMarker(message: Message): Marker {
   const source = readSourceOf(message);
   const problems: Problem[] = [...source.problems];
   const report: Report = (path, text, suggestion = null) =>
-    problems.push({ line: source.lineOf(path), message: text, suggestion });
+    problems.push({ ...source.placeOf(path), message: text, suggestion });
   const mapping: Mapping = { raw: source.raw, path: [], report };
   const take = createTaker(mapping);
   const kind =

@@ -5,9 +5,11 @@
 import type { Json, JsonObject } from './json.ts';
 import type { Template } from './template.ts';
 
-/** Something wrong in a workflow file; `line` is 1-based in that file. */
+/** Something wrong in a workflow file; `line` and `column` are 1-based in that file. */
 export interface Problem {
   readonly line: number;
+  /** Where it is known. */
+  readonly column?: number;
   readonly message: string;
   readonly suggestion: string | null;
   /** Set when it is a value given for an input that is wrong, and not the workflow. */

@@ -5,7 +5,7 @@
  */
 import { readFrontMatter } from '../../protocol/front-matter.ts';
 import { DATA, WORKFLOWS } from '../../protocol/paths.ts';
-import { lineOfKey, readYamlMapping } from '../../protocol/yaml.ts';
+import { placeOfKey, readYamlMapping } from '../../protocol/yaml.ts';
 import { asJson, isJsonObject, type Json, type JsonObject, parseJson } from './json.ts';
 import { checkPlan, type CheckOptions } from './plan-check.ts';
 import { KEYS } from './keys.ts';
@@ -13,12 +13,15 @@ import { decodePlan } from './plan-decode.ts';
 import type { Plan, Problem } from './plan.ts';
 import { didYouMean, type Report } from './read-keys.ts';
 
-/** A raw mapping and the lines its keys stand on. */
+/** A raw mapping and where its keys stand. */
 export interface Source {
   readonly raw: JsonObject;
-  readonly lineOf: (path: readonly string[]) => number;
+  readonly placeOf: (path: readonly string[]) => Place;
   readonly problems: readonly Problem[];
 }
+
+/** Of a problem. */
+type Place = Pick<Problem, 'line' | 'column'>;
 
 /** A plan that may be run when `problems` is empty. */
 export interface CheckedPlan {
@@ -31,11 +34,12 @@ export interface CheckedPlan {
 export function readSource(text: string): Source {
   const read = readFrontMatter(Buffer.from(text, 'utf8'));
   if (read.kind === 'rejected') {
-    const { line, found, expected } = read.rejection;
+    const { line, column, found, expected } = read.rejection;
+    const place = { line, ...(column === undefined ? {} : { column }) };
     return {
       raw: {},
-      lineOf: () => line,
-      problems: [{ line, message: `found ${found}`, suggestion: `expected ${expected}` }],
+      placeOf: () => place,
+      problems: [{ ...place, message: `found ${found}`, suggestion: `expected ${expected}` }],
     };
   }
   return sourceOf(read);
@@ -50,24 +54,27 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
       read.kind === 'refused'
         ? {
             line: read.line + 1,
+            column: read.column,
             message: `found ${read.why}`,
             suggestion: `expected ${read.remedy}`,
           }
         : { line: 1, message: 'the front matter holds values that are not JSON', suggestion: null };
-    return { raw: {}, lineOf: () => problem.line, problems: [problem] };
+    return { raw: {}, placeOf: () => ({ line: problem.line }), problems: [problem] };
   }
   const bodyLine = yaml.split('\n').length + (yaml.endsWith('\n') || yaml === '' ? 2 : 3) - 1;
   const sections = sectionsOf(body, [...stepIds(value['steps']), ...stepIds(value['finally'])]);
-  const lineOf = (path: readonly string[]): number => {
+  const placeOf = (path: readonly string[]): Place => {
     const at = path.at(-1) === 'prompt' ? sections.get(path.at(-2) ?? '')?.line : undefined;
-    return at === undefined ? lineOfKey(yaml, path) + 1 : bodyLine + at;
+    if (at !== undefined) return { line: bodyLine + at };
+    const { line, column } = placeOfKey(yaml, path);
+    return { line: line + 1, column };
   };
   const raw = {
     ...value,
     ...placed('steps', value, sections),
     ...placed('finally', value, sections),
   };
-  return { raw, lineOf, problems: [] };
+  return { raw, placeOf, problems: [] };
 }
 
 /** The complete raw plan: only plan keys, schema files read in. */
@@ -103,13 +110,14 @@ export function completeRaw(
 export function checkRaw(
   raw: JsonObject,
   options: CheckOptions,
-  lineOf: (path: readonly string[]) => number,
+  placeOf: (path: readonly string[]) => Place,
 ): CheckedPlan {
   const problems: Problem[] = [];
   const report: Report = (path, message, suggestion = null) => {
-    const line = lineOf(path);
-    if (!problems.some((problem) => problem.line === line && problem.message === message))
-      problems.push({ line, message, suggestion });
+    const place = placeOf(path);
+    const isTold = ({ line, message: told }: Problem): boolean =>
+      line === place.line && told === message;
+    if (!problems.some(isTold)) problems.push({ ...place, message, suggestion });
   };
   const plan = decodePlan(raw, report);
   if (raw['steps'] === undefined)

@@ -101,7 +101,7 @@ export function unfollowed({ header, input, root }: Fold): string | null {
 
 function checkAmendment(fold: Fold, raw: JsonObject): CheckedPlan | string {
   const options = checkOptions(fold.input);
-  const checked = checkRaw(completeRaw(raw, options.schemaFile), options, () => 0);
+  const checked = checkRaw(completeRaw(raw, options.schemaFile), options, () => ({ line: 0 }));
   if (checked.problems.length > 0) return checked.problems.map(({ message }) => message).join('; ');
   const started = unsafeSteps(fold, checked.plan);
   return started.length > 0

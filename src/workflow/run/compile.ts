@@ -113,7 +113,7 @@ export function readCompiled(
     complete['model'] === undefined && context.compiler !== null
       ? { ...complete, model: context.compiler }
       : complete;
-  const checked = checkRaw(withModel, context, () => 0);
+  const checked = checkRaw(withModel, context, () => ({ line: 0 }));
   problems.push(
     ...checked.problems.map(
       ({ message, suggestion }) => `${message}${suggestion === null ? '' : ` (${suggestion})`}`,

@@ -58,7 +58,7 @@ export function openRun(input: RunInput): Opening {
     return {
       kind: 'refused',
       problems: [
-        `line ${String(marker.source.lineOf(['uses']))}: there is no saved workflow "${marker.uses}" (${workflowFile(marker.uses)})`,
+        `line ${String(marker.source.placeOf(['uses']).line)}: there is no saved workflow "${marker.uses}" (${workflowFile(marker.uses)})`,
       ],
     };
   const source: Source = saved === null ? planPart(marker) : readSource(saved);
@@ -88,7 +88,7 @@ function carryOn(input: RunInput, marker: Marker, { plan }: OlderRun): Opening {
   const damaged = `PLAN.json of "${input.run}", which an older program wrote, is damaged`;
   if (plan === null) return { kind: 'refused', problems: [damaged] };
   const complete = completeRaw({ ...plan, ...overridesOf(marker) }, () => null);
-  const checked = checkRaw(complete, { models: null, served: new Map() }, () => 0);
+  const checked = checkRaw(complete, { models: null, served: new Map() }, () => ({ line: 0 }));
   if (checked.problems.length > 0)
     return {
       kind: 'refused',

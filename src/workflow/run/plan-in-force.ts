@@ -28,5 +28,7 @@ const readPlan = rememberText((text): CheckedPlan | null => {
   const read = readYamlMapping(text, 'typed');
   const raw = read.kind === 'mapping' ? asJson(read.value) : undefined;
   // Models are not checked again: a plan stays valid when a host goes away.
-  return isJsonObject(raw) ? checkRaw(raw, { models: null, served: new Map() }, () => 0) : null;
+  return isJsonObject(raw)
+    ? checkRaw(raw, { models: null, served: new Map() }, () => ({ line: 0 }))
+    : null;
 });

@@ -228,7 +228,7 @@ function takePlan(run: Run, change: CheckedChange): void {
   const read = readYamlMapping(textOf(change), 'typed');
   const raw = read.kind === 'mapping' ? asJson(read.value) : undefined;
   if (!isJsonObject(raw)) return;
-  run.plan = checkRaw(raw, { models: null, served: new Map() }, () => 0).plan;
+  run.plan = checkRaw(raw, { models: null, served: new Map() }, () => ({ line: 0 })).plan;
   run.agentsMax = Math.max(run.agents, run.plan.budget.agents ?? Infinity);
 }
 

@@ -68,11 +68,13 @@ export function scheduleProblem(text: string): string | null {
   const [broken] = source.problems;
   if (broken !== undefined) return formatProblem(broken);
   if (source.raw['on'] === undefined) return null;
-  const lines = ['schedule', 'channel', 'catch-up', 'overlap'].map((key) =>
-    source.lineOf(['on', key]),
+  const lines = ['schedule', 'channel', 'catch-up', 'overlap'].map(
+    (key) => source.placeOf(['on', key]).line,
   );
   const { problems } = checkSource(source, NOTHING);
-  const found = problems.find(({ line }) => line === source.lineOf(['on']) || lines.includes(line));
+  const found = problems.find(
+    ({ line }) => line === source.placeOf(['on']).line || lines.includes(line),
+  );
   return found === undefined ? null : formatProblem(found);
 }
 
