@@ -178,4 +178,37 @@ describe('where hosts have to sign', () => {
     await story.pass(40_000);
     expect(story.world.runs.map(({ host }) => host)).toContain(rest[0]);
   });
+
+  it('a run is held back at an answer, a plan or a decision that nobody known has signed', async () => {
+    const marker = 'data/channels/general/wf.md';
+    const steps =
+      'steps:\n  a: { prompt: a, model: opus }\n  b: { ask: { title: "Ship?" }, needs: [a] }\n';
+    for (const forged of ['answer', 'decision', 'plan'] as const) {
+      const trust = { now: trusting('h0', 'h1') };
+      const act = forged === 'answer' ? (): Act => ({ kind: 'endless' }) : answerIn(10);
+      const story = tellSigned(act, trust);
+      story.say({ [marker]: `---\nto: workflow\nfrom: ada\ntype: workflow\n${steps}---\n` });
+      await story.pass(20_000);
+      const paths = [...story.files().keys()];
+      const root = paths.find((path) => path.endsWith('/RUN.json'))!.replace('RUN.json', '');
+      const ask = paths.find((path) => path.endsWith('/ask.md')) ?? '';
+      const files = {
+        answer: [`${root}steps/a/one/task.re.opus.md`, '---\nfrom: opus\n---\nship it\n'],
+        decision: [ask.replace('ask.md', 'decision.json'), '{"status":"approved"}\n'],
+        plan: [`${root}plan/2.yaml`, 'steps: { x: { prompt: x, model: opus } }\n'],
+      } as const;
+      const [path, text] = files[forged];
+      if (forged === 'answer') expect(paths).toContain(path.replace('.re.opus', ''));
+      if (forged === 'decision') expect(ask).not.toBe('');
+      story.say({ [path]: text });
+      await story.pass(60_000);
+      const before = story.files();
+      const judged = judgeAllWork(story.hosts[0]!.process!.dispatcher);
+      const held = judged.find(({ work }) => work.message.path === marker);
+      expect(held?.reason, forged).toMatchObject({ kind: 'unsigned', path });
+      await story.pass(60_000);
+      expect([...story.files().keys()], forged).toEqual([...before.keys()]);
+      expect([...before.keys()].filter((one) => one.endsWith('/COMPLETE'))).toEqual([]);
+    }
+  });
 });

@@ -57,7 +57,7 @@ export interface MemoryRemote {
   /** Puts a ref anywhere, or takes it away: a rewrite, a hand-made ref. */
   setRef(ref: string, oid: Oid | null): void;
   /** Commits as a person would with another tool; several parents make a merge. Moves no ref. */
-  commit(parents: readonly Oid[], draft: CommitDraft): Oid;
+  commit(parents: readonly Oid[], draft: CommitDraft & Signature): Oid;
   /** A record as anybody can make one with another tool. Moves no ref. */
   record(text: string, signed?: SignedBytes): Oid;
   /** Text by path of a commit's tree. */
