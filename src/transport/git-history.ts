@@ -137,8 +137,14 @@ export async function findWriters(
   reader: ObjectReader,
   { paths, tip }: { readonly paths: readonly string[]; readonly tip: Oid },
 ): Promise<ReadonlyMap<string, FileWriter>> {
-  const changing = await walkChanges(git, { paths, range: { from: null, to: tip }, kinds: 'AMT' });
   const standing = await reader.lookUp(tip, paths);
+  const recent = await findRecentWriters(reader, { paths, tip });
+  const rest = paths.filter((path) => !recent.has(path));
+  const range = { from: null, to: tip };
+  const changing = new Map([
+    ...recent,
+    ...(await walkChanges(git, { paths: rest, range, kinds: 'AMT' })),
+  ]);
   const found = await Promise.all(
     paths.map(async (path, at): Promise<readonly (readonly [string, FileWriter])[]> => {
       const commit = changing.get(path);
@@ -149,6 +155,33 @@ export async function findWriters(
     }),
   );
   return new Map(found.flat());
+}
+
+/**
+ * The same without a git process, for what the newest commits wrote: as a rule what is asked about
+ * is new. A path that came with a merge is left to the walk.
+ */
+async function findRecentWriters(
+  reader: ObjectReader,
+  { paths, tip }: { readonly paths: readonly string[]; readonly tip: Oid },
+): Promise<ReadonlyMap<string, Oid>> {
+  const found = new Map<string, Oid>();
+  let [open, at]: [readonly string[], Oid | undefined] = [paths, tip];
+  for (let step = 0; step < STEPS_IN_PROCESS && at !== undefined && open.length > 0; step++) {
+    const parents: readonly Oid[] = (await reader.readCommit(at))?.parents ?? [];
+    const now = await reader.lookUp(at, open);
+    const before = await Promise.all(parents.map((parent) => reader.lookUp(parent, open)));
+    const kept: string[] = [];
+    for (const [index, path] of open.entries()) {
+      const oid = now[index]?.oid;
+      const [first, ...others] = before.map((entries) => entries[index]?.oid === oid);
+      if (oid === undefined) continue;
+      if (first === true) kept.push(path);
+      else if (!others.includes(true)) found.set(path, at);
+    }
+    [open, at] = [kept, parents[0]];
+  }
+  return found;
 }
 
 /** For each path the newest commit of the range that changed it in one of these ways of git. */
