@@ -145,8 +145,9 @@ export interface Seen {
  */
 export function noteSeen(dispatcher: Dispatcher, { beforeMs, listedMs, isChanged }: Seen): void {
   const { state, settings } = dispatcher;
-  if (limitsNow(dispatcher) === null) return;
   const isFirst = beforeMs === Number.NEGATIVE_INFINITY;
+  if (isFirst) state.pace.sinceMs = listedMs;
+  if (limitsNow(dispatcher) === null) return;
   // It was pushed between the two looks: when they are close together, in the middle.
   const apartMs = listedMs - beforeMs;
   const nowMs = listedMs - (apartMs <= MIDDLE_MS_MAX ? apartMs / 2 : 0);
@@ -248,6 +249,7 @@ function turnNow(dispatcher: Dispatcher): (Turn & { readonly limits: Limits }) |
     hosts: [...beats.keys()],
     busy: state.pace.busy,
     own: ownName(dispatcher),
+    sinceMs: state.pace.sinceMs,
     round: [...beats].flat().join(' '),
     waitedMs: nowMs - (state.pace.waitingSinceMs ?? nowMs),
     nowMs,

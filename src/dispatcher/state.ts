@@ -267,6 +267,8 @@ export interface PaceState {
   traffic: Traffic;
   /** The beats, by ref, whose pushes are in `traffic`. */
   noted: ReadonlyMap<string, Oid>;
+  /** When the first look was answered. */
+  sinceMs: number;
   /** Hosts that hold claims, as their last beats say, by the names of the beats. */
   readonly busy: Set<string>;
   /** When any host was last told that it calls too often. */
@@ -463,6 +465,7 @@ export function createState(): State {
       pace: OWN_PACE,
       traffic: new Map(),
       noted: new Map(),
+      sinceMs: Number.NEGATIVE_INFINITY,
       busy: new Set(),
       limitedMs: Number.NEGATIVE_INFINITY,
       sight: 'old',

@@ -27,6 +27,8 @@ const IDLE_A_PLACE = 3;
 /** Hosts without a beat yet: so many can begin at a time. */
 const STRANGERS_A_PLACE = 4;
 const STRANGERS = 'strangers';
+/** Halves of a slot over which the first pushes of hosts that begin together are spread. */
+const FIRST_PLACES = 8;
 /** In one of so many rounds they come first. */
 const IDLE_FIRST = 4;
 /** Part of the pushes that several hosts keep back. */
@@ -43,6 +45,8 @@ export interface Road {
   readonly hosts: readonly string[];
   readonly busy: ReadonlySet<string>;
   readonly own: string;
+  /** Since when this host looks at this transport, in a pace that limits pushes. */
+  readonly sinceMs: number;
   /** What every host sees alike, and what changes with every push of a host. */
   readonly round: string;
   /** For how long this host has waited for a turn. */
@@ -106,10 +110,14 @@ export interface Turn {
  */
 export function findTurn(road: Road): Turn {
   const { limits, hosts, own, nowMs } = road;
-  const isAlone = hosts.every((name) => name === own);
+  // Who has begun a moment ago cannot be seen yet, nor what it has pushed.
+  const isNew = nowMs - road.sinceMs < WINDOW_MS;
+  const isAlone = !isNew && hosts.every((name) => name === own);
   const most = allowed(limits, isAlone);
   // Anyone who can push can write beats that tell of pushes that never were: nobody waits for ever.
-  const isStarved = road.waitedMs >= (STARVED_ROUNDS * WINDOW_MS * hosts.length) / most;
+  // Some hosts are not in view yet, and each of those has its share as well.
+  const inView = Math.max(STRANGERS_A_PLACE, hosts.length);
+  const isStarved = road.waitedMs >= (STARVED_ROUNDS * WINDOW_MS * inView) / most;
   const told = toldPushes(road);
   const pushes = isStarved ? told.slice(Math.max(0, told.length - most + 1)) : told;
   const oldest = pushes[most - 1];
@@ -117,7 +125,8 @@ export function findTurn(road: Road): Turn {
   const startMs = roundStart(road, pushes);
   const free = Math.max(0, most - pushes.length);
   const earliestMs = Math.max(nowMs, startMs, freeMs);
-  if (isAlone || startMs === Number.NEGATIVE_INFINITY) return findOwnTurn(road, pushes);
+  if (isAlone || startMs === Number.NEGATIVE_INFINITY)
+    return findOwnTurn(road, pushes, { most, isNew });
   const slot = slotMs(limits);
   const { place, places, sharing } = placeOf(road);
   const roundMs = places * sharing.hosts * slot;
@@ -128,15 +137,31 @@ export function findTurn(road: Road): Turn {
   return { isNow, atMs: Math.max(atMs, earliestMs), isQuiet: round > 0, free };
 }
 
-/** Alone, it waits only for what comes up meanwhile, and only when few pushes are left. */
-function findOwnTurn({ limits, nowMs }: Road, pushes: readonly number[]): Turn {
-  const most = allowed(limits, true);
+/**
+ * Alone, it waits only for what comes up meanwhile, and only when few pushes are left. One that has
+ * just begun lets others that began with it be seen first: their first pushes are spread.
+ */
+function findOwnTurn(
+  { limits, nowMs, sinceMs, own }: Road,
+  pushes: readonly number[],
+  { most, isNew }: { readonly most: number; readonly isNew: boolean },
+): Turn {
   const free = Math.max(0, most - pushes.length);
   const isLow = pushes.length * 2 >= most;
   const [lastMs = Number.NEGATIVE_INFINITY] = pushes;
   const freeMs = free > 0 ? nowMs : (pushes[most - 1] ?? nowMs) + WINDOW_MS;
-  const atMs = Math.max(nowMs, freeMs, isLow ? lastMs + MINUTE / limits.pushesPerMinute : nowMs);
+  const spreadMs = isNew ? (draw(own) % FIRST_PLACES) * (slotMs(limits) / 2) : 0;
+  const atMs = Math.max(
+    nowMs,
+    freeMs,
+    sinceMs + spreadMs,
+    isLow ? lastMs + MINUTE / limits.pushesPerMinute : nowMs,
+  );
   return { isNow: atMs <= nowMs, atMs, isQuiet: true, free };
+}
+
+function draw(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE(0);
 }
 
 /** What people push waits for nobody, and takes nothing from the hosts. */
@@ -170,8 +195,7 @@ interface Place {
  * for hosts that nobody has seen yet.
  */
 function placeOf({ hosts, busy, own, round }: Road): Place {
-  const lot = (name: string): number =>
-    createHash('sha256').update(`${round}\0${name}`).digest().readUInt32BE(0);
+  const lot = (name: string): number => draw(`${round}\0${name}`);
   const mine = lot(own);
   const isBusy = busy.has(own);
   const busyCount = hosts.filter((name) => busy.has(name)).length;

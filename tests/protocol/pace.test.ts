@@ -90,6 +90,7 @@ function roadOf(parts: Partial<Road>): Road {
     hosts,
     busy: new Set(),
     own: hosts[0] ?? '',
+    sinceMs: 0,
     round: 'r',
     waitedMs: 0,
     nowMs: 1_000_000,
@@ -100,6 +101,18 @@ function roadOf(parts: Partial<Road>): Road {
 describe('the turn of a host', () => {
   const pushed = (ago: readonly number[], nowMs = 1_000_000) =>
     new Map([['other', ago.map((ms) => nowMs - ms)]]);
+
+  it('lets others be seen that began at the same moment, before it counts as alone', () => {
+    const first = hostsUpTo(8).map((own) => {
+      const road = { hosts: [], own, sinceMs: 999_999 };
+      const turn = findTurn(roadOf(road));
+      expect(turn.free).toBe(4);
+      expect(findTurn(roadOf({ ...road, nowMs: turn.atMs })).isNow).toBe(true);
+      return turn.atMs;
+    });
+    expect(new Set(first).size).toBeGreaterThan(3);
+    expect(Math.max(...first)).toBeLessThan(1_000_000 + 20_000);
+  });
 
   it('is now on a quiet road, and for who is alone until few pushes are left', () => {
     expect(findTurn(roadOf({})).isNow).toBe(true);

@@ -44,6 +44,18 @@ it('a burst is answered with few pushes: what waits goes together', async () => 
   expect(report.allPushes.perReply).toBeLessThan(1);
 });
 
+it.each([0, 1_000, 7_000])(
+  'three hosts that start %i ms apart stay within the limit from their first minute on',
+  async (startMs) => {
+    for (const seed of [1, 4, 5]) {
+      const more = { seed, hosts: 3, messages: 12, rate: 0.2, startMs };
+      const report = await runScale({ ...HOSTED, ...more });
+      expect(report).toMatchObject({ answered: 12, refused: 0 });
+      expect(report.most.push).toBeLessThanOrEqual(6);
+    }
+  },
+);
+
 it('a push carries the beat along, so that hardly one is pushed alone', async () => {
   const report = await runScale({
     seed: 5,
