@@ -12,7 +12,7 @@ type Reason = RemoteFailure['reason'];
 /** First match wins, so the particular stands before the general. */
 const REASONS: readonly (readonly [RegExp, Reason])[] = [
   [
-    /too many (requests|connections)|requested too many times|rate.?limit|abuse detection|throttl/i,
+    /too many (requests|connections)|requested too many times|rate.?limit|abuse detection|throttl|maxstartups|exceeding usage of resource/i,
     'limited',
   ],
   [
@@ -23,19 +23,23 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     /host key verification failed|remote host identification has changed|no matching host key/i,
     'host-key',
   ],
-  [/ssl certificate|certificate (has expired|problem|verif)|ssl: no alternative/i, 'certificate'],
+  [
+    /ssl (peer )?certificate|certificate (has expired|problem|verif)|ssl: no alternative/i,
+    'certificate',
+  ],
   [
     /no DAV locking|git-http-push failed|not valid: |bad line length character|url base from redirection|expected flush after ref listing/i,
     'not-git',
   ],
   [/dubious ownership/i, 'forbidden'],
-  [/no space left on device|quota|disk full/i, 'disk-full'],
+  [/no space left on device|quota|disk full|\bsize limit|over the limit of/i, 'disk-full'],
+  [/temporarily (read[- ]?only|unavailable|disabled)|maintenance mode/i, 'unavailable'],
   [
-    /permission denied \(|authentication failed|could not read (username|password)|invalid credentials|access denied/i,
+    /too many authentication failures|http code 407|permission denied \(|authentication failed|could not read (username|password)|invalid credentials|access denied/i,
     'auth',
   ],
   [
-    /permission to \S+ denied|forbidden|read[- ]?only|denied by|not (allowed|permitted|authorized)|unauthorized|permission denied/i,
+    /permission to \S+ denied|forbidden|read[- ]?only|denied by|\bnot have (\w{1,20} )?access|permission to perform|access blocked|service not enabled|unable to create temporary object|not (allowed|permitted|authorized)|unauthorized|permission denied/i,
     'forbidden',
   ],
   [
@@ -44,7 +48,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
   ],
   [/timed out|timeout|operation too slow|low speed/i, 'timeout'],
   [
-    /connection refused|failed to connect|couldn't connect|network is unreachable|no route to host|connection reset|connection closed|empty reply/i,
+    /connection refused|failed to connect|couldn't connect|network is unreachable|no route to host|connection reset|connection closed|empty reply|not closed cleanly|non-properly terminated|broken pipe/i,
     'refused',
   ],
   [

@@ -54,7 +54,7 @@ function porcelainLines(stdout: string): ReadonlyMap<string, PorcelainLine> {
 const BYSTANDER = /\((atomic push fail(ed|ure)|atomic transaction failed)\)/;
 /** The remote's own words for "it does not stand where you said": a lost race, not a refusal. */
 const RACE =
-  /\((failed to update ref|failed to lock|failed to write|cannot lock ref|incorrect old value provided|reference already exists|stale info|fetch first)|\bis at [0-9a-f]{4,64} but expected/;
+  /\((failed to update ref\)|failed to lock|failed to write|cannot lock ref|incorrect old value provided|reference already exists|stale info|fetch first)|\bis at [0-9a-f]{4,64} but expected/;
 
 function withBystanders(
   updates: readonly RefUpdate[],

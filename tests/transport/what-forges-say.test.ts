@@ -97,7 +97,7 @@ describe('over ssh', () => {
     [
       'Azure: no permission',
       ["remote: TF401027: You need the Git 'GenericContribute' permission to perform this action."],
-      "unknown: TF401027: You need the Git 'GenericContribute' permission",
+      "forbidden: TF401027: You need the Git 'GenericContribute' permission",
     ],
     [
       'gitolite: denied',
