@@ -65,6 +65,10 @@ function all(kind: FailureClass, codes: readonly string[]): Readonly<Record<stri
 const SPECIFIC: Words = [
   // What counts by the minute is soon over, whatever else is said of quotas.
   ['rate-limit', /per[-_ ]?(?:min(?:ute)?|second)\b|\b[rt]pm\b|please wait before trying|throttl/i],
+  [
+    'rate-limit',
+    /\bnot your usage limit|temporarily (?:rate[- ]?)?limiting|please slow down|please wait a moment|reduce (?:your )?concurrency/i,
+  ],
   // "5-hour limit", "weekly limit", "monthly spending cap", "premium request allowance"
   [
     'usage-limit',
@@ -93,6 +97,11 @@ const SPECIFIC: Words = [
     /insufficient_quota|per[- ]day\b|credit balance|extra usage|usage credits|daily quota/i,
   ],
   ['usage-limit', /payment (?:is )?required|\bbilling\b|in arrears|overdue payment|good standing/i],
+  // linear: no part is repeated without an end
+  [
+    'usage-limit',
+    /\bquota limit (?:reached|exceeded|hit)|\bfree tier (?:[\w-]{1,20} ){0,8}(?:exhausted|exceeded|used up)/i,
+  ],
   ['usage-limit', /upgrade (?:to|your (?:plan|subscription|account))|resource package|prepaid/i],
   [
     'context',
@@ -106,11 +115,16 @@ const SPECIFIC: Words = [
     'context',
     /too many (?:input )?tokens|\bexceeds? (?:the |its )?(?:maximum|context|available context|limit of \d)|token limit exceeded|longer than the (?:model|context|maximum)/i,
   ],
+  [
+    'context',
+    // linear: no part is repeated without an end
+    /\b(?:payload|body|prompt|input|request) (?:size|length)(?: \w{1,20}){0,3} exceeds?|range of input length|\bstart a new (?:session|thread|chat|conversation)\b/i,
+  ],
   ['context', /exceeded (?:model )?token limit|^4(?:00|13) (?:status code )?\(no body\)/i],
   [
     'refused',
     // linear: the gap is at most 60 characters
-    /usage polic(?:y|ies)|content (?:polic(?:y|ies)|filter|management)|violat(?:e|es|ing|ion of) .{0,60}polic(?:y|ies)|flagged (?:for|as) /i,
+    /usage polic(?:y|ies)|content (?:polic(?:y|ies)|filter|management)|violat(?:e|es|ing|ion of) .{0,60}polic(?:y|ies)|flagged (?:for|as|by) /i,
   ],
   [
     'refused',
@@ -136,7 +150,7 @@ const GENERAL: Words = [
   ],
   [
     'auth',
-    /no (?:api )?key (?:found|provided|set)|missing environment variable|no auth\b|not authenticated|invalid auth method|set an? auth/i,
+    /\blogin is disabled|\bcode expired|\bno \w{1,20} auth credentials|\b(?:run|use) \/(?:auth|login)\b|no (?:api )?key (?:found|provided|set)|missing environment variable|no auth\b|not authenticated|invalid auth method|set an? auth/i,
   ],
   [
     'auth',
@@ -144,13 +158,16 @@ const GENERAL: Words = [
     /\b(?:account|organi[sz]ation)\b.{0,30}(?:disabled|suspended|deactivated)|does not have access to|access (?:was |is )?denied/i,
   ],
   ['rate-limit', /\b(?:429|529)\b|too many requests|rate[ _-]?limit|overload|slow down/i],
-  ['rate-limit', /resource(?: has been |_)?exhausted|at (?:full )?capacity|no capacity|high load/i],
+  [
+    'rate-limit',
+    /resource(?: has been |_)?exhausted|at (?:full )?capacity|no capacity|capacity exceeded|high load/i,
+  ],
   [
     'model',
     // linear: the gap is at most 80 characters
     /\bmodel\b.{0,80}(?:does not exist|not found|not supported|is unknown|not available|retired)/i,
   ],
-  ['model', /\b404\b|issue with the selected model|not found on provider/i],
+  ['model', /\b404\b|issue with the selected model|not found on provider|no endpoints found/i],
   ['model', /\b(?:unknown|invalid|unsupported|no such) model/i],
   ['empty', /empty response|no response was returned/i],
   ['setup', /not inside a trusted directory|not trusted|untrusted|E2BIG|cannot be used with root/i],
@@ -165,7 +182,10 @@ const GENERAL: Words = [
     /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|certificate|fetch failed|timed out|network|unexpected EOF/i,
   ],
   ['unavailable', /stream (?:disconnected|error|closed)|other side closed|closed unexpectedly/i],
-  ['unavailable', /high demand|reconnecting|unavailable|failed to get response/i],
+  [
+    'unavailable',
+    /high demand|reconnecting|unavailable|failed to get response|error while processing|could not reach/i,
+  ],
   ['unavailable', /^terminated$|error: terminated/im],
 ];
 

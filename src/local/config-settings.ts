@@ -13,7 +13,7 @@ import {
 import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
-import { isAlias, isName, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
+import { isAlias, isName, isPortable, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
 import {
   formatWakeAddress,
   parseListenAddress,
@@ -52,8 +52,8 @@ const COUNT_MAX = 1_000_000;
 const BYTES_MAX = 1_073_741_824;
 
 const alias: Form<string> = {
-  expected: `a host name of ${NAME_RULE}, and not ${RESERVED_NAMES.map((name) => `"${name}"`).join(' or ')}`,
-  decode: (raw) => (typeof raw === 'string' && isAlias(raw) ? raw : undefined),
+  expected: `a host name of ${NAME_RULE}, not that of a device of Windows, and not ${RESERVED_NAMES.map((name) => `"${name}"`).join(' or ')}`,
+  decode: (raw) => (typeof raw === 'string' && isAlias(raw) && isPortable(raw) ? raw : undefined),
 };
 
 const names: Form<readonly string[] | null> = {

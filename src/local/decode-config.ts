@@ -5,7 +5,7 @@
 import type { Excerpt } from '../base/errors.ts';
 import { formatDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
-import { isAlias, slugName } from '../protocol/names.ts';
+import { isAlias, isPortable, slugName } from '../protocol/names.ts';
 import { describe, lineOfKey, readYamlMapping } from '../protocol/yaml.ts';
 import { DEFAULTS, type Config, type Origin, type Origins } from './config.ts';
 import { SETTINGS, type Setting } from './config-settings.ts';
@@ -226,7 +226,7 @@ function fillDefaults(
 
 function aliasOf(hostname: string): string {
   const slug = slugName(hostname.split('.')[0] ?? '', DEFAULTS.alias);
-  return isAlias(slug) ? slug : DEFAULTS.alias;
+  return isAlias(slug) && isPortable(slug) ? slug : DEFAULTS.alias;
 }
 
 /** What must hold between settings, or a host would lose its claims on its own. */

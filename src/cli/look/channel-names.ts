@@ -1,12 +1,17 @@
 /** What `CHANNEL.md` says of a channel: the name people use, its parent, what it is for. */
 import { readFrontMatter } from '../../protocol/front-matter.ts';
-import { isChannel } from '../../protocol/names.ts';
+import { CrosstalkError } from '../../base/errors.ts';
+import { fixBy, withNote } from '../../base/fix.ts';
+import { CHANNEL_RULE, isChannel, isPortable } from '../../protocol/names.ts';
 import { CHANNEL_FILE, channelFolder, channelOf, CHANNELS } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { readTextAt } from '../../transport/read-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { tipOf } from './reading.ts';
+
+/** Where messages go when nothing is said. */
+export const DEFAULT_CHANNEL = 'general';
 
 /** One channel as it is described. Texts are of one line. */
 export interface ChannelPage {
@@ -60,6 +65,25 @@ export async function findChannel(session: TransportSession, text: string): Prom
   for (const channel of await describedChannels(session))
     if (plainName((await readChannelPage(session, channel)).name ?? '') === wanted) return channel;
   return null;
+}
+
+/**
+ * The channel that `--channel` means, which may be a new one. Throws USAGE for a name that is none,
+ * or that some machine cannot have as a folder.
+ */
+export async function chooseChannel(session: TransportSession, text: string): Promise<string> {
+  const found = text === DEFAULT_CHANNEL ? text : await findChannel(session, text);
+  if (found !== null) return found;
+  if (isChannel(text) && isPortable(text)) return text;
+  if (isChannel(text))
+    throw new CrosstalkError(
+      'USAGE',
+      `--channel "${text}": Windows has no folder of that name, and could not clone it`,
+      { fix: withNote(fixBy`crosstalkd channels`, 'or another name for a new one') },
+    );
+  throw new CrosstalkError('USAGE', `--channel "${text}" is not a channel: ${CHANNEL_RULE}`, {
+    fix: 'crosstalkd channels',
+  });
 }
 
 /** Two spellings of one name. */

@@ -13,7 +13,6 @@ import { formatAddress } from '../../protocol/address.ts';
 import { isWholePath } from '../../protocol/attachments.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
-import { CHANNEL_RULE, isChannel, isPortable } from '../../protocol/names.ts';
 import { CHANNELS, newMessagePath, parseMessagePath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { attachFiles, attachNamed } from './attach-files.ts';
@@ -21,16 +20,15 @@ import { carryDraft } from './carry-draft.ts';
 import { composeLetter, type Letter, requireMessage } from './compose-message.ts';
 import { editText, keepingText, removeEdited } from './edit-text.ts';
 import type { Sender } from './person.ts';
-import { findChannel } from '../look/channel-names.ts';
+import { chooseChannel, DEFAULT_CHANNEL } from '../look/channel-names.ts';
 import { readModelViews } from '../look/models.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { startDirectory } from '../look/reading.ts';
 import { parseRecipients } from './recipients.ts';
+import { refuseTwin } from './refuse-twin.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
-
-const DEFAULT_CHANNEL = 'general';
 
 /** A letter, and what has to happen around sending it. */
 export interface Draft {
@@ -111,7 +109,10 @@ async function composeNew(
   const fields = written?.fields ?? null;
   const answered = await readAnswered(invocation, session, sender);
   const nowMs = systemClock.wallMs();
-  const channel = await chooseChannel(invocation, session, answered);
+  const channel = await chooseChannel(
+    session,
+    option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL,
+  );
   const re =
     fields === null || fields.re.length === 0 ? answered.map(({ file }) => file.path) : fields.re;
   const path = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
@@ -208,26 +209,6 @@ async function firstServed({ env }: Invocation, session: TransportSession): Prom
   const name = (views.length === 1 ? views : views.filter(({ isServed }) => isServed))[0]?.offer
     .name;
   return name ?? null;
-}
-
-async function chooseChannel(
-  invocation: Invocation,
-  session: TransportSession,
-  answered: readonly Said[],
-): Promise<string> {
-  const channel = option(invocation, 'channel') ?? answered[0]?.file.channel ?? DEFAULT_CHANNEL;
-  const found = channel === DEFAULT_CHANNEL ? channel : await findChannel(session, channel);
-  if (found !== null) return found;
-  if (isChannel(channel) && isPortable(channel)) return channel;
-  if (isChannel(channel))
-    throw new CrosstalkError(
-      'USAGE',
-      `--channel "${channel}": Windows has no folder of that name, and could not clone it`,
-      { fix: withNote(fixBy`crosstalkd channels`, 'or another name for a new one') },
-    );
-  throw new CrosstalkError('USAGE', `--channel "${channel}" is not a channel: ${CHANNEL_RULE}`, {
-    fix: 'crosstalkd channels',
-  });
 }
 
 function priorityOption(invocation: Invocation): number | undefined {
@@ -334,7 +315,7 @@ async function readWritten(
     );
   const path = await pathInClone(session.located.clone, full);
   if (path === null) {
-    const channel = await chooseChannel(invocation, session, []);
+    const channel = await chooseChannel(session, option(invocation, 'channel') ?? DEFAULT_CHANNEL);
     const nowMs = systemClock.wallMs();
     const where = newMessagePath(channel, nowMs, newUlid({ wallMs: () => nowMs }, systemRandom));
     return plainDraft(await carryDraft(where, { name: file, full, bytes }));
@@ -355,6 +336,7 @@ async function readWritten(
         fix: fixBy`mv ${file} ${join(session.located.clone ?? '.', CHANNELS, DEFAULT_CHANNEL)}/`,
       },
     );
+  await refuseTwin(session, path);
   const message = requireMessage(file, bytes, { fileName: shellWord(file), at: path });
   const attachments = await attachNamed(session.located.clone, path, message.fields.files);
   return plainDraft({ path, content: bytes, message, attachments }, [

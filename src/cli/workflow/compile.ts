@@ -2,6 +2,7 @@
  * `crosstalkd workflow compile`: the plan of a text in prose, made by one run of an agent and
  * printed as a workflow file, to be looked at, edited and run. Nothing of it is started.
  */
+import { chooseChannel, DEFAULT_CHANNEL } from '../look/channel-names.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { writeYaml } from '../../protocol/yaml.ts';
@@ -67,7 +68,7 @@ async function askForPlan(
   const { body } = markerOf(source, { inputs: {}, more: {} });
   const sender = await identifySender(invocation, session);
   const letter = composeFile(sender, {
-    channel: option(invocation, 'channel') ?? 'general',
+    channel: await chooseChannel(session, option(invocation, 'channel') ?? DEFAULT_CHANNEL),
     fields: { to: compiler, subject: 'A plan, please' },
     body: compilePrompt(body, known.models ?? []),
   });

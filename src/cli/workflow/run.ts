@@ -3,7 +3,6 @@
  * every host will.
  */
 import { CrosstalkError } from '../../base/errors.ts';
-import { CHANNEL_RULE, isChannel } from '../../protocol/names.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
 import type { Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation, option } from '../command.ts';
@@ -12,7 +11,7 @@ import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
-import { findChannel } from '../look/channel-names.ts';
+import { chooseChannel, DEFAULT_CHANNEL } from '../look/channel-names.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
 import { composeFile, type NewFileParts, publishFile } from './publish.ts';
 import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from './source.ts';
@@ -21,12 +20,10 @@ import { fixBy } from '../../base/fix.ts';
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
 export async function startWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = waitOption(invocation);
-  const asked = option(invocation, 'channel') ?? 'general';
+  const asked = option(invocation, 'channel') ?? DEFAULT_CHANNEL;
   const around = await lookToAct(invocation);
   try {
-    const channel = (await findChannel(around.session, asked)) ?? asked;
-    if (!isChannel(channel))
-      throw new CrosstalkError('USAGE', `--channel "${channel}": expected ${CHANNEL_RULE}`);
+    const channel = await chooseChannel(around.session, asked);
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
     // Inputs may come with -i; they are checked below, together with those of the file.
