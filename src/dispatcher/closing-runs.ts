@@ -1,12 +1,12 @@
 /**
- * Runs whose marker is closed before they came to their end: somebody answered it by hand, or
- * removed it. They are not open work any more, but their tasks are, and somebody has to end them.
+ * Runs whose marker is closed before they came to their end: somebody answered it by hand, removed
+ * it, or edited it so that it is none any more. They are not open work any more, but their tasks are, and somebody has to end them.
  * The index knows every run that has not ended, so a host that has lost its memory finds them as
  * well.
  */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
-import { decodeMessage } from '../protocol/message.ts';
+import { decodeMessage, type Message } from '../protocol/message.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import { parseMessagePath, replyPath, runFiles } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-text.ts';
@@ -72,8 +72,8 @@ async function markerOf(
 }
 
 /**
- * Null when the run has come to its end after all. A marker that was removed is read as it stood
- * when the run began.
+ * Null when the run has come to its end after all. A marker that was removed, or edited so that it
+ * is none any more, is read as it stood when the run began: the run keeps what it began with.
  */
 async function readClosed(
   { doors }: Dispatcher,
@@ -86,24 +86,27 @@ async function readClosed(
     replyPath(marker.path, 'workflow'),
   ]);
   const parsed = parseMessagePath(marker.path);
-  if (
-    complete != null ||
-    parsed === null ||
-    (entry != null && (entry.kind !== 'file' || reply == null))
-  )
-    return null;
-  const oid = entry?.oid ?? marker.blob;
-  const [blob] = oid === null ? [] : await doors.repository.readBlobs([oid], MESSAGE_BYTES_MAX);
-  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
-  if (oid === null || read?.kind !== 'message') return null;
-  const { fields } = read.message;
+  if (complete != null || parsed === null || (entry != null && entry.kind !== 'file')) return null;
+  const read = async (oid: Oid | null): Promise<Message | null> => {
+    const [blob] = oid === null ? [] : await doors.repository.readBlobs([oid], MESSAGE_BYTES_MAX);
+    const decoded = blob?.kind === 'bytes' ? decodeMessage(blob.bytes) : null;
+    return decoded?.kind === 'message' ? decoded.message : null;
+  };
+  const standing = await read(entry?.oid ?? null);
+  const isMarker = standing?.fields.to.some(({ name }) => name === 'workflow') === true;
+  // One that stands and waits is open work, unless something else holds it back.
+  if (isMarker && reply == null) return null;
+  const oid = isMarker ? (entry?.oid ?? null) : marker.blob;
+  const message = isMarker ? standing : await read(marker.blob);
+  if (oid === null || message === null) return null;
+  const { fields } = message;
   return openMessage(
     {
       file: parsed,
       blob: oid,
       from: fields.from ?? 'someone',
       timestampMs: fields.timestampMs ?? 0,
-      isExternal: actsOutside(parsed.path, read.message),
+      isExternal: actsOutside(parsed.path, message),
       recipients: [],
     },
     fields,

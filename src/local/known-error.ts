@@ -2,6 +2,12 @@
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { isErrno, localFailure } from './durable-file.ts';
 
+/** Calls that make, move or remove something, wherever that is. */
+const WRITES: readonly string[] = [
+  'open',
+  ...['mkdir', 'mkdtemp', 'rename', 'unlink', 'rmdir', 'link', 'symlink', 'copyfile', 'chmod'],
+];
+
 /**
  * Errors of our own as they are; STATE_UNUSABLE where the disk takes no files, anyone who wrote
  * there; INTERNAL for all others.
@@ -12,7 +18,9 @@ export function toKnownError(error: unknown): CrosstalkError {
   // Node says of a folder on a read-only file system that there is none.
   const isClosed =
     isErrno(error, 'EROFS') || (isErrno(error, 'ENOENT') && error.syscall === 'mkdir');
-  if ((isFull || isClosed) && error.path !== undefined) return localFailure(error, error.path);
+  const isForbidden = isErrno(error, 'EACCES', 'EPERM') && WRITES.includes(error.syscall ?? '');
+  if ((isFull || isClosed || isForbidden) && error.path !== undefined)
+    return localFailure(error, error.path);
   // What is written into an open file has no path.
   if (isFull)
     return new CrosstalkError(

@@ -78,6 +78,23 @@ export function ownerOf(text: string): 'ours' | 'edited' | 'foreign' {
   return digest(rest) === found[1] ? 'ours' : 'edited';
 }
 
+/** The words that a unit or agent starts, as they were written into it; none when it has none. */
+export function wordsOf(text: string): readonly string[] {
+  const line = /^ExecStart=(.*)$/m.exec(text)?.[1];
+  if (line !== undefined)
+    return [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) =>
+      word.replaceAll('$$', '$').replaceAll('%%', '%').replace(/\\(.)/g, '$1'),
+    );
+  const list = /<key>ProgramArguments<\/key>\s*<array>([^]*?)<\/array>/.exec(text)?.[1] ?? '';
+  return [...list.matchAll(/<string>([^<]*)<\/string>/g)].map(([, word = '']) =>
+    word
+      .replaceAll('&quot;', '"')
+      .replaceAll('&gt;', '>')
+      .replaceAll('&lt;', '<')
+      .replaceAll('&amp;', '&'),
+  );
+}
+
 function seal(text: string): string {
   return `# crosstalkd service, sha256 ${digest(text)}\n${text}`;
 }

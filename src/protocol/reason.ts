@@ -191,6 +191,8 @@ interface RunFacts {
   'plan-refused': { problem: string };
   'newer-engine': { engine: number };
   'group-full': { group: string; behind: readonly string[] };
+  /** It was edited since the run began, which keeps what it began with. */
+  'marker-edited': { run: string };
   'run-paused': { run: string };
   /** Its saved workflow has changed in a way that it cannot take over. */
   'follow-unsafe': { run: string; workflow: string; problem: string };

@@ -174,6 +174,11 @@ const REMEDIES: Remedies = {
       andThen(fixBy`crosstalkd workflow cancel ${run}`, fixBy`crosstalkd workflow rerun ${run}`),
       'to start over with the new one, or let it end',
     ),
+  'marker-edited': ({ run }) =>
+    withNote(
+      andThen(fixBy`crosstalkd workflow cancel ${run}`, fixBy`crosstalkd workflow rerun ${run}`),
+      'to start over with it as it is now, or let it end',
+    ),
   'run-paused': ({ run }) => fixBy`crosstalkd workflow resume ${run}`,
   'run-budget': ({ run, limit, value }) =>
     fixBy`crosstalkd workflow budget ${run} --${limit ?? 'usd'} ${value * 2}`,

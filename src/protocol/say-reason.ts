@@ -134,6 +134,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'group-full': ({ group, behind: [first = '', ...more] }) =>
     `the group "${group}" is full: it waits for ${first}${more.length === 0 ? '' : ` and ${more.length} more`} to end`,
   'run-paused': () => 'it is paused',
+  'marker-edited': () =>
+    'its marker was edited since it began, and it keeps the plan it began with',
   'follow-unsafe': ({ workflow, problem }) =>
     `continues with its old plan; it cannot follow the new "${workflow}": ${problem}`,
   'run-budget': ({ limit, value }) =>

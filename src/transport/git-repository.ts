@@ -25,6 +25,7 @@ import {
   type RemoteAccess,
   splitSettings,
 } from './remote-url.ts';
+import { requireWritable } from './require-writable.ts';
 import type { Reached, Repository } from './repository.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
@@ -173,7 +174,9 @@ function composeRepository(parts: RepositoryParts): Repository {
     },
     fetch: async ({ tip, records }) => {
       const ready = await store.ready();
-      return ready.kind === 'reached' ? store.fetch(tip, records) : ready;
+      const fetched = ready.kind === 'reached' ? await store.fetch(tip, records) : ready;
+      if (fetched.kind === 'unreachable') requireWritable(parts.gitDir);
+      return fetched;
     },
     hasObject: async (oid) => parts.cache.format() !== null && reader.has(oid),
     hasHistory: async (commit) => parts.cache.format() !== null && store.isWhole(commit),

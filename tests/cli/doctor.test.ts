@@ -87,6 +87,15 @@ const FAULTS: readonly Fault[] = [
       undefined,
   },
   {
+    fault: 'a folder that an agent has left and locked',
+    check: 'warn scratch',
+    plant: () => {
+      mkdirSync(join(state, 'scratch', 'attempt', 'deep'), { recursive: true });
+      chmodSync(join(state, 'scratch', 'attempt'), 0o000);
+    },
+    isMended: () => statSync(join(state, 'scratch'), { throwIfNoEntry: false }) === undefined,
+  },
+  {
     fault: 'a claim that cannot be read',
     check: 'warn claims',
     plant: () => plantRecord(`refs/crosstalk/claims/${'0'.repeat(32)}`, 'garbage'),

@@ -14,7 +14,9 @@ import {
   ownerOf,
   placeService,
   type ServiceFacts,
+  wordsOf,
 } from '../../src/local/service-unit.ts';
+import { missingPrograms } from '../../src/cli/care/service-manager.ts';
 import { type Cli, startCli } from '../support/cli.ts';
 
 const ODD: ServiceFacts = {
@@ -91,6 +93,18 @@ describe('the files of a service', () => {
       });
       expect(places.file).toBe(`/tmp/Library/LaunchAgents/${places.name}.plist`);
       expect(places.outputFile).toBe(`/tmp/Library/Logs/crosstalkd/${places.name}.log`);
+    },
+  );
+
+  it.each(['systemd', 'launchd'] as const)(
+    'of %s says which of the programs that it starts are gone',
+    (manager) => {
+      const argv = [process.execPath, '/opt/a b/gone$1.js', 'run', 'x&<y>', '--state', '/s "q"'];
+      const facts: ServiceFacts = { ...ODD, manager, argv };
+      const text = formatService(facts, placeService(facts, null));
+      expect(wordsOf(text)).toEqual(argv);
+      expect(missingPrograms(text)).toEqual(['/opt/a b/gone$1.js']);
+      expect(wordsOf('nothing of ours')).toEqual([]);
     },
   );
 

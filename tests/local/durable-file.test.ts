@@ -186,6 +186,10 @@ describe('a directory that cannot be used', () => {
     [{ code: 'EDQUOT', path: '/s/cache.git/x' }, 'STATE_UNUSABLE', 'df -h /s/cache.git'],
     [{ code: 'EROFS', path: '/s/x' }, 'STATE_UNUSABLE', 'ls -ld /s'],
     [{ code: 'ENOENT', syscall: 'mkdir', path: '/s/objects/a3' }, 'STATE_UNUSABLE', 'ls -ld'],
+    [{ code: 'EACCES', syscall: 'open', path: '/s/cache.git/tip' }, 'STATE_UNUSABLE', 'ls -ld /s'],
+    [{ code: 'EACCES', syscall: 'mkdtemp', path: '/tmp/x' }, 'STATE_UNUSABLE', 'ls -ld /tmp'],
+    [{ code: 'EPERM', syscall: 'rename', path: '/s/x' }, 'STATE_UNUSABLE', 'ls -ld /s'],
+    [{ code: 'EACCES', syscall: 'spawn', path: '/s/x' }, 'INTERNAL', ''],
     [{ code: 'ENOENT', syscall: 'open', path: '/s/x' }, 'INTERNAL', ''],
     [{}, 'INTERNAL', ''],
   ])('%j ends a command with %s, wherever it was written', (parts, code, fix) => {

@@ -156,6 +156,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'continues with its old plan; it cannot follow the new "nightly": "a" started already',
     'crosstalkd workflow cancel r-1 && crosstalkd workflow rerun r-1   (to start over with the new one, or let it end)',
   ],
+  [
+    'marker-edited',
+    'its marker was edited since it began, and it keeps the plan it began with',
+    'crosstalkd workflow cancel r-1 && crosstalkd workflow rerun r-1   (to start over with it as it is now, or let it end)',
+  ],
   ['run-paused', 'it is paused', 'crosstalkd workflow resume r-1'],
   ['run-budget', 'its budget is used up (usd 5)', 'crosstalkd workflow budget r-1 --usd 10'],
   [

@@ -15,6 +15,7 @@ import {
   processesNaming,
   reached,
 } from '../support/git-fixture.ts';
+import { requireWritable } from '../../src/transport/require-writable.ts';
 import { publishFiles } from '../support/publish-files.ts';
 import { makeSlowGit, type SlowGit } from '../support/slow-git.ts';
 
@@ -239,4 +240,20 @@ describe('a cache', () => {
     ).toMatchObject({ kind: 'answered' });
     expect(fixture.remote(['rev-parse', BRANCH])).toBe(second);
   });
+});
+
+it('a cache that takes no files is blamed for that, and not the remote', () => {
+  const cache = join(fixture.root, 'cache');
+  const objects = join(cache, 'objects');
+  expect(() => requireWritable(cache)).not.toThrow();
+  mkdirSync(objects, { recursive: true });
+  expect(() => requireWritable(cache)).not.toThrow();
+  expect(readdirSync(objects)).toEqual([]);
+  mkdirSync(join(objects, `.probe-${process.pid}`));
+  expect(() => requireWritable(cache)).toThrow(
+    expect.objectContaining({
+      code: 'STATE_UNUSABLE',
+      message: expect.stringContaining(objects) as string,
+    }) as Error,
+  );
 });

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
-import { listLate } from '../../local/late.ts';
 import { isOurs } from '../../local/durable-file.ts';
 import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
 import { ownIdentity } from '../../local/process-identity.ts';
@@ -15,12 +14,14 @@ import { probeWakeLock } from '../../local/wake-lock.ts';
 import { isPartialCache } from '../../transport/git-cache.ts';
 import { createGit, type GitResult } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
+import { examineLeftovers } from './doctor-leftovers.ts';
 import { examinePrograms } from './doctor-programs.ts';
 import { type Finding, fine, trouble } from './finding.ts';
+import { readService } from './read-service.ts';
 import { findProgram } from '../look/find-program.ts';
 import type { Surroundings } from '../look/look-around.ts';
-import { counted, sayReason } from '../../protocol/say-reason.ts';
-import { andThen, fixBy, fixByHand, orElse, withNote } from '../../base/fix.ts';
+import { sayReason } from '../../protocol/say-reason.ts';
+import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
@@ -37,6 +38,7 @@ export async function examineHost(
     ...(await examineState(around)),
     await examineDispatcher(around),
     ...(await examineLeftovers(around)),
+    ...(await examineService(invocation, around)),
     await examineCache(invocation, around),
     ...(await examineCacheLocks(around)),
     ...(await examineWakeLock(invocation, around)),
@@ -103,32 +105,6 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
       fix: fix ?? fixBy`ls -l ${session.directory.path}`,
     });
   }
-}
-
-async function examineLeftovers({ session, here }: Surroundings): Promise<readonly Finding[]> {
-  const outbox = (await readdir(session.directory.outbox)).filter((name) =>
-    name.endsWith('.json'),
-  ).length;
-  const late = await listLate(session.directory.late);
-  return [
-    outbox > 0 && here === null
-      ? trouble('warn', 'outbox', {
-          says: `${counted(outbox, 'finished answer')} not delivered`,
-          fix: 'crosstalkd run --once',
-        })
-      : fine('outbox', outbox === 0 ? 'empty' : `${counted(outbox, 'answer')} on the way`),
-    ...(late.length === 0
-      ? []
-      : [
-          trouble('warn', 'late output', {
-            says: `${counted(late.length, 'output')} came too late to be a reply and ${late.length === 1 ? 'is' : 'are'} kept for you`,
-            fix: orElse(
-              fixBy`crosstalkd status`,
-              withNote(fixBy`ls ${session.directory.late}`, 'remove what you have read'),
-            ),
-          }),
-        ]),
-  ];
 }
 
 async function examineCache(
@@ -220,6 +196,23 @@ async function examineCacheLocks({
             },
           }
         : {}),
+    }),
+  ];
+}
+
+/** A service whose program is gone does not start at the next boot, and nobody is told then. */
+async function examineService(
+  invocation: Invocation,
+  { session }: Surroundings,
+): Promise<readonly Finding[]> {
+  const service = await readService(invocation, session);
+  if (service === null) return [];
+  const [first] = service.missing;
+  if (first === undefined) return [fine('service', `${service.name} is installed`)];
+  return [
+    trouble('bad', 'service', {
+      says: `${service.name} starts ${first}, which is not there any more`,
+      fix: 'crosstalkd service install',
     }),
   ];
 }

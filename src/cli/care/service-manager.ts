@@ -1,8 +1,10 @@
 /** systemd and launchd: what is said to them about a service, and what they say of it. */
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 import { runTool, type ToolEnded } from '../../local/run-tool.ts';
-import type { ServiceManager, ServicePlaces } from '../../local/service-unit.ts';
+import { type ServiceManager, type ServicePlaces, wordsOf } from '../../local/service-unit.ts';
 import type { Invocation } from '../command.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -13,6 +15,13 @@ export interface ServiceAt {
   readonly manager: ServiceManager;
   readonly places: ServicePlaces;
   readonly envFile: string;
+}
+
+/** What a unit starts and is not on this disk any more: Node was removed, or the program moved. */
+export function missingPrograms(text: string): readonly string[] {
+  const [node, ...rest] = wordsOf(text);
+  const script = rest.find((word) => isAbsolute(word) && /\.[cm]?js$/.test(word));
+  return [node, script].flatMap((path) => (path === undefined || existsSync(path) ? [] : [path]));
 }
 
 /** The manager of this platform. */

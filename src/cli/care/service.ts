@@ -27,6 +27,7 @@ import {
   askState,
   type ServiceAt,
   managerHere,
+  missingPrograms,
   tool,
 } from './service-manager.ts';
 import { composeText } from './compose-service.ts';
@@ -80,6 +81,7 @@ export async function showService(invocation: Invocation): Promise<number> {
     { timeoutMs: 2_000 },
   );
   const answers = dispatcher.kind === 'answered';
+  const missing = text === null ? [] : missingPrograms(text);
   if (given(invocation, 'json')) {
     const owner = text === null ? null : ownerOf(text);
     const facts = {
@@ -90,11 +92,12 @@ export async function showService(invocation: Invocation): Promise<number> {
       owner,
       state,
       answers,
+      missing,
     };
     io.print(
       formatJson({
         ok: true,
-        health: text !== null && answers ? 'good' : 'degraded',
+        health: text !== null && answers && missing.length === 0 ? 'good' : 'degraded',
         ...facts,
         log: logCommand(at),
       }),
@@ -114,6 +117,10 @@ export async function showService(invocation: Invocation): Promise<number> {
       `${at.places.name}: ${state ?? 'unknown'}${answers ? ', its dispatcher answers' : ', no dispatcher answers'}`,
     ),
   );
+  for (const program of missing)
+    io.print(
+      paint(io, 'red', plain(`gone   ${program}, which it starts: crosstalkd service install`)),
+    );
   io.print(
     `unit   ${plain(at.places.file)}${ownerOf(text) === 'ours' ? '' : '  (changed by hand)'}`,
   );

@@ -191,6 +191,7 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
     ...(isPaused(fold.messages) ? [{ kind: 'run-paused', run: id } as const] : []),
     ...(run.isHeld ? [held] : []),
     ...followReason(fold),
+    ...editedReason(fold),
     ...fold.gates.filter(({ state }) => state === 'open').map((gate) => gateReason(id, gate)),
     ...fold.steps
       .filter((step) => step.status === 'waiting')
@@ -204,6 +205,12 @@ function followReason(fold: Fold): readonly Reason[] {
   return problem === null
     ? []
     : [{ kind: 'follow-unsafe', run, workflow: source.name ?? '', problem: oneLine(problem, 300) }];
+}
+
+/** The marker says something else than it did when the run began. */
+function editedReason({ header, input }: Fold): readonly Reason[] {
+  const isEdited = header.blob !== '' && header.blob !== input.marker.blob;
+  return isEdited ? [{ kind: 'marker-edited', run: header.run }] : [];
 }
 
 /** Why an open gate of the run waits. */

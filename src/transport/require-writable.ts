@@ -1,0 +1,35 @@
+/** Whether a cache takes files: when it does not, a remote is not to blame for a failed fetch. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CrosstalkError, errorText } from '../base/errors.ts';
+import { fixBy, orElse } from '../base/fix.ts';
+
+/** So much has to fit at least. */
+const PROBE_BYTES = 1_048_576;
+
+/** Throws STATE_UNUSABLE, naming the folder, when nothing can be written below `gitDir`. */
+export function requireWritable(gitDir: string): void {
+  const folder = join(gitDir, 'objects');
+  if (!existsSync(folder)) return;
+  const path = join(folder, `.probe-${process.pid}`);
+  try {
+    writeFileSync(path, Buffer.alloc(PROBE_BYTES));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : errorText(error);
+    throw new CrosstalkError(
+      'STATE_UNUSABLE',
+      `${folder}: what the remote sends cannot be written there (${code}); expected a folder with room that this user may write.`,
+      { fix: orElse(fixBy`df -h ${folder}`, fixBy`ls -ld ${folder}`), cause: error },
+    );
+  } finally {
+    removeProbe(path);
+  }
+}
+
+function removeProbe(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where nothing can be written nothing can be removed.
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What an edit of a file means while work on it is open, told as stories: PROTOCOL.md "Edits" has
+ * the same as a table.
+ */
+import { describe, expect, it } from 'vitest';
+import { type Story, tell } from './stories.ts';
+
+const NOTE = 'data/channels/general/note.md';
+const REPLY = 'data/channels/general/note.re.opus.md';
+const ask = (text: string): string => `---\nto: opus\nfrom: ada\n---\n${text} [[M1]]\n`;
+const BROKEN = '---\nto: opus\npriority: high\n---\nbroken [[M1]]\n';
+
+/** A message, asked at once (`running`: its agent is at work) or while no host is up. */
+async function asked(when: 'waits' | 'running' | 'answered'): Promise<Story> {
+  const story = tell(() => ({ kind: 'answer', ms: when === 'running' ? 20_000 : 10 }), {
+    hosts: when === 'waits' ? 0 : 1,
+  });
+  story.say({ [NOTE]: ask('first') });
+  await story.pass(when === 'answered' ? 30_000 : 6_000);
+  return story;
+}
+
+const runs = (story: Story): number => story.world.runs.length;
+
+describe('a message that is edited', () => {
+  it('is not run a second time when that happens while an agent works; the reply is published', async () => {
+    const story = await asked('running');
+    expect(runs(story)).toBe(1);
+    story.say({ [NOTE]: ask('second') });
+    await story.pass(60_000);
+    expect(runs(story)).toBe(1);
+    expect(story.files().get(REPLY)).toBeDefined();
+  });
+
+  it('is answered all the same when it cannot be read any more', async () => {
+    const story = await asked('running');
+    story.say({ [NOTE]: BROKEN });
+    await story.pass(60_000);
+    expect(runs(story)).toBe(1);
+    expect(story.files().get(REPLY)).toBeDefined();
+  });
+
+  it('that is removed while an agent works is answered where it stood', async () => {
+    const story = await asked('running');
+    story.say({}, [NOTE]);
+    await story.pass(60_000);
+    expect(runs(story)).toBe(1);
+    expect(story.claims()).toEqual([]);
+    expect(story.files().get(REPLY)).toBeDefined();
+  });
+
+  it.each([
+    ['edited', { [NOTE]: ask('second') }, []],
+    ['made unreadable and mended', { [NOTE]: BROKEN }, []],
+  ] as const)('is not asked again after its answer: %s', async (_, writes, removes) => {
+    const story = await asked('answered');
+    expect(story.files().get(REPLY)).toBeDefined();
+    story.say(writes, removes);
+    await story.pass(20_000);
+    story.say({ [NOTE]: ask('third') });
+    await story.pass(20_000);
+    expect(runs(story)).toBe(1);
+  });
+
+  it('is asked again when its answer is removed', async () => {
+    const story = await asked('answered');
+    story.say({}, [REPLY]);
+    await story.pass(20_000);
+    expect(runs(story)).toBe(2);
+  });
+});
+
+describe('a message that was answered, edited and then moved without its answer', () => {
+  const day = 'data/channels/general/2026/11/21';
+  const id = '060000000Z-01M7YB1BR00000000000000000.md';
+  const runsOf = async (to: string, from: string, moved: string): Promise<number> => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
+    const text = (one: string): string => ask(one).replace('opus', to);
+    story.say({ [from]: text('first') });
+    await story.pass(20_000);
+    story.say({ [from]: text('second') });
+    await story.pass(20_000);
+    story.say({ [moved]: text('second') }, [from]);
+    await story.pass(20_000);
+    return runs(story);
+  };
+
+  // PROTOCOL.md "Identity and key" says so: nothing stands where its answer would.
+  it('is asked again, also by an id in its name', async () => {
+    expect(await runsOf('opus', NOTE, 'data/channels/general/moved.md')).toBe(2);
+    expect(await runsOf('opus', `${day}/${id}`, `${day}/moved-${id}`)).toBe(2);
+  });
+
+  it('is not started again when it acts outside and its name has an id', async () => {
+    expect(await runsOf('mailer', `${day}/${id}`, `${day}/moved-${id}`)).toBe(1);
+  });
+});
+
+describe('a marker that is edited', () => {
+  const MARKER = 'data/channels/general/wf.md';
+  const workflow = (prompt: string): string =>
+    `---\nto: workflow\nfrom: ada\ntype: workflow\nmodel: opus\nsteps:\n  one: { prompt: ${prompt} }\n  two: { needs: [one], prompt: ${prompt} }\n---\n`;
+  const tasks = (story: Story): readonly string[] =>
+    [...story.files()].flatMap(([path, text]) => (path.endsWith('/task.md') ? [text] : []));
+  const complete = (story: Story): string =>
+    [...story.files()].find(([path]) => path.endsWith('/COMPLETE'))?.[1] ?? '';
+
+  it.each([
+    ['with another plan', workflow('OTHER')],
+    ['so that it cannot be read', '---\nto: workflow\npriority: high\n---\n'],
+  ])('while its run is open, %s: the run keeps what it began with', async (_, text) => {
+    const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+    story.say({ [MARKER]: workflow('FIRST') });
+    await story.pass(8_000);
+    expect(tasks(story)).toHaveLength(1);
+    story.say({ [MARKER]: text });
+    await story.pass(90_000);
+    expect(complete(story)).toContain('"succeeded"');
+    expect(tasks(story)).toHaveLength(2);
+    expect(tasks(story).join('')).not.toContain('OTHER');
+  });
+
+  it('of whose run a task is edited while an agent works on it goes on with that answer', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+    story.say({ [MARKER]: workflow('FIRST') });
+    await story.pass(8_000);
+    const [path, text] = [...story.files()].find(([one]) => one.endsWith('/task.md'))!;
+    story.say({ [path]: text.replace('FIRST', 'OTHER') });
+    await story.pass(90_000);
+    expect(complete(story)).toContain('"succeeded"');
+    expect(runs(story)).toBe(2);
+  });
+
+  it('that is removed ends its run as cancelled', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+    story.say({ [MARKER]: workflow('FIRST') });
+    await story.pass(8_000);
+    story.say({}, [MARKER]);
+    await story.pass(60_000);
+    expect(complete(story)).toContain('"cancelled"');
+  });
+
+  it('after its run is over begins none', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
+    story.say({ [MARKER]: workflow('FIRST') });
+    await story.pass(60_000);
+    const before = runs(story);
+    story.say({ [MARKER]: workflow('OTHER') });
+    await story.pass(30_000);
+    expect(runs(story)).toBe(before);
+  });
+});
