@@ -26,7 +26,7 @@ import {
   judgeMessages,
 } from './judge-messages.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
-import { readReopened } from './read-reopened.ts';
+import { readOrphans, readReopened } from './read-reopened.ts';
 import { decodeBlob, WORK_A_TURN, workOf } from './decode-blob.ts';
 import { createSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
@@ -127,7 +127,9 @@ async function notePiece(
     change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : [],
   );
   const reopened = await readReopened(repository, range, removed);
+  const orphans = range.from === null ? [] : await readOrphans(repository, range, removed);
   for (const path of removed) into.removed.push(path);
+  for (const { path } of orphans) into.removed.push(path);
   for (const { path } of reopened) into.reopened.push(path);
   for (const change of changes) {
     const { path } = change;
@@ -144,7 +146,9 @@ async function notePiece(
     into.runs.set(channel, isOpen);
   for (const mark of await readStarted({ repository, range, exists }, changes))
     into.started.push(mark);
-  return [...changes.filter((change) => change.kind === 'written'), ...reopened];
+  const written = changes.filter((change) => change.kind === 'written');
+  const known = new Set([...written, ...reopened].map(({ path }) => path));
+  return [...written, ...reopened, ...orphans.filter(({ path }) => !known.has(path))];
 }
 
 interface Chunk {

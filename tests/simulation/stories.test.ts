@@ -86,6 +86,21 @@ describe('a copy of a message that an agent with effects outside has answered', 
   });
 });
 
+it('a reply that answers nothing that stands any more is a message, for hosts that followed too', async () => {
+  const story = tell(() => ({ kind: 'answer', ms: 10 }));
+  const moved = NOTE.replace('note', 'moved');
+  const reply = moved.replace('.md', '.re.opus.md');
+  story.say({
+    [moved]: '---\nto: opus\nfrom: sonnet\n---\nx\n',
+    [reply]: `---\nto: sonnet\nfrom: opus\nre: [${NOTE}]\n---\ny\n`,
+  });
+  await story.pass(20_000);
+  expect(story.world.runs).toEqual([]);
+  story.say({}, [moved]);
+  await story.pass(20_000);
+  expect([...story.files().keys()]).toContain(reply.replace('.md', '.re.sonnet.md'));
+});
+
 it('a message that was moved and answered while its host slept has one reply', async () => {
   const moved = NOTE.replace('note', 'moved');
   const story = tell(() => ({ kind: 'answer', ms: 10_000 }));
