@@ -192,7 +192,7 @@ export async function untilTrue(holds: () => boolean, limitMs = 150_000): Promis
 
 /**
  * A models.yaml entry of an embedded agent: records its start in RUN_LOG, then runs the script text
- * (node, ES module; `prompt` is its input).
+ * (node, ES module; `prompt` is its input). It ends with the fleet, whatever it waits for.
  */
 export function agentEntry(
   name: string,
@@ -202,7 +202,7 @@ export function agentEntry(
   mkdirSync(options.place, { recursive: true });
   writeFileSync(
     path,
-    `import { appendFileSync } from 'node:fs';\nappendFileSync(process.env.RUN_LOG, process.env.CROSSTALK_MODEL + ' ' + process.env.CROSSTALK_MESSAGE + '\\n');\nlet prompt = '';\nfor await (const chunk of process.stdin) prompt += chunk;\n${options.script}\n`,
+    `import { appendFileSync, existsSync as stands } from 'node:fs';\nsetInterval(() => stands(process.env.RUN_LOG) || process.exit(9), 1_000).unref();\nappendFileSync(process.env.RUN_LOG, process.env.CROSSTALK_MODEL + ' ' + process.env.CROSSTALK_MESSAGE + '\\n');\nlet prompt = '';\nfor await (const chunk of process.stdin) prompt += chunk;\n${options.script}\n`,
   );
   return `  ${name}: { adapter: command, command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(path)}], env: [RUN_LOG], ${options.keys ?? 'effects: none, concurrency: 8'} }\n`;
 }
