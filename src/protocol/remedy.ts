@@ -7,6 +7,9 @@ import { BUDGETS_FILE, MODELS_FILE } from './paths.ts';
 import type { HostSays, Reason, ReasonKind, ReasonOf } from './reason.ts';
 import { nameOf, sayReason } from './say-reason.ts';
 
+const PUSH_OR_FOLLOW =
+  'push the branch again; if it was renamed, in each clone: git fetch, then git branch --set-upstream-to=origin/NEW-NAME';
+
 /** A reason with its words, as `--json`, the page and MCP carry it. */
 export interface Told {
   readonly kind: ReasonKind;
@@ -232,7 +235,7 @@ const REMEDIES: Remedies = {
 
   outage: () => fixBy`crosstalkd doctor`,
   rewritten: ({ isGone }) =>
-    isGone ? fixByHand('push the branch again') : fixBy`crosstalkd accept-rewrite`,
+    isGone ? fixByHand(PUSH_OR_FOLLOW) : fixBy`crosstalkd accept-rewrite`,
   config: () => fixBy`crosstalkd doctor`,
   'version-changed': () => fixBy`crosstalkd accept-rewrite`,
   halted: () => fixBy`crosstalkd accept-rewrite`,

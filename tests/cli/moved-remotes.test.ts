@@ -126,3 +126,39 @@ describe('a password in the address of a remote', () => {
     cli.git(['config', '--global', '--remove-section', `url.${secretUrl('')}`], cli.place);
   });
 });
+
+describe('a remote that moved', () => {
+  const run = (...args: readonly string[]) => cli.run(args, { cwd: at('moving') });
+  beforeAll(async () => {
+    cli.git(['clone', '-q', cli.remote, at('moving')], cli.place);
+    await run('status');
+  });
+
+  it('is followed where git follows it, and what belonged to its old address is told once', async () => {
+    cli.git(['clone', '-q', '--bare', cli.remote, at('moved.git')], cli.place);
+    cli.git(['remote', 'set-url', 'origin', at('moved.git')], at('moving'));
+    expect((await run('status')).stderr).toContain('crosstalkd allow --all');
+    expect((await run('allow', '--all')).code).toBe(0);
+    const sent = await run('send', '--to', 'echo', '-m', 'here', '--wait');
+    expect([sent.stdout, sent.stderr.includes('another address')]).toEqual(['here\n', false]);
+  });
+
+  it('whose branch was renamed is told, with what makes the clone follow', async () => {
+    cli.git(['branch', '-m', 'main', 'trunk'], at('moved.git'));
+    expect((await run('status')).stdout).toContain('--set-upstream-to=origin/NEW-NAME');
+    cli.git(['fetch', '-q'], at('moving'));
+    cli.git(['branch', '-q', '--set-upstream-to=origin/trunk'], at('moving'));
+    expect((await run('send', '--to', 'echo', '-m', 'new', '--wait')).stdout).toBe('new\n');
+  });
+
+  it.each([
+    ['the one that the branch follows, of two', ['remote', 'add', 'backup', '/nowhere/x.git']],
+    ['insteadOf', ['config', '--global', 'url./.insteadOf', 'disk:']],
+  ])('is the same for git and for us: %s', async (name, args) => {
+    cli.git(args, at('moving'));
+    if (name === 'insteadOf')
+      cli.git(['remote', 'set-url', 'origin', `disk:${at('moved.git')}`], at('moving'));
+    expect((await run('send', '--to', 'echo', '-m', name, '--wait')).stdout).toBe(`${name}\n`);
+    expect(cli.git(['fetch', 'origin'], at('moving'))).toBe('');
+  });
+});

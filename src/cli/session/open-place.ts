@@ -73,9 +73,14 @@ export function openAt(cacheDir: string, place: BranchPlace): Promise<Repository
  * State is named by remote and root commit. Which root and branch a URL has is remembered: finding
  * the root reads the history, and needs the remote.
  */
-export async function openPlace(
-  place: CloneLocation,
-): Promise<{ directory: StateDirectory; id: string; rootCommit: Oid; branch: string }> {
+export async function openPlace(place: CloneLocation): Promise<{
+  readonly directory: StateDirectory;
+  readonly id: string;
+  readonly rootCommit: Oid;
+  readonly branch: string;
+  /** This host knew the conversation before, at another address, and not at this one. */
+  readonly hasMoved: boolean;
+}> {
   const { key, pointer } = pointerOf(place);
   const known = await readPointer(pointer);
   // Its own name: two commands may be the first ones at the same time.
@@ -83,6 +88,7 @@ export async function openPlace(
   const { rootCommit, branch } = known ?? (await findRoot(place, fresh));
   const transport = { remoteUrl: place.located.url, rootCommit };
   const directory = locateStateDirectory(place.root, transport);
+  const hasMoved = !existsSync(directory.path) && (await knowsRoot(place.root, rootCommit));
   if (known === null) {
     await makeStateDirectory(directory);
     await keepFirst(fresh, directory.cache);
@@ -92,7 +98,16 @@ export async function openPlace(
     await removeFirstCaches(place.root);
   }
   await makeStateDirectory(directory);
-  return { directory, id: transportId(transport), rootCommit, branch };
+  return { directory, id: transportId(transport), rootCommit, branch, hasMoved };
+}
+
+async function knowsRoot(root: string, rootCommit: Oid): Promise<boolean> {
+  const places = join(root, 'roots');
+  const names = existsSync(places) ? await readdir(places) : [];
+  const texts = await Promise.all(
+    names.map((name) => readFile(join(places, name), 'utf8').catch(() => '')),
+  );
+  return texts.some((text) => parsePointer(text)?.rootCommit === rootCommit);
 }
 
 /**

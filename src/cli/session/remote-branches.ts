@@ -1,7 +1,7 @@
 /**
  * The branches of a remote, and which of them are conversations: those whose top folder has a
- * CROSSTALK-VERSION. Asked with a person's own git, which may ask for a password, or with the one of
- * the dispatcher, which never does.
+ * CROSSTALK-VERSION. They are asked for with a person's own git, which may ask for a password, or
+ * with the one of the dispatcher, which never does.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { Oid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
+import { readApprovals } from '../../local/approvals.ts';
 import { openCheckpoint, type SeenCheckpoint } from '../../local/checkpoint.ts';
 import type { Config, Origins } from '../../local/config.ts';
 import type { ConfigDirectory } from '../../local/config-directory.ts';
@@ -105,12 +106,14 @@ export async function openSession(
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);
-  const { directory, id, rootCommit, branch } = await openPlace({
+  const { directory, id, rootCommit, branch, hasMoved } = await openPlace({
     root,
     invocation,
     located,
     config: read.config,
   });
+  if (hasMoved && (await readApprovals(read.directory, id)).size === 0)
+    invocation.io.warn(movedNote(located.url));
   const spacing = { gapMs: 0 };
   const repository = spaceReads(
     await openAt(directory.cache, { root, invocation, located, config: read.config, branch }),
@@ -158,6 +161,9 @@ export async function openSession(
     throw error;
   }
 }
+
+const movedNote = (url: string): string =>
+  `this conversation had another address on this host before. Approvals belong to an address: to approve its models at ${url}: crosstalkd allow --all`;
 
 /** What somebody has set by hand is meant. */
 function slowLeaseOf({ leaseMs, beatMs, leaseMarginMs }: Origins): LeaseTimes | null {
