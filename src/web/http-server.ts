@@ -15,6 +15,7 @@ import type { Desk } from './desk.ts';
 import { formatCookie, judgeRequest, type Keys, type Own, SAFETY_HEADERS } from './guard.ts';
 import type { ListenAt } from './listen-at.ts';
 import { formatRedirect, type PageFiles } from './page-files.ts';
+import { sendFile } from './send-file.ts';
 import { streamOutput } from './stream-output.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { fixBy } from '../base/fix.ts';
@@ -187,6 +188,12 @@ async function handle(
   }
   if (name === 'output') {
     await streamOutput(parts.desk, url.searchParams.get('id') ?? '', response);
+    return;
+  }
+  if (name === 'file') {
+    const { searchParams: asked } = url;
+    const wanted = { id: asked.get('id') ?? '', path: asked.get('path') ?? '' };
+    await sendFile(parts.desk, wanted, response);
     return;
   }
   if (name !== null) {

@@ -2,13 +2,14 @@
  * The board of hosts and models as the page gets it: beats, slots, what rests, and how much of the
  * day's budget is used.
  */
-import { DAY, systemClock } from '../base/clock.ts';
+import { DAY, MINUTE, SECOND, systemClock } from '../base/clock.ts';
 import { type Budget, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
 import { BUDGETS_FILE, messageId } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
 import type { HostSeen } from '../cli/look/look-around.ts';
 import { stateOf } from '../cli/look/status.ts';
+import { paceOf } from '../cli/session/transport-session.ts';
 import { describeModel, readModelViews } from '../cli/look/models.ts';
 import type { Invocation } from '../cli/command.ts';
 import { lately } from './book.ts';
@@ -59,6 +60,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
     hosts,
     models,
     budgets: await showBudgets(moment, nowMs),
+    traffic: await showTraffic(moment, nowMs),
     leaseMs: moment.around.leaseMs,
     nowMs,
   };
@@ -120,6 +122,19 @@ const NO_BEAT = {
   beatMs: null,
   beats: 0,
 };
+
+/** How often each host that is up has pushed in the last minute, as its beat says. */
+async function showTraffic({ around, session }: Moment, nowMs: number) {
+  const { limits } = await paceOf(session);
+  const hosts = liveHosts(around).flatMap(({ alias, beat }) => {
+    if (beat === null) return [];
+    // Only to show: the ages are as of the beat, which may be a moment old.
+    const sinceS = Math.max(0, nowMs - beat.atMs) / SECOND;
+    const lately = (beat.pushes ?? []).filter((ageS) => ageS + sinceS <= MINUTE / SECOND);
+    return [{ alias, pushes: lately.length }];
+  });
+  return { limit: limits?.pushesPerMinute ?? null, hosts };
+}
 
 /** What models have used today (UTC) of what data/budgets.yaml allows; null without such a file. */
 async function showBudgets({ session, around, book }: Moment, nowMs: number) {

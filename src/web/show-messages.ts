@@ -2,6 +2,7 @@
  * Conversations as the page gets them: channels, their threads in pages, one thread, and one
  * message found by its id.
  */
+import { wholePaths } from '../protocol/attachments.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { readFrontMatter } from '../protocol/front-matter.ts';
 import { oneLine } from '../base/plain-text.ts';
@@ -172,7 +173,7 @@ export async function showThread(moment: Moment, asked: string, from: number | n
         as: one.message.fields.as,
         project,
         priority,
-        files,
+        files: wholePaths(one.file.path, files),
         warnings: one.message.warnings,
         parent: parent === null ? null : { id: parent.id, from: parent.from },
         waits: waitsOf(moment, one.file.path),

@@ -8,7 +8,6 @@ import { readTextAt } from '../transport/read-text.ts';
 import { messageId, runFiles } from '../protocol/paths.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { tallies } from './tally.ts';
-import { readFrontMatter } from '../protocol/front-matter.ts';
 import { identifySender } from '../cli/talk/person.ts';
 import { tipOf } from '../cli/look/reading.ts';
 import { findRun, listMarkers, readMarkerRun, type RunSeen } from '../cli/look/runs.ts';
@@ -17,6 +16,7 @@ import { isOver, statusOf, waitsOf } from '../cli/look/why-run.ts';
 import type { Invocation } from '../cli/command.ts';
 import { needsPerson, tellReason } from '../protocol/remedy.ts';
 import { sayReason } from '../protocol/say-reason.ts';
+import { readQuestion } from '../workflow/run/ask-file.ts';
 import type { Moment } from './desk.ts';
 
 /** Runs in the list. */
@@ -128,7 +128,7 @@ export function showGates(moment: Moment, gates: RunSeen['view']['gates'], me: s
     gates.map(async (gate) => ({
       ...gate,
       id: messageId(gate.path),
-      asks: await bodyAt(moment, gate.path),
+      asks: await questionAt(moment, gate.path),
       askedMs: moment.book.entries.get(gate.path)?.atMs ?? null,
       decidedMs: decidedAt(moment, gate),
       mine: me !== null && (gate.anyone || gate.approvers.includes(me)),
@@ -157,8 +157,7 @@ export async function whoAmI({ session }: Moment, invocation: Invocation): Promi
   );
 }
 
-async function bodyAt({ session }: Moment, path: string): Promise<string> {
+async function questionAt({ session }: Moment, path: string): Promise<string> {
   const text = await readTextAt(session.repository, tipOf(session), path);
-  const read = text === null ? null : readFrontMatter(Buffer.from(text));
-  return read?.kind === 'read' ? read.body.trim().slice(0, 20_000) : '';
+  return text === null ? '' : readQuestion(text).slice(0, 20_000);
 }

@@ -525,6 +525,25 @@ describe('the page', () => {
     await seen(page.locator('tbody tr', { hasText: 'swift' }));
     await page.getByRole('button', { name: 'Hosts' }).click();
     await seen(page.locator('tbody tr', { hasText: 'mbp' }));
+    await seen(page.getByText('Pushes of the last minute'));
+    await seen(page.getByText('No model rests, and no data/budgets.yaml sets a budget.'));
+  });
+
+  it('gives the files of a message as downloads, and no file that the message does not name', async () => {
+    const bytes = Buffer.from([0, 255, 60, 115, 99, 114, 105, 112, 116, 62, 10]);
+    const given = join(cli.place, "what's <this>.html");
+    writeFileSync(given, bytes);
+    const send = ['send', '--to', 'swift', '--file', given, '-m', 'With a file'];
+    const { id } = (await cli.json(send)).data as { readonly id: string };
+    await page.goto(`${web.origin}/m/${id}`);
+    const link = page.locator('.facts a').first();
+    await seen(link);
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    expect(readFileSync(await download.path())).toEqual(bytes);
+    const status = await page.evaluate<number>(
+      `fetch('/api/file?id=${id}&path=data/models.yaml').then(({ status }) => status)`,
+    );
+    expect(status).toBe(404);
   });
 
   it('is used with the keyboard alone: every key of its list', async () => {
@@ -638,6 +657,12 @@ describe('the page', () => {
         await settled(other.page);
         await other.page.evaluate(rules);
         expect([colorScheme, path, await violations(other.page)]).toEqual([colorScheme, path, []]);
+        // Who asked for less motion gets none, on every view.
+        const moving = await other.page.evaluate<number>(
+          `[...document.querySelectorAll('*')].flatMap((one) => [null, '::before', '::after'].map((part) => getComputedStyle(one, part)))
+            .filter(({ animationName, transitionDuration }) => animationName !== 'none' || /[1-9]/.test(transitionDuration)).length`,
+        );
+        expect([path, moving]).toEqual([path, 0]);
       }
       for (const [keys, label] of [
         ['?', 'Keys'],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readQuestion } from '../../src/workflow/run/ask-file.ts';
 import { describeRun } from '../../src/workflow/view/describe.ts';
 import {
   complete,
@@ -36,6 +37,16 @@ test('a gate asks, waits, and is answered by a message', () => {
   ]);
   expect(at.asked.at(-1)?.body).toContain('decided approve: ');
 });
+
+test.each(['Ship?', '# Ship\u202e it: now?', 'Answer with a message?'])(
+  'the page shows what a gate is about, without title and how to answer: %s',
+  (title) => {
+    const at = world(GATE(`{ title: ${JSON.stringify(title)} }`), ({ step }) => `${step} done`);
+    drive(at);
+    const question = readQuestion(at.files.get(`data/channels/${at.run}/gates/gate/ask.md`) ?? '');
+    expect(question).toMatch(/^#+ plan\n[^]*plan done$/);
+  },
+);
 
 test('a gate is answered by a file added with plain git, if an approver committed it', () => {
   const at = world(GATE('{ title: "Ship?", approvers: [anna] }'));

@@ -14,7 +14,6 @@ export function GateCard({
   readonly gate: OpenGate;
   readonly inRun?: boolean;
 }): VNode {
-  const question = questionOf(gate);
   return (
     <article class="gate" aria-label={`Gate ${gate.gate}`} data-row tabIndex={-1}>
       <header>
@@ -32,8 +31,8 @@ export function GateCard({
         <Go to={{ at: 'message', id: gate.id }}>Question</Go>
       </header>
       <h3>{gate.title}</h3>
-      {question === '' ? null : (
-        <LongText text={question} lines={inRun === true ? 60 : 14} below={3} />
+      {gate.asks === '' ? null : (
+        <LongText text={gate.asks} lines={inRun === true ? 60 : 14} below={3} />
       )}
       {gate.mine ? (
         <Answers gate={gate} />
@@ -44,14 +43,6 @@ export function GateCard({
       )}
     </article>
   );
-}
-
-/** What the question says below its title, without the words on how to answer by mail. */
-function questionOf({ asks }: OpenGate): string {
-  return asks
-    .replace(/^#+ .*\n/, '')
-    .replace(/^Answer with a message `re: .*$/m, '')
-    .trim();
 }
 
 function Answers({ gate }: { readonly gate: OpenGate }): VNode {

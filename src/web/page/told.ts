@@ -355,5 +355,10 @@ export interface Board {
       readonly limit: number;
     }[];
   } | null;
+  /** Pushes of the last minute as beats tell them; `limit` a minute, all hosts together. */
+  readonly traffic: {
+    readonly limit: number | null;
+    readonly hosts: readonly { readonly alias: string; readonly pushes: number }[];
+  };
   readonly leaseMs: number;
 }

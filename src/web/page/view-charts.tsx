@@ -5,6 +5,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { useAnswer } from './api.ts';
+import { ChartsNow } from './charts-now.tsx';
 import { formatCount, formatSpan, formatUsd, shortenMark } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
 import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
@@ -31,10 +32,7 @@ export function ChartsView(): VNode {
   useTitle('Charts');
   return (
     <div class="column wide">
-      <Head
-        title="Charts"
-        about="What dispatchers have answered, by day (UTC), from the first day on that has answers."
-      >
+      <Head title="Charts" about="Answers of dispatchers by day (UTC), since the first one.">
         <Choice
           label="By"
           value={by}
@@ -52,6 +50,7 @@ export function ChartsView(): VNode {
       ) : (
         <Drawn charts={data} by={by} />
       )}
+      <ChartsNow />
     </div>
   );
 }
@@ -128,7 +127,7 @@ function Drawn({
           lines={lines(({ medianMs }) => medianMs)}
           kind="lines"
           show={formatSpan}
-          isEmpty="No answer has told how long its agent took."
+          isEmpty="No answer says how long its agent took."
         />
         <Chart
           title="Median wait before work began"
@@ -136,7 +135,7 @@ function Drawn({
           lines={lines(({ waitMs }) => waitMs)}
           kind="lines"
           show={formatSpan}
-          isEmpty="No answer has told when its agent began."
+          isEmpty="No answer says when its agent began."
         />
         <Chart
           title="Tokens"
@@ -144,7 +143,7 @@ function Drawn({
           lines={stacked(({ tokensIn, tokensOut }) => tokensIn + tokensOut)}
           kind="bars"
           show={formatCount}
-          isEmpty="No agent has told its tokens. A command agent does by $CROSSTALK_USAGE."
+          isEmpty="No agent has reported tokens. A command reports them in $CROSSTALK_USAGE."
         />
         <Chart
           title="Cost"
@@ -152,7 +151,7 @@ function Drawn({
           lines={stacked(({ usd }) => usd)}
           kind="bars"
           show={formatUsd}
-          isEmpty="No agent has told its cost. A command agent does by $CROSSTALK_USAGE."
+          isEmpty="No agent has reported cost. A command reports it in $CROSSTALK_USAGE."
         />
       </div>
       <section class="section">

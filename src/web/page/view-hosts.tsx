@@ -20,6 +20,7 @@ import {
   Trouble,
 } from './parts.tsx';
 import { clock, useCell, useTitle } from './state.ts';
+import { BudgetLines } from './meter.tsx';
 import type { Board } from './told.ts';
 
 export function HostsView({ name }: { readonly name: string | null }): VNode {
@@ -233,32 +234,7 @@ function Budgets({ budgets }: { readonly budgets: NonNullable<Board['budgets']> 
         <span class="count">again in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}</span>
       </h2>
       <div class="card budgets">
-        {budgets.lines.map(({ name, unit, used, limit }) => {
-          const show = (value: number): string =>
-            unit === 'USD' ? formatUsd(value) : `${formatCount(value)} tokens`;
-          const share = limit === 0 ? 1 : Math.min(1, used / limit);
-          return (
-            <div class="budget" key={`${name} ${unit}`}>
-              <span>{name}</span>
-              <span
-                class="meter"
-                role="meter"
-                aria-label={`${name}, ${unit}`}
-                aria-valuemin={0}
-                aria-valuemax={limit}
-                aria-valuenow={used}
-              >
-                <i
-                  class={share >= 1 ? 'bad' : share > 0.8 ? 'warn' : 'good'}
-                  style={{ width: `${share * 100}%` }}
-                />
-              </span>
-              <span class="soft">
-                {show(used)} of {show(limit)}
-              </span>
-            </div>
-          );
-        })}
+        <BudgetLines lines={budgets.lines} />
       </div>
     </section>
   );

@@ -301,13 +301,21 @@ function Facts({ message }: { readonly message: Message }): VNode | null {
     as === null ? null : `as ${as}`,
     project === null ? null : `project ${project}`,
     priority === 0 ? null : `priority ${priority}`,
-    ...files,
     ...warnings,
   ].filter((fact) => fact !== null);
-  return facts.length === 0 ? null : (
+  return facts.length + files.length === 0 ? null : (
     <p class="facts">
       {facts.map((fact) => (
         <span key={fact}>{fact}</span>
+      ))}
+      {files.map((path) => (
+        <a
+          key={path}
+          href={`/api/file?${new URLSearchParams({ id: message.id, path }).toString()}`}
+          download={path.slice(path.lastIndexOf('/') + 1)}
+        >
+          {path.slice(path.lastIndexOf('/') + 1)}
+        </a>
       ))}
     </p>
   );

@@ -1,8 +1,7 @@
 /** Steps that wait: for people (`ask`), for time, for a message, for an event. */
 import { formatIso, MINUTE, parseIso } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import { writeFrontMatter } from '../../protocol/front-matter.ts';
-import { oneLine, plainText } from '../../base/plain-text.ts';
+import { oneLine } from '../../base/plain-text.ts';
 import type { Awaited } from '../../protocol/reason.ts';
 import { channelRoot } from '../../protocol/paths.ts';
 import { listNames } from '../../protocol/subject.ts';
@@ -26,6 +25,7 @@ import type { NewFile } from './run-input.ts';
 import { acknowledged } from './run-messages.ts';
 import { evaluateTemplate } from '../language/template.ts';
 import { askPath, decisionPath, gateFolder, ONLY_KEY } from '../../protocol/run-paths.ts';
+import { formatAsk } from './ask-file.ts';
 import type { Fold, Outcome } from './fold.ts';
 
 /** What asks: a step, or what comes before the steps. */
@@ -49,7 +49,14 @@ export function foldAsk(
   const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
   const path = askPath(folder);
   if (!hasFile(fold, path)) {
-    const content = askText(fold, { unit, ask, title, approvers, folder, context: given.context });
+    const content = formatAsk(fold.header.run, {
+      unit,
+      ask,
+      title,
+      approvers,
+      folder,
+      context: given.context,
+    });
     const taken = takeDecision(fold, unit, { ...given, folder, content });
     if (taken === null) {
       const words = `ask ${listNames(approvers)} (${gate}): ${title}`;
@@ -365,41 +372,4 @@ function afterDecision(ask: Ask, { decision, text, json, by, atMs }: Decision): 
   const why = oneLine(`denied by ${who}`, 160);
   if (ask.onDeny.kind === 'continue') return outcome('succeeded', atMs, parts);
   return outcome(ask.onDeny.kind === 'skip' ? 'skipped' : 'failed', atMs, { ...parts, why });
-}
-
-interface AskText {
-  readonly unit: Asking;
-  readonly ask: Ask;
-  readonly title: string;
-  readonly approvers: readonly string[];
-  readonly folder: string;
-  readonly context: string;
-}
-
-function askText(fold: Fold, { unit, ask, title, approvers, folder, context }: AskText): string {
-  const fields = {
-    to: approvers.length === 1 ? approvers[0] : approvers,
-    from: 'workflow',
-    type: 'message',
-    timestamp: formatIso(unit.atMs),
-    subject: title,
-    workflow_phase: 'ask',
-    wait: true,
-    run: fold.header.run,
-    step: unit.step.id,
-  };
-  const how =
-    ask.form === 'approve'
-      ? `Answer with a message \`re: ${askPath(folder)}\` that begins with "approve" or "deny" (the rest is your reason), or add a file \`${folder}approve\` or \`${folder}deny\`.`
-      : ask.form === 'choose'
-        ? `Answer with a message \`re: ${askPath(folder)}\` whose first line is one of: ${ask.choices.join(', ')}.`
-        : `Answer with a message \`re: ${askPath(folder)}\`; its text is the answer${ask.schema === null ? '' : ' and must be JSON that fits the schema below'}.`;
-  const schema =
-    ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
-  const quorum =
-    ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
-  return writeFrontMatter(
-    fields,
-    plainText(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`),
-  );
 }

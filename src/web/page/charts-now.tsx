@@ -1,0 +1,87 @@
+/** What holds work up at this moment: the pace of pushes, and what is left of quotas. */
+import type { ComponentChildren, VNode } from 'preact';
+import { useAnswer } from './api.ts';
+import { formatSpan } from './format.ts';
+import { BudgetLines, Meter } from './meter.tsx';
+import { clock, useCell } from './state.ts';
+import type { Board } from './told.ts';
+
+export function ChartsNow(): VNode | null {
+  const { data } = useAnswer<Board>('hosts');
+  return data === null ? null : (
+    <div class="charts">
+      <Traffic traffic={data.traffic} />
+      <Quotas board={data} />
+    </div>
+  );
+}
+
+function Traffic({ traffic: { limit, hosts } }: Pick<Board, 'traffic'>): VNode {
+  const total = hosts.reduce((sum, { pushes }) => sum + pushes, 0);
+  const most = Math.max(1, limit ?? total);
+  return (
+    <Card title="Pushes of the last minute" isEmpty={total === 0 ? 'No host has pushed.' : null}>
+      {hosts.map(({ alias, pushes }) => (
+        <Meter key={alias} name={alias} used={pushes} limit={most} says={String(pushes)} isSoft />
+      ))}
+      <Meter
+        name="all hosts"
+        used={total}
+        limit={most}
+        says={limit === null ? `${total}, no limit` : `${total} of ${limit}`}
+        isSoft={limit === null}
+      />
+    </Card>
+  );
+}
+
+function Quotas({ board: { budgets, models } }: { readonly board: Board }): VNode {
+  const nowMs = useCell(clock);
+  const resting = models.flatMap(({ parked }) => parked);
+  const isEmpty = budgets === null && resting.length === 0;
+  return (
+    <Card
+      title="Quota windows"
+      isEmpty={isEmpty ? 'No model rests, and no data/budgets.yaml sets a budget.' : null}
+    >
+      {budgets === null ? null : (
+        <>
+          <BudgetLines lines={budgets.lines} />
+          <p class="soft small">
+            The day begins again in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}.
+          </p>
+        </>
+      )}
+      {resting.map(({ model, host, says, untilMs }) => (
+        <p class="parked" key={`${model} ${host}`}>
+          {host}: {says}
+          {untilMs === null ? null : ` (until ${new Date(untilMs).toLocaleTimeString('en-GB')})`}
+        </p>
+      ))}
+    </Card>
+  );
+}
+
+function Card({
+  title,
+  isEmpty,
+  children,
+}: {
+  readonly title: string;
+  /** Why there is nothing to draw; null = there is. */
+  readonly isEmpty: string | null;
+  readonly children: ComponentChildren;
+}): VNode {
+  return (
+    <figure class="card chart">
+      <figcaption>
+        <b>{title}</b>
+      </figcaption>
+      {isEmpty === null ? (
+        <div class="budgets">{children}</div>
+      ) : (
+        <p class="chart-room soft">{isEmpty}</p>
+      )}
+    </figure>
+  );
+}
