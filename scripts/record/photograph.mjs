@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const DESK = { width: 1280, height: 800 };
+const DESK = { width: 1280, height: 1500 };
 const LOOKS = {
   light: { viewport: DESK, colorScheme: 'light' },
   dark: { viewport: DESK, colorScheme: 'dark' },

@@ -178,7 +178,7 @@ function MessageView({
             <i class={wait.host === null ? 'pulse wait' : 'pulse live'} />
             <b>{wait.name}</b>{' '}
             {wait.host === null
-              ? 'is awaited'
+              ? 'has not answered yet'
               : `works on it on ${wait.host}${wait.attempt !== null && wait.attempt > 1 ? `, attempt ${wait.attempt}` : ''}`}
           </p>
         ))}
