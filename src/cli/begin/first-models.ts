@@ -5,11 +5,14 @@
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, SHORT_MS } from '../../agents/detect.ts';
 import { systemClock } from '../../base/clock.ts';
+import { READ_ONLY_ADAPTERS } from '../../protocol/models.ts';
 import { MODELS_HEADER } from '../template-files.ts';
 import { describeVersion } from '../look/agent-programs.ts';
 
 export interface FirstModels {
   readonly text: string;
+  /** Names of the models that start an agent program; without the one that only repeats. */
+  readonly agents: readonly string[];
   /** Lines for the person: what was found and what to do about the rest. */
   readonly notes: readonly string[];
 }
@@ -39,12 +42,15 @@ export async function composeFirstModels(
   });
   const usable = found.filter(({ signedIn }) => signedIn !== 'no');
   const notes = found.map((agent) => describeFound(agent, usable.includes(agent)));
+  const agents = usable.map(({ adapter }) => adapter);
   if (usable.length > 0)
     return {
+      agents,
       text: `${MODELS_HEADER}models:\n${usable.map(formatEntry).join('')}${withEcho ? ECHO : ''}`,
       notes,
     };
   return {
+    agents,
     text: `${MODELS_HEADER}models:\n${ECHO}`,
     notes: [
       ...notes,
@@ -67,7 +73,10 @@ function describeFound(agent: FoundAgent, isUsed: boolean): string {
   const { adapter, advice, env, login } = agent;
   const name = `${adapter} ${agent.version ?? `(${describeVersion(agent, SHORT_MS)})`}`;
   const signed = login ? 'signed in' : `signed in by ${env.join(', ')}`;
+  const may = READ_ONLY_ADAPTERS.includes(adapter)
+    ? 'it reads and answers (effects: none)'
+    : 'it may change things on this host (effects: external)';
   if (isUsed)
-    return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}`;
+    return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}; ${may}`;
   return `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`;
 }

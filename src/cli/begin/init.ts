@@ -54,7 +54,9 @@ export async function initTransport(invocation: Invocation): Promise<number> {
     throw error;
   });
   if (alias !== null) await rememberAlias(invocation, alias);
-  const approved = await approveOwn(invocation, place.directory, begun.models);
+  const approved = (await mayApprove(invocation, begun.models))
+    ? await approveOwn(invocation, place.directory, begun.models)
+    : [];
   const code = printCreated(invocation, {
     ...place,
     ...begun,
@@ -100,9 +102,24 @@ async function tryOut(
 
 const FIRST_QUESTION = 'Say hello in one line.';
 
+/** On a pipe nobody can be asked, and nobody has to be: the entries are written here and now. */
+async function mayApprove(invocation: Invocation, models: FirstModels): Promise<boolean> {
+  if (models.agents.length === 0 || !canAsk(invocation)) return true;
+  for (const line of models.notes) invocation.io.print(plain(line));
+  return isConfirmed(invocation, {
+    asks: `Let ${models.agents.join(', ')} answer on this host, as you?`,
+    refusal: '',
+    fix: fixByHand(''),
+  });
+}
+
+function canAsk({ io, options }: Invocation): boolean {
+  return process.stdin.isTTY && io.isTerminal && !options.has('json');
+}
+
 /** Nobody is asked on a pipe. */
 async function wants(invocation: Invocation, model: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !invocation.io.isTerminal || given(invocation, 'json')) return false;
+  if (!canAsk(invocation)) return false;
   invocation.io.print('');
   return isConfirmed(invocation, {
     asks: `Ask ${model} one question now, to see that it answers?`,
@@ -368,13 +385,20 @@ function printCreated(
       : `Made the mailbox of ${project.directory}; its clone is ${directory}`,
   );
   io.print(`  remote  ${made.url} (branch ${made.branch})`);
-  io.print(`  models  ${made.approved.join(', ')} (approved on this host)`);
-  for (const line of [...made.models.notes, ...made.notes, ...limits])
+  const { agents, notes } = made.models;
+  io.print(
+    made.approved.length > 0
+      ? `  models  ${made.approved.join(', ')} (approved on this host)`
+      : `  models  ${agents.join(', ')} (not approved on this host)`,
+  );
+  const isShown = agents.length > 0 && canAsk(invocation);
+  for (const line of [...(isShown ? [] : notes), ...made.notes, ...limits])
     io.print(plain(`  note    ${line}`));
-  const model = made.approved[0] ?? 'echo';
+  const model = made.approved[0] ?? agents[0] ?? 'echo';
   const at = project === null ? [` ${shellWord(directory)}`, ` -C ${shellWord(directory)}`] : [];
   io.print('');
   io.print('Next:');
+  if (made.approved.length === 0) io.print(`  crosstalkd allow${at[1] ?? ''} --all`);
   io.print(`  crosstalkd send${at[1] ?? ''} --to ${model} --wait -m "Hello"`);
   io.print(`  crosstalkd run${at[0] ?? ''}   (answers as long as it runs)`);
   io.print(`  crosstalkd web${at[1] ?? ''}   (the page, in your browser)`);
