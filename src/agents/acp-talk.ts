@@ -7,7 +7,14 @@
 import { chooseMode, chooseModel, type Setting } from './acp-modes.ts';
 import { describeAsked, type Heard, outcomeOf, readAsked, tokensIn } from './acp-outcome.ts';
 import { type Quirks, quirksOf } from './acp-quirks.ts';
-import { type Heeded, NO_USAGE, optionText, type InvocationRequest, type Talk } from './adapter.ts';
+import {
+  asksPerson,
+  type Heeded,
+  NO_USAGE,
+  optionText,
+  type InvocationRequest,
+  type Talk,
+} from './adapter.ts';
 import type { FailureClass } from './agent.ts';
 import { isBlank } from './clean-output.ts';
 import { at, listAt, numberAt, parseRecord, textAt, type JsonRecord } from './json-values.ts';
@@ -245,11 +252,6 @@ function answerRequest(state: State, { method, id, record }: Asked, { request }:
   state.open.set(state.lastAsk, { id, params });
   state.asks.push({ ask: state.lastAsk, asked: readAsked(params) });
   state.shown += `[asks for ${describeAsked(params)}]\n`;
-}
-
-/** Whether a person is asked for what the agent may not do on its own. */
-function asksPerson({ entry, onAsk }: InvocationRequest): boolean {
-  return entry.permissions !== null && onAsk !== undefined;
 }
 
 /** The option that says yes or no, for this once and never for ever; null: none is offered. */

@@ -199,8 +199,15 @@ export interface Adapter {
   readonly parse: (output: ProgramOutput) => Parsed;
   /** For programs that are talked with: how, about the `input` of the invocation. */
   readonly talk?: (request: InvocationRequest, input: string) => Talk;
+  /** The program asks by the command `crosstalkd` that it finds in its environment. */
+  readonly asksByCommand?: true;
   /** Null for programs that are not looked for. */
   readonly detection: Detection | null;
+}
+
+/** Whether a person is asked for what the agent may not do on its own. */
+export function asksPerson({ entry, onAsk }: Pick<InvocationRequest, 'entry' | 'onAsk'>): boolean {
+  return entry.permissions !== null && onAsk !== undefined;
 }
 
 /** What a program that says nothing of its use has used. */

@@ -3,8 +3,9 @@
  * watch.
  */
 import { join } from 'node:path';
-import { SECOND } from '../base/clock.ts';
+import { MINUTE, SECOND } from '../base/clock.ts';
 import {
+  asksPerson,
   NO_USAGE,
   optionText,
   programOf,
@@ -46,12 +47,23 @@ const MODE_ARGS: Readonly<Record<Mode, readonly string[]>> = {
   write: ['--dangerously-skip-permissions'],
 };
 
+const MCP_FILE = 'mcp.json';
+/** In its asking mode every tool is there, and each use that nothing allows is asked for. */
+const askArgs = (scratch: string): readonly string[] => [
+  ...['--permission-mode', 'default', '--mcp-config', join(scratch, MCP_FILE)],
+  ...['--strict-mcp-config', '--permission-prompt-tool', 'mcp__crosstalkd__permission'],
+];
+const MCP_SERVERS = JSON.stringify({
+  mcpServers: { crosstalkd: { command: 'crosstalkd', args: ['mcp', '--permissions'] } },
+});
+
 /** The adapter for Claude Code. */
 export const claude: Adapter = {
   name: 'claude',
   options: ['max-turns', 'max-budget-usd'],
   modes: ['read', 'chat', 'write'],
   output: { kind: 'json-lines', view },
+  asksByCommand: true,
   invoke,
   parse,
   detection: {
@@ -89,15 +101,22 @@ function invoke(request: InvocationRequest): Invocation {
       ...(request.ground === 'trusted' ? [] : ['--setting-sources', 'user']),
       ...option('max-turns'),
       ...option('max-budget-usd'),
-      ...MODE_ARGS[request.mode],
+      ...(asksPerson(request) ? askArgs(scratch) : MODE_ARGS[request.mode]),
     ],
     env: {
       // "@path" in a prompt would be replaced by that file, from anywhere on the host.
       CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1',
       CLAUDE_CODE_MAX_RETRIES: '2',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      // Until a person has answered.
+      ...(entry.permissions === null
+        ? {}
+        : { MCP_TOOL_TIMEOUT: String(entry.permissions.timeoutMs + MINUTE) }),
     },
-    files: persona === null ? {} : { [PERSONA]: persona },
+    files: {
+      ...(persona === null ? {} : { [PERSONA]: persona }),
+      ...(asksPerson(request) ? { [MCP_FILE]: MCP_SERVERS } : {}),
+    },
     input: withoutCommand(request.prompt),
   };
 }

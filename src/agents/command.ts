@@ -36,6 +36,7 @@ export const command: Adapter = {
   options: ['input'],
   modes: ['write'],
   output: { kind: 'text' },
+  asksByCommand: true,
   invoke,
   parse,
   detection: null,

@@ -90,6 +90,12 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
     return failed('setup', `"model: ${entry.model}" would be taken for an option`);
   const mode = modeOf(entry, known);
   if (mode.kind === 'refused') return failed('setup', mode.why);
+  const asks = adapter !== undefined && (adapter.talk ?? adapter.asksByCommand) !== undefined;
+  if (entry.permissions !== null && !asks)
+    return failed(
+      'setup',
+      `"permissions" of "${entry.name}": "adapter: ${known.name}" never asks; take acp, claude or command`,
+    );
   if (service !== undefined && (request.attachments ?? []).length > 0)
     return failed(
       'attachment',

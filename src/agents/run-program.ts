@@ -4,22 +4,32 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { checkedUsage } from '../protocol/usage.ts';
-import type { Adapter, Heeded, Invocation, LineView, Mode, Parsed, Talk } from './adapter.ts';
+import {
+  type Adapter,
+  asksPerson,
+  type Invocation,
+  type Mode,
+  type Parsed,
+  type Talk,
+} from './adapter.ts';
 import type { AttemptOutcome, AttemptRequest, Usage } from './agent.ts';
+import { ASK_VARIABLE, type AskDesk, openDesk } from './ask-desk.ts';
 import { buildAgentEnv, type OperatorEnv, withDirectoryOf } from './agent-env.ts';
 import { expandHome, failureOf, writeFiles } from './attempt-folders.ts';
 import type { Ground } from './checkout.ts';
 import { cleanOutput } from './clean-output.ts';
 import { explainFirstLine } from './interpreter.ts';
-import { answer, createShown, failed, failure, keepRaw, limitReached } from './outcome.ts';
-import { createPause, type Pause } from './pause.ts';
+import { answer, failed, failure, keepRaw, limitReached } from './outcome.ts';
+import { createPause } from './pause.ts';
 import type { Redact } from './redact.ts';
 import { readReportedUsage, type ReportedUsage } from './reported-usage.ts';
-import { type ProcessEnd, type ProcessRun, type ProcessTalk, runProcess } from './run-process.ts';
+import { type ProcessEnd, type ProcessRun, runProcess } from './run-process.ts';
 import { type SessionTotals, usageOfAttempt } from './session-totals.ts';
+import { createAsker, showLines, type Shown } from './show-lines.ts';
 
 /**
  * A JSON form may need this many bytes for one byte of answer, and the other a start: escapes,
@@ -84,9 +94,14 @@ export async function runProgram(
       invocation.input,
     ) ?? null;
   const pause = createPause(context.clock);
-  const shown = showLines(prepared, { redact: context.redact, talk, pause });
-  const run = { ...describeRun(prepared, { context, invocation, shown }), pause };
-  const end = await runProcess(run, context.clock);
+  const finished = new AbortController();
+  const ask = createAsker(prepared, { redact: context.redact, pause, over: finished.signal });
+  const shown = showLines(prepared, { redact: context.redact, talk, ask, finished });
+  const isDesk = adapter.asksByCommand === true && asksPerson(request);
+  const desk = isDesk ? await openDesk(scratch, ask).catch(errorText) : null;
+  if (typeof desk === 'string') return failed('setup', `nobody could be asked: ${desk}`);
+  const run = { ...describeRun(prepared, { context, invocation, shown, desk }), pause };
+  const end = await runProcess(run, context.clock).finally(() => desk?.close());
   if (end.kind === 'not-started')
     return end.why === 'aborted'
       ? { kind: 'stopped', textSoFar: '', durationMs: 0 }
@@ -105,16 +120,22 @@ interface Starting {
   readonly context: ProgramContext;
   readonly invocation: Extract<Invocation, { kind: 'invocation' }>;
   readonly shown: Shown;
+  /** Where its processes ask for permissions; null: they cannot. */
+  readonly desk: AskDesk | null;
 }
 
 function describeRun(
   { request, adapter, cwd, scratch }: Prepared,
-  { context, invocation, shown }: Starting,
+  { context, invocation, shown, desk }: Starting,
 ): ProcessRun {
   const { entry } = request;
   const bytesMax = entry.outputBytesMax;
+  const extraEnv = { ...request.extraEnv, ...(desk === null ? {} : { [ASK_VARIABLE]: desk.path }) };
   return {
-    ...describeProgram({ request, cwd, scratch }, { context, invocation }),
+    ...describeProgram(
+      { request: { ...request, extraEnv }, cwd, scratch },
+      { context, invocation },
+    ),
     cwd,
     input: shown.talk ?? invocation.input,
     timeoutMs: entry.timeoutMs,
@@ -189,69 +210,6 @@ function countRetries({ saysRetry, output }: Adapter): {
       else if (seen > 0 && output.kind === 'json-lines' && output.view(line).show !== null)
         seen = 0;
       return seen > RETRIES_MAX;
-    },
-  };
-}
-
-interface Shown {
-  /** For a program that is talked with. */
-  readonly talk: ProcessTalk | null;
-  readonly onLine: (line: string) => boolean;
-  readonly text: () => string;
-  /** Aborted when the answer is whole. */
-  readonly finished: AbortSignal;
-}
-
-/** What people who watch are shown, and what is left of it when the attempt is stopped. */
-function showLines(
-  { request, adapter, cwd }: Prepared,
-  parts: { readonly redact: Redact; readonly talk: Talk | null; readonly pause: Pause },
-): Shown {
-  const { redact, talk, pause } = parts;
-  const shown = createShown(request, redact);
-  const finished = new AbortController();
-  const onLine = (line: string): boolean => {
-    if (adapter.output.kind === 'json') return true;
-    const view: LineView =
-      adapter.output.kind === 'text'
-        ? { keep: true, show: `${line}\n` }
-        : adapter.output.view(line);
-    if (view.show !== null) shown.show(view.show);
-    if (view.ends === true) finished.abort();
-    return view.keep;
-  };
-  if (talk === null) return { onLine, text: shown.text, finished: finished.signal, talk };
-  let write: (line: string) => void = () => undefined;
-  const say = (sent: readonly string[]): void => sent.forEach((line) => write(line));
-  // One at a time: a person answers one question after the other.
-  let asked = Promise.resolve();
-  const askPerson = ({ ask, asked: what }: Heeded['asks'][number]): void => {
-    const { onAsk } = request;
-    asked = asked.then(async () => {
-      const isSecret = [what.title, what.input ?? ''].some((text) => redact(text) !== text);
-      // What cannot be shown exactly is not asked: anyone who agrees has to know to what.
-      const mayAsk = onAsk !== undefined && !isSecret && !finished.signal.aborted;
-      const isAllowed = mayAsk && pause.during(() => onAsk(what, cwd)).catch(() => false);
-      say(talk.decide(ask, await isAllowed));
-    });
-  };
-  return {
-    onLine: (line) => {
-      const { send, show, ends, asks } = talk.hear(line);
-      say(send);
-      asks.forEach(askPerson);
-      if (show !== null) shown.show(show);
-      if (ends) finished.abort();
-      return onLine(line);
-    },
-    text: shown.text,
-    finished: finished.signal,
-    talk: {
-      open: (opened) => {
-        write = opened;
-        say(talk.begin());
-      },
-      cancel: () => say(talk.cancel()),
     },
   };
 }

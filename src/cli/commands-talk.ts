@@ -54,6 +54,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: 'to', value: 'name', about: 'who is asked (default: who asked the agent)' },
       { name: 'message', short: 'm', value: 'text', about: 'the question (default: stdin)' },
+      { name: 'permission', about: 'ask to be allowed what the text says, and wait: 0 yes, 1 no' },
     ],
     load: () => import('./talk/ask.ts').then(({ askPerson }) => ({ execute: askPerson })),
   },
@@ -209,7 +210,13 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     about: 'Serve send, wait, reading and workflows as MCP tools',
     group: 'talk',
     agents: true,
-    options: [{ name: 'allow-decisions', about: 'add tools that decide gates in your name' }],
+    options: [
+      { name: 'allow-decisions', about: 'add tools that decide gates in your name' },
+      {
+        name: 'permissions',
+        about: 'only the tool by which claude asks to be allowed (for agents)',
+      },
+    ],
     load: () => import('./talk/mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
   },
   {

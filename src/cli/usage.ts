@@ -65,7 +65,11 @@ export const USAGE: Readonly<Record<string, Usage>> = {
     'crosstalkd continue 01M8PJ0ECC12 --on server',
     'crosstalkd continue 01M8PJ0ECC12 --as opus -m "Finish the tests."',
   ),
-  ask: of(WRITE, 'crosstalkd ask --to ada -m "May I delete the old branch?"'),
+  ask: of(
+    WRITE,
+    'crosstalkd ask --to ada -m "Which of the two branches?"',
+    'crosstalkd ask --permission -m "git push origin main"',
+  ),
   answer: of(
     WRITE,
     'crosstalkd answer 01M8PJ0ECC12 approve',

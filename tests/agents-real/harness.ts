@@ -92,7 +92,7 @@ export const NOBODY = 'http://127.0.0.1:65535';
 const cache = process.env['CROSSTALK_CLIS'] ?? join(homedir(), '.cache', 'crosstalk-clis');
 
 /** The newest installed program of that name, or null. scripts/install-clis.mjs puts it there. */
-function findInstalled(name: string): string | null {
+export function findInstalled(name: string): string | null {
   const places = existsSync(cache)
     ? readdirSync(cache).filter(
         (entry) => entry.startsWith(`${name}-`) && !entry.includes('partial'),

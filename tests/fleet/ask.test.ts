@@ -39,6 +39,34 @@ const json = async (...words: readonly string[]): Promise<Record<string, unknown
     unknown
   >;
 
+describe('a program that asks to be allowed', () => {
+  const PERMITS = `
+const { spawnSync } = await import('node:child_process');
+const asked = spawnSync('crosstalkd', ['ask', '--permission', '-m', 'paint it azure'], { encoding: 'utf8' });
+console.log('exit ' + asked.status + ': ' + asked.stdout + asked.stderr);`;
+
+  it('waits for a person, and with hold: free leaves its slot to others meanwhile', async () => {
+    const keys = 'effects: external, permissions: { hold: free }';
+    const b = 'console.log("b is free");';
+    fleet = await startFleet(
+      (place) =>
+        `models:\n${agentEntry('a', { place, script: PERMITS, keys })}${agentEntry('b', { place, script: b, keys: 'effects: none' })}`,
+    );
+    const entry = 'adapter: command, command: [cat]';
+    fleet.say({
+      'data/models.yaml': `models:\n  a: { ${entry} }\n  b: { ${entry} }\n`,
+      [`${general}/hello.md`]: '---\nto: a\n---\nPaint the door\n',
+    });
+    const host = fleet.start('only', ['--concurrency', '1']);
+    const { question } = await host.until(({ event }) => event === 'question.asked');
+    fleet.say({ [`${general}/other.md`]: '---\nto: b\n---\nAnd you?\n' });
+    expect(await reply(`${general}/other.re.b.md`)).toContain('b is free');
+    expect(readFileSync(join(fleet.clone, String(question)), 'utf8')).toContain('paint it azure');
+    await fleet.run(['answer', String(question), 'approve', '-C', fleet.clone]);
+    expect(await reply(`${general}/hello.re.a.md`)).toContain('exit 0: allowed, for this once');
+  });
+});
+
 describe('an agent that asks a person', () => {
   it('is told to end its turn, and continues with the answer, knowing what was said', async () => {
     await start('effects: none, may-send: true', ASKS());

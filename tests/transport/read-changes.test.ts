@@ -483,6 +483,16 @@ describe('the index of open work', () => {
     expect(index.people.has('workflow')).toBe(false);
   });
 
+  it('takes no model that only its host knows for a person because it asks or sends', async () => {
+    const { repository, say } = await world();
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/a.md`]: ask('maria', 'from: local\nhops: 1\nasks: permission\n'),
+    });
+    const second = await say(first, { [`${general}/b.md`]: ask('local', 'from: maria\n') });
+    expect(openWork(await bothWays(repository, [first, second]))).toContain('b.md local');
+  });
+
   it('closes a message that another one asks again', async () => {
     const { repository, say } = await world();
     const first = await say(null, { 'data/models.yaml': models, [`${general}/a.md`]: ask('opus') });

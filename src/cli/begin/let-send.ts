@@ -1,6 +1,7 @@
 /**
  * Lets the agents of models with `may-send` find their way back to the transport with
- * `crosstalkd send`. The others learn nothing of it.
+ * `crosstalkd send`. Those with `permissions` find the program, to ask with it; the others learn
+ * nothing of it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
@@ -31,7 +32,7 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
   return {
     run: (request) => {
       const recipients = formatMaySend(request.entry.maySend);
-      if (recipients === null) return agents.run(request);
+      if (recipients === null && request.entry.permissions === null) return agents.run(request);
       const [program = ''] = request.entry.command;
       const places = [
         invocation.env['PATH'] ?? PATH_DEFAULT,
@@ -42,8 +43,7 @@ export function letSend(agents: Agents, session: TransportSession, invocation: I
         ...request,
         extraEnv: {
           ...request.extraEnv,
-          ...way,
-          CROSSTALK_SEND: recipients,
+          ...(recipients === null ? {} : { ...way, CROSSTALK_SEND: recipients }),
           PATH: places.join(delimiter),
         },
       });

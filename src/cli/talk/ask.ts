@@ -9,7 +9,7 @@ import { fixBy, fixByHand } from '../../base/fix.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { channelOf, messageId, newMessagePath } from '../../protocol/paths.ts';
-import { type Invocation, option } from '../command.ts';
+import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { readSaid } from '../look/read-conversation.ts';
 import { printJson, withSession, wantsJson } from '../look/reading.ts';
@@ -25,6 +25,8 @@ const TEXT_MAX = 64_000;
 
 /** Asks a person. Only agents call it: they alone have a turn that an answer can wake. */
 export function askPerson(invocation: Invocation): Promise<number> {
+  if (given(invocation, 'permission'))
+    return import('./ask-permission.ts').then(({ askPermission }) => askPermission(invocation));
   return withSession(invocation, async (session) => {
     const sender = await identifySender(invocation, session);
     const { agent } = sender;

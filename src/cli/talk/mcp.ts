@@ -17,6 +17,7 @@ import { given, type Invocation } from '../command.ts';
 import type { Io } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
+import { servePermissions } from './ask-permission.ts';
 import { refuseAgents } from '../who-may.ts';
 import { toFix } from '../../base/fix.ts';
 
@@ -28,6 +29,7 @@ const NOTHING = 3;
 
 /** Serves until standard input ends. */
 export async function serveMcp(invocation: Invocation): Promise<number> {
+  if (given(invocation, 'permissions')) return servePermissions(invocation);
   const served = new McpServer(
     { name: 'crosstalkd', version: VERSION },
     { capabilities: { tools: {} }, instructions: INSTRUCTIONS },

@@ -1,0 +1,92 @@
+/**
+ * What becomes of the lines of a program while it runs: what people who watch are shown, what a
+ * talk answers, and what a person is asked.
+ */
+import type { Adapter, Heeded, LineView, Talk } from './adapter.ts';
+import type { AttemptRequest, PermissionAsked } from './agent.ts';
+import { createShown } from './outcome.ts';
+import type { Pause } from './pause.ts';
+import type { Redact } from './redact.ts';
+import type { ProcessTalk } from './run-process.ts';
+
+/** What is heard and shown of one run. */
+export interface Shown {
+  /** For a program that is talked with. */
+  readonly talk: ProcessTalk | null;
+  readonly onLine: (line: string) => boolean;
+  readonly text: () => string;
+  /** Aborted when the answer is whole. */
+  readonly finished: AbortSignal;
+}
+
+/** Asks a person; false: denied, or nobody is asked. */
+export type Ask = (asked: PermissionAsked) => Promise<boolean>;
+
+/** Asks one question at a time: a person answers one after the other. Never rejects. */
+export function createAsker(
+  { request: { onAsk }, cwd }: { readonly request: AttemptRequest; readonly cwd: string },
+  {
+    redact,
+    pause,
+    over,
+  }: { readonly redact: Redact; readonly pause: Pause; readonly over: AbortSignal },
+): Ask {
+  let last: Promise<boolean> = Promise.resolve(false);
+  return (asked) => {
+    last = last.then(() => {
+      const isSecret = [asked.title, asked.input ?? ''].some((text) => redact(text) !== text);
+      // What cannot be shown exactly is not asked: anyone who agrees has to know to what.
+      const mayAsk = onAsk !== undefined && !isSecret && !over.aborted;
+      return mayAsk && pause.during(() => onAsk(asked, cwd)).catch(() => false);
+    });
+    return last;
+  };
+}
+
+/** What people who watch are shown, and what is left of it when the attempt is stopped. */
+export function showLines(
+  { request, adapter }: { readonly request: AttemptRequest; readonly adapter: Adapter },
+  parts: {
+    readonly redact: Redact;
+    readonly talk: Talk | null;
+    readonly ask: Ask;
+    readonly finished: AbortController;
+  },
+): Shown {
+  const { redact, talk, ask, finished } = parts;
+  const shown = createShown(request, redact);
+  const onLine = (line: string): boolean => {
+    if (adapter.output.kind === 'json') return true;
+    const view: LineView =
+      adapter.output.kind === 'text'
+        ? { keep: true, show: `${line}\n` }
+        : adapter.output.view(line);
+    if (view.show !== null) shown.show(view.show);
+    if (view.ends === true) finished.abort();
+    return view.keep;
+  };
+  if (talk === null) return { onLine, text: shown.text, finished: finished.signal, talk };
+  let write: (line: string) => void = () => undefined;
+  const say = (sent: readonly string[]): void => sent.forEach((line) => write(line));
+  const decide = ({ ask: number, asked }: Heeded['asks'][number]): void =>
+    void ask(asked).then((isAllowed) => say(talk.decide(number, isAllowed)));
+  return {
+    onLine: (line) => {
+      const { send, show, ends, asks } = talk.hear(line);
+      say(send);
+      asks.forEach(decide);
+      if (show !== null) shown.show(show);
+      if (ends) finished.abort();
+      return onLine(line);
+    },
+    text: shown.text,
+    finished: finished.signal,
+    talk: {
+      open: (opened) => {
+        write = opened;
+        say(talk.begin());
+      },
+      cancel: () => say(talk.cancel()),
+    },
+  };
+}
