@@ -1,8 +1,8 @@
 /**
- * Workflows move on: for each open marker the engine says which files come next, and they are
- * published as one commit for each transition. Any host may do it, two that do agree, and a crash
- * leaves either nothing or a whole commit; so there is no lock, only a habit: a run's preferred
- * host goes first, the others step in when nothing has moved for a moment.
+ * Advances workflows: for each open marker the engine computes the next files, and each transition
+ * is published as one commit. Any host may do this; two hosts compute the same, and a crash leaves
+ * nothing or a whole commit, so no lock is needed. A run's preferred host goes first; others step
+ * in when nothing has moved for a moment.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { formatTrailers } from '../protocol/trailers.ts';

@@ -1,7 +1,7 @@
 /**
- * An agent asks a person for what it may not do on its own. The question lands together with a
- * claim that names it, so it is open exactly as long as that claim stands: a host that dies leaves
- * nothing to be cleared up. The person answers by a reply.
+ * An agent asks a person for permission. The question lands together with a claim that names it and
+ * is open as long as that claim stands, so a dead host leaves nothing to clean up. The person
+ * answers by a reply.
  */
 import type { PermissionAsked } from '../agents/agent.ts';
 import { newUlid, type Oid } from '../base/ids.ts';

@@ -1,7 +1,7 @@
 /**
- * Claims and beats, where this host requires that hosts sign: whose key signed a record decides
- * whether it says anything. A forged claim is removed at once; a forged beat, and an old one that
- * somebody has put back, keep no dead host alive. PROTOCOL.md "Signatures".
+ * Decides which claims and beats count where this host requires hosts to sign: the key that signed
+ * a record decides. A forged claim is removed at once; a forged or replayed beat keeps no dead host
+ * alive. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
 import { type Beat, beatName, parseBeat } from '../protocol/beat.ts';

@@ -1,7 +1,6 @@
 /**
- * Answers of earlier runs by content key, for steps with `cache: global`. The index is made when a
- * plan first asks, and follows the branch from then on; a transport where no plan asks never pays
- * for it.
+ * Answers of earlier runs by content key, for steps with `cache: global`. The index is built when a
+ * plan first asks and then follows the branch; without such a plan it costs nothing.
  */
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';

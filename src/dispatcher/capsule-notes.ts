@@ -1,4 +1,4 @@
-/** What this process knows of the capsules that it has written or read, by the key of the work. */
+/** The capsules that this process has written or read, by the key of the work. */
 import type { Dispatcher } from './dispatcher.ts';
 import type { OwnClaim } from './own-claims.ts';
 import type { CapsuleNote } from './state.ts';

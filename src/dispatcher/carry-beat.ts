@@ -1,6 +1,6 @@
 /**
- * This host's beat as a ref update: whatever is pushed carries it along, so that a beat is pushed
- * alone only when nothing else is. Capsules go along with beats and never alone.
+ * This host's beat as a ref update. Every push carries it, so a beat is pushed alone only when
+ * nothing else is. Capsules go along with beats, never alone.
  */
 import type { Oid } from '../base/ids.ts';
 import { type Beat, formatBeat } from '../protocol/beat.ts';

@@ -1,6 +1,6 @@
 /**
- * Whose word open work is, where this host requires a signature: work that nobody known has signed
- * is held back, told, and let through by a person. PROTOCOL.md "Signatures".
+ * Holds back open work whose author's signature is required and missing. It is reported, and a
+ * person can accept it. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
 import type { ModelEntry } from '../protocol/models.ts';

@@ -1,8 +1,8 @@
 /**
- * Where a message is claimed: one push of create-only refs, each winning or losing on its own. A
- * reply and the deletion of its claim land together, so a claim can be won on work that was
- * answered a moment ago. An agent starts only when the push itself has found the branch where the
- * work is known to be open, or a later look has shown our claim and no reply.
+ * Claims messages: one push of create-only refs, each winning or losing on its own. A reply and the
+ * deletion of its claim land together, so a claim can be won on work that was answered a moment
+ * ago. Therefore an agent starts only if the push itself found the branch at a tip where the work
+ * is open, or a later poll shows our claim and no reply.
  */
 import { aheadMs, MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';

@@ -1,8 +1,7 @@
 /**
- * Runs whose marker is closed before they came to their end: somebody answered it by hand, removed
- * it, or edited it so that it is none any more. They are not open work any more, but their tasks are, and somebody has to end them.
- * The index knows every run that has not ended, so a host that has lost its memory finds them as
- * well.
+ * Runs whose marker was closed before their end: somebody answered, removed or edited it. They are
+ * no longer open work, but somebody has to end their tasks. The index lists every unfinished run,
+ * so a host that lost its memory finds them too.
  */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';

@@ -1,4 +1,4 @@
-/** What one attempt is given: the claimed bytes, the persona and the thread, as a prompt. */
+/** Composes the prompt of an attempt from the claimed bytes, the persona and the thread. */
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { decodeMessage, type MessageFields } from '../protocol/message.ts';

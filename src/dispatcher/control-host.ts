@@ -1,6 +1,6 @@
 /**
- * What the user of this host can ask of a running dispatcher (pause, resume, drain, look, accept a
- * rewrite), and what it tells about itself.
+ * Commands of this host's user to a running dispatcher (pause, resume, drain, poll, accept a
+ * rewrite), and its report about itself.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import type { HostState } from '../protocol/beat.ts';

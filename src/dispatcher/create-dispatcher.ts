@@ -1,6 +1,5 @@
 /**
- * Puts a dispatcher together: whatever it pushes counts itself and carries its beat along,
- * and what it writes of itself is signed.
+ * Assembles a dispatcher. Its pushes are counted and carry its beat, and its records are signed.
  */
 import type { Repository } from '../transport/repository.ts';
 import { carryBeat } from './carry-beat.ts';

@@ -1,6 +1,6 @@
 /**
- * What a dispatcher is made of: its settings, the doors it acts through, and the state that its
- * verbs share (state.ts).
+ * The parts of a dispatcher: its settings, the doors it acts through, and the state that its verbs
+ * share (state.ts).
  */
 import type { Agents, StartedProcess } from '../agents/agent.ts';
 import type { Clock } from '../base/clock.ts';

@@ -1,4 +1,4 @@
-/** What a reply says of an attempt that failed. */
+/** The body of a failure reply. */
 import { shellWord } from '../base/shell-word.ts';
 import type { Failed, FailureClass } from '../agents/agent.ts';
 import { messageId } from '../protocol/paths.ts';

@@ -1,6 +1,6 @@
 /**
- * Whose word the files of people are: who committed them, or where signatures are required, who
- * signed them. What is asked of gates and of agents is answered by the same rule.
+ * Finds who wrote people's files: the committer, or the signer where signatures are required. Gates
+ * and questions of agents use the same rule.
  */
 import type { Oid } from '../base/ids.ts';
 import { hear, peopleWho, requires, type Trust, type Voice } from '../protocol/trust.ts';

@@ -1,7 +1,7 @@
 /**
- * Saved workflows that start by the clock. Whichever host looks first writes the marker; its path
- * is derived from the time that was due, so all the others find it there. Costs one look-up a tick,
- * and reads files only when data/workflows changed.
+ * Starts saved workflows by the clock. The first host to notice writes the marker; its path is
+ * derived from the due time, so the other hosts find it there. Costs one look-up per tick, and
+ * reads files only when data/workflows changed.
  */
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';

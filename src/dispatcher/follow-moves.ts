@@ -1,7 +1,7 @@
 /**
- * Open work under the claims that stand for it. A message without its own id is known by its
- * path; when it is moved while somebody works on it, the claim keeps the key of the old path and is
- * found again by the bytes that it names. So nobody takes it a second time.
+ * Matches open work with the claims that stand for it. A message without an id is known by its
+ * path; if it is moved while somebody works on it, its claim keeps the key of the old path and is
+ * found by the bytes that it names. Nobody takes the work a second time.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';

@@ -1,6 +1,4 @@
-/**
- * What those who know of changes of the remote have said; what follows from it is in wake-up.ts.
- */
+/** Hints that the remote has changed; wake-up.ts acts on them. */
 
 /**
  * `watch`: the remote's own files changed. `webhook`: a forge, a hook or another host has called.

@@ -1,6 +1,6 @@
 /**
- * A held claim while its attempt runs: renewed before it does more, watched so that it is silent
- * before anybody may take over, and ended by us.
+ * A held claim while its attempt runs: it is renewed before the attempt continues, watched so that
+ * the attempt stops before others may take over, and ended by us.
  */
 import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';

@@ -1,7 +1,7 @@
 /**
- * What running agents have said and changed, on the remote, so that a takeover begins with it: it
- * goes along with the beats of its host, is read by the attempt after it, and is removed once its
- * work is no longer open. No push is made for it where pushes are counted.
+ * Publishes what running agents have said and changed, so that a takeover can continue from it. A
+ * capsule goes along with its host's beats, is read by the next attempt, and is removed when its
+ * work is no longer open. Where pushes are limited it causes none.
  */
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';

@@ -1,7 +1,4 @@
-/**
- * Staying alive in the eyes of the others: beats, and the end of attempts whose claim is no longer
- * ours.
- */
+/** Keeps this host's lease: sends beats, and stops attempts whose claim is no longer ours. */
 import { MINUTE } from '../base/clock.ts';
 import { parseBeatName } from '../protocol/beat.ts';
 import { silentMs } from '../protocol/lease.ts';

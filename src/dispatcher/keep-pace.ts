@@ -1,6 +1,6 @@
 /**
- * How often this host may call the remote: data/transport.yaml, what it has seen of the others'
- * pushes, and whose turn it is. In the pace `own` everything may be pushed at once.
+ * Limits how often this host calls the remote, from data/transport.yaml and the pushes seen of
+ * others. In the pace `own` there is no limit.
  */
 import { MINUTE, SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';

@@ -1,6 +1,6 @@
 /**
- * Rests of models outlive the dispatcher: a restart, or the next `run --once`, does not start again
- * what was left alone for a while, and continues counting its failures.
+ * Keeps rests of models across restarts: neither a restart nor the next `run --once` starts a
+ * resting model or forgets its failures.
  */
 import { errorText } from '../base/errors.ts';
 import { decodeRest } from '../protocol/decode-rest.ts';

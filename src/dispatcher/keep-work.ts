@@ -1,6 +1,6 @@
 /**
- * What a running agent has changed in its worktree, for its capsule: found out now and then while
- * it works, and once more before the worktree is removed.
+ * Determines what a running agent has changed in its worktree, for its capsule: from time to time
+ * while it works, and once more before the worktree is removed.
  */
 import { MINUTE } from '../base/clock.ts';
 import type { CapsuleWork } from '../protocol/capsule-work.ts';

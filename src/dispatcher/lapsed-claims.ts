@@ -1,4 +1,4 @@
-/** What this host knows of claims that are not its own, and of work that was started before. */
+/** What this host knows of other hosts' claims and of work that was started before. */
 import type { Oid } from '../base/ids.ts';
 import { beatName } from '../protocol/beat.ts';
 import type { Claim } from '../protocol/claim.ts';

@@ -1,6 +1,6 @@
 /**
- * How many hosts push the branch at the same time as this one, and how long a push of it takes: out
- * of this host's own wins and losses.
+ * Estimates how many hosts push the branch at the same time, and how long a push takes, from this
+ * host's own wins and losses.
  */
 import type { PublishRound } from '../transport/publish.ts';
 import type { Crowd } from '../transport/wait-after-loss.ts';

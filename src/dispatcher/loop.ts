@@ -1,7 +1,6 @@
 /**
- * The life of a dispatcher: recover, then tick until told to stop, then end in good order. Between
- * ticks it sleeps, shorter after activity and longer when nothing happens; anything that finishes
- * here wakes it.
+ * The life of a dispatcher: recover, tick until told to stop, then shut down cleanly. It sleeps
+ * between ticks, shorter after activity and longer when idle; anything that finishes here wakes it.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { encodeIndex } from '../protocol/index-checkpoint.ts';

@@ -1,7 +1,7 @@
 /**
- * Before an agent with effects outside is started, the branch says so. Claims are refs that anybody
- * who can push may move; the mark decides, by the same compare-and-swap of the branch as replies,
- * which host starts the work, once and for good.
+ * Marks the start of an agent with outside effects on the branch. Anyone who can push may move
+ * claims; the mark decides, by the same compare-and-swap as replies, which host starts the work,
+ * once and finally.
  */
 import { SECOND } from '../base/clock.ts';
 import { findStart } from '../protocol/find-start.ts';

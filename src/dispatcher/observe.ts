@@ -1,6 +1,6 @@
 /**
- * One look at the remote: refs, tip, and the records that matter by now. Everything a tick decides
- * rests on what this saw.
+ * One poll of the remote: refs, tip, and the records that matter now. A tick decides everything on
+ * this.
  */
 import type { Oid } from '../base/ids.ts';
 import { beatName, parseBeat } from '../protocol/beat.ts';

@@ -1,7 +1,7 @@
 /**
- * Claims on the remote that are not in hand here: those of an earlier run of this state directory,
- * whose process is dead whatever their lease says, and those that this host is settling. All others
- * are only what the remote shows: seen, and by their lease lapsed (lapsed-claims.ts).
+ * Claims on the remote that are not in hand here: those of an earlier process of this state
+ * directory, which is dead whatever their lease says, and those that this host is settling. For all
+ * others see lapsed-claims.ts.
  */
 import type { Oid } from '../base/ids.ts';
 

@@ -1,8 +1,8 @@
 /**
- * The claims of this host, from the draft to the end, and what may happen to each (src/README.md
- * "States"). A claim is a handle that its holders share; its state changes in `advance` alone, and
- * a step that its state does not allow cannot be written. Landed and settled claims are in no
- * collection any more; that the branch has marked a start is read from the branch.
+ * This host's claims, from draft to end, and the transitions allowed for each (src/README.md
+ * "States"). A claim is a shared handle; only `advance` changes its state, and a transition that
+ * its state does not allow cannot be written. Landed and settled claims are in no collection. The
+ * mark of a start is read from the branch.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Claim } from '../protocol/claim.ts';

@@ -1,6 +1,6 @@
 /**
- * Models that this host leaves alone for a while: because their program or provider cannot answer,
- * or because they fail again and again.
+ * Parks models: this host does not start them for a while because their program or provider cannot
+ * answer, or because they fail repeatedly.
  */
 import type { Failed } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';

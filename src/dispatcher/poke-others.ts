@@ -1,6 +1,6 @@
 /**
- * When this host has published something, it calls the hosts whose beats say where: they look at
- * once instead of at their next turn.
+ * Calls the hosts whose beats say where, after this host has published something; they then poll at
+ * once.
  */
 import { parseBeat } from '../protocol/beat.ts';
 import type { Dispatcher } from './dispatcher.ts';

@@ -1,7 +1,7 @@
 /**
- * The queue of everything that this host commits or takes off the remote: replies, marks,
- * transitions of workflows, markers of schedules, claims that are given back. What waits is
- * published together; while one push is on its way the rest of the dispatcher continues.
+ * The queue of everything this host commits or deletes on the remote: replies, marks, workflow
+ * transitions, markers of schedules, released claims. Waiting items are published together; the
+ * dispatcher continues while a push is in progress.
  */
 import { errorText } from '../base/errors.ts';
 import { catchUp, publishOnce, type PublishRound } from '../transport/publish.ts';

@@ -1,6 +1,6 @@
 /**
- * From a finished answer to a reply on the branch. Whatever ends a claim goes through here: an
- * answer or failure (a commit, fenced by the claim) or a release (the claim's deletion alone).
+ * Turns a finished answer into a reply on the branch. Every end of a claim goes through here: an
+ * answer or failure (a commit fenced by the claim), or a release (only the claim's deletion).
  */
 import { errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';

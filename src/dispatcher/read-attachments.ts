@@ -1,6 +1,6 @@
 /**
- * The files that a message names, out of the tip: all of them, or the reason why its agent cannot
- * have them.
+ * Reads the files that a message names from the tip: all of them, or the reason why its agent
+ * cannot have them.
  */
 import type { Oid } from '../base/ids.ts';
 import {

@@ -1,7 +1,4 @@
-/**
- * Everything the workflow engine is given for one run, read at one tip: the engine itself is pure
- * and asks for nothing.
- */
+/** Reads everything the workflow engine needs for one run at one tip; the engine is pure. */
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';

@@ -1,6 +1,6 @@
 /**
- * What came before a message: the messages it answers, theirs, and the replies to each, as far as
- * the limits allow.
+ * Reads the messages before a message: those it answers, those that they answer, and the replies to
+ * each, within the limits.
  */
 import type { Oid } from '../base/ids.ts';
 import { decodeMessage, type Message } from '../protocol/message.ts';

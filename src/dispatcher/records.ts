@@ -1,4 +1,4 @@
-/** What others have written at refs, as it was read. */
+/** Records that other hosts wrote at refs, as read. */
 import { parseClaim } from '../protocol/claim.ts';
 import type { SeenRecord } from './state.ts';
 

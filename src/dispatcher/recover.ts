@@ -1,7 +1,7 @@
 /**
- * What an earlier run of this state directory left behind: processes are ended, finished answers go
- * on their way, and claims are settled at once instead of after a lease, because the holder of the
- * lock of this directory knows that their process is dead.
+ * Cleans up after an earlier process of this state directory: ends its agents, publishes finished
+ * answers, and settles its claims at once instead of after a lease, because the holder of the
+ * directory's lock knows that the process is dead.
  */
 import { aheadMs } from '../base/clock.ts';
 import { type JournalEntry, memorable, RAN_BEFORE } from '../local/local-state.ts';

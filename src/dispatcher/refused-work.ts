@@ -1,7 +1,7 @@
 /**
- * What cannot be published for now: something stands in its way on the branch, or the remote
- * forbids it. It stays, holds up nothing else, and is tried again less and less often; what stands
- * in the way can only have gone when the branch has moved.
+ * Transactions that cannot be published now because something is in the way on the branch or the
+ * remote forbids them. They stay, block nothing else, and are retried less and less often; an
+ * obstacle can only have gone when the branch has moved.
  */
 import type { Clock } from '../base/clock.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';

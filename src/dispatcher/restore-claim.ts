@@ -1,7 +1,6 @@
 /**
- * A claim of ours that is not where it was although nobody has answered: somebody who can push has
- * moved it. What this host does is known here, so the claim is put back instead of the work being
- * given up and started over.
+ * Restores a claim of ours that somebody moved or deleted although nobody has answered. This host
+ * knows what it does, so it puts the claim back instead of giving up the work.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Dispatcher } from './dispatcher.ts';

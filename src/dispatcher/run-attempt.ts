@@ -1,8 +1,8 @@
 /**
- * A claim that we hold, from the first invocation of an agent to its end: an answer, a failure
- * reply, or the claim given back. What follows a failure is decided by protocol/failure-policy.ts;
- * this file performs it. Before each start the journal says so, durably: after a crash the next run
- * knows whether an agent may have acted.
+ * Runs a held claim from the first start of an agent to its end: an answer, a failure reply, or a
+ * release. protocol/failure-policy.ts decides what follows a failure; this file performs it. Before
+ * each start the journal records it durably, so that after a crash the next process knows whether
+ * an agent may have acted.
  */
 import { ownValue } from '../base/own-value.ts';
 import type {

@@ -1,7 +1,6 @@
 /**
- * An attempt in a worktree of a project: opened before the agent starts, committed and pushed when
- * it has answered, removed whatever happened. An attempt that failed or was stopped leaves nothing
- * in the project.
+ * An attempt in a worktree of a project: opened before the agent starts, committed and pushed after
+ * its answer, always removed. A failed or stopped attempt leaves nothing in the project.
  */
 import { ownValue } from '../base/own-value.ts';
 import { formatTrailers } from '../protocol/trailers.ts';

@@ -1,7 +1,7 @@
 /**
- * Who decides which messages are ours. `judgeWork` says of one piece of work whether this host
- * would take it now and, if not, why not: the reason that `why` tells. `selectWork` takes what
- * is ready, in order, while slots are free. Pure.
+ * Selects the work that this host takes. `judgeWork` says whether it would take one piece of work
+ * now, and if not, the reason that `why` prints. `selectWork` takes ready work in order while slots
+ * are free. Pure.
  */
 import { createHash } from 'node:crypto';
 import type { Oid } from '../base/ids.ts';

@@ -1,6 +1,6 @@
 /**
- * Claims whose holder is gone: taken over, answered with a failure, or removed. What is due is
- * decided by `judgeLapsed`; the remote decides who does it.
+ * Settles claims whose holder is gone: takes them over, answers with a failure, or removes them.
+ * `judgeLapsed` decides what is due; the remote decides which host does it.
  */
 import type { Oid } from '../base/ids.ts';
 import { fixBy, formatFix } from '../base/fix.ts';

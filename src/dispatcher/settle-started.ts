@@ -1,7 +1,7 @@
 /**
- * Work whose agent was started and whose claim has gone: nobody may start it again, so it is
- * answered with what is known, which is that nobody knows. Who started it is told from the branch
- * (its mark) or from this host's own journal, never from a claim.
+ * Answers work whose agent was started and whose claim is gone: nobody may start it again, so the
+ * answer says that the outcome is unknown. The mark on the branch or this host's journal tells who
+ * started it, never a claim.
  */
 import { shellWord } from '../base/shell-word.ts';
 import { beatName } from '../protocol/beat.ts';

@@ -1,6 +1,6 @@
 /**
- * Files of the transport that count only as somebody known has signed them: an unsigned change, or
- * removal, leaves in force what was signed before. PROTOCOL.md "Signatures".
+ * Files of the transport that count only in a version that a known person signed: an unsigned
+ * change or removal leaves the last signed version in force. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
 import { hear, type Judged, peopleWho, type Right, type Trust } from '../protocol/trust.ts';

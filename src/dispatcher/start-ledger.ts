@@ -1,7 +1,7 @@
 /**
- * What this host has started, as far back as its journal goes: the one source for "was it started
- * here", "how often", and "what may it have cost". Refs on the remote are not a source for any of
- * these, because anyone who can push can move them.
+ * What this host has started, as far back as its journal goes: the only source for "was it started
+ * here", "how often" and "what may it have cost". Refs cannot answer these, because anyone who can
+ * push can move them.
  */
 import { DAY } from '../base/clock.ts';
 import { estimateOf, type Spent } from '../protocol/budgets.ts';

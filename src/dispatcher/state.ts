@@ -1,6 +1,6 @@
 /**
- * What the verbs of a dispatcher share between two looks. Everything here is lost at a crash; what
- * must not be lost is on the remote or behind the door to local state.
+ * State that the verbs of a dispatcher share between two polls. A crash loses it; what must survive
+ * is on the remote or behind the door to local state.
  */
 import type { ReasonOf } from '../protocol/reason.ts';
 import type { Trust, Voice } from '../protocol/trust.ts';

@@ -1,6 +1,6 @@
 /**
- * One pass of the loop, as a list of its verbs: look, settle what is known now, stay alive, take
- * what is free, move workflows on.
+ * One pass of the loop as a list of verbs: poll, settle what is known, keep the lease, take free
+ * work, advance workflows.
  */
 import type { Work } from '../protocol/list-work.ts';
 import { advanceWorkflows } from './advance-workflow.ts';

@@ -1,7 +1,6 @@
 /**
- * Who may make the loop look before its rest is over. All sources come through `hint`: it says
- * "look now" and nothing else, no matter who says it is not believed any further, and however often
- * it is said, it costs at most one look in the shortest pause between two looks.
+ * Wakes the loop before its pause is over. All sources call `hint`, which only means "poll now":
+ * nothing else is believed, and any number of hints causes at most one poll per shortest pause.
  */
 import { MINUTE } from '../base/clock.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';

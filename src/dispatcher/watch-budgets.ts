@@ -1,8 +1,7 @@
 /**
- * What the models have used today, counted from the replies of all hosts and from what this host
- * has started and no reply tells of. Without data/budgets.yaml
- * nothing is read. Else the first look reads what this day's commits changed, and every later one
- * what is new: never the whole history.
+ * Counts what the models have used today, from the replies of all hosts and from starts of this
+ * host that no reply covers. Without data/budgets.yaml nothing is read. The first poll reads the
+ * day's commits, later ones only what is new.
  */
 import { DAY, HOUR } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';

@@ -1,4 +1,4 @@
-/** Whether anything is on its way: asked before a dispatcher rests, ends, or keeps its cache. */
+/** Whether anything is in progress: asked before a dispatcher sleeps, ends, or drops its cache. */
 import type { State } from './state.ts';
 import { heldClaims, liveClaims, type LiveClaim, uncertainClaims } from './own-claims.ts';
 

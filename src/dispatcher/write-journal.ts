@@ -1,4 +1,4 @@
-/** Where the dispatcher writes down what a later start has to know of it. */
+/** Writes to the journal what a later process must know. */
 import type { JournalEntry } from '../local/local-state.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { noteEntry } from './start-ledger.ts';

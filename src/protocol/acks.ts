@@ -1,5 +1,6 @@
 /**
- * Notes by which a person dismisses what needs somebody. PROTOCOL.md "Acknowledgements". Pure.
+ * Notes by which a person dismisses a failure or a rejected file. PROTOCOL.md "Acknowledgements".
+ * Pure.
  */
 import { createHash } from 'node:crypto';
 import { ACKS } from './paths.ts';

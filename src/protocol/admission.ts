@@ -1,6 +1,6 @@
 /**
- * Whose messages an entry of models.yaml takes, and whom its agents may ask. PROTOCOL.md "Models".
- * Pure.
+ * Which messages an entry of models.yaml accepts, and whom its agents may ask. PROTOCOL.md
+ * "Models". Pure.
  */
 import { isChannel, isName, slugName } from './names.ts';
 

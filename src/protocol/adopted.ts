@@ -1,6 +1,6 @@
 /**
- * A late answer that a person publishes by hand: where nobody has answered, the reply; else a
- * message beside it, which wakes nobody. PROTOCOL.md "Late answers". Pure.
+ * A late answer that a person publishes by hand: the reply if there is none, otherwise a message
+ * beside it that wakes nobody. PROTOCOL.md "Late answers". Pure.
  */
 import { formatIso } from '../base/clock.ts';
 import { ackPath } from './acks.ts';

@@ -1,6 +1,6 @@
 /**
- * Files that go with a message or come back with a reply: which paths may be named, how names are
- * made harmless, and how much is taken. Pure.
+ * Files of a message or reply: which paths may be named, how names are made harmless, and the
+ * limits. Pure.
  */
 import { isPortable } from './names.ts';
 import { attachmentFolder, channelOf, DATA, pathProblem } from './paths.ts';

@@ -1,8 +1,8 @@
 /**
- * Which files of a checkout make an agent program run code: hooks, plugins, servers, settings. A
- * checkout holds what somebody pushed, so these are left out of a worktree, and a program that
- * cannot be told to ignore them is not started beside them. Files that only instruct the model
- * (AGENTS.md, CLAUDE.md) are not code and stay.
+ * Files of a checkout from which an agent program runs code: hooks, plugins, servers, settings.
+ * Anyone may have pushed them, so a worktree omits them, and a program that cannot be told to
+ * ignore them is not started beside them. Files that only instruct the model (AGENTS.md, CLAUDE.md)
+ * are not code and stay.
  */
 
 /** Program → names, from the directory where it looks. A folder stands for all below it. */

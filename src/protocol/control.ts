@@ -1,6 +1,6 @@
 /**
- * Control of all hosts at once: the record at `refs/crosstalk/control/all`. A pause holds until it
- * is removed; drain and stop name the runs they mean.
+ * The order to all hosts: the record at `refs/crosstalk/control/all`. A pause holds until the
+ * record is removed; drain and stop name the runs they apply to.
  */
 import { isHex, parseRecord } from './claim.ts';
 

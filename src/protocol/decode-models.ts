@@ -1,4 +1,4 @@
-/** Reads a models.yaml: the file as a whole, also in the form of programs before 8. */
+/** Reads a models.yaml as a whole, including the format of versions before 8. */
 import { byCodeUnit } from '../base/order.ts';
 import { plainName } from './address.ts';
 import { decodeEntry, decodeNames } from './decode-model-entry.ts';

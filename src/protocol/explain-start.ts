@@ -1,6 +1,6 @@
 /**
- * What is wrong with a file that does not begin as a message does: what stands in the place of the
- * first line of dashes, and what would be right. Looks at the beginning alone. Pure.
+ * Explains what is wrong with a file that does not begin as a message: what is in place of the
+ * first line of dashes, and what would be right. Reads only the beginning. Pure.
  */
 import type { Rejection } from './rejection.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a text that is not YAML, in the words of somebody who looks at the line: the
- * parser tells where it gave up, which is often not where the mistake is. Linear in the text. Pure.
+ * Explains invalid YAML to a person who looks at the line. The parser reports where it gave up,
+ * which is often not where the mistake is. Linear in the text. Pure.
  */
 import { ownValue } from '../base/own-value.ts';
 

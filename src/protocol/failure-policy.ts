@@ -1,6 +1,6 @@
 /**
- * What follows when an attempt fails: one table from failure class to retry, fallback, parking or a
- * failure reply. PROTOCOL.md "When an agent fails".
+ * Decides what follows a failed attempt: one table from failure class to retry, fallback, parking
+ * or failure reply. PROTOCOL.md "When an agent fails".
  */
 import { ownValue } from '../base/own-value.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';

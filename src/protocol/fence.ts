@@ -1,4 +1,4 @@
-/** How a prompt marks text that others wrote, so that it cannot pass for what the program says. */
+/** Marks text of others in a prompt, so that it cannot pass for text of the program. */
 
 const DATA_CHARS_MAX = 120_000;
 

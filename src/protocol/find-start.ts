@@ -1,4 +1,4 @@
-/** Which piece of work a mark of a started agent stands for. Pure. */
+/** Finds the piece of work that a start mark belongs to. Pure. */
 import type { OpenIndex } from './open-work.ts';
 import type { Work } from './list-work.ts';
 import type { StartMark } from './started.ts';

@@ -1,4 +1,4 @@
-/** The fold that makes the index of open work from what one step of the branch changed. */
+/** Folds the changes of one step of the branch into the index of open work. */
 import { groupBy } from '../base/group-by.ts';
 import type { Oid } from '../base/ids.ts';
 import { byCodeUnit } from '../base/order.ts';

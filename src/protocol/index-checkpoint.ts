@@ -1,4 +1,4 @@
-/** The index of open work as the checkpoint file keeps it. */
+/** The format of the index of open work in the checkpoint file. */
 import type { Oid } from '../base/ids.ts';
 import { removeEntry } from './fold-changes.ts';
 import type { OlderAnswer } from './older-answer.ts';

@@ -1,7 +1,4 @@
-/**
- * Where a message wants its agent to work: its own worktree on its own branch.
- * PROTOCOL.md "Projects".
- */
+/** The worktree and branch that a message asks for. PROTOCOL.md "Projects". */
 import type { Message } from './message.ts';
 import { messageId, parseMessagePath } from './paths.ts';
 import { readYamlMapping } from './yaml.ts';

@@ -1,7 +1,7 @@
 /**
- * Whose claim has lapsed, as one observer sees it. Only this observer's monotonic clock counts, and
- * only time during which it could see the remote: a claim lapses when neither it nor its holder's
- * beat has changed for the lease. PROTOCOL.md "Leases".
+ * Decides which claims have lapsed, for one observer. Only its own monotonic clock counts, and only
+ * time in which it could reach the remote: a claim lapses when neither it nor its holder's beat has
+ * changed for the lease. PROTOCOL.md "Leases".
  */
 import type { Oid } from '../base/ids.ts';
 

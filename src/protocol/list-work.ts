@@ -1,4 +1,4 @@
-/** The work that an index of open messages holds: one piece for each message and recipient. */
+/** The pieces of work in an index of open messages: one per message and recipient. */
 import { byCodeUnit } from '../base/order.ts';
 import type { Effects } from './models.ts';
 import type { OpenIndex, OpenMessage } from './open-work.ts';

@@ -1,6 +1,6 @@
 /**
- * Models that talk in circles: the same words again, or two of them back and forth. PROTOCOL.md
- * "When an agent fails". Pure.
+ * Detects models that talk in circles: the same words again, or two models back and forth.
+ * PROTOCOL.md "When an agent fails". Pure.
  */
 import type { ThreadEntry } from './prompt.ts';
 

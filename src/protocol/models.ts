@@ -1,5 +1,5 @@
 /**
- * models.yaml: which names can be addressed and what answers for them. The same form in the
+ * models.yaml: the names that can be asked and what answers for them, in the same form in the
  * transport and on the host. PROTOCOL.md "Models".
  */
 import { createHash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * The grammars of names. Everything that becomes part of a path, a ref or an address has passed one
- * of them.
+ * The grammars of names. Everything that becomes part of a path, ref or address has passed one of
+ * them.
  */
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;

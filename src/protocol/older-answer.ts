@@ -1,7 +1,7 @@
 /**
- * Transports that an older program of protocol 7 carried are read as they are. There an answer is a
- * message at its own place that names what it answers, and a run that has ended has `COMPLETE`
- * but no `RUN.json`. PROTOCOL.md "Older transports".
+ * Transports of older programs of protocol 7. There an answer is a message at its own path that
+ * names what it answers, and an ended run has `COMPLETE` but no `RUN.json`. PROTOCOL.md "Older
+ * transports".
  */
 import type { MessageFields } from './message.ts';
 import { channelOf, isTaskPath, type MessagePath, runFiles } from './paths.ts';

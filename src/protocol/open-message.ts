@@ -1,4 +1,4 @@
-/** How a message becomes one that waits: what its fields say, and what only its place tells. */
+/** Turns a message into an open one: what its fields say, and what only its path tells. */
 import type { Oid } from '../base/ids.ts';
 import type { Recipient } from './address.ts';
 import type { MessageFields } from './message.ts';

@@ -1,8 +1,8 @@
 /**
- * The index of open work: what a fold over the tree's changes leaves standing. It holds only
- * messages that still wait for somebody (and files that were rejected), so its size is that of the
- * open work and not of the history. It is a function of the tree: a host that joins later, or lost
- * its state, comes to the same index. PROTOCOL.md "When a message is work".
+ * The index of open work: a fold over changes of the tree. It holds only messages that still wait
+ * for somebody, and rejected files, so its size is that of the open work, not of the history. It is
+ * a function of the tree: a host that joins later or lost its state computes the same index.
+ * PROTOCOL.md "When a message is work".
  */
 import type { Oid } from '../base/ids.ts';
 import type { Recipient } from './address.ts';

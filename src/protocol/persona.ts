@@ -1,4 +1,4 @@
-/** Who `as:` names: a persona by its name, or by the path of its file. PROTOCOL.md "A message". */
+/** Resolves `as:`: a persona by name or by the path of its file. PROTOCOL.md "A message". */
 import { PERSONA_FOLDERS } from './paths.ts';
 
 /** The files that may be meant; the first that stands counts. */

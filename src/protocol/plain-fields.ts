@@ -1,7 +1,7 @@
 /**
- * The front matter that nearly every message has, lines of `key: value` in plain ASCII, read
- * without a YAML parser: a host that reads a whole history spends most of its time there. Whatever
- * is not certain to mean the same in YAML is left to the parser.
+ * Reads common front matter, lines of `key: value` in plain ASCII, without a YAML parser, because
+ * reading a whole history spends most of its time there. Anything that might mean something else in
+ * YAML is left to the parser.
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What an agent reads: a header that says where the text comes from, the persona, the thread so far
- * and the message. Pure text.
+ * The prompt of an agent: a header that says where the text comes from, the persona, the thread so
+ * far, and the message. Pure text.
  */
 import { formatIso } from '../base/clock.ts';
 import { oneLine, plainText } from '../base/plain-text.ts';

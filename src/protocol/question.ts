@@ -1,6 +1,6 @@
 /**
- * What an agent asks a person to allow, as a message: what would run, where, in which attempt. The
- * answer is a reply by that person. PROTOCOL.md "Questions of agents". Pure.
+ * A request of an agent for permission, as a message: what would run, where, in which attempt. The
+ * person answers by a reply. PROTOCOL.md "Questions of agents". Pure.
  */
 import { formatIso } from '../base/clock.ts';
 import { oneLine, spellUnsafe } from '../base/plain-text.ts';

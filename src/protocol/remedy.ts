@@ -1,6 +1,6 @@
 /**
- * What a person can do about each kind of reason: the command that moves it on, and whether
- * somebody has to. Pure.
+ * The remedy for each kind of reason: the command that resolves it, and whether it needs a person.
+ * Pure.
  */
 import { andThen, type Fix, fixBy, fixByHand, orElse, withNote } from '../base/fix.ts';
 import { BUDGETS_FILE, MODELS_FILE } from './paths.ts';

@@ -1,6 +1,6 @@
 /**
- * What a remote can do, as the transport's version file records it: all hosts have to agree on
- * where claims stand. PROTOCOL.md "Remotes". Pure.
+ * Abilities of a remote, as the version file of the transport records them: all hosts must agree
+ * where claims are. PROTOCOL.md "Remotes". Pure.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { fixBy } from '../base/fix.ts';

@@ -1,5 +1,5 @@
 /**
- * A reply: the terminal answer to one (message, recipient), as a file and as the commit that people
+ * A reply: the final answer to one (message, recipient), as a file and as the commit that people
  * read in `git log`. PROTOCOL.md "Replies".
  */
 import { formatTrailers, type Trailer } from './trailers.ts';

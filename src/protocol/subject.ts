@@ -1,4 +1,4 @@
-/** The first line of a commit of ours, as people read it in `git log`. Pure. */
+/** The subject of our commits, as people read it in `git log`. Pure. */
 import { fitWidth } from '../base/display-width.ts';
 import { oneLine } from '../base/plain-text.ts';
 

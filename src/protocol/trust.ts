@@ -1,6 +1,6 @@
 /**
- * Who is believed to have written what: the keys that an operator knows, and what has to be signed
- * with one of them. Both are of the host, never of the repository. PROTOCOL.md "Signatures". Pure.
+ * The keys that an operator knows, and what must be signed with one of them. Both belong to the
+ * host, never to the repository. PROTOCOL.md "Signatures". Pure.
  */
 import { slugName } from './names.ts';
 import { parseSshKey, type Signed, type SshKey, verifySsh } from './ssh-signature.ts';

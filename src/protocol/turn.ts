@@ -1,7 +1,6 @@
 /**
- * Whose turn it is to push, where all hosts together may push only so often. Every host works it
- * out for itself from what it has seen of the others' pushes; nobody is asked. PROTOCOL.md "Pace".
- * Pure.
+ * Decides whose turn it is to push where all hosts share a limit. Every host computes it from the
+ * pushes it has seen; there is no coordinator. PROTOCOL.md "Pace". Pure.
  */
 import { createHash } from 'node:crypto';
 import { MINUTE, SECOND } from '../base/clock.ts';

@@ -1,6 +1,5 @@
 /**
- * Files that are one message: the same id twice, by a copy or by the case or normalisation of a
- * name.
+ * Files that are the same message: one id twice, by a copy or by case or normalisation of a name.
  */
 import { decodeTime } from 'ulid';
 import { by } from '../base/order.ts';

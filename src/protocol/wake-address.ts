@@ -1,5 +1,5 @@
 /**
- * Where a host can be called to look at once: the `wake` of a beat, and of settings. PROTOCOL.md
+ * Where a host accepts calls to poll at once: the `wake` of a beat, and of settings. PROTOCOL.md
  * "Hosts".
  */
 

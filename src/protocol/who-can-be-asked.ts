@@ -1,6 +1,7 @@
 /**
- * Who can be asked in a transport: the models of its data/models.yaml, and those that only hosts
- * have, which their beats or this host's own file tell. Every command and the engine ask here.
+ * The models that can be asked in a transport: those of its data/models.yaml, and those that only
+ * hosts have, known from their beats or from this host's own file. Every command and the engine ask
+ * here.
  */
 import type { Beat } from './beat.ts';
 import type { ModelEntry, ModelsFile } from './models.ts';

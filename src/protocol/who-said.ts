@@ -1,6 +1,6 @@
 /**
- * Whose word a file is: told by the commit that brought it, in one place for answers to gates,
- * orders to runs and marks. `from:` is what somebody wrote; this is who wrote it.
+ * Finds who wrote a file, by the commit that added it: one rule for answers to gates, orders to
+ * runs, and marks. `from:` is only a claim.
  */
 import { isDispatcher } from './invariants.ts';
 import { slugName } from './names.ts';

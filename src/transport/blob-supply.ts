@@ -1,7 +1,7 @@
 /**
- * Contents that a partial cache lacks, fetched when they are read: all that is asked for at once in
- * one conversation with the remote. Git's own way, a fetch for each object that a command stumbles
- * over, is never taken (see `PARTIAL` in git-cache.ts).
+ * Fetches contents that a partial cache lacks when they are read, all that is needed at once in one
+ * request. Git's own way, one fetch per missing object, is never used (see `PARTIAL` in
+ * git-cache.ts).
  */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';

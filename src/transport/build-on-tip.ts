@@ -1,6 +1,6 @@
 /**
- * From transactions to commits: each decides on the tip, what cannot be placed is refused alone,
- * others are built one after the other.
+ * Builds commits from transactions: each decides on the tip; one that cannot be placed is refused
+ * alone, and the others are built one after the other.
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';

@@ -1,7 +1,7 @@
 /**
- * Objects of the cache through two held `git cat-file` processes: one tells type and size, the
- * other gives content. Started when first asked, so an idle dispatcher has none. A process that
- * dies is started again; the question that killed it twice is refused.
+ * Reads objects of the cache through two long-lived `git cat-file` processes, one for type and
+ * size, one for content. They start at the first request, so an idle dispatcher has none. A dead
+ * process is restarted; a request that killed it twice is refused.
  */
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';

@@ -1,4 +1,4 @@
-/** A blob as a message, and what reading it costs. */
+/** Decodes a blob as a message, within a bound of work. */
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { decodeMessage, type MessageRead } from '../protocol/message.ts';
 import type { BlobRead } from './repository.ts';

@@ -1,6 +1,6 @@
 /**
- * Which files of a commit say something: git looks through their bytes several times as fast as
- * they can be brought here.
+ * Finds files of a commit by their text. Git searches them several times faster than they could be
+ * read here.
  */
 import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * The private bare repository: made on first use, written by nobody else, and thrown away without
- * loss when it is damaged.
+ * The private bare repository: created on first use, written by nobody else, and safe to delete
+ * when damaged.
  */
 import {
   existsSync,

@@ -1,7 +1,6 @@
 /**
- * What git is told before it is told anything else: an environment that is built, not inherited,
- * and settings that a person's own configuration cannot undo. Credentials and `insteadOf` of the
- * user's configuration stay in force.
+ * The environment and settings of every git process: built, not inherited, and not overridable by a
+ * person's configuration. Credentials and `insteadOf` of the user's configuration stay in force.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { fixByHand } from '../base/fix.ts';

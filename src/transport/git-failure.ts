@@ -1,6 +1,6 @@
 /**
- * The one place that judges what git says about a failure. Text is matched only to tell people why;
- * whether a push landed is read from flags (judge-push.ts).
+ * The only place that interprets git's error texts. They only explain a failure to people; flags
+ * decide whether a push landed (judge-push.ts).
  */
 import { oneLine } from '../base/plain-text.ts';
 import type { RemoteFailure } from './repository.ts';

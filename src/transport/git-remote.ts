@@ -1,4 +1,4 @@
-/** The three conversations with the remote: list, fetch, push. */
+/** The three operations on the remote: list, fetch, push. */
 import { parseOid, type Oid } from '../base/ids.ts';
 import { checkRemoteUrl, isHttpUrl } from './git-environment.ts';
 import { judgeFailure, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';

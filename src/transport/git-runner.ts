@@ -1,7 +1,7 @@
 /**
- * The one place that starts git. Arguments are lists, never a shell's text; the environment is
- * built; every call has a time limit and an output limit, and what overruns them is killed with
- * everything that it started.
+ * The only place that starts git. Arguments are lists, never shell text; the environment is built;
+ * every call has a time limit and an output limit, and a call that exceeds one is killed with all
+ * its children.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
- * Which of the messages that were read are work, and for whom: by the protocol's pure rules, with
- * questions to the tree and to the history for all of them together.
+ * Decides which of the messages read are work, and for whom, by the protocol's pure rules, with one
+ * set of questions to tree and history for all of them.
  */
 import type { Oid } from '../base/ids.ts';
 import type { Turns } from '../base/turns.ts';

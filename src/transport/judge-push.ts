@@ -1,7 +1,7 @@
 /**
- * What became of a push, from the flags of `git push --porcelain`. PROTOCOL.md "Publishing": a ref
- * landed, stood elsewhere, or was refused in the server's words; anything else is not known before
- * somebody has looked.
+ * Determines the outcome of a push from the flags of `git push --porcelain`. PROTOCOL.md
+ * "Publishing": a ref landed, had another value, or was refused in the server's words; anything
+ * else is unknown until a poll.
  */
 import { judgeFailure } from './git-failure.ts';
 import type { GitResult } from './git-runner.ts';

@@ -1,4 +1,4 @@
-/** What stands in folders of a commit, by name alone. */
+/** Lists the names in folders of a commit. */
 import type { Oid } from '../base/ids.ts';
 import type { Repository } from './repository.ts';
 

@@ -1,4 +1,4 @@
-/** Loose objects written in process: no git process is started to make a commit. */
+/** Writes loose objects in process, so that a commit needs no git process. */
 import { createHash } from 'node:crypto';
 import {
   closeSync,

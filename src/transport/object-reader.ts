@@ -1,6 +1,6 @@
 /**
- * What is in the cache: trees, blobs and commits, read through held processes. Trees are kept in
- * memory for a while: they never change.
+ * Reads trees, blobs and commits of the cache through long-lived processes. Trees are kept in
+ * memory for a while, because they never change.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { by } from '../base/order.ts';

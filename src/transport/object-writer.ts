@@ -1,6 +1,6 @@
 /**
- * Commits built from the object database alone: only the folders on the way to a changed file are
- * read and written.
+ * Builds commits in the object database alone: reads and writes only the folders on the way to a
+ * changed file.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';

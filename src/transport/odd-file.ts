@@ -1,4 +1,6 @@
-/** What a file is that cannot be a message, by its path and kind, and the command that mends it. */
+/**
+ * Explains a file that cannot be a message, by its path and kind, with the command that fixes it.
+ */
 import { hasUnsafe } from '../base/plain-text.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { isChannel, slugName } from '../protocol/names.ts';

@@ -1,7 +1,6 @@
 /**
- * Many new objects as one pack, written in process: two files instead of one for each object. The
- * formats are those of gitformat-pack(5): a pack of version 2 without deltas, and its index of
- * version 2.
+ * Writes many new objects as one pack in process: two files instead of one per object. The formats
+ * are those of gitformat-pack(5): pack version 2 without deltas, index version 2.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';

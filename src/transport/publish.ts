@@ -1,9 +1,9 @@
 /**
- * The arbiter: who wins when two hosts push. A transaction decides on the tip that becomes its
- * parent; when the push is rejected it decides again on the new tip. A decision is never replayed
- * on a tip it was not made for. What waits is published together, one commit for each transaction,
- * and the claims it rests on are deleted in the same atomic push: the server itself refuses a reply
- * whose claim was taken over. PROTOCOL.md "Publishing".
+ * The arbiter between hosts that push. A transaction decides on the tip that becomes its parent;
+ * after a rejected push it decides again on the new tip, and a decision is never replayed on
+ * another tip. Waiting transactions are published together, one commit each, and the claims they
+ * rest on are deleted in the same atomic push, so the server itself refuses a reply whose claim was
+ * taken over. PROTOCOL.md "Publishing".
  */
 import { buildOnTip, type Built } from './build-on-tip.ts';
 import { isRefusal } from './git-failure.ts';

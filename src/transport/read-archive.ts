@@ -1,4 +1,4 @@
-/** The branch of archived channels, brought into the cache when something in it is asked for. */
+/** Fetches the branch of archived channels when something in it is needed. */
 import type { Oid } from '../base/ids.ts';
 import type { RejectedFile } from '../protocol/open-work.ts';
 import { archivedPath, archiveRef, type MessagePath } from '../protocol/paths.ts';

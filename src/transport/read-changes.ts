@@ -1,6 +1,6 @@
 /**
- * From two commits to a batch for the index: which files changed, what they say, and what already
- * answers them. It reads objects and judges with the protocol's pure rules; it keeps nothing.
+ * From two commits to a batch for the index: the changed files, their contents, and what already
+ * answers them. Reads objects and applies the protocol's pure rules; keeps nothing.
  */
 import type { Oid } from '../base/ids.ts';
 import { createTurns } from '../base/turns.ts';

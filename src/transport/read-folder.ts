@@ -1,6 +1,6 @@
 /**
- * All text files below a folder at a commit. Blobs read before are kept by the caller's memory, so
- * a folder that grew by one file costs one read.
+ * Reads all text files below a folder at a commit. The caller keeps blobs read before, so one new
+ * file costs one read.
  */
 import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';

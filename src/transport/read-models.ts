@@ -1,6 +1,6 @@
 /**
- * data/models.yaml as it is in force: a version of which nothing can be read changes nothing; the
- * last one before it holds. Every host that reads the history finds the same one.
+ * The data/models.yaml in force: an unreadable version changes nothing, the last readable one
+ * stays. Every host that reads the history finds the same.
  */
 import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';

@@ -1,4 +1,4 @@
-/** What stands beside files that were removed, and means something else now. */
+/** Reads the neighbours of removed files, whose meaning has changed. */
 import type { Oid } from '../base/ids.ts';
 import { parseMessagePath } from '../protocol/paths.ts';
 import { listNames } from './list-names.ts';

@@ -1,5 +1,5 @@
 /**
- * Which runs of workflows have begun and not ended, out of what changed: RUN.json stands, COMPLETE
+ * Finds workflow runs that have begun and not ended among the changes: RUN.json exists, COMPLETE
  * does not.
  */
 import { runFiles, runOfMark } from '../protocol/paths.ts';

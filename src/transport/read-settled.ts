@@ -1,6 +1,5 @@
 /**
- * What of a long history a partial cache need not know by its contents: who answered what stands in
- * the paths.
+ * Which contents of a long history a partial cache does not need: the paths tell who answered what.
  */
 import type { Oid } from '../base/ids.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';

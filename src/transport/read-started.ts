@@ -1,4 +1,4 @@
-/** Marks of started agents among the changes of a commit. */
+/** Start marks of agents among the changes of a commit. */
 import type { Oid } from '../base/ids.ts';
 import {
   foldersAsFiles,

@@ -1,6 +1,6 @@
 /**
- * New messages that another one with the same id counts before: what a reader of the whole tree
- * would see, asked for few.
+ * Finds new messages whose id another message had first: what a reader of the whole tree would see,
+ * asked for a few.
  */
 import { groupBy } from '../base/group-by.ts';
 import type { Oid } from '../base/ids.ts';

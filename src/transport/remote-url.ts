@@ -1,7 +1,7 @@
 /**
- * The address of a remote, and what must not be seen of it. An address is printed, logged, sent to
- * other hosts and given to programs as an argument, so a name and a password in it are taken out
- * where it enters; they reach git by its environment, which no other user of the machine can read.
+ * The address of a remote, and the part of it that must stay secret. Addresses are printed, logged,
+ * sent to other hosts and passed as arguments, so user name and password are removed on entry. Git
+ * receives them through its environment, which no other user of the machine can read.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,7 +1,7 @@
 /**
- * What the other side said, out of what git printed: a hook's reason, a forge's refusal, the last
- * words of an ssh server. It goes to people as it is, bounded and without control codes; nothing is
- * decided by it.
+ * Extracts the server's words from git's output: a hook's reason, a forge's refusal, the last words
+ * of an ssh server. People see them unchanged, bounded and without control codes; nothing is
+ * decided by them.
  */
 import { oneLine } from '../base/plain-text.ts';
 

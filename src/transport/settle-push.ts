@@ -1,4 +1,4 @@
-/** What became of each transaction of a push: by the server's answer, else by a look. */
+/** The outcome of each transaction of a push: by the server's answer, otherwise by a poll. */
 import type { Oid } from '../base/ids.ts';
 import type { Built } from './build-on-tip.ts';
 import type { PushOutcome, RefListing, RemoteFailure } from './repository.ts';

@@ -1,6 +1,6 @@
 /**
- * A repository whose reads of the remote keep a distance from each other: where all hosts together
- * may read only so often, each has its part of every second.
+ * A repository that spaces its reads of the remote: where all hosts share a limit, each has its
+ * part of every second.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Repository } from './repository.ts';

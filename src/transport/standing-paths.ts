@@ -1,4 +1,4 @@
-/** What stands in a tree, asked by path. */
+/** Which of the given paths exist in a tree. */
 import type { Oid } from '../base/ids.ts';
 import type { Repository } from './repository.ts';
 

@@ -1,5 +1,5 @@
 /**
- * What is published: a transaction that decides on a tip, what became of it, and the parts that
+ * The types of publishing: a transaction that decides on a tip, its outcome, and the parts that
  * publishing needs.
  */
 import type { Clock } from '../base/clock.ts';

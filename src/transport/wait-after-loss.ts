@@ -1,4 +1,4 @@
-/** How long a host waits that lost a push, or won one: pure functions of what it saw. */
+/** How long a host waits after it lost or won a push: pure functions of what it saw. */
 import type { Random } from '../base/random.ts';
 
 export const BACKOFF_MS_MAX = 10_000;

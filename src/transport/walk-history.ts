@@ -1,6 +1,5 @@
 /**
- * Every commit below a tip with what it changed, parents before children, as a stream: the memory
- * it takes does not grow with the history.
+ * Streams every commit below a tip with its changes, parents before children, in constant memory.
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';

@@ -1,12 +1,11 @@
 /**
- * What differs between two folders, at any depth. Each folder of the first level (a channel) is
- * gone through level by level, so that the trees of a level are read together. Work stays in
- * proportion to the objects that somebody pushed: a few trees can be made to stand at a billion
- * paths, and a folder that does so is told as one refused path while its neighbours are read. Of
- * two entries with one name the first one counts.
+ * The differences between two folders, at any depth. Each folder of the first level (a channel) is
+ * walked level by level, so that the trees of a level are read together. Work is proportional to
+ * the pushed objects: a few trees can appear at a billion paths, and such a folder is reported as
+ * one refused path while its neighbours are read. Of two entries with one name the first counts.
  *
- * Memory stays in proportion to the folders: which of them have files that differ is found first,
- * and the files of all but the first few are read when their turn comes.
+ * Memory is proportional to the folders: the walk first finds which of them have different files,
+ * and reads the files of all but the first few when their turn comes.
  */
 import type { Oid } from '../base/ids.ts';
 import { by } from '../base/order.ts';

@@ -1,7 +1,6 @@
 /**
- * A remote that lies on a file system of this machine tells of its changes: the folders of its refs
- * are watched instead of asked again and again. A change is a hint and nothing more; what stands on
- * the remote is read by the look that follows.
+ * Watches a remote on this machine's file system: the folders of its refs are watched instead of
+ * polled. A change is only a hint; the poll that follows reads what is on the remote.
  */
 import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { statfs } from 'node:fs/promises';
