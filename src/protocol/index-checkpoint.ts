@@ -8,7 +8,7 @@ import type { StartMark } from './started.ts';
 /**
  * Raised when the index means something else than before: an older checkpoint is then read again.
  */
-const CHECKPOINT_VERSION = 11;
+const CHECKPOINT_VERSION = 12;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {

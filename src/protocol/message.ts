@@ -8,7 +8,7 @@ import { readFrontMatter, writeFrontMatter } from './front-matter.ts';
 import type { Rejection } from './rejection.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { oddCharacter } from './explain-yaml.ts';
-import { isChannel, isName, CHANNEL_RULE, NAME_RULE, slugName } from './names.ts';
+import { CHANNEL_RULE, isChannel, isName, NAME_RULE, personName, slugName } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
 import { describe, placeOfKey } from './yaml.ts';
 
@@ -318,8 +318,10 @@ function createField(value: unknown, refuse: (found: string, expected: string) =
     sender: (): Sender | null => {
       const given = text()?.trim() ?? '';
       if (given === '') return null;
-      const name = slugName(withoutMailbox(given), 'someone');
-      return parseSender(given) ?? { name, host: null };
+      const [, email = ''] = /<([^<>]*)>$/.exec(given) ?? [];
+      const name = personName({ name: withoutMailbox(given), email }, '');
+      // Of a name in another script nothing is left: its committer's says more than none.
+      return parseSender(given) ?? (name === '' ? null : { name, host: null });
     },
     channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
     choice: <C extends string>(choices: readonly C[]): C | null => {

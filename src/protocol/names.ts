@@ -39,6 +39,12 @@ export function isAlias(text: string): boolean {
   return isName(text) && !RESERVED_NAMES.includes(text);
 }
 
+/** Latin letters that Unicode does not take apart into a plain one and its sign. */
+const FOLDED: Readonly<Record<string, string>> = {
+  ...{ ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th' },
+  ...{ ø: 'o', đ: 'd', ð: 'd', ł: 'l', ħ: 'h', ı: 'i', ŧ: 't' },
+};
+
 /**
  * A name made of any text: lower case, everything outside the grammar becomes `-`. `fallback` when
  * nothing is left.
@@ -48,11 +54,23 @@ export function slugName(text: string, fallback: string): string {
     .normalize('NFKD')
     .toLowerCase()
     .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[ßæœþøđðłħıŧ]/g, (letter) => FOLDED[letter] ?? '')
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/([.-])[.-]+/g, '$1')
     .replace(/^[^a-z0-9]+|(?<![^a-z0-9])[^a-z0-9]+$/g, '')
     .slice(0, 64);
   return isName(slug) ? slug : fallback;
+}
+
+/**
+ * What somebody is called whom git knows by name and address: after the name; after the address
+ * when no letter of the name is a plain one; `fallback` when that says nothing either.
+ */
+export function personName(
+  who: { readonly name: string; readonly email: string } | null | undefined,
+  fallback = 'someone',
+): string {
+  return slugName(who?.name ?? '', slugName(who?.email.split('@')[0] ?? '', fallback));
 }
 
 /** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */

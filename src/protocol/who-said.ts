@@ -3,7 +3,7 @@
  * runs, and marks. `from:` is only a claim.
  */
 import { isDispatcher } from './invariants.ts';
-import { slugName } from './names.ts';
+import { personName, slugName } from './names.ts';
 
 /** Anyone who committed a file, as far as an unsigned commit can tell. */
 export interface Speaker {
@@ -31,7 +31,7 @@ const FORGES = ['noreply@github.com'];
 export function speakerOf({ author, committer, authoredMs }: Signed): Speaker | null {
   const { name, email } = FORGES.includes(committer.email.toLowerCase()) ? author : committer;
   if (isDispatcher(email)) return null;
-  const own = slugName(name, 'someone');
+  const own = personName({ name, email });
   const [mailbox = ''] = email.split('@');
   return {
     name: own,

@@ -9,7 +9,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { MessageFields } from '../protocol/message.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
 import { isOlderReply, isOlderTask, type OlderAnswer, olderEnd } from '../protocol/older-answer.ts';
-import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
+import { personName, RESERVED_NAMES } from '../protocol/names.ts';
 import { openMessage } from '../protocol/open-message.ts';
 import type { OpenIndex, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
 import { rejectTwin } from '../protocol/fold-changes.ts';
@@ -151,7 +151,7 @@ export async function judgeMessages(
   for (const candidate of waking) {
     const { file, blob, fields, isExternal } = candidate;
     const author = authors.get(file.path);
-    const from = fields.from ?? slugName(author?.author.name ?? '', 'someone');
+    const from = fields.from ?? personName(author?.author);
     noteFields(judge, { file, fields: { ...fields, from } }, into);
     const twin = twins.get(file.path);
     if (twin !== undefined) {

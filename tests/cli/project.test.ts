@@ -145,6 +145,20 @@ it('a channel is named by its folder, or as its page calls it, and stands below 
   expect((await cli.run(['log', 'RELEASE NOTES'])).stdout).toContain('ada → echo');
 });
 
+it.each([
+  ['李 雷', 'lei@example.org', 'lei'],
+  ['Žofia Łukasz Groß', 'z@example.org', 'zofia-lukasz-gross'],
+])('a person whose name git knows as %s sends as themselves', async (name, email, called) => {
+  const env = { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email };
+  const channel = 'Release notes';
+  const args = ['send', '--channel', channel, '--to', 'echo', '-m', `of ${email}`];
+  expect((await cli.run(args, { env })).code).toBe(0);
+  expect((await cli.run(['log', channel])).stdout).toContain(`${called} → echo`);
+  expect(cli.git(['log', '-1', '--format=%an <%ae>', 'main'], cli.remote)).toBe(
+    `${name} <${email}>`,
+  );
+});
+
 it('init --demo asks a model that repeats, and nobody is asked on a pipe', async () => {
   const made = await cli.run(['init', 'shown', '--demo'], { cwd: cli.place });
   expect(made.stdout).toContain('echo is asked: Say hello in one line.');

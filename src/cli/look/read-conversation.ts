@@ -9,7 +9,7 @@ import { formatAddress } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Rejection } from '../../protocol/rejection.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
-import { slugName } from '../../protocol/names.ts';
+import { personName } from '../../protocol/names.ts';
 import {
   CHANNELS,
   channelFolder,
@@ -246,7 +246,7 @@ export async function sign(
     return {
       file,
       message,
-      from: message.fields.from ?? known?.from ?? slugName(commit?.author.name ?? '', 'someone'),
+      from: message.fields.from ?? known?.from ?? personName(commit?.author),
       to: message.fields.to.map(formatAddress),
       atMs: message.fields.timestampMs ?? known?.timestampMs ?? commit?.authoredMs ?? 0,
     };

@@ -4,7 +4,7 @@
  */
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
-import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
+import { isAlias, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
 import { type MaySend, readMaySend } from '../../protocol/admission.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
@@ -55,9 +55,7 @@ export async function identifySender(
   const git = await readIdentity(invocation, session.located.clone);
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
   const name =
-    given === null
-      ? slugName(git?.name ?? '', slugName(systemUser(), 'someone'))
-      : given.toLowerCase();
+    given === null ? personName(git, slugName(systemUser(), 'someone')) : given.toLowerCase();
   const isFree = isAlias(name) && !session.mirror.index().models.includes(name);
   if (!isFree)
     throw new CrosstalkError(
