@@ -403,7 +403,7 @@ describe.each<readonly [string, readonly Row[]]>([
     ],
   ],
 ])('%s', (_, rows) => {
-  it.each(rows)('%s: %j is %s', (__, stderr, reason, words) => {
+  it.each(rows)('%s: %j is %s', (...[, stderr, reason, words]) => {
     const judged = judgeFailure(ended(stderr));
     expect([judged.reason, judged.line]).toEqual([reason, expect.stringContaining(words)]);
     expect(judged.line).not.toContain('\n');

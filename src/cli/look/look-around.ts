@@ -26,6 +26,7 @@ import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { type Claim, parseClaim } from '../../protocol/claim.ts';
 import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control.ts';
 import type { ModelProblem } from '../../protocol/models.ts';
+import { readModels } from '../../transport/read-models.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { OpenIndex, RejectedFile } from '../../protocol/open-work.ts';
@@ -328,9 +329,18 @@ async function readOffersHere(
     only: session.config.only,
   };
   try {
-    return { offers: await readOffers(sources, session.mirror.modelsText()), offersProblem: null };
+    return { offers: await readOffers(sources, await knownModels(session)), offersProblem: null };
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
     return { offers: [], offersProblem: errorText(error) };
   }
+}
+
+/** While the remote is away nothing was read at a tip: then what stood at the last one. */
+async function knownModels({ mirror, repository }: TransportSession): Promise<string | null> {
+  const { tip } = mirror.index();
+  const text = mirror.modelsText();
+  if (text !== null || tip === null) return text;
+  const read = await readModels(repository, tip, null).catch(() => null);
+  return read?.text ?? null;
 }
