@@ -36,6 +36,7 @@ import type { Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
 import { findMisplaced } from './misplaced.ts';
+import { noteOutage } from './read-archive.ts';
 import { readOffers } from './serving.ts';
 import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
 import { rewritten, unreachable } from '../session/remote-errors.ts';
@@ -130,6 +131,7 @@ export async function lookAround(
 /** The same over a session that stays open: it may be asked again and again. */
 export async function lookFrom(session: TransportSession): Promise<Surroundings> {
   const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
+  noteOutage(session, seen.outage !== null);
   const index = session.mirror.index();
   const { offers, offersProblem } = await readOffersHere(session);
   const works = listWork(index);

@@ -28,6 +28,20 @@ export function forgetArchive(session: TransportSession): void {
   tips.set(session, null);
 }
 
+/** Sessions whose archive counts as none because the remote could not be asked. */
+const away = new WeakSet<TransportSession>();
+
+/**
+ * While the remote is away, people's commands that say what is known do without the archive; when
+ * it is back it is asked for again.
+ */
+export function noteOutage(session: TransportSession, isAway: boolean): void {
+  if (isAway && tips.get(session) == null) {
+    away.add(session);
+    tips.set(session, Promise.resolve(null));
+  } else if (!isAway && away.delete(session)) tips.set(session, null);
+}
+
 async function readTip(
   session: TransportSession,
   seen: RefListing | undefined,

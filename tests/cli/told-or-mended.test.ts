@@ -1,0 +1,153 @@
+/** Cases that people met in use: each is told with what mends it, or works. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatBeat } from '../../src/protocol/beat.ts';
+import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
+
+const AT = 'data/channels/general';
+const MODELS = `models:
+  echo: { adapter: command, command: [cat], effects: none }
+`;
+let cli: Cli;
+beforeAll(async () => {
+  cli = await startCli({ models: MODELS });
+});
+afterAll(() => cli.close());
+
+const parts = async (what: string, from = cli): Promise<readonly Json[]> =>
+  listOf((await from.json(['why', what])).data, 'parts');
+const kinds = (list: readonly Json[]): readonly unknown[] => list.map(({ kind }) => kind);
+
+/** The beat of a host, `agoMs` old. */
+function plantBeat(alias: string, agoMs: number, models: readonly string[]): () => void {
+  const ref = `refs/crosstalk/hosts/${alias}.abcdef012345`;
+  const text = formatBeat({
+    ...{ alias, instance: 'abcdef012345', run: '0123456789abcdef', count: 1, version: '9.0.0' },
+    ...{ state: 'running', slots: 4, busy: 0, models, blocked: [], pollMs: 1_000, wake: null },
+    atMs: Date.now() - agoMs,
+  });
+  const tree = cli.git(['hash-object', '-t', 'tree', '-w', '/dev/null'], cli.remote);
+  const as = ['-c', 'user.name=x', '-c', 'user.email=x@x'];
+  const commit = cli.git([...as, 'commit-tree', tree, '-m', text], cli.remote);
+  cli.git(['update-ref', ref, commit], cli.remote);
+  return () => void cli.git(['update-ref', '-d', ref], cli.remote);
+}
+
+const ago = (ms: number): string => `timestamp: ${new Date(Date.now() - ms).toISOString()}\n`;
+
+describe('a host that is gone', () => {
+  it('is suspect once it has left work lying, and needs somebody; this host says what to run', async () => {
+    cli.say({ [`${AT}/lying.md`]: letter('echo', 'x', ago(60_000)) });
+    expect(await parts('lying')).toMatchObject([
+      { kind: 'nobody-serves', fix: { command: ['crosstalkd', 'run'] } },
+    ]);
+    const remove = plantBeat('server', 600_000, ['echo']);
+    const { data } = await cli.json(['status']);
+    expect(listOf(data, 'hosts')).toMatchObject([{ alias: 'server', suspect: true }]);
+    expect(kinds(listOf(data, 'needs'))).toContain('host-suspect');
+    expect((await cli.run(['hosts'])).stdout).toContain('suspect');
+    remove();
+  });
+
+  it('that has nothing to take is none: an idle host need not beat', async () => {
+    const remove = plantBeat('idle', 600_000, ['other']);
+    const { data } = await cli.json(['status']);
+    expect(listOf(data, 'hosts')).toMatchObject([{ alias: 'idle', suspect: false }]);
+    remove();
+  });
+
+  it('while the remote is away nobody says that no host serves a model', async () => {
+    renameSync(cli.remote, `${cli.remote}.away`);
+    try {
+      const { stdout } = await cli.run(['why', 'lying']);
+      expect(stdout).toContain('the remote is away, so it is unknown which hosts serve echo now');
+      expect(stdout).not.toContain('no host that is up');
+      expect((await cli.run(['why', 'echo'])).stdout).not.toContain('no entry for');
+    } finally {
+      renameSync(`${cli.remote}.away`, cli.remote);
+    }
+  });
+});
+
+describe('models', () => {
+  it('that cannot be read leave the last good ones in force, and who was asked is asked', async () => {
+    cli.say({ 'data/models.yaml': 'models:\n  echo: [\n' });
+    cli.say({ [`${AT}/all.md`]: letter('all', 'x') });
+    expect(await parts('all')).toMatchObject([{ name: 'echo' }]);
+    const { data } = await cli.json(['status']);
+    expect(kinds(listOf(data, 'needs'))).toContain('models-unreadable');
+    cli.say({ 'data/models.yaml': MODELS });
+    expect(kinds(listOf((await cli.json(['status'])).data, 'needs'))).not.toContain(
+      'models-unreadable',
+    );
+  });
+
+  it('that are none leave "to: all" with nobody, which is said', async () => {
+    const empty = await startCli({ models: 'models: {}\n' });
+    try {
+      empty.say({ [`${AT}/all.md`]: letter('all', 'x') });
+      expect(await parts('all', empty)).toMatchObject([{ name: 'all', kind: 'asked-nobody' }]);
+    } finally {
+      empty.close();
+    }
+  });
+
+  it('that a message is from are not asked by it: why says that it is their own', async () => {
+    cli.say({ [`${AT}/own.md`]: '---\nto: echo\nfrom: echo\n---\nx\n' });
+    expect(await parts('own')).toMatchObject([{ name: 'echo', kind: 'own' }]);
+  });
+});
+
+describe('what is checked', () => {
+  it('says when it is not pushed as it is here', async () => {
+    cli.git(['pull', '-q', '--rebase']);
+    const models = join(cli.clone, 'data/models.yaml');
+    writeFileSync(models, `${MODELS}# mine\n`);
+    expect((await cli.run(['lint', 'data/models.yaml'])).stdout).toContain('not pushed');
+    writeFileSync(
+      join(cli.clone, 'data/workflows/mine.md'),
+      '---\nmodel: echo\nsteps: { a: { prompt: x } }\n---\n',
+    );
+    const checked = await cli.run(['workflow', 'check', 'data/workflows/mine.md']);
+    expect(checked.code).toBe(0);
+    expect(checked.stderr).toContain('data/workflows/mine.md is not pushed as it is here');
+    expect((await cli.run(['workflow', 'check', 'review-panel'])).stderr).toContain(
+      'judged by what is pushed',
+    );
+    cli.git(['checkout', '-q', '--', 'data/models.yaml']);
+  });
+
+  it('takes a json input as JSON, and refuses what is none', async () => {
+    const file = join(cli.place, 'items.md');
+    writeFileSync(
+      file,
+      '---\nmodel: echo\ninputs: { items: { type: json, required: true } }\nsteps: { a: { prompt: "${{ len(inputs.items) }}" } }\n---\n',
+    );
+    expect((await cli.run(['workflow', 'check', file, '-i', 'items=["e1","e2"]'])).code).toBe(0);
+    const broken = await cli.run(['workflow', 'check', file, '-i', 'items=["e1",']);
+    expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('must be JSON') });
+  });
+});
+
+describe('a name that becomes a file', () => {
+  it.each([
+    ['send', '--to', 'echo', '-m', 'x', '--channel', 'aux'],
+    ['workflow', 'run', 'review-panel', '--channel', 'nul'],
+    ['workflow', 'run', 'review-panel', '--channel', 'Not One!'],
+  ])('%s %s %s: is refused when some machine cannot have it', async (...args) => {
+    expect(await cli.run(args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--channel') as string,
+    });
+  });
+
+  it('is not sent when only its case differs from one beside it', async () => {
+    const file = join(cli.clone, AT, 'Lying.md');
+    writeFileSync(file, letter('echo', 'x'));
+    expect(await cli.run(['send', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('lying.md, which stands already') as string,
+    });
+  });
+});
